@@ -105,8 +105,7 @@ record AdapterConfig(
     try (var in = InputFile.stream(file)) {
       JsonNode root = JsonTree.read(in);
       if (!root.isObject()) {
-        throw new InputException(
-            ErrorDetails.file(file).expected("a JSON object", "something else").hint(AGAIN));
+        throw ErrorDetails.file(file).hint(AGAIN).wrong("a JSON object", "something else");
       }
       return root;
     } catch (NoSuchFileException e) {
@@ -193,11 +192,7 @@ record AdapterConfig(
         .find(key)
         .orElseThrow(
             () ->
-                new InputException(
-                    ErrorDetails.file(config.file())
-                        .part(key)
-                        .expected("a value", "nothing")
-                        .hint(AGAIN)));
+                ErrorDetails.file(config.file()).part(key).hint(AGAIN).wrong("a value", "nothing"));
   }
 
   private static int rank(ModelConfig config, String key, JsonNode value) {

@@ -45,10 +45,9 @@ record AdapterPatterns(AdapterConfig config) {
     }
     for (String name : names) {
       if (!found.containsKey(name) && !isListed(name)) {
-        throw new InputException(
-            ErrorDetails.file(config.file())
-                .part("target_modules")
-                .expected("the adapter's module " + Printable.of(name), "none that it matches"));
+        throw ErrorDetails.file(config.file())
+            .part("target_modules")
+            .wrong("the adapter's module " + Printable.of(name), "none that it matches");
       }
     }
   }

@@ -40,10 +40,9 @@ public record LoraAdapter(
     AdapterConfig config = AdapterConfig.read(directory);
     Path weights = directory.resolve(WEIGHTS);
     if (!Files.exists(weights) && Files.exists(directory.resolve(PICKLED))) {
-      throw new InputException(
-          ErrorDetails.file(directory.resolve(PICKLED))
-              .expected(WEIGHTS, "a pickle, which may run code when it is read")
-              .hint("load it with PEFT and save it with safe_serialization=True"));
+      throw ErrorDetails.file(directory.resolve(PICKLED))
+          .hint("load it with PEFT and save it with safe_serialization=True")
+          .wrong(WEIGHTS, "a pickle, which may run code when it is read");
     }
     SafetensorsFile file = SafetensorsFile.open(weights);
     try {

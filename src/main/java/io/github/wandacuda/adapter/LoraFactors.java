@@ -52,8 +52,7 @@ final class LoraFactors {
   private static float[] values(LoraModule pair, TensorInfo tensor) {
     HeapBudget.require(pair.place(tensor), tensor.bytes(), HEAP_TIMES);
     if (tensor.elements() > Integer.MAX_VALUE - 8) {
-      throw new InputException(
-          pair.place(tensor).expected("fewer than 2^31 numbers", "" + tensor.elements()));
+      throw pair.place(tensor).wrong("fewer than 2^31 numbers", tensor.elements());
     }
     float[] values = new float[(int) tensor.elements()];
     try (Arena arena = Arena.ofConfined()) {
@@ -63,12 +62,11 @@ final class LoraFactors {
     }
     for (int at = 0; at < values.length; at++) {
       if (!Float.isFinite(values[at])) {
-        throw new InputException(
-            pair.place(tensor)
-                .expected(
-                    "finite numbers",
-                    "%s at row %d, column %d"
-                        .formatted(values[at], at / tensor.columns(), at % tensor.columns())));
+        throw pair.place(tensor)
+            .wrong(
+                "finite numbers",
+                "%s at row %d, column %d"
+                    .formatted(values[at], at / tensor.columns(), at % tensor.columns()));
       }
     }
     return values;

@@ -46,9 +46,8 @@ record LoraPairs(AdapterConfig config, SafetensorsFile file, ModelDirectory mode
     as.forEach((name, a) -> requirePartner(a, name, bs, B));
     bs.forEach((name, b) -> requirePartner(b, name, as, A));
     if (as.isEmpty()) {
-      throw new InputException(
-          ErrorDetails.file(file.path())
-              .expected("tensors %s<module>%s".formatted(BEFORE, A), "none"));
+      throw ErrorDetails.file(file.path())
+          .wrong("tensors %s<module>%s".formatted(BEFORE, A), "none");
     }
     AdapterPatterns patterns = new AdapterPatterns(config);
     patterns.requireTargets(as.keySet());
@@ -121,10 +120,9 @@ record LoraPairs(AdapterConfig config, SafetensorsFile file, ModelDirectory mode
   private LoraModule checked(LoraModule pair) {
     LinearModule module = pair.module();
     if (!module.prunable()) {
-      throw new InputException(
-          module
-              .place()
-              .expected("F32, F16 or BF16 to merge", Printable.of(module.tensor().dtype())));
+      throw module
+          .place()
+          .wrong("F32, F16 or BF16 to merge", Printable.of(module.tensor().dtype()));
     }
     requireShape(pair.a(), List.of((long) pair.rank(), (long) module.columns()));
     requireShape(pair.b(), List.of((long) module.rows(), (long) pair.rank()));
@@ -141,7 +139,6 @@ record LoraPairs(AdapterConfig config, SafetensorsFile file, ModelDirectory mode
   }
 
   private InputException wrong(TensorInfo tensor, String expected, String found) {
-    return new InputException(
-        ErrorDetails.file(file.path()).tensor(tensor.name()).expected(expected, found));
+    return ErrorDetails.file(file.path()).tensor(tensor.name()).wrong(expected, found);
   }
 }

@@ -125,16 +125,15 @@ public final class LoraUpdate {
       MemorySegment weights, long at, int storedRow, int storedColumn, float sum) {
     LinearModule module = pair.module();
     float weight = dtype.value(weights, at * dtype.bytes());
-    return new InputException(
-        module
-            .place()
-            .part(
-                "row %d, column %d"
-                    .formatted(
-                        module.transposed() ? storedColumn : storedRow,
-                        module.transposed() ? storedRow : storedColumn))
-            .expected(
-                "a merged weight that is finite in " + dtype,
-                "%s + %s * %s".formatted(weight, pair.scale(), sum)));
+    return module
+        .place()
+        .part(
+            "row %d, column %d"
+                .formatted(
+                    module.transposed() ? storedColumn : storedRow,
+                    module.transposed() ? storedRow : storedColumn))
+        .wrong(
+            "a merged weight that is finite in " + dtype,
+            "%s + %s * %s".formatted(weight, pair.scale(), sum));
   }
 }

@@ -41,11 +41,10 @@ public record BatchSquares(Map<List<String>, double[]> sums) implements Serializ
     for (int column = 0; column < norms.length; column++) {
       norms[column] = (float) Math.sqrt(sums[column] / samples);
       if (!Float.isFinite(norms[column])) {
-        throw new InputException(
-            ErrorDetails.of("module " + Printable.of(module))
-                .expected(
-                    "a finite norm of input column %d".formatted(column),
-                    "%s: its activations are too large".formatted(norms[column])));
+        throw ErrorDetails.of("module " + Printable.of(module))
+            .wrong(
+                "a finite norm of input column %d".formatted(column),
+                "%s: its activations are too large".formatted(norms[column]));
       }
     }
     return norms;

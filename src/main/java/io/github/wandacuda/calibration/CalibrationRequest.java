@@ -45,12 +45,11 @@ public record CalibrationRequest(
       throw new IllegalArgumentException("a model with no positions or no tokens");
     }
     if (join.isPresent() && !TextFormat.of(file).hasDocuments()) {
-      throw new UsageException(
-          ErrorDetails.file(file)
-              .part("`join`")
-              .expected(
-                  "documents (.jsonl, .jsonl.gz, .json.gz, .parquet)",
-                  "one text, or lists of token ids"));
+      throw ErrorDetails.file(file)
+          .part("`join`")
+          .refused(
+              "documents (.jsonl, .jsonl.gz, .json.gz, .parquet)",
+              "one text, or lists of token ids");
     }
     sequenceLength.ifPresent(length -> Positions.require(length, modelMaximum));
   }

@@ -102,12 +102,9 @@ public final class CalibrationSampler {
   private List<int[]> fromStream(int[] tokens, Tokenizer tokenizer) {
     int length = request.lengthToDraw();
     if (tokens.length <= length) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected(
-                  "a text of more than %d tokens, one sample".formatted(length),
-                  String.valueOf(tokens.length))
-              .hint("take a longer text, or a smaller `sequence-length`"));
+      throw ErrorDetails.file(file)
+          .hint("take a longer text, or a smaller `sequence-length`")
+          .wrong("a text of more than %d tokens, one sample".formatted(length), tokens.length);
     }
     vocabulary.require(tokens, origin(tokenizer));
     PythonRandom random = new PythonRandom(request.seed());
@@ -146,12 +143,9 @@ public final class CalibrationSampler {
     int limit = request.samples().orElse(Integer.MAX_VALUE);
     List<int[]> lists = TokenLists.read(file, limit);
     if (lists.isEmpty() || (request.samples().isPresent() && lists.size() < limit)) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected(
-                  "%d lists of token ids".formatted(request.samples().orElse(1)),
-                  String.valueOf(lists.size()))
-              .hint("add lists, or leave `samples` out to take all that there are"));
+      throw ErrorDetails.file(file)
+          .hint("add lists, or leave `samples` out to take all that there are")
+          .wrong("%d lists of token ids".formatted(request.samples().orElse(1)), lists.size());
     }
     int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
@@ -166,16 +160,14 @@ public final class CalibrationSampler {
     for (int i = 0; i < lists.size(); i++) {
       int[] ids = lists.get(i);
       if (ids.length == 0) {
-        throw new InputException(
-            ErrorDetails.file(file).part("list %d".formatted(i + 1)).expected("token ids", "none"));
+        throw ErrorDetails.file(file).part("list %d".formatted(i + 1)).wrong("token ids", "none");
       }
       if (ids.length != length) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected(
-                    "lists of one length",
-                    "%d token ids in list 1 and %d in list %d".formatted(length, ids.length, i + 1))
-                .hint("cut them to one length with `sequence-length`"));
+        throw ErrorDetails.file(file)
+            .hint("cut them to one length with `sequence-length`")
+            .wrong(
+                "lists of one length",
+                "%d token ids in list 1 and %d in list %d".formatted(length, ids.length, i + 1));
       }
     }
   }

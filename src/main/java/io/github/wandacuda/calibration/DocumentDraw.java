@@ -44,10 +44,9 @@ final class DocumentDraw {
   DocumentDraw(
       Path file, int documents, int sequenceLength, long seed, IntUnaryOperator tokenCount) {
     if (documents == 0) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("documents", "none")
-              .hint("each line is an object such as {\"text\": \"...\"}"));
+      throw ErrorDetails.file(file)
+          .hint("each line is an object such as {\"text\": \"...\"}")
+          .wrong("documents", "none");
     }
     this.file = file;
     this.sequenceLength = sequenceLength;
@@ -71,14 +70,13 @@ final class DocumentDraw {
         return new Pick(document, (int) random.randInt(0, tokens - sequenceLength - 1));
       }
       if (tooShort == counts.length) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected(
-                    "a document of more than %d tokens".formatted(sequenceLength),
-                    "%d documents of at most %d".formatted(counts.length, longest))
-                .hint(
-                    "`join` joins them, or take a smaller `sequence-length`, or a text with longer"
-                        + " documents"));
+        throw ErrorDetails.file(file)
+            .hint(
+                "`join` joins them, or take a smaller `sequence-length`, or a text with longer"
+                    + " documents")
+            .wrong(
+                "a document of more than %d tokens".formatted(sequenceLength),
+                "%d documents of at most %d".formatted(counts.length, longest));
       }
     }
   }

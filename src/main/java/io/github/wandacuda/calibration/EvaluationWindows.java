@@ -49,12 +49,9 @@ public final class EvaluationWindows implements Serializable {
     EvaluationText text = EvaluationText.read(file);
     int[] tokens = tokenizer.encode(text.text());
     if (tokens.length < length) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected(
-                  "a text of at least %d tokens, one window".formatted(length),
-                  String.valueOf(tokens.length))
-              .hint("take a longer text, or a smaller `sequence-length`"));
+      throw ErrorDetails.file(file)
+          .hint("take a longer text, or a smaller `sequence-length`")
+          .wrong("a text of at least %d tokens, one window".formatted(length), tokens.length);
     }
     new Vocabulary(vocabularySize)
         .require(tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
@@ -94,17 +91,15 @@ public final class EvaluationWindows implements Serializable {
   public static EvaluationWindows ofTokens(Path file, int vocabularySize) {
     List<int[]> windows = TokenLists.read(file, Integer.MAX_VALUE);
     if (windows.isEmpty()) {
-      throw new InputException(ErrorDetails.file(file).expected("lists of token ids", "none"));
+      throw ErrorDetails.file(file).wrong("lists of token ids", "none");
     }
     Vocabulary vocabulary = new Vocabulary(vocabularySize);
     for (int i = 0; i < windows.size(); i++) {
       int[] window = windows.get(i);
       if (window.length < SHORTEST) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .part("list %d".formatted(i + 1))
-                .expected(
-                    "at least %d token ids".formatted(SHORTEST), String.valueOf(window.length)));
+        throw ErrorDetails.file(file)
+            .part("list %d".formatted(i + 1))
+            .wrong("at least %d token ids".formatted(SHORTEST), window.length);
       }
       vocabulary.require(window, ErrorDetails.file(file));
     }
@@ -130,12 +125,9 @@ public final class EvaluationWindows implements Serializable {
   public EvaluationWindows requireOneLength(Path file) {
     for (int i = 1; i < windows.length; i++) {
       if (windows[i].length != windows[0].length) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .part("list %d".formatted(i + 1))
-                .expected(
-                    "%d token ids, as in the first".formatted(windows[0].length),
-                    String.valueOf(windows[i].length)));
+        throw ErrorDetails.file(file)
+            .part("list %d".formatted(i + 1))
+            .wrong("%d token ids, as in the first".formatted(windows[0].length), windows[i].length);
       }
     }
     return this;

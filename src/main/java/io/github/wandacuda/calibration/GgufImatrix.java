@@ -155,6 +155,6 @@ final class GgufImatrix {
   }
 
   private InputException problem(String expected, String found) {
-    return new InputException(ErrorDetails.file(in.file()).expected(expected, found));
+    return ErrorDetails.file(in.file()).wrong(expected, found);
   }
 }

@@ -68,18 +68,16 @@ public final class GramFile implements AutoCloseable {
         file.tensor(name)
             .orElseThrow(
                 () ->
-                    new InputException(
-                        ErrorDetails.file(file.path())
-                            .tensor(name)
-                            .expected("second moments", "none")
-                            .hint("calibrate with second moments")));
+                    ErrorDetails.file(file.path())
+                        .tensor(name)
+                        .hint("calibrate with second moments")
+                        .wrong("second moments", "none"));
     if (!tensor.type().equals(Optional.of(DType.F32))
         || !tensor.shape().equals(List.of(elements))) {
-      throw new InputException(
-          place(name)
-              .expected(
-                  "F32 [%d], the triangle of %d columns".formatted(elements, norms.length),
-                  "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape())));
+      throw place(name)
+          .wrong(
+              "F32 [%d], the triangle of %d columns".formatted(elements, norms.length),
+              "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
     }
     MemorySegment triangle = memory.allocate(tensor.bytes(), ALIGNMENT);
     file.read(tensor, 0, triangle);
@@ -95,34 +93,28 @@ public final class GramFile implements AutoCloseable {
     double square = (double) norm * norm;
     float diagonal = gram.get(row, row);
     if (!(Math.abs(diagonal - square) <= TOLERANCE * square)) {
-      throw new InputException(
-          place(name)
-              .expected(
-                  "the square of the norm %s at row %d, column %d".formatted(norm, row, row),
-                  String.valueOf(diagonal))
-              .hint("calibrate again"));
+      throw place(name)
+          .hint("calibrate again")
+          .wrong(
+              "the square of the norm %s at row %d, column %d".formatted(norm, row, row), diagonal);
     }
     long start = Gram.rowStart(gram.columns(), row);
     for (int i = 0; i < gram.columns() - row; i++) {
       float value = gram.triangle().getAtIndex(FLOAT, start + i);
       if (!Float.isFinite(value)) {
-        throw new InputException(
-            place(name)
-                .expected(
-                    "a finite number at row %d, column %d".formatted(row, row + i),
-                    String.valueOf(value))
-                .hint("calibrate again"));
+        throw place(name)
+            .hint("calibrate again")
+            .wrong("a finite number at row %d, column %d".formatted(row, row + i), value);
       }
       double most =
           (1 + TOLERANCE) * Math.hypot(norm, VANISHED) * Math.hypot(norms[row + i], VANISHED);
       if (Math.abs(value) > most) {
-        throw new InputException(
-            place(name)
-                .expected(
-                    "at most the product of the norms %s and %s at row %d, column %d"
-                        .formatted(norm, norms[row + i], row, row + i),
-                    String.valueOf(value))
-                .hint("calibrate again"));
+        throw place(name)
+            .hint("calibrate again")
+            .wrong(
+                "at most the product of the norms %s and %s at row %d, column %d"
+                    .formatted(norm, norms[row + i], row, row + i),
+                value);
       }
     }
   }

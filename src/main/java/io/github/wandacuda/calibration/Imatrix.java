@@ -76,8 +76,7 @@ public final class Imatrix {
    */
   static int requireFew(Path file, int count) {
     if (count > MOST) {
-      throw new InputException(
-          ErrorDetails.file(file).expected("at most %d weights".formatted(MOST), "" + count));
+      throw ErrorDetails.file(file).wrong("at most %d weights".formatted(MOST), count);
     }
     return count;
   }
@@ -114,15 +113,14 @@ public final class Imatrix {
   }
 
   InputException problem(String weight, String expected, String found) {
-    return new InputException(ErrorDetails.file(file).tensor(weight).expected(expected, found));
+    return ErrorDetails.file(file).tensor(weight).wrong(expected, found);
   }
 
   /** Returns the statistics of the weights that were added. */
   Statistics statistics(long chunks, long chunkTokens) {
     if (norms.isEmpty()) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("sums of a model's blocks (blk.0.attn_q.weight and so on)", "none"));
+      throw ErrorDetails.file(file)
+          .wrong("sums of a model's blocks (blk.0.attn_q.weight and so on)", "none");
     }
     return new Statistics(norms, count(chunks), count(chunkTokens));
   }

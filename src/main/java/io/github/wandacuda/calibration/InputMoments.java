@@ -75,11 +75,10 @@ public final class InputMoments implements InputObserver, AutoCloseable {
     for (int column = 0; column < gram.columns(); column++) {
       float moment = gram.get(column, column);
       if (!Float.isFinite(moment)) {
-        throw new InputException(
-            ErrorDetails.of("module " + Printable.of(module))
-                .expected(
-                    "a finite second moment of input column %d".formatted(column),
-                    "%s: its activations are too large".formatted(moment)));
+        throw ErrorDetails.of("module " + Printable.of(module))
+            .wrong(
+                "a finite second moment of input column %d".formatted(column),
+                "%s: its activations are too large".formatted(moment));
       }
     }
   }

@@ -37,10 +37,9 @@ final class LittleEndianFile {
       long size = InputFile.size(file);
       long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / TIMES);
       if (size > most) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected("at most %d bytes".formatted(most), String.valueOf(size))
-                .hint("give the Java heap more with -Xmx"));
+        throw ErrorDetails.file(file)
+            .hint("give the Java heap more with -Xmx")
+            .wrong("at most %d bytes".formatted(most), size);
       }
       return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
     } catch (IOException e) {
@@ -119,12 +118,11 @@ final class LittleEndianFile {
   private int count(String what, long count, int leastBytes) {
     int most = bytes.remaining() / leastBytes;
     if (count < 0 || count > most) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected(
-                  "at most %d for %s at byte %d".formatted(most, what, bytes.position()),
-                  Long.toUnsignedString(count))
-              .hint("it was cut or changed, or is no imatrix of llama.cpp"));
+      throw ErrorDetails.file(file)
+          .hint("it was cut or changed, or is no imatrix of llama.cpp")
+          .wrong(
+              "at most %d for %s at byte %d".formatted(most, what, bytes.position()),
+              Long.toUnsignedString(count));
     }
     return (int) count;
   }
@@ -146,9 +144,8 @@ final class LittleEndianFile {
   }
 
   private InputException cut() {
-    return new InputException(
-        ErrorDetails.file(file)
-            .expected("more", "its end after %d bytes".formatted(bytes.limit()))
-            .hint("copy or download it again"));
+    return ErrorDetails.file(file)
+        .hint("copy or download it again")
+        .wrong("more", "its end after %d bytes".formatted(bytes.limit()));
   }
 }

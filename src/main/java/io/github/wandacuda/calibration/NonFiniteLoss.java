@@ -33,9 +33,8 @@ public final class NonFiniteLoss {
     } catch (InputException e) {
       return e;
     }
-    return new InputException(
-        ErrorDetails.of("the logits")
-            .expected("a finite loss", "%s for %s".formatted(loss, sequence)));
+    return ErrorDetails.of("the logits")
+        .wrong("a finite loss", "%s for %s".formatted(loss, sequence));
   }
 
   private static void requireFinite(BlockwiseRun run, NonFiniteSearch search, String where) {

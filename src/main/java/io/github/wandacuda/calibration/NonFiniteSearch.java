@@ -51,12 +51,11 @@ final class NonFiniteSearch implements InputObserver {
 
   /** Returns the failure of activations that aren't finite. */
   InputException failure(String where, Found found) {
-    return new InputException(
-        ErrorDetails.of(Printable.of(where))
-            .expected(
-                "finite activations",
-                "%s at row %d, column %d of %s"
-                    .formatted(found.value(), found.row(), found.column(), sample)));
+    return ErrorDetails.of(Printable.of(where))
+        .wrong(
+            "finite activations",
+            "%s at row %d, column %d of %s"
+                .formatted(found.value(), found.row(), found.column(), sample));
   }
 
   /**

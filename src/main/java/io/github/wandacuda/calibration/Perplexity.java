@@ -66,9 +66,8 @@ public final class Perplexity {
     }
     double perplexity = of(losses);
     if (!Double.isFinite(perplexity)) {
-      throw new InputException(
-          ErrorDetails.of("perplexity")
-              .expected("a mean loss whose exponential is finite", String.valueOf(mean(losses))));
+      throw ErrorDetails.of("perplexity")
+          .wrong("a mean loss whose exponential is finite", mean(losses));
     }
     return perplexity;
   }

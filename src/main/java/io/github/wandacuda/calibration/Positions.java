@@ -19,11 +19,8 @@ final class Positions {
    */
   static void require(int length, int modelMaximum) {
     if (length > modelMaximum) {
-      throw new UsageException(
-          ErrorDetails.of("`sequence-length`")
-              .expected(
-                  "at most %d, the positions that the model has".formatted(modelMaximum),
-                  String.valueOf(length)));
+      throw ErrorDetails.of("`sequence-length`")
+          .refused("at most %d, the positions that the model has".formatted(modelMaximum), length);
     }
   }
 
@@ -35,12 +32,11 @@ final class Positions {
    */
   static void require(Path file, int index, int[] ids, int modelMaximum) {
     if (ids.length > modelMaximum) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part("list %d".formatted(index + 1))
-              .expected(
-                  "at most %d token ids, the positions that the model has".formatted(modelMaximum),
-                  String.valueOf(ids.length)));
+      throw ErrorDetails.file(file)
+          .part("list %d".formatted(index + 1))
+          .wrong(
+              "at most %d token ids, the positions that the model has".formatted(modelMaximum),
+              ids.length);
     }
   }
 }

@@ -54,10 +54,9 @@ public record Statistics(
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
       String format = in.metadata().getOrDefault("format", "none");
       if (!format.equals(FORMAT)) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected("format %s in its metadata".formatted(FORMAT), Printable.of(format))
-                .hint("statistics are what 'calibrate' writes, or an imatrix of llama.cpp"));
+        throw ErrorDetails.file(file)
+            .hint("statistics are what 'calibrate' writes, or an imatrix of llama.cpp")
+            .wrong("format %s in its metadata".formatted(FORMAT), Printable.of(format));
       }
       List<TensorInfo> vectors =
           in.tensors().stream().filter(tensor -> !tensor.name().endsWith(GramFile.SUFFIX)).toList();
@@ -87,44 +86,34 @@ public record Statistics(
     long most = Runtime.getRuntime().maxMemory() / 2;
     long bytes = vectors.stream().mapToLong(TensorInfo::bytes).sum();
     if (bytes > most) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected(
-                  "norms of at most %d bytes, half of the Java heap".formatted(most),
-                  String.valueOf(bytes))
-              .hint("give the heap more with -Xmx"));
+      throw ErrorDetails.file(file)
+          .hint("give the heap more with -Xmx")
+          .wrong("norms of at most %d bytes, half of the Java heap".formatted(most), bytes);
     }
   }
 
   private static String module(Path file, TensorInfo tensor) {
     if (!tensor.name().endsWith(SUFFIX)) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .tensor(tensor.name())
-              .expected("a name that ends in " + SUFFIX, "another"));
+      throw ErrorDetails.file(file)
+          .tensor(tensor.name())
+          .wrong("a name that ends in " + SUFFIX, "another");
     }
     return tensor.name().substring(0, tensor.name().length() - SUFFIX.length());
   }
 
   private static float[] vector(SafetensorsFile in, TensorInfo tensor) {
     if (!tensor.type().equals(Optional.of(DType.F32)) || tensor.shape().size() != 1) {
-      throw new InputException(
-          ErrorDetails.file(in.path())
-              .tensor(tensor.name())
-              .expected(
-                  "an F32 vector",
-                  "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape())));
+      throw ErrorDetails.file(in.path())
+          .tensor(tensor.name())
+          .wrong("an F32 vector", "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
     }
     float[] norms = in.vector(tensor);
     for (int column = 0; column < norms.length; column++) {
       if (!(norms[column] >= 0) || Float.isInfinite(norms[column])) {
-        throw new InputException(
-            ErrorDetails.file(in.path())
-                .tensor(tensor.name())
-                .expected(
-                    "a finite norm of 0 or more at column %d".formatted(column),
-                    String.valueOf(norms[column]))
-                .hint("calibrate again"));
+        throw ErrorDetails.file(in.path())
+            .tensor(tensor.name())
+            .hint("calibrate again")
+            .wrong("a finite norm of 0 or more at column %d".formatted(column), norms[column]);
       }
     }
     return norms;
@@ -140,10 +129,9 @@ public record Statistics(
     } catch (NumberFormatException e) {
       // Reported below, as a negative number is.
     }
-    throw new InputException(
-        ErrorDetails.file(file)
-            .part("metadata " + key)
-            .expected("a whole number", "'%s'".formatted(Printable.of(value))));
+    throw ErrorDetails.file(file)
+        .part("metadata " + key)
+        .wrong("a whole number", "'%s'".formatted(Printable.of(value)));
   }
 
   /** Returns the file's content. */

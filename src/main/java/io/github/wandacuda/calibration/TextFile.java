@@ -74,10 +74,9 @@ final class TextFile implements AutoCloseable {
     if (!text.isTextual()) {
       String columns =
           content.properties().stream().map(Map.Entry::getKey).collect(Collectors.joining(", "));
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part("row %d".formatted(row + 1))
-              .expected("a string in the column text", "the columns " + columns));
+      throw ErrorDetails.file(file)
+          .part("row %d".formatted(row + 1))
+          .wrong("a string in the column text", "the columns " + columns);
     }
     return text.textValue();
   }

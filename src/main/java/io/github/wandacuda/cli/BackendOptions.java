@@ -103,9 +103,8 @@ final class BackendOptions {
     } catch (NumberFormatException e) {
       // Reported below, as any other text that is no number.
     }
-    throw new UsageException(
-        ErrorDetails.of("--device")
-            .expected("a number or all", "'%s'".formatted(Printable.of(device)))
-            .hint("'wanda-cuda devices' lists them"));
+    throw ErrorDetails.of("--device")
+        .hint("'wanda-cuda devices' lists them")
+        .refused("a number or all", "'%s'".formatted(Printable.of(device)));
   }
 }

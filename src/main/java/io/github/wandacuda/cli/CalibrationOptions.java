@@ -83,10 +83,9 @@ final class CalibrationOptions {
     for (ComparedMethod run : runs) {
       if (run.plan().rules().needMoments()
           || run.plan().allocations().contains(Allocation.Rule.ATP)) {
-        throw new UsageException(
-            ErrorDetails.of("--statistics")
-                .expected("what norms suffice for", run.label())
-                .hint("--calibration serves all"));
+        throw ErrorDetails.of("--statistics")
+            .hint("--calibration serves all")
+            .refused("what norms suffice for", run.label());
       }
     }
   }

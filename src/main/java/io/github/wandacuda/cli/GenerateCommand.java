@@ -215,7 +215,7 @@ final class GenerateCommand implements Runnable {
     }
 
     private static UsageException wrong(String option, String expected, Object found) {
-      return new UsageException(ErrorDetails.of(option).expected(expected, String.valueOf(found)));
+      return ErrorDetails.of(option).refused(expected, found);
     }
 
     /** Returns the most new tokens. */

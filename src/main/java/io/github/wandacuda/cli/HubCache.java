@@ -67,21 +67,17 @@ record HubCache(Path root) {
     Matcher name = NAME.matcher(given);
     if (!name.matches()) {
       return path.orElseThrow(
-          () ->
-              new InputException(
-                  ErrorDetails.of(given)
-                      .expected("a model directory", "no name that a file can have")));
+          () -> ErrorDetails.of(given).wrong("a model directory", "no name that a file can have"));
     }
     Path folder = root.resolve("models--%s--%s".formatted(name.group(1), name.group(2)));
     if (Files.isDirectory(folder)) {
       return snapshot(folder);
     }
-    throw new InputException(
-        ErrorDetails.file(Path.of(name.group(1), name.group(2)))
-            .expected("a model directory, or a model in the Hugging Face cache " + root, "neither")
-            .hint(
-                "nothing is downloaded here: run 'hf download %s/%s' first, or name the folder"
-                    .formatted(name.group(1), name.group(2))));
+    throw ErrorDetails.file(Path.of(name.group(1), name.group(2)))
+        .hint(
+            "nothing is downloaded here: run 'hf download %s/%s' first, or name the folder"
+                .formatted(name.group(1), name.group(2)))
+        .wrong("a model directory, or a model in the Hugging Face cache " + root, "neither");
   }
 
   private static Optional<Path> path(String given) {
@@ -94,8 +90,7 @@ record HubCache(Path root) {
 
   private static Path ofPath(Path path) {
     if (!Files.isDirectory(path)) {
-      throw new InputException(
-          ErrorDetails.file(path).expected("a model directory", "a file").hint(ofFile(path)));
+      throw ErrorDetails.file(path).hint(ofFile(path)).wrong("a model directory", "a file");
     }
     if (Files.exists(path.resolve("config.json"))) {
       return path;
@@ -106,10 +101,9 @@ record HubCache(Path root) {
     List<Path> models = children(path, "models--");
     List<Path> inside = models.isEmpty() ? children(path.resolve("hub"), "models--") : models;
     if (!inside.isEmpty()) {
-      throw new InputException(
-          ErrorDetails.file(path)
-              .expected("a model directory", "a cache of several")
-              .hint("name one of its snapshots: " + named(snapshots(inside))));
+      throw ErrorDetails.file(path)
+          .hint("name one of its snapshots: " + named(snapshots(inside)))
+          .wrong("a model directory", "a cache of several");
     }
     return path;
   }
@@ -137,13 +131,12 @@ record HubCache(Path root) {
         return meant;
       }
     }
-    throw new InputException(
-        ErrorDetails.file(model)
-            .expected("the snapshot that its refs/main names", "none")
-            .hint(
-                snapshots.isEmpty()
-                    ? "download the model again"
-                    : "name one of its snapshots: " + named(snapshots)));
+    throw ErrorDetails.file(model)
+        .hint(
+            snapshots.isEmpty()
+                ? "download the model again"
+                : "name one of its snapshots: " + named(snapshots))
+        .wrong("the snapshot that its refs/main names", "none");
   }
 
   private static String commit(Path reference) {

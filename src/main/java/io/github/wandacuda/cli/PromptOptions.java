@@ -96,14 +96,12 @@ final class PromptOptions {
 
   private static void require(int[] ids, ErrorDetails where, DecoderShape shape) {
     if (ids.length == 0) {
-      throw new InputException(where.expected("one token or more", "none"));
+      throw where.wrong("one token or more", "none");
     }
     if (ids.length >= shape.maximumLength()) {
-      throw new InputException(
-          where.expected(
-              "fewer tokens than the %d positions that the model has"
-                  .formatted(shape.maximumLength()),
-              String.valueOf(ids.length)));
+      throw where.wrong(
+          "fewer tokens than the %d positions that the model has".formatted(shape.maximumLength()),
+          ids.length);
     }
     new Vocabulary(shape.vocabulary()).require(ids, where);
   }
@@ -111,8 +109,7 @@ final class PromptOptions {
   private int[] ids() {
     List<int[]> lists = TokenLists.readOne(tokens);
     if (lists.size() != 1) {
-      throw new InputException(
-          ErrorDetails.file(tokens).expected("one list of token ids", lists.size() + " lists"));
+      throw ErrorDetails.file(tokens).wrong("one list of token ids", lists.size() + " lists");
     }
     return lists.getFirst();
   }

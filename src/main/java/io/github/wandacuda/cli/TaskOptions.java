@@ -56,8 +56,7 @@ final class TaskOptions {
    */
   public void check() {
     if (limit != null && limit < 1) {
-      throw new UsageException(
-          ErrorDetails.of("--limit").expected("at least 1", String.valueOf(limit)));
+      throw ErrorDetails.of("--limit").refused("at least 1", limit);
     }
     if (given()) {
       names = Tasks.parse(tasks, data != null);

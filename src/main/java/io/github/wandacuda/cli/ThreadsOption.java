@@ -28,8 +28,7 @@ final class ThreadsOption {
   public int count() {
     int count = given == null ? Runtime.getRuntime().availableProcessors() : given;
     if (count < 1 || count > MOST) {
-      throw new UsageException(
-          ErrorDetails.of("--threads").expected("1 to " + MOST, String.valueOf(count)));
+      throw ErrorDetails.of("--threads").refused("1 to " + MOST, count);
     }
     return count;
   }

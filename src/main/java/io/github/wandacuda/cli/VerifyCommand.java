@@ -49,8 +49,8 @@ final class VerifyCommand implements Runnable {
   @Option(
       names = "--strict",
       description =
-          "Also fail on files that somebody put beside the model and that no loader reads, such as a"
-              + " README.md.")
+          "Also fail on files that somebody put beside the model and that no loader reads, such as"
+              + " a README.md.")
   private boolean strict;
 
   @Mixin private ZerosOptions zeros;

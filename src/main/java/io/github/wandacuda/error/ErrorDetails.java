@@ -69,6 +69,16 @@ public record ErrorDetails(
     return new ErrorDetails(file, tensor, part, expected, found, said, hint);
   }
 
+  /** Returns the failure of what is read, by what should be there and what is. */
+  public InputException wrong(String expected, Object found) {
+    return new InputException(expected(expected, String.valueOf(found)));
+  }
+
+  /** Returns the failure of what is asked for, by what it should be and what it is. */
+  public UsageException refused(String expected, Object found) {
+    return new UsageException(expected(expected, String.valueOf(found)));
+  }
+
   /** Returns the same with a sentence in the place of what was expected and found. */
   public ErrorDetails said(String sentence) {
     return new ErrorDetails(file, tensor, part, expected, found, sentence, hint);

@@ -82,11 +82,10 @@ public final class CachedDecoder implements AutoCloseable {
   private void requireFinite(float[] logits) {
     for (int id = 0; id < logits.length; id++) {
       if (!Float.isFinite(logits[id])) {
-        throw new InputException(
-            ErrorDetails.of("the logits")
-                .part("after %d tokens".formatted(cache.length()))
-                .expected("finite numbers", "%s for token %d".formatted(logits[id], id))
-                .hint("'wanda-cuda perplexity' finds the module where it begins"));
+        throw ErrorDetails.of("the logits")
+            .part("after %d tokens".formatted(cache.length()))
+            .hint("'wanda-cuda perplexity' finds the module where it begins")
+            .wrong("finite numbers", "%s for token %d".formatted(logits[id], id));
       }
     }
   }

@@ -63,10 +63,9 @@ public final class EndTokens {
 
   private static int id(Path file, JsonNode value) {
     if (!value.isInt()) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part(KEY)
-              .expected("a token id or a list of them", Printable.of(value.toString())));
+      throw ErrorDetails.file(file)
+          .part(KEY)
+          .wrong("a token id or a list of them", Printable.of(value.toString()));
     }
     return value.intValue();
   }

@@ -59,9 +59,8 @@ public final class Evaluation implements Serializable {
   private void add(RequestEncoder encoder, TaskDocument document, boolean emptyAllowed) {
     for (TaskDocument.Choice choice : document.choices()) {
       if (choice.context().isBlank() && !emptyAllowed) {
-        throw new InputException(
-            ErrorDetails.of(document.place())
-                .expected("a context, since the model has neither BOS nor EOS", "an empty one"));
+        throw ErrorDetails.of(document.place())
+            .wrong("a context, since the model has neither BOS nor EOS", "an empty one");
       }
       requests.add(encoder.encode(document.place(), choice));
       places.add(document.place());

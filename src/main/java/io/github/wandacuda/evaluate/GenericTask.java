@@ -31,7 +31,7 @@ final class GenericTask {
     List<TaskDocument> documents =
         TaskRow.read(file, limit).stream().map(GenericTask::document).toList();
     if (documents.isEmpty()) {
-      throw new InputException(ErrorDetails.file(file).expected("a document on each line", "none"));
+      throw ErrorDetails.file(file).wrong("a document on each line", "none");
     }
     String name = file.getFileName().toString();
     return new Task(
@@ -58,11 +58,8 @@ final class GenericTask {
     }
     List<String> contexts = row.texts("context", context);
     if (contexts.size() != continuations) {
-      throw new InputException(
-          row.place()
-              .expected(
-                  "as many contexts as continuations, %d".formatted(continuations),
-                  String.valueOf(contexts.size())));
+      throw row.place()
+          .wrong("as many contexts as continuations, %d".formatted(continuations), contexts.size());
     }
     return contexts;
   }

@@ -91,22 +91,18 @@ final class Mmlu {
 
   private static String requireKnown(TaskRow row, String subject) {
     if (MmluSubject.of(subject).isEmpty()) {
-      throw new InputException(
-          row.place()
-              .expected(
-                  "one of MMLU's %d subjects".formatted(MmluSubject.values().length), subject));
+      throw row.place()
+          .wrong("one of MMLU's %d subjects".formatted(MmluSubject.values().length), subject);
     }
     return subject;
   }
 
   private static String before(String subject, List<TaskRow> examples, TaskRow first) {
     if (examples.size() < SHOTS) {
-      throw new InputException(
-          ErrorDetails.file(first.file())
-              .part("subject " + subject)
-              .expected(
-                  "%d questions of the split dev".formatted(SHOTS), String.valueOf(examples.size()))
-              .hint("they lie beside those of the split test, in " + TEST.origin()));
+      throw ErrorDetails.file(first.file())
+          .part("subject " + subject)
+          .hint("they lie beside those of the split test, in " + TEST.origin())
+          .wrong("%d questions of the split dev".formatted(SHOTS), examples.size());
     }
     StringBuilder text = new StringBuilder();
     text.append("The following are multiple choice questions (with answers) about ")

@@ -47,11 +47,9 @@ final class MmluCsv {
 
   private static ObjectNode row(Path file, int line, List<String> values, String subject) {
     if (values.size() != ANSWERS + 2) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part("line " + line)
-              .expected(
-                  "a question, four answers and a letter", "%d values".formatted(values.size())));
+      throw ErrorDetails.file(file)
+          .part("line " + line)
+          .wrong("a question, four answers and a letter", "%d values".formatted(values.size()));
     }
     ObjectNode row = JsonNodeFactory.instance.objectNode();
     row.put("question", values.getFirst());

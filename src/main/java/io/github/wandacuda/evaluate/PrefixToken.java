@@ -63,9 +63,8 @@ public final class PrefixToken {
   public static int end(ModelDirectory model, Tokenizer tokenizer) {
     int end = of(model, tokenizer, false);
     if (end < 0) {
-      throw new InputException(
-          ErrorDetails.file(model.config().file())
-              .expected("an eos_token_id, or an eos_token in tokenizer_config.json", "neither"));
+      throw ErrorDetails.file(model.config().file())
+          .wrong("an eos_token_id, or an eos_token in tokenizer_config.json", "neither");
     }
     return end;
   }

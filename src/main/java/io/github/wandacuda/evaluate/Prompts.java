@@ -1,7 +1,6 @@
 package io.github.wandacuda.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.evaluate.TaskDocument.Choice;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -71,7 +70,7 @@ final class Prompts {
     String sentence = row.text("sentence");
     int blank = sentence.indexOf('_');
     if (blank < 0) {
-      throw new InputException(row.place().expected("a sentence with a _", "none"));
+      throw row.place().wrong("a sentence with a _", "none");
     }
     String head = sentence.substring(0, blank);
     String tail = PythonText.strip(sentence.substring(blank + 1));

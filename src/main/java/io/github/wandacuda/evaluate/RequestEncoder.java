@@ -74,12 +74,11 @@ final class RequestEncoder {
 
   private void requireFits(String place, int length) {
     if (length == 0 || length > shape.maximumLength()) {
-      throw new InputException(
-          ErrorDetails.of(place)
-              .expected(
-                  "a continuation of 1 to %d tokens, the positions that the model has"
-                      .formatted(shape.maximumLength()),
-                  String.valueOf(length)));
+      throw ErrorDetails.of(place)
+          .wrong(
+              "a continuation of 1 to %d tokens, the positions that the model has"
+                  .formatted(shape.maximumLength()),
+              length);
     }
   }
 

@@ -62,10 +62,8 @@ final class TaskFiles {
    */
   static TaskFiles below(Path data) {
     if (!Files.isDirectory(data)) {
-      throw new InputException(
-          ErrorDetails.file(data)
-              .expected(
-                  "a folder with the files of tasks", Files.exists(data) ? "a file" : "nothing"));
+      throw ErrorDetails.file(data)
+          .wrong("a folder with the files of tasks", Files.exists(data) ? "a file" : "nothing");
     }
     List<Path> files = new ArrayList<>();
     try {
@@ -147,19 +145,17 @@ final class TaskFiles {
 
   /** Returns the failure of a task without files. */
   InputException missing(String task, Usual usual) {
-    return new InputException(
-        ErrorDetails.file(data)
-            .part("task " + task)
-            .expected(
-                "%s/%s-00000-of-00001.parquet or %s/%s"
-                    .formatted(
-                        usual.folders().getFirst(),
-                        usual.split(),
-                        usual.folders().getFirst(),
-                        usual.lines().getFirst()),
-                "neither")
-            .hint(
-                "it comes from the dataset %s on the Hugging Face hub".formatted(usual.origin())));
+    return ErrorDetails.file(data)
+        .part("task " + task)
+        .hint("it comes from the dataset %s on the Hugging Face hub".formatted(usual.origin()))
+        .wrong(
+            "%s/%s-00000-of-00001.parquet or %s/%s"
+                .formatted(
+                    usual.folders().getFirst(),
+                    usual.split(),
+                    usual.folders().getFirst(),
+                    usual.lines().getFirst()),
+            "neither");
   }
 
   /**
@@ -193,13 +189,10 @@ final class TaskFiles {
             .toList();
     for (Path one : shards) {
       if (!Files.exists(one)) {
-        throw new InputException(
-            ErrorDetails.file(one)
-                .part("task " + task)
-                .expected("one of %d files".formatted(count), "nothing")
-                .hint(
-                    "it comes from the dataset %s on the Hugging Face hub"
-                        .formatted(usual.origin())));
+        throw ErrorDetails.file(one)
+            .part("task " + task)
+            .hint("it comes from the dataset %s on the Hugging Face hub".formatted(usual.origin()))
+            .wrong("one of %d files".formatted(count), "nothing");
       }
     }
     return shards;

@@ -59,7 +59,7 @@ record TaskRow(Path file, long number, JsonNode content) {
   /** Returns the value of a key. */
   JsonNode get(String key) {
     if (!has(key)) {
-      throw new InputException(place().expected("a column or key %s".formatted(key), keys()));
+      throw place().wrong("a column or key %s".formatted(key), keys());
     }
     return content.get(key);
   }
@@ -90,8 +90,7 @@ record TaskRow(Path file, long number, JsonNode content) {
       throw wrong(key, "a string", value);
     }
     if (Utf8.hasLoneSurrogate(value.textValue())) {
-      throw new InputException(
-          place().expected("whole characters in " + key, "half a surrogate pair"));
+      throw place().wrong("whole characters in " + key, "half a surrogate pair");
     }
     return value.textValue();
   }
@@ -149,15 +148,14 @@ record TaskRow(Path file, long number, JsonNode content) {
 
   private void requireAnswers(int choices) {
     if (choices < 2) {
-      throw new InputException(place().expected("two or more answers", String.valueOf(choices)));
+      throw place().wrong("two or more answers", choices);
     }
   }
 
   /** Returns the failure of a value. */
   InputException wrong(String key, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : found.toString();
-    return new InputException(
-        place().expected("%s as %s".formatted(expected, key), Printable.of(text)));
+    return place().wrong("%s as %s".formatted(expected, key), Printable.of(text));
   }
 
   /**
@@ -174,11 +172,10 @@ record TaskRow(Path file, long number, JsonNode content) {
     requireAnswers(choices.size());
     for (TaskDocument.Choice choice : choices) {
       if (choice.length() == 0 || choice.continuation().isEmpty()) {
-        throw new InputException(
-            place()
-                .expected(
-                    "answers that aren't empty",
-                    "answer %d empty".formatted(choices.indexOf(choice) + 1)));
+        throw place()
+            .wrong(
+                "answers that aren't empty",
+                "answer %d empty".formatted(choices.indexOf(choice) + 1));
       }
     }
     return new TaskDocument(place().line(), choices, gold, group);

@@ -43,11 +43,10 @@ public final class Tasks {
       String name = part.strip();
       boolean file = GenericTask.isOne(name);
       if (!file && !names().contains(name)) {
-        throw new UsageException(
-            ErrorDetails.of("`tasks`")
-                .expected(
-                    "%s or files that end in .jsonl".formatted(String.join(", ", names())),
-                    "'%s'".formatted(Printable.of(name))));
+        throw ErrorDetails.of("`tasks`")
+            .refused(
+                "%s or files that end in .jsonl".formatted(String.join(", ", names())),
+                "'%s'".formatted(Printable.of(name)));
       }
       if (!file && !data) {
         throw new UsageException(
@@ -105,7 +104,7 @@ public final class Tasks {
       }
     }
     if (rows.isEmpty()) {
-      throw new InputException(ErrorDetails.file(found.getFirst()).expected("rows", "none"));
+      throw ErrorDetails.file(found.getFirst()).wrong("rows", "none");
     }
     List<TaskRow> labelled = task == BuiltInTask.PIQA ? PiqaLabels.added(rows) : rows;
     return new Task(
@@ -130,11 +129,8 @@ public final class Tasks {
       Path file = questions.resolveSibling(stem + "-labels.lst");
       List<String> labels = Utf8.read(file).lines().toList();
       if (labels.size() < rows.size()) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected(
-                    "a label for each question, %d".formatted(rows.size()),
-                    String.valueOf(labels.size())));
+        throw ErrorDetails.file(file)
+            .wrong("a label for each question, %d".formatted(rows.size()), labels.size());
       }
       List<TaskRow> labelled = new ArrayList<>();
       for (TaskRow row : rows) {

@@ -128,8 +128,7 @@ public final class AllocationFile {
         return new Sparsity.Ratio(value).fraction();
       }
     }
-    throw new UsageException(
-        place.expected("a number of at least 0 and less than 1", JsonInput.found(json)));
+    throw place.refused("a number of at least 0 and less than 1", JsonInput.found(json));
   }
 
   /**
@@ -163,15 +162,14 @@ public final class AllocationFile {
       if (!used.contains(entry)
           && modules.stream()
               .noneMatch(module -> entry.matches(module, LinearModules.block(module), search))) {
-        throw new UsageException(
-            ErrorDetails.file(file)
-                .part("'%s'".formatted(Printable.of(entry.key())))
-                .expected(
-                    entry.pattern() == null
-                        ? "the number of a block that is pruned"
-                        : "a pattern that is found in a module's name",
-                    "one that matches none of %d modules".formatted(modules.size()))
-                .hint("'wanda-cuda inspect' lists the names"));
+        throw ErrorDetails.file(file)
+            .part("'%s'".formatted(Printable.of(entry.key())))
+            .hint("'wanda-cuda inspect' lists the names")
+            .refused(
+                entry.pattern() == null
+                    ? "the number of a block that is pruned"
+                    : "a pattern that is found in a module's name",
+                "one that matches none of %d modules".formatted(modules.size()));
       }
     }
     return sparsities;

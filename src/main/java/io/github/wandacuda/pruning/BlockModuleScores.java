@@ -142,7 +142,6 @@ final class BlockModuleScores {
                 : new NonFiniteWeightException(row, column, value));
       }
     }
-    return new InputException(
-        module.place().expected("scores that float32 holds", "one that is too large"));
+    return module.place().wrong("scores that float32 holds", "one that is too large");
   }
 }

@@ -45,11 +45,9 @@ public final class FiniteWeights {
 
   /** Returns the failure of a module that holds such a weight. */
   public static InputException problem(LinearModule module, NonFiniteWeightException e) {
-    return new InputException(
-        module
-            .place()
-            .expected(
-                "finite weights",
-                "%s at row %d, column %d".formatted(e.value(), e.row(), e.column())));
+    return module
+        .place()
+        .wrong(
+            "finite weights", "%s at row %d, column %d".formatted(e.value(), e.row(), e.column()));
   }
 }

@@ -62,8 +62,7 @@ public enum Method {
         .findFirst()
         .orElseThrow(
             () ->
-                new UsageException(
-                    ErrorDetails.of(key)
-                        .expected("one of " + labels, "'%s'".formatted(Printable.of(label)))));
+                ErrorDetails.of(key)
+                    .refused("one of " + labels, "'%s'".formatted(Printable.of(label))));
   }
 }

@@ -161,16 +161,14 @@ public enum MethodKey {
   private static Object count(String text) {
     int count = Integer.parseInt(text);
     if (count < 0) {
-      throw new UsageException(ErrorDetails.NOWHERE.expected("0 or more", text));
+      throw ErrorDetails.NOWHERE.refused("0 or more", text);
     }
     return count;
   }
 
   private static UsageException refusal(String expected, String text) {
-    return new UsageException(
-        ErrorDetails.NOWHERE.expected(
-            (expected.contains(",") ? "one of " : "") + expected,
-            "'%s'".formatted(Printable.of(text))));
+    return ErrorDetails.NOWHERE.refused(
+        (expected.contains(",") ? "one of " : "") + expected, "'%s'".formatted(Printable.of(text)));
   }
 
   /** Returns a value as files have it. */

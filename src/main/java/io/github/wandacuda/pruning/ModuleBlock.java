@@ -43,10 +43,7 @@ public record ModuleBlock(int number, List<LinearModule> modules) {
 
   private static int number(LinearModule module) {
     return LinearModules.block(module.name())
-        .orElseThrow(
-            () ->
-                new InputException(
-                    module.place().expected("a block's number below 2^31", "a larger one")));
+        .orElseThrow(() -> module.place().wrong("a block's number below 2^31", "a larger one"));
   }
 
   /**

@@ -74,11 +74,10 @@ final class NpzMasks implements ModuleMasks {
     for (ZipEntry entry : Collections.list(zip.entries())) {
       LinearModule module = byEntry.get(entry.getName());
       if (module == null) {
-        throw new InputException(
-            ErrorDetails.file(path)
-                .tensor(entry.getName())
-                .expected("<weight>%s of a linear module".formatted(ENDING), "none such")
-                .hint("the masks were made for another model"));
+        throw ErrorDetails.file(path)
+            .tensor(entry.getName())
+            .hint("the masks were made for another model")
+            .wrong("<weight>%s of a linear module".formatted(ENDING), "none such");
       }
       if (byModule.put(module.name(), entry) != null) {
         throw problem(module, "one entry", "a second one");
@@ -99,10 +98,9 @@ final class NpzMasks implements ModuleMasks {
       throw problem(module, "a NumPy array", e.getMessage());
     }
     if (header.isPickled()) {
-      throw new InputException(
-          place(module)
-              .expected("bytes ('|u1')", "pickled Python objects (%s)".formatted(descr(header)))
-              .hint("reading them means running code from the file, which is never done"));
+      throw place(module)
+          .hint("reading them means running code from the file, which is never done")
+          .wrong("bytes ('|u1')", "pickled Python objects (%s)".formatted(descr(header)));
     }
     long bytes = flatBytes(module);
     if (!header.isBytes(bytes)) {
@@ -178,7 +176,7 @@ final class NpzMasks implements ModuleMasks {
   }
 
   private InputException problem(LinearModule module, String expected, String found) {
-    return new InputException(place(module).expected(expected, found));
+    return place(module).wrong(expected, found);
   }
 
   private InputException unreadable(LinearModule module, IOException e) {

@@ -2,7 +2,6 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.NamePatterns;
 import java.util.List;
@@ -162,17 +161,15 @@ public record PruningRules(
     if (!unfit.isEmpty()) {
       LinearModule first = unfit.get(0);
       Sparsity.GroupPattern pattern = unfit(first);
-      throw new InputException(
-          first
-              .place()
-              .expected(
-                  "columns that are a multiple of %d for pattern %s"
-                      .formatted(pattern.size(), pattern),
-                  String.valueOf(first.columns()))
-              .hint(
-                  unfit.size() == modules.size()
-                      ? "take another pattern, this one fits no module"
-                      : "leave it out with `exclude` '%s'".formatted(names(unfit))));
+      throw first
+          .place()
+          .hint(
+              unfit.size() == modules.size()
+                  ? "take another pattern, this one fits no module"
+                  : "leave it out with `exclude` '%s'".formatted(names(unfit)))
+          .wrong(
+              "columns that are a multiple of %d for pattern %s".formatted(pattern.size(), pattern),
+              first.columns());
     }
   }
 

@@ -95,16 +95,15 @@ public record Recipe(Path file, List<Stage> stages) {
 
   private void requireMatch(Stage stage, List<String> modules, Search search) {
     if (modules.stream().noneMatch(module -> matches(stage, module, search))) {
-      throw new UsageException(
-          ErrorDetails.file(file)
-              .part("line " + stage.line())
-              .expected(
-                  "a stage whose modules are found in a module's name",
-                  "'%s', which matches none of %d modules"
-                      .formatted(
-                          Printable.of(stage.modules().map(Pattern::pattern).orElse("")),
-                          modules.size()))
-              .hint("'wanda-cuda inspect' lists the names"));
+      throw ErrorDetails.file(file)
+          .part("line " + stage.line())
+          .hint("'wanda-cuda inspect' lists the names")
+          .refused(
+              "a stage whose modules are found in a module's name",
+              "'%s', which matches none of %d modules"
+                  .formatted(
+                      Printable.of(stage.modules().map(Pattern::pattern).orElse("")),
+                      modules.size()));
     }
     LOG.warn(
         "{}: line {}: all modules of this stage are taken by stages before it",

@@ -3,7 +3,6 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.model.LinearModule;
@@ -39,19 +38,16 @@ record SafetensorsMasks(SafetensorsFile file) implements ModuleMasks {
   private void checkMetadata(String sourceSha256) {
     String format = file.metadata().getOrDefault("format", "none");
     if (!format.equals(MaskFile.FORMAT)) {
-      throw new InputException(
-          ErrorDetails.file(file.path())
-              .expected(
-                  "format %s in its metadata".formatted(MaskFile.FORMAT), Printable.of(format))
-              .hint("masks are what a run of prune saves, or an .npz of MaskLLM"));
+      throw ErrorDetails.file(file.path())
+          .hint("masks are what a run of prune saves, or an .npz of MaskLLM")
+          .wrong("format %s in its metadata".formatted(MaskFile.FORMAT), Printable.of(format));
     }
     String source = file.metadata().getOrDefault(MaskFile.SOURCE, "none");
     if (sourceSha256 != null && !source.equals(sourceSha256)) {
-      throw new InputException(
-          ErrorDetails.file(file.path())
-              .part("metadata " + MaskFile.SOURCE)
-              .expected("this model's, " + sourceSha256, Printable.of(source))
-              .hint("the masks were made for another model"));
+      throw ErrorDetails.file(file.path())
+          .part("metadata " + MaskFile.SOURCE)
+          .hint("the masks were made for another model")
+          .wrong("this model's, " + sourceSha256, Printable.of(source));
     }
   }
 
@@ -62,11 +58,10 @@ record SafetensorsMasks(SafetensorsFile file) implements ModuleMasks {
     for (TensorInfo tensor : file.tensors()) {
       LinearModule module = byTensor.get(tensor.name());
       if (module == null) {
-        throw new InputException(
-            ErrorDetails.file(file.path())
-                .tensor(tensor.name())
-                .expected("<module>%s of a linear module".formatted(MaskFile.SUFFIX), "none such")
-                .hint("the masks were made for another model"));
+        throw ErrorDetails.file(file.path())
+            .tensor(tensor.name())
+            .hint("the masks were made for another model")
+            .wrong("<module>%s of a linear module".formatted(MaskFile.SUFFIX), "none such");
       }
       List<Long> shape = List.of((long) module.rows(), Selector.maskRowBytes(module.columns()));
       if (!tensor.dtype().equals("U8") || !tensor.shape().equals(shape)) {

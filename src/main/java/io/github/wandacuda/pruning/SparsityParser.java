@@ -30,19 +30,17 @@ public final class SparsityParser {
    */
   public static Sparsity.Ratio ratio(String text) {
     if (!DECIMAL.matcher(text).matches()) {
-      throw new UsageException(
-          ErrorDetails.of("sparsity")
-              .expected("a fraction such as 0.5", "'%s'".formatted(Printable.of(text)))
-              .hint(hint(text)));
+      throw ErrorDetails.of("sparsity")
+          .hint(hint(text))
+          .refused("a fraction such as 0.5", "'%s'".formatted(Printable.of(text)));
     }
     BigDecimal exact = new BigDecimal(text);
     double fraction = exact.doubleValue();
     boolean rounded = fraction >= 1 || (fraction == 0 && exact.signum() != 0);
     if (exact.signum() < 0 || rounded) {
-      throw new UsageException(
-          ErrorDetails.of("sparsity")
-              .expected("a fraction of at least 0 and less than 1", Printable.of(text))
-              .hint(hint(text)));
+      throw ErrorDetails.of("sparsity")
+          .hint(hint(text))
+          .refused("a fraction of at least 0 and less than 1", Printable.of(text));
     }
     return new Sparsity.Ratio(fraction);
   }
@@ -90,6 +88,6 @@ public final class SparsityParser {
   }
 
   private static UsageException refusal(String expected, String found) {
-    return new UsageException(ErrorDetails.of("pattern").expected(expected, found));
+    return ErrorDetails.of("pattern").refused(expected, found);
   }
 }

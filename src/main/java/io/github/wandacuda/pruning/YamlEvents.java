@@ -141,7 +141,6 @@ final class YamlEvents {
 
   /** Returns the failure of a part of the file. */
   UsageException wrong(String part, String expected, String found, String hint) {
-    return new UsageException(
-        ErrorDetails.file(file).part(part).expected(expected, found).hint(hint));
+    return ErrorDetails.file(file).part(part).hint(hint).refused(expected, found);
   }
 }

@@ -39,10 +39,8 @@ public final class ReportFormat {
    */
   public static void requireName(Path file) {
     if (!isHtml(file) && !file.toString().endsWith(".json")) {
-      throw new UsageException(
-          ErrorDetails.of("`report`")
-              .expected(
-                  "a name that ends in .json or .html", "'%s'".formatted(Printable.of(file))));
+      throw ErrorDetails.of("`report`")
+          .refused("a name that ends in .json or .html", "'%s'".formatted(Printable.of(file)));
     }
   }
 
