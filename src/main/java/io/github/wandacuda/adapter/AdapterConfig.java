@@ -52,33 +52,17 @@ record AdapterConfig(
   /** Keys that are read here. */
   private static final Set<String> READ =
       Set.of(
-          "peft_type",
-          "r",
-          "lora_alpha",
-          "use_rslora",
-          "fan_in_fan_out",
-          "target_modules",
-          "rank_pattern",
-          "alpha_pattern",
-          "bias",
-          "init_lora_weights");
+          ("peft_type r lora_alpha use_rslora fan_in_fan_out target_modules rank_pattern "
+                  + "alpha_pattern bias init_lora_weights")
+              .split(" "));
 
   /** Keys of training, and of where the adapter came from. */
   private static final Set<String> PASSED_OVER =
       Set.of(
-          "auto_mapping",
-          "base_model_name_or_path",
-          "revision",
-          "task_type",
-          "inference_mode",
-          "lora_dropout",
-          "layers_to_transform",
-          "layers_pattern",
-          "exclude_modules",
-          "megatron_core",
-          "qalora_group_size",
-          "eva_config",
-          "peft_version");
+          ("auto_mapping base_model_name_or_path revision task_type inference_mode "
+                  + "lora_dropout layers_to_transform layers_pattern exclude_modules megatron_core "
+                  + "qalora_group_size eva_config peft_version")
+              .split(" "));
 
   /** How A and B may have begun. The other ways that PEFT has change the model's own weights. */
   private static final Set<String> HARMLESS_STARTS =
@@ -109,11 +93,9 @@ record AdapterConfig(
       }
       return root;
     } catch (NoSuchFileException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("an adapter's " + FILE_NAME, "no such file")
-              .hint("name the folder that PEFT's save_pretrained wrote"),
-          e);
+      throw ErrorDetails.file(file)
+          .hint("name the folder that PEFT's save_pretrained wrote")
+          .wrong("an adapter's " + FILE_NAME, "no such file", e);
     } catch (JsonProcessingException e) {
       throw new InputException(
           ErrorDetails.file(file)
@@ -121,10 +103,8 @@ record AdapterConfig(
               .hint(AGAIN),
           e);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("an adapter's config", "that it can't be read: " + Reason.of(e)),
-          e);
+      throw ErrorDetails.file(file)
+          .wrong("an adapter's config", "that it can't be read: " + Reason.of(e), e);
     }
   }
 

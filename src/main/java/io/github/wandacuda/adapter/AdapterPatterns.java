@@ -76,11 +76,9 @@ record AdapterPatterns(AdapterConfig config) {
     try {
       return NamePatterns.compile(expression);
     } catch (PatternSyntaxException e) {
-      throw new InputException(
-          ErrorDetails.file(config.file())
-              .part(key)
-              .expected("regular expressions", Printable.of(shortened(shown))),
-          e);
+      throw ErrorDetails.file(config.file())
+          .part(key)
+          .wrong("regular expressions", Printable.of(shortened(shown)), e);
     }
   }
 
@@ -96,11 +94,9 @@ record AdapterPatterns(AdapterConfig config) {
     try {
       return NamePatterns.firstMatches(ErrorDetails.file(config.file()).part(key), patterns, names);
     } catch (UsageException e) {
-      throw new InputException(
-          ErrorDetails.file(config.file())
-              .part(key)
-              .expected("expressions that match or not in a few seconds", "none such"),
-          e);
+      throw ErrorDetails.file(config.file())
+          .part(key)
+          .wrong("expressions that match or not in a few seconds", "none such", e);
     }
   }
 }

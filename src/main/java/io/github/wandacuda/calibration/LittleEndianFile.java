@@ -43,9 +43,8 @@ final class LittleEndianFile {
       }
       return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).expected("an imatrix", "that it can't be read: " + Reason.of(e)),
-          e);
+      throw ErrorDetails.file(file)
+          .wrong("an imatrix", "that it can't be read: " + Reason.of(e), e);
     }
   }
 

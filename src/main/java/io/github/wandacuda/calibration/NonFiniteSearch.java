@@ -15,21 +15,10 @@ import java.util.Optional;
 /**
  * Finds the first value that is NaN or infinite. Activations aren't checked while samples run. If a
  * norm or a loss isn't finite, the samples run again, one by one, with this observer.
+ *
+ * @param sample the sample that runs, in words
  */
-final class NonFiniteSearch implements InputObserver {
-  private final Operations operations;
-  private final String sample;
-
-  /**
-   * Creates a search.
-   *
-   * @param sample the sample that runs, in words
-   */
-  NonFiniteSearch(Operations operations, String sample) {
-    this.operations = operations;
-    this.sample = sample;
-  }
-
+record NonFiniteSearch(Operations operations, String sample) implements InputObserver {
   /**
    * Checks the input of linear modules.
    *

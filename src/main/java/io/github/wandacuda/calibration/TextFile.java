@@ -18,22 +18,15 @@ import java.util.stream.IntStream;
  * An open file of text: one text, or documents as C4 has them. Of Parquet the rows are documents if
  * they have C4's columns; else they are one text, as the code of Wanda makes one of WikiText's, by
  * blank lines between them.
+ *
+ * @param isWhole whether it is one text, and not documents
+ * @param count the number of documents, or 1 for one text
+ * @param texts gives a document, or the one text as the first
  */
-final class TextFile implements AutoCloseable {
+record TextFile(boolean isWhole, int count, IntFunction<String> texts, Runnable closing)
+    implements AutoCloseable {
   /** A column that C4 has and WikiText hasn't. */
   private static final String C4_COLUMN = "url";
-
-  private final boolean whole;
-  private final int count;
-  private final IntFunction<String> texts;
-  private final Runnable close;
-
-  private TextFile(boolean whole, int count, IntFunction<String> texts, Runnable close) {
-    this.whole = whole;
-    this.count = count;
-    this.texts = texts;
-    this.close = close;
-  }
 
   /**
    * Opens a file of text, not of token ids.
@@ -81,16 +74,6 @@ final class TextFile implements AutoCloseable {
     return text.textValue();
   }
 
-  /** Returns whether it is one text, and not documents. */
-  boolean isWhole() {
-    return whole;
-  }
-
-  /** Returns the number of documents, or 1 for one text. */
-  int count() {
-    return count;
-  }
-
   /** Returns a document, or the one text as the first. */
   String text(int document) {
     return texts.apply(document);
@@ -98,6 +81,6 @@ final class TextFile implements AutoCloseable {
 
   @Override
   public void close() {
-    close.run();
+    closing.run();
   }
 }

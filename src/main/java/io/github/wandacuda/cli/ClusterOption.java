@@ -30,11 +30,10 @@ final class ClusterOption {
    * @throws UsageException if there is no such cluster, or it can't do what is asked for
    */
   public void check(boolean inPlace, boolean masks) {
-    if (name == null) {
-      return;
+    check();
+    if (name != null) {
+      OnCluster.check(inPlace, masks);
     }
-    ClusterProvider unused = Clusters.named(name);
-    OnCluster.check(inPlace, masks);
   }
 
   /**

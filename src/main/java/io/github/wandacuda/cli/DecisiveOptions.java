@@ -15,39 +15,17 @@ final class DecisiveOptions {
   /** Where results go, what is printed and how the machine is used. */
   private static final Set<String> IDLE =
       Set.of(
-          "--checkpoint-every",
-          "--cluster",
-          "--dry-run",
-          "--evaluate",
-          "--help",
-          "--io",
-          "--json",
-          "--no-verify",
-          "--output",
-          "--overwrite",
-          "--quiet",
-          "--report",
-          "--resume",
-          "--save-masks",
-          "--save-statistics",
-          "--threads",
-          "--verbose",
-          "--version",
-          "--yes");
+          ("--checkpoint-every --cluster --dry-run --evaluate --help --io --json "
+                  + "--no-verify --output --overwrite --quiet --report --resume --save-masks "
+                  + "--save-statistics --threads --verbose --version --yes")
+              .split(" "));
 
   /** Their content has a digest, or the device a name for its arithmetic, which count instead. */
   private static final Set<String> DIGESTED =
       Set.of(
-          "--backend",
-          "--calibration",
-          "--data",
-          "--device",
-          "--model",
-          "--precision",
-          "--statistics",
-          "--tasks",
-          "--text",
-          "--windows");
+          ("--backend --calibration --data --device --model --precision --statistics "
+                  + "--tasks --text --windows")
+              .split(" "));
 
   private DecisiveOptions() {}
 

@@ -88,7 +88,7 @@ final class GenerateCommand implements Runnable {
                 directory.config(), directory.checkpoint(), operations, WeightKeeping.RESIDENT);
         CachedDecoder cached = new CachedDecoder(decoder, operations, positions)) {
       double load = (System.nanoTime() - began) / NANOS;
-      long bytes = TokenBytes.of(directory, operations);
+      long bytes = GenerateNeeds.tokenBytes(directory, operations);
       print(given, generate(cached, given, limits.tokens(), limits.ends()), load, bytes);
     }
   }

@@ -23,7 +23,7 @@ final class KeyOptions {
           OptionSpec.builder(option(key))
               .paramLabel(key.placeholder())
               .type(key.type() == Integer.class ? Integer.class : String.class)
-              .description(key.help())
+              .description(OptionNames.in(key.help()))
               .build());
     }
   }

@@ -1,14 +1,8 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.OnCluster;
-import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.PruningPlan;
-import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
@@ -19,7 +13,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -56,18 +49,18 @@ final class MethodOptions {
   private PruningPlan plan;
 
   /**
-   * Returns what is done to modules.
+   * Returns what is asked for.
    *
    * @throws UsageException if options contradict each other
    */
-  public PruningRules rules() {
-    if (recipeFile == null) {
+  public PruningPlan plan() {
+    if (plan == null && recipeFile == null) {
       plan = PruningPlan.of(common(), allocation(allocation));
-    } else {
+    } else if (plan == null) {
       refuseBeside();
       plan = PruningPlan.of(recipeFile, Unreached.of(unreached));
     }
-    return plan.rules();
+    return plan;
   }
 
   private void refuseBeside() {
@@ -81,15 +74,6 @@ final class MethodOptions {
     }
   }
 
-  /**
-   * Checks that each stage of a recipe has modules.
-   *
-   * @throws UsageException if one has none
-   */
-  public void check(List<LinearModule> chosen) {
-    plan.check(chosen);
-  }
-
   /** Returns the file that says what is done, by what it is. */
   public Map<String, List<Path>> files() {
     if (recipeFile != null) {
@@ -98,23 +82,13 @@ final class MethodOptions {
     return plan.files().isEmpty() ? Map.of() : Map.of("allocation", plan.files());
   }
 
-  /** Returns whether some modules get another share than others. */
-  public boolean shares() {
-    return plan.shares();
-  }
-
-  /** Returns how totals are shared out, by stages if there are any. */
-  public List<Allocation> allocations() {
-    return plan.allocations();
-  }
-
   /**
    * Checks that the shares are the same when an interrupted run in place is run again.
    *
    * @throws UsageException if not
    */
   public void checkInPlace() {
-    if (allocations().stream().anyMatch(Allocation::readsWeights)) {
+    if (plan.allocations().stream().anyMatch(Allocation::readsWeights)) {
       throw new UsageException(
           "--in-place can't share out by atp, dlp or owl: on a model that is pruned in part they"
               + " give other shares, so an interrupted run could not be ended; --allocation FILE"
@@ -138,24 +112,6 @@ final class MethodOptions {
               }
               return new Allocation.FromFile(Path.of(allocation));
             });
-  }
-
-  /**
-   * Shares the total out.
-   *
-   * @param request with the same share for all
-   * @param on a cluster for that, if there is one
-   * @param progress is told of what runs through the model for it
-   * @return the request with each module's share
-   */
-  public PruneRequest share(
-      PruneRequest request,
-      ModelDirectory model,
-      List<LinearModule> chosen,
-      Backend backend,
-      Optional<OnCluster> on,
-      Progress progress) {
-    return plan.share(request, model, chosen, backend, on, progress);
   }
 
   private PruningRules common() {

@@ -12,31 +12,10 @@ final class OptionNames {
    */
   static final List<String> SETTINGS =
       List.of(
-          "allocation",
-          "backend",
-          "calibration",
-          "cluster",
-          "data",
-          "exclude",
-          "in-place",
-          "include",
-          "join",
-          "method",
-          "output",
-          "overwrite",
-          "packed",
-          "part",
-          "pattern",
-          "refine",
-          "report",
-          "resume",
-          "samples",
-          "second-moments",
-          "sequence-length",
-          "sparsity",
-          "statistics",
-          "tasks",
-          "unreached");
+          ("allocation backend calibration cluster data exclude in-place include join "
+                  + "method output overwrite packed part pattern refine report resume samples "
+                  + "second-moments sequence-length sparsity statistics tasks unreached")
+              .split(" "));
 
   private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");
 

@@ -7,17 +7,14 @@ import picocli.CommandLine.Command;
 @Command(
     name = "pack",
     description =
-        "Leaves the zeros out of a pruned model's linear modules: a smaller directory, which unpack turns"
-            + " back into the same bytes. Modules with few zeros stay as they are.",
+        "Leaves the zeros out of a pruned model's linear modules: a smaller directory, which unpack"
+            + " turns back into the same bytes. Modules with few zeros stay as they are.",
     footerHeading = "%n",
     footer = {"  wanda-cuda pack --model pruned --output packed"},
     mixinStandardHelpOptions = true)
 final class PackCommand extends PackingCommand {
   @Override
   public void run() {
-    run(
-        (model, options) ->
-            PackingJob.pack(model, options.directory(), options.resume(), options.verify()),
-        "packed");
+    run(PackingJob::pack, "packed");
   }
 }

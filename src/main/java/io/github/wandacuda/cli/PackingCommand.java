@@ -2,12 +2,36 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.job.PackingJob;
 import io.github.wandacuda.model.ModelDirectory;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** What packing and unpacking a model directory have in common. */
 abstract class PackingCommand implements Runnable {
   @Mixin private ModelOption model;
-  @Mixin private PackingOptions options;
+
+  @Option(
+      names = "--output",
+      paramLabel = "DIR",
+      required = true,
+      description = "The directory to write to; it must not exist yet, or be empty.")
+  private Path directory;
+
+  @Option(
+      names = "--resume",
+      description =
+          "Resume an interrupted run and keep the files that it has finished. A finished output is"
+              + " left unchanged.")
+  private boolean resume;
+
+  @Option(
+      names = "--no-verify",
+      description = "Leave out the comparison of the written output with the model.")
+  private boolean skipVerification;
+
   @Mixin private ThreadsOption threads;
   @Mixin private OutputOptions output;
 
@@ -15,7 +39,7 @@ abstract class PackingCommand implements Runnable {
 
   /** Makes a job of either kind. */
   interface Way {
-    PackingJob job(ModelDirectory model, PackingOptions options);
+    PackingJob job(ModelDirectory model, Path output, boolean resume, boolean verify);
   }
 
   /**
@@ -25,18 +49,46 @@ abstract class PackingCommand implements Runnable {
    */
   final void run(Way way, String done) {
     int count = threads.count();
-    options.warnOfIdle(output);
+    if (resume) {
+      output.warnIfGiven("what is resumed is always compared", "--no-verify");
+    }
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = model.open()) {
-      ModelSummary.say(directory, output);
-      PackingJob.Result result = way.job(directory, options).run(count, output.progress());
-      if (!directory.isPacked() && result.ratio() >= 1) {
+        ModelDirectory model = this.model.open()) {
+      ModelSummary.say(model, output);
+      PackingJob.Result result =
+          way.job(model, directory, resume, !skipVerification).run(count, output.progress());
+      if (!model.isPacked() && result.ratio() >= 1) {
         output.warn(
             "packed it takes %d bytes, before %d: it has too few zeros; take it as it was, or prune it"
                 .formatted(result.bytesAfter(), result.bytesBefore()));
       }
       double seconds = clock.total();
-      options.print(done, directory.path(), result, seconds, memory, output);
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("output", directory.toString());
+      object.put("modules", result.modules());
+      object.put("bytes_before", result.bytesBefore());
+      object.put("bytes_after", result.bytesAfter());
+      object.put("ratio", result.ratio());
+      object.put("seconds", Map.of("total", seconds));
+      memory.addTo(object);
+      output.written(object, () -> text(done, model.path(), result, seconds));
     }
+  }
+
+  private Stream<String> text(String done, Path model, PackingJob.Result result, double seconds) {
+    return MultilineText.of(
+        """
+        %s: %s %s in %.1f s
+          modules  %d packed
+          bytes    %d of %d, a ratio of %.4f\
+        """,
+        directory,
+        model,
+        done,
+        seconds,
+        result.modules(),
+        result.bytesAfter(),
+        result.bytesBefore(),
+        result.ratio());
   }
 }

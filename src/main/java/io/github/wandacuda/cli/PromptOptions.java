@@ -124,9 +124,9 @@ final class PromptOptions {
       String all = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
       return all.replaceFirst("\r?\n\\z", "");
     } catch (CharacterCodingException e) {
-      throw new InputException(where.expected("UTF-8", "bytes that are none"), e);
+      throw where.wrong("UTF-8", "bytes that are none", e);
     } catch (IOException e) {
-      throw new InputException(where.expected("a prompt", "that " + Reason.of(e)), e);
+      throw where.wrong("a prompt", "that " + Reason.of(e), e);
     }
   }
 }

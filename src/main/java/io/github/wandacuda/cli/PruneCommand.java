@@ -89,7 +89,7 @@ final class PruneCommand implements Runnable {
   @Override
   public void run() {
     backends.check();
-    PruningRules rules = methods.rules();
+    PruningRules rules = methods.plan().rules();
     maskFiles.check(rules);
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
@@ -105,7 +105,7 @@ final class PruneCommand implements Runnable {
       directory.requireUnpacked("prune");
       Path place = target.directory(directory.path());
       ModelSummary.say(directory, output);
-      methods.check(directory.choose(modules.choice()));
+      methods.plan().check(directory.choose(modules.choice()));
       if (!target.inPlace()) {
         List<LinearModule> chosen =
             PruneJob.check(directory, place, resumes(), modules.choice(), rules);
@@ -220,7 +220,7 @@ final class PruneCommand implements Runnable {
             job,
             part.part(),
             backend,
-            methods.allocations(),
+            methods.plan().allocations(),
             evaluation.windows(),
             output);
       } else if (part.given()) {
@@ -255,15 +255,18 @@ final class PruneCommand implements Runnable {
       PruneRequest request,
       Backend backend,
       Optional<OnCluster> on) {
-    return methods.shares()
+    return methods.plan().shares()
         ? clock.allocating(
-            () -> methods.share(request, directory, job.chosen(), backend, on, output.progress()))
+            () ->
+                methods
+                    .plan()
+                    .share(request, directory, job.chosen(), backend, on, output.progress()))
         : request;
   }
 
   /** Returns the job of a request whose modules may have got shares of their own. */
   private PruneJob place(ModelDirectory directory, PruneJob job, PruneRequest shared) {
-    return methods.shares() ? job(directory, shared) : job;
+    return methods.plan().shares() ? job(directory, shared) : job;
   }
 
   private PruneJob job(ModelDirectory directory, PruneRequest request) {

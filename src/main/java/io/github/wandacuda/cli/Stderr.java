@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.IntSupplier;
 
 /**
@@ -107,16 +108,18 @@ final class Stderr extends OutputStream {
    * and stdout.
    */
   public static boolean isTerminal() {
+    return function("isatty", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT))
+        .map(Stderr::isTerminal)
+        .orElse(false);
+  }
+
+  private static Optional<MethodHandle> function(
+      String name, FunctionDescriptor descriptor, Linker.Option... options) {
     Linker linker = Linker.nativeLinker();
     return linker
         .defaultLookup()
-        .find("isatty")
-        .map(
-            address ->
-                linker.downcallHandle(
-                    address, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT)))
-        .map(Stderr::isTerminal)
-        .orElse(false);
+        .find(name)
+        .map(address -> linker.downcallHandle(address, descriptor, options));
   }
 
   private static boolean isTerminal(MethodHandle isatty) {
@@ -132,7 +135,6 @@ final class Stderr extends OutputStream {
     /** The width of a terminal that doesn't tell. */
     static final int UNKNOWN = 0;
 
-    private static final int STDERR = 2;
     private static final long LINUX_GET_SIZE = 0x5413;
     private static final long MAC_GET_SIZE = 0x40087468;
 
@@ -141,26 +143,18 @@ final class Stderr extends OutputStream {
 
     private static final int COLUMNS_OFFSET = 2;
 
-    private static final MethodHandle IOCTL = ioctl();
+    private static final MethodHandle IOCTL =
+        function(
+                "ioctl",
+                FunctionDescriptor.of(
+                    ValueLayout.JAVA_INT,
+                    ValueLayout.JAVA_INT,
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.ADDRESS),
+                Linker.Option.firstVariadicArg(2))
+            .orElse(null);
 
     private TerminalWidth() {}
-
-    private static MethodHandle ioctl() {
-      Linker linker = Linker.nativeLinker();
-      FunctionDescriptor descriptor =
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.ADDRESS);
-      return linker
-          .defaultLookup()
-          .find("ioctl")
-          .map(
-              address ->
-                  linker.downcallHandle(address, descriptor, Linker.Option.firstVariadicArg(2)))
-          .orElse(null);
-    }
 
     /** Returns the columns, or {@link #UNKNOWN}. */
     static int columns() {

@@ -11,22 +11,13 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.stream.Stream;
 
-/** The scores of tasks as an object for programs and as a table for people. */
-final class TaskTable {
+/**
+ * The scores of tasks as an object for programs and as a table for people.
+ *
+ * @param logLikelihoods whether the object has those too
+ */
+record TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
   private static final String COLUMNS = "%-28s %9s  %8s  %8s  %8s  %8s";
-
-  private final List<TaskScore> scores;
-  private final boolean logLikelihoods;
-
-  /**
-   * Makes a table.
-   *
-   * @param logLikelihoods whether the object has those too
-   */
-  TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
-    this.scores = scores;
-    this.logLikelihoods = logLikelihoods;
-  }
 
   /** Returns the object. */
   Map<String, Object> object() {

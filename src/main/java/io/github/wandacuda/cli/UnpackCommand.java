@@ -13,9 +13,6 @@ import picocli.CommandLine.Command;
 final class UnpackCommand extends PackingCommand {
   @Override
   public void run() {
-    run(
-        (model, options) ->
-            PackingJob.unpack(model, options.directory(), options.resume(), options.verify()),
-        "unpacked");
+    run(PackingJob::unpack, "unpacked");
   }
 }

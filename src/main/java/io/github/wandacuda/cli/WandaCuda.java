@@ -62,18 +62,9 @@ import picocli.CommandLine.TypeConversionException;
 final class WandaCuda implements Runnable, Supplier<Stderr> {
   private static final List<String> COMMANDS =
       List.of(
-          "prune",
-          "calibrate",
-          "perplexity",
-          "compare",
-          "evaluate",
-          "generate",
-          "inspect",
-          "verify",
-          "merge-lora",
-          "pack",
-          "unpack",
-          "devices");
+          ("prune calibrate perplexity compare evaluate generate inspect verify merge-lora "
+                  + "pack unpack devices")
+              .split(" "));
 
   private static final String COMPLETION = "generate-completion";
 

@@ -74,6 +74,11 @@ public record ErrorDetails(
     return new InputException(expected(expected, String.valueOf(found)));
   }
 
+  /** Returns the same failure with what led to it. */
+  public InputException wrong(String expected, Object found, Throwable cause) {
+    return new InputException(expected(expected, String.valueOf(found)), cause);
+  }
+
   /** Returns the failure of what is asked for, by what it should be and what it is. */
   public UsageException refused(String expected, Object found) {
     return new UsageException(expected(expected, String.valueOf(found)));

@@ -1,114 +1,93 @@
 package io.github.wandacuda.evaluate;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Function;
 
 /** The tasks of pruning papers but MMLU, whose questions have others before them. */
 enum BuiltInTask {
-  BOOLQ(
-      "boolq",
-      false,
-      new TaskFiles.Usual(
-          "google/boolq",
-          "validation",
-          List.of("boolq"),
-          List.of(),
-          List.of("dev.jsonl", "val.jsonl")),
-      Prompts::boolq),
+  BOOLQ(false, "google/boolq", "validation", "boolq", "", "dev.jsonl val.jsonl", Prompts::boolq),
   RTE(
-      "rte",
       false,
-      new TaskFiles.Usual(
-          "nyu-mll/glue, folder rte",
-          "validation",
-          List.of("rte"),
-          List.of(),
-          List.of("val.jsonl", "dev.jsonl")),
+      "nyu-mll/glue, folder rte",
+      "validation",
+      "rte",
+      "",
+      "val.jsonl dev.jsonl",
       Prompts::rte),
   HELLASWAG(
-      "hellaswag",
       true,
-      new TaskFiles.Usual(
-          "Rowan/hellaswag",
-          "validation",
-          List.of("hellaswag"),
-          List.of(),
-          List.of("hellaswag_val.jsonl", "val.jsonl")),
+      "Rowan/hellaswag",
+      "validation",
+      "hellaswag",
+      "",
+      "hellaswag_val.jsonl val.jsonl",
       Prompts::hellaswag),
   WINOGRANDE(
-      "winogrande",
       false,
-      new TaskFiles.Usual(
-          "allenai/winogrande, folder winogrande_xl",
-          "validation",
-          List.of("winogrande_xl", "winogrande_1.1", "winogrande"),
-          List.of(
-              "winogrande_xs",
-              "winogrande_s",
-              "winogrande_m",
-              "winogrande_l",
-              "winogrande_debiased"),
-          List.of("dev.jsonl", "val.jsonl")),
+      "allenai/winogrande, folder winogrande_xl",
+      "validation",
+      "winogrande_xl winogrande_1.1 winogrande",
+      "winogrande_xs winogrande_s winogrande_m winogrande_l winogrande_debiased",
+      "dev.jsonl val.jsonl",
       Prompts::winogrande),
   ARC_EASY(
-      "arc_easy",
       true,
-      new TaskFiles.Usual(
-          "allenai/ai2_arc, folder ARC-Easy",
-          "test",
-          List.of("arc-easy", "arc_easy"),
-          List.of(),
-          List.of("arc-easy-test.jsonl", "test.jsonl")),
+      "allenai/ai2_arc, folder ARC-Easy",
+      "test",
+      "arc-easy arc_easy",
+      "",
+      "arc-easy-test.jsonl test.jsonl",
       Prompts::arc),
   ARC_CHALLENGE(
-      "arc_challenge",
       true,
-      new TaskFiles.Usual(
-          "allenai/ai2_arc, folder ARC-Challenge",
-          "test",
-          List.of("arc-challenge", "arc_challenge"),
-          List.of(),
-          List.of("arc-challenge-test.jsonl", "test.jsonl")),
+      "allenai/ai2_arc, folder ARC-Challenge",
+      "test",
+      "arc-challenge arc_challenge",
+      "",
+      "arc-challenge-test.jsonl test.jsonl",
       Prompts::arc),
   OPENBOOKQA(
-      "openbookqa",
       true,
-      new TaskFiles.Usual(
-          "allenai/openbookqa, folder main",
-          "test",
-          List.of("openbookqa", "openbookqa-v1-sep2018", "obqa"),
-          List.of("additional"),
-          List.of("test.jsonl")),
+      "allenai/openbookqa, folder main",
+      "test",
+      "openbookqa openbookqa-v1-sep2018 obqa",
+      "additional",
+      "test.jsonl",
       Prompts::openbookqa),
   PIQA(
-      "piqa",
       true,
-      new TaskFiles.Usual(
-          "baber/piqa",
-          "validation",
-          List.of("piqa"),
-          List.of(),
-          List.of("valid.jsonl", "val.jsonl", "dev.jsonl")),
+      "baber/piqa",
+      "validation",
+      "piqa",
+      "",
+      "valid.jsonl val.jsonl dev.jsonl",
       Prompts::piqa);
 
-  private final String taskName;
   private final boolean normalized;
   private final TaskFiles.Usual usual;
   private final Function<TaskRow, TaskDocument> prompt;
 
+  /** Takes lists of names as words; see {@link TaskFiles.Usual}. */
   BuiltInTask(
-      String taskName,
       boolean normalized,
-      TaskFiles.Usual usual,
+      String origin,
+      String split,
+      String folders,
+      String without,
+      String lines,
       Function<TaskRow, TaskDocument> prompt) {
-    this.taskName = taskName;
     this.normalized = normalized;
-    this.usual = usual;
+    usual = new TaskFiles.Usual(origin, split, words(folders), words(without), words(lines));
     this.prompt = prompt;
   }
 
+  private static List<String> words(String text) {
+    return text.isEmpty() ? List.of() : List.of(text.split(" "));
+  }
+
   String taskName() {
-    return taskName;
+    return name().toLowerCase(Locale.ROOT);
   }
 
   boolean normalized() {

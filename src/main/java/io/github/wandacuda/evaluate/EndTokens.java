@@ -40,13 +40,10 @@ public final class EndTokens {
     try (var in = InputFile.stream(file)) {
       return JsonTree.read(in);
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          ErrorDetails.file(file).expected("JSON", Printable.of(e.getOriginalMessage())), e);
+      throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("a generation_config.json", "that it can't be read: " + Reason.of(e)),
-          e);
+      throw ErrorDetails.file(file)
+          .wrong("a generation_config.json", "that it can't be read: " + Reason.of(e), e);
     }
   }
 

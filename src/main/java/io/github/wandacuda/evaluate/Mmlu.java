@@ -53,7 +53,7 @@ final class Mmlu {
     if (documents.isEmpty()) {
       throw files.missing(NAME, TEST);
     }
-    int all = MmluSubject.values().length;
+    int all = MmluSubject.count();
     String warning =
         questions.size() == all
             ? null
@@ -90,9 +90,8 @@ final class Mmlu {
   }
 
   private static String requireKnown(TaskRow row, String subject) {
-    if (MmluSubject.of(subject).isEmpty()) {
-      throw row.place()
-          .wrong("one of MMLU's %d subjects".formatted(MmluSubject.values().length), subject);
+    if (MmluSubject.group(subject).isEmpty()) {
+      throw row.place().wrong("one of MMLU's %d subjects".formatted(MmluSubject.count()), subject);
     }
     return subject;
   }

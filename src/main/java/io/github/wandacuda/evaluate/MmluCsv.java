@@ -28,7 +28,7 @@ final class MmluCsv {
     String end = "_" + split + END;
     return name.endsWith(end)
         ? Optional.of(name.substring(0, name.length() - end.length()))
-            .filter(subject -> MmluSubject.of(subject).isPresent())
+            .filter(subject -> MmluSubject.group(subject).isPresent())
         : Optional.empty();
   }
 

@@ -1,102 +1,63 @@
 package io.github.wandacuda.evaluate;
 
-import java.util.Arrays;
-import java.util.Locale;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 
 /** The subjects of MMLU, each with the group that the harness counts it to. */
-enum MmluSubject {
-  ABSTRACT_ALGEBRA(Group.STEM),
-  ANATOMY(Group.STEM),
-  ASTRONOMY(Group.STEM),
-  COLLEGE_BIOLOGY(Group.STEM),
-  COLLEGE_CHEMISTRY(Group.STEM),
-  COLLEGE_COMPUTER_SCIENCE(Group.STEM),
-  COLLEGE_MATHEMATICS(Group.STEM),
-  COLLEGE_PHYSICS(Group.STEM),
-  COMPUTER_SECURITY(Group.STEM),
-  CONCEPTUAL_PHYSICS(Group.STEM),
-  ELECTRICAL_ENGINEERING(Group.STEM),
-  ELEMENTARY_MATHEMATICS(Group.STEM),
-  HIGH_SCHOOL_BIOLOGY(Group.STEM),
-  HIGH_SCHOOL_CHEMISTRY(Group.STEM),
-  HIGH_SCHOOL_COMPUTER_SCIENCE(Group.STEM),
-  HIGH_SCHOOL_MATHEMATICS(Group.STEM),
-  HIGH_SCHOOL_PHYSICS(Group.STEM),
-  HIGH_SCHOOL_STATISTICS(Group.STEM),
-  MACHINE_LEARNING(Group.STEM),
-  FORMAL_LOGIC(Group.HUMANITIES),
-  HIGH_SCHOOL_EUROPEAN_HISTORY(Group.HUMANITIES),
-  HIGH_SCHOOL_US_HISTORY(Group.HUMANITIES),
-  HIGH_SCHOOL_WORLD_HISTORY(Group.HUMANITIES),
-  INTERNATIONAL_LAW(Group.HUMANITIES),
-  JURISPRUDENCE(Group.HUMANITIES),
-  LOGICAL_FALLACIES(Group.HUMANITIES),
-  MORAL_DISPUTES(Group.HUMANITIES),
-  MORAL_SCENARIOS(Group.HUMANITIES),
-  PHILOSOPHY(Group.HUMANITIES),
-  PREHISTORY(Group.HUMANITIES),
-  PROFESSIONAL_LAW(Group.HUMANITIES),
-  WORLD_RELIGIONS(Group.HUMANITIES),
-  ECONOMETRICS(Group.SOCIAL_SCIENCES),
-  HIGH_SCHOOL_GEOGRAPHY(Group.SOCIAL_SCIENCES),
-  HIGH_SCHOOL_GOVERNMENT_AND_POLITICS(Group.SOCIAL_SCIENCES),
-  HIGH_SCHOOL_MACROECONOMICS(Group.SOCIAL_SCIENCES),
-  HIGH_SCHOOL_MICROECONOMICS(Group.SOCIAL_SCIENCES),
-  HIGH_SCHOOL_PSYCHOLOGY(Group.SOCIAL_SCIENCES),
-  HUMAN_SEXUALITY(Group.SOCIAL_SCIENCES),
-  PROFESSIONAL_PSYCHOLOGY(Group.SOCIAL_SCIENCES),
-  PUBLIC_RELATIONS(Group.SOCIAL_SCIENCES),
-  SECURITY_STUDIES(Group.SOCIAL_SCIENCES),
-  SOCIOLOGY(Group.SOCIAL_SCIENCES),
-  US_FOREIGN_POLICY(Group.SOCIAL_SCIENCES),
-  BUSINESS_ETHICS(Group.OTHER),
-  CLINICAL_KNOWLEDGE(Group.OTHER),
-  COLLEGE_MEDICINE(Group.OTHER),
-  GLOBAL_FACTS(Group.OTHER),
-  HUMAN_AGING(Group.OTHER),
-  MANAGEMENT(Group.OTHER),
-  MARKETING(Group.OTHER),
-  MEDICAL_GENETICS(Group.OTHER),
-  MISCELLANEOUS(Group.OTHER),
-  NUTRITION(Group.OTHER),
-  PROFESSIONAL_ACCOUNTING(Group.OTHER),
-  PROFESSIONAL_MEDICINE(Group.OTHER),
-  VIROLOGY(Group.OTHER);
+final class MmluSubject {
+  private static final Map<String, String> GROUPS = new HashMap<>();
 
-  private final Group group;
-
-  MmluSubject(Group group) {
-    this.group = group;
+  static {
+    add(
+        "stem",
+        """
+        abstract_algebra anatomy astronomy college_biology college_chemistry
+        college_computer_science college_mathematics college_physics computer_security
+        conceptual_physics electrical_engineering elementary_mathematics high_school_biology
+        high_school_chemistry high_school_computer_science high_school_mathematics
+        high_school_physics high_school_statistics machine_learning
+        """);
+    add(
+        "humanities",
+        """
+        formal_logic high_school_european_history high_school_us_history
+        high_school_world_history international_law jurisprudence logical_fallacies
+        moral_disputes moral_scenarios philosophy prehistory professional_law
+        world_religions
+        """);
+    add(
+        "social sciences",
+        """
+        econometrics high_school_geography high_school_government_and_politics
+        high_school_macroeconomics high_school_microeconomics high_school_psychology
+        human_sexuality professional_psychology public_relations security_studies sociology
+        us_foreign_policy
+        """);
+    add(
+        "other",
+        """
+        business_ethics clinical_knowledge college_medicine global_facts human_aging
+        management marketing medical_genetics miscellaneous nutrition
+        professional_accounting professional_medicine virology
+        """);
   }
 
-  /** Returns the subject of a name such as {@code abstract_algebra}. */
-  public static Optional<MmluSubject> of(String name) {
-    return Arrays.stream(values())
-        .filter(subject -> subject.subjectName().equals(name))
-        .findFirst();
-  }
+  private MmluSubject() {}
 
-  private String subjectName() {
-    return name().toLowerCase(Locale.ROOT);
-  }
-
-  /** Returns the group's name. */
-  public String group() {
-    return group.inWords;
-  }
-
-  /** The groups. */
-  private enum Group {
-    STEM("stem"),
-    HUMANITIES("humanities"),
-    SOCIAL_SCIENCES("social sciences"),
-    OTHER("other");
-
-    private final String inWords;
-
-    Group(String inWords) {
-      this.inWords = inWords;
+  private static void add(String group, String subjects) {
+    for (String subject : subjects.strip().split("\\s+")) {
+      GROUPS.put(subject, group);
     }
+  }
+
+  /** Returns how many there are. */
+  static int count() {
+    return GROUPS.size();
+  }
+
+  /** Returns the group of a subject by its name, such as {@code abstract_algebra}. */
+  static Optional<String> group(String subject) {
+    return Optional.ofNullable(GROUPS.get(subject));
   }
 }

@@ -25,19 +25,11 @@ import java.util.stream.StreamSupport;
  * Finds the files of tasks below a folder, by the names that they have on the Hugging Face hub, in
  * its cache and in the original archives, however deep they were put.
  */
-final class TaskFiles {
+record TaskFiles(Path data, List<Path> all) {
   /** The hub's cache has six folders above a file. */
   private static final int DEEPEST = 8;
 
   private static final Pattern SHARD = Pattern.compile("(.+)-(\\d{5})-of-(\\d{5})\\.parquet");
-
-  private final Path data;
-  private final List<Path> all;
-
-  private TaskFiles(Path data, List<Path> all) {
-    this.data = data;
-    this.all = all;
-  }
 
   /**
    * Where a task's files usually lie.

@@ -48,10 +48,7 @@ public record TaskScore(
         task.normalized() ? Accuracy.of(rightByLength) : null,
         logLikelihoods,
         parts(task, right, TaskDocument::group),
-        parts(
-            task,
-            right,
-            document -> MmluSubject.of(document.group()).map(MmluSubject::group).orElse("")));
+        parts(task, right, document -> MmluSubject.group(document.group()).orElse("")));
   }
 
   private static List<Double> byLength(TaskDocument document, List<Double> scores) {

@@ -4,7 +4,6 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.TensorNames;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.FiniteWeights;
@@ -14,7 +13,6 @@ import io.github.wandacuda.pruning.LayerResult;
 import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.MatrixPruner;
-import io.github.wandacuda.pruning.MissedShareException;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
@@ -22,7 +20,7 @@ import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TilePruner;
 import io.github.wandacuda.pruning.TileSource;
-import io.github.wandacuda.pruning.UnfitWeightException;
+import io.github.wandacuda.pruning.UnfitResultException;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
@@ -230,15 +228,8 @@ final class ModulePruner implements AutoCloseable {
             mask);
       } catch (NonFiniteWeightException e) {
         throw FiniteWeights.problem(module, e);
-      } catch (UnfitWeightException e) {
-        throw new InputException(
-            module
-                .place()
-                .expected(
-                    "fitted weights that %s holds".formatted(module.tensor().dtype()),
-                    "%s at row %d, column %d".formatted(e.value(), e.row(), e.column())));
-      } catch (MissedShareException e) {
-        throw new InputException(module.place().expected(e.expected(), e.found()));
+      } catch (UnfitResultException e) {
+        throw module.place().wrong(e.expected(), e.found());
       } finally {
         maskMemory.giveBack(memory);
       }

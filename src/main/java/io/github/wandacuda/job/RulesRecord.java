@@ -71,7 +71,7 @@ record RulesRecord(Map<String, Object> done, List<StageRecord> stages, Map<Strin
     Map<String, Double> allocated = Optional.ofNullable(shares).orElse(Map.of());
     for (double share : allocated.values()) {
       try {
-        Sparsity.ratio(share);
+        Sparsity unused = Sparsity.ratio(share);
       } catch (IllegalArgumentException e) {
         throw new UsageException(e.getMessage());
       }

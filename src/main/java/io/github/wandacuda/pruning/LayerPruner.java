@@ -71,8 +71,8 @@ public final class LayerPruner implements AutoCloseable {
    * @param inputs what the rules need
    * @param mask takes the packed mask
    * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
-   * @throws MissedShareException if scores are equal so often that the share is missed
-   * @throws UnfitWeightException if a fitted weight is too large for the module's type
+   * @throws UnfitResultException if scores are equal so often that the share is missed, or a fitted
+   *     weight is too large for the module's type
    */
   public LayerResult prune(
       TileSource source, ModuleRules rules, LayerInputs inputs, MemorySegment mask) {
@@ -246,7 +246,10 @@ public final class LayerPruner implements AutoCloseable {
                 + dense.rows()
                 + Math.ceilDiv(dense.columns(), SparseGpt.BLOCK);
         if (pruned > most && lost() > most) {
-          throw new MissedShareException(ratio, (double) lost() / dense.elements());
+          throw new UnfitResultException(
+              "scores that tell %s of the weights from the rest".formatted(ratio),
+              "equal ones, by which %.2f %% would be pruned"
+                  .formatted(100 * ((double) lost() / dense.elements())));
         }
       }
     }

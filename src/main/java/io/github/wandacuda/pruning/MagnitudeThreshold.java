@@ -14,23 +14,10 @@ import java.util.function.ObjIntConsumer;
  * fraction) of the sorted magnitudes, found exactly without sorting. The bits of a non-negative
  * float32 order as the number does, so a count of their upper halves finds the upper half of the
  * answer, and a count of the lower halves among those finds the rest.
+ *
+ * @param source the weights, which stay as they are
  */
-public final class MagnitudeThreshold {
-  private final Selector selector;
-  private final WorkerPool workers;
-  private final TileSource source;
-
-  /**
-   * Prepares a matrix.
-   *
-   * @param source the weights, which stay as they are
-   */
-  public MagnitudeThreshold(Selector selector, WorkerPool workers, TileSource source) {
-    this.selector = selector;
-    this.workers = workers;
-    this.source = source;
-  }
-
+public record MagnitudeThreshold(Selector selector, WorkerPool workers, TileSource source) {
   /**
    * Returns the magnitude at {@code index}, less than the number of elements, of the sorted ones.
    *

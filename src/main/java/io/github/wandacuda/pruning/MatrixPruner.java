@@ -1,24 +1,13 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 
 /** Prunes matrices tile by tile. */
-public final class MatrixPruner {
-  private final Selector selector;
-  private final WorkerPool workers;
-  private final PhaseClock clock;
-
-  public MatrixPruner(Selector selector, WorkerPool workers, PhaseClock clock) {
-    this.selector = selector;
-    this.workers = workers;
-    this.clock = clock;
-  }
-
+public record MatrixPruner(Selector selector, WorkerPool workers, PhaseClock clock) {
   /**
    * Prunes a matrix on all workers.
    *
@@ -52,11 +41,8 @@ public final class MatrixPruner {
 
   /** Returns what is pruned; a threshold that all elements have a part in is found here. */
   public SelectionRule rule(TileSource source, ModuleRules rules) {
-    long elements = (long) source.tiles().rows() * source.columns();
-    if (rules.needsThreshold() && elements > 0) {
-      long index = ((Sparsity.Ratio) rules.sparsity()).of(elements);
-      return new SelectionRule.AtMost(new MagnitudeThreshold(selector, workers, source).at(index));
-    }
-    return SelectionRule.of(rules.sparsity(), source.columns());
+    return rules.needsThreshold()
+        ? new TileMasks(selector, workers).ofMatrix(source, rules.sparsity())
+        : SelectionRule.of(rules.sparsity(), source.columns());
   }
 }

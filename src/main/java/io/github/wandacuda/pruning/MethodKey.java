@@ -19,6 +19,7 @@ public enum MethodKey {
   METHOD(
       "NAME",
       Arrays.stream(Method.values()).map(Method::label).toList(),
+      String.class,
       Method::of,
       Method.WANDA,
       "wanda, magnitude, ria, wanda-variant, sparsegpt or masks (default of prune: wanda)."),
@@ -26,12 +27,14 @@ public enum MethodKey {
   SCOPE(
       "NAME",
       Arrays.stream(Scope.values()).map(Scope::label).toList(),
+      String.class,
       word -> Scope.valueOf(word.toUpperCase(Locale.ROOT)),
       Scope.MATRIX,
       "What ria ranks: row, or the whole matrix (default: matrix)."),
   /** The share that goes: a {@link Sparsity.Ratio}. */
   SPARSITY(
       "R",
+      List.of(),
       Double.class,
       SparsityParser::ratio,
       new Sparsity.Ratio(0.5),
@@ -39,14 +42,16 @@ public enum MethodKey {
   /** What goes of each group, in the place of a share: a {@link Sparsity.GroupPattern}. */
   PATTERN(
       "N:M",
+      List.of(),
       String.class,
       SparsityParser::pattern,
       null,
-      "Prune N of every M consecutive input columns; excludes --sparsity."),
+      "Prune N of every M consecutive input columns; excludes `sparsity`."),
   /** How the mask is improved: a text. */
   REFINE(
       "NAME",
       List.of("swaps"),
+      String.class,
       word -> word,
       null,
       "swaps: improve the mask by swapping kept weights for pruned ones; kept weights keep their"
@@ -54,6 +59,7 @@ public enum MethodKey {
   /** Swaps in a row at most: an {@link Integer}. */
   REFINE_SWAPS(
       "N",
+      List.of(),
       Integer.class,
       MethodKey::count,
       null,
@@ -62,34 +68,19 @@ public enum MethodKey {
   UPDATE(
       "NAME",
       List.of("reconstruct"),
+      String.class,
       word -> word,
       null,
       "reconstruct: fit the kept weights to the dense module's outputs.");
 
+  private final String recordKey = name().toLowerCase(Locale.ROOT);
+  private final String label = recordKey.replace('_', '-');
   private final String placeholder;
   private final List<String> words;
   private final Class<?> type;
   private final Function<String, Object> reader;
   private final Object otherwise;
   private final String help;
-
-  MethodKey(
-      String placeholder,
-      List<String> words,
-      Function<String, Object> reader,
-      Object otherwise,
-      String help) {
-    this(placeholder, words, String.class, reader, otherwise, help);
-  }
-
-  MethodKey(
-      String placeholder,
-      Class<?> type,
-      Function<String, Object> reader,
-      Object otherwise,
-      String help) {
-    this(placeholder, List.of(), type, reader, otherwise, help);
-  }
 
   MethodKey(
       String placeholder,
@@ -108,12 +99,12 @@ public enum MethodKey {
 
   /** Returns the key in a recipe, and the option without its dashes. */
   public String label() {
-    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    return label;
   }
 
   /** Returns the key in {@code wanda-cuda.json}. */
   public String recordKey() {
-    return name().toLowerCase(Locale.ROOT);
+    return recordKey;
   }
 
   /** Returns what stands for the value in the help. */
@@ -121,7 +112,7 @@ public enum MethodKey {
     return placeholder;
   }
 
-  /** Returns what an option's help says. */
+  /** Returns what help says, with the names of other keys in backquotes. */
   public String help() {
     return help;
   }

@@ -189,23 +189,22 @@ public record ModuleRules(Map<MethodKey, Object> values) {
   /** Returns the same rules without what follows the choice of the mask. */
   ModuleRules maskAlone() {
     Map<MethodKey, Object> others = new EnumMap<>(values);
-    AFTER.forEach(others::remove);
-    others.remove(MethodKey.REFINE_SWAPS);
+    List.of(MethodKey.REFINE, MethodKey.REFINE_SWAPS, MethodKey.UPDATE).forEach(others::remove);
     return new ModuleRules(others);
   }
 
   /** Returns the same rules for another share. */
   public ModuleRules with(Sparsity other) {
-    Map<MethodKey, Object> others = new EnumMap<>(values);
-    others.remove(MethodKey.SPARSITY);
-    others.remove(MethodKey.PATTERN);
-    others.put(key(other), other);
-    return new ModuleRules(others);
+    return with(key(other), other);
   }
 
   /** Returns the same rules but for a key. */
   public ModuleRules with(MethodKey key, Object value) {
     Map<MethodKey, Object> others = new EnumMap<>(values);
+    if (value instanceof Sparsity) {
+      others.remove(MethodKey.SPARSITY);
+      others.remove(MethodKey.PATTERN);
+    }
     others.put(key, value);
     return new ModuleRules(others);
   }

@@ -58,11 +58,9 @@ final class NpzMasks implements ModuleMasks {
         throw e;
       }
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(path)
-              .expected(WHAT, "that it can't be read: " + Reason.of(e))
-              .hint(CHANGED),
-          e);
+      throw ErrorDetails.file(path)
+          .hint(CHANGED)
+          .wrong(WHAT, "that it can't be read: " + Reason.of(e), e);
     }
   }
 
@@ -180,11 +178,9 @@ final class NpzMasks implements ModuleMasks {
   }
 
   private InputException unreadable(LinearModule module, IOException e) {
-    return new InputException(
-        place(module)
-            .expected("compressed data", "that it can't be read: " + Reason.of(e))
-            .hint(CHANGED),
-        e);
+    return place(module)
+        .hint(CHANGED)
+        .wrong("compressed data", "that it can't be read: " + Reason.of(e), e);
   }
 
   @Override

@@ -74,7 +74,9 @@ final class PrunedTile {
     float exact = updated.get(row, column);
     float value = weights.dtype().rounded(exact);
     if (!Float.isFinite(exact) || !Float.isFinite(value)) {
-      throw new UnfitWeightException(row, column, exact);
+      throw new UnfitResultException(
+          "fitted weights that %s holds".formatted(weights.dtype()),
+          "%s at row %d, column %d".formatted(exact, row, column));
     }
     return value;
   }

@@ -16,8 +16,12 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
 
-/** Makes a stage of its keys and values, and checks that they go together. */
-final class StageReader {
+/**
+ * Makes a stage of its keys and values, and checks that they go together.
+ *
+ * @param values by key, each one of {@link #KEYS}
+ */
+record StageReader(Path file, YamlEvents events, Map<String, YamlValue> values) {
   private static final String MODULES = "modules";
   private static final String ALLOCATION = "allocation";
   private static final String PATTERN = MethodKey.PATTERN.label();
@@ -33,21 +37,6 @@ final class StageReader {
           .toList();
 
   private static final String ENDING = ".json";
-
-  private final Path file;
-  private final YamlEvents events;
-  private final Map<String, YamlValue> values;
-
-  /**
-   * Prepares a stage.
-   *
-   * @param values by key, each one of {@link #KEYS}
-   */
-  StageReader(Path file, YamlEvents events, Map<String, YamlValue> values) {
-    this.file = file;
-    this.events = events;
-    this.values = values;
-  }
 
   /** Returns the stage, which begins at a line. */
   Stage stage(int line) {
@@ -116,7 +105,7 @@ final class StageReader {
     if (!key.words().isEmpty()) {
       checkWord(name, key.words());
     } else if (key.type() == String.class) {
-      text(name, key.placeholder() + " such as 2:4");
+      Optional<YamlValue> unused = text(name, key.placeholder() + " such as 2:4");
     } else if (key.type() == Integer.class) {
       said.put(key, wholeNumber(name, value));
       return;
@@ -170,23 +159,20 @@ final class StageReader {
   }
 
   private Optional<Allocation> allocation() {
-    String expected =
-        "one of %s, or a file %s".formatted(String.join(", ", Allocation.Rule.labels()), ENDING);
-    Optional<YamlValue> value = text(ALLOCATION, expected);
-    if (value.isEmpty()) {
+    if (!values.containsKey(ALLOCATION)) {
       return Optional.empty();
     }
-    String text = value.get().text();
+    String expected =
+        "one of %s, or a file %s".formatted(String.join(", ", Allocation.Rule.labels()), ENDING);
+    YamlValue value = text(ALLOCATION, expected).orElseThrow();
+    String text = value.text();
     Optional<Allocation.Rule> rule = Allocation.Rule.of(text);
     if (rule.isPresent()) {
       return Optional.of(rule.get());
     }
     if (!text.endsWith(ENDING)) {
       throw wrong(
-          ALLOCATION,
-          expected,
-          value.get().found(),
-          Suggestion.hint(text, Allocation.Rule.labels()));
+          ALLOCATION, expected, value.found(), Suggestion.hint(text, Allocation.Rule.labels()));
     }
     try {
       return Optional.of(new Allocation.FromFile(file.resolveSibling(text)));

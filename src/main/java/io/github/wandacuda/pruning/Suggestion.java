@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Locale;
 
 /** Finds the word that was meant by one that is slightly wrong. */
-final class Suggestion {
+public final class Suggestion {
   /** Letters that may be missing, too many or others. */
   private static final int MOST_WRONG = 2;
 
@@ -26,21 +26,28 @@ final class Suggestion {
         .orElse(null);
   }
 
-  /** Returns how many letters have to be put in, taken out or replaced (Levenshtein). */
-  private static int distance(String from, String to) {
-    int[] last = new int[to.length() + 1];
-    for (int j = 0; j <= to.length(); j++) {
-      last[j] = j;
-    }
-    for (int i = 1; i <= from.length(); i++) {
-      int[] next = new int[to.length() + 1];
-      next[0] = i;
-      for (int j = 1; j <= to.length(); j++) {
-        int replaced = last[j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-        next[j] = Math.min(replaced, 1 + Math.min(last[j], next[j - 1]));
+  /**
+   * Returns the edit distance: how many letters must be inserted, deleted, replaced or swapped with
+   * the next.
+   */
+  public static int distance(String from, String to) {
+    int[][] steps = new int[from.length() + 1][to.length() + 1];
+    for (int i = 0; i <= from.length(); i++) {
+      for (int j = 0; j <= to.length(); j++) {
+        steps[i][j] = i == 0 || j == 0 ? i + j : fewest(steps, from, to, i, j);
       }
-      last = next;
     }
-    return last[to.length()];
+    return steps[from.length()][to.length()];
+  }
+
+  private static int fewest(int[][] steps, String from, String to, int i, int j) {
+    int changed = steps[i - 1][j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+    int least = Math.min(changed, 1 + Math.min(steps[i - 1][j], steps[i][j - 1]));
+    boolean swapped =
+        i > 1
+            && j > 1
+            && from.charAt(i - 1) == to.charAt(j - 2)
+            && from.charAt(i - 2) == to.charAt(j - 1);
+    return swapped ? Math.min(least, steps[i - 2][j - 2] + 1) : least;
   }
 }

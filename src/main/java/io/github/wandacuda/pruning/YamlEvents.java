@@ -1,7 +1,6 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.HeapBudget;
@@ -85,14 +84,11 @@ final class YamlEvents {
     try {
       current = events.next();
     } catch (MarkedYamlEngineException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part("line " + line(e.getProblemMark()))
-              .expected("YAML", Printable.of(e.getProblem())),
-          e);
+      throw ErrorDetails.file(file)
+          .part("line " + line(e.getProblemMark()))
+          .wrong("YAML", Printable.of(e.getProblem()), e);
     } catch (YamlEngineException e) {
-      throw new InputException(
-          ErrorDetails.file(file).expected("YAML", Printable.of(e.getMessage())), e);
+      throw ErrorDetails.file(file).wrong("YAML", Printable.of(e.getMessage()), e);
     }
     boolean tagged =
         (current instanceof ScalarEvent scalar && scalar.getTag().isPresent())

@@ -41,7 +41,10 @@ final class HtmlPage {
             "script",
             script,
             "script_hash",
-            "sha256-" + base64(sha256(script))));
+            "sha256-"
+                + Base64.getEncoder()
+                    .encodeToString(
+                        Sha256.digest().digest(script.getBytes(StandardCharsets.UTF_8)))));
   }
 
   /** Fills the places of a template. What fills one is not looked through for places. */
@@ -58,13 +61,5 @@ final class HtmlPage {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  private static byte[] sha256(String text) {
-    return Sha256.digest().digest(text.getBytes(StandardCharsets.UTF_8));
-  }
-
-  private static String base64(byte[] bytes) {
-    return Base64.getEncoder().encodeToString(bytes);
   }
 }

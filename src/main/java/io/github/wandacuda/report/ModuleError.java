@@ -28,21 +28,14 @@ record ModuleError(ModuleResult module, double value, Measure measure) {
     /** The weights' own, where there are no norms. */
     WEIGHTS("weight_error", "of weights");
 
-    private final String key;
-    private final String words;
+    /** The name that the JSON has. */
+    final String key;
+
+    final String words;
 
     Measure(String key, String words) {
       this.key = key;
       this.words = words;
-    }
-
-    /** Returns the name that the JSON has. */
-    String key() {
-      return key;
-    }
-
-    String words() {
-      return words;
     }
   }
 

@@ -175,7 +175,8 @@ record PrunePage(PruneReport report) {
     row.append(
         """
         <td class="share" style="background-size: calc((100%% - 1.2rem) * %.4f) 3px, calc(100%% - \
-        1.2rem) 3px">%s</td>"""
+        1.2rem) 3px">%s</td>\
+        """
             .formatted(share, HtmlText.percent(share)));
     cell(row, result.zeros());
     count(row, result.zeroRows());
@@ -240,7 +241,7 @@ record PrunePage(PruneReport report) {
             ? ""
             : " (%.4f by the mask first chosen)".formatted(steps.relative(steps.chosen()));
     return "%.4f <span class=\"soft\">%s</span>%s"
-        .formatted(error.value(), error.measure().words(), before);
+        .formatted(error.value(), error.measure().words, before);
   }
 
   private static void cell(StringBuilder row, String text) {

@@ -90,7 +90,7 @@ public record PruneReport(
   private static Map<String, Object> worst(ModuleError error) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("name", error.module().module().name());
-    object.put(error.measure().key(), error.value());
+    object.put(error.measure().key, error.value());
     return object;
   }
 
@@ -110,9 +110,9 @@ public record PruneReport(
     }
     thresholds(result).ifPresent(rows -> row.put("row_thresholds", thresholds(rows)));
     if (result.errors() != null) {
-      row.put(ModuleError.Measure.OUTPUTS.key(), errors(result.errors()));
+      row.put(ModuleError.Measure.OUTPUTS.key, errors(result.errors()));
     } else {
-      error(result).ifPresent(error -> row.put(error.measure().key(), error.value()));
+      error(result).ifPresent(error -> row.put(error.measure().key, error.value()));
     }
     return row;
   }
