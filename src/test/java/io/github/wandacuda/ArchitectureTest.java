@@ -40,34 +40,12 @@ class ArchitectureTest {
   /** From the lowest up: each package uses those before it alone. */
   private static final List<String> PACKAGES =
       List.of(
-          "io.github.wandacuda",
-          "error",
-          "launcher.trust",
-          "system",
-          "io",
-          "select",
-          "forward",
-          "scalar",
-          "simd",
-          "layerwise",
-          "backend",
-          "backend.cpu",
-          "backend.gpu",
-          "backend.cuda",
-          "backend.opencl",
-          "checkpoint",
-          "model",
-          "text",
-          "calibration",
-          "evaluate",
-          "pruning",
-          "adapter",
-          "cluster",
-          "job",
-          "report",
-          "library",
-          "cli",
-          "launcher");
+          """
+          io.github.wandacuda error launcher.trust system io select forward scalar simd
+          layerwise backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint model
+          text calibration evaluate pruning adapter cluster job report library cli launcher\
+          """
+              .split("\\s+"));
 
   /** Found by their service files, so that nothing but themselves names them. */
   private static final List<String> BACKENDS =

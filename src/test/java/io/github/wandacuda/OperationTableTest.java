@@ -31,44 +31,28 @@ class OperationTableTest {
 
   private static final List<String> HEADER =
       List.of(
-          "stem",
-          "operations",
-          "CUDA kernel",
-          "OpenCL kernel",
-          "launchers",
-          "scalar reference",
-          "SIMD twin",
-          "tests");
+          "stem", "operations",
+          "CUDA kernel", "OpenCL kernel",
+          "launchers", "scalar reference",
+          "SIMD twin", "tests");
 
   /** What takes and moves memory, which no kernel does. */
   private static final Set<String> MEMORY =
       Set.of(
-          "tensor",
-          "storedRows",
-          "hostBytes",
-          "upload",
-          "download",
-          "weight",
-          "residentWeight",
-          "weightsAhead",
-          "multipliesSparse",
-          "sparseWeight",
-          "prepare",
-          "close");
+          """
+          tensor storedRows hostBytes upload download weight residentWeight weightsAhead
+          multipliesSparse sparseWeight prepare close\
+          """
+              .split("\\s+"));
 
   /** Launchers and references of more than one stem. */
   private static final Set<String> SHARED =
       Set.of(
-          "CudaForwardKernels",
-          "OpenClForwardKernels",
-          "RegularKernels",
-          "ScalarForward",
-          "VectorForward",
-          "VectorNorms",
-          "CudaSelectKernels",
-          "OpenClSelectKernels",
-          "ScalarSelect",
-          "VectorSelect");
+          """
+          CudaForwardKernels OpenClForwardKernels RegularKernels ScalarForward VectorForward
+          VectorNorms CudaSelectKernels OpenClSelectKernels ScalarSelect VectorSelect\
+          """
+              .split("\\s+"));
 
   /** What is part of other operations and tested with them. */
   private static final String WITHIN_OTHERS = "inspect_rows";

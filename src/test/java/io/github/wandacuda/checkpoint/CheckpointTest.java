@@ -205,18 +205,8 @@ class CheckpointTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "",
-        ".",
-        "..",
-        "../s1",
-        "/etc/passwd",
-        "sub/s1",
-        "s1/",
-        "./s1",
-        "sub\\\\s1",
-        "s1\\u0000",
-        "..\\\\s1",
-        "s1\\n/x"
+        "", ".", "..", "../s1", "/etc/passwd", "sub/s1",
+        "s1/", "./s1", "sub\\\\s1", "s1\\u0000", "..\\\\s1", "s1\\n/x"
       })
   void shardsOutsideOfTheModelAreRefused(String name) throws IOException {
     shard("s1", "a");

@@ -71,8 +71,9 @@ class SafetensorsFileTest {
   @Test
   void metadataPaddingAndUnknownFieldsAreTaken() throws IOException {
     String header =
-        "{\"__metadata__\":{\"format\":\"pt\",\"\":\"e\\u0301\"},"
-            + "\"s\":{\"new\":[{}],\"data_offsets\":[0,8],\"shape\":[],\"dtype\":\"I64\"}}    \n\t ";
+        "{\"__metadata__\":{\"format\":\"pt\",\"\":\"e\\u0301\"},\"s\":{\"new\":[{}],\"data_offsets\":[0,8],\"shape\":[],\"dtype\":\"I64\"}}"
+            + "    \n"
+            + "\t ";
     byte[] content = bytes(header, new byte[8]);
     Files.write(file(), content);
     try (var file = SafetensorsFile.open(file())) {
@@ -87,29 +88,10 @@ class SafetensorsFileTest {
 
   @ParameterizedTest
   @CsvSource({
-    "F4,2,1",
-    "F6_E2M3,4,3",
-    "F6_E3M2,4,3",
-    "BOOL,3,3",
-    "U8,3,3",
-    "I8,3,3",
-    "F8_E5M2,3,3",
-    "F8_E4M3,3,3",
-    "F8_E8M0,3,3",
-    "F8_E4M3FNUZ,3,3",
-    "F8_E5M2FNUZ,3,3",
-    "I16,3,6",
-    "U16,3,6",
-    "F16,3,6",
-    "BF16,3,6",
-    "I32,3,12",
-    "U32,3,12",
-    "F32,3,12",
-    "C64,3,24",
-    "F64,3,24",
-    "I64,3,24",
-    "U64,3,24",
-    "NEVER_HEARD_OF,3,5"
+    "F4,2,1", "F6_E2M3,4,3", "F6_E3M2,4,3", "BOOL,3,3", "U8,3,3", "I8,3,3",
+    "F8_E5M2,3,3", "F8_E4M3,3,3", "F8_E8M0,3,3", "F8_E4M3FNUZ,3,3", "F8_E5M2FNUZ,3,3", "I16,3,6",
+    "U16,3,6", "F16,3,6", "BF16,3,6", "I32,3,12", "U32,3,12", "F32,3,12",
+    "C64,3,24", "F64,3,24", "I64,3,24", "U64,3,24", "NEVER_HEARD_OF,3,5"
   })
   void everyTypeIsTakenAtItsSize(String dtype, int elements, int bytes) throws IOException {
     String shape = "[" + elements + "]";

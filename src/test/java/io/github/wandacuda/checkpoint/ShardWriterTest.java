@@ -10,8 +10,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.TensorBytes;
-import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -317,7 +317,7 @@ class ShardWriterTest {
     int bytes = 3 << 20;
     TestFiles.sparse(source, bytes, entry("t", "U8", "[" + bytes + "]", 0, bytes));
     Path disk = Files.createDirectory(folder.resolve("disk"));
-    assumeTrue(run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk.toString()));
+    assumeTrue(Command.of("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk).succeeds());
     try (var layout = SafetensorsFile.open(source)) {
       Path full = disk.resolve("x.safetensors");
       assertThatThrownBy(
@@ -330,15 +330,7 @@ class ShardWriterTest {
           .hasMessage(full + ": expected to write it, found: No space left on device")
           .hasNoSuppressedExceptions();
     } finally {
-      assertThat(run("umount", disk.toString())).isTrue();
-    }
-  }
-
-  private static boolean run(String... command) throws InterruptedException {
-    try {
-      return Within.exitCode(new ProcessBuilder(command).start()) == 0;
-    } catch (IOException e) {
-      return false;
+      assertThat(Command.of("umount", disk).succeeds()).isTrue();
     }
   }
 }

@@ -5,8 +5,8 @@ import static io.github.wandacuda.checkpoint.TestFiles.assertOutputError;
 import static io.github.wandacuda.checkpoint.TestFiles.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Thorough;
-import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -61,10 +61,8 @@ class SideFilesTest {
       SideFiles side = SideFiles.of(checkpoint, output);
       assertThat(names(side.files()))
           .containsExactly(
-              "generation_config.json",
-              "special_tokens_map.json",
-              "tokenizer.json",
-              "tokenizer_config.json");
+              "generation_config.json", "special_tokens_map.json",
+              "tokenizer.json", "tokenizer_config.json");
       assertThat(names(side.lastFiles()))
           .containsExactly("model.safetensors.index.json", "config.json");
       assertThat(side.leftOut()).isEmpty();
@@ -74,15 +72,9 @@ class SideFilesTest {
   @Test
   void everyOtherFileGoesAlongAtAnyDepth() throws IOException {
     String[] kept = {
-      ".gitattributes",
-      "README.md",
-      "adapter_model.safetensors",
-      "modeling/config.json",
-      "modeling/code.py",
-      "modeling/deep/er/model.safetensors",
-      "modeling/wanda-cuda.json",
-      "tokenizer.model",
-      "training_args.bin",
+      ".gitattributes", "README.md", "adapter_model.safetensors",
+      "modeling/config.json", "modeling/code.py", "modeling/deep/er/model.safetensors",
+      "modeling/wanda-cuda.json", "tokenizer.model", "training_args.bin",
       "vocab.txt"
     };
     put(kept);
@@ -98,24 +90,12 @@ class SideFilesTest {
   @Test
   void weightsInOtherFormatsAreLeftOut() throws IOException {
     String[] others = {
-      "Model.GGUF",
-      "consolidated.00.pth",
-      "consolidated.safetensors",
-      "flax_model.msgpack",
-      "model.ckpt",
-      "model.ckpt-7.data-00000-of-00001",
-      "model.ckpt.index",
-      "onnx/model.onnx",
-      "onnx/model.onnx_data",
-      "optimizer.pt",
-      "original/consolidated.00.pth",
-      "pytorch_model-00001-of-00002.bin",
-      "pytorch_model.bin",
-      "pytorch_model.bin.index.json",
-      "pytorch_model.fp16.bin",
-      "rust_model.ot",
-      "tf_model.h5",
-      "tf_model.h5.index.json"
+      "Model.GGUF", "consolidated.00.pth", "consolidated.safetensors",
+      "flax_model.msgpack", "model.ckpt", "model.ckpt-7.data-00000-of-00001",
+      "model.ckpt.index", "onnx/model.onnx", "onnx/model.onnx_data",
+      "optimizer.pt", "original/consolidated.00.pth", "pytorch_model-00001-of-00002.bin",
+      "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model.fp16.bin",
+      "rust_model.ot", "tf_model.h5", "tf_model.h5.index.json"
     };
     put(others);
     put("original/params.json", ".git/config", ".cache/huggingface/x", "modeling/.cache/y");
@@ -212,7 +192,7 @@ class SideFilesTest {
   @Test
   void whatIsNoFileIsLeftOut() throws IOException, InterruptedException {
     Path pipe = model.resolve("pipe");
-    assertThat(Within.exitCode(new ProcessBuilder("mkfifo", pipe.toString()).start())).isZero();
+    Command.of("mkfifo", pipe).run().succeeds();
     assertThat(names(find().leftOut())).containsExactly("pipe");
   }
 

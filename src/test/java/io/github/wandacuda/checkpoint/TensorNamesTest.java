@@ -17,20 +17,13 @@ class TensorNamesTest {
   void numbersInNamesCountByTheirValues() {
     List<String> names =
         List.of(
-            "",
-            "layers.1.a",
-            "layers.02.a",
-            "layers.2.a",
-            "layers.2.b",
-            "layers.10.a",
-            "layers.10.experts.9.w",
-            "layers.10.experts.11.w",
-            "layers.99999999999999999998",
-            "layers.99999999999999999999",
-            "layers.x",
-            "lm_head",
-            "\uffee1",
-            "\ud83d\ude00");
+            "", "layers.1.a",
+            "layers.02.a", "layers.2.a",
+            "layers.2.b", "layers.10.a",
+            "layers.10.experts.9.w", "layers.10.experts.11.w",
+            "layers.99999999999999999998", "layers.99999999999999999999",
+            "layers.x", "lm_head",
+            "\uffee1", "\ud83d\ude00");
     assertThat(names.reversed().stream().sorted(TensorNames.NATURAL))
         .containsExactlyElementsOf(names);
   }

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.calibration.GramFile;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,29 +23,16 @@ class CalibrateCommandTest {
   void secondMomentsAreWrittenWhenAskedFor() {
     Path fixture = TestData.fixture("llama-gqa");
     Path file = directory.resolve("statistics");
-    Object[] words = {
-      "calibrate",
-      "--model",
-      fixture.resolve("model"),
-      "--calibration",
-      fixture.resolve("tokens.json"),
-      "--output",
-      file,
-      "--backend",
-      "cpu",
-      "--json"
-    };
-    Cli.Result without = InProcess.run(words);
-    assertThat(without.exitCode()).as(without.err()).isZero();
+    List<Object> words =
+        Words.of(
+            "calibrate --model %s --calibration %s --output %s --backend cpu --json",
+            fixture.resolve("model"), fixture.resolve("tokens.json"), file);
+    Ended without = InProcess.run(words).succeeds();
     assertThat(without.json().get("second_moments").booleanValue()).isFalse();
     try (GramFile grams = GramFile.open(file)) {
       assertThat(grams.has(MODULE)).isFalse();
     }
-    Object[] more = Arrays.copyOf(words, words.length + 2);
-    more[words.length] = "--second-moments";
-    more[words.length + 1] = "--overwrite";
-    Cli.Result with = InProcess.run(more);
-    assertThat(with.exitCode()).as(with.err()).isZero();
+    Ended with = InProcess.run(words, "--second-moments", "--overwrite").succeeds();
     assertThat(with.json().get("second_moments").booleanValue()).isTrue();
     Statistics statistics = Statistics.read(file);
     try (GramFile grams = GramFile.open(file);

@@ -2,8 +2,11 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.testing.Signals;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,65 +31,42 @@ class CancellationIT {
   @TempDir Path directory;
 
   private Path output;
-  private Process run;
+  private Started run;
 
   /** Starts a run and waits for its first block. */
   private void start(String... before) throws IOException, InterruptedException {
     output = directory.resolve("out");
-    ProcessBuilder builder =
-        Cli.command(
-            "prune",
-            "--model",
-            TestData.TINY_LLAMA,
-            "--output",
-            output,
-            "--calibration",
-            "testdata/text/calibration.txt",
-            "--samples",
-            100,
-            "--sequence-length",
-            256,
-            "--checkpoint-every",
-            0,
-            "--backend",
-            "cpu",
-            "--threads",
-            1);
-    builder.command().addAll(0, List.of(before));
-    builder.redirectOutput(directory.resolve("results").toFile());
-    run = Signals.start(builder.redirectError(directory.resolve("errors").toFile()));
-    await(".wanda-cuda.states-1");
+    run =
+        Command.jar(
+                Words.of(
+                    "prune --model %s --output %s --calibration testdata/text/calibration.txt"
+                        + " --samples 100 --sequence-length 256 --checkpoint-every 0 --backend cpu"
+                        + " --threads 1",
+                    TestData.TINY_LLAMA, output))
+            .under((Object[]) before)
+            .within(SECONDS)
+            .start();
+    await(".wanda-cuda.states-1", () -> Files.exists(output.resolve(".wanda-cuda.states-1")));
   }
 
   @AfterEach
   void end() {
-    run.destroyForcibly();
-  }
-
-  private void await(String file) throws InterruptedException {
-    await(file, () -> Files.exists(output.resolve(file)));
+    run.close();
   }
 
   private void await(String what, BooleanSupplier isSo) throws InterruptedException {
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
-    while (!isSo.getAsBoolean()) {
-      assertThat(run.isAlive()).as("runs before %s", what).isTrue();
-      assertThat(System.nanoTime()).as("time for %s", what).isLessThan(end);
-      Thread.sleep(20);
-    }
+    run.await(isSo);
+    assertThat(run.isAlive()).as("runs before %s", what).isTrue();
   }
 
   private void assertEnds(String signal, int exitCode) throws IOException, InterruptedException {
     long told = System.nanoTime();
-    assertThat(Signals.send(signal, run.pid())).isTrue();
-    assertThat(run.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
-    assertThat(run.exitValue()).isEqualTo(exitCode);
+    run.signal(signal);
+    Ended ended = run.end().fails(exitCode, "wanda-cuda: cancelled; ", "--resume");
     assertThat(System.nanoTime() - told).isLessThan(TimeUnit.SECONDS.toNanos(5));
     assertThat(output.resolve("config.json")).doesNotExist();
     assertThat(output.resolve(".wanda-cuda.journal")).exists();
-    assertThat(Files.readString(directory.resolve("errors")))
-        .contains("wanda-cuda: cancelled; ", "--resume");
-    assertThat(directory.resolve("results")).isEmptyFile();
+    assertThat(ended.out()).isEmpty();
   }
 
   @ParameterizedTest
@@ -102,7 +82,7 @@ class CancellationIT {
   void whatItWasStartedToIgnoreItIgnores() throws IOException, InterruptedException {
     start("/bin/sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh");
     for (String ignored : List.of("INT", "HUP")) {
-      assertThat(Signals.send(ignored, run.pid())).isTrue();
+      run.signal(ignored);
     }
     long size = journal();
     await("another block", () -> journal() > size);

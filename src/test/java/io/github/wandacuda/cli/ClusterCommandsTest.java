@@ -2,8 +2,10 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -32,12 +34,12 @@ class ClusterCommandsTest {
         .replaceAll("(%) +[0-9]+\\.[0-9]", "$1 -");
   }
 
-  private static Cli.Result assertLikeOneMachine(int exitCode, Object... words) {
-    Cli.Result expected = InProcess.run(words);
+  private static Ended assertLikeOneMachine(int exitCode, Object... words) {
+    Ended expected = InProcess.run(words);
     assertThat(expected.exitCode()).as(expected.err()).isEqualTo(exitCode);
     List<Object> more = new ArrayList<>(Arrays.asList(words));
     more.addAll(List.of("--cluster", "local"));
-    Cli.Result found = InProcess.run(more.toArray());
+    Ended found = InProcess.run(more);
     assertThat(found.exitCode()).as(found.err()).isEqualTo(exitCode);
     assertThat(withoutTimes(found.out())).isEqualTo(withoutTimes(expected.out()));
     assertThat(found.err()).isEqualTo(expected.err());
@@ -51,27 +53,18 @@ class ClusterCommandsTest {
 
   private Path pruned() {
     Path pruned = directory.resolve("pruned");
-    Cli.Result result =
-        InProcess.run(
-            "prune",
-            "--model",
-            TestData.TINY_LLAMA,
-            "--output",
-            pruned,
-            "--statistics",
-            GOLDEN.resolve("wanda-50.statistics.safetensors"),
-            "--backend",
-            "cpu",
-            "--quiet");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    InProcess.line(
+            "prune --model %s --output %s --statistics %s --backend cpu --quiet",
+            TestData.TINY_LLAMA, pruned, GOLDEN.resolve("wanda-50.statistics.safetensors"))
+        .succeeds();
     return pruned;
   }
 
   private void assertVerifies(int exitCode, Path pruned, String... more) {
     for (String form : List.of("--quiet", "--json")) {
-      List<Object> words = new ArrayList<>(List.of("verify", "--dense", TestData.TINY_LLAMA));
-      words.addAll(List.of("--pruned", near(pruned), "--quiet"));
-      words.addAll(Arrays.asList(more));
+      List<Object> words =
+          Words.of(
+              "verify --dense %s --pruned %s --quiet", TestData.TINY_LLAMA, near(pruned), more);
       if (!form.equals("--quiet")) {
         words.add(form);
       }
@@ -113,11 +106,10 @@ class ClusterCommandsTest {
   }
 
   private static Object[] compare(Path model, Object... more) {
-    List<Object> words = new ArrayList<>(List.of("compare", "--model", model, "--samples", 4));
-    words.addAll(List.of("--calibration", GOLDEN.resolve("calibration.json")));
-    words.addAll(List.of("--text", GOLDEN.resolve("evaluation.json")));
-    words.addAll(List.of("--backend", "cpu", "--quiet"));
-    words.addAll(Arrays.asList(more));
+    List<Object> words =
+        Words.of(
+            "compare --model %s --samples 4 --calibration %s --text %s --backend cpu --quiet",
+            model, GOLDEN.resolve("calibration.json"), GOLDEN.resolve("evaluation.json"), more);
     return words.toArray();
   }
 
@@ -126,14 +118,13 @@ class ClusterCommandsTest {
   @Thorough
   void compareMeasuresAsOneMachineDoes(String form) {
     List<Object> words =
-        new ArrayList<>(
-            List.of("--methods", "wanda,sparsegpt,magnitude+swaps", "--sparsity", "0.3"));
-    words.addAll(List.of("--pattern", "2:4", "--exclude", "down_proj"));
-    words.addAll(List.of("--tasks", "piqa", "--data", "testdata/tasks/hub"));
+        Words.of(
+            "--methods wanda,sparsegpt,magnitude+swaps --sparsity 0.3 --pattern 2:4 --exclude"
+                + " down_proj --tasks piqa --data testdata/tasks/hub");
     if (!form.equals("--quiet")) {
       words.add(form);
     }
-    Cli.Result result = assertLikeOneMachine(0, compare(TestData.TINY_LLAMA, words.toArray()));
+    Ended result = assertLikeOneMachine(0, compare(TestData.TINY_LLAMA, words.toArray()));
     assertThat(result.out()).contains("sparsegpt");
   }
 
@@ -143,7 +134,7 @@ class ClusterCommandsTest {
     Path report = directory.resolve("report.json");
     Object[] words =
         compare(TestData.TINY_LLAMA, "--report", report, "--overwrite", "--pattern", "2:4");
-    assertThat(InProcess.run(words).exitCode()).isZero();
+    InProcess.run(words).succeeds();
     String expected = withoutTimes(Files.readString(report));
     Files.delete(report);
     assertLikeOneMachine(0, words);
@@ -161,7 +152,7 @@ class ClusterCommandsTest {
       shard.seek(shard.length() - 2 * 192 * 64);
       shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
     }
-    Cli.Result result = assertLikeOneMachine(3, compare(near(broken)));
+    Ended result = assertLikeOneMachine(3, compare(near(broken)));
     assertThat(result.errorLines()).hasSize(1);
   }
 
@@ -173,9 +164,7 @@ class ClusterCommandsTest {
             new Object[] {
               "verify", "--dense", "a", "--pruned", "b", "--cluster", "mesos", "--quiet"
             })) {
-      Cli.Result result = InProcess.run(words);
-      assertThat(result.exitCode()).isEqualTo(2);
-      assertThat(result.err()).contains("--cluster: expected local or spark, found 'mesos'");
+      InProcess.run(words).fails(2, "--cluster: expected local or spark, found 'mesos'");
     }
   }
 }

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.util.List;
@@ -87,7 +88,7 @@ class CommandHelpTest {
     "generate, --max_new_tokens, --tokens"
   })
   void otherProgramsWordsAreAnswered(String command, String option, String here) {
-    Cli.Result result = InProcess.run(command, "--model", "m", option, "4");
+    Ended result = InProcess.run(command, "--model", "m", option, "4");
     assertThat(result.exitCode()).isEqualTo(2);
     assertThat(result.err())
         .startsWith(
@@ -105,7 +106,6 @@ class CommandHelpTest {
 
   @Test
   void anOptionThatTheCommandLacksIsNotOffered() {
-    assertThat(InProcess.run("inspect", "--model", "m", "--nsamples", "4").err())
-        .doesNotContain("here it is");
+    assertThat(InProcess.line("inspect --model m --nsamples 4").err()).doesNotContain("here it is");
   }
 }

@@ -5,8 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.Directories;
-import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,58 +34,41 @@ class CommandLineIT {
   @Test
   void pruneFromStatistics() {
     Path output = directory.resolve("out");
-    Cli.Result result =
-        Cli.run(
-            "prune", "--model", MODEL, "--statistics", STATISTICS, "--output", output, "--json");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result =
+        Cli.line("prune --model %s --statistics %s --output %s --json", MODEL, STATISTICS, output)
+            .succeeds();
     JsonNode json = result.json();
     assertThat(fields(json))
         .containsExactly(
-            "output",
-            "method",
-            "backend",
-            "device",
-            "precision",
-            "modules",
-            "pruned",
-            "sparsity",
-            "dead_columns",
-            "zero_rows",
-            "seconds",
-            "peak_rss_bytes",
-            "peak_anonymous_bytes",
-            "mask_sha256");
+            """
+            output method backend device precision modules pruned sparsity dead_columns
+            zero_rows seconds peak_rss_bytes peak_anonymous_bytes mask_sha256\
+            """
+                .split("\\s+"));
     assertThat(fields(json.get("seconds"))).contains("total", "calibrate", "select", "read_write");
     assertThat(json.get("mask_sha256")).isEqualTo(RESULTS.get("wanda-50").get("mask_sha256"));
     assertThat(json.get("modules").intValue()).isEqualTo(42);
     assertThat(json.get("pruned").longValue()).isEqualTo(552_960);
     assertThat(json.get("sparsity").doubleValue()).isEqualTo(0.5);
 
-    Cli.Result inspect = Cli.run("inspect", "--model", output, "--json", "--quiet");
+    Ended inspect = Cli.line("inspect --model %s --json --quiet", output);
     assertThat(inspect.err()).isEmpty();
     assertThat(fields(inspect.json()))
         .containsExactly(
-            "model_type",
-            "architecture",
-            "parameters",
-            "bytes",
-            "calibrated_run",
-            "obstacle",
-            "prunable",
-            "zeros",
-            "sparsity",
-            "modules");
+            """
+            model_type architecture parameters bytes calibrated_run obstacle prunable zeros
+            sparsity modules\
+            """
+                .split("\\s+"));
     assertThat(inspect.json().get("zeros").longValue()).isEqualTo(552_960);
     assertThat(fields(inspect.json().get("modules").get(0)))
         .containsExactly("name", "dtype", "rows", "columns", "zeros", "sparsity", "patterns");
 
-    Cli.Result verify = Cli.run("verify", "--dense", MODEL, "--pruned", output, "--json");
-    assertThat(verify.exitCode()).isZero();
+    Ended verify = Cli.line("verify --dense %s --pruned %s --json", MODEL, output).succeeds();
     assertThat(verify.json().get("verified").booleanValue()).isTrue();
     assertThat(verify.json().get("failures")).isEmpty();
 
-    Cli.Result wrong =
-        Cli.run("verify", "--dense", MODEL, "--pruned", output, "--pattern", "2:4", "--json");
+    Ended wrong = Cli.line("verify --dense %s --pruned %s --pattern 2:4 --json", MODEL, output);
     assertThat(wrong.exitCode()).isEqualTo(5);
     assertThat(wrong.json().get("verified").booleanValue()).isFalse();
     assertThat(wrong.json().get("failures")).isNotEmpty();
@@ -95,17 +79,9 @@ class CommandLineIT {
   void patternsShowInInspect() {
     Path output = directory.resolve("out");
     Path statistics = TestData.GOLDEN.resolve("wanda-2of4.statistics.safetensors");
-    Cli.run(
-        "prune",
-        "--model",
-        MODEL,
-        "--statistics",
-        statistics,
-        "--pattern",
-        "2:4",
-        "--output",
-        output);
-    Cli.Result inspect = Cli.run("inspect", "--model", output, "--json");
+    InProcess.line(
+        "prune --model %s --statistics %s --pattern 2:4 --output %s", MODEL, statistics, output);
+    Ended inspect = InProcess.run("inspect", "--model", output, "--json");
     for (JsonNode module : inspect.json().get("modules")) {
       assertThat(module.get("patterns").toString()).isEqualTo("[\"2:4\",\"4:8\"]");
     }
@@ -121,53 +97,31 @@ class CommandLineIT {
         .singleElement()
         .asString()
         .contains("model.safetensors.index.json is ignored");
-    List<String> quiet = Cli.command("inspect", "--model", model, "--quiet", "--json").command();
-    ProcessOutcome outcome = ProcessOutcome.of(quiet, 60);
-    assertThat(outcome.exitCode()).isZero();
-    assertThat(outcome.output()).startsWith("{");
+    Ended quiet = Cli.line("inspect --model %s --quiet --json", model).succeeds();
+    assertThat(quiet.err()).isEmpty();
+    assertThat(quiet.out()).startsWith("{");
   }
 
   @Test
   void calibrateThenPruneThenMeasure() {
     Path statistics = directory.resolve("statistics.safetensors");
-    Cli.Result calibrate =
-        Cli.run(
-            "calibrate",
-            "--model",
-            MODEL,
-            "--calibration",
-            TEXT,
-            "--samples",
-            16,
-            "--sequence-length",
-            64,
-            "--output",
-            statistics,
-            "--json");
-    assertThat(calibrate.exitCode()).as(calibrate.err()).isZero();
+    Ended calibrate =
+        InProcess.line(
+                "calibrate --model %s --calibration %s --samples 16 --sequence-length 64 --output"
+                    + " %s --json",
+                MODEL, TEXT, statistics)
+            .succeeds();
     assertThat(calibrate.json().get("samples").intValue()).isEqualTo(16);
 
     Path saved = directory.resolve("saved.safetensors");
     Path output = directory.resolve("out");
     Path report = directory.resolve("report.json");
-    Cli.Result prune =
-        Cli.run(
-            "prune",
-            "--model",
-            MODEL,
-            "--calibration",
-            TEXT,
-            "--samples",
-            16,
-            "--sequence-length",
-            64,
-            "--save-statistics",
-            saved,
-            "--report",
-            report,
-            "--output",
-            output);
-    assertThat(prune.exitCode()).as(prune.err()).isZero();
+    Ended prune =
+        InProcess.line(
+                "prune --model %s --calibration %s --samples 16 --sequence-length 64 "
+                    + "--save-statistics %s --report %s --output %s",
+                MODEL, TEXT, saved, report, output)
+            .succeeds();
     assertThat(prune.out()).contains("50.00 %", "sha256");
     assertThat(TestData.bytes(saved).keySet()).isEqualTo(TestData.bytes(statistics).keySet());
     assertThat(TestData.bytes(saved).get("model.layers.0.self_attn.q_proj.input_norm"))
@@ -176,7 +130,7 @@ class CommandLineIT {
     assertThat(TestData.json(report).get("modules")).hasSize(42);
 
     Path again = directory.resolve("again");
-    Cli.run("prune", "--model", MODEL, "--statistics", saved, "--output", again, "--no-verify");
+    InProcess.line("prune --model %s --statistics %s --output %s --no-verify", MODEL, saved, again);
     assertThat(TestData.json(again.resolve("wanda-cuda.json")).get("mask_sha256"))
         .as("the norms that a run saved give its masks again")
         .isEqualTo(TestData.json(output.resolve("wanda-cuda.json")).get("mask_sha256"));
@@ -184,14 +138,10 @@ class CommandLineIT {
 
   @Test
   void perplexityOfTokensAndOfText() {
-    Cli.Result tokens =
-        Cli.run(
-            "perplexity",
-            "--model",
-            MODEL,
-            "--tokens",
-            TestData.GOLDEN.resolve("evaluation.json"),
-            "--json");
+    Ended tokens =
+        InProcess.line(
+            "perplexity --model %s --tokens %s --json",
+            MODEL, TestData.GOLDEN.resolve("evaluation.json"));
     assertThat(fields(tokens.json()))
         .containsExactly("perplexity", "windows", "tokens", "sequence_length");
     double expected = RESULTS.get("dense_perplexity").doubleValue();
@@ -200,16 +150,11 @@ class CommandLineIT {
     assertThat(tokens.json().get("windows").intValue()).isEqualTo(32);
     assertThat(tokens.json().get("tokens").intValue()).isEqualTo(32 * 256);
 
-    Cli.Result text =
-        Cli.run(
-            "perplexity",
-            "--model",
-            MODEL,
-            "--text",
-            "testdata/text/heldout.txt",
-            "--sequence-length",
-            128,
-            "--json");
+    Ended text =
+        InProcess.line(
+            "perplexity --model %s --text testdata/text/heldout.txt --sequence-length 128 "
+                + "--json",
+            MODEL);
     assertThat(text.json().get("sequence_length").intValue()).isEqualTo(128);
     assertThat(text.json().get("tokens").intValue())
         .isEqualTo(128 * text.json().get("windows").intValue());
@@ -218,33 +163,20 @@ class CommandLineIT {
   @Test
   void aDryRunWritesNothing() {
     Path output = directory.resolve("out");
-    Cli.Result result =
-        Cli.run(
-            "prune",
-            "--model",
-            MODEL,
-            "--statistics",
-            STATISTICS,
-            "--output",
-            output,
-            "--dry-run",
-            "--json");
-    assertThat(result.exitCode()).isZero();
+    Ended result =
+        InProcess.line(
+                "prune --model %s --statistics %s --output %s --dry-run --json",
+                MODEL, STATISTICS, output)
+            .succeeds();
     assertThat(result.json().get("modules")).hasSize(42);
     assertThat(fields(result.json()))
         .contains(
-            "bytes_to_read",
-            "bytes_to_write",
-            "temporary_bytes",
-            "memory_bytes",
-            "hidden_state_bytes",
-            "hidden_state_host_bytes",
-            "memory_bytes_to_save",
-            "bus_bytes_up",
-            "bus_bytes_down",
-            "estimated_seconds",
-            "estimated_seconds_least",
-            "estimated_seconds_most");
+            """
+            bytes_to_read bytes_to_write temporary_bytes memory_bytes hidden_state_bytes
+            hidden_state_host_bytes memory_bytes_to_save bus_bytes_up bus_bytes_down
+            estimated_seconds estimated_seconds_least estimated_seconds_most\
+            """
+                .split("\\s+"));
     assertThat(result.json().get("bytes_to_write").longValue()).isGreaterThan(3_000_000);
     assertThat(result.json().get("estimated_seconds_least").doubleValue()).isPositive();
     assertThat(output).doesNotExist();
@@ -253,72 +185,33 @@ class CommandLineIT {
   @Test
   void aModelIsPrunedInPlaceWhenThatIsMeant() {
     Path model = TestData.copy(MODEL, directory.resolve("model"));
-    Object[] words = {"prune", "--model", model, "--statistics", STATISTICS, "--in-place"};
-    Cli.Result asked = Cli.run(words);
-    assertThat(asked.exitCode()).isEqualTo(2);
-    assertThat(asked.err()).contains("no terminal to ask on", "--yes");
+    List<Object> words = Words.of("prune --model %s --statistics %s --in-place", model, STATISTICS);
+    Cli.run(words).fails(2, "no terminal to ask on", "--yes");
     Directories.assertSame(MODEL, model);
 
-    List<Object> sure = new ArrayList<>(List.of(words));
-    sure.addAll(List.of("--yes", "--json"));
-    Cli.Result result = Cli.run(sure.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result = Cli.run(words, "--yes", "--json").succeeds();
     assertThat(result.json().get("mask_sha256"))
         .isEqualTo(RESULTS.get("wanda-50").get("mask_sha256"));
-    assertThat(Cli.run("verify", "--dense", MODEL, "--pruned", model).exitCode()).isZero();
+    Cli.line("verify --dense %s --pruned %s", MODEL, model).succeeds();
   }
 
   @Test
   void aFinishedOutputIsResumedByDoingNothing() {
     Path output = directory.resolve("out");
-    Object[] words = {
-      "prune",
-      "--model",
-      MODEL,
-      "--statistics",
-      STATISTICS,
-      "--output",
-      output,
-      "--resume",
-      "--json"
-    };
-    Cli.Result first = Cli.run(words);
-    assertThat(first.exitCode()).as(first.err()).isZero();
-    Cli.Result second = Cli.run(words);
-    assertThat(second.exitCode()).as(second.err()).isZero();
+    List<Object> words =
+        Words.of(
+            "prune --model %s --statistics %s --output %s --resume --json",
+            MODEL, STATISTICS, output);
+    Ended first = InProcess.run(words).succeeds();
+    Ended second = InProcess.run(words).succeeds();
     for (String field : List.of("modules", "pruned", "sparsity", "mask_sha256")) {
       assertThat(second.json().get(field)).isEqualTo(first.json().get(field));
     }
   }
 
   @Test
-  void noResultReplacesAFileThatIsRead() {
-    Path model = TestData.copy(MODEL, directory.resolve("model"));
-    Path shard = model.resolve("model-00001-of-00003.safetensors");
-    Path output = directory.resolve("out");
-    for (Path file : List.of(shard, output.resolve("report.json"))) {
-      Cli.Result result =
-          Cli.run(
-              "prune",
-              "--model",
-              model,
-              "--statistics",
-              STATISTICS,
-              "--output",
-              output,
-              "--save-statistics",
-              file);
-      assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
-      assertThat(result.err()).contains("--save-statistics", file.toString());
-    }
-    Directories.assertSame(MODEL, model);
-    assertThat(output).doesNotExist();
-  }
-
-  @Test
   void devicesListsTheCpu() {
-    Cli.Result result = Cli.run("devices", "--json");
-    assertThat(result.exitCode()).isZero();
+    Ended result = Cli.run("devices", "--json").succeeds();
     assertThat(result.json().get("devices"))
         .anySatisfy(
             device -> {
@@ -331,20 +224,10 @@ class CommandLineIT {
   @Test
   void theSameRunWritesTheSameBytesForAnyNumberOfThreads() throws IOException {
     for (int threads : new int[] {1, 2}) {
-      Cli.run(
-          "prune",
-          "--model",
-          MODEL,
-          "--calibration",
-          TEXT,
-          "--samples",
-          4,
-          "--sequence-length",
-          96,
-          "--threads",
-          threads,
-          "--output",
-          directory.resolve("out" + threads));
+      InProcess.line(
+          "prune --model %s --calibration %s --samples 4 --sequence-length 96 --threads %s "
+              + "--output %s",
+          MODEL, TEXT, threads, directory.resolve("out" + threads));
     }
     for (String file : TestData.names(directory.resolve("out1"))) {
       Path one = directory.resolve("out1").resolve(file);
@@ -355,19 +238,10 @@ class CommandLineIT {
 
   @Test
   void helpNamesEveryCommand() {
-    Cli.Result help = Cli.run("--help");
-    assertThat(help.exitCode()).isZero();
+    Ended help = Cli.run("--help").succeeds();
     assertThat(help.out())
         .contains(
-            "prune",
-            "calibrate",
-            "perplexity",
-            "inspect",
-            "verify",
-            "merge-lora",
-            "pack",
-            "unpack",
-            "devices")
+            "prune calibrate perplexity inspect verify merge-lora pack unpack devices".split(" "))
         .contains("143");
     assertThat(Cli.run("prune", "--help").out()).contains("--sparsity", "--pattern", "--include");
   }

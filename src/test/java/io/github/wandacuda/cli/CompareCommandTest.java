@@ -4,14 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -27,15 +27,13 @@ class CompareCommandTest {
 
   @TempDir Path directory;
 
-  private Cli.Result compare(Object... more) {
-    List<Object> words =
-        new ArrayList<>(List.of("compare", "--model", LLAMA, "--calibration", TOKENS));
-    words.addAll(List.of("--text", TOKENS, "--backend", "cpu", "--quiet"));
-    words.addAll(Arrays.asList(more));
-    return InProcess.run(words.toArray());
+  private Ended compare(Object... more) {
+    return InProcess.line(
+        "compare --model %s --calibration %s --text %s --backend cpu --quiet",
+        LLAMA, TOKENS, TOKENS, more);
   }
 
-  private static JsonNode json(Cli.Result result, Path directory) throws IOException {
+  private static JsonNode json(Ended result, Path directory) throws IOException {
     assertThat(result.exitCode()).as(result.err()).isZero();
     return TestData.json(Files.writeString(directory.resolve("out.json"), result.out()));
   }
@@ -45,21 +43,13 @@ class CompareCommandTest {
   void givesTheFiguresOfTheOriginalCode() throws IOException {
     Path golden = TestData.GOLDEN;
     JsonNode expected = TestData.json(golden.resolve("results.json"));
-    Cli.Result result =
-        InProcess.run(
-            "compare",
-            "--model",
+    Ended result =
+        InProcess.line(
+            "compare --model %s --calibration %s --text %s --sparsity 0.5 --backend cpu "
+                + "--json --quiet",
             TestData.TINY_LLAMA,
-            "--calibration",
             golden.resolve("calibration.json"),
-            "--text",
-            golden.resolve("evaluation.json"),
-            "--sparsity",
-            "0.5",
-            "--backend",
-            "cpu",
-            "--json",
-            "--quiet");
+            golden.resolve("evaluation.json"));
     JsonNode compared = json(result, directory);
     assertThat(compared.at("/dense/perplexity").asDouble())
         .isCloseTo(expected.get("dense_perplexity").asDouble(), within(1e-3));
@@ -76,12 +66,8 @@ class CompareCommandTest {
 
   @ParameterizedTest
   @CsvSource({
-    "wanda, --sparsity, 0.4",
-    "magnitude, --sparsity, 0.4",
-    "magnitude, --pattern, 2:4",
-    "ria, --sparsity, 0.5",
-    "sparsegpt, --pattern, 2:4",
-    "wanda+swaps+reconstruct, --sparsity, 0.5"
+    "wanda, --sparsity, 0.4", "magnitude, --sparsity, 0.4", "magnitude, --pattern, 2:4",
+    "ria, --sparsity, 0.5", "sparsegpt, --pattern, 2:4", "wanda+swaps+reconstruct, --sparsity, 0.5"
   })
   void masksAndModelAreThoseOfPrune(String method, String option, String amount)
       throws IOException {
@@ -89,8 +75,9 @@ class CompareCommandTest {
         json(compare("--methods", method, option, amount, "--json"), directory).get("runs").get(0);
     Path output = directory.resolve("pruned");
     List<Object> words =
-        new ArrayList<>(List.of("prune", "--model", LLAMA, "--output", output, "--quiet"));
-    words.addAll(List.of("--method", method.split("\\+")[0], option, amount, "--json"));
+        Words.of(
+            "prune --model %s --output %s --quiet --method %s %s %s --json",
+            LLAMA, output, method.split("\\+")[0], option, amount);
     if (!method.equals("magnitude")) {
       words.addAll(List.of("--calibration", TOKENS));
     }
@@ -98,7 +85,7 @@ class CompareCommandTest {
       words.addAll(List.of("--refine", "swaps", "--update", "reconstruct"));
     }
     words.addAll(List.of("--backend", "cpu"));
-    JsonNode pruned = json(InProcess.run(words.toArray()), directory);
+    JsonNode pruned = json(InProcess.run(words), directory);
     assertThat(run.get("mask_sha256")).isEqualTo(pruned.get("mask_sha256"));
     assertThat(run.get("zeros").asDouble()).isEqualTo(pruned.get("sparsity").asDouble());
     if (pruned.has("relative_error")) {
@@ -106,16 +93,8 @@ class CompareCommandTest {
     }
     JsonNode perplexity =
         json(
-            InProcess.run(
-                "perplexity",
-                "--model",
-                output,
-                "--tokens",
-                TOKENS,
-                "--backend",
-                "cpu",
-                "--json",
-                "--quiet"),
+            InProcess.line(
+                "perplexity --model %s --tokens %s --backend cpu --json --quiet", output, TOKENS),
             directory);
     assertThat(run.get("perplexity")).isEqualTo(perplexity.get("perplexity"));
   }
@@ -126,33 +105,26 @@ class CompareCommandTest {
     Path golden = TestData.GOLDEN;
     List<Object> asked =
         List.of("--tasks", "openbookqa,piqa", "--data", Path.of("testdata/tasks/hub"));
-    List<Object> words = new ArrayList<>(List.of("compare", "--model", TestData.TINY_LLAMA));
-    words.addAll(List.of("--calibration", golden.resolve("calibration.json"), "--samples", 4));
-    words.addAll(List.of("--text", golden.resolve("evaluation.json"), "--methods", "magnitude"));
-    words.addAll(List.of("--pattern", "2:4", "--backend", "cpu", "--json", "--quiet"));
+    List<Object> words =
+        Words.of(
+            "compare --model %s --calibration %s --samples 4 --text %s --methods magnitude "
+                + "--pattern 2:4 --backend cpu --json --quiet",
+            TestData.TINY_LLAMA,
+            golden.resolve("calibration.json"),
+            golden.resolve("evaluation.json"));
     words.addAll(asked);
-    JsonNode compared = json(InProcess.run(words.toArray()), directory);
+    JsonNode compared = json(InProcess.run(words), directory);
     assertThat(compared.at("/dense/tasks")).isEqualTo(tasks(TestData.TINY_LLAMA, asked));
     Path output = directory.resolve("pruned");
     json(
-        InProcess.run(
-            "prune",
-            "--model",
-            TestData.TINY_LLAMA,
-            "--method",
-            "magnitude",
-            "--pattern",
-            "2:4",
-            "--output",
-            output,
-            "--backend",
-            "cpu",
-            "--json",
-            "--quiet"),
+        InProcess.line(
+            "prune --model %s --method magnitude --pattern 2:4 --output %s --backend cpu "
+                + "--json --quiet",
+            TestData.TINY_LLAMA, output),
         directory);
     assertThat(compared.at("/runs/0/tasks")).isNotEmpty().isEqualTo(tasks(output, asked));
     words.remove("--json");
-    List<String> lines = InProcess.run(words.toArray()).out().lines().toList();
+    List<String> lines = InProcess.run(words).out().lines().toList();
     assertThat(lines.get(0)).endsWith("accuracy");
     double mean =
         (compared.at("/runs/0/tasks/openbookqa/accuracy").asDouble()
@@ -162,15 +134,14 @@ class CompareCommandTest {
   }
 
   private JsonNode tasks(Path model, List<Object> asked) throws IOException {
-    List<Object> words = new ArrayList<>(List.of("evaluate", "--model", model));
-    words.addAll(List.of("--backend", "cpu", "--json", "--quiet"));
+    List<Object> words = Words.of("evaluate --model %s --backend cpu --json --quiet", model);
     words.addAll(asked);
-    return json(InProcess.run(words.toArray()), directory).get("tasks");
+    return json(InProcess.run(words), directory).get("tasks");
   }
 
   @Test
   void printsARowForEachRun() {
-    Cli.Result result = compare("--methods", "wanda,ria", "--sparsity", "0.3,0.6");
+    Ended result = compare("--methods", "wanda,ria", "--sparsity", "0.3,0.6");
     assertThat(result.out().lines().map(line -> line.split(" {2,}")[0]))
         .containsExactly("method", "dense", "wanda", "wanda", "ria", "ria");
     assertThat(result.err()).isEmpty();
@@ -193,10 +164,8 @@ class CompareCommandTest {
   }
 
   static int interrupted(int lines, Object... words) {
-    Stderr err = new Stderr(new PrintStream(OutputStream.nullOutputStream()));
     try {
-      return new WandaCuda(new InterruptingStream(lines), err)
-          .run(Arrays.stream(words).map(Object::toString).toArray(String[]::new));
+      return InProcess.to(new InterruptingStream(lines), words).exitCode();
     } finally {
       assertThat(Thread.interrupted()).isTrue();
     }
@@ -204,9 +173,9 @@ class CompareCommandTest {
 
   private Object[] words(Path report, String... more) {
     List<Object> words =
-        new ArrayList<>(List.of("compare", "--model", LLAMA, "--calibration", TOKENS));
-    words.addAll(List.of("--text", TOKENS, "--backend", "cpu", "--quiet", "--report", report));
-    words.addAll(Arrays.asList(more));
+        Words.of(
+            "compare --model %s --calibration %s --text %s --backend cpu --quiet --report %s",
+            LLAMA, TOKENS, TOKENS, report, more);
     return words.toArray();
   }
 
@@ -226,7 +195,7 @@ class CompareCommandTest {
     assertThat(done).hasSize(lines == 1 ? 0 : lines);
     String[] again = Arrays.copyOf(runs, runs.length + 1);
     again[runs.length] = "--resume";
-    assertThat(InProcess.run(words(report, again)).exitCode()).isZero();
+    InProcess.run(words(report, again)).succeeds();
     assertThat(kept).doesNotExist();
     JsonNode resumed = TestData.json(report);
     assertThat(resumed.get("command").get(0).asText()).isEqualTo("compare");
@@ -250,16 +219,12 @@ class CompareCommandTest {
   void anothersRunsArentTaken() throws IOException {
     Path report = directory.resolve("report.html");
     assertThat(interrupted(3, words(report, "--sparsity", "0.3,0.6"))).isEqualTo(130);
-    Cli.Result other = compare("--report", report, "--resume", "--include", "q_proj");
-    assertThat(other.exitCode()).isEqualTo(2);
-    assertThat(other.err()).contains("holds runs of another comparison: --include");
-    Cli.Result anew = compare("--report", report);
-    assertThat(anew.exitCode()).isEqualTo(2);
-    assertThat(anew.err()).contains("--resume goes on with it, --overwrite begins anew");
+    compare("--report", report, "--resume", "--include", "q_proj")
+        .fails(2, "holds runs of another comparison: --include");
+    Ended anew = compare("--report", report);
+    anew.fails(2, "--resume goes on with it, --overwrite begins anew");
     Files.writeString(directory.resolve("report.html.unfinished"), "mine");
-    Cli.Result foreign = compare("--report", report);
-    assertThat(foreign.exitCode()).isEqualTo(2);
-    assertThat(foreign.err()).contains("expected nothing, or the runs of a comparison");
+    compare("--report", report).fails(2, "expected nothing, or the runs of a comparison");
     assertThat(directory.resolve("report.html.unfinished")).hasContent("mine");
   }
 
@@ -283,36 +248,37 @@ class CompareCommandTest {
         "--report page.pdf | expected a name that ends in .json or .html"
       })
   void wrongOptionsAreRefused(String options, String said) {
-    Cli.Result result = compare((Object[]) options.split(" "));
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains(said);
+    Ended result = compare((Object[]) options.split(" "));
+    result.fails(2, said);
     assertThat(result.out()).isEmpty();
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"compare", "prune"})
   void aPatternThatDoesntFitNamesWhatToLeaveOut(String command) {
-    List<Object> words = new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA));
-    words.addAll(List.of("--calibration", TestData.GOLDEN.resolve("calibration.json")));
-    words.addAll(List.of("--samples", 1, "--pattern", "32:64", "--backend", "cpu", "--dry-run"));
+    List<Object> words =
+        Words.of(
+            "%s --model %s --calibration %s --samples 1 --pattern 32:64 --backend cpu "
+                + "--dry-run",
+            command, TestData.TINY_LLAMA, TestData.GOLDEN.resolve("calibration.json"));
     words.addAll(
         command.equals("prune")
             ? List.of("--output", directory.resolve("out"))
             : List.of("--text", TestData.GOLDEN.resolve("evaluation.json")));
-    Cli.Result result = InProcess.run(words.toArray());
+    Ended result = InProcess.run(words);
     assertThat(result.exitCode()).isEqualTo(3);
     String exclude = "model.layers.\\d+.mlp.down_proj";
     assertThat(result.err())
         .contains("a multiple of 64 for pattern 32:64, found 352")
         .endsWith("leave it out with --exclude '" + exclude + "'\n");
     words.addAll(List.of("--exclude", exclude));
-    assertThat(InProcess.run(words.toArray()).exitCode()).isZero();
+    InProcess.run(words).succeeds();
   }
 
   @Test
   void aDryRunSaysHowLongItTakes() throws IOException {
     Path report = directory.resolve("report.json");
-    Cli.Result result = compare("--dry-run", "--pattern", "2:4,4:8", "--report", report);
+    Ended result = compare("--dry-run", "--pattern", "2:4,4:8", "--report", report);
     List<String> lines = result.out().lines().toList();
     assertThat(lines.subList(0, 4))
         .containsExactly("wanda 2:4", "wanda 4:8", "magnitude 2:4", "magnitude 4:8");
@@ -321,12 +287,9 @@ class CompareCommandTest {
     JsonNode more =
         json(
             compare(
-                "--dry-run",
-                "--json",
-                "--methods",
-                "wanda,magnitude,sparsegpt+reconstruct",
-                "--sparsity",
-                "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8"),
+                "--dry-run", "--json",
+                "--methods", "wanda,magnitude,sparsegpt+reconstruct",
+                "--sparsity", "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8"),
             directory);
     assertThat(more.get("runs")).hasSize(24);
     assertThat(more.get("seconds").asDouble())

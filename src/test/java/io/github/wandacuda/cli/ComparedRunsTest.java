@@ -3,7 +3,9 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,21 +36,17 @@ class ComparedRunsTest {
     shares = Files.writeString(directory.resolve("shares.json"), "{\"0\": 0.3}");
   }
 
-  private static Cli.Result run(String command, Object... more) {
-    List<Object> words = new ArrayList<>(List.of(command, "--model", LLAMA, "--backend", "cpu"));
-    words.addAll(List.of(more));
-    return InProcess.run(words.toArray());
+  private static Ended run(String command, Object... more) {
+    return InProcess.line("%s --model %s --backend cpu", command, LLAMA, more);
   }
 
-  private JsonNode json(Cli.Result result) throws IOException {
+  private JsonNode json(Ended result) throws IOException {
     assertThat(result.exitCode()).as(result.err()).isZero();
     return TestData.json(Files.writeString(directory.resolve("out.json"), result.out()));
   }
 
   private JsonNode pruned(String to, Object... more) throws IOException {
-    List<Object> words =
-        new ArrayList<>(List.of("--output", directory.resolve(to), "--json", "--quiet"));
-    words.addAll(List.of(more));
+    List<Object> words = Words.of("--output %s --json --quiet", directory.resolve(to), more);
     return json(run("prune", words.toArray()));
   }
 
@@ -60,10 +58,11 @@ class ComparedRunsTest {
 
   @Test
   void eachAllocationAndEachRecipeIsARun() throws IOException {
-    List<Object> words = new ArrayList<>(List.of("--calibration", TOKENS, "--text", TOKENS));
-    words.addAll(List.of("--methods", "wanda", "--sparsity", 0.6, "--pattern", "2:4"));
-    words.addAll(List.of("--allocation", "uniform,atp," + shares, "--recipes", recipe, "--json"));
-    words.addAll(List.of("--report", directory.resolve("new/report.html")));
+    List<Object> words =
+        Words.of(
+            "--calibration %s --text %s --methods wanda --sparsity 0.6 --pattern 2:4 "
+                + "--allocation %s --recipes %s --json --report %s",
+            TOKENS, TOKENS, "uniform,atp," + shares, recipe, directory.resolve("new/report.html"));
     JsonNode runs = json(run("compare", words.toArray())).get("runs");
     assertThat(texts(runs, "method"))
         .containsExactly("wanda", "wanda+atp", "wanda+shares.json", "wanda", "mine.yaml");
@@ -90,29 +89,16 @@ class ComparedRunsTest {
   @Test
   void aRecipeThatHasChangedIsAnotherRun() throws IOException {
     Path report = directory.resolve("report.json");
-    Object[] words = {
-      "compare",
-      "--model",
-      LLAMA,
-      "--backend",
-      "cpu",
-      "--calibration",
-      TOKENS,
-      "--text",
-      TOKENS,
-      "--quiet",
-      "--recipes",
-      recipe,
-      "--report",
-      report
-    };
+    List<Object> words =
+        Words.of(
+            "compare --model %s --backend cpu --calibration %s --text %s --quiet --recipes %s "
+                + "--report %s",
+            LLAMA, TOKENS, TOKENS, recipe, report);
     assertThat(CompareCommandTest.interrupted(3, words)).isEqualTo(130);
     Path kept = directory.resolve("report.json.unfinished");
     assertThat(Files.readAllLines(kept)).hasSize(3);
     Files.writeString(recipe, "- sparsity: 0.25\n");
-    List<Object> again = new ArrayList<>(List.of(words));
-    again.add("--resume");
-    assertThat(InProcess.run(again.toArray()).exitCode()).isZero();
+    InProcess.run(words, "--resume").succeeds();
     assertThat(TestData.json(report).at("/runs/0/zeros").asDouble()).isEqualTo(0.25);
     assertThat(TestData.json(report).get("runs")).hasSize(1);
   }
@@ -120,12 +106,13 @@ class ComparedRunsTest {
   @Test
   void statisticsGiveTheMasksOfPrune() throws IOException {
     Path norms = directory.resolve("norms.safetensors");
-    Cli.Result calibrated = run("calibrate", "--calibration", TOKENS, "--output", norms);
-    assertThat(calibrated.exitCode()).isZero();
-    List<Object> words = new ArrayList<>(List.of("--statistics", norms, "--text", TOKENS));
-    words.addAll(List.of("--methods", "wanda,ria,magnitude", "--allocation", "dlp"));
+    run("calibrate", "--calibration", TOKENS, "--output", norms).succeeds();
+    List<Object> words =
+        Words.of(
+            "--statistics %s --text %s --methods wanda,ria,magnitude --allocation dlp",
+            norms, TOKENS);
     assertThat(run("compare", words.toArray()).out().lines().toList().get(2)).contains("–");
-    assertThat(run("compare", with(words, "--dry-run")).exitCode()).isZero();
+    run("compare", with(words, "--dry-run")).succeeds();
     JsonNode runs = json(run("compare", with(words, "--json"))).get("runs");
     String[] methods = {"wanda", "ria", "magnitude"};
     for (int index = 0; index < methods.length; index++) {
@@ -143,16 +130,8 @@ class ComparedRunsTest {
         assertThat(runs.get(index).get("mask_sha256")).isEqualTo(expected.get("mask_sha256"));
         JsonNode text =
             json(
-                InProcess.run(
-                    "perplexity",
-                    "--model",
-                    to,
-                    "--tokens",
-                    TOKENS,
-                    "--backend",
-                    "cpu",
-                    "--json",
-                    "--quiet"));
+                InProcess.line(
+                    "perplexity --model %s --tokens %s --backend cpu --json --quiet", to, TOKENS));
         assertThat(runs.get(index).get("perplexity")).isEqualTo(text.get("perplexity"));
       }
       assertThat(runs.get(index).get("relative_error").isNull()).isTrue();
@@ -180,19 +159,18 @@ class ComparedRunsTest {
   void wrongOptionsAreRefused(String options, String said) throws IOException {
     Path masks = Files.writeString(directory.resolve("masks.yaml"), "- method: masks\n");
     String words = options.replace("{recipe}", recipe.toString());
-    List<Object> all = new ArrayList<>(List.of("--calibration", TOKENS, "--text", TOKENS));
-    all.addAll(List.of((Object[]) words.replace("{masks}", masks.toString()).split(" ")));
-    Cli.Result result = run("compare", all.toArray());
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains(said);
+    List<Object> all =
+        Words.of(
+            "--calibration %s --text %s",
+            TOKENS, TOKENS, words.replace("{masks}", masks.toString()).split(" "));
+    run("compare", all.toArray()).fails(2, said);
   }
 
   @ParameterizedTest
   @CsvSource({"--methods, wanda+swaps", "--allocation, atp"})
   void normsDontSufficeForAll(String option, String value) {
     Path norms = directory.resolve("norms.safetensors");
-    Cli.Result result = run("compare", "--statistics", norms, "--text", TOKENS, option, value);
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("--statistics: expected what norms suffice for, found wanda");
+    run("compare", "--statistics", norms, "--text", TOKENS, option, value)
+        .fails(2, "--statistics: expected what norms suffice for, found wanda");
   }
 }

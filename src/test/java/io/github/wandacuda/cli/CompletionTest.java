@@ -3,9 +3,9 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.wandacuda.testing.Within;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,8 +27,7 @@ class CompletionTest {
   @BeforeAll
   static void writeScript() throws IOException {
     assumeTrue(Files.isExecutable(Path.of(BASH)), "no bash");
-    Cli.Result result = InProcess.run("generate-completion");
-    assertThat(result.exitCode()).isZero();
+    Ended result = InProcess.run("generate-completion").succeeds();
     assertThat(result.err()).isEmpty();
     script = Files.writeString(directory.resolve("completion"), result.out());
   }
@@ -40,11 +39,8 @@ class CompletionTest {
     String program =
         "source '%s'; compopt() { :; }; %s ".formatted(script, line)
             + "_complete_wanda-cuda; printf '%s\\n' \"${COMPREPLY[@]}\"";
-    Process bash =
-        new ProcessBuilder(BASH, "--norc", "-c", program).redirectErrorStream(true).start();
-    String printed = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(Within.exitCode(bash)).as(printed).isZero();
-    return printed.lines().map(String::strip).filter(word -> !word.isEmpty()).toList();
+    Ended bash = Command.of(BASH, "--norc", "-c", program).run().succeeds();
+    return bash.said().lines().map(String::strip).filter(word -> !word.isEmpty()).toList();
   }
 
   private static String quoted(String... words) {

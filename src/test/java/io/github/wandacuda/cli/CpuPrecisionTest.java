@@ -6,7 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.cpu.FoundOneDnn;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.RoundedModel;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
@@ -57,10 +58,8 @@ class CpuPrecisionTest {
     return directory.resolve(name);
   }
 
-  private static Cli.Result run(List<String> words) {
-    Cli.Result result = InProcess.run(words.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return result;
+  private static Ended run(List<String> words) {
+    return InProcess.run(words).succeeds();
   }
 
   private static String precision(String json) throws IOException {
@@ -71,8 +70,8 @@ class CpuPrecisionTest {
   @Test
   void bytesAreItsOwnForAnyNumberOfThreads() throws IOException {
     Object unused = FoundOneDnn.require();
-    Cli.Result usual = run(calibrate("usual"));
-    Cli.Result fast = run(calibrate("fast", "--precision", "fast"));
+    Ended usual = run(calibrate("usual"));
+    Ended fast = run(calibrate("fast", "--precision", "fast"));
     run(calibrate("alone", "--precision", "fast", "--threads", "1"));
     assertThat(precision(usual.out())).isEqualTo("float32");
     assertThat(precision(fast.out())).isEqualTo("fast");
@@ -85,20 +84,11 @@ class CpuPrecisionTest {
   void textIsGeneratedInFloat32() throws IOException {
     Object unused = FoundOneDnn.require();
     Path ids = Files.writeString(file("ids.json"), "[1, 2, 3]");
-    Cli.Result result =
-        InProcess.run(
-            "generate",
-            "--model",
-            model,
-            "--backend",
-            "cpu",
-            "--prompt-tokens",
-            ids,
-            "--tokens",
-            "1",
-            "--precision",
-            "fast");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result =
+        InProcess.line(
+                "generate --model %s --backend cpu --prompt-tokens %s --tokens 1 --precision fast",
+                model, ids)
+            .succeeds();
     assertThat(result.err()).contains("WARN --precision has no effect: cpu generates in float32");
   }
 
@@ -110,15 +100,16 @@ class CpuPrecisionTest {
     for (String name : List.of("libdnnl.so.3", "libdnnl.so.3.6")) {
       Files.writeString(file(name), "no library");
     }
-    ChildJvm child =
-        ChildJvm.run(
-            directory,
-            Map.of("LD_LIBRARY_PATH", directory.toString()),
-            List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"),
-            Main.class,
-            calibrate("fast", "--precision", "fast").toArray(String[]::new));
-    assertThat(child.exitCode()).as(child.output()).isZero();
-    assertThat(child.output())
+    Ended child =
+        Command.main(
+                List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"),
+                Main.class,
+                calibrate("fast", "--precision", "fast").toArray(String[]::new))
+            .in(directory)
+            .with(Map.of("LD_LIBRARY_PATH", directory.toString()))
+            .run()
+            .succeeds();
+    assertThat(child.said())
         .containsOnlyOnce(
             "WARN --precision has no effect: cpu multiplies in float32: libdnnl.so.3 was not found")
         .contains("\"precision\" : \"float32\"");

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.docs.Page;
 import io.github.wandacuda.docs.ShellLine;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -39,16 +40,11 @@ class DocumentedCommandsTest {
 
   private static final Set<String> READS =
       Set.of(
-          "--model",
-          "--calibration",
-          "--data",
-          "--statistics",
-          "--text",
-          "--tokens",
-          "--dense",
-          "--pruned",
-          "--adapter",
-          "--zeros-of");
+          """
+          --model --calibration --data --statistics --text --tokens --dense --pruned --adapter
+          --zeros-of\
+          """
+              .split("\\s+"));
 
   private static final String MADE = "target/";
 
@@ -60,7 +56,7 @@ class DocumentedCommandsTest {
   @TempDir static Path made;
 
   /** What commands printed, since pages repeat some of them. */
-  private static final Map<List<String>, Cli.Result> RESULTS = new HashMap<>();
+  private static final Map<List<String>, Ended> RESULTS = new HashMap<>();
 
   static List<ShellLine> commands() {
     // The first steps make what other pages read.
@@ -105,7 +101,7 @@ class DocumentedCommandsTest {
   @Thorough
   void runsAsShown(ShellLine line) {
     assumeTrue(canRun(line), "reads what isn't here");
-    Cli.Result result = RESULTS.computeIfAbsent(line.arguments(), DocumentedCommandsTest::run);
+    Ended result = RESULTS.computeIfAbsent(line.arguments(), DocumentedCommandsTest::run);
     boolean shouldFail = line.output().stream().anyMatch(text -> text.startsWith("wanda-cuda: "));
     if (line.exitCode().isPresent()) {
       assertThat(result.exitCode()).as(result.err()).isEqualTo(line.exitCode().getAsInt());
@@ -148,7 +144,7 @@ class DocumentedCommandsTest {
   }
 
   /** Runs on the CPU, whatever the machine has, and writes to a folder of the test's own. */
-  private static Cli.Result run(List<String> given) {
+  private static Ended run(List<String> given) {
     List<String> arguments =
         new ArrayList<>(
             given.stream()
@@ -161,7 +157,7 @@ class DocumentedCommandsTest {
         && !given.contains("--backend")) {
       arguments.addAll(List.of("--backend", "cpu"));
     }
-    return InProcess.run(arguments.toArray());
+    return InProcess.run(arguments);
   }
 
   @ParameterizedTest

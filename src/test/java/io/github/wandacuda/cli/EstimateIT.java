@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,7 +41,7 @@ class EstimateIT {
   @ValueSource(strings = {"magnitude", "statistics", "samples"})
   void theTimeIsNotFarOff(String kind) {
     Path output = directory.resolve(kind);
-    List<Object> words = new ArrayList<>(List.of("prune", "--model", model, "--output", output));
+    List<Object> words = Words.of("prune --model %s --output %s", model, output);
     words.addAll(
         switch (kind) {
           case "magnitude" -> List.of("--method", "magnitude");
@@ -50,9 +51,9 @@ class EstimateIT {
     words.addAll(List.of("--backend", "cpu", "--json"));
     List<Object> dry = new ArrayList<>(words);
     dry.add("--dry-run");
-    JsonNode plan = Cli.run(dry.toArray()).json();
+    JsonNode plan = Cli.run(dry).json();
     long start = System.nanoTime();
-    JsonNode result = Cli.run(words.toArray()).json();
+    JsonNode result = Cli.run(words).json();
     double seconds = (System.nanoTime() - start) / 1e9;
     // All of the process but its end, the launcher's Java included.
     assertThat(result.at("/seconds/total").doubleValue())

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -22,18 +22,13 @@ class EvaluateCommandTest {
   private static final String ALL =
       "boolq,rte,hellaswag,winogrande,arc_easy,arc_challenge,openbookqa,piqa,mmlu";
 
-  private static Cli.Result run(Object... more) {
-    List<Object> words = new ArrayList<>(List.of("evaluate", "--model", TestData.TINY_LLAMA));
-    words.addAll(List.of("--backend", "cpu"));
-    words.addAll(Arrays.asList(more));
-    return InProcess.run(words.toArray());
+  private static Ended run(Object... more) {
+    return InProcess.line("evaluate --model %s --backend cpu", TestData.TINY_LLAMA, more);
   }
 
   private static JsonNode json(Object... more) throws IOException {
-    List<Object> words = new ArrayList<>(List.of("--json", "--quiet"));
-    words.addAll(Arrays.asList(more));
-    Cli.Result result = run(words.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    List<Object> words = Words.of("--json --quiet", more);
+    Ended result = run(words.toArray()).succeeds();
     assertThat(result.err()).isEmpty();
     return JsonMapper.builder().build().readTree(result.out());
   }
@@ -79,8 +74,7 @@ class EvaluateCommandTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void aGenericTaskGivesTheReferencesNumbers(boolean bos) throws IOException {
-    List<Object> words =
-        new ArrayList<>(List.of("--tasks", DATA.resolve("generic.jsonl"), "--log-likelihoods"));
+    List<Object> words = Words.of("--tasks %s --log-likelihoods", DATA.resolve("generic.jsonl"));
     if (!bos) {
       words.add("--no-bos");
     }
@@ -117,23 +111,15 @@ class EvaluateCommandTest {
 
   @Test
   void printsATable() {
-    Cli.Result result = run("--tasks", "hellaswag,rte,mmlu", "--data", DATA.resolve("hub"));
-    assertThat(result.exitCode()).isZero();
+    Ended result = run("--tasks", "hellaswag,rte,mmlu", "--data", DATA.resolve("hub")).succeeds();
     assertThat(result.out().lines())
         .element(0)
         .asString()
         .matches("task +documents +acc +stderr +acc_norm +stderr");
     assertThat(result.out().lines().map(line -> line.strip().split(" +")[0]))
         .containsExactly(
-            "task",
-            "hellaswag",
-            "rte",
-            "mmlu",
-            "social",
-            "stem",
-            "abstract_algebra",
-            "us_foreign_policy",
-            "mean");
+            "task hellaswag rte mmlu social stem abstract_algebra us_foreign_policy mean"
+                .split(" "));
     assertThat(result.err()).contains("WARN mmlu: 2 of 57 subjects are there");
   }
 

@@ -3,13 +3,14 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.stream.Stream;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,30 +21,21 @@ class EvaluateOptionTest {
   @TempDir Path directory;
 
   private static double perplexity(Path model) {
-    return InProcess.run(
-            "perplexity", "--model", model, "--text", TEXT, "--backend", "cpu", "--json", "--quiet")
+    return InProcess.line(
+            "perplexity --model %s --text %s --backend cpu --json --quiet", model, TEXT)
         .json()
         .get("perplexity")
         .asDouble();
   }
 
-  private static Cli.Result magnitude(Path output, Object... more) {
-    Object[] words = {
-      "prune",
-      "--model",
-      TestData.TINY_LLAMA,
-      "--method",
-      "magnitude",
-      "--output",
-      output,
-      "--backend",
-      "cpu"
-    };
-    return InProcess.run(with(words, more));
+  private static Ended magnitude(Path output, Object... more) {
+    return InProcess.line(
+        "prune --model %s --method magnitude --output %s --backend cpu",
+        TestData.TINY_LLAMA, output, more);
   }
 
-  private static Cli.Result prune(Path output, Object... more) {
-    return magnitude(output, with(new Object[] {"--evaluate", TEXT, "--quiet"}, more));
+  private static Ended prune(Path output, Object... more) {
+    return magnitude(output, "--evaluate", TEXT, "--quiet", more);
   }
 
   @Test
@@ -58,7 +50,7 @@ class EvaluateOptionTest {
         .isEqualTo(perplexity(output));
     assertThat(TestData.json(report).get("perplexity")).isEqualTo(both);
     Path page = directory.resolve("report.html");
-    Cli.Result shown = prune(directory.resolve("again"), "--report", page);
+    Ended shown = prune(directory.resolve("again"), "--report", page);
     String line =
         "perplexity %.4f before, %.4f after"
             .formatted(both.get("before").asDouble(), both.get("after").asDouble());
@@ -72,43 +64,31 @@ class EvaluateOptionTest {
   @Test
   void aTextThatIsMissingStopsTheRunBeforeItBegins() {
     Path output = directory.resolve("out");
-    Cli.Result result = magnitude(output, "--evaluate", directory.resolve("none.txt"));
-    assertThat(result.exitCode()).isEqualTo(3);
-    assertThat(result.err()).contains("none.txt");
+    magnitude(output, "--evaluate", directory.resolve("none.txt")).fails(3, "none.txt");
     assertThat(output).doesNotExist();
   }
 
   @Test
   @Thorough
   void windowsLimitWhatIsMeasured() {
-    Object[] words = {
-      "perplexity", "--model", TestData.TINY_LLAMA, "--text", TEXT, "--sequence-length", 64
-    };
-    JsonNode all = InProcess.run(with(words, "--json", "--quiet")).json();
-    JsonNode two = InProcess.run(with(words, "--windows", 2, "--json", "--quiet")).json();
+    List<Object> words =
+        Words.of("perplexity --model %s --text %s --sequence-length 64", TestData.TINY_LLAMA, TEXT);
+    JsonNode all = InProcess.run(words, "--json", "--quiet").json();
+    JsonNode two = InProcess.run(words, "--windows", 2, "--json", "--quiet").json();
     assertThat(all.get("windows").asInt()).isGreaterThan(2);
     assertThat(two.get("windows").asInt()).isEqualTo(2);
     assertThat(two.get("tokens").asInt()).isEqualTo(128);
-    assertThat(InProcess.run(with(words, "--windows", 1 << 20, "--json", "--quiet")).json())
+    assertThat(InProcess.run(words, "--windows", 1 << 20, "--json", "--quiet").json())
         .isEqualTo(all);
-    Cli.Result none = InProcess.run(with(words, "--windows", 0));
-    assertThat(none.exitCode()).isEqualTo(2);
-    assertThat(none.err()).contains("--windows: expected at least 1, found 0");
+    InProcess.run(words, "--windows", 0).fails(2, "--windows: expected at least 1, found 0");
 
     Path report = directory.resolve("report.json");
     JsonNode pruned =
         prune(directory.resolve("out"), "--windows", 1, "--json", "--report", report).json();
     JsonNode first =
-        InProcess.run(
-                "perplexity",
-                "--model",
-                TestData.TINY_LLAMA,
-                "--text",
-                TEXT,
-                "--windows",
-                1,
-                "--json",
-                "--quiet")
+        InProcess.line(
+                "perplexity --model %s --text %s --windows 1 --json --quiet",
+                TestData.TINY_LLAMA, TEXT)
             .json();
     assertThat(pruned.get("perplexity").get("before")).isEqualTo(first.get("perplexity"));
     assertThat(TestData.json(report).get("inputs").get("text").get("windows").asInt()).isOne();
@@ -116,11 +96,7 @@ class EvaluateOptionTest {
 
   @Test
   void windowsWithoutATextAreIdle() {
-    Cli.Result result = magnitude(directory.resolve("out"), "--windows", 1);
+    Ended result = magnitude(directory.resolve("out"), "--windows", 1);
     assertThat(result.err()).contains("--windows");
-  }
-
-  private static Object[] with(Object[] words, Object... more) {
-    return Stream.concat(Arrays.stream(words), Arrays.stream(more)).toArray();
   }
 }

@@ -8,6 +8,7 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.ByteArrayOutputStream;
@@ -40,33 +41,22 @@ class ExtremeWeightsTest {
 
   private Path statistics() {
     Path file = directory.resolve("statistics.safetensors");
-    Cli.Result result =
-        InProcess.run(
-            "calibrate",
-            "--model",
-            MODEL,
-            "--calibration",
-            FIXTURE.resolve("tokens.json"),
-            "--second-moments",
-            "--backend",
-            "cpu",
-            "--overwrite",
-            "--output",
-            file);
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    InProcess.line(
+            "calibrate --model %s --calibration %s --second-moments --backend cpu --overwrite "
+                + "--output %s",
+            MODEL, FIXTURE.resolve("tokens.json"), file)
+        .succeeds();
     return file;
   }
 
-  private Cli.Result prune(Path model, Path output, String... options) {
+  private Ended prune(Path model, Path output, String... options) {
     return prune(model, statistics(), output, options);
   }
 
-  private static Cli.Result prune(Path model, Path statistics, Path output, String... options) {
-    List<Object> words = new ArrayList<>(List.of("prune", "--model", model));
-    words.addAll(List.of("--statistics", statistics, "--backend", "cpu"));
-    words.addAll(List.of("--output", output, "--json"));
-    words.addAll(Arrays.asList(options));
-    return InProcess.run(words.toArray());
+  private static Ended prune(Path model, Path statistics, Path output, String... options) {
+    return InProcess.line(
+        "prune --model %s --statistics %s --backend cpu --output %s --json",
+        model, statistics, output, options);
   }
 
   /** Returns the model with other weights in its linear layers. */
@@ -103,8 +93,7 @@ class ExtremeWeightsTest {
   void sparseGptPrunesWhatItDoesOfOrdinaryOnes(double scale) throws IOException {
     String[] options = {"--method", "sparsegpt", "--sparsity", "0.1"};
     prune(MODEL, directory.resolve("ordinary"), options);
-    Cli.Result result = prune(changed(weight -> scale * weight), directory.resolve("out"), options);
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    prune(changed(weight -> scale * weight), directory.resolve("out"), options).succeeds();
     assertThat(record("out").get("mask_sha256")).isEqualTo(record("ordinary").get("mask_sha256"));
   }
 
@@ -113,10 +102,8 @@ class ExtremeWeightsTest {
   void aModuleWhoseShareIsMissedIsNamed() throws IOException {
     Path out = directory.resolve("out");
     String[] options = {"--method", "sparsegpt", "--sparsity", "0.1"};
-    Cli.Result result = prune(changed(weight -> 1), independentInputs(), out, options);
-    assertThat(result.exitCode()).isEqualTo(3);
-    assertThat(result.err())
-        .contains("layers.0.mlp.down_proj.weight", "10.00 %", "100.00 % would be pruned");
+    prune(changed(weight -> 1), independentInputs(), out, options)
+        .fails(3, "layers.0.mlp.down_proj.weight", "10.00 %", "100.00 % would be pruned");
   }
 
   private Path independentInputs() throws IOException {
@@ -141,14 +128,9 @@ class ExtremeWeightsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "magnitude, ",
-    "ria, ",
-    "ria, --scope=row",
-    "wanda-variant, ",
-    "sparsegpt, ",
-    "sparsegpt, --update=reconstruct",
-    "wanda, --refine=swaps",
-    "magnitude, --update=reconstruct"
+    "magnitude, ", "ria, ", "ria, --scope=row",
+    "wanda-variant, ", "sparsegpt, ", "sparsegpt, --update=reconstruct",
+    "wanda, --refine=swaps", "magnitude, --update=reconstruct"
   })
   void aShareOfNothingChangesNothing(String method, String more) throws IOException {
     List<String> options = new ArrayList<>(List.of("--method", method, "--sparsity", "0"));
@@ -156,8 +138,7 @@ class ExtremeWeightsTest {
       options.add(more);
     }
     Path output = directory.resolve("out");
-    Cli.Result result = prune(MODEL, output, options.toArray(String[]::new));
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    prune(MODEL, output, options.toArray(String[]::new)).succeeds();
     assertThat(record("out").get("pruned").asInt()).isZero();
     for (String name : TestData.names(MODEL)) {
       assertThat(Files.mismatch(MODEL.resolve(name), output.resolve(name))).as(name).isEqualTo(-1);
@@ -171,7 +152,7 @@ class ExtremeWeightsTest {
     ByteArrayOutputStream log = new ByteArrayOutputStream();
     PrintStream before = System.err;
     System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
-    Cli.Result result;
+    Ended result;
     try {
       result =
           prune(

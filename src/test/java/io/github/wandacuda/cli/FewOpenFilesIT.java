@@ -3,12 +3,13 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,43 +34,28 @@ class FewOpenFilesIT {
   /** With 64 the model can be opened, but not its output beside it. */
   @ParameterizedTest
   @CsvSource({
-    "24, inspect",
-    "24, perplexity",
-    "32, calibrate",
-    "32, prune",
-    "64, prune",
-    "48, verify",
+    "24, inspect", "24, perplexity", "32, calibrate",
+    "32, prune", "64, prune", "48, verify",
     "64, verify"
   })
   void theLimitIsNamedAndNoFileIsBlamed(int limit, String command) {
     assumeTrue(File.separatorChar == '/', "skipped: the system has no such limit");
     Path output = directory.resolve("out-" + limit + command);
-    List<String> words = new ArrayList<>(List.of("sh", "-c"));
-    words.add("ulimit -n %d && exec \"$@\"".formatted(limit));
-    words.add("sh");
-    words.addAll(Cli.command(words(command, output)).command());
-    Cli.Result result = Cli.run(new ProcessBuilder(words));
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(6);
-    assertThat(result.errorLines())
-        .filteredOn(line -> line.startsWith("wanda-cuda: "))
-        .singleElement()
-        .asString()
-        .contains("the system's limit on open files was reached", "ulimit -n");
+    Command.jar(words(command, output))
+        .under("sh", "-c", "ulimit -n %d && exec \"$@\"".formatted(limit), "sh")
+        .run()
+        .isRefused(6, "the system's limit on open files was reached", "ulimit -n");
     assertThat(output.resolve("wanda-cuda.json")).doesNotExist();
   }
 
-  private static Object[] words(String command, Path output) {
+  private static List<Object> words(String command, Path output) {
     return switch (command) {
-      case "prune" ->
-          new Object[] {"prune", "--model", model, "--output", output, "--method", "magnitude"};
+      case "prune" -> Words.of("prune --model %s --output %s --method magnitude", model, output);
       case "calibrate" ->
-          new Object[] {
-            "calibrate", "--model", model, "--output", output, "--calibration", samples
-          };
-      case "perplexity" -> new Object[] {"perplexity", "--model", model, "--tokens", samples};
-      case "verify" ->
-          new Object[] {"verify", "--dense", model, "--pruned", model, "--sparsity", "0.5"};
-      default -> new Object[] {command, "--model", model};
+          Words.of("calibrate --model %s --output %s --calibration %s", model, output, samples);
+      case "perplexity" -> Words.of("perplexity --model %s --tokens %s", model, samples);
+      case "verify" -> Words.of("verify --dense %s --pruned %s --sparsity 0.5", model, model);
+      default -> Words.of("%s --model %s", command, model);
     };
   }
 }

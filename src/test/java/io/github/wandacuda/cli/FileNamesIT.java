@@ -3,17 +3,18 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
-import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,13 +41,12 @@ class FileNamesIT {
     }
   }
 
-  private ProcessOutcome run(List<String> start, Object... words) throws IOException {
-    List<String> command = new ArrayList<>(List.of("env", "-u", "LC_ALL", "-u", "LC_CTYPE"));
-    command.add("LANG=");
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(start);
-    Arrays.stream(words).map(Object::toString).forEach(command::add);
-    return ProcessOutcome.of(command, 60);
+  private static Ended run(List<Object> start, Object... words) throws IOException {
+    return Command.java(start, words)
+        .without("LC_ALL")
+        .without("LC_CTYPE")
+        .with(Map.of("LANG", ""))
+        .run();
   }
 
   /**
@@ -54,51 +54,35 @@ class FileNamesIT {
    */
   @Test
   void filesAreCopiedUnderTheNamesThatTheyHave() throws IOException {
-    List<String> main =
-        List.of(
-            "--add-modules",
-            "jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            "target/wanda-cuda.jar",
-            "io.github.wandacuda.cli.Main");
+    List<Object> main =
+        Words.of(
+            "--add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED -cp %s %s",
+            Command.JAR, Main.class.getName());
     Path output = directory.resolve("out");
-    Object[] prune = {
-      "prune", "--model", model, "--output", output, "--method", "magnitude", "--backend", "cpu"
-    };
-    ProcessOutcome pruned = run(main, prune);
-    assertThat(pruned.exitCode()).as(pruned.output()).isZero();
+    List<Object> prune =
+        Words.of("prune --model %s --output %s --method magnitude --backend cpu", model, output);
+    Ended pruned = run(main, prune).succeeds();
     for (String name : NAMES) {
       assertThat(output.resolve(name)).hasContent(name);
     }
-    ProcessOutcome verified = run(main, "verify", "--dense", model, "--pruned", output);
-    assertThat(verified.exitCode()).as(verified.output()).isZero();
+    run(main, "verify", "--dense", model, "--pruned", output).succeeds();
   }
 
   @Test
   void optionsNameFilesBeyondAscii() throws IOException {
     assumeTrue(
-        ProcessOutcome.of(List.of("locale", "-a"), 10).output().toLowerCase().contains("c.utf"),
+        Command.of("locale", "-a").within(10).run().said().toLowerCase().contains("c.utf"),
         "skipped: there is no C.UTF-8 to start again in");
     Path here = Files.createDirectories(directory.resolve("données"));
     Path source = Files.move(model, here.resolve("modèle"));
     Path output = here.resolve("élagué");
     Path report = here.resolve("résumé.json");
-    ProcessOutcome pruned =
-        run(
-            List.of("-jar", "target/wanda-cuda.jar"),
-            "prune",
-            "--model",
-            source,
-            "--output",
-            output,
-            "--method",
-            "magnitude",
-            "--backend",
-            "cpu",
-            "--report",
-            report);
-    assertThat(pruned.exitCode()).as(pruned.output()).isZero();
+    run(
+            List.of("-jar", Command.JAR),
+            Words.of(
+                "prune --model %s --output %s --method magnitude --backend cpu --report %s",
+                source, output, report))
+        .succeeds();
     assertThat(Directories.files(output)).containsAll(Directories.files(source));
     assertThat(report).isRegularFile();
   }

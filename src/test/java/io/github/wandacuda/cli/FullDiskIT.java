@@ -3,9 +3,9 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
-import io.github.wandacuda.testing.Within;
-import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -13,33 +13,25 @@ import org.junit.jupiter.api.io.TempDir;
 class FullDiskIT {
   @TempDir Path directory;
 
-  private static boolean succeeds(String... command) throws IOException, InterruptedException {
-    return Within.exitCode(new ProcessBuilder(command).start()) == 0;
-  }
-
   @Test
   void aFullDiskEndsTheRunAndLeavesNothing() throws Exception {
     String place = directory.toString();
     assumeTrue(
-        succeeds("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place),
+        Command.of("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place).succeeds(),
         "skipped: mounting a small tmpfs needs root's rights");
     try {
       Path output = directory.resolve("out");
-      Cli.Result result =
-          Cli.run(
-              "prune",
-              "--model",
-              TestData.TINY_LLAMA,
-              "--output",
-              output,
-              "--quiet",
-              "--statistics",
-              TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
-      assertThat(result.exitCode()).as(result.err()).isEqualTo(6);
-      assertThat(result.errorLines()).singleElement().asString().contains(output.toString());
+      Ended result =
+          Cli.line(
+                  "prune --model %s --output %s --quiet --statistics %s",
+                  TestData.TINY_LLAMA,
+                  output,
+                  TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"))
+              .isRefused(6, output.toString());
+      assertThat(result.errorLines()).hasSize(1);
       assertThat(output).doesNotExist();
     } finally {
-      succeeds("umount", place);
+      Command.of("umount", place).run();
     }
   }
 }

@@ -3,18 +3,22 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
-import io.github.wandacuda.testing.Within;
-import java.io.File;
+import io.github.wandacuda.testing.Words;
+import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.stream.Stream;
+import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A result that can't be written is not a result. */
 class FullStdoutIT {
-  private static final File FULL = new File("/dev/full");
+  private static final Path FULL = Path.of("/dev/full");
 
   private static final String LORA = "testdata/golden/lora/llama";
 
@@ -23,65 +27,51 @@ class FullStdoutIT {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "--help",
-        "--version",
-        "prune --help",
-        "devices",
-        "devices --json",
-        "inspect",
-        "inspect --json",
-        "prune",
-        "prune --dry-run",
-        "calibrate",
-        "merge-lora",
-        "pack",
-        "unpack",
-        "perplexity"
+        "--help", "--version", "prune --help", "devices", "devices --json", "inspect",
+        "inspect --json", "prune", "prune --dry-run", "calibrate", "merge-lora", "pack",
+        "unpack", "perplexity"
       })
   void aResultThatIsLostIsToldAndNoSuccess(String words) throws Exception {
-    assumeTrue(FULL.exists(), "skipped: the system has no full device");
+    assumeTrue(Files.exists(FULL), "skipped: the system has no full device");
     if (words.equals("unpack")) {
-      Cli.Result pack = Cli.run("pack", "--model", TestData.TINY_LLAMA, "--output", packed());
-      assertThat(pack.exitCode()).as(pack.err()).isZero();
+      InProcess.line("pack --model %s --output %s", TestData.TINY_LLAMA, packed()).succeeds();
     }
-    Object[] arguments =
-        Stream.concat(Stream.of(words.split(" ")), options(words)).toArray(Object[]::new);
-    File errors = directory.resolve("errors").toFile();
-    int exitCode =
-        Within.exitCode(Cli.command(arguments).redirectOutput(FULL).redirectError(errors).start());
+    Ended ended;
+    // As a process those alone that the program's own start may answer.
+    if (words.startsWith("-")) {
+      try (Started run = Command.jar(words.split(" ")).start(FULL)) {
+        ended = run.end();
+      }
+    } else {
+      try (OutputStream full = Files.newOutputStream(FULL)) {
+        ended = InProcess.to(full, words.split(" "), options(words));
+      }
+    }
     String line = "stdout: the result can't be written: No space left on device";
     String start = words.endsWith("--json") ? "{\"error\":\"" : "wanda-cuda: ";
-    assertThat(errors).content().containsOnlyOnce(line).contains(start + line);
-    assertThat(exitCode).isEqualTo(6);
+    assertThat(ended.err()).containsOnlyOnce(line).contains(start + line);
+    assertThat(ended.exitCode()).isEqualTo(6);
   }
 
   private Path packed() {
     return directory.resolve("packed");
   }
 
-  private Stream<Object> options(String words) {
-    Stream<Object> model = Stream.of("--model", TestData.TINY_LLAMA);
+  private List<Object> options(String words) {
+    Path model = TestData.TINY_LLAMA;
     Path tokens = TestData.GOLDEN.resolve("evaluation.json");
+    Path out = directory.resolve("out");
     return switch (words) {
       case "prune", "prune --dry-run" ->
-          Stream.concat(
-              model, Stream.of("--output", directory.resolve("out"), "--method", "magnitude"));
-      case "inspect", "inspect --json" -> model;
-      case "pack" -> Stream.concat(model, Stream.of("--output", directory.resolve("out")));
-      case "unpack" -> Stream.of("--model", packed(), "--output", directory.resolve("out"));
-      case "calibrate" ->
-          Stream.concat(
-              model, Stream.of("--output", directory.resolve("norms"), "--calibration", tokens));
+          Words.of("--model %s --output %s --method magnitude", model, out);
+      case "inspect", "inspect --json" -> Words.of("--model %s", model);
+      case "pack" -> Words.of("--model %s --output %s", model, out);
+      case "unpack" -> Words.of("--model %s --output %s", packed(), out);
+      case "calibrate" -> Words.of("--model %s --output %s --calibration %s", model, out, tokens);
       case "merge-lora" ->
-          Stream.of(
-              "--model",
-              LORA + "/model",
-              "--adapter",
-              LORA + "/adapter",
-              "--output",
-              directory.resolve("out"));
-      case "perplexity" -> Stream.concat(model, Stream.of("--tokens", tokens));
-      default -> Stream.empty();
+          Words.of("--model %s --adapter %s --output %s", LORA + "/model", LORA + "/adapter", out);
+      case "perplexity" -> Words.of("--model %s --tokens %s", model, tokens);
+      default -> List.of();
     };
   }
 }

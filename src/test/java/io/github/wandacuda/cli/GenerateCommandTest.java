@@ -5,11 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,19 +22,15 @@ class GenerateCommandTest {
 
   @TempDir Path directory;
 
-  private static Cli.Result generate(Object... options) {
-    List<Object> words = new ArrayList<>(List.of("generate", "--backend", "cpu"));
-    words.addAll(List.of(options));
-    return InProcess.run(words.toArray());
+  private static Ended generate(Object... options) {
+    return InProcess.line("generate --backend cpu", options);
   }
 
-  private static Cli.Result tiny(Object... options) {
-    List<Object> words = new ArrayList<>(List.of("--model", TestData.TINY_LLAMA));
-    words.addAll(List.of(options));
-    return generate(words.toArray());
+  private static Ended tiny(Object... options) {
+    return generate("--model", TestData.TINY_LLAMA, options);
   }
 
-  private JsonNode json(Cli.Result result) throws IOException {
+  private JsonNode json(Ended result) throws IOException {
     assertThat(result.exitCode()).as(result.err()).isZero();
     Path file = Files.writeString(directory.resolve("result.json"), result.out());
     return TestData.json(file);
@@ -41,7 +38,7 @@ class GenerateCommandTest {
 
   @Test
   void theTextIsStreamedAndTheRateIsOnStderr() throws IOException {
-    Cli.Result text = tiny("--prompt", PROMPT, "--tokens", 12);
+    Ended text = tiny("--prompt", PROMPT, "--tokens", 12);
     JsonNode object = json(tiny("--prompt", PROMPT, "--tokens", 12, "--json"));
     assertThat(text.out()).isEqualTo(object.get("text").asText() + System.lineSeparator());
     assertThat(text.err()).contains("12 tokens after 6: prompt ", " tokens a second");
@@ -59,25 +56,14 @@ class GenerateCommandTest {
   void aPackedModelGivesTheSameTokens() throws IOException {
     Path pruned = directory.resolve("pruned");
     Path packed = directory.resolve("packed");
-    assertThat(
-            InProcess.run(
-                    "prune",
-                    "--method",
-                    "magnitude",
-                    "--backend",
-                    "cpu",
-                    "--quiet",
-                    "--model",
-                    TestData.TINY_LLAMA,
-                    "--output",
-                    pruned)
-                .exitCode())
-        .isZero();
-    assertThat(InProcess.run("pack", "--quiet", "--model", pruned, "--output", packed).exitCode())
-        .isZero();
-    Object[] options = {"--prompt", PROMPT, "--tokens", 12, "--json", "--model", pruned};
+    InProcess.line(
+            "prune --method magnitude --backend cpu --quiet --model %s --output %s",
+            TestData.TINY_LLAMA, pruned)
+        .succeeds();
+    InProcess.line("pack --quiet --model %s --output %s", pruned, packed).succeeds();
+    List<Object> options = Words.of("--prompt %s --tokens 12 --json --model %s", PROMPT, pruned);
     JsonNode dense = json(generate(options));
-    options[6] = packed;
+    options.set(6, packed);
     JsonNode sparse = json(generate(options));
     assertThat(sparse.get("tokens")).isEqualTo(dense.get("tokens"));
     assertThat(sparse.get("bytes_per_token").longValue())
@@ -90,12 +76,11 @@ class GenerateCommandTest {
 
   @Test
   void aSeedRepeats() throws IOException {
-    Object[] options = {
-      "--prompt", PROMPT, "--tokens", 8, "--temperature", 1, "--seed", 5, "--json"
-    };
+    List<Object> options =
+        Words.of("--prompt %s --tokens 8 --temperature 1 --seed 5 --json", PROMPT);
     JsonNode once = json(tiny(options)).get("tokens");
     assertThat(json(tiny(options)).get("tokens")).isEqualTo(once);
-    options[7] = 6;
+    options.set(7, 6);
     assertThat(json(tiny(options)).get("tokens")).isNotEqualTo(once);
   }
 
@@ -103,7 +88,7 @@ class GenerateCommandTest {
   @Test
   void tokensBeyondThePositionsAreLeftOut() throws IOException {
     Path ids = Files.writeString(directory.resolve("ids.json"), "[" + "5, ".repeat(509) + "5]");
-    Cli.Result result = tiny("--prompt-tokens", ids, "--tokens", 9, "--json");
+    Ended result = tiny("--prompt-tokens", ids, "--tokens", 9, "--json");
     assertThat(json(result).get("tokens").size()).isLessThanOrEqualTo(2);
     assertThat(result.err())
         .contains("WARN --tokens 9: 2 fit after 510 of the prompt, into the 512 positions");
@@ -152,7 +137,7 @@ class GenerateCommandTest {
     refused(2, tiny((Object[]) options.split(" ")), message);
   }
 
-  private static void refused(int exitCode, Cli.Result result, String message) {
+  private static void refused(int exitCode, Ended result, String message) {
     assertThat(result.exitCode()).as(result.err()).isEqualTo(exitCode);
     assertThat(result.errorLines()).singleElement().asString().contains(message);
   }
@@ -161,8 +146,7 @@ class GenerateCommandTest {
   void withoutATokenizerIdsAreWritten() throws IOException {
     Path ids = Files.writeString(directory.resolve("ids.json"), "[[1, 2, 3]]");
     Path model = TestData.fixture("mixtral").resolve("model");
-    Cli.Result result = generate("--model", model, "--prompt-tokens", ids, "--tokens", 20);
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result = generate("--model", model, "--prompt-tokens", ids, "--tokens", 20).succeeds();
     // Then comes the end token, 2, of the model's config.
     assertThat(result.out().strip()).isEqualTo("23 5 77 3 88");
   }

@@ -23,19 +23,10 @@ class GenerateNeedsTest {
   void packAPrunedModel() {
     pruned = directory.resolve("pruned");
     packed = directory.resolve("packed");
-    Object[] prune = {
-      "prune",
-      "--method",
-      "magnitude",
-      "--backend",
-      "cpu",
-      "--quiet",
-      "--model",
-      TestData.TINY_LLAMA,
-      "--output",
-      pruned
-    };
-    assertThat(InProcess.run(prune).exitCode()).isZero();
+    InProcess.line(
+            "prune --method magnitude --backend cpu --quiet --model %s --output %s",
+            TestData.TINY_LLAMA, pruned)
+        .succeeds();
     try (ModelDirectory model = ModelDirectory.open(pruned)) {
       PackingJob.pack(model, packed, false, false).run(1, Progress.NONE);
     }

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,7 +22,7 @@ class HintsTest {
   @TempDir Path directory;
 
   private static String refused(Object... words) {
-    Cli.Result result = InProcess.run(words);
+    Ended result = InProcess.run(words);
     assertThat(result.exitCode()).as(result.err()).isBetween(2, 3);
     return result.err().strip();
   }
@@ -34,16 +35,11 @@ class HintsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1, '; that would leave no weight'",
-    "1.0, '; that would leave no weight'",
-    "100, '; that would leave no weight'",
-    "100%, '; that would leave no weight'",
-    "1.5, found 1.5",
-    "50, '; write 0.5 for 50 %'",
-    "2, '; write 0.02 for 2 %'",
-    "1%, '; write 0.01 for 1 %'",
-    "0.5%, '; write 0.005 for 0.5 %'",
-    "150, found 150"
+    "1, '; that would leave no weight'", "1.0, '; that would leave no weight'",
+    "100, '; that would leave no weight'", "100%, '; that would leave no weight'",
+    "1.5, found 1.5", "50, '; write 0.5 for 50 %'",
+    "2, '; write 0.02 for 2 %'", "1%, '; write 0.01 for 1 %'",
+    "0.5%, '; write 0.005 for 0.5 %'", "150, found 150"
   })
   void aSparsityIsTakenForWhatWasMeant(String sparsity, String end) {
     assertThat(pruned("--sparsity", sparsity)).endsWith(end);
@@ -86,8 +82,7 @@ class HintsTest {
     Files.createDirectories(model.resolve("refs"));
     Files.writeString(model.resolve("refs/main"), "aaaa");
     Files.copy(TestData.TINY_LLAMA.resolve("config.json"), snapshot.resolve("config.json"));
-    Cli.Result plan = InProcess.run("devices", "--plan", "h100", "--model", model);
-    assertThat(plan.exitCode()).as(plan.err()).isZero();
+    Ended plan = InProcess.line("devices --plan h100 --model %s", model).succeeds();
     assertThat(refused("devices", "--plan", "h100", "--model", "nobody/nothing"))
         .contains("run 'hf download nobody/nothing' first");
   }

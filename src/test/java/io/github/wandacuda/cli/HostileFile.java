@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.io.RandomAccessFile;

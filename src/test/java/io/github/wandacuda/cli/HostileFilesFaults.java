@@ -1,20 +1,27 @@
 package io.github.wandacuda.cli;
 
+import static io.github.wandacuda.cli.HostileFile.family;
+import static io.github.wandacuda.cli.HostileFile.inspected;
+import static io.github.wandacuda.cli.HostileFile.tokenized;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FaultCounts;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
-import io.github.wandacuda.testing.Within;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.stream.Stream;
 import org.assertj.core.api.SoftAssertions;
@@ -40,28 +47,17 @@ class HostileFilesFaults {
     FaultCounts.add(refused, "malformed files refused");
   }
 
-  private static List<String> java(String... more) {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of(HEAP, "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
-    command.addAll(List.of(more));
-    return command;
-  }
-
   @Test
   void eachIsRefusedInOneLine() throws IOException {
     List<HostileFile> corpus = HostileCorpus.all();
-    List<String> command =
-        java("-cp", System.getProperty("java.class.path"), HostileRuns.class.getName());
+    List<Path> words = new ArrayList<>();
     for (int index = 0; index < corpus.size(); index++) {
       Path folder = Files.createDirectory(directory.resolve("case" + index));
-      Path words = folder.resolve("words");
-      Files.write(words, corpus.get(index).command().in(folder));
-      command.add(words.toString());
+      words.add(Files.write(folder.resolve("words"), corpus.get(index).command().in(folder)));
     }
-    ProcessOutcome outcome = ProcessOutcome.of(command, SECONDS);
-    assertThat(outcome.exitCode()).as(outcome.output()).isZero();
+    List<String> options =
+        List.of(HEAP, "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED");
+    Command.main(options, HostileRuns.class, words).within(SECONDS).run().succeeds();
     SoftAssertions all = new SoftAssertions();
     for (int index = 0; index < corpus.size(); index++) {
       check(all, corpus.get(index), directory.resolve("case" + index));
@@ -87,15 +83,12 @@ class HostileFilesFaults {
     all.assertThat(output.resolve("config.json")).as(file.name()).doesNotExist();
   }
 
-  private Cli.Result inLittleMemory(Object... words) {
-    ProcessBuilder command = Cli.command(words);
-    command.command().add(1, HEAP);
-    return Cli.run(command);
+  private static Ended inLittleMemory(Object... words) {
+    return Command.jar(words).withOptions(HEAP).run();
   }
 
-  private static void assertRefused(Cli.Result result, String... said) {
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(BAD_INPUT);
-    assertThat(result.errorLines()).singleElement().asString().contains(said);
+  private static void assertRefused(Ended result, String... said) {
+    assertThat(result.isRefused(BAD_INPUT, said).errorLines()).hasSize(1);
     refused++;
   }
 
@@ -125,8 +118,8 @@ class HostileFilesFaults {
 
   @Test
   void aMillionTensorsAreReadInLittleMemory() throws IOException {
-    Cli.Result result = inLittleMemory("inspect", "--model", million("last"), "--quiet", "--json");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result =
+        inLittleMemory("inspect", "--model", million("last"), "--quiet", "--json").succeeds();
     assertThat(result.json().get("parameters").asLong()).isEqualTo(1_000_000);
   }
 
@@ -148,19 +141,10 @@ class HostileFilesFaults {
       Files.createSymbolicLink(snapshot.resolve(name), Path.of("../../blobs/blob-" + name));
     }
     Path output = directory.resolve("out");
-    Cli.Result result =
-        Cli.run(
-            "prune",
-            "--model",
-            snapshot,
-            "--output",
-            output,
-            "--backend",
-            "cpu",
-            "--statistics",
-            TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"),
-            "--quiet");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Cli.line(
+            "prune --model %s --output %s --backend cpu --statistics %s --quiet",
+            snapshot, output, TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"))
+        .succeeds();
     try (Stream<Path> files = Files.list(output)) {
       assertThat(files.filter(Files::isSymbolicLink)).isEmpty();
     }
@@ -178,32 +162,165 @@ class HostileFilesFaults {
     Path file = shard.write(model.resolve("model.safetensors"));
     Files.writeString(model.resolve("config.json"), "{}");
     Path output = directory.resolve("out");
-    Process process =
-        Cli.command(
-                "prune",
-                "--model",
-                model,
-                "--output",
-                output,
-                "--method",
-                "magnitude",
-                "--backend",
-                "cpu",
-                "--quiet")
-            .redirectErrorStream(true)
-            .redirectOutput(directory.resolve("said").toFile())
-            .start();
-    while (process.isAlive() && !Files.exists(output)) {
-      Thread.sleep(1);
+    Ended ended;
+    try (Started process =
+        Command.jar(
+                Words.of(
+                    "prune --model %s --output %s --method magnitude --backend cpu --quiet",
+                    model, output))
+            .start()) {
+      process.awaitFile(output);
+      HostileFile.extend(file, Files.size(file) / 2);
+      ended = process.end();
     }
-    try (RandomAccessFile access = new RandomAccessFile(file.toFile(), "rw")) {
-      access.setLength(access.length() / 2);
-    }
-    int exitCode = Within.exitCode(process);
-    String said = Files.readString(directory.resolve("said"));
-    assertThat(exitCode).as(said).isEqualTo(BAD_INPUT);
-    assertThat(said).contains("model.safetensors: expected ", "as when the run began, found");
+    ended.fails(BAD_INPUT, "model.safetensors: expected ", "as when the run began, found");
     assertThat(output.resolve("config.json")).doesNotExist();
     refused++;
+  }
+
+  /** Files that nobody should be able to do harm with, each with what is to be said about it. */
+  private static final class HostileCorpus {
+    private HostileCorpus() {}
+
+    static List<HostileFile> all() {
+      return Stream.of(HostileCheckpoints.all(), HostileModels.all(), HostileSamples.all())
+          .flatMap(List::stream)
+          .toList();
+    }
+  }
+
+  /** Configs and tokenizers that nobody should be able to do harm with. */
+  private static final class HostileModels {
+    /**
+     * Family or the bundled model, name, what has to be said, and what is changed to what in the
+     * config.
+     */
+    private static final String CHANGES =
+        """
+        tiny | a negative size | hidden_size | "hidden_size": 128 | "hidden_size": -128
+        tiny | a fraction as size | hidden_size | "hidden_size": 128 | "hidden_size": 128.5
+        tiny | a text as size | hidden_size | "hidden_size": 128 | "hidden_size": "128"
+        tiny | a huge size | hidden_size | "hidden_size": 128 | "hidden_size": 99999999999
+        tiny | another size | expected shape | "hidden_size": 128 | "hidden_size": 256
+        tiny | no layers | num_hidden_layers | "num_hidden_layers": 6 | "num_hidden_layers": 0
+        tiny | a billion layers | MOST | "num_hidden_layers": 6 | "num_hidden_layers": 1000000000
+        tiny | an infinite base | rope_theta | "rope_theta": 10000.0 | "rope_theta": 1e999
+        tiny | a negative epsilon | rms_norm_eps | "rms_norm_eps": 1e-05 | "rms_norm_eps": -1
+        tiny | a billion heads | MOST | "num_attention_heads": 4 | "num_attention_heads": 1000000000
+        tiny | heads of a billion | MOST | "hidden_size": 128 | "head_dim": 1000000000, "hidden_size": 128
+        llama-mha | wide | MOST | "hidden_size": 32 | "hidden_size": 2000000000
+        mixtral | a billion experts | MOST | "num_local_experts": 4 | "num_local_experts": 1000000000
+        bloom | a billion heads | MOST | "n_head": 4 | "n_head": 1000000000
+        bloom | a billion features | MOST | "hidden_size": 32 | "hidden_size": 1000000000
+        opt | a billion positions | MOST | "max_position_embeddings": 96 | "max_position_embeddings": 1000000000
+        gpt2 | a billion layers | MOST | "n_layer": 3 | "n_layer": 1000000000
+        gpt2 | a large vocabulary | MOST | "vocab_size": 128 | "vocab_size": 2000000000
+        """;
+
+    private HostileModels() {}
+
+    static List<HostileFile> all() {
+      List<HostileFile> all = new ArrayList<>();
+      all.addAll(configs());
+      all.addAll(tokenizers());
+      return all;
+    }
+
+    private static HostileFile config(String name, String said, String from, String to) {
+      return tokenized(
+          name, said, model -> HostileFile.replace(model.resolve("config.json"), from, to));
+    }
+
+    private static HostileFile configOf(String name, String said, String content) {
+      return inspected(
+          name, said, model -> Files.writeString(model.resolve("config.json"), content));
+    }
+
+    private static List<HostileFile> configs() {
+      List<HostileFile> files = new ArrayList<>();
+      for (String row : CHANGES.split("\n")) {
+        String[] cells = row.replace("MOST", "of at most 134217728").split(" [|] ");
+        files.add(
+            cells[0].equals("tiny")
+                ? config(cells[1], cells[2], cells[3], cells[4])
+                : family(cells[0], cells[1], cells[2], cells[3], cells[4]));
+      }
+      files.addAll(broken());
+      return files;
+    }
+
+    private static List<HostileFile> broken() {
+      return List.of(
+          configOf("no config", "config.json", ""),
+          configOf("a list as config", "expected a JSON object", "[]"),
+          configOf("a config that is cut", "not JSON", "{\"a\": "),
+          configOf("a deep config", "not JSON", "{\"a\":" + "[".repeat(1_000_000)),
+          configOf(
+              "a config of 20 million numbers",
+              "not JSON",
+              "{\"a\":[" + "0,".repeat(20_000_000) + "0]}"),
+          inspected(
+              "a config of 3 GB",
+              "not JSON",
+              model -> {
+                Files.delete(model.resolve("config.json"));
+                HostileFile.extend(model.resolve("config.json"), 3L << 30);
+              }));
+    }
+
+    private static HostileFile tokenizer(String name, String said, String from, String to) {
+      return tokenized(
+          "tokenizer: " + name,
+          said,
+          model -> HostileFile.replace(model.resolve("tokenizer.json"), from, to));
+    }
+
+    private static HostileFile charsmap(String name, String said, byte[] table) {
+      return tokenized(
+          "tokenizer: " + name,
+          said,
+          model -> {
+            Path file = model.resolve("tokenizer.json");
+            JsonMapper mapper = JsonMapper.builder().build();
+            ObjectNode json = (ObjectNode) mapper.readTree(file.toFile());
+            json.putObject("normalizer")
+                .put("type", "Precompiled")
+                .put("precompiled_charsmap", Base64.getEncoder().encodeToString(table));
+            mapper.writeValue(file.toFile(), json);
+          });
+    }
+
+    private static List<HostileFile> tokenizers() {
+      byte[] wild =
+          ByteBuffer.allocate(16)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .putInt(8)
+              .putInt(0x7fff_feff)
+              .putInt(0x7fff_fc00)
+              .array();
+      return List.of(
+          charsmap("a charsmap that points beyond its end", "broke down on it", wild),
+          charsmap("a charsmap without a table", "tokenizer.json", new byte[] {0, 0, 0, 0, 0}),
+          tokenizer(
+              "BPE without a vocabulary", "tokenizer.json", "\"vocab\":", "\"vocab\": {}, \"x\":"),
+          tokenizer("an unknown model", "not a tokenizer", "\"BPE\"", "\"ABC\""),
+          tokenized(
+              "tokenizer: deep JSON",
+              "tokenizer.json",
+              model ->
+                  Files.writeString(
+                      model.resolve("tokenizer.json"), "{\"model\":" + "[".repeat(1_000_000))),
+          tokenized(
+              "tokenizer: 200 MB",
+              "at most 100000000 bytes",
+              model -> HostileFile.extend(model.resolve("tokenizer.json"), 200_000_000)),
+          tokenized(
+              "tokenizer: not UTF-8",
+              "tokenizer.json",
+              model ->
+                  Files.write(
+                      model.resolve("tokenizer.json"),
+                      new byte[] {'{', '"', (byte) 0xff, '"', ':'})));
+    }
   }
 }

@@ -2,9 +2,10 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -23,41 +24,34 @@ class IdleOptionsTest {
 
   @TempDir Path directory;
 
-  private Cli.Result plan(String source, String... more) {
+  private Ended plan(String source, String... more) {
     List<Object> words =
-        new ArrayList<>(
-            List.of("prune", "--model", TestData.TINY_LLAMA, "--output", directory.resolve("out")));
-    words.addAll(List.of("--dry-run", "--backend", "cpu"));
-    words.addAll(Arrays.asList((Object[]) source.split(" ")));
+        Words.of(
+            "prune --model %s --output %s --dry-run --backend cpu",
+            TestData.TINY_LLAMA, directory.resolve("out"), source.split(" "));
     words.addAll(Arrays.asList((Object[]) more));
-    Cli.Result result = InProcess.run(words.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return result;
+    return InProcess.run(words).succeeds();
   }
 
-  private static List<String> warnings(Cli.Result result) {
+  private static List<String> warnings(Ended result) {
     return result.err().lines().filter(line -> line.contains("has no effect")).toList();
   }
 
   @ParameterizedTest
   @CsvSource({
-    "--samples, 4",
-    "--sequence-length, 64",
-    "--seed, 0",
-    "--unreached, keep",
-    "--statistics, nowhere.safetensors",
-    "--calibration, nowhere.txt",
+    "--samples, 4", "--sequence-length, 64", "--seed, 0",
+    "--unreached, keep", "--statistics, nowhere.safetensors", "--calibration, nowhere.txt",
     "--overwrite, ''"
   })
   void magnitudeNeedsNoNorms(String option, String value) {
-    Cli.Result result = plan(MAGNITUDE, words(option, value));
+    Ended result = plan(MAGNITUDE, words(option, value));
     assertThat(warnings(result)).singleElement().asString().contains(option + " has no effect: ");
   }
 
   @ParameterizedTest
   @CsvSource({"--samples, 4", "--sequence-length, 64", "--seed, 5", "--overwrite, ''"})
   void statisticsAreReadAsTheyAre(String option, String value) {
-    Cli.Result result = plan(STATISTICS, words(option, value));
+    Ended result = plan(STATISTICS, words(option, value));
     assertThat(warnings(result)).singleElement().asString().contains(option + " has no effect: ");
   }
 
@@ -96,7 +90,7 @@ class IdleOptionsTest {
 
   @Test
   void severalAreAWarningEach() {
-    Cli.Result result =
+    Ended result =
         plan(
             MAGNITUDE,
             "--samples",
@@ -114,7 +108,7 @@ class IdleOptionsTest {
   @ParameterizedTest
   @ValueSource(strings = {"0", "0.001"})
   void amountsThatAreNothing(String sparsity) {
-    Cli.Result result = plan(STATISTICS, "--sparsity", sparsity);
+    Ended result = plan(STATISTICS, "--sparsity", sparsity);
     assertThat(result.err()).contains("WARN").contains("is nothing");
     assertThat(plan(STATISTICS, "--sparsity", "0.1").err()).doesNotContain("is nothing");
   }
@@ -122,21 +116,10 @@ class IdleOptionsTest {
   @ParameterizedTest
   @CsvSource({"--sparsity, 0.5", "--pattern, 2:4"})
   void masksSayThemselvesHowMuchGoes(String option, String value) {
-    Cli.Result result =
-        InProcess.run(
-            "prune",
-            "--model",
-            TestData.TINY_LLAMA,
-            "--output",
-            directory.resolve("out"),
-            "--method",
-            "masks",
-            "--masks",
-            "nowhere.safetensors",
-            option,
-            value);
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("so it excludes --sparsity and --pattern");
+    InProcess.line(
+            "prune --model %s --output %s --method masks --masks nowhere.safetensors %s %s",
+            TestData.TINY_LLAMA, directory.resolve("out"), option, value)
+        .fails(2, "so it excludes --sparsity and --pattern");
   }
 
   private static String[] words(String option, String value) {

@@ -1,24 +1,33 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.Words;
 import java.io.ByteArrayOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 
 /** Runs commands in this JVM, for tables of many: no process has to start. */
 final class InProcess {
   private InProcess() {}
 
+  /** Runs the words of a line, as {@link Cli#words} has them. */
+  static Ended line(String line, Object... values) {
+    return run(Words.of(line, values));
+  }
+
   /** Runs one. What libraries log isn't in its stderr. */
-  static Cli.Result run(Object... arguments) {
+  static Ended run(Object... words) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Ended ended = to(new PrintStream(out, true, StandardCharsets.UTF_8), words);
+    return new Ended(ended.exitCode(), out.toString(StandardCharsets.UTF_8), ended.err());
+  }
+
+  /** Runs one whose stdout goes elsewhere. */
+  static Ended to(OutputStream out, Object... words) {
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int exitCode =
-        new WandaCuda(
-                new PrintStream(out, true, StandardCharsets.UTF_8),
-                new Stderr(new PrintStream(err, true, StandardCharsets.UTF_8)))
-            .run(Arrays.stream(arguments).map(Object::toString).toArray(String[]::new));
-    return new Cli.Result(
-        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    Stderr stderr = new Stderr(new PrintStream(err, true, StandardCharsets.UTF_8));
+    int exitCode = new WandaCuda(out, stderr).run(Words.texts(words));
+    return new Ended(exitCode, "", err.toString(StandardCharsets.UTF_8));
   }
 }

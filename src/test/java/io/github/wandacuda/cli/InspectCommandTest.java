@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -19,8 +20,7 @@ class InspectCommandTest {
   @TempDir Path directory;
 
   private static List<String> lines(Object... words) {
-    Cli.Result result = InProcess.run(words);
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result = InProcess.run(words).succeeds();
     return result.out().lines().toList();
   }
 
@@ -42,8 +42,7 @@ class InspectCommandTest {
 
   @Test
   void aPatternChoosesModules() {
-    Cli.Result result =
-        InProcess.run("inspect", "--model", LLAMA, "--match", "1.*q_proj", "--json");
+    Ended result = InProcess.line("inspect --model %s --match 1.*q_proj --json", LLAMA);
     JsonNode json = result.json();
     assertThat(json.get("modules")).hasSize(1);
     assertThat(json.get("modules").get(0).get("name").asText())
@@ -55,10 +54,8 @@ class InspectCommandTest {
     assertThat(json.get("architecture").asText()).isEqualTo("LlamaForCausalLM");
     assertThat(json.get("calibrated_run").asBoolean()).isTrue();
     assertThat(json.get("obstacle").isNull()).isTrue();
-    Cli.Result none = InProcess.run("inspect", "--model", LLAMA, "--match", "conv");
-    assertThat(none.exitCode()).isEqualTo(2);
-    assertThat(none.err()).contains("conv");
-    assertThat(InProcess.run("inspect", "--model", LLAMA, "--match", "(").exitCode()).isEqualTo(2);
+    InProcess.line("inspect --model %s --match conv", LLAMA).fails(2, "conv");
+    assertThat(InProcess.line("inspect --model %s --match (", LLAMA).exitCode()).isEqualTo(2);
   }
 
   @Test

@@ -3,48 +3,33 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
-import io.github.wandacuda.testing.InterruptedAt;
 import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Within;
+import io.github.wandacuda.testing.Words;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import java.util.function.LongUnaryOperator;
-import java.util.stream.Stream;
 
 /** Every command, on a small model, interrupted at one call after the other. */
 final class InterruptedCommands {
   /** What is run: all commands, and {@code prune} in each of its ways. */
   static final List<String> KINDS =
       List.of(
-          "samples",
-          "statistics",
-          "magnitude",
-          "sparsegpt",
-          "fitted",
-          "ria",
-          "atp",
-          "resumed",
-          "in-place",
-          "dry-run",
-          "calibrate",
-          "perplexity",
-          "evaluate",
-          "generate",
-          "inspect",
-          "verify",
-          "merge-lora",
-          "pack",
-          "unpack",
-          "zeros",
-          "devices");
+          """
+          samples statistics magnitude sparsegpt fitted ria atp resumed in-place dry-run
+          calibrate perplexity evaluate generate inspect verify merge-lora pack unpack zeros
+          devices\
+          """
+              .split("\\s+"));
 
   /** Those of {@link #KINDS} that prune by a method beyond Wanda and magnitude. */
   static final List<String> METHODS = List.of("sparsegpt", "fitted", "ria", "atp");
@@ -94,7 +79,7 @@ final class InterruptedCommands {
   }
 
   private List<Object> words(String kind, Path place) {
-    List<Object> words = new ArrayList<>(List.of("prune", "--quiet", "--backend", "cpu"));
+    List<Object> words = Words.of("prune --quiet --backend cpu");
     // With one thread the calls are the same in every run.
     words.addAll(List.of("--threads", 1));
     List<Object> output = List.of("--model", model, "--output", place);
@@ -158,16 +143,11 @@ final class InterruptedCommands {
       }
       case "merge-lora" -> {
         return List.of(
-            "merge-lora",
-            "--quiet",
-            "--threads",
-            1,
-            "--model",
-            model,
-            "--adapter",
-            adapter,
-            "--output",
-            place);
+            "merge-lora", "--quiet",
+            "--threads", 1,
+            "--model", model,
+            "--adapter", adapter,
+            "--output", place);
       }
       case "pack", "unpack" -> {
         Object from = kind.equals("pack") ? pruned() : packed();
@@ -194,7 +174,7 @@ final class InterruptedCommands {
 
   /** Makes what a kind of run begins with. */
   private void begin(String kind, Path place, long resumedAt) throws Exception {
-    remove(place);
+    Directories.remove(place);
     switch (kind) {
       case "in-place" -> TestData.copy(model, place);
       case "calibrate" -> Files.createDirectories(place);
@@ -233,7 +213,7 @@ final class InterruptedCommands {
         assertThat(ended.err()).as(what).isEmpty();
         if (kind.equals("merge-lora")) {
           // It goes on with nothing, so a second run wants another place.
-          remove(place);
+          Directories.remove(place);
         } else if (kind.equals("calibrate")) {
           // A second run doesn't replace what the first has written.
           Files.delete(place.resolve("norms.safetensors"));
@@ -248,8 +228,8 @@ final class InterruptedCommands {
         Directories.assertSame(expected, place);
       }
     }
-    remove(place);
-    remove(expected);
+    Directories.remove(place);
+    Directories.remove(expected);
     return interrupts;
   }
 
@@ -267,13 +247,41 @@ final class InterruptedCommands {
     assertThat(place.resolve("norms.safetensors")).as(what).doesNotExist();
   }
 
-  private static void remove(Path place) throws IOException {
-    if (Files.exists(place)) {
-      try (Stream<Path> files = Files.walk(place)) {
-        for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {
-          Files.delete(file);
-        }
+  /**
+   * A thread that is interrupted the n-th time that somebody asks it whether it is. The JDK asks at
+   * each operation of a channel, and so do our own loops, so that n = 1, 2, ... goes through them
+   * all. The answer is that of the moment before: a channel is closed in the midst of the
+   * operation, and a wait between two questions ends at once.
+   */
+  private static final class InterruptedAt extends Thread {
+    /** Never interrupted, only counted. */
+    public static final long NEVER = Long.MAX_VALUE;
+
+    private final long when;
+    private long asked;
+
+    private InterruptedAt(Runnable work, long when) {
+      super(work, "interrupted-at-" + when);
+      this.when = when;
+    }
+
+    /** Runs work to its end and returns how often the thread was asked. */
+    public static long run(Runnable work, long when) throws Exception {
+      FutureTask<Void> task = new FutureTask<>(work, null);
+      InterruptedAt thread = new InterruptedAt(task, when);
+      thread.start();
+      Within.end(thread);
+      task.get();
+      return thread.asked;
+    }
+
+    @Override
+    public boolean isInterrupted() {
+      boolean before = super.isInterrupted();
+      if (this == currentThread() && ++asked == when) {
+        interrupt();
       }
+      return before;
     }
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,12 +28,10 @@ class JoinedDocumentsTest {
     Files.write(documents, Collections.nCopies(9, "{\"text\": \"Once upon a time, far away.\"}"));
   }
 
-  private Cli.Result run(String command, Object... more) {
-    List<Object> words = new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA));
-    words.addAll(List.of("--calibration", documents, "--samples", 2, "--sequence-length", 24));
-    words.addAll(List.of("--backend", "cpu"));
-    words.addAll(List.of(more));
-    return InProcess.run(words.toArray());
+  private Ended run(String command, Object... more) {
+    return InProcess.line(
+        "%s --model %s --calibration %s --samples 2 --sequence-length 24 --backend cpu",
+        command, TestData.TINY_LLAMA, documents, more);
   }
 
   @Test
@@ -48,26 +47,22 @@ class JoinedDocumentsTest {
             List.of("compare", "--text", text, "--methods", "wanda"));
     for (List<Object> command : commands) {
       List<Object> more = new ArrayList<>(command.subList(1, command.size()));
-      Cli.Result without = run((String) command.get(0), more.toArray());
-      assertThat(without.exitCode()).isEqualTo(3);
-      assertThat(without.err()).contains("documents of at most", "; --join joins them");
+      run((String) command.get(0), more.toArray())
+          .fails(3, "documents of at most", "; --join joins them");
       more.add("--join");
-      Cli.Result joined = run((String) command.get(0), more.toArray());
-      assertThat(joined.exitCode()).as(joined.err()).isZero();
+      Ended joined = run((String) command.get(0), more.toArray()).succeeds();
     }
     JsonNode record = TestData.json(out.resolve("wanda-cuda.json"));
     assertThat(record.get("join").asBoolean()).isTrue();
     assertThat(Statistics.read(saved).joined()).isTrue();
     assertThat(Statistics.read(file).joined()).isTrue();
-    Cli.Result verified = InProcess.run("verify", "--dense", TestData.TINY_LLAMA, "--pruned", out);
-    assertThat(verified.exitCode()).as(verified.err()).isZero();
+    InProcess.line("verify --dense %s --pruned %s", TestData.TINY_LLAMA, out).succeeds();
   }
 
   @Test
   void oneTextIsNotJoined() {
     documents = Path.of("testdata/text/calibration.txt");
-    Cli.Result result = run("calibrate", "--output", directory.resolve("norms"), "--join");
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("--join: expected documents");
+    run("calibrate", "--output", directory.resolve("norms"), "--join")
+        .fails(2, "--join: expected documents");
   }
 }

@@ -2,7 +2,9 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,11 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class LongWindowsTest {
   @TempDir Path directory;
 
-  private Cli.Result run(String command) {
+  private Ended run(String command) {
     List<Object> words = new ArrayList<>(Arrays.asList((Object[]) command.split(" ")));
     words.addAll(List.of("--model", TestData.TINY_LLAMA, "--backend", "cpu", "--quiet"));
     words.addAll(List.of("--output", directory.resolve("out")));
-    return InProcess.run(words.toArray());
+    return InProcess.run(words);
   }
 
   @ParameterizedTest
@@ -33,9 +35,8 @@ class LongWindowsTest {
         "calibrate --calibration testdata/text/calibration.txt"
       })
   void lengthsAreRefused(String command) {
-    Cli.Result result = run(command + " --sequence-length 2048");
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
-    assertThat(result.err()).contains("--sequence-length: expected at most 512", "found 2048");
+    Ended result = run(command + " --sequence-length 2048");
+    result.fails(2, "--sequence-length: expected at most 512", "found 2048");
     assertThat(result.out()).isEmpty();
   }
 
@@ -44,9 +45,7 @@ class LongWindowsTest {
   void listsAreRefusedByName(String command) throws IOException {
     Path lists = directory.resolve("lists.json");
     Files.writeString(lists, "[[" + "1,".repeat(599) + "1]]");
-    Cli.Result result = run(command + " " + lists);
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(3);
-    assertThat(result.err()).contains(lists + ": list 1: expected at most 512 token ids", "600");
+    run(command + " " + lists).fails(3, lists + ": list 1: expected at most 512 token ids", "600");
   }
 
   /** Perplexity is there to look at: what a model does beyond its positions can be asked for. */
@@ -58,11 +57,10 @@ class LongWindowsTest {
         List.<List<Object>>of(
             List.of("--tokens", lists),
             List.of("--text", "testdata/text/heldout.txt", "--sequence-length", 600))) {
-      List<Object> words = new ArrayList<>(List.of("perplexity", "--model", TestData.TINY_LLAMA));
+      List<Object> words = Words.of("perplexity --model %s", TestData.TINY_LLAMA);
       words.addAll(input);
       words.addAll(List.of("--backend", "cpu"));
-      Cli.Result result = InProcess.run(words.toArray());
-      assertThat(result.exitCode()).as(result.err()).isZero();
+      Ended result = InProcess.run(words).succeeds();
       assertThat(result.err())
           .contains("WARN a window of 600 tokens is longer than the model's 512 positions");
       assertThat(result.out()).startsWith("perplexity ");
@@ -74,16 +72,9 @@ class LongWindowsTest {
   void perplexityRefusesThemWherePositionsAreATable() throws IOException {
     Path lists = directory.resolve("lists.json");
     Files.writeString(lists, "[[" + "1,".repeat(599) + "1]]");
-    Cli.Result result =
-        InProcess.run(
-            "perplexity",
-            "--model",
-            TestData.fixture("gpt2").resolve("model"),
-            "--tokens",
-            lists,
-            "--backend",
-            "cpu");
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(3);
-    assertThat(result.err()).contains("one a position, found a sequence of 600");
+    InProcess.line(
+            "perplexity --model %s --tokens %s --backend cpu",
+            TestData.fixture("gpt2").resolve("model"), lists)
+        .fails(3, "one a position, found a sequence of 600");
   }
 }

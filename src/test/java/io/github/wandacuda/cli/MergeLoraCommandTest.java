@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.SafetensorsBytes;
@@ -41,39 +42,23 @@ class MergeLoraCommandTest {
     adapter =
         LoraFolder.write(
             directory.resolve("adapter"), LoraFolder.CONFIG, LoraFolder.pair(Q, 32, 32, 0.25f));
-    Cli.Result result =
-        InProcess.run(
-            "prune",
-            "--model",
-            dense,
-            "--output",
-            pruned,
-            "--method",
-            "magnitude",
-            "--backend",
-            "cpu",
-            "--quiet");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    InProcess.line(
+            "prune --model %s --output %s --method magnitude --backend cpu --quiet", dense, pruned)
+        .succeeds();
   }
 
-  private Cli.Result merge(Object... more) {
-    List<Object> words =
-        new ArrayList<>(
-            List.of("merge-lora", "--model", pruned, "--adapter", adapter, "--output", merged));
-    words.addAll(Arrays.asList(more));
-    return InProcess.run(words.toArray());
+  private Ended merge(Object... more) {
+    return InProcess.line(
+        "merge-lora --model %s --adapter %s --output %s", pruned, adapter, merged, more);
   }
 
-  private Cli.Result zeros(Path other, Object... more) {
-    List<Object> words = new ArrayList<>(List.of("verify", "--zeros-of", pruned, "--model", other));
-    words.addAll(Arrays.asList(more));
-    return InProcess.run(words.toArray());
+  private Ended zeros(Path other, Object... more) {
+    return InProcess.line("verify --zeros-of %s --model %s", pruned, other, more);
   }
 
   @Test
   void onlyWeightsOfTheAdaptersModuleThatAreNotZeroChange() throws IOException {
-    Cli.Result result = merge("--json", "--quiet");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result = merge("--json", "--quiet").succeeds();
     assertThat(result.err()).isEmpty();
     JsonNode json = result.json();
     int zeros = 0;
@@ -111,7 +96,7 @@ class MergeLoraCommandTest {
 
   @Test
   void theDirectoryHasTheModelsFilesButNotItsRecord() throws IOException {
-    assertThat(merge().exitCode()).isZero();
+    merge().succeeds();
     List<String> expected = new ArrayList<>(TestData.names(pruned));
     assertThat(expected.remove("wanda-cuda.json")).isTrue();
     assertThat(TestData.names(merged)).isEqualTo(expected);
@@ -120,15 +105,15 @@ class MergeLoraCommandTest {
         assertThat(Files.mismatch(pruned.resolve(name), merged.resolve(name))).isEqualTo(-1);
       }
     }
-    assertThat(InProcess.run("inspect", "--model", merged).exitCode()).isZero();
+    InProcess.run("inspect", "--model", merged).succeeds();
   }
 
   @Test
   void theNumberOfThreadsChangesNothing() throws IOException {
-    assertThat(merge("--threads", 1).exitCode()).isZero();
+    merge("--threads", 1).succeeds();
     Path first = merged;
     merged = directory.resolve("second");
-    assertThat(merge("--threads", 3).exitCode()).isZero();
+    merge("--threads", 3).succeeds();
     for (String name : TestData.names(first)) {
       assertThat(Files.mismatch(first.resolve(name), merged.resolve(name))).isEqualTo(-1);
     }
@@ -141,7 +126,7 @@ class MergeLoraCommandTest {
       Files.move(adapter.resolve(name), pruned.resolve(name));
     }
     adapter = pruned;
-    assertThat(merge().exitCode()).isZero();
+    merge().succeeds();
     assertThat(TestData.names(merged))
         .contains("config.json")
         .noneMatch(n -> n.contains("adapter"));
@@ -151,9 +136,7 @@ class MergeLoraCommandTest {
   void anOutputThatIsNotEmptyIsRefusedAndLeftAsItIs() throws IOException {
     Files.createDirectories(merged);
     Files.writeString(merged.resolve("mine"), "mine");
-    Cli.Result result = merge();
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("not empty");
+    merge().fails(2, "not empty");
     assertThat(TestData.names(merged)).containsExactly("mine");
     merged = pruned.resolve("inside");
     assertThat(merge().exitCode()).isEqualTo(2);
@@ -164,7 +147,7 @@ class MergeLoraCommandTest {
     LoraFolder.write(adapter, LoraFolder.CONFIG, LoraFolder.pair(Q, 32, 32, 3.39e38f));
     Path config = adapter.resolve("adapter_config.json");
     Files.writeString(config, LoraFolder.CONFIG.replace("\"lora_alpha\": 2", "\"lora_alpha\": 4"));
-    Cli.Result result = merge("--quiet");
+    Ended result = merge("--quiet");
     assertThat(result.exitCode()).isEqualTo(3);
     assertThat(result.err().lines())
         .singleElement()
@@ -184,16 +167,13 @@ class MergeLoraCommandTest {
   @ParameterizedTest
   @ValueSource(ints = {0, 1025})
   void threadsOutOfRange(int threads) {
-    Cli.Result result = merge("--threads", threads);
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("--threads: expected 1 to 1024");
+    merge("--threads", threads).fails(2, "--threads: expected 1 to 1024");
   }
 
   @Test
   void theZerosAreProved() {
-    assertThat(merge("--quiet").exitCode()).isZero();
-    Cli.Result result = zeros(merged, "--json");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    merge("--quiet").succeeds();
+    Ended result = zeros(merged, "--json").succeeds();
     assertThat(result.json().get("verified").asBoolean()).isTrue();
     assertThat(result.json().get("failures")).isEmpty();
     assertThat(result.json().get("modules").asInt()).isEqualTo(21);
@@ -204,7 +184,7 @@ class MergeLoraCommandTest {
 
   @Test
   void lostZerosAreListedTheWorstFirst() {
-    Cli.Result result = zeros(directory.resolve("dense"), "--json");
+    Ended result = zeros(directory.resolve("dense"), "--json");
     assertThat(result.exitCode()).isEqualTo(5);
     JsonNode json = result.json();
     assertThat(json.get("verified").asBoolean()).isFalse();
@@ -236,9 +216,9 @@ class MergeLoraCommandTest {
   void otherTypesAreComparedOtherNamesAndShapesAreNot() throws IOException {
     pruned = model("a", "llama", "F16", 2, "layers.0.q_proj", "layers.0.k_proj");
     Path wide = model("b", "llama", "F32", 4, "layers.0.q_proj", "layers.0.k_proj");
-    assertThat(zeros(wide).exitCode()).isZero();
+    zeros(wide).succeeds();
     Path others = model("c", "llama", "BF16", 2, "layers.0.q_proj", "layers.0.v_proj");
-    Cli.Result result = zeros(others);
+    Ended result = zeros(others);
     assertThat(result.exitCode()).isEqualTo(5);
     assertThat(result.out())
         .contains("tensor layers.0.k_proj.weight: expected it in the other model too, found none")
@@ -246,9 +226,7 @@ class MergeLoraCommandTest {
     Path turned = model("d", "gpt2", "F16", 2, "layers.0.q_proj", "layers.0.k_proj");
     assertThat(zeros(turned).exitCode()).isEqualTo(5);
     Path quantized = model("e", "llama", "I8", 1, "layers.0.q_proj", "layers.0.k_proj");
-    Cli.Result unknown = zeros(quantized);
-    assertThat(unknown.exitCode()).isEqualTo(3);
-    assertThat(unknown.err()).contains("expected F32, F16 or BF16, to see its zeros, found I8");
+    zeros(quantized).fails(3, "expected F32, F16 or BF16, to see its zeros, found I8");
   }
 
   @Test
@@ -260,7 +238,7 @@ class MergeLoraCommandTest {
     new SafetensorsBytes()
         .raw("h.0.c_fc.weight", "F16", signed, 2, 3)
         .write(other.resolve("model.safetensors"));
-    assertThat(zeros(other).exitCode()).isZero();
+    zeros(other).succeeds();
     signed[0] = 1;
     new SafetensorsBytes()
         .raw("h.0.c_fc.weight", "F16", signed, 2, 3)
@@ -271,24 +249,17 @@ class MergeLoraCommandTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "--zeros-of a --model b --dense c",
-        "--zeros-of a --model b --pruned c",
-        "--zeros-of a --model b --strict",
-        "--zeros-of a --model b --method wanda",
-        "--zeros-of a --model b --sparsity 0.5",
-        "--zeros-of a --model b --pattern 2:4",
-        "--zeros-of a --model b --include q",
-        "--zeros-of a --model b --exclude q",
-        "--zeros-of a",
-        "--model a",
-        "--dense a",
-        "--pruned a",
-        "--dense a --pruned b --model c",
-        ""
+        "--zeros-of a --model b --dense c", "--zeros-of a --model b --pruned c",
+        "--zeros-of a --model b --strict", "--zeros-of a --model b --method wanda",
+        "--zeros-of a --model b --sparsity 0.5", "--zeros-of a --model b --pattern 2:4",
+        "--zeros-of a --model b --include q", "--zeros-of a --model b --exclude q",
+        "--zeros-of a", "--model a",
+        "--dense a", "--pruned a",
+        "--dense a --pruned b --model c", ""
       })
   void optionsThatContradictEachOther(String options) {
     Object[] words = ("verify " + options).strip().split(" ");
-    Cli.Result result = InProcess.run(words);
+    Ended result = InProcess.run(words);
     assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
     assertThat(result.err().lines()).singleElement().asString().contains("--");
   }

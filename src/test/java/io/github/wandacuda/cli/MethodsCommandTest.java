@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,23 +23,16 @@ class MethodsCommandTest {
 
   @TempDir Path directory;
 
-  private Cli.Result prune(String output, Object... more) {
-    List<Object> words =
-        new ArrayList<>(
-            List.of("prune", "--model", MODEL, "--output", directory.resolve(output), "--json"));
-    words.addAll(List.of("--backend", "cpu", "--quiet"));
-    words.addAll(Arrays.asList(more));
-    return InProcess.run(words.toArray());
+  private Ended prune(String output, Object... more) {
+    return InProcess.line(
+        "prune --model %s --output %s --json --backend cpu --quiet",
+        MODEL, directory.resolve(output), more);
   }
 
-  private Cli.Result calibrated(String output, Object... more) {
-    List<Object> words = new ArrayList<>(List.of("--calibration", TOKENS));
-    words.addAll(Arrays.asList(more));
-    Cli.Result result = prune(output, words.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    Cli.Result verified =
-        InProcess.run("verify", "--dense", MODEL, "--pruned", directory.resolve(output));
-    assertThat(verified.exitCode()).as(verified.out() + verified.err()).isZero();
+  private Ended calibrated(String output, Object... more) {
+    List<Object> words = Words.of("--calibration %s", TOKENS, more);
+    Ended result = prune(output, words.toArray()).succeeds();
+    InProcess.line("verify --dense %s --pruned %s", MODEL, directory.resolve(output)).succeeds();
     return result;
   }
 
@@ -55,8 +48,7 @@ class MethodsCommandTest {
   void savedMasksGiveTheSameBytesAgain() throws IOException {
     Path masks = directory.resolve("masks.safetensors");
     calibrated("first", "--refine", "swaps", "--save-masks", masks);
-    Cli.Result again = prune("again", "--method", "masks", "--masks", masks);
-    assertThat(again.exitCode()).as(again.err()).isZero();
+    Ended again = prune("again", "--method", "masks", "--masks", masks).succeeds();
     for (int shard = 1; shard <= 3; shard++) {
       String name = "model-0000%d-of-00003.safetensors".formatted(shard);
       assertThat(
@@ -69,9 +61,7 @@ class MethodsCommandTest {
     assertThat(record("again").get("mask_sha256")).isEqualTo(record("first").get("mask_sha256"));
     assertThat(record("again").get("mode").asText()).isEqualTo("mask");
     Path saved = directory.resolve("saved.safetensors");
-    assertThat(
-            prune("third", "--method", "masks", "--masks", masks, "--save-masks", saved).exitCode())
-        .isZero();
+    prune("third", "--method", "masks", "--masks", masks, "--save-masks", saved).succeeds();
     assertThat(Files.mismatch(masks, saved)).isEqualTo(-1);
   }
 
@@ -126,8 +116,7 @@ class MethodsCommandTest {
       assertThat(module.get("name").asText()).doesNotContain("v_proj");
       assertThat(module.get("relative_error").get("result").doubleValue()).isBetween(0.0, 1.0);
     }
-    assertThat(prune("out", "--calibration", TOKENS, "--recipe", recipe, "--resume").exitCode())
-        .isZero();
+    prune("out", "--calibration", TOKENS, "--recipe", recipe, "--resume").succeeds();
   }
 
   @ParameterizedTest
@@ -168,9 +157,7 @@ class MethodsCommandTest {
         "--method ria --scope all | scope: expected row or matrix, found 'all'",
       })
   void whatContradictsItselfIsRefused(String words, String expected) {
-    Cli.Result result = prune("out", (Object[]) words.split(" "));
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
-    assertThat(result.err()).contains(expected);
+    prune("out", (Object[]) words.split(" ")).fails(2, expected);
     assertThat(directory.resolve("out")).doesNotExist();
   }
 
@@ -202,45 +189,31 @@ class MethodsCommandTest {
   @Test
   void secondMomentsComeFromAFileToo() {
     Path statistics = directory.resolve("moments.safetensors");
-    Cli.Result calibrated =
-        InProcess.run(
-            "calibrate",
-            "--model",
-            MODEL,
-            "--calibration",
-            TOKENS,
-            "--second-moments",
-            "--output",
-            statistics,
-            "--backend",
-            "cpu");
-    assertThat(calibrated.exitCode()).as(calibrated.err()).isZero();
+    InProcess.line(
+            "calibrate --model %s --calibration %s --second-moments --output %s --backend cpu",
+            MODEL, TOKENS, statistics)
+        .succeeds();
     for (String method : new String[] {"sparsegpt", "ria"}) {
-      Cli.Result result =
-          prune(method, "--statistics", statistics, "--method", method, "--update", "reconstruct");
-      assertThat(result.exitCode()).as(result.err()).isZero();
+      Ended result =
+          prune(method, "--statistics", statistics, "--method", method, "--update", "reconstruct")
+              .succeeds();
       assertThat(result.json().get("relative_error").doubleValue()).isBetween(0.0, 0.5);
-      Cli.Result verified =
-          InProcess.run("verify", "--dense", MODEL, "--pruned", directory.resolve(method));
-      assertThat(verified.exitCode()).as(verified.out()).isZero();
+      Ended verified =
+          InProcess.line("verify --dense %s --pruned %s", MODEL, directory.resolve(method))
+              .succeeds();
       assertThat(verified.out()).contains("kept weights of the same modules fitted");
     }
     Path norms = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
-    Cli.Result without = prune("out", "--statistics", norms, "--refine", "swaps");
-    assertThat(without.exitCode()).isEqualTo(3);
-    assertThat(without.err()).contains("input_gram").contains("no such tensor");
+    prune("out", "--statistics", norms, "--refine", "swaps")
+        .fails(3, "input_gram", "no such tensor");
   }
 
   @Test
   void aRecipeExcludesTheOptionsOfItsKeys() throws IOException {
     Path recipe = file("recipe.yaml", "- sparsity: 0.5\n");
-    Cli.Result result = prune("out", "--recipe", recipe, "--sparsity", "0.5");
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("--recipe says itself what");
+    prune("out", "--recipe", recipe, "--sparsity", "0.5").fails(2, "--recipe says itself what");
     Path nothing = file("nothing.yaml", "- modules: nowhere\n  sparsity: 0.5\n");
-    Cli.Result unmatched = prune("out", "--recipe", nothing, "--calibration", TOKENS);
-    assertThat(unmatched.exitCode()).isEqualTo(2);
-    assertThat(unmatched.err()).contains("nothing.yaml").contains("nowhere");
+    prune("out", "--recipe", nothing, "--calibration", TOKENS).fails(2, "nothing.yaml", "nowhere");
   }
 
   @ParameterizedTest
@@ -257,12 +230,9 @@ class MethodsCommandTest {
   void inPlaceIsWhatCanBeEndedAfterAnInterruption(String words, String expected) {
     Path statistics = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
     Path copy = TestData.copy(MODEL, directory.resolve("copy"));
-    List<Object> all = new ArrayList<>(List.of("prune", "--model", copy, "--in-place", "--yes"));
-    all.addAll(List.of("--statistics", statistics));
-    all.addAll(List.of(words.split(" ")));
-    Cli.Result result = InProcess.run(all.toArray());
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
-    assertThat(result.err()).contains(expected);
+    InProcess.line(
+            "prune --model %s --in-place --yes --statistics %s", copy, statistics, words.split(" "))
+        .fails(2, expected);
     Directories.assertSame(MODEL, copy);
   }
 
@@ -271,18 +241,10 @@ class MethodsCommandTest {
     Path statistics = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
     Path copy = TestData.copy(MODEL, directory.resolve("copy"));
     Path shares = file("shares.json", "{\"0\": 0.25}");
-    Cli.Result result =
-        InProcess.run(
-            "prune",
-            "--model",
-            copy,
-            "--in-place",
-            "--yes",
-            "--statistics",
-            statistics,
-            "--allocation",
-            shares);
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    InProcess.line(
+            "prune --model %s --in-place --yes --statistics %s --allocation %s",
+            copy, statistics, shares)
+        .succeeds();
     assertThat(TestData.json(copy.resolve("wanda-cuda.json")).get("sparsity_by_module").size())
         .isPositive();
   }

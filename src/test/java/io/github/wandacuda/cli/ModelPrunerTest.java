@@ -52,11 +52,8 @@ class ModelPrunerTest {
   /** Prunes by the command line, and returns where. */
   private Path byCommand(Object... words) {
     Path place = directory.resolve("by-command");
-    List<Object> all = new ArrayList<>(List.of("prune", "--quiet", "--backend", "cpu"));
-    all.addAll(List.of("--model", MODEL, "--output", place));
-    all.addAll(List.of(words));
-    Cli.Result result = InProcess.run(all.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    InProcess.line("prune --quiet --backend cpu --model %s --output %s", MODEL, place, words)
+        .succeeds();
     return place;
   }
 

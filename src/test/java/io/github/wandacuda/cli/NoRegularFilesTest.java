@@ -3,8 +3,10 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
-import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -45,8 +47,7 @@ class NoRegularFilesTest {
     PIPE("a pipe") {
       @Override
       void put(Path file) throws IOException {
-        ProcessOutcome made = ProcessOutcome.of(List.of("mkfifo", file.toString()), 10);
-        assertThat(made.exitCode()).as(made.output()).isZero();
+        Command.of("mkfifo", file.toString()).within(10).run().succeeds();
       }
     },
     DEVICE("a device") {
@@ -139,14 +140,15 @@ class NoRegularFilesTest {
     TestData.copy(Path.of("testdata/golden/lora/llama/adapter"), directory.resolve("adapter"));
     Files.writeString(directory.resolve("pruned/wanda-cuda.json"), "{}");
     if (place.command.equals("unpack")) {
-      Object[] pack = {"pack", "--model", MODEL, "--output", directory.resolve("packed")};
-      assertThat(InProcess.run(pack).exitCode()).isZero();
+      List<Object> pack =
+          Words.of("pack --model %s --output %s", MODEL, directory.resolve("packed"));
+      InProcess.run(pack).succeeds();
     }
     Path file = directory.resolve(place.file);
     Files.deleteIfExists(file);
     kind.put(file);
     Object[] words = words(place, file);
-    Cli.Result result = assertTimeoutPreemptively(SOON, () -> InProcess.run(words));
+    Ended result = assertTimeoutPreemptively(SOON, () -> InProcess.run(words));
     Files.delete(file);
     assertThat(result.exitCode())
         .as(result.err())

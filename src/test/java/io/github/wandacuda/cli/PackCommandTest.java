@@ -9,6 +9,7 @@ import io.github.wandacuda.job.Journal;
 import io.github.wandacuda.job.RunRecords;
 import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -44,10 +45,8 @@ class PackCommandTest {
     return directory.resolve(name);
   }
 
-  private static Cli.Result run(Object... words) {
-    Cli.Result result = InProcess.run(words);
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return result;
+  private static Ended run(Object... words) {
+    return InProcess.run(words).succeeds();
   }
 
   private Path pruned(Path model) {
@@ -432,7 +431,7 @@ class PackCommandTest {
   }
 
   private static void assertRefused(int exitCode, String said, Object... words) {
-    Cli.Result result = InProcess.run(words);
+    Ended result = InProcess.run(words);
     assertThat(result.exitCode()).as(result.err()).isEqualTo(exitCode);
     assertThat(result.err().lines().filter(line -> line.startsWith("wanda-cuda: ")))
         .singleElement()
@@ -443,8 +442,7 @@ class PackCommandTest {
   @Test
   void aModelThatPackingMakesLargerIsSaidToBe() {
     String warning = "it has too few zeros; take it as it was, or prune it";
-    Cli.Result larger =
-        run("pack", "--model", TestData.TINY_LLAMA, "--output", at("larger"), "--json");
+    Ended larger = run("pack", "--model", TestData.TINY_LLAMA, "--output", at("larger"), "--json");
     JsonNode json = larger.json();
     assertThat(json.get("ratio").asDouble()).isGreaterThan(1);
     assertThat(larger.err())

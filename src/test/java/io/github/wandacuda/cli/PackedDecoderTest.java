@@ -34,7 +34,7 @@ class PackedDecoderTest {
   }
 
   private static void run(Object... arguments) {
-    assertThat(InProcess.run(arguments).exitCode()).isZero();
+    InProcess.run(arguments).succeeds();
   }
 
   /** Returns the logits after a prompt that is long for a packed weight, and after a token more. */
@@ -55,16 +55,11 @@ class PackedDecoderTest {
     Path packed = directory.resolve("packed");
     Path model = TestData.TINY_LLAMA;
     run(
-        "prune",
-        "--method",
-        "magnitude",
-        "--backend",
-        "cpu",
-        "--quiet",
-        "--model",
-        model,
-        "--output",
-        pruned);
+        "prune", "--method",
+        "magnitude", "--backend",
+        "cpu", "--quiet",
+        "--model", model,
+        "--output", pruned);
     run("pack", "--quiet", "--model", pruned, "--output", packed);
     float[][] expected = logits(pruned);
     float[][] found = logits(packed);

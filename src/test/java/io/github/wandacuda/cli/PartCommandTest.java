@@ -4,12 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,15 +21,11 @@ class PartCommandTest {
 
   @TempDir Path directory;
 
-  private Cli.Result prune(String output, Object... more) {
-    List<Object> words =
-        new ArrayList<>(
-            List.of("prune", "--model", TestData.TINY_LLAMA, "--statistics", STATISTICS));
-    words.addAll(List.of("--output", directory.resolve(output), "--backend", "cpu"));
-    words.addAll(Arrays.asList(more));
-    Cli.Result result = InProcess.run(words.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return result;
+  private Ended prune(String output, Object... more) {
+    return InProcess.line(
+            "prune --model %s --statistics %s --output %s --backend cpu",
+            TestData.TINY_LLAMA, STATISTICS, directory.resolve(output), more)
+        .succeeds();
   }
 
   @Test
@@ -64,8 +61,7 @@ class PartCommandTest {
     Path report = directory.resolve("report.json");
     Path statistics = directory.resolve("norms.safetensors");
     Object[] files = {"--report", report, "--save-statistics", statistics};
-    List<Object> first = new ArrayList<>(List.of("--part", "1/2"));
-    first.addAll(Arrays.asList(files));
+    List<Object> first = Words.of("--part 1/2", files);
     prune("out", first.toArray());
     assertThat(report).doesNotExist();
     assertThat(statistics).doesNotExist();

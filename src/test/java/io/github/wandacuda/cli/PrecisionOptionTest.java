@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,27 +37,16 @@ class PrecisionOptionTest {
     PretendCuda.start();
   }
 
-  private Cli.Result run(String command, Object... more) {
-    List<Object> words =
-        new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA, "--backend", "cuda"));
-    words.addAll(Arrays.asList(more));
-    Cli.Result result = InProcess.run(words.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return result;
+  private Ended run(String command, Object... more) {
+    return InProcess.line("%s --model %s --backend cuda", command, TestData.TINY_LLAMA, more)
+        .succeeds();
   }
 
   private JsonNode calibrate(String output, Object... more) throws IOException {
     List<Object> words =
-        new ArrayList<>(
-            List.of(
-                "--calibration",
-                TestData.GOLDEN.resolve("calibration.json"),
-                "--samples",
-                "1",
-                "--output",
-                directory.resolve(output),
-                "--json"));
-    words.addAll(Arrays.asList(more));
+        Words.of(
+            "--calibration %s --samples 1 --output %s --json",
+            TestData.GOLDEN.resolve("calibration.json"), directory.resolve(output), more);
     return new ObjectMapper().readTree(run("calibrate", words.toArray()).out());
   }
 
@@ -73,7 +62,7 @@ class PrecisionOptionTest {
 
   @Test
   void aRunWithoutTextHasNoProducts() {
-    Cli.Result result =
+    Ended result =
         run(
             "prune",
             "--statistics",
@@ -89,8 +78,6 @@ class PrecisionOptionTest {
 
   @Test
   void anUnknownOneIsRefused() {
-    Cli.Result result = InProcess.run("calibrate", "--precision", "low");
-    assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("--precision").contains("low").contains("FAST, HIGH");
+    InProcess.run("calibrate", "--precision", "low").fails(2, "--precision", "low", "FAST, HIGH");
   }
 }

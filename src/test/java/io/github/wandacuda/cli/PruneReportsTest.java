@@ -3,12 +3,13 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.stream.Stream;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,31 +20,21 @@ class PruneReportsTest {
 
   @TempDir Path directory;
 
-  private Cli.Result prune(String output, Object... more) {
-    Object[] words = {"prune", "--model", TestData.TINY_LLAMA, "--backend", "cpu", "--output"};
-    return InProcess.run(
-        Stream.of(words, new Object[] {directory.resolve(output)}, more)
-            .flatMap(Arrays::stream)
-            .toArray());
+  private Ended prune(String output, Object... more) {
+    return InProcess.line(
+        "prune --model %s --backend cpu --output %s",
+        TestData.TINY_LLAMA, directory.resolve(output), more);
   }
 
   @Test
   void aReportSaysWhatWasGivenAndWhatItDid() {
     Path file = directory.resolve("report.json");
-    Object[] more = {
-      "--calibration",
-      CALIBRATION,
-      "--samples",
-      2,
-      "--sequence-length",
-      32,
-      "--sparsity",
-      0.7,
-      "--report",
-      file,
-      "--quiet"
-    };
-    assertThat(prune("out", more).exitCode()).isZero();
+    List<Object> more =
+        Words.of(
+            "--calibration %s --samples 2 --sequence-length 32 --sparsity 0.7 --report %s "
+                + "--quiet",
+            CALIBRATION, file);
+    prune("out", more).succeeds();
     JsonNode report = TestData.json(file);
     assertThat(report.get("command").get(0).asText()).isEqualTo("prune");
     assertThat(report.get("command").get(report.get("command").size() - 1).asText())
@@ -65,18 +56,14 @@ class PruneReportsTest {
   @Test
   void aReportCanBeHadAfterwards() throws Exception {
     Path statistics = directory.resolve("norms.safetensors");
-    Object[] drawn = {"--calibration", CALIBRATION, "--samples", 2, "--sequence-length", 32};
-    prune(
-        "first",
-        Stream.of(drawn, new Object[] {"--save-statistics", statistics})
-            .flatMap(Arrays::stream)
-            .toArray());
+    List<Object> drawn = Words.of("--calibration %s --samples 2 --sequence-length 32", CALIBRATION);
+    prune("first", drawn, "--save-statistics", statistics);
     Path then = directory.resolve("then.json");
     Path later = directory.resolve("later.json");
     prune("out", "--statistics", statistics, "--report", then);
     byte[] record = Files.readAllBytes(directory.resolve("out/wanda-cuda.json"));
-    Cli.Result again = prune("out", "--statistics", statistics, "--report", later, "--resume");
-    assertThat(again.exitCode()).isZero();
+    Ended again =
+        prune("out", "--statistics", statistics, "--report", later, "--resume").succeeds();
     assertThat(again.out()).contains("finished before, nothing was done");
     assertThat(Files.readAllBytes(directory.resolve("out/wanda-cuda.json"))).isEqualTo(record);
     JsonNode report = TestData.json(later);
@@ -86,11 +73,7 @@ class PruneReportsTest {
     assertThat(report.get("worst")).isEqualTo(TestData.json(then).get("worst"));
     // The samples of a calibrated run are gone, and with them its norms.
     Path calibrated = directory.resolve("calibrated.json");
-    prune(
-        "first",
-        Stream.of(drawn, new Object[] {"--report", calibrated, "--resume"})
-            .flatMap(Arrays::stream)
-            .toArray());
+    prune("first", drawn, "--report", calibrated, "--resume");
     JsonNode module = TestData.json(calibrated).get("modules").get(0);
     assertThat(module.has("norms")).isFalse();
     assertThat(module.has("estimated_error")).isFalse();
@@ -101,10 +84,9 @@ class PruneReportsTest {
   @Thorough
   void aPackedOutputHasItsReportAndSampleTexts() {
     Path file = directory.resolve("report.json");
-    Object[] packed = {
-      "--method", "magnitude", "--packed", "--evaluate", TEXT, "--report", file, "--quiet"
-    };
-    assertThat(prune("packed", packed).exitCode()).isZero();
+    List<Object> packed =
+        Words.of("--method magnitude --packed --evaluate %s --report %s --quiet", TEXT, file);
+    prune("packed", packed).succeeds();
     JsonNode report = TestData.json(file);
     assertThat(report.get("modules").get(0).has("row_thresholds")).isTrue();
     JsonNode sample = report.get("sample");

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.cli.ResultTrials.Name;
 import io.github.wandacuda.cli.ResultTrials.Trial;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.FaultCounts;
-import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,7 +38,7 @@ class ResultFaults {
   /** The same files by another mount, which no path and no link tells. */
   private void mounted(ResultTrials trials) throws IOException, InterruptedException {
     Path second = Files.createDirectory(directory.resolve("mounted"));
-    if (mount("mount", "--bind", trials.model().toString(), second.toString()) != 0) {
+    if (!Command.of("mount", "--bind", trials.model(), second).succeeds()) {
       return; // Root's right.
     }
     try {
@@ -52,15 +52,7 @@ class ResultFaults {
         }
       }
     } finally {
-      mount("umount", second.toString());
+      Command.of("umount", second).run();
     }
-  }
-
-  private static int mount(String... command) throws IOException, InterruptedException {
-    return Within.exitCode(
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .start());
   }
 }

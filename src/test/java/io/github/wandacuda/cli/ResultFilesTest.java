@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.cli.ResultTrials.Name;
-import io.github.wandacuda.cli.ResultTrials.Outcome;
 import io.github.wandacuda.cli.ResultTrials.Trial;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.ReservedFile;
 import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -100,7 +100,7 @@ class ResultFilesTest {
     for (Path content : contents) {
       Files.copy(content, mine, StandardCopyOption.REPLACE_EXISTING);
       Map<Path, String> before = trials.content();
-      Outcome outcome = trials.run(trial, mine);
+      Ended outcome = trials.run(trial, mine);
       assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(2);
       assertThat(outcome.said()).contains("mine.json", "--overwrite");
       assertThat(trials.content()).isEqualTo(before);
@@ -117,12 +117,11 @@ class ResultFilesTest {
     for (String name : List.of("result.json", "result.html")) {
       Path result = directory.resolve(name);
       Files.writeString(result, "mine");
-      Outcome outcome = trials.run(trial, result, "--overwrite");
-      assertThat(outcome.exitCode()).as(outcome.said()).isZero();
+      trials.run(trial, result, "--overwrite").succeeds();
       trials.removeOutput();
       assertThat(Statistics.isOne(result) || ReportFormat.isOne(result)).isTrue();
       byte[] first = Files.readAllBytes(result);
-      Outcome second = trials.run(trial, result);
+      Ended second = trials.run(trial, result);
       assertThat(second.exitCode()).as(second.said()).isEqualTo(2);
       assertThat(second.said()).contains("this file exists; --overwrite replaces it");
       assertThat(result).hasBinaryContent(first);
@@ -136,8 +135,7 @@ class ResultFilesTest {
       names = {"CALIBRATE_ON_TOKENS", "SAVE_OF_TOKENS", "MASKS_OF_MASKS", "REPORT_OF_MAGNITUDE"})
   void aMissingFolderIsMade(Trial trial) throws IOException {
     Path result = directory.resolve("not/there/result.json");
-    Outcome outcome = trials.run(trial, result);
-    assertThat(outcome.exitCode()).as(outcome.said()).isZero();
+    trials.run(trial, result).succeeds();
     assertThat(result).isRegularFile();
   }
 
@@ -148,8 +146,7 @@ class ResultFilesTest {
     Path result = directory.resolve("result.json");
     assertThat(trials.run(trial, result).exitCode()).isZero();
     byte[] first = Files.readAllBytes(result);
-    Outcome again = trials.run(trial, result, "--resume");
-    assertThat(again.exitCode()).as(again.said()).isZero();
+    trials.run(trial, result, "--resume").succeeds();
     assertThat(result).hasBinaryContent(first);
     Files.writeString(result, "mine");
     assertThat(trials.run(trial, result, "--resume").exitCode()).isEqualTo(2);
@@ -162,7 +159,7 @@ class ResultFilesTest {
   @Test
   void twoOptionsDontWriteOneFile() throws IOException {
     Path result = directory.resolve("both.json");
-    Outcome outcome =
+    Ended outcome =
         trials.run(Trial.REPORT_OF_TOKENS, result, "--save-statistics", result.toString());
     assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(2);
     assertThat(outcome.said()).contains("--save-statistics", "--report");
@@ -177,7 +174,7 @@ class ResultFilesTest {
     Files.writeString(directory.resolve("samples.json"), "no lists");
     Files.writeString(directory.resolve("statistics.safetensors"), "no statistics");
     for (String name : List.of("folder.json", "text.txt/file.json")) {
-      Outcome outcome = trials.run(trial, directory.resolve(name), "--overwrite");
+      Ended outcome = trials.run(trial, directory.resolve(name), "--overwrite");
       assertThat(outcome.exitCode()).as("%s: %s", name, outcome.said()).isEqualTo(6);
       assertThat(outcome.said().lines()).singleElement().asString().contains(name.split("/")[0]);
     }
@@ -191,7 +188,7 @@ class ResultFilesTest {
   void aSecondRunDoesntWriteTheSameFile(Trial trial) throws IOException {
     Path result = directory.resolve("result.json");
     try (ReservedFile first = ReservedFile.of(result)) {
-      Outcome outcome = trials.run(trial, result);
+      Ended outcome = trials.run(trial, result);
       assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(2);
       assertThat(outcome.said()).contains("another run");
       first.write(out -> out.write('1'));
@@ -216,8 +213,7 @@ class ResultFilesTest {
 
   @Test
   void aDeviceIsWrittenToAsItIs() {
-    Outcome outcome = trials.run(Trial.CALIBRATE_ON_TOKENS, Path.of("/dev/null"));
-    assertThat(outcome.exitCode()).as(outcome.said()).isZero();
+    trials.run(Trial.CALIBRATE_ON_TOKENS, Path.of("/dev/null")).succeeds();
     assertThat(Files.isRegularFile(Path.of("/dev/null"))).isFalse();
   }
 }

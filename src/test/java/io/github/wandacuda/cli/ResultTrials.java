@@ -3,16 +3,14 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -41,15 +39,12 @@ public final class ResultTrials {
     Files.createDirectories(model.resolve("sub/below"));
     for (String name :
         List.of(
-            "generation_config.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "special_tokens_map.json",
-            "merges.txt",
-            "page.html",
-            ".hidden.json",
-            "sub/chat_template.json",
-            "sub/below/modeling_any.py")) {
+            """
+            generation_config.json tokenizer.json tokenizer_config.json
+            special_tokens_map.json merges.txt page.html .hidden.json sub/chat_template.json
+            sub/below/modeling_any.py\
+            """
+                .split("\\s+"))) {
       Files.writeString(model.resolve(name), "{\"of\": \"" + name + "\"}");
     }
     llama.writeSamples(directory.resolve(CALIBRATION), 2, 8);
@@ -126,9 +121,6 @@ public final class ResultTrials {
     }
   }
 
-  /** What a command did. */
-  public record Outcome(int exitCode, String said) {}
-
   Path directory() {
     return directory;
   }
@@ -148,7 +140,7 @@ public final class ResultTrials {
     return inputs;
   }
 
-  public Outcome run(Trial trial, Path result, String... more) {
+  public Ended run(Trial trial, Path result, String... more) {
     List<String> words = new ArrayList<>();
     for (String word : trial.words) {
       Path input = directory.resolve(word);
@@ -160,22 +152,12 @@ public final class ResultTrials {
     }
     words.addAll(List.of(trial.option, result.toString()));
     words.addAll(Arrays.asList(more));
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
-    int exitCode = new WandaCuda(stream, new Stderr(stream)).run(words.toArray(String[]::new));
-    return new Outcome(exitCode, said.toString(StandardCharsets.UTF_8));
+    return InProcess.run(words);
   }
 
   /** Removes what a run has made. */
   public void removeOutput() throws IOException {
-    Path output = directory.resolve("out");
-    if (Files.exists(output)) {
-      try (var paths = Files.walk(output)) {
-        for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(path);
-        }
-      }
-    }
+    Directories.remove(directory.resolve("out"));
   }
 
   /** Names a result after an input, and expects that it is refused. */
@@ -195,7 +177,7 @@ public final class ResultTrials {
   /** Names a result by another path to an input, and expects that it is refused. */
   public void refuse(Trial trial, Path input, Path result, String... more) throws IOException {
     Map<Path, String> before = content();
-    Outcome outcome = run(trial, result, more);
+    Ended outcome = run(trial, result, more);
     assertThat(outcome.exitCode())
         .as("%s named %s, %s: %s", trial, input, result, outcome.said())
         .isEqualTo(2);

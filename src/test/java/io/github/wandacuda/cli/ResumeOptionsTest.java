@@ -2,8 +2,10 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -71,13 +73,12 @@ class ResumeOptionsTest {
   }
 
   private static List<Object> words(String command, Object... more) {
-    List<Object> words = new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA));
-    words.addAll(List.of("--backend", "cpu", "--quiet"));
-    words.addAll(List.of(more));
+    List<Object> words =
+        Words.of("%s --model %s --backend cpu --quiet", command, TestData.TINY_LLAMA, more);
     return words;
   }
 
-  private Cli.Result with(List<Object> words, String option, String value) {
+  private Ended with(List<Object> words, String option, String value) {
     List<Object> all = new ArrayList<>(words);
     boolean saysMethod = value.contains("{masks}") || option.matches("--(recipe|method)");
     if (words.get(0).equals("prune") && !saysMethod) {
@@ -92,7 +93,7 @@ class ResumeOptionsTest {
                     ? directory.resolve(word.substring(1, word.length() - 1) + ending(word))
                     : word)
         .forEach(all::add);
-    return InProcess.run(all.toArray());
+    return InProcess.run(all);
   }
 
   private static String ending(String word) {
@@ -127,7 +128,7 @@ class ResumeOptionsTest {
     COMPARE.forEach(
         (option, value) -> {
           List<Object> less = without(words, option);
-          Cli.Result result = with(less, option, value);
+          Ended result = with(less, option, value);
           if (result.exitCode() != 2
               || !result.err().contains("another comparison: ")
               || !result.err().contains(option + " (there ")) {
@@ -135,10 +136,9 @@ class ResumeOptionsTest {
           }
         });
     assertThat(taken).isEmpty();
-    Cli.Result other = InProcess.run(replaced(words, documents, text).toArray());
+    Ended other = InProcess.run(replaced(words, documents, text).toArray());
     assertThat(other.err()).contains("calibration (there ");
-    Cli.Result same = InProcess.run(words.toArray());
-    assertThat(same.exitCode()).as(same.err()).isZero();
+    InProcess.run(words).succeeds();
     assertThat(kept).doesNotExist();
   }
 
@@ -186,17 +186,17 @@ class ResumeOptionsTest {
     words.addAll(List.of("--calibration", documents, "--samples", 2, "--sequence-length", 16));
     List<Object> first = new ArrayList<>(words);
     first.addAll(List.of("--method", "ria", "--save-masks", directory.resolve(MASKS)));
-    assertThat(InProcess.run(first.toArray()).exitCode()).isZero();
+    InProcess.run(first).succeeds();
     words.add("--resume");
     List<String> taken = new ArrayList<>();
     PRUNE.forEach(
         (option, value) -> {
-          Cli.Result result = with(without(words, option), option, value);
+          Ended result = with(without(words, option), option, value);
           if (result.exitCode() != 2 || !result.err().contains("the output of another run")) {
             taken.add(option + ": " + result.err());
           }
         });
     assertThat(taken).isEmpty();
-    assertThat(with(words, "--method", "ria").exitCode()).isZero();
+    with(words, "--method", "ria").succeeds();
   }
 }

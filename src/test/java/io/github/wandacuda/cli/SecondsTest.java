@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,8 +20,7 @@ class SecondsTest {
   @TempDir Path directory;
 
   private JsonNode run(Object... words) throws IOException {
-    Cli.Result result = InProcess.run(words);
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    Ended result = InProcess.run(words).succeeds();
     return TestData.json(Files.writeString(directory.resolve("out.json"), result.out()));
   }
 

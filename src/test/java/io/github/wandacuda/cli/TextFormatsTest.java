@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -52,7 +53,7 @@ class TextFormatsTest {
     ids = Files.writeString(directory.resolve("ids.json"), "[%s,%s]".formatted(list, list));
   }
 
-  private Cli.Result run(String command, Path model, Path file, Object... more) {
+  private Ended run(String command, Path model, Path file, Object... more) {
     Stream<String> words =
         Stream.of(command.split(" "))
             .map(word -> word.replace("{in}", model.toString()))
@@ -65,8 +66,7 @@ class TextFormatsTest {
   }
 
   private void assertTaken(String command, Path model, Path file, Object... more) {
-    Cli.Result result = run(command, model, file, more);
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    run(command, model, file, more).succeeds();
   }
 
   @ParameterizedTest
@@ -105,13 +105,13 @@ class TextFormatsTest {
             .json()
             .get("perplexity")
             .asDouble();
-    Cli.Result pruned =
+    Ended pruned =
         run(
-            "prune --model {in} --method magnitude --output {out}-pruned --evaluate",
-            withoutTokenizer,
-            ids,
-            "--json");
-    assertThat(pruned.exitCode()).as(pruned.err()).isZero();
+                "prune --model {in} --method magnitude --output {out}-pruned --evaluate",
+                withoutTokenizer,
+                ids,
+                "--json")
+            .succeeds();
     assertThat(pruned.json().get("perplexity").get("before").asDouble()).isEqualTo(alone);
   }
 }

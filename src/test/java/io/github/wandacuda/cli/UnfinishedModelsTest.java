@@ -3,15 +3,13 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.io.Crc32c;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,22 +44,11 @@ class UnfinishedModelsTest {
   }
 
   private void assertSaid(String command, int exitCode, String... said) {
-    String[] words =
-        Stream.concat(
-                Arrays.stream(command.split(" ", -1))
-                    .map(word -> word.startsWith("@") ? directory + "/" + word.substring(1) : word),
-                Stream.of("--quiet"))
-            .toArray(String[]::new);
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int found =
-        new WandaCuda(
-                new PrintStream(out, true, StandardCharsets.UTF_8),
-                new Stderr(new PrintStream(err, true, StandardCharsets.UTF_8)))
-            .run(words);
-    String line = err.toString(StandardCharsets.UTF_8);
-    assertThat(found).as(line).isEqualTo(exitCode);
-    assertThat(line.lines()).singleElement().asString().contains(model.toString()).contains(said);
+    Stream<String> words =
+        Stream.of(command.split(" ", -1))
+            .map(word -> word.startsWith("@") ? directory + "/" + word.substring(1) : word);
+    Ended ended = InProcess.run(words.toList(), "--quiet").isRefused(exitCode, said);
+    assertThat(ended.errorLines()).singleElement().asString().contains(model.toString());
     assertThat(directory.resolve("out")).doesNotExist();
   }
 

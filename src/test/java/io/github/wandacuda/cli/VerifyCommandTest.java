@@ -8,13 +8,14 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -53,25 +54,15 @@ class VerifyCommandTest {
     }
     weights.write(dense.resolve("model.safetensors"));
     Path statistics = norms.write(directory.resolve("norms.safetensors"));
-    Cli.Result result =
-        InProcess.run(
-            "prune",
-            "--model",
-            dense,
-            "--output",
-            pruned,
-            "--statistics",
-            statistics,
-            "--backend",
-            "cpu",
-            "--quiet");
-    assertThat(result.exitCode()).as(result.err()).isZero();
+    InProcess.line(
+            "prune --model %s --output %s --statistics %s --backend cpu --quiet",
+            dense, pruned, statistics)
+        .succeeds();
   }
 
-  private Cli.Result verify(Object... more) {
-    List<Object> words = new ArrayList<>(List.of("verify", "--dense", dense, "--pruned", pruned));
-    words.addAll(Arrays.asList(more));
-    return assertTimeoutPreemptively(Duration.ofSeconds(20), () -> InProcess.run(words.toArray()));
+  private Ended verify(Object... more) {
+    List<Object> words = Words.of("verify --dense %s --pruned %s", dense, pruned, more);
+    return assertTimeoutPreemptively(Duration.ofSeconds(20), () -> InProcess.run(words));
   }
 
   /** Writes the source's weights over the first ones of a module's rows. */
@@ -98,7 +89,7 @@ class VerifyCommandTest {
   void rowsComeByModuleInNumericalOrderTheWorstFirst() throws IOException {
     bringBack(10, ROWS, 4);
     bringBack(2, ROWS, 2);
-    Cli.Result result = verify();
+    Ended result = verify();
     assertThat(result.exitCode()).isEqualTo(5);
     assertThat(result.out().lines().map(String::strip))
         .containsSubsequence(
@@ -125,16 +116,14 @@ class VerifyCommandTest {
   @Test
   void aReadmeIsToldOfAndNoFailureUnlessStrict() throws IOException {
     Files.writeString(pruned.resolve("README.md"), "# Pruned");
-    Cli.Result result = verify();
-    assertThat(result.exitCode()).as(result.out() + result.err()).isZero();
+    Ended result = verify().succeeds();
     assertThat(result.out()).contains("verified: ", "README.md");
-    Cli.Result json = verify("--json");
+    Ended json = verify("--json");
     assertThat(json.json().get("verified").asBoolean()).isTrue();
     assertThat(json.json().get("failures")).isEmpty();
     assertThat(json.json().get("added").get(0).asText()).isEqualTo("README.md");
-    Cli.Result strict = verify("--strict");
-    assertThat(strict.exitCode()).isEqualTo(5);
-    assertThat(strict.err()).contains("README.md", "--strict");
+    Ended strict = verify("--strict");
+    strict.fails(5, "README.md", "--strict");
   }
 
   @ParameterizedTest
@@ -146,7 +135,7 @@ class VerifyCommandTest {
   void whatALoaderReadsIsAFailure(String name) throws IOException {
     Files.createDirectories(pruned.resolve(name).getParent());
     Files.writeString(pruned.resolve(name), "{}");
-    Cli.Result result = verify();
+    Ended result = verify();
     assertThat(result.exitCode()).isEqualTo(5);
     assertThat(result.out()).contains(name + ": expected nothing, as in the source");
   }
@@ -164,9 +153,9 @@ class VerifyCommandTest {
     "kept, layers.99.self_attn.query_key_value_proj",
   })
   void aFalseWordInTheRecordIsFound(String key, String value) throws IOException {
-    assertThat(verify().exitCode()).isZero();
+    verify().succeeds();
     edit(key, value);
-    Cli.Result result = verify();
+    Ended result = verify();
     assertThat(result.exitCode()).as(result.out()).isEqualTo(5);
     assertThat(result.out()).contains("wanda-cuda.json: " + key + ": expected ");
   }
@@ -174,8 +163,7 @@ class VerifyCommandTest {
   @Test
   void whatCannotBeCheckedIsSaid() throws IOException {
     edit("statistics_sha256", "0".repeat(64));
-    Cli.Result result = verify();
-    assertThat(result.exitCode()).as(result.out()).isZero();
+    Ended result = verify().succeeds();
     assertThat(result.out()).contains("not checked").contains("statistics_sha256");
     assertThat(verify("--json").json().get("unchecked").toString()).contains("statistics_sha256");
   }
@@ -184,7 +172,7 @@ class VerifyCommandTest {
   @ValueSource(strings = {"((([a-z_.0-9]+)+)+)+!", "MILLION", "(a|aa)+$", "(.*)*(.*)*(.*)*!"})
   void aPatternOutOfTheRecordTakesNoTime(String pattern) throws IOException {
     edit("include", pattern.equals("MILLION") ? "x".repeat(1 << 20) : pattern);
-    Cli.Result result = verify();
+    Ended result = verify();
     assertThat(result.exitCode()).isEqualTo(5);
     assertThat(result.out()).contains("wanda-cuda.json: include, exclude: expected patterns");
   }
@@ -196,7 +184,7 @@ class VerifyCommandTest {
         pattern.equals("MILLION")
             ? "x".repeat(100_000)
             : pattern.equals("DEEP") ? "(".repeat(4000) + ")".repeat(4000) : pattern;
-    Cli.Result result = verify("--sparsity", "0.5", "--include", regex);
+    Ended result = verify("--sparsity", "0.5", "--include", regex);
     assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
     assertThat(result.err()).contains("--include").hasSizeLessThan(1000);
   }

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,21 +20,10 @@ class WordsTest {
 
   @TempDir Path directory;
 
-  private Cli.Result prune(Object... more) {
-    List<Object> words =
-        new ArrayList<>(
-            List.of(
-                "prune",
-                "--model",
-                MODEL,
-                "--output",
-                directory.resolve("out"),
-                "--backend",
-                "cpu"));
-    words.addAll(List.of(more));
-    Cli.Result result = InProcess.run(words.toArray());
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return result;
+  private Ended prune(Object... more) {
+    return InProcess.line(
+            "prune --model %s --output %s --backend cpu", MODEL, directory.resolve("out"), more)
+        .succeeds();
   }
 
   @Test
@@ -74,14 +64,14 @@ class WordsTest {
             List.of("calibrate", "--model", MODEL, "--calibration", lists, "--output", out))) {
       List<Object> verbose = new ArrayList<>(words);
       verbose.add("--verbose");
-      assertThat(InProcess.run(verbose.toArray()).err()).as(words.toString()).isNotBlank();
+      assertThat(InProcess.run(verbose).err()).as(words.toString()).isNotBlank();
     }
   }
 
   @Test
   void withoutItOrQuietNothingOfThatIsSaid() {
     assertThat(InProcess.run("inspect", "--model", MODEL).err()).isEmpty();
-    assertThat(InProcess.run("inspect", "--model", MODEL, "--verbose", "--quiet").err()).isEmpty();
+    assertThat(InProcess.line("inspect --model %s --verbose --quiet", MODEL).err()).isEmpty();
   }
 
   @Test

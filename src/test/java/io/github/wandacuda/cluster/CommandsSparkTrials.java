@@ -2,10 +2,11 @@ package io.github.wandacuda.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Path;
@@ -59,16 +60,16 @@ class CommandsSparkTrials extends OnSpark {
     damage(pruned.resolve("model-00003-of-00003.safetensors"), 10_000);
     Object[] words =
         words(List.of("verify", "--dense", TINY, "--pruned", pruned, "--json", "--quiet"));
-    ProcessOutcome expected = onOneMachine(words);
-    assertThat(expected.exitCode()).as(expected.output()).isEqualTo(5);
+    Ended expected = onOneMachine(words);
+    assertThat(expected.exitCode()).as(expected.said()).isEqualTo(5);
     List<String> before =
         List.of(
             SparkProcesses.DRIVER_CLASSES + SparkProcesses.PROGRAM,
             "spark.executor.extraClassPath=" + SparkProcesses.PROGRAM);
     Process run = spark.submit("verify", 2, before, words(List.of(words), "--cluster", "spark"));
     assertEnds(5, run, "verify");
-    assertThat(spark.out("verify")).isEqualTo(printed(expected.output()));
-    assertThat(errors(spark.log("verify"))).isEqualTo(errors(expected.output()));
+    assertThat(spark.out("verify")).isEqualTo(printed(expected.said()));
+    assertThat(errors(spark.log("verify"))).isEqualTo(errors(expected.said()));
   }
 
   private static Object[] compare(Path model, Object... more) {
@@ -89,11 +90,10 @@ class CommandsSparkTrials extends OnSpark {
   void aComparisonHasTheFiguresOfOneMachine() throws Exception {
     Object[] words =
         compare(TINY, "--methods", "wanda,sparsegpt", "--pattern", "2:4,4:8", "--json");
-    ProcessOutcome expected = onOneMachine(words);
-    assertThat(expected.exitCode()).as(expected.output()).isZero();
+    Ended expected = onOneMachine(words).succeeds();
     Process run = spark.submit("compare", 3, words(List.of(words), "--cluster", "spark"));
     assertEnds(0, run, "compare");
-    assertThat(printed(spark.out("compare"))).isEqualTo(printed(expected.output()));
+    assertThat(printed(spark.out("compare"))).isEqualTo(printed(expected.said()));
   }
 
   @Test
@@ -104,11 +104,11 @@ class CommandsSparkTrials extends OnSpark {
       shard.seek(shard.length() - 2 * 192 * 64);
       shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
     }
-    ProcessOutcome expected = onOneMachine(compare(broken));
+    Ended expected = onOneMachine(compare(broken));
     assertThat(expected.exitCode()).isEqualTo(3);
     Process run = spark.submit("compare-broken", 2, compare(broken, "--cluster", "spark"));
     assertEnds(3, run, "compare-broken");
-    assertThat(errors(spark.log("compare-broken"))).hasSize(1).isEqualTo(errors(expected.output()));
+    assertThat(errors(spark.log("compare-broken"))).hasSize(1).isEqualTo(errors(expected.said()));
   }
 
   /** The driver has no GPU, and each executor the one that Spark gives it. */
@@ -125,7 +125,8 @@ class CommandsSparkTrials extends OnSpark {
             "spark.executor.resource.gpu.amount=1",
             "spark.executorEnv.PRETEND_CUDA_DEVICES=" + (SparkProcesses.GPU + 1),
             "spark.executorEnv.LD_LIBRARY_PATH=" + PretendCuda.DIRECTORY.toAbsolutePath());
-    Object[] words = {"prune", "--model", TINY, "--output", output, "--statistics", STATISTICS};
+    List<Object> words =
+        Words.of("prune --model %s --output %s --statistics %s", TINY, output, STATISTICS);
     Object[] onSpark = words(List.of(words), "--cluster", "spark");
     Process run = spark.submit("gpu", 2, settings, onSpark);
     assertEnds(0, run, "gpu");

@@ -2,12 +2,12 @@ package io.github.wandacuda.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -43,17 +43,12 @@ abstract class OnSpark {
     return Stream.concat(first.stream(), Stream.of(more)).toArray();
   }
 
-  static ProcessOutcome onOneMachine(Path model, Path output, Object... options)
-      throws IOException {
+  static Ended onOneMachine(Path model, Path output, Object... options) throws IOException {
     return onOneMachine(prune(model, output, options));
   }
 
-  static ProcessOutcome onOneMachine(Object... words) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-jar", "target/wanda-cuda.jar"));
-    Stream.of(words).map(Object::toString).forEach(command::add);
-    return ProcessOutcome.of(command, SECONDS);
+  static Ended onOneMachine(Object... words) throws IOException {
+    return Command.jar(words).within(SECONDS).run();
   }
 
   static Process onSpark(String name, int executors, Path model, Path output, Object... options)

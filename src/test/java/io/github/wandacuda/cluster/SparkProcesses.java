@@ -32,19 +32,12 @@ final class SparkProcesses implements AutoCloseable {
   /** What {@code spark-class} gives to every JVM of Spark's, which we start without it. */
   private static final List<String> OPENED =
       List.of(
-          "java.lang",
-          "java.lang.invoke",
-          "java.lang.reflect",
-          "java.io",
-          "java.net",
-          "java.nio",
-          "java.util",
-          "java.util.concurrent",
-          "java.util.concurrent.atomic",
-          "jdk.internal.ref",
-          "sun.nio.ch",
-          "sun.nio.cs",
-          "sun.util.calendar");
+          """
+          java.lang java.lang.invoke java.lang.reflect java.io java.net java.nio java.util
+          java.util.concurrent java.util.concurrent.atomic jdk.internal.ref sun.nio.ch
+          sun.nio.cs sun.util.calendar\
+          """
+              .split("\\s+"));
 
   private final Path directory;
   private final List<Process> processes = new ArrayList<>();
@@ -54,16 +47,11 @@ final class SparkProcesses implements AutoCloseable {
   SparkProcesses(Path directory) throws Exception {
     this.directory = directory;
     start(
-        "master",
-        SPARK,
-        "-Xmx256m",
-        "org.apache.spark.deploy.master.Master",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--webui-port",
-        "0");
+        "master", SPARK,
+        "-Xmx256m", "org.apache.spark.deploy.master.Master",
+        "--host", "127.0.0.1",
+        "--port", "0",
+        "--webui-port", "0");
     master = await("a master", () -> find("master", MASTER));
     Path gpus = gpus();
     for (String worker : List.of("worker1", "worker2")) {

@@ -2,13 +2,13 @@ package io.github.wandacuda.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.TestData;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -96,11 +96,11 @@ class StatisticsSparkTrials extends OnSpark {
       shard.seek(shard.length() - 2 * 192 * 64);
       shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
     }
-    ProcessOutcome expected =
+    Ended expected =
         onOneMachine(broken, directory.resolve("broken-1"), "--statistics", GOLDEN, "--quiet");
     assertThat(expected.exitCode()).isEqualTo(3);
     String line =
-        expected.output().lines().filter(text -> text.startsWith("wanda-cuda:")).findFirst().get();
+        expected.said().lines().filter(text -> text.startsWith("wanda-cuda:")).findFirst().get();
     Path output = directory.resolve("broken-2");
     Process run = onSpark("broken", 2, broken, output, "--statistics", GOLDEN, "--quiet");
     assertEnds(3, run, "broken");
@@ -114,7 +114,7 @@ class StatisticsSparkTrials extends OnSpark {
     Path output = directory.resolve("cancelled");
     Process run = onSpark("cancelled", 2, large, output, "--statistics", largeStatistics);
     awaitShards(output, 2);
-    ProcessOutcome.of(List.of("kill", "-INT", Long.toString(run.pid())), SECONDS);
+    Command.of("kill", "-INT", Long.toString(run.pid())).within(SECONDS).run();
     assertEnds(130, run, "cancelled");
     Process again =
         onSpark("follows", 2, large, output, "--statistics", largeStatistics, "--resume");

@@ -2,13 +2,11 @@ package io.github.wandacuda.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
-import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.github.wandacuda.testing.Within;
+import io.github.wandacuda.testing.Command;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,6 +17,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -129,26 +128,15 @@ class DocumentationTest {
 
   @ParameterizedTest
   @MethodSource("readmeAndSite")
-  void pythonIsPython(Page page) throws IOException, InterruptedException {
+  void pythonIsPython(Page page, @TempDir Path directory) throws IOException {
+    assumeTrue(Command.of("python3", "-V").succeeds(), "there is no python3");
+    String parse = "import ast, sys; ast.parse(open(sys.argv[1], 'rb').read())";
     for (Page.Block block : page.blocks()) {
       if (block.language().equals("python")) {
-        assertThat(parsedByPython(block)).as(block.toString()).isZero();
+        Path source = Files.writeString(directory.resolve("block.py"), block.text());
+        Command.of("python3", "-c", parse, source).run().succeeds();
       }
     }
-  }
-
-  private static int parsedByPython(Page.Block block) throws IOException, InterruptedException {
-    String parse = "import ast, sys; ast.parse(sys.stdin.buffer.read())";
-    Process python;
-    try {
-      python = new ProcessBuilder("python3", "-c", parse).redirectErrorStream(true).start();
-    } catch (IOException e) {
-      return abort("there is no python3: " + e.getMessage());
-    }
-    try (OutputStream in = python.getOutputStream()) {
-      in.write(block.text().getBytes(StandardCharsets.UTF_8));
-    }
-    return Within.exitCode(python);
   }
 
   @ParameterizedTest

@@ -14,7 +14,6 @@ import io.github.wandacuda.families.SecondSizes.Second;
 import io.github.wandacuda.families.reference.ReferenceModel;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.Block;
@@ -24,7 +23,6 @@ import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.Unreached;
@@ -251,9 +249,6 @@ final class SecondSizeChecks {
             true,
             false,
             Unreached.MAGNITUDE);
-    try (ModelDirectory model = open()) {
-      return PruneJob.toOutput(model, request)
-          .run(on, "test", Progress.NONE, MaskSink.NONE, result -> {});
-    }
+    return Pruning.prune(directory.resolve("model"), request, on);
   }
 }

@@ -2,13 +2,13 @@ package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /** A model, runs of it, and what has to hold whatever happens to them. */
@@ -54,38 +54,28 @@ final class Case {
 
   /** Returns the options of a calibrated run that can be resumed after each block. */
   private List<Object> samples(String... more) {
-    List<Object> options =
-        new ArrayList<>(
-            List.of("--calibration", samples, "--checkpoint-every", "0", "--io", "direct"));
-    options.addAll(List.of(more));
-    return options;
+    return Words.of("--calibration %s --checkpoint-every 0 --io direct", samples, more);
   }
 
   /** Returns the words of a run. */
   Object[] run(String kind, Path output, Object... more) {
-    List<Object> words =
-        new ArrayList<>(List.of("prune", "--model", model, "--output", output, "--backend", "cpu"));
-    words.addAll(options(kind));
-    words.addAll(Arrays.asList(more));
-    return words.toArray();
+    return Words.of(
+            "prune --model %s --output %s --backend cpu", model, output, options(kind), more)
+        .toArray();
   }
 
   /** Runs undisturbed and returns the output. */
   Path undisturbed(String kind) throws IOException, InterruptedException {
     Path output = directory.resolve("undisturbed-" + kind);
     if (!Files.exists(output)) {
-      try (Program program = Program.start(run(kind, output))) {
-        assertThat(program.exitCode()).as(program.said()).isZero();
-      }
+      Command.jar(run(kind, output)).run().succeeds();
     }
     return output;
   }
 
   /** Resumes and compares the result. */
   void assertGoesOn(String kind) throws IOException, InterruptedException {
-    try (Program program = Program.start(run(kind, output(), "--resume"))) {
-      assertThat(program.exitCode()).as(program.said()).isZero();
-    }
+    Command.jar(run(kind, output(), "--resume")).run().succeeds();
     Directories.assertSame(undisturbed(kind), output());
   }
 

@@ -3,20 +3,13 @@ package io.github.wandacuda.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -40,50 +33,28 @@ class CudaFaults {
   /** The calls that the host code makes, by the result that they fail with. */
   private static final List<String> CALLS =
       List.of(
-          "cuInit 999",
-          "cuDriverGetVersion 999",
-          "cuDeviceGetCount 999",
-          "cuDeviceGet 101",
-          "cuDeviceGetName 999",
-          "cuDeviceTotalMem 999",
-          "cuDeviceGetAttribute 1",
-          "cuDeviceGetUuid 999",
-          "cuDeviceGetPCIBusId 999",
-          "cuDevicePrimaryCtxRetain 2",
-          "cuDevicePrimaryCtxRelease 999",
-          "cuCtxSetCurrent 201",
-          "cuCtxGetDevice 201",
-          "cuCtxSynchronize 719",
-          "cuModuleLoadData 218",
-          "cuModuleGetFunction 500",
-          "cuModuleUnload 999",
-          "cuFuncGetAttribute 1",
-          "cuMemGetInfo 999",
-          "cuMemAlloc 2",
-          "cuMemAlloc 719",
-          "cuMemFree 719",
-          "cuMemHostAlloc 2",
-          "cuMemFreeHost 719",
-          "cuMemcpyHtoDAsync 719",
-          "cuMemcpyDtoHAsync 719",
-          "cuMemcpyDtoDAsync 719",
-          "cuMemcpyHtoD 719",
-          "cuMemcpyDtoH 719",
-          "cuMemcpy2DAsync 719",
-          "cuMemcpy2D 719",
-          "cuMemsetD8Async 719",
-          "cuMemsetD32Async 719",
-          "cuStreamCreate 2",
-          "cuStreamSynchronize 719",
-          "cuStreamQuery 719",
-          "cuStreamWaitEvent 400",
-          "cuStreamDestroy 999",
-          "cuEventCreate 2",
-          "cuEventRecord 400",
-          "cuEventSynchronize 719",
-          "cuEventDestroy 999",
-          "cuLaunchKernel 701",
-          "cuLaunchKernel 719");
+          "cuInit 999", "cuDriverGetVersion 999",
+          "cuDeviceGetCount 999", "cuDeviceGet 101",
+          "cuDeviceGetName 999", "cuDeviceTotalMem 999",
+          "cuDeviceGetAttribute 1", "cuDeviceGetUuid 999",
+          "cuDeviceGetPCIBusId 999", "cuDevicePrimaryCtxRetain 2",
+          "cuDevicePrimaryCtxRelease 999", "cuCtxSetCurrent 201",
+          "cuCtxGetDevice 201", "cuCtxSynchronize 719",
+          "cuModuleLoadData 218", "cuModuleGetFunction 500",
+          "cuModuleUnload 999", "cuFuncGetAttribute 1",
+          "cuMemGetInfo 999", "cuMemAlloc 2",
+          "cuMemAlloc 719", "cuMemFree 719",
+          "cuMemHostAlloc 2", "cuMemFreeHost 719",
+          "cuMemcpyHtoDAsync 719", "cuMemcpyDtoHAsync 719",
+          "cuMemcpyDtoDAsync 719", "cuMemcpyHtoD 719",
+          "cuMemcpyDtoH 719", "cuMemcpy2DAsync 719",
+          "cuMemcpy2D 719", "cuMemsetD8Async 719",
+          "cuMemsetD32Async 719", "cuStreamCreate 2",
+          "cuStreamSynchronize 719", "cuStreamQuery 719",
+          "cuStreamWaitEvent 400", "cuStreamDestroy 999",
+          "cuEventCreate 2", "cuEventRecord 400",
+          "cuEventSynchronize 719", "cuEventDestroy 999",
+          "cuLaunchKernel 701", "cuLaunchKernel 719");
 
   /**
    * What no run here needs: memory of callers, whose calls CudaDeviceSelectionTest fails, and
@@ -91,12 +62,9 @@ class CudaFaults {
    */
   private static final Set<String> OF_OTHERS =
       Set.of(
-          "cuEventCreate",
-          "cuEventDestroy",
-          "cuEventRecord",
-          "cuMemcpyDtoDAsync",
-          "cuPointerGetAttributes",
-          "cuStreamWaitEvent");
+          "cuEventCreate", "cuEventDestroy",
+          "cuEventRecord", "cuMemcpyDtoDAsync",
+          "cuPointerGetAttributes", "cuStreamWaitEvent");
 
   private static final Path BACKEND = Path.of("src/main/java/io/github/wandacuda/backend/cuda");
   private static final Pattern CALL = Pattern.compile("\\b(cu[A-Z]\\w+)\\(");
@@ -125,20 +93,9 @@ class CudaFaults {
   private RunResult prune(Method method, Path output) {
     Calibration calibration =
         method == Method.MAGNITUDE ? new Calibration.None() : Pruning.samples(samples);
-    PruneRequest request =
-        new PruneRequest(
-            output,
-            method,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            calibration,
-            true,
-            true,
-            Unreached.MAGNITUDE);
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Backends.open("cuda", 0, 2).backend()) {
-      return PruneJob.toOutput(opened, request)
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+    PruneRequest request = Pruning.request(output, method, Pruning.HALF, calibration, true, true);
+    try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
+      return Pruning.prune(model, request, backend);
     }
   }
 

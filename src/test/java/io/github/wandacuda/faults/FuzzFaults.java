@@ -2,8 +2,9 @@ package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FaultCounts;
-import io.github.wandacuda.testing.ProcessOutcome;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,9 +40,7 @@ class FuzzFaults {
   @ParameterizedTest
   @MethodSource("readers")
   void nothingButRefusals(String reader) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx2g", "--enable-native-access=ALL-UNNAMED"));
+    List<String> command = new ArrayList<>(List.of("-Xmx2g", "--enable-native-access=ALL-UNNAMED"));
     command.addAll(List.of("-XX:+EnableDynamicAgentLoading"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.addAll(List.of("com.code_intelligence.jazzer.Jazzer", "--target_class=" + reader));
@@ -50,10 +49,9 @@ class FuzzFaults {
     // Recipes and allocations hold regular expressions, which NamePatterns bounds.
     command.add("--disabled_hooks=com.code_intelligence.jazzer.sanitizers.RegexInjection");
     command.add("-max_total_time=" + SECONDS);
-    ProcessOutcome outcome = ProcessOutcome.of(command, SECONDS + SECONDS_TO_START);
-    assertThat(outcome.exitCode()).as(outcome.output()).isZero();
-    Matcher done = DONE.matcher(outcome.output());
-    assertThat(done.find()).as(outcome.output()).isTrue();
+    Ended outcome = Command.java(command).within(SECONDS + SECONDS_TO_START).run().succeeds();
+    Matcher done = DONE.matcher(outcome.said());
+    assertThat(done.find()).as(outcome.said()).isTrue();
     FaultCounts.add(Long.parseLong(done.group(1)), "fuzz executions");
   }
 }

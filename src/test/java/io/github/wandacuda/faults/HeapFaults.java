@@ -2,9 +2,11 @@ package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Started;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,8 +34,8 @@ class HeapFaults {
     int exhausted = 0;
     for (int mib : new int[] {5, 9, 16}) {
       List<String> options = List.of("-Xmx" + mib + "m", "-XX:-UseGCOverheadLimit");
-      try (Program program =
-          Program.start(List.of(), options, run.run(kind, run.output(), "--resume"))) {
+      try (Started program =
+          Command.jar(run.run(kind, run.output(), "--resume")).withOptions(options).start()) {
         int exitCode = program.exitCode();
         assertThat(exitCode).as(program.said()).isIn(0, 1);
         if (exitCode == 1) {
@@ -58,10 +60,7 @@ class HeapFaults {
     Object[] words = {
       "prune", "--model", wide, "--calibration", lists, "--output", run.output(), "--quiet"
     };
-    try (Program program = Program.start(words)) {
-      assertThat(program.exitCode()).as(program.said()).isEqualTo(2);
-      assertThat(program.errors()).singleElement().asString().contains("memory", "GiB", "samples");
-    }
+    Command.jar(words).run().isRefused(2, "memory", "GiB", "samples");
     assertThat(run.output()).doesNotExist();
     assertThat(Directories.files(wide)).isNotEmpty();
     FaultCounts.add(1, "faults injected: more memory than there is");

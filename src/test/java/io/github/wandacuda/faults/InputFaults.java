@@ -2,9 +2,11 @@ package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -34,7 +36,7 @@ class InputFaults {
     Path shard = run.model().resolve("model-0000%d-of-00003.safetensors".formatted(number));
     Path whole = directory.resolve("untouched").resolve(shard.getFileName());
     String begun = kind.equals("samples") ? ".wanda-cuda.states-1" : ".wanda-cuda.journal";
-    try (Program program = Program.start(run.run(kind, run.output()))) {
+    try (Started program = Command.jar(run.run(kind, run.output())).start()) {
       program.awaitFile(run.output().resolve(begun));
       try (RandomAccessFile file = new RandomAccessFile(shard.toFile(), "rw")) {
         file.setLength((long) (file.length() * left));
@@ -43,7 +45,7 @@ class InputFaults {
       assertThat(program.said()).doesNotContain("SIGBUS", "hs_err", "\tat ");
       // The last part may have been read already; then the check of the output finds it.
       assertThat(exitCode).as(program.said()).isIn(3, 5);
-      assertThat(program.errors()).singleElement().asString().contains(shard.toString());
+      assertThat(program.end().errors()).singleElement().asString().contains(shard.toString());
     }
     assertThat(run.output().resolve("wanda-cuda.json")).doesNotExist();
     assertThat(run.output().resolve("config.json")).doesNotExist();
@@ -67,14 +69,14 @@ class InputFaults {
     words.addAll(List.of("--backend", "cpu", "--model", model));
     words.addAll(run.options(kind));
     long length;
-    try (Program program = Program.start(words.toArray())) {
+    try (Started program = Command.jar(words.toArray()).start()) {
       program.awaitFile(model.resolve(".wanda-cuda.journal"));
       try (RandomAccessFile file = new RandomAccessFile(shard.toFile(), "rw")) {
         length = file.length() / 10;
         file.setLength(length);
       }
       assertThat(program.exitCode()).as(program.said()).isIn(3, 5, 6);
-      assertThat(program.errors()).singleElement().asString().contains(shard.toString());
+      assertThat(program.end().errors()).singleElement().asString().contains(shard.toString());
     }
     assertThat(model.resolve("wanda-cuda.json")).doesNotExist();
     FaultCounts.add(1, "faults injected: shards cut short");

@@ -2,10 +2,12 @@ package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.LoraFolder;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -71,7 +73,7 @@ class KillFaults {
       // The first run may have been slow; a moment after the end of a run would kill nothing.
       millis = Math.min(millis, millisSince(begun));
       Directories.assertSame(expected, run.output());
-      remove(run.output());
+      Directories.remove(run.output());
       cycles++;
     }
     run.assertInputUnchanged();
@@ -86,7 +88,8 @@ class KillFaults {
 
   private void killUntilDone(String kind, long millis, int inARow) throws Exception {
     for (int killed = 0; ; killed++) {
-      try (Program program = Program.start(run.run(kind, run.output(), "--resume", "--quiet"))) {
+      try (Started program =
+          Command.jar(run.run(kind, run.output(), "--resume", "--quiet")).start()) {
         boolean spared = killed >= inARow;
         if (spared || program.endsWithin(random.nextLong(LEAST_MILLIS, LEAST_MILLIS + millis))) {
           assertThat(program.exitCode()).as("%s, seed %d", program.said(), seed).isZero();
@@ -99,7 +102,7 @@ class KillFaults {
   }
 
   /** Most are killed, some are told to end; either way nothing may go on. */
-  private void end(Program program) throws Exception {
+  private void end(Started program) throws Exception {
     String signal = List.of("KILL", "KILL", "KILL", "TERM", "INT").get(random.nextInt(5));
     program.signal(signal);
     long told = System.nanoTime();
@@ -140,13 +143,6 @@ class KillFaults {
     }
   }
 
-  private static void remove(Path output) throws IOException {
-    for (Path file : Directories.files(output)) {
-      Files.delete(output.resolve(file));
-    }
-    Files.delete(output);
-  }
-
   @ParameterizedTest
   @ValueSource(strings = {"statistics", "magnitude"})
   void aModelThatIsPrunedInPlaceEndsTheSame(String kind) throws Exception {
@@ -160,7 +156,7 @@ class KillFaults {
       words.addAll(List.of("--backend", "cpu", "--model", model));
       words.addAll(run.options(kind));
       for (int killed = 0; killed >= 0; killed++) {
-        try (Program program = Program.start(words.toArray())) {
+        try (Started program = Command.jar(words.toArray()).start()) {
           if (killed >= MOST_IN_A_ROW
               || program.endsWithin(random.nextLong(LEAST_MILLIS, LEAST_MILLIS + millis))) {
             assertThat(program.exitCode()).as(program.said()).isZero();
@@ -171,7 +167,7 @@ class KillFaults {
         }
       }
       Directories.assertSame(expected, model);
-      remove(model);
+      Directories.remove(model);
     }
     FaultCounts.add(kills, "kills survived");
   }
@@ -187,12 +183,10 @@ class KillFaults {
             LoraFolder.pair("model.layers.3.self_attn.q_proj", 512, 512, 0.01f));
     Path expected = directory.resolve("merged");
     long start = System.nanoTime();
-    try (Program program = Program.start(merge(adapter, expected))) {
-      assertThat(program.exitCode()).as(program.said()).isZero();
-    }
+    Command.jar(merge(adapter, expected)).run().succeeds();
     long millis = millisSince(start);
     while (kills == 0 || System.nanoTime() - start < METHOD_TIME.toNanos()) {
-      try (Program program = Program.start(merge(adapter, run.output()))) {
+      try (Started program = Command.jar(merge(adapter, run.output())).start()) {
         if (!program.endsWithin(random.nextLong(LEAST_MILLIS / 2, millis))) {
           program.signal("KILL");
           program.exitCode();
@@ -201,7 +195,7 @@ class KillFaults {
       }
       assertWholeOrRefused(expected, merge(adapter, run.output()));
       if (Files.exists(run.output())) {
-        remove(run.output());
+        Directories.remove(run.output());
       }
     }
     run.assertInputUnchanged();
@@ -222,7 +216,7 @@ class KillFaults {
     Path expected = command.equals("pack") ? packed : pruned;
     while (kills == 0 || System.nanoTime() - start < METHOD_TIME.toNanos()) {
       for (int killed = 0; killed < MOST_IN_A_ROW; killed++) {
-        try (Program program = Program.start(repack(command, source, run.output()))) {
+        try (Started program = Command.jar(repack(command, source, run.output())).start()) {
           if (!program.endsWithin(random.nextLong(LEAST_MILLIS / 2, LEAST_MILLIS + millis))) {
             program.signal("KILL");
             program.exitCode();
@@ -232,15 +226,13 @@ class KillFaults {
       }
       assertDone(repack(command, source, run.output()));
       Directories.assertSame(expected, run.output());
-      remove(run.output());
+      Directories.remove(run.output());
     }
     FaultCounts.add(kills, "kills survived");
   }
 
   private static void assertDone(Object... words) throws Exception {
-    try (Program program = Program.start(words)) {
-      assertThat(program.exitCode()).as(program.said()).isZero();
-    }
+    Command.jar(words).run().succeeds();
   }
 
   private static Object[] repack(String command, Path model, Path output) {
@@ -255,9 +247,9 @@ class KillFaults {
 
   private void assertWholeOrRefused(Path expected, Object... again) throws Exception {
     if (Files.exists(run.output().resolve(".wanda-cuda.journal"))) {
-      try (Program program = Program.start(again)) {
+      try (Started program = Command.jar(again).start()) {
         assertThat(program.exitCode()).isEqualTo(2);
-        assertThat(program.errors())
+        assertThat(program.end().errors())
             .singleElement()
             .asString()
             .containsAnyOf(
@@ -273,14 +265,17 @@ class KillFaults {
   void aSecondRunIsKeptOutAndTheFirstIsNotDisturbed() throws Exception {
     write();
     Object[] words = run.run("samples", run.output(), "--resume", "--quiet");
-    try (Program first = Program.start(words)) {
+    try (Started first = Command.jar(words).start()) {
       first.awaitFile(run.output().resolve(".wanda-cuda.states-1"));
-      assertThat(first.isRunning()).as(first.said()).isTrue();
+      assertThat(first.isAlive()).as(first.said()).isTrue();
       // However fast it is, it is still at work when the second one looks.
       first.signal("STOP");
-      try (Program second = Program.start(words)) {
+      try (Started second = Command.jar(words).start()) {
         assertThat(second.exitCode()).isEqualTo(2);
-        assertThat(second.errors()).singleElement().asString().contains("another run is at work");
+        assertThat(second.end().errors())
+            .singleElement()
+            .asString()
+            .contains("another run is at work");
       }
       first.signal("CONT");
       assertThat(first.exitCode()).as(first.said()).isZero();

@@ -2,9 +2,11 @@ package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Started;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,7 +44,7 @@ class PartFaults {
     while (kills == 0 || System.nanoTime() - start < TIME.toNanos()) {
       killUntilDone(kind, millis);
       Directories.assertSame(expected, run.output());
-      Program.remove(run.output());
+      Directories.remove(run.output());
     }
     run.assertInputUnchanged();
     FaultCounts.add(kills, "kills of parts survived");
@@ -52,15 +54,16 @@ class PartFaults {
   private void killUntilDone(String kind, long millis) throws Exception {
     List<Integer> left = new ArrayList<>(List.of(1, 2, 3));
     for (int round = 0; !left.isEmpty(); round++) {
-      List<Program> programs = new ArrayList<>();
+      List<Started> programs = new ArrayList<>();
       try {
         for (int part : left) {
           programs.add(
-              Program.start(run.run(kind, run.output(), "--quiet", "--part", part + "/" + PARTS)));
+              Command.jar(run.run(kind, run.output(), "--quiet", "--part", part + "/" + PARTS))
+                  .start());
         }
         left.removeAll(ended(left, programs, round < MOST_ROUNDS ? millis : Long.MAX_VALUE / 2));
       } finally {
-        for (Program program : programs) {
+        for (Started program : programs) {
           program.close();
         }
       }
@@ -69,11 +72,11 @@ class PartFaults {
   }
 
   /** Kills each part that doesn't end before; returns the others. */
-  private List<Integer> ended(List<Integer> parts, List<Program> programs, long millis)
+  private List<Integer> ended(List<Integer> parts, List<Started> programs, long millis)
       throws IOException, InterruptedException {
     List<Integer> ended = new ArrayList<>();
     for (int index = 0; index < parts.size(); index++) {
-      Program program = programs.get(index);
+      Started program = programs.get(index);
       if (program.endsWithin(LEAST_MILLIS + random.nextLong(millis))) {
         assertThat(program.exitCode()).as("%s, seed %d", program.said(), seed).isZero();
         ended.add(parts.get(index));

@@ -1,23 +1,27 @@
 package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
-import io.github.wandacuda.testing.Signals;
+import io.github.wandacuda.testing.PretendCudaBuild;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,8 +80,9 @@ class PowerCutFaults {
   }
 
   private Object[] words(Kind kind, Path folder) {
-    List<Object> words = new ArrayList<>(List.of("prune", "--backend", "cpu", "--threads", "1"));
-    words.addAll(List.of("--quiet", "--report", folder.resolve("report.json")));
+    List<Object> words =
+        Words.of(
+            "prune --backend cpu --threads 1 --quiet --report %s", folder.resolve("report.json"));
     words.addAll(
         switch (kind) {
           case STATISTICS, IN_PLACE_BY_STATISTICS -> List.of("--statistics", statistics);
@@ -131,13 +136,12 @@ class PowerCutFaults {
 
   private boolean cutAndGoOn(Kind kind, Path expected, int point) throws Exception {
     Path folder = prepare(kind, "at-" + point);
-    Path said = directory.resolve("said-" + point);
-    boolean cut = PowerCut.cut(folder, said, point, words(kind, folder));
-    int exitCode = PowerCut.run(said, words(kind, folder));
-    assertThat(exitCode).as("after call %d: %s", point, Files.readString(said)).isZero();
+    boolean cut = PowerCut.cut(folder, point, words(kind, folder));
+    Ended again = PowerCut.run(words(kind, folder));
+    assertThat(again.exitCode()).as("after call %d: %s", point, again.said()).isZero();
     dropTimes(folder);
     Directories.assertSame(expected, folder);
-    remove(folder);
+    Directories.remove(folder);
     return cut;
   }
 
@@ -151,14 +155,6 @@ class PowerCutFaults {
     Files.writeString(report, numbers.toString());
   }
 
-  private static void remove(Path folder) throws IOException {
-    try (Stream<Path> paths = Files.walk(folder)) {
-      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(path);
-      }
-    }
-  }
-
   /** Where a run's journal becomes its record, no second run may take it for a run that ended. */
   @ParameterizedTest
   @EnumSource(names = {"STATISTICS", "IN_PLACE_BY_STATISTICS"})
@@ -170,21 +166,104 @@ class PowerCutFaults {
     for (int call = calls - LAST_CALLS + 1; call <= calls; call++) {
       Path folder = prepare(kind, "at-" + call);
       Object[] words = words(kind, folder);
-      Path first = directory.resolve("first");
-      Process stopped = PowerCut.stopped(folder, first, call, words);
+      Started stopped = PowerCut.stopped(folder, call, words);
       assertThat(stopped.isAlive()).isTrue();
-      Path second = directory.resolve("second");
-      int exitCode = PowerCut.run(second, words);
+      Ended second = PowerCut.run(words);
+      int exitCode = second.exitCode();
       boolean ended =
           Files.exists(folder.resolve(kind.inPlace() ? "model" : "out").resolve("wanda-cuda.json"));
-      assertThat(exitCode).as(Files.readString(second)).isEqualTo(ended && exitCode == 0 ? 0 : 2);
+      assertThat(exitCode).as(second.said()).isEqualTo(ended && exitCode == 0 ? 0 : 2);
       refused += exitCode == 2 ? 1 : 0;
-      assertThat(Signals.send("CONT", stopped.pid())).isTrue();
-      assertThat(PowerCut.exitCode(stopped)).as(Files.readString(first)).isZero();
+      stopped.signal("CONT");
+      stopped.end().succeeds();
+      stopped.close();
       dropTimes(folder);
       Directories.assertSame(expected, folder);
     }
     FaultCounts.add(refused, "second runs kept out");
     assertThat(refused).isGreaterThanOrEqualTo(LAST_CALLS - 1);
+  }
+
+  /** The program with {@code src/test/power-cut} preloaded, which says what that does. */
+  private static final class PowerCut {
+    private static final Path SOURCE = Path.of("src", "test", "power-cut", "power_cut.cpp");
+    private static final Path LIBRARY = Path.of("target", "power-cut", "libpower-cut.so");
+
+    /** The program's classes as a run has loaded them, with which the next ones start sooner. */
+    private static final Path CLASSES = Path.of("target", "power-cut", "classes.jsa");
+
+    private PowerCut() {}
+
+    /** Builds the library; skips the test, with the reason, where that can't be done. */
+    static void build() throws IOException {
+      assumeTrue(
+          System.getProperty("os.name").equals("Linux"), "skipped: preloading is Linux's here");
+      assumeTrue(PretendCudaBuild.isThere("g++"), "skipped: the library is built with g++");
+      Files.createDirectories(LIBRARY.getParent());
+      Command.of(Words.of("g++ -std=c++17 -O1 -fPIC -shared -o %s %s -ldl", LIBRARY, SOURCE))
+          .run()
+          .succeeds();
+    }
+
+    /** Returns the program without its launcher and without what is compiled at length. */
+    private static Command program(Object... words) {
+      return Command.java(
+          "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED -cp"
+              .split(" "),
+          Command.JAR,
+          "io.github.wandacuda.cli.Main",
+          words);
+    }
+
+    private static Command fast(Object... words) {
+      return program(words).withOptions("-XX:SharedArchiveFile=" + CLASSES);
+    }
+
+    /**
+     * Runs the program undisturbed and returns the calls that could have been its last, by kind.
+     */
+    static List<String> calls(Path under, Path log, Object... words) throws IOException {
+      preloaded(program(words).withOptions("-XX:ArchiveClassesAtExit=" + CLASSES), under, 0)
+          .with(Map.of("POWER_CUT_LOG", log.toAbsolutePath().toString()))
+          .run()
+          .succeeds();
+      return Files.readAllLines(log);
+    }
+
+    private static Command preloaded(Command program, Path under, int at) throws IOException {
+      return program.with(
+          Map.of(
+              "LD_PRELOAD", LIBRARY.toAbsolutePath().toString(),
+              "POWER_CUT_UNDER", under.toRealPath().toString(),
+              "POWER_CUT_AT", Integer.toString(at)));
+    }
+
+    /** Runs the program until the power fails; returns whether it did. */
+    static boolean cut(Path under, int at, Object... words) throws IOException {
+      return preloaded(fast(words), under, at).run().exitCode() != 0;
+    }
+
+    /** Starts the program, which stops at a call. */
+    static Started stopped(Path under, int at, Object... words)
+        throws IOException, InterruptedException {
+      Started process =
+          preloaded(fast(words), under, at).with(Map.of("POWER_CUT_HOW", "stop")).start();
+      Path status = Path.of("/proc", Long.toString(process.pid()), "stat");
+      process.await(() -> isStopped(status));
+      return process;
+    }
+
+    private static boolean isStopped(Path status) {
+      try {
+        return Files.readString(status).contains(") T ");
+      } catch (IOException ended) {
+        return true;
+      }
+    }
+
+    /** Runs the program undisturbed. */
+    static Ended run(Object... words) {
+      return fast(words).run();
+    }
   }
 }

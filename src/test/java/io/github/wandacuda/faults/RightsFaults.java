@@ -3,9 +3,11 @@ package io.github.wandacuda.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -44,10 +46,10 @@ class RightsFaults {
     Path locked = Files.createDirectory(directory.resolve("locked"));
     allow(locked, "r-xr-xr-x");
     Path output = locked.resolve("out");
-    try (Program program = Program.start(nobody, List.of(), run.run("statistics", output))) {
-      assertThat(program.exitCode()).as(program.said()).isEqualTo(6);
-      assertThat(program.errors()).singleElement().asString().contains(locked.toString(), "right");
-    }
+    Command.jar(run.run("statistics", output))
+        .under(nobody)
+        .run()
+        .isRefused(6, locked.toString(), "right");
     assertThat(output).doesNotExist();
     run.assertInputUnchanged();
     FaultCounts.add(1, "faults injected: rights that were missing");
@@ -60,10 +62,7 @@ class RightsFaults {
     try {
       assertThat(Mounts.makeReadOnly(disk)).isTrue();
       Path output = disk.resolve("out");
-      try (Program program = Program.start(run.run("statistics", output))) {
-        assertThat(program.exitCode()).as(program.said()).isEqualTo(6);
-        assertThat(program.errors()).singleElement().asString().contains(disk.toString());
-      }
+      Command.jar(run.run("statistics", output)).run().isRefused(6, disk.toString());
     } finally {
       Mounts.unmount(disk);
     }
@@ -77,17 +76,15 @@ class RightsFaults {
     Path output = Files.createDirectory(run.output());
     allow(output, "rwxrwxrwx");
     Object[] words = run.run("samples", output, "--resume");
-    try (Program program = Program.start(nobody, List.of(), words)) {
+    try (Started program = Command.jar(words).under(nobody).start()) {
       program.awaitFile(output.resolve(".wanda-cuda.states-1"));
       allow(output, "r-xr-xr-x");
       assertThat(program.exitCode()).as(program.said()).isEqualTo(6);
-      assertThat(program.errors()).singleElement().asString().contains(output.toString());
+      assertThat(program.end().errors()).singleElement().asString().contains(output.toString());
     }
     run.assertPlainlyUnfinished("samples");
     allow(output, "rwxrwxrwx");
-    try (Program program = Program.start(nobody, List.of(), words)) {
-      assertThat(program.exitCode()).as(program.said()).isZero();
-    }
+    Command.jar(words).under(nobody).run().succeeds();
     Directories.assertSame(run.undisturbed("samples"), output);
     run.assertInputUnchanged();
     FaultCounts.add(1, "faults injected: rights that were taken away");
@@ -101,10 +98,7 @@ class RightsFaults {
     Object[] words = {
       "prune", "--in-place", "--yes", "--method", "magnitude", "--model", model, "--quiet"
     };
-    try (Program program = Program.start(nobody, List.of(), words)) {
-      assertThat(program.exitCode()).as(program.said()).isEqualTo(6);
-      assertThat(program.errors()).singleElement().asString().contains(".safetensors", "right");
-    }
+    Command.jar(words).under(nobody).run().isRefused(6, ".safetensors", "right");
     Directories.assertSame(run.model(), model);
     FaultCounts.add(1, "faults injected: rights that were missing");
   }

@@ -3,9 +3,11 @@ package io.github.wandacuda.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Started;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -44,13 +46,13 @@ class SpaceFaults {
     int faults = 0;
     // Room for so much of the output and no more, taken while the run is at work.
     for (int percent : new int[] {5, 60, 95}) {
-      try (Program program = Program.start(run.run(kind, run.output(), "--resume"))) {
+      try (Started program = Command.jar(run.run(kind, run.output(), "--resume")).start()) {
         program.awaitFile(run.output().resolve(".wanda-cuda.journal"));
         Path filler = fill(percent);
         int exitCode = program.exitCode();
         if (exitCode != 0) {
           assertThat(exitCode).as(program.said()).isEqualTo(6);
-          assertThat(program.errors()).singleElement().asString().contains(disk.toString());
+          assertThat(program.end().errors()).singleElement().asString().contains(disk.toString());
           faults++;
         }
         Files.deleteIfExists(filler); // A run that ends removes all that has its prefix.
@@ -87,13 +89,9 @@ class SpaceFaults {
     Path filler = disk.resolve("filler");
     Files.write(filler, new byte[(int) (disk.toFile().getUsableSpace() - (1 << 20))]);
     Path output = disk.resolve("below");
-    try (Program program = Program.start(run.run("statistics", output))) {
-      assertThat(program.exitCode()).as(program.said()).isEqualTo(6);
-      assertThat(program.errors())
-          .singleElement()
-          .asString()
-          .contains(output.toString(), "room for", "bytes", "GiB");
-    }
+    Command.jar(run.run("statistics", output))
+        .run()
+        .isRefused(6, output.toString(), "room for", "bytes", "GiB");
     assertThat(output).doesNotExist();
     FaultCounts.add(1, "faults injected: disks that are too small");
   }

@@ -3,14 +3,16 @@ package io.github.wandacuda.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.MemoryDirectory;
-import io.github.wandacuda.testing.Within;
+import io.github.wandacuda.testing.Started;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
@@ -29,19 +31,12 @@ class SystemCallFaults {
   private Path trace;
 
   @BeforeEach
-  void write() throws IOException, InterruptedException {
+  void write() throws IOException {
     run = new Case(directory, new GeneratedLlama(2, 32, 32, 40), 2, 8);
     trace = directory.resolve("trace");
-    assumeTrue(traces(), "skipped: there is no strace, or it may not trace");
-  }
-
-  private boolean traces() throws InterruptedException {
-    try {
-      return Within.exitCode(new ProcessBuilder("strace", "-o", trace.toString(), "true").start())
-          == 0;
-    } catch (IOException missing) {
-      return false;
-    }
+    assumeTrue(
+        Command.of("strace", "-o", trace, "true").succeeds(),
+        "skipped: there is no strace, or it may not trace");
   }
 
   /** What is called again after EINTR never fails for it. */
@@ -62,17 +57,15 @@ class SystemCallFaults {
             kind,
             (program, what) -> {
               assertThat(program.exitCode()).as(what).isEqualTo(again ? 0 : 6);
-              assertThat(program.errors()).as(what).hasSize(again ? 0 : 1);
+              assertThat(program.end().errors()).as(what).hasSize(again ? 0 : 1);
             });
     FaultCounts.add(faults, "faults injected: system calls that fail");
   }
 
   @ParameterizedTest
   @CsvSource({
-    "openat, INT, 130, samples",
-    "fsync, TERM, 143, samples",
-    "pwrite64, INT, 130, samples",
-    "rename, INT, 130, statistics"
+    "openat, INT, 130, samples", "fsync, TERM, 143, samples",
+    "pwrite64, INT, 130, samples", "rename, INT, 130, statistics"
   })
   void aSignalDuringACall(String call, String signal, int expected, String kind) throws Exception {
     int signals =
@@ -93,7 +86,7 @@ class SystemCallFaults {
   /** Checks how a run that was disturbed has ended. */
   @FunctionalInterface
   private interface Ending {
-    void check(Program program, String what) throws Exception;
+    void check(Started program, String what) throws Exception;
   }
 
   /**
@@ -110,7 +103,7 @@ class SystemCallFaults {
     LongUnaryOperator next = number -> 3 * number + 1;
     for (long number = 1; number < MOST_CALLS; number = next.applyAsLong(number)) {
       String injected = "%s:%s:when=%d".formatted(call, fault, number);
-      try (Program program = start(call, injected, kind)) {
+      try (Started program = start(call, injected, kind)) {
         int exitCode = program.exitCode();
         String what = injected + ": " + program.said();
         if (!Files.readString(trace).contains(traced)) {
@@ -123,7 +116,7 @@ class SystemCallFaults {
       run.assertPlainlyUnfinished(kind);
       run.assertInputUnchanged();
       run.assertGoesOn(kind);
-      Program.remove(run.output());
+      Directories.remove(run.output());
     }
     assertThat(disturbed).as(call).isPositive();
     return disturbed;
@@ -135,23 +128,23 @@ class SystemCallFaults {
   }
 
   /** Nothing is said only where Java hasn't come to the program yet. */
-  private void assertCancelled(Program program, String what) throws IOException {
-    if (!program.errors().isEmpty() || Files.exists(run.output())) {
-      assertThat(program.errors()).as(what).singleElement().asString().contains("cancelled");
+  private void assertCancelled(Started program, String what) throws IOException {
+    if (!program.end().errors().isEmpty() || Files.exists(run.output())) {
+      assertThat(program.end().errors()).as(what).singleElement().asString().contains("cancelled");
     }
   }
 
-  private Program start(String call, String fault, String kind) throws IOException {
-    List<String> strace = new ArrayList<>(List.of("strace", "-f", "-qq", "-o", trace.toString()));
+  private Started start(String call, String fault, String kind) throws IOException {
+    List<Object> strace = Words.of("strace -f -qq -o %s", trace);
     if (fault.contains(":error=")) {
       // Stops at the calls that it traces and no others, but (strace 6.13) sends no signals then.
       strace.add("--seccomp-bpf");
     }
     strace.addAll(List.of("-e", "trace=" + call, "-e", "inject=" + fault));
-    return Program.start(
-        strace,
+    return Command.jar(run.run(kind, run.output(), "--quiet", "--threads", 1))
         // Compiling at length takes longer than such a small run.
-        List.of("-XX:TieredStopAtLevel=1"),
-        run.run(kind, run.output(), "--quiet", "--threads", 1));
+        .withOptions("-XX:TieredStopAtLevel=1")
+        .under(strace)
+        .start();
   }
 }

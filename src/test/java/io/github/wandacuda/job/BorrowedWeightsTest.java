@@ -11,8 +11,8 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.SafetensorsBytes;
-import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -139,7 +139,7 @@ class BorrowedWeightsTest {
   @Test
   void aFullDiskIsToldAsItIsElsewhere() throws Exception {
     Path disk = Files.createDirectory(folder.resolve("disk"));
-    assumeTrue(run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk.toString()));
+    assumeTrue(Command.of("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk).succeeds());
     Path full = disk.resolve("target");
     try (SafetensorsFile file = SafetensorsFile.open(source);
         Arena arena = Arena.ofShared()) {
@@ -156,17 +156,7 @@ class BorrowedWeightsTest {
       borrowed.close();
       writer.abandon();
     } finally {
-      assertThat(run("umount", disk.toString())).isTrue();
-    }
-  }
-
-  private static boolean run(String... command) throws InterruptedException {
-    try {
-      return Within.exitCode(
-              new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start())
-          == 0;
-    } catch (IOException e) {
-      return false;
+      assertThat(Command.of("umount", disk).succeeds()).isTrue();
     }
   }
 }

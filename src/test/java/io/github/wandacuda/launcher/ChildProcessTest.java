@@ -10,14 +10,9 @@ class ChildProcessTest {
   @CsvSource(
       quoteCharacter = '|',
       value = {
-        "plain, plain",
-        "a b, a b",
-        "C:\\dir\\, C:\\dir\\",
-        "||, \"\"",
-        "*.txt, \"*.txt\"",
-        "a?b\\, \"a?b\\\\\"",
-        "say \"hi\", \"say \\\"hi\\\"\"",
-        "a\\\"b, \"a\\\\\\\"b\""
+        "plain, plain", "a b, a b", "C:\\dir\\, C:\\dir\\",
+        "||, \"\"", "*.txt, \"*.txt\"", "a?b\\, \"a?b\\\\\"",
+        "say \"hi\", \"say \\\"hi\\\"\"", "a\\\"b, \"a\\\\\\\"b\""
       })
   void quotesForWindowsWhatProcessBuilderDoesNot(String word, String quoted) {
     assertThat(ChildProcess.quotedForWindows(word)).isEqualTo(quoted);

@@ -21,16 +21,7 @@ class CommandLineTest {
   void newOptionsComeFirstAndTheRestStays() {
     assertThat(words("java\0-Xmx1g\0@more\0-jar\0a.jar\0prune\0--model\0m\0"))
         .containsExactly(
-            "/jdk/bin/java",
-            "--add-modules",
-            "m",
-            "-Xmx1g",
-            "@more",
-            "-jar",
-            "a.jar",
-            "prune",
-            "--model",
-            "m");
+            "/jdk/bin/java --add-modules m -Xmx1g @more -jar a.jar prune --model m".split(" "));
   }
 
   @Test
@@ -67,16 +58,11 @@ class CommandLineTest {
         CommandLine.ofJvm(List.of("-Xmx1g", "-Dof=environment"), "a b.jar", new String[] {"", "é"});
     assertThat(line.words("java", NEW))
         .containsExactly(
-            "java",
-            "--add-modules",
-            "m",
-            "-Xmx1g",
-            "-Dof=environment",
-            "-cp",
-            "a b.jar",
-            "io.github.wandacuda.launcher.Launcher",
-            "",
-            "é");
+            "java", "--add-modules",
+            "m", "-Xmx1g",
+            "-Dof=environment", "-cp",
+            "a b.jar", "io.github.wandacuda.launcher.Launcher",
+            "", "é");
     assertThat(line.variables())
         .containsExactlyInAnyOrder("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS");
   }

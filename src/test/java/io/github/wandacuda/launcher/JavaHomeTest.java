@@ -15,16 +15,8 @@ class JavaHomeTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1.8.0_392, 8",
-    "1.8, 8",
-    "9, 9",
-    "17.0.21, 17",
-    "25, 25",
-    "25.0.3, 25",
-    "26-ea, 26",
-    "'', 0",
-    "unknown, 0",
-    "99999999999, 9999"
+    "1.8.0_392, 8", "1.8, 8", "9, 9", "17.0.21, 17", "25, 25",
+    "25.0.3, 25", "26-ea, 26", "'', 0", "unknown, 0", "99999999999, 9999"
   })
   void readsTheFirstNumberThatCounts(String version, int feature) {
     assertThat(JavaHome.feature(version)).isEqualTo(feature);

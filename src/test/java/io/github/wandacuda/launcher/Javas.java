@@ -1,8 +1,11 @@
 package io.github.wandacuda.launcher;
 
 import io.github.wandacuda.launcher.trust.TrustedPaths;
+import io.github.wandacuda.testing.Command;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Assumptions;
 
@@ -16,6 +19,22 @@ enum Javas {
   /** Its command; skips the test if this machine has no such Java. */
   String command() {
     return this == RECENT ? JavaHome.ofThisProcess().java().toString() : older();
+  }
+
+  /**
+   * Returns a command in an environment where JAVA_HOME is the Java of the tests.
+   *
+   * @param variables more variables, each as NAME=value
+   */
+  static Command command(List<String> variables, Object... words) {
+    Map<String, String> all = new HashMap<>();
+    all.put("JAVA_HOME", System.getProperty("java.home"));
+    all.put("LC_ALL", "C.UTF-8");
+    for (String variable : variables) {
+      String[] nameAndValue = variable.split("=", 2);
+      all.put(nameAndValue[0], nameAndValue[1]);
+    }
+    return Command.of(words).without("JAVA_TOOL_OPTIONS").without("JDK_JAVA_OPTIONS").with(all);
   }
 
   private static String older() {

@@ -25,12 +25,8 @@ class KernelOptionsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "-XX:+UseG1GC",
-        "-XX:-UseG1GC",
-        "-XX:+UseZGC",
-        "-XX:+UseSerialGC",
-        "-XX:MaxGCPauseMillis=5",
-        "-XX:G1HeapRegionSize=1m",
+        "-XX:+UseG1GC", "-XX:-UseG1GC", "-XX:+UseZGC",
+        "-XX:+UseSerialGC", "-XX:MaxGCPauseMillis=5", "-XX:G1HeapRegionSize=1m",
         "-Da=1 -XX:+UseParallelGC -ea"
       })
   void theUsersCollectorWins(String users) {
@@ -40,15 +36,9 @@ class KernelOptionsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "-XX:CompileCommand=print,a.B::c",
-        "-XX:CompileCommandFile=f",
-        "-XX:CompileThreshold=9",
-        "-XX:-BackgroundCompilation",
-        "-XX:-TieredCompilation",
-        "-XX:TieredStopAtLevel=1",
-        "-Xint",
-        "-Xcomp",
-        "-ea -Xbatch"
+        "-XX:CompileCommand=print,a.B::c", "-XX:CompileCommandFile=f", "-XX:CompileThreshold=9",
+        "-XX:-BackgroundCompilation", "-XX:-TieredCompilation", "-XX:TieredStopAtLevel=1",
+        "-Xint", "-Xcomp", "-ea -Xbatch"
       })
   void theUsersCompilerWins(String users) {
     assertThat(KernelOptions.beside(List.of(users))).containsExactly(COLLECTOR);

@@ -3,7 +3,11 @@ package io.github.wandacuda.launcher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.launcher.trust.OwnUser;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -39,17 +43,18 @@ class LauncherIT {
     jar = ProbeJar.in(directory);
   }
 
-  private static List<String> command(Javas java, List<String> options, String... args) {
-    List<String> command = new ArrayList<>(List.of(java.command()));
-    command.addAll(options);
-    command.addAll(List.of("-jar", jar.toString()));
-    command.addAll(Arrays.asList(args));
-    return command;
+  private static List<String> command(Javas java, Object options, Object... args) {
+    return List.of(Words.texts(java.command(), options, "-jar", jar, args));
   }
 
-  private static Started start(Javas java, List<String> options, String... args)
-      throws IOException {
-    return Started.start(directory, List.of(), command(java, options, args));
+  private static Command start(Javas java, Object options, Object... args) {
+    return Javas.command(List.of(), command(java, options, args));
+  }
+
+  /** The pid that the program wrote when it was ready. */
+  private static long programPid(Started program) throws InterruptedException {
+    Started.await("the program is ready", () -> program.out().endsWith("\n"));
+    return Long.parseLong(program.out().strip());
   }
 
   @Test
@@ -78,12 +83,10 @@ class LauncherIT {
   @ParameterizedTest
   @EnumSource
   void theProgramHasVectorsAndNativeAccess(Javas java) throws Exception {
-    try (Started program = start(java, List.of(), "show")) {
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.out())
-          .contains("java=" + Runtime.version().feature(), "vector=true", "native=true");
-      assertThat(program.err()).isEmpty();
-    }
+    Ended program = start(java, List.of(), "show").run().succeeds();
+    assertThat(program.out())
+        .contains("java=" + Runtime.version().feature(), "vector=true", "native=true");
+    assertThat(program.err()).isEmpty();
   }
 
   @Test
@@ -98,12 +101,9 @@ class LauncherIT {
             jar.toString(),
             Launcher.class.getName(),
             "show");
-    try (Started program = Started.start(directory, List.of(), line)) {
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.out()).contains("vector=true", "native=true");
-      assertThat(program.err())
-          .isEqualTo("WARNING: Using incubator modules: jdk.incubator.vector\n");
-    }
+    Ended program = Javas.command(List.of(), line).run().succeeds();
+    assertThat(program.out()).contains("vector=true", "native=true");
+    assertThat(program.err()).isEqualTo("WARNING: Using incubator modules: jdk.incubator.vector\n");
   }
 
   @ParameterizedTest
@@ -112,11 +112,9 @@ class LauncherIT {
   void namesBeyondAsciiPassInThePosixLocale(String command) throws Exception {
     for (String locale : List.of("LC_ALL=POSIX", "LC_ALL=", "LC_ALL=xx_XX.UTF-8")) {
       List<String> line = command(Javas.RECENT, List.of(), command, "mödel/漢");
-      try (Started program = Started.start(directory, List.of("LANG=", locale), line)) {
-        assertThat(program.exitCode()).as(program.err()).isZero();
-        assertThat(program.out()).as(locale).contains("arg=[mödel/漢]");
-        assertThat(program.err()).isEmpty();
-      }
+      Ended program = Javas.command(List.of("LANG=", locale), line).run().succeeds();
+      assertThat(program.out()).as(locale).contains("arg=[mödel/漢]");
+      assertThat(program.err()).isEmpty();
     }
   }
 
@@ -126,16 +124,10 @@ class LauncherIT {
     Path more = Files.writeString(directory.resolve("more " + java), "-Dprobe.more=\"c d\" -ea");
     List<String> options =
         List.of("-Xmx300m", "-Dprobe.of.user=a b", "@" + more, "--add-modules", "java.sql");
-    try (Started program = start(java, options, "show")) {
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.out())
-          .contains(
-              "memory=300",
-              "probe.of.user=a b",
-              "probe.more=c d",
-              "assertions=true",
-              "vector=true");
-    }
+    Ended program = start(java, options, "show").run().succeeds();
+    assertThat(program.out())
+        .contains(
+            "memory=300", "probe.of.user=a b", "probe.more=c d", "assertions=true", "vector=true");
   }
 
   @ParameterizedTest
@@ -143,45 +135,37 @@ class LauncherIT {
   void optionsOfTheEnvironmentAreNotDoubled(Javas java) throws Exception {
     List<String> variables =
         List.of("JAVA_TOOL_OPTIONS=-Dprobe.tool=1", "JDK_JAVA_OPTIONS=-Dprobe.jdk=2");
-    try (Started program =
-        Started.start(directory, variables, command(java, List.of("-Dprobe.line=3"), "show"))) {
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.out())
-          .containsOnlyOnce("-Dprobe.tool=1")
-          .containsOnlyOnce("-Dprobe.jdk=2")
-          .containsOnlyOnce("-Dprobe.line=3");
-    }
+    Ended program =
+        Javas.command(variables, command(java, List.of("-Dprobe.line=3"), "show")).run().succeeds();
+    assertThat(program.out())
+        .containsOnlyOnce("-Dprobe.tool=1")
+        .containsOnlyOnce("-Dprobe.jdk=2")
+        .containsOnlyOnce("-Dprobe.line=3");
   }
 
   @ParameterizedTest
   @EnumSource
   void kernelsComeUpToSpeedSoon(Javas java) throws Exception {
-    try (Started program = start(java, List.of(), "show")) {
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.out())
-          .contains("-XX:+UseSerialGC, -XX:CompileCommand=quiet, -XX:CompileCommand=Compile")
-          .contains("collector=Copy\n");
-      assertThat(program.err()).isEmpty();
-    }
+    Ended program = start(java, List.of(), "show").run().succeeds();
+    assertThat(program.out())
+        .contains("-XX:+UseSerialGC, -XX:CompileCommand=quiet, -XX:CompileCommand=Compile")
+        .contains("collector=Copy\n");
+    assertThat(program.err()).isEmpty();
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"-Xint", "-Xcomp", "-XX:TieredStopAtLevel=1", "-XX:-TieredCompilation"})
   void theUsersCompilerWins(String option) throws Exception {
-    try (Started program = start(Javas.RECENT, List.of(option), "show")) {
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.out()).contains(option).doesNotContain("CompileCommand");
-      assertThat(program.err()).isEmpty();
-    }
+    Ended program = start(Javas.RECENT, List.of(option), "show").run().succeeds();
+    assertThat(program.out()).contains(option).doesNotContain("CompileCommand");
+    assertThat(program.err()).isEmpty();
   }
 
   @ParameterizedTest
   @EnumSource
   void theUsersCollectorWins(Javas java) throws Exception {
-    try (Started program = start(java, List.of("-XX:+UseParallelGC"), "show")) {
-      assertThat(program.exitCode()).as(program.err()).isZero();
-      assertThat(program.out()).contains("collector=PS ");
-    }
+    Ended program = start(java, List.of("-XX:+UseParallelGC"), "show").run().succeeds();
+    assertThat(program.out()).contains("collector=PS ");
   }
 
   @ParameterizedTest
@@ -189,19 +173,15 @@ class LauncherIT {
   void theUsersCollectorWinsFromTheEnvironment(String variable) throws Exception {
     List<String> variables = List.of(variable + "=-Dprobe.a=1 -XX:+UseParallelGC");
     List<String> command = command(Javas.RECENT, List.of(), "show");
-    try (Started program = Started.start(directory, variables, command)) {
-      assertThat(program.exitCode()).as(program.err()).isZero();
-      assertThat(program.out()).contains("collector=PS ");
-    }
+    Ended program = Javas.command(variables, command).run().succeeds();
+    assertThat(program.out()).contains("collector=PS ");
   }
 
   @Test
   void theUsersCollectorWinsFromAFile() throws Exception {
     Path more = Files.writeString(directory.resolve("collector"), "-XX:+UseParallelGC");
-    try (Started program = start(Javas.RECENT, List.of("@" + more), "show")) {
-      assertThat(program.exitCode()).as(program.err()).isZero();
-      assertThat(program.out()).contains("collector=PS ");
-    }
+    Ended program = start(Javas.RECENT, List.of("@" + more), "show").run().succeeds();
+    assertThat(program.out()).contains("collector=PS ");
   }
 
   @ParameterizedTest
@@ -210,18 +190,16 @@ class LauncherIT {
     String[] odd = {"", "a b", "\"q\"", "it's", "é漢😀", "*", "@none", "-Xmx1", "--help", "\\", ""};
     List<String> args = new ArrayList<>(List.of("show"));
     args.addAll(Arrays.asList(odd));
-    try (Started program = start(java, List.of(), args.toArray(String[]::new))) {
-      assertThat(program.exitCode()).isZero();
-      List<String> expected = Arrays.stream(odd).map(arg -> "arg=[" + arg + "]").toList();
-      assertThat(program.out().lines().filter(line -> line.startsWith("arg=")))
-          .containsExactlyElementsOf(expected);
-    }
+    Ended program = start(java, List.of(), args.toArray(String[]::new)).run().succeeds();
+    List<String> expected = Arrays.stream(odd).map(arg -> "arg=[" + arg + "]").toList();
+    assertThat(program.out().lines().filter(line -> line.startsWith("arg=")))
+        .containsExactlyElementsOf(expected);
   }
 
   @ParameterizedTest
   @EnumSource
   void standardInputPasses(Javas java) throws Exception {
-    try (Started program = start(java, List.of(), "read")) {
+    try (Started program = start(java, List.of(), "read").start()) {
       program.write("a line");
       assertThat(program.exitCode()).isZero();
       assertThat(program.out()).isEqualTo("read a line\n");
@@ -231,21 +209,17 @@ class LauncherIT {
   @ParameterizedTest
   @CsvSource({"RECENT, 0", "RECENT, 3", "OLDER, 0", "OLDER, 3"})
   void exitCodesPass(Javas java, int code) throws Exception {
-    try (Started program = start(java, List.of(), "exit", String.valueOf(code))) {
-      assertThat(program.exitCode()).isEqualTo(code);
-      assertThat(program.out()).isEmpty();
-    }
+    Ended program = start(java, List.of(), "exit", String.valueOf(code)).run().endsWith(code);
+    assertThat(program.out()).isEmpty();
   }
 
   @ParameterizedTest
   @EnumSource
   void whatTheProgramThrowsIsShown(Javas java) throws Exception {
-    try (Started program = start(java, List.of(), "fail")) {
-      assertThat(program.exitCode()).isEqualTo(1);
-      assertThat(program.err())
-          .contains("in thread \"main\" java.lang.IllegalStateException: thrown by the program")
-          .doesNotContain("InvocationTargetException");
-    }
+    Ended program = start(java, List.of(), "fail").run().endsWith(1);
+    assertThat(program.err())
+        .contains("in thread \"main\" java.lang.IllegalStateException: thrown by the program")
+        .doesNotContain("InvocationTargetException");
   }
 
   @ParameterizedTest
@@ -254,8 +228,8 @@ class LauncherIT {
     "OLDER, INT, 130", "OLDER, TERM, 143", "OLDER, HUP, 129"
   })
   void signalsReachTheProgram(Javas java, String signal, int code) throws Exception {
-    try (Started program = start(java, List.of(), "wait")) {
-      long pid = program.programPid();
+    try (Started program = start(java, List.of(), "wait").start()) {
+      long pid = programPid(program);
       program.signal(signal);
       assertThat(program.exitCode()).isEqualTo(code);
       assertThat(program.out()).endsWith("ended in order\n");
@@ -275,12 +249,10 @@ class LauncherIT {
     command.addAll(List.of(trace.toString(), "-P", "/proc/self/fd"));
     command.addAll(List.of("-e", "inject=openat:signal=" + signal + ":when=1"));
     command.addAll(command(Javas.RECENT, List.of(), "show"));
-    try (Started program = Started.start(directory, List.of(), command)) {
-      assertThat(program.exitCode()).as(program.out() + program.err()).isEqualTo(code);
-      assertThat(program.out()).isEmpty();
-      // A JVM that ends the process itself may come too late.
-      assertThat(Files.readString(trace)).contains("+++ killed by SIG" + signal);
-    }
+    Ended program = Javas.command(List.of(), command).run().endsWith(code);
+    assertThat(program.out()).isEmpty();
+    // A JVM that ends the process itself may come too late.
+    assertThat(Files.readString(trace)).contains("+++ killed by SIG" + signal);
   }
 
   @Test
@@ -293,8 +265,8 @@ class LauncherIT {
     List<String> command = new ArrayList<>(List.of("/usr/bin/unshare", "-m", "/bin/sh", "-c"));
     command.addAll(List.of(script, "sh"));
     command.addAll(command(Javas.OLDER, List.of(), "wait"));
-    try (Started program = Started.start(directory, List.of(), command)) {
-      long pid = program.programPid();
+    try (Started program = Javas.command(List.of(), command).start()) {
+      long pid = programPid(program);
       Thread.sleep(500);
       assertThat(isRunning(pid)).isTrue();
       program.signal("KILL");
@@ -309,8 +281,8 @@ class LauncherIT {
     List<String> command = new ArrayList<>(List.of("/bin/sh", "-c"));
     command.addAll(List.of("trap '' HUP INT; exec \"$@\"", "sh"));
     command.addAll(command(java, List.of(), "wait"));
-    try (Started program = Started.start(directory, List.of(), command)) {
-      program.programPid();
+    try (Started program = Javas.command(List.of(), command).start()) {
+      programPid(program);
       program.signal("HUP");
       program.signal("INT");
       program.signal("TERM");
@@ -322,8 +294,8 @@ class LauncherIT {
   @ParameterizedTest
   @EnumSource
   void killingWhatTheUserStartedEndsTheWork(Javas java) throws Exception {
-    try (Started program = start(java, List.of(), "wait")) {
-      long pid = program.programPid();
+    try (Started program = start(java, List.of(), "wait").start()) {
+      long pid = programPid(program);
       assertThat(isRunning(pid)).isTrue();
       program.signal("KILL");
       assertThat(program.exitCode()).isEqualTo(137);
@@ -335,15 +307,13 @@ class LauncherIT {
   void aChildWhoseParentHasGoneEnds() throws Exception {
     List<String> options =
         List.of("--add-modules", Launcher.MODULE, "-Dwandacuda.launched=" + Integer.MAX_VALUE);
-    try (Started program = start(Javas.RECENT, options, "wait")) {
-      assertThat(program.exitCode()).isEqualTo(137);
-    }
+    Ended program = start(Javas.RECENT, options, "wait").run().endsWith(137);
   }
 
   @Test
   void aRecentJavaIsReplacedInPlace() throws Exception {
-    try (Started program = start(Javas.RECENT, List.of(), "wait")) {
-      assertThat(program.programPid()).isEqualTo(program.pid());
+    try (Started program = start(Javas.RECENT, List.of(), "wait").start()) {
+      assertThat(programPid(program)).isEqualTo(program.pid());
       program.signal("QUIT");
       Started.await("a thread dump", () -> program.out().contains("Full thread dump"));
       assertThat(program.isAlive()).isTrue();
@@ -358,16 +328,14 @@ class LauncherIT {
       port = free.getLocalPort();
     }
     String debugger = "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=" + port;
-    try (Started program = start(Javas.RECENT, List.of(debugger), "show")) {
-      assertThat(program.exitCode()).as(program.err()).isZero();
-      assertThat(program.out()).contains("vector=true");
-    }
+    Ended program = start(Javas.RECENT, List.of(debugger), "show").run().succeeds();
+    assertThat(program.out()).contains("vector=true");
   }
 
   @Test
   void withTheModuleOnTheProgramIsCalledAtOnce() throws Exception {
     List<String> options = List.of("--add-modules", Launcher.MODULE);
-    try (Started program = start(Javas.RECENT, options, "show")) {
+    try (Started program = start(Javas.RECENT, options, "show").start()) {
       assertThat(program.exitCode()).isZero();
       assertThat(program.out())
           .contains("pid=" + program.pid(), "vector=true", "native=true")
@@ -378,7 +346,7 @@ class LauncherIT {
   @ParameterizedTest
   @CsvSource({"RECENT, inspect", "RECENT, --help", "OLDER, inspect", "OLDER, --help"})
   void whatNeedsNoVectorsIsSparedTheModule(Javas java, String command) throws Exception {
-    try (Started program = start(java, List.of("-Dprobe.of.user=1"), command, "x")) {
+    try (Started program = start(java, List.of("-Dprobe.of.user=1"), command, "x").start()) {
       assertThat(program.exitCode()).isZero();
       assertThat(program.out())
           .contains("java=" + Runtime.version().feature(), "vector=false", "native=true")
@@ -394,30 +362,22 @@ class LauncherIT {
     List<String> command =
         List.of(
             Javas.RECENT.command(), "-cp", jar.toString(), Launcher.class.getName(), "show", "x");
-    try (Started program = Started.start(directory, List.of(), command)) {
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.out()).contains("vector=true", "native=true", "arg=[x]");
-      assertThat(program.err()).isEmpty();
-    }
+    Ended program = Javas.command(List.of(), command).run().succeeds();
+    assertThat(program.out()).contains("vector=true", "native=true", "arg=[x]");
+    assertThat(program.err()).isEmpty();
   }
 
   @Test
   void aJavaThatWasStartedInVainStartsNoOther() throws Exception {
-    try (Started program = start(Javas.OLDER, List.of("-Dwandacuda.launched=in-place"), "show")) {
-      assertThat(program.exitCode()).isEqualTo(1);
-      assertThat(program.out()).isEmpty();
-      assertThat(program.err()).startsWith("wanda-cuda needs a JDK 25 or newer").hasLineCount(1);
-    }
+    Ended program =
+        start(Javas.OLDER, List.of("-Dwandacuda.launched=in-place"), "show").run().endsWith(1);
+    assertThat(program.out()).isEmpty();
+    assertThat(program.err()).startsWith("wanda-cuda needs a JDK 25 or newer").hasLineCount(1);
   }
 
   /** Whether a process is there and not merely waiting for its parent to notice its end. */
   private static boolean isRunning(long pid) {
-    try {
-      Process ps = new ProcessBuilder("/bin/sh", "-c", "ps -o stat= -p " + pid).start();
-      String state = new String(ps.getInputStream().readAllBytes()).strip();
-      return !state.isEmpty() && !state.startsWith("Z");
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+    String state = Command.of("ps", "-o", "stat=", "-p", pid).run().out().strip();
+    return !state.isEmpty() && !state.startsWith("Z");
   }
 }

@@ -3,7 +3,9 @@ package io.github.wandacuda.launcher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.launcher.trust.OwnUser;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -50,31 +52,27 @@ class PlantedJdkIT {
     Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
-  private static Started start(List<String> variables, List<String> command) throws IOException {
+  private static Ended run(List<String> variables, Object... command) {
     List<String> all = new ArrayList<>(List.of("JAVA_HOME="));
     all.addAll(variables);
-    return Started.start(directory, all, command);
+    return Javas.command(all, command).run();
   }
 
-  private static List<String> command(String java, String... more) {
-    List<String> command = new ArrayList<>(List.of(more));
-    command.addAll(List.of(java, "-jar", jar.toString(), "show"));
-    return command;
+  private static List<String> command(String java, Object... more) {
+    return List.of(Words.texts(more, java, "-jar", jar, "show"));
   }
 
-  private static void assertNotPlanted(Started program) throws InterruptedException {
-    program.exitCode();
-    assertThat(program.out() + program.err()).doesNotContain(PLANTED + "\n");
+  private static void assertNotPlanted(Ended program) {
+    assertThat(program.said()).doesNotContain(PLANTED + "\n");
   }
 
   @Test
   void aJdkPlantedBesideAnOlderJavaIsNotRun() throws Exception {
     Path java = copyOf(Path.of(Javas.OLDER.command()), directory.resolve("shared/jdk-17"));
-    try (Started program = start(List.of(), command(java.toString()))) {
-      assertNotPlanted(program);
-      assertThat(program.out()).contains("vector=true");
-      assertThat(program.err()).isEmpty();
-    }
+    Ended program = run(List.of(), command(java.toString()));
+    assertNotPlanted(program);
+    assertThat(program.out()).contains("vector=true");
+    assertThat(program.err()).isEmpty();
   }
 
   /** Copies what a Java finds its home by; all else are links. */
@@ -99,28 +97,26 @@ class PlantedJdkIT {
   void norOneThatTheEnvironmentLeadsTo(String variable) throws Exception {
     String shared = directory.resolve("shared").toString();
     List<String> variables = List.of(String.format(variable, shared));
-    try (Started program = start(variables, command(Javas.OLDER.command()))) {
-      assertNotPlanted(program);
-      boolean named = variable.startsWith("JAVA_HOME");
-      assertThat(program.err().contains("passed over JAVA_HOME, " + shared)).isEqualTo(named);
-      assertThat(program.err()).hasLineCount(named ? 1 : 0);
-    }
+    Ended program = run(variables, command(Javas.OLDER.command()));
+    assertNotPlanted(program);
+    boolean named = variable.startsWith("JAVA_HOME");
+    assertThat(program.err().contains("passed over JAVA_HOME, " + shared)).isEqualTo(named);
+    assertThat(program.err()).hasLineCount(named ? 1 : 0);
   }
 
   @ParameterizedTest
   @CsvSource({"show, 1", "show --quiet, 0"})
   void aRelativeJavaHomeIsNotRun(String arguments, int lines) throws Exception {
-    List<String> command = new ArrayList<>(List.of("/usr/bin/env", "-C"));
-    command.addAll(List.of(directory.resolve("shared").toString(), Javas.OLDER.command()));
-    command.addAll(List.of("-jar", jar.toString()));
-    command.addAll(List.of(arguments.split(" ")));
-    try (Started program = start(List.of("JAVA_HOME=jdk-25"), command)) {
-      assertNotPlanted(program);
-      assertThat(program.exitCode()).isZero();
-      assertThat(program.err()).hasLineCount(lines);
-      assertThat(program.err())
-          .isIn("", "wanda-cuda: passed over JAVA_HOME, jdk-25: it is no absolute path\n");
-    }
+    List<Object> command =
+        Words.of(
+            "/usr/bin/env -C %s %s -jar %s",
+            directory.resolve("shared"), Javas.OLDER.command(), jar, arguments.split(" "));
+    Ended program = run(List.of("JAVA_HOME=jdk-25"), command);
+    assertNotPlanted(program);
+    assertThat(program.exitCode()).isZero();
+    assertThat(program.err()).hasLineCount(lines);
+    assertThat(program.err())
+        .isIn("", "wanda-cuda: passed over JAVA_HOME, jdk-25: it is no absolute path\n");
   }
 
   /** Root's folders are trusted by all, another user's by none, one's own by oneself. */
@@ -138,12 +134,10 @@ class PlantedJdkIT {
       String user = "--reuid=" + NOBODY;
       List<String> command =
           command(Javas.OLDER.command(), "/usr/bin/setpriv", user, "--clear-groups");
-      try (Started program = start(List.of("JAVA_HOME=" + home), command)) {
-        assertThat(program.exitCode()).as(program.err()).isZero();
-        assertThat(program.out().contains(PLANTED)).as(program.err()).isEqualTo(trusted);
-        String objection = home + " belongs to user " + owner;
-        assertThat(program.err().contains(objection)).isEqualTo(!trusted);
-      }
+      Ended program = run(List.of("JAVA_HOME=" + home), command).succeeds();
+      assertThat(program.out().contains(PLANTED)).as(program.err()).isEqualTo(trusted);
+      String objection = home + " belongs to user " + owner;
+      assertThat(program.err().contains(objection)).isEqualTo(!trusted);
     } finally {
       try (Stream<Path> all = Files.walk(place)) {
         all.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());

@@ -9,16 +9,11 @@ class VectorNeedTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "",
-        "--help",
-        "--version",
-        "--model inspect",
-        "inspect",
-        "inspect --model m --json",
-        "verify --dense a --pruned b",
-        "merge-lora --model m --adapter a --output o",
-        "prune --help",
-        "calibrate -h"
+        "", "--help",
+        "--version", "--model inspect",
+        "inspect", "inspect --model m --json",
+        "verify --dense a --pruned b", "merge-lora --model m --adapter a --output o",
+        "prune --help", "calibrate -h"
       })
   void notNeeded(String line) {
     assertThat(VectorNeed.of(words(line))).isFalse();
@@ -27,17 +22,10 @@ class VectorNeedTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "prune",
-        "prune --model m --exclude --help",
-        "prune --model inspect",
-        "calibrate --model m",
-        "perplexity --model m",
-        "evaluate --model m",
-        "pack --model m --output o",
-        "unpack --model m --output o",
-        "devices",
-        "Inspect",
-        "sparsify"
+        "prune", "prune --model m --exclude --help", "prune --model inspect",
+        "calibrate --model m", "perplexity --model m", "evaluate --model m",
+        "pack --model m --output o", "unpack --model m --output o", "devices",
+        "Inspect", "sparsify"
       })
   void needed(String line) {
     assertThat(VectorNeed.of(words(line))).isTrue();

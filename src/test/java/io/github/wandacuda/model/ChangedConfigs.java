@@ -21,90 +21,36 @@ public final class ChangedConfigs implements AutoCloseable {
   /** Every key that some family reads; a dot leads into an object. */
   public static final List<String> KEYS =
       List.of(
-          "hidden_size",
-          "n_embd",
-          "n_embed",
-          "num_hidden_layers",
-          "n_layer",
-          "num_attention_heads",
-          "n_head",
-          "num_key_value_heads",
-          "num_kv_heads",
-          "n_head_kv",
-          "head_dim",
-          "vocab_size",
-          "intermediate_size",
-          "n_inner",
-          "ffn_dim",
-          "ffn_hidden_size",
-          "word_embed_proj_dim",
-          "moe_intermediate_size",
-          "shared_expert_intermediate_size",
-          "num_experts",
-          "num_local_experts",
-          "num_experts_per_tok",
-          "decoder_sparse_step",
-          "max_window_layers",
-          "sliding_window",
-          "max_position_embeddings",
-          "n_positions",
-          "seq_length",
-          "num_ln_in_parallel_attn",
-          "rms_norm_eps",
-          "layer_norm_eps",
-          "layer_norm_epsilon",
-          "query_pre_attn_scalar",
-          "attn_logit_softcapping",
-          "final_logit_softcapping",
-          "rope_theta",
-          "rotary_emb_base",
-          "rotary_pct",
-          "partial_rotary_factor",
-          "rope_scaling",
-          "rope_scaling.type",
-          "rope_scaling.factor",
-          "rope_scaling.low_freq_factor",
-          "rope_scaling.high_freq_factor",
-          "rope_scaling.original_max_position_embeddings",
-          "rope_parameters",
-          "layer_types",
-          "mlp_only_layers",
-          "hidden_act",
-          "hidden_activation",
-          "activation_function",
-          "activation",
-          "use_sliding_window",
-          "new_decoder_architecture",
-          "multi_query",
-          "alibi",
-          "parallel_attn",
-          "architectures",
-          "model_type",
-          "quantization_config");
+          """
+          hidden_size n_embd n_embed num_hidden_layers n_layer num_attention_heads n_head
+          num_key_value_heads num_kv_heads n_head_kv head_dim vocab_size intermediate_size
+          n_inner ffn_dim ffn_hidden_size word_embed_proj_dim moe_intermediate_size
+          shared_expert_intermediate_size num_experts num_local_experts num_experts_per_tok
+          decoder_sparse_step max_window_layers sliding_window max_position_embeddings
+          n_positions seq_length num_ln_in_parallel_attn rms_norm_eps layer_norm_eps
+          layer_norm_epsilon query_pre_attn_scalar attn_logit_softcapping
+          final_logit_softcapping rope_theta rotary_emb_base rotary_pct partial_rotary_factor
+          rope_scaling rope_scaling.type rope_scaling.factor rope_scaling.low_freq_factor
+          rope_scaling.high_freq_factor rope_scaling.original_max_position_embeddings
+          rope_parameters layer_types mlp_only_layers hidden_act hidden_activation
+          activation_function activation use_sliding_window new_decoder_architecture
+          multi_query alibi parallel_attn architectures model_type quantization_config\
+          """
+              .split("\\s+"));
 
   /** What may be put there, as JSON. */
   public static final List<String> VALUES =
       List.of(
-          "0",
-          "-1",
-          "1",
-          "3",
-          "1000000000",
-          "2147483647",
-          "99999999999999999999999",
-          "1e-300",
-          "1e-38",
-          "0.3",
-          "1e9",
-          "1e38",
-          "1e300",
-          "true",
-          "\"linear\"",
-          "[]",
-          "[1e9, \"x\", -1]",
-          "{}",
-          "{\"rope_type\": \"linear\", \"factor\": 1e-37}",
-          "null");
+          "0", "-1",
+          "1", "3",
+          "1000000000", "2147483647",
+          "99999999999999999999999", "1e-300",
+          "1e-38", "0.3",
+          "1e9", "1e38",
+          "1e300", "true",
+          "\"linear\"", "[]",
+          "[1e9, \"x\", -1]", "{}",
+          "{\"rope_type\": \"linear\", \"factor\": 1e-37}", "null");
 
   private final ObjectNode valid;
   private final Path file;

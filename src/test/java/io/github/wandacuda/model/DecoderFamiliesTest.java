@@ -36,30 +36,17 @@ class DecoderFamiliesTest {
   void allAreRegistered() {
     assertThat(DecoderFamilies.known().stream().map(DecoderFamily::modelType))
         .contains(
-            "bloom",
-            "falcon",
-            "gemma",
-            "gemma2",
-            "gpt2",
-            "gpt_neox",
-            "llama",
-            "mistral",
-            "mixtral",
-            "opt",
-            "phi3",
-            "qwen2",
-            "qwen2_moe",
-            "qwen3");
+            """
+            bloom falcon gemma gemma2 gpt2 gpt_neox llama mistral mixtral opt phi3 qwen2
+            qwen2_moe qwen3\
+            """
+                .split("\\s+"));
   }
 
   @ParameterizedTest
   @CsvSource({
-    "llama, LlamaForCausalLM, llama",
-    "llama, LlamaModel, llama",
-    "'', LlamaForCausalLM, llama",
-    "gpt2, GPT2Model, gpt2",
-    "gpt2, GPT2LMHeadModel, gpt2",
-    "bloom, BloomModel, bloom",
+    "llama, LlamaForCausalLM, llama", "llama, LlamaModel, llama", "'', LlamaForCausalLM, llama",
+    "gpt2, GPT2Model, gpt2", "gpt2, GPT2LMHeadModel, gpt2", "bloom, BloomModel, bloom",
     "gemma2, '', gemma2"
   })
   void familiesAreFoundByTypeOrElseByArchitecture(String type, String architecture, String family) {
@@ -71,14 +58,9 @@ class DecoderFamiliesTest {
 
   @ParameterizedTest
   @CsvSource({
-    "llama, LlamaForSequenceClassification",
-    "mamba, MambaForCausalLM",
-    "'', ''",
-    "gemma3, ''",
-    "deepseek_v3, LlamaForCausalLM",
-    "mistral, LlamaForCausalLM",
-    "other, LlamaForCausalLM",
-    "'', MambaForCausalLM",
+    "llama, LlamaForSequenceClassification", "mamba, MambaForCausalLM", "'', ''",
+    "gemma3, ''", "deepseek_v3, LlamaForCausalLM", "mistral, LlamaForCausalLM",
+    "other, LlamaForCausalLM", "'', MambaForCausalLM"
   })
   void anUnknownOneNamesTheKnown(String type, String architecture) {
     ModelConfig config =

@@ -51,18 +51,14 @@ class LinearModulesTest {
     SafetensorsBytes weights = new SafetensorsBytes();
     for (String name :
         List.of(
-            "model.embed_tokens",
-            "lm_head",
-            "model.layers.10.self_attn.q_proj",
-            "model.layers.2.self_attn.q_proj",
-            "model.layers.2.block_sparse_moe.gate",
-            "model.layers.2.block_sparse_moe.experts.1.w1",
-            "transformer.h.0.attn.c_attn",
-            "gpt_neox.layers.1.attention.query_key_value",
-            "h.3.mlp.dense_4h_to_h",
-            "model.decoder.project_in",
-            "vision_tower.layers.0.q_proj",
-            "model.layers.2.pos_embed")) {
+            """
+            model.embed_tokens lm_head model.layers.10.self_attn.q_proj
+            model.layers.2.self_attn.q_proj model.layers.2.block_sparse_moe.gate
+            model.layers.2.block_sparse_moe.experts.1.w1 transformer.h.0.attn.c_attn
+            gpt_neox.layers.1.attention.query_key_value h.3.mlp.dense_4h_to_h
+            model.decoder.project_in vision_tower.layers.0.q_proj model.layers.2.pos_embed\
+            """
+                .split("\\s+"))) {
       weights.f32(name + ".weight", 2, 4);
     }
     weights.f32("model.layers.2.input_layernorm.weight", 4);

@@ -2,7 +2,6 @@ package io.github.wandacuda.parity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.DenseCalibration;
@@ -13,10 +12,8 @@ import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
@@ -85,15 +82,7 @@ class AllDevicesTest {
   private Path prune(String name, Backend backend) {
     Path output = directory.resolve(name);
     PruneRequest request =
-        new PruneRequest(
-            output,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            Pruning.samples(SAMPLES),
-            true,
-            false,
-            Unreached.MAGNITUDE);
+        Pruning.request(output, Method.WANDA, Pruning.HALF, Pruning.samples(SAMPLES));
     try (backend;
         ModelDirectory model = ModelDirectory.open(MODEL)) {
       PruneJob.toOutput(model, request)

@@ -84,19 +84,9 @@ abstract class AttentionParity {
   /** Columns: length, heads, key and value heads, features, window. */
   @ParameterizedTest
   @CsvSource({
-    "1,1,1,8,1",
-    "5,2,1,8,1",
-    "33,2,2,16,2",
-    "44,4,2,8,16",
-    "70,2,1,24,15",
-    "70,2,1,24,17",
-    "65,1,1,80,64",
-    "65,1,1,128,65",
-    "130,2,1,64,40",
-    "130,1,1,256,100",
-    "300,1,1,16,257",
-    "300,1,1,16,1000",
-    "530,1,1,8,20"
+    "1,1,1,8,1", "5,2,1,8,1", "33,2,2,16,2", "44,4,2,8,16", "70,2,1,24,15",
+    "70,2,1,24,17", "65,1,1,80,64", "65,1,1,128,65", "130,2,1,64,40", "130,1,1,256,100",
+    "300,1,1,16,257", "300,1,1,16,1000", "530,1,1,8,20"
   })
   void windowsAgree(int length, int heads, int shared, int size, int window) {
     Inputs inputs = inputs(shape(length, heads, shared, size, 0, window), 2, 0);

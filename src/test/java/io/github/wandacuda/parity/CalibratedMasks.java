@@ -1,15 +1,12 @@
 package io.github.wandacuda.parity;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -27,15 +24,7 @@ record CalibratedMasks(Map<Integer, byte[]> masks, long bits) {
   /** Prunes a model, whose output goes to a new directory. */
   static CalibratedMasks of(Backend backend, Path model, Path output, List<int[]> tokens) {
     PruneRequest request =
-        new PruneRequest(
-            output,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            Pruning.samples(tokens),
-            false,
-            false,
-            Unreached.MAGNITUDE);
+        Pruning.request(output, Method.WANDA, Pruning.HALF, Pruning.samples(tokens), false, false);
     Map<Integer, byte[]> masks = new ConcurrentHashMap<>();
     try (ModelDirectory opened = ModelDirectory.open(model)) {
       PruneJob job = PruneJob.toOutput(opened, request);

@@ -2,14 +2,16 @@ package io.github.wandacuda.parity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -60,10 +62,8 @@ class DamagedCudaForwardTest {
     PACKED_PIECES("linear_sparse", "linear_sparse.cu", "through, WARP - 1)", "through, WARP - 2)"),
     PACKED_BYTES("linear_sparse", "linear_sparse.cu", "<< 8 * i : 0u", "<< 4 * i : 0u"),
     PACKED_ORDER(
-        "linear_sparse",
-        "linear_sparse.cu",
-        "width = WARP / 2; width > 0; width /= 2",
-        "width = 1; width < WARP; width *= 2"),
+        "linear_sparse", "linear_sparse.cu",
+        "width = WARP / 2; width > 0; width /= 2", "width = 1; width < WARP; width *= 2"),
     PACKED_TOKENS("linear_sparse", "linear_sparse.cu", "t < tokens ? t : tokens - 1", "0");
 
     private final String kernel;
@@ -91,23 +91,13 @@ class DamagedCudaForwardTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "layer_norm",
-        "activate",
-        "elementwise",
-        "rotate",
-        "gather_columns",
-        "expert_rows",
-        "route",
-        "second_moments",
-        "attention_64",
-        "linear_sparse",
-        "linear_tensor",
-        "linear_split"
+        "layer_norm", "activate", "elementwise", "rotate", "gather_columns", "expert_rows",
+        "route", "second_moments", "attention_64", "linear_sparse", "linear_tensor", "linear_split"
       })
   void soundKernelsPass(String kernel) throws IOException {
     PretendCuda.start();
-    ProcessOutcome outcome = check(PretendCuda.DIRECTORY, kernel);
-    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(ForwardOnCuda.SAME);
+    Ended outcome = check(PretendCuda.DIRECTORY, kernel);
+    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(ForwardOnCuda.SAME);
   }
 
   @ParameterizedTest
@@ -120,8 +110,8 @@ class DamagedCudaForwardTest {
     }
     damage.apply(kernels);
     PretendCudaBuild.run(OUT, List.of("--plain", "--kernels", kernels.toString()));
-    ProcessOutcome outcome = check(OUT, damage.kernel);
-    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(ForwardOnCuda.DIFFERENT);
+    Ended outcome = check(OUT, damage.kernel);
+    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(ForwardOnCuda.DIFFERENT);
   }
 
   /** What splits activations and what multiplies them run together. */
@@ -135,17 +125,10 @@ class DamagedCudaForwardTest {
   }
 
   /** Runs parity tests in a process that finds a driver and its kernels as the system's. */
-  private static ProcessOutcome check(Path driver, String kernel) throws IOException {
-    return ProcessOutcome.of(
-        List.of(
-            "env",
-            "LD_LIBRARY_PATH=" + driver.toAbsolutePath(),
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            System.getProperty("java.class.path"),
-            ForwardOnCuda.class.getName(),
-            kernel),
-        SECONDS);
+  private static Ended check(Path driver, String kernel) throws IOException {
+    return Command.main("--enable-native-access=ALL-UNNAMED", ForwardOnCuda.class, kernel)
+        .with(Map.of("LD_LIBRARY_PATH", driver.toAbsolutePath().toString()))
+        .within(SECONDS)
+        .run();
   }
 }

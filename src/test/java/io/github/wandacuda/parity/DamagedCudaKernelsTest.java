@@ -2,14 +2,15 @@ package io.github.wandacuda.parity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCudaBuild;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -40,8 +41,8 @@ class DamagedCudaKernelsTest {
   })
   void soundKernelsAreRight(String kernel, int first, int step) throws IOException {
     PretendCudaBuild.copy(kernel, kernels);
-    ProcessOutcome outcome = select(first, step, 10);
-    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.RIGHT);
+    Ended outcome = select(first, step, 10);
+    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.RIGHT);
   }
 
   /**
@@ -96,15 +97,15 @@ class DamagedCudaKernelsTest {
       throws IOException {
     PretendCudaBuild.copy(kernel, kernels);
     damage(file, sound, damaged);
-    ProcessOutcome outcome = select(first, step, Integer.MAX_VALUE / step);
-    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.WRONG);
+    Ended outcome = select(first, step, Integer.MAX_VALUE / step);
+    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.WRONG);
   }
 
   @Test
   void soundGuessesAreRight() throws IOException {
     PretendCudaBuild.copy("select_rows", kernels);
-    ProcessOutcome outcome = select(List.of(SelectOnCuda.MANY_ROWS));
-    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.RIGHT);
+    Ended outcome = select(List.of(SelectOnCuda.MANY_ROWS));
+    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.RIGHT);
   }
 
   /** Damages the search for a row's threshold around that of the row before. */
@@ -120,8 +121,8 @@ class DamagedCudaKernelsTest {
   void aFaultyGuessIsSeen(String sound, String damaged) throws IOException {
     PretendCudaBuild.copy("select_rows", kernels);
     damage("window_select.cuh", sound, damaged);
-    ProcessOutcome outcome = select(List.of(SelectOnCuda.MANY_ROWS));
-    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.WRONG);
+    Ended outcome = select(List.of(SelectOnCuda.MANY_ROWS));
+    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.WRONG);
   }
 
   private void damage(String file, String sound, String damaged) throws IOException {
@@ -131,26 +132,19 @@ class DamagedCudaKernelsTest {
     Files.writeString(source, text.replace(sound, damaged));
   }
 
-  private ProcessOutcome select(int first, int step, int count) throws IOException {
+  private Ended select(int first, int step, int count) throws IOException {
     return select(Stream.of(first, step, count).map(number -> Integer.toString(number)).toList());
   }
 
   /** Compares in a process that finds the driver with these kernels as the system's. */
-  private ProcessOutcome select(List<String> arguments) throws IOException {
+  private Ended select(List<String> arguments) throws IOException {
     PretendCudaBuild.assumePossible();
     PretendCudaBuild.run(OUT, List.of("--plain", "--kernels", kernels.toString()));
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                "env",
-                "LD_LIBRARY_PATH=" + OUT.toAbsolutePath(),
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                SelectOnCuda.class.getName()));
-    command.addAll(arguments);
-    return ProcessOutcome.of(command, SECONDS);
+    List<String> options =
+        List.of("--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1");
+    return Command.main(options, SelectOnCuda.class, arguments)
+        .with(Map.of("LD_LIBRARY_PATH", OUT.toAbsolutePath().toString()))
+        .within(SECONDS)
+        .run();
   }
 }

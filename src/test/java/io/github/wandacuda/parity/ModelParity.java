@@ -9,14 +9,12 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
@@ -83,10 +81,7 @@ abstract class ModelParity {
             true,
             false,
             Unreached.MAGNITUDE);
-    try (ModelDirectory opened = ModelDirectory.open(model)) {
-      return PruneJob.toOutput(opened, request)
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
-    }
+    return Pruning.prune(model, request, backend);
   }
 
   @ParameterizedTest

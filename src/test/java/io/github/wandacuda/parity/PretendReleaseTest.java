@@ -3,22 +3,15 @@ package io.github.wandacuda.parity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -63,19 +56,13 @@ class PretendReleaseTest {
 
   private RunResult prune(Path model, Calibration calibration, String output) {
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             directory.resolve(output),
             calibration instanceof Calibration.None ? Method.MAGNITUDE : Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            calibration,
-            true,
-            false,
-            Unreached.MAGNITUDE);
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Backends.openAll("cuda", 4).backend()) {
-      return PruneJob.toOutput(opened, request)
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+            Pruning.HALF,
+            calibration);
+    try (Backend backend = Backends.openAll("cuda", 4).backend()) {
+      return Pruning.prune(model, request, backend);
     }
   }
 

@@ -2,7 +2,6 @@ package io.github.wandacuda.parity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.Progress;
@@ -11,10 +10,8 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunTraffic;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
@@ -80,15 +77,13 @@ class PretendTrafficTest {
   /** Prunes and returns what each block moved; the first one's begins with the embedding. */
   private List<Moved> prune(Backend backend, Path model, List<int[]> samples, String output) {
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             directory.resolve(output),
             Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
+            Pruning.HALF,
             Pruning.samples(samples),
             false,
-            false,
-            Unreached.MAGNITUDE);
+            false);
     List<Moved> blocks = new ArrayList<>();
     driver.traceTraffic();
     List<Moved> sums = new ArrayList<>(List.of(new Moved(0, 0)));

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.io.AtomicWrite;
@@ -14,10 +13,8 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -72,15 +69,8 @@ class PruneReportTest {
             .f32(MODULE + ".input_norm", new float[] {1, 0, 2, 0, 0, 3, 4, 5}, 8)
             .write(directory.resolve("statistics"));
     request =
-        new PruneRequest(
-            directory.resolve("out"),
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            Pruning.statistics(statistics),
-            true,
-            false,
-            Unreached.MAGNITUDE);
+        Pruning.request(
+            directory.resolve("out"), Method.WANDA, Pruning.HALF, Pruning.statistics(statistics));
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(2)) {
       result =

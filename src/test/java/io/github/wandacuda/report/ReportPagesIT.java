@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -100,5 +106,59 @@ class ReportPagesIT {
     Browser.Shown shown = browser.show(page, 800);
     assertThat(shown.html()).contains("<title>title</title>");
     assertThat(shown.console()).anyMatch(line -> line.contains("Content Security Policy"));
+  }
+
+  /**
+   * A browser without a window.
+   *
+   * @param program Chromium
+   * @param profile a directory of its own
+   */
+  private record Browser(Path program, Path profile) {
+    private static final int SECONDS = 60;
+
+    /** Returns the browser that is installed. */
+    static Optional<Browser> installed(Path profile) {
+      return Arrays.stream(System.getenv("PATH").split(":"))
+          .flatMap(folder -> Stream.of("chromium", "google-chrome").map(Path.of(folder)::resolve))
+          .filter(Files::isExecutable)
+          .findFirst()
+          .map(program -> new Browser(program, profile));
+    }
+
+    /**
+     * What came of showing a page.
+     *
+     * @param html the page after its scripts
+     * @param console what was logged
+     */
+    record Shown(String html, List<String> console) {}
+
+    /** Shows a page. */
+    Shown show(Path page, int width) {
+      Ended ended = run(width, 1000, "--dump-dom", "--enable-logging=stderr", page.toUri());
+      return new Shown(
+          ended.out(),
+          ended.errorLines().stream().filter(line -> line.contains("CONSOLE")).toList());
+    }
+
+    /** Takes a picture of a page. */
+    void picture(Path page, int width, int height, Path png) {
+      run(width, height, "--screenshot=" + png.toAbsolutePath(), page.toUri());
+    }
+
+    private Ended run(int width, int height, Object... more) {
+      return Command.of(
+              program,
+              Words.of(
+                  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+                      + "--disable-background-networking --disable-component-update --disable-sync "
+                      + "--hide-scrollbars --force-device-scale-factor=1"),
+              "--user-data-dir=" + profile,
+              "--window-size=%d,%d".formatted(width, height),
+              more)
+          .within(SECONDS)
+          .run();
+    }
   }
 }

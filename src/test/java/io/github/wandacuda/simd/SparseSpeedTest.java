@@ -7,7 +7,8 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.launcher.LaunchedOptions;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -44,10 +45,12 @@ class SparseSpeedTest {
     Assumptions.assumeTrue(Lanes.COMPRESSES_SHORTS, "the processor doesn't expand vectors");
     List<String> options = new ArrayList<>(LaunchedOptions.ofKernels());
     options.addAll(List.of("--add-modules", "jdk.incubator.vector"));
-    ChildJvm child =
-        ChildJvm.run(directory, options, Kernels.class, dtype.name(), String.valueOf(count));
-    assertThat(child.exitCode()).as(child.output()).isZero();
-    String[] found = child.output().lines().reduce((first, last) -> last).orElseThrow().split(" ");
+    Ended child =
+        Command.main(options, Kernels.class, dtype.name(), String.valueOf(count))
+            .in(directory)
+            .run()
+            .succeeds();
+    String[] found = child.out().lines().reduce((first, last) -> last).orElseThrow().split(" ");
     String jdk = "JDK %s, %s by %d: ".formatted(Runtime.version(), dtype, count);
     assertThat(Long.parseLong(found[0]))
         .as(jdk + "bytes that a call allocates; its vectors aren't in registers any more")

@@ -3,13 +3,12 @@ package io.github.wandacuda.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Command;
 import java.io.IOException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,16 +96,7 @@ class PrivateDirectoryTest {
 
   /** In a JVM of its own, since the JDK keeps the temporary directory that it first saw. */
   private boolean startsIn(Path temporary) throws IOException {
-    return ProcessOutcome.of(
-                List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-D" + TEMPORARY + "=" + temporary,
-                    "-cp",
-                    System.getProperty("java.class.path"),
-                    MakeOne.class.getName()),
-                60)
-            .exitCode()
-        == 0;
+    return Command.main("-D" + TEMPORARY + "=" + temporary, MakeOne.class).succeeds();
   }
 
   /** Makes a private directory. */

@@ -6,7 +6,8 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -89,8 +90,8 @@ class RealCauseTest {
 
   @Test
   void whateverFailsWhileTheProcessEndsIsACancellation() throws Exception {
-    ChildJvm child = ChildJvm.run(directory, List.of(), Ending.class);
-    assertThat(child.output()).contains("Optional[" + CancelledException.class.getName());
+    Ended child = Command.main(List.of(), Ending.class).in(directory).run();
+    assertThat(child.said()).contains("Optional[" + CancelledException.class.getName());
   }
 
   /** Fails while its process ends. */

@@ -31,14 +31,7 @@ public final class PretendCuda {
 
   private static final List<String> RESOURCES =
       List.of(
-          "buffers",
-          "bufferBytes",
-          "pinned",
-          "streams",
-          "events",
-          "modules",
-          "contexts",
-          "cublasHandles");
+          "buffers bufferBytes pinned streams events modules contexts cublasHandles".split(" "));
 
   /** Where it is built. */
   public static final Path DIRECTORY = Path.of("target", "pretend-cuda");

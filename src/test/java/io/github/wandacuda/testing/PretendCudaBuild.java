@@ -93,9 +93,9 @@ public final class PretendCudaBuild {
   public static void run(Path out, List<String> options) throws IOException {
     List<String> command = new ArrayList<>(List.of("sh", SCRIPT.toString(), out.toString()));
     command.addAll(options);
-    ProcessOutcome outcome = ProcessOutcome.of(command, SECONDS);
+    Ended outcome = Command.of(command).within(SECONDS).run();
     if (outcome.exitCode() != 0) {
-      throw new IOException(String.join(" ", command) + ":\n" + outcome.output());
+      throw new IOException(String.join(" ", command) + ":\n" + outcome.said());
     }
   }
 }

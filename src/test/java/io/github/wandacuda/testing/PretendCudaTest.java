@@ -147,18 +147,12 @@ class PretendCudaTest {
     assertThat(driver.outstanding())
         .isEqualTo(
             Map.of(
-                "buffers",
-                1L,
-                "bufferBytes",
-                100L,
-                "pinned",
-                1L,
-                "modules",
-                1L,
-                "streams",
-                1L,
-                "contexts",
-                1L));
+                "buffers", 1L,
+                "bufferBytes", 100L,
+                "pinned", 1L,
+                "modules", 1L,
+                "streams", 1L,
+                "contexts", 1L));
     PretendSession.check(JCudaDriver.cuMemFree(buffer));
     PretendSession.check(JCudaDriver.cuMemFreeHost(pinned));
     PretendSession.check(JCudaDriver.cuModuleUnload(module));

@@ -35,14 +35,14 @@ class PretendDeviceTest {
     PretendCudaBuild.run(DIRECTORY, options);
   }
 
-  private static ProcessOutcome run(Path directory, String name) throws IOException {
-    return ProcessOutcome.of(List.of(directory.resolve("selftest").toString(), name), SECONDS);
+  private static Ended run(Path directory, String name) throws IOException {
+    return Command.of(directory.resolve("selftest").toString(), name).within(SECONDS).run();
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"basics", "warps", "atomics", "garbage", "orders", "products"})
   void computesAsCudaDoesInEveryOrder(String name) throws IOException {
-    assertThat(run(DIRECTORY, name)).isEqualTo(new ProcessOutcome(0, ""));
+    assertThat(run(DIRECTORY, name)).isEqualTo(new Ended(0, "", ""));
   }
 
   @ParameterizedTest
@@ -59,8 +59,8 @@ class PretendDeviceTest {
         "8 | is not in shared memory",
       })
   void refusesWhatADeviceWouldHangOrFailOn(int what, String message) throws IOException {
-    ProcessOutcome outcome = run(DIRECTORY, "refused-" + what);
-    assertThat(outcome.output()).contains(message).contains("in kernel refused, thread (");
+    Ended outcome = run(DIRECTORY, "refused-" + what);
+    assertThat(outcome.said()).contains(message).contains("in kernel refused, thread (");
     assertThat(outcome.exitCode()).isEqualTo(ABORTED);
   }
 
@@ -74,9 +74,9 @@ class PretendDeviceTest {
             PretendCudaBuild.SELFTEST.toString(),
             "--program",
             PretendCudaBuild.SELFTEST.resolve("selftest.cpp").toString()));
-    assertThat(run(CHECKED, "basics")).isEqualTo(new ProcessOutcome(0, ""));
-    ProcessOutcome outcome = run(CHECKED, "refused-9");
-    assertThat(outcome.output()).contains("heap-buffer-overflow").contains("refused.cu");
+    assertThat(run(CHECKED, "basics")).isEqualTo(new Ended(0, "", ""));
+    Ended outcome = run(CHECKED, "refused-9");
+    assertThat(outcome.said()).contains("heap-buffer-overflow").contains("refused.cu");
     assertThat(outcome.exitCode()).isNotZero();
   }
 }

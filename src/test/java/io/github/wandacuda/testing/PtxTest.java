@@ -79,11 +79,11 @@ class PtxTest {
     assumeTrue(
         PretendCudaBuild.isThere("nvcc") && PretendCudaBuild.isThere("ptxas"),
         "the PTX is checked with nvcc, which is not there");
-    ProcessOutcome release = ProcessOutcome.of(List.of("nvcc", "--version"), SECONDS);
+    Ended release = Command.of("nvcc", "--version").within(SECONDS).run();
     assumeTrue(
-        release.output().contains("release 13.0,"),
+        release.said().contains("release 13.0,"),
         "the PTX is checked with nvcc 13.0, which is not there");
-    assertThat(ProcessOutcome.of(List.of("sh", "kernels/build.sh", "--check"), SECONDS))
-        .isEqualTo(new ProcessOutcome(0, ""));
+    assertThat(Command.of("sh", "kernels/build.sh", "--check").within(SECONDS).run())
+        .isEqualTo(new Ended(0, "", ""));
   }
 }

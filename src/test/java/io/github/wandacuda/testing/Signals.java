@@ -29,8 +29,6 @@ public final class Signals {
   /** SIGHUP, SIGINT and SIGTERM, which {@code nohup} and background jobs of scripts ignore. */
   private static final int[] ENDING = {1, 2, 15};
 
-  private static final long SECONDS = 60;
-
   private Signals() {}
 
   /**
@@ -64,8 +62,8 @@ public final class Signals {
   }
 
   /** Sends a signal, by its name; returns false if the process has ended. */
-  public static boolean send(String name, long pid) throws IOException {
-    return ProcessOutcome.of(List.of("kill", "-" + name, "" + pid), SECONDS).exitCode() == 0;
+  public static boolean send(String name, long pid) {
+    return Command.of("kill", "-" + name, pid).succeeds();
   }
 
   /** Returns the address of each signal's handler, by the signal's number. */

@@ -8,15 +8,6 @@ public final class Within {
 
   private Within() {}
 
-  /** Waits for a process's end and returns its exit code. */
-  public static int exitCode(Process process) throws InterruptedException {
-    if (!process.waitFor(LIMIT)) {
-      process.destroyForcibly();
-      throw new AssertionError("no end after " + LIMIT + ": " + process.info());
-    }
-    return process.exitValue();
-  }
-
   /** Waits for a thread's end. */
   public static void end(Thread thread) throws InterruptedException {
     if (!thread.join(LIMIT)) {

@@ -3,7 +3,7 @@ package io.github.wandacuda.text;
 import static io.github.wandacuda.text.TestFiles.assertRejects;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.calibration.TestProcess;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Thorough;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -180,10 +180,8 @@ class DocumentsTest {
     Path file =
         TestFiles.gzip(directory.resolve("a.jsonl.gz"), LINES.getBytes(StandardCharsets.UTF_8));
     Path nowhere = directory.resolve("nowhere");
-    Process process =
-        TestProcess.start(
-            CountDocuments.class, List.of("-Djava.io.tmpdir=" + nowhere), file.toString());
-    assertThat(TestProcess.finish(process))
+    Command counting = Command.main("-Djava.io.tmpdir=" + nowhere, CountDocuments.class, file);
+    assertThat(counting.run().said())
         .contains(
             "OutputException "
                 + file

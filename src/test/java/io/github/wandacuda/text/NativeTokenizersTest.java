@@ -2,8 +2,9 @@ package io.github.wandacuda.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.calibration.TestProcess;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.Started;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,23 +34,23 @@ class NativeTokenizersTest {
 
   @Test
   void keepsTheLibraryInTheHomeAndSaysNothing() throws Exception {
-    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    assertThat(printed(home)).isEqualTo(EXPECTED);
     assertThat(files(home.resolve(".djl.ai/tokenizers"))).hasSize(1);
     assertThat(files(temporary)).isEmpty();
   }
 
   @Test
   void servesTwoProcessesThatStartAtOnce() throws Exception {
-    List<Process> both = List.of(start(home), start(home));
-    for (Process process : both) {
-      assertThat(TestProcess.finish(process)).isEqualTo(EXPECTED);
+    List<Started> both = List.of(start(home), start(home));
+    for (Started process : both) {
+      assertThat(process.end().said()).isEqualTo(EXPECTED);
     }
     assertThat(files(home.resolve(".djl.ai/tokenizers"))).hasSize(1);
   }
 
   @Test
   void leavesNothingBehindWhereThereIsNoHome() throws Exception {
-    assertThat(TestProcess.finish(start(directory.resolve("nowhere")))).isEqualTo(EXPECTED);
+    assertThat(printed(directory.resolve("nowhere"))).isEqualTo(EXPECTED);
     assertThat(files(temporary)).isEmpty();
     assertThat(directory.resolve("nowhere")).doesNotExist();
   }
@@ -57,7 +58,7 @@ class NativeTokenizersTest {
   @Test
   void leavesNothingBehindWhereItsFolderInTheHomeIsTaken() throws Exception {
     Files.writeString(home.resolve(".djl.ai"), "a file");
-    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    assertThat(printed(home)).isEqualTo(EXPECTED);
     assertThat(files(temporary)).isEmpty();
   }
 
@@ -66,13 +67,13 @@ class NativeTokenizersTest {
   @ValueSource(strings = {"rwxrwxrwx", "rwxrwx---"})
   @FirstCases
   void loadsNothingOutOfAFolderThatOthersCanWriteTo(String permissions) throws Exception {
-    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    assertThat(printed(home)).isEqualTo(EXPECTED);
     Path folder = files(home.resolve(".djl.ai/tokenizers")).get(0);
     for (Path library : files(folder)) {
       Files.writeString(library, "planted");
     }
     Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString(permissions));
-    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    assertThat(printed(home)).isEqualTo(EXPECTED);
     assertThat(files(temporary)).isEmpty();
   }
 
@@ -81,7 +82,7 @@ class NativeTokenizersTest {
     Path planted = Files.createDirectories(directory.resolve("planted/tokenizers"));
     Files.setPosixFilePermissions(planted, PosixFilePermissions.fromString("rwxrwxrwx"));
     Files.createSymbolicLink(home.resolve(".djl.ai"), planted.getParent());
-    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    assertThat(printed(home)).isEqualTo(EXPECTED);
     assertThat(files(planted)).isEmpty();
   }
 
@@ -89,14 +90,14 @@ class NativeTokenizersTest {
   void refusesAFolderOfTheUsersThatOthersCanWriteTo() throws Exception {
     Path cache = Files.createDirectory(directory.resolve("cache"));
     Files.setPosixFilePermissions(cache, PosixFilePermissions.fromString("rwxrwxrwx"));
-    assertThat(TestProcess.finish(start(home, "-DDJL_CACHE_DIR=" + cache)))
+    assertThat(printed(home, "-DDJL_CACHE_DIR=" + cache))
         .contains("expected a folder that only you can write to");
   }
 
   @Test
   void usesTheFolderThatTheUserNamed() throws Exception {
     Path cache = directory.resolve("cache");
-    assertThat(TestProcess.finish(start(home, "-DDJL_CACHE_DIR=" + cache))).isEqualTo(EXPECTED);
+    assertThat(printed(home, "-DDJL_CACHE_DIR=" + cache)).isEqualTo(EXPECTED);
     assertThat(files(cache)).hasSize(1);
     assertThat(files(home)).isEmpty();
   }
@@ -104,7 +105,7 @@ class NativeTokenizersTest {
   @Test
   void saysInOneLineThatTheLibraryCannotBeLoaded() throws Exception {
     Path taken = Files.writeString(directory.resolve("taken"), "a file");
-    String output = TestProcess.finish(start(home, "-DDJL_CACHE_DIR=" + taken));
+    String output = printed(home, "-DDJL_CACHE_DIR=" + taken);
     assertThat(output.lines().filter(line -> !line.startsWith("\t")))
         .anyMatch(
             line ->
@@ -113,13 +114,18 @@ class NativeTokenizersTest {
         .noneMatch(line -> line.contains("LibUtils"));
   }
 
-  private Process start(Path userHome, String... options) throws IOException {
+  private String printed(Path userHome, String... options) {
+    return start(userHome, options).end().said();
+  }
+
+  private Started start(Path userHome, String... options) {
     List<String> all = new ArrayList<>(List.of(options));
     all.add("-Duser.home=" + userHome);
     all.add("-Djava.io.tmpdir=" + temporary);
     // As the program sets it.
     all.add("-Dorg.slf4j.simpleLogger.log.ai.djl=off");
-    return TestProcess.start(TokenizeOnce.class, all, TestFiles.MODEL.toString(), "a");
+    all.add("--enable-native-access=ALL-UNNAMED");
+    return Command.main(all, TokenizeOnce.class, TestFiles.MODEL, "a").start();
   }
 
   private static List<Path> files(Path folder) throws IOException {

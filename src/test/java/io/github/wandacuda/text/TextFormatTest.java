@@ -12,16 +12,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TextFormatTest {
   @ParameterizedTest
   @CsvSource({
-    "a.txt, TEXT",
-    "dir.json/A.TXT, TEXT",
-    "wiki.test.raw, TEXT",
-    "a, TEXT",
-    "a.json/b, TEXT",
-    "0000.parquet, PARQUET",
-    "a.jsonl, DOCUMENTS",
-    "c4-train.00000-of-01024.json.gz, DOCUMENTS",
-    "a.jsonl.gz, DOCUMENTS",
-    "a.json, TOKENS",
+    "a.txt, TEXT", "dir.json/A.TXT, TEXT", "wiki.test.raw, TEXT",
+    "a, TEXT", "a.json/b, TEXT", "0000.parquet, PARQUET",
+    "a.jsonl, DOCUMENTS", "c4-train.00000-of-01024.json.gz, DOCUMENTS", "a.jsonl.gz, DOCUMENTS",
+    "a.json, TOKENS"
   })
   void isWhatTheEndingSays(Path file, TextFormat format) {
     assertThat(TextFormat.of(file)).isEqualTo(format);

@@ -90,21 +90,9 @@ class BfloatLinearTest {
   /** Sizes on both sides of the edges of tiles, runs, parts and cache lines. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1",
-    "2, 15, 3",
-    "31, 31, 31",
-    "32, 32, 32",
-    "33, 33, 33",
-    "5, 255, 63",
-    "40, 256, 64",
-    "65, 257, 65",
-    "3, 520, 129",
-    "7, 20, 2047",
-    "33, 40, 2048",
-    "7, 20, 2049",
-    "2, 3, 4100",
-    "2049, 5, 7",
-    "98, 130, 300"
+    "1, 1, 1", "2, 15, 3", "31, 31, 31", "32, 32, 32", "33, 33, 33", "5, 255, 63",
+    "40, 256, 64", "65, 257, 65", "3, 520, 129", "7, 20, 2047", "33, 40, 2048", "7, 20, 2049",
+    "2, 3, 4100", "2049, 5, 7", "98, 130, 300"
   })
   void everySizeIsWithinItsRounding(int tokens, int features, int columns) {
     Samples samples = new Samples(tokens);

@@ -18,7 +18,8 @@ import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.system.ThisRuntime;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -152,9 +153,8 @@ class CpuBackendProviderTest {
 
   @Test
   void withoutTheVectorModuleItWorksAndSaysOnceWhatToDo(@TempDir Path directory) throws Exception {
-    ChildJvm child = ChildJvm.run(directory, List.of(), SelectOnce.class);
-    assertThat(child.exitCode()).as(child.output()).isZero();
-    assertThat(child.output())
+    Ended child = Command.main(List.of(), SelectOnce.class).in(directory).run().succeeds();
+    assertThat(child.said())
         .containsOnlyOnce(WARNING)
         .contains("scalar: start Java with --add-modules jdk.incubator.vector")
         .contains("[0.0, 0.0, 3.0, 4.0]");
@@ -163,8 +163,7 @@ class CpuBackendProviderTest {
   @Test
   void withTheVectorModuleThereIsNothingToWarnOf(@TempDir Path directory) throws Exception {
     List<String> options = List.of("--add-modules=" + ThisRuntime.VECTOR_MODULE);
-    ChildJvm child = ChildJvm.run(directory, options, SelectOnce.class);
-    assertThat(child.exitCode()).as(child.output()).isZero();
-    assertThat(child.output()).doesNotContain(WARNING).contains("[0.0, 0.0, 3.0, 4.0]");
+    Ended child = Command.main(options, SelectOnce.class).in(directory).run().succeeds();
+    assertThat(child.said()).doesNotContain(WARNING).contains("[0.0, 0.0, 3.0, 4.0]");
   }
 }

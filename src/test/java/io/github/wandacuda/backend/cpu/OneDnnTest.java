@@ -2,7 +2,8 @@ package io.github.wandacuda.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -93,10 +94,8 @@ class OneDnnTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "dnnl_get_effective_cpu_isa",
-        "dnnl_matmul_primitive_desc_create",
-        "dnnl_primitive_execute",
-        "omp_set_num_threads"
+        "dnnl_get_effective_cpu_isa", "dnnl_matmul_primitive_desc_create",
+        "dnnl_primitive_execute", "omp_set_num_threads"
       })
   void oneLacksAFunction(String missing) {
     SymbolLookup library = library();
@@ -152,9 +151,9 @@ class OneDnnTest {
   private static String printed(Path directory, Map<String, String> environment)
       throws IOException, InterruptedException {
     List<String> options = List.of("--enable-native-access=ALL-UNNAMED");
-    ChildJvm child = ChildJvm.run(directory, environment, options, Printing.class);
-    assertThat(child.exitCode()).as(child.output()).isZero();
-    return child.output();
+    Ended child =
+        Command.main(options, Printing.class).in(directory).with(environment).run().succeeds();
+    return child.said();
   }
 
   @Test

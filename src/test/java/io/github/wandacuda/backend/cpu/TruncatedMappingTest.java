@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.scalar.AllKernels;
 import io.github.wandacuda.system.ThisRuntime;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import java.nio.file.Path;
 import java.util.List;
@@ -22,9 +23,12 @@ class TruncatedMappingTest {
   void aFileThatShrinksUnderItsMappingIsAnOrdinaryError(AllKernels kernels, @TempDir Path directory)
       throws Exception {
     List<String> options = List.of("--add-modules=" + ThisRuntime.VECTOR_MODULE);
-    ChildJvm child = ChildJvm.run(directory, options, TruncatedMapping.class, kernels.name());
-    assertThat(child.exitCode()).as(child.output()).isZero();
-    assertThat(child.output())
+    Ended child =
+        Command.main(options, TruncatedMapping.class, kernels.name())
+            .in(directory)
+            .run()
+            .succeeds();
+    assertThat(child.said())
         .contains(
             "caught: select",
             "caught: select in place",

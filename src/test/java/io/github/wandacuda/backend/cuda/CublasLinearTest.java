@@ -82,18 +82,9 @@ class CublasLinearTest {
 
   @ParameterizedTest
   @CsvSource({
-    "12, F32, false",
-    "12, F32, true",
-    "12, F16, false",
-    "12, F16, true",
-    "12, BF16, false",
-    "12, BF16, true",
-    "13, F32, true",
-    "13, F16, false",
-    "13, BF16, true",
-    "11, F32, false",
-    "11, F16, true",
-    "11, BF16, false"
+    "12, F32, false", "12, F32, true", "12, F16, false", "12, F16, true", "12, BF16, false",
+    "12, BF16, true", "13, F32, true", "13, F16, false", "13, BF16, true", "11, F32, false",
+    "11, F16, true", "11, BF16, false"
   })
   void multipliesRowMajorMatrices(int version, DType dtype, boolean accumulate) {
     float[] x = integers(TOKENS * STRIDE, 1);

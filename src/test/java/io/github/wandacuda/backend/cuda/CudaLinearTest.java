@@ -118,14 +118,8 @@ class CudaLinearTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 0",
-    "5, 130, 71, 0",
-    "33, 127, 40, 1",
-    "64, 9, 288, 0",
-    "65, 129, 33, 0",
-    "130, 131, 97, 1",
-    "129, 8, 264, 0",
-    "257, 260, 8, 0",
+    "1, 1, 1, 0", "5, 130, 71, 0", "33, 127, 40, 1", "64, 9, 288, 0",
+    "65, 129, 33, 0", "130, 131, 97, 1", "129, 8, 264, 0", "257, 260, 8, 0"
   })
   void multipliesEveryTypeOnBothArchitectures(int tokens, int features, int columns, int offset) {
     for (int capability : new int[] {75, 80}) {
@@ -143,13 +137,9 @@ class CudaLinearTest {
   /** F16 on both architectures, BF16 where tensor cores take it; in float32 where they don't. */
   @ParameterizedTest
   @CsvSource({
-    "5, 130, 71, 0",
-    "33, 127, 40, 1",
-    "64, 9, 288, 0",
-    "65, 129, 33, 0",
-    "130, 131, 97, 1",
-    "129, 8, 264, 0",
-    "257, 260, 8, 0",
+    "5, 130, 71, 0", "33, 127, 40, 1", "64, 9, 288, 0",
+    "65, 129, 33, 0", "130, 131, 97, 1", "129, 8, 264, 0",
+    "257, 260, 8, 0"
   })
   void multipliesRoundedActivationsInOnePass(int tokens, int features, int columns, int offset) {
     for (int capability : new int[] {75, 80}) {

@@ -62,12 +62,8 @@ class CudaQueueTest {
 
   @ParameterizedTest
   @CsvSource({
-    "10, 10, 10, 7, false",
-    "10, 16, 10, 7, false",
-    "23, 16, 10, 7, true",
-    "10, 10, 10, 1, true",
-    "0, 0, 5, 1, false",
-    "4097, 4112, 4097, 33, true"
+    "10, 10, 10, 7, false", "10, 16, 10, 7, false", "23, 16, 10, 7, true",
+    "10, 10, 10, 1, true", "0, 0, 5, 1, false", "4097, 4112, 4097, 33, true"
   })
   void copiesRowsAndNothingElse(
       long hostPitch, long devicePitch, long rowBytes, long rows, boolean deferred) {

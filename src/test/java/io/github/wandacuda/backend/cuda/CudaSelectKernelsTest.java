@@ -112,17 +112,10 @@ class CudaSelectKernelsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "F32, 4095, select_rows_16",
-    "F16, 4096, select_rows_16",
-    "BF16, 4097, select_rows_16",
-    "F32, 7168, select_rows_16",
-    "F32, 7169, select_rows_long",
-    "F16, 8192, select_rows_16",
-    "BF16, 8193, select_rows_32",
-    "F16, 11008, select_rows_32",
-    "BF16, 14336, select_rows_32",
-    "F16, 14337, select_rows_long",
-    "F32, 16385, select_rows_long",
+    "F32, 4095, select_rows_16", "F16, 4096, select_rows_16", "BF16, 4097, select_rows_16",
+    "F32, 7168, select_rows_16", "F32, 7169, select_rows_long", "F16, 8192, select_rows_16",
+    "BF16, 8193, select_rows_32", "F16, 11008, select_rows_32", "BF16, 14336, select_rows_32",
+    "F16, 14337, select_rows_long", "F32, 16385, select_rows_long"
   })
   void selectsInRowsOfASize(DType dtype, int columns, String kernel) {
     check(kernel, dtype, 2, columns, new LowestPerRow(columns / 2));
@@ -159,18 +152,12 @@ class CudaSelectKernelsTest {
    */
   @ParameterizedTest
   @CsvSource({
-    "80, F32, 9676, 9736, true",
-    "80, F16, 19360, 19465, true",
-    "80, BF16, 19360, 19465, true",
-    "75, F32, 13772, 13780, true",
-    "75, F32, 13781, 13790, false",
-    "75, BF16, 27552, 27560, true",
-    "75, BF16, 27561, 27570, false",
-    "89, F32, 22734, 22740, true",
-    "80, F32, 39121, 39124, true",
-    "80, F32, 39125, 39126, false",
-    "90, F16, 111016, 111016, true",
-    "90, F16, 111017, 111017, false"
+    "80, F32, 9676, 9736, true", "80, F16, 19360, 19465, true",
+    "80, BF16, 19360, 19465, true", "75, F32, 13772, 13780, true",
+    "75, F32, 13781, 13790, false", "75, BF16, 27552, 27560, true",
+    "75, BF16, 27561, 27570, false", "89, F32, 22734, 22740, true",
+    "80, F32, 39121, 39124, true", "80, F32, 39125, 39126, false",
+    "90, F16, 111016, 111016, true", "90, F16, 111017, 111017, false"
   })
   void selectsInRowsAroundALimitOfSharedMemory(
       int capability, DType dtype, int from, int to, boolean staged) {

@@ -3,8 +3,9 @@ package io.github.wandacuda.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCudaBuild;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -41,12 +42,9 @@ class KernelRaceTest {
       Map.of(
           "select_rows",
           List.of(
-              "select_rows.cu",
-              "select_rows.cuh",
-              "window_select.cuh",
-              "radix_select.cuh",
-              "reduce.cuh",
-              "row_report.cuh"),
+              "select_rows.cu", "select_rows.cuh",
+              "window_select.cuh", "radix_select.cuh",
+              "reduce.cuh", "row_report.cuh"),
           "linear_tensor",
           List.of("linear_tensor.cuh"),
           "linear_float",
@@ -72,7 +70,7 @@ class KernelRaceTest {
     PretendCudaBuild.run(OUT, options);
   }
 
-  private static ProcessOutcome run(String without, String program, String... arguments)
+  private static Ended run(String without, String program, String... arguments)
       throws IOException {
     // It ends at the first race, since without a barrier a kernel may never end.
     List<String> command =
@@ -87,7 +85,7 @@ class KernelRaceTest {
                 "-R",
                 OUT.resolve(program).toString()));
     command.addAll(List.of(arguments));
-    return ProcessOutcome.of(command, SECONDS);
+    return Command.of(command).within(SECONDS).run();
   }
 
   @ParameterizedTest
@@ -98,8 +96,8 @@ class KernelRaceTest {
     "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
   })
   void noTwoThreadsMeetUnordered(String program, String rounds, String kernels) throws IOException {
-    ProcessOutcome outcome = run("none", program, rounds);
-    assertThat(outcome.output())
+    Ended outcome = run("none", program, rounds);
+    assertThat(outcome.said())
         .doesNotContain(REPORT)
         .contains("\n0 failures")
         .contains(kernels.split(" "));
@@ -131,7 +129,7 @@ class KernelRaceTest {
   void everyBarrierIsMissed(Barrier barrier) throws IOException {
     String program = barrier.kernel.equals("select_rows") ? "pruning" : "forward";
     String without = barrier.file + ":" + barrier.line;
-    ProcessOutcome outcome = run(without, program, "12", "1", barrier.kernel);
-    assertThat(outcome.output()).as("without barrier %s", barrier).contains(REPORT);
+    Ended outcome = run(without, program, "12", "1", barrier.kernel);
+    assertThat(outcome.said()).as("without barrier %s", barrier).contains(REPORT);
   }
 }

@@ -2,8 +2,9 @@ package io.github.wandacuda.backend.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCudaBuild;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -34,9 +35,8 @@ class KernelSanitizerTest {
     PretendCudaBuild.assumePossible();
     Path source = PROGRAMS.resolve(program + ".cpp");
     PretendCudaBuild.run(OUT, List.of("--asan", "--program", source.toString()));
-    ProcessOutcome outcome =
-        ProcessOutcome.of(List.of(OUT.resolve(program).toString(), rounds), SECONDS);
-    assertThat(outcome.output()).contains("\n0 failures").contains(kernels.split(" "));
+    Ended outcome = Command.of(OUT.resolve(program).toString(), rounds).within(SECONDS).run();
+    assertThat(outcome.said()).contains("\n0 failures").contains(kernels.split(" "));
     assertThat(outcome.exitCode()).isZero();
   }
 }

@@ -8,7 +8,8 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.selection.Select;
 import java.io.IOException;
@@ -41,9 +42,9 @@ class LimitedDeviceTest {
             "XDG_CACHE_HOME",
             directory.toAbsolutePath().toString());
     List<String> options = List.of("--enable-native-access=ALL-UNNAMED");
-    ChildJvm child = ChildJvm.run(directory, environment, options, Selecting.class);
-    assertThat(child.exitCode()).as(child.output()).isZero();
-    return child.output().lines().filter(line -> !line.startsWith("WARNING: ")).toList();
+    Ended child =
+        Command.main(options, Selecting.class).in(directory).with(environment).run().succeeds();
+    return child.said().lines().filter(line -> !line.startsWith("WARNING: ")).toList();
   }
 
   @Test

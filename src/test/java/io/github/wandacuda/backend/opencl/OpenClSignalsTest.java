@@ -3,7 +3,8 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Signals;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -33,9 +34,9 @@ class OpenClSignalsTest {
   void handlersStayTheJvms(@TempDir Path directory) throws IOException, InterruptedException {
     assertThat(AnyOpenCl.target()).isNotNull();
     List<String> options = List.of("--enable-native-access=ALL-UNNAMED");
-    ChildJvm child = ChildJvm.run(directory, options, Steps.class);
+    Ended child = Command.main(options, Steps.class).in(directory).run();
     // A Java that comes with options of its own may warn of them.
-    assertThat(child.output().lines().filter(line -> !line.startsWith("WARNING: ")))
+    assertThat(child.said().lines().filter(line -> !line.startsWith("WARNING: ")))
         .containsExactly("probed: kept", "opened: kept", "built: kept", "run: kept");
     assertThat(child.exitCode()).isZero();
   }

@@ -3,7 +3,8 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
-import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,8 +27,8 @@ class OpenClThreadsTest {
   void copiesStartNone(@TempDir Path directory) throws IOException, InterruptedException {
     assertThat(AnyOpenCl.target()).isNotNull();
     List<String> options = List.of("--enable-native-access=ALL-UNNAMED");
-    ChildJvm child = ChildJvm.run(directory, options, Copies.class);
-    assertThat(child.output().lines().filter(line -> !line.startsWith("WARNING: ")))
+    Ended child = Command.main(options, Copies.class).in(directory).run();
+    assertThat(child.said().lines().filter(line -> !line.startsWith("WARNING: ")))
         .containsExactly("copied", "started []");
     assertThat(child.exitCode()).isZero();
   }

@@ -3,10 +3,13 @@ package io.github.wandacuda.testing.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.PretendCudaBuild;
-import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -63,11 +67,10 @@ class InstructionCountsTest {
     Path ptx =
         Files.exists(better) ? better : PretendCudaBuild.GENERATED.resolve(file + ".sm_75.ptx");
     Path cubin = directory.resolve(file + ".cubin");
-    ProcessOutcome outcome =
-        ProcessOutcome.of(
-            List.of("ptxas", "-arch=" + ARCHITECTURE, ptx.toString(), "-o", cubin.toString()),
-            SECONDS);
-    assertThat(outcome.exitCode()).as(outcome.output()).isZero();
+    Command.of("ptxas", "-arch=" + ARCHITECTURE, ptx.toString(), "-o", cubin.toString())
+        .within(SECONDS)
+        .run()
+        .succeeds();
     return Cubin.kernels(cubin);
   }
 
@@ -142,5 +145,135 @@ class InstructionCountsTest {
         .filter(line -> line.startsWith("| `" + kernel + "` |"))
         .toList()
         .get(index);
+  }
+
+  /** The machine code in what ptxas writes, which is an ELF file with a section for each kernel. */
+  private static final class Cubin {
+    private static final String CODE = ".text.";
+    private static final int SECTIONS_AT = 0x28;
+    private static final int SECTION_BYTES_AT = 0x3a;
+    private static final int SECTION_COUNT_AT = 0x3c;
+    private static final int NAMES_INDEX_AT = 0x3e;
+    private static final int OFFSET_AT = 0x18;
+    private static final int SIZE_AT = 0x20;
+
+    private final ByteBuffer file;
+
+    private Cubin(byte[] file) {
+      this.file = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** Returns each kernel's machine code by its name. */
+    static Map<String, MachineCode> kernels(Path file) throws IOException {
+      return new Cubin(Files.readAllBytes(file)).kernels();
+    }
+
+    private Map<String, MachineCode> kernels() {
+      int names = offset(section(Short.toUnsignedInt(file.getShort(NAMES_INDEX_AT))));
+      Map<String, MachineCode> kernels = new TreeMap<>();
+      for (int i = 0; i < Short.toUnsignedInt(file.getShort(SECTION_COUNT_AT)); i++) {
+        int section = section(i);
+        String name = text(names + file.getInt(section));
+        if (name.startsWith(CODE)) {
+          int size = Math.toIntExact(file.getLong(section + SIZE_AT));
+          ByteBuffer code = file.slice(offset(section), size).order(ByteOrder.LITTLE_ENDIAN);
+          kernels.put(name.substring(CODE.length()), MachineCode.of(code));
+        }
+      }
+      return kernels;
+    }
+
+    private int section(int index) {
+      int bytes = Short.toUnsignedInt(file.getShort(SECTION_BYTES_AT));
+      return Math.toIntExact(file.getLong(SECTIONS_AT)) + index * bytes;
+    }
+
+    private int offset(int section) {
+      return Math.toIntExact(file.getLong(section + OFFSET_AT));
+    }
+
+    private String text(int from) {
+      int end = from;
+      while (file.get(end) != 0) {
+        end++;
+      }
+      return new String(file.array(), from, end - from, StandardCharsets.US_ASCII);
+    }
+  }
+
+  /**
+   * What tells the usual path of a kernel.
+   *
+   * @param file the kernel's file
+   * @param kernel its name
+   * @param description of the path
+   * @param weights how many a thread works on along the path
+   * @param barriers along the path, or 0 if it is a loop within a row
+   * @param marks what it passes; barriers among them where it is a row
+   */
+  private record UsualPath(
+      String file,
+      String kernel,
+      String description,
+      int weights,
+      int barriers,
+      Map<Mark, Integer> marks) {
+    /** Barriers of a row that was guessed: after each of two passes, and for the threshold. */
+    private static final int ROW_BARRIERS = 3;
+
+    /** Times that the first warp halves a window of about 64 keys. */
+    private static final int HALVINGS = 7;
+
+    private static final String ROW = "a guessed row";
+
+    static List<UsualPath> all() {
+      List<UsualPath> paths = new ArrayList<>();
+      for (String type : List.of("bf16", "f16", "f32")) {
+        int vector = type.equals("f32") ? 4 : 8;
+        paths.addAll(rows("select_rows_16_" + type, 16, vector));
+        if (vector == 8) {
+          paths.addAll(rows("select_rows_32_" + type, 32, vector));
+        }
+        for (String kernel : List.of("select_groups_4", "select_groups_8", "select_threshold")) {
+          String file = kernel.startsWith("select_groups") ? "select_groups" : kernel;
+          int accesses = 1 + vector / 4 + 2;
+          paths.add(stream(file, kernel + "_" + type, vector, Map.of(Mark.VECTOR, accesses)));
+        }
+        paths.add(stream("inspect_rows", "inspect_rows_" + type, vector, Map.of(Mark.VECTOR, 1)));
+      }
+      return paths;
+    }
+
+    private static List<UsualPath> rows(String kernel, int weights, int vector) {
+      int vectors = weights / vector;
+      // Each pass that computes keys anew loads the norms again.
+      boolean kept = weights == 16 && vector == 8;
+      Map<Mark, Integer> marks = new TreeMap<>();
+      int norms = weights / 4 * (kept ? 1 : 2);
+      marks.put(Mark.VECTOR, 3 * vectors + norms);
+      marks.put(Mark.ADD, 4 * weights);
+      marks.put(Mark.WARP_SUM, 2);
+      marks.put(Mark.BARRIER, ROW_BARRIERS);
+      UsualPath row = new UsualPath("select_rows", kernel, ROW, weights, ROW_BARRIERS, marks);
+      if (!kept) {
+        return List.of(row);
+      }
+      Map<Mark, Integer> first = new TreeMap<>(marks);
+      first.put(Mark.WARP_SUM, 2 + HALVINGS + 1);
+      String description = "the same in the first warp, %d halvings".formatted(HALVINGS);
+      return List.of(
+          row, new UsualPath("select_rows", kernel, description, weights, ROW_BARRIERS, first));
+    }
+
+    private static UsualPath stream(
+        String file, String kernel, int weights, Map<Mark, Integer> marks) {
+      return new UsualPath(file, kernel, "a vector", weights, 0, new TreeMap<>(marks));
+    }
+
+    /** Counts the path's instructions in a kernel's code. */
+    PathCounts counts(MachineCode code) {
+      Mark start = file.equals("inspect_rows") ? Mark.LOAD_16 : Mark.STORE_1;
+      return FewestInstructions.ofTurn(code, start, marks);
+    }
   }
 }
