@@ -62,14 +62,8 @@ class MomentsCalibrationTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "llama-gqa",
-        "gpt2",
-        "gpt_neox",
-        "falcon",
-        "opt-350m",
-        "phi3",
-        "mixtral",
-        "qwen2_moe"
+        "llama-gqa", "gpt2", "gpt_neox", "falcon",
+        "opt-350m", "phi3", "mixtral", "qwen2_moe"
       })
   void theFileHoldsWhatTheRunGave(String fixture) {
     Path path = directory.resolve("statistics");

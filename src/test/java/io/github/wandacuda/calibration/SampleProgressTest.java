@@ -40,10 +40,8 @@ class SampleProgressTest {
     samples.passed(4, 4);
     assertThat(told)
         .containsExactly(
-            "block 1 of 2, sample 1/4 0.063",
-            "block 1 of 2, again 4/4 0.500",
-            "block 2 of 2, again 2/4 0.875",
-            "block 2 of 2, again 4/4 1.000");
+            "block 1 of 2, sample 1/4 0.063", "block 1 of 2, again 4/4 0.500",
+            "block 2 of 2, again 2/4 0.875", "block 2 of 2, again 4/4 1.000");
   }
 
   @Test

@@ -10,16 +10,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class PythonTextTest {
   @ParameterizedTest
   @CsvSource({
-    "she RUNS,She runs",
-    "ÉVA AND,Éva and",
-    "ǆungla,ǅungla",
-    "ßtraße,Sstraße",
-    "ﬁSH,Fish",
-    "ΑΣ,Ας",
-    "ΟΔΟΣ ΣΑΣ,Οδος σας",
-    "İSTANBUL,İstanbul",
-    "9 LIVES,9 lives",
-    "𐐨𐐀,𐐀𐐨"
+    "she RUNS,She runs", "ÉVA AND,Éva and", "ǆungla,ǅungla", "ßtraße,Sstraße", "ﬁSH,Fish",
+    "ΑΣ,Ας", "ΟΔΟΣ ΣΑΣ,Οδος σας", "İSTANBUL,İstanbul", "9 LIVES,9 lives", "𐐨𐐀,𐐀𐐨"
   })
   void capitalizes(String text, String expected) {
     assertThat(PythonText.capitalize(text)).isEqualTo(expected);

@@ -108,12 +108,9 @@ class TaskRequestsTest {
     assertThat(documents(format, "hellaswag"))
         .containsExactly(
             choices(
-                "Baking bread: A woman mixes flour and water in a bowl. She",
-                0,
-                "puts the dough into the oven.",
-                "swims across the lake.",
-                "paints the bowl blue.",
-                "sings to the bread."),
+                "Baking bread: A woman mixes flour and water in a bowl. She", 0,
+                "puts the dough into the oven.", "swims across the lake.",
+                "paints the bowl blue.", "sings to the bread."),
             choices(
                 "Home and Garden: How to water plants. Look at the soil.  Dry soil needs water.",
                 2,
@@ -122,12 +119,9 @@ class TaskRequestsTest {
                 "Wait for rain.",
                 "Sell the  pot."),
             choices(
-                "Sailing: The boat turns into the wind. Éva and the crew",
-                3,
-                "haul in the sail.",
-                "eat the mast.",
-                "fold the sea.",
-                "count to ten."));
+                "Sailing: The boat turns into the wind. Éva and the crew", 3,
+                "haul in the sail.", "eat the mast.",
+                "fold the sea.", "count to ten."));
   }
 
   /** The answer is in the context, and what is scored is the rest of the sentence. */
@@ -160,12 +154,9 @@ class TaskRequestsTest {
             choices(
                 "Question: Which of these melts in the sun?\nAnswer:", 1, "stone", "ice", "iron"),
             choices(
-                "Question: What do plants take up by their roots?\nAnswer:",
-                2,
-                "light",
-                "wind",
-                "water",
-                "sound"));
+                "Question: What do plants take up by their roots?\nAnswer:", 2,
+                "light", "wind",
+                "water", "sound"));
     assertThat(documents(format, "arc_challenge"))
         .containsExactly(
             choices(
@@ -187,12 +178,9 @@ class TaskRequestsTest {
     assertThat(documents(format, "openbookqa"))
         .containsExactly(
             choices(
-                "A person wants to see in the dark, so they take",
-                0,
-                "a lamp",
-                "a spoon",
-                "a shoe",
-                "a cloud"),
+                "A person wants to see in the dark, so they take", 0,
+                "a lamp", "a spoon",
+                "a shoe", "a cloud"),
             choices("Snow turns into", 1, "sand", "water", "wood", "smoke"));
   }
 

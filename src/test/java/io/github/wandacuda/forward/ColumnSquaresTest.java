@@ -144,18 +144,8 @@ class ColumnSquaresTest extends OperationCases {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 0",
-    "31, 33, 0",
-    "32, 64, 1",
-    "33, 7, 0",
-    "300, 40, 0",
-    "8229, 3, 0",
-    "31, 3, 0",
-    "32, 255, 0",
-    "33, 257, 0",
-    "255, 2, 0",
-    "256, 16, 0",
-    "257, 5, 0",
+    "1, 1, 0", "31, 33, 0", "32, 64, 1", "33, 7, 0", "300, 40, 0", "8229, 3, 0",
+    "31, 3, 0", "32, 255, 0", "33, 257, 0", "255, 2, 0", "256, 16, 0", "257, 5, 0",
     "3000, 7, 0"
   })
   void rowsOfAnyNumberAndPlaceGiveTheSameSums(int rows, int columns, int offset) {

@@ -99,14 +99,8 @@ class ElementwiseTest extends OperationCases {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 0",
-    "3, 7, 0",
-    "16, 64, 0",
-    "16, 64, 1",
-    "130, 1030, 0",
-    "3, 85, 0",
-    "1, 256, 0",
-    "257, 1, 0",
+    "1, 1, 0", "3, 7, 0", "16, 64, 0", "16, 64, 1",
+    "130, 1030, 0", "3, 85, 0", "1, 256, 0", "257, 1, 0",
     "31, 1031, 0"
   })
   void edgesHaveTheSameBitsAtAnyPlace(int rows, int columns, int offset) {

@@ -95,14 +95,8 @@ class LayerNormTest extends OperationCases {
   /** A row of 12032 columns is the longest that a block of CUDA threads keeps. */
   @ParameterizedTest
   @CsvSource({
-    "1, 0, 0",
-    "7, 0, 0",
-    "64, 0, 0",
-    "64, 1, 0",
-    "64, 0, 3",
-    "1000, 0, 0",
-    "12032, 0, 0",
-    "12036, 0, 0",
+    "1, 0, 0", "7, 0, 0", "64, 0, 0", "64, 1, 0",
+    "64, 0, 3", "1000, 0, 0", "12032, 0, 0", "12036, 0, 0",
     "13001, 0, 0"
   })
   void rowsOfAnyLengthAndPlaceAgree(int columns, int offset, int gainOffset) {

@@ -74,22 +74,9 @@ class LinearSparseTest extends OperationCases {
   /** Sizes on both sides of words, of what a warp reads at once, of its steps and of blocks. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1",
-    "1, 7, 31",
-    "2, 8, 32",
-    "3, 9, 33",
-    "4, 17, 100",
-    "5, 3, 255",
-    "6, 5, 257",
-    "7, 10, 300",
-    "8, 16, 1023",
-    "1, 11, 1024",
-    "1, 9, 1025",
-    "2, 3, 2080",
-    "8, 4, 2083",
-    "9, 20, 70",
-    "13, 33, 1056",
-    "4, 5, 0"
+    "1, 1, 1", "1, 7, 31", "2, 8, 32", "3, 9, 33", "4, 17, 100", "5, 3, 255",
+    "6, 5, 257", "7, 10, 300", "8, 16, 1023", "1, 11, 1024", "1, 9, 1025", "2, 3, 2080",
+    "8, 4, 2083", "9, 20, 70", "13, 33, 1056", "4, 5, 0"
   })
   void everySizeAgrees(int tokens, int features, int columns) {
     for (DType dtype : DType.values()) {

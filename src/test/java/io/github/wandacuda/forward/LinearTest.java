@@ -144,27 +144,10 @@ class LinearTest extends OperationCases {
   /** Sizes on both sides of the edges of vectors, tiles, panels, runs and blocks of tokens. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1",
-    "2, 15, 255",
-    "3, 16, 256",
-    "4, 17, 257",
-    "5, 31, 300",
-    "7, 33, 16",
-    "31, 2, 513",
-    "33, 65, 31",
-    "98, 130, 300",
-    "3, 5, 0",
-    "2051, 3, 5",
-    "3, 5, 15",
-    "4, 16, 16",
-    "12, 32, 256",
-    "13, 33, 257",
-    "63, 65, 17",
-    "64, 64, 255",
-    "65, 63, 513",
-    "129, 127, 300",
-    "7, 4, 0",
-    "600, 9, 31"
+    "1, 1, 1", "2, 15, 255", "3, 16, 256", "4, 17, 257", "5, 31, 300", "7, 33, 16",
+    "31, 2, 513", "33, 65, 31", "98, 130, 300", "3, 5, 0", "2051, 3, 5", "3, 5, 15",
+    "4, 16, 16", "12, 32, 256", "13, 33, 257", "63, 65, 17", "64, 64, 255", "65, 63, 513",
+    "129, 127, 300", "7, 4, 0", "600, 9, 31"
   })
   void everySizeAgrees(int tokens, int features, int columns) {
     for (DType dtype : DType.values()) {
@@ -177,16 +160,8 @@ class LinearTest extends OperationCases {
   /** Weights that are kept for few rows give the bits that others give; with many rows too. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1",
-    "1, 17, 255",
-    "1, 64, 256",
-    "1, 65, 257",
-    "1, 130, 1000",
-    "2, 16, 300",
-    "3, 257, 512",
-    "8, 33, 31",
-    "9, 70, 513",
-    "20, 300, 257",
+    "1, 1, 1", "1, 17, 255", "1, 64, 256", "1, 65, 257", "1, 130, 1000",
+    "2, 16, 300", "3, 257, 512", "8, 33, 31", "9, 70, 513", "20, 300, 257",
     "4, 5, 0"
   })
   void residentWeightsAgree(int tokens, int features, int columns) {
@@ -251,14 +226,8 @@ class LinearTest extends OperationCases {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 0",
-    "5, 130, 71, 0",
-    "33, 127, 40, 1",
-    "64, 9, 288, 0",
-    "65, 129, 33, 0",
-    "130, 131, 97, 1",
-    "129, 8, 264, 0",
-    "257, 260, 8, 0",
+    "1, 1, 1, 0", "5, 130, 71, 0", "33, 127, 40, 1", "64, 9, 288, 0",
+    "65, 129, 33, 0", "130, 131, 97, 1", "129, 8, 264, 0", "257, 260, 8, 0"
   })
   void everyTypeIsWithinItsTolerance(int tokens, int features, int columns, int offset) {
     for (DType dtype : DType.values()) {
@@ -275,13 +244,9 @@ class LinearTest extends OperationCases {
 
   @ParameterizedTest
   @CsvSource({
-    "F16, 1e6",
-    "F16, 1e-6",
-    "F16, 1e30",
-    "F16, 1e-30",
-    "F16, 1e-38",
-    "BF16, 1e6",
-    "BF16, 1e-30",
+    "F16, 1e6", "F16, 1e-6", "F16, 1e30",
+    "F16, 1e-30", "F16, 1e-38", "BF16, 1e6",
+    "BF16, 1e-30"
   })
   void activationsOfAnySizeKeepTheirDigits(DType dtype, float size) {
     Samples samples = new Samples(40);

@@ -79,16 +79,8 @@ class RmsNormTest extends OperationCases {
   /** Columns on both sides of the longest row that a block of CUDA threads keeps. */
   @ParameterizedTest
   @CsvSource({
-    "1, 0, 0",
-    "7, 0, 0",
-    "64, 0, 0",
-    "64, 1, 0",
-    "64, 0, 3",
-    "1000, 0, 0",
-    "12200, 0, 0",
-    "12240, 0, 0",
-    "12256, 0, 0",
-    "13000, 0, 0"
+    "1, 0, 0", "7, 0, 0", "64, 0, 0", "64, 1, 0", "64, 0, 3",
+    "1000, 0, 0", "12200, 0, 0", "12240, 0, 0", "12256, 0, 0", "13000, 0, 0"
   })
   void rowsOfAnyLengthAndPlaceAgree(int columns, int offset, int gainOffset) {
     agree(

@@ -64,12 +64,8 @@ class RouteTest extends OperationCases {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1",
-    "5, 4, 2",
-    "16, 16, 16",
-    "17, 60, 4",
-    "3, 128, 8",
-    "40, 17, 17",
+    "1, 1, 1", "5, 4, 2", "16, 16, 16",
+    "17, 60, 4", "3, 128, 8", "40, 17, 17",
     "2, 999, 3"
   })
   void anyNumberOfExpertsGivesTheSameBits(int tokens, int experts, int k) {
@@ -82,12 +78,8 @@ class RouteTest extends OperationCases {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 0",
-    "7, 6, 3, 1",
-    "8, 8, 2, 0",
-    "9, 16, 16, 0",
-    "130, 60, 4, 0",
-    "3, 128, 8, 0",
+    "1, 1, 1, 0", "7, 6, 3, 1", "8, 8, 2, 0",
+    "9, 16, 16, 0", "130, 60, 4, 0", "3, 128, 8, 0",
     "2, 1000, 40, 3"
   })
   void someEqualLogitsAtAnyPlaceGiveTheSameBits(int tokens, int experts, int k, int offset) {

@@ -132,16 +132,8 @@ class SecondMomentsTest extends OperationCases {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 0",
-    "1, 300, 0",
-    "2, 33, 1",
-    "255, 7, 0",
-    "256, 66, 3",
-    "257, 67, 0",
-    "512, 12, 2",
-    "1023, 5, 0",
-    "1025, 70, 1",
-    "2600, 9, 0"
+    "1, 1, 0", "1, 300, 0", "2, 33, 1", "255, 7, 0", "256, 66, 3",
+    "257, 67, 0", "512, 12, 2", "1023, 5, 0", "1025, 70, 1", "2600, 9, 0"
   })
   void rowsOfAnyNumberAndPlaceGiveTheSameMoments(int rows, int columns, int offset) {
     Samples samples = new Samples(rows);

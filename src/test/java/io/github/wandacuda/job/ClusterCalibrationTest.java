@@ -18,9 +18,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -55,15 +53,7 @@ class ClusterCalibrationTest {
   }
 
   private PruneRequest request(Method method, Sparsity sparsity, boolean resume) {
-    return new PruneRequest(
-        output(),
-        method,
-        sparsity,
-        ModuleChoice.DEFAULT,
-        Pruning.samples(SAMPLES),
-        true,
-        resume,
-        Unreached.MAGNITUDE);
+    return Pruning.request(output(), method, sparsity, Pruning.samples(SAMPLES), true, resume);
   }
 
   private Path expected(Method method, Sparsity sparsity) {

@@ -11,9 +11,7 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -44,8 +42,7 @@ class ClusterPassTest {
 
   private static PruneRequest request(
       Path output, Method method, Sparsity sparsity, Calibration norms, boolean resume) {
-    return new PruneRequest(
-        output, method, sparsity, ModuleChoice.DEFAULT, norms, true, resume, Unreached.MAGNITUDE);
+    return Pruning.request(output, method, sparsity, norms, true, resume);
   }
 
   private void assertLikeOneMachine(Method method, Sparsity sparsity, Calibration norms)

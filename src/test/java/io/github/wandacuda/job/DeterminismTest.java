@@ -4,11 +4,9 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.SparsityParser;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.BackendAround;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -66,17 +64,13 @@ class DeterminismTest {
           default -> Pruning.samples(samples);
         };
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             output,
             kind.equals("magnitude") ? Method.MAGNITUDE : Method.WANDA,
             amount.contains(":")
                 ? SparsityParser.pattern(amount)
                 : new Sparsity.Ratio(Double.parseDouble(amount)),
-            ModuleChoice.DEFAULT,
-            calibration,
-            true,
-            false,
-            Unreached.MAGNITUDE);
+            calibration);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
       PruneJob.toOutput(opened, request)
@@ -109,20 +103,8 @@ class DeterminismTest {
   void theNumberOfThreadsIsNoPartOfTheRun(int threads) {
     Path expected = prune("samples", "0.5", 2, 1 << 20);
     PruneRequest request =
-        new PruneRequest(
-            expected,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            Pruning.samples(samples),
-            true,
-            true,
-            Unreached.MAGNITUDE);
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(threads)) {
-      PruneJob.toOutput(opened, request)
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
-    }
+        Pruning.request(expected, Method.WANDA, Pruning.HALF, Pruning.samples(samples), true, true);
+    Pruning.prune(model, request, threads);
     Directories.assertSame(prune("samples", "0.5", threads, 1 << 20), expected);
   }
 }

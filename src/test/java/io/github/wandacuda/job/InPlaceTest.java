@@ -11,11 +11,9 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.SparsityParser;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
@@ -42,17 +40,13 @@ class InPlaceTest {
 
   private static PruneRequest request(Path output, String method, String amount) {
     boolean wanda = method.equals("wanda");
-    return new PruneRequest(
+    return Pruning.request(
         output,
         Method.of(method),
         amount.contains(":")
             ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount)),
-        ModuleChoice.DEFAULT,
-        wanda ? Pruning.statistics(STATISTICS) : new Calibration.None(),
-        true,
-        false,
-        Unreached.MAGNITUDE);
+        wanda ? Pruning.statistics(STATISTICS) : new Calibration.None());
   }
 
   private static RunResult inPlace(PruneRequest request, int threads, Progress progress) {
@@ -182,15 +176,8 @@ class InPlaceTest {
   void samplesAreRefused() {
     Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     PruneRequest request =
-        new PruneRequest(
-            model,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            Pruning.samples(List.of(new int[] {1, 2, 3})),
-            true,
-            false,
-            Unreached.MAGNITUDE);
+        Pruning.request(
+            model, Method.WANDA, Pruning.HALF, Pruning.samples(List.of(new int[] {1, 2, 3})));
     assertThatThrownBy(() -> inPlace(request, 1, Progress.NONE))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("`statistics`");

@@ -87,11 +87,7 @@ class LayerMethodsTest {
             false,
             null,
             Optional.empty());
-    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
-        Backend backend = Pruning.cpu(threads)) {
-      return PruneJob.toOutput(model, request)
-          .run(backend, "test", Progress.NONE, masks, result -> {});
-    }
+    return Pruning.prune(TestData.TINY_LLAMA, request, threads, Progress.NONE, masks);
   }
 
   private double perplexity(String name) {
@@ -111,13 +107,9 @@ class LayerMethodsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "sparsegpt, 0.5, 46.37",
-    "sparsegpt, 2:4, 75.71",
-    "wanda+swaps, 0.5, 46.2",
-    "wanda+swaps, 2:4, 83.1",
-    "wanda+reconstruct, 2:4, 71.7",
-    "wanda+swaps+reconstruct, 0.7, 133",
-    "ria, 0.5, 49.2",
+    "sparsegpt, 0.5, 46.37", "sparsegpt, 2:4, 75.71", "wanda+swaps, 0.5, 46.2",
+    "wanda+swaps, 2:4, 83.1", "wanda+reconstruct, 2:4, 71.7", "wanda+swaps+reconstruct, 0.7, 133",
+    "ria, 0.5, 49.2"
   })
   @FirstCases(2)
   void perplexitiesAreThoseOfTheReference(String what, String amount, double most) {

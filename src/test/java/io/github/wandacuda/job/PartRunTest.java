@@ -11,10 +11,8 @@ import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -56,8 +54,7 @@ class PartRunTest {
   }
 
   private PruneRequest request(Method method, Sparsity sparsity, Calibration norms) {
-    return new PruneRequest(
-        output(), method, sparsity, ModuleChoice.DEFAULT, norms, true, true, Unreached.MAGNITUDE);
+    return Pruning.request(output(), method, sparsity, norms, true, true);
   }
 
   private PruneRequest wanda() {
@@ -469,16 +466,7 @@ class PartRunTest {
 
   @Test
   void afterNoCheckThereIsNoneInTheEnd() throws IOException {
-    PruneRequest unchecked =
-        new PruneRequest(
-            output(),
-            Method.WANDA,
-            HALF,
-            ModuleChoice.DEFAULT,
-            STATISTICS,
-            false,
-            true,
-            Unreached.MAGNITUDE);
+    PruneRequest unchecked = Pruning.request(output(), Method.WANDA, HALF, STATISTICS, false, true);
     run(unchecked, "1/2");
     run(wanda(), "2/2");
     Directories.assertSame(expected(), output());

@@ -60,17 +60,13 @@ class PruneJobTest {
 
     assertThat(TestData.names(output()))
         .containsExactly(
-            "assets",
-            "config.json",
-            "generation_config.json",
-            "model-00001-of-00003.safetensors",
-            "model-00002-of-00003.safetensors",
-            "model-00003-of-00003.safetensors",
-            "model.safetensors.index.json",
-            "special_tokens_map.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "wanda-cuda.json");
+            """
+            assets config.json generation_config.json model-00001-of-00003.safetensors
+            model-00002-of-00003.safetensors model-00003-of-00003.safetensors
+            model.safetensors.index.json special_tokens_map.json tokenizer.json
+            tokenizer_config.json wanda-cuda.json\
+            """
+                .split("\\s+"));
     assertThat(output().resolve("assets/more/notes.txt")).hasContent("notes");
     for (String shard : List.of("1", "2", "3")) {
       String name = "model-0000" + shard + "-of-00003.safetensors";

@@ -3,16 +3,13 @@ package io.github.wandacuda.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
@@ -59,15 +56,7 @@ class ReservedNamesTest {
   }
 
   private PruneRequest request(Path output) {
-    return new PruneRequest(
-        output,
-        Method.MAGNITUDE,
-        new Sparsity.Ratio(0.5),
-        ModuleChoice.DEFAULT,
-        new Calibration.None(),
-        true,
-        false,
-        Unreached.MAGNITUDE);
+    return Pruning.request(output, Method.MAGNITUDE, Pruning.HALF, new Calibration.None());
   }
 
   /** Shards of such names were replaced, left out or deleted. */

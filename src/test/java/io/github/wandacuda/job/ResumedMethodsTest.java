@@ -107,10 +107,7 @@ class ResumedMethodsTest {
   }
 
   private static RunResult prune(PruneRequest request, Progress progress, MaskSink masks) {
-    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
-        Backend backend = Pruning.cpu(2)) {
-      return PruneJob.toOutput(model, request).run(backend, "test", progress, masks, result -> {});
-    }
+    return Pruning.prune(TestData.TINY_LLAMA, request, 2, progress, masks);
   }
 
   private static void stopAfter(long step, PruneRequest request) {

@@ -2,13 +2,10 @@ package io.github.wandacuda.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
@@ -48,15 +45,13 @@ class RunNeedsTest {
 
   private RunNeeds needs(String backend) {
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             directory.resolve("out"),
             Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
+            Pruning.HALF,
             Pruning.samples(SAMPLES),
             false,
-            false,
-            Unreached.MAGNITUDE);
+            false);
     try (ModelDirectory model = ModelDirectory.open(directory.resolve("model"));
         Backend opened = Backends.open(backend, 0, 2).backend()) {
       return PruneJob.toOutput(model, request).needs(opened);

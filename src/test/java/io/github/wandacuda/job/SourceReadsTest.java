@@ -142,16 +142,7 @@ class SourceReadsTest {
   void inPlaceModulesAloneAreRead() throws IOException {
     CountedModel counted = new CountedModel();
     Path path = LLAMA.write(directory.resolve("model"));
-    PruneRequest request =
-        new PruneRequest(
-            path,
-            Method.MAGNITUDE,
-            HALF,
-            ModuleChoice.DEFAULT,
-            new Calibration.None(),
-            true,
-            false,
-            Unreached.MAGNITUDE);
+    PruneRequest request = Pruning.request(path, Method.MAGNITUDE, HALF, new Calibration.None());
     try (ModelDirectory model = counted.open(path);
         Backend backend = Pruning.cpu(2)) {
       PruneJob job = PruneJob.inPlace(model, request);

@@ -3,19 +3,13 @@ package io.github.wandacuda.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
@@ -114,21 +108,8 @@ class StreamingTest {
   private static RunResult prune(
       Path model, Path output, Calibration calibration, int threads, Progress progress) {
     // Checks what was written, and its masks, row by row.
-    PruneRequest request =
-        new PruneRequest(
-            output,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            calibration,
-            true,
-            false,
-            Unreached.MAGNITUDE);
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(threads)) {
-      return PruneJob.toOutput(opened, request)
-          .run(backend, "test", progress, MaskSink.NONE, result -> {});
-    }
+    PruneRequest request = Pruning.request(output, Method.WANDA, Pruning.HALF, calibration);
+    return Pruning.prune(model, request, threads, progress);
   }
 
   @ParameterizedTest

@@ -7,7 +7,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -105,15 +104,7 @@ class GoldenTest {
         Pruning.samples(TestData.tokens(TestData.fixture("llama-gqa").resolve("tokens.json")));
     for (int threads : new int[] {1, 3}) {
       PruneRequest request =
-          new PruneRequest(
-              directory.resolve("out" + threads),
-              Method.WANDA,
-              amount("0.3"),
-              ModuleChoice.DEFAULT,
-              samples,
-              true,
-              false,
-              Unreached.MAGNITUDE);
+          Pruning.request(directory.resolve("out" + threads), Method.WANDA, amount("0.3"), samples);
       Pruning.prune(model, request, threads);
     }
     for (String file : TestData.names(directory.resolve("out1"))) {

@@ -193,12 +193,8 @@ class RecipeTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "- {modules: a",
-        "- modules: a\n   method: b",
-        "- modules: \"a",
-        "- modules: \u0001",
-        "- {}\n\t- {}",
-        "%YAML 3.0\n---\n- {}",
+        "- {modules: a", "- modules: a\n   method: b", "- modules: \"a",
+        "- modules: \u0001", "- {}\n\t- {}", "%YAML 3.0\n---\n- {}"
       })
   void whatIsNoYamlIsAWrongInput(String yaml) {
     assertThatThrownBy(() -> read(yaml))

@@ -111,16 +111,8 @@ class SelectRowsTest extends SelectionCases {
   /** Columns on both sides of what one of CUDA's kernels holds in registers. */
   @ParameterizedTest
   @CsvSource({
-    "F32, 4095",
-    "F16, 4096",
-    "BF16, 4097",
-    "F32, 7168",
-    "F32, 7169",
-    "F16, 8192",
-    "BF16, 8193",
-    "F16, 11008",
-    "BF16, 14336",
-    "F16, 14337",
+    "F32, 4095", "F16, 4096", "BF16, 4097", "F32, 7168", "F32, 7169",
+    "F16, 8192", "BF16, 8193", "F16, 11008", "BF16, 14336", "F16, 14337",
     "F32, 16385"
   })
   void everySizeAgrees(DType dtype, int columns) {
