@@ -33,11 +33,6 @@ class CompareCommandTest {
         LLAMA, TOKENS, TOKENS, more);
   }
 
-  private static JsonNode json(Ended result, Path directory) throws IOException {
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return TestData.json(Files.writeString(directory.resolve("out.json"), result.out()));
-  }
-
   /** The golden figures are of the original Wanda code. */
   @Test
   void givesTheFiguresOfTheOriginalCode() throws IOException {
@@ -50,7 +45,7 @@ class CompareCommandTest {
             TestData.TINY_LLAMA,
             golden.resolve("calibration.json"),
             golden.resolve("evaluation.json"));
-    JsonNode compared = json(result, directory);
+    JsonNode compared = result.succeeds().json();
     assertThat(compared.at("/dense/perplexity").asDouble())
         .isCloseTo(expected.get("dense_perplexity").asDouble(), within(1e-3));
     String[] methods = {"wanda", "magnitude"};
@@ -72,7 +67,7 @@ class CompareCommandTest {
   void masksAndModelAreThoseOfPrune(String method, String option, String amount)
       throws IOException {
     JsonNode run =
-        json(compare("--methods", method, option, amount, "--json"), directory).get("runs").get(0);
+        compare("--methods", method, option, amount, "--json").succeeds().json().get("runs").get(0);
     Path output = directory.resolve("pruned");
     List<Object> words =
         Words.of(
@@ -85,17 +80,17 @@ class CompareCommandTest {
       words.addAll(List.of("--refine", "swaps", "--update", "reconstruct"));
     }
     words.addAll(List.of("--backend", "cpu"));
-    JsonNode pruned = json(InProcess.run(words), directory);
+    JsonNode pruned = InProcess.run(words).succeeds().json();
     assertThat(run.get("mask_sha256")).isEqualTo(pruned.get("mask_sha256"));
     assertThat(run.get("zeros").asDouble()).isEqualTo(pruned.get("sparsity").asDouble());
     if (pruned.has("relative_error")) {
       assertThat(run.get("relative_error")).isEqualTo(pruned.get("relative_error"));
     }
     JsonNode perplexity =
-        json(
-            InProcess.line(
-                "perplexity --model %s --tokens %s --backend cpu --json --quiet", output, TOKENS),
-            directory);
+        InProcess.line(
+                "perplexity --model %s --tokens %s --backend cpu --json --quiet", output, TOKENS)
+            .succeeds()
+            .json();
     assertThat(run.get("perplexity")).isEqualTo(perplexity.get("perplexity"));
   }
 
@@ -113,15 +108,14 @@ class CompareCommandTest {
             golden.resolve("calibration.json"),
             golden.resolve("evaluation.json"));
     words.addAll(asked);
-    JsonNode compared = json(InProcess.run(words), directory);
+    JsonNode compared = InProcess.run(words).succeeds().json();
     assertThat(compared.at("/dense/tasks")).isEqualTo(tasks(TestData.TINY_LLAMA, asked));
     Path output = directory.resolve("pruned");
-    json(
-        InProcess.line(
+    InProcess.line(
             "prune --model %s --method magnitude --pattern 2:4 --output %s --backend cpu "
                 + "--json --quiet",
-            TestData.TINY_LLAMA, output),
-        directory);
+            TestData.TINY_LLAMA, output)
+        .succeeds();
     assertThat(compared.at("/runs/0/tasks")).isNotEmpty().isEqualTo(tasks(output, asked));
     words.remove("--json");
     List<String> lines = InProcess.run(words).out().lines().toList();
@@ -136,7 +130,7 @@ class CompareCommandTest {
   private JsonNode tasks(Path model, List<Object> asked) throws IOException {
     List<Object> words = Words.of("evaluate --model %s --backend cpu --json --quiet", model);
     words.addAll(asked);
-    return json(InProcess.run(words), directory).get("tasks");
+    return InProcess.run(words).succeeds().json().get("tasks");
   }
 
   @Test
@@ -187,7 +181,7 @@ class CompareCommandTest {
     Path kept = directory.resolve("report.json.unfinished");
     String[] runs = {"--methods", "wanda,ria", "--sparsity", "0.3,0.6"};
     JsonNode whole =
-        json(compare("--methods", runs[1], "--sparsity", runs[3], "--json"), directory);
+        compare("--methods", runs[1], "--sparsity", runs[3], "--json").succeeds().json();
     assertThat(interrupted(lines, words(report, runs))).isEqualTo(130);
     assertThat(report).doesNotExist();
     List<String> done = lines == 1 ? List.of() : Files.readAllLines(kept);
@@ -285,12 +279,12 @@ class CompareCommandTest {
     assertThat(lines.get(4)).matches("4 runs, about \\d+ s \\(\\d+ to \\d+ s\\)");
     assertThat(report).doesNotExist();
     JsonNode more =
-        json(
-            compare(
+        compare(
                 "--dry-run", "--json",
                 "--methods", "wanda,magnitude,sparsegpt+reconstruct",
-                "--sparsity", "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8"),
-            directory);
+                "--sparsity", "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8")
+            .succeeds()
+            .json();
     assertThat(more.get("runs")).hasSize(24);
     assertThat(more.get("seconds").asDouble())
         .isBetween(more.get("seconds_least").asDouble(), more.get("seconds_most").asDouble());

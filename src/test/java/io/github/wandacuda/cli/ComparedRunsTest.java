@@ -40,14 +40,9 @@ class ComparedRunsTest {
     return InProcess.line("%s --model %s --backend cpu", command, LLAMA, more);
   }
 
-  private JsonNode json(Ended result) throws IOException {
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return TestData.json(Files.writeString(directory.resolve("out.json"), result.out()));
-  }
-
   private JsonNode pruned(String to, Object... more) throws IOException {
     List<Object> words = Words.of("--output %s --json --quiet", directory.resolve(to), more);
-    return json(run("prune", words.toArray()));
+    return run("prune", words.toArray()).succeeds().json();
   }
 
   private static List<String> texts(JsonNode runs, String key) {
@@ -63,7 +58,7 @@ class ComparedRunsTest {
             "--calibration %s --text %s --methods wanda --sparsity 0.6 --pattern 2:4 "
                 + "--allocation %s --recipes %s --json --report %s",
             TOKENS, TOKENS, "uniform,atp," + shares, recipe, directory.resolve("new/report.html"));
-    JsonNode runs = json(run("compare", words.toArray())).get("runs");
+    JsonNode runs = run("compare", words.toArray()).succeeds().json().get("runs");
     assertThat(texts(runs, "method"))
         .containsExactly("wanda", "wanda+atp", "wanda+shares.json", "wanda", "mine.yaml");
     List<JsonNode> expected =
@@ -113,7 +108,7 @@ class ComparedRunsTest {
             norms, TOKENS);
     assertThat(run("compare", words.toArray()).out().lines().toList().get(2)).contains("–");
     run("compare", with(words, "--dry-run")).succeeds();
-    JsonNode runs = json(run("compare", with(words, "--json"))).get("runs");
+    JsonNode runs = run("compare", with(words, "--json")).succeeds().json().get("runs");
     String[] methods = {"wanda", "ria", "magnitude"};
     for (int index = 0; index < methods.length; index++) {
       Path to = directory.resolve("s" + index);
@@ -129,9 +124,10 @@ class ComparedRunsTest {
       if (!methods[index].equals("magnitude")) {
         assertThat(runs.get(index).get("mask_sha256")).isEqualTo(expected.get("mask_sha256"));
         JsonNode text =
-            json(
-                InProcess.line(
-                    "perplexity --model %s --tokens %s --backend cpu --json --quiet", to, TOKENS));
+            InProcess.line(
+                    "perplexity --model %s --tokens %s --backend cpu --json --quiet", to, TOKENS)
+                .succeeds()
+                .json();
         assertThat(runs.get(index).get("perplexity")).isEqualTo(text.get("perplexity"));
       }
       assertThat(runs.get(index).get("relative_error").isNull()).isTrue();

@@ -30,16 +30,10 @@ class GenerateCommandTest {
     return generate("--model", TestData.TINY_LLAMA, options);
   }
 
-  private JsonNode json(Ended result) throws IOException {
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    Path file = Files.writeString(directory.resolve("result.json"), result.out());
-    return TestData.json(file);
-  }
-
   @Test
   void theTextIsStreamedAndTheRateIsOnStderr() throws IOException {
     Ended text = tiny("--prompt", PROMPT, "--tokens", 12);
-    JsonNode object = json(tiny("--prompt", PROMPT, "--tokens", 12, "--json"));
+    JsonNode object = tiny("--prompt", PROMPT, "--tokens", 12, "--json").succeeds().json();
     assertThat(text.out()).isEqualTo(object.get("text").asText() + System.lineSeparator());
     assertThat(text.err()).contains("12 tokens after 6: prompt ", " tokens a second");
     assertThat(object.get("prompt_tokens").intValue()).isEqualTo(6);
@@ -62,9 +56,9 @@ class GenerateCommandTest {
         .succeeds();
     InProcess.line("pack --quiet --model %s --output %s", pruned, packed).succeeds();
     List<Object> options = Words.of("--prompt %s --tokens 12 --json --model %s", PROMPT, pruned);
-    JsonNode dense = json(generate(options));
+    JsonNode dense = generate(options).succeeds().json();
     options.set(6, packed);
-    JsonNode sparse = json(generate(options));
+    JsonNode sparse = generate(options).succeeds().json();
     assertThat(sparse.get("tokens")).isEqualTo(dense.get("tokens"));
     assertThat(sparse.get("bytes_per_token").longValue())
         .isLessThanOrEqualTo(dense.get("bytes_per_token").longValue());
@@ -78,10 +72,10 @@ class GenerateCommandTest {
   void aSeedRepeats() throws IOException {
     List<Object> options =
         Words.of("--prompt %s --tokens 8 --temperature 1 --seed 5 --json", PROMPT);
-    JsonNode once = json(tiny(options)).get("tokens");
-    assertThat(json(tiny(options)).get("tokens")).isEqualTo(once);
+    JsonNode once = tiny(options).succeeds().json().get("tokens");
+    assertThat(tiny(options).succeeds().json().get("tokens")).isEqualTo(once);
     options.set(7, 6);
-    assertThat(json(tiny(options)).get("tokens")).isNotEqualTo(once);
+    assertThat(tiny(options).succeeds().json().get("tokens")).isNotEqualTo(once);
   }
 
   /** The model has 512 positions. */
@@ -89,7 +83,7 @@ class GenerateCommandTest {
   void tokensBeyondThePositionsAreLeftOut() throws IOException {
     Path ids = Files.writeString(directory.resolve("ids.json"), "[" + "5, ".repeat(509) + "5]");
     Ended result = tiny("--prompt-tokens", ids, "--tokens", 9, "--json");
-    assertThat(json(result).get("tokens").size()).isLessThanOrEqualTo(2);
+    assertThat(result.succeeds().json().get("tokens").size()).isLessThanOrEqualTo(2);
     assertThat(result.err())
         .contains("WARN --tokens 9: 2 fit after 510 of the prompt, into the 512 positions");
   }

@@ -79,89 +79,47 @@ final class InterruptedCommands {
   }
 
   private List<Object> words(String kind, Path place) {
-    List<Object> words = Words.of("prune --quiet --backend cpu");
     // With one thread the calls are the same in every run.
-    words.addAll(List.of("--threads", 1));
-    List<Object> output = List.of("--model", model, "--output", place);
-    switch (kind) {
-      case "samples", "resumed" -> {
-        words.addAll(output);
-        words.addAll(List.of("--calibration", samples, "--resume", "--include", FEW));
-      }
-      case "statistics" -> {
-        words.addAll(output);
-        words.addAll(List.of("--statistics", statistics, "--resume", "--pattern", "2:4"));
-      }
-      case "magnitude" -> {
-        words.addAll(output);
-        words.addAll(List.of("--method", "magnitude", "--resume", "--include", FEW));
-      }
-      case "sparsegpt", "ria" -> {
-        words.addAll(output);
-        words.addAll(List.of("--calibration", samples, "--resume", "--method", kind));
-      }
-      case "fitted" -> {
-        words.addAll(output);
-        words.addAll(List.of("--calibration", samples, "--resume", "--include", FEW));
-        words.addAll(List.of("--refine", "swaps", "--update", "reconstruct"));
-      }
-      case "atp" -> {
-        words.addAll(output);
-        words.addAll(List.of("--calibration", samples, "--resume", "--include", FEW));
-        words.addAll(List.of("--allocation", "atp"));
-      }
+    String common = " --quiet --backend cpu --threads 1 ";
+    String prune = "prune" + common;
+    List<Object> output = Words.of("--model %s --output %s", model, place);
+    List<Object> fitted = Words.of("--calibration %s --resume --include %s", samples, FEW);
+    Path tiny = TestData.TINY_LLAMA;
+    return switch (kind) {
+      case "samples", "resumed" -> Words.of(prune, output, fitted);
+      case "statistics" ->
+          Words.of(prune + "--statistics %s --resume --pattern 2:4", statistics, output);
+      case "magnitude" -> Words.of(prune + "--method magnitude --resume --include %s", FEW, output);
+      case "sparsegpt", "ria" ->
+          Words.of(prune + "--calibration %s --resume --method %s", samples, kind, output);
+      case "fitted" -> Words.of(prune + "--refine swaps --update reconstruct", output, fitted);
+      case "atp" -> Words.of(prune + "--allocation atp", output, fitted);
       case "in-place" ->
-          words.addAll(
-              List.of("--model", place, "--in-place", "--yes", "--statistics", statistics));
-      case "dry-run" -> {
-        words.addAll(output);
-        words.addAll(List.of("--statistics", statistics, "--dry-run"));
-      }
-      case "calibrate" -> {
-        words.set(0, "calibrate");
-        words.addAll(List.of("--model", model, "--calibration", samples));
-        words.addAll(List.of("--output", place.resolve("norms.safetensors")));
-      }
-      case "perplexity" -> {
-        words.set(0, "perplexity");
-        words.addAll(List.of("--model", model, "--tokens", samples));
-      }
-      case "evaluate" -> {
-        words.set(0, "evaluate");
-        words.addAll(List.of("--model", TestData.TINY_LLAMA, "--limit", 1));
-        words.addAll(List.of("--tasks", Path.of("testdata/tasks/generic.jsonl")));
-      }
-      case "generate" -> {
-        words.set(0, "generate");
-        words.addAll(List.of("--model", TestData.TINY_LLAMA, "--prompt", "The", "--tokens", 2));
-      }
-      case "inspect" -> {
-        return List.of("inspect", "--quiet", "--model", model);
-      }
-      case "verify" -> {
-        return List.of("verify", "--quiet", "--dense", model, "--pruned", pruned());
-      }
-      case "merge-lora" -> {
-        return List.of(
-            "merge-lora", "--quiet",
-            "--threads", 1,
-            "--model", model,
-            "--adapter", adapter,
-            "--output", place);
-      }
-      case "pack", "unpack" -> {
-        Object from = kind.equals("pack") ? pruned() : packed();
-        return List.of(
-            kind, "--quiet", "--threads", 1, "--resume", "--model", from, "--output", place);
-      }
-      case "zeros" -> {
-        return List.of("verify", "--quiet", "--zeros-of", model, "--model", model);
-      }
-      default -> {
-        return List.of("devices", "--quiet");
-      }
-    }
-    return words;
+          Words.of(prune + "--model %s --in-place --yes --statistics %s", place, statistics);
+      case "dry-run" -> Words.of(prune + "--statistics %s --dry-run", statistics, output);
+      case "calibrate" ->
+          Words.of(
+              "calibrate" + common + "--model %s --calibration %s --output %s",
+              model,
+              samples,
+              place.resolve("norms.safetensors"));
+      case "perplexity" ->
+          Words.of("perplexity" + common + "--model %s --tokens %s", model, samples);
+      case "evaluate" ->
+          Words.of(
+              "evaluate" + common + "--model %s --limit 1 --tasks testdata/tasks/generic.jsonl",
+              tiny);
+      case "generate" -> Words.of("generate" + common + "--model %s --prompt The --tokens 2", tiny);
+      case "inspect" -> Words.of("inspect --quiet --model %s", model);
+      case "verify" -> Words.of("verify --quiet --dense %s --pruned %s", model, pruned());
+      case "merge-lora" -> Words.of("merge-lora --quiet --threads 1 --adapter %s", adapter, output);
+      case "pack", "unpack" ->
+          Words.of(
+              "%s --quiet --threads 1 --resume --model %s --output %s",
+              kind, kind.equals("pack") ? pruned() : packed(), place);
+      case "zeros" -> Words.of("verify --quiet --zeros-of %s --model %s", model, model);
+      default -> Words.of("devices --quiet");
+    };
   }
 
   private Path pruned() {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,9 +18,8 @@ class SecondsTest {
 
   @TempDir Path directory;
 
-  private JsonNode run(Object... words) throws IOException {
-    Ended result = InProcess.run(words).succeeds();
-    return TestData.json(Files.writeString(directory.resolve("out.json"), result.out()));
+  private static JsonNode run(Object... words) {
+    return InProcess.run(words).succeeds().json();
   }
 
   private static void assertAddUp(JsonNode seconds) {
