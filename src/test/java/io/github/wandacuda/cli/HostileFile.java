@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -41,17 +42,11 @@ record HostileFile(String name, String said, Command command) {
         name,
         said,
         folder ->
-            List.of(
-                "prune",
-                "--model",
-                broken(folder, change).toString(),
-                "--output",
-                folder.resolve("out").toString(),
-                "--statistics",
-                TestData.GOLDEN.resolve("wanda-50.statistics.safetensors").toString(),
-                "--backend",
-                "cpu",
-                "--quiet"));
+            words(
+                "prune --model %s --output %s --statistics %s --backend cpu --quiet",
+                broken(folder, change),
+                folder.resolve("out"),
+                TestData.GOLDEN.resolve("wanda-50.statistics.safetensors")));
   }
 
   /** The bundled model, pruned with a statistics file that {@code change} makes. */
@@ -71,21 +66,10 @@ record HostileFile(String name, String said, Command command) {
         said,
         folder -> {
           change.to(folder.resolve(file));
-          return List.of(
-              "prune",
-              "--model",
-              TestData.TINY_LLAMA.toString(),
-              "--output",
-              folder.resolve("out").toString(),
-              option,
-              folder.resolve(file).toString(),
-              "--backend",
-              "cpu",
-              "--samples",
-              "2",
-              "--sequence-length",
-              "64",
-              "--quiet");
+          return words(
+              "prune --model %s --output %s %s %s --backend cpu --samples 2 --sequence-length 64 "
+                  + "--quiet",
+              TestData.TINY_LLAMA, folder.resolve("out"), option, folder.resolve(file));
         });
   }
 
@@ -95,15 +79,9 @@ record HostileFile(String name, String said, Command command) {
         name,
         said,
         folder ->
-            List.of(
-                "perplexity",
-                "--model",
-                broken(folder, change).toString(),
-                "--text",
-                "testdata/text/heldout.txt",
-                "--backend",
-                "cpu",
-                "--quiet"));
+            words(
+                "perplexity --model %s --text testdata/text/heldout.txt --backend cpu --quiet",
+                broken(folder, change)));
   }
 
   /** A decoder family's fixture with something else in its config, run on the fixture's tokens. */
@@ -115,15 +93,9 @@ record HostileFile(String name, String said, Command command) {
         folder -> {
           Path model = TestData.copy(fixture.resolve("model"), folder.resolve("model"));
           replace(model.resolve("config.json"), from, to);
-          return List.of(
-              "perplexity",
-              "--model",
-              model.toString(),
-              "--tokens",
-              fixture.resolve("tokens.json").toString(),
-              "--backend",
-              "cpu",
-              "--quiet");
+          return words(
+              "perplexity --model %s --tokens %s --backend cpu --quiet",
+              model, fixture.resolve("tokens.json"));
         });
   }
 
@@ -144,7 +116,11 @@ record HostileFile(String name, String said, Command command) {
   }
 
   static List<String> inspect(Path model) {
-    return List.of("inspect", "--model", model.toString(), "--quiet");
+    return words("inspect --model %s --quiet", model);
+  }
+
+  private static List<String> words(String line, Object... values) {
+    return List.of(Words.texts(Words.of(line, values)));
   }
 
   private static Path broken(Path folder, Change change) throws IOException {

@@ -14,6 +14,7 @@ import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -51,25 +52,18 @@ class PackCommandTest {
 
   private Path pruned(Path model) {
     run(
-        "prune",
-        "--model",
-        model,
-        "--output",
-        at("pruned"),
-        "--method",
-        "magnitude",
-        "--backend",
-        "cpu",
-        "--quiet");
+        Words.of(
+            "prune --model %s --output %s --method magnitude --backend cpu --quiet",
+            model, at("pruned")));
     return at("pruned");
   }
 
   private JsonNode pack(Path model) {
-    return run("pack", "--model", model, "--output", at("packed"), "--json", "--quiet").json();
+    return run(Words.of("pack --model %s --output %s --json --quiet", model, at("packed"))).json();
   }
 
   private void assertUnpacks(Path source) {
-    run("unpack", "--model", at("packed"), "--output", at("unpacked"), "--json", "--quiet");
+    run(Words.of("unpack --model %s --output %s --json --quiet", at("packed"), at("unpacked")));
     assertThat(files(at("unpacked"))).isEqualTo(files(source));
   }
 
@@ -103,12 +97,9 @@ class PackCommandTest {
     Path pruned = pruned(TestData.fixture(family).resolve("model"));
     assertThat(pack(pruned).get("modules").asInt()).isPositive();
     run(
-        "verify",
-        "--dense",
-        TestData.fixture(family).resolve("model"),
-        "--pruned",
-        at("packed"),
-        "--quiet");
+        Words.of(
+            "verify --dense %s --pruned %s --quiet",
+            TestData.fixture(family).resolve("model"), at("packed")));
     assertUnpacks(pruned);
   }
 
@@ -153,20 +144,9 @@ class PackCommandTest {
   }
 
   private Object[] prunePacked(Object... more) {
-    return Stream.concat(
-            Stream.of(
-                "prune",
-                "--model",
-                TestData.TINY_LLAMA,
-                "--output",
-                at("at-once"),
-                "--method",
-                "magnitude",
-                "--backend",
-                "cpu",
-                "--packed",
-                "--quiet"),
-            Stream.of(more))
+    return Words.of(
+            "prune --model %s --output %s --method magnitude --backend cpu --packed --quiet",
+            TestData.TINY_LLAMA, at("at-once"), more)
         .toArray();
   }
 
@@ -184,7 +164,7 @@ class PackCommandTest {
     run(prunePacked("--resume"));
     Object[] plain =
         Stream.of(prunePacked("--resume")).filter(word -> !word.equals("--packed")).toArray();
-    assertRefused(2, "differs in packed (there true, now none)", plain);
+    InProcess.run(plain).isRefused(2, "differs in packed (there true, now none)");
   }
 
   @Test
@@ -324,7 +304,7 @@ class PackCommandTest {
   void theOutputIsTheSameForAnyNumberOfThreads() {
     Path pruned = pruned(TestData.TINY_LLAMA);
     pack(pruned);
-    run("pack", "--model", pruned, "--output", at("again"), "--threads", "1", "--quiet");
+    run(Words.of("pack --model %s --output %s --threads 1 --quiet", pruned, at("again")));
     assertThat(files(at("again"))).isEqualTo(files(at("packed")));
   }
 
@@ -343,9 +323,9 @@ class PackCommandTest {
     Files.delete(at("packed").resolve("model-00003-of-00003.safetensors"));
     Files.delete(at("packed").resolve("config.json"));
     assertRefused(
-        3, "unfinished output of pack", "unpack", "--model", at("packed"), "--output", at("out"));
-    assertRefused(2, "--resume", "pack", "--model", pruned, "--output", at("packed"));
-    run("pack", "--model", pruned, "--output", at("packed"), "--resume", "--quiet");
+        3, "unfinished output of pack", "unpack --model %s --output %s", at("packed"), at("out"));
+    assertRefused(2, "--resume", "pack --model %s --output %s", pruned, at("packed"));
+    run(Words.of("pack --model %s --output %s --resume --quiet", pruned, at("packed")));
     assertThat(files(at("packed"))).isEqualTo(expected);
     assertThat(Files.readAttributes(kept, BasicFileAttributes.class).fileKey()).isEqualTo(before);
   }
@@ -358,7 +338,7 @@ class PackCommandTest {
     begin(at("packed"), at("unpacked"), "unpack");
     Files.delete(at("unpacked").resolve("config.json"));
     Files.delete(at("unpacked").resolve("model-00001-of-00003.safetensors"));
-    run("unpack", "--model", at("packed"), "--output", at("unpacked"), "--resume", "--quiet");
+    run(Words.of("unpack --model %s --output %s --resume --quiet", at("packed"), at("unpacked")));
     assertThat(files(at("unpacked"))).isEqualTo(files(pruned));
   }
 
@@ -377,15 +357,15 @@ class PackCommandTest {
     JsonNode first = pack(pruned);
     TreeMap<String, String> expected = files(at("packed"));
     JsonNode again =
-        run("pack", "--model", pruned, "--output", at("packed"), "--resume", "--json", "--quiet")
+        run(Words.of("pack --model %s --output %s --resume --json --quiet", pruned, at("packed")))
             .json();
     assertThat(again.get("bytes_after")).isEqualTo(first.get("bytes_after"));
     assertThat(files(at("packed"))).isEqualTo(expected);
     Path other = new GeneratedLlama(1, 32, 64, 50).write(at("other"));
     assertRefused(
-        2, "no interrupted run", "pack", "--model", other, "--output", at("packed"), "--resume");
+        2, "no interrupted run", "pack --model %s --output %s --resume", other, at("packed"));
     begin(pruned, at("packed"), "pack");
-    assertRefused(2, "another run", "pack", "--model", other, "--output", at("packed"), "--resume");
+    assertRefused(2, "another run", "pack --model %s --output %s --resume", other, at("packed"));
   }
 
   @Test
@@ -393,56 +373,34 @@ class PackCommandTest {
     Path pruned = pruned(TestData.TINY_LLAMA);
     pack(pruned);
     assertRefused(
-        2, "exists and is not empty", "pack", "--model", pruned, "--output", at("packed"));
-    assertRefused(3, "unpack it first", "pack", "--model", at("packed"), "--output", at("out"));
-    assertRefused(3, "expected a packed model", "unpack", "--model", pruned, "--output", at("out"));
+        2, "exists and is not empty", "pack --model %s --output %s", pruned, at("packed"));
+    assertRefused(3, "unpack it first", "pack --model %s --output %s", at("packed"), at("out"));
+    assertRefused(3, "expected a packed model", "unpack --model %s --output %s", pruned, at("out"));
     assertRefused(
         3,
         "unpack it first",
-        "prune",
-        "--model",
+        "prune --model %s --output %s --method magnitude",
         at("packed"),
-        "--output",
-        at("out"),
-        "--method",
-        "magnitude");
+        at("out"));
     assertRefused(
         2,
         "exclude each other",
-        "prune",
-        "--model",
-        pruned,
-        "--in-place",
-        "--packed",
-        "--yes",
-        "--method",
-        "magnitude");
+        "prune --model %s --in-place --packed --yes --method magnitude",
+        pruned);
     assertRefused(
-        3,
-        "unpack it first",
-        "prune",
-        "--model",
-        at("packed"),
-        "--in-place",
-        "--yes",
-        "--method",
-        "magnitude");
+        3, "unpack it first", "prune --model %s --in-place --yes --method magnitude", at("packed"));
     assertThat(at("out")).doesNotExist();
   }
 
-  private static void assertRefused(int exitCode, String said, Object... words) {
-    Ended result = InProcess.run(words);
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(exitCode);
-    assertThat(result.err().lines().filter(line -> line.startsWith("wanda-cuda: ")))
-        .singleElement()
-        .asString()
-        .contains(said);
+  private static void assertRefused(int exitCode, String said, String line, Object... values) {
+    InProcess.line(line, values).isRefused(exitCode, said);
   }
 
   @Test
   void aModelThatPackingMakesLargerIsSaidToBe() {
     String warning = "it has too few zeros; take it as it was, or prune it";
-    Ended larger = run("pack", "--model", TestData.TINY_LLAMA, "--output", at("larger"), "--json");
+    Ended larger =
+        run(Words.of("pack --model %s --output %s --json", TestData.TINY_LLAMA, at("larger")));
     JsonNode json = larger.json();
     assertThat(json.get("ratio").asDouble()).isGreaterThan(1);
     assertThat(larger.err())
@@ -450,9 +408,11 @@ class PackCommandTest {
             "WARN packed it takes %d bytes, before %d: %s"
                 .formatted(
                     json.get("bytes_after").asLong(), json.get("bytes_before").asLong(), warning));
-    assertThat(run("unpack", "--model", at("larger"), "--output", at("same")).err())
+    assertThat(run(Words.of("unpack --model %s --output %s", at("larger"), at("same"))).err())
         .doesNotContain(warning);
-    assertThat(run("pack", "--model", pruned(TestData.TINY_LLAMA), "--output", at("smaller")).err())
+    assertThat(
+            run(Words.of("pack --model %s --output %s", pruned(TestData.TINY_LLAMA), at("smaller")))
+                .err())
         .doesNotContain(warning);
   }
 }
