@@ -71,7 +71,7 @@ class AbsurdNumbersTest {
     Ended result =
         Assertions.assertTimeoutPreemptively(
             AT_ONCE, () -> InProcess.run(words, number, needed), option + " " + number);
-    assertThat(result.isRefused(2).errorLines()).hasSize(1);
+    assertThat(result.isRefused(2, "").errorLines()).hasSize(1);
   }
 
   private Ended prune(String option, String value) {
