@@ -181,7 +181,7 @@ class MethodsCommandTest {
         "compare --model m --text t --pattern 2 | --pattern: expected N:M such as 2:4",
       })
   void aRefusalNamesTheOptionThatWasTyped(String words, String expected) {
-    Cli.Result result = InProcess.run((Object[]) words.split(" "));
+    Ended result = InProcess.run((Object[]) words.split(" "));
     assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
     assertThat(result.err()).startsWith("wanda-cuda: " + expected);
   }
