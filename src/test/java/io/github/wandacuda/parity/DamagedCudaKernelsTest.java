@@ -140,8 +140,7 @@ class DamagedCudaKernelsTest {
   private Ended select(List<String> arguments) throws IOException {
     PretendCudaBuild.assumePossible();
     PretendCudaBuild.run(OUT, List.of("--plain", "--kernels", kernels.toString()));
-    List<String> options =
-        List.of("--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1");
+    List<String> options = List.of("--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1");
     return Command.main(options, SelectOnCuda.class, arguments)
         .with(Map.of("LD_LIBRARY_PATH", OUT.toAbsolutePath().toString()))
         .within(SECONDS)

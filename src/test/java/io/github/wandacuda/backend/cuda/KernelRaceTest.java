@@ -70,8 +70,7 @@ class KernelRaceTest {
     PretendCudaBuild.run(OUT, options);
   }
 
-  private static Ended run(String without, String program, String... arguments)
-      throws IOException {
+  private static Ended run(String without, String program, String... arguments) throws IOException {
     // It ends at the first race, since without a barrier a kernel may never end.
     List<String> command =
         new ArrayList<>(
