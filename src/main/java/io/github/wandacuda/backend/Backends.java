@@ -134,10 +134,9 @@ public final class Backends {
         .findFirst()
         .orElseThrow(
             () ->
-                new UsageException(
-                    ErrorDetails.of("`backend`")
-                        .expected("auto or one of " + names(providers), "'%s'".formatted(name))
-                        .hint("'wanda-cuda devices' lists them")));
+                ErrorDetails.of("`backend`")
+                    .hint("'wanda-cuda devices' lists them")
+                    .refused("auto or one of " + names(providers), "'%s'".formatted(name)));
   }
 
   /** Opens what {@code wanted} holds for, in the first backend that has and prefers any of it. */

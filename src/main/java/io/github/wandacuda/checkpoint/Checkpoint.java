@@ -108,22 +108,20 @@ public final class Checkpoint implements AutoCloseable {
     List<Path> weights =
         files.stream().filter(file -> isShard(file) || SideFiles.areOtherWeights(file)).toList();
     if (weights.isEmpty()) {
-      return new InputException(
-          details.expected(expected, "neither").hint("download or copy the weights here"));
+      return details.hint("download or copy the weights here").wrong(expected, "neither");
     }
     boolean shards = weights.stream().anyMatch(Checkpoint::isShard);
-    return new InputException(
-        details
-            .expected(
-                expected,
-                "neither, but %s (%s)"
-                    .formatted(
-                        shards ? "weights without an index" : "weights in a form that is not read",
-                        names(weights)))
-            .hint(
-                shards
-                    ? "copy or download the index too, or rename a single file to " + SINGLE
-                    : otherForm(weights)));
+    return details
+        .hint(
+            shards
+                ? "copy or download the index too, or rename a single file to " + SINGLE
+                : otherForm(weights))
+        .wrong(
+            expected,
+            "neither, but %s (%s)"
+                .formatted(
+                    shards ? "weights without an index" : "weights in a form that is not read",
+                    names(weights)));
   }
 
   private static String otherForm(List<Path> weights) {

@@ -125,11 +125,10 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
             path, name, "the name of a file beside the index", '"' + Printable.of(shard) + '"');
       }
       if (SideFiles.isReserved(shard)) {
-        throw new InputException(
-            ErrorDetails.file(path)
-                .tensor(name)
-                .expected("the name of a shard", '"' + Printable.of(shard) + '"')
-                .hint("that name is kept for a file of another kind, which would be lost by it"));
+        throw ErrorDetails.file(path)
+            .tensor(name)
+            .hint("that name is kept for a file of another kind, which would be lost by it")
+            .wrong("the name of a shard", '"' + Printable.of(shard) + '"');
       }
       visitor.tensor(name, shard);
       tensors++;

@@ -106,7 +106,7 @@ final class HeaderParser {
             file, METADATA, "at most %d characters".formatted(MOST_METADATA), "more");
       }
       if (metadata.put(key, value) != null) {
-        throw new InputException(place.expected("one value", "a second one"));
+        throw place.wrong("one value", "a second one");
       }
     }
   }
@@ -118,7 +118,7 @@ final class HeaderParser {
       throw Malformed.part(file, HEADER, "at most %d tensors".formatted(TensorNames.MOST), "more");
     }
     if (tensors.containsKey(name)) {
-      throw new InputException(place.expected("one entry", "a second one"));
+      throw place.wrong("one entry", "a second one");
     }
     expect(json.currentToken() == JsonToken.START_OBJECT, place, "an object");
     String dtype = null;
@@ -127,10 +127,10 @@ final class HeaderParser {
     Set<String> keys = new HashSet<>();
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       if (!keys.add(key)) {
-        throw new InputException(place.expected("one " + Printable.of(key), "a second one"));
+        throw place.wrong("one " + Printable.of(key), "a second one");
       }
       if (keys.size() > MOST_KEYS) {
-        throw new InputException(place.expected("at most %d keys".formatted(MOST_KEYS), "more"));
+        throw place.wrong("at most %d keys".formatted(MOST_KEYS), "more");
       }
       json.nextToken();
       switch (key) {
@@ -147,7 +147,7 @@ final class HeaderParser {
     require(shape != null, place, "shape");
     require(offsets != null, place, "data_offsets");
     if (offsets.size() != 2) {
-      throw new InputException(place.expected("two data_offsets", offsets.toString()));
+      throw place.wrong("two data_offsets", offsets.toString());
     }
     TensorInfo info =
         new TensorInfo(name, once(dtype), once(List.copyOf(shape)), offsets.get(0), offsets.get(1));
@@ -167,8 +167,7 @@ final class HeaderParser {
     List<Long> sizes = new ArrayList<>();
     while (json.nextToken() != JsonToken.END_ARRAY) {
       if (sizes.size() == most) {
-        throw new InputException(
-            place.expected("at most %d numbers in %s".formatted(most, key), "more"));
+        throw place.wrong("at most %d numbers in %s".formatted(most, key), "more");
       }
       sizes.add(readSize(place, key));
     }
@@ -183,20 +182,20 @@ final class HeaderParser {
             && !json.getText().startsWith("-");
     if (!fits) {
       String expected = "integers from 0 to %d in %s".formatted(Long.MAX_VALUE, key);
-      throw new InputException(place.expected(expected, JsonInput.found(json)));
+      throw place.wrong(expected, JsonInput.found(json));
     }
     return json.getLongValue();
   }
 
   private void expect(boolean held, ErrorDetails place, String expected) throws IOException {
     if (!held) {
-      throw new InputException(place.expected(expected, JsonInput.found(json)));
+      throw place.wrong(expected, JsonInput.found(json));
     }
   }
 
   private void require(boolean present, ErrorDetails place, String key) {
     if (!present) {
-      throw new InputException(place.expected(key, "none"));
+      throw place.wrong(key, "none");
     }
   }
 }

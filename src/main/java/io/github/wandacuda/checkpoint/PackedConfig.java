@@ -75,20 +75,18 @@ public final class PackedConfig {
     JsonNode marker = config.get(QUANTIZATION);
     String format = marker.path(FORMAT_KEY).asText("none");
     if (!format.equals(PackedFormat.FORMAT)) {
-      throw new InputException(
-          place(file, FORMAT_KEY)
-              .expected(PackedFormat.FORMAT, Printable.of(format))
-              .hint("another version of wanda-cuda has packed it"));
+      throw place(file, FORMAT_KEY)
+          .hint("another version of wanda-cuda has packed it")
+          .wrong(PackedFormat.FORMAT, Printable.of(format));
     }
     byte[] source = decoded(file, marker.path(SOURCE_KEY));
     Map<String, Object> expected = others(tree(file, source));
     Map<String, Object> found = others(config);
     if (!expected.equals(found)) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part(Printable.of(firstDifference(expected, found)))
-              .expected("what %s.%s holds".formatted(QUANTIZATION, SOURCE_KEY), "something else")
-              .hint("a packed model's config can't be changed: unpack it, change it, pack it"));
+      throw ErrorDetails.file(file)
+          .part(Printable.of(firstDifference(expected, found)))
+          .hint("a packed model's config can't be changed: unpack it, change it, pack it")
+          .wrong("what %s.%s holds".formatted(QUANTIZATION, SOURCE_KEY), "something else");
     }
     return source;
   }
@@ -111,12 +109,9 @@ public final class PackedConfig {
         return Base64.getDecoder().decode(text.textValue());
       }
     } catch (IllegalArgumentException noBase64) {
-      throw new InputException(
-          place(file, SOURCE_KEY).expected("Base64", Printable.of(noBase64.getMessage())),
-          noBase64);
+      throw place(file, SOURCE_KEY).wrong("Base64", Printable.of(noBase64.getMessage()), noBase64);
     }
-    throw new InputException(
-        place(file, SOURCE_KEY).expected("the source's config.json in Base64", "none"));
+    throw place(file, SOURCE_KEY).wrong("the source's config.json in Base64", "none");
   }
 
   private static ErrorDetails place(Path file, String key) {
@@ -129,10 +124,9 @@ public final class PackedConfig {
       if (root.isObject()) {
         return root;
       }
-      throw new InputException(ErrorDetails.file(file).expected("a JSON object", "something else"));
+      throw ErrorDetails.file(file).wrong("a JSON object", "something else");
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          ErrorDetails.file(file).expected("JSON", Printable.of(e.getOriginalMessage())), e);
+      throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw new IllegalStateException("bytes in memory can be read", e);
     }

@@ -51,14 +51,13 @@ public final class PackedShard implements TensorBytes {
   public static SafetensorsFile unpacked(SafetensorsFile stored) {
     String format = stored.metadata().get(PackedFormat.METADATA_KEY);
     if (!PackedFormat.FORMAT.equals(format)) {
-      throw new InputException(
-          ErrorDetails.file(stored.path())
-              .part("format")
-              .expected(PackedFormat.FORMAT, format == null ? "none" : Printable.of(format))
-              .hint(
-                  PackedFormat.isPacked(stored)
-                      ? "another version of wanda-cuda has packed it"
-                      : "config.json says that the model is packed, but this shard isn't"));
+      throw ErrorDetails.file(stored.path())
+          .part("format")
+          .hint(
+              PackedFormat.isPacked(stored)
+                  ? "another version of wanda-cuda has packed it"
+                  : "config.json says that the model is packed, but this shard isn't")
+          .wrong(PackedFormat.FORMAT, format == null ? "none" : Printable.of(format));
     }
     return SafetensorsFile.of(
         stored.path(), header(stored), tensors -> new PackedShard(stored, tensors));
@@ -71,13 +70,12 @@ public final class PackedShard implements TensorBytes {
    */
   public static SafetensorsFile requireDense(SafetensorsFile stored) {
     if (PackedFormat.isPacked(stored)) {
-      throw new InputException(
-          ErrorDetails.file(stored.path())
-              .part("format")
-              .expected(
-                  "weights that aren't packed, as config.json says",
-                  Printable.of(stored.metadata().get(PackedFormat.METADATA_KEY)))
-              .hint("take the config.json that pack wrote"));
+      throw ErrorDetails.file(stored.path())
+          .part("format")
+          .hint("take the config.json that pack wrote")
+          .wrong(
+              "weights that aren't packed, as config.json says",
+              Printable.of(stored.metadata().get(PackedFormat.METADATA_KEY)));
     }
     return stored;
   }

@@ -73,10 +73,9 @@ public final class SafetensorsFile implements AutoCloseable {
   private static SafetensorsFile open(
       Path path, SafetensorsHeader.Budget room, String whereMissing) {
     if (!Files.isRegularFile(path)) {
-      throw new InputException(
-          ErrorDetails.file(path)
-              .expected(WHAT, notAFile(path))
-              .hint(Files.isDirectory(path) ? null : whereMissing));
+      throw ErrorDetails.file(path)
+          .hint(Files.isDirectory(path) ? null : whereMissing)
+          .wrong(WHAT, notAFile(path));
     }
     try {
       FileChannel channel = InputFile.channel(path);

@@ -61,13 +61,12 @@ public record SafetensorsHeader(
     }
     long length = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
     if (length < 0 || length > JsonInput.LONGEST) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part("header")
-              .expected(
-                  "a length of at most %d bytes".formatted(JsonInput.LONGEST),
-                  Long.toUnsignedString(length))
-              .hint(OtherFormat.hint(prefix)));
+      throw ErrorDetails.file(file)
+          .part("header")
+          .hint(OtherFormat.hint(prefix))
+          .wrong(
+              "a length of at most %d bytes".formatted(JsonInput.LONGEST),
+              Long.toUnsignedString(length));
     }
     if (length > fileLength - LENGTH_BYTES) {
       throw Malformed.cut(
@@ -170,12 +169,10 @@ public record SafetensorsHeader(
 
     /** Returns the failure of a header for which there is no room after all. */
     InputException tooLong(Path file, String found) {
-      return new InputException(
-          ErrorDetails.file(file)
-              .part("header")
-              .expected(
-                  "at most %d bytes for a Java heap of %d".formatted(heap / TIMES, heap), found)
-              .hint("give the heap more with -Xmx"));
+      return ErrorDetails.file(file)
+          .part("header")
+          .hint("give the heap more with -Xmx")
+          .wrong("at most %d bytes for a Java heap of %d".formatted(heap / TIMES, heap), found);
     }
   }
 }

@@ -75,15 +75,13 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
 
   private int matrixSize(int dimension, String what) {
     if (!isMatrix()) {
-      throw new InputException(
-          ErrorDetails.NOWHERE.tensor(name).expected("a matrix", "shape " + shape));
+      throw ErrorDetails.NOWHERE.tensor(name).wrong("a matrix", "shape " + shape);
     }
     long size = shape.get(dimension);
     if (size > Integer.MAX_VALUE) {
-      throw new InputException(
-          ErrorDetails.NOWHERE
-              .tensor(name)
-              .expected("at most %d %s".formatted(Integer.MAX_VALUE, what), String.valueOf(size)));
+      throw ErrorDetails.NOWHERE
+          .tensor(name)
+          .wrong("at most %d %s".formatted(Integer.MAX_VALUE, what), size);
     }
     return (int) size;
   }

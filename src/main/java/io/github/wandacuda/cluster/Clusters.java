@@ -26,10 +26,8 @@ public final class Clusters {
         .findFirst()
         .orElseThrow(
             () ->
-                new UsageException(
-                    ErrorDetails.of("`cluster`")
-                        .expected(
-                            String.join(" or ", names()), "'%s'".formatted(Printable.of(name)))));
+                ErrorDetails.of("`cluster`")
+                    .refused(String.join(" or ", names()), "'%s'".formatted(Printable.of(name))));
   }
 
   /** Returns the names of all. */

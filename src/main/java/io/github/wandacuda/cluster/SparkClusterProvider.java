@@ -23,10 +23,8 @@ public final class SparkClusterProvider implements ClusterProvider {
 
   /** Says that this process has no Spark, or none that it was told to use. */
   static UsageException noSpark(Throwable cause) {
-    return new UsageException(
-        ErrorDetails.of("`cluster`")
-            .expected("a program that spark-submit has started", "another")
-            .hint("spark-submit takes the jar and its arguments"),
-        cause);
+    return ErrorDetails.of("`cluster`")
+        .hint("spark-submit takes the jar and its arguments")
+        .refused("a program that spark-submit has started", "another", cause);
   }
 }

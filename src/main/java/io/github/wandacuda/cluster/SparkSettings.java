@@ -100,9 +100,8 @@ record SparkSettings(Map<String, String> given) {
   }
 
   private static UsageException refused(String name, String value, String why, String found) {
-    return new UsageException(
-        ErrorDetails.of(name)
-            .expected("%s, %s".formatted(value, why), found)
-            .hint("spark-submit takes it as conf %s=%s".formatted(name, value)));
+    return ErrorDetails.of(name)
+        .hint("spark-submit takes it as conf %s=%s".formatted(name, value))
+        .refused("%s, %s".formatted(value, why), found);
   }
 }

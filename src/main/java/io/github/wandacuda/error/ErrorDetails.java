@@ -84,6 +84,11 @@ public record ErrorDetails(
     return new UsageException(expected(expected, String.valueOf(found)));
   }
 
+  /** Returns the same failure with what led to it. */
+  public UsageException refused(String expected, Object found, Throwable cause) {
+    return new UsageException(expected(expected, String.valueOf(found)), cause);
+  }
+
   /** Returns the same with a sentence in the place of what was expected and found. */
   public ErrorDetails said(String sentence) {
     return new ErrorDetails(file, tensor, part, expected, found, sentence, hint);

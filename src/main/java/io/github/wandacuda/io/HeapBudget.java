@@ -35,12 +35,9 @@ public final class HeapBudget {
   public static void require(ErrorDetails where, long size, int times) {
     long heap = Runtime.getRuntime().maxMemory();
     if (size > heap / times) {
-      throw new InputException(
-          where
-              .expected(
-                  "at most %d bytes for a Java heap of %d".formatted(heap / times, heap),
-                  String.valueOf(size))
-              .hint("give the heap more with -Xmx"));
+      throw where
+          .hint("give the heap more with -Xmx")
+          .wrong("at most %d bytes for a Java heap of %d".formatted(heap / times, heap), size);
     }
   }
 
@@ -60,14 +57,13 @@ public final class HeapBudget {
     try {
       return reading.read();
     } catch (OutOfMemoryError e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected(
-                  "content that fits into a Java heap of %d bytes"
-                      .formatted(Runtime.getRuntime().maxMemory()),
-                  "more")
-              .hint("give the heap more with -Xmx"),
-          e);
+      throw ErrorDetails.file(file)
+          .hint("give the heap more with -Xmx")
+          .wrong(
+              "content that fits into a Java heap of %d bytes"
+                  .formatted(Runtime.getRuntime().maxMemory()),
+              "more",
+              e);
     }
   }
 
@@ -82,13 +78,12 @@ public final class HeapBudget {
     long heap = Runtime.getRuntime().maxMemory();
     long most = heap / 2 / (ARRAY + (long) length * Integer.BYTES);
     if (samples > most) {
-      throw new UsageException(
-          ErrorDetails.of("`samples`")
-              .expected(
-                  "at most %d samples of %d tokens for a Java heap of %d bytes"
-                      .formatted(most, length, heap),
-                  String.valueOf(samples))
-              .hint("take fewer, or give the heap more with -Xmx"));
+      throw ErrorDetails.of("`samples`")
+          .hint("take fewer, or give the heap more with -Xmx")
+          .refused(
+              "at most %d samples of %d tokens for a Java heap of %d bytes"
+                  .formatted(most, length, heap),
+              samples);
     }
   }
 }

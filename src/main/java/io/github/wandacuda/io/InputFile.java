@@ -75,17 +75,15 @@ public final class InputFile {
   public static void requireRegular(Path file, LinkOption... options) throws IOException {
     BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class, options);
     if (!attributes.isRegularFile()) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("a regular file", kind(file, attributes, options))
-              .hint(attributes.isDirectory() ? null : "write what it gives to a file first"));
+      throw ErrorDetails.file(file)
+          .hint(attributes.isDirectory() ? null : "write what it gives to a file first")
+          .wrong("a regular file", kind(file, attributes, options));
     }
     // What the kernel makes as it is read has no length, and may wait or never end.
     if (attributes.size() == 0 && isOfKernel(file)) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("a regular file", "one that the kernel makes as it is read")
-              .hint("write what it gives to a file first"));
+      throw ErrorDetails.file(file)
+          .hint("write what it gives to a file first")
+          .wrong("a regular file", "one that the kernel makes as it is read");
     }
     ReadFiles.add(FileIdentity.of(file, attributes));
   }
@@ -104,7 +102,7 @@ public final class InputFile {
     try {
       requireRegular(file);
     } catch (NoSuchFileException e) {
-      throw new InputException(ErrorDetails.file(file).expected("a file", "nothing"), e);
+      throw ErrorDetails.file(file).wrong("a file", "nothing", e);
     } catch (IOException e) {
       throw new InputException(ErrorDetails.file(file).said("cannot be read: " + Reason.of(e)), e);
     }

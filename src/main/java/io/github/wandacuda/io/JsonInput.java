@@ -78,11 +78,10 @@ public final class JsonInput {
       String found = e.getOriginalMessage().replaceAll(", from `.*`", "");
       throw Malformed.part(file, part, "JSON within bounds", Printable.of(found));
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part(part)
-              .expected("JSON", Printable.of(e.getOriginalMessage()))
-              .hint("mend the file, or copy or download it again"));
+      throw ErrorDetails.file(file)
+          .part(part)
+          .hint("mend the file, or copy or download it again")
+          .wrong("JSON", Printable.of(e.getOriginalMessage()));
     } catch (CharacterCodingException e) {
       throw Malformed.part(file, part, "UTF-8", "other bytes");
     } catch (IOException e) {

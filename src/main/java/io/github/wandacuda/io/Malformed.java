@@ -15,29 +15,27 @@ public final class Malformed {
 
   /** Returns the failure of a whole file. */
   public static InputException file(Path file, String expected, String found) {
-    return new InputException(ErrorDetails.file(file).expected(expected, found));
+    return ErrorDetails.file(file).wrong(expected, found);
   }
 
   /** Returns the failure of a part of a file, such as its header. */
   public static InputException part(Path file, String part, String expected, String found) {
-    return new InputException(ErrorDetails.file(file).part(part).expected(expected, found));
+    return ErrorDetails.file(file).part(part).wrong(expected, found);
   }
 
   /** Returns the failure of a tensor. */
   public static InputException tensor(Path file, String name, String expected, String found) {
-    return new InputException(ErrorDetails.file(file).tensor(name).expected(expected, found));
+    return ErrorDetails.file(file).tensor(name).wrong(expected, found);
   }
 
   /** Returns the failure of a file that ends too early, as a broken download does. */
   public static InputException cut(ErrorDetails place, String expected, String found) {
-    return new InputException(
-        place.expected(expected, found).hint("it was cut short: copy or download it again"));
+    return place.hint("it was cut short: copy or download it again").wrong(expected, found);
   }
 
   /** Returns the failure of a file that cannot be read. */
   public static InputException unreadable(Path file, String expected, IOException cause) {
-    return new InputException(
-        ErrorDetails.file(file).expected(expected, "that it cannot be read: " + Reason.of(cause)),
-        cause);
+    return ErrorDetails.file(file)
+        .wrong(expected, "that it cannot be read: " + Reason.of(cause), cause);
   }
 }

@@ -5,7 +5,6 @@ import io.github.wandacuda.calibration.BlockStatistics;
 import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.SampleProgress;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -199,12 +198,10 @@ record BlockPass(
         .findFirst()
         .ifPresent(
             module -> {
-              throw new InputException(
-                  module
-                      .place()
-                      .expected(
-                          "a part of the forward pass", "none of it, so that it gets no norms")
-                      .hint("leave it out with `exclude` '%s'".formatted(module.name())));
+              throw module
+                  .place()
+                  .hint("leave it out with `exclude` '%s'".formatted(module.name()))
+                  .wrong("a part of the forward pass", "none of it, so that it gets no norms");
             });
   }
 }

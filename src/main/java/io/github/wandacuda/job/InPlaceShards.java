@@ -9,7 +9,6 @@ import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.DirectIo;
@@ -92,11 +91,10 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
         || !bits.canConvertToInt()
         || !(threshold >= 0)
         || Float.isInfinite(threshold)) {
-      throw new InputException(
-          ErrorDetails.file(journal.file())
-              .part("threshold of " + Printable.of(record.get(THRESHOLD).asText()))
-              .expected("the bits of a number from 0 on", Printable.of(bits.toString()))
-              .hint("the model may be pruned in part: take a new copy of it"));
+      throw ErrorDetails.file(journal.file())
+          .part("threshold of " + Printable.of(record.get(THRESHOLD).asText()))
+          .hint("the model may be pruned in part: take a new copy of it")
+          .wrong("the bits of a number from 0 on", Printable.of(bits.toString()));
     }
     return threshold;
   }

@@ -83,10 +83,9 @@ public final class Journal implements AutoCloseable {
     try {
       long most = Runtime.getRuntime().maxMemory() / 4;
       if (channel.size() > Math.min(most, Integer.MAX_VALUE - Long.BYTES)) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected("a journal that fits into memory", channel.size() + " bytes")
-                .hint("give Java more with -Xmx, or begin anew in another directory"));
+        throw ErrorDetails.file(file)
+            .hint("give Java more with -Xmx, or begin anew in another directory")
+            .wrong("a journal that fits into memory", channel.size() + " bytes");
       }
       ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(channel.size()));
       int read;

@@ -156,10 +156,9 @@ final class OutputPlace {
   }
 
   private static UsageException inTheWay(Path place, String expected, String found) {
-    return new UsageException(
-        ErrorDetails.file(place)
-            .expected(expected, found)
-            .hint("take it away; nothing was written over it or through it"));
+    return ErrorDetails.file(place)
+        .hint("take it away; nothing was written over it or through it")
+        .refused(expected, found);
   }
 
   private static List<Path> entries(Path directory) {

@@ -54,16 +54,14 @@ enum Packing {
     if (packs()) {
       model.requireUnpacked("pack");
       if (model.checkpoint().find(PackedFormat.SOURCE_HEADER).isPresent()) {
-        throw new InputException(
-            ErrorDetails.file(model.path())
-                .tensor(PackedFormat.SOURCE_HEADER)
-                .expected("no tensor of this name, which the packed form needs", "one"));
+        throw ErrorDetails.file(model.path())
+            .tensor(PackedFormat.SOURCE_HEADER)
+            .wrong("no tensor of this name, which the packed form needs", "one");
       }
     } else if (!model.isPacked()) {
-      throw new InputException(
-          ErrorDetails.file(model.path())
-              .expected("a packed model, " + PackedFormat.FORMAT, "one that isn't packed")
-              .hint("name a directory that pack or prune has packed"));
+      throw ErrorDetails.file(model.path())
+          .hint("name a directory that pack or prune has packed")
+          .wrong("a packed model, " + PackedFormat.FORMAT, "one that isn't packed");
     }
   }
 

@@ -42,11 +42,9 @@ public record Part(int number, int of) {
         return part;
       }
     }
-    throw new UsageException(
-        ErrorDetails.of("`part`")
-            .expected(
-                "1/N to N/N, with N up to %d".formatted(MOST),
-                "'%s'".formatted(Printable.of(text))));
+    throw ErrorDetails.of("`part`")
+        .refused(
+            "1/N to N/N, with N up to %d".formatted(MOST), "'%s'".formatted(Printable.of(text)));
   }
 
   /**

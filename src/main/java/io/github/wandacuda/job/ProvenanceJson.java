@@ -241,8 +241,7 @@ final class ProvenanceJson {
       return null;
     }
     if (!isSo.test(value)) {
-      throw new InputException(
-          ErrorDetails.of(key).expected(expected, Printable.of(value.toString())));
+      throw ErrorDetails.of(key).wrong(expected, Printable.of(value.toString()));
     }
     return read.apply(value);
   }

@@ -75,11 +75,10 @@ record RunScope(
 
   private static InputException noMoments(
       Calibration.FromStatistics statistics, LinearModule module) {
-    return new InputException(
-        ErrorDetails.file(statistics.file())
-            .tensor(module.name() + GramFile.SUFFIX)
-            .expected("the second moments of the module's inputs", "no such tensor")
-            .hint("calibrate again with `second-moments`"));
+    return ErrorDetails.file(statistics.file())
+        .tensor(module.name() + GramFile.SUFFIX)
+        .hint("calibrate again with `second-moments`")
+        .wrong("the second moments of the module's inputs", "no such tensor");
   }
 
   /** Returns a shard's modules that are pruned. */
@@ -140,20 +139,17 @@ record RunScope(
     float[] of(LinearModule module) {
       float[] norms = source.statistics().norms().get(module.name());
       if (norms == null) {
-        throw new InputException(
-            place(module)
-                .expected(
-                    "the norms of the module's %d input columns".formatted(module.columns()),
-                    "no such tensor")
-                .hint("take this model's own statistics, or leave the module out with `exclude`"));
+        throw place(module)
+            .hint("take this model's own statistics, or leave the module out with `exclude`")
+            .wrong(
+                "the norms of the module's %d input columns".formatted(module.columns()),
+                "no such tensor");
       }
       if (norms.length != module.columns()) {
-        throw new InputException(
-            place(module)
-                .expected(
-                    "one norm for each of %d input columns".formatted(module.columns()),
-                    String.valueOf(norms.length))
-                .hint("take this model's own statistics"));
+        throw place(module)
+            .hint("take this model's own statistics")
+            .wrong(
+                "one norm for each of %d input columns".formatted(module.columns()), norms.length);
       }
       return norms;
     }

@@ -95,12 +95,11 @@ record ShardPlan(SafetensorsFile source, List<ModulePlan> modules, SafetensorsFi
     }
     byte[] header = header(tensors);
     if (header.length - Long.BYTES > JsonInput.LONGEST) {
-      throw new InputException(
-          ErrorDetails.file(source.path())
-              .part("header")
-              .expected(
-                  "one of at most %d bytes once it is packed".formatted(JsonInput.LONGEST),
-                  String.valueOf(header.length)));
+      throw ErrorDetails.file(source.path())
+          .part("header")
+          .wrong(
+              "one of at most %d bytes once it is packed".formatted(JsonInput.LONGEST),
+              header.length);
     }
     return SafetensorsFile.of(source.path(), header, unused -> Unread.BYTES);
   }

@@ -28,11 +28,8 @@ record SharedSource(String path, String sha256) implements Serializable {
     try {
       String found = SourceDigest.of(directory);
       if (!found.equals(sha256)) {
-        throw new InputException(
-            ErrorDetails.file(directory.path())
-                .expected(
-                    "the same files on every machine, sha256 " + sha256,
-                    "others, sha256 " + found));
+        throw ErrorDetails.file(directory.path())
+            .wrong("the same files on every machine, sha256 " + sha256, "others, sha256 " + found);
       }
       return directory;
     } catch (RuntimeException | Error e) {

@@ -108,8 +108,7 @@ public final class SourceDigest {
     try (InputStream in = InputFile.stream(file)) {
       new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).expected(what, "that they can't be read: " + Reason.of(e)), e);
+      throw ErrorDetails.file(file).wrong(what, "that they can't be read: " + Reason.of(e), e);
     }
   }
 }

@@ -54,10 +54,9 @@ public final class UnfinishedComparison {
     UnfinishedComparison comparison = new UnfinishedComparison(fileOf(report), fingerprint);
     boolean there = isBeside(report);
     if (there && JournalLines.first(comparison.bytes()).isEmpty()) {
-      throw new UsageException(
-          ErrorDetails.file(comparison.file)
-              .expected("nothing, or the runs of a comparison", "another file")
-              .hint("take it away, or name another report"));
+      throw ErrorDetails.file(comparison.file)
+          .hint("take it away, or name another report")
+          .refused("nothing, or the runs of a comparison", "another file");
     }
     if (there && !overwrite) {
       throw new UsageException(

@@ -145,8 +145,7 @@ public final class Verifier {
    */
   public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, Shards shards) {
     if (!Files.isDirectory(pruned)) {
-      throw new InputException(
-          ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
+      throw ErrorDetails.file(pruned).wrong("a pruned model's directory", "none");
     }
     Failures failures = new Failures();
     if (UnfinishedRun.isIn(pruned)) {

@@ -109,12 +109,11 @@ public final class ZerosVerifier {
           .type()
           .orElseThrow(
               () ->
-                  new InputException(
-                      module
-                          .place()
-                          .expected(
-                              "F32, F16 or BF16, to see its zeros",
-                              Printable.of(module.tensor().dtype()))));
+                  module
+                      .place()
+                      .wrong(
+                          "F32, F16 or BF16, to see its zeros",
+                          Printable.of(module.tensor().dtype())));
     }
 
     @Override

@@ -73,11 +73,8 @@ public final class DecoderFamilies {
             .orElse(-1);
     int further = model.config().root().path("num_nextn_predict_layers").asInt(0);
     if (last >= (long) blocks + further) {
-      throw new InputException(
-          ErrorDetails.file(model.path().resolve(ModelConfig.FILE_NAME))
-              .expected(
-                  "as many blocks as there are weights of, %d".formatted(last + 1),
-                  String.valueOf(blocks)));
+      throw ErrorDetails.file(model.path().resolve(ModelConfig.FILE_NAME))
+          .wrong("as many blocks as there are weights of, %d".formatted(last + 1), blocks);
     }
   }
 

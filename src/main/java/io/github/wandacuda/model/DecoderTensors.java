@@ -147,23 +147,20 @@ final class DecoderTensors {
             .find(name)
             .orElseThrow(
                 () ->
-                    new InputException(
-                        ErrorDetails.file(checkpoint.directory())
-                            .tensor(name)
-                            .expected("one of shape " + Arrays.toString(shape), "it missing")));
+                    ErrorDetails.file(checkpoint.directory())
+                        .tensor(name)
+                        .wrong("one of shape " + Arrays.toString(shape), "it missing"));
     if (!entry.info().shape().equals(LongStream.of(shape).boxed().toList())) {
-      throw new InputException(
-          ErrorDetails.file(entry.shard().path())
-              .tensor(name)
-              .expected(
-                  "shape " + Arrays.toString(shape) + ", as config.json says",
-                  entry.info().shape().toString()));
+      throw ErrorDetails.file(entry.shard().path())
+          .tensor(name)
+          .wrong(
+              "shape " + Arrays.toString(shape) + ", as config.json says",
+              entry.info().shape().toString());
     }
     if (entry.info().type().isEmpty()) {
-      throw new InputException(
-          ErrorDetails.file(entry.shard().path())
-              .tensor(name)
-              .expected("F32, F16 or BF16", Printable.of(entry.info().dtype())));
+      throw ErrorDetails.file(entry.shard().path())
+          .tensor(name)
+          .wrong("F32, F16 or BF16", Printable.of(entry.info().dtype()));
     }
     return entry;
   }

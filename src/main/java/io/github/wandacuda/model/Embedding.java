@@ -79,13 +79,12 @@ final class Embedding implements AutoCloseable {
 
   private void addPositions(EmbeddingDescription.Positions positions, Span span, Tensor hidden) {
     if (span.length() > positions.count()) {
-      throw new InputException(
-          ErrorDetails.of("the positions' embeddings")
-              .tensor(weights.tensors().fullName(positions.table()))
-              .expected(
-                  "at most %d tokens, one a position".formatted(positions.count()),
-                  "a sequence of %d".formatted(span.length()))
-              .hint("take a smaller `sequence-length`, or shorter lists of token ids"));
+      throw ErrorDetails.of("the positions' embeddings")
+          .tensor(weights.tensors().fullName(positions.table()))
+          .hint("take a smaller `sequence-length`, or shorter lists of token ids")
+          .wrong(
+              "at most %d tokens, one a position".formatted(positions.count()),
+              "a sequence of %d".formatted(span.length()));
     }
     Tensor added = workspace.take(Place.POSITIONS, hidden.rows(), hidden.columns());
     int[] rows =

@@ -64,8 +64,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
     try (var in = InputFile.stream(file)) {
       JsonNode root = JsonTree.read(in);
       if (!root.isObject()) {
-        throw new InputException(
-            ErrorDetails.file(file).expected("a JSON object", kind(root)).hint(AGAIN));
+        throw ErrorDetails.file(file).hint(AGAIN).wrong("a JSON object", kind(root));
       }
       if (PackedConfig.isPacked(root)) {
         byte[] source = PackedConfig.source(file, InputFile.bytes(file));
@@ -73,11 +72,9 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
       }
       return new ModelConfig(file, root);
     } catch (NoSuchFileException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("a model directory's config.json", "no such file")
-              .hint("name the folder that holds config.json and the .safetensors files"),
-          e);
+      throw ErrorDetails.file(file)
+          .hint("name the folder that holds config.json and the .safetensors files")
+          .wrong("a model directory's config.json", "no such file", e);
     } catch (JsonProcessingException e) {
       throw new InputException(
           ErrorDetails.file(file)
@@ -86,10 +83,8 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
               .hint(AGAIN),
           e);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("a config.json", "that it can't be read: " + Reason.of(e)),
-          e);
+      throw ErrorDetails.file(file)
+          .wrong("a config.json", "that it can't be read: " + Reason.of(e), e);
     }
   }
 
@@ -162,10 +157,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    */
   public void requireWidth(String key, long width) {
     if (width > MOST) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part(key)
-              .expected("a width of at most %d".formatted(MOST), String.valueOf(width)));
+      throw ErrorDetails.file(file).part(key).wrong("a width of at most %d".formatted(MOST), width);
     }
   }
 
@@ -270,13 +262,11 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns the failure of a key that has the wrong value. */
   public InputException wrong(String key, String expected, JsonNode found) {
-    return new InputException(
-        ErrorDetails.file(file).part(key).expected(expected, abbreviated(found)));
+    return ErrorDetails.file(file).part(key).wrong(expected, abbreviated(found));
   }
 
   private InputException missing(String key, String expected) {
-    return new InputException(
-        ErrorDetails.file(file).part(key).expected(expected, "nothing").hint(AGAIN));
+    return ErrorDetails.file(file).part(key).hint(AGAIN).wrong(expected, "nothing");
   }
 
   private static String kind(JsonNode root) {

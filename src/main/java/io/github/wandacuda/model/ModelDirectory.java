@@ -46,10 +46,9 @@ public record ModelDirectory(
    */
   public void requireUnpacked(String use) {
     if (isPacked()) {
-      throw new InputException(
-          ErrorDetails.file(path)
-              .expected("weights that aren't packed, for " + use, PackedFormat.FORMAT)
-              .hint("unpack it first"));
+      throw ErrorDetails.file(path)
+          .hint("unpack it first")
+          .wrong("weights that aren't packed, for " + use, PackedFormat.FORMAT);
     }
   }
 
@@ -60,10 +59,9 @@ public record ModelDirectory(
    */
   public List<LinearModule> choose(ModuleChoice choice) {
     if (modules.isEmpty()) {
-      throw new InputException(
-          ErrorDetails.file(path)
-              .expected("matrices named ...layers.<n>....weight", "no linear modules")
-              .hint("only linear modules inside the blocks of a language model are pruned"));
+      throw ErrorDetails.file(path)
+          .hint("only linear modules inside the blocks of a language model are pruned")
+          .wrong("matrices named ...layers.<n>....weight", "no linear modules");
     }
     return choice.of(modules);
   }

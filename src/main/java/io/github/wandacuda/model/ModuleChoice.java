@@ -1,7 +1,6 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.NamePatterns.Search;
@@ -105,11 +104,10 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
 
   private static void requirePrunable(LinearModule module) {
     if (!module.prunable()) {
-      throw new InputException(
-          module
-              .place()
-              .expected("F32, F16 or BF16 to prune", Printable.of(module.tensor().dtype()))
-              .hint("leave it out with `exclude` '%s'".formatted(module.name())));
+      throw module
+          .place()
+          .hint("leave it out with `exclude` '%s'".formatted(module.name()))
+          .wrong("F32, F16 or BF16 to prune", Printable.of(module.tensor().dtype()));
     }
   }
 }

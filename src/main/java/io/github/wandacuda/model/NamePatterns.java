@@ -126,13 +126,12 @@ public final class NamePatterns {
       return task.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     } catch (TimeoutException e) {
       search.givenUp = true;
-      throw new UsageException(
-          origin
-              .expected(
-                  "patterns that are found or not within %d s".formatted(PATIENCE.toSeconds()),
-                  "none such")
-              .hint("take fewer patterns, or repetitions out of repetitions"),
-          e);
+      throw origin
+          .hint("take fewer patterns, or repetitions out of repetitions")
+          .refused(
+              "patterns that are found or not within %d s".formatted(PATIENCE.toSeconds()),
+              "none such",
+              e);
     } catch (InterruptedException e) {
       search.givenUp = true;
       Thread.currentThread().interrupt();
@@ -145,10 +144,9 @@ public final class NamePatterns {
   private static RuntimeException rethrown(ErrorDetails origin, Throwable cause) {
     return switch (cause) {
       case StackOverflowError deep ->
-          new UsageException(
-              origin.expected(
-                  "patterns that need no more memory than there is",
-                  "one that repeats itself too often"),
+          origin.refused(
+              "patterns that need no more memory than there is",
+              "one that repeats itself too often",
               deep);
       case RuntimeException known -> known;
       case Error error -> throw error;

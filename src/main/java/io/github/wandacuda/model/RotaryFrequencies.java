@@ -2,7 +2,6 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -88,25 +87,20 @@ final class RotaryFrequencies {
     double theta = reader.number(THETA, thetaKeys, defaultTheta);
     double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaultPart);
     if (part > 1) {
-      throw new InputException(
-          ErrorDetails.file(config.file())
-              .part(partKeys.get(0))
-              .expected("at most the whole of a head, 1", String.valueOf(part)));
+      throw ErrorDetails.file(config.file())
+          .part(partKeys.get(0))
+          .wrong("at most the whole of a head, 1", part);
     }
     if (headSize > MOST_FEATURES) {
-      throw new InputException(
-          ErrorDetails.file(config.file())
-              .expected(
-                  "heads of at most %d features".formatted(MOST_FEATURES),
-                  String.valueOf(headSize)));
+      throw ErrorDetails.file(config.file())
+          .wrong("heads of at most %d features".formatted(MOST_FEATURES), headSize);
     }
     int features = (int) (headSize * part);
     int pairs = Math.ceilDiv(features, 2);
     if (pairs < 1 || 2 * pairs > headSize) {
-      throw new InputException(
-          ErrorDetails.file(config.file())
-              .part("heads of %d features".formatted(headSize))
-              .expected("an even number of them to rotate", String.valueOf(features)));
+      throw ErrorDetails.file(config.file())
+          .part("heads of %d features".formatted(headSize))
+          .wrong("an even number of them to rotate", features);
     }
     return new Rotary(reader.scaled(plain(theta, features, pairs)));
   }

@@ -113,10 +113,8 @@ public final class AllocationFile {
     try {
       return NamePatterns.compile(key);
     } catch (PatternSyntaxException e) {
-      throw new UsageException(
-          place.expected(
-              "a block's number or a regular expression", Printable.of(e.getDescription())),
-          e);
+      throw place.refused(
+          "a block's number or a regular expression", Printable.of(e.getDescription()), e);
     }
   }
 

@@ -97,18 +97,16 @@ public final class CsvRows {
       line += c == '\n' ? 1 : 0;
       value.append(c);
     }
-    throw new InputException(
-        ErrorDetails.file(file)
-            .part("line " + begin)
-            .expected("a quote at the value's end", "the file's end"));
+    throw ErrorDetails.file(file)
+        .part("line " + begin)
+        .wrong("a quote at the value's end", "the file's end");
   }
 
   private void requireEnd() {
     if (at < text.length() && !is(',') && !is('\n') && !isLineEnd()) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .part("line " + line)
-              .expected("a comma or the line's end after a quote", "something else"));
+      throw ErrorDetails.file(file)
+          .part("line " + line)
+          .wrong("a comma or the line's end after a quote", "something else");
     }
   }
 }

@@ -107,8 +107,7 @@ public final class DjlTokenizer implements Tokenizer {
     try (InputStream in = InputFile.stream(file)) {
       byte[] bytes = in.readNBytes(LONGEST + 1);
       if (bytes.length > LONGEST) {
-        throw new InputException(
-            ErrorDetails.file(file).expected("at most %d bytes".formatted(LONGEST), "more"));
+        throw ErrorDetails.file(file).wrong("at most %d bytes".formatted(LONGEST), "more");
       }
       return bytes;
     }

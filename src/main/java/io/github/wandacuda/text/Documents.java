@@ -134,8 +134,7 @@ public final class Documents implements AutoCloseable {
     long start = index.start(document);
     long size = index.end(document) - start;
     if (size > Utf8.MAXIMUM_BYTES) {
-      throw new InputException(
-          where.expected("at most %d bytes".formatted(Utf8.MAXIMUM_BYTES), String.valueOf(size)));
+      throw where.wrong("at most %d bytes".formatted(Utf8.MAXIMUM_BYTES), size);
     }
     HeapBudget.require(where, size, HeapBudget.OF_TEXT);
     byte[] bytes = new byte[(int) size];
@@ -151,8 +150,7 @@ public final class Documents implements AutoCloseable {
 
   private static String text(JsonParser parser, ErrorDetails where) throws IOException {
     if (parser.nextToken() != JsonToken.START_OBJECT) {
-      throw new InputException(
-          where.expected("a JSON object", InputFailures.found(parser)).hint(ONE_OBJECT));
+      throw where.hint(ONE_OBJECT).wrong("a JSON object", InputFailures.found(parser));
     }
     String text = null;
     Set<String> keys = new LinkedHashSet<>();
@@ -169,21 +167,19 @@ public final class Documents implements AutoCloseable {
       } else if (value == JsonToken.VALUE_STRING) {
         text = parser.getText();
       } else {
-        throw new InputException(
-            where.expected("a string as \"text\"", InputFailures.found(parser)));
+        throw where.wrong("a string as \"text\"", InputFailures.found(parser));
       }
     }
     if (parser.nextToken() != null) {
-      throw new InputException(where.expected("one JSON object", "more after it").hint(ONE_OBJECT));
+      throw where.hint(ONE_OBJECT).wrong("one JSON object", "more after it");
     }
     if (text == null) {
-      throw new InputException(
-          where
-              .expected("an object with a string \"text\"", found(keys))
-              .hint("rename the key that holds the text to \"text\""));
+      throw where
+          .hint("rename the key that holds the text to \"text\"")
+          .wrong("an object with a string \"text\"", found(keys));
     }
     if (Utf8.hasLoneSurrogate(text)) {
-      throw new InputException(where.expected("whole characters", "half a surrogate pair"));
+      throw where.wrong("whole characters", "half a surrogate pair");
     }
     return text;
   }

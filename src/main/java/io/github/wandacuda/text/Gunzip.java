@@ -71,12 +71,11 @@ final class Gunzip {
     for (int size = inflated.read(piece); size >= 0; size = inflated.read(piece)) {
       written += size;
       if (written > most) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected(
-                    "text that is at most %d times as long as the file".formatted(MOST_TIMES),
-                    "more than %d bytes".formatted(most))
-                .hint("inflate it by hand if that is right"));
+        throw ErrorDetails.file(file)
+            .hint("inflate it by hand if that is right")
+            .wrong(
+                "text that is at most %d times as long as the file".formatted(MOST_TIMES),
+                "more than %d bytes".formatted(most));
       }
       write(file, channel, ByteBuffer.wrap(piece, 0, size));
     }

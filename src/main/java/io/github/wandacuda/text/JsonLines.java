@@ -55,9 +55,7 @@ public final class JsonLines {
       parser.nextToken();
       JsonNode value = JsonTree.value(parser);
       if (!value.isObject() || parser.nextToken() != null) {
-        throw new InputException(
-            where.expected(
-                "one JSON object", value.isObject() ? "more after it" : "something else"));
+        throw where.wrong("one JSON object", value.isObject() ? "more after it" : "something else");
       }
       return value;
     } catch (JsonProcessingException e) {

@@ -36,12 +36,11 @@ enum PageCodec {
     if (known && UNPACKED.contains(values()[(int) number])) {
       return values()[(int) number];
     }
-    throw new InputException(
-        ErrorDetails.file(file)
-            .expected(
-                "pages that are compressed by Snappy, gzip or LZ4, or not at all",
-                known ? values()[(int) number].name() : "codec " + number)
-            .hint("write it again with one of these, or as .jsonl"));
+    throw ErrorDetails.file(file)
+        .hint("write it again with one of these, or as .jsonl")
+        .wrong(
+            "pages that are compressed by Snappy, gzip or LZ4, or not at all",
+            known ? values()[(int) number].name() : "codec " + number);
   }
 
   /**

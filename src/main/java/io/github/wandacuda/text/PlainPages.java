@@ -222,10 +222,9 @@ final class PlainPages {
   }
 
   private InputException tooMuch(String limit) {
-    return new InputException(
-        ErrorDetails.file(file)
-            .expected("at most %s once its pages are unpacked".formatted(limit), "more")
-            .hint("give the Java heap more with -Xmx"));
+    return ErrorDetails.file(file)
+        .hint("give the Java heap more with -Xmx")
+        .wrong("at most %s once its pages are unpacked".formatted(limit), "more");
   }
 
   /** In pages of version 2 the levels stand before the values and are never compressed. */

@@ -141,16 +141,15 @@ public final class TokenLists {
   }
 
   private InputException unexpected(String expected) throws IOException {
-    return new InputException(
-        ErrorDetails.file(file)
-            .expected(
-                expected,
-                "%s at line %d, column %d"
-                    .formatted(
-                        InputFailures.found(parser),
-                        parser.currentTokenLocation().getLineNr(),
-                        parser.currentTokenLocation().getColumnNr()))
-            .hint(
-                "token ids are lists in a list, such as [[1, 2], [3, 4]]; text goes as .txt or .jsonl"));
+    return ErrorDetails.file(file)
+        .hint(
+            "token ids are lists in a list, such as [[1, 2], [3, 4]]; text goes as .txt or .jsonl")
+        .wrong(
+            expected,
+            "%s at line %d, column %d"
+                .formatted(
+                    InputFailures.found(parser),
+                    parser.currentTokenLocation().getLineNr(),
+                    parser.currentTokenLocation().getColumnNr()));
   }
 }

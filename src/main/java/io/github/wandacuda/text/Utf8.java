@@ -1,7 +1,6 @@
 package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
@@ -32,10 +31,8 @@ public final class Utf8 {
     try {
       long size = InputFile.size(file);
       if (size > MAXIMUM_BYTES) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected(
-                    "a text of at most %d bytes".formatted(MAXIMUM_BYTES), String.valueOf(size)));
+        throw ErrorDetails.file(file)
+            .wrong("a text of at most %d bytes".formatted(MAXIMUM_BYTES), size);
       }
       HeapBudget.require(ErrorDetails.file(file), size, HeapBudget.OF_TEXT);
       bytes = InputFile.bytes(file);
@@ -57,12 +54,11 @@ public final class Utf8 {
     CharBuffer out = CharBuffer.allocate(bytes.length);
     CoderResult result = decoder.decode(in, out, true);
     if (result.isError()) {
-      throw new InputException(
-          where
-              .expected(
-                  "UTF-8",
-                  "byte 0x%02x at byte %d".formatted(bytes[in.position()] & 0xff, in.position()))
-              .hint("save the text as UTF-8"));
+      throw where
+          .hint("save the text as UTF-8")
+          .wrong(
+              "UTF-8",
+              "byte 0x%02x at byte %d".formatted(bytes[in.position()] & 0xff, in.position()));
     }
     return out.flip().toString();
   }
