@@ -58,6 +58,12 @@ import picocli.CommandLine.TypeConversionException;
       "6:the output can't be written: space, rights; or the limit on open files",
       "130:interrupted (SIGINT)",
       "143:terminated (SIGTERM)"
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  wanda-cuda prune --model org/model --calibration c4.json.gz --output pruned",
+      "  wanda-cuda verify --dense org/model --pruned pruned",
+      "  wanda-cuda perplexity --model pruned --text wiki.parquet"
     })
 final class WandaCuda implements Runnable, Supplier<Stderr> {
   private static final List<String> COMMANDS =
