@@ -5,8 +5,8 @@ import java.util.Objects;
 
 /**
  * A view of a linear layer's weight, [rows = output features, columns = input features], in memory
- * that somebody else may own: a mapped file, a tensor of another inference stack, a Java array. The
- * view holds no copy and frees nothing.
+ * of another owner: a mapped file, a tensor of another inference stack, a Java array. The view
+ * holds no copy and frees nothing.
  *
  * <p>Element (r, c) is the little-endian value at byte {@code (r * rowStride + c * columnStride) *
  * dtype.bytes()} of {@code data}; no alignment is required.

@@ -72,7 +72,7 @@ public final class BlockwiseRun implements AutoCloseable {
     return lanes.states();
   }
 
-  /** Has somebody told of the samples that pass the blocks from now on. */
+  /** Sets what is told of the samples that pass the blocks from now on. */
   public void watchedBy(SampleProgress progress) {
     watcher = progress;
   }

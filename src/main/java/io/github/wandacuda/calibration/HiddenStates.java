@@ -9,7 +9,7 @@ import java.util.function.Consumer;
 
 /**
  * The hidden states of samples between two blocks, where the backend has them at hand; copied to
- * host memory when somebody asks for them there.
+ * host memory when they are asked for there.
  */
 public final class HiddenStates implements AutoCloseable {
   private static final long ALIGNMENT = 64;

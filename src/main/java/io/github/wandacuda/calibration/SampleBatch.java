@@ -6,9 +6,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Samples that run through a decoder together: the unit in which a run is divided, whoever does the
- * work, so that its result doesn't depend on that. Short samples run together, so that a weight is
- * unpacked once for all of them.
+ * Samples that run through a decoder together: the unit in which a run is divided, whatever does
+ * the work, so that its result doesn't depend on that. Short samples run together, so that a weight
+ * is unpacked once for all of them.
  *
  * @param index its number among the run's batches
  * @param firstSample the number of its first sample among the run's samples

@@ -17,7 +17,7 @@ import java.util.Set;
 
 /**
  * The tensors of a packed shard as they were before: packed weights are unpacked as they are read,
- * some rows at a time, so that whoever reads a shard can read a packed one.
+ * some rows at a time, so that what reads a shard can read a packed one.
  */
 public final class PackedShard implements TensorBytes {
   /** Bytes of unpacked rows that are read at a time. */

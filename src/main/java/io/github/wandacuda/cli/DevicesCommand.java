@@ -27,12 +27,12 @@ import picocli.CommandLine.Option;
 final class DevicesCommand implements Runnable {
   @Option(
       names = "--plan",
-      paramLabel = "CARD",
+      paramLabel = "GPU",
       description =
-          "Plan a calibrated run on a card instead, which needn't be there: h100, rtx4090, or the"
+          "Plan a calibrated run on a GPU instead, which needn't be there: h100, rtx4090, or the"
               + " numbers GB,BUS,MEMORY,TENSOR,FLOAT that it attains, in GB, GB/s, GB/s, TFLOP/s"
               + " and TFLOP/s.")
-  private String card;
+  private String gpu;
 
   @Option(
       names = "--model",
@@ -65,8 +65,8 @@ final class DevicesCommand implements Runnable {
 
   @Override
   public void run() {
-    if (card != null) {
-      new GpuPlanPrinter(output).print(card, model, samples, sequenceLength, precision);
+    if (gpu != null) {
+      new GpuPlanPrinter(output).print(gpu, model, samples, sequenceLength, precision);
       return;
     }
     output.warnIfGiven(

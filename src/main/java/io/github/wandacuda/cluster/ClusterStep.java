@@ -15,7 +15,7 @@ public interface ClusterStep<S extends Serializable, R extends Serializable> ext
    *
    * @param state is left as it is
    * @throws io.github.wandacuda.error.WandaException a failure that another try wouldn't cure; it
-   *     travels back to whoever asked
+   *     travels back to the caller
    */
   Stepped<S, R> run(S state, ClusterNode node);
 

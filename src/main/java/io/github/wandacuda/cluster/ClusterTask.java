@@ -13,7 +13,7 @@ public interface ClusterTask<R extends Serializable> extends Serializable {
    * Does the work.
    *
    * @throws io.github.wandacuda.error.WandaException a failure that another try wouldn't cure, such
-   *     as a broken file; it travels back to whoever asked
+   *     as a broken file; it travels back to the caller
    */
   R run(ClusterNode node);
 }

@@ -11,7 +11,7 @@ import java.util.function.Consumer;
 
 /**
  * Of several inputs that are broken, tells of the one that comes first in the tasks' order, as one
- * machine does, whoever was faster.
+ * machine does, whichever was faster.
  */
 public final class FirstFailure {
   private FirstFailure() {}

@@ -10,12 +10,12 @@ public class CancelledException extends WandaException {
     super(LINE, null);
   }
 
-  /** Creates the failure with its one line and what came of it where the work was. */
+  /** Creates the failure with its one line and the state in which the work was left. */
   public CancelledException(Throwable cause) {
     super(LINE, cause);
   }
 
-  /** Creates the failure with a line that says what is left, and what came of it. */
+  /** Creates the failure with a line that says what is left, and the state of the work. */
   public CancelledException(String message, Throwable cause) {
     super(message, cause);
   }

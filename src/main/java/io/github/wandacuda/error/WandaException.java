@@ -2,8 +2,9 @@ package io.github.wandacuda.error;
 
 /**
  * A failure with one clear line for the user. What a file says is quoted in it, so it is made
- * printable here, whoever wrote it. A setting that a user can change is named between backquotes,
- * such as {@code `samples`}: programs know it as a parameter, the command line as an option.
+ * printable here, whatever file it is from. A setting that a user can change is named between
+ * backquotes, such as {@code `samples`}: programs know it as a parameter, the command line as an
+ * option.
  */
 public abstract class WandaException extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -49,7 +49,7 @@ final class MemoryPass implements BlockPass.Sink {
    *
    * @param losses the mean next-token negative log-likelihood of each tested sequence
    * @param scores of the tasks
-   * @param modules what became of each module
+   * @param modules the result of each module
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   record Result(double[] losses, List<TaskScore> scores, List<ModuleResult> modules) {}

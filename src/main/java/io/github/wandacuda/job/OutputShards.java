@@ -167,7 +167,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     return RunRecords.Tensor.of(result, checksum, withNorms);
   }
 
-  /** Begins to borrow weights from somebody who waits for them before their memory is freed. */
+  /** Begins to borrow weights from an owner that waits for them before it frees their memory. */
   public BorrowedWeights borrow() {
     borrowed = new BorrowedWeights(background);
     return borrowed;

@@ -22,9 +22,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
-/**
- * Shards that are written one by one, by whatever process, and what became of them, put together.
- */
+/** Shards that are written one by one, by whatever process, and their results, put together. */
 final class ShardPass {
   private static final String UNUSED_SPILL = AtomicWrite.OWN + ".masks";
 
@@ -52,7 +50,7 @@ final class ShardPass {
    *
    * @param what the work in words
    * @param earlier returns what was recorded of a shard that was written whole before, or nothing
-   * @param record records what became of a shard
+   * @param record records the result of a shard
    */
   void run(
       Cluster cluster,

@@ -75,7 +75,7 @@ record ShardRecords(RunScope scope, String run) {
     return record;
   }
 
-  /** Returns what became of a shard, if it is finished and is there. */
+  /** Returns the result of a shard, if it is finished and is there. */
   public Optional<ShardResult> read(SafetensorsFile shard) {
     String name = ShardPass.name(shard);
     List<JsonNode> records = records(file(name));

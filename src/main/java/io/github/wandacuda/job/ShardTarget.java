@@ -57,8 +57,8 @@ interface ShardTarget {
   /**
    * Called instead of {@link #done} when a module is pruned in memory, for the shards to write it.
    *
-   * @param weight laid out as in its file, in memory that somebody else owns and that stays as it
-   *     is for as long as that one has promised to
+   * @param weight laid out as in its file, in memory of another owner that stays as it is for as
+   *     long as that one has promised to
    */
   default void lend(ModuleResult result, MemorySegment weight) {
     throw new UnsupportedOperationException("weights in memory");

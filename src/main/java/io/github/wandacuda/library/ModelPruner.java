@@ -307,7 +307,7 @@ public final class ModelPruner {
    * Prunes into a directory.
    *
    * @param output doesn't exist, is empty or, with {@link #resume}, was left by the same run
-   * @return what came of it
+   * @return the result
    * @throws IllegalArgumentException if what is asked for contradicts itself or doesn't fit the
    *     model, or the output isn't empty
    * @throws IllegalStateException if there is no such device, or it fails

@@ -194,7 +194,7 @@ public final class Pruner implements AutoCloseable {
    * @param weight [out_features, in_features], changed in place
    * @param criterion how weights are scored
    * @param sparsity how much goes
-   * @return what came of it
+   * @return the result
    * @see #prune(WeightMatrix, Criterion, Sparsity, PruneOptions)
    */
   public PruneResult prune(WeightMatrix weight, Criterion criterion, Sparsity sparsity) {
@@ -212,7 +212,7 @@ public final class Pruner implements AutoCloseable {
    * @param criterion how weights are scored
    * @param sparsity how much goes
    * @param options what else is asked for
-   * @return what came of it
+   * @return the result
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if sizes, norms and pattern don't fit each other; all norms
    *     are zero and that is rejected; memory is read-only; or the mask's memory overlaps the
@@ -237,7 +237,7 @@ public final class Pruner implements AutoCloseable {
    * @param criterion how weights are scored
    * @param sparsity how much goes
    * @param options what else is asked for
-   * @return what came of it
+   * @return the result
    * @throws NullPointerException as for pruning in place
    * @throws IllegalArgumentException as for pruning in place, or if type and shape differ, or
    *     source and destination overlap without being the same
@@ -290,7 +290,7 @@ public final class Pruner implements AutoCloseable {
    * @param criterion how weights are scored
    * @param sparsity how much goes
    * @param options what else is asked for
-   * @return what came of it
+   * @return the result
    * @throws UnsupportedOperationException if this pruner's backend has no such memory
    * @throws NullPointerException as for pruning in place
    * @throws IllegalArgumentException as for pruning in place, or if the matrix isn't inside of a

@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The magnitudes of one row of a matrix at a time, widened exactly to float32. They are copied to
- * Java arrays first: a mapping of a file that somebody shrinks ends a copy in an error, but a
- * compiled loop in a crash.
+ * Java arrays first: a mapping of a file that shrinks ends a copy in an error, but a compiled loop
+ * in a crash.
  */
 final class MagnitudeRow {
   /** Rows of a transposed matrix that are copied together, since they share cache lines. */

@@ -7,8 +7,8 @@ import static jdk.incubator.vector.VectorOperators.NE;
 import jdk.incubator.vector.LongVector;
 
 /**
- * Finds the few among many words of bits that somebody has to look at. A branch at each word would
- * cost more than the vectors, as it is guessed wrong at just those.
+ * Finds the few among many words of bits that need a look. A branch at each word would cost more
+ * than the vectors, as it is guessed wrong at just those.
  */
 final class MaskWords {
   private MaskWords() {}

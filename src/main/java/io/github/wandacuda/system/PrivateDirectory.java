@@ -36,7 +36,7 @@ public final class PrivateDirectory implements AutoCloseable {
   public static PrivateDirectory create(String prefix) throws IOException {
     Path path = Files.createTempDirectory(prefix, attributes());
     if (!isOnlyMine(path)) {
-      // Not what is in it, which may be somebody's own by now.
+      // Not what is in it, which another user may own by now.
       Files.deleteIfExists(path);
       throw new AccessDeniedException(
           path.getParent().toString(), null, "others can exchange what is in it");

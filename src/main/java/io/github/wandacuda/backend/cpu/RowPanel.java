@@ -11,10 +11,10 @@ import java.lang.foreign.MemorySegment;
  * Rows of a matrix in memory of its own, in the form that {@link CpuSelectKernels} asks for.
  *
  * <p>A matrix whose rows have that form already is worked on where it lies. Others are copied here:
- * rows that would need padding; Java arrays; and above all mappings of files, which somebody may
- * shrink meanwhile. Then a copy ends in an {@link InternalError}, while a compiled loop of vector
- * loads would end the JVM. A matrix whose columns lie apart (the transposed view of a layer stored
- * as [in, out]) is walked in blocks, so that whole cache lines are used.
+ * rows that would need padding; Java arrays; and above all mappings of files, which may shrink
+ * meanwhile. Then a copy ends in an {@link InternalError}, while a compiled loop of vector loads
+ * would end the JVM. A matrix whose columns lie apart (the transposed view of a layer stored as
+ * [in, out]) is walked in blocks, so that whole cache lines are used.
  */
 final class RowPanel {
   private static final int STRIDED_ROWS = 32;

@@ -53,7 +53,7 @@ final class CudaMemory implements AutoCloseable {
     return buffer;
   }
 
-  /** Returns memory that somebody else allocated and frees. */
+  /** Returns memory that its caller allocated and frees. */
   public CudaBuffer view(long address, long bytes) {
     return new CudaBuffer(this, new DeviceAddress(address), bytes);
   }

@@ -54,7 +54,7 @@ final class OpenClMemory {
     return buffer;
   }
 
-  /** Returns memory that somebody else allocated and releases. */
+  /** Returns memory that its caller allocated and releases. */
   public OpenClBuffer view(cl_mem handle, long bytes) {
     return new OpenClBuffer(this, handle, bytes, false);
   }
