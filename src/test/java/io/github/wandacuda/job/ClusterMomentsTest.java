@@ -103,12 +103,12 @@ class ClusterMomentsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "sparsegpt, 0.5, 1, 7, 300",
-    "sparsegpt, 2:4, 2, 13, 300",
-    "wanda+swaps, 0.5, 2, 7, 300",
+    "sparsegpt, 0.5, 1, 4, 300",
+    "sparsegpt, 2:4, 2, 7, 300",
+    "wanda+swaps, 0.5, 2, 4, 300",
     "wanda+swaps, 2:4, 3, 3, 700",
-    "wanda+reconstruct, 0.5, 3, 7, 300",
-    "ria+swaps+reconstruct, 0.6, 3, 13, 300",
+    "wanda+reconstruct, 0.5, 3, 4, 300",
+    "ria+swaps+reconstruct, 0.6, 3, 7, 300",
     "magnitude+reconstruct, 4:8, 2, 5, 300",
     "sparsegpt+reconstruct, 0.5, 3, 1, 300",
     "wanda+reconstruct, 0.5, 2, 3, 2",

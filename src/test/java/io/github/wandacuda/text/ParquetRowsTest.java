@@ -125,7 +125,7 @@ class ParquetRowsTest {
     int refused = 0;
     for (Path original : List.of(HELLASWAG, VERSION_2)) {
       byte[] bytes = Files.readAllBytes(original);
-      for (int trial = 0; trial < 300; trial++) {
+      for (int trial = 0; trial < 100; trial++) {
         byte[] broken = bytes.clone();
         for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {
           broken[4 + random.nextInt(bytes.length - 12)] = (byte) random.nextInt(256);
@@ -134,7 +134,7 @@ class ParquetRowsTest {
         refused += isRefused(file) ? 1 : 0;
       }
     }
-    assertThat(refused).isBetween(200, 590);
+    assertThat(refused).isBetween(66, 197);
   }
 
   /** Each byte in turn: the rows that are there, other values in them, or a refusal. */
