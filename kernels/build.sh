@@ -2,8 +2,12 @@
 # Compiles the .cu files under kernels/ to the PTX that is shipped, and writes down what each kernel needs on each
 # architecture:
 #
-#   kernels/build.sh            writes kernels/generated: *.ptx and RESOURCES.md
-#   kernels/build.sh --check    builds beside them and says whether they are what the sources give
+#   kernels/build.sh [NAME]...           writes kernels/generated: *.ptx, RESOURCES.md and DIGESTS.txt, of all files or some
+#   kernels/build.sh --check [NAME]...   builds beside them and says whether they are what the sources give
+#   kernels/build.sh --digests           prints what DIGESTS.txt should have, without compiling
+#
+# A digest is of a file with all that it includes, short of comments, of how it is compiled, and of its PTX: where it is the one
+# that was written down, there is nothing to compile.
 #
 # NAME.sm_75.ptx runs from Turing on. Where compute_80 gives other code there is NAME.sm_80.ptx too, which is better from
 # Ampere on. The header is lowered to the oldest version that has all that is used, so that drivers from CUDA 11.8 on take
@@ -17,24 +21,70 @@ architectures="75 80 86 89 90 100 120"
 version=7.0
 release=13.0
 
+flags="-std=c++20 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true -Werror all-warnings"
+cd "$here"
+sources=$(echo select/*.cu forward/*.cu)
+
+# closure FILE: the file and all that it includes.
+closure() {
+  seen= pending=$1
+  while [ -n "$pending" ]; do
+    file=${pending%% *}
+    pending=${pending#"$file"}
+    pending=${pending# }
+    case " $seen " in *" $file "*) continue ;; esac
+    seen="$seen $file"
+    for included in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$file"); do
+      # The headers of the pretend CUDA aren't here.
+      for directory in "$(dirname "$file")" lib; do
+        if [ -e "$directory/$included" ]; then pending="${pending:+$pending }$directory/$included"; fi
+      done
+    done
+  done
+  echo "$seen"
+}
+
+# digests DIRECTORY: a line for each source, with the PTX of that directory.
+digests() {
+  for source in $sources; do
+    {
+      echo "$release $version $architectures $flags"
+      cat $(closure "$source") | sed -e 's|//.*||' -e 's/[[:space:]]*$//' -e '/^$/d'
+      cat "$1/$(basename "$source" .cu)".sm_*.ptx
+    } | sha256sum | sed "s|-|$source|"
+  done
+}
+
+check=
+case ${1-} in
+  --digests) digests generated; exit ;;
+  --check) check=yes; shift ;;
+  -*) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+chosen=$sources
+if [ $# -gt 0 ]; then
+  chosen=
+  for source in $sources; do
+    case " $* " in *" $(basename "$source" .cu) "*) chosen="$chosen $source" ;; esac
+  done
+fi
+
 command -v nvcc >/dev/null && command -v ptxas >/dev/null || { echo "nvcc and ptxas are needed" >&2; exit 3; }
 nvcc --version | grep -q "release $release," || { echo "nvcc $release is needed, for the same PTX everywhere" >&2; exit 3; }
 
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-case ${1-} in
-  '') out=$here/generated ;;
-  --check) out=$temporary/check ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
-esac
-mkdir -p "$out"
+out=$here/generated
+if [ -n "$check" ]; then
+  out=$temporary/check
+  cp -r "$here/generated" "$out"
+fi
 
 # ptx SOURCE COMPUTE: without what differs from machine to machine.
 ptx() {
   file=$(basename "$1" .cu).sm_$2
-  (cd "$(dirname "$1")" && nvcc -ptx -std=c++20 -arch="compute_$2" -fmad=false -ftz=false -prec-div=true -prec-sqrt=true \
-    -Werror all-warnings -I ../lib "$(basename "$1")" -o "$temporary/$file.raw")
+  (cd "$(dirname "$1")" && nvcc -ptx -arch="compute_$2" $flags -I ../lib "$(basename "$1")" -o "$temporary/$file.raw")
   sed -E -e '/^[[:space:]]*\/\//d' -e "s/^\.version .*/.version $version/" -e 's/[[:space:]]*$//' \
     -e 's/(_INTERNAL_|_GLOBAL__N__)[0-9a-f]{8}_/\100000000_/g' "$temporary/$file.raw" |
     cat -s >"$temporary/$file.ptx"
@@ -87,7 +137,7 @@ table() {
 
 # As many at a time as there are processors.
 running=
-for source in "$here"/select/*.cu "$here"/forward/*.cu; do
+for source in $chosen; do
   build "$source" &
   running="$running $!"
   set -- $running
@@ -99,7 +149,8 @@ for source in "$here"/select/*.cu "$here"/forward/*.cu; do
 done
 for process in $running; do wait "$process"; done
 
-rm -f "$out"/*.ptx
+[ "$chosen" != "$sources" ] || rm -f "$out"/*.ptx
+for source in $chosen; do rm -f "$out/$(basename "$source" .cu)".sm_*.ptx; done
 cp "$temporary"/*.ptx "$out"
 {
   echo "# What the CUDA kernels need"
@@ -107,12 +158,18 @@ cp "$temporary"/*.ptx "$out"
   echo "Written by \`kernels/build.sh\` from what ptxas of CUDA $release says: registers of a thread / bytes of static shared"
   echo "memory of a block / bytes that are spilled, where there are any. Other architectures than sm_75 run the PTX of"
   echo "compute_80 where it differs."
-  for source in "$here"/select/*.cu "$here"/forward/*.cu; do
-    printf '\n## %s\n\n' "${source#"$here"/}"
-    table "$(basename "$source" .cu)"
+  for source in $sources; do
+    printf '\n## %s\n\n' "$source"
+    case " $(echo $chosen) " in
+      *" $source "*) table "$(basename "$source" .cu)" ;;
+      *) awk -v head="## $source" '$0 == head { on = 1; next } /^## / { on = 0 } on && /^\|/' "$out/RESOURCES.md" ;;
+    esac
   done
-} >"$out/RESOURCES.md"
+} >"$temporary/RESOURCES.md"
+mv "$temporary/RESOURCES.md" "$out"
+digests "$out" >"$temporary/DIGESTS.txt"
+mv "$temporary/DIGESTS.txt" "$out"
 
-if [ "$out" != "$here/generated" ]; then
+if [ -n "$check" ]; then
   diff -r -q "$out" "$here/generated"
 fi
