@@ -6,8 +6,8 @@
 #   kernels/build.sh --check [NAME]...   builds beside them and says whether they are what the sources give
 #   kernels/build.sh --digests           prints what DIGESTS.txt should have, without compiling
 #
-# A digest is of a file with all that it includes, short of comments, of how it is compiled, and of its PTX: where it is the one
-# that was written down, there is nothing to compile.
+# A digest is of a file with all that it includes, short of comments, of how it is compiled, of its PTX and its table: where it
+# is the one that was written down, there is nothing to compile.
 #
 # NAME.sm_75.ptx runs from Turing on. Where compute_80 gives other code there is NAME.sm_80.ptx too, which is better from
 # Ampere on. The header is lowered to the oldest version that has all that is used, so that drivers from CUDA 11.8 on take
@@ -44,13 +44,19 @@ closure() {
   echo "$seen"
 }
 
-# digests DIRECTORY: a line for each source, with the PTX of that directory.
+# section DIRECTORY SOURCE: a file's table in that directory's RESOURCES.md.
+section() {
+  awk -v head="## $2" '$0 == head { on = 1; next } /^## / { on = 0 } on && /^\|/' "$1/RESOURCES.md"
+}
+
+# digests DIRECTORY: a line for each source, with the PTX and the table of that directory.
 digests() {
   for source in $sources; do
     {
       echo "$release $version $architectures $flags"
       cat $(closure "$source") | sed -e 's|//.*||' -e 's/[[:space:]]*$//' -e '/^$/d'
       cat "$1/$(basename "$source" .cu)".sm_*.ptx
+      section "$1" "$source"
     } | sha256sum | sed "s|-|$source|"
   done
 }
@@ -162,7 +168,7 @@ cp "$temporary"/*.ptx "$out"
     printf '\n## %s\n\n' "$source"
     case " $(echo $chosen) " in
       *" $source "*) table "$(basename "$source" .cu)" ;;
-      *) awk -v head="## $source" '$0 == head { on = 1; next } /^## / { on = 0 } on && /^\|/' "$out/RESOURCES.md" ;;
+      *) section "$out" "$source" ;;
     esac
   done
 } >"$temporary/RESOURCES.md"
