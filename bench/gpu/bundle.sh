@@ -73,7 +73,7 @@ repack() {
 make_tests() {
   cp -r "$root/target/test-classes" "$scratch/tests"
   find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend*' -o -path '*/pruning/Recipe*' \) -delete
-  rm -r "$scratch/tests/io/github/wandacuda"/{adapter,checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,layerwise,launcher,model,report,system,text}
+  rm -r "$scratch/tests/io/github/wandacuda"/{adapter,checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,launcher,model,report,system,text}
   "$jdk/bin/jar" --create --file "$out/lib/tests.jar" -C "$scratch/tests" .
   mvn -B -ntp -q -f "$root/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.jupiter,org.junit.platform,org.opentest4j,org.apiguardian,org.jspecify,net.jqwik,org.assertj \

@@ -42,7 +42,7 @@ class ArchitectureTest {
       List.of(
           """
           io.github.wandacuda error launcher.trust system io select forward scalar simd
-          layerwise backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint model
+          backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint model
           text calibration evaluate pruning adapter cluster job report library cli launcher\
           """
               .split("\\s+"));

@@ -1,6 +1,5 @@
 package io.github.wandacuda.calibration;
 
-import io.github.wandacuda.layerwise.Gram;
 import java.util.Map;
 
 /**

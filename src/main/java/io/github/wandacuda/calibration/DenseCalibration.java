@@ -1,7 +1,6 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import java.lang.foreign.Arena;

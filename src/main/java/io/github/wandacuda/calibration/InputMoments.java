@@ -6,7 +6,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.InputObserver;
 import java.lang.foreign.Arena;
 import java.util.HashMap;

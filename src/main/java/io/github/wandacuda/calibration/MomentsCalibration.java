@@ -3,7 +3,6 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.Decoder;
 import java.io.IOException;
 import java.io.OutputStream;

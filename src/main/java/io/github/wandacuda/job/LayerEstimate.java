@@ -4,7 +4,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.LayerPruner;

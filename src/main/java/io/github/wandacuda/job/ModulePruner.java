@@ -2,9 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.TensorNames;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.FiniteWeights;
 import io.github.wandacuda.pruning.LayerInputs;

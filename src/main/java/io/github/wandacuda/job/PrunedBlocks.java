@@ -1,12 +1,12 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.InputMoments;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.LinearModule;

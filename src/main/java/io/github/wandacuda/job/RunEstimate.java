@@ -2,8 +2,8 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockStatistics;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.GramFile;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;

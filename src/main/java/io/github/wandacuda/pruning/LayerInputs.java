@@ -1,6 +1,6 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.calibration.Gram;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Consumer;

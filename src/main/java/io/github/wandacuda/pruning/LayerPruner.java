@@ -6,13 +6,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.layerwise.Gram;
-import io.github.wandacuda.layerwise.GramFactor;
-import io.github.wandacuda.layerwise.MaskRow;
-import io.github.wandacuda.layerwise.MaskSwaps;
-import io.github.wandacuda.layerwise.OutputError;
-import io.github.wandacuda.layerwise.Reconstruction;
-import io.github.wandacuda.layerwise.SparseGpt;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
@@ -38,7 +32,12 @@ public final class LayerPruner implements AutoCloseable {
   private final TileBuffers buffers;
 
   /** Of the module that was pruned last, since the next one often has the same inputs. */
-  private GramInUse latest;
+  private Gram latest;
+
+  /** The latest moments as they are multiplied with, and their factor, once they are needed. */
+  private SquareGram square;
+
+  private Optional<GramFactor> factor;
 
   /**
    * Creates a pruner of modules.
@@ -85,20 +84,37 @@ public final class LayerPruner implements AutoCloseable {
     }
   }
 
-  private GramInUse momentsOf(Gram gram) {
-    if (latest == null || !latest.isOf(gram)) {
+  private void take(Gram gram) {
+    if (latest == null || !latest.triangle().equals(gram.triangle())) {
       forget();
-      latest = new GramInUse(gram, backend.operations(), workers);
+      latest = gram;
     }
-    return latest;
+  }
+
+  private SquareGram square(Gram gram) {
+    take(gram);
+    if (square == null) {
+      square = new SquareGram(backend.operations(), workers, latest);
+    }
+    return square;
+  }
+
+  private Optional<GramFactor> factor(Gram gram) {
+    take(gram);
+    if (factor == null) {
+      factor = GramFactor.of(latest, workers);
+    }
+    return factor;
   }
 
   /** Lets go of the latest second moments; to be called before their memory is given back. */
   public void forget() {
-    if (latest != null) {
-      latest.close();
-      latest = null;
+    if (square != null) {
+      square.close();
     }
+    latest = null;
+    square = null;
+    factor = null;
   }
 
   @Override
@@ -228,7 +244,7 @@ public final class LayerPruner implements AutoCloseable {
         lowest();
         return;
       }
-      Optional<GramFactor> factor = moments().factor();
+      Optional<GramFactor> factor = factor(inputs.gram());
       if (factor.isEmpty()) {
         warning =
             Optional.of("its second moments have no factor, however dampened: pruned by wanda");
@@ -259,7 +275,7 @@ public final class LayerPruner implements AutoCloseable {
       long lost = 0;
       boolean[] kept = new boolean[dense.columns()];
       for (int row = 0; row < dense.rows(); row++) {
-        MaskRow.read(mask, row, kept);
+        PackedMasks.read(mask, row, kept);
         for (int c = 0; c < kept.length; c++) {
           lost += !kept[c] && dense.get(row, c) != 0 && inputs.gram().get(c, c) != 0 ? 1 : 0;
         }
@@ -276,34 +292,27 @@ public final class LayerPruner implements AutoCloseable {
       if (fitted == null) {
         putMasked(result);
       }
-      OutputError chosen = OutputError.of(moments().square(), dense, result);
+      SquareGram moments = square(inputs.gram());
+      OutputError chosen = OutputError.of(moments, dense, result);
       OutputError refined = chosen;
       if (rules.swaps()) {
-        swap(rules.swapBudget());
+        OptionalInt group =
+            rules.sparsity() instanceof Sparsity.GroupPattern pattern
+                ? OptionalInt.of(pattern.size())
+                : OptionalInt.empty();
+        new MaskSwaps(moments).refine(dense, mask, group, rules.swapBudget());
         putMasked(result);
-        refined = chosen.after(moments().square(), dense, result);
+        refined = chosen.after(moments, dense, result);
       }
       OutputError last = refined;
       if (rules.reconstruct() && !warnOfFewTokens()) {
-        new Reconstruction(moments().square()).solve(dense, mask, result);
+        new Reconstruction(moments).solve(dense, mask, result);
         fitted = result;
-        last = chosen.after(moments().square(), dense, result);
+        last = chosen.after(moments, dense, result);
       }
       errors =
           Optional.of(
               new OutputErrors(chosen.output(), chosen.error(), refined.error(), last.error()));
-    }
-
-    private GramInUse moments() {
-      return momentsOf(inputs.gram());
-    }
-
-    private void swap(OptionalInt budget) {
-      OptionalInt group =
-          rules.sparsity() instanceof Sparsity.GroupPattern pattern
-              ? OptionalInt.of(pattern.size())
-              : OptionalInt.empty();
-      new MaskSwaps(moments().square()).refine(dense, mask, group, budget);
     }
 
     /** Returns whether too few tokens are known to fit weights to, and says so. */
@@ -317,7 +326,7 @@ public final class LayerPruner implements AutoCloseable {
     /** Copies the weights, with zeros where the mask says. */
     private void putMasked(WeightMatrix result) {
       result.data().copyFrom(dense.data());
-      MaskedRows.clear(result, mask, workers);
+      PackedMasks.clear(result, mask, workers);
     }
   }
 }

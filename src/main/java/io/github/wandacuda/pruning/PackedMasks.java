@@ -1,13 +1,86 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Bits of packed masks. */
+/** Packed masks: a bit a column, least significant first, 1 for a kept weight, rows in bytes. */
 final class PackedMasks {
+  /** Rows of a task. */
+  private static final int ROWS = 16;
+
   private PackedMasks() {}
+
+  /**
+   * Checks a mask's size.
+   *
+   * @throws IllegalArgumentException if it is another
+   */
+  static void require(MemorySegment mask, int rows, int columns) {
+    long needed = rows * Selector.maskRowBytes(columns);
+    if (mask.byteSize() != needed) {
+      throw new IllegalArgumentException(
+          "mask of %d x %d: expected %d bytes, found %d"
+              .formatted(rows, columns, needed, mask.byteSize()));
+    }
+  }
+
+  /**
+   * Unpacks a row.
+   *
+   * @param mask of all rows
+   * @param kept takes whether each column is kept
+   */
+  static void read(MemorySegment mask, int row, boolean[] kept) {
+    long start = row * Selector.maskRowBytes(kept.length);
+    for (int first = 0; first < kept.length; first += Byte.SIZE) {
+      int bits = mask.get(ValueLayout.JAVA_BYTE, start + first / Byte.SIZE);
+      for (int k = first; k < Math.min(kept.length, first + Byte.SIZE); k++) {
+        kept[k] = (bits >>> (k - first) & 1) != 0;
+      }
+    }
+  }
+
+  /** Packs a row; the bits that fill its last byte become 0. */
+  static void write(boolean[] kept, MemorySegment mask, int row) {
+    long start = row * Selector.maskRowBytes(kept.length);
+    for (int first = 0; first < kept.length; first += Byte.SIZE) {
+      int bits = 0;
+      for (int k = first; k < Math.min(kept.length, first + Byte.SIZE); k++) {
+        bits |= kept[k] ? 1 << (k - first) : 0;
+      }
+      mask.set(ValueLayout.JAVA_BYTE, start + first / Byte.SIZE, (byte) bits);
+    }
+  }
+
+  /**
+   * Clears the pruned elements of a matrix.
+   *
+   * @param weights float32 with dense rows
+   */
+  static void clear(WeightMatrix weights, MemorySegment mask, WorkerPool workers) {
+    workers.runRanges(
+        weights.rows(),
+        ROWS,
+        (worker, from, to) -> {
+          boolean[] kept = new boolean[weights.columns()];
+          for (int row = from; row < to; row++) {
+            read(mask, row, kept);
+            clear(weights, row, kept);
+          }
+        });
+  }
+
+  private static void clear(WeightMatrix weights, int row, boolean[] kept) {
+    for (int column = 0; column < kept.length; column++) {
+      if (!kept[column]) {
+        weights.set(row, column, 0);
+      }
+    }
+  }
 
   /** Returns the first row whose last byte has a bit set that is no column's, or -1. */
   static int firstWrongPadding(LinearModule module, MemorySegment mask) {

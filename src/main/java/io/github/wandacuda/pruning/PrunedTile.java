@@ -1,7 +1,6 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.layerwise.MaskRow;
 import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.MemorySegment;
 
@@ -42,12 +41,12 @@ final class PrunedTile {
   void write(WeightMatrix weights, WeightMatrix updated, int firstRow) {
     for (int row = 0; row < weights.rows(); row++) {
       FiniteWeights.read(weights, row, values);
-      MaskRow.read(mask, firstRow + row, kept);
+      PackedMasks.read(mask, firstRow + row, kept);
       if (!rules.zerosArePruned()) {
         keepLastOwnZeros();
       }
       writeRow(weights, row, updated, firstRow + row);
-      MaskRow.write(kept, mask, firstRow + row);
+      PackedMasks.write(kept, mask, firstRow + row);
     }
   }
 

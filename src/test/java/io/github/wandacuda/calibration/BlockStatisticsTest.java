@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;

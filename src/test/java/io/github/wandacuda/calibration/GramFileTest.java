@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import java.io.IOException;
 import java.lang.foreign.Arena;

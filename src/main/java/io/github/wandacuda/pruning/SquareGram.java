@@ -1,12 +1,14 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,6 +29,7 @@ public final class SquareGram implements AutoCloseable {
   private final Gram gram;
   private final Operations operations;
   private final WorkerPool workers;
+  private final RowArithmetic arithmetic;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment square;
   private final Weight weight;
@@ -40,9 +43,14 @@ public final class SquareGram implements AutoCloseable {
    * @param gram is read from here on too, so its memory must outlive this
    */
   public SquareGram(Operations operations, WorkerPool workers, Gram gram) {
+    this(operations, workers, gram, LayerwiseKernels.chosen().rows());
+  }
+
+  SquareGram(Operations operations, WorkerPool workers, Gram gram, RowArithmetic arithmetic) {
     this.gram = gram;
     this.operations = operations;
     this.workers = workers;
+    this.arithmetic = arithmetic;
     int columns = gram.columns();
     tileRows = Math.clamp(TILE_ELEMENTS / Math.max(1, columns), 1, MOST_ROWS);
     square = arena.allocate((long) columns * columns * Float.BYTES, CACHE_LINE);
@@ -57,6 +65,46 @@ public final class SquareGram implements AutoCloseable {
 
   WorkerPool workers() {
     return workers;
+  }
+
+  RowArithmetic arithmetic() {
+    return arithmetic;
+  }
+
+  /** Returns the second moment of each column. */
+  float[] diagonal() {
+    float[] diagonal = new float[columns()];
+    for (int column = 0; column < diagonal.length; column++) {
+      diagonal[column] = gram.get(column, column);
+    }
+    return diagonal;
+  }
+
+  /**
+   * Checks that a layer's weights have as many columns as the inputs.
+   *
+   * @throws IllegalArgumentException if they haven't
+   */
+  void require(WeightMatrix weights) {
+    if (weights.columns() != columns()) {
+      throw new IllegalArgumentException(
+          "weights: expected %d columns as the Gram matrix, found %d"
+              .formatted(columns(), weights.columns()));
+    }
+  }
+
+  /**
+   * Checks that a matrix has the shape of a layer's weights, which have this one's columns.
+   *
+   * @throws IllegalArgumentException if they haven't
+   */
+  void require(WeightMatrix weights, String what, WeightMatrix matrix) {
+    require(weights);
+    if (matrix.rows() != weights.rows() || matrix.columns() != weights.columns()) {
+      throw new IllegalArgumentException(
+          "%s: expected %d x %d, found %d x %d"
+              .formatted(what, weights.rows(), weights.columns(), matrix.rows(), matrix.columns()));
+    }
   }
 
   /** Returns the whole matrix, row by row, as little-endian floats. */

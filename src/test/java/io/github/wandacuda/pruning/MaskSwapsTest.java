@@ -1,4 +1,5 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
+
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -28,12 +29,12 @@ class MaskSwapsTest {
       LayerCase layer, RowArithmetic rows, int threads, OptionalInt group, OptionalInt budget) {
     return SwapsRun.on(
         layer,
+        rows,
         threads,
         gram -> {
           MemorySegment mask = layer.mask();
           MaskSwaps.Counts counts =
-              new MaskSwaps(gram, rows)
-                  .refine(LayerCase.matrix(layer.weights), mask, group, budget);
+              new MaskSwaps(gram).refine(LayerCase.matrix(layer.weights), mask, group, budget);
           return new Outcome(layer.unpacked(mask), counts);
         });
   }
@@ -249,7 +250,7 @@ class MaskSwapsTest {
         1,
         gram -> {
           float[] diagonal = {15, 11, 7, 11};
-          RowSwaps row = new RowSwaps(gram, diagonal, new ScalarRows());
+          RowSwaps row = new RowSwaps(gram, diagonal);
           System.arraycopy(layer.weights[0], 0, row.weights(), 0, 4);
           System.arraycopy(layer.kept[0], 0, row.kept(), 0, 4);
           float[] products = {-100, 0, 0, 0};

@@ -1,9 +1,10 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.GramFile;
 import io.github.wandacuda.calibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Progress;

@@ -1,7 +1,8 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -110,7 +111,7 @@ final class LayerCase {
     MemorySegment mask =
         MemorySegment.ofArray(new byte[(int) (kept.length * Selector.maskRowBytes(columns()))]);
     for (int row = 0; row < kept.length; row++) {
-      MaskRow.write(kept[row], mask, row);
+      PackedMasks.write(kept[row], mask, row);
     }
     return mask;
   }
@@ -118,7 +119,7 @@ final class LayerCase {
   boolean[][] unpacked(MemorySegment mask) {
     boolean[][] rows = new boolean[kept.length][columns()];
     for (int row = 0; row < rows.length; row++) {
-      MaskRow.read(mask, row, rows[row]);
+      PackedMasks.read(mask, row, rows[row]);
     }
     return rows;
   }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 

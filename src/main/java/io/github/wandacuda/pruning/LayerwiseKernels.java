@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.scalar.FactorKernels;
 import io.github.wandacuda.scalar.RowArithmetic;

@@ -1,8 +1,9 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.Sparsity.GroupPattern;
 import io.github.wandacuda.Sparsity.Ratio;
+import io.github.wandacuda.calibration.Gram;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.cpu.CpuOperations;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarRows;
@@ -46,22 +47,20 @@ class ScaledMomentsTest {
     SWAPS {
       @Override
       void on(SquareGram gram, Setting setting, WeightMatrix weights, MemorySegment mask) {
-        new MaskSwaps(gram, new ScalarRows())
-            .refine(weights, mask, OptionalInt.empty(), OptionalInt.empty());
+        new MaskSwaps(gram).refine(weights, mask, OptionalInt.empty(), OptionalInt.empty());
       }
     },
     SWAPS_IN_GROUPS {
       @Override
       void on(SquareGram gram, Setting setting, WeightMatrix weights, MemorySegment mask) {
-        new MaskSwaps(gram, new ScalarRows())
-            .refine(weights, mask, OptionalInt.of(4), OptionalInt.empty());
+        new MaskSwaps(gram).refine(weights, mask, OptionalInt.of(4), OptionalInt.empty());
       }
     },
     RECONSTRUCTION {
       @Override
       void on(SquareGram gram, Setting setting, WeightMatrix weights, MemorySegment mask) {
         WeightMatrix dense = LayerCase.matrix(setting.layer.weights);
-        new Reconstruction(gram, new ScalarRows()).solve(dense, mask, weights);
+        new Reconstruction(gram).solve(dense, mask, weights);
       }
     };
 
@@ -101,7 +100,7 @@ class ScaledMomentsTest {
       Gram gram = scaled(layer.packed(arena), factor);
       WeightMatrix weights = LayerCase.matrix(layer.weights);
       MemorySegment mask = layer.mask();
-      try (SquareGram square = new SquareGram(operations, workers, gram)) {
+      try (SquareGram square = new SquareGram(operations, workers, gram, new ScalarRows())) {
         work.on(square, new Setting(layer, gram, operations, workers), weights, mask);
       }
       return new Result(weights, mask);

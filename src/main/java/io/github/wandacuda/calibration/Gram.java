@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.calibration;
 
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 

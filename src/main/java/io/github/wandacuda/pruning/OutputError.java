@@ -1,7 +1,7 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
+
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.scalar.RowArithmetic;
 
 /**
  * How far a layer's outputs are from what they were, over the tokens that its Gram matrix G was
@@ -27,35 +27,21 @@ public record OutputError(double error, double output) {
    * @throws IllegalArgumentException if sizes don't agree
    */
   public static OutputError of(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
-    return of(gram, weights, changed, LayerwiseKernels.chosen().rows());
-  }
-
-  /**
-   * Returns the error after another change of the same weights, without computing the output again.
-   *
-   * @param gram the second moments of the layer's inputs
-   * @param weights [rows, columns], those that this is of
-   * @param changed [rows, columns]
-   * @throws IllegalArgumentException if sizes don't agree
-   */
-  public OutputError after(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
-    return new OutputError(error(gram, weights, changed, LayerwiseKernels.chosen().rows()), output);
-  }
-
-  static OutputError of(
-      SquareGram gram, WeightMatrix weights, WeightMatrix changed, RowArithmetic arithmetic) {
-    double error = error(gram, weights, changed, arithmetic);
+    double error = error(gram, weights, changed);
     try (SquareGram.Product product = gram.product(weights.rows())) {
-      return new OutputError(error, new Energy(gram, product, arithmetic).of(weights, null));
+      return new OutputError(error, new Energy(gram, product).of(weights, null));
     }
   }
 
-  private static double error(
-      SquareGram gram, WeightMatrix weights, WeightMatrix changed, RowArithmetic arithmetic) {
-    GramShapes.require("weights", weights, gram);
-    GramShapes.requireSame("changed weights", changed, weights);
+  /** Returns the error after another change of the same weights, with the output as it is known. */
+  OutputError after(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
+    return new OutputError(error(gram, weights, changed), output);
+  }
+
+  private static double error(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
+    gram.require(weights, "changed weights", changed);
     try (SquareGram.Product product = gram.product(weights.rows())) {
-      return new Energy(gram, product, arithmetic).of(weights, changed);
+      return new Energy(gram, product).of(weights, changed);
     }
   }
 
@@ -63,14 +49,12 @@ public record OutputError(double error, double output) {
   private static final class Energy {
     private final SquareGram gram;
     private final SquareGram.Product product;
-    private final RowArithmetic arithmetic;
     private final float[] rows;
     private final float[] products;
 
-    Energy(SquareGram gram, SquareGram.Product product, RowArithmetic arithmetic) {
+    Energy(SquareGram gram, SquareGram.Product product) {
       this.gram = gram;
       this.product = product;
-      this.arithmetic = arithmetic;
       rows = new float[product.rows() * gram.columns()];
       products = new float[rows.length];
     }
@@ -103,7 +87,7 @@ public record OutputError(double error, double output) {
               count,
               (worker, row) -> {
                 int at = row * columns;
-                sums[from + row] = arithmetic.dot(rows, at, products, at, columns);
+                sums[from + row] = gram.arithmetic().dot(rows, at, products, at, columns);
               });
     }
 

@@ -1,8 +1,9 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.AfterAll;

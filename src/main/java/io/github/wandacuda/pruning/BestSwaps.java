@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.scalar.LowestColumns;
 import io.github.wandacuda.scalar.RowArithmetic;
@@ -41,9 +41,9 @@ final class BestSwaps implements RowSwaps.Search {
    *
    * @param reach as {@link #reach} returns it
    */
-  BestSwaps(SquareGram gram, RowArithmetic arithmetic, double[] reach) {
+  BestSwaps(SquareGram gram, double[] reach) {
     this.gram = gram;
-    this.arithmetic = arithmetic;
+    arithmetic = gram.arithmetic();
     this.reach = reach;
     int columns = gram.columns();
     mostLooks = PAIRS / Math.max(1, columns);

@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -11,6 +11,7 @@ import io.github.wandacuda.Sparsity.GroupPattern;
 import io.github.wandacuda.Sparsity.Ratio;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.cpu.CpuOperations;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarSparseGpt;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -59,16 +59,7 @@ class OutputErrorTest {
     OutputError[] found = new OutputError[2];
     for (int vectors = 0; vectors < 2; vectors++) {
       var arithmetic = vectors == 0 ? new ScalarRows() : new VectorRows();
-      found[vectors] =
-          SwapsRun.on(
-              layer,
-              1 + 2 * vectors,
-              gram ->
-                  OutputError.of(
-                      gram,
-                      LayerCase.matrix(layer.weights),
-                      LayerCase.matrix(masked(layer)),
-                      arithmetic));
+      found[vectors] = SwapsRun.on(layer, arithmetic, 1 + 2 * vectors, gram -> of(gram, layer));
     }
     assertThat(found[1]).isEqualTo(found[0]);
   }

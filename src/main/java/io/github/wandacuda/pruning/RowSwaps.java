@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.scalar.RowArithmetic;
 import java.util.Arrays;
@@ -52,10 +52,10 @@ final class RowSwaps {
     void run(RowSwaps row);
   }
 
-  RowSwaps(SquareGram gram, float[] diagonal, RowArithmetic arithmetic) {
+  RowSwaps(SquareGram gram, float[] diagonal) {
     this.gram = gram;
     this.diagonal = diagonal;
-    this.arithmetic = arithmetic;
+    arithmetic = gram.arithmetic();
     int columns = gram.columns();
     weights = new float[columns];
     kept = new boolean[columns];

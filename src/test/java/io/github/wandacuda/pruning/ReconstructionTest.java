@@ -1,4 +1,4 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -23,12 +23,12 @@ class ReconstructionTest {
       LayerCase layer, float[][] start, RowArithmetic arithmetic, int threads) {
     return SwapsRun.on(
         layer,
+        arithmetic,
         threads,
         gram -> {
           WeightMatrix result = LayerCase.matrix(start);
           int improved =
-              new Reconstruction(gram, arithmetic)
-                  .solve(LayerCase.matrix(layer.weights), layer.mask(), result);
+              new Reconstruction(gram).solve(LayerCase.matrix(layer.weights), layer.mask(), result);
           return new Outcome(rows(result), improved);
         });
   }

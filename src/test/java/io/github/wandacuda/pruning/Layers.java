@@ -1,7 +1,8 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.calibration.Gram;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

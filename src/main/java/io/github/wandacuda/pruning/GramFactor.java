@@ -1,7 +1,8 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.scalar.FactorKernels;
 import io.github.wandacuda.scalar.TiledTriangle;
 import io.github.wandacuda.system.WorkerPool;

@@ -1,7 +1,6 @@
-package io.github.wandacuda.layerwise;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.scalar.RowArithmetic;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
@@ -14,7 +13,6 @@ import java.util.function.Supplier;
  */
 public final class MaskSwaps {
   private final SquareGram gram;
-  private final RowArithmetic arithmetic;
   private final float[] diagonal;
 
   /**
@@ -36,16 +34,8 @@ public final class MaskSwaps {
    * @param gram its second moments, which must stay open
    */
   public MaskSwaps(SquareGram gram) {
-    this(gram, LayerwiseKernels.chosen().rows());
-  }
-
-  MaskSwaps(SquareGram gram, RowArithmetic arithmetic) {
     this.gram = gram;
-    this.arithmetic = arithmetic;
-    diagonal = new float[gram.columns()];
-    for (int column = 0; column < diagonal.length; column++) {
-      diagonal[column] = gram.get(column, column);
-    }
+    diagonal = gram.diagonal();
   }
 
   /**
@@ -61,8 +51,8 @@ public final class MaskSwaps {
    */
   public Counts refine(
       WeightMatrix weights, MemorySegment mask, OptionalInt groupSize, OptionalInt budget) {
-    GramShapes.require("weights", weights, gram);
-    MaskRow.require(mask, weights.rows(), weights.columns());
+    gram.require(weights);
+    PackedMasks.require(mask, weights.rows(), weights.columns());
     int columns = gram.columns();
     int size = groupSize.orElse(Math.max(1, columns));
     if (size < 1 || columns % size != 0) {
@@ -86,7 +76,7 @@ public final class MaskSwaps {
       return () -> groups;
     }
     double[] reach = BestSwaps.reach(gram, diagonal);
-    return () -> new BestSwaps(gram, arithmetic, reach);
+    return () -> new BestSwaps(gram, reach);
   }
 
   /** One matrix on its way. */
@@ -127,12 +117,12 @@ public final class MaskSwaps {
     /** Reads a row and its mask. */
     private RowSwaps read(int worker, int row) {
       if (rows[worker] == null) {
-        rows[worker] = new RowSwaps(gram, diagonal, arithmetic);
+        rows[worker] = new RowSwaps(gram, diagonal);
         searches[worker] = made.get();
       }
       RowSwaps swaps = rows[worker];
       weights.read(row, 0, weights.columns(), swaps.weights(), 0);
-      MaskRow.read(mask, row, swaps.kept());
+      PackedMasks.read(mask, row, swaps.kept());
       return swaps;
     }
 
@@ -149,7 +139,7 @@ public final class MaskSwaps {
       int at = task * gram.columns();
       double change = row.improve(products, at, most, searches[worker]);
       if (row.swaps() > 0) {
-        MaskRow.write(row.kept(), mask, from + task);
+        PackedMasks.write(row.kept(), mask, from + task);
       }
       outcomes[from + task] = new RowOutcome(row.swaps(), row.errorBefore(), change);
     }
