@@ -1,12 +1,13 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.model.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.BlockDescription.AttentionDescription;
+import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.LinearDescription;
-import io.github.wandacuda.model.MlpDescription;
-import io.github.wandacuda.model.ProjectionDescription;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -102,7 +103,10 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
      */
     static TokenWork of(BlockDescription block, int hidden, int halves) {
       List<Part> parts =
-          Stream.concat(attention(block.attention()), parts(block.mlp(), 1)).toList();
+          Stream.concat(
+                  block.attention().linears().map(linear -> new Part(linear, 1)),
+                  parts(block.mlp(), 1))
+              .toList();
       Part last = parts.getLast();
       double products = parts.stream().mapToDouble(Part::products).sum();
       AttentionDescription attention = block.attention();
@@ -128,46 +132,25 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
           2.0 * hidden + attention.output().columns() + inner);
     }
 
-    private static Stream<Part> attention(AttentionDescription attention) {
-      Stream<LinearDescription> projections =
-          attention.projection() instanceof ProjectionDescription.Separate separate
-              ? Stream.of(separate.query(), separate.key(), separate.value())
-              : Stream.of(((ProjectionDescription.Fused) attention.projection()).linear());
-      return Stream.concat(projections, Stream.of(attention.output()))
-          .map(linear -> new Part(linear, 1));
-    }
-
     private static Stream<Part> parts(MlpDescription mlp, double share) {
-      return switch (mlp) {
-        case MlpDescription.Plain plain ->
-            Stream.of(new Part(plain.up(), share), new Part(plain.down(), share));
-        case MlpDescription.Gated gated ->
-            Stream.of(
-                new Part(gated.gate(), share),
-                new Part(gated.up(), share),
-                new Part(gated.down(), share));
-        case MlpDescription.FusedGated fused ->
-            Stream.of(new Part(fused.gateUp(), share), new Part(fused.down(), share));
-        case MlpDescription.Experts experts -> {
-          double each = share * experts.expertsPerToken() / experts.router().rows();
-          Stream<Part> routed =
-              Stream.concat(
-                  Stream.of(new Part(experts.router(), share)),
-                  experts.all().flatMap(expert -> parts(expert, each)));
-          yield experts.shared() == null
-              ? routed
-              : Stream.concat(routed, parts(experts.shared().mlp(), share));
-        }
-      };
+      if (!(mlp instanceof Experts experts)) {
+        return mlp.linears().map(linear -> new Part(linear, share));
+      }
+      double each = share * experts.expertsPerToken() / experts.router().rows();
+      Stream<Part> routed =
+          Stream.concat(
+              Stream.of(new Part(experts.router(), share)),
+              experts.all().flatMap(expert -> parts(expert, each)));
+      return experts.shared() == null
+          ? routed
+          : Stream.concat(routed, parts(experts.shared().mlp(), share));
     }
 
     /** Returns the width between gate and down, for each token. */
     private static double inner(MlpDescription mlp, double share) {
       return switch (mlp) {
-        case MlpDescription.Plain plain -> share * plain.down().columns();
-        case MlpDescription.Gated gated -> share * gated.down().columns();
-        case MlpDescription.FusedGated fused -> share * fused.down().columns();
-        case MlpDescription.Experts experts -> {
+        case DenseMlp dense -> share * dense.down().columns();
+        case Experts experts -> {
           double shared = experts.shared() == null ? 0 : inner(experts.shared().mlp(), share);
           yield shared + experts.expertsPerToken() * inner(experts.expert().apply(0), share);
         }

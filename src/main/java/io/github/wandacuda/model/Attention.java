@@ -3,19 +3,22 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.ProjectionDescription.Columns;
+import io.github.wandacuda.model.BlockDescription.AttentionDescription;
+import io.github.wandacuda.model.BlockDescription.Columns;
+import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.Workspace.Place;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** {@link AttentionDescription}, loaded. */
+/** Attention as {@link AttentionDescription} says, with its weights loaded. */
 final class Attention implements Branch {
   private final Operations operations;
   private final Workspace workspace;
   private final PositionTensors positions;
   private final AttentionDescription description;
-  private final Projection projection;
+  private final List<Linear> projections;
+  private final List<String> modules;
   private final Norm queryNorm;
   private final Norm keyNorm;
   private final Linear output;
@@ -30,11 +33,11 @@ final class Attention implements Branch {
     this.workspace = workspace;
     this.positions = positions;
     this.description = description;
-    projection =
-        description.projection() instanceof ProjectionDescription.Fused fused
-            ? new Projection.Fused(weights, workspace, fused, arena)
-            : new Projection.Separate(
-                weights, (ProjectionDescription.Separate) description.projection(), arena);
+    projections =
+        description.projection().linears().stream()
+            .map(linear -> new Linear(weights, linear, arena))
+            .toList();
+    modules = projections.stream().map(Linear::module).toList();
     queryNorm = Norm.orNull(weights, description.queryNorm());
     keyNorm = Norm.orNull(weights, description.keyNorm());
     output = new Linear(weights, description.output(), arena);
@@ -55,7 +58,8 @@ final class Attention implements Branch {
             ? workspace.take(Place.VALUE, tokens, heads.keyValueWidth())
             : span.added(cache.values());
     Tensor attended = workspace.take(Place.ATTENDED, tokens, heads.queryWidth());
-    projection.run(input, observer, query, key, value);
+    observer.input(modules, input);
+    project(input, List.of(query, key, value));
     place(query, queryNorm, span);
     place(key, keyNorm, span);
     Tensor keys = cache == null ? key : span.all(cache.keys());
@@ -65,6 +69,24 @@ final class Attention implements Branch {
     observer.input(List.of(output.module()), attended);
     if (out != null) {
       output.apply(attended, out);
+    }
+  }
+
+  /** Runs the modules of queries, keys and values, or the one for all, whose output is split. */
+  private void project(Tensor input, List<Tensor> outs) {
+    List<Columns> columns = description.projection().columns();
+    if (columns.isEmpty()) {
+      for (int at = 0; at < outs.size(); at++) {
+        projections.get(at).apply(input, outs.get(at));
+      }
+      return;
+    }
+    Linear all = projections.getFirst();
+    Tensor fused = workspace.take(Place.FUSED, input.rows(), all.rows());
+    all.apply(input, fused);
+    for (int at = 0; at < outs.size(); at++) {
+      Columns own = columns.get(at);
+      operations.gatherColumns(fused, own.offset(), own.width(), own.stride(), outs.get(at));
     }
   }
 
@@ -83,7 +105,7 @@ final class Attention implements Branch {
 
   private AttentionShape shape(Span span) {
     Heads heads = description.heads();
-    AttentionDescription.Scores scores = description.scores();
+    Scores scores = description.scores();
     return new AttentionShape(
         span.length(),
         span.past(),
@@ -97,7 +119,7 @@ final class Attention implements Branch {
 
   @Override
   public Stream<Linear> linears() {
-    return Stream.concat(projection.linears(), Stream.of(output));
+    return Stream.concat(projections.stream(), Stream.of(output));
   }
 
   @Override
@@ -105,89 +127,5 @@ final class Attention implements Branch {
     linears().forEach(Linear::close);
     Norm.close(queryNorm);
     Norm.close(keyNorm);
-  }
-
-  /** Makes queries, keys and values. */
-  private interface Projection {
-    /**
-     * Runs the linear modules.
-     *
-     * @param input [tokens, hidden]
-     * @param query [tokens, heads * headSize]
-     * @param key [tokens, keyValueHeads * headSize]
-     * @param value as {@code key}
-     */
-    void run(Tensor input, InputObserver observer, Tensor query, Tensor key, Tensor value);
-
-    /** Returns the linear modules. */
-    Stream<Linear> linears();
-
-    /** {@link ProjectionDescription.Separate}, loaded. */
-    static final class Separate implements Projection {
-      private final Linear query;
-      private final Linear key;
-      private final Linear value;
-      private final List<String> modules;
-
-      Separate(DecoderWeights weights, ProjectionDescription.Separate description, Arena arena) {
-        query = new Linear(weights, description.query(), arena);
-        key = new Linear(weights, description.key(), arena);
-        value = new Linear(weights, description.value(), arena);
-        modules = linears().map(Linear::module).toList();
-      }
-
-      @Override
-      public void run(
-          Tensor input, InputObserver observer, Tensor queries, Tensor keys, Tensor values) {
-        observer.input(modules, input);
-        query.apply(input, queries);
-        key.apply(input, keys);
-        value.apply(input, values);
-      }
-
-      @Override
-      public Stream<Linear> linears() {
-        return Stream.of(query, key, value);
-      }
-    }
-
-    /** {@link ProjectionDescription.Fused}, loaded. */
-    static final class Fused implements Projection {
-      private final Operations operations;
-      private final Workspace workspace;
-      private final ProjectionDescription.Fused description;
-      private final Linear linear;
-
-      Fused(
-          DecoderWeights weights,
-          Workspace workspace,
-          ProjectionDescription.Fused description,
-          Arena arena) {
-        operations = weights.operations();
-        this.workspace = workspace;
-        this.description = description;
-        linear = new Linear(weights, description.linear(), arena);
-      }
-
-      @Override
-      public void run(
-          Tensor input, InputObserver observer, Tensor query, Tensor key, Tensor value) {
-        Tensor fused = workspace.take(Workspace.Place.FUSED, input.rows(), linear.rows());
-        observer.input(List.of(linear.module()), input);
-        linear.apply(input, fused);
-        gather(fused, description.query(), query);
-        gather(fused, description.key(), key);
-        gather(fused, description.value(), value);
-      }
-
-      private void gather(Tensor fused, Columns columns, Tensor out) {
-        operations.gatherColumns(fused, columns.offset(), columns.width(), columns.stride(), out);
-      }
-
-      @Override
-      public Stream<Linear> linears() {
-        return Stream.of(linear);
-      }
-    }
   }
 }

@@ -1,15 +1,64 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.Workspace.Place;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
-/** One decoder block, loaded and ready to run. */
-public interface Block extends AutoCloseable {
+/**
+ * One decoder block as a {@link BlockDescription} says, loaded on each of the decoder's devices and
+ * ready to run.
+ */
+public final class Block implements AutoCloseable {
+  private final Arena memory;
+  private final int index;
+  private final boolean parallel;
+  private final Residual attention;
+  private final Residual mlp;
+  private final List<Block> others = new ArrayList<>();
+
+  /**
+   * Loads a block.
+   *
+   * @param memory of the weights; closed with the block
+   */
+  Block(
+      DecoderWeights weights,
+      Workspace workspace,
+      PositionTensors positions,
+      BlockDescription description,
+      int index,
+      Arena memory) {
+    this.index = index;
+    this.memory = memory;
+    parallel = description.parallel();
+    attention =
+        new Residual(
+            weights,
+            workspace,
+            new Attention(weights, workspace, positions, description.attention(), memory),
+            Place.ATTENTION_BRANCH,
+            description.attentionNorms());
+    mlp =
+        new Residual(
+            weights,
+            workspace,
+            Branch.mlp(weights, workspace, description.mlp(), memory),
+            Place.MLP_BRANCH,
+            description.mlpNorms());
+  }
+
   /**
    * Runs the block.
    *
@@ -18,7 +67,9 @@ public interface Block extends AutoCloseable {
    * @param sequenceLength tokens of a sequence
    * @param observer sees the linear modules' inputs
    */
-  void forward(Tensor hidden, int sequenceLength, InputObserver observer);
+  public void forward(Tensor hidden, int sequenceLength, InputObserver observer) {
+    run(hidden, Span.whole(sequenceLength), observer);
+  }
 
   /**
    * Runs the block on the tokens that follow those of a cache, and keeps their keys and values.
@@ -28,7 +79,21 @@ public interface Block extends AutoCloseable {
    * @param hidden [tokens, hidden size]; replaced by the block's output
    * @param cache its capacity is enough; the caller counts the tokens after the last block
    */
-  void extend(Tensor hidden, KeyValueCache cache);
+  public void extend(Tensor hidden, KeyValueCache cache) {
+    run(hidden, Span.next(hidden.rows(), cache, index), InputObserver.NONE);
+  }
+
+  private void run(Tensor hidden, Span span, InputObserver observer) {
+    if (parallel) {
+      Tensor attended = attention.branch(hidden, span, observer);
+      Tensor transformed = mlp.branch(hidden, span, observer);
+      attention.finish(attended, hidden);
+      mlp.finish(transformed, hidden);
+    } else {
+      attention.run(hidden, span, observer);
+      mlp.run(hidden, span, observer);
+    }
+  }
 
   /**
    * Runs the block only as far as its last linear module's input.
@@ -37,32 +102,55 @@ public interface Block extends AutoCloseable {
    * @param sequenceLength tokens of a sequence
    * @param observer sees the linear modules' inputs
    */
-  void observe(Tensor hidden, int sequenceLength, InputObserver observer);
+  public void observe(Tensor hidden, int sequenceLength, InputObserver observer) {
+    Span span = Span.whole(sequenceLength);
+    if (parallel) {
+      attention.observe(hidden, span, observer);
+    } else {
+      attention.run(hidden, span, observer);
+    }
+    mlp.observe(hidden, span, observer);
+  }
+
+  /** Takes the same block on other devices, which is closed with this one. */
+  void add(List<Block> copies) {
+    others.addAll(copies);
+  }
 
   /** Returns the block on each device, in the order of {@link Decoder#copies}. */
-  default List<Block> copies() {
-    return List.of(this);
+  public List<Block> copies() {
+    return Stream.concat(Stream.of(this), others.stream()).toList();
   }
 
   /** Returns the input features of each linear module, by its full name. */
-  Map<String, Integer> inputFeatures();
+  public Map<String, Integer> inputFeatures() {
+    Map<String, Integer> features = new LinkedHashMap<>();
+    linears().forEach(linear -> features.put(linear.module(), linear.columns()));
+    return features;
+  }
+
+  private Stream<Linear> linears() {
+    return Stream.concat(attention.linears(), mlp.linears());
+  }
 
   /**
    * Returns a linear module's weight, which is the block's.
    *
    * @param module its full name
    */
-  Weight weight(String module);
+  public Weight weight(String module) {
+    return linear(module).weight();
+  }
 
   /**
    * Returns the host memory that a linear module's weight is read from, laid out as in its file. It
    * may be changed between two runs if {@link #replace} is told afterwards.
    *
    * @param module its full name
-   * @return nothing if the weight is elsewhere
+   * @return nothing if the weight is elsewhere, or on several devices
    */
-  default Optional<MemorySegment> bytes(String module) {
-    return Optional.empty();
+  public Optional<MemorySegment> bytes(String module) {
+    return others.isEmpty() ? linear(module).bytes() : Optional.empty();
   }
 
   /**
@@ -71,9 +159,112 @@ public interface Block extends AutoCloseable {
    * @param module its full name
    * @param weight of the same shape; stays reachable and unchanged until the block is closed
    */
-  void replace(String module, WeightMatrix weight);
+  public void replace(String module, WeightMatrix weight) {
+    copies().forEach(copy -> copy.linear(module).replace(weight));
+  }
+
+  private Linear linear(String module) {
+    return linears()
+        .filter(linear -> linear.module().equals(module))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no module " + module));
+  }
 
   /** Frees the block's weights. */
   @Override
-  void close();
+  public void close() {
+    others.forEach(Block::close);
+    attention.close();
+    mlp.close();
+    memory.close();
+  }
+
+  /** A branch with the norms around it, which is added to the residual. */
+  private static final class Residual implements AutoCloseable {
+    private final Operations operations;
+    private final Workspace workspace;
+    private final Branch branch;
+    private final Place output;
+    private final Norm before;
+    private final Norm after;
+    private final Norm sum;
+    private final boolean normedResidual;
+
+    /**
+     * Puts norms around a branch.
+     *
+     * @param output the place of the branch's output before it is added
+     */
+    Residual(
+        DecoderWeights weights,
+        Workspace workspace,
+        Branch branch,
+        Place output,
+        BranchNorms norms) {
+      operations = weights.operations();
+      this.workspace = workspace;
+      this.branch = branch;
+      this.output = output;
+      before = Norm.orNull(weights, norms.before());
+      after = Norm.orNull(weights, norms.after());
+      sum = Norm.orNull(weights, norms.sum());
+      normedResidual = norms.normedResidual();
+    }
+
+    /** Runs the branch on {@code hidden} and adds its output to {@code hidden}. */
+    void run(Tensor hidden, Span span, InputObserver observer) {
+      if (normedResidual) {
+        before.apply(hidden, hidden);
+        Tensor out = workspace.take(output, hidden.rows(), hidden.columns());
+        branch.run(hidden, span, observer, out);
+        finish(out, hidden);
+      } else {
+        finish(branch(hidden, span, observer), hidden);
+      }
+    }
+
+    /** Runs the branch and returns its output, which {@link #finish} adds. */
+    Tensor branch(Tensor hidden, Span span, InputObserver observer) {
+      Tensor out = workspace.take(output, hidden.rows(), hidden.columns());
+      branch.run(input(hidden), span, observer, out);
+      return out;
+    }
+
+    /** Adds a branch's output to the residual. */
+    void finish(Tensor out, Tensor hidden) {
+      if (after != null) {
+        after.apply(out, out);
+      }
+      operations.elementwise(new Elementwise.Add(), hidden, out, hidden);
+      if (sum != null) {
+        sum.apply(hidden, hidden);
+      }
+    }
+
+    /** Runs the branch as far as its last linear module's input. */
+    void observe(Tensor hidden, Span span, InputObserver observer) {
+      branch.run(input(hidden), span, observer, null);
+    }
+
+    private Tensor input(Tensor hidden) {
+      if (before == null) {
+        return hidden;
+      }
+      Tensor normed = workspace.take(Place.NORMED, hidden.rows(), hidden.columns());
+      before.apply(hidden, normed);
+      return normed;
+    }
+
+    Stream<Linear> linears() {
+      return branch.linears();
+    }
+
+    @Override
+    public void close() {
+      branch.close();
+      Norm.close(before);
+      Norm.close(after);
+      Norm.close(sum);
+    }
+  }
 }

@@ -1,75 +1,176 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.forward.WeightsAhead;
+import io.github.wandacuda.system.Rethrow;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A block's weights that are read before the block is asked for, by a thread of their own, while
- * the block before is computed with: {@linkplain DeviceBlockAhead to the device}, or {@linkplain
- * HostBlockAhead to host memory}.
+ * A block's weights that are read before the block is asked for, while the block before is computed
+ * with: all of them to the device, or some of them to host memory. They are read by a thread that
+ * is never interrupted, so that the files that it reads stay open when a run is cancelled.
  */
-sealed interface BlockAhead extends AutoCloseable permits DeviceBlockAhead, HostBlockAhead {
-  /** Returns the block's index. */
-  int index();
+final class BlockAhead implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(BlockAhead.class);
+  private static final long ALIGNMENT = 64;
 
   /**
-   * Waits until the weights are there, and hands them over.
-   *
-   * @throws io.github.wandacuda.error.CancelledException if the caller is interrupted
+   * What is read ahead to host memory at most: a block of seven billion parameters isn't read ahead
+   * as a whole.
    */
-  Arrival take();
+  private static final long MOST_BYTES = 256L << 20;
 
-  /** Stops the thread, and frees what wasn't taken. */
+  private final int index;
+  private final List<LinearDescription> linears;
+  private final Optional<WeightsAhead> device;
+  private final Arrival arrival = new Arrival();
+  private final Thread thread;
+  private volatile boolean wanted = true;
+  private Throwable failure;
+  private boolean taken;
+
+  /**
+   * Begins to read a block's weights, to host memory if the device has no room or need for them.
+   */
+  BlockAhead(DecoderWeights from, BlockDescription block, int index) {
+    this.index = index;
+    linears = block.linears().toList();
+    device = room(from);
+    List<Runnable> steps =
+        device.isPresent()
+            ? linears.stream().<Runnable>map(linear -> () -> send(linear, from.tensors())).toList()
+            : reads(from.tensors());
+    thread =
+        Thread.ofPlatform().daemon().name("wanda-cuda-read-ahead").unstarted(() -> doAll(steps));
+    if (!steps.isEmpty()) {
+      thread.start();
+    }
+  }
+
+  private Optional<WeightsAhead> room(DecoderWeights from) {
+    List<WeightsAhead.Shape> shapes =
+        linears.stream().map(from.tensors()::shape).flatMap(Optional::stream).toList();
+    return shapes.size() < linears.size()
+        ? Optional.empty()
+        : from.operations().weightsAhead(shapes);
+  }
+
+  private void send(LinearDescription linear, DecoderTensors from) {
+    try (Arena arena = Arena.ofShared()) {
+      device.orElseThrow().send(from.read(linear, arena));
+    }
+  }
+
+  /**
+   * Allocates memory for the first tensors, and returns what reads them. That isn't left to the
+   * thread, since the C library keeps what a thread that has ended had allocated.
+   */
+  private List<Runnable> reads(DecoderTensors from) {
+    List<Runnable> reads = new ArrayList<>();
+    long bytes = 0;
+    for (LinearDescription linear : linears) {
+      Checkpoint.Entry entry = from.stored(linear).orElse(null);
+      bytes += entry == null ? 0 : entry.info().bytes();
+      if (bytes > MOST_BYTES) {
+        break;
+      }
+      if (entry != null) {
+        MemorySegment memory = arrival.memory.allocate(entry.info().bytes(), ALIGNMENT);
+        arrival.tensors.put(entry.info().name(), memory);
+        reads.add(() -> entry.shard().read(entry.info(), 0, memory));
+      }
+    }
+    return reads;
+  }
+
+  /** Does all steps in their order, until one fails or the weights aren't wanted any more. */
+  private void doAll(List<Runnable> steps) {
+    try {
+      for (Runnable step : steps) {
+        if (!wanted) {
+          return;
+        }
+        step.run();
+      }
+    } catch (RuntimeException | Error e) {
+      failure = e;
+    }
+  }
+
+  int index() {
+    return index;
+  }
+
+  /**
+   * Waits until the weights are there, and hands them over. If sending them to the device fails,
+   * nothing comes: who opens the block then reads them and meets the failure.
+   *
+   * @throws CancelledException if the caller is interrupted
+   * @throws RuntimeException what reading to host memory threw
+   */
+  Arrival take() {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CancelledException();
+    }
+    if (device.isEmpty()) {
+      Rethrow.unchecked(failure);
+    } else if (failure != null) {
+      LOG.debug("block {} doesn't come ahead", index, failure);
+    } else {
+      List<Weight> there = device.get().take();
+      for (int linear = 0; linear < linears.size(); linear++) {
+        arrival.weights.put(linears.get(linear).name(), there.get(linear));
+      }
+    }
+    taken = true;
+    return arrival;
+  }
+
+  /** Stops the thread after the step under way, and frees what wasn't taken. */
   @Override
-  void close();
-
-  /** What is there of a block's weights, in memory that is the caller's to close. */
-  final class Arrival implements AutoCloseable {
-    private static final long ALIGNMENT = 64;
-
-    private final Arena memory = Arena.ofShared();
-    private final Map<String, MemorySegment> tensors = new HashMap<>();
-    private final Map<String, Weight> weights;
-
-    /**
-     * Creates it without a tensor.
-     *
-     * @param weights weights on the device, by their modules' names
-     */
-    Arrival(Map<String, Weight> weights) {
-      this.weights = weights;
+  public void close() {
+    wanted = false;
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
     }
-
-    /** Returns memory that is to be filled with a tensor. */
-    MemorySegment add(TensorInfo tensor) {
-      MemorySegment bytes = memory.allocate(tensor.bytes(), ALIGNMENT);
-      tensors.put(tensor.name(), bytes);
-      return bytes;
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
-
-    /** Returns what owns the tensors' bytes, and may take those of others. */
-    Arena memory() {
-      return memory;
+    device.ifPresent(WeightsAhead::close);
+    if (!taken) {
+      arrival.memory.close();
     }
+  }
 
-    /** Returns bytes in host memory, by the tensors' full names. */
-    Map<String, MemorySegment> tensors() {
-      return tensors;
-    }
-
-    /** Returns weights on the device, by their modules' names. */
-    Map<String, Weight> weights() {
-      return weights;
-    }
-
-    /** Frees the memory. */
-    @Override
-    public void close() {
-      memory.close();
+  /**
+   * What is there of a block's weights.
+   *
+   * @param memory owns the tensors' bytes, and may take those of others; it is the taker's to close
+   * @param tensors bytes in host memory, by the tensors' full names
+   * @param weights weights on the device, by their modules' names
+   */
+  record Arrival(Arena memory, Map<String, MemorySegment> tensors, Map<String, Weight> weights) {
+    /** Creates it without a tensor. */
+    Arrival() {
+      this(Arena.ofShared(), new HashMap<>(), new HashMap<>());
     }
   }
 }

@@ -3,10 +3,17 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.Workspace.Place;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** A branch beside the residual: attention or an MLP. */
@@ -21,140 +28,59 @@ interface Branch extends AutoCloseable {
    */
   void run(Tensor input, Span span, InputObserver observer, Tensor out);
 
-  /** Returns all linear modules. */
   Stream<Linear> linears();
 
   @Override
-  void close();
+  default void close() {
+    linears().forEach(Linear::close);
+  }
 
   /** Loads the MLP that a description says. */
   static Branch mlp(
       DecoderWeights weights, Workspace workspace, MlpDescription description, Arena arena) {
-    if (description instanceof MlpDescription.Plain plain) {
-      return new PlainMlp(weights, workspace, plain, arena);
-    }
-    if (description instanceof MlpDescription.Gated gated) {
-      return new GatedMlp(weights, workspace, gated, arena);
-    }
-    if (description instanceof MlpDescription.FusedGated fused) {
-      return new GatedMlp(weights, workspace, fused, arena);
-    }
-    return new ExpertsMlp(weights, workspace, (MlpDescription.Experts) description, arena);
+    return description instanceof DenseMlp dense
+        ? new LoadedMlp(weights, workspace, dense, arena)
+        : new LoadedExperts(weights, workspace, (Experts) description, arena);
   }
 
-  /** An MLP as {@link MlpDescription.Plain} says, with its weights loaded. */
-  final class PlainMlp implements Branch {
+  /** An MLP as {@link DenseMlp} says, with its weights loaded. */
+  final class LoadedMlp implements Branch {
     private final Operations operations;
     private final Workspace workspace;
-    private final MlpDescription.Plain description;
-    private final Linear up;
+    private final DenseMlp description;
+    private final List<Linear> inputs;
+    private final List<String> inputModules;
     private final Linear down;
 
-    PlainMlp(
-        DecoderWeights weights,
-        Workspace workspace,
-        MlpDescription.Plain description,
-        Arena arena) {
+    LoadedMlp(DecoderWeights weights, Workspace workspace, DenseMlp description, Arena arena) {
       operations = weights.operations();
       this.workspace = workspace;
       this.description = description;
-      up = new Linear(weights, description.up(), arena);
+      inputs =
+          description.inputs().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+      inputModules = inputs.stream().map(Linear::module).toList();
       down = new Linear(weights, description.down(), arena);
     }
 
     @Override
     public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
-      Tensor wide = workspace.take(Place.UP, input.rows(), up.rows());
-      observer.input(List.of(up.module()), input);
-      up.apply(input, wide);
-      operations.elementwise(description.activation(), wide, null, wide);
+      boolean gated = description.gated();
+      Tensor wide = workspace.take(gated ? Place.GATE : Place.UP, input.rows(), down.columns());
+      Tensor up = gated ? workspace.take(Place.UP, input.rows(), down.columns()) : null;
+      observer.input(inputModules, input);
+      if (gated && inputs.size() == 1) {
+        fused(input, wide, up);
+      } else {
+        inputs.get(0).apply(input, wide);
+      }
+      if (inputs.size() > 1) {
+        inputs.get(1).apply(input, up);
+      }
+      Activation activation = description.activation();
+      operations.elementwise(gated ? new Elementwise.Gate(activation) : activation, wide, up, wide);
       observer.input(List.of(down.module()), wide);
       if (out != null) {
         down.apply(wide, out);
-      }
-    }
-
-    @Override
-    public Stream<Linear> linears() {
-      return Stream.of(up, down);
-    }
-
-    @Override
-    public void close() {
-      linears().forEach(Linear::close);
-    }
-  }
-
-  /**
-   * An MLP as {@link MlpDescription.Gated} or {@link MlpDescription.FusedGated} says, with its
-   * weights loaded.
-   */
-  final class GatedMlp implements Branch {
-    private final Operations operations;
-    private final Workspace workspace;
-    private final List<Linear> inputs;
-    private final List<String> inputModules;
-    private final Activation activation;
-    private final Linear down;
-
-    private GatedMlp(
-        DecoderWeights weights,
-        Workspace workspace,
-        List<LinearDescription> inputs,
-        Activation activation,
-        LinearDescription down,
-        Arena arena) {
-      operations = weights.operations();
-      this.workspace = workspace;
-      this.inputs = inputs.stream().map(linear -> new Linear(weights, linear, arena)).toList();
-      inputModules = this.inputs.stream().map(Linear::module).toList();
-      this.activation = activation;
-      this.down = new Linear(weights, down, arena);
-    }
-
-    GatedMlp(
-        DecoderWeights weights,
-        Workspace workspace,
-        MlpDescription.Gated description,
-        Arena arena) {
-      this(
-          weights,
-          workspace,
-          List.of(description.gate(), description.up()),
-          description.activation(),
-          description.down(),
-          arena);
-    }
-
-    GatedMlp(
-        DecoderWeights weights,
-        Workspace workspace,
-        MlpDescription.FusedGated description,
-        Arena arena) {
-      this(
-          weights,
-          workspace,
-          List.of(description.gateUp()),
-          description.activation(),
-          description.down(),
-          arena);
-    }
-
-    @Override
-    public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
-      Tensor gate = workspace.take(Place.GATE, input.rows(), down.columns());
-      Tensor up = workspace.take(Place.UP, input.rows(), down.columns());
-      observer.input(inputModules, input);
-      if (inputs.size() == 1) {
-        fused(input, gate, up);
-      } else {
-        inputs.get(0).apply(input, gate);
-        inputs.get(1).apply(input, up);
-      }
-      operations.elementwise(new Elementwise.Gate(activation), gate, up, gate);
-      observer.input(List.of(down.module()), gate);
-      if (out != null) {
-        down.apply(gate, out);
       }
     }
 
@@ -169,10 +95,131 @@ interface Branch extends AutoCloseable {
     public Stream<Linear> linears() {
       return Stream.concat(inputs.stream(), Stream.of(down));
     }
+  }
+
+  /**
+   * A mixture as {@link Experts} says, with its weights loaded. An expert runs on the tokens that
+   * the router sends to it, and not at all if there are none; an observer sees only these tokens as
+   * the inputs of its modules.
+   */
+  final class LoadedExperts implements Branch {
+    private final Operations operations;
+    private final Workspace workspace;
+    private final Experts description;
+    private final Linear router;
+    private final List<Branch> experts;
+    private final Linear sharedGate;
+    private final Branch shared;
+
+    LoadedExperts(DecoderWeights weights, Workspace workspace, Experts description, Arena arena) {
+      operations = weights.operations();
+      this.workspace = workspace;
+      this.description = description;
+      router = new Linear(weights, description.router(), arena);
+      experts =
+          description.all().map(expert -> Branch.mlp(weights, workspace, expert, arena)).toList();
+      BlockDescription.SharedExpert common = description.shared();
+      sharedGate = common == null ? null : new Linear(weights, common.gate(), arena);
+      shared = common == null ? null : Branch.mlp(weights, workspace, common.mlp(), arena);
+    }
 
     @Override
-    public void close() {
-      linears().forEach(Linear::close);
+    public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+      Tensor logits = workspace.take(Place.ROUTER, input.rows(), experts.size());
+      observer.input(List.of(router.module()), input);
+      router.apply(input, logits);
+      List<ExpertTokens> tokens =
+          ExpertTokens.of(
+              operations.route(logits, description.expertsPerToken(), description.renormalize()),
+              experts.size());
+      if (out != null) {
+        operations.clear(out);
+      }
+      for (int expert = 0; expert < experts.size(); expert++) {
+        if (tokens.get(expert).rows().length > 0) {
+          run(experts.get(expert), tokens.get(expert), input, observer, out);
+        }
+      }
+      if (shared != null) {
+        runShared(input, observer, out);
+      }
+    }
+
+    private void run(
+        Branch expert, ExpertTokens tokens, Tensor input, InputObserver observer, Tensor out) {
+      int count = tokens.rows().length;
+      Tensor some = workspace.take(Place.EXPERT_INPUT, count, input.columns());
+      operations.gatherRows(input, tokens.rows(), some);
+      if (out == null) {
+        expert.run(some, Span.whole(count), observer, null);
+      } else {
+        Tensor result = workspace.take(Place.EXPERT_OUTPUT, count, out.columns());
+        expert.run(some, Span.whole(count), observer, result);
+        operations.addRows(result, tokens.rows(), tokens.weights(), out);
+      }
+    }
+
+    @Override
+    public Stream<Linear> linears() {
+      Stream<Linear> routed =
+          Stream.concat(Stream.of(router), experts.stream().flatMap(Branch::linears));
+      return shared == null
+          ? routed
+          : Stream.of(routed, Stream.of(sharedGate), shared.linears()).flatMap(all -> all);
+    }
+
+    /**
+     * The tokens that were sent to one expert.
+     *
+     * @param rows their rows, in order
+     * @param weights of the expert, one for each
+     */
+    @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
+    private record ExpertTokens(int[] rows, float[] weights) {
+
+      /** Sorts a routing's tokens by expert. */
+      static List<ExpertTokens> of(Routing routing, int experts) {
+        int[] counts = new int[experts];
+        for (int expert : routing.experts()) {
+          counts[expert]++;
+        }
+        List<ExpertTokens> all = new ArrayList<>();
+        for (int count : counts) {
+          all.add(new ExpertTokens(new int[count], new float[count]));
+        }
+        int[] filled = new int[experts];
+        for (int place = 0; place < routing.experts().length; place++) {
+          int expert = routing.experts()[place];
+          int at = filled[expert]++;
+          all.get(expert).rows()[at] = place / routing.expertsPerToken();
+          all.get(expert).weights()[at] = routing.weights()[place];
+        }
+        return all;
+      }
+    }
+
+    /** Adds the shared expert's weighed output to {@code out}, unless that is null. */
+    private void runShared(Tensor input, InputObserver observer, Tensor out) {
+      observer.input(List.of(sharedGate.module()), input);
+      if (out == null) {
+        shared.run(input, Span.whole(input.rows()), observer, null);
+        return;
+      }
+      float[] weights = sharedWeights(input);
+      Tensor result = workspace.take(Place.EXPERT_OUTPUT, input.rows(), out.columns());
+      shared.run(input, Span.whole(input.rows()), observer, result);
+      operations.addRows(result, IntStream.range(0, input.rows()).toArray(), weights, out);
+    }
+
+    private float[] sharedWeights(Tensor input) {
+      float[] weights = new float[input.rows()];
+      Tensor logits = workspace.take(Place.ROUTER, input.rows(), 1);
+      sharedGate.apply(input, logits);
+      operations.download(logits, MemorySegment.ofArray(weights));
+      for (int token = 0; token < weights.length; token++) {
+        weights[token] = (float) (1 / (1 + StrictMath.exp(-weights[token])));
+      }
+      return weights;
     }
   }
 }

@@ -1,33 +1,83 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.system.Workers;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A decoder-only language model that runs block by block, so that only one block's weights are in
- * memory at a time. Used from one thread.
+ * memory at a time; of any family, assembled as a description says. It may be on several devices
+ * that compute the same bits, each with its own copy of a block: all but {@link #block} and {@link
+ * #readAhead} is done by the first one. Used from one thread.
  */
-public interface Decoder extends AutoCloseable {
-  /** Returns the number of decoder blocks. */
-  int blocks();
+public final class Decoder implements AutoCloseable {
+  private final DecoderDescription description;
+  private final Operations operations;
+  private final DecoderWeights weights;
+  private final List<String> linearModules;
+  private final Workspace workspace;
+  private final PositionTensors positions;
+  private final Embedding embedding;
+  private final List<Decoder> others = new ArrayList<>();
+  private Workers loaders;
+  private Head head;
 
-  /** Returns the full names of the linear modules whose inputs the blocks show to an observer. */
-  List<String> linearModules();
-
-  /** Returns what runs it; its tensors are of these operations. */
-  Operations operations();
+  /** The next block's weights; null if none are read ahead. */
+  private BlockAhead ahead;
 
   /**
-   * Returns the decoder on each device that it is on, itself if there is one. They give the same
-   * bits, and each may be used by a thread of its own.
+   * Assembles a decoder.
+   *
+   * @param checkpoint its weights, read while the decoder is open
+   * @param keeping whether blocks stay open and are run often, with few tokens at a time
+   * @throws io.github.wandacuda.error.InputException if a tensor is missing or of the wrong shape
    */
-  default List<Decoder> copies() {
-    return List.of(this);
+  Decoder(
+      DecoderDescription description,
+      Checkpoint checkpoint,
+      Operations operations,
+      WeightKeeping keeping) {
+    this.description = description;
+    this.operations = operations;
+    weights =
+        new DecoderWeights(
+            DecoderTensors.of(checkpoint, description.prefixes(), description.embedding().table()),
+            operations,
+            keeping);
+    linearModules = description.linears().map(weights.tensors()::require).toList();
+    workspace = new Workspace(operations);
+    positions = new PositionTensors(weights);
+    embedding =
+        new Embedding(
+            weights, workspace, description.embedding(), description.shape().vocabulary());
+  }
+
+  /** Returns the number of decoder blocks. */
+  public int blocks() {
+    return description.shape().blocks();
+  }
+
+  /** Returns the full names of the linear modules whose inputs the blocks show to an observer. */
+  public List<String> linearModules() {
+    return linearModules;
+  }
+
+  /** Returns what runs it; its tensors are of these operations. */
+  public Operations operations() {
+    return operations;
   }
 
   /** Returns the width of the hidden states. */
-  int hiddenSize();
+  public int hiddenSize() {
+    return description.shape().hiddenSize();
+  }
 
   /**
    * Computes the hidden states that the first block reads.
@@ -36,7 +86,9 @@ public interface Decoder extends AutoCloseable {
    * @param sequenceLength tokens of a sequence
    * @param hidden [tokens, hidden size]
    */
-  void embed(int[] tokens, int sequenceLength, Tensor hidden);
+  public void embed(int[] tokens, int sequenceLength, Tensor hidden) {
+    embedding.embed(tokens, Span.whole(sequenceLength), hidden);
+  }
 
   /**
    * Computes the hidden states of tokens that follow others of their sequence.
@@ -45,17 +97,76 @@ public interface Decoder extends AutoCloseable {
    * @param past how many tokens the sequence has before them
    * @param hidden [tokens, hidden size]
    */
-  void embedNext(int[] tokens, int past, Tensor hidden);
+  public void embedNext(int[] tokens, int past, Tensor hidden) {
+    int length = past + tokens.length;
+    embedding.embed(tokens, new Span(length, past, length, null), hidden);
+  }
 
   /**
    * Reserves memory for the keys and values of a sequence; the caller closes it before the decoder.
    *
    * @param capacity tokens, 1 or more
    */
-  KeyValueCache cache(int capacity);
+  public KeyValueCache cache(int capacity) {
+    List<Heads> heads =
+        IntStream.range(0, blocks())
+            .mapToObj(description.block())
+            .map(block -> block.attention().heads())
+            .toList();
+    return new KeyValueCache(operations, heads, capacity);
+  }
+
+  /** Takes the same decoder on other devices, which are closed with this one. */
+  void add(List<Decoder> copies) {
+    others.addAll(copies);
+    loaders = new Workers(1 + others.size());
+  }
+
+  /**
+   * Returns the decoder on each device that it is on, itself if there is one. They give the same
+   * bits, and each may be used by a thread of its own.
+   */
+  public List<Decoder> copies() {
+    return Stream.concat(Stream.of(this), others.stream()).toList();
+  }
 
   /** Returns block {@code index}; the caller closes it before it takes the next. */
-  Block block(int index);
+  public Block block(int index) {
+    if (others.isEmpty()) {
+      return load(index);
+    }
+    Block[] blocks = new Block[1 + others.size()];
+    try {
+      loaders.run(blocks.length, (worker, copy) -> blocks[copy] = copies().get(copy).load(index));
+    } catch (RuntimeException | Error e) {
+      Stream.of(blocks).filter(Objects::nonNull).forEach(Block::close);
+      throw e;
+    }
+    blocks[0].add(List.of(blocks).subList(1, blocks.length));
+    return blocks[0];
+  }
+
+  private Block load(int index) {
+    Objects.checkIndex(index, blocks());
+    BlockAhead.Arrival arrival = take(index);
+    DecoderWeights having = weights.having(arrival.tensors(), arrival.weights());
+    try {
+      return new Block(
+          having, workspace, positions, description.block().apply(index), index, arrival.memory());
+    } catch (RuntimeException | Error e) {
+      arrival.memory().close();
+      throw e;
+    } finally {
+      having.dropArrived();
+    }
+  }
+
+  private BlockAhead.Arrival take(int index) {
+    try (BlockAhead latest = ahead) {
+      ahead = null;
+      return latest != null && latest.index() == index ? latest.take() : new BlockAhead.Arrival();
+    }
+  }
 
   /**
    * Begins to read a block's weights, so that {@link #block} takes less time if it is the next one
@@ -64,16 +175,20 @@ public interface Decoder extends AutoCloseable {
    *
    * @param index its index; nothing is read if there is no such block
    */
-  default void readAhead(int index) {}
+  public void readAhead(int index) {
+    dropAhead();
+    if (index < blocks()) {
+      ahead = new BlockAhead(weights, description.block().apply(index), index);
+    }
+    others.forEach(copy -> copy.readAhead(index));
+  }
 
-  /**
-   * Scores each token of a sequence by those before it.
-   *
-   * @param hidden [tokens, hidden size] out of the last block
-   * @param tokens the sequence
-   * @return the negative log-likelihood, in nats, of tokens 1 to n - 1: n - 1 values
-   */
-  double[] nextTokenLosses(Tensor hidden, int[] tokens);
+  private void dropAhead() {
+    if (ahead != null) {
+      ahead.close();
+      ahead = null;
+    }
+  }
 
   /**
    * Scores a token after each of some hidden states.
@@ -82,7 +197,20 @@ public interface Decoder extends AutoCloseable {
    * @param targets a token for each hidden state
    * @return the negative log-likelihood of each target, in nats
    */
-  double[] losses(Tensor hidden, int[] targets);
+  public double[] losses(Tensor hidden, int[] targets) {
+    if (hidden.rows() != targets.length) {
+      throw new IllegalArgumentException(
+          "%d hidden states for %d targets".formatted(hidden.rows(), targets.length));
+    }
+    double[] losses = new double[targets.length];
+    for (int from = 0; from < losses.length; from += Head.ROWS) {
+      int count = Math.min(Head.ROWS, losses.length - from);
+      Tensor scores = logits(hidden.rows(from, count));
+      int[] some = Arrays.copyOfRange(targets, from, from + count);
+      System.arraycopy(operations.crossEntropy(scores, some), 0, losses, from, count);
+    }
+    return losses;
+  }
 
   /**
    * Returns the logits of some hidden states, valid until the next call.
@@ -90,9 +218,27 @@ public interface Decoder extends AutoCloseable {
    * @param hidden [tokens, hidden size] out of the last block, at most 128 rows
    * @return [tokens, vocabulary]
    */
-  Tensor logits(Tensor hidden);
+  public Tensor logits(Tensor hidden) {
+    if (head == null) {
+      head = new Head(weights, description);
+    }
+    return head.logits(hidden);
+  }
 
-  /** Frees all memory of the device. */
+  /** Frees all memory of the devices. */
   @Override
-  void close();
+  public void close() {
+    if (loaders != null) {
+      loaders.close();
+    }
+    others.forEach(Decoder::close);
+    dropAhead();
+    workspace.close();
+    positions.close();
+    embedding.close();
+    if (head != null) {
+      head.close();
+    }
+    weights.close();
+  }
 }

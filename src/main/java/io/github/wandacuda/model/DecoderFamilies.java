@@ -13,21 +13,21 @@ public final class DecoderFamilies {
   /** In the order of their model types. */
   private static final List<DecoderFamily> KNOWN =
       List.of(
-          new DecoderFamily("bloom", "BloomForCausalLM", BloomFamily::describe),
-          new DecoderFamily("falcon", "FalconForCausalLM", FalconFamily::describe),
-          new DecoderFamily("gemma", "GemmaForCausalLM", GemmaFamilies::gemma),
-          new DecoderFamily("gemma2", "Gemma2ForCausalLM", GemmaFamilies::gemma2),
-          new DecoderFamily("gpt2", "GPT2LMHeadModel", Gpt2Family::describe),
-          new DecoderFamily("gpt_neox", "GPTNeoXForCausalLM", GptNeoxFamily::describe),
+          new DecoderFamily("bloom", "BloomForCausalLM", LayerNormFamilies::bloom),
+          new DecoderFamily("falcon", "FalconForCausalLM", LayerNormFamilies::falcon),
+          new DecoderFamily("gemma", "GemmaForCausalLM", LlamaFamilies::gemma),
+          new DecoderFamily("gemma2", "Gemma2ForCausalLM", LlamaFamilies::gemma2),
+          new DecoderFamily("gpt2", "GPT2LMHeadModel", LayerNormFamilies::gpt2),
+          new DecoderFamily("gpt_neox", "GPTNeoXForCausalLM", LayerNormFamilies::gptNeox),
           new DecoderFamily("llama", "LlamaForCausalLM", LlamaFamilies::llama),
           new DecoderFamily("mistral", "MistralForCausalLM", LlamaFamilies::mistral),
           new DecoderFamily("mixtral", "MixtralForCausalLM", LlamaFamilies::mixtral),
-          new DecoderFamily("opt", "OPTForCausalLM", OptFamily::describe),
+          new DecoderFamily("opt", "OPTForCausalLM", LayerNormFamilies::opt),
           new DecoderFamily("phi3", "Phi3ForCausalLM", LlamaFamilies::phi3),
-          new DecoderFamily("qwen2", "Qwen2ForCausalLM", QwenFamilies::qwen2),
-          new DecoderFamily("qwen2_moe", "Qwen2MoeForCausalLM", QwenFamilies::qwen2Moe),
-          new DecoderFamily("qwen3", "Qwen3ForCausalLM", QwenFamilies::qwen3),
-          new DecoderFamily("qwen3_moe", "Qwen3MoeForCausalLM", QwenFamilies::qwen3Moe));
+          new DecoderFamily("qwen2", "Qwen2ForCausalLM", LlamaFamilies::qwen2),
+          new DecoderFamily("qwen2_moe", "Qwen2MoeForCausalLM", LlamaFamilies::qwen2Moe),
+          new DecoderFamily("qwen3", "Qwen3ForCausalLM", LlamaFamilies::qwen3),
+          new DecoderFamily("qwen3_moe", "Qwen3MoeForCausalLM", LlamaFamilies::qwen3Moe));
 
   private DecoderFamilies() {}
 
@@ -61,7 +61,7 @@ public final class DecoderFamilies {
   public static Decoder open(ModelDirectory model, Operations operations) {
     DecoderFamily family = of(model.config());
     requireAllBlocks(model, family.shape(model.config()).blocks());
-    return family.open(model.config(), model.checkpoint(), operations);
+    return family.open(model.config(), model.checkpoint(), operations, WeightKeeping.WHILE_OPEN);
   }
 
   /** Blocks beyond the decoder's may be there that predict further tokens, as many as are said. */
@@ -85,17 +85,18 @@ public final class DecoderFamilies {
    * @throws InputException as {@link #open(ModelDirectory, Operations)} does
    */
   public static Decoder open(ModelDirectory model, List<Operations> devices) {
-    if (devices.size() == 1) {
-      return open(model, devices.get(0));
-    }
     List<Decoder> copies = new ArrayList<>();
     try {
       devices.forEach(device -> copies.add(open(model, device)));
-      return new DecoderGroup(copies);
     } catch (RuntimeException | Error e) {
       copies.forEach(Decoder::close);
       throw e;
     }
+    Decoder first = copies.removeFirst();
+    if (!copies.isEmpty()) {
+      first.add(copies);
+    }
+    return first;
   }
 
   private static boolean isOf(ModelConfig config, DecoderFamily family) {

@@ -36,20 +36,12 @@ public record DecoderFamily(
    * Opens a model of this family.
    *
    * @param checkpoint its weights, read while the decoder is open
+   * @param keeping how long its blocks' weights are used
    * @throws io.github.wandacuda.error.InputException as {@link #describe} does, and if a tensor is
    *     missing or of the wrong shape
    */
-  public Decoder open(ModelConfig config, Checkpoint checkpoint, Operations operations) {
-    return open(config, checkpoint, operations, WeightKeeping.WHILE_OPEN);
-  }
-
-  /**
-   * Opens a model of this family, as {@link #open(ModelConfig, Checkpoint, Operations)} does.
-   *
-   * @param keeping how long its blocks' weights are used
-   */
   public Decoder open(
       ModelConfig config, Checkpoint checkpoint, Operations operations, WeightKeeping keeping) {
-    return new DescribedDecoder(describe(config), checkpoint, operations, keeping);
+    return new Decoder(describe(config), checkpoint, operations, keeping);
   }
 }

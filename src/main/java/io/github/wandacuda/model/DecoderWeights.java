@@ -27,7 +27,9 @@ final class DecoderWeights implements AutoCloseable {
   private final DecoderTensors tensors;
   private final Operations operations;
   private final WeightKeeping keeping;
-  private final KeptWeights kept;
+
+  /** The memory of weights that are kept, but that the device reads in place. */
+  private final List<Arena> kept;
 
   /** Weights that came to the device already and weren't asked for, by their modules' names. */
   private final Map<String, Weight> arrived;
@@ -36,7 +38,7 @@ final class DecoderWeights implements AutoCloseable {
       DecoderTensors tensors,
       Operations operations,
       WeightKeeping keeping,
-      KeptWeights kept,
+      List<Arena> kept,
       Map<String, Weight> arrived) {
     this.tensors = tensors;
     this.operations = Objects.requireNonNull(operations);
@@ -51,7 +53,7 @@ final class DecoderWeights implements AutoCloseable {
    * @param keeping how long matrices are used
    */
   DecoderWeights(DecoderTensors tensors, Operations operations, WeightKeeping keeping) {
-    this(tensors, operations, keeping, new KeptWeights(), Map.of());
+    this(tensors, operations, keeping, new ArrayList<>(), Map.of());
   }
 
   /**
@@ -65,7 +67,6 @@ final class DecoderWeights implements AutoCloseable {
     return new DecoderWeights(tensors.having(read), operations, keeping, kept, arrived);
   }
 
-  /** Returns the tensors. */
   DecoderTensors tensors() {
     return tensors;
   }
@@ -120,22 +121,21 @@ final class DecoderWeights implements AutoCloseable {
 
   private Weight sparse(PackedModule module, boolean transposed) {
     if (!transposed) {
-      return kept.keep(memory -> operations.sparseWeight(module.matrix(memory)));
+      return keep(memory -> operations.sparseWeight(module.matrix(memory)));
     }
     try (Arena arena = Arena.ofConfined()) {
       SparseMatrix stored = module.matrix(arena);
       MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
       WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
-      return kept.keep(
+      return keep(
           memory -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory)));
     }
   }
 
   private Loaded weight(Function<Arena, WeightMatrix> reading, Arena arena) {
     if (keeping == WeightKeeping.RESIDENT) {
-      return new Loaded(
-          kept.keep(memory -> operations.residentWeight(reading.apply(memory))), null);
+      return new Loaded(keep(memory -> operations.residentWeight(reading.apply(memory))), null);
     }
     WeightMatrix matrix = reading.apply(arena);
     Weight weight = operations.weight(matrix);
@@ -188,43 +188,22 @@ final class DecoderWeights implements AutoCloseable {
     return tensor;
   }
 
+  /** Makes a weight of memory that is freed when the weight doesn't read it, else with these. */
+  private Weight keep(Function<Arena, Weight> making) {
+    Arena memory = Arena.ofShared();
+    kept.add(memory);
+    Weight weight = making.apply(memory);
+    if (weight.ownsMemory()) {
+      kept.removeLast();
+      memory.close();
+    }
+    return weight;
+  }
+
   /** Frees the memory of weights that were kept; those must be closed. */
   @Override
   public void close() {
-    kept.close();
-  }
-
-  /** The memory of weights that are kept, but that the device reads in place. */
-  private static final class KeptWeights implements AutoCloseable {
-    private final List<KeptMemory> kept = new ArrayList<>();
-
-    /** Makes a weight of memory that is freed when the weight doesn't read it, else with this. */
-    Weight keep(Function<Arena, Weight> making) {
-      KeptMemory memory = new KeptMemory();
-      kept.add(memory);
-      Weight weight = making.apply(memory.arena);
-      if (weight.ownsMemory()) {
-        kept.removeLast();
-        memory.close();
-      }
-      return weight;
-    }
-
-    /** Frees the memory; the weights must be closed. */
-    @Override
-    public void close() {
-      kept.forEach(KeptMemory::close);
-      kept.clear();
-    }
-
-    /** A weight's memory, which outlives the call that reads it. */
-    private static final class KeptMemory implements AutoCloseable {
-      private final Arena arena = Arena.ofShared();
-
-      @Override
-      public void close() {
-        arena.close();
-      }
-    }
+    kept.forEach(Arena::close);
+    kept.clear();
   }
 }

@@ -13,11 +13,8 @@ final class HeadSizes {
    */
   static Heads of(ModelConfig config, int hidden, int otherwise) {
     int heads = config.positive("num_attention_heads");
-    int shared = config.positive("num_key_value_heads", heads);
-    if (heads % shared != 0) {
-      throw config.wrong(
-          "num_key_value_heads", "a divisor of " + heads, config.root().get("num_key_value_heads"));
-    }
+    Heads all = new Heads(heads, heads, 1);
+    int shared = grouped(config, all, List.of("num_key_value_heads")).keyValueHeads();
     boolean fixed = otherwise > 0 && !config.has("head_dim");
     int size = config.positive("head_dim", fixed ? otherwise : Math.max(1, hidden / heads));
     config.requireWidth("num_attention_heads", (long) heads * size);

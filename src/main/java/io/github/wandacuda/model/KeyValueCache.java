@@ -5,7 +5,6 @@ import io.github.wandacuda.forward.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Stream;
 
 /**
  * The keys and values of one sequence's tokens, block by block, so that a block computes only what
@@ -17,7 +16,10 @@ import java.util.stream.Stream;
  */
 public final class KeyValueCache implements AutoCloseable {
   private final int capacity;
-  private final List<BlockCache> blocks = new ArrayList<>();
+
+  /** The keys of each block and its values, one after the other. */
+  private final List<Tensor> tensors = new ArrayList<>();
+
   private int length;
 
   /**
@@ -30,10 +32,8 @@ public final class KeyValueCache implements AutoCloseable {
     this.capacity = capacity;
     try {
       for (Heads block : heads) {
-        Tensor keys = operations.tensor(capacity, block.keyValueWidth());
-        blocks.add(new BlockCache(keys, null));
-        Tensor values = operations.tensor(capacity, block.keyValueWidth());
-        blocks.set(blocks.size() - 1, new BlockCache(keys, values));
+        tensors.add(operations.tensor(capacity, block.keyValueWidth()));
+        tensors.add(operations.tensor(capacity, block.keyValueWidth()));
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -42,11 +42,7 @@ public final class KeyValueCache implements AutoCloseable {
   }
 
   /** One block's keys and values: [capacity, keyValueHeads * headSize]. */
-  record BlockCache(Tensor keys, Tensor values) {
-    Stream<Tensor> tensors() {
-      return values == null ? Stream.of(keys) : Stream.of(keys, values);
-    }
-  }
+  record BlockCache(Tensor keys, Tensor values) {}
 
   /** Returns the tokens that the memory is for. */
   public int capacity() {
@@ -70,12 +66,12 @@ public final class KeyValueCache implements AutoCloseable {
   }
 
   BlockCache block(int index) {
-    return blocks.get(index);
+    return new BlockCache(tensors.get(2 * index), tensors.get(2 * index + 1));
   }
 
   @Override
   public void close() {
-    blocks.stream().flatMap(BlockCache::tensors).forEach(Tensor::close);
-    blocks.clear();
+    tensors.forEach(Tensor::close);
+    tensors.clear();
   }
 }

@@ -1,9 +1,7 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.TensorNames;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -48,28 +46,14 @@ public final class LinearModules {
         config.modelType().isEmpty()
             ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
             : CONV1D.contains(config.modelType());
-    boolean hasDecoder = hasDecoder(checkpoint);
-    List<LinearModule> modules = new ArrayList<>();
-    for (Checkpoint.Entry entry : checkpoint.tensors()) {
-      if (isMatrix(entry.info())) {
-        module(entry, transposed, hasDecoder).ifPresent(modules::add);
-      }
-    }
-    modules.sort(Comparator.comparing(LinearModule::name, TensorNames.ORDER));
-    return List.copyOf(modules);
-  }
-
-  private static boolean hasDecoder(Checkpoint checkpoint) {
-    for (Checkpoint.Entry entry : checkpoint.tensors()) {
-      if (DECODER.matcher(entry.info().name()).find()) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private static boolean isMatrix(TensorInfo info) {
-    return info.shape().size() == 2;
+    boolean hasDecoder =
+        checkpoint.tensors().stream()
+            .anyMatch(entry -> DECODER.matcher(entry.info().name()).find());
+    return checkpoint.tensors().stream()
+        .filter(entry -> entry.info().shape().size() == 2)
+        .flatMap(entry -> module(entry, transposed, hasDecoder).stream())
+        .sorted(Comparator.comparing(LinearModule::name, TensorNames.ORDER))
+        .toList();
   }
 
   private static Optional<LinearModule> module(
@@ -135,11 +119,6 @@ public final class LinearModules {
   }
 
   private static boolean isNumber(String part) {
-    for (int at = 0; at < part.length(); at++) {
-      if (part.charAt(at) < '0' || part.charAt(at) > '9') {
-        return false;
-      }
-    }
-    return true;
+    return part.chars().allMatch(c -> c >= '0' && c <= '9');
   }
 }

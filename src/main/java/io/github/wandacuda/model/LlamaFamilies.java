@@ -1,16 +1,37 @@
 package io.github.wandacuda.model;
 
-import java.util.List;
+import static io.github.wandacuda.model.LlamaStyle.in;
 
-/** LLaMA and the families that differ from it by little. */
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.model.BlockDescription.MlpDescription;
+import io.github.wandacuda.model.BlockDescription.Scores;
+import io.github.wandacuda.model.BlockDescription.SharedExpert;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
+
+/** LLaMA and the families that differ from it by little: Mistral's, Phi's, Qwen's and Gemma's. */
 final class LlamaFamilies {
-  /** For configs without a window, as the first ones are. */
-  private static final int MISTRAL_WINDOW = 4096;
+  private static final double EPSILON = 1e-6;
+
+  /** For configs without a window, as Mistral's first ones are, Gemma 2's and Qwen's. */
+  private static final int WINDOW = 4096;
 
   private static final double MIXTRAL_THETA = 1e6;
   private static final double MIXTRAL_EPSILON = 1e-5;
-
   private static final double PHI3_EPSILON = 1e-5;
+  private static final int QWEN3_HEAD_SIZE = 128;
+  private static final int GEMMA_HEAD_SIZE = 256;
+  private static final double GEMMA2_SCALAR = 256;
+  private static final double GEMMA2_SCORE_CAP = 50;
+  private static final double GEMMA2_LOGIT_CAP = 30;
+  private static final String PER_TOKEN = "num_experts_per_tok";
+  private static final String DENSE_BLOCKS = "mlp_only_layers";
 
   private LlamaFamilies() {}
 
@@ -18,70 +39,41 @@ final class LlamaFamilies {
    * LLaMA, LLaMA-2 and Llama-3 (Touvron et al., arXiv 2302.13971 and 2307.09288; arXiv 2407.21783).
    */
   static DecoderDescription llama(ModelConfig config) {
-    return new LlamaStyle(config) {
-      @Override
-      boolean mlpBias() {
-        return config.flag("mlp_bias", false);
-      }
-    }.decoder();
+    LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
+    style.mlpBias = config.flag("mlp_bias", false);
+    return style.decoder();
   }
 
   /** Mistral (Jiang et al., arXiv 2310.06825): LLaMA with a window. */
   static DecoderDescription mistral(ModelConfig config) {
-    Windows windows = Windows.of(config, MISTRAL_WINDOW, block -> true);
-    return new LlamaStyle(config) {
-      @Override
-      boolean projectionBias() {
-        return false;
-      }
-
-      @Override
-      int window(int block) {
-        return windows.at(block);
-      }
-    }.decoder();
+    Windows windows = Windows.of(config, WINDOW, block -> true);
+    LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
+    style.window = windows::at;
+    return style.decoder();
   }
 
   /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
   static DecoderDescription mixtral(ModelConfig config) {
     Windows windows = Windows.of(config, 0, block -> true);
     int experts = config.positive("num_local_experts");
-    return new LlamaStyle(config, 0, MIXTRAL_EPSILON) {
-      @Override
-      boolean projectionBias() {
-        return false;
-      }
-
-      @Override
-      Rotary rotary() {
-        return RotaryFrequencies.of(config, heads().size(), MIXTRAL_THETA);
-      }
-
-      @Override
-      int window(int block) {
-        return windows.at(block);
-      }
-
-      @Override
-      MlpDescription mlp(int block) {
-        String name = in(block, "block_sparse_moe.");
-        return Experts.mixture(
-            config,
-            LinearDescription.of(name + "gate", experts, hidden, false),
-            true,
-            expert -> expert(name + "experts." + expert + "."),
-            null);
-      }
-
-      private MlpDescription expert(String name) {
-        int wide = config.positive("intermediate_size");
-        return new MlpDescription.Gated(
-            LinearDescription.of(name + "w1", wide, hidden, false),
-            LinearDescription.of(name + "w3", wide, hidden, false),
-            activation(),
-            LinearDescription.of(name + "w2", hidden, wide, false));
-      }
-    }.decoder();
+    LlamaStyle style = new LlamaStyle(config, 0, MIXTRAL_EPSILON);
+    style.defaultTheta = MIXTRAL_THETA;
+    style.window = windows::at;
+    style.mlp =
+        block -> {
+          String name = in(block, "block_sparse_moe.");
+          return mixture(
+              config,
+              LinearDescription.of(name + "gate", experts, style.hidden, false),
+              true,
+              expert -> {
+                String own = name + "experts." + expert + ".";
+                int wide = config.positive("intermediate_size");
+                return style.gated(own + "w1", own + "w3", own + "w2", wide);
+              },
+              null);
+        };
+    return style.decoder();
   }
 
   /**
@@ -90,43 +82,235 @@ final class LlamaFamilies {
    */
   static DecoderDescription phi3(ModelConfig config) {
     Windows windows = Windows.of(config, 0, block -> true);
-    return new LlamaStyle(config, 0, PHI3_EPSILON) {
-      @Override
-      boolean projectionBias() {
-        return false;
-      }
+    LlamaStyle style = new LlamaStyle(config, 0, PHI3_EPSILON);
+    style.rotaryPart = List.of("partial_rotary_factor");
+    style.window = windows::at;
+    style.fused = true;
+    return style.decoder();
+  }
 
-      @Override
-      Rotary rotary() {
-        return RotaryFrequencies.partial(
-            config,
-            heads().size(),
-            List.of("partial_rotary_factor"),
-            1,
-            RotaryFrequencies.DEFAULT_THETA,
-            List.of("rope_theta"));
-      }
+  /**
+   * Qwen 1.5, 2 and 2.5 (arXiv 2407.10671): LLaMA with biases on q, k and v, and windows in the
+   * last blocks.
+   */
+  static DecoderDescription qwen2(ModelConfig config) {
+    Windows windows = Windows.ofQwen(config);
+    LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
+    style.projectionBias = true;
+    style.window = windows::at;
+    return style.decoder();
+  }
 
-      @Override
-      int window(int block) {
-        return windows.at(block);
-      }
+  /**
+   * Qwen 3 (arXiv 2505.09388): LLaMA with norms over the heads of q and k, and windows in the last
+   * blocks.
+   */
+  static DecoderDescription qwen3(ModelConfig config) {
+    Windows windows = Windows.ofQwen(config);
+    LlamaStyle style = new LlamaStyle(config, QWEN3_HEAD_SIZE, EPSILON).withAttentionBias();
+    style.headNorms = true;
+    style.window = windows::at;
+    return style.decoder();
+  }
 
-      @Override
-      ProjectionDescription projection(int block) {
-        int rows = heads().queryWidth() + 2 * heads().keyValueWidth();
-        return ProjectionDescription.Fused.sideBySide(
-            linear(block, "self_attn.qkv_proj", rows, hidden, false), heads());
-      }
+  /**
+   * Qwen 1.5 and 2 MoE (arXiv 2407.10671): Qwen 2 with a mixture of experts and a shared expert.
+   */
+  static DecoderDescription qwen2Moe(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
+    style.projectionBias = config.flag("qkv_bias", true);
+    return qwenMixture(
+        style,
+        name ->
+            new SharedExpert(
+                LinearDescription.of(name + "shared_expert_gate", 1, style.hidden, false),
+                style.gated(
+                    name + "shared_expert.", config.positive("shared_expert_intermediate_size"))));
+  }
 
-      @Override
-      MlpDescription mlp(int block) {
-        int wide = config.positive("intermediate_size");
-        return new MlpDescription.FusedGated(
-            linear(block, "mlp.gate_up_proj", 2 * wide, hidden, false),
-            activation(),
-            linear(block, "mlp.down_proj", hidden, wide, false));
+  /** Qwen 3 MoE (arXiv 2505.09388): Qwen 3 with a mixture of experts, without a shared one. */
+  static DecoderDescription qwen3Moe(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
+    style.headNorms = true;
+    return qwenMixture(style, name -> null);
+  }
+
+  /**
+   * Describes what Qwen's mixtures of experts have in common: their windows, dense blocks and
+   * experts.
+   *
+   * @param shared describes a mixture's shared expert by its name, or returns null
+   */
+  private static DecoderDescription qwenMixture(
+      LlamaStyle style, Function<String, SharedExpert> shared) {
+    ModelConfig config = style.config;
+    style.window = Windows.ifUsed(config, WINDOW, block -> true)::at;
+    int experts = config.positive("num_experts");
+    IntPredicate dense = denseBlocks(config);
+    IntFunction<MlpDescription> plain = style.mlp;
+    style.mlp =
+        block -> {
+          if (dense.test(block)) {
+            return plain.apply(block);
+          }
+          String name = in(block, "mlp.");
+          int wide = config.positive("moe_intermediate_size");
+          return mixture(
+              config,
+              LinearDescription.of(name + "gate", experts, style.hidden, false),
+              config.flag("norm_topk_prob", false),
+              expert -> style.gated(name + "experts." + expert + ".", wide),
+              shared.apply(name));
+        };
+    return style.decoder();
+  }
+
+  /** Describes a mixture, see {@link Experts}. */
+  private static MlpDescription mixture(
+      ModelConfig config,
+      LinearDescription router,
+      boolean renormalize,
+      IntFunction<MlpDescription> expert,
+      SharedExpert shared) {
+    int perToken = config.positive(PER_TOKEN);
+    if (perToken > router.rows()) {
+      throw config.wrong(
+          PER_TOKEN,
+          "at most the %d experts".formatted(router.rows()),
+          config.root().get(PER_TOKEN));
+    }
+    return new Experts(router, perToken, renormalize, expert, shared);
+  }
+
+  /**
+   * Reads which blocks of a Qwen model have an MLP without experts: those of {@code
+   * mlp_only_layers}, and all but every {@code decoder_sparse_step}-th.
+   */
+  private static IntPredicate denseBlocks(ModelConfig config) {
+    int step = config.positive("decoder_sparse_step", 1);
+    Set<Integer> listed = new HashSet<>();
+    for (JsonNode block : config.list(DENSE_BLOCKS)) {
+      if (!block.isInt()) {
+        throw config.wrong(DENSE_BLOCKS, "whole numbers", block);
       }
-    }.decoder();
+      listed.add(block.intValue());
+    }
+    return block -> listed.contains(block) || (block + 1) % step != 0;
+  }
+
+  /** Gemma (arXiv 2403.08295): LLaMA with larger embeddings, gains around 1 and a GELU. */
+  static DecoderDescription gemma(ModelConfig config) {
+    return gemmaStyle(config).decoder();
+  }
+
+  /**
+   * Gemma 2 (arXiv 2408.00118): Gemma with norms after its branches too, bounded scores and logits,
+   * and a window in every second block.
+   */
+  static DecoderDescription gemma2(ModelConfig config) {
+    Windows windows = Windows.of(config, WINDOW, block -> block % 2 == 0);
+    float scale = (float) (1 / Math.sqrt(config.number("query_pre_attn_scalar", GEMMA2_SCALAR)));
+    float scoreCap = cap(config, "attn_logit_softcapping", GEMMA2_SCORE_CAP);
+    float logitCap = cap(config, "final_logit_softcapping", GEMMA2_LOGIT_CAP);
+    LlamaStyle style = gemmaStyle(config);
+    style.scores = new Scores(scale, scoreCap, 0, null);
+    style.logitCap = logitCap;
+    style.window = windows::at;
+    style.normsAround = true;
+    return style.decoder();
+  }
+
+  private static LlamaStyle gemmaStyle(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, GEMMA_HEAD_SIZE, EPSILON).withAttentionBias();
+    style.activation = gemmaActivation(config);
+    style.gainOffset = 1;
+    style.embeddingScale = (float) Math.sqrt(style.hidden);
+    return style;
+  }
+
+  /**
+   * The first configs say gelu and mean its tanh form, which {@code hidden_activation} came to say.
+   */
+  private static Activation gemmaActivation(ModelConfig config) {
+    String key = "hidden_activation";
+    if (config.find(key).isPresent()) {
+      return Activations.of(config, key, "");
+    }
+    Activation old = Activations.of(config, "hidden_act", "gelu_pytorch_tanh");
+    return old == Activation.GELU ? Activation.GELU_TANH : old;
+  }
+
+  /** Reads a bound; returns 0 for null, which means none. */
+  private static float cap(ModelConfig config, String key, double otherwise) {
+    boolean none = config.has(key) && config.find(key).isEmpty();
+    return none ? 0 : (float) config.number(key, otherwise);
+  }
+
+  /** Which of a model's blocks have a window, and its size. */
+  private static final class Windows {
+    private static final String SIZE = "sliding_window";
+    private static final String TYPES = "layer_types";
+    private static final int QWEN_WINDOW = 4096;
+    private static final int QWEN_FULL_BLOCKS = 28;
+
+    private final ModelConfig config;
+    private final int size;
+    private final List<JsonNode> types;
+    private final IntPredicate windowed;
+
+    private Windows(ModelConfig config, int size, IntPredicate windowed) {
+      this.config = config;
+      this.size = size;
+      this.types = config.list(TYPES);
+      this.windowed = windowed;
+    }
+
+    /**
+     * Reads {@code sliding_window}, and {@code layer_types}, if there are any, which say which
+     * blocks have the window.
+     *
+     * @param otherwise the window if the key is absent, 0 for none; the value null means none
+     * @param windowed the blocks that have the window if the config doesn't say
+     */
+    static Windows of(ModelConfig config, int otherwise, IntPredicate windowed) {
+      int size = config.has(SIZE) ? config.positive(SIZE, 0) : otherwise;
+      return new Windows(config, size, windowed);
+    }
+
+    /** Does what {@link #of} does for a window that counts only with {@code use_sliding_window}. */
+    static Windows ifUsed(ModelConfig config, int otherwise, IntPredicate windowed) {
+      return config.flag("use_sliding_window", false)
+          ? of(config, otherwise, windowed)
+          : new Windows(config, 0, windowed);
+    }
+
+    /** Reads the windows of Qwen 2 and 3: in the blocks from {@code max_window_layers} on. */
+    static Windows ofQwen(ModelConfig config) {
+      // 0 is legal here: every block has the window then.
+      int full =
+          config
+              .find("max_window_layers")
+              .filter(value -> value.isInt() && value.intValue() == 0)
+              .map(value -> 0)
+              .orElseGet(() -> config.positive("max_window_layers", QWEN_FULL_BLOCKS));
+      return ifUsed(config, QWEN_WINDOW, block -> block >= full);
+    }
+
+    /** Returns how many of the last keys a block's tokens see, or 0 for all. */
+    int at(int block) {
+      if (types.isEmpty()) {
+        return windowed.test(block) ? size : 0;
+      }
+      if (block >= types.size()) {
+        throw config.wrong(TYPES, "a type for block " + block, config.root().get(TYPES));
+      }
+      return switch (types.get(block).asText()) {
+        case "sliding_attention" -> size;
+        case "full_attention" -> 0;
+        default ->
+            throw config.notComputed(
+                TYPES, "sliding_attention or full_attention", types.get(block));
+      };
+    }
   }
 }

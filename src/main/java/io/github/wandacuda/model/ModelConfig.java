@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * A model's {@code config.json}, with errors that name the file, the key, what was expected and
@@ -100,11 +101,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns the value of a key, unless it is absent or null. */
   public Optional<JsonNode> find(String key) {
-    return isSet(key) ? Optional.of(root.path(key)) : Optional.empty();
-  }
-
-  private boolean isSet(String key) {
-    return root.hasNonNull(key);
+    return root.hasNonNull(key) ? Optional.of(root.path(key)) : Optional.empty();
   }
 
   /**
@@ -113,15 +110,12 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    * @throws InputException if the key is absent or something else
    */
   public int positive(String key) {
-    if (!isSet(key)) {
-      throw missing(key, "a positive whole number");
-    }
-    return positive(key, root.path(key));
+    return positive(key, find(key).orElseThrow(() -> missing(key, "a positive whole number")));
   }
 
   /** Returns a positive whole number, or {@code otherwise} if the key is absent or null. */
   public int positive(String key, int otherwise) {
-    return isSet(key) ? positive(key, root.path(key)) : otherwise;
+    return find(key).map(value -> positive(key, value)).orElse(otherwise);
   }
 
   /**
@@ -131,12 +125,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    * @throws InputException if all of them are absent, or the first that isn't is something else
    */
   public int positive(List<String> keys) {
-    for (String key : keys) {
-      if (isSet(key)) {
-        return positive(key);
-      }
-    }
-    return positive(keys.get(0));
+    return positive(keys.stream().filter(root::hasNonNull).findFirst().orElse(keys.get(0)));
   }
 
   private int positive(String key, JsonNode value) {
@@ -163,39 +152,30 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns true or false, or {@code otherwise} if the key is absent or null. */
   public boolean flag(String key, boolean otherwise) {
-    return isSet(key) ? flag(key, root.path(key)) : otherwise;
-  }
-
-  private boolean flag(String key, JsonNode value) {
-    if (!value.isBoolean()) {
-      throw wrong(key, "true or false", value);
-    }
-    return value.booleanValue();
+    return get(key, JsonNode::isBoolean, "true or false")
+        .map(JsonNode::booleanValue)
+        .orElse(otherwise);
   }
 
   /** Returns a string, or {@code otherwise} if the key is absent or null. */
   public String text(String key, String otherwise) {
-    return isSet(key) ? text(key, root.path(key)) : otherwise;
-  }
-
-  private String text(String key, JsonNode value) {
-    if (!value.isTextual()) {
-      throw wrong(key, "a string", value);
-    }
-    return value.textValue();
+    return get(key, JsonNode::isTextual, "a string").map(JsonNode::textValue).orElse(otherwise);
   }
 
   /** Returns the elements of a list, none if the key is absent or null. */
   public List<JsonNode> list(String key) {
     List<JsonNode> elements = new ArrayList<>();
-    if (isSet(key)) {
-      JsonNode value = root.path(key);
-      if (!value.isArray()) {
-        throw wrong(key, "a list", value);
-      }
-      value.forEach(elements::add);
-    }
+    get(key, JsonNode::isArray, "a list").ifPresent(list -> list.forEach(elements::add));
     return elements;
+  }
+
+  /** Returns the value of a key that is of a kind, unless it is absent or null. */
+  private Optional<JsonNode> get(String key, Predicate<JsonNode> kind, String expected) {
+    Optional<JsonNode> value = find(key);
+    if (value.isPresent() && !kind.test(value.get())) {
+      throw wrong(key, expected, value.get());
+    }
+    return value;
   }
 
   /** Returns whether a key is present, even with the value null. */
@@ -205,7 +185,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns a positive number, or {@code otherwise} if the key is absent or null. */
   public double number(String key, double otherwise) {
-    return isSet(key) ? number(key, root.path(key)) : otherwise;
+    return find(key).map(value -> number(key, value)).orElse(otherwise);
   }
 
   /**
@@ -241,15 +221,12 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    */
   public void requireUnquantized() {
     for (String key : QUANTIZATION) {
-      if (isSet(key)) {
-        refuseQuantization(key, root.path(key));
+      if (root.hasNonNull(key)) {
+        JsonNode method = root.path(key).path("quant_method");
+        throw notComputed(
+            key, "weights that are not quantized", method.isTextual() ? method : root.path(key));
       }
     }
-  }
-
-  private void refuseQuantization(String key, JsonNode value) {
-    JsonNode method = value.path("quant_method");
-    throw notComputed(key, "weights that are not quantized", method.isTextual() ? method : value);
   }
 
   /**

@@ -14,20 +14,10 @@ record NormDescription(
     Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset) {
 
   /** How a row is normalized. */
-  public enum Kind {
+  enum Kind {
     /** By its root mean square (Zhang and Sennrich, arXiv 1910.07467). */
     RMS,
     /** By its mean and its standard deviation (Ba et al., arXiv 1607.06450). */
     LAYER
-  }
-
-  /** Describes an RMSNorm. */
-  public static NormDescription rms(String name, int size, float epsilon, float gainOffset) {
-    return new NormDescription(Kind.RMS, name, size, epsilon, true, gainOffset);
-  }
-
-  /** Describes a LayerNorm with gain and bias. */
-  public static NormDescription layer(String name, int size, float epsilon) {
-    return new NormDescription(Kind.LAYER, name, size, epsilon, true, 0);
   }
 }

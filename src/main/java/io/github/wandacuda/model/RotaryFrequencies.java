@@ -59,24 +59,17 @@ final class RotaryFrequencies {
   }
 
   /**
-   * Reads an embedding of whole heads.
+   * Reads an embedding that rotates a part of each head, or all of it.
    *
    * @param headSize features of a head, even
+   * @param partKeys keys of the rotated share of a head; the first one that is present counts; none
+   *     where all of it is rotated
+   * @param defaultPart the share if the config has none
    * @param defaultTheta the base if the config has none
+   * @param thetaKeys keys of the base; the first one that is present counts
    * @throws io.github.wandacuda.error.InputException for a kind of scaling that is not computed
    */
-  static Rotary of(ModelConfig config, int headSize, double defaultTheta) {
-    return partial(config, headSize, List.of(), 1, defaultTheta, List.of(THETA));
-  }
-
-  /**
-   * Reads an embedding that rotates a part of each head.
-   *
-   * @param partKeys keys of the rotated share of a head; the first one that is present counts
-   * @param defaultPart the share if the config has none
-   * @param thetaKeys keys of the base; the first one that is present counts
-   */
-  static Rotary partial(
+  static Rotary of(
       ModelConfig config,
       int headSize,
       List<String> partKeys,

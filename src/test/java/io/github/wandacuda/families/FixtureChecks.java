@@ -16,8 +16,8 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.DescribedDecoder;
 import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -58,15 +58,15 @@ final class FixtureChecks {
     return ModelDirectory.open(fixture.resolve("model"));
   }
 
-  private DescribedDecoder decoder(ModelDirectory model) {
-    return (DescribedDecoder) DecoderFamilies.open(model, backend.operations());
+  private Decoder decoder(ModelDirectory model) {
+    return DecoderFamilies.open(model, backend.operations());
   }
 
   /** Checks every logit of every sample. */
   void logitsAre(double tolerance) {
     float[] logits = TestData.floats(fixture.resolve("logits.safetensors"), "logits");
     try (ModelDirectory model = open();
-        DescribedDecoder decoder = decoder(model)) {
+        Decoder decoder = decoder(model)) {
       for (int sample = 0; sample < tokens.size(); sample++) {
         float[] found = logits(decoder, tokens.get(sample));
         int start = sample * found.length;
@@ -79,7 +79,7 @@ final class FixtureChecks {
     }
   }
 
-  private float[] logits(DescribedDecoder decoder, int[] sample) {
+  private float[] logits(Decoder decoder, int[] sample) {
     try (Tensor hidden = backend.operations().tensor(sample.length, decoder.hiddenSize())) {
       decoder.embed(sample, sample.length, hidden);
       for (int index = 0; index < decoder.blocks(); index++) {
@@ -102,7 +102,7 @@ final class FixtureChecks {
   void normsAre(double tolerance) {
     Statistics dense = Statistics.read(fixture.resolve("dense.statistics.safetensors"));
     try (ModelDirectory model = open();
-        DescribedDecoder decoder = decoder(model)) {
+        Decoder decoder = decoder(model)) {
       Statistics found = DenseCalibration.run(decoder, backend.operations(), tokens, Progress.NONE);
       assertThat(found.samples()).isEqualTo(4);
       assertThat(decoder.linearModules())
@@ -132,12 +132,12 @@ final class FixtureChecks {
    */
   void perplexityIs(double tolerance) {
     try (ModelDirectory model = open();
-        DescribedDecoder decoder = decoder(model)) {
+        Decoder decoder = decoder(model)) {
       assertPerplexity("perplexity_dense", decoder, tolerance);
     }
   }
 
-  private void assertPerplexity(String key, DescribedDecoder decoder, double tolerance) {
+  private void assertPerplexity(String key, Decoder decoder, double tolerance) {
     double perplexity = expected.get(key).doubleValue();
     double found = Perplexity.of(decoder, backend.operations(), tokens, Progress.NONE);
     assertThat(found).as(key).isCloseTo(perplexity, within(tolerance * perplexity));
@@ -174,7 +174,7 @@ final class FixtureChecks {
     Statistics sequential = Statistics.read(fixture.resolve("wanda50.statistics.safetensors"));
     assertSame(result.statistics(4, tokens.get(0).length), sequential, tolerance);
     try (ModelDirectory model = ModelDirectory.open(output);
-        DescribedDecoder decoder = decoder(model)) {
+        Decoder decoder = decoder(model)) {
       assertPerplexity("perplexity_wanda50", decoder, tolerance);
     }
   }

@@ -17,8 +17,8 @@ import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.DescribedDecoder;
 import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -86,8 +86,8 @@ final class SecondSizeChecks {
     return ModelDirectory.open(directory.resolve("model"));
   }
 
-  private DescribedDecoder decoder(ModelDirectory model) {
-    return (DescribedDecoder) DecoderFamilies.open(model, backend.operations());
+  private Decoder decoder(ModelDirectory model) {
+    return DecoderFamilies.open(model, backend.operations());
   }
 
   /**
@@ -97,15 +97,14 @@ final class SecondSizeChecks {
    */
   void logitsAre(double tolerance) {
     try (ModelDirectory model = open();
-        DescribedDecoder decoder = decoder(model)) {
+        Decoder decoder = decoder(model)) {
       for (int sample = 0; sample < SAMPLES; sample++) {
         assertLogits(decoder, samples.get(sample), logits.get(sample), tolerance);
       }
     }
   }
 
-  private void assertLogits(
-      DescribedDecoder decoder, int[] tokens, double[][] expected, double tolerance) {
+  private void assertLogits(Decoder decoder, int[] tokens, double[][] expected, double tolerance) {
     try (Tensor hidden = backend.operations().tensor(tokens.length, decoder.hiddenSize())) {
       decoder.embed(tokens, tokens.length, hidden);
       for (int index = 0; index < decoder.blocks(); index++) {
@@ -134,7 +133,7 @@ final class SecondSizeChecks {
     double loss = IntStream.range(0, SAMPLES).mapToDouble(this::meanLoss).average().orElseThrow();
     double expected = Math.exp(loss);
     try (ModelDirectory model = open();
-        DescribedDecoder decoder = decoder(model)) {
+        Decoder decoder = decoder(model)) {
       double found = Perplexity.of(decoder, backend.operations(), samples, Progress.NONE);
       assertThat(found).isCloseTo(expected, within(tolerance * expected));
     }
@@ -161,7 +160,7 @@ final class SecondSizeChecks {
    */
   void normsAre(double tolerance) {
     try (ModelDirectory model = open();
-        DescribedDecoder decoder = decoder(model)) {
+        Decoder decoder = decoder(model)) {
       Statistics found =
           DenseCalibration.run(decoder, backend.operations(), samples, Progress.NONE);
       assertThat(found.norms().keySet()).containsAll(norms.keySet());

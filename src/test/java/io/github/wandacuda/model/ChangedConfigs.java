@@ -100,7 +100,8 @@ public final class ChangedConfigs implements AutoCloseable {
   public boolean isRefused(ObjectNode config) {
     ModelConfig changed = new ModelConfig(file, config);
     try (Decoder decoder =
-        DecoderFamilies.of(changed).open(changed, checkpoint, backend.operations())) {
+        DecoderFamilies.of(changed)
+            .open(changed, checkpoint, backend.operations(), WeightKeeping.WHILE_OPEN)) {
       run(decoder);
       return false;
     } catch (WandaException e) {
@@ -117,7 +118,7 @@ public final class ChangedConfigs implements AutoCloseable {
       try (Block block = decoder.block(0)) {
         block.forward(hidden, TOKENS.length, InputObserver.NONE);
       }
-      double[] unused = decoder.nextTokenLosses(hidden, TOKENS);
+      double[] unused = decoder.losses(hidden, TOKENS);
     }
   }
 

@@ -1,0 +1,325 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.model.BlockDescription.AttentionDescription;
+import io.github.wandacuda.model.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.ProjectionDescription;
+import io.github.wandacuda.model.BlockDescription.Scores;
+import io.github.wandacuda.model.EmbeddingDescription.Positions;
+import java.util.List;
+import java.util.function.Function;
+
+/** The families with LayerNorms and an MLP without a gate. */
+final class LayerNormFamilies {
+  /** Rows of OPT's position table before that of position 0. */
+  private static final int OPT_FIRST_POSITION = 2;
+
+  /** Fixed; OPT's configs have no key for it. */
+  private static final float OPT_EPSILON = 1e-5f;
+
+  private LayerNormFamilies() {}
+
+  /** BLOOM (arXiv 2211.05100): ALiBi, a LayerNorm on the embeddings, one module for q, k and v. */
+  static DecoderDescription bloom(ModelConfig config) {
+    int hidden = config.positive(List.of("n_embed", "hidden_size"));
+    Function<String, NormDescription> norms = norms(config, "layer_norm_epsilon", hidden);
+    boolean normed = config.flag("apply_residual_connection_post_layernorm", false);
+    Heads heads = HeadSizes.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
+    Scores scores = Scores.plain(heads).biased(Alibi.table(heads.queries()));
+    return new DecoderDescription(
+        new DecoderShape(
+            config.positive(List.of("n_layer", "num_hidden_layers")),
+            hidden,
+            config.positive("vocab_size"),
+            config.positive("seq_length", 2048)),
+        List.of("transformer.", ""),
+        new EmbeddingDescription(
+            "word_embeddings.weight",
+            hidden,
+            null,
+            1,
+            null,
+            norms.apply("word_embeddings_layernorm")),
+        block -> {
+          String name = "h." + block + ".";
+          String fused = name + "self_attention.query_key_value";
+          return new BlockDescription(
+              attention(
+                  ProjectionDescription.byGroup(
+                      LinearDescription.of(fused, 3 * hidden, hidden, true), heads),
+                  heads,
+                  null,
+                  scores,
+                  LinearDescription.of(name + "self_attention.dense", hidden, hidden, true)),
+              new BranchNorms(norms.apply(name + "input_layernorm"), null, null, normed),
+              mlp(
+                  LinearDescription.of(name + "mlp.dense_h_to_4h", 4 * hidden, hidden, true),
+                  Activation.GELU_TANH,
+                  name + "mlp.dense_4h_to_h"),
+              new BranchNorms(norms.apply(name + "post_attention_layernorm"), null, null, normed),
+              false);
+        },
+        HeadDescription.of(norms.apply("ln_f"), "lm_head.weight"));
+  }
+
+  /**
+   * Falcon (arXiv 2311.16867): one module for q, k and v, with shared keys and values; parallel
+   * branches; rotary embeddings, or ALiBi in the oldest models.
+   */
+  static DecoderDescription falcon(ModelConfig config) {
+    int hidden = config.positive(List.of("n_embed", "hidden_size"));
+    int wide = config.positive("ffn_hidden_size", 4 * hidden);
+    Function<String, NormDescription> norms = norms(config, "layer_norm_epsilon", hidden);
+    boolean bias = config.flag("bias", false);
+    boolean grouped = config.flag("new_decoder_architecture", false);
+    boolean parallel = grouped || config.flag("parallel_attn", true);
+    Heads heads = falconHeads(config, hidden, grouped);
+    boolean alibi = config.flag("alibi", false);
+    Rotary rotary =
+        alibi
+            ? null
+            : RotaryFrequencies.of(
+                config,
+                heads.size(),
+                List.of(),
+                1,
+                RotaryFrequencies.DEFAULT_THETA,
+                List.of("rope_theta"));
+    Scores plain = Scores.plain(heads);
+    Scores scores = alibi ? plain.biased(Alibi.brainTable(heads.queries(), plain.scale())) : plain;
+    Activation activation = Activations.of(config, "activation", "gelu");
+    int blocks = config.positive(List.of("num_hidden_layers", "n_layer"));
+    int vocabulary = config.positive("vocab_size");
+    int positions = config.positive("max_position_embeddings", 2048);
+    return new DecoderDescription(
+        new DecoderShape(
+            blocks,
+            hidden,
+            vocabulary,
+            rotary == null ? positions : RotaryFrequencies.positions(config, positions)),
+        List.of("transformer.", ""),
+        EmbeddingDescription.of("word_embeddings.weight", hidden),
+        block -> {
+          boolean two = grouped && config.positive("num_ln_in_parallel_attn", 2) == 2;
+          String before = two ? "ln_attn" : "input_layernorm";
+          String between = two ? "ln_mlp" : parallel ? before : "post_attention_layernorm";
+          String name = "h." + block + ".";
+          String fused = name + "self_attention.query_key_value";
+          int rows = heads.queryWidth() + 2 * heads.keyValueWidth();
+          return new BlockDescription(
+              attention(
+                  ProjectionDescription.byGroup(
+                      LinearDescription.of(fused, rows, hidden, bias), heads),
+                  heads,
+                  rotary,
+                  scores,
+                  LinearDescription.of(name + "self_attention.dense", hidden, hidden, bias)),
+              BranchNorms.before(norms.apply(name + before)),
+              mlp(
+                  LinearDescription.of(name + "mlp.dense_h_to_4h", wide, hidden, bias),
+                  activation,
+                  name + "mlp.dense_4h_to_h"),
+              BranchNorms.before(norms.apply(name + between)),
+              parallel);
+        },
+        HeadDescription.of(norms.apply("ln_f"), "lm_head.weight"));
+  }
+
+  /** Without groups, either all queries share one key and value head, or each has its own. */
+  private static Heads falconHeads(ModelConfig config, int hidden, boolean grouped) {
+    Heads all = HeadSizes.sharing(config, hidden, List.of("num_attention_heads", "n_head"));
+    if (grouped) {
+      return HeadSizes.grouped(config, all, List.of("num_kv_heads", "n_head_kv"));
+    }
+    int shared = config.flag("multi_query", true) ? 1 : all.queries();
+    return new Heads(all.queries(), shared, all.size());
+  }
+
+  /**
+   * GPT-2 (Radford et al., 2019): learned positions, LayerNorms, and linear modules that are stored
+   * as [in, out].
+   */
+  static DecoderDescription gpt2(ModelConfig config) {
+    int hidden = config.positive(List.of("n_embd", "hidden_size"));
+    int wide = config.positive("n_inner", 4 * hidden);
+    int positions = config.positive(List.of("n_positions", "max_position_embeddings"));
+    Function<String, NormDescription> norms = norms(config, "layer_norm_epsilon", hidden);
+    Heads heads = HeadSizes.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
+    Activation activation = Activations.of(config, "activation_function", "gelu_new");
+    return new DecoderDescription(
+        new DecoderShape(
+            config.positive(List.of("n_layer", "num_hidden_layers")),
+            hidden,
+            config.positive("vocab_size"),
+            positions),
+        List.of("transformer.", ""),
+        new EmbeddingDescription(
+            "wte.weight", hidden, null, 1, new Positions("wpe.weight", 0, positions), null),
+        block -> {
+          double scale = config.flag("scale_attn_weights", true) ? 1 / Math.sqrt(heads.size()) : 1;
+          boolean byBlock = config.flag("scale_attn_by_inverse_layer_idx", false);
+          float blockScale = (float) (byBlock ? scale / (block + 1) : scale);
+          String name = "h." + block + ".";
+          return new BlockDescription(
+              attention(
+                  ProjectionDescription.sideBySide(
+                      LinearDescription.conv1d(name + "attn.c_attn", 3 * hidden, hidden), heads),
+                  heads,
+                  null,
+                  new Scores(blockScale, 0, 0, null),
+                  LinearDescription.conv1d(name + "attn.c_proj", hidden, hidden)),
+              BranchNorms.before(norms.apply(name + "ln_1")),
+              mlp(
+                  LinearDescription.conv1d(name + "mlp.c_fc", wide, hidden),
+                  activation,
+                  name + "mlp.c_proj"),
+              BranchNorms.before(norms.apply(name + "ln_2")),
+              false);
+        },
+        HeadDescription.of(norms.apply("ln_f"), "lm_head.weight"));
+  }
+
+  /**
+   * GPT-NeoX and Pythia (Black et al., arXiv 2204.06745): rotary embeddings of a part of each head,
+   * one module for q, k and v, and parallel branches.
+   */
+  static DecoderDescription gptNeox(ModelConfig config) {
+    int hidden = config.positive("hidden_size");
+    int wide = config.positive("intermediate_size");
+    Function<String, NormDescription> norms = norms(config, "layer_norm_eps", hidden);
+    boolean bias = config.flag("attention_bias", true);
+    boolean parallel = config.flag("use_parallel_residual", true);
+    Heads heads = HeadSizes.sharing(config, hidden, List.of("num_attention_heads"));
+    Rotary rotary =
+        RotaryFrequencies.of(
+            config,
+            heads.size(),
+            List.of("rotary_pct", "partial_rotary_factor"),
+            0.25,
+            RotaryFrequencies.DEFAULT_THETA,
+            List.of("rope_theta", "rotary_emb_base"));
+    Activation activation = Activations.of(config, "hidden_act", "gelu");
+    return new DecoderDescription(
+        new DecoderShape(
+            config.positive("num_hidden_layers"),
+            hidden,
+            config.positive("vocab_size"),
+            RotaryFrequencies.positions(config, config.positive("max_position_embeddings", 2048))),
+        List.of("gpt_neox.", ""),
+        EmbeddingDescription.of("embed_in.weight", hidden),
+        block -> {
+          String name = "layers." + block + ".";
+          String fused = name + "attention.query_key_value";
+          return new BlockDescription(
+              attention(
+                  ProjectionDescription.byGroup(
+                      LinearDescription.of(fused, 3 * hidden, hidden, bias), heads),
+                  heads,
+                  rotary,
+                  Scores.plain(heads),
+                  LinearDescription.of(name + "attention.dense", hidden, hidden, bias)),
+              BranchNorms.before(norms.apply(name + "input_layernorm")),
+              mlp(
+                  LinearDescription.of(name + "mlp.dense_h_to_4h", wide, hidden, true),
+                  activation,
+                  name + "mlp.dense_4h_to_h"),
+              BranchNorms.before(norms.apply(name + "post_attention_layernorm")),
+              parallel);
+        },
+        HeadDescription.of(norms.apply("final_layer_norm"), "embed_out.weight"));
+  }
+
+  /**
+   * OPT (Zhang et al., arXiv 2205.01068): learned positions, and LayerNorms before the branches or,
+   * in the model of 350 million parameters, after the sums.
+   */
+  static DecoderDescription opt(ModelConfig config) {
+    int hidden = config.positive("hidden_size");
+    int embedded = config.positive("word_embed_proj_dim", hidden);
+    int wide = config.positive("ffn_dim");
+    int positions = config.positive("max_position_embeddings", 2048);
+    boolean bias = config.flag("enable_bias", true);
+    boolean affine = config.flag("layer_norm_elementwise_affine", true);
+    boolean normsFirst = config.flag("do_layer_norm_before", true);
+    Heads heads = HeadSizes.sharing(config, hidden, List.of("num_attention_heads"));
+    Activation activation = Activations.of(config, "activation_function", "relu");
+    Function<String, NormDescription> norm =
+        name ->
+            new NormDescription(NormDescription.Kind.LAYER, name, hidden, OPT_EPSILON, affine, 0);
+    Function<String, BranchNorms> norms =
+        name ->
+            normsFirst
+                ? BranchNorms.before(norm.apply(name))
+                : new BranchNorms(null, null, norm.apply(name), false);
+    Function<String, LinearDescription> square =
+        name -> LinearDescription.of(name, hidden, hidden, bias);
+    DecoderShape shape =
+        new DecoderShape(
+            config.positive("num_hidden_layers"), hidden, config.positive("vocab_size"), positions);
+    boolean normed = normsFirst && !config.flag("_remove_final_layer_norm", false);
+    return new DecoderDescription(
+        shape,
+        List.of("model.decoder.", "decoder.", ""),
+        new EmbeddingDescription(
+            "embed_tokens.weight",
+            embedded,
+            projection("project_in", hidden, embedded),
+            1,
+            new Positions("embed_positions.weight", OPT_FIRST_POSITION, positions),
+            null),
+        block -> {
+          String name = "layers." + block + ".";
+          return new BlockDescription(
+              attention(
+                  ProjectionDescription.separate(
+                      square.apply(name + "self_attn.q_proj"),
+                      square.apply(name + "self_attn.k_proj"),
+                      square.apply(name + "self_attn.v_proj")),
+                  heads,
+                  null,
+                  Scores.plain(heads),
+                  square.apply(name + "self_attn.out_proj")),
+              norms.apply(name + "self_attn_layer_norm"),
+              mlp(LinearDescription.of(name + "fc1", wide, hidden, bias), activation, name + "fc2"),
+              norms.apply(name + "final_layer_norm"),
+              false);
+        },
+        new HeadDescription(
+            normed ? norm.apply("final_layer_norm") : null,
+            projection("project_out", embedded, hidden),
+            "lm_head.weight",
+            0));
+  }
+
+  /** Returns a projection to or from embeddings of another width, or null if there is none. */
+  private static LinearDescription projection(String name, int rows, int columns) {
+    return rows == columns ? null : LinearDescription.of(name, rows, columns, false);
+  }
+
+  /** Returns what describes a LayerNorm of the hidden states by its name. */
+  private static Function<String, NormDescription> norms(
+      ModelConfig config, String epsilonKey, int hidden) {
+    float epsilon = (float) config.number(epsilonKey, 1e-5);
+    return name -> new NormDescription(NormDescription.Kind.LAYER, name, hidden, epsilon, true, 0);
+  }
+
+  /** Returns attention without norms over its heads. */
+  private static AttentionDescription attention(
+      ProjectionDescription projection,
+      Heads heads,
+      Rotary rotary,
+      Scores scores,
+      LinearDescription output) {
+    return new AttentionDescription(projection, null, null, heads, rotary, scores, output);
+  }
+
+  /** Returns an MLP whose second module is the first one turned round. */
+  private static DenseMlp mlp(LinearDescription up, Activation activation, String down) {
+    return new DenseMlp(
+        List.of(up),
+        false,
+        activation,
+        new LinearDescription(down, up.columns(), up.rows(), up.bias(), up.transposed()));
+  }
+}
