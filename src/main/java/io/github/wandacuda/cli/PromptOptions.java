@@ -10,7 +10,6 @@ import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
 import io.github.wandacuda.text.Utf8;
-import io.github.wandacuda.text.Vocabulary;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -103,7 +102,7 @@ final class PromptOptions {
           "fewer tokens than the %d positions that the model has".formatted(shape.maximumLength()),
           ids.length);
     }
-    new Vocabulary(shape.vocabulary()).require(ids, where);
+    TokenLists.requireKnown(shape.vocabulary(), ids, where);
   }
 
   private int[] ids() {

@@ -36,6 +36,8 @@ public final class DjlTokenizer implements Tokenizer {
   /** In bytes, twice the size of the largest vocabularies. */
   private static final int LONGEST = 100_000_000;
 
+  private static final JsonFactory FACTORY = new JsonFactory();
+
   private static final Map<String, String> OPTIONS =
       Map.of("truncation", "do_not_truncate", "padding", "do_not_pad");
 
@@ -71,8 +73,7 @@ public final class DjlTokenizer implements Tokenizer {
   private static byte[] checked(Path file) {
     try {
       byte[] json = HeapBudget.within(file, () -> bytes(file));
-      Optional<String> undefined =
-          HeapBudget.within(file, () -> TemplateCheck.undefinedToken(json));
+      Optional<String> undefined = HeapBudget.within(file, () -> undefinedToken(json));
       if (undefined.isPresent()) {
         throw new InputException(
             ErrorDetails.file(file)
@@ -159,55 +160,46 @@ public final class DjlTokenizer implements Tokenizer {
   }
 
   /**
-   * Finds a post-processor that adds a special token which it doesn't define. The native library
-   * does not report that: it ends the process when it encodes.
+   * Returns the first special token that the post-processor of a {@code tokenizer.json} adds but
+   * doesn't define. The native library does not report that: it ends the process when it encodes.
+   *
+   * @throws com.fasterxml.jackson.core.JsonProcessingException if the bytes aren't JSON
    */
-  private static final class TemplateCheck {
-    private static final JsonFactory FACTORY = new JsonFactory();
-
-    private TemplateCheck() {}
-
-    /**
-     * Returns the first undefined special token of a {@code tokenizer.json}.
-     *
-     * @throws com.fasterxml.jackson.core.JsonProcessingException if the bytes aren't JSON
-     */
-    static Optional<String> undefinedToken(byte[] tokenizerJson) throws IOException {
-      try (JsonParser parser = FACTORY.createParser(tokenizerJson)) {
-        return undefinedToken(postProcessor(parser));
-      }
+  private static Optional<String> undefinedToken(byte[] tokenizerJson) throws IOException {
+    try (JsonParser parser = FACTORY.createParser(tokenizerJson)) {
+      return undefinedToken(postProcessor(parser));
     }
+  }
 
-    private static JsonNode postProcessor(JsonParser parser) throws IOException {
-      JsonNode found = MissingNode.getInstance();
+  private static JsonNode postProcessor(JsonParser parser) throws IOException {
+    JsonNode found = MissingNode.getInstance();
+    parser.nextToken();
+    while (parser.nextToken() == JsonToken.FIELD_NAME) {
+      boolean wanted = parser.currentName().equals("post_processor");
       parser.nextToken();
-      while (parser.nextToken() == JsonToken.FIELD_NAME) {
-        boolean wanted = parser.currentName().equals("post_processor");
-        parser.nextToken();
-        if (wanted) {
-          found = JsonTree.value(parser);
-        } else {
-          parser.skipChildren();
-        }
+      if (wanted) {
+        found = JsonTree.value(parser);
+      } else {
+        parser.skipChildren();
       }
-      return found;
     }
+    return found;
+  }
 
-    private static Optional<String> undefinedToken(JsonNode processor) {
-      for (JsonNode part : processor.path("processors")) {
-        Optional<String> undefined = undefinedToken(part);
-        if (undefined.isPresent()) {
-          return undefined;
-        }
+  private static Optional<String> undefinedToken(JsonNode processor) {
+    for (JsonNode part : processor.path("processors")) {
+      Optional<String> undefined = undefinedToken(part);
+      if (undefined.isPresent()) {
+        return undefined;
       }
-      JsonNode defined = processor.path("special_tokens");
-      for (JsonNode piece : processor.path("single")) {
-        JsonNode token = piece.path("SpecialToken").path("id");
-        if (token.isTextual() && !defined.has(token.textValue())) {
-          return Optional.of(token.textValue());
-        }
-      }
-      return Optional.empty();
     }
+    JsonNode defined = processor.path("special_tokens");
+    for (JsonNode piece : processor.path("single")) {
+      JsonNode token = piece.path("SpecialToken").path("id");
+      if (token.isTextual() && !defined.has(token.textValue())) {
+        return Optional.of(token.textValue());
+      }
+    }
+    return Optional.empty();
   }
 }

@@ -72,7 +72,7 @@ final class PlainPages {
   private Plain unpack() {
     int footer = footer();
     ThriftStruct metadata =
-        new ThriftInput(ByteBuffer.wrap(bytes, footer, bytes.length - TAIL - footer)).read();
+        ThriftStruct.read(ByteBuffer.wrap(bytes, footer, bytes.length - TAIL - footer));
     out.writeBytes(MAGIC);
     long rows = metadata.count(3);
     long left = rows;
@@ -176,7 +176,7 @@ final class PlainPages {
 
   /** Writes a page, unless it is an index, and returns its type. */
   private int page(ByteBuffer pages, PageCodec codec) {
-    ThriftStruct header = new ThriftInput(pages).read();
+    ThriftStruct header = ThriftStruct.read(pages);
     int type = (int) header.number(1);
     long length = header.number(3);
     long plainLength = header.number(2);

@@ -1,55 +1,154 @@
 package io.github.wandacuda.text;
 
-import io.github.wandacuda.text.ThriftStruct.Elements;
-import io.github.wandacuda.text.ThriftStruct.Entries;
-import io.github.wandacuda.text.ThriftStruct.Field;
-import io.github.wandacuda.text.ThriftStruct.ThriftType;
 import java.io.ByteArrayOutputStream;
+import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A struct of Thrift's compact protocol, in which Parquet's metadata is written. Fields are known
- * by their numbers alone, so that those that this program doesn't know stay as they are.
+ * A struct of Thrift's compact protocol, in which Parquet's metadata is written; read within the
+ * bounds of the bytes that are there. Fields are known by their numbers alone, and values that this
+ * program doesn't ask for stay the bytes that they are.
  */
 final class ThriftStruct {
+  /** Parquet's schema is a flat list, so that nothing nests deeper than a few levels. */
+  private static final int DEEPEST = 16;
+
+  private static final int VARINT_BITS = 70;
+  private static final int LONGEST_STEP = 15;
+
+  // The types of the compact protocol.
+  private static final int TRUE = 1;
+  private static final int FALSE = 2;
+  private static final int BYTE = 3;
+  private static final int I16 = 4;
+  private static final int I32 = 5;
+  private static final int I64 = 6;
+  private static final int DOUBLE = 7;
+  private static final int BINARY = 8;
+  private static final int LIST = 9;
+  private static final int SET = 10;
+  private static final int MAP = 11;
+  private static final int STRUCT = 12;
+
   private final TreeMap<Integer, Field> fields = new TreeMap<>();
 
   /**
    * A field.
    *
-   * @param type how the protocol calls its type, see {@link ThriftType}
-   * @param value a Boolean, Long, Double, byte[], {@link Elements}, {@link Entries} or struct
+   * @param type how the protocol calls its type
+   * @param value its bytes, none for a truth value; or a Long, a struct or a list of structs
    */
-  record Field(int type, Object value) {}
+  private record Field(int type, Object value) {}
 
-  /**
-   * The elements of a list or a set.
-   *
-   * @param type the type of each
-   */
-  record Elements(int type, List<Object> values) {}
+  /** Bytes that are no struct, or not the one that they should be. */
+  static final class MalformedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
 
-  /**
-   * The entries of a map.
-   *
-   * @param keys the type of keys
-   * @param values the type of values
-   */
-  record Entries(int keys, int values, List<Map.Entry<Object, Object>> entries) {}
-
-  Map<Integer, Field> fields() {
-    return fields;
+    MalformedException(String message) {
+      super(message);
+    }
   }
 
-  void put(int id, Field field) {
-    fields.put(id, field);
+  /**
+   * Reads a struct.
+   *
+   * @param in an array's, read from its position on, which is moved
+   * @throws MalformedException if the bytes are none
+   */
+  static ThriftStruct read(ByteBuffer in) {
+    try {
+      return read(in, 0);
+    } catch (BufferUnderflowException e) {
+      throw new MalformedException("it ends early");
+    }
   }
 
-  /** Removes fields. */
+  private static ThriftStruct read(ByteBuffer in, int depth) {
+    ThriftStruct struct = new ThriftStruct();
+    int id = 0;
+    for (int head = in.get() & 0xff; head != 0; head = in.get() & 0xff) {
+      int step = head >>> 4;
+      int type = head & 15;
+      id = step == 0 ? (int) zigzag(in) : id + step;
+      int start = in.position();
+      if (type != TRUE && type != FALSE) {
+        skip(in, type, depth);
+      }
+      struct.fields.put(id, new Field(type, in.slice(start, in.position() - start)));
+    }
+    return struct;
+  }
+
+  private static void skip(ByteBuffer in, int type, int depth) {
+    if (type >= LIST && type <= STRUCT && depth == DEEPEST) {
+      throw new MalformedException("structs and lists inside each other beyond " + DEEPEST);
+    }
+    switch (type) {
+      case TRUE, FALSE, BYTE -> in.get();
+      case I16, I32, I64 -> varint(in);
+      case DOUBLE -> in.getDouble();
+      case BINARY -> {
+        int size = size(in);
+        in.position(in.position() + size);
+      }
+      case LIST, SET -> {
+        int head = in.get() & 0xff;
+        int size = elements(in, head);
+        for (int i = 0; i < size; i++) {
+          skip(in, head & 15, depth + 1);
+        }
+      }
+      case MAP -> {
+        int size = size(in);
+        int types = size == 0 ? 0 : in.get() & 0xff;
+        for (int i = 0; i < size; i++) {
+          skip(in, types >>> 4, depth + 1);
+          skip(in, types & 15, depth + 1);
+        }
+      }
+      case STRUCT -> {
+        ThriftStruct unused = read(in, depth + 1);
+      }
+      default -> throw new MalformedException("there is no type " + type);
+    }
+  }
+
+  /** Reads how many elements a list has, whose first byte is {@code head}. */
+  private static int elements(ByteBuffer in, int head) {
+    return head >>> 4 == LONGEST_STEP ? size(in) : head >>> 4;
+  }
+
+  /** Reads a number of things of which each takes a byte or more. */
+  private static int size(ByteBuffer in) {
+    long size = varint(in);
+    if (size < 0 || size > in.remaining()) {
+      throw new MalformedException(
+          "%d bytes or elements where %d bytes are left".formatted(size, in.remaining()));
+    }
+    return (int) size;
+  }
+
+  private static long zigzag(ByteBuffer in) {
+    long bits = varint(in);
+    return (bits >>> 1) ^ -(bits & 1);
+  }
+
+  private static long varint(ByteBuffer in) {
+    long value = 0;
+    for (int shift = 0; shift < VARINT_BITS; shift += 7) {
+      int next = in.get();
+      value |= (long) (next & 0x7f) << shift;
+      if (next >= 0) {
+        return value;
+      }
+    }
+    throw new MalformedException("a number of more than 64 bits");
+  }
+
   void remove(int... ids) {
     for (int id : ids) {
       fields.remove(id);
@@ -66,11 +165,13 @@ final class ThriftStruct {
    * @throws MalformedException if there is none
    */
   long number(int id) {
-    long number = value(id, Long.class);
-    if (fields.get(id).type() == ThriftType.BYTE) {
+    Field field = field(id, BYTE, I64);
+    if (field.type() == BYTE) {
       throw new MalformedException("field %d is a byte".formatted(id));
     }
-    return number;
+    return field.value() instanceof Long number
+        ? number
+        : zigzag(((ByteBuffer) field.value()).duplicate());
   }
 
   /**
@@ -88,172 +189,115 @@ final class ThriftStruct {
 
   /** Sets a whole number, of the 64 bits that Parquet's positions and lengths in files have. */
   void setLong(int id, long value) {
-    fields.put(id, new Field(ThriftType.I64, value));
+    fields.put(id, new Field(I64, value));
   }
 
   /** Sets a whole number of 32 bits. */
   void setInt(int id, int value) {
-    fields.put(id, new Field(ThriftType.I32, (long) value));
+    fields.put(id, new Field(I32, (long) value));
   }
 
-  /** Sets a truth value. */
   void setFlag(int id, boolean value) {
-    fields.put(id, new Field(value ? ThriftType.TRUE : ThriftType.FALSE, value));
+    fields.put(id, new Field(value ? TRUE : FALSE, ByteBuffer.allocate(0)));
   }
 
   /** Returns a truth value, or {@code otherwise} if there is none. */
   boolean flag(int id, boolean otherwise) {
-    return has(id) ? value(id, Boolean.class) : otherwise;
+    return has(id) ? field(id, TRUE, FALSE).type() == TRUE : otherwise;
   }
 
   /**
-   * Returns a struct.
+   * Returns a struct, a change of which is one of this struct.
    *
    * @throws MalformedException if there is none
    */
   ThriftStruct struct(int id) {
-    return value(id, ThriftStruct.class);
+    Field field = field(id, STRUCT, STRUCT);
+    if (field.value() instanceof ThriftStruct struct) {
+      return struct;
+    }
+    ThriftStruct struct = read((ByteBuffer) field.value());
+    fields.put(id, new Field(STRUCT, struct));
+    return struct;
   }
 
   /**
-   * Returns the structs of a list.
+   * Returns the structs of a list, once; a change of them is one of this struct.
    *
    * @throws MalformedException if there is no such list
    */
   List<ThriftStruct> structs(int id) {
-    Elements elements = value(id, Elements.class);
-    if (elements.type() != ThriftType.STRUCT && !elements.values().isEmpty()) {
+    Field field = field(id, LIST, SET);
+    ByteBuffer in = ((ByteBuffer) field.value()).duplicate();
+    int head = in.get() & 0xff;
+    int size = elements(in, head);
+    if ((head & 15) != STRUCT && size > 0) {
       throw new MalformedException("field %d is no list of structs".formatted(id));
     }
-    return elements.values().stream().map(ThriftStruct.class::cast).toList();
+    List<ThriftStruct> structs = new ArrayList<>();
+    for (int i = 0; i < size; i++) {
+      structs.add(read(in));
+    }
+    fields.put(id, new Field(field.type(), structs));
+    return structs;
   }
 
-  private <T> T value(int id, Class<T> type) {
+  /** Returns a field of a type between two. */
+  private Field field(int id, int first, int last) {
     Field field = fields.get(id);
-    if (field == null || !type.isInstance(field.value())) {
+    if (field == null || field.type() < first || field.type() > last) {
       throw new MalformedException("field %d is missing or of another type".formatted(id));
     }
-    return type.cast(field.value());
+    return field;
   }
 
-  /** Returns the struct's bytes. */
   byte[] bytes() {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    new ThriftOutput(out).struct(this);
+    write(out);
     return out.toByteArray();
   }
 
-  /** The types of the compact protocol. */
-  static final class ThriftType {
-    static final int TRUE = 1;
-    static final int FALSE = 2;
-    static final int BYTE = 3;
-    static final int I16 = 4;
-    static final int I32 = 5;
-    static final int I64 = 6;
-    static final int DOUBLE = 7;
-    static final int BINARY = 8;
-    static final int LIST = 9;
-    static final int SET = 10;
-    static final int MAP = 11;
-    static final int STRUCT = 12;
-
-    private ThriftType() {}
-  }
-
-  /** Bytes that are no struct, or not the one that they should be. */
-  static final class MalformedException extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    MalformedException(String message) {
-      super(message);
-    }
-  }
-
-  /** Writes structs of Thrift's compact protocol. */
-  private static final class ThriftOutput {
-    private static final int LONGEST_STEP = 15;
-
-    private final ByteArrayOutputStream out;
-
-    ThriftOutput(ByteArrayOutputStream out) {
-      this.out = out;
-    }
-
-    void struct(ThriftStruct struct) {
-      int last = 0;
-      for (Map.Entry<Integer, Field> entry : struct.fields().entrySet()) {
-        int id = entry.getKey();
-        int type = entry.getValue().type();
-        int step = id - last;
-        if (step > 0 && step <= LONGEST_STEP) {
-          out.write(step << 4 | type);
-        } else {
-          out.write(type);
-          zigzag(id);
-        }
-        last = id;
-        if (type != ThriftType.TRUE && type != ThriftType.FALSE) {
-          value(type, entry.getValue().value());
-        }
-      }
-      out.write(0);
-    }
-
-    private void value(int type, Object value) {
-      switch (type) {
-        case ThriftType.TRUE, ThriftType.FALSE -> out.write((boolean) value ? 1 : 2);
-        case ThriftType.BYTE -> out.write((int) (long) value);
-        case ThriftType.DOUBLE ->
-            out.writeBytes(
-                ByteBuffer.allocate(Double.BYTES)
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .putDouble((double) value)
-                    .array());
-        case ThriftType.BINARY -> {
-          varint(((byte[]) value).length);
-          out.writeBytes((byte[]) value);
-        }
-        case ThriftType.LIST, ThriftType.SET -> elements((Elements) value);
-        case ThriftType.MAP -> entries((Entries) value);
-        case ThriftType.STRUCT -> struct((ThriftStruct) value);
-        default -> zigzag((long) value);
-      }
-    }
-
-    private void elements(Elements elements) {
-      int size = elements.values().size();
-      if (size < LONGEST_STEP) {
-        out.write(size << 4 | elements.type());
+  private void write(ByteArrayOutputStream out) {
+    int last = 0;
+    for (Map.Entry<Integer, Field> entry : fields.entrySet()) {
+      int id = entry.getKey();
+      int type = entry.getValue().type();
+      int step = id - last;
+      if (step > 0 && step <= LONGEST_STEP) {
+        out.write(step << 4 | type);
       } else {
-        out.write(LONGEST_STEP << 4 | elements.type());
-        varint(size);
+        out.write(type);
+        zigzag(out, id);
       }
-      elements.values().forEach(value -> value(elements.type(), value));
+      last = id;
+      switch (entry.getValue().value()) {
+        case ByteBuffer raw -> out.write(raw.array(), raw.arrayOffset(), raw.limit());
+        case Long number -> zigzag(out, number);
+        case ThriftStruct struct -> struct.write(out);
+        case List<?> structs -> {
+          boolean few = structs.size() < LONGEST_STEP;
+          out.write((few ? structs.size() : LONGEST_STEP) << 4 | STRUCT);
+          if (!few) {
+            varint(out, structs.size());
+          }
+          structs.forEach(struct -> ((ThriftStruct) struct).write(out));
+        }
+        default -> throw new IllegalStateException("field " + id);
+      }
     }
+    out.write(0);
+  }
 
-    private void entries(Entries map) {
-      varint(map.entries().size());
-      if (!map.entries().isEmpty()) {
-        out.write(map.keys() << 4 | map.values());
-      }
-      for (Map.Entry<Object, Object> entry : map.entries()) {
-        value(map.keys(), entry.getKey());
-        value(map.values(), entry.getValue());
-      }
-    }
+  private static void zigzag(ByteArrayOutputStream out, long value) {
+    varint(out, value << 1 ^ value >> 63);
+  }
 
-    private void zigzag(long value) {
-      varint(value << 1 ^ value >> 63);
+  private static void varint(ByteArrayOutputStream out, long value) {
+    long left = value;
+    while ((left & ~0x7fL) != 0) {
+      out.write((int) (left & 0x7f) | 0x80);
+      left >>>= 7;
     }
-
-    private void varint(long value) {
-      long left = value;
-      while ((left & ~0x7fL) != 0) {
-        out.write((int) (left & 0x7f) | 0x80);
-        left >>>= 7;
-      }
-      out.write((int) left);
-    }
+    out.write((int) left);
   }
 }

@@ -35,14 +35,14 @@ public final class TokenLists {
    * @throws InputException if the file cannot be read or isn't such a list
    */
   public static List<int[]> read(Path file, int limit) {
-    return read(file, lists -> lists.lists(limit));
+    return read(file, limit, false);
   }
 
-  private static List<int[]> read(Path file, Reading reading) {
-    return HeapBudget.within(file, () -> lists(file, reading));
+  private static List<int[]> read(Path file, int limit, boolean orOne) {
+    return HeapBudget.within(file, () -> lists(file, limit, orOne));
   }
 
-  private static List<int[]> lists(Path file, Reading reading) {
+  private static List<int[]> lists(Path file, int limit, boolean orOne) {
     try {
       HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), HeapBudget.OF_IDS);
     } catch (IOException e) {
@@ -50,7 +50,8 @@ public final class TokenLists {
     }
     try (InputStream in = InputFile.stream(file);
         JsonParser parser = JSON.createParser(in)) {
-      return reading.lists(new TokenLists(file, parser));
+      TokenLists lists = new TokenLists(file, parser);
+      return orOne ? lists.oneOrMore(limit) : lists.lists(limit);
     } catch (JsonProcessingException e) {
       throw InputFailures.notJson(ErrorDetails.file(file), e);
     } catch (IOException e) {
@@ -64,12 +65,7 @@ public final class TokenLists {
    * @return at most two lists
    */
   public static List<int[]> readOne(Path file) {
-    return read(file, lists -> lists.oneOrMore(2));
-  }
-
-  /** Reads an open file. */
-  private interface Reading {
-    List<int[]> lists(TokenLists file) throws IOException;
+    return read(file, 2, true);
   }
 
   private List<int[]> oneOrMore(int limit) throws IOException {
@@ -151,5 +147,24 @@ public final class TokenLists {
                     InputFailures.found(parser),
                     parser.currentTokenLocation().getLineNr(),
                     parser.currentTokenLocation().getColumnNr()));
+  }
+
+  /**
+   * Checks that a model knows all ids.
+   *
+   * @param vocabulary the number of ids that it has embeddings for, which start at 0
+   * @param where the file that the ids come from, for the message of a failure
+   */
+  public static void requireKnown(int vocabulary, int[] ids, ErrorDetails where) {
+    for (int id : ids) {
+      if (id >= vocabulary) {
+        throw new InputException(
+            where
+                .expected("an id below " + vocabulary, String.valueOf(id))
+                .said(
+                    "token id %d is outside the model's vocabulary of %d".formatted(id, vocabulary))
+                .hint("take the tokenizer that the model was trained with"));
+      }
+    }
   }
 }

@@ -131,10 +131,10 @@ public final class TokenizerProcess implements Tokenizer {
     try {
       int status = answers.readInt();
       if (status == TokenizerServer.UNAVAILABLE) {
-        throw new BackendUnavailableException(TokenizerServer.TransferredError.read(answers));
+        throw new BackendUnavailableException(TokenizerServer.failure(answers));
       }
       if (status != TokenizerServer.READY) {
-        throw new InputException(TokenizerServer.TransferredError.read(answers));
+        throw new InputException(TokenizerServer.failure(answers));
       }
     } catch (IOException e) {
       throw brokenDown(e);
@@ -190,7 +190,7 @@ public final class TokenizerProcess implements Tokenizer {
   private int answer() throws IOException {
     int length = answers.readInt();
     if (length == TokenizerServer.FAILED) {
-      throw new InputException(TokenizerServer.TransferredError.read(answers));
+      throw new InputException(TokenizerServer.failure(answers));
     }
     return length;
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.WandaException;
@@ -19,10 +20,10 @@ import java.nio.file.Path;
  * until that ends.
  *
  * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
- * #READY}, what is wrong as {@link TransferredError}. Then each question is a byte that says which,
- * the length of a text in bytes and its UTF-8, or the number of token ids and those. A text is
- * answered by the number of tokens and their ids, ids by a text; if that fails, the answer is -1
- * and what is wrong. Numbers have four bytes, the highest first.
+ * #READY}, what is wrong, in JSON. Then each question is a byte that says which, the length of a
+ * text in bytes and its UTF-8, or the number of token ids and those. A text is answered by the
+ * number of tokens and their ids, ids by a text; if that fails, the answer is -1 and what is wrong.
+ * Numbers have four bytes, the highest first.
  */
 public final class TokenizerServer {
   static final int READY = 0;
@@ -37,6 +38,7 @@ public final class TokenizerServer {
   static final int DECODE = 2;
 
   private static final int BUFFER = 1 << 16;
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final DataInputStream in;
   private final DataOutputStream out;
@@ -73,7 +75,7 @@ public final class TokenizerServer {
       }
     } catch (WandaException e) {
       out.writeInt(e instanceof BackendUnavailableException ? UNAVAILABLE : BAD_INPUT);
-      TransferredError.write(out, e.details());
+      write(e.details());
       out.flush();
     }
   }
@@ -88,7 +90,7 @@ public final class TokenizerServer {
       }
     } catch (WandaException e) {
       out.writeInt(FAILED);
-      TransferredError.write(out, e.details());
+      write(e.details());
     }
   }
 
@@ -110,42 +112,15 @@ public final class TokenizerServer {
     out.write(bytes.array());
   }
 
-  /**
-   * What a failure is about, on its way from the tokenizer's process: part after part, each a
-   * length in bytes and UTF-8, or -1 where there is none.
-   */
-  static final class TransferredError {
-    private static final int NONE = -1;
+  /** Writes what a failure is about: its length in bytes, and an object in JSON. */
+  private void write(ErrorDetails details) throws IOException {
+    byte[] json = JSON.writeValueAsString(details).getBytes(StandardCharsets.UTF_8);
+    out.writeInt(json.length);
+    out.write(json);
+  }
 
-    private TransferredError() {}
-
-    static void write(DataOutputStream out, ErrorDetails details) throws IOException {
-      write(out, details.file());
-      write(out, details.tensor());
-      write(out, details.part());
-      write(out, details.expected());
-      write(out, details.found());
-      write(out, details.said());
-      write(out, details.hint());
-    }
-
-    static ErrorDetails read(DataInputStream in) throws IOException {
-      return new ErrorDetails(text(in), text(in), text(in), text(in), text(in), text(in), text(in));
-    }
-
-    private static void write(DataOutputStream out, String text) throws IOException {
-      if (text == null) {
-        out.writeInt(NONE);
-        return;
-      }
-      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-      out.writeInt(bytes.length);
-      out.write(bytes);
-    }
-
-    private static String text(DataInputStream in) throws IOException {
-      int length = in.readInt();
-      return length == NONE ? null : new String(in.readNBytes(length), StandardCharsets.UTF_8);
-    }
+  /** Reads what the program says that a failure is about. */
+  static ErrorDetails failure(DataInputStream answers) throws IOException {
+    return JSON.readValue(answers.readNBytes(answers.readInt()), ErrorDetails.class);
   }
 }
