@@ -2,21 +2,28 @@ package io.github.wandacuda.adapter;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.NullNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.NamePatterns;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /**
  * The {@code adapter_config.json} of a LoRA adapter, as PEFT writes it.
@@ -124,8 +131,8 @@ record AdapterConfig(
         config.flag("use_rslora", false),
         pattern ? List.of() : names(config),
         pattern ? targets.textValue() : null,
-        ranks(config),
-        alphas(config));
+        table(config, "rank_pattern", AdapterConfig::rank),
+        table(config, "alpha_pattern", AdapterConfig::alpha));
   }
 
   private static void refuseOthers(ModelConfig config) {
@@ -200,31 +207,103 @@ record AdapterConfig(
     return names;
   }
 
-  private static Map<String, Integer> ranks(ModelConfig config) {
-    Map<String, Integer> ranks = new LinkedHashMap<>();
-    entries(config, "rank_pattern")
-        .forEach((name, value) -> ranks.put(name, rank(config, "rank_pattern", value)));
-    return ranks;
+  /** Reads an object of which {@code reading} makes each value. */
+  private static <T> Map<String, T> table(ModelConfig config, String key, Reading<T> reading) {
+    Map<String, T> table = new LinkedHashMap<>();
+    JsonNode object = config.find(key).orElse(NullNode.getInstance());
+    if (!object.isObject() && !object.isNull()) {
+      throw config.wrong(key, "an object", object);
+    }
+    object
+        .properties()
+        .forEach(entry -> table.put(entry.getKey(), reading.of(config, key, entry.getValue())));
+    return table;
   }
 
-  private static Map<String, Double> alphas(ModelConfig config) {
-    Map<String, Double> alphas = new LinkedHashMap<>();
-    entries(config, "alpha_pattern")
-        .forEach((name, value) -> alphas.put(name, alpha(config, "alpha_pattern", value)));
-    return alphas;
+  /** Reads the value of a key. */
+  private interface Reading<T> {
+    T of(ModelConfig config, String key, JsonNode value);
   }
 
-  private static Map<String, JsonNode> entries(ModelConfig config, String key) {
-    Map<String, JsonNode> entries = new LinkedHashMap<>();
-    config
-        .find(key)
-        .ifPresent(
-            value -> {
-              if (!value.isObject()) {
-                throw config.wrong(key, "an object", value);
-              }
-              value.properties().forEach(entry -> entries.put(entry.getKey(), entry.getValue()));
-            });
-    return entries;
+  /**
+   * Returns the rank of each module. By PEFT's rule a key of {@code rank_pattern} or {@code
+   * alpha_pattern} is a regular expression for a whole name or for its end behind a dot, and the
+   * first key that matches counts.
+   */
+  Map<String, Integer> ranks(Collection<String> names) {
+    return values("rank_pattern", ranks, rank, names);
+  }
+
+  /** Returns the α of each module. */
+  Map<String, Double> alphas(Collection<String> names) {
+    return values("alpha_pattern", alphas, alpha, names);
+  }
+
+  /**
+   * Checks that {@code target_modules} names every module.
+   *
+   * @throws InputException if it doesn't: PEFT would not load the module's tensors
+   */
+  void requireTargets(Collection<String> names) {
+    Map<String, Pattern> found = Map.of();
+    if (targetPattern != null) {
+      Pattern whole = compile("target_modules", targetPattern, targetPattern);
+      found = matches("target_modules", List.of(whole), names);
+    }
+    for (String name : names) {
+      if (!found.containsKey(name) && !isListed(name)) {
+        throw ErrorDetails.file(file)
+            .part("target_modules")
+            .wrong("the adapter's module " + Printable.of(name), "none that it matches");
+      }
+    }
+  }
+
+  private boolean isListed(String name) {
+    return targetPattern == null
+        && (targets.isEmpty()
+            || targets.stream()
+                .anyMatch(target -> name.equals(target) || name.endsWith("." + target)));
+  }
+
+  private <T> Map<String, T> values(
+      String key, Map<String, T> table, T otherwise, Collection<String> names) {
+    Map<Pattern, T> valueOf = new LinkedHashMap<>();
+    table.forEach(
+        (text, value) -> valueOf.put(compile(key, "(?:.*\\.)?(?:" + text + ")", text), value));
+    Map<String, Pattern> found = matches(key, valueOf.keySet(), names);
+    Map<String, T> values = new HashMap<>();
+    names.forEach(
+        name ->
+            values.put(name, found.containsKey(name) ? valueOf.get(found.get(name)) : otherwise));
+    return values;
+  }
+
+  private Pattern compile(String key, String expression, String shown) {
+    try {
+      return NamePatterns.compile(expression);
+    } catch (PatternSyntaxException e) {
+      throw ErrorDetails.file(file)
+          .part(key)
+          .wrong("regular expressions", Printable.of(shortened(shown)), e);
+    }
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= 80 ? text : text.substring(0, 80) + "...";
+  }
+
+  private Map<String, Pattern> matches(
+      String key, Collection<Pattern> patterns, Collection<String> names) {
+    if (patterns.isEmpty()) {
+      return Map.of();
+    }
+    try {
+      return NamePatterns.firstMatches(ErrorDetails.file(file).part(key), patterns, names);
+    } catch (UsageException e) {
+      throw ErrorDetails.file(file)
+          .part(key)
+          .wrong("expressions that match or not in a few seconds", "none such", e);
+    }
   }
 }

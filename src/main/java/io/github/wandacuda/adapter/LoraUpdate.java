@@ -1,8 +1,11 @@
 package io.github.wandacuda.adapter;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.model.LinearModule;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -19,21 +22,38 @@ public final class LoraUpdate {
   /** Columns whose sums are computed together, so that their part of a factor stays in a cache. */
   private static final int STRIP = 1024;
 
+  /** A float32 array and the bytes that it is read from, for a byte of the narrowest type. */
+  private static final int HEAP_TIMES = 4;
+
   private final LoraModule pair;
   private final DType dtype;
   private final int columns;
-  private final LoraFactors factors;
+
+  // The factors of the update, turned so that their product lies as the weight does in its file.
+  // For a weight stored as [out, in] they are B and A; for one stored as [in, out], as GPT-2's
+  // Conv1D does, Aᵀ and Bᵀ. Each element of the product is the same sum in the same order.
+
+  /** [stored rows, rank], row by row. */
+  private final float[] left;
+
+  /** [rank, stored columns], row by row. */
+  private final float[] right;
 
   /**
    * Reads a pair's tensors.
    *
-   * @throws InputException if they can't be read or hold a number that isn't finite
+   * @throws InputException if they can't be read, are too large for the heap, or hold a number that
+   *     isn't finite
    */
   public LoraUpdate(LoraModule pair) {
     this.pair = pair;
     dtype = pair.module().tensor().type().orElseThrow();
     columns = pair.module().tensor().columns();
-    factors = new LoraFactors(pair);
+    float[] a = values(pair, pair.a());
+    float[] b = values(pair, pair.b());
+    boolean transposed = pair.module().transposed();
+    left = transposed ? turned(a, pair.a()) : b;
+    right = transposed ? turned(b, pair.b()) : a;
   }
 
   /**
@@ -88,8 +108,8 @@ public final class LoraUpdate {
   private void multiply(int row, int from, int width, float[] sums) {
     Arrays.fill(sums, 0, width, 0);
     for (int k = 0; k < pair.rank(); k++) {
-      float factor = factors.left[row * pair.rank() + k];
-      addTimes(factor, factors.right, k * columns + from, sums, width);
+      float factor = left[row * pair.rank() + k];
+      addTimes(factor, right, k * columns + from, sums, width);
     }
   }
 
@@ -135,5 +155,40 @@ public final class LoraUpdate {
         .wrong(
             "a merged weight that is finite in " + dtype,
             "%s + %s * %s".formatted(weight, pair.scale(), sum));
+  }
+
+  private static float[] turned(float[] matrix, TensorInfo shape) {
+    int rows = shape.rows();
+    int columns = shape.columns();
+    float[] turned = new float[matrix.length];
+    for (int row = 0; row < rows; row++) {
+      for (int column = 0; column < columns; column++) {
+        turned[column * rows + row] = matrix[row * columns + column];
+      }
+    }
+    return turned;
+  }
+
+  private static float[] values(LoraModule pair, TensorInfo tensor) {
+    HeapBudget.require(pair.place(tensor), tensor.bytes(), HEAP_TIMES);
+    if (tensor.elements() > Integer.MAX_VALUE - 8) {
+      throw pair.place(tensor).wrong("fewer than 2^31 numbers", tensor.elements());
+    }
+    float[] values = new float[(int) tensor.elements()];
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(tensor.bytes(), Float.BYTES);
+      pair.file().read(tensor, 0, bytes);
+      tensor.type().orElseThrow().read(bytes, 0, 1, values, 0, values.length);
+    }
+    for (int at = 0; at < values.length; at++) {
+      if (!Float.isFinite(values[at])) {
+        throw pair.place(tensor)
+            .wrong(
+                "finite numbers",
+                "%s at row %d, column %d"
+                    .formatted(values[at], at / tensor.columns(), at % tensor.columns()));
+      }
+    }
+    return values;
   }
 }
