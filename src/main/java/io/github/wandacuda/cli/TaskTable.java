@@ -30,7 +30,7 @@ record TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
   }
 
   private Map<String, Object> object(TaskScore score) {
-    Map<String, Object> object = TaskFigures.of(score).toJson();
+    Map<String, Object> object = score.figures().toJson();
     if (!score.subjects().isEmpty()) {
       object.put("groups", parts(score.groups()));
       object.put("subjects", parts(score.subjects()));
@@ -41,7 +41,7 @@ record TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
     return object;
   }
 
-  private static Map<String, Object> parts(SortedMap<String, TaskScore.Part> parts) {
+  private static Map<String, Object> parts(SortedMap<String, TaskFigures> parts) {
     Map<String, Object> objects = new LinkedHashMap<>();
     parts.forEach(
         (name, part) -> {
@@ -54,7 +54,7 @@ record TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
   }
 
   private double mean() {
-    return scores.stream().mapToDouble(score -> score.accuracy().mean()).average().orElseThrow();
+    return TaskFigures.mean(scores.stream().map(TaskScore::figures).toList()).orElseThrow();
   }
 
   /** Returns the table's lines. */
@@ -62,7 +62,7 @@ record TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
     List<String> lines = new ArrayList<>();
     lines.add(COLUMNS.formatted("task", "documents", "acc", "stderr", "acc_norm", "stderr"));
     for (TaskScore score : scores) {
-      lines.add(line(score.task(), score.documents(), score.accuracy(), score.normalized()));
+      lines.add(line(score.task(), score.figures()));
       score.groups().forEach((name, part) -> lines.add(line("  " + name, part)));
       score.subjects().forEach((name, part) -> lines.add(line("    " + name, part)));
     }
@@ -73,17 +73,14 @@ record TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
     return lines.stream();
   }
 
-  private static String line(String name, TaskScore.Part part) {
-    return line(name, part.documents(), part.accuracy(), null);
-  }
-
-  private static String line(String name, int documents, Accuracy accuracy, Accuracy normalized) {
+  private static String line(String name, TaskFigures figures) {
+    Accuracy normalized = figures.normalized();
     return COLUMNS
         .formatted(
             Printable.of(name),
-            documents,
-            number(accuracy.mean()),
-            number(accuracy.standardError()),
+            figures.documents(),
+            number(figures.accuracy().mean()),
+            number(figures.accuracy().standardError()),
             normalized == null ? "" : number(normalized.mean()),
             normalized == null ? "" : number(normalized.standardError()))
         .stripTrailing();

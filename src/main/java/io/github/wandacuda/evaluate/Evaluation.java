@@ -1,11 +1,12 @@
 package io.github.wandacuda.evaluate;
 
+import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.calibration.TokenDigest;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
@@ -13,7 +14,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.text.Tokenizer;
 import java.io.Serializable;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -79,7 +79,7 @@ public final class Evaluation implements Serializable {
             .flatMap(task -> task.documents().stream())
             .mapToInt(TaskDocument::gold)
             .toArray();
-    return TokenDigest.sha256(
+    return CalibrationSamples.digest(
         Stream.concat(
                 requests.stream()
                     .flatMap(
@@ -123,11 +123,11 @@ public final class Evaluation implements Serializable {
    * Returns the tokens of all requests' inputs, of equal ones once, which a {@link #pass} holds.
    */
   public long inputTokens() {
-    return Arrays.stream(shared().lengths()).asLongStream().sum();
+    return inputs().stream().mapToLong(input -> input.tokens().length).sum();
   }
 
-  SharedInputs shared() {
-    return new SharedInputs(requests, places);
+  private List<ForwardPass.Input> inputs() {
+    return ForwardPass.Input.of(requests, places);
   }
 
   /** Returns each task's score, from the log-likelihoods of all requests in their order. */
@@ -146,5 +146,40 @@ public final class Evaluation implements Serializable {
       results.add(TaskScore.of(task, byDocument));
     }
     return results;
+  }
+
+  /**
+   * All requests of an evaluation on their way through a decoder whose blocks another opens, since
+   * it changes them. Memory holds the hidden states of all requests.
+   */
+  public static final class TaskPass implements AutoCloseable {
+    private final Evaluation evaluation;
+    private final ForwardPass pass;
+
+    TaskPass(Evaluation evaluation, Decoder decoder, Operations operations) {
+      this.evaluation = evaluation;
+      pass = new ForwardPass(decoder, operations, evaluation.inputs());
+    }
+
+    /** Runs all requests through the next block. */
+    public void advance(Block block) {
+      pass.advance(block);
+    }
+
+    /**
+     * Scores the tasks, after the last block.
+     *
+     * @throws io.github.wandacuda.error.InputException if a log-likelihood isn't finite
+     */
+    public List<TaskScore> scores() {
+      double[] scores = new double[evaluation.requests()];
+      pass.score(scores);
+      return evaluation.scores(scores);
+    }
+
+    @Override
+    public void close() {
+      pass.close();
+    }
   }
 }

@@ -5,8 +5,10 @@ import io.github.wandacuda.calibration.NonFiniteLoss;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,13 +43,38 @@ final class ForwardPass implements AutoCloseable {
    * An input and the tokens that are scored after it.
    *
    * @param tokens the input
+   * @param requests the indices of the requests that it is of
    * @param targets what to score: for each request the tokens of which the last one follows the
    *     input
-   * @param sums the log-likelihood of each of the targets, in nats, filled in by the pass
    * @param place where the first of its requests stands, for messages
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared
-  record Input(int[] tokens, List<int[]> targets, double[] sums, String place) {}
+  record Input(int[] tokens, List<Integer> requests, List<int[]> targets, String place) {
+    /**
+     * Returns the inputs of requests, longest first. Requests whose inputs are equal, as those of a
+     * question whose answers have one token each, share one.
+     *
+     * @param places where each request stands
+     */
+    static List<Input> of(List<TokenRequest> all, List<String> places) {
+      Map<IntBuffer, List<Integer>> byInput = new LinkedHashMap<>();
+      for (int at = 0; at < all.size(); at++) {
+        byInput
+            .computeIfAbsent(IntBuffer.wrap(all.get(at).input()), any -> new ArrayList<>())
+            .add(at);
+      }
+      return byInput.values().stream()
+          .map(
+              same ->
+                  new Input(
+                      all.get(same.getFirst()).input(),
+                      same,
+                      same.stream().map(at -> all.get(at).targets()).toList(),
+                      places.get(same.getFirst())))
+          .sorted(Comparator.comparingInt(input -> -input.tokens.length))
+          .toList();
+    }
+  }
 
   /** Runs all inputs through the next block. */
   void advance(Block block) {
@@ -57,10 +84,11 @@ final class ForwardPass implements AutoCloseable {
   /**
    * Scores the inputs, after the last block.
    *
+   * @param scores takes the log-likelihood of each request's targets, in nats
    * @throws io.github.wandacuda.error.InputException if a log-likelihood isn't finite
    */
-  void score() {
-    groups.forEach(Group::sum);
+  void score(double[] scores) {
+    groups.forEach(group -> group.sum(scores));
   }
 
   @Override
@@ -78,7 +106,7 @@ final class ForwardPass implements AutoCloseable {
       run = new BlockwiseRun(decoder, operations, inputs.stream().map(Input::tokens).toList());
     }
 
-    void sum() {
+    void sum(double[] scores) {
       for (int at = 0; at < inputs.size(); at++) {
         Input input = inputs.get(at);
         for (int request = 0; request < input.targets().size(); request++) {
@@ -86,7 +114,7 @@ final class ForwardPass implements AutoCloseable {
           if (!Double.isFinite(loss)) {
             throw NonFiniteLoss.of(decoder, operations, input.tokens(), input.place(), loss);
           }
-          input.sums()[request] = -loss;
+          scores[input.requests().get(request)] = -loss;
         }
       }
     }

@@ -5,7 +5,6 @@ import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -50,13 +49,11 @@ final class LogLikelihoods {
    * @throws io.github.wandacuda.error.InputException if one isn't finite
    */
   double[] of(List<TokenRequest> requests, List<String> places, Progress progress) {
-    SharedInputs shared = new SharedInputs(requests, places);
+    List<ForwardPass.Input> inputs = ForwardPass.Input.of(requests, places);
     double[] scores = new double[requests.size()];
-    Chunks chunks = new Chunks(shared.lengths(), progress);
+    Chunks chunks = new Chunks(inputs, progress);
     while (chunks.hasNext()) {
-      Range chunk = chunks.next();
-      List<ForwardPass.Input> inputs = shared.inputs(chunk.from(), chunk.to());
-      try (ForwardPass pass = new ForwardPass(decoder, operations, inputs)) {
+      try (ForwardPass pass = new ForwardPass(decoder, operations, chunks.next())) {
         for (int index = 0; index < decoder.blocks(); index++) {
           try (Block block = decoder.block(index)) {
             decoder.readAhead(index + 1);
@@ -64,19 +61,15 @@ final class LogLikelihoods {
           }
           chunks.blockDone();
         }
-        pass.score();
+        pass.score(scores);
       }
-      shared.put(chunk.from(), inputs, scores);
     }
     return scores;
   }
 
-  /** Inputs {@code [from, to)}. */
-  private record Range(int from, int to) {}
-
   /** Cuts inputs into chunks and tells how far they are. */
   private final class Chunks {
-    private final int[] lengths;
+    private final List<ForwardPass.Input> inputs;
     private final Progress progress;
     private final double allTokens;
     private int at;
@@ -84,38 +77,35 @@ final class LogLikelihoods {
     private long tokens;
     private int block;
 
-    Chunks(int[] lengths, Progress progress) {
-      this.lengths = lengths;
+    Chunks(List<ForwardPass.Input> inputs, Progress progress) {
+      this.inputs = inputs;
       this.progress = progress;
-      allTokens = Arrays.stream(lengths).asLongStream().sum();
+      allTokens = inputs.stream().mapToLong(input -> input.tokens().length).sum();
       progress.begin(0);
     }
 
     boolean hasNext() {
-      return at < lengths.length;
+      return at < inputs.size();
     }
 
-    Range next() {
+    List<ForwardPass.Input> next() {
       tokensBefore += tokens;
       tokens = 0;
       block = 0;
       int from = at;
       do {
-        tokens += lengths[at++];
-      } while (hasNext() && tokens + lengths[at] <= chunkTokens);
-      return new Range(from, at);
+        tokens += inputs.get(at++).tokens().length;
+      } while (hasNext() && tokens + inputs.get(at).tokens().length <= chunkTokens);
+      return inputs.subList(from, at);
     }
 
     void blockDone() {
       block++;
       double done = tokensBefore + (double) tokens * block / decoder.blocks();
       boolean last = !hasNext() && block == decoder.blocks();
-      long inputs = last ? lengths.length : Math.round(lengths.length * done / allTokens);
-      progress.step(
-          "input",
-          last ? inputs : Math.min(inputs, lengths.length - 1L),
-          lengths.length,
-          done / allTokens);
+      long all = inputs.size();
+      long run = last ? all : Math.min(Math.round(all * done / allTokens), all - 1);
+      progress.step("input", run, all, done / allTokens);
     }
   }
 }

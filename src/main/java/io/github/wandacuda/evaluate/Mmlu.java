@@ -1,11 +1,17 @@
 package io.github.wandacuda.evaluate;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.evaluate.TaskDocument.Choice;
+import io.github.wandacuda.text.CsvRows;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -84,8 +90,8 @@ final class Mmlu {
   }
 
   private static List<TaskRow> rows(Path file, String split) {
-    return MmluCsv.subject(file, split)
-        .map(subject -> MmluCsv.read(file, subject))
+    return archived(file, split)
+        .map(subject -> read(file, subject))
         .orElseGet(() -> TaskRow.read(file, Long.MAX_VALUE));
   }
 
@@ -136,5 +142,47 @@ final class Mmlu {
     String context = before + question(row);
     List<Choice> choices = LETTERS.stream().map(letter -> Choice.after(context, letter)).toList();
     return row.document(choices, answer(row), subject);
+  }
+
+  /**
+   * Returns the subject of a split's file in the archive of MMLU's authors, {@code
+   * test/anatomy_test.csv}, or nothing if it is another file.
+   */
+  static Optional<String> archived(Path file, String split) {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    String end = "_" + split + ".csv";
+    return name.endsWith(end)
+        ? Optional.of(name.substring(0, name.length() - end.length()))
+            .filter(subject -> MmluSubject.group(subject).isPresent())
+        : Optional.empty();
+  }
+
+  /**
+   * Reads a file of the archive, each row a question, four answers and the letter of the right one,
+   * as rows such as the hub has.
+   *
+   * @throws InputException if it can't be read, or a row hasn't six values
+   */
+  private static List<TaskRow> read(Path file, String subject) {
+    List<TaskRow> rows = new ArrayList<>();
+    CsvRows.read(file)
+        .forEach(
+            (line, values) -> rows.add(new TaskRow(file, line, row(file, line, values, subject))));
+    return rows;
+  }
+
+  private static ObjectNode row(Path file, int line, List<String> values, String subject) {
+    if (values.size() != LETTERS.size() + 2) {
+      throw ErrorDetails.file(file)
+          .part("line " + line)
+          .wrong("a question, four answers and a letter", "%d values".formatted(values.size()));
+    }
+    ObjectNode row = JsonNodeFactory.instance.objectNode();
+    row.put("question", values.getFirst());
+    row.put("subject", subject);
+    ArrayNode choices = row.putArray("choices");
+    values.subList(1, 1 + LETTERS.size()).forEach(choices::add);
+    row.put("answer", values.getLast().strip());
+    return row;
   }
 }

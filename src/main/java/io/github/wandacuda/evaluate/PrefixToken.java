@@ -5,29 +5,29 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.text.InputFailures;
 import io.github.wandacuda.text.Tokenizer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /** The token that stands for an empty context: BOS if the model has one, else EOS. */
 public final class PrefixToken {
   private static final List<String> ALL = List.of("bos", "eos");
 
-  private final ModelDirectory model;
-  private final Tokenizer tokenizer;
-
-  private PrefixToken(ModelDirectory model, Tokenizer tokenizer) {
-    this.model = model;
-    this.tokenizer = tokenizer;
-  }
+  private PrefixToken() {}
 
   /**
    * Finds the token by {@code tokenizer_config.json}, or, if that names none, by {@code
@@ -38,10 +38,9 @@ public final class PrefixToken {
    */
   static int of(ModelDirectory model, Tokenizer tokenizer, boolean bos) {
     List<String> kinds = bos ? ALL : ALL.subList(1, ALL.size());
-    PrefixToken search = new PrefixToken(model, tokenizer);
-    JsonNode config = search.tokenizerConfig();
+    JsonNode config = tokenizerConfig(model.path().resolve("tokenizer_config.json"));
     for (String kind : kinds) {
-      OptionalInt id = search.named(config.path(kind + "_token"));
+      OptionalInt id = named(tokenizer, config.path(kind + "_token"));
       if (id.isPresent()) {
         return id.getAsInt();
       }
@@ -69,8 +68,7 @@ public final class PrefixToken {
     return end;
   }
 
-  private JsonNode tokenizerConfig() {
-    Path file = model.path().resolve("tokenizer_config.json");
+  private static JsonNode tokenizerConfig(Path file) {
     try (InputStream in = InputFile.stream(file)) {
       return JsonTree.read(in);
     } catch (NoSuchFileException e) {
@@ -83,12 +81,65 @@ public final class PrefixToken {
   }
 
   /** Returns the id of a token that is given as a string or an object. */
-  private OptionalInt named(JsonNode token) {
+  private static OptionalInt named(Tokenizer tokenizer, JsonNode token) {
     JsonNode text = token.isObject() ? token.path("content") : token;
     if (!text.isTextual() || text.textValue().isEmpty()) {
       return OptionalInt.empty();
     }
     int[] ids = tokenizer.encode(text.textValue(), false);
     return ids.length == 1 ? OptionalInt.of(ids[0]) : OptionalInt.empty();
+  }
+
+  /**
+   * The tokens that end a text: {@code eos_token_id} of {@code generation_config.json} if it names
+   * any, else of {@code config.json}; one id or a list of them.
+   */
+  public static final class EndTokens {
+    private static final String FILE = "generation_config.json";
+    private static final String KEY = "eos_token_id";
+
+    private EndTokens() {}
+
+    /**
+     * Returns a model's end tokens, none if it has none.
+     *
+     * @throws InputException if a file can't be read or the value is something else
+     */
+    public static Set<Integer> of(ModelConfig config) {
+      Path file = config.file().resolveSibling(FILE);
+      Set<Integer> ids = Files.exists(file) ? ids(file, read(file)) : Set.of();
+      return ids.isEmpty() ? ids(config.file(), config.root()) : ids;
+    }
+
+    private static JsonNode read(Path file) {
+      try (var in = InputFile.stream(file)) {
+        return JsonTree.read(in);
+      } catch (JsonProcessingException e) {
+        throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
+      } catch (IOException e) {
+        throw ErrorDetails.file(file)
+            .wrong("a generation_config.json", "that it can't be read: " + Reason.of(e), e);
+      }
+    }
+
+    private static Set<Integer> ids(Path file, JsonNode root) {
+      JsonNode value = root.path(KEY);
+      Set<Integer> ids = new LinkedHashSet<>();
+      if (value.isArray()) {
+        value.forEach(element -> ids.add(id(file, element)));
+      } else if (!value.isMissingNode() && !value.isNull()) {
+        ids.add(id(file, value));
+      }
+      return ids;
+    }
+
+    private static int id(Path file, JsonNode value) {
+      if (!value.isInt()) {
+        throw ErrorDetails.file(file)
+            .part(KEY)
+            .wrong("a token id or a list of them", Printable.of(value.toString()));
+      }
+      return value.intValue();
+    }
   }
 }

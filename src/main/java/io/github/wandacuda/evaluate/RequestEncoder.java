@@ -3,8 +3,8 @@ package io.github.wandacuda.evaluate;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
-import io.github.wandacuda.text.Vocabulary;
 import java.util.Arrays;
 
 /**
@@ -16,7 +16,6 @@ final class RequestEncoder {
   private final boolean special;
   private final int prefix;
   private final DecoderShape shape;
-  private final Vocabulary vocabulary;
 
   /** Answers of a question mostly have the same context, which needs to be tokenized but once. */
   private String lastContext;
@@ -34,7 +33,6 @@ final class RequestEncoder {
     this.special = special;
     this.prefix = prefix;
     this.shape = shape;
-    vocabulary = new Vocabulary(shape.vocabulary());
   }
 
   /**
@@ -86,8 +84,10 @@ final class RequestEncoder {
   private TokenRequest cut(String place, int[] before, int[] after) {
     int[] all = Arrays.copyOf(before, before.length + after.length);
     System.arraycopy(after, 0, all, before.length, after.length);
-    vocabulary.require(
-        all, ErrorDetails.of("%s, tokenized by %s".formatted(place, tokenizer.source())));
+    TokenLists.requireKnown(
+        shape.vocabulary(),
+        all,
+        ErrorDetails.of("%s, tokenized by %s".formatted(place, tokenizer.source())));
     int start = Math.max(0, all.length - 1 - shape.maximumLength());
     return new TokenRequest(Arrays.copyOfRange(all, start, all.length - 1), after);
   }

@@ -3,6 +3,7 @@ package io.github.wandacuda.evaluate;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
 
@@ -19,9 +20,14 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
   private static final String NORMALIZED = "accuracy_norm";
   private static final String ERROR = "_stderr";
 
-  /** Returns the figures of a score. */
-  public static TaskFigures of(TaskScore score) {
-    return new TaskFigures(score.documents(), score.accuracy(), score.normalized());
+  /**
+   * Counts documents, each answered rightly or not.
+   *
+   * @param normalized the same by character, or null
+   */
+  static TaskFigures of(List<Boolean> right, List<Boolean> normalized) {
+    return new TaskFigures(
+        right.size(), Accuracy.of(right), normalized == null ? null : Accuracy.of(normalized));
   }
 
   /** Returns the object that JSON has. */

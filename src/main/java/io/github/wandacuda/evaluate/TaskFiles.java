@@ -132,7 +132,7 @@ record TaskFiles(Path data, List<Path> all) {
 
   /** Returns a split's files in the archive of MMLU's authors, whatever folders they are in. */
   List<Path> mmluArchive(String split) {
-    return all.stream().filter(file -> MmluCsv.subject(file, split).isPresent()).toList();
+    return all.stream().filter(file -> Mmlu.archived(file, split).isPresent()).toList();
   }
 
   /** Returns the failure of a task without files. */

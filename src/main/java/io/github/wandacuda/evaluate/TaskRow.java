@@ -122,15 +122,12 @@ record TaskRow(Path file, long number, JsonNode content) {
    * @param choices the number of answers
    */
   int label(String key, int choices) {
-    return label(key, get(key), 0, choices);
+    return label(key, 0, choices);
   }
 
   /** Does what {@link #label(String, int)} does, for labels that count from {@code first}. */
   int label(String key, int first, int choices) {
-    return label(key, get(key), first, choices);
-  }
-
-  private int label(String key, JsonNode value, int first, int choices) {
+    JsonNode value = get(key);
     int label = -1;
     if (value.isBoolean()) {
       label = value.booleanValue() ? 1 : 0;

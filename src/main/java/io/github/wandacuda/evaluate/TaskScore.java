@@ -10,26 +10,17 @@ import java.util.function.Function;
  * How a model did on a task.
  *
  * @param task the task's name
- * @param documents the number of documents
- * @param accuracy of the answers with the highest log-likelihood
- * @param normalized of those with the highest log-likelihood by character; null where the task has
- *     none
+ * @param figures how it did on all documents
  * @param logLikelihoods by document and answer, in nats
- * @param subjects a part's accuracy and number of documents, by its name; empty for a task without
- *     parts
+ * @param subjects how it did on a part, by its name; empty for a task without parts
  * @param groups the same of groups of parts
  */
 public record TaskScore(
     String task,
-    int documents,
-    Accuracy accuracy,
-    Accuracy normalized,
+    TaskFigures figures,
     List<List<Double>> logLikelihoods,
-    SortedMap<String, Part> subjects,
-    SortedMap<String, Part> groups) {
-
-  /** A part of a task. */
-  public record Part(Accuracy accuracy, int documents) {}
+    SortedMap<String, TaskFigures> subjects,
+    SortedMap<String, TaskFigures> groups) {
 
   /** Scores a task by the log-likelihoods of its documents' answers. */
   static TaskScore of(Task task, List<List<Double>> logLikelihoods) {
@@ -43,9 +34,7 @@ public record TaskScore(
     }
     return new TaskScore(
         task.name(),
-        right.size(),
-        Accuracy.of(right),
-        task.normalized() ? Accuracy.of(rightByLength) : null,
+        TaskFigures.of(right, task.normalized() ? rightByLength : null),
         logLikelihoods,
         parts(task, right, TaskDocument::group),
         parts(task, right, document -> MmluSubject.group(document.group()).orElse("")));
@@ -70,7 +59,7 @@ public record TaskScore(
     return highest;
   }
 
-  private static SortedMap<String, Part> parts(
+  private static SortedMap<String, TaskFigures> parts(
       Task task, List<Boolean> right, Function<TaskDocument, String> name) {
     SortedMap<String, List<Boolean>> byName = new TreeMap<>();
     for (int at = 0; at < right.size(); at++) {
@@ -79,8 +68,8 @@ public record TaskScore(
         byName.computeIfAbsent(part, any -> new ArrayList<>()).add(right.get(at));
       }
     }
-    SortedMap<String, Part> parts = new TreeMap<>();
-    byName.forEach((part, some) -> parts.put(part, new Part(Accuracy.of(some), some.size())));
+    SortedMap<String, TaskFigures> parts = new TreeMap<>();
+    byName.forEach((part, some) -> parts.put(part, TaskFigures.of(some, null)));
     return parts;
   }
 }

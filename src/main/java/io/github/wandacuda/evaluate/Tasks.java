@@ -1,16 +1,19 @@
 package io.github.wandacuda.evaluate;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.evaluate.TaskDocument.Choice;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.text.Utf8;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +22,9 @@ import java.util.stream.Stream;
 
 /** Reads the tasks of a list of names. */
 public final class Tasks {
+  /** Of files that are tasks themselves. */
+  private static final String ENDING = ".jsonl";
+
   private Tasks() {}
 
   /** Returns the names of all tasks, apart from files. */
@@ -41,7 +47,7 @@ public final class Tasks {
     Set<String> names = new LinkedHashSet<>();
     for (String part : list.split(",", -1)) {
       String name = part.strip();
-      boolean file = GenericTask.isOne(name);
+      boolean file = isFile(name);
       if (!file && !names().contains(name)) {
         throw ErrorDetails.of("`tasks`")
             .refused(
@@ -72,13 +78,10 @@ public final class Tasks {
    * @throws UsageException if two tasks have the same name
    */
   public static List<Task> read(List<String> names, Path data, long limit) {
-    TaskFiles files = names.stream().allMatch(GenericTask::isOne) ? null : TaskFiles.below(data);
+    TaskFiles files = names.stream().allMatch(Tasks::isFile) ? null : TaskFiles.below(data);
     List<Task> tasks = new ArrayList<>();
     for (String name : names) {
-      Task task =
-          GenericTask.isOne(name)
-              ? GenericTask.read(Path.of(name), limit)
-              : read(name, files, limit);
+      Task task = isFile(name) ? read(Path.of(name), limit) : read(name, files, limit);
       if (tasks.stream().anyMatch(other -> other.name().equals(task.name()))) {
         throw new UsageException("`tasks`: two are called %s".formatted(Printable.of(task.name())));
       }
@@ -106,39 +109,88 @@ public final class Tasks {
     if (rows.isEmpty()) {
       throw ErrorDetails.file(found.getFirst()).wrong("rows", "none");
     }
-    List<TaskRow> labelled = task == BuiltInTask.PIQA ? PiqaLabels.added(rows) : rows;
+    List<TaskRow> complete = task == BuiltInTask.PIQA ? labelled(rows) : rows;
     return new Task(
-        name, task.normalized(), labelled.stream().map(task::document).toList(), found, null);
+        name, task.normalized(), complete.stream().map(task::document).toList(), found, null);
   }
 
-  /** The labels of PIQA's original files, which lie line by line in a file beside the questions. */
-  private static final class PiqaLabels {
-    private PiqaLabels() {}
-
-    /**
-     * Returns rows with their labels; the same rows if they have them.
-     *
-     * @throws InputException if there is no file of labels, or it has fewer than there are rows
-     */
-    static List<TaskRow> added(List<TaskRow> rows) {
-      if (rows.getFirst().has("label")) {
-        return rows;
-      }
-      Path questions = rows.getFirst().file();
-      String stem = questions.getFileName().toString().replaceFirst("\\.[^.]*$", "");
-      Path file = questions.resolveSibling(stem + "-labels.lst");
-      List<String> labels = Utf8.read(file).lines().toList();
-      if (labels.size() < rows.size()) {
-        throw ErrorDetails.file(file)
-            .wrong("a label for each question, %d".formatted(rows.size()), labels.size());
-      }
-      List<TaskRow> labelled = new ArrayList<>();
-      for (TaskRow row : rows) {
-        ObjectNode content = row.content().deepCopy();
-        content.put("label", labels.get(labelled.size()).strip());
-        labelled.add(new TaskRow(row.file(), row.number(), content));
-      }
-      return labelled;
+  /**
+   * Returns rows of PIQA with their labels, which in the original files lie line by line in a file
+   * beside the questions; the same rows if they have them.
+   *
+   * @throws InputException if there is no file of labels, or it has fewer than there are rows
+   */
+  private static List<TaskRow> labelled(List<TaskRow> rows) {
+    if (rows.getFirst().has("label")) {
+      return rows;
     }
+    Path questions = rows.getFirst().file();
+    String stem = questions.getFileName().toString().replaceFirst("\\.[^.]*$", "");
+    Path file = questions.resolveSibling(stem + "-labels.lst");
+    List<String> labels = Utf8.read(file).lines().toList();
+    if (labels.size() < rows.size()) {
+      throw ErrorDetails.file(file)
+          .wrong("a label for each question, %d".formatted(rows.size()), labels.size());
+    }
+    List<TaskRow> labelled = new ArrayList<>();
+    for (TaskRow row : rows) {
+      ObjectNode content = row.content().deepCopy();
+      content.put("label", labels.get(labelled.size()).strip());
+      labelled.add(new TaskRow(row.file(), row.number(), content));
+    }
+    return labelled;
+  }
+
+  private static boolean isFile(String name) {
+    return name.endsWith(ENDING);
+  }
+
+  /**
+   * Reads a task whose requests are written out: on each line {@code {"context": "…",
+   * "continuations": ["…", "…"], "gold": 0}}, where a list as context has an entry for each
+   * continuation. Its name is the file's without the ending.
+   *
+   * @throws InputException if the file can't be read, is broken or empty
+   */
+  static Task read(Path file, long limit) {
+    List<TaskDocument> documents = TaskRow.read(file, limit).stream().map(Tasks::document).toList();
+    if (documents.isEmpty()) {
+      throw ErrorDetails.file(file).wrong("a document on each line", "none");
+    }
+    String name = file.getFileName().toString();
+    return new Task(
+        name.substring(0, name.length() - ENDING.length()), true, documents, List.of(file), null);
+  }
+
+  private static TaskDocument document(TaskRow row) {
+    List<String> continuations = row.texts("continuations", row.get("continuations"));
+    List<String> contexts = contexts(row, continuations.size());
+    List<Choice> choices = new ArrayList<>();
+    for (int i = 0; i < continuations.size(); i++) {
+      choices.add(new Choice(contexts.get(i), continuations.get(i), length(continuations.get(i))));
+    }
+    if (!row.get("gold").isIntegralNumber()) {
+      throw row.wrong("gold", "a whole number", row.get("gold"));
+    }
+    return row.document(choices, row.label("gold", choices.size()));
+  }
+
+  private static List<String> contexts(TaskRow row, int continuations) {
+    JsonNode context = row.get("context");
+    if (!context.isArray()) {
+      return Collections.nCopies(continuations, row.text("context"));
+    }
+    List<String> contexts = row.texts("context", context);
+    if (contexts.size() != continuations) {
+      throw row.place()
+          .wrong("as many contexts as continuations, %d".formatted(continuations), contexts.size());
+    }
+    return contexts;
+  }
+
+  /** The space before an answer doesn't count, as it doesn't in the other tasks. */
+  private static int length(String continuation) {
+    boolean space = continuation.length() > 1 && continuation.startsWith(" ");
+    return PythonText.length(continuation) - (space ? 1 : 0);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.evaluate.PrefixToken.EndTokens;
 import io.github.wandacuda.model.ModelConfig;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -9,6 +9,6 @@ class TaskFuzzTest {
 
   @FuzzTest
   void read(byte[] bytes) throws IOException {
-    FUZZING.run(bytes, "x.jsonl", file -> GenericTask.read(file, Long.MAX_VALUE));
+    FUZZING.run(bytes, "x.jsonl", file -> Tasks.read(file, Long.MAX_VALUE));
   }
 }

@@ -36,12 +36,13 @@ class TaskScoreTest {
             new double[] {-1, -2, -3},
             new double[] {-5, -4, -9},
             new double[] {-5, -4, -9});
-    assertThat(score.accuracy().mean()).isEqualTo(0.5);
+    assertThat(score.figures().accuracy().mean()).isEqualTo(0.5);
     // Two of four: the sample's variance is 4 · 0.25 / 3.
-    assertThat(score.accuracy().standardError()).isCloseTo(Math.sqrt(1 / 3.0) / 2, within(1e-15));
+    assertThat(score.figures().accuracy().standardError())
+        .isCloseTo(Math.sqrt(1 / 3.0) / 2, within(1e-15));
     // By character: -1, -0.5 and -0.3; then -5, -1 and -0.9: always the last one.
-    assertThat(score.normalized().mean()).isEqualTo(0.25);
-    assertThat(score.documents()).isEqualTo(4);
+    assertThat(score.figures().normalized().mean()).isEqualTo(0.25);
+    assertThat(score.figures().documents()).isEqualTo(4);
     assertThat(score.subjects()).isEmpty();
     assertThat(score.groups()).isEmpty();
   }
@@ -49,12 +50,13 @@ class TaskScoreTest {
   @Test
   void ofEqualScoresTheFirstIsTheAnswer() {
     double[] ties = {-4, -3, -3};
-    assertThat(score(false, List.of(document(1, "")), ties).accuracy().mean()).isEqualTo(1);
-    assertThat(score(false, List.of(document(2, "")), ties).accuracy().mean()).isZero();
-    double[] tiesByLength = {-1, -4, -10};
-    assertThat(score(true, List.of(document(0, "")), tiesByLength).normalized().mean())
+    assertThat(score(false, List.of(document(1, "")), ties).figures().accuracy().mean())
         .isEqualTo(1);
-    assertThat(score(false, List.of(document(0, "")), ties).normalized()).isNull();
+    assertThat(score(false, List.of(document(2, "")), ties).figures().accuracy().mean()).isZero();
+    double[] tiesByLength = {-1, -4, -10};
+    assertThat(score(true, List.of(document(0, "")), tiesByLength).figures().normalized().mean())
+        .isEqualTo(1);
+    assertThat(score(false, List.of(document(0, "")), ties).figures().normalized()).isNull();
   }
 
   /** Groups count documents, not subjects. */
@@ -79,6 +81,6 @@ class TaskScoreTest {
     assertThat(score.groups().get("other").accuracy().mean()).isEqualTo(1);
     assertThat(score.subjects().get("astronomy").accuracy().mean())
         .isCloseTo(1 / 3.0, within(1e-15));
-    assertThat(score.accuracy().mean()).isEqualTo(0.6);
+    assertThat(score.figures().accuracy().mean()).isEqualTo(0.6);
   }
 }
