@@ -1,5 +1,8 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.calibration.InputNorms.BatchObserver;
+import io.github.wandacuda.calibration.InputNorms.BatchSquares;
+import io.github.wandacuda.calibration.NonFiniteLoss.NonFiniteSearch;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
@@ -43,29 +46,25 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   /**
-   * Runs a block without keeping its outputs.
+   * Runs a block and sums the squares of its linear modules' inputs.
    *
+   * @param advance whether the states are replaced by the block's outputs
    * @param also sees the inputs too
    * @throws InputException if a sum isn't finite; it names the first activation that isn't
    */
   public BatchSquares observe(
-      Block block, SampleBatch batch, HiddenStates states, long at, InputObserver also) {
+      Block block,
+      SampleBatch batch,
+      HiddenStates states,
+      long at,
+      boolean advance,
+      InputObserver also) {
     Tensor rows = rows(batch.tokens());
     states.read(at, rows);
-    block.observe(rows, batch.sequenceLength(), beside(also));
-    return takeFinite(block, batch, states, at);
-  }
-
-  /**
-   * Does what {@link #observe} does, and replaces the states by the block's outputs.
-   *
-   * @param also sees the inputs too
-   * @throws InputException as {@link #observe} does
-   */
-  public BatchSquares observeAndAdvance(
-      Block block, SampleBatch batch, HiddenStates states, long at, InputObserver also) {
-    Tensor rows = rows(batch.tokens());
-    states.read(at, rows);
+    if (!advance) {
+      block.observe(rows, batch.sequenceLength(), beside(also));
+      return takeFinite(block, batch, states, at);
+    }
     block.forward(rows, batch.sequenceLength(), beside(also));
     BatchSquares squares = takeFinite(block, batch, states, at);
     states.write(at, rows);

@@ -1,5 +1,6 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.calibration.NonFiniteLoss.NonFiniteSearch;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
@@ -85,50 +86,41 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return the norms of the inputs, by module; zeros for one that no token reached
    */
   public BlockStatistics observe(Block block, Arena memory) {
-    return statistics(
-        block,
-        memory,
-        (norms, also) ->
-            (lane, own, batch, at) ->
-                norms.add(
-                    batch.index(), lane.runner().observe(own, batch, lane.states(), at, also)));
+    return observe(block, memory, false);
   }
 
   /** Does what {@link #observe} does, and keeps the outputs as the next block's input. */
   public BlockStatistics observeAndAdvance(Block block, Arena memory) {
-    return statistics(
-        block,
-        memory,
-        (norms, also) ->
-            (lane, own, batch, at) ->
-                norms.add(
-                    batch.index(),
-                    lane.runner().observeAndAdvance(own, batch, lane.states(), at, also)));
+    return observe(block, memory, true);
   }
 
-  /** What a batch does in a block while its inputs are observed. */
-  @FunctionalInterface
-  private interface Observing {
-    BatchLanes.Work by(InputNorms norms, InputObserver also);
-  }
-
-  private BlockStatistics statistics(Block block, Arena memory, Observing observing) {
+  private BlockStatistics observe(Block block, Arena memory, boolean advance) {
     InputNorms norms = new InputNorms();
+    Map<String, Integer> features = block.inputFeatures();
     if (memory == null) {
-      lanes.each(block, watcher, observing.by(norms, InputObserver.NONE));
-      return new BlockStatistics(
-          norms.norms(block.inputFeatures(), samples.size()), Map.of(), Map.of());
+      observe(block, norms, advance, InputObserver.NONE);
+      return new BlockStatistics(norms.norms(features, samples.size()), Map.of(), Map.of());
     }
     if (lanes.count() > 1) {
       throw new IllegalStateException("second moments on %d devices".formatted(lanes.count()));
     }
     try (InputMoments moments = new InputMoments(operations)) {
-      lanes.each(block, watcher, observing.by(norms, moments));
+      observe(block, norms, advance, moments);
       return new BlockStatistics(
-          norms.norms(block.inputFeatures(), samples.size()),
-          moments.grams(block.inputFeatures(), samples.size(), memory),
+          norms.norms(features, samples.size()),
+          moments.grams(features, samples.size(), memory),
           moments.tokens());
     }
+  }
+
+  private void observe(Block block, InputNorms norms, boolean advance, InputObserver also) {
+    lanes.each(
+        block,
+        watcher,
+        (lane, own, batch, at) ->
+            norms.add(
+                batch.index(),
+                lane.runner().observe(own, batch, lane.states(), at, advance, also)));
   }
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */
@@ -161,11 +153,10 @@ public final class BlockwiseRun implements AutoCloseable {
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
   public double meanLoss(int sample) {
     BatchLanes.Lane lane = lanes.of(sample);
-    Tensor batch = lane.runner().rows(sequenceLength);
+    int[] targets = Arrays.copyOfRange(samples.get(sample), 1, sequenceLength);
+    Tensor batch = lane.runner().rows(targets.length);
     lane.states().read(lane.at(firstToken(sample)), batch);
-    return Arrays.stream(lane.decoder().nextTokenLosses(batch, samples.get(sample)))
-        .average()
-        .orElseThrow();
+    return Arrays.stream(lane.decoder().losses(batch, targets)).average().orElseThrow();
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.text.TextFormat;
 import io.github.wandacuda.text.Tokenizer;
@@ -51,7 +52,7 @@ public record CalibrationRequest(
               "documents (.jsonl, .jsonl.gz, .json.gz, .parquet)",
               "one text, or lists of token ids");
     }
-    sequenceLength.ifPresent(length -> Positions.require(length, modelMaximum));
+    sequenceLength.ifPresent(length -> requirePositions(length, modelMaximum));
   }
 
   /** Returns the number of samples to draw from a text: 128 unless given. */
@@ -67,6 +68,35 @@ public record CalibrationRequest(
   private static void requirePositive(String option, OptionalInt value) {
     if (value.isPresent() && value.getAsInt() < 1) {
       throw new UsageException(option + ": expected at least 1, found " + value.getAsInt());
+    }
+  }
+
+  /**
+   * Checks a sequence length that the user gave: with one beyond the model's positions it would
+   * run, but its results would be wrong.
+   *
+   * @throws UsageException if it is beyond the model's maximum
+   */
+  static void requirePositions(int length, int modelMaximum) {
+    if (length > modelMaximum) {
+      throw ErrorDetails.of("`sequence-length`")
+          .refused("at most %d, the positions that the model has".formatted(modelMaximum), length);
+    }
+  }
+
+  /**
+   * Checks a list of token ids.
+   *
+   * @param index the list's index in its file, from 0
+   * @throws InputException if it is longer than the model's maximum
+   */
+  static void requirePositions(Path file, int index, int[] ids, int modelMaximum) {
+    if (ids.length > modelMaximum) {
+      throw ErrorDetails.file(file)
+          .part("list %d".formatted(index + 1))
+          .wrong(
+              "at most %d token ids, the positions that the model has".formatted(modelMaximum),
+              ids.length);
     }
   }
 }

@@ -6,7 +6,6 @@ import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.text.TextFormat;
 import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
-import io.github.wandacuda.text.Vocabulary;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,12 +23,10 @@ public final class CalibrationSampler {
 
   private final CalibrationRequest request;
   private final Path file;
-  private final Vocabulary vocabulary;
 
   private CalibrationSampler(CalibrationRequest request) {
     this.request = request;
     this.file = request.file();
-    this.vocabulary = new Vocabulary(request.vocabularySize());
   }
 
   /**
@@ -106,7 +103,7 @@ public final class CalibrationSampler {
           .hint("take a longer text, or a smaller `sequence-length`")
           .wrong("a text of more than %d tokens, one sample".formatted(length), tokens.length);
     }
-    vocabulary.require(tokens, origin(tokenizer));
+    TokenLists.requireKnown(request.vocabularySize(), tokens, origin(tokenizer));
     PythonRandom random = new PythonRandom(request.seed());
     List<int[]> samples = new ArrayList<>();
     for (int i = 0; i < request.samplesToDraw(); i++) {
@@ -127,7 +124,7 @@ public final class CalibrationSampler {
       DocumentDraw.Pick pick = draw.next();
       int[] tokens = tokenized.tokens(pick.document());
       int[] sample = Arrays.copyOfRange(tokens, pick.offset(), pick.offset() + length);
-      vocabulary.require(sample, origin(tokenizer));
+      TokenLists.requireKnown(request.vocabularySize(), sample, origin(tokenizer));
       samples.add(sample);
     }
     LOG.debug(
@@ -150,8 +147,9 @@ public final class CalibrationSampler {
     int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
     requireEqualLengths(lists);
-    Positions.require(file, 0, lists.getFirst(), request.modelMaximum());
-    lists.forEach(ids -> vocabulary.require(ids, ErrorDetails.file(file)));
+    CalibrationRequest.requirePositions(file, 0, lists.getFirst(), request.modelMaximum());
+    lists.forEach(
+        ids -> TokenLists.requireKnown(request.vocabularySize(), ids, ErrorDetails.file(file)));
     return lists;
   }
 

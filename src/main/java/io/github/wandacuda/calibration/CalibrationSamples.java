@@ -1,6 +1,11 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.system.Sha256;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.security.MessageDigest;
+import java.util.HexFormat;
 import java.util.List;
 
 /** The sequences of token ids that a calibration runs over, all of one length. */
@@ -40,7 +45,7 @@ public final class CalibrationSamples {
     if (length == 0) {
       throw new UsageException("samples: expected sequences of token ids, found none");
     }
-    Positions.require(length, modelMaximum);
+    CalibrationRequest.requirePositions(length, modelMaximum);
     for (int index = 0; index < tokens.size(); index++) {
       int[] sample = tokens.get(index);
       if (sample.length != length) {
@@ -75,11 +80,23 @@ public final class CalibrationSamples {
     return tokens[0].length;
   }
 
-  /**
-   * Returns a digest of the samples: the SHA-256, in lower-case hexadecimal, of all token ids in
-   * order, each as four bytes, the lowest first.
-   */
+  /** Returns the {@linkplain #digest digest} of the samples. */
   public String sha256() {
-    return TokenDigest.sha256(tokens);
+    return digest(tokens);
+  }
+
+  /**
+   * Returns the SHA-256, in lower-case hexadecimal, of the ids of all sequences in order, each as
+   * four bytes, the lowest first.
+   */
+  public static String digest(int[]... sequences) {
+    MessageDigest digest = Sha256.digest();
+    for (int[] tokens : sequences) {
+      ByteBuffer bytes =
+          ByteBuffer.allocate(tokens.length * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      bytes.asIntBuffer().put(tokens);
+      digest.update(bytes.array());
+    }
+    return HexFormat.of().formatHex(digest.digest());
   }
 }

@@ -1,13 +1,24 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.calibration.Statistics.GramFile;
+import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.ToIntFunction;
 
 /** Computes the statistics of the dense model in one pass over the samples; nothing is pruned. */
 public final class DenseCalibration {
@@ -57,5 +68,96 @@ public final class DenseCalibration {
           });
     }
     return norms;
+  }
+
+  /**
+   * A statistics file with second moments. While it is written the dense model runs over the
+   * samples, block by block, and each block's second moments are written before the next block
+   * runs, so that memory holds one block's. The norms are the last tensors.
+   */
+  public static final class MomentsCalibration implements AtomicWrite.Content {
+    /** Bytes that are written at a time. */
+    private static final long PART_BYTES = 8 << 20;
+
+    private final Decoder decoder;
+    private final Operations operations;
+    private final List<int[]> samples;
+    private final boolean joined;
+    private final ToIntFunction<String> inputFeatures;
+    private final Progress progress;
+    private final SortedMap<String, float[]> norms = new TreeMap<>();
+
+    /**
+     * Prepares a run over samples.
+     *
+     * @param samples token ids, all lists of the same length
+     * @param joined whether they were drawn from documents that were joined
+     * @param inputFeatures the input features of each of the decoder's linear modules
+     */
+    public MomentsCalibration(
+        Decoder decoder,
+        Operations operations,
+        List<int[]> samples,
+        boolean joined,
+        ToIntFunction<String> inputFeatures,
+        Progress progress) {
+      this.decoder = decoder;
+      this.operations = operations;
+      this.samples = samples;
+      this.joined = joined;
+      this.inputFeatures = inputFeatures;
+      this.progress = progress;
+    }
+
+    @Override
+    public void writeTo(OutputStream out) throws IOException {
+      norms.clear();
+      out.write(
+          SafetensorsWriter.header(SafetensorsWriter.layout(vectors()), statistics().metadata()));
+      norms.putAll(
+          DenseCalibration.norms(
+              decoder,
+              operations,
+              samples,
+              progress,
+              grams -> {
+                for (String module : decoder.linearModules()) {
+                  if (grams.containsKey(module)) {
+                    write(out, grams.get(module));
+                  }
+                }
+              }));
+      for (float[] vector : norms.values()) {
+        SafetensorsWriter.write(out, vector);
+      }
+    }
+
+    /** Returns the file's tensors in the order in which they are written. */
+    private List<SafetensorsWriter.Vector> vectors() {
+      List<SafetensorsWriter.Vector> vectors = new ArrayList<>();
+      for (String module : decoder.linearModules()) {
+        long elements = Gram.elements(inputFeatures.applyAsInt(module));
+        vectors.add(new SafetensorsWriter.Vector(module + GramFile.SUFFIX, elements));
+      }
+      for (String module : new TreeSet<>(decoder.linearModules())) {
+        int features = inputFeatures.applyAsInt(module);
+        vectors.add(new SafetensorsWriter.Vector(module + Statistics.SUFFIX, features));
+      }
+      return vectors;
+    }
+
+    private static void write(OutputStream out, Gram gram) throws IOException {
+      MemorySegment triangle = gram.triangle();
+      WritableByteChannel channel = Channels.newChannel(out);
+      for (long from = 0; from < triangle.byteSize(); from += PART_BYTES) {
+        long bytes = Math.min(PART_BYTES, triangle.byteSize() - from);
+        channel.write(triangle.asSlice(from, bytes).asByteBuffer());
+      }
+    }
+
+    /** Returns the statistics but for the second moments, once the file is written. */
+    public Statistics statistics() {
+      return new Statistics(norms, samples.size(), samples.get(0).length, joined);
+    }
   }
 }

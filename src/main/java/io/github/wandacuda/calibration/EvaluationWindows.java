@@ -5,7 +5,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
-import io.github.wandacuda.text.Vocabulary;
 import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +22,9 @@ public final class EvaluationWindows implements Serializable {
 
   /** More positions than any model has. */
   private static final int LONGEST = 1 << 24;
+
+  private static final int C4_DOCUMENTS = 1100;
+  private static final int C4_WINDOWS = 256;
 
   private final int[][] windows;
 
@@ -46,19 +48,26 @@ public final class EvaluationWindows implements Serializable {
   public static EvaluationWindows ofText(
       Path file, Tokenizer tokenizer, int length, int vocabularySize) {
     requireLength(length);
-    EvaluationText text = EvaluationText.read(file);
-    int[] tokens = tokenizer.encode(text.text());
+    int[] tokens;
+    int most;
+    // Of documents the code of Wanda takes the first, joined by spaces, and their first windows.
+    try (TextFile in = TextFile.open(file, C4_DOCUMENTS, false)) {
+      tokens =
+          tokenizer.encode(
+              IntStream.range(0, Math.min(C4_DOCUMENTS, in.count()))
+                  .mapToObj(in::text)
+                  .collect(Collectors.joining(" ")));
+      most = in.isWhole() ? Integer.MAX_VALUE : C4_WINDOWS;
+    }
     if (tokens.length < length) {
       throw ErrorDetails.file(file)
           .hint("take a longer text, or a smaller `sequence-length`")
           .wrong("a text of at least %d tokens, one window".formatted(length), tokens.length);
     }
-    new Vocabulary(vocabularySize)
-        .require(tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
+    TokenLists.requireKnown(
+        vocabularySize, tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
     List<int[]> windows = new ArrayList<>();
-    for (int start = 0;
-        start <= tokens.length - length && windows.size() < text.mostWindows();
-        start += length) {
+    for (int start = 0; start <= tokens.length - length && windows.size() < most; start += length) {
       windows.add(Arrays.copyOfRange(tokens, start, start + length));
     }
     return new EvaluationWindows(windows);
@@ -70,13 +79,10 @@ public final class EvaluationWindows implements Serializable {
    * @throws UsageException if it is below 2 or longer than any model's positions
    */
   public static void requireLength(int length) {
-    if (length < SHORTEST) {
+    if (length < SHORTEST || length > LONGEST) {
       throw new UsageException(
-          "`sequence-length`: expected at least %d, found %d".formatted(SHORTEST, length));
-    }
-    if (length > LONGEST) {
-      throw new UsageException(
-          "`sequence-length`: expected at most %d, found %d".formatted(LONGEST, length));
+          "`sequence-length`: expected at %s, found %d"
+              .formatted(length < SHORTEST ? "least " + SHORTEST : "most " + LONGEST, length));
     }
   }
 
@@ -93,7 +99,6 @@ public final class EvaluationWindows implements Serializable {
     if (windows.isEmpty()) {
       throw ErrorDetails.file(file).wrong("lists of token ids", "none");
     }
-    Vocabulary vocabulary = new Vocabulary(vocabularySize);
     for (int i = 0; i < windows.size(); i++) {
       int[] window = windows.get(i);
       if (window.length < SHORTEST) {
@@ -101,7 +106,7 @@ public final class EvaluationWindows implements Serializable {
             .part("list %d".formatted(i + 1))
             .wrong("at least %d token ids".formatted(SHORTEST), window.length);
       }
-      vocabulary.require(window, ErrorDetails.file(file));
+      TokenLists.requireKnown(vocabularySize, window, ErrorDetails.file(file));
     }
     return new EvaluationWindows(windows);
   }
@@ -135,7 +140,7 @@ public final class EvaluationWindows implements Serializable {
 
   /** Returns a digest of the windows' token ids, as that of calibration samples. */
   public String sha256() {
-    return TokenDigest.sha256(windows);
+    return CalibrationSamples.digest(windows);
   }
 
   /** Returns the number of windows. */
@@ -151,32 +156,5 @@ public final class EvaluationWindows implements Serializable {
   /** Returns the number of tokens of the longest window. */
   public int longest() {
     return Arrays.stream(windows).mapToInt(window -> window.length).max().orElseThrow();
-  }
-
-  /**
-   * The text that perplexity is measured on, made of a file as the code of Wanda makes it: of
-   * documents the first, joined by spaces, and of their windows the first.
-   *
-   * @param text the text
-   * @param mostWindows windows after which no more are taken
-   */
-  private record EvaluationText(String text, int mostWindows) {
-    private static final int C4_DOCUMENTS = 1100;
-    private static final int C4_WINDOWS = 256;
-
-    /**
-     * Reads a file of text.
-     *
-     * @throws InputException if it can't be read or isn't what its name says
-     */
-    static EvaluationText read(Path file) {
-      try (TextFile in = TextFile.open(file, C4_DOCUMENTS, false)) {
-        String text =
-            IntStream.range(0, Math.min(C4_DOCUMENTS, in.count()))
-                .mapToObj(in::text)
-                .collect(Collectors.joining(" "));
-        return new EvaluationText(text, in.isWhole() ? Integer.MAX_VALUE : C4_WINDOWS);
-      }
-    }
   }
 }

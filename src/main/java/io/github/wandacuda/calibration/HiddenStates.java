@@ -34,13 +34,11 @@ public final class HiddenStates implements AutoCloseable {
    * states are written.
    */
   public MemorySegment all() {
-    return states
-        .inPlace()
-        .orElseGet(
-            () -> {
-              states.download(0, copy());
-              return copy;
-            });
+    if (states.inPlace().isPresent()) {
+      return states.inPlace().get();
+    }
+    states.download(0, copy());
+    return copy;
   }
 
   private MemorySegment copy() {
@@ -50,7 +48,6 @@ public final class HiddenStates implements AutoCloseable {
     return copy;
   }
 
-  /** Returns how many bytes the states are. */
   long bytes() {
     return bytes;
   }

@@ -65,7 +65,7 @@ public final class Imatrix {
         file,
         () -> {
           LittleEndianFile in = LittleEndianFile.open(file);
-          return in.startsWith("GGUF") ? new GgufImatrix(in).read() : new Legacy(in).read();
+          return in.startsWith("GGUF") ? new GgufImatrix(in).read() : readLegacy(in);
         });
   }
 
@@ -133,24 +133,19 @@ public final class Imatrix {
    * Reads the format that llama.cpp's imatrix wrote before GGUF: the number of weights; for each
    * its name, its number of calls, and by column the mean square times the calls; the number of
    * chunks.
-   *
-   * @param in the file
    */
-  private record Legacy(LittleEndianFile in) {
-
-    Statistics read() {
-      Imatrix imatrix = new Imatrix(in.file());
-      int weights = Imatrix.requireFew(in.file(), in.count("weights", 3 * Integer.BYTES));
-      for (int index = 0; index < weights; index++) {
-        String name = in.text(in.count("a name's bytes", 1));
-        int calls = in.readInt();
-        float[] sums = in.floats(in.count("values", Float.BYTES));
-        if (calls < 1) {
-          throw imatrix.problem(name, "1 call or more", Integer.toString(calls));
-        }
-        imatrix.add(name, sums, 1.0 / calls);
+  private static Statistics readLegacy(LittleEndianFile in) {
+    Imatrix imatrix = new Imatrix(in.file());
+    int weights = requireFew(in.file(), in.count("weights", 3 * Integer.BYTES));
+    for (int index = 0; index < weights; index++) {
+      String name = in.text(in.count("a name's bytes", 1));
+      int calls = in.readInt();
+      float[] sums = in.floats(in.count("values", Float.BYTES));
+      if (calls < 1) {
+        throw imatrix.problem(name, "1 call or more", Integer.toString(calls));
       }
-      return imatrix.statistics(in.left() >= Integer.BYTES ? in.readInt() : 0, 0);
+      imatrix.add(name, sums, 1.0 / calls);
     }
+    return imatrix.statistics(in.left() >= Integer.BYTES ? in.readInt() : 0, 0);
   }
 }

@@ -1,6 +1,15 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.InputObserver;
+import java.io.Serializable;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,5 +62,97 @@ public final class InputNorms {
           modules.forEach(module -> norms.put(module, shared));
         });
     return norms;
+  }
+
+  /**
+   * The sums of the squares of a block's inputs over one batch.
+   *
+   * @param sums a sum for each input column, by the full names of the linear modules that read the
+   *     columns; without modules that no token of the batch reached
+   */
+  public record BatchSquares(Map<List<String>, double[]> sums) implements Serializable {
+    /** Takes a map that travels. */
+    public BatchSquares {
+      sums = new LinkedHashMap<>(sums);
+    }
+
+    /**
+     * Checks the sums.
+     *
+     * @throws InputException if a norm isn't finite
+     */
+    void requireFinite() {
+      sums.forEach((modules, columns) -> norms(modules.get(0), columns, 1));
+    }
+
+    /**
+     * Returns norms from sums of squares.
+     *
+     * @param module what reads the columns
+     * @param samples the number of samples
+     * @throws InputException if one isn't finite
+     */
+    static float[] norms(String module, double[] sums, int samples) {
+      float[] norms = new float[sums.length];
+      for (int column = 0; column < norms.length; column++) {
+        norms[column] = (float) Math.sqrt(sums[column] / samples);
+        if (!Float.isFinite(norms[column])) {
+          throw ErrorDetails.of("module " + Printable.of(module))
+              .wrong(
+                  "a finite norm of input column %d".formatted(column),
+                  "%s: its activations are too large".formatted(norms[column]));
+        }
+      }
+      return norms;
+    }
+  }
+
+  /** Sums the squares of a block's inputs while batches run through it, each batch by itself. */
+  static final class BatchObserver implements InputObserver, AutoCloseable {
+    private final Operations operations;
+
+    /** What the batch has reached. */
+    private final Map<List<String>, ColumnSquares> reached = new LinkedHashMap<>();
+
+    /** Sums that are zero, for the next inputs of so many columns. */
+    private final Map<Integer, Deque<ColumnSquares>> unused = new HashMap<>();
+
+    BatchObserver(Operations operations) {
+      this.operations = operations;
+    }
+
+    @Override
+    public void input(List<String> modules, Tensor input) {
+      reached.computeIfAbsent(modules, first -> zeros(input.columns())).add(input);
+    }
+
+    private ColumnSquares zeros(int columns) {
+      ColumnSquares some = unused(columns).poll();
+      return some == null ? operations.columnSquares(columns) : some;
+    }
+
+    private Deque<ColumnSquares> unused(int columns) {
+      return unused.computeIfAbsent(columns, first -> new ArrayDeque<>());
+    }
+
+    /** Returns the sums of what ran since the last call, and begins again at zero. */
+    BatchSquares take() {
+      Map<List<String>, double[]> sums = new LinkedHashMap<>();
+      reached.forEach(
+          (modules, squares) -> {
+            double[] columns = squares.sums();
+            sums.put(modules, columns);
+            squares.clear();
+            unused(columns.length).add(squares);
+          });
+      reached.clear();
+      return new BatchSquares(sums);
+    }
+
+    @Override
+    public void close() {
+      reached.values().forEach(ColumnSquares::close);
+      unused.values().forEach(all -> all.forEach(ColumnSquares::close));
+    }
   }
 }

@@ -53,17 +53,9 @@ public interface Progress {
    * Returns the progress of one of several equal parts of the work; whose beginning has to be told
    * to this one.
    *
+   * @param name what the names of its steps begin with, such as {@code "before, "}
    * @param index of the part, from 0
    * @param count of all parts
-   */
-  default Progress part(int index, int count) {
-    return part("", index, count);
-  }
-
-  /**
-   * Returns the progress of a part whose steps begin with a name.
-   *
-   * @param name such as {@code "before, "}
    */
   default Progress part(String name, int index, int count) {
     Progress whole = this;

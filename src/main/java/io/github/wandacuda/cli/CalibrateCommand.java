@@ -3,8 +3,8 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.DenseCalibration;
+import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Gram;
-import io.github.wandacuda.calibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
@@ -140,7 +140,12 @@ final class CalibrateCommand implements Runnable {
               .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
       MomentsCalibration calibration =
           new MomentsCalibration(
-              decoder, backend.operations(), samples, features::get, output.progress());
+              decoder,
+              backend.operations(),
+              tokens,
+              samples.joined(),
+              features::get,
+              output.progress());
       results.write("--output", calibration);
       return calibration.statistics();
     }

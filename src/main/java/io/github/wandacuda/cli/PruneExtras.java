@@ -2,8 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.evaluate.CachedDecoder;
-import io.github.wandacuda.evaluate.EndTokens;
 import io.github.wandacuda.evaluate.Generation;
+import io.github.wandacuda.evaluate.PrefixToken.EndTokens;
 import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;

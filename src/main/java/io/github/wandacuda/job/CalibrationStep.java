@@ -1,6 +1,6 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibration.BatchSquares;
+import io.github.wandacuda.calibration.InputNorms.BatchSquares;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterStep;

@@ -2,8 +2,8 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BatchRunner;
-import io.github.wandacuda.calibration.BatchSquares;
 import io.github.wandacuda.calibration.HiddenStates;
+import io.github.wandacuda.calibration.InputNorms.BatchSquares;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterStep.Stepped;
@@ -138,15 +138,16 @@ final class CalibrationWorker implements AutoCloseable {
       ClusterNode node) {
     if (run.pruned() == null) {
       return new Observed(
-          device.observeAndAdvance(block, batch, states, 0, InputObserver.NONE), List.of());
+          device.observe(block, batch, states, 0, true, InputObserver.NONE), List.of());
     }
     Set<String> wanted = run.pruned().byMoments() ? wanted(block) : Set.of();
     if (wanted.isEmpty()) {
-      return new Observed(device.observe(block, batch, states, 0, InputObserver.NONE), List.of());
+      return new Observed(
+          device.observe(block, batch, states, 0, false, InputObserver.NONE), List.of());
     }
     try (BatchInputs inputs =
         new BatchInputs(backend.operations(), wanted, batch.index(), run.pruned().temporary())) {
-      BatchSquares squares = device.observe(block, batch, states, 0, inputs);
+      BatchSquares squares = device.observe(block, batch, states, 0, false, inputs);
       run.pruned().requireWanted(node);
       Path file = BatchInputs.file(output(), step.block(), batch.index());
       return new Observed(squares, inputs.publish(file));

@@ -152,7 +152,7 @@ public final class Comparison implements ComparisonWork {
   public void measure(List<Part> parts, int all, Progress progress, Measured measured) {
     int done = all - parts.size();
     for (Part part : parts) {
-      Progress of = progress.part(done++, all);
+      Progress of = progress.part("", done++, all);
       if (part.way() == null) {
         measured.dense(dense(of));
       } else {
@@ -176,7 +176,7 @@ public final class Comparison implements ComparisonWork {
 
   private static Map<String, TaskFigures> figuresOf(List<TaskScore> scores) {
     Map<String, TaskFigures> figures = new LinkedHashMap<>();
-    scores.forEach(score -> figures.put(score.task(), TaskFigures.of(score)));
+    scores.forEach(score -> figures.put(score.task(), score.figures()));
     return figures;
   }
 

@@ -5,7 +5,7 @@ import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.SampleProgress;
 import io.github.wandacuda.evaluate.Evaluation;
-import io.github.wandacuda.evaluate.TaskPass;
+import io.github.wandacuda.evaluate.Evaluation.TaskPass;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;

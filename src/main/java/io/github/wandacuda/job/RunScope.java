@@ -1,7 +1,7 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibration.GramFile;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;

@@ -76,7 +76,8 @@ final class StepSearch {
       double step = sparsities.largestBeta() * part / PARTS;
       double loss =
           loss(
-              ModuleBlock.sparsities(blocks, sparsities.atp(step)), progress.part(part, PARTS + 1));
+              ModuleBlock.sparsities(blocks, sparsities.atp(step)),
+              progress.part("", part, PARTS + 1));
       worse = loss < least ? 0 : worse + 1;
       if (loss < least) {
         least = loss;

@@ -3,6 +3,7 @@ package io.github.wandacuda.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import java.io.IOException;

@@ -2,6 +2,7 @@ package io.github.wandacuda.calibration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.calibration.InputNorms.BatchSquares;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -3,6 +3,8 @@ package io.github.wandacuda.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
+import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -51,7 +53,7 @@ class MomentsCalibrationTest {
         (decoder, backend, samples, features) -> {
           MomentsCalibration calibration =
               new MomentsCalibration(
-                  decoder, backend.operations(), samples, features::get, Progress.NONE);
+                  decoder, backend.operations(), samples, false, features::get, Progress.NONE);
           AtomicWrite.write(file, calibration);
           statistics[0] = calibration.statistics();
         });

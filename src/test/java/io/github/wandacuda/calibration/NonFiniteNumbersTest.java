@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.InputNorms.BatchObserver;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;

@@ -46,7 +46,7 @@ class SampleProgressTest {
 
   @Test
   void aPartIsAShareOfTheWhole() {
-    Progress part = progress.part(1, 4);
+    Progress part = progress.part("", 1, 4);
     part.step("block", 1, 2);
     part.step("block", 2, 2, 1);
     part.within("sample", 1, 8, 0.25);

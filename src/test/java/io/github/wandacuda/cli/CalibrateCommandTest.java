@@ -3,8 +3,9 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.calibration.Gram;
-import io.github.wandacuda.calibration.GramFile;
+import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.MomentsCalibration;
+import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.io.AtomicWrite;
@@ -189,7 +189,7 @@ class ResumedMethodsTest {
       AtomicWrite.write(
           file,
           new MomentsCalibration(
-              decoder, backend.operations(), SAMPLES, features::get, Progress.NONE));
+              decoder, backend.operations(), SAMPLES, false, features::get, Progress.NONE));
     }
     return file;
   }

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Gram;
-import io.github.wandacuda.calibration.GramFile;
-import io.github.wandacuda.calibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -155,7 +155,7 @@ class SwapSearchTest {
           TestData.tokens(TestData.GOLDEN.resolve("calibration.json")).subList(0, 8);
       MomentsCalibration calibration =
           new MomentsCalibration(
-              decoder, backend.operations(), samples, features::get, Progress.NONE);
+              decoder, backend.operations(), samples, false, features::get, Progress.NONE);
       AtomicWrite.write(file, calibration);
       try (GramFile grams = GramFile.open(file)) {
         for (String amount : List.of("0.5", "0.7", "2:4")) {
