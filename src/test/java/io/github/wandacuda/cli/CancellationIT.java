@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
@@ -71,6 +72,7 @@ class CancellationIT {
 
   @ParameterizedTest
   @CsvSource({"INT, 130", "TERM, 143", "HUP, 129"})
+  @FirstCases
   void aRunThatIsToldToEndSaysHowToGoOn(String signal, int exitCode)
       throws IOException, InterruptedException {
     start();

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -76,6 +77,7 @@ class CommandLineIT {
   }
 
   @Test
+  @Thorough
   void patternsShowInInspect() {
     Path output = directory.resolve("out");
     Path statistics = TestData.GOLDEN.resolve("wanda-2of4.statistics.safetensors");
@@ -137,6 +139,7 @@ class CommandLineIT {
   }
 
   @Test
+  @Thorough
   void perplexityOfTokensAndOfText() {
     Ended tokens =
         InProcess.line(
@@ -161,6 +164,7 @@ class CommandLineIT {
   }
 
   @Test
+  @Thorough
   void aDryRunWritesNothing() {
     Path output = directory.resolve("out");
     Ended result =
@@ -183,6 +187,7 @@ class CommandLineIT {
   }
 
   @Test
+  @Thorough
   void aModelIsPrunedInPlaceWhenThatIsMeant() {
     Path model = TestData.copy(MODEL, directory.resolve("model"));
     List<Object> words = Words.of("prune --model %s --statistics %s --in-place", model, STATISTICS);
@@ -222,6 +227,7 @@ class CommandLineIT {
   }
 
   @Test
+  @Thorough
   void theSameRunWritesTheSameBytesForAnyNumberOfThreads() throws IOException {
     for (int threads : new int[] {1, 2}) {
       InProcess.line(

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
@@ -31,6 +32,7 @@ class FullStdoutIT {
         "inspect --json", "prune", "prune --dry-run", "calibrate", "merge-lora", "pack",
         "unpack", "perplexity"
       })
+  @FirstCases(4)
   void aResultThatIsLostIsToldAndNoSuccess(String words) throws Exception {
     assumeTrue(Files.exists(FULL), "skipped: the system has no full device");
     if (words.equals("unpack")) {

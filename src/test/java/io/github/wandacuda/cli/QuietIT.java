@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,6 +44,7 @@ class QuietIT {
         "verify --dense MODEL --pruned MODEL --sparsity 0",
         "devices"
       })
+  @FirstCases(2)
   void aSuccessSaysNothing(String line) {
     Ended result = run(line);
     assertThat(result.err()).isEmpty();
@@ -58,6 +60,7 @@ class QuietIT {
         "verify --dense MODEL --pruned MODEL --sparsity 0.5",
         "prnue"
       })
+  @FirstCases
   void anErrorIsOneLine(String line) {
     Ended result = run(line);
     assertThat(result.errorLines()).hasSize(1);

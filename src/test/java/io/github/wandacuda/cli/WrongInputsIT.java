@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -19,11 +20,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * What people get wrong, as the table {@code wrong-inputs.txt} beside this class: the command, the
- * exit code, and the line, which says where, what is wrong, and what to do. Every tenth runs as a
- * process, the others in this one.
+ * exit code, and the line, which says where, what is wrong, and what to do. Every fiftieth runs as
+ * a process, with the profile all every tenth, the others in this one.
  */
 class WrongInputsIT {
-  private static final int EACH_AS_PROCESS = 10;
+  private static final int EACH_AS_PROCESS = Tier.isAll() ? 10 : 50;
 
   @TempDir static Path files;
   @TempDir Path place;

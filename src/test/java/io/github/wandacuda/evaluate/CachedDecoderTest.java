@@ -11,6 +11,7 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
@@ -82,10 +83,27 @@ class CachedDecoderTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "bloom", "falcon", "gemma", "gemma2", "gpt2", "gpt_neox", "gpt_neox-sequential",
-        "llama-gqa", "llama-linear", "llama-mha", "llama3", "mistral", "mixtral", "opt",
-        "opt-350m", "phi3", "qwen2", "qwen2_moe", "qwen3"
+        "llama-gqa",
+        "gemma2",
+        "bloom",
+        "qwen2_moe",
+        "falcon",
+        "gemma",
+        "gpt2",
+        "gpt_neox",
+        "gpt_neox-sequential",
+        "llama-linear",
+        "llama-mha",
+        "llama3",
+        "mistral",
+        "mixtral",
+        "opt",
+        "opt-350m",
+        "phi3",
+        "qwen2",
+        "qwen3"
       })
+  @FirstCases(4)
   void tokensOneByOneGiveWhatTheWholePrefixGives(String family) {
     int[] tokens = TestData.tokens(TestData.fixture(family).resolve("tokens.json")).getFirst();
     try (ModelDirectory model = ModelDirectory.open(TestData.fixture(family).resolve("model"));

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
@@ -203,11 +204,12 @@ class AttentionTest extends OperationCases {
    */
   @ParameterizedTest
   @CsvSource({
-    "2, 1, 1, 1, 1, 0, 0", "17, 1, 2, 1, 8, 0, 0", "33, 3, 4, 2, 16, 0, 0",
-    "70, 9, 2, 2, 20, 2, 0", "256, 1, 4, 1, 64, 0, 0", "257, 1, 2, 1, 128, 0, 100",
+    "70, 9, 2, 2, 20, 2, 0", "257, 1, 2, 1, 128, 0, 100", "2, 1, 1, 1, 1, 0, 0",
+    "17, 1, 2, 1, 8, 0, 0", "33, 3, 4, 2, 16, 0, 0", "256, 1, 4, 1, 64, 0, 0",
     "300, 17, 3, 3, 7, 4, 33", "600, 2, 2, 1, 300, 0, 0", "600, 2, 2, 1, 72, 0, 257",
     "1030, 1, 2, 2, 16, 0, 0", "90, 2, 24, 12, 64, 0, 40"
   })
+  @FirstCases(2)
   void lastQueriesGetWhatTheyGetAmongAll(
       int length, int queries, int heads, int shared, int size, float cap, int window) {
     AttentionShape shape = shape(length, heads, shared, size, cap, window);
@@ -248,15 +250,39 @@ class AttentionTest extends OperationCases {
   /** Sizes are sequences, tokens, heads, key and value heads, features, floats before tensors. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 1, 1, 0", "3, 2, 1, 1, 3, 0", "1, 15, 2, 1, 5, 0", "2, 16, 2, 2, 16, 0",
-    "2, 17, 4, 2, 8, 0", "1, 33, 3, 3, 7, 0", "1, 65, 2, 1, 300, 0", "1, 255, 1, 1, 3, 0",
-    "1, 256, 1, 1, 4, 0", "1, 257, 1, 1, 5, 0", "1, 300, 2, 1, 6, 0", "3, 1, 2, 1, 24, 0",
-    "2, 33, 4, 2, 24, 0", "2, 65, 2, 2, 64, 1", "1, 130, 3, 1, 7, 0", "1, 64, 1, 1, 80, 0",
-    "1, 97, 2, 1, 96, 1", "1, 129, 1, 1, 128, 0", "2, 70, 1, 1, 130, 0", "1, 33, 2, 2, 192, 0",
-    "1, 65, 2, 1, 256, 1", "1, 40, 1, 1, 300, 0", "1, 1, 1, 1, 8, 0", "2, 63, 4, 2, 24, 0",
-    "1, 64, 2, 2, 64, 0", "3, 65, 6, 2, 80, 0", "2, 130, 2, 1, 128, 0", "1, 129, 2, 1, 256, 0",
-    "1, 300, 1, 1, 1, 0", "2, 67, 4, 2, 300, 0", "1, 1000, 1, 1, 17, 0"
+    "1, 1, 1, 1, 1, 0",
+    "2, 17, 4, 2, 8, 0",
+    "2, 65, 2, 2, 64, 1",
+    "1, 33, 2, 2, 192, 0",
+    "1, 257, 1, 1, 5, 0",
+    "3, 2, 1, 1, 3, 0",
+    "1, 15, 2, 1, 5, 0",
+    "2, 16, 2, 2, 16, 0",
+    "1, 33, 3, 3, 7, 0",
+    "1, 65, 2, 1, 300, 0",
+    "1, 255, 1, 1, 3, 0",
+    "1, 256, 1, 1, 4, 0",
+    "1, 300, 2, 1, 6, 0",
+    "3, 1, 2, 1, 24, 0",
+    "2, 33, 4, 2, 24, 0",
+    "1, 130, 3, 1, 7, 0",
+    "1, 64, 1, 1, 80, 0",
+    "1, 97, 2, 1, 96, 1",
+    "1, 129, 1, 1, 128, 0",
+    "2, 70, 1, 1, 130, 0",
+    "1, 65, 2, 1, 256, 1",
+    "1, 40, 1, 1, 300, 0",
+    "1, 1, 1, 1, 8, 0",
+    "2, 63, 4, 2, 24, 0",
+    "1, 64, 2, 2, 64, 0",
+    "3, 65, 6, 2, 80, 0",
+    "2, 130, 2, 1, 128, 0",
+    "1, 129, 2, 1, 256, 0",
+    "1, 300, 1, 1, 1, 0",
+    "2, 67, 4, 2, 300, 0",
+    "1, 1000, 1, 1, 17, 0"
   })
+  @FirstCases(5)
   void everySizeAgrees(int sequences, int length, int heads, int shared, int headSize, int offset) {
     agree(Inputs.random(shape(length, heads, shared, headSize, 0, 0), sequences, 2, NEVER), offset);
   }
@@ -271,14 +297,36 @@ class AttentionTest extends OperationCases {
   /** Sizes are length, heads, key and value heads, features, window. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 1, 1", "40, 1, 1, 3, 1", "40, 2, 1, 5, 2", "65, 2, 2, 16, 15",
-    "65, 1, 1, 7, 16", "65, 1, 1, 7, 17", "130, 1, 1, 8, 63", "130, 1, 1, 8, 64",
-    "130, 1, 1, 8, 65", "130, 1, 1, 8, 129", "130, 1, 1, 8, 130", "130, 1, 1, 8, 1000",
-    "300, 1, 1, 4, 255", "300, 1, 1, 4, 256", "300, 1, 1, 4, 257", "600, 1, 1, 4, 20",
-    "600, 1, 1, 4, 300", "1, 1, 1, 8, 1", "70, 4, 2, 8, 1", "70, 2, 1, 40, 2",
-    "200, 2, 2, 8, 31", "200, 2, 1, 8, 33", "300, 1, 1, 40, 48", "300, 1, 1, 8, 63",
-    "300, 1, 1, 8, 65", "130, 2, 1, 40, 64", "130, 1, 1, 8, 2000000000", "1000, 1, 1, 8, 100"
+    "65, 2, 2, 16, 15",
+    "130, 1, 1, 8, 64",
+    "300, 1, 1, 4, 257",
+    "70, 4, 2, 8, 1",
+    "1, 1, 1, 1, 1",
+    "40, 1, 1, 3, 1",
+    "40, 2, 1, 5, 2",
+    "65, 1, 1, 7, 16",
+    "65, 1, 1, 7, 17",
+    "130, 1, 1, 8, 63",
+    "130, 1, 1, 8, 65",
+    "130, 1, 1, 8, 129",
+    "130, 1, 1, 8, 130",
+    "130, 1, 1, 8, 1000",
+    "300, 1, 1, 4, 255",
+    "300, 1, 1, 4, 256",
+    "600, 1, 1, 4, 20",
+    "600, 1, 1, 4, 300",
+    "1, 1, 1, 8, 1",
+    "70, 2, 1, 40, 2",
+    "200, 2, 2, 8, 31",
+    "200, 2, 1, 8, 33",
+    "300, 1, 1, 40, 48",
+    "300, 1, 1, 8, 63",
+    "300, 1, 1, 8, 65",
+    "130, 2, 1, 40, 64",
+    "130, 1, 1, 8, 2000000000",
+    "1000, 1, 1, 8, 100"
   })
+  @FirstCases(4)
   void windowsAgree(int length, int heads, int shared, int headSize, int window) {
     agree(Inputs.random(shape(length, heads, shared, headSize, 0, window), 2), 0);
   }
@@ -286,9 +334,18 @@ class AttentionTest extends OperationCases {
   /** Sizes are length, heads, key and value heads, features, window. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 1, 0", "33, 2, 1, 5, 0", "70, 3, 3, 8, 0", "300, 1, 1, 4, 0", "300, 2, 1, 4, 40",
-    "63, 4, 2, 8, 0", "130, 4, 2, 8, 0", "130, 4, 2, 8, 33", "200, 4, 2, 8, 64", "65, 4, 2, 8, 17"
+    "33, 2, 1, 5, 0",
+    "65, 4, 2, 8, 17",
+    "1, 1, 1, 1, 0",
+    "70, 3, 3, 8, 0",
+    "300, 1, 1, 4, 0",
+    "300, 2, 1, 4, 40",
+    "63, 4, 2, 8, 0",
+    "130, 4, 2, 8, 0",
+    "130, 4, 2, 8, 33",
+    "200, 4, 2, 8, 64"
   })
+  @FirstCases(2)
   void boundsAndBiasesAgree(int length, int heads, int shared, int headSize, int window) {
     for (float cap : new float[] {0, 0.5f, 2.5f, 4, 50}) {
       Inputs inputs =
@@ -303,13 +360,14 @@ class AttentionTest extends OperationCases {
   /** Columns: length, heads, key and value heads, features, window, cap, slope, floats ahead. */
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 16, 1, 2, 1, 0", "70, 4, 2, 20, 15, 0, 0, 1",
+    "70, 4, 2, 20, 15, 0, 0, 1", "140, 2, 1, 80, 33, 4, -0.2, 0",
+    "100, 2, 1, 144, 31, 30, 0, 0", "1, 1, 1, 16, 1, 2, 1, 0",
     "130, 3, 1, 24, 0, 1.5, 0, 0", "200, 2, 2, 64, 64, 0, 0.1, 0",
     "200, 1, 1, 16, 65, 50, 0, 1", "300, 1, 1, 40, 129, 0, 0, 0",
-    "300, 1, 1, 40, 1000, 0, 0.01, 0", "140, 2, 1, 80, 33, 4, -0.2, 0",
-    "190, 1, 1, 128, 63, 0, 0, 1", "100, 2, 1, 144, 31, 30, 0, 0",
+    "300, 1, 1, 40, 1000, 0, 0.01, 0", "190, 1, 1, 128, 63, 0, 0, 1",
     "200, 1, 1, 256, 32, 50, 0.3, 1", "70, 1, 1, 300, 3, 1, 1, 0"
   })
+  @FirstCases(3)
   void allAtOnceAgree(
       int length, int heads, int shared, int size, int window, float cap, float slope, int at) {
     CpuTensor bias = CpuTensor.zeros(heads, length);

@@ -18,8 +18,6 @@ import java.util.stream.IntStream;
 
 /** A backend, opened when its operations or its selector are first asked for. */
 public final class OpenedBackend implements AutoCloseable {
-  private static final int MOST_THREADS = 3;
-
   private final TestedBackend which;
   private final List<Workers> workers = new ArrayList<>();
   private List<Operations> operations;
@@ -38,8 +36,8 @@ public final class OpenedBackend implements AutoCloseable {
   }
 
   /**
-   * Returns its operations: on the CPU with 2 threads, or with each of 1, 2 and 3, by the same
-   * kernels, whose buffers hold what an earlier call left there.
+   * Returns its operations: on the CPU with 2 threads, or with 1 and with 3, by the same kernels,
+   * whose buffers hold what an earlier call left there.
    */
   public List<Operations> operations() {
     if (operations == null) {
@@ -51,7 +49,7 @@ public final class OpenedBackend implements AutoCloseable {
                 ? new ScalarForward()
                 : ShapedKernels.load(CpuForwardKernels.class, "simd.VectorForward", which.shape());
         operations =
-            (Tier.isAll() ? IntStream.rangeClosed(1, MOST_THREADS) : IntStream.of(2))
+            (Tier.isAll() ? IntStream.of(1, 3) : IntStream.of(2))
                 .mapToObj(threads -> CpuOperations.checked(kernels, workers(threads)))
                 .toList();
       }
