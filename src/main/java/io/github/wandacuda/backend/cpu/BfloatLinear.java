@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.cpu.WorkerBuffers.NativeBuffer;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
@@ -181,7 +182,7 @@ final class BfloatLinear implements AutoCloseable {
       for (int run = 0; run < byRun.length; run++) {
         BfloatTile tile = byRun[run];
         try (BfloatTile.Session session =
-            tile.session(buffers, buffers.packed(tile.packedBytes()))) {
+            tile.session(buffers, buffers.packed.of(tile.packedBytes()))) {
           pack(run, tile, session, block, buffers);
           multiply(run, session, block, scratch);
         }
@@ -232,7 +233,7 @@ final class BfloatLinear implements AutoCloseable {
 
     private void pack(
         int run, BfloatTile tile, BfloatTile.Session session, Block block, WorkerBuffers buffers) {
-      read(run, block, buffers.plain(tile.plainBytes()));
+      read(run, block, buffers.plain.of(tile.plainBytes()));
       session.pack();
     }
 
@@ -264,7 +265,7 @@ final class BfloatLinear implements AutoCloseable {
 
     /** Adds a run's sums to rows of the output, and after the last run the bias. */
     private void take(int run, Scratch scratch, int row, int rowEnd, Block block) {
-      MemorySegment sums = scratch.buffers.sums(0);
+      MemorySegment sums = scratch.buffers.sums.of(0);
       int count = block.featureEnd - block.feature;
       for (int r = row; r < rowEnd; r++) {
         long from = (long) (r - row) * tileFeatures * Float.BYTES;

@@ -39,7 +39,7 @@ final class BfloatTile implements AutoCloseable {
   BfloatTile(OneDnn library, int features, int columns) {
     this.library = library;
     objects = library.objects();
-    try (CallerThreads.Alone alone = library.alone()) {
+    try (OneDnn.Alone alone = library.alone()) {
       engine = objects.engine();
       rows = objects.matrix(OneDnnObjects.BF16, ROWS, columns, stride(columns), 1);
       plain = objects.matrix(OneDnnObjects.BF16, columns, features, 1, columns);
@@ -91,7 +91,7 @@ final class BfloatTile implements AutoCloseable {
   final class Session implements AutoCloseable {
     private final Arena arena = Arena.ofConfined();
     private final OneDnnObjects own = library.objects();
-    private final CallerThreads.Alone alone = library.alone();
+    private final OneDnn.Alone alone = library.alone();
     private final MemorySegment stream;
     private final MemorySegment x;
     private final MemorySegment packingArguments;
@@ -101,13 +101,14 @@ final class BfloatTile implements AutoCloseable {
       try {
         stream = own.stream(engine);
         MemorySegment room =
-            buffers.scratch(Math.max(objects.bytes(scratchpad), objects.bytes(packingScratchpad)));
+            buffers.scratch.of(
+                Math.max(objects.bytes(scratchpad), objects.bytes(packingScratchpad)));
         MemorySegment w = own.memory(engine, packed, weights);
         packingArguments =
             OneDnnObjects.arguments(
                 arena,
                 PACKING,
-                own.memory(engine, plain, buffers.plain(plainBytes())),
+                own.memory(engine, plain, buffers.plain.of(plainBytes())),
                 w,
                 own.memory(engine, packingScratchpad, room));
         x = own.memory(engine, rows, MemorySegment.NULL);
@@ -117,7 +118,7 @@ final class BfloatTile implements AutoCloseable {
                 PRODUCT,
                 x,
                 w,
-                own.memory(engine, sums, buffers.sums(objects.bytes(sums))),
+                own.memory(engine, sums, buffers.sums.of(objects.bytes(sums))),
                 own.memory(engine, scratchpad, room));
       } catch (RuntimeException | Error e) {
         close();

@@ -47,16 +47,8 @@ final class CpuBackend implements Backend {
    * @param kernels what computes
    * @param device the processor's name, for people
    * @param threads threads to use, 1 or more; selections run on those of the callers
-   */
-  public CpuBackend(CpuKernels kernels, String device, int threads) {
-    this(kernels, device, threads, null);
-  }
-
-  /**
-   * Opens the processor for products with activations rounded to BF16, if a library that multiplies
-   * it was found.
-   *
-   * @param found null to multiply in float32
+   * @param found a library for products with activations rounded to BF16, if there is one; null to
+   *     multiply in float32
    */
   CpuBackend(CpuKernels kernels, String device, int threads, OneDnn.Search found) {
     this(kernels, device, new Workers(threads), found);
@@ -69,8 +61,6 @@ final class CpuBackend implements Backend {
   /**
    * Opens the processor for a caller who brings the threads.
    *
-   * @param kernels what computes
-   * @param device the processor's name, for people
    * @param workers stay the caller's
    */
   CpuBackend(CpuKernels kernels, String device, WorkerPool workers) {

@@ -35,7 +35,7 @@ public final class CpuBackendProvider implements BackendProvider {
     int threads = Runtime.getRuntime().availableProcessors();
     String how =
         "%d threads, %s, packed weights %s"
-            .formatted(threads, KernelChoice.choose().description(), SparseMatrix.kernels());
+            .formatted(threads, CpuKernels.choose().description(), SparseMatrix.kernels());
     return List.of(new DeviceDescription(0, model(), true, true, how));
   }
 
@@ -60,14 +60,13 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public Backend open(int device, int threads) {
-    return new CpuBackend(kernels(device), model(), threads);
+    return open(device, threads, null);
   }
 
   @Override
   public Backend open(int device, int threads, Precision precision) {
-    return precision == Precision.FAST
-        ? new CpuBackend(kernels(device), model(), threads, OneDnn.search())
-        : open(device, threads);
+    OneDnn.Search found = precision == Precision.FAST ? OneDnn.search() : null;
+    return new CpuBackend(kernels(device), model(), threads, found);
   }
 
   @Override
@@ -80,9 +79,9 @@ public final class CpuBackendProvider implements BackendProvider {
       throw new BackendUnavailableException("cpu has no device %d, only 0".formatted(device));
     }
     if (!ThisRuntime.hasVectors()) {
-      LOG.warn("slow without the Vector API: {}", KernelChoice.ADVICE);
+      LOG.warn("slow without the Vector API: {}", CpuKernels.ADVICE);
     }
-    return KernelChoice.choose();
+    return CpuKernels.choose();
   }
 
   /** Returns the processor's model where the system tells it, else its architecture. */

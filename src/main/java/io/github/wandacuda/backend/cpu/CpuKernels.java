@@ -1,7 +1,16 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuSelectKernels;
+import io.github.wandacuda.scalar.RadixSelect;
+import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.scalar.ScalarSparse;
+import io.github.wandacuda.simd.ExpandRows;
+import io.github.wandacuda.simd.Lanes;
+import io.github.wandacuda.simd.PanelRows;
+import io.github.wandacuda.simd.VectorForward;
+import io.github.wandacuda.system.ThisRuntime;
 
 /**
  * One set of kernels for all that the CPU backend computes.
@@ -10,4 +19,32 @@ import io.github.wandacuda.scalar.CpuSelectKernels;
  * @param forward the arithmetic of a decoder
  * @param description what they use of the processor, for people
  */
-record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String description) {}
+record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String description) {
+  /** What gets the vector kernels. */
+  static final String ADVICE = "start Java with --add-modules " + ThisRuntime.VECTOR_MODULE;
+
+  /** Returns the vector kernels where they can be loaded, else the scalar ones. */
+  static CpuKernels choose() {
+    return ThisRuntime.hasVectors()
+        ? VectorCpuKernels.create()
+        : new CpuKernels(new RadixSelect(), new ScalarForward(), "scalar: " + ADVICE);
+  }
+
+  static SparseKernels chooseSparse() {
+    return ThisRuntime.hasVectors() ? VectorCpuKernels.createSparse() : new ScalarSparse();
+  }
+
+  /** The kernels of this package; to be loaded only where the Vector API's module is present. */
+  private static final class VectorCpuKernels {
+    private VectorCpuKernels() {}
+
+    public static CpuKernels create() {
+      return new CpuKernels(new VectorSelect(), new VectorForward(), Lanes.describe() + " vectors");
+    }
+
+    /** Returns what multiplies sparse matrices fastest on this processor. */
+    public static SparseKernels createSparse() {
+      return Lanes.COMPRESSES_SHORTS ? new ExpandRows() : new PanelRows();
+    }
+  }
+}

@@ -6,7 +6,7 @@ import io.github.wandacuda.SparseMatrix;
 
 /** The sparse kernels that this JVM can run; made by {@link java.util.ServiceLoader}. */
 public final class CpuSparseKernels implements SparseKernels {
-  private final SparseKernels chosen = KernelChoice.chooseSparse();
+  private final SparseKernels chosen = CpuKernels.chooseSparse();
 
   /** Chooses. */
   public CpuSparseKernels() {}

@@ -1,12 +1,16 @@
 package io.github.wandacuda.backend.cpu;
 
+import static java.lang.foreign.FunctionDescriptor.of;
+import static java.lang.foreign.FunctionDescriptor.ofVoid;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.cpu.OneDnnFunctions.Name;
 import io.github.wandacuda.error.BackendUnavailableException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.util.List;
@@ -32,6 +36,9 @@ final class OneDnn {
   /** Where {@code dnnl_version_t} tells how threads are made. */
   private static final long RUNTIME = 24;
 
+  private static final int SEQUENTIAL = 1;
+  private static final int OPENMP = 2;
+
   /** What is found, once it was looked for. */
   private static final class Loaded {
     static final Search FOUND = find(OneDnn::load);
@@ -50,21 +57,38 @@ final class OneDnn {
   }
 
   private final OneDnnFunctions functions;
-  private final CallerThreads threads;
+
+  /** Whether the library makes threads, by OpenMP's functions that follow. */
+  private final boolean isThreaded;
+
+  private final OneDnnFunctions.Function threads;
+  private final OneDnnFunctions.Function setThreads;
   private final String version;
   private final int instructions;
 
   private OneDnn(SymbolLookup library) {
     functions = new OneDnnFunctions(library);
-    MemorySegment told = ((MemorySegment) functions.version.call()).reinterpret(VERSION_BYTES);
+    MemorySegment told = ((MemorySegment) functions.call(Name.VERSION)).reinterpret(VERSION_BYTES);
     version =
         "%d.%d.%d"
             .formatted(
                 told.getAtIndex(JAVA_INT, 0),
                 told.getAtIndex(JAVA_INT, 1),
                 told.getAtIndex(JAVA_INT, 2));
-    threads = CallerThreads.of(library, told.get(JAVA_INT, RUNTIME));
-    instructions = (int) functions.instructions.call();
+    int runtime = told.get(JAVA_INT, RUNTIME);
+    if (runtime != SEQUENTIAL && runtime != OPENMP) {
+      throw new UnsatisfiedLinkError("it isn't built with OpenMP");
+    }
+    isThreaded = runtime == OPENMP;
+    threads = isThreaded ? openMp(library, "omp_get_max_threads", of(JAVA_INT)) : null;
+    setThreads = isThreaded ? openMp(library, "omp_set_num_threads", ofVoid(JAVA_INT)) : null;
+    instructions = (int) functions.call(Name.INSTRUCTIONS);
+  }
+
+  /** Finds a function of OpenMP as the library finds it. */
+  private static OneDnnFunctions.Function openMp(
+      SymbolLookup library, String name, FunctionDescriptor type) {
+    return new OneDnnFunctions.Function(library, name, type);
   }
 
   /** Looks for the library, which remains loaded if it is there. */
@@ -126,9 +150,25 @@ final class OneDnn {
     return new OneDnnObjects(functions);
   }
 
-  /** Has what the calling thread executes run in it alone, until what is returned is closed. */
-  CallerThreads.Alone alone() {
-    return threads.alone();
+  /** What ends when it is closed, in the thread that began it. */
+  interface Alone extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Has what the calling thread executes run in it alone, until what is returned is closed: so this
+   * program's threads are all that there are. None is left when a run is cancelled, and as many
+   * work as were asked for. OpenMP keeps the number for each calling thread, so other users of it
+   * in this process notice nothing.
+   */
+  Alone alone() {
+    if (!isThreaded) {
+      return () -> {};
+    }
+    int before = (int) threads.call();
+    Object unused = setThreads.call(1);
+    return () -> setThreads.call(before);
   }
 
   /** A product of small whole numbers, whose sums are exact in any order. */
@@ -144,13 +184,14 @@ final class OneDnn {
       try (Arena arena = Arena.ofConfined();
           WorkerBuffers buffers = new WorkerBuffers();
           BfloatTile tile = new BfloatTile(library, FEATURES, COLUMNS);
-          BfloatTile.Session session = tile.session(buffers, buffers.packed(tile.packedBytes()))) {
+          BfloatTile.Session session =
+              tile.session(buffers, buffers.packed.of(tile.packedBytes()))) {
         MemorySegment x = arena.allocate(JAVA_SHORT, (long) BfloatTile.ROWS * stride);
         fill(x, BfloatTile.ROWS, stride);
-        fill(buffers.plain(tile.plainBytes()), FEATURES, COLUMNS);
+        fill(buffers.plain.of(tile.plainBytes()), FEATURES, COLUMNS);
         session.pack();
         session.multiply(x);
-        return isRight(buffers.sums(0));
+        return isRight(buffers.sums.of(0));
       }
     }
 

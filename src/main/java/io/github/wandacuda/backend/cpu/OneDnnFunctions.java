@@ -10,7 +10,9 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 /** The functions of oneDNN that are called here, by the C interface of its version 3. */
 final class OneDnnFunctions {
@@ -25,29 +27,56 @@ final class OneDnnFunctions {
           "runtime error",
           "not required");
 
-  final Function version;
-  final Function instructions;
-  final Function engineCreate;
-  final Function engineDestroy;
-  final Function streamCreate;
-  final Function streamDestroy;
-  final Function descriptorWithStrides;
-  final Function descriptorWithTag;
-  final Function descriptorSize;
-  final Function descriptorDestroy;
-  final Function memoryCreate;
-  final Function memorySetHandle;
-  final Function memoryDestroy;
-  final Function attributesCreate;
-  final Function attributesSetScratchpad;
-  final Function attributesDestroy;
-  final Function matmulDescribe;
-  final Function reorderDescribe;
-  final Function descriptionQuery;
-  final Function descriptionDestroy;
-  final Function primitiveCreate;
-  final Function primitiveExecute;
-  final Function primitiveDestroy;
+  /** A function, its result and its parameters; the result is a status where none is told. */
+  enum Name {
+    VERSION("version", ADDRESS, List.of()),
+    INSTRUCTIONS("get_effective_cpu_isa", JAVA_INT, List.of()),
+    ENGINE_CREATE("engine_create", ADDRESS, JAVA_INT, JAVA_LONG),
+    ENGINE_DESTROY("engine_destroy", ADDRESS),
+    STREAM_CREATE("stream_create", ADDRESS, ADDRESS, JAVA_INT),
+    STREAM_DESTROY("stream_destroy", ADDRESS),
+    MATRIX_WITH_STRIDES(
+        "memory_desc_create_with_strides", ADDRESS, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS),
+    MATRIX_WITH_TAG("memory_desc_create_with_tag", ADDRESS, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT),
+    MATRIX_SIZE("memory_desc_get_size", JAVA_LONG, List.of(ADDRESS)),
+    MATRIX_DESTROY("memory_desc_destroy", ADDRESS),
+    MEMORY_CREATE("memory_create", ADDRESS, ADDRESS, ADDRESS, ADDRESS),
+    MEMORY_SET_HANDLE("memory_set_data_handle", ADDRESS, ADDRESS),
+    MEMORY_DESTROY("memory_destroy", ADDRESS),
+    ATTRIBUTES_CREATE("primitive_attr_create", ADDRESS),
+    ATTRIBUTES_SET_SCRATCHPAD("primitive_attr_set_scratchpad_mode", ADDRESS, JAVA_INT),
+    ATTRIBUTES_DESTROY("primitive_attr_destroy", ADDRESS),
+    MATMUL_DESCRIBE(
+        "matmul_primitive_desc_create",
+        ADDRESS,
+        ADDRESS,
+        ADDRESS,
+        ADDRESS,
+        ADDRESS,
+        ADDRESS,
+        ADDRESS),
+    REORDER_DESCRIBE(
+        "reorder_primitive_desc_create", ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS),
+    DESCRIPTION_QUERY("primitive_desc_query_md", ADDRESS, List.of(ADDRESS, JAVA_INT, JAVA_INT)),
+    DESCRIPTION_DESTROY("primitive_desc_destroy", ADDRESS),
+    PRIMITIVE_CREATE("primitive_create", ADDRESS, ADDRESS),
+    PRIMITIVE_EXECUTE("primitive_execute", ADDRESS, ADDRESS, JAVA_INT, ADDRESS),
+    PRIMITIVE_DESTROY("primitive_destroy", ADDRESS);
+
+    private final String symbol;
+    private final FunctionDescriptor type;
+
+    Name(String name, MemoryLayout result, List<MemoryLayout> parameters) {
+      symbol = "dnnl_" + name;
+      type = FunctionDescriptor.of(result, parameters.toArray(MemoryLayout[]::new));
+    }
+
+    Name(String name, MemoryLayout... parameters) {
+      this(name, JAVA_INT, List.of(parameters));
+    }
+  }
+
+  private final Map<Name, Function> functions = new EnumMap<>(Name.class);
 
   /**
    * Links the functions.
@@ -56,79 +85,28 @@ final class OneDnnFunctions {
    * @throws UnsatisfiedLinkError if it lacks one
    */
   OneDnnFunctions(SymbolLookup library) {
-    version = function(library, "dnnl_version", ADDRESS);
-    instructions = function(library, "dnnl_get_effective_cpu_isa", JAVA_INT);
-    engineCreate = status(library, "dnnl_engine_create", ADDRESS, JAVA_INT, JAVA_LONG);
-    engineDestroy = status(library, "dnnl_engine_destroy", ADDRESS);
-    streamCreate = status(library, "dnnl_stream_create", ADDRESS, ADDRESS, JAVA_INT);
-    streamDestroy = status(library, "dnnl_stream_destroy", ADDRESS);
-    descriptorWithStrides =
-        status(
-            library,
-            "dnnl_memory_desc_create_with_strides",
-            ADDRESS,
-            JAVA_INT,
-            ADDRESS,
-            JAVA_INT,
-            ADDRESS);
-    descriptorWithTag =
-        status(
-            library,
-            "dnnl_memory_desc_create_with_tag",
-            ADDRESS,
-            JAVA_INT,
-            ADDRESS,
-            JAVA_INT,
-            JAVA_INT);
-    descriptorSize = function(library, "dnnl_memory_desc_get_size", JAVA_LONG, ADDRESS);
-    descriptorDestroy = status(library, "dnnl_memory_desc_destroy", ADDRESS);
-    memoryCreate = status(library, "dnnl_memory_create", ADDRESS, ADDRESS, ADDRESS, ADDRESS);
-    memorySetHandle = status(library, "dnnl_memory_set_data_handle", ADDRESS, ADDRESS);
-    memoryDestroy = status(library, "dnnl_memory_destroy", ADDRESS);
-    attributesCreate = status(library, "dnnl_primitive_attr_create", ADDRESS);
-    attributesSetScratchpad =
-        status(library, "dnnl_primitive_attr_set_scratchpad_mode", ADDRESS, JAVA_INT);
-    attributesDestroy = status(library, "dnnl_primitive_attr_destroy", ADDRESS);
-    matmulDescribe =
-        status(
-            library,
-            "dnnl_matmul_primitive_desc_create",
-            ADDRESS,
-            ADDRESS,
-            ADDRESS,
-            ADDRESS,
-            ADDRESS,
-            ADDRESS,
-            ADDRESS);
-    reorderDescribe =
-        status(
-            library,
-            "dnnl_reorder_primitive_desc_create",
-            ADDRESS,
-            ADDRESS,
-            ADDRESS,
-            ADDRESS,
-            ADDRESS,
-            ADDRESS);
-    descriptionQuery =
-        function(library, "dnnl_primitive_desc_query_md", ADDRESS, ADDRESS, JAVA_INT, JAVA_INT);
-    descriptionDestroy = status(library, "dnnl_primitive_desc_destroy", ADDRESS);
-    primitiveCreate = status(library, "dnnl_primitive_create", ADDRESS, ADDRESS);
-    primitiveExecute =
-        status(library, "dnnl_primitive_execute", ADDRESS, ADDRESS, JAVA_INT, ADDRESS);
-    primitiveDestroy = status(library, "dnnl_primitive_destroy", ADDRESS);
+    for (Name name : Name.values()) {
+      functions.put(name, new Function(library, name.symbol, name.type));
+    }
   }
 
-  private static Function status(SymbolLookup library, String name, MemoryLayout... parameters) {
-    return function(library, name, JAVA_INT, parameters);
+  Object call(Name name, Object... arguments) {
+    return functions.get(name).call(arguments);
   }
 
-  private static Function function(
-      SymbolLookup library, String name, MemoryLayout result, MemoryLayout... parameters) {
-    return new Function(library, name, FunctionDescriptor.of(result, parameters));
+  /**
+   * Calls a function for a status.
+   *
+   * @throws BackendUnavailableException if that is no success
+   */
+  void require(Name name, Object... arguments) {
+    int status = (int) call(name, arguments);
+    if (status != 0) {
+      String said = status < STATUSES.size() ? STATUSES.get(status) : "status " + status;
+      throw new BackendUnavailableException("oneDNN: %s failed: %s".formatted(name.symbol, said));
+    }
   }
 
-  /** A function of the library. */
   static final class Function {
     private final String name;
     private final MethodHandle handle;
@@ -149,25 +127,11 @@ final class OneDnnFunctions {
                   type);
     }
 
-    /** Calls it and returns its result. */
     Object call(Object... arguments) {
       try {
         return handle.invokeWithArguments(arguments);
       } catch (Throwable e) {
         throw new IllegalStateException("a call of " + name + " failed", e);
-      }
-    }
-
-    /**
-     * Calls it for a status.
-     *
-     * @throws BackendUnavailableException if that is no success
-     */
-    void require(Object... arguments) {
-      int status = (int) call(arguments);
-      if (status != 0) {
-        String said = status < STATUSES.size() ? STATUSES.get(status) : "status " + status;
-        throw new BackendUnavailableException("oneDNN: %s failed: %s".formatted(name, said));
       }
     }
   }

@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import io.github.wandacuda.backend.cpu.OneDnnFunctions.Function;
+import io.github.wandacuda.backend.cpu.OneDnnFunctions.Name;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
@@ -36,35 +36,35 @@ final class OneDnnObjects implements AutoCloseable {
     this.functions = functions;
   }
 
-  private MemorySegment create(Function creating, Function destroying, Object... arguments) {
+  private MemorySegment create(Name creating, Name destroying, Object... arguments) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment created = arena.allocate(ADDRESS);
       Object[] all = new Object[arguments.length + 1];
       all[0] = created;
       System.arraycopy(arguments, 0, all, 1, arguments.length);
-      creating.require(all);
+      functions.require(creating, all);
       MemorySegment object = created.get(ADDRESS, 0);
-      this.destroying.push(() -> destroying.call(object));
+      this.destroying.push(() -> functions.call(destroying, object));
       return object;
     }
   }
 
   /** Returns the processor. */
   MemorySegment engine() {
-    return create(functions.engineCreate, functions.engineDestroy, CPU, 0L);
+    return create(Name.ENGINE_CREATE, Name.ENGINE_DESTROY, CPU, 0L);
   }
 
   /** Returns an order of execution, for one thread. */
   MemorySegment stream(MemorySegment engine) {
-    return create(functions.streamCreate, functions.streamDestroy, engine, IN_ORDER);
+    return create(Name.STREAM_CREATE, Name.STREAM_DESTROY, engine, IN_ORDER);
   }
 
   /** Returns the description of a matrix in a given order. */
   MemorySegment matrix(int type, int rows, int columns, int rowStride, int columnStride) {
     try (Arena arena = Arena.ofConfined()) {
       return create(
-          functions.descriptorWithStrides,
-          functions.descriptorDestroy,
+          Name.MATRIX_WITH_STRIDES,
+          Name.MATRIX_DESTROY,
           DIMENSIONS,
           arena.allocateFrom(JAVA_LONG, rows, columns),
           type,
@@ -76,8 +76,8 @@ final class OneDnnObjects implements AutoCloseable {
   MemorySegment matrixInAnyOrder(int type, int rows, int columns) {
     try (Arena arena = Arena.ofConfined()) {
       return create(
-          functions.descriptorWithTag,
-          functions.descriptorDestroy,
+          Name.MATRIX_WITH_TAG,
+          Name.MATRIX_DESTROY,
           DIMENSIONS,
           arena.allocateFrom(JAVA_LONG, rows, columns),
           type,
@@ -85,25 +85,24 @@ final class OneDnnObjects implements AutoCloseable {
     }
   }
 
-  /** Returns the bytes that a matrix takes. */
   long bytes(MemorySegment matrix) {
-    return (long) functions.descriptorSize.call(matrix);
+    return (long) functions.call(Name.MATRIX_SIZE, matrix);
   }
 
   /** Returns a matrix at an address. */
   MemorySegment memory(MemorySegment engine, MemorySegment matrix, MemorySegment at) {
-    return create(functions.memoryCreate, functions.memoryDestroy, matrix, engine, at);
+    return create(Name.MEMORY_CREATE, Name.MEMORY_DESTROY, matrix, engine, at);
   }
 
   /** Has a matrix begin at another address. */
   void move(MemorySegment memory, MemorySegment to) {
-    functions.memorySetHandle.require(memory, to);
+    functions.require(Name.MEMORY_SET_HANDLE, memory, to);
   }
 
   /** Returns attributes that leave the memory of intermediate results to each execution. */
   MemorySegment attributes() {
-    MemorySegment attributes = create(functions.attributesCreate, functions.attributesDestroy);
-    functions.attributesSetScratchpad.require(attributes, SCRATCHPAD_OF_USER);
+    MemorySegment attributes = create(Name.ATTRIBUTES_CREATE, Name.ATTRIBUTES_DESTROY);
+    functions.require(Name.ATTRIBUTES_SET_SCRATCHPAD, attributes, SCRATCHPAD_OF_USER);
     return attributes;
   }
 
@@ -115,8 +114,8 @@ final class OneDnnObjects implements AutoCloseable {
       MemorySegment out,
       MemorySegment attributes) {
     return create(
-        functions.matmulDescribe,
-        functions.descriptionDestroy,
+        Name.MATMUL_DESCRIBE,
+        Name.DESCRIPTION_DESTROY,
         engine,
         x,
         w,
@@ -129,13 +128,7 @@ final class OneDnnObjects implements AutoCloseable {
   MemorySegment reorder(
       MemorySegment engine, MemorySegment from, MemorySegment to, MemorySegment attributes) {
     return create(
-        functions.reorderDescribe,
-        functions.descriptionDestroy,
-        from,
-        engine,
-        to,
-        engine,
-        attributes);
+        Name.REORDER_DESCRIBE, Name.DESCRIPTION_DESTROY, from, engine, to, engine, attributes);
   }
 
   /** Returns the description of the weights that a product reads, which is the product's. */
@@ -149,12 +142,12 @@ final class OneDnnObjects implements AutoCloseable {
   }
 
   private MemorySegment query(MemorySegment description, int what) {
-    return (MemorySegment) functions.descriptionQuery.call(description, what, 0);
+    return (MemorySegment) functions.call(Name.DESCRIPTION_QUERY, description, what, 0);
   }
 
   /** Returns what does that which a description says, compiled for this processor. */
   MemorySegment primitive(MemorySegment description) {
-    return create(functions.primitiveCreate, functions.primitiveDestroy, description);
+    return create(Name.PRIMITIVE_CREATE, Name.PRIMITIVE_DESTROY, description);
   }
 
   /** Returns the arguments of an execution: the kinds of some matrices, and these. */
@@ -174,7 +167,7 @@ final class OneDnnObjects implements AutoCloseable {
    * @param arguments of so many matrices
    */
   void execute(MemorySegment primitive, MemorySegment stream, int count, MemorySegment arguments) {
-    functions.primitiveExecute.require(primitive, stream, count, arguments);
+    functions.require(Name.PRIMITIVE_EXECUTE, primitive, stream, count, arguments);
   }
 
   @Override

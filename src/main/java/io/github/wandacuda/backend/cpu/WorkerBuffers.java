@@ -1,33 +1,21 @@
 package io.github.wandacuda.backend.cpu;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** What one thread's tiles lie in; each call gives the same memory, if it is large enough. */
+/** What one thread's tiles lie in. */
 final class WorkerBuffers implements AutoCloseable {
-  private final NativeBuffer plain = new NativeBuffer();
-  private final NativeBuffer packed = new NativeBuffer();
-  private final NativeBuffer sums = new NativeBuffer();
-  private final NativeBuffer scratch = new NativeBuffer();
+  /** For weights as a checkpoint has them. */
+  final NativeBuffer plain = new NativeBuffer();
 
-  /** Returns memory for weights as a checkpoint has them. */
-  MemorySegment plain(long bytes) {
-    return plain.of(bytes);
-  }
+  /** For weights in the order of a product. */
+  final NativeBuffer packed = new NativeBuffer();
 
-  /** Returns memory for weights in the order of a product. */
-  MemorySegment packed(long bytes) {
-    return packed.of(bytes);
-  }
+  /** For a product. */
+  final NativeBuffer sums = new NativeBuffer();
 
-  /** Returns memory for a product. */
-  MemorySegment sums(long bytes) {
-    return sums.of(bytes);
-  }
-
-  /** Returns memory for what lies between. */
-  MemorySegment scratch(long bytes) {
-    return scratch.of(bytes);
-  }
+  /** For what lies between. */
+  final NativeBuffer scratch = new NativeBuffer();
 
   @Override
   public void close() {
@@ -35,5 +23,33 @@ final class WorkerBuffers implements AutoCloseable {
     packed.close();
     sums.close();
     scratch.close();
+  }
+
+  /** Memory that grows and is kept from use to use. */
+  static final class NativeBuffer implements AutoCloseable {
+    private static final long ALIGNMENT = 64;
+
+    /** Null if there is none. */
+    private Arena arena;
+
+    private MemorySegment data = MemorySegment.NULL;
+
+    /** Returns memory of some bytes or more, whose content is lost if it is larger than before. */
+    MemorySegment of(long bytes) {
+      if (arena == null || data.byteSize() < bytes) {
+        close();
+        arena = Arena.ofShared();
+        data = arena.allocate(bytes, ALIGNMENT);
+      }
+      return data;
+    }
+
+    @Override
+    public void close() {
+      if (arena != null) {
+        arena.close();
+        arena = null;
+      }
+    }
   }
 }

@@ -104,7 +104,7 @@ class CpuBackendProviderTest {
 
   @Test
   void withoutOneDnnItSaysWhyItMultipliesInFloat32() {
-    CpuKernels kernels = KernelChoice.choose();
+    CpuKernels kernels = CpuKernels.choose();
     OneDnn.Search nothing = new OneDnn.Search(null, "there is none");
     try (Backend backend = new CpuBackend(kernels, "test", 1, nothing)) {
       assertThat(backend.precision()).isEmpty();
