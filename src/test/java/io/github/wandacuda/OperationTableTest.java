@@ -50,7 +50,7 @@ class OperationTableTest {
       Set.of(
           """
           CudaForwardKernels OpenClForwardKernels RegularKernels ScalarForward VectorForward
-          VectorNorms CudaSelectKernels OpenClSelectKernels ScalarSelect VectorSelect\
+          VectorNorms CudaSelectKernels OpenClSelectKernels RowElements ScalarSelect VectorSelect\
           """
               .split("\\s+"));
 

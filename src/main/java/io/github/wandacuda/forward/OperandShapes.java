@@ -104,7 +104,6 @@ final class OperandShapes {
     }
   }
 
-  /** Checks a number of rows or columns. */
   static void same(String what, int expected, int found) {
     if (expected != found) {
       throw new IllegalArgumentException(
@@ -112,7 +111,6 @@ final class OperandShapes {
     }
   }
 
-  /** Checks the shape of a tensor. */
   static void size(String what, Tensor tensor, int rows, int columns) {
     if (tensor.rows() != rows || tensor.columns() != columns) {
       throw new IllegalArgumentException(
@@ -128,7 +126,6 @@ final class OperandShapes {
     }
   }
 
-  /** Checks that indices are below a bound. */
   static void indices(String what, int[] indices, int bound) {
     for (int i = 0; i < indices.length; i++) {
       if (indices[i] < 0 || indices[i] >= bound) {

@@ -13,9 +13,6 @@ public final class LowestColumns {
   private int size;
   private double limit = Double.POSITIVE_INFINITY;
 
-  /** Creates an empty set. */
-  public LowestColumns() {}
-
   /** Returns what a score must be less than to be accepted. */
   public double limit() {
     return limit;

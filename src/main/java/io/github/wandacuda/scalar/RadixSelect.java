@@ -22,6 +22,9 @@ public final class RadixSelect implements CpuSelectKernels {
   /** In longer groups it is faster to count digits. */
   private static final int MOST_RANKED = 32;
 
+  /** Shifts a column to its entry of kept bits, which are all zero before they are set. */
+  private static final int WORD_SHIFT = 6;
+
   @Override
   public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
     return new Row(new RowBuffer(dtype, columns, norms), marker(rule, columns));
@@ -30,20 +33,20 @@ public final class RadixSelect implements CpuSelectKernels {
   private static Marker marker(SelectionRule rule, int columns) {
     if (rule instanceof AtMost most) {
       int threshold = most.lowestKept() - 1;
-      return (keys, kept) -> KeptColumns.above(keys, 0, columns, threshold, columns, kept);
+      return (keys, kept) -> keepAbove(keys, 0, columns, threshold, columns, kept);
     }
     Lowest lowest = (Lowest) rule;
     int size = lowest.groupSize(columns);
     int pruned = lowest.perGroup();
     if (size <= MOST_RANKED) {
-      return (keys, kept) -> KeptColumns.byRank(keys, size, pruned, kept);
+      return (keys, kept) -> keepByRank(keys, size, pruned, kept);
     }
     RadixThreshold radix = new RadixThreshold(size);
     return (keys, kept) -> {
       for (int from = 0; from < columns; from += size) {
         int to = from + size;
         radix.find(keys, from, to, pruned);
-        KeptColumns.above(keys, from, to, radix.threshold(), radix.equal(), kept);
+        keepAbove(keys, from, to, radix.threshold(), radix.equal(), kept);
       }
     };
   }
@@ -53,10 +56,9 @@ public final class RadixSelect implements CpuSelectKernels {
     void mark(int[] keys, long[] kept);
   }
 
-  private static final class Row implements RowPruner {
+  private static final class Row extends RowPruner {
     private final RowBuffer row;
     private final Marker marker;
-    private int zeros;
 
     Row(RowBuffer row, Marker marker) {
       this.row = row;
@@ -81,11 +83,6 @@ public final class RadixSelect implements CpuSelectKernels {
     @Override
     public boolean passesOnce() {
       return true;
-    }
-
-    @Override
-    public int zeros() {
-      return zeros;
     }
   }
 
@@ -257,7 +254,7 @@ public final class RadixSelect implements CpuSelectKernels {
     private static int clear(int[] words, long[] kept) {
       int zeros = 0;
       for (int c = 0; c < words.length; c++) {
-        int word = words[c] & -(int) (kept[c >> KeptColumns.WORD_SHIFT] >>> c & 1);
+        int word = words[c] & -(int) (kept[c >> WORD_SHIFT] >>> c & 1);
         words[c] = word;
         zeros += (word & MAGNITUDE) == 0 ? 1 : 0;
       }
@@ -267,11 +264,60 @@ public final class RadixSelect implements CpuSelectKernels {
     private static int clear(short[] halves, long[] kept) {
       int zeros = 0;
       for (int c = 0; c < halves.length; c++) {
-        int half = halves[c] & -(int) (kept[c >> KeptColumns.WORD_SHIFT] >>> c & 1);
+        int half = halves[c] & -(int) (kept[c >> WORD_SHIFT] >>> c & 1);
         halves[c] = (short) half;
         zeros += (half & HALF_MAGNITUDE) == 0 ? 1 : 0;
       }
       return zeros;
     }
+  }
+
+  /**
+   * Keeps what is above a threshold of the columns from {@code from} to before {@code to}, and what
+   * equals it except the first few.
+   *
+   * @param equal how many of those that equal it go
+   */
+  private static void keepAbove(
+      int[] keys, int from, int to, int threshold, int equal, long[] kept) {
+    int left = equal;
+    for (int word = from >> WORD_SHIFT; word << WORD_SHIFT < to; word++) {
+      int end = Math.min(to, (word + 1) << WORD_SHIFT);
+      long bits = 0;
+      for (int c = Math.max(from, word << WORD_SHIFT); c < end; c++) {
+        int key = keys[c];
+        long stays = (threshold - key) >>> (Integer.SIZE - 1);
+        if (key == threshold) {
+          stays = left > 0 ? 0 : 1;
+          left--;
+        }
+        bits |= stays << c;
+      }
+      kept[word] |= bits;
+    }
+  }
+
+  /** Keeps all but the lowest of each group: an element goes if few enough come before it. */
+  private static void keepByRank(int[] keys, int size, int pruned, long[] kept) {
+    for (int from = 0; from < keys.length; from += size) {
+      int to = from + size;
+      for (int c = from; c < to; c++) {
+        long stays = rank(keys, from, to, c) < pruned ? 0 : 1;
+        kept[c >> WORD_SHIFT] |= stays << c;
+      }
+    }
+  }
+
+  /** Returns how many of a group are lower, or equal and in a lower column. */
+  private static int rank(int[] keys, int from, int to, int column) {
+    int key = keys[column];
+    int rank = 0;
+    for (int c = from; c < column; c++) {
+      rank += keys[c] <= key ? 1 : 0;
+    }
+    for (int c = column + 1; c < to; c++) {
+      rank += keys[c] < key ? 1 : 0;
+    }
+    return rank;
   }
 }

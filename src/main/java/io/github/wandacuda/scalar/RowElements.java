@@ -48,4 +48,26 @@ public final class RowElements {
     }
     throw new AssertionError("row " + row + " is finite");
   }
+
+  /** Counts each element's upper half, and returns the highest of them. */
+  public static int upper(DType dtype, MemorySegment memory, long at, int columns, long[] counts) {
+    int highest = 0;
+    for (int c = 0; c < columns; c++) {
+      int upper = magnitude(dtype, memory, at, c) >>> 16;
+      highest = Math.max(highest, upper);
+      counts[upper]++;
+    }
+    return highest;
+  }
+
+  /** Counts the lower half of each element whose upper half is {@code upper}. */
+  public static void lower(
+      DType dtype, MemorySegment memory, long at, int columns, int upper, long[] counts) {
+    for (int c = 0; c < columns; c++) {
+      int magnitude = magnitude(dtype, memory, at, c);
+      if (magnitude >>> 16 == upper) {
+        counts[magnitude & 0xffff]++;
+      }
+    }
+  }
 }

@@ -7,7 +7,6 @@ import io.github.wandacuda.system.WorkerPool;
 /** Attention as plain loops, one head of one token at a time. */
 record ScalarAttention(
     CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor keyBias, CpuTensor out) {
-  /** See {@link CpuForwardKernels#attention}. */
   static void attention(AttentionOperands<CpuTensor> of, WorkerPool workers) {
     AttentionShape shape = of.shape();
     ScalarAttention attention =
@@ -37,7 +36,7 @@ record ScalarAttention(
     float max = Float.NEGATIVE_INFINITY;
     for (int j = first; j <= i; j++) {
       float product =
-          ScalarLinear.dot(
+          ScalarForward.dot(
               q.data(), q.at(query) + column, k.data(), k.at(start + j) + shared, size);
       p[j] = score(product, head, j);
       max = p[j] > max ? p[j] : max;

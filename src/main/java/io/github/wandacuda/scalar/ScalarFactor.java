@@ -4,9 +4,6 @@ import io.github.wandacuda.system.WorkerPool;
 
 /** The Cholesky factor and its inverse as plain loops. */
 public final class ScalarFactor implements FactorKernels {
-  /** Creates the kernels. */
-  public ScalarFactor() {}
-
   @Override
   public boolean invertRoot(TiledTriangle matrix, WorkerPool workers) {
     for (int i = 0; i < matrix.order(); i++) {

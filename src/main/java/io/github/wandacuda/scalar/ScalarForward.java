@@ -5,15 +5,14 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Optional;
 
-/**
- * The forward kernels as plain loops, the specification of every other implementation. Operations
- * of more than a few lines have a class of their name.
- */
+/** The forward kernels as plain loops, the specification of every other implementation. */
 public final class ScalarForward implements CpuForwardKernels {
   /** The factor of QUICK_GELU. */
   public static final float QUICK = 1.702f;
@@ -24,10 +23,22 @@ public final class ScalarForward implements CpuForwardKernels {
   /** The cubic term's factor, of GELU_TANH. */
   public static final float CUBIC = 0.044715f;
 
+  private static final int FEATURES_PER_TASK = 16;
+  private static final int COLUMNS_PER_TASK = 16;
+
   @Override
   public void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    ScalarLinear.linear(x, w, bias, out, workers);
+    workers.runRanges(
+        w.rows(),
+        FEATURES_PER_TASK,
+        (worker, from, to) -> {
+          float[] row = new float[w.columns()];
+          for (int o = from; o < to; o++) {
+            w.read(o, 0, row.length, row, 0);
+            feature(x, row, o, bias, out);
+          }
+        });
   }
 
   @Override
@@ -211,7 +222,16 @@ public final class ScalarForward implements CpuForwardKernels {
 
   @Override
   public void secondMoments(CpuTensor x, MemorySegment sums, WorkerPool workers) {
-    ScalarSecondMoments.secondMoments(x, sums, workers);
+    workers.runRanges(
+        x.columns(),
+        COLUMNS_PER_TASK,
+        (worker, from, to) -> {
+          for (int i = from; i < to; i++) {
+            for (int run = 0; run < x.rows(); run += RUN) {
+              addRun(x, run, i, sums);
+            }
+          }
+        });
   }
 
   @Override
@@ -227,5 +247,41 @@ public final class ScalarForward implements CpuForwardKernels {
       lanes[c % LaneSum.LANES] += Exponential.exp(l[at + c] - max);
     }
     return Math.log(LaneSum.combine(lanes)) + ((double) max - l[at + target]);
+  }
+
+  private static void feature(CpuTensor x, float[] row, int o, CpuTensor bias, CpuTensor out) {
+    for (int t = 0; t < x.rows(); t++) {
+      float sum = dot(x.data(), x.at(t), row, 0, row.length);
+      out.data()[out.at(t) + o] = bias == null ? sum : sum + bias.data()[bias.at(0) + o];
+    }
+  }
+
+  /** Returns the sum of products in runs, as {@link #RUN} says. */
+  static float dot(float[] a, int aOffset, float[] b, int bOffset, int count) {
+    float sum = 0;
+    for (int run = 0; run < count; run += RUN) {
+      float chain = 0;
+      for (int i = run; i < Math.min(count, run + RUN); i++) {
+        chain = Math.fma(a[aOffset + i], b[bOffset + i], chain);
+      }
+      sum = run == 0 ? chain : sum + chain;
+    }
+    return sum;
+  }
+
+  /** Adds one run's products of column i and each column from i on. */
+  private static void addRun(CpuTensor x, int run, int i, MemorySegment sums) {
+    float[] chains = new float[x.columns() - i];
+    for (int t = run; t < Math.min(x.rows(), run + RUN); t++) {
+      int at = x.at(t) + i;
+      for (int j = 0; j < chains.length; j++) {
+        chains[j] = Math.fma(x.data()[at], x.data()[at + j], chains[j]);
+      }
+    }
+    long to = PackedTriangle.rowStart(x.columns(), i);
+    for (int j = 0; j < chains.length; j++) {
+      double sum = sums.getAtIndex(ValueLayout.JAVA_DOUBLE, to + j) + chains[j];
+      sums.setAtIndex(ValueLayout.JAVA_DOUBLE, to + j, sum);
+    }
   }
 }

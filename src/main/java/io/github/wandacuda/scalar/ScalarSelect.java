@@ -25,13 +25,12 @@ public final class ScalarSelect implements CpuSelectKernels {
     return zeros;
   }
 
-  private static final class Row implements RowPruner {
+  private static final class Row extends RowPruner {
     private final DType dtype;
     private final int columns;
     private final float[] norms;
     private final SelectionRule rule;
     private final float[] scores;
-    private int zeros;
 
     Row(DType dtype, int columns, float[] norms, SelectionRule rule) {
       this.dtype = dtype;
@@ -57,11 +56,6 @@ public final class ScalarSelect implements CpuSelectKernels {
       writeKept(columns, picked, kept);
       zeros = countZeros(dtype, memory, at, columns);
       return picked.length;
-    }
-
-    @Override
-    public int zeros() {
-      return zeros;
     }
   }
 

@@ -9,9 +9,6 @@ import java.util.Arrays;
 
 /** Products with a sparse matrix as plain loops, the specification of every other kernel. */
 public final class ScalarSparse implements SparseKernels {
-  /** Creates the kernels, which keep nothing. */
-  public ScalarSparse() {}
-
   @Override
   public void multiply(
       SparseMatrix matrix,
@@ -65,7 +62,6 @@ public final class ScalarSparse implements SparseKernels {
     return "one by one";
   }
 
-  /** Reads rows as float32. */
   private static final class SparseRowReader {
     private final SparseMatrix matrix;
     private final WeightMatrix dense;

@@ -2,9 +2,6 @@ package io.github.wandacuda.scalar;
 
 /** SparseGPT within a block of columns as plain loops over a row. */
 public final class ScalarSparseGpt implements SparseGptKernels {
-  /** Creates the kernels. */
-  public ScalarSparseGpt() {}
-
   @Override
   public void keys(float[] rows, int count, ColumnBlock block, int[] keys, int at) {
     for (int row = 0; row < count; row++) {

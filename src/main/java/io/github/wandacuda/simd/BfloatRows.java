@@ -4,6 +4,7 @@ import static io.github.wandacuda.simd.ColumnBlocks.HALF;
 import static io.github.wandacuda.simd.ColumnBlocks.MOST_WORDS;
 import static io.github.wandacuda.simd.ColumnBlocks.TOGETHER;
 import static io.github.wandacuda.simd.ColumnBlocks.WORD;
+import static io.github.wandacuda.simd.Expansion.load;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -190,9 +191,5 @@ final class BfloatRows {
     at[0] = p;
     a.intoArray(chains, from);
     b.intoArray(chains, from + HALF);
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Expansion.FLOATS, data, at);
   }
 }

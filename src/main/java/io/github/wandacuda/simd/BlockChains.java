@@ -1,8 +1,8 @@
 package io.github.wandacuda.simd;
 
-import static io.github.wandacuda.simd.BlockWidening.highBfloats;
-import static io.github.wandacuda.simd.BlockWidening.lowBfloats;
-import static io.github.wandacuda.simd.BlockWidening.pairs;
+import static io.github.wandacuda.simd.FeatureBlocks.highBfloats;
+import static io.github.wandacuda.simd.FeatureBlocks.lowBfloats;
+import static io.github.wandacuda.simd.FeatureBlocks.pairs;
 import static io.github.wandacuda.simd.Lanes.load;
 
 import java.lang.foreign.MemorySegment;
@@ -40,10 +40,10 @@ final class BlockChains {
     for (int k = 0; k < depth; k++) {
       long step = (long) k * (2 * STEP);
       FloatVector factor = FloatVector.broadcast(Lanes.FLOATS, x[at + k]);
-      a0 = factor.fma(BlockWidening.floats(weights, a + step), a0);
-      a1 = factor.fma(BlockWidening.floats(weights, a + step + STEP), a1);
-      b0 = factor.fma(BlockWidening.floats(weights, b + step), b0);
-      b1 = factor.fma(BlockWidening.floats(weights, b + step + STEP), b1);
+      a0 = factor.fma(FeatureBlocks.floats(weights, a + step), a0);
+      a1 = factor.fma(FeatureBlocks.floats(weights, a + step + STEP), a1);
+      b0 = factor.fma(FeatureBlocks.floats(weights, b + step), b0);
+      b1 = factor.fma(FeatureBlocks.floats(weights, b + step + STEP), b1);
     }
     a0.intoArray(chains, to);
     a1.intoArray(chains, to + W);

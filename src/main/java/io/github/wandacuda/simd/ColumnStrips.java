@@ -120,12 +120,10 @@ final class ColumnStrips {
     return data;
   }
 
-  /** Returns the number of runs. */
   public int runs() {
     return Math.ceilDiv(rows, RUN);
   }
 
-  /** Returns the rows of a run. */
   public int depth(int run) {
     return Math.min(RUN, rows - run * RUN);
   }

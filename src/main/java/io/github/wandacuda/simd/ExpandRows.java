@@ -7,6 +7,8 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Products on a processor that expands vectors of 512 bits. The time is that of reading the matrix,
@@ -17,11 +19,10 @@ public final class ExpandRows implements SparseKernels {
   /** Bytes that a vector reads, from the first value of a step on. */
   private static final int VECTOR = 64;
 
+  private static final long BITS = 0xffff_ffffL;
+
   private final ThreadLocal<ColumnBlocks> blocks = ThreadLocal.withInitial(ColumnBlocks::new);
   private final ThreadLocal<SparseBuffers> buffers = ThreadLocal.withInitial(SparseBuffers::new);
-
-  /** Creates kernels with no buffers yet. */
-  public ExpandRows() {}
 
   @Override
   public boolean isFasterThanDense(DType dtype) {
@@ -46,7 +47,7 @@ public final class ExpandRows implements SparseKernels {
     int end = Math.clamp(readableRows(matrix), from, to);
     if (matrix.dtype() == DType.F16) {
       SparseBuffers own = buffers.get();
-      own.load(matrix, x, xOffset, count);
+      own.take(matrix, x, xOffset, count);
       new HalfProduct(matrix, own, out, outOffset, count).multiply(from, end, to);
       return;
     }
@@ -84,23 +85,23 @@ public final class ExpandRows implements SparseKernels {
         long v1 = start(row + distance);
         long v2 = start(row + 2 * distance);
         long v3 = start(row + 3 * distance);
-        HalfRows.four(values, v0, v1, v2, v3, own);
+        expandFour(values, v0, v1, v2, v3, own);
         for (int i = 0; i < ROWS; i++) {
           sums(i, row + i * distance);
         }
       }
       for (int row = from + ROWS * distance; row < to; row++) {
         own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
-        HalfRows.one(values, start(row), own);
+        expandOne(values, start(row), own);
         sums(0, row);
       }
     }
 
     private void sums(int place, int row) {
-      HalfRows.widen(own, place);
+      widen(own, place);
       for (int t = 0; t < count; t++) {
-        PanelSums.chains(own.panel, own.activations, own.at(t), own.steps, own.chains);
-        out[outOffset + t * matrix.rows() + row] = ChainSums.inOrder(own.chains, 0);
+        own.multiply(t);
+        out[outOffset + t * matrix.rows() + row] = Expansion.inOrder(own.chains, 0);
       }
     }
 
@@ -217,9 +218,65 @@ public final class ExpandRows implements SparseKernels {
         int at = (place * own.tokens + t % own.tokens) * WORD;
         out[outOffset + t * matrix.rows() + row] =
             matrix.dtype() == DType.BF16
-                ? ChainSums.alternate(chains, at)
-                : ChainSums.inOrder(chains, at);
+                ? Expansion.alternate(chains, at)
+                : Expansion.inOrder(chains, at);
       }
+    }
+  }
+
+  /** Expands four rows of weights, whose values begin at these bytes. */
+  private static void expandFour(
+      MemorySegment values, long v0, long v1, long v2, long v3, SparseBuffers own) {
+    int steps = own.steps;
+    int[] bits = own.bits;
+    short[] halves = own.halves;
+    int row = steps * SparseBuffers.STEP;
+    long p0 = v0;
+    long p1 = v1;
+    long p2 = v2;
+    long p3 = v3;
+    for (int j = 0; j < steps; j++) {
+      int column = j * SparseBuffers.STEP;
+      long m0 = bits[j] & BITS;
+      Expansion.halves(values, p0, m0).intoArray(halves, column);
+      p0 += (long) Long.bitCount(m0) << 1;
+      long m1 = bits[steps + j] & BITS;
+      Expansion.halves(values, p1, m1).intoArray(halves, row + column);
+      p1 += (long) Long.bitCount(m1) << 1;
+      long m2 = bits[2 * steps + j] & BITS;
+      Expansion.halves(values, p2, m2).intoArray(halves, 2 * row + column);
+      p2 += (long) Long.bitCount(m2) << 1;
+      long m3 = bits[3 * steps + j] & BITS;
+      Expansion.halves(values, p3, m3).intoArray(halves, 3 * row + column);
+      p3 += (long) Long.bitCount(m3) << 1;
+    }
+  }
+
+  /** Expands a row, reading not a byte beyond its values. */
+  private static void expandOne(MemorySegment values, long from, SparseBuffers own) {
+    long at = from;
+    for (int j = 0; j < own.steps; j++) {
+      long bits = own.bits[j] & BITS;
+      VectorMask<Short> there =
+          VectorMask.fromLong(Expansion.SHORTS, (1L << Long.bitCount(bits)) - 1);
+      ShortVector.fromMemorySegment(Expansion.SHORTS, values, at, Expansion.ORDER, there)
+          .expand(VectorMask.fromLong(Expansion.SHORTS, bits))
+          .intoArray(own.halves, j * SparseBuffers.STEP);
+      at += (long) Long.bitCount(bits) << 1;
+    }
+  }
+
+  /**
+   * Widens an expanded row. The JIT makes the processor's own instruction of this loop; to widen
+   * and multiply in the same one would be more than it inlines.
+   */
+  private static void widen(SparseBuffers own, int place) {
+    int count = own.steps * SparseBuffers.STEP;
+    short[] halves = own.halves;
+    float[] panel = own.panel;
+    int from = place * count;
+    for (int i = 0; i < count; i++) {
+      panel[i] = Float.float16ToFloat(halves[from + i]);
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.simd;
 
+import io.github.wandacuda.SparseKernels;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -7,16 +8,29 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
-/** Vectors of 512 bits whose lanes are the next values where a bit is set, and 0 elsewhere. */
+/**
+ * Vectors of 512 bits whose lanes are the next values where a bit is set, and 0 elsewhere; and the
+ * sums of the chains that are made with them, in the order that {@link SparseKernels} states.
+ */
 final class Expansion {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
   static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
   static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_512;
 
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final IntVector UPPER = constant(0xffff_0000);
+  private static final IntVector UPPER_HALVES = constant(0xffff_0000);
+
+  /** Floats of a vector. */
+  private static final int HALF = FLOATS.length();
+
+  private static final VectorShuffle<Float> BY_8 = across(8);
+  private static final VectorShuffle<Float> BY_4 = across(4);
+  private static final VectorShuffle<Float> BY_2 = across(2);
+  private static final VectorShuffle<Float> BY_1 = across(1);
+  private static final VectorMask<Float> UPPER = VectorMask.fromLong(FLOATS, 0xff00);
 
   private Expansion() {}
 
@@ -25,6 +39,10 @@ final class Expansion {
    */
   private static IntVector constant(int value) {
     return IntVector.broadcast(INTS, value);
+  }
+
+  static FloatVector load(float[] array, int at) {
+    return FloatVector.fromArray(FLOATS, array, at);
   }
 
   /** Returns 32 weights of 16 bits as pairs, of which 64 bytes are read. */
@@ -68,6 +86,33 @@ final class Expansion {
 
   /** Returns the BF16 in the upper halves. */
   static FloatVector highBfloats(IntVector pairs) {
-    return pairs.and(UPPER).reinterpretAsFloats();
+    return pairs.and(UPPER_HALVES).reinterpretAsFloats();
+  }
+
+  private static VectorShuffle<Float> across(int distance) {
+    return VectorShuffle.fromOp(FLOATS, lane -> lane ^ distance);
+  }
+
+  /** Returns the sum of even chains, in the first half of a step, and odd ones, in the second. */
+  static float alternate(float[] chains, int at) {
+    FloatVector even = load(chains, at);
+    FloatVector odd = load(chains, at + HALF);
+    // Both sums at once: those of the even chains in the lower lanes, of the odd in the upper.
+    FloatVector sums =
+        even.blend(odd, UPPER).add(even.rearrange(BY_8).blend(odd.rearrange(BY_8), UPPER));
+    sums = sums.add(sums.rearrange(BY_4));
+    sums = sums.add(sums.rearrange(BY_2));
+    sums = sums.add(sums.rearrange(BY_1));
+    return sums.lane(0) + sums.lane(HALF / 2);
+  }
+
+  /** Returns the sum of chains that lie in order. */
+  static float inOrder(float[] chains, int at) {
+    FloatVector sums = load(chains, at).add(load(chains, at + HALF));
+    sums = sums.add(sums.rearrange(BY_8));
+    sums = sums.add(sums.rearrange(BY_4));
+    sums = sums.add(sums.rearrange(BY_2));
+    sums = sums.add(sums.rearrange(BY_1));
+    return sums.lane(0);
   }
 }

@@ -51,7 +51,6 @@ final class FewQueries {
    * @param end the token after the last one
    */
   record Part(int sequence, int shared, int sharedEnd, int first, int end) {
-    /** Returns how many key and value heads there are. */
     int sharedHeads() {
       return sharedEnd - shared;
     }
@@ -69,7 +68,6 @@ final class FewQueries {
       return first + member / group(shape) % (end - first);
     }
 
-    /** Returns a member's query head. */
     int head(AttentionShape shape, int member) {
       return (shared + place(shape, member)) * group(shape) + member % group(shape);
     }
@@ -95,7 +93,6 @@ final class FewQueries {
     return Math.clamp(FEATURES / shape.headSize(), 1, share);
   }
 
-  /** Computes the outputs of all query heads of a part. */
   void attend(AttentionOperands<CpuTensor> operands, Part part) {
     AttentionShape shape = operands.shape();
     CpuTensor q = operands.q();
@@ -200,7 +197,7 @@ final class FewQueries {
       for (int j = start; j <= token; j += Lanes.COUNT) {
         FloatVector score = load(scores, at + j).mul(shape.scale());
         if (shape.softcap() > 0) {
-          score = VectorTanh.softcap(score, shape.softcap());
+          score = VectorMath.softcap(score, shape.softcap());
         }
         VectorMask<Float> seen = seen(j, first, token);
         if (keyBias != null) {
@@ -213,7 +210,7 @@ final class FewQueries {
       float highest = max.reduceLanes(VectorOperators.MAX);
       Arrays.fill(lanes, 0f);
       for (int j = start; j <= token; j += Lanes.COUNT) {
-        FloatVector p = VectorExponential.exp(load(scores, at + j).sub(highest));
+        FloatVector p = VectorMath.exp(load(scores, at + j).sub(highest));
         p.intoArray(scores, at + j);
         int lane = j % LaneSum.LANES;
         FloatVector before = load(lanes, lane);

@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * looked at element by element afterwards. If many are such, the row is left to a pruner that
  * compares whole scores, and so are the next ones.
  */
-public final class GroupHalfPruner implements RowPruner {
+public final class GroupHalfPruner extends RowPruner {
   private static final int FOUR = 4;
   private static final int EIGHT = 8;
 
@@ -29,7 +29,6 @@ public final class GroupHalfPruner implements RowPruner {
   private final RowPass[] halve;
   private boolean finite;
   private int pause;
-  private int zeros;
 
   /**
    * Prepares rows.
@@ -95,10 +94,5 @@ public final class GroupHalfPruner implements RowPruner {
   @Override
   public boolean passesOnce() {
     return true;
-  }
-
-  @Override
-  public int zeros() {
-    return zeros;
   }
 }

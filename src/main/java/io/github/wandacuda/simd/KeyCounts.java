@@ -54,12 +54,12 @@ public final class KeyCounts {
    */
   public static int neighbours(short[] keys, int length, short threshold) {
     ShortVector highest = ShortVector.zero(SHORTS);
-    ShortVector lowest = ShortVector.broadcast(SHORTS, HighKeys.PAD);
+    ShortVector lowest = ShortVector.broadcast(SHORTS, ScoreKeys.HIGH_PAD);
     for (int i = 0; i < length; i += SHORT_COUNT) {
       ShortVector key = ShortVector.fromArray(SHORTS, keys, i);
       VectorMask<Short> below = key.compare(LT, threshold);
       highest = highest.max(key.blend((short) 0, below.not()));
-      lowest = lowest.min(key.blend(HighKeys.PAD, below));
+      lowest = lowest.min(key.blend(ScoreKeys.HIGH_PAD, below));
     }
     return highest.reduceLanes(MAX) << Short.SIZE | lowest.reduceLanes(MIN);
   }

@@ -35,6 +35,20 @@ public record KeyLayout(int columns, int count, int stride) {
     return (column & odd) * stride + (column >>> odd);
   }
 
+  /**
+   * Returns where a column's key is in an array of 16-bit keys: in the columns' own order if
+   * elements have 16 bits. Two vectors of F32 keys give one of 16-bit keys, whose even lanes are
+   * the first one's and whose odd lanes the second one's, so there each run of 32-bit lanes is
+   * shuffled with the next.
+   */
+  int highAt(int column) {
+    if (count == 2) {
+      return column;
+    }
+    int inPair = column % (2 * Lanes.COUNT);
+    return column - inPair + inPair % Lanes.COUNT * 2 + inPair / Lanes.COUNT;
+  }
+
   /** Returns what belongs to the columns, one after the other, in this order; padding gets 0. */
   public float[] arranged(float[] values) {
     float[] arranged = new float[length()];

@@ -1,6 +1,7 @@
 package io.github.wandacuda.simd;
 
 import io.github.wandacuda.system.CpuInfo;
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -10,21 +11,18 @@ import jdk.incubator.vector.VectorSpecies;
  * vector operation to an instruction only where its species is a constant.
  */
 public final class Lanes {
-  public static final VectorSpecies<Float> FLOATS =
-      VectorSpecies.of(float.class, fixed(VectorShape.preferredShape()));
-  public static final VectorSpecies<Integer> INTS =
-      VectorSpecies.of(int.class, fixed(VectorShape.preferredShape()));
-  public static final VectorSpecies<Short> SHORTS =
-      VectorSpecies.of(short.class, fixed(VectorShape.preferredShape()));
+  private static final VectorShape SHAPE = fixed(VectorShape.preferredShape());
 
-  public static final VectorSpecies<Long> LONGS =
-      VectorSpecies.of(long.class, fixed(VectorShape.preferredShape()));
-  public static final VectorSpecies<Double> DOUBLES =
-      VectorSpecies.of(double.class, fixed(VectorShape.preferredShape()));
+  public static final VectorSpecies<Float> FLOATS = SHAPE.withLanes(float.class);
+  public static final VectorSpecies<Integer> INTS = SHAPE.withLanes(int.class);
+  public static final VectorSpecies<Short> SHORTS = SHAPE.withLanes(short.class);
+
+  public static final VectorSpecies<Long> LONGS = SHAPE.withLanes(long.class);
+  public static final VectorSpecies<Double> DOUBLES = SHAPE.withLanes(double.class);
 
   /** As many floats as a vector has doubles, in half its bits. */
   public static final VectorSpecies<Float> HALF_FLOATS =
-      VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.length() * Float.SIZE));
+      VectorShape.forBitSize(DOUBLES.length() * Float.SIZE).withLanes(float.class);
 
   /** Floats, or ints, of a vector. */
   public static final int COUNT = FLOATS.length();
@@ -55,12 +53,14 @@ public final class Lanes {
     return bits >= 256 ? VectorShape.S_256_BIT : VectorShape.S_128_BIT;
   }
 
-  /** Returns a vector of the floats from {@code at} on. */
   static FloatVector load(float[] array, int at) {
     return FloatVector.fromArray(FLOATS, array, at);
   }
 
-  /** Returns a vector of equal floats. */
+  static DoubleVector load(double[] array, int at) {
+    return DoubleVector.fromArray(DOUBLES, array, at);
+  }
+
   static FloatVector constant(float value) {
     return FloatVector.broadcast(FLOATS, value);
   }

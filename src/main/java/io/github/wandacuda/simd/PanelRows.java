@@ -14,9 +14,6 @@ import java.util.Arrays;
 public final class PanelRows implements SparseKernels {
   private final ThreadLocal<SparseBuffers> buffers = ThreadLocal.withInitial(SparseBuffers::new);
 
-  /** Creates kernels with no buffers yet. */
-  public PanelRows() {}
-
   @Override
   public boolean isFasterThanDense(DType dtype) {
     return false;
@@ -38,12 +35,12 @@ public final class PanelRows implements SparseKernels {
       int from,
       int to) {
     SparseBuffers own = buffers.get();
-    own.load(matrix, x, xOffset, count);
+    own.take(matrix, x, xOffset, count);
     for (int row = from; row < to; row++) {
       own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
       unpack(matrix, row, own);
       for (int t = 0; t < count; t++) {
-        PanelSums.chains(own.panel, own.activations, own.at(t), own.steps, own.chains);
+        own.multiply(t);
         out[outOffset + t * matrix.rows() + row] = ScalarSparse.combine(own.chains);
       }
     }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -25,11 +27,11 @@ final class RegisterTile {
 
   /**
    * A tile of -0, which changes no sum that is added to it, not even the sign of a zero. With it
-   * {@link #multiply} needs no branch for the first run. A branch was never taken during the first
+   * the long methods need no branch for the first run. A branch was never taken during the first
    * run of a matrix, so C2 compiled it as a trap, and the second run was interpreted for a third of
    * a second until it was compiled again.
    */
-  public static final float[] NOTHING = new float[ROWS * COLUMNS];
+  private static final float[] NOTHING = new float[ROWS * COLUMNS];
 
   static {
     Arrays.fill(NOTHING, -0f);
@@ -38,29 +40,23 @@ final class RegisterTile {
   private RegisterTile() {}
 
   /**
-   * Computes {@code c[i, j] = before[i, j] + sum over k of a[k, i] * b[k, j]}, the sum fused, from
-   * 0, in the order of k. All matrices are dense.
+   * Computes {@code c[i, j] = c[i, j] + sum over k of a[k, i] * b[k, j]}, the sum fused, from 0, in
+   * the order of k. All matrices are dense.
    *
    * @param a {@code depth} rows of {@link #ROWS} values
    * @param b {@code depth} rows of {@link #COLUMNS} values
    * @param depth terms of a sum, 0 or more
-   * @param before {@link #ROWS} rows of {@link #COLUMNS} values; {@link #NOTHING} for none
-   * @param c likewise; may be {@code before}
+   * @param first whether the sums are the first of c, whose content doesn't count then
+   * @param c {@link #ROWS} rows of {@link #COLUMNS} values
    */
   public static void multiply(
-      float[] a,
-      int aOffset,
-      float[] b,
-      int bOffset,
-      int depth,
-      float[] before,
-      int beforeOffset,
-      float[] c,
-      int cOffset) {
+      float[] a, int aAt, float[] b, int bAt, int depth, boolean first, float[] c, int cAt) {
+    float[] before = first ? NOTHING : c;
+    int beforeAt = first ? 0 : cAt;
     if (WIDE) {
-      WideRegisterTile.multiply(a, aOffset, b, bOffset, depth, before, beforeOffset, c, cOffset);
+      WideRegisterTile.multiply(a, aAt, b, bAt, depth, before, beforeAt, c, cAt);
     } else {
-      NarrowRegisterTile.multiply(a, aOffset, b, bOffset, depth, before, beforeOffset, c, cOffset);
+      NarrowRegisterTile.multiply(a, aAt, b, bAt, depth, before, beforeAt, c, cAt);
     }
   }
 
@@ -69,20 +65,18 @@ final class RegisterTile {
    * #NOTHING} before it; of the first half, nothing or as much as it takes.
    */
   public static void multiplyRightHalf(
-      float[] a, int aOffset, float[] b, int bOffset, int depth, float[] c) {
+      float[] a, int aAt, float[] b, int bAt, int depth, float[] c) {
     if (WIDE) {
-      WideRegisterTile.multiplyRightHalf(a, aOffset, b, bOffset, depth, c);
+      WideRegisterTile.multiplyRightHalf(a, aAt, b, bAt, depth, c);
     } else {
-      NarrowRegisterTile.multiply(a, aOffset, b, bOffset, depth, NOTHING, 0, c, 0);
+      NarrowRegisterTile.multiply(a, aAt, b, bAt, depth, NOTHING, 0, c, 0);
     }
   }
 
-  /** Returns {@code count} rounded up to whole tiles' rows. */
   public static int wholeRows(int count) {
     return Math.ceilDiv(count, ROWS) * ROWS;
   }
 
-  /** Returns {@code count} rounded up to whole tiles' columns. */
   public static int wholeColumns(int count) {
     return Math.ceilDiv(count, COLUMNS) * COLUMNS;
   }
@@ -97,17 +91,9 @@ final class RegisterTile {
 
     private NarrowRegisterTile() {}
 
-    /** See {@link RegisterTile#multiply}. */
+    /** Computes {@code c = d + a b}; see {@link RegisterTile#multiply}. */
     static void multiply(
-        float[] a,
-        int aOffset,
-        float[] b,
-        int bOffset,
-        int depth,
-        float[] before,
-        int beforeOffset,
-        float[] c,
-        int cOffset) {
+        float[] a, int aAt, float[] b, int bAt, int depth, float[] d, int dAt, float[] c, int cAt) {
       FloatVector c00 = FloatVector.zero(F);
       FloatVector c01 = FloatVector.zero(F);
       FloatVector c10 = FloatVector.zero(F);
@@ -117,10 +103,10 @@ final class RegisterTile {
       FloatVector c30 = FloatVector.zero(F);
       FloatVector c31 = FloatVector.zero(F);
       for (int k = 0; k < depth; k++) {
-        int ak = aOffset + k * ROWS;
-        int bk = bOffset + k * (VECTORS * W);
-        FloatVector b0 = FloatVector.fromArray(F, b, bk);
-        FloatVector b1 = FloatVector.fromArray(F, b, bk + W);
+        int ak = aAt + k * ROWS;
+        int bk = bAt + k * (VECTORS * W);
+        FloatVector b0 = load(b, bk);
+        FloatVector b1 = load(b, bk + W);
         FloatVector a0 = FloatVector.broadcast(F, a[ak]);
         c00 = a0.fma(b0, c00);
         c01 = a0.fma(b1, c01);
@@ -134,22 +120,14 @@ final class RegisterTile {
         c30 = a3.fma(b0, c30);
         c31 = a3.fma(b1, c31);
       }
-      c00 = FloatVector.fromArray(F, before, beforeOffset).add(c00);
-      c01 = FloatVector.fromArray(F, before, beforeOffset + W).add(c01);
-      c10 = FloatVector.fromArray(F, before, beforeOffset + 2 * W).add(c10);
-      c11 = FloatVector.fromArray(F, before, beforeOffset + 3 * W).add(c11);
-      c20 = FloatVector.fromArray(F, before, beforeOffset + 4 * W).add(c20);
-      c21 = FloatVector.fromArray(F, before, beforeOffset + 5 * W).add(c21);
-      c30 = FloatVector.fromArray(F, before, beforeOffset + 6 * W).add(c30);
-      c31 = FloatVector.fromArray(F, before, beforeOffset + 7 * W).add(c31);
-      c00.intoArray(c, cOffset);
-      c01.intoArray(c, cOffset + W);
-      c10.intoArray(c, cOffset + 2 * W);
-      c11.intoArray(c, cOffset + 3 * W);
-      c20.intoArray(c, cOffset + 4 * W);
-      c21.intoArray(c, cOffset + 5 * W);
-      c30.intoArray(c, cOffset + 6 * W);
-      c31.intoArray(c, cOffset + 7 * W);
+      load(d, dAt).add(c00).intoArray(c, cAt);
+      load(d, dAt + W).add(c01).intoArray(c, cAt + W);
+      load(d, dAt + 2 * W).add(c10).intoArray(c, cAt + 2 * W);
+      load(d, dAt + 3 * W).add(c11).intoArray(c, cAt + 3 * W);
+      load(d, dAt + 4 * W).add(c20).intoArray(c, cAt + 4 * W);
+      load(d, dAt + 5 * W).add(c21).intoArray(c, cAt + 5 * W);
+      load(d, dAt + 6 * W).add(c30).intoArray(c, cAt + 6 * W);
+      load(d, dAt + 7 * W).add(c31).intoArray(c, cAt + 7 * W);
     }
   }
 }

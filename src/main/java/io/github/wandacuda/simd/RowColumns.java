@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.scalar.ColumnBlock;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -54,7 +56,6 @@ final class RowColumns {
     kept = new long[stride];
   }
 
-  /** Reads {@link #ROWS} rows. */
   void read(float[] rows, int row) {
     for (int half = 0; half < ROWS; half += W) {
       for (int c = 0; c < stride; c += W) {
@@ -90,7 +91,6 @@ final class RowColumns {
     return bits;
   }
 
-  /** Returns the keys of weights. */
   static IntVector key(FloatVector weight, FloatVector square) {
     return weight
         .mul(weight)
@@ -174,7 +174,6 @@ final class RowColumns {
     }
   }
 
-  /** Brings {@link #STRIP} columns up to date. */
   private void updateStrip(int column, int changed) {
     int at = column * ROWS;
     FloatVector c00 = load(weights, at);
@@ -240,9 +239,5 @@ final class RowColumns {
       int at = right * ROWS + half;
       change.fma(factor, load(weights, at)).intoArray(weights, at);
     }
-  }
-
-  private static FloatVector load(float[] array, int at) {
-    return FloatVector.fromArray(F, array, at);
   }
 }

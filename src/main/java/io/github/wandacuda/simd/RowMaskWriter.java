@@ -2,18 +2,21 @@ package io.github.wandacuda.simd;
 
 import static io.github.wandacuda.simd.Lanes.COUNT;
 import static io.github.wandacuda.simd.Lanes.INTS;
+import static io.github.wandacuda.simd.Lanes.LONGS;
 import static io.github.wandacuda.simd.Lanes.SHORTS;
 import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
+import static jdk.incubator.vector.VectorOperators.BIT_COUNT;
 import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.NE;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
@@ -27,11 +30,11 @@ public final class RowMaskWriter {
   /** The most columns that can be listed. */
   public static final int MOST_LISTED = 128;
 
-  private final HighKeyLayout places;
+  private final KeyLayout places;
   private final int[] listed = new int[MOST_LISTED];
   private final long[] equal;
 
-  public RowMaskWriter(HighKeyLayout places) {
+  public RowMaskWriter(KeyLayout places) {
     this.places = places;
     equal = new long[Math.ceilDiv(places.columns(), Long.SIZE)];
   }
@@ -51,7 +54,7 @@ public final class RowMaskWriter {
   public int clear(
       short[] keys, int threshold, boolean listing, MemorySegment memory, long at, long[] kept) {
     int count =
-        places.dtype() == DType.F32
+        places.count() == 1
             ? clearWide(keys, threshold << Short.SIZE, listing, memory, at, kept)
             : clear(keys, (short) threshold, listing, memory, at, kept);
     trim(places.columns(), kept);
@@ -98,7 +101,7 @@ public final class RowMaskWriter {
   private int list(long[] bits) {
     int count = 0;
     for (int first = 0; first < bits.length; first += Long.SIZE) {
-      for (long left = MaskWords.notZero(bits, first); left != 0; left &= left - 1) {
+      for (long left = notZero(bits, first); left != 0; left &= left - 1) {
         int word = first + Long.numberOfTrailingZeros(left);
         count = list(word * Long.SIZE, bits[word], count);
       }
@@ -151,7 +154,7 @@ public final class RowMaskWriter {
     if (memory.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
     }
-    if (places.dtype() == DType.F32) {
+    if (places.count() == 1) {
       applyWide(kept, memory, at);
       return;
     }
@@ -173,5 +176,38 @@ public final class RowMaskWriter {
       VectorMask<Integer> pruned = VectorMask.fromLong(INTS, ~kept[c / Long.SIZE] >>> c);
       clear(memory, to, pruned);
     }
+  }
+
+  /**
+   * Returns which of up to 64 words from {@code first} on have bits, one bit a word. A branch at
+   * each would cost more than the vectors, as it is guessed wrong at just those that need a look.
+   */
+  static long notZero(long[] words, int first) {
+    int end = Math.min(words.length, first + Long.SIZE);
+    long found = 0;
+    int word = first;
+    for (; word <= end - LONGS.length(); word += LONGS.length()) {
+      LongVector bits = LongVector.fromArray(LONGS, words, word);
+      found |= bits.compare(NE, 0).toLong() << (word - first);
+    }
+    for (; word < end; word++) {
+      found |= (words[word] == 0 ? 0L : 1L) << (word - first);
+    }
+    return found;
+  }
+
+  /** Returns in which of up to 64 words from {@code first} on not just half of the bits are set. */
+  static long notHalf(long[] words, int first) {
+    int end = Math.min(words.length, first + Long.SIZE);
+    long found = 0;
+    int word = first;
+    for (; word <= end - LONGS.length(); word += LONGS.length()) {
+      LongVector counts = LongVector.fromArray(LONGS, words, word).lanewise(BIT_COUNT);
+      found |= counts.compare(NE, Long.SIZE / 2).toLong() << (word - first);
+    }
+    for (; word < end; word++) {
+      found |= (Long.bitCount(words[word]) == Long.SIZE / 2 ? 0L : 1L) << (word - first);
+    }
+    return found;
   }
 }

@@ -11,10 +11,17 @@ import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
-/** A row's whole keys, where {@link KeyLayout} says. */
+/**
+ * A row's keys, whole ones or their upper halves: sign, exponent and seven bits of fraction. Most
+ * elements are told apart by these, at half the memory and twice the elements a vector. They lie
+ * where {@link KeyLayout} says.
+ */
 public final class ScoreKeys {
   /** The key of padding, above that of every score, infinity included. */
   static final int PAD = Integer.MAX_VALUE;
+
+  /** The same of upper halves. */
+  public static final short HIGH_PAD = Short.MAX_VALUE;
 
   private final DType dtype;
   private final KeyLayout planes;
@@ -32,13 +39,13 @@ public final class ScoreKeys {
     this.norms = norms;
   }
 
-  /** Writes a row's keys. */
+  /** Writes a row's whole keys. */
   public void compute(MemorySegment memory, long at, int[] keys) {
     finite =
         switch (dtype) {
           case F32 -> floats(memory, at, keys);
-          case F16 -> halves(memory, at, keys);
-          case BF16 -> brainFloats(memory, at, keys);
+          case F16 -> halves(memory, at, keys, false);
+          case BF16 -> halves(memory, at, keys, true);
         };
     for (int plane = 0; plane < planes.count(); plane++) {
       int from = plane * planes.stride();
@@ -46,8 +53,21 @@ public final class ScoreKeys {
     }
   }
 
+  /** Writes the upper halves of a row's keys. */
+  public void computeHigh(MemorySegment memory, long at, short[] keys) {
+    finite =
+        switch (dtype) {
+          case F32 -> highFloats(memory, at, keys);
+          case F16 -> highHalves(memory, at, keys, false);
+          case BF16 -> highHalves(memory, at, keys, true);
+        };
+    for (int column = planes.columns(); column < planes.length(); column++) {
+      keys[planes.highAt(column)] = HIGH_PAD;
+    }
+  }
+
   /** Returns whether all elements of the last row were finite. */
-  boolean areFinite() {
+  public boolean areFinite() {
     return finite;
   }
 
@@ -62,27 +82,40 @@ public final class ScoreKeys {
     return highest.reduceLanes(MAX) < Scores.INFINITY;
   }
 
-  private boolean brainFloats(MemorySegment memory, long at, int[] keys) {
+  private boolean halves(MemorySegment memory, long at, int[] keys, boolean brain) {
     ShortVector highest = ShortVector.zero(SHORTS);
     int stride = planes.stride();
     for (int i = 0; i < stride; i += COUNT) {
       IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
       highest = highest.max(words.reinterpretAsShorts());
-      Scores.evenBrainKeys(words, norms, i).intoArray(keys, i);
-      Scores.oddBrainKeys(words, norms, stride + i).intoArray(keys, stride + i);
+      Scores.evenKeys(words, brain, norms, i).intoArray(keys, i);
+      Scores.oddKeys(words, brain, norms, stride + i).intoArray(keys, stride + i);
     }
-    return highest.reduceLanes(MAX) < Scores.BRAIN_INFINITY;
+    return highest.reduceLanes(MAX) < Scores.infinity(brain);
   }
 
-  private boolean halves(MemorySegment memory, long at, int[] keys) {
+  private boolean highFloats(MemorySegment memory, long at, short[] keys) {
+    IntVector highest = IntVector.zero(INTS);
+    for (int i = 0; i < keys.length; i += 2 * COUNT) {
+      long from = at + (long) Integer.BYTES * i;
+      IntVector low = Scores.magnitudes(memory, from);
+      IntVector high = Scores.magnitudes(memory, from + (long) Integer.BYTES * COUNT);
+      highest = highest.max(low).max(high);
+      IntVector highKeys = Scores.keys(high, norms, i + COUNT);
+      IntVector halves = Scores.upperHalves(Scores.keys(low, norms, i), highKeys);
+      halves.reinterpretAsShorts().intoArray(keys, i);
+    }
+    return highest.reduceLanes(MAX) < Scores.INFINITY;
+  }
+
+  private boolean highHalves(MemorySegment memory, long at, short[] keys, boolean brain) {
     ShortVector highest = ShortVector.zero(SHORTS);
     int stride = planes.stride();
     for (int i = 0; i < stride; i += COUNT) {
       IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
       highest = highest.max(words.reinterpretAsShorts());
-      Scores.evenHalfKeys(words, norms, i).intoArray(keys, i);
-      Scores.oddHalfKeys(words, norms, stride + i).intoArray(keys, stride + i);
+      Scores.halves(words, brain, norms, i, stride + i).intoArray(keys, 2 * i);
     }
-    return highest.reduceLanes(MAX) < Scores.HALF_INFINITY;
+    return highest.reduceLanes(MAX) < Scores.infinity(brain);
   }
 }

@@ -1,10 +1,15 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.COUNT;
 import static io.github.wandacuda.simd.Lanes.FLOATS;
 import static io.github.wandacuda.simd.Lanes.INTS;
+import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
+import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.scalar.CpuSelectKernels;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -56,32 +61,16 @@ public final class Scores {
     return magnitudes.reinterpretAsFloats().mul(norm).reinterpretAsInts();
   }
 
+  /** Returns the keys of the words' lower halves. */
   static IntVector evenKeys(IntVector halves, boolean brain, float[] norms, int at) {
-    return brain ? evenBrainKeys(halves, norms, at) : evenHalfKeys(halves, norms, at);
+    IntVector wide = brain ? halves.lanewise(LSHL, Short.SIZE) : widened(halves.and(LOWER_HALF));
+    return keys(wide, norms, at);
   }
 
+  /** Returns the keys of the words' upper halves. */
   static IntVector oddKeys(IntVector halves, boolean brain, float[] norms, int at) {
-    return brain ? oddBrainKeys(halves, norms, at) : oddHalfKeys(halves, norms, at);
-  }
-
-  /** Returns the keys of the words' lower halves in BF16. */
-  static IntVector evenBrainKeys(IntVector halves, float[] norms, int at) {
-    return keys(halves.lanewise(LSHL, Short.SIZE), norms, at);
-  }
-
-  /** Returns the keys of the words' upper halves in BF16. */
-  static IntVector oddBrainKeys(IntVector halves, float[] norms, int at) {
-    return keys(halves.and(~LOWER_HALF), norms, at);
-  }
-
-  /** Returns the keys of the words' lower halves in F16. */
-  static IntVector evenHalfKeys(IntVector halves, float[] norms, int at) {
-    return keys(widened(halves.and(LOWER_HALF)), norms, at);
-  }
-
-  /** Returns the keys of the words' upper halves in F16. */
-  static IntVector oddHalfKeys(IntVector halves, float[] norms, int at) {
-    return keys(widened(halves.lanewise(LSHR, Short.SIZE)), norms, at);
+    IntVector wide = brain ? halves.and(~LOWER_HALF) : widened(halves.lanewise(LSHR, Short.SIZE));
+    return keys(wide, norms, at);
   }
 
   /**
@@ -116,5 +105,29 @@ public final class Scores {
   /** Returns the keys' upper halves side by side: {@code first}'s in the words' lower halves. */
   public static IntVector upperHalves(IntVector first, IntVector second) {
     return first.lanewise(LSHR, Short.SIZE).or(second.and(~LOWER_HALF));
+  }
+
+  /** Counts the zeros of a row, of either sign. */
+  public static int zeros(DType dtype, MemorySegment memory, long at, int columns) {
+    int padded = CpuSelectKernels.padded(columns);
+    int zeros = dtype == DType.F32 ? zeroWords(memory, at, padded) : zeroHalves(memory, at, padded);
+    return zeros - (padded - columns);
+  }
+
+  private static int zeroHalves(MemorySegment memory, long at, int columns) {
+    int zeros = 0;
+    for (int c = 0; c < columns; c += SHORT_COUNT) {
+      ShortVector pairs = halfMagnitudes(memory, at + (long) Short.BYTES * c).reinterpretAsShorts();
+      zeros += pairs.compare(EQ, (short) 0).trueCount();
+    }
+    return zeros;
+  }
+
+  private static int zeroWords(MemorySegment memory, long at, int columns) {
+    int zeros = 0;
+    for (int c = 0; c < columns; c += COUNT) {
+      zeros += magnitudes(memory, at + (long) Integer.BYTES * c).compare(EQ, 0).trueCount();
+    }
+    return zeros;
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
 import static io.github.wandacuda.system.LittleEndian.INT;
 
 import io.github.wandacuda.SparseKernels;
@@ -7,6 +8,7 @@ import io.github.wandacuda.SparseMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 
 /**
  * What a thread needs for whole rows beside its arguments, kept from call to call: activations,
@@ -17,10 +19,6 @@ final class SparseBuffers {
   /** Columns of a step. */
   static final int STEP = SparseKernels.CHAINS;
 
-  /** Floats of half a step. */
-  static final int HALF = SparseKernels.CHAINS / 2;
-
-  /** Rows of activations. */
   float[] activations = {};
 
   /** Bits of some rows of weights, {@link #steps} ints each. */
@@ -32,16 +30,15 @@ final class SparseBuffers {
   /** A row of weights as float32, likewise. */
   float[] panel = {};
 
-  /** Chains, a step for each pair of a row of weights and one of activations. */
-  final float[] chains = new float[SparseMatrix.MOST_ROWS * SparseKernels.CHAINS];
+  /** The chains of a row of weights and one of activations. */
+  final float[] chains = new float[STEP];
 
-  /** Steps of a row. */
   int steps;
 
   private int rowFloats;
 
   /** Takes activations as they are. */
-  void load(SparseMatrix matrix, float[] x, int xOffset, int count) {
+  void take(SparseMatrix matrix, float[] x, int xOffset, int count) {
     int columns = matrix.columns();
     prepare(columns, count);
     for (int t = 0; t < count; t++) {
@@ -84,6 +81,24 @@ final class SparseBuffers {
         last |= (bitmask.get(ValueLayout.JAVA_BYTE, at + i) & 0xff) << (i * Byte.SIZE);
       }
       bits[place * steps + whole] = last;
+    }
+  }
+
+  /** Multiplies the row of weights by one of activations, as {@link SparseKernels} says. */
+  void multiply(int row) {
+    float[] weights = panel;
+    float[] x = activations;
+    int from = at(row);
+    for (int lane = 0; lane < STEP; lane += 2 * Lanes.COUNT) {
+      FloatVector a = FloatVector.zero(Lanes.FLOATS);
+      FloatVector b = FloatVector.zero(Lanes.FLOATS);
+      int second = (lane + Lanes.COUNT) % STEP;
+      for (int column = 0; column < rowFloats; column += STEP) {
+        a = load(weights, column + lane).fma(load(x, from + column + lane), a);
+        b = load(weights, column + second).fma(load(x, from + column + second), b);
+      }
+      a.intoArray(chains, lane);
+      b.intoArray(chains, second);
     }
   }
 }

@@ -62,7 +62,7 @@ final class TiedGroups {
    * so of 60 columns 30 that are kept and two that should not be look like half of 64.
    */
   private long notHalved(long[] kept, int first) {
-    long found = MaskWords.notHalf(kept, first);
+    long found = RowMaskWriter.notHalf(kept, first);
     int last = kept.length - 1 - first;
     boolean isShort = last < Long.SIZE && columns % Long.SIZE != 0;
     return isShort ? found | 1L << last : found;

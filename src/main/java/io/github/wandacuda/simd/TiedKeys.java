@@ -24,6 +24,11 @@ public final class TiedKeys {
   private static final int SIGN = Integer.SIZE - 1;
   private static final long EVEN = 0x5555_5555_5555_5555L;
 
+  /** Tells which of 64 columns have keys below a threshold, one bit each. */
+  private interface Below {
+    long bits(int k, int threshold);
+  }
+
   private final KeyLayout planes;
   private int[] keys = {};
   private int lowest;
@@ -46,7 +51,7 @@ public final class TiedKeys {
    * Writes one bit a column, 0 for the {@code wanted} lowest keys, of equal ones the lowest
    * columns.
    *
-   * @param halves the keys' upper halves, where {@link HighKeyLayout} says
+   * @param halves the keys' upper halves, where {@link KeyLayout#highAt} says
    * @param half a key's upper half such that at most {@code wanted} keys have a lower one, and at
    *     least {@code wanted} that or a lower one
    * @param below how many have a lower one
@@ -55,9 +60,10 @@ public final class TiedKeys {
     range(half);
     threshold = lowest == highest ? lowest : threshold(wanted);
     if (lowest == highest && planes.count() == 2) {
-      keepByHalves(halves, half, wanted - below, kept);
+      // Whole keys that share this half are equal, too.
+      keep((k, key) -> bits(halves, k, key), half, wanted - below, kept);
     } else {
-      keepByKeys(threshold, wanted - below(threshold), kept);
+      keep(this::bits, threshold, wanted - below(threshold), kept);
     }
     RowMaskWriter.trim(planes.columns(), kept);
   }
@@ -74,22 +80,12 @@ public final class TiedKeys {
     return threshold;
   }
 
-  /** Takes {@code left} of those at the threshold, whose whole keys are equal too. */
-  private static void keepByHalves(short[] halves, int threshold, int left, long[] kept) {
+  /** Keeps what is above a threshold and all but {@code left} of what is at it. */
+  private static void keep(Below below, int threshold, int left, long[] kept) {
     int more = left;
     for (int k = 0; k < kept.length; k++) {
-      long lower = bits(halves, k, threshold);
-      long pruned = lowest(bits(halves, k, threshold + 1) ^ lower, more);
-      more -= Long.bitCount(pruned);
-      kept[k] = ~(lower | pruned);
-    }
-  }
-
-  private void keepByKeys(int threshold, int left, long[] kept) {
-    int more = left;
-    for (int k = 0; k < kept.length; k++) {
-      long lower = bits(k, threshold);
-      long pruned = lowest(bits(k, threshold + 1) ^ lower, more);
+      long lower = below.bits(k, threshold);
+      long pruned = lowest(below.bits(k, threshold + 1) ^ lower, more);
       more -= Long.bitCount(pruned);
       kept[k] = ~(lower | pruned);
     }

@@ -1,16 +1,5 @@
 package io.github.wandacuda.simd;
 
-import static io.github.wandacuda.scalar.NormalTail.C0;
-import static io.github.wandacuda.scalar.NormalTail.C1;
-import static io.github.wandacuda.scalar.NormalTail.C2;
-import static io.github.wandacuda.scalar.NormalTail.C3;
-import static io.github.wandacuda.scalar.NormalTail.C4;
-import static io.github.wandacuda.scalar.NormalTail.C5;
-import static io.github.wandacuda.scalar.NormalTail.C6;
-import static io.github.wandacuda.scalar.NormalTail.C7;
-import static io.github.wandacuda.scalar.NormalTail.C8;
-import static io.github.wandacuda.scalar.NormalTail.C9;
-import static io.github.wandacuda.scalar.NormalTail.RATE;
 import static io.github.wandacuda.scalar.ScalarForward.CUBIC;
 import static io.github.wandacuda.scalar.ScalarForward.QUICK;
 import static io.github.wandacuda.scalar.ScalarForward.TWICE_ROOT;
@@ -23,12 +12,12 @@ import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
-import io.github.wandacuda.scalar.NormalTail;
 import io.github.wandacuda.scalar.PackedWeight;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -53,6 +42,9 @@ public final class VectorForward implements CpuForwardKernels {
   /** A bit that a NaN keeps. */
   private static final int QUIET = 0x40_0000;
 
+  /** Rows whose squares are added at a time. */
+  private static final int ROWS = 8;
+
   /** Computes what is left of a vector. */
   private static final CpuForwardKernels REST = new ScalarForward();
 
@@ -60,9 +52,6 @@ public final class VectorForward implements CpuForwardKernels {
   private final VectorLinearRows fewRows = new VectorLinearRows();
   private final VectorAttention attention = new VectorAttention();
   private final VectorSecondMoments moments = new VectorSecondMoments();
-
-  /** Creates kernels with no buffers yet. */
-  public VectorForward() {}
 
   @Override
   public void linear(
@@ -195,7 +184,7 @@ public final class VectorForward implements CpuForwardKernels {
 
   private static void softcap(float cap, float[] x, int at, float[] out, int outAt, int count) {
     for (int i = 0; i < count; i += Lanes.COUNT) {
-      VectorTanh.softcap(load(x, at + i), cap).intoArray(out, outAt + i);
+      VectorMath.softcap(load(x, at + i), cap).intoArray(out, outAt + i);
     }
   }
 
@@ -251,28 +240,13 @@ public final class VectorForward implements CpuForwardKernels {
 
   /** Returns x / (1 + exp(-u)). */
   private static FloatVector sigmoid(FloatVector x, FloatVector u) {
-    return x.div(VectorExponential.exp(u.neg()).add(1f));
+    return x.div(VectorMath.exp(u.neg()).add(1f));
   }
 
   private static FloatVector gelu(FloatVector x) {
-    FloatVector tail = normalTail(x.abs());
+    FloatVector tail = VectorMath.normalTail(x.abs());
     FloatVector rest = constant(1f).sub(tail);
     return x.mul(rest.blend(tail, x.compare(VectorOperators.LT, 0f)));
-  }
-
-  /** {@link NormalTail}, operation by operation. */
-  private static FloatVector normalTail(FloatVector a) {
-    FloatVector t = constant(1f).div(a.fma(constant(RATE), constant(1f)));
-    FloatVector q = constant(C9).fma(t, constant(C8));
-    q = q.fma(t, constant(C7));
-    q = q.fma(t, constant(C6));
-    q = q.fma(t, constant(C5));
-    q = q.fma(t, constant(C4));
-    q = q.fma(t, constant(C3));
-    q = q.fma(t, constant(C2));
-    q = q.fma(t, constant(C1));
-    q = q.fma(t, constant(C0));
-    return VectorExponential.exp(a.mul(-0.5f).mul(a)).mul(t.mul(q));
   }
 
   private static void store(FloatVector value, float[] up, int upAt, float[] out, int outAt) {
@@ -297,7 +271,54 @@ public final class VectorForward implements CpuForwardKernels {
 
   @Override
   public void columnSquares(CpuTensor x, double[] sums, int from, int to) {
-    VectorColumnSquares.columnSquares(x, sums, from, to);
+    float[] squares = new float[to - from];
+    for (int run = 0; run < x.rows(); run += SQUARES_RUN) {
+      Arrays.fill(squares, 0f);
+      int end = Math.min(x.rows(), run + SQUARES_RUN);
+      int row = run;
+      for (; row + ROWS <= end; row += ROWS) {
+        addEightSquares(x.data(), x.at(row) + from, x.columns(), squares);
+      }
+      for (; row < end; row++) {
+        addSquares(x.data(), x.at(row) + from, 0, squares);
+      }
+      for (int c = from; c < to; c++) {
+        sums[c] += squares[c - from];
+      }
+    }
+  }
+
+  /**
+   * Adds the squares of eight rows to a sum for each column, in the order of the rows, while the
+   * sums stay in registers.
+   *
+   * @param stride elements from a row to the next
+   */
+  private static void addEightSquares(float[] x, int at, int stride, float[] sums) {
+    int whole = Lanes.FLOATS.loopBound(sums.length);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      int from = at + i;
+      FloatVector sum = load(sums, i).add(square(x, from)).add(square(x, from + stride));
+      sum = sum.add(square(x, from + 2 * stride)).add(square(x, from + 3 * stride));
+      sum = sum.add(square(x, from + 4 * stride)).add(square(x, from + 5 * stride));
+      sum = sum.add(square(x, from + 6 * stride)).add(square(x, from + 7 * stride));
+      sum.intoArray(sums, i);
+    }
+    for (int row = 0; row < ROWS; row++) {
+      addSquares(x, at + row * stride, whole, sums);
+    }
+  }
+
+  private static FloatVector square(float[] x, int at) {
+    FloatVector value = load(x, at);
+    return value.mul(value);
+  }
+
+  /** Adds the squares of a row from a column on; the JIT makes vectors of this loop. */
+  private static void addSquares(float[] x, int at, int first, float[] sums) {
+    for (int i = first; i < sums.length; i++) {
+      sums[i] += x[at + i] * x[at + i];
+    }
   }
 
   @Override
@@ -307,6 +328,6 @@ public final class VectorForward implements CpuForwardKernels {
 
   @Override
   public double crossEntropy(CpuTensor logits, int row, int target) {
-    return VectorCrossEntropy.crossEntropy(logits, row, target);
+    return VectorNorms.crossEntropy(logits, row, target);
   }
 }

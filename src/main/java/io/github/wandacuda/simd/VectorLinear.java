@@ -44,48 +44,23 @@ final class VectorLinear {
     final RegisterTileSums sums = new RegisterTileSums();
   }
 
-  /** Where weights come from. */
+  /** Where weights come from; see {@link WeightPanel#pack}. */
   private interface Source {
-    int features();
-
-    /** See {@link WeightPanel#pack}. */
     void pack(WeightPanel panel, int feature, int count, int column, int depth);
   }
 
   /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
-  /** See {@link CpuForwardKernels#linear}. */
   void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     Source source =
-        new Source() {
-          @Override
-          public int features() {
-            return w.rows();
-          }
-
-          @Override
-          public void pack(WeightPanel panel, int feature, int count, int column, int depth) {
-            panel.pack(w, feature, count, column, depth);
-          }
-        };
+        (to, feature, count, column, depth) -> to.pack(w, feature, count, column, depth);
     linear(x, source, bias, out, workers);
   }
 
-  /** See {@link CpuForwardKernels#linear}. */
   void linear(CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     Source source =
-        new Source() {
-          @Override
-          public int features() {
-            return w.rows();
-          }
-
-          @Override
-          public void pack(WeightPanel panel, int feature, int count, int column, int depth) {
-            panel.unpack(w, feature, count, column, depth);
-          }
-        };
+        (to, feature, count, column, depth) -> to.unpack(w, feature, count, column, depth);
     linear(x, source, bias, out, workers);
   }
 
@@ -101,7 +76,7 @@ final class VectorLinear {
   }
 
   private void multiply(Source w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    int featureTasks = Math.ceilDiv(w.features(), FEATURES_PER_TASK);
+    int featureTasks = Math.ceilDiv(out.columns(), FEATURES_PER_TASK);
     int rows = rowsPerTask(out.rows(), featureTasks, workers);
     workers.run(
         featureTasks * Math.ceilDiv(out.rows(), rows),
@@ -113,7 +88,7 @@ final class VectorLinear {
                   row,
                   Math.min(out.rows(), row + rows),
                   feature,
-                  Math.min(w.features(), feature + FEATURES_PER_TASK));
+                  Math.min(out.columns(), feature + FEATURES_PER_TASK));
           multiply(w, bias, out, block, scratches.of(worker));
         });
   }
@@ -145,20 +120,13 @@ final class VectorLinear {
   private void pass(int run, int start, int row, int rowEnd, int feature, Scratch scratch) {
     int depth = panel.depth(run);
     int weights = scratch.weights.at(feature, depth);
+    float[] rows = panel.data;
+    float[] features = scratch.weights.data();
     float[] sums = scratch.sums.data();
-    float[] before = run == 0 ? RegisterTile.NOTHING : sums;
     for (int r = row; r < rowEnd; r += RegisterTile.ROWS) {
+      int from = panel.at(run, start + r);
       int at = scratch.sums.at(r, feature);
-      RegisterTile.multiply(
-          panel.data(),
-          panel.at(run, start + r),
-          scratch.weights.data(),
-          weights,
-          depth,
-          before,
-          run == 0 ? 0 : at,
-          sums,
-          at);
+      RegisterTile.multiply(rows, from, features, weights, depth, run == 0, sums, at);
     }
   }
 
@@ -198,16 +166,11 @@ final class VectorLinear {
       }
     }
 
-    public float[] data() {
-      return data;
-    }
-
     /** Returns the number of runs; without columns there is one empty run. */
     public int runs() {
       return Math.max(1, Math.ceilDiv(columns, RUN));
     }
 
-    /** Returns the columns of a run. */
     public int depth(int run) {
       return Math.min(RUN, columns - run * RUN);
     }

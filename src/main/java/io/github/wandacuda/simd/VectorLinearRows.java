@@ -37,9 +37,6 @@ final class VectorLinearRows {
     final float[] widened = new float[BLOCKS * COLUMNS * FEATURES];
   }
 
-  /** Creates kernels with no buffers yet. */
-  public VectorLinearRows() {}
-
   /** See {@link CpuForwardKernels}; x has at most {@link #MOST_ROWS} rows. */
   public void linear(
       CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
@@ -82,10 +79,10 @@ final class VectorLinearRows {
     long d = at(w, feature, 3, column);
     int stride = depth * FEATURES;
     if (w.dtype() == DType.F16) {
-      BlockWidening.halves(w.data(), a, stride, own.widened, 0);
-      BlockWidening.halves(w.data(), b, stride, own.widened, stride);
-      BlockWidening.halves(w.data(), c, stride, own.widened, 2 * stride);
-      BlockWidening.halves(w.data(), d, stride, own.widened, 3 * stride);
+      FeatureBlocks.halves(w.data(), a, stride, own.widened, 0);
+      FeatureBlocks.halves(w.data(), b, stride, own.widened, stride);
+      FeatureBlocks.halves(w.data(), c, stride, own.widened, 2 * stride);
+      FeatureBlocks.halves(w.data(), d, stride, own.widened, 3 * stride);
     }
     for (int row = 0; row < x.rows(); row++) {
       int from = x.at(row) + column;

@@ -164,7 +164,7 @@ public final class VectorRows implements RowArithmetic {
   }
 
   private static DoubleVector load(double[] array, int at) {
-    return DoubleVector.fromArray(Lanes.DOUBLES, array, at);
+    return Lanes.load(array, at);
   }
 
   private static DoubleVector load(float[] array, int at) {

@@ -11,9 +11,6 @@ public final class VectorSparseGpt implements SparseGptKernels {
   private static final VectorSpecies<Float> F = Lanes.FLOATS;
   private static final int W = Lanes.COUNT;
 
-  /** Creates the kernels. */
-  public VectorSparseGpt() {}
-
   @Override
   public void keys(float[] rows, int count, ColumnBlock block, int[] keys, int at) {
     float[] squares = new float[block.stride()];

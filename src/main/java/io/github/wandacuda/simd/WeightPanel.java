@@ -62,8 +62,8 @@ final class WeightPanel {
     for (int k = 0; k < depth; k++) {
       long w = at + k * step;
       int column = to + k * RegisterTile.COLUMNS;
-      BlockWidening.floats(from, w).intoArray(data, column);
-      BlockWidening.floats(from, w + (long) Lanes.COUNT * Float.BYTES)
+      FeatureBlocks.floats(from, w).intoArray(data, column);
+      FeatureBlocks.floats(from, w + (long) Lanes.COUNT * Float.BYTES)
           .intoArray(data, column + Lanes.COUNT);
     }
   }
@@ -71,16 +71,16 @@ final class WeightPanel {
   private void unpackHalves(MemorySegment from, long at, long step, int depth, int to) {
     for (int k = 0; k < depth; k++) {
       int column = to + k * RegisterTile.COLUMNS;
-      BlockWidening.halves(from, at + k * step, FeatureBlocks.FEATURES, data, column);
+      FeatureBlocks.halves(from, at + k * step, FeatureBlocks.FEATURES, data, column);
     }
   }
 
   private void unpackBfloats(MemorySegment from, long at, long step, int depth, int to) {
     for (int k = 0; k < depth; k++) {
-      IntVector pairs = BlockWidening.pairs(from, at + k * step);
+      IntVector pairs = FeatureBlocks.pairs(from, at + k * step);
       int column = to + k * RegisterTile.COLUMNS;
-      BlockWidening.lowBfloats(pairs).intoArray(data, column);
-      BlockWidening.highBfloats(pairs).intoArray(data, column + Lanes.COUNT);
+      FeatureBlocks.lowBfloats(pairs).intoArray(data, column);
+      FeatureBlocks.highBfloats(pairs).intoArray(data, column + Lanes.COUNT);
     }
   }
 

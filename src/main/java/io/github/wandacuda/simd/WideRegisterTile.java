@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -13,17 +15,9 @@ final class WideRegisterTile {
 
   private WideRegisterTile() {}
 
-  /** See {@link RegisterTile#multiply}. */
+  /** Computes {@code c = d + a b}; see {@link RegisterTile#multiply}. */
   static void multiply(
-      float[] a,
-      int aOffset,
-      float[] b,
-      int bOffset,
-      int depth,
-      float[] before,
-      int beforeOffset,
-      float[] c,
-      int cOffset) {
+      float[] a, int aAt, float[] b, int bAt, int depth, float[] d, int dAt, float[] c, int cAt) {
     FloatVector c00 = FloatVector.zero(F);
     FloatVector c01 = FloatVector.zero(F);
     FloatVector c02 = FloatVector.zero(F);
@@ -49,12 +43,12 @@ final class WideRegisterTile {
     FloatVector c52 = FloatVector.zero(F);
     FloatVector c53 = FloatVector.zero(F);
     for (int k = 0; k < depth; k++) {
-      int ak = aOffset + k * ROWS;
-      int bk = bOffset + k * (VECTORS * W);
-      FloatVector b0 = FloatVector.fromArray(F, b, bk);
-      FloatVector b1 = FloatVector.fromArray(F, b, bk + W);
-      FloatVector b2 = FloatVector.fromArray(F, b, bk + 2 * W);
-      FloatVector b3 = FloatVector.fromArray(F, b, bk + 3 * W);
+      int ak = aAt + k * ROWS;
+      int bk = bAt + k * (VECTORS * W);
+      FloatVector b0 = load(b, bk);
+      FloatVector b1 = load(b, bk + W);
+      FloatVector b2 = load(b, bk + 2 * W);
+      FloatVector b3 = load(b, bk + 3 * W);
       FloatVector a0 = FloatVector.broadcast(F, a[ak]);
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
@@ -86,59 +80,34 @@ final class WideRegisterTile {
       c52 = a5.fma(b2, c52);
       c53 = a5.fma(b3, c53);
     }
-    c00 = FloatVector.fromArray(F, before, beforeOffset).add(c00);
-    c01 = FloatVector.fromArray(F, before, beforeOffset + W).add(c01);
-    c02 = FloatVector.fromArray(F, before, beforeOffset + 2 * W).add(c02);
-    c03 = FloatVector.fromArray(F, before, beforeOffset + 3 * W).add(c03);
-    c10 = FloatVector.fromArray(F, before, beforeOffset + 4 * W).add(c10);
-    c11 = FloatVector.fromArray(F, before, beforeOffset + 5 * W).add(c11);
-    c12 = FloatVector.fromArray(F, before, beforeOffset + 6 * W).add(c12);
-    c13 = FloatVector.fromArray(F, before, beforeOffset + 7 * W).add(c13);
-    c20 = FloatVector.fromArray(F, before, beforeOffset + 8 * W).add(c20);
-    c21 = FloatVector.fromArray(F, before, beforeOffset + 9 * W).add(c21);
-    c22 = FloatVector.fromArray(F, before, beforeOffset + 10 * W).add(c22);
-    c23 = FloatVector.fromArray(F, before, beforeOffset + 11 * W).add(c23);
-    c30 = FloatVector.fromArray(F, before, beforeOffset + 12 * W).add(c30);
-    c31 = FloatVector.fromArray(F, before, beforeOffset + 13 * W).add(c31);
-    c32 = FloatVector.fromArray(F, before, beforeOffset + 14 * W).add(c32);
-    c33 = FloatVector.fromArray(F, before, beforeOffset + 15 * W).add(c33);
-    c40 = FloatVector.fromArray(F, before, beforeOffset + 16 * W).add(c40);
-    c41 = FloatVector.fromArray(F, before, beforeOffset + 17 * W).add(c41);
-    c42 = FloatVector.fromArray(F, before, beforeOffset + 18 * W).add(c42);
-    c43 = FloatVector.fromArray(F, before, beforeOffset + 19 * W).add(c43);
-    c50 = FloatVector.fromArray(F, before, beforeOffset + 20 * W).add(c50);
-    c51 = FloatVector.fromArray(F, before, beforeOffset + 21 * W).add(c51);
-    c52 = FloatVector.fromArray(F, before, beforeOffset + 22 * W).add(c52);
-    c53 = FloatVector.fromArray(F, before, beforeOffset + 23 * W).add(c53);
-    c00.intoArray(c, cOffset);
-    c01.intoArray(c, cOffset + W);
-    c02.intoArray(c, cOffset + 2 * W);
-    c03.intoArray(c, cOffset + 3 * W);
-    c10.intoArray(c, cOffset + 4 * W);
-    c11.intoArray(c, cOffset + 5 * W);
-    c12.intoArray(c, cOffset + 6 * W);
-    c13.intoArray(c, cOffset + 7 * W);
-    c20.intoArray(c, cOffset + 8 * W);
-    c21.intoArray(c, cOffset + 9 * W);
-    c22.intoArray(c, cOffset + 10 * W);
-    c23.intoArray(c, cOffset + 11 * W);
-    c30.intoArray(c, cOffset + 12 * W);
-    c31.intoArray(c, cOffset + 13 * W);
-    c32.intoArray(c, cOffset + 14 * W);
-    c33.intoArray(c, cOffset + 15 * W);
-    c40.intoArray(c, cOffset + 16 * W);
-    c41.intoArray(c, cOffset + 17 * W);
-    c42.intoArray(c, cOffset + 18 * W);
-    c43.intoArray(c, cOffset + 19 * W);
-    c50.intoArray(c, cOffset + 20 * W);
-    c51.intoArray(c, cOffset + 21 * W);
-    c52.intoArray(c, cOffset + 22 * W);
-    c53.intoArray(c, cOffset + 23 * W);
+    load(d, dAt).add(c00).intoArray(c, cAt);
+    load(d, dAt + W).add(c01).intoArray(c, cAt + W);
+    load(d, dAt + 2 * W).add(c02).intoArray(c, cAt + 2 * W);
+    load(d, dAt + 3 * W).add(c03).intoArray(c, cAt + 3 * W);
+    load(d, dAt + 4 * W).add(c10).intoArray(c, cAt + 4 * W);
+    load(d, dAt + 5 * W).add(c11).intoArray(c, cAt + 5 * W);
+    load(d, dAt + 6 * W).add(c12).intoArray(c, cAt + 6 * W);
+    load(d, dAt + 7 * W).add(c13).intoArray(c, cAt + 7 * W);
+    load(d, dAt + 8 * W).add(c20).intoArray(c, cAt + 8 * W);
+    load(d, dAt + 9 * W).add(c21).intoArray(c, cAt + 9 * W);
+    load(d, dAt + 10 * W).add(c22).intoArray(c, cAt + 10 * W);
+    load(d, dAt + 11 * W).add(c23).intoArray(c, cAt + 11 * W);
+    load(d, dAt + 12 * W).add(c30).intoArray(c, cAt + 12 * W);
+    load(d, dAt + 13 * W).add(c31).intoArray(c, cAt + 13 * W);
+    load(d, dAt + 14 * W).add(c32).intoArray(c, cAt + 14 * W);
+    load(d, dAt + 15 * W).add(c33).intoArray(c, cAt + 15 * W);
+    load(d, dAt + 16 * W).add(c40).intoArray(c, cAt + 16 * W);
+    load(d, dAt + 17 * W).add(c41).intoArray(c, cAt + 17 * W);
+    load(d, dAt + 18 * W).add(c42).intoArray(c, cAt + 18 * W);
+    load(d, dAt + 19 * W).add(c43).intoArray(c, cAt + 19 * W);
+    load(d, dAt + 20 * W).add(c50).intoArray(c, cAt + 20 * W);
+    load(d, dAt + 21 * W).add(c51).intoArray(c, cAt + 21 * W);
+    load(d, dAt + 22 * W).add(c52).intoArray(c, cAt + 22 * W);
+    load(d, dAt + 23 * W).add(c53).intoArray(c, cAt + 23 * W);
   }
 
   /** See {@link RegisterTile#multiplyRightHalf}. */
-  static void multiplyRightHalf(
-      float[] a, int aOffset, float[] b, int bOffset, int depth, float[] c) {
+  static void multiplyRightHalf(float[] a, int aAt, float[] b, int bAt, int depth, float[] c) {
     FloatVector c02 = FloatVector.zero(F);
     FloatVector c03 = FloatVector.zero(F);
     FloatVector c12 = FloatVector.zero(F);
@@ -152,10 +121,10 @@ final class WideRegisterTile {
     FloatVector c52 = FloatVector.zero(F);
     FloatVector c53 = FloatVector.zero(F);
     for (int k = 0; k < depth; k++) {
-      int ak = aOffset + k * ROWS;
-      int bk = bOffset + k * (VECTORS * W);
-      FloatVector b2 = FloatVector.fromArray(F, b, bk + 2 * W);
-      FloatVector b3 = FloatVector.fromArray(F, b, bk + 3 * W);
+      int ak = aAt + k * ROWS;
+      int bk = bAt + k * (VECTORS * W);
+      FloatVector b2 = load(b, bk + 2 * W);
+      FloatVector b3 = load(b, bk + 3 * W);
       FloatVector a0 = FloatVector.broadcast(F, a[ak]);
       c02 = a0.fma(b2, c02);
       c03 = a0.fma(b3, c03);

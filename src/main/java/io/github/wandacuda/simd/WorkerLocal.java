@@ -26,7 +26,6 @@ final class WorkerLocal<T> {
     }
   }
 
-  /** Returns a worker's object. */
   public T of(int worker) {
     return made.get(worker);
   }

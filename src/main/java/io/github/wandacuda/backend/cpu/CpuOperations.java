@@ -232,7 +232,6 @@ public final class CpuOperations implements Operations {
     return losses;
   }
 
-  /** Work on a range of rows. */
   private interface Rows {
     void run(int from, int to);
   }
@@ -243,7 +242,6 @@ public final class CpuOperations implements Operations {
     workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
   }
 
-  /** Runs work on each row of a tensor. */
   private void forEachRow(Tensor tensor, IntConsumer work) {
     forRanges(
         tensor,

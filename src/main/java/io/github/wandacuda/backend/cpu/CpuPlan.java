@@ -11,7 +11,6 @@ import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.NativeMemory;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
@@ -50,7 +49,7 @@ final class CpuPlan implements SelectionPlan {
     if (destination != null && RowPanel.isNeedlessFor(destination) && source.hasDenseRows()) {
       pruneInPlace(source, destination, run);
     } else {
-      pruneCopied(source, destination, run);
+      RowPanel.forEachRow(source, destination, (memory, at, row) -> run.prune(row, memory, at));
     }
     give(pruner);
     return new Selection(run.picked, run.zeros);
@@ -112,23 +111,6 @@ final class CpuPlan implements SelectionPlan {
       long from = source.byteOffset(row, 0);
       long to = destination.byteOffset(row, 0);
       MemorySegment.copy(source.data(), from, destination.data(), to, step * rowBytes);
-    }
-  }
-
-  /** Prunes rows in memory of its own, and copies them to where they go, if anywhere. */
-  private static void pruneCopied(WeightMatrix source, WeightMatrix destination, Run run) {
-    try (Arena arena = Arena.ofConfined()) {
-      RowPanel panel = RowPanel.of(source, destination, arena);
-      for (int first = 0; first < source.rows(); first += panel.capacity()) {
-        int count = Math.min(panel.capacity(), source.rows() - first);
-        panel.read(source, first, count);
-        for (int r = 0; r < count; r++) {
-          run.prune(first + r, panel.memory(), panel.at(r));
-        }
-        if (destination != null) {
-          panel.write(destination, first, count);
-        }
-      }
     }
   }
 

@@ -4,13 +4,10 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.scalar.RowElements;
-import io.github.wandacuda.scalar.ScalarMagnitudes;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Objects;
@@ -57,8 +54,7 @@ public final class CpuSelector implements Selector {
     forEachRow(
         source,
         (memory, at, row) -> {
-          int highest =
-              ScalarMagnitudes.upper(source.dtype(), memory, at, source.columns(), counts);
+          int highest = RowElements.upper(source.dtype(), memory, at, source.columns(), counts);
           if (highest >= RowElements.INFINITY >>> 16) {
             throw RowElements.nonFinite(source, memory, at, row);
           }
@@ -72,29 +68,16 @@ public final class CpuSelector implements Selector {
     forEachRow(
         source,
         (memory, at, row) ->
-            ScalarMagnitudes.lower(source.dtype(), memory, at, source.columns(), upper, counts));
+            RowElements.lower(source.dtype(), memory, at, source.columns(), upper, counts));
   }
 
-  private interface RowVisitor {
-    void visit(MemorySegment memory, long at, int row);
-  }
-
-  private static void forEachRow(WeightMatrix source, RowVisitor visitor) {
+  private static void forEachRow(WeightMatrix source, RowPanel.Visitor visitor) {
     if (RowPanel.isNeedlessFor(source)) {
       for (int row = 0; row < source.rows(); row++) {
         visitor.visit(source.data(), source.byteOffset(row, 0), row);
       }
       return;
     }
-    try (Arena arena = Arena.ofConfined()) {
-      RowPanel panel = RowPanel.of(source, null, arena);
-      for (int first = 0; first < source.rows(); first += panel.capacity()) {
-        int count = Math.min(panel.capacity(), source.rows() - first);
-        panel.read(source, first, count);
-        for (int r = 0; r < count; r++) {
-          visitor.visit(panel.memory(), panel.at(r), first + r);
-        }
-      }
-    }
+    RowPanel.forEachRow(source, null, visitor);
   }
 }

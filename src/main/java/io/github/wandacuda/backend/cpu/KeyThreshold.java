@@ -1,8 +1,8 @@
 package io.github.wandacuda.backend.cpu;
 
-import io.github.wandacuda.simd.HighKeys;
 import io.github.wandacuda.simd.KeyCounts;
 import io.github.wandacuda.simd.Lanes;
+import io.github.wandacuda.simd.ScoreKeys;
 import java.util.Arrays;
 
 /**
@@ -46,7 +46,7 @@ final class KeyThreshold {
    * Searches. Afterwards {@link #threshold} is a key such that at most {@code lowest} keys are
    * below it, {@link #below} many, and at least {@code lowest} are below or equal.
    *
-   * @param all the keys; {@link HighKeys#PAD} where there is none
+   * @param all the keys; {@link ScoreKeys#HIGH_PAD} where there is none
    * @param end the keys' number, padding included: a multiple of the vector length
    * @param count the number of keys that are not padding
    * @param lowest how many are to be the lowest, from 0 to {@code count}
@@ -57,10 +57,10 @@ final class KeyThreshold {
     wanted = lowest;
     low = 0;
     countLow = 0;
-    high = HighKeys.PAD + 1;
+    high = ScoreKeys.HIGH_PAD + 1;
     countHigh = count;
     if (lowest == 0 || lowest == count) {
-      set(lowest == 0 ? 0 : HighKeys.PAD, lowest);
+      set(lowest == 0 ? 0 : ScoreKeys.HIGH_PAD, lowest);
       return;
     }
     guess.turnTo(KeyCounts.mean(keys, length));
@@ -78,12 +78,10 @@ final class KeyThreshold {
     guess.learn(low);
   }
 
-  /** Returns the threshold. */
   int threshold() {
     return low;
   }
 
-  /** Returns the number of keys below the threshold. */
   int below() {
     return countLow;
   }
@@ -144,7 +142,7 @@ final class KeyThreshold {
   private int narrow(int between) {
     keys = inside;
     length = Math.ceilDiv(between, Lanes.SHORT_COUNT) * Lanes.SHORT_COUNT;
-    Arrays.fill(inside, between, length, HighKeys.PAD);
+    Arrays.fill(inside, between, length, ScoreKeys.HIGH_PAD);
     return countLow;
   }
 
@@ -155,7 +153,7 @@ final class KeyThreshold {
   private void tightenPastEqual(int threshold, int count) {
     int neighbours = KeyCounts.neighbours(keys, length, (short) threshold);
     tighten((neighbours >>> Short.SIZE) + 1, count);
-    tighten(neighbours & HighKeys.PAD, count);
+    tighten(neighbours & ScoreKeys.HIGH_PAD, count);
   }
 
   private void tighten(int threshold, int count) {
@@ -222,7 +220,6 @@ final class KeyThreshold {
       return Math.min(stayReach, moveReach) / SCALE;
     }
 
-    /** Learns the row's threshold. */
     void learn(int threshold) {
       if (known) {
         stayReach = adjusted(stayReach, threshold - (long) lastThreshold);

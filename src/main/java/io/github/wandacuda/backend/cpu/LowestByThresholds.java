@@ -4,10 +4,10 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.scalar.RowElements;
 import io.github.wandacuda.scalar.RowPruner;
 import io.github.wandacuda.simd.Candidates;
-import io.github.wandacuda.simd.HighKeyLayout;
+import io.github.wandacuda.simd.KeyLayout;
 import io.github.wandacuda.simd.RowMaskWriter;
+import io.github.wandacuda.simd.Scores;
 import io.github.wandacuda.simd.ThresholdPasses;
-import io.github.wandacuda.simd.ZeroCounts;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -22,7 +22,7 @@ import java.util.Arrays;
  * 1.7 to 2.3 (one thread of a Zen 4, loading the row included). Rows whose scales differ by a tenth
  * or more are left, which is found out by what they take.
  */
-final class LowestByThresholds implements RowPruner {
+final class LowestByThresholds extends RowPruner {
   /** Shorter rows are soon scored, and have no threshold that others come near to. */
   private static final int LEAST_COLUMNS = 512;
 
@@ -40,6 +40,16 @@ final class LowestByThresholds implements RowPruner {
 
   private static final int NEXT_CREDIT = 60;
 
+  /** How the pruning of a row ends that only some ways are good for. */
+  enum Outcome {
+    /** It is pruned. */
+    PRUNED,
+    /** Another way has to prune it. Elements may be cleared, but none that is kept in the end. */
+    LEFT,
+    /** It holds a NaN or an infinity, and is as it was. */
+    NON_FINITE
+  }
+
   private final DType dtype;
   private final int columns;
   private final float[] norms;
@@ -52,7 +62,6 @@ final class LowestByThresholds implements RowPruner {
   private int pause;
   private long credit;
   private int byThresholds;
-  private int zeros;
 
   /**
    * Prepares rows.
@@ -70,7 +79,7 @@ final class LowestByThresholds implements RowPruner {
     this.whole = whole;
     ColumnThresholds thresholds = new ColumnThresholds(dtype, norms);
     ThresholdPasses passes = new ThresholdPasses(dtype, columns);
-    RowMaskWriter bits = new RowMaskWriter(new HighKeyLayout(dtype, columns));
+    RowMaskWriter bits = new RowMaskWriter(KeyLayout.of(dtype, columns));
     ThresholdTables tables = new ThresholdTables(thresholds, columns);
     windowed = new WindowedRowPruner(tables, passes, new Candidates(dtype, norms), columns, wanted);
     credit = FIRST_CREDIT * wholeCost();
@@ -97,11 +106,11 @@ final class LowestByThresholds implements RowPruner {
       begun = true;
       begin(SortedThreshold.of(dtype, memory, at, norms, wanted));
     }
-    RowOutcome outcome = isTied ? tied.prune(memory, at, kept) : pruneWindowed(memory, at, kept);
-    if (outcome == RowOutcome.NON_FINITE) {
+    Outcome outcome = isTied ? tied.prune(memory, at, kept) : pruneWindowed(memory, at, kept);
+    if (outcome == Outcome.NON_FINITE) {
       return NON_FINITE;
     }
-    if (outcome == RowOutcome.LEFT) {
+    if (outcome == Outcome.LEFT) {
       pause = Math.max(pause, PAUSE);
       return pruneWhole(memory, at, kept);
     }
@@ -109,7 +118,7 @@ final class LowestByThresholds implements RowPruner {
     RowMaskWriter.trim(columns, kept);
     // Scores of zero are the lowest: where one above them is pruned, all of them are.
     boolean above = !isTied || tied.threshold() > 0;
-    zeros = above ? wanted : ZeroCounts.count(dtype, memory, at, columns);
+    zeros = above ? wanted : Scores.zeros(dtype, memory, at, columns);
     return wanted;
   }
 
@@ -122,9 +131,9 @@ final class LowestByThresholds implements RowPruner {
     }
   }
 
-  private RowOutcome pruneWindowed(MemorySegment memory, long at, long[] kept) {
-    RowOutcome outcome = windowed.prune(memory, at, kept);
-    long saved = outcome == RowOutcome.PRUNED ? wholeCost() : 0;
+  private Outcome pruneWindowed(MemorySegment memory, long at, long[] kept) {
+    Outcome outcome = windowed.prune(memory, at, kept);
+    long saved = outcome == Outcome.PRUNED ? wholeCost() : 0;
     credit = Math.min(credit + saved - windowed.cost(), FIRST_CREDIT * wholeCost());
     if (credit < 0) {
       credit = NEXT_CREDIT * wholeCost();
@@ -158,11 +167,6 @@ final class LowestByThresholds implements RowPruner {
   /** Returns how many rows were not left. */
   int byThresholds() {
     return byThresholds;
-  }
-
-  @Override
-  public int zeros() {
-    return zeros;
   }
 
   /**

@@ -3,14 +3,12 @@ package io.github.wandacuda.backend.cpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.scalar.RowElements;
 import io.github.wandacuda.scalar.RowPruner;
-import io.github.wandacuda.simd.HighKeyLayout;
-import io.github.wandacuda.simd.HighKeys;
 import io.github.wandacuda.simd.KeyLayout;
 import io.github.wandacuda.simd.RowMaskWriter;
 import io.github.wandacuda.simd.RowPass;
 import io.github.wandacuda.simd.ScoreKeys;
+import io.github.wandacuda.simd.Scores;
 import io.github.wandacuda.simd.TiedKeys;
-import io.github.wandacuda.simd.ZeroCounts;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -18,7 +16,7 @@ import java.util.Arrays;
  * Prunes the lowest scores of each row in short passes over it, all in the fastest caches:
  *
  * <ol>
- *   <li>{@link HighKeys} writes the upper halves of the scores' bits.
+ *   <li>{@link ScoreKeys} writes the upper halves of the scores' bits.
  *   <li>{@link KeyThreshold} finds the one among them below which all is pruned and above which all
  *       stays, by counting, and by looking more closely at the few percent around the row before's.
  *   <li>What has just this upper half is told apart by whole scores: a few elements, unless many
@@ -26,12 +24,11 @@ import java.util.Arrays;
  *   <li>{@link RowMaskWriter} writes which elements are kept, and the row without the others.
  * </ol>
  */
-final class LowestOfRow implements RowPruner {
+final class LowestOfRow extends RowPruner {
   private final DType dtype;
   private final int columns;
   private final float[] norms;
   private final int wanted;
-  private final HighKeys high;
   private final KeyThreshold lowest;
   private final RowMaskWriter bits;
   private final ScoreKeys scores;
@@ -44,55 +41,45 @@ final class LowestOfRow implements RowPruner {
   private final RowPass[] clearTied;
   private int listed;
   private boolean manyShare;
-  private int zeros;
 
   public LowestOfRow(DType dtype, int columns, float[] norms, int wanted) {
     this.dtype = dtype;
     this.columns = columns;
     this.norms = norms;
     this.wanted = wanted;
-    HighKeyLayout places = new HighKeyLayout(dtype, columns);
     KeyLayout planes = KeyLayout.of(dtype, columns);
-    float[] arranged = planes.arranged(norms);
-    high = new HighKeys(places, planes, arranged);
-    lowest = new KeyThreshold(places.length());
-    bits = new RowMaskWriter(places);
-    scores = new ScoreKeys(dtype, planes, arranged);
+    lowest = new KeyThreshold(planes.length());
+    bits = new RowMaskWriter(planes);
+    scores = new ScoreKeys(dtype, planes, planes.arranged(norms));
     tied = new TiedKeys(planes);
-    keys = new short[places.length()];
-    score = new RowPass[] {(memory, at, kept) -> high.compute(memory, at, keys)};
+    keys = new short[planes.length()];
+    score = new RowPass[] {(memory, at, kept) -> scores.computeHigh(memory, at, keys)};
     search = new RowPass[] {(memory, at, kept) -> lowest.find(keys, keys.length, columns, wanted)};
-    clear = clear();
-    clearTied = clearTied();
-  }
-
-  private RowPass[] clear() {
-    return new RowPass[] {
-      (memory, at, kept) ->
-          listed = bits.clear(keys, lowest.threshold(), left() > 0, memory, at, kept),
-      (memory, at, kept) -> clearLowest(memory, at, kept)
-    };
-  }
-
-  private RowPass[] clearTied() {
-    return new RowPass[] {
-      (memory, at, kept) -> scores.compute(memory, at, tied.keys()),
-      (memory, at, kept) -> tied.keep(keys, lowest.threshold(), lowest.below(), wanted, kept),
-      (memory, at, kept) -> bits.apply(kept, memory, at)
-    };
+    clear =
+        new RowPass[] {
+          (memory, at, kept) ->
+              listed = bits.clear(keys, lowest.threshold(), left() > 0, memory, at, kept),
+          this::clearLowest
+        };
+    clearTied =
+        new RowPass[] {
+          (memory, at, kept) -> scores.compute(memory, at, tied.keys()),
+          (memory, at, kept) -> tied.keep(keys, lowest.threshold(), lowest.below(), wanted, kept),
+          (memory, at, kept) -> bits.apply(kept, memory, at)
+        };
   }
 
   @Override
   public int prune(MemorySegment memory, long at, long[] kept) {
     RowPass.runAll(score, memory, at, kept);
-    if (!high.areFinite()) {
+    if (!scores.areFinite()) {
       return NON_FINITE;
     }
     RowPass.runAll(search, memory, at, kept);
     manyShare = left() > 0 && lowest.atThreshold() > RowMaskWriter.MOST_LISTED;
     RowPass.runAll(manyShare ? clearTied : clear, memory, at, kept);
     // Scores of zero are the lowest: where one above them is pruned, all of them are.
-    zeros = lowest.threshold() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
+    zeros = lowest.threshold() > 0 ? wanted : Scores.zeros(dtype, memory, at, columns);
     return wanted;
   }
 
@@ -136,10 +123,5 @@ final class LowestOfRow implements RowPruner {
       RowElements.clear(dtype, memory, at, column);
       kept[column / Long.SIZE] &= ~(1L << column);
     }
-  }
-
-  @Override
-  public int zeros() {
-    return zeros;
   }
 }

@@ -46,52 +46,68 @@ final class RowPanel {
         && NativeMemory.is(matrix.data());
   }
 
-  /**
-   * Returns a panel that suits reading the matrix and, if there is one, writing the other.
-   *
-   * @param arena how long its memory lasts
-   */
-  static RowPanel of(WeightMatrix source, WeightMatrix destination, Arena arena) {
-    boolean dense = source.hasDenseRows() && (destination == null || destination.hasDenseRows());
-    return new RowPanel(source, dense, arena);
-  }
-
-  /** Returns how many rows the panel holds. */
-  int capacity() {
-    return capacity;
-  }
-
-  /** Returns the memory of the rows. */
-  MemorySegment memory() {
-    return memory;
-  }
-
-  /** Returns where in it a row starts, counted from the panel's first. */
-  long at(int index) {
+  /** Returns where a row starts, counted from the panel's first. */
+  private long at(int index) {
     return index * rowBytes;
   }
 
-  /** Fills the panel with {@code count} rows from row {@code first}. */
-  void read(WeightMatrix source, int first, int count) {
-    if (!source.hasDenseRows()) {
-      readBlocks(source, first, count);
-      return;
-    }
-    for (int r = 0; r < count; r++) {
-      MemorySegment.copy(
-          source.data(), source.byteOffset(first + r, 0), memory, at(r), filledBytes());
+  /** Visits a row: its memory, where it starts there, and its number in the matrix. */
+  interface Visitor {
+    void visit(MemorySegment memory, long at, int row);
+  }
+
+  /**
+   * Goes through the rows of a matrix in memory of its own, and writes each to another matrix once
+   * it was visited.
+   *
+   * @param destination null for none
+   */
+  static void forEachRow(WeightMatrix source, WeightMatrix destination, Visitor visitor) {
+    boolean dense = source.hasDenseRows() && (destination == null || destination.hasDenseRows());
+    try (Arena arena = Arena.ofConfined()) {
+      RowPanel panel = new RowPanel(source, dense, arena);
+      for (int first = 0; first < source.rows(); first += panel.capacity) {
+        int count = Math.min(panel.capacity, source.rows() - first);
+        panel.move(source, first, count, true);
+        for (int r = 0; r < count; r++) {
+          visitor.visit(panel.memory, panel.at(r), first + r);
+        }
+        if (destination != null) {
+          panel.move(destination, first, count, false);
+        }
+      }
     }
   }
 
-  /** Writes {@code count} rows back, from row {@code first}. */
-  void write(WeightMatrix destination, int first, int count) {
-    if (!destination.hasDenseRows()) {
-      writeBlocks(destination, first, count);
+  /** Reads {@code count} rows of a matrix from row {@code first}, or writes them back. */
+  private void move(WeightMatrix matrix, int first, int count, boolean reading) {
+    if (matrix.hasDenseRows()) {
+      for (int r = 0; r < count; r++) {
+        long at = matrix.byteOffset(first + r, 0);
+        copy(matrix.data(), at, memory, at(r), filledBytes(), reading);
+      }
       return;
     }
-    for (int r = 0; r < count; r++) {
-      MemorySegment.copy(
-          memory, at(r), destination.data(), destination.byteOffset(first + r, 0), filledBytes());
+    for (int column = 0; column < columns; column += BLOCK_COLUMNS) {
+      int width = Math.min(BLOCK_COLUMNS, columns - column);
+      if (!reading) {
+        turn(column, width, count, false);
+      }
+      for (int c = 0; c < width; c++) {
+        moveColumn(matrix, first, column + c, count, c, reading);
+      }
+      if (reading) {
+        turn(column, width, count, true);
+      }
+    }
+  }
+
+  private static void copy(
+      MemorySegment from, long at, MemorySegment to, long toAt, long bytes, boolean forward) {
+    if (forward) {
+      MemorySegment.copy(from, at, to, toAt, bytes);
+    } else {
+      MemorySegment.copy(to, toAt, from, at, bytes);
     }
   }
 
@@ -99,64 +115,32 @@ final class RowPanel {
     return (long) columns * dtype.bytes();
   }
 
-  private void readBlocks(WeightMatrix source, int first, int count) {
-    for (int column = 0; column < columns; column += BLOCK_COLUMNS) {
-      int width = Math.min(BLOCK_COLUMNS, columns - column);
-      for (int c = 0; c < width; c++) {
-        readColumn(source, first, column + c, count, c);
-      }
-      for (int r = 0; r < count; r++) {
-        blockToRow(r, column, width);
-      }
-    }
-  }
-
-  private void writeBlocks(WeightMatrix destination, int first, int count) {
-    for (int column = 0; column < columns; column += BLOCK_COLUMNS) {
-      int width = Math.min(BLOCK_COLUMNS, columns - column);
-      for (int r = 0; r < count; r++) {
-        rowToBlock(r, column, width);
-      }
-      for (int c = 0; c < width; c++) {
-        writeColumn(destination, first, column + c, count, c);
-      }
-    }
-  }
-
   /** Returns where in the block an element lies, in bytes. */
   private long placeInBlock(int c, int r) {
     return (long) (c * STRIDED_ROWS + r) * dtype.bytes();
   }
 
-  private void readColumn(WeightMatrix source, int first, int column, int count, int c) {
-    int run = source.rowStride() == 1 ? count : 1;
+  private void moveColumn(
+      WeightMatrix matrix, int first, int column, int count, int c, boolean reading) {
+    int run = matrix.rowStride() == 1 ? count : 1;
+    long bytes = (long) run * dtype.bytes();
     for (int r = 0; r < count; r += run) {
-      long from = source.byteOffset(first + r, column);
-      MemorySegment.copy(
-          source.data(), from, block, placeInBlock(c, r), (long) run * dtype.bytes());
+      long at = matrix.byteOffset(first + r, column);
+      copy(matrix.data(), at, block, placeInBlock(c, r), bytes, reading);
     }
   }
 
-  private void writeColumn(WeightMatrix destination, int first, int column, int count, int c) {
-    int run = destination.rowStride() == 1 ? count : 1;
-    for (int r = 0; r < count; r += run) {
-      long to = destination.byteOffset(first + r, column);
-      MemorySegment.copy(
-          block, placeInBlock(c, r), destination.data(), to, (long) run * dtype.bytes());
-    }
-  }
-
-  private void blockToRow(int r, int column, int width) {
-    for (int c = 0; c < width; c++) {
-      long at = at(r) + (long) (column + c) * dtype.bytes();
-      dtype.setBits(memory, at, dtype.bits(block, placeInBlock(c, r)));
-    }
-  }
-
-  private void rowToBlock(int r, int column, int width) {
-    for (int c = 0; c < width; c++) {
-      long at = at(r) + (long) (column + c) * dtype.bytes();
-      dtype.setBits(block, placeInBlock(c, r), dtype.bits(memory, at));
+  /** Copies the block's columns to the panel's rows, or back. */
+  private void turn(int column, int width, int count, boolean toRows) {
+    for (int r = 0; r < count; r++) {
+      for (int c = 0; c < width; c++) {
+        long at = at(r) + (long) (column + c) * dtype.bytes();
+        if (toRows) {
+          dtype.setBits(memory, at, dtype.bits(block, placeInBlock(c, r)));
+        } else {
+          dtype.setBits(block, placeInBlock(c, r), dtype.bits(memory, at));
+        }
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.backend.cpu.LowestByThresholds.Outcome;
 import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.simd.RowMaskWriter;
 import io.github.wandacuda.simd.RowPass;
@@ -60,24 +61,23 @@ final class TiedRowPruner {
     highestFirst.sort(Comparator.comparingInt(Tie::score).reversed());
   }
 
-  /** Prunes a row. */
-  RowOutcome prune(MemorySegment memory, long at, long[] kept) {
+  Outcome prune(MemorySegment memory, long at, long[] kept) {
     for (Tie tie : highestFirst) {
       int below = passes.below(memory, at, kept, tie.lower);
       if (below == ThresholdPasses.NON_FINITE) {
-        return RowOutcome.NON_FINITE;
+        return Outcome.NON_FINITE;
       }
       if (below <= wanted) {
         int tied = passes.clear(memory, at, kept, tie.lower, tie.upper);
         if (below + tied < wanted) {
-          return RowOutcome.LEFT;
+          return Outcome.LEFT;
         }
         threshold = tie.score;
         takeLowest(wanted - below, memory, at, kept);
-        return RowOutcome.PRUNED;
+        return Outcome.PRUNED;
       }
     }
-    return RowOutcome.LEFT;
+    return Outcome.LEFT;
   }
 
   /** Returns the threshold of the row pruned last. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.backend.cpu.LowestByThresholds.Outcome;
 import io.github.wandacuda.simd.Candidates;
 import io.github.wandacuda.simd.Scores;
 import io.github.wandacuda.simd.ThresholdPasses;
@@ -68,38 +69,38 @@ final class WindowedRowPruner {
   }
 
   /** Prunes a row, after the start. */
-  RowOutcome prune(MemorySegment memory, long at, long[] kept) {
+  Outcome prune(MemorySegment memory, long at, long[] kept) {
     cost = 0;
     chooseStep();
     finite = true;
     if (!findLow(memory, at, kept)) {
-      return finite ? RowOutcome.LEFT : RowOutcome.NON_FINITE;
+      return finite ? Outcome.LEFT : Outcome.NON_FINITE;
     }
     for (int clears = 0; clears < MOST_CLEARS; clears++) {
       int gap = wanted - below;
       int most = low + (tables.steps() << step);
       int high = Math.min(up(low + (gap + spare(gap)) / trend.density()), most);
       if (high <= low) {
-        return RowOutcome.LEFT;
+        return Outcome.LEFT;
       }
       short[] lower = tables.of(low, step);
       short[] upper = tables.of(high, step);
       int inside = passes.clear(memory, at, kept, lower, upper);
       cost += (long) CLEAR_COST * columns;
       if (inside > Candidates.MOST) {
-        return RowOutcome.LEFT;
+        return Outcome.LEFT;
       }
       if (inside >= gap) {
         cost += (long) LISTED_COST * inside;
         few.list(memory, at, passes.inside());
         int threshold = few.clearLowest(gap, low, high, memory, at, kept);
         trend.learn(threshold, inside, high - low);
-        return RowOutcome.PRUNED;
+        return Outcome.PRUNED;
       }
       low = high;
       below += inside;
     }
-    return RowOutcome.LEFT;
+    return Outcome.LEFT;
   }
 
   /** Returns what the last row took, in columns that are counted. */

@@ -68,10 +68,10 @@ class DamagedKernelsTest {
             + " lowerColumn[r * COUNT + lane] = 0",
         "GroupRanks.java => source[lane] <= lane ? 1 : 0 => source[lane] < lane ? 1 : 0",
         "GroupRanks.java => planes.filled(plane)) => planes.filled(plane) - groupLanes)",
-        "GroupThresholds.java => from < planes.columns(); => from < planes.columns() -"
+        "MarkedRowPruner.java => from < planes.columns(); => from < planes.columns() -"
             + " group.length;",
-        "GroupThresholds.java => = PRUNED; => = i == 0 ? 0 : PRUNED;",
-        "GroupMarks.java => i < planes.stride(); => i < planes.stride() - step;",
+        "MarkedRowPruner.java => = PRUNED; => = i == 0 ? 0 : PRUNED;",
+        "MarkedRowPruner.java => i < planes.stride(); => i < planes.stride() - step;",
         // The lowest of a row, by its scores.
         "LowestOfRow.java => i < left(); => i < left() - 1;",
         "LowestOfRow.java => << Integer.SIZE | column => << Integer.SIZE",
@@ -86,9 +86,9 @@ class DamagedKernelsTest {
         "TiedKeys.java => private static final long EVEN = 0x5555_5555_5555_5555L; => private"
             + " static final long EVEN = 0xaaaa_aaaa_aaaa_aaaaL;",
         "KeyThreshold.java => if (count == wanted) { => if (count == wanted + 1) {",
-        "MaskWords.java => (words[word] == 0 ? 0L : 1L) => (words[word] == 0 || word + 1 =="
+        "RowMaskWriter.java => (words[word] == 0 ? 0L : 1L) => (words[word] == 0 || word + 1 =="
             + " words.length ? 0L : 1L)",
-        "HighKeys.java => column < places.length(); => column < places.length() - 1;",
+        "ScoreKeys.java => column < planes.length(); => column < planes.length() - 1;",
         "ScoreKeys.java => from + planes.filled(plane), => from + planes.filled(plane) + 1,",
         // ... and by thresholds on the weights.
         "Candidates.java => left > 0; => left > 1;",
@@ -103,12 +103,14 @@ class DamagedKernelsTest {
         "LowestByThresholds.java => RowMaskWriter.trim(columns, kept); =>"
             + " RowMaskWriter.trim(columns + 1, kept);",
         // What all share.
-        "ZeroCounts.java => return zeros - (padded - columns); => return zeros;",
+        "Scores.java => return zeros - (padded - columns); => return zeros;",
         "CpuPlan.java => i < bytes; i++ => i < bytes - 1; i++",
         "RowPanel.java => return (long) columns * dtype.bytes(); => return (columns - 1L) *"
             + " dtype.bytes();",
-        "RowPanel.java => blockToRow(r, column, width); => blockToRow(r, column, width - 1);",
-        "RowPanel.java => rowToBlock(r, column, width); => rowToBlock(r, column, width - 1);",
+        "RowPanel.java => turn(column, width, count, true); => turn(column, width - 1, count,"
+            + " true);",
+        "RowPanel.java => turn(column, width, count, false); => turn(column, width - 1, count,"
+            + " false);",
       })
   void aFaultIsSeen(String file, String sound, String damaged) {
     Selector selector = DamagedKernels.selector(work, file, sound, damaged);

@@ -2,7 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.simd.HighKeys;
+import io.github.wandacuda.simd.ScoreKeys;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -50,7 +50,7 @@ class KeyThresholdTest {
   @Test
   void keysMayBeAsHighAsThePadding() {
     int[] keys = new int[COUNT];
-    Arrays.fill(keys, HighKeys.PAD);
+    Arrays.fill(keys, ScoreKeys.HIGH_PAD);
     Arrays.fill(keys, 0, 10, 5);
     for (int wanted : new int[] {5, 10, 11, COUNT - 1}) {
       find(search(), keys, wanted);

@@ -7,7 +7,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class MaskWordsTest {
+class RowMaskWriterTest {
   private static final long HALF = 0xf0f0_f0f0_f0f0_f0f0L;
 
   @ParameterizedTest
@@ -16,7 +16,7 @@ class MaskWordsTest {
     long[] words = new long[count];
     boolean[] marked = marked(words, 1L << 63, 1);
     for (int first = 0; first < count; first += Long.SIZE) {
-      assertThat(MaskWords.notZero(words, first)).isEqualTo(bits(marked, first));
+      assertThat(RowMaskWriter.notZero(words, first)).isEqualTo(bits(marked, first));
     }
   }
 
@@ -27,7 +27,7 @@ class MaskWordsTest {
     Arrays.fill(words, HALF);
     boolean[] marked = marked(words, HALF | 1, HALF << 4);
     for (int first = 0; first < count; first += Long.SIZE) {
-      assertThat(MaskWords.notHalf(words, first)).isEqualTo(bits(marked, first));
+      assertThat(RowMaskWriter.notHalf(words, first)).isEqualTo(bits(marked, first));
     }
   }
 
