@@ -2,6 +2,7 @@ package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.scalar.ScalarRowPacking;
+import io.github.wandacuda.simd.Lanes;
 import io.github.wandacuda.simd.VectorRowPacking;
 import io.github.wandacuda.system.ThisRuntime;
 
@@ -11,7 +12,7 @@ public final class RowPackings {
 
   /** Returns the vector code where the machine has instructions for it, else the plain loops. */
   public static RowPacking fastest() {
-    return ThisRuntime.hasVectors() && VectorRowPacking.fits()
+    return ThisRuntime.hasVectors() && Lanes.COMPRESSES_SHORTS
         ? new VectorRowPacking()
         : new ScalarRowPacking();
   }

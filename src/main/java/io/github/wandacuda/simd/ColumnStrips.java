@@ -52,7 +52,7 @@ final class ColumnStrips {
   public void reshape(CpuTensor x, int count) {
     rows = count;
     columns = Math.ceilDiv(x.columns(), width) * width;
-    data = PanelPacking.grown(data, 1, Math.addExact(START, Math.multiplyExact(rows, columns)));
+    data = RegisterTile.grown(data, 1, Math.addExact(START, Math.multiplyExact(rows, columns)));
   }
 
   /**

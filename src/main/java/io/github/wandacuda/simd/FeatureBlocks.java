@@ -69,7 +69,7 @@ final class FeatureBlocks implements PackedWeight {
       for (int i = 0; i < count; i++) {
         w.read(first + i, column, depth, row, 0);
         switch (dtype) {
-          case F32 -> PanelPacking.stand(row, 0, depth, floats, i, FEATURES);
+          case F32 -> RegisterTile.stand(row, 0, depth, floats, i, FEATURES);
           case BF16 -> standBfloats(row, depth, halves, place(i));
           case F16 -> standHalves(row, depth, halves, i);
         }

@@ -101,9 +101,9 @@ final class FewQueries {
     int width = part.sharedHeads() * size;
     int members = part.members(shape);
     int length = Math.ceilDiv(part.end, KEYS) * KEYS;
-    keys = PanelPacking.grown(keys, width, KEYS);
-    scores = PanelPacking.grown(scores, members, length);
-    sums = PanelPacking.grown(sums, members, 1);
+    keys = RegisterTile.grown(keys, width, KEYS);
+    scores = RegisterTile.grown(scores, members, length);
+    sums = RegisterTile.grown(sums, members, 1);
     int start = part.sequence * shape.sequenceLength();
     for (int j = shape.firstKey(part.first) / KEYS * KEYS; j < part.end; j += KEYS) {
       turnKeys(operands.k(), start, j, Math.min(part.end, j + KEYS), part.shared * size, width);
@@ -135,7 +135,7 @@ final class FewQueries {
       for (int d = 0; d < whole; d += Lanes.COUNT) {
         turn.square(k.data(), at + d, k.columns(), keys, d * KEYS + j - from, KEYS);
       }
-      PanelPacking.stand(
+      RegisterTile.stand(
           k.data(),
           at + whole,
           k.columns(),

@@ -38,9 +38,9 @@ final class KeptValues {
       CpuTensor v, float[] weights, int length, AttentionShape shape, FewQueries.Part part) {
     int size = shape.headSize();
     int members = part.members(shape);
-    values = PanelPacking.grown(values, part.sharedHeads() * KEYS, size);
-    chains = PanelPacking.grown(chains, members, size);
-    sums = PanelPacking.grown(sums, members, size);
+    values = RegisterTile.grown(values, part.sharedHeads() * KEYS, size);
+    chains = RegisterTile.grown(chains, members, size);
+    sums = RegisterTile.grown(sums, members, size);
     int row = part.sequence() * shape.sequenceLength();
     int first = shape.firstKey(part.first());
     for (int run = first / RUN * RUN; run < part.end(); run += RUN) {

@@ -15,7 +15,6 @@ import jdk.incubator.vector.IntVector;
  */
 public final class MarkedRowPruner extends RowPruner {
   private static final int FOUR = 4;
-  private static final int EIGHT = 8;
 
   @FunctionalInterface
   private interface Rule {
@@ -96,18 +95,11 @@ public final class MarkedRowPruner extends RowPruner {
   private static Rule rule(DType dtype, int columns, LowestPerGroup group) {
     int size = group.size();
     int pruned = group.pruned();
-    boolean half = 2 * pruned == size;
-    boolean alternating = dtype != DType.F32;
     KeyLayout places = KeyLayout.of(dtype, columns);
-    if (half && size == FOUR) {
-      return alternating
+    if (size == FOUR && pruned == FOUR / 2) {
+      return dtype != DType.F32
           ? (planes, keys, marks) -> GroupHalfMarks.markFours(keys, planes.stride(), marks)
           : (planes, keys, marks) -> GroupHalfMarks.markFours(keys, marks);
-    }
-    if (half && size == EIGHT && alternating) {
-      int[] votes = new int[2 * places.length()];
-      return (planes, keys, marks) ->
-          GroupHalfMarks.markEights(keys, planes.stride(), votes, marks);
     }
     if (GroupRanks.fits(places, size)) {
       GroupRanks ranks = new GroupRanks(places, size);

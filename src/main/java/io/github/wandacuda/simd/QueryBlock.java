@@ -64,12 +64,12 @@ final class QueryBlock {
   }
 
   private void packQueries(CpuTensor q, int size, int start, int head, int first, int end) {
-    queries = PanelPacking.grown(queries, QUERIES, size);
+    queries = RegisterTile.grown(queries, QUERIES, size);
     for (int group = first; group < end; group += RegisterTile.COLUMNS) {
       int count = Math.min(RegisterTile.COLUMNS, end - group);
       int at = q.at(start + group) + head * size;
       int to = (group - first) * size;
-      PanelPacking.stand(q.data(), at, q.columns(), count, size, queries, to, RegisterTile.COLUMNS);
+      RegisterTile.stand(q.data(), at, q.columns(), count, size, queries, to, RegisterTile.COLUMNS);
     }
   }
 

@@ -18,7 +18,7 @@ final class RegisterTileSums {
     this.rows = rows;
     this.columns = columns;
     data =
-        PanelPacking.grown(data, RegisterTile.wholeRows(rows), RegisterTile.wholeColumns(columns));
+        RegisterTile.grown(data, RegisterTile.wholeRows(rows), RegisterTile.wholeColumns(columns));
   }
 
   public int rows() {

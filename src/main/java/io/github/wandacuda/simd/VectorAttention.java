@@ -75,8 +75,8 @@ final class VectorAttention {
       tokens = shape.sequenceLength();
       headSize = shape.headSize();
       int heads = shape.keyValueHeads();
-      keys = PanelPacking.grown(keys, heads, RegisterTile.wholeRows(tokens) * headSize);
-      values = PanelPacking.grown(values, heads, RegisterTile.wholeRows(headSize) * tokens);
+      keys = RegisterTile.grown(keys, heads, RegisterTile.wholeRows(tokens) * headSize);
+      values = RegisterTile.grown(values, heads, RegisterTile.wholeRows(headSize) * tokens);
       int parts = Math.ceilDiv(tokens, TOKENS_PER_TASK);
       workers.run(
           heads * parts,
@@ -93,7 +93,7 @@ final class VectorAttention {
       for (int j = from; j < to; j += RegisterTile.ROWS) {
         int rows = Math.min(RegisterTile.ROWS, to - j);
         int at = k.at(start + j) + head * headSize;
-        PanelPacking.stand(
+        RegisterTile.stand(
             k.data(), at, k.columns(), rows, headSize, keys, keyAt(head, j), RegisterTile.ROWS);
       }
     }

@@ -147,7 +147,7 @@ final class VectorLinear {
     public void pack(CpuTensor x, int from, int count, WorkerPool workers) {
       rows = RegisterTile.wholeRows(count);
       columns = x.columns();
-      data = PanelPacking.grown(data, rows, columns);
+      data = RegisterTile.grown(data, rows, columns);
       workers.runRanges(
           count,
           ROWS_PER_TASK,
@@ -161,7 +161,7 @@ final class VectorLinear {
     private void packTile(CpuTensor x, int from, int rowCount, int row) {
       for (int run = 0; run < runs(); run++) {
         int at = x.at(from) + run * RUN;
-        PanelPacking.stand(
+        RegisterTile.stand(
             x.data(), at, columns, rowCount, depth(run), data, at(run, row), RegisterTile.ROWS);
       }
     }

@@ -12,7 +12,8 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * Packing by the instructions that compress and expand vectors of 512 bits. What a row has beyond
- * its last whole vector is packed as the specification does. To be used only where {@link #fits}.
+ * its last whole vector is packed as the specification does. To be used only where {@link
+ * Lanes#COMPRESSES_SHORTS}.
  */
 public final class VectorRowPacking implements RowPacking {
   private static final ValueLayout.OfInt BITS =
@@ -27,14 +28,6 @@ public final class VectorRowPacking implements RowPacking {
   private static final int INTS = 16;
 
   private final RowPacking rest = new ScalarRowPacking();
-
-  /**
-   * Returns whether the machine compresses vectors of shorts. Where it doesn't, the Vector API does
-   * it in plain Java, which takes a hundred times as long as one by one.
-   */
-  public static boolean fits() {
-    return Lanes.COMPRESSES_SHORTS;
-  }
 
   @Override
   public long count(MemorySegment elements, int elementBytes) {

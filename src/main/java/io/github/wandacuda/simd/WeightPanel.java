@@ -21,7 +21,7 @@ final class WeightPanel {
    * @param depth a run or less
    */
   public void pack(WeightMatrix w, int feature, int count, int column, int depth) {
-    data = PanelPacking.grown(data, RegisterTile.wholeColumns(count), CpuForwardKernels.RUN);
+    data = RegisterTile.grown(data, RegisterTile.wholeColumns(count), CpuForwardKernels.RUN);
     for (int i = 0; i < count; i += Lanes.COUNT) {
       int features = Math.min(Lanes.COUNT, count - i);
       for (int row = 0; row < features; row++) {
@@ -40,7 +40,7 @@ final class WeightPanel {
   public void unpack(FeatureBlocks w, int feature, int count, int column, int depth) {
     int blocks = Math.ceilDiv(count, FeatureBlocks.FEATURES);
     data =
-        PanelPacking.grown(
+        RegisterTile.grown(
             data,
             RegisterTile.wholeColumns(blocks * FeatureBlocks.FEATURES),
             CpuForwardKernels.RUN);
@@ -96,7 +96,7 @@ final class WeightPanel {
           to + k * RegisterTile.COLUMNS,
           RegisterTile.COLUMNS);
     }
-    PanelPacking.stand(
+    RegisterTile.stand(
         rows,
         whole,
         CpuForwardKernels.RUN,

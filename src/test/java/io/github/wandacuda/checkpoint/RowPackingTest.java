@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.scalar.ScalarRowPacking;
+import io.github.wandacuda.simd.Lanes;
 import io.github.wandacuda.simd.VectorRowPacking;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -94,7 +95,7 @@ class RowPackingTest {
   @ParameterizedTest
   @MethodSource("rows")
   void vectorsDoTheSame(int elementBytes, double density, int columns) {
-    assumeTrue(VectorRowPacking.fits(), "this processor compresses no vectors of shorts");
+    assumeTrue(Lanes.COMPRESSES_SHORTS, "this processor compresses no vectors of shorts");
     RowPacking vectors = new VectorRowPacking();
     roundTrip(vectors, elementBytes, density, columns);
     byte[] row = random(elementBytes, density, columns);
@@ -146,7 +147,7 @@ class RowPackingTest {
   @Test
   void thisMachinesFastestIsOneOfTheTwo() {
     assertThat(RowPackings.fastest())
-        .isInstanceOf(VectorRowPacking.fits() ? VectorRowPacking.class : ScalarRowPacking.class);
+        .isInstanceOf(Lanes.COMPRESSES_SHORTS ? VectorRowPacking.class : ScalarRowPacking.class);
     assertThat(ByteOrder.nativeOrder()).isEqualTo(ByteOrder.LITTLE_ENDIAN);
   }
 }
