@@ -9,18 +9,12 @@ import static io.github.wandacuda.simd.Expansion.load;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-/**
- * Products of a block of columns, weights of F32. Each goes on with chains and moves the bytes
- * {@code at} which values begin, and is a method of its own, small enough for the JIT to keep all
- * vectors in registers: beyond a size it inlines no more. That it knows a bound of the words saves
- * it the loop's safepoints, and registers.
- */
+/** What {@link BfloatRows} does with weights of BF16, with weights of F32. */
 final class SingleRows {
   private static final long BITS = 0xffff;
 
   private SingleRows() {}
 
-  /** Multiplies four rows of weights by one of activations. */
   static void four(
       MemorySegment values, long[] at, int[] bits, int words, float[] x, float[] chains) {
     FloatVector a0 = load(chains, 0);
@@ -79,11 +73,6 @@ final class SingleRows {
     b3.intoArray(chains, 7 * HALF);
   }
 
-  /**
-   * Multiplies two rows of weights by four of activations.
-   *
-   * @param row the first one's number among those side by side
-   */
   static void two(
       MemorySegment values, long[] at, int row, int[] bits, int words, float[] x, float[] chains) {
     int to = row * TOGETHER * WORD;
@@ -166,13 +155,6 @@ final class SingleRows {
     b13.intoArray(chains, to + 15 * HALF);
   }
 
-  /**
-   * Multiplies the first row of weights, reading not a byte beyond its values, by one of
-   * activations.
-   *
-   * @param token which of activations
-   * @param tokens how many there are
-   */
   static void one(
       MemorySegment values,
       long[] at,

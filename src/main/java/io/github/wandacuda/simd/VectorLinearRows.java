@@ -162,13 +162,7 @@ final class VectorLinearRows {
     b1.intoArray(chains, to + 3 * W);
   }
 
-  /**
-   * Multiplies four blocks of BF16.
-   *
-   * @param a the offset of the first block's first column, and so on
-   * @param depth columns
-   * @param at the first activation
-   */
+  /** Multiplies four blocks of BF16. */
   private static void bfloats(
       MemorySegment weights,
       long a,
@@ -214,13 +208,7 @@ final class VectorLinearRows {
     d1.intoArray(chains, to + 7 * W);
   }
 
-  /**
-   * Multiplies four blocks that were widened.
-   *
-   * @param panel the blocks, {@code stride} elements apart
-   * @param depth columns
-   * @param at the first activation
-   */
+  /** Multiplies four blocks that were widened, {@code stride} elements apart. */
   private static void panel(
       float[] panel, int stride, int depth, float[] x, int at, float[] chains, int to) {
     FloatVector a0 = load(chains, to);

@@ -16,7 +16,7 @@ import java.util.function.Function;
 /** A backend's operations beside the scalar ones, which are the specification. */
 final class BothOperations implements AutoCloseable {
   private final Workers workers = new Workers(2);
-  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers);
+  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers, null);
   private final Operations own;
   private final Random random = new Random(11);
 

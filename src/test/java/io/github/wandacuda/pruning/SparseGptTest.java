@@ -28,7 +28,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Execution(ExecutionMode.CONCURRENT)
 class SparseGptTest {
   private static final Workers WORKERS = new Workers(2);
-  private static final Operations OPERATIONS = CpuOperations.checked(new ScalarForward(), WORKERS);
+  private static final Operations OPERATIONS =
+      CpuOperations.checked(new ScalarForward(), WORKERS, null);
 
   @AfterAll
   static void end() {

@@ -21,7 +21,7 @@ final class SwapsRun {
       LayerCase layer, RowArithmetic arithmetic, int threads, Function<SquareGram, T> work) {
     try (Arena arena = Arena.ofShared();
         Workers workers = new Workers(threads)) {
-      Operations operations = CpuOperations.checked(new ScalarForward(), workers);
+      Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
       try (SquareGram gram = new SquareGram(operations, workers, layer.packed(arena), arithmetic)) {
         return work.apply(gram);
       }

@@ -17,9 +17,6 @@ import org.slf4j.LoggerFactory;
 public final class CpuBackendProvider implements BackendProvider {
   private static final Logger LOG = LoggerFactory.getLogger(CpuBackendProvider.class);
 
-  /** Creates the provider; for {@link java.util.ServiceLoader}. */
-  public CpuBackendProvider() {}
-
   @Override
   public String name() {
     return CpuBackend.NAME;

@@ -51,14 +51,6 @@ public final class CpuOperations implements Operations {
    *
    * @param kernels kernels for these operations alone, since they may keep buffers
    * @param workers the threads; closing them is up to the caller
-   */
-  public static Operations checked(CpuForwardKernels kernels, WorkerPool workers) {
-    return checked(kernels, workers, null);
-  }
-
-  /**
-   * Creates the operations as {@link #checked(CpuForwardKernels, WorkerPool)} does.
-   *
    * @param bfloat multiplies the weights that it takes, but for those that are resident; null for
    *     none
    */

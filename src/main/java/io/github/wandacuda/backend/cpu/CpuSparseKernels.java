@@ -8,9 +8,6 @@ import io.github.wandacuda.SparseMatrix;
 public final class CpuSparseKernels implements SparseKernels {
   private final SparseKernels chosen = CpuKernels.chooseSparse();
 
-  /** Chooses. */
-  public CpuSparseKernels() {}
-
   @Override
   public void multiply(
       SparseMatrix matrix,

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 
 class CpuOperationsTest {
   private final Workers workers = new Workers(2);
-  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
+  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
   private final Samples samples = new Samples(3);
 
   @AfterEach

@@ -59,10 +59,10 @@ class DamagedKernelsTest {
         "GroupHalfPruner.java => RowMaskWriter.trim(columns, kept); => RowMaskWriter.trim(columns -"
             + " 4, kept);",
         // 2:4 of F32, and of 16 bits where many scores are equal.
-        "GroupHalfMarks.java => rotation.lane(lane) < lane ? 1 : 0 => rotation.lane(lane) > lane ?"
+        "MarkedRowPruner.java => rotation.lane(lane) < lane ? 1 : 0 => rotation.lane(lane) > lane ?"
             + " 1 : 0",
-        "GroupHalfMarks.java => i < marks.length; i += 2 * COUNT => i < marks.length - 2 * COUNT; i"
-            + " += 2 * COUNT",
+        "MarkedRowPruner.java => i < marks.length; i += 2 * COUNT => i < marks.length - 2 * COUNT;"
+            + " i += 2 * COUNT",
         // Other N:M.
         "GroupRanks.java => lowerColumn[r * COUNT + lane] = source[lane] < lane ? 1 : 0 =>"
             + " lowerColumn[r * COUNT + lane] = 0",

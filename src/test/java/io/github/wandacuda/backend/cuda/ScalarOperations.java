@@ -29,7 +29,7 @@ final class ScalarOperations implements AutoCloseable {
   };
 
   private final Workers workers = new Workers(1);
-  final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
+  final Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
 
   Tensor tensor(float[] values, int columns) {
     Tensor tensor = operations.tensor(values.length / columns, columns);

@@ -24,7 +24,7 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   private final HostQueue queue;
   private final Workers workers = new Workers(1);
-  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers);
+  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers, null);
 
   HostForwardKernels(HostQueue queue) {
     this.queue = queue;

@@ -33,7 +33,7 @@ final class ForwardChecks implements AutoCloseable {
   private final ForwardDevice device;
   private final GpuForwardKernels kernels;
   private final Workers workers = new Workers(2);
-  private final Operations cpu = CpuOperations.checked(new ScalarForward(), workers);
+  private final Operations cpu = CpuOperations.checked(new ScalarForward(), workers, null);
   private final Samples samples = new Samples(11);
 
   ForwardChecks(ForwardDevice device, GpuForwardKernels kernels) {
