@@ -234,7 +234,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProcessAge|OwnFolder|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|SharedFile|PartLock|ReservedFile|Folders|Documents\\$Gunzip|AvailableMemory";
+          + "|FileOpener|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|AvailableMemory";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

@@ -17,7 +17,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskFileWriter;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.report.Perplexities;
+import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Files;

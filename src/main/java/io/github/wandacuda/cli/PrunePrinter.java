@@ -5,7 +5,7 @@ import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.report.Perplexities;
+import io.github.wandacuda.report.PruneReport.Perplexities;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;

@@ -10,8 +10,10 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
+import org.apache.spark.resource.ResourceInformation;
 
 /**
  * An executor's JVM. Its tasks work on a thread of this class, one after the other, since Spark
@@ -94,6 +96,39 @@ final class ExecutorProcess {
     @Override
     public <T extends AutoCloseable> T kept(Serializable key, Supplier<T> open) {
       return kept.get(key, open);
+    }
+  }
+
+  /** The executor that Spark has given a task to, with what it has given to the task. */
+  static final class ThisExecutor implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private final int threads;
+
+    ThisExecutor(int threads) {
+      this.threads = threads;
+    }
+
+    <R extends Serializable> TaskOutcome<R> run(ClusterTask<R> task) {
+      TaskContext context = TaskContext.get();
+      OptionalInt device = device(context);
+      return ExecutorProcess.THIS.run(task, name(device), device, OptionalInt.of(threads), context);
+    }
+
+    private static String name(OptionalInt device) {
+      String name =
+          "executor %s at %s"
+              .formatted(
+                  SparkEnv.get().executorId(),
+                  SparkEnv.get().blockManager().blockManagerId().host());
+      return device.isPresent() ? "%s, GPU %d".formatted(name, device.getAsInt()) : name;
+    }
+
+    private static OptionalInt device(TaskContext context) {
+      ResourceInformation gpus = context.resourcesJMap().get("gpu");
+      return gpus == null || gpus.addresses().length == 0
+          ? OptionalInt.empty()
+          : OptionalInt.of(Integer.parseInt(gpus.addresses()[0]));
     }
   }
 }

@@ -9,9 +9,7 @@ final class KeptOpen implements AutoCloseable {
   private AutoCloseable kept;
 
   /**
-   * Returns what is kept under a key; what another key had opened is closed.
-   *
-   * @param open opens it, the first time
+   * Returns what is kept under a key, opened the first time; what another key had opened is closed.
    */
   @SuppressWarnings("unchecked") // A run opens one type of thing under its key.
   public synchronized <T extends AutoCloseable> T get(Serializable wanted, Supplier<T> open) {

@@ -54,10 +54,8 @@ final class SparkCluster implements Cluster {
   }
 
   /**
-   * Connects to the cluster that {@code spark-submit} was told of.
-   *
-   * @param besideHeap bytes that each executor is going to need beside its heap
-   * @throws BackendUnavailableException if it can't be reached
+   * Connects to the cluster that {@code spark-submit} was told of, whose executors need so many
+   * bytes beside their heaps.
    */
   static SparkCluster open(long besideHeap) {
     SparkConf conf = new SparkConf();
@@ -110,7 +108,6 @@ final class SparkCluster implements Cluster {
     return new SparkStates<>(this, states);
   }
 
-  /** Returns the cores of a task. */
   int cores() {
     return cores;
   }
@@ -120,18 +117,11 @@ final class SparkCluster implements Cluster {
     return context.getCheckpointDir().isPresent();
   }
 
-  /** Makes a partition for each of some values. */
   <T extends Serializable> JavaRDD<T> partitions(List<T> values) {
     return context.parallelize(new ArrayList<>(values), values.size());
   }
 
-  /**
-   * Runs a job and takes its results as they come.
-   *
-   * @param count of partitions
-   * @param work what an executor does with a partition
-   * @param done is given each partition's result once, on the calling thread
-   */
+  /** Runs a job and takes each partition's result once, as they come, on the calling thread. */
   <T, R extends Serializable> void job(
       String what,
       RDD<T> partitions,
@@ -170,7 +160,6 @@ final class SparkCluster implements Cluster {
               .submitJob(partitions, work, all, new Taker<>(outcomes), new Nothing());
     }
 
-    /** Returns the next result. */
     TaskOutcome<R> next() throws InterruptedException {
       while (true) {
         boolean ended = action.isCompleted();
@@ -230,10 +219,10 @@ final class SparkCluster implements Cluster {
       extends AbstractFunction1<Iterator<ClusterTask<R>>, TaskOutcome<R>> implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    private final ThisExecutor executor;
+    private final ExecutorProcess.ThisExecutor executor;
 
     PartitionWork(int threads) {
-      executor = new ThisExecutor(threads);
+      executor = new ExecutorProcess.ThisExecutor(threads);
     }
 
     @Override

@@ -10,8 +10,7 @@ import java.util.regex.Pattern;
 /**
  * The settings of Spark that the work needs: set where the user has said nothing, refused where
  * they don't go together. A task uses all threads and the device, so an executor has room for one.
- *
- * @param given the settings that {@code spark-submit} has collected, to which others are added
+ * They are what {@code spark-submit} has collected, to which others are added.
  */
 record SparkSettings(Map<String, String> given) {
   static final String MASTER = "spark.master";
@@ -42,13 +41,7 @@ record SparkSettings(Map<String, String> given) {
   private static final Pattern LOCAL_CLUSTER =
       Pattern.compile("local-cluster\\[\\s*\\d+\\s*,\\s*([1-9]\\d{0,4})\\s*,.*]");
 
-  /**
-   * Completes the settings.
-   *
-   * @param besideHeap bytes that each executor is going to need beside its heap
-   * @return the cores of a task, which are all of its executor's
-   * @throws UsageException if an executor would have room for no task, or for several
-   */
+  /** Completes the settings, and returns the cores of a task, which are all of its executor's. */
   int complete(long besideHeap) {
     String cores = executorCores();
     require(TASK_CPUS, cores, "as many as an executor has cores, since it does a task at a time");

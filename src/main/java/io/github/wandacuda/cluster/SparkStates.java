@@ -1,5 +1,7 @@
 package io.github.wandacuda.cluster;
 
+import io.github.wandacuda.cluster.KeptStates.ClusterStep;
+import io.github.wandacuda.error.WandaException;
 import java.io.Serializable;
 import java.util.List;
 import java.util.function.Consumer;
@@ -68,11 +70,11 @@ final class SparkStates<S extends Serializable> implements KeptStates<S> {
     private static final long serialVersionUID = 1L;
 
     private final ClusterStep<S, R> step;
-    private final ThisExecutor executor;
+    private final ExecutorProcess.ThisExecutor executor;
 
     StepWork(ClusterStep<S, R> step, int threads) {
       this.step = step;
-      executor = new ThisExecutor(threads);
+      executor = new ExecutorProcess.ThisExecutor(threads);
     }
 
     @Override
@@ -85,6 +87,18 @@ final class SparkStates<S extends Serializable> implements KeptStates<S> {
       return outcome.failure() == null
           ? new SteppedState<>(outcome.result().state(), outcome.result().result(), null)
           : new SteppedState<>(null, null, outcome.failure());
+    }
+  }
+
+  /**
+   * What a partition holds after a step: its failure is a value too, so that Spark doesn't try
+   * again.
+   */
+  private record SteppedState<S extends Serializable>(
+      S state, Serializable result, WandaException failure) implements Serializable {
+
+    static <S extends Serializable> SteppedState<S> first(S state) {
+      return new SteppedState<>(state, null, null);
     }
   }
 }

@@ -5,15 +5,11 @@ import java.io.Serializable;
 
 /**
  * How a task has ended. A failure that another try wouldn't cure is a result like any other, so
- * that no engine tries it again or wraps it into failures of its own.
- *
- * @param result the result, or null
- * @param failure why there is none, or null
+ * that no engine tries it again or wraps it into failures of its own. One of the two is null.
  */
 record TaskOutcome<R extends Serializable>(R result, WandaException failure)
     implements Serializable {
 
-  /** Does a task. */
   public static <R extends Serializable> TaskOutcome<R> of(ClusterTask<R> task, ClusterNode node) {
     try {
       return new TaskOutcome<>(task.run(node), null);
@@ -22,7 +18,6 @@ record TaskOutcome<R extends Serializable>(R result, WandaException failure)
     }
   }
 
-  /** Returns the result, or throws the failure. */
   public R orThrow() {
     if (failure != null) {
       throw failure;

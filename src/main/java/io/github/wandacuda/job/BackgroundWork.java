@@ -28,10 +28,7 @@ final class BackgroundWork implements AutoCloseable {
   }
 
   /**
-   * Adds a task.
-   *
-   * @return its number, for {@link #await(long)}
-   * @throws RuntimeException the exception of an earlier task
+   * Adds a task and returns its number, for {@link #await(long)}; throws what an earlier one threw.
    */
   public synchronized long submit(Runnable task) {
     rethrow();
@@ -40,23 +37,12 @@ final class BackgroundWork implements AutoCloseable {
     return ++submitted;
   }
 
-  /**
-   * Waits until all tasks are done.
-   *
-   * @throws RuntimeException the exception of a task
-   * @throws CancelledException if the thread is interrupted
-   */
+  /** Waits until all tasks are done; throws what one threw. */
   public synchronized void await() {
     await(submitted);
   }
 
-  /**
-   * Waits until a task and all before it are done.
-   *
-   * @param task its number
-   * @throws RuntimeException the exception of a task
-   * @throws CancelledException if the thread is interrupted
-   */
+  /** Waits until a task and all before it are done; throws what one threw. */
   public synchronized void await(long task) {
     try {
       while (failure == null && done < task) {

@@ -34,13 +34,7 @@ final class BatchInputs implements InputObserver, AutoCloseable {
   private final List<InputSlice> slices = new ArrayList<>();
   private long end;
 
-  /**
-   * Begins a file.
-   *
-   * @param wanted the modules whose inputs are of use
-   * @param temporary its name until it is {@link #publish published}
-   * @throws io.github.wandacuda.error.OutputException if it can't be made
-   */
+  /** Begins a file, which has a temporary name until it is {@link #publish published}. */
   BatchInputs(Operations operations, Set<String> wanted, int batch, Path temporary) {
     this.operations = operations;
     this.wanted = wanted;
@@ -48,7 +42,6 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     file = SharedFile.create(temporary);
   }
 
-  /** Returns the name of a batch's file. */
   static Path file(Path output, int block, int batch) {
     return output.resolve("%s.inputs-%d-%d".formatted(AtomicWrite.OWN, block, batch));
   }
@@ -80,12 +73,7 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     file.close();
   }
 
-  /**
-   * Adds one input of a batch up.
-   *
-   * @param file the batch's
-   * @throws io.github.wandacuda.error.OutputException if it can't be read
-   */
+  /** Adds one input of a batch up. */
   static void addTo(InputMoments moments, Operations operations, Path file, InputSlice slice) {
     int most = Math.min(PIECE_ROWS, slice.rows());
     long rowBytes = (long) slice.columns() * Float.BYTES;
@@ -104,15 +92,7 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     }
   }
 
-  /**
-   * Where a {@link BatchInputs} file has one input.
-   *
-   * @param modules the linear modules that read it
-   * @param batch whose
-   * @param at its first byte
-   * @param rows its tokens
-   * @param columns its features
-   */
+  /** Where a {@link BatchInputs} file has one input of some linear modules. */
   record InputSlice(List<String> modules, int batch, long at, int rows, int columns)
       implements Serializable {
     /** Takes a list that travels. */

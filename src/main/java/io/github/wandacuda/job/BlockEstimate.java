@@ -44,10 +44,7 @@ final class BlockEstimate implements AutoCloseable {
   private double timesLittle;
 
   /**
-   * Prepares measurements.
-   *
-   * @param tokens how many pass all blocks
-   * @param middle the block that is taken to be like all others
+   * Prepares measurements for so many tokens that pass all blocks, which the middle one stands for.
    */
   BlockEstimate(
       ModelDirectory model,
@@ -81,7 +78,6 @@ final class BlockEstimate implements AutoCloseable {
     }
   }
 
-  /** Returns the tokens of all sequences. */
   static double tokens(List<int[]> sequences) {
     return sequences.stream().mapToLong(sequence -> sequence.length).sum();
   }
@@ -95,11 +91,7 @@ final class BlockEstimate implements AutoCloseable {
         : samples.subList(0, SampleBatch.size(samples));
   }
 
-  /**
-   * Returns the seconds in which a token's inputs are observed in all blocks.
-   *
-   * @param moments with their second moments
-   */
+  /** Returns the seconds in which a token's inputs are observed in all blocks. */
   double observing(boolean moments) {
     watch.compile(() -> observe(little, moments), timesLittle);
     return perToken * watch.seconds(() -> observe(run, moments), times);
@@ -122,7 +114,6 @@ final class BlockEstimate implements AutoCloseable {
     return 1 + vocabulary / (WIDTHS * decoder.hiddenSize() * decoder.blocks());
   }
 
-  /** Observes the block's inputs. */
   BlockStatistics observe(boolean moments, Arena arena) {
     return run.observe(block, moments ? arena : null);
   }

@@ -28,15 +28,6 @@ import java.util.function.Consumer;
  * dense block, which gives the input norms of its linear modules. The block is pruned. The samples
  * run through it again, and its outputs are the next block's inputs. Norms that are known take the
  * samples' place. Memory holds one block.
- *
- * @param model the dense model
- * @param backend runs the samples
- * @param pruner prunes modules and puts them where they belong
- * @param chosen the modules of the run
- * @param moments whether second moments are summed
- * @param masks masks that come from a file
- * @param clock takes the time of running the samples
- * @param progress is told of each block
  */
 record BlockPass(
     ModelDirectory model,
@@ -79,7 +70,6 @@ record BlockPass(
     default void close() {}
   }
 
-  /** Ends the use of a block. */
   @FunctionalInterface
   private interface Lent extends AutoCloseable {
     @Override
@@ -87,10 +77,8 @@ record BlockPass(
   }
 
   /**
-   * Prunes the blocks from {@code first} on.
-   *
-   * @param first the block to begin with
-   * @param load fills in the states that it reads; null to embed the samples
+   * Prunes the blocks from {@code first} on; {@code load} fills in the states that it reads, or is
+   * null to embed the samples.
    */
   List<ModuleResult> run(
       Calibration calibration, int first, Consumer<MemorySegment> load, Sink sink) {
@@ -140,10 +128,8 @@ record BlockPass(
   }
 
   /**
-   * Prunes a block and gives it its pruned weights. The samples stand before it afterwards too.
-   *
-   * @param arena holds pruned weights, where the block's own can't be pruned, as long as the block
-   *     needs them
+   * Prunes a block and gives it its pruned weights, which the arena holds where the block's own
+   * can't be pruned. The samples stand before it afterwards too.
    */
   private List<ModuleResult> prune(
       Calibration calibration, BlockwiseRun samples, Block block, Arena arena) {

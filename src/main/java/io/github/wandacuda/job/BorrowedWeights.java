@@ -21,9 +21,7 @@ final class BorrowedWeights implements AutoCloseable {
   }
 
   /**
-   * Writes a weight after all that was to be done before.
-   *
-   * @param written called on the background thread, once it is
+   * Writes a weight after all that was to be done before, and tells so on the background thread.
    */
   synchronized void write(
       ShardWriter writer, TensorInfo tensor, MemorySegment weight, Runnable written) {
@@ -59,11 +57,7 @@ final class BorrowedWeights implements AutoCloseable {
     return closed;
   }
 
-  /**
-   * Waits until all are written.
-   *
-   * @throws RuntimeException what a write threw
-   */
+  /** Waits until all are written; throws what a write threw. */
   public void await() {
     background.await(last());
   }

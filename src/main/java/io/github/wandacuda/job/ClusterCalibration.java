@@ -6,6 +6,7 @@ import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.SampleProgress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.cluster.KeptStates;
+import io.github.wandacuda.job.CalibrationStep.CalibrationRun;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -65,7 +66,7 @@ public final class ClusterCalibration {
     return new ClusterCalibration(
         on,
         model,
-        new CalibrationRun(SharedSource.of(model), on.arithmetic(), on.devices(), null),
+        new CalibrationRun(OnCluster.SharedSource.of(model), on.arithmetic(), on.devices(), null),
         List.of(),
         Optional.empty());
   }
@@ -88,7 +89,7 @@ public final class ClusterCalibration {
     return new ClusterCalibration(
         on,
         model,
-        new CalibrationRun(SharedSource.of(model), arithmetic, on.devices(), description),
+        new CalibrationRun(OnCluster.SharedSource.of(model), arithmetic, on.devices(), description),
         description.byMoments() ? chosen : List.of(),
         Optional.of(saves));
   }

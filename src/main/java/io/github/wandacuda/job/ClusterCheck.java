@@ -58,16 +58,13 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   /**
    * What a process on another machine has to know.
    *
-   * @param source the model before pruning
-   * @param pruned the directory of the pruned one, which all machines share
-   * @param packed whether it is packed
    * @param record its {@code wanda-cuda.json}, or null if it has none
    * @param method what the user says of its method, or null
    * @param sparsity what the user says of its sparsity or pattern, or null
    * @param masks whether masks travel back, which only the record's digest needs
    */
   private record Run(
-      SharedSource source,
+      OnCluster.SharedSource source,
       String pruned,
       boolean packed,
       String record,
@@ -78,7 +75,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     static Run of(Verifier.Pruned pruned, boolean masks) {
       Verifier.Claim claim = pruned.claim();
       return new Run(
-          SharedSource.of(pruned.dense()),
+          OnCluster.SharedSource.of(pruned.dense()),
           pruned.directory().toAbsolutePath().toString(),
           pruned.packed(),
           pruned.record().map(all -> new String(all.json(), StandardCharsets.UTF_8)).orElse(null),
@@ -89,7 +86,6 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
           masks);
     }
 
-    /** Returns the rules by which the model was pruned. */
     PruningRules rules() {
       Sparsity claimed =
           sparsity == null
@@ -104,11 +100,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
 
   /**
    * What is checked at a time: all of a shard, or as many modules as have masks that can travel
-   * together.
-   *
-   * @param shard the shard's file name
-   * @param modules names of pruned modules
-   * @param others names of tensors that weren't to be pruned
+   * together. {@code others} are tensors that weren't to be pruned.
    */
   private record Piece(String shard, List<String> modules, List<String> others)
       implements Serializable {}
@@ -120,13 +112,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     }
   }
 
-  /**
-   * What a process has found in a piece.
-   *
-   * @param node who checked it
-   * @param masks the packed masks of its modules, if they are wanted
-   * @param found what is there, or null if a module is missing
-   */
+  /** What a process has found in a piece; {@code found} is null if a module is missing. */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   private record Result(Piece piece, String node, Failures failures, byte[][] masks, Found found)
       implements Serializable {}
@@ -135,11 +121,6 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   private record Worker(
       ModelDirectory model, Map<String, LinearModule> modules, PruningRules rules, Workers workers)
       implements AutoCloseable {
-    /**
-     * Opens what a run needs.
-     *
-     * @throws InputException if the source isn't here, or is another one
-     */
     static Worker open(Run run, ClusterNode node) {
       ModelDirectory model = run.source().open();
       try {
@@ -188,7 +169,8 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   @Override
   public Optional<Found> check(Verifier.Pruned pruned, Failures failures, MaskSink masks) {
     Run run = Run.of(pruned, masks != MaskSink.NONE);
-    GivenPaths paths = new GivenPaths(List.of(pruned.directory(), pruned.dense().path()));
+    OnCluster.GivenPaths paths =
+        new OnCluster.GivenPaths(List.of(pruned.directory(), pruned.dense().path()));
     Results results = new Results(pruned, progress, masks);
     try {
       FirstFailure.run(

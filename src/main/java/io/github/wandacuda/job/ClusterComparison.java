@@ -57,7 +57,8 @@ public final class ClusterComparison implements ComparisonWork {
       Optional<Evaluation> tasks) {
     this.on = on;
     this.model = model.path();
-    inputs = new Inputs(SharedSource.of(model), choice, calibration, text, tasks.orElse(null));
+    inputs =
+        new Inputs(OnCluster.SharedSource.of(model), choice, calibration, text, tasks.orElse(null));
   }
 
   @Override
@@ -77,7 +78,7 @@ public final class ClusterComparison implements ComparisonWork {
             progress.step("part", ++done[0], all);
           });
     } catch (InputException e) {
-      throw new GivenPaths(List.of(model)).in(e);
+      throw new OnCluster.GivenPaths(List.of(model)).in(e);
     }
   }
 
@@ -104,20 +105,13 @@ public final class ClusterComparison implements ComparisonWork {
       throw new UncheckedIOException(e);
     }
     if (part.dense()) {
-      measured.dense(DenseFigures.of(figures));
+      measured.dense(ComparedRun.DenseFigures.of(figures));
     } else {
       measured.run(part.place(), ComparedRun.of(figures));
     }
   }
 
-  /**
-   * What a part of a comparison comes to.
-   *
-   * @param place the part's
-   * @param dense whether it is the dense model
-   * @param json its figures, as a report has them
-   * @param node who measured it, and on what device
-   */
+  /** What a part of a comparison comes to, with its figures as a report has them. */
   record MeasuredPart(int place, boolean dense, String json, String node) implements Serializable {}
 
   /**
@@ -162,14 +156,8 @@ public final class ClusterComparison implements ComparisonWork {
 
   /**
    * A part of a comparison, which one process does alone. Nothing is shared between parts but the
-   * model that a process has open: each is calibrated on the blocks that it has pruned itself.
-   *
-   * @param inputs what all parts are measured with
-   * @param arithmetic what the last bits depend on, the same on all machines
-   * @param devices what each process opens
-   * @param key what tells comparisons apart
-   * @param place the part's
-   * @param way how the model is pruned, or null for the dense model
+   * model that a process has open: each is calibrated on the blocks that it has pruned itself. The
+   * way is null for the dense model.
    */
   record ComparisonTask(
       Inputs inputs,
@@ -197,13 +185,6 @@ public final class ClusterComparison implements ComparisonWork {
       this.comparison = comparison;
     }
 
-    /**
-     * Opens what a comparison needs.
-     *
-     * @throws io.github.wandacuda.error.InputException if the source isn't here, or is another one
-     * @throws io.github.wandacuda.error.BackendUnavailableException if there is no such device, or
-     *     one that computes other bits
-     */
     static ComparisonWorker open(ComparisonTask task, ClusterNode node) {
       ModelDirectory model = task.inputs().source().open();
       try {
@@ -220,7 +201,6 @@ public final class ClusterComparison implements ComparisonWork {
       }
     }
 
-    /** Measures a part. */
     MeasuredPart run(ComparisonTask task, ClusterNode node) {
       node.throwIfCancelled();
       Progress wanted = (what, done, total) -> node.throwIfCancelled();
@@ -252,17 +232,13 @@ public final class ClusterComparison implements ComparisonWork {
    * none of the files but the model's.
    */
   private record Inputs(
-      SharedSource source,
+      OnCluster.SharedSource source,
       ModuleChoice choice,
       Calibration.FromSamples calibration,
       EvaluationWindows windows,
       Evaluation tasks)
       implements Serializable {
-    /**
-     * Returns what differs for inputs that differ, and for devices that do.
-     *
-     * @param arithmetic what the last bits depend on
-     */
+    /** Returns what differs for inputs that differ, and for devices that do. */
     String key(String arithmetic, OnCluster.Devices devices) {
       return String.join(
           "\n",

@@ -28,12 +28,7 @@ record ClusterPass(
     Provenance plan) {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterPass.class);
 
-  /**
-   * Writes and checks all shards.
-   *
-   * @param fingerprint what an interrupted run has to agree with
-   * @return the modules' results in the natural order of their names, and the masks' digest
-   */
+  /** Writes and checks all shards; the results are in the natural order of their names. */
   OutputTarget.Written run(Fingerprint fingerprint) {
     boolean resumed = output.interrupted().isPresent();
     if (!resumed) {
@@ -70,7 +65,7 @@ record ClusterPass(
     List<SafetensorsFile> shards = scope.model().checkpoint().shards();
     for (SafetensorsFile shard : shards) {
       output.file(shard.path().getFileName());
-      Path masks = ShardMasks.file(output.path(), ShardPass.name(shard));
+      Path masks = ShardPass.ShardMasks.file(output.path(), ShardPass.name(shard));
       output.file(output.path().relativize(masks));
     }
     Set<String> nodes = new HashSet<>();

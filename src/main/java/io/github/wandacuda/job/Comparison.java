@@ -82,7 +82,6 @@ public final class Comparison implements ComparisonWork {
     RunScope unused = RunScope.of(model, RunEstimate.request(rules, choice, calibration));
   }
 
-  /** Returns the modules that some rules are for. */
   private List<LinearModule> chosen(PruningRules rules) {
     return chosen.stream().filter(rules::areFor).toList();
   }
@@ -162,10 +161,10 @@ public final class Comparison implements ComparisonWork {
   }
 
   /** Measures the dense model. */
-  public DenseFigures dense(Progress progress) {
+  public ComparedRun.DenseFigures dense(Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
-      return new DenseFigures(
+      return new ComparedRun.DenseFigures(
           perplexity,
           tasks
               .map(given -> given.run(decoder, backend.operations(), Progress.NONE))

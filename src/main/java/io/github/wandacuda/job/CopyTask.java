@@ -9,15 +9,8 @@ import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A job that copies a tensor to its place in another file, piece by piece.
- *
- * @param from holds the tensor
- * @param tensor there
- * @param to writes the copy
- * @param place the tensor in the copy
- * @param pieceBytes bytes of a piece: of a packed weight some whole rows, since it is unpacked row
- *     by row
- * @param buffers the workers' memory, which holds a piece
+ * A job that copies a tensor to its place in another file, piece by piece. The pieces of a packed
+ * weight are whole rows, since it is unpacked row by row.
  */
 record CopyTask(
     SafetensorsFile from,

@@ -10,9 +10,7 @@ final class Counted implements Job {
   private final AtomicInteger left;
 
   /**
-   * Wraps a job.
-   *
-   * @param done called once, by whichever worker was last; never if there is no task
+   * Wraps a job; {@code done} is called by whichever worker was last, never if there is no task.
    */
   Counted(Job job, Runnable done) {
     this.job = job;

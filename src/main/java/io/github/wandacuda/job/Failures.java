@@ -55,11 +55,7 @@ final class Failures implements Serializable {
     }
   }
 
-  /**
-   * Adds a failure of a row of a tensor.
-   *
-   * @param weight how many elements are wrong
-   */
+  /** Adds a failure of a row of a tensor, of which {@code weight} elements are wrong. */
   synchronized void add(Path file, String tensor, int row, long weight, String failure) {
     OfTensor found = tensors.computeIfAbsent(tensor, name -> new OfTensor(Printable.of(file)));
     found.count++;
@@ -70,9 +66,8 @@ final class Failures implements Serializable {
   }
 
   /**
-   * Adds what another process has found; what several say of a file is added once.
-   *
-   * @param names turns a text that begins with a file as it is there into one with it as it is here
+   * Adds what another process has found; what several say of a file is added once. Texts begin with
+   * a file as it is there; {@code names} turns them into texts with it as it is here.
    */
   synchronized void add(Failures found, UnaryOperator<String> names) {
     found.others.stream().map(names).filter(known::add).forEach(this::add);
@@ -87,29 +82,21 @@ final class Failures implements Serializable {
         });
   }
 
-  /** Returns whether nothing is wrong. */
   public synchronized boolean isEmpty() {
     return others.isEmpty() && tensors.isEmpty();
   }
 
-  /**
-   * Checks that there are none.
-   *
-   * @param output the output that was checked
-   * @throws VerificationException of the first failure in order
-   */
+  /** Throws the first failure in order, if there are any. */
   public void require(Path output) {
     if (!isEmpty()) {
       throw VerificationException.ofOutput(output, first());
     }
   }
 
-  /** Returns the first failure in order. */
   String first() {
     return Verification.of(this).failures().getFirst();
   }
 
-  /** Returns the failures that aren't a row's. */
   synchronized List<String> others() {
     List<String> sorted = new ArrayList<>(others);
     sorted.sort(TensorNames.NATURAL);

@@ -4,6 +4,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.job.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskSink;
@@ -33,12 +34,6 @@ final class FinishedShards implements AutoCloseable {
 
   private record Finished(SafetensorsFile dense, List<ModuleResult> results) {}
 
-  /**
-   * Starts the thread.
-   *
-   * @param check checks them
-   * @param chosen the pruned modules, in the order of their masks
-   */
   public FinishedShards(OutputCheck check, List<LinearModule> chosen) {
     this.check = check;
     this.chosen = chosen;
@@ -47,17 +42,11 @@ final class FinishedShards implements AutoCloseable {
     readBack = new ModuleDigests(chosen.size());
   }
 
-  /** Returns what takes the masks by which weights are pruned. */
   public MaskSink masks() {
     return written;
   }
 
-  /**
-   * Takes a shard that has its name and is on the device.
-   *
-   * @param dense the source's shard
-   * @param results the results of its modules
-   */
+  /** Takes a shard that has its name and is on the device. */
   public void add(SafetensorsFile dense, List<ModuleResult> results) {
     synchronized (waiting) {
       waiting.add(new Finished(dense, results));
@@ -86,12 +75,7 @@ final class FinishedShards implements AutoCloseable {
     }
   }
 
-  /**
-   * Checks what is left.
-   *
-   * @param progress is told of each tensor that is checked from now on
-   * @return what was found in all shards; empty if a module is missing, which is among the failures
-   */
+  /** Checks what is left; returns nothing if a module is missing, which is among the failures. */
   public Optional<Found> finish(Workers workers, Progress progress) {
     check(take(Integer.MAX_VALUE), workers, progress);
     background.await();

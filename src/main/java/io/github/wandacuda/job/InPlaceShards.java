@@ -50,14 +50,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
   private final Map<String, Float> thresholds = new HashMap<>();
   private final Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
 
-  /**
-   * Opens the shards for writing.
-   *
-   * @param pruned the tensors that will be written
-   * @param records the journal's records of an interrupted run
-   * @param memory memory for copies of tiles
-   * @param io how the shards are written
-   */
+  /** Opens the shards for writing; the records are those of an interrupted run. */
   public InPlaceShards(
       Checkpoint model,
       Set<TensorInfo> pruned,
@@ -126,11 +119,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
   @Override
   public void done(ModuleResult result) {}
 
-  /**
-   * Closes the shards, with all that was written forced to the device.
-   *
-   * @throws io.github.wandacuda.error.OutputException if that fails or a byte wasn't written
-   */
+  /** Closes the shards, with all that was written forced to the device. */
   public void finish() {
     writers
         .values()
@@ -145,8 +134,6 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
    * Checks modules by reading the files again, once they are {@link #finish finished}. A weight's
    * bytes must have the checksum of what was written, which was checked before it was; and every
    * row, group or matrix must have enough zeros.
-   *
-   * @throws VerificationException if something is wrong
    */
   public void check(List<ModuleResult> results, PruningRules rules, Workers workers) {
     for (ModuleResult result : results) {

@@ -39,21 +39,12 @@ final class InPlaceTarget implements PruneTarget {
 
   private final RunScope scope;
 
-  /**
-   * Takes a model's shards.
-   *
-   * @throws OutputException if one can't be written, or is a link
-   */
   InPlaceTarget(RunScope scope) {
     this.scope = scope;
     requireWritable(path(), written());
   }
 
-  /**
-   * Checks a request before modules are chosen.
-   *
-   * @throws UsageException if the norms come from samples, or tiles depend on each other
-   */
+  /** Checks a request before modules are chosen. */
   static void check(PruneRequest request) {
     if (!request.rules().areByTiles()) {
       throw new UsageException(
@@ -67,7 +58,6 @@ final class InPlaceTarget implements PruneTarget {
     }
   }
 
-  /** Returns the shards that will be written to. */
   private List<SafetensorsFile> written() {
     return scope.chosen().stream().map(LinearModule::shard).distinct().toList();
   }
@@ -161,10 +151,8 @@ final class InPlaceTarget implements PruneTarget {
   }
 
   /**
-   * Checks a model's directory and shards.
-   *
-   * @throws OutputException if one can't be written, is a link (as in a Hugging Face cache, where
-   *     other models may share the file), or has a second name
+   * Checks that nothing is a link, as in a Hugging Face cache, where other models may share the
+   * file, or has a second name.
    */
   private static void requireWritable(Path directory, List<SafetensorsFile> shards) {
     if (!Files.isWritable(directory)) {
@@ -214,11 +202,7 @@ final class InPlaceTarget implements PruneTarget {
     private final PruneTarget.Tools tools;
     private final Provenance plan;
 
-    /**
-     * Takes over the journal, which it closes.
-     *
-     * @param records the journal's records of an interrupted run
-     */
+    /** Takes over the journal, which it closes. */
     InPlaceRun(Journal journal, List<JsonNode> records, PruneTarget.Tools tools, Provenance plan) {
       this.journal = journal;
       this.records = records;

@@ -40,7 +40,6 @@ import org.slf4j.LoggerFactory;
  * <p>A thread that may be interrupted must not use the journal, since an interrupt would close it.
  */
 public final class Journal implements AutoCloseable {
-  /** The file's name. */
   static final String FILE_NAME = AtomicWrite.OWN + ".journal";
 
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
@@ -256,12 +255,6 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /**
-   * Opens a directory's journal, or makes an empty one, and locks it.
-   *
-   * @throws Busy if another run has locked it
-   * @throws OutputException if it can't be made
-   */
   private static FileChannel locked(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     try {
@@ -325,7 +318,6 @@ public final class Journal implements AutoCloseable {
         file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Makes a file. */
   private static FileChannel create(Path file, FileAttribute<?>... attributes) throws IOException {
     return FileChannel.open(
         file,

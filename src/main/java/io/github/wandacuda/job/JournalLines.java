@@ -17,15 +17,11 @@ import java.util.Optional;
 
 /**
  * The lines of a journal: each is the CRC-32C of a JSON object in eight hexadecimal digits, a space
- * and the object.
- *
- * @param records the objects up to the first line that isn't whole
- * @param bytes the length of their lines
+ * and the object. It ends before the first line that isn't whole.
  */
 record JournalLines(List<JsonNode> records, int bytes) {
   private static final int CHECKSUM_DIGITS = 8;
 
-  /** Reads the lines of a journal. */
   static JournalLines read(byte[] content) {
     List<JsonNode> records = new ArrayList<>();
     int from = 0;

@@ -68,11 +68,8 @@ final class LayerEstimate implements AutoCloseable {
   private record Key(ModuleRules rules, int columns) {}
 
   /**
-   * The time of a part.
-   *
-   * @param columns its columns
-   * @param shared seconds of what modules with the same inputs share
-   * @param row seconds of the rest for each row
+   * The time of a part: seconds of what modules with the same inputs share, and of the rest for
+   * each row.
    */
   private record Measured(int columns, double shared, double row) {
     double seconds(LinearModule module, ModuleRules rules, boolean withShared) {
@@ -84,9 +81,8 @@ final class LayerEstimate implements AutoCloseable {
   }
 
   /**
-   * Prepares measurements.
-   *
-   * @param sharing whether modules with the same inputs are pruned one after the other
+   * Prepares measurements; with {@code sharing}, modules with the same inputs are pruned one after
+   * the other.
    */
   LayerEstimate(Backend backend, Samples samples, boolean sharing, Stopwatch watch) {
     this.samples = samples;

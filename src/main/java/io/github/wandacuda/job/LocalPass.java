@@ -21,11 +21,7 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Writes a run's shards in this process, and checks them.
- *
- * @param sideFiles what lies beside them
- */
+/** Writes a run's shards in this process, and checks them. */
 record LocalPass(
     RunScope scope,
     SideFiles sideFiles,
@@ -35,11 +31,7 @@ record LocalPass(
   private static final Logger LOG = LoggerFactory.getLogger(LocalPass.class);
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
-  /**
-   * Writes all shards and checks them, if that is wanted or the masks' digest comes from there.
-   *
-   * @param fingerprint what an interrupted run has agreed with
-   */
+  /** Writes all shards and checks them, if that is wanted or the masks' digest comes from there. */
   OutputTarget.Written run(Fingerprint fingerprint) {
     ResumableWork start = ResumableWork.of(scope, output, fingerprint, tools.workers());
     if (output.interrupted().isPresent()) {

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
@@ -42,20 +43,13 @@ final class MaskDigest implements MaskSink, AutoCloseable {
   private record Extent(MemorySegment held, long offset, long length) {}
 
   /**
-   * Starts a digest.
-   *
-   * @param modules the number of masks
-   * @param spill the temporary file, made when it is needed and deleted by {@link #close}
+   * Starts a digest; its temporary file is made when it is needed, and deleted by {@link #close}.
    */
   public MaskDigest(int modules, Path spill) {
     this(modules, spill, 0);
   }
 
-  /**
-   * Starts a digest of masks that come nearly in order, so that a file is hardly ever needed.
-   *
-   * @param heldBytes bytes of masks that wait in memory
-   */
+  /** Starts a digest of masks that come nearly in order, so that a file is hardly ever needed. */
   public MaskDigest(int modules, Path spill, long heldBytes) {
     this.modules = modules;
     this.spill = spill;
@@ -63,11 +57,6 @@ final class MaskDigest implements MaskSink, AutoCloseable {
     digest = Sha256.digest();
   }
 
-  /**
-   * Takes the mask of a module.
-   *
-   * @throws OutputException if the temporary file can't be written
-   */
   @Override
   public synchronized void add(int index, MemorySegment mask) {
     try {
@@ -88,7 +77,6 @@ final class MaskDigest implements MaskSink, AutoCloseable {
     update(digest, mask);
   }
 
-  /** Adds a mask to a digest, piece by piece. */
   static void update(MessageDigest digest, MemorySegment mask) {
     for (long at = 0; at < mask.byteSize(); at += CHUNK) {
       digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
@@ -150,6 +138,33 @@ final class MaskDigest implements MaskSink, AutoCloseable {
     } catch (IOException e) {
       throw new OutputException(
           ErrorDetails.file(spill).said("can't be removed: " + Reason.of(e)), e);
+    }
+  }
+
+  /**
+   * A SHA-256 of each module's packed mask, by which the masks that were chosen are compared with
+   * those that a written shard shows, in whatever order they come. Safe for use by several threads.
+   */
+  static final class ModuleDigests implements MaskSink {
+    private final byte[][] digests;
+
+    public ModuleDigests(int modules) {
+      digests = new byte[modules][];
+    }
+
+    @Override
+    public void add(int index, MemorySegment mask) {
+      MessageDigest digest = Sha256.digest();
+      MaskDigest.update(digest, mask);
+      byte[] value = digest.digest();
+      synchronized (this) {
+        digests[index] = value;
+      }
+    }
+
+    /** Returns the index of the first module whose mask is another one in {@code others}, or -1. */
+    public int mismatch(ModuleDigests others) {
+      return Arrays.mismatch(digests, others.digests, Arrays::compare);
     }
   }
 }

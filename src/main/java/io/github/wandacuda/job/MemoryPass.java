@@ -44,28 +44,13 @@ final class MemoryPass implements BlockPass.Sink {
     this.sampled = sampled;
   }
 
-  /**
-   * What it comes to.
-   *
-   * @param losses the mean next-token negative log-likelihood of each tested sequence
-   * @param scores of the tasks
-   * @param modules the result of each module
-   */
+  /** What it comes to, with the mean next-token negative log-likelihood of each tested sequence. */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   record Result(double[] losses, List<TaskScore> scores, List<ModuleResult> modules) {}
 
   /**
-   * Prunes and tests.
-   *
-   * @param model the dense model
-   * @param rules what is done to the modules
-   * @param chosen the modules, in code-point order of their names
-   * @param calibration what the modules' norms come from
-   * @param tested sequences of one length that the pruned model predicts
-   * @param tasks what the pruned model is asked
-   * @param measured whether the error of each module's outputs is measured, whatever the method
-   * @param masks takes each module's mask
-   * @param progress is told of each block
+   * Prunes and tests; with {@code measured}, the errors of outputs are measured whatever the
+   * method.
    */
   static Result run(
       ModelDirectory model,

@@ -217,12 +217,7 @@ public final class MergeJob {
     private final LongAdder newZeros = new LongAdder();
     private LoraUpdate update;
 
-    /**
-     * Prepares a module.
-     *
-     * @param writer the output's shard
-     * @param buffers the workers' buffers, which are enlarged here
-     */
+    /** Prepares a module, and enlarges the workers' buffers. */
     MergeTask(LoraModule pair, ShardWriter writer, TileBuffers buffers) {
       this.pair = pair;
       this.writer = writer;
@@ -274,7 +269,6 @@ public final class MergeJob {
       update = null;
     }
 
-    /** Returns what was done, once all rows are. */
     LoraUpdate.Counts counts() {
       return new LoraUpdate.Counts(zeros.sum(), changed.sum(), newZeros.sum());
     }

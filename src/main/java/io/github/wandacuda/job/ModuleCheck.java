@@ -35,14 +35,7 @@ final class ModuleCheck implements Job {
   private final LongAdder taken = new LongAdder();
   private MemorySegment mask;
 
-  /**
-   * Prepares a module.
-   *
-   * @param pruned a file with a tensor of the same name, type, shape and offsets
-   * @param buffers the workers' buffers, which are enlarged here
-   * @param masks memory for the mask
-   * @param checked takes the module's mask when the module is done
-   */
+  /** Prepares a module, and enlarges the workers' buffers. */
   ModuleCheck(
       LinearModule module,
       SafetensorsFile pruned,
@@ -120,7 +113,6 @@ final class ModuleCheck implements Job {
     masks.giveBack(whole);
   }
 
-  /** Returns the module's name. */
   String module() {
     return module.name();
   }

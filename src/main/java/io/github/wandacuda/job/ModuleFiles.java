@@ -31,35 +31,21 @@ final class ModuleFiles {
   private final Path output;
   private final Map<String, Integer> places = new HashMap<>();
 
-  /**
-   * Names the files.
-   *
-   * @param output the directory
-   * @param chosen the modules of the run, in the same order everywhere
-   */
+  /** Names the files of a run's modules, which are in the same order everywhere. */
   public ModuleFiles(Path output, List<LinearModule> chosen) {
     this.output = output;
     chosen.forEach(module -> places.put(module.name(), places.size()));
   }
 
-  /** Returns the name of a module's file. */
   public Path of(LinearModule module) {
     return output.resolve("%s.module-%d".formatted(AtomicWrite.OWN, place(module)));
   }
 
-  /** Returns a module's place among those of the run. */
   int place(LinearModule module) {
     return places.get(module.name());
   }
 
-  /**
-   * Writes a file.
-   *
-   * @param temporary a name that no other attempt has
-   * @param mask packed
-   * @param weight laid out as in the source
-   * @throws OutputException if it can't be written
-   */
+  /** Writes a file, under a temporary name that no other attempt has before. */
   void write(ModuleResult result, MemorySegment mask, MemorySegment weight, Path temporary) {
     try (SharedFile file = SharedFile.create(temporary)) {
       file.write(0, MemorySegment.ofBuffer(header(result, mask, weight)));
@@ -91,13 +77,7 @@ final class ModuleFiles {
     return Crc32c.of(MemorySegment.ofBuffer(numbers));
   }
 
-  /**
-   * Reads a file.
-   *
-   * @param mask takes the packed mask
-   * @param weight takes the weight
-   * @throws OutputException if it can't be read, or isn't what was written
-   */
+  /** Reads a file's mask and weight. */
   RunRecords.Module read(LinearModule module, MemorySegment mask, MemorySegment weight) {
     Path file = of(module);
     try (SharedFile shared = SharedFile.open(file)) {

@@ -20,11 +20,7 @@ final class ModuleJob implements Job, AutoCloseable {
   private final AtomicInteger left;
   private MemorySegment memory;
 
-  /**
-   * Prepares a module.
-   *
-   * @param finish takes the mask when all tiles are done; called once, by whichever worker was last
-   */
+  /** Prepares a module; {@code finish} is called once, by whichever worker was last. */
   ModuleJob(
       LinearModule module,
       TilePruner pruner,

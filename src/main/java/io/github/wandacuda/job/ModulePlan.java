@@ -1,11 +1,19 @@
 package io.github.wandacuda.job;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedNames;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.pruning.RowTiles;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.scalar.RowPacking;
+import io.github.wandacuda.system.Job;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /** A weight that may be packed: how it is cut into tiles, and how many elements each keeps. */
@@ -21,11 +29,7 @@ final class ModulePlan {
   private final RowTiles tiles;
   private final AtomicLongArray counts;
 
-  /**
-   * Plans a weight whose elements aren't counted yet.
-   *
-   * @param weight a matrix with elements of 2 or 4 bytes, and at least one
-   */
+  /** Plans a weight with elements of 2 or 4 bytes, and at least one, that aren't counted yet. */
   ModulePlan(SafetensorsFile shard, TensorInfo weight, long tileBytes, int workers) {
     this.shard = shard;
     this.weight = weight;
@@ -65,12 +69,10 @@ final class ModulePlan {
     return weight.rows() * maskRowBytes();
   }
 
-  /** Notes how many elements a tile keeps. */
   void counted(int tile, long kept) {
     counts.set(tile, kept);
   }
 
-  /** Returns how many elements a tile keeps. */
   long kept(int tile) {
     return counts.get(tile);
   }
@@ -84,7 +86,6 @@ final class ModulePlan {
     return kept;
   }
 
-  /** Returns how many elements are kept. */
   long kept() {
     return keptBefore(tiles.count());
   }
@@ -93,5 +94,124 @@ final class ModulePlan {
   boolean pays() {
     return weight.bytes() - PackedFormat.bytes(weight, kept())
         >= Math.ceilDiv(weight.bytes(), LEAST_SAVED);
+  }
+
+  /** Each worker's memory for a tile of rows, and for what it is packed to. */
+  record PackBuffers(TileBuffers rows, TileBuffers values, TileBuffers masks, TileBuffers offsets)
+      implements AutoCloseable {
+
+    static PackBuffers of(int workers) {
+      TileMemory memory = TileMemory.inCache(workers);
+      TileBuffers rows = new TileBuffers(memory);
+      rows.reserve(memory.tileBytes());
+      return new PackBuffers(
+          rows, new TileBuffers(memory), new TileBuffers(memory), new TileBuffers(memory));
+    }
+
+    /** Enlarges the buffers for a module's tiles; no worker may use them meanwhile. */
+    void reserve(ModulePlan module) {
+      long count = module.tiles().tileRows();
+      rows.reserve(count * module.rowBytes());
+      values.reserve(count * module.rowBytes() + RowPacking.SLACK);
+      masks.reserve(count * module.maskRowBytes());
+      offsets.reserve(count * Long.BYTES);
+    }
+
+    @Override
+    public void close() {
+      rows.close();
+      values.close();
+      masks.close();
+      offsets.close();
+    }
+  }
+
+  /** A job that packs a weight into the output's shard, tile by tile. */
+  static final class PackTask implements Job {
+    private final ModulePlan module;
+    private final ShardWriter writer;
+    private final ModulePlan.PackBuffers buffers;
+    private final RowPacking packing;
+    private final TensorInfo values;
+    private final TensorInfo bitmask;
+    private final TensorInfo rowOffsets;
+
+    PackTask(
+        ModulePlan module,
+        SafetensorsFile layout,
+        ShardWriter writer,
+        ModulePlan.PackBuffers buffers,
+        RowPacking packing) {
+      this.module = module;
+      this.writer = writer;
+      this.buffers = buffers;
+      this.packing = packing;
+      PackedNames names = module.names();
+      values = layout.tensor(names.compressed()).orElseThrow();
+      bitmask = layout.tensor(names.bitmask()).orElseThrow();
+      rowOffsets = layout.tensor(names.rowOffsets()).orElseThrow();
+      writer.write(layout.tensor(names.shape()).orElseThrow(), 0, sizes(module.weight()));
+    }
+
+    private static MemorySegment sizes(TensorInfo weight) {
+      MemorySegment sizes = MemorySegment.ofArray(new byte[2 * Long.BYTES]);
+      sizes.set(LONG, 0, weight.rows());
+      sizes.set(LONG, Long.BYTES, weight.columns());
+      return sizes;
+    }
+
+    @Override
+    public Object lane() {
+      return writer;
+    }
+
+    @Override
+    public int tasks() {
+      return module.tiles().count();
+    }
+
+    @Override
+    public void run(int worker, int tile) {
+      int first = module.tiles().firstRow(tile);
+      int count = module.tiles().rowsOf(tile);
+      long rowBytes = module.rowBytes();
+      int elementBytes = module.elementBytes();
+      long maskRowBytes = module.maskRowBytes();
+      MemorySegment rows = buffers.rows().of(worker, count * rowBytes);
+      MemorySegment kept = buffers.values().of(worker, count * rowBytes + RowPacking.SLACK);
+      MemorySegment masks = buffers.masks().of(worker, count * maskRowBytes);
+      MemorySegment offsets = buffers.offsets().of(worker, (long) count * Long.BYTES);
+      module.shard().read(module.weight(), first * rowBytes, rows);
+      long before = module.keptBefore(tile);
+      long written = 0;
+      for (int row = 0; row < count; row++) {
+        offsets.set(LONG, (long) row * Long.BYTES, before + written);
+        written +=
+            packing.pack(
+                rows,
+                row * rowBytes,
+                module.weight().columns(),
+                elementBytes,
+                masks,
+                row * maskRowBytes,
+                kept,
+                written * elementBytes);
+      }
+      requireSame(tile, written);
+      writer.write(rowOffsets, (long) first * Long.BYTES, offsets);
+      writer.write(bitmask, first * maskRowBytes, masks);
+      writer.write(values, before * elementBytes, kept.asSlice(0, written * elementBytes));
+    }
+
+    private void requireSame(int tile, long found) {
+      if (found != module.kept(tile)) {
+        throw Malformed.tensor(
+            module.shard().path(),
+            module.weight().name(),
+            "%d values other than zero in a tile, as when they were counted"
+                .formatted(module.kept(tile)),
+            "%d: it is being changed".formatted(found));
+      }
+    }
   }
 }

@@ -56,13 +56,7 @@ final class ModulePruner implements AutoCloseable {
   /** Warned of at the end, since a calibrated run prunes block by block. */
   private final List<String> unreached = new ArrayList<>();
 
-  /**
-   * Creates the pruner of a run.
-   *
-   * @param order the chosen modules in the order of the digest
-   * @param shards the shards of the result
-   * @param masks takes each module's mask
-   */
+  /** Creates the pruner of a run, whose modules are in the order of the digest. */
   public ModulePruner(
       Backend backend,
       Workers workers,
@@ -86,11 +80,8 @@ final class ModulePruner implements AutoCloseable {
   }
 
   /**
-   * Prunes modules, several at a time, and writes them.
-   *
-   * @param requests the modules, best in the order of the digest
-   * @param progress is told of each module that is done
-   * @return a result for each request, in their order
+   * Prunes modules, several at a time, best in the order of the digest; the results are in their
+   * order.
    */
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);

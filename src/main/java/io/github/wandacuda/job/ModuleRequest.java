@@ -11,8 +11,6 @@ import java.util.Optional;
 /**
  * A request to prune a module.
  *
- * @param module the module
- * @param inputs what is known beside the weights
  * @param held where the weight is pruned as a whole if it is needed afterwards, or null
  * @param resident the weight on the device if it is pruned there too, or null
  */
@@ -47,16 +45,13 @@ record ModuleRequest(
   /**
    * The memory in which a module's weight is pruned as a whole, since it is needed afterwards.
    *
-   * @param bytes the weight, laid out as in its file
    * @param filled whether they are there already, so that the file isn't read
    */
   record HeldWeight(MemorySegment bytes, boolean filled) {
     private static final long ALIGNMENT = 64;
 
     /**
-     * Returns a block's own memory, or new memory if the block's weight is elsewhere.
-     *
-     * @param arena owns new memory
+     * Returns a block's own memory, or new memory of the arena if the block's weight is elsewhere.
      */
     public static HeldWeight of(LinearModule module, Block block, Arena arena) {
       return block

@@ -28,12 +28,8 @@ class ModuleTiles implements TileSource {
   private final RowTiles tiles;
 
   /**
-   * Prepares a module's tiles.
-   *
-   * @param file the file to read, the module's own or one with the same layout
-   * @param writer writes tiles, or null if none is written
-   * @param buffers the workers' buffers; they are enlarged here, so no worker may use them
-   *     meanwhile
+   * Prepares a module's tiles, which aren't written without a writer. It enlarges the buffers, so
+   * no worker may use them meanwhile.
    */
   ModuleTiles(
       LinearModule module,
@@ -108,7 +104,6 @@ class ModuleTiles implements TileSource {
     return tiles.firstRow(tile) * rowBytes;
   }
 
-  /** Returns the bytes of the largest tile. */
   final long largestBytes() {
     return tiles.tileRows() * rowBytes;
   }

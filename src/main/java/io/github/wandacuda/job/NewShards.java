@@ -35,22 +35,14 @@ final class NewShards implements AutoCloseable {
   }
 
   /**
-   * Makes shards that replace those that have their names, which stay until then.
-   *
-   * @param check is given each under its temporary name before; throws if it is wrong. Called by
-   *     the background thread
+   * Makes shards that replace those that have their names, which stay until then. Each is checked
+   * under its temporary name before, on the background thread.
    */
   static NewShards replacing(OutputDirectory output, Consumer<Path> check) {
     return new NewShards(output, Optional.of(check));
   }
 
-  /**
-   * Begins a shard.
-   *
-   * @param source whose name it gets
-   * @param layout whose header it gets
-   * @throws OutputException if it can't be written
-   */
+  /** Begins a shard with the source's name and the layout's header. */
   ShardWriter begin(SafetensorsFile source, SafetensorsFile layout) {
     Path target = output.file(source.path().getFileName());
     Path temporary = AtomicWrite.temporary(target);
@@ -83,11 +75,7 @@ final class NewShards implements AutoCloseable {
     writer.publish(target, () -> check.ifPresent(shard -> shard.accept(temporary)));
   }
 
-  /**
-   * Waits until every complete shard has its name.
-   *
-   * @throws OutputException if one couldn't be written
-   */
+  /** Waits until every complete shard has its name. */
   void finish() {
     background.await();
   }

@@ -7,9 +7,13 @@ import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.model.ModelDirectory;
+import java.io.File;
 import java.io.Serializable;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -53,12 +57,7 @@ public record OnCluster(Cluster cluster, Devices devices) {
     requireSame(arithmetic(), own.arithmetic(), "this process");
   }
 
-  /**
-   * Checks that a process computes the bits of the others.
-   *
-   * @param node what people call it
-   * @throws BackendUnavailableException if it doesn't
-   */
+  /** Checks that a process computes the bits of the others. */
   static void requireSame(String expected, String found, String node) {
     if (!found.equals(expected)) {
       throw new BackendUnavailableException(
@@ -119,6 +118,73 @@ public record OnCluster(Cluster cluster, Devices devices) {
       try (Backend backend = devices.open(node)) {
         return backend.arithmetic();
       }
+    }
+  }
+
+  /** A model that all machines of a cluster read, by the same path. */
+  record SharedSource(String path, String sha256) implements Serializable {
+    /** Returns the source that this process has open. */
+    public static SharedSource of(ModelDirectory model) {
+      return new SharedSource(model.path().toAbsolutePath().toString(), SourceDigest.of(model));
+    }
+
+    /**
+     * Opens it in another process.
+     *
+     * @throws InputException if there is none at its path, or another one than where the run began
+     */
+    public ModelDirectory open() {
+      ModelDirectory directory = ModelDirectory.open(Path.of(path));
+      try {
+        String found = SourceDigest.of(directory);
+        if (!found.equals(sha256)) {
+          throw ErrorDetails.file(directory.path())
+              .wrong(
+                  "the same files on every machine, sha256 " + sha256, "others, sha256 " + found);
+        }
+        return directory;
+      } catch (RuntimeException | Error e) {
+        directory.close();
+        throw e;
+      }
+    }
+  }
+
+  /**
+   * Directories as the user has named them. Other processes know them by their absolute paths,
+   * since they work in directories of their own; what they say is told by the names that the user
+   * knows.
+   */
+  record GivenPaths(List<Path> directories) {
+    /** Takes a copy of the list. */
+    public GivenPaths {
+      directories = List.copyOf(directories);
+    }
+
+    /** Returns a text that begins with a file's path with the path that the user knows. */
+    public String in(String text) {
+      for (Path given : directories) {
+        String absolute = given.toAbsolutePath().toString();
+        if (text.startsWith(absolute) && endsName(text, absolute.length())) {
+          return given + text.substring(absolute.length());
+        }
+      }
+      return text;
+    }
+
+    /**
+     * Returns whether a directory's name ends there: with the text, or before a file or a colon.
+     */
+    private static boolean endsName(String text, int at) {
+      return at == text.length() || text.charAt(at) == File.separatorChar || text.charAt(at) == ':';
+    }
+
+    /** Returns the same failure of the file that the user knows. */
+    public InputException in(InputException failure) {
+      ErrorDetails details = failure.details();
+      return details.file() == null
+          ? failure
+          : new InputException(details.in(in(details.file())), failure);
     }
   }
 }

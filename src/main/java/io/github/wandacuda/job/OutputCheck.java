@@ -38,12 +38,7 @@ import java.util.stream.Collectors;
  * The check of an output: its shards are the source's with weights zeroed and nothing else changed.
  * It is done piece by piece where shards come one by one or a cluster has many hands; a piece is
  * some modules and other tensors of some shards, and what was found in all of them is added up.
- *
- * @param directory holds the output's shards, with the names of the source's
- * @param packed whether they are packed
- * @param opened says how a shard of the output is read
- * @param rules by which modules were pruned
- * @param failures takes what is wrong
+ * {@code opened} says how a shard of the output is read.
  */
 record OutputCheck(
     Path directory,
@@ -54,15 +49,8 @@ record OutputCheck(
   /** Reads shards as any file. */
   static final Consumer<SafetensorsFile> THROUGH_CACHE = shard -> {};
 
-  /**
-   * What was found.
-   *
-   * @param pruned number of weights that the masks prune
-   * @param zeros number of weights of the chosen modules that are zero
-   * @param prunedModules names of the modules of which the masks prune at least one weight
-   */
+  /** What was found; the modules are those of which the masks prune at least one weight. */
   public record Found(long pruned, long zeros, Set<String> prunedModules) implements Serializable {
-    /** What is found in no shards. */
     public static final Found NOTHING = new Found(0, 0, Set.of());
 
     /** Takes a set that travels. */
@@ -70,7 +58,6 @@ record OutputCheck(
       prunedModules = Set.copyOf(prunedModules);
     }
 
-    /** Returns what is found in two pieces. */
     public Found plus(Found other) {
       Set<String> names = new HashSet<>(prunedModules);
       names.addAll(other.prunedModules);
@@ -109,14 +96,8 @@ record OutputCheck(
   }
 
   /**
-   * Checks a piece.
-   *
-   * @param shards the source's shards that have the piece
-   * @param chosen the pruned modules of the piece, in the order of their masks
-   * @param others whether a tensor is looked at that isn't a chosen module's
-   * @param sink receives the masks that the output shows
-   * @param progress is told of each tensor that is checked
-   * @return what was found; empty if a module is missing, which is added to the failures
+   * Checks a piece, with other tensors than the chosen modules' if they are wanted; returns nothing
+   * if a module is missing, which is added to the failures.
    */
   public Optional<Found> check(
       List<SafetensorsFile> shards,
@@ -137,7 +118,6 @@ record OutputCheck(
     }
   }
 
-  /** Returns the check of a run that has these results. */
   OutputCheck after(List<ModuleResult> results) {
     return new OutputCheck(directory, packed, opened, rules.after(results), failures);
   }
@@ -155,12 +135,7 @@ record OutputCheck(
     }
   }
 
-  /**
-   * Opens what a shard of an output stands for.
-   *
-   * @param packed whether it has to be packed
-   * @throws InputException if it is broken, or is packed and hasn't to be, or the opposite
-   */
+  /** Opens what a shard of an output stands for, which has to be packed or must not be. */
   public static SafetensorsFile open(Path place, boolean packed) {
     return open(place, packed, THROUGH_CACHE);
   }
@@ -235,13 +210,7 @@ record OutputCheck(
     return " (row %d, column %d)".formatted(element / columns, element % columns);
   }
 
-  /**
-   * Checks that a shard has all bytes of another, when both are unpacked.
-   *
-   * @param packed whether the shard is packed
-   * @throws VerificationException if it hasn't
-   * @throws InputException if it is broken
-   */
+  /** Checks that a shard has all bytes of another, when both are unpacked. */
   public static void requireCopy(
       SafetensorsFile source, Path place, boolean packed, Workers workers) {
     try (SafetensorsFile written = open(place, packed);
@@ -358,12 +327,7 @@ record OutputCheck(
     }
   }
 
-  /**
-   * The first byte of a piece that differs.
-   *
-   * @param at its index in the tensor
-   * @param expected the source's
-   */
+  /** The first byte of a piece that differs, by its index in the tensor. */
   private record Difference(long at, byte expected, byte found) {}
 
   /** A job that compares a tensor with the source's, piece by piece. */
@@ -377,12 +341,8 @@ record OutputCheck(
       AtomicBoolean differs)
       implements Job {
     /**
-     * Prepares a tensor.
-     *
-     * @param other a file with the same tensor
-     * @param buffers the workers' buffers, which are enlarged here
-     * @param different takes the difference that is found first, and may throw
-     * @param compared called when all pieces are compared
+     * Prepares a tensor, and enlarges the buffers; {@code different} takes the difference that is
+     * found first, and may throw.
      */
     static Job of(
         SafetensorsFile source,

@@ -55,13 +55,8 @@ final class OutputDirectory implements AutoCloseable {
 
   /**
    * Makes the directory, or opens that of an earlier run, and locks it against other runs. It gets
-   * the modes of the model's directory, see {@link FileModes}.
-   *
-   * @param model the directory of the model that it is a copy of
-   * @param resume whether an earlier run may be there
-   * @param own the files that the run makes, relative to the directory
-   * @throws io.github.wandacuda.error.UsageException if something else is there
-   * @throws OutputException if it can't be made
+   * the modes of the model's directory, see {@link FileModes}. {@code own} are the files that the
+   * run makes.
    */
   public static OutputDirectory open(Path directory, Path model, boolean resume, Set<Path> own) {
     OutputPlace.check(directory, model, resume);
@@ -109,12 +104,10 @@ final class OutputDirectory implements AutoCloseable {
     return directory;
   }
 
-  /** Returns the record of a finished run, if there is one. */
   public Optional<Provenance> finished() {
     return finished;
   }
 
-  /** Returns the records of an interrupted run, if there is one. */
   public Optional<RunRecords> interrupted() {
     return interrupted;
   }
@@ -178,13 +171,11 @@ final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** Copies a side file of the model. */
   public void copy(SideFiles sideFiles, Path relative) {
     file(relative);
     sideFiles.copy(relative, directory);
   }
 
-  /** Removes a file of a run. */
   public static void removeFile(Path file) {
     try {
       Files.deleteIfExists(file);
@@ -194,9 +185,8 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   /**
-   * Writes the last file, by which the model is complete.
-   *
-   * @param between removes what the run could be ended from again, until that file is written
+   * Writes the last file, by which the model is complete; {@code between} removes what the run
+   * could be ended from again, until that file is written.
    */
   public void finish(Provenance provenance, Runnable between) {
     Folders.force(directory);
@@ -229,8 +219,6 @@ final class OutputDirectory implements AutoCloseable {
   /**
    * Keeps what a run has finished when it fails, so that another one can go on, unless its input is
    * broken or its output wrong: then nothing is worth keeping.
-   *
-   * @throws CancelledException if that was the reason, however it was wrapped
    */
   public void settle(Throwable failure) {
     Optional<WandaException> behind = RealCause.behind(failure);
@@ -255,7 +243,7 @@ final class OutputDirectory implements AutoCloseable {
   private static boolean isInputsOrOutputsFault(Throwable e) {
     return (e instanceof InputException && !(e.getCause() instanceof IOException))
         || e instanceof UsageException
-        || (e instanceof VerificationException && !(e instanceof AddedFiles.Found));
+        || (e instanceof VerificationException && !(e instanceof OutputPlace.AddedFiles.Found));
   }
 
   /** Has {@link #close} delete all files that the run has made. */

@@ -1,10 +1,14 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import java.io.IOException;
@@ -12,19 +16,19 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Checks that a directory can become a run's output, before anything is written to it. */
 final class OutputPlace {
   private OutputPlace() {}
 
   /**
-   * Checks a directory.
-   *
-   * @param resume whether an interrupted or finished run may be there
-   * @throws UsageException if something else is there, or it is inside the model's directory or
-   *     around it
+   * Checks that nothing else is in a directory, and that it is neither inside the model's nor
+   * around it.
    */
   public static void check(Path directory, Path model, boolean resume) {
     boolean inside = FileIdentity.isWithin(directory, model);
@@ -90,8 +94,6 @@ final class OutputPlace {
   /**
    * Checks that a directory without a journal holds only files that a run makes, and not all of
    * them. Only then may a run write over them.
-   *
-   * @param own the files that the run makes, relative to the directory
    */
   static void requireOwn(Path directory, Set<Path> own) {
     List<Path> entries = entries(directory);
@@ -121,8 +123,6 @@ final class OutputPlace {
   /**
    * Checks that no link is where a run makes a folder, and no folder where it makes a file, since
    * it can't or mustn't replace these.
-   *
-   * @param own the files that the run makes, relative to the directory
    */
   static void requirePlain(Path directory, Set<Path> own) {
     for (Path file : own) {
@@ -167,6 +167,75 @@ final class OutputPlace {
     } catch (IOException e) {
       throw new OutputException(
           ErrorDetails.file(directory).said("can't be read: " + Reason.of(e)), e);
+    }
+  }
+
+  /** The files in an output that its run doesn't write. */
+  record AddedFiles(Checkpoint source, SideFiles sideFiles, OutputDirectory output) {
+    private static final Logger LOG = LoggerFactory.getLogger(AddedFiles.class);
+
+    /**
+     * The output holds a file that the run didn't write and that a program would load. What the run
+     * wrote is right.
+     */
+    public static final class Found extends VerificationException {
+      private static final long serialVersionUID = 1L;
+
+      private Found(Path file) {
+        super(
+            ErrorDetails.file(file)
+                .expected("nothing, as in the source", "a file that this run did not write")
+                .hint("take it away and run the same again with `resume`"));
+      }
+    }
+
+    /** Checks the directory before anything is written. */
+    public void requireNoneBefore() {
+      firstLoaded()
+          .ifPresent(
+              file -> {
+                throw OutputPlace.foreign(output.path().resolve(file));
+              });
+    }
+
+    /**
+     * Checks the finished directory as {@code verify} does; files that no program would load are
+     * told of.
+     */
+    public void requireNoneAfter() {
+      firstLoaded()
+          .ifPresent(
+              file -> {
+                throw new Found(output.path().resolve(file));
+              });
+      all()
+          .others()
+          .forEach(
+              file ->
+                  LOG.warn(
+                      "{} stands in the output, and this run did not write it",
+                      Printable.of(output.path().resolve(file))));
+    }
+
+    /** Removes temporary files of killed runs that this run didn't reuse. */
+    public void removeLeftovers() {
+      all().loaded().stream()
+          .filter(AddedFiles::isRuns)
+          .map(output.path()::resolve)
+          .filter(file -> !file.equals(output.journal().file()))
+          .forEach(OutputDirectory::removeFile);
+    }
+
+    private Optional<Path> firstLoaded() {
+      return all().loaded().stream().filter(file -> !isRuns(file)).findFirst();
+    }
+
+    private ExtraFiles all() {
+      return ExtraFiles.of(source, sideFiles, output.path());
+    }
+
+    private static boolean isRuns(Path file) {
+      return AtomicWrite.isTemporary(file);
     }
   }
 }

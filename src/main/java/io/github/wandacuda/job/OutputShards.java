@@ -43,14 +43,8 @@ final class OutputShards implements ShardTarget, AutoCloseable {
   private BorrowedWeights borrowed;
 
   /**
-   * Creates all shards, or resumes those that an interrupted run has left.
-   *
-   * @param kept the work of an interrupted run that is kept
-   * @param withNorms whether the journal holds the modules' norms
-   * @param io how the shards are written
-   * @param published takes each of the source's shards whose copy has its name, with the results of
-   *     its modules; called on the background thread
-   * @throws OutputException if one can't be made
+   * Creates all shards, or resumes those that an interrupted run has left. The background thread
+   * tells {@code published} of each that has its name.
    */
   public OutputShards(
       Checkpoint source,
@@ -222,17 +216,12 @@ final class OutputShards implements ShardTarget, AutoCloseable {
         .forEach(shard -> shard.writer.force());
   }
 
-  /**
-   * Completes all shards.
-   *
-   * @throws OutputException if one wasn't written whole
-   */
+  /** Completes all shards. */
   public void finish() {
     shards.forEach((source, shard) -> background.submit(() -> publish(source, shard)));
     background.await();
   }
 
-  /** Returns the background thread. */
   BackgroundWork background() {
     return background;
   }

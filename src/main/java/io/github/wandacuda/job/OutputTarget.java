@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.job.Packing.PackedOutput;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.pruning.ModuleResult;
 import java.nio.file.Path;
@@ -31,11 +32,6 @@ final class OutputTarget implements PruneTarget {
   private final SideFiles sideFiles;
   private final Optional<OnCluster> cluster;
 
-  /**
-   * Makes the target of a run.
-   *
-   * @param cluster writes the shards, if there is one
-   */
   OutputTarget(RunScope scope, Optional<OnCluster> cluster) {
     this.scope = scope;
     this.cluster = cluster;
@@ -127,13 +123,12 @@ final class OutputTarget implements PruneTarget {
   /** What was written: the modules' results, and the digest of their masks. */
   record Written(List<ModuleResult> results, String masks) {}
 
-  /** A run in its output directory, begun or resumed. */
   private final class OutputRun implements Run {
     private final OutputDirectory output;
     private final PruneTarget.Tools tools;
     private final Provenance plan;
     private final Fingerprint fingerprint;
-    private final AddedFiles added;
+    private final OutputPlace.AddedFiles added;
 
     /** Takes over the directory, which it closes. */
     OutputRun(
@@ -142,7 +137,7 @@ final class OutputTarget implements PruneTarget {
       this.tools = tools;
       this.plan = plan;
       this.fingerprint = fingerprint;
-      added = new AddedFiles(scope.model().checkpoint(), sideFiles, output);
+      added = new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
     }
 
     @Override

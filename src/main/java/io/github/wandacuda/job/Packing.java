@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedNames;
+import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.RowPackings;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -14,42 +15,41 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.job.ModulePlan.PackBuffers;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** From weights with zeros to packed ones, or back to what those stand for. */
 enum Packing {
   PACK,
   UNPACK;
 
-  /** Returns the command's name. */
   String command() {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  /** Returns whether the output is packed. */
   boolean packs() {
     return this == PACK;
   }
 
-  /**
-   * Checks that a model can go this way.
-   *
-   * @throws InputException if it is packed already, or isn't
-   */
+  /** Checks that a model can go this way. */
   void require(ModelDirectory model) {
     if (packs()) {
       model.requireUnpacked("pack");
@@ -79,13 +79,7 @@ enum Packing {
     }
   }
 
-  /**
-   * Writes some shards side by side.
-   *
-   * @param modules the linear modules, of which those in the shards may be packed
-   * @param shards some of the source's shards
-   * @param done called after each tensor
-   */
+  /** Writes some of the source's shards side by side; {@code done} is called after each tensor. */
   void write(
       List<LinearModule> modules,
       List<SafetensorsFile> shards,
@@ -172,7 +166,7 @@ enum Packing {
           .ifPresent(copy -> jobs.add(new Counted(copy, done)));
     }
     for (ModulePlan module : plan.modules()) {
-      jobs.add(new Counted(new PackTask(module, layout, writer, buffers, rows), done));
+      jobs.add(new Counted(new ModulePlan.PackTask(module, layout, writer, buffers, rows), done));
     }
     if (packs()) {
       writer.write(
@@ -200,6 +194,78 @@ enum Packing {
       MemorySegment rows = buffers.rows().of(worker, module.tiles().rowsOf(tile) * rowBytes);
       module.shard().read(module.weight(), module.tiles().firstRow(tile) * rowBytes, rows);
       module.counted(tile, packing.count(rows, module.elementBytes()));
+    }
+  }
+
+  /**
+   * The shards of a pruned output, packed where they lie once all of them are complete and checked,
+   * one at a time. Each stays until its packed form is on the device, and was compared with it.
+   */
+  record PackedOutput(ModelDirectory model, OutputDirectory output, Workers workers) {
+
+    /** Packs all shards, and compares each with the one that it replaces if that is wanted. */
+    public void pack(boolean verify) {
+      Packing.PACK.require(model);
+      for (SafetensorsFile source : model.checkpoint().shards()) {
+        try (SafetensorsFile pruned = SafetensorsFile.open(place(source))) {
+          Consumer<Path> check =
+              verify
+                  ? temporary -> OutputCheck.requireCopy(pruned, temporary, true, workers)
+                  : temporary -> {};
+          replace(Packing.PACK, modules(source, pruned), pruned, check);
+        }
+      }
+    }
+
+    /**
+     * Unpacks the shards that an interrupted run has packed already, so that it goes on as if it
+     * had packed none. One that is broken is left: the run will write it anew.
+     */
+    public void unpack() {
+      for (SafetensorsFile source : model.checkpoint().shards()) {
+        Path place = place(source);
+        if (Files.isRegularFile(place, LinkOption.NOFOLLOW_LINKS)) {
+          unpack(place);
+        }
+      }
+    }
+
+    private void unpack(Path place) {
+      try (SafetensorsFile stored = SafetensorsFile.open(place)) {
+        if (PackedFormat.isPacked(stored)) {
+          replace(Packing.UNPACK, List.of(), PackedShard.unpacked(stored), temporary -> {});
+        }
+      } catch (InputException broken) {
+        RealCause.throwIfBehind(broken);
+      }
+    }
+
+    private void replace(
+        Packing direction,
+        List<LinearModule> modules,
+        SafetensorsFile shard,
+        Consumer<Path> check) {
+      try (NewShards written = NewShards.replacing(output, check)) {
+        direction.write(modules, List.of(shard), written, workers, () -> {});
+        written.finish();
+      }
+    }
+
+    private Path place(SafetensorsFile source) {
+      return output.path().resolve(source.path().getFileName());
+    }
+
+    /** Returns the modules of a shard of the model as they are in the output's. */
+    private List<LinearModule> modules(SafetensorsFile source, SafetensorsFile pruned) {
+      return model.modules().stream()
+          .filter(module -> module.shard().equals(source))
+          .map(module -> module.in(pruned))
+          .toList();
+    }
+
+    /** Writes the {@code config.json} that says that the output is packed. */
+    public void writeConfig() {
+      Packing.PACK.writeConfig(model, output);
     }
   }
 }

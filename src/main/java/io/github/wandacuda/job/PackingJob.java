@@ -238,8 +238,6 @@ public final class PackingJob {
    * Returns all files beside the weights, of which a lossless copy leaves none out: those that a
    * pruned copy needs, weights in other formats, and the record of a run. Left out are folders of
    * version control and caches, links to nothing, and what is no regular file.
-   *
-   * @throws io.github.wandacuda.error.InputException if one can't be read, or a link leads out
    */
   private static SideFiles allFiles(ModelDirectory model, Path output) {
     SideFiles needed = SideFiles.of(model.checkpoint(), output);

@@ -5,6 +5,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.system.RealCause;
@@ -118,11 +119,7 @@ final class PartTarget implements PruneTarget {
     output.journal().restart(RunRecords.run(fingerprint));
   }
 
-  /**
-   * Checks that the run that has begun in the output is this one.
-   *
-   * @throws io.github.wandacuda.error.UsageException if it isn't
-   */
+  /** Checks that the run that has begun in the output is this one. */
   private void requireSame(OutputDirectory output, Fingerprint fingerprint) {
     Fingerprint there =
         output.interrupted().map(RunRecords::run).orElseGet(() -> new Fingerprint(Map.of()));
@@ -154,8 +151,8 @@ final class PartTarget implements PruneTarget {
   }
 
   /** Returns the files in the output that the run doesn't write. */
-  private AddedFiles added(OutputDirectory output) {
-    return new AddedFiles(scope.model().checkpoint(), sideFiles, output);
+  private OutputPlace.AddedFiles added(OutputDirectory output) {
+    return new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
   }
 
   /**
@@ -259,16 +256,14 @@ final class PartTarget implements PruneTarget {
           "prune " + part,
           RunDescription.of(scope, path(), plan, scope.request().verify(), process.devices()),
           share,
-          shard -> records.read(shard).map(ShardResult::tensors).orElse(List.of()),
+          shard -> records.read(shard).map(ShardPass.ShardResult::tensors).orElse(List.of()),
           records::write);
       return own;
     }
 
     /**
-     * Looks for all parts' shards, with the journal's lock.
-     *
-     * @param all takes what is there
-     * @return a state that is finished if this part has to complete the output
+     * Looks for all parts' shards, with the journal's lock; it is finished if this part has to
+     * complete the output.
      */
     private Part.PartState look(ShardPass all) {
       List<SafetensorsFile> shards = scope.model().checkpoint().shards();

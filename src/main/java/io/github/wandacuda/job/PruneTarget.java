@@ -11,13 +11,11 @@ import java.util.Optional;
 
 /** Where a run writes: a new directory, or the model's own shards. */
 sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
-  /** Returns the directory that becomes the pruned model. */
   Path path();
 
   /** Returns whether a run has finished there, so that nothing will be written. */
   boolean isFinished();
 
-  /** Returns the disk and memory that a run needs. */
   RunNeeds needs(Backend backend);
 
   /** Returns how many free bytes the disk must have. */
@@ -28,14 +26,7 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
     return needs.memoryBytes();
   }
 
-  /**
-   * Locks the directory against other runs, and begins a run or resumes an interrupted one.
-   *
-   * @param plan the run's record, without its results
-   * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
-   *     another run is at work in it
-   * @throws io.github.wandacuda.error.OutputException if nothing can be written
-   */
+  /** Locks the directory against other runs, and begins a run or resumes an interrupted one. */
   Run open(Tools tools, Provenance plan);
 
   /** A run in its directory. Closing it keeps the files, so that another run can resume. */
@@ -58,27 +49,16 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
       return true;
     }
 
-    /** Completes the result. */
     void end(RunResult result);
 
-    /**
-     * Keeps or deletes the files of a failed run, and says how to resume.
-     *
-     * @throws io.github.wandacuda.error.WandaException the real cause of the failure, if it is
-     *     another one
-     */
+    /** Keeps or deletes the files of a failed run, and says how to resume. */
     void settle(Throwable failure);
 
     @Override
     void close();
   }
 
-  /**
-   * A run of which nothing is left to do.
-   *
-   * @param finished its record
-   * @param part which part it was, or null
-   */
+  /** A run of which nothing is left to do. */
   record Ended(Optional<Provenance> finished, Part.PartState part) implements Run {
     @Override
     public RunResult prune() {
@@ -97,16 +77,7 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
     public void close() {}
   }
 
-  /**
-   * What a run uses to do its work.
-   *
-   * @param backend the backend that prunes
-   * @param workers the threads that call the backend
-   * @param clock measures the time by phase
-   * @param progress receives the run's progress
-   * @param masks receives the modules' masks too, in the order of the digest
-   * @param io how shards are read and written
-   */
+  /** What a run uses to do its work; the masks come in the order of the digest. */
   record Tools(
       Backend backend,
       Workers workers,

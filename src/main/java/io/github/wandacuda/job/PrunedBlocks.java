@@ -72,11 +72,7 @@ final class PrunedBlocks implements AutoCloseable {
             new PhaseClock(workers.count()));
   }
 
-  /**
-   * Returns a pruned block, valid until the next one is asked for.
-   *
-   * @param norms of its linear modules' inputs
-   */
+  /** Returns a pruned block, valid until the next one is asked for. */
   Block block(int index, Map<String, float[]> norms) {
     if (current == null || current.index != index) {
       closeCurrent();
@@ -202,15 +198,10 @@ final class PrunedBlocks implements AutoCloseable {
    * The modules that read one input of a block: its second moments are summed over all batches, and
    * the modules are pruned by them, into {@link ModuleFiles}. So no second moments travel.
    *
-   * @param run the run
-   * @param block the block's number
-   * @param modules their names
-   * @param norms their norms, by their names
    * @param inputs where each batch's input is, in the batches' order; none if no token reached them
-   * @param samples how many samples the batches have
    */
   record GroupTask(
-      CalibrationRun run,
+      CalibrationStep.CalibrationRun run,
       int block,
       List<String> modules,
       Map<String, float[]> norms,
@@ -224,7 +215,6 @@ final class PrunedBlocks implements AutoCloseable {
       inputs = List.copyOf(inputs);
     }
 
-    /** Returns how many features the input has. */
     int columns() {
       return inputs.isEmpty() ? 0 : inputs.get(0).columns();
     }
@@ -232,7 +222,7 @@ final class PrunedBlocks implements AutoCloseable {
     /** Returns who has done it, and on what device. */
     @Override
     public String run(ClusterNode node) {
-      return node.kept(run, () -> CalibrationWorker.open(run, node)).prune(this, node);
+      return node.kept(run, () -> CalibrationStep.Worker.open(run, node)).prune(this, node);
     }
   }
 }

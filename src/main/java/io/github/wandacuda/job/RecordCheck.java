@@ -16,21 +16,14 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/**
- * Compares a {@code wanda-cuda.json} with the source and the weights.
- *
- * @param file its path
- * @param record its content
- * @param failures receive each contradiction
- */
+/** Compares a {@code wanda-cuda.json} with the source and the weights. */
 record RecordCheck(Path file, Provenance record, Failures failures) {
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
   private static final String NOTHING = "nothing";
 
   /**
    * Compares what it says of its run's request with the source, and its values with each other.
-   *
-   * @return the keys whose values can't be checked
+   * Returns the keys whose values can't be checked.
    */
   List<String> compareCause(ModelDirectory dense) {
     require(
@@ -177,11 +170,6 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     }
   }
 
-  /**
-   * Compares masks and counts.
-   *
-   * @param maskSha256 the SHA-256 of the masks of the chosen modules
-   */
   public void compare(List<LinearModule> chosen, String maskSha256, OutputCheck.Found found) {
     if (!maskSha256.equals(record.maskSha256())) {
       add("mask_sha256", maskSha256 + " by the weights", record.maskSha256());

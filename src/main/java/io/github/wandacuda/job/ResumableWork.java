@@ -28,7 +28,6 @@ import java.util.stream.Stream;
  * crash of the system has lost are noticed.
  */
 final class ResumableWork {
-  /** No work. */
   public static final ResumableWork NONE = new ResumableWork(Set.of(), Map.of(), Map.of(), 0);
 
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
@@ -197,12 +196,10 @@ final class ResumableWork {
     return records.get(tensor.name()).module() != null;
   }
 
-  /** Returns the first block of a calibrated run, 0 for other runs. */
   int block() {
     return block;
   }
 
-  /** Returns whether a tensor is kept. */
   boolean has(TensorInfo tensor) {
     return written.contains(tensor) || tensor.bytes() == 0;
   }

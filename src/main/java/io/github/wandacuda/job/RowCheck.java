@@ -41,10 +41,7 @@ final class RowCheck {
   private boolean hasOwnZeros;
 
   /**
-   * Prepares for matrices of a type.
-   *
-   * @param rule how many zeros each row or group has at least
-   * @param zerosArePruned whether every zero counts as pruned by the mask
+   * Prepares for matrices of a type; the rule says how many zeros each row or group has at least.
    */
   RowCheck(DType dtype, int columns, SelectionRule.Lowest rule, boolean zerosArePruned) {
     this.zerosArePruned = zerosArePruned;
@@ -135,7 +132,6 @@ final class RowCheck {
     return true;
   }
 
-  /** Returns the row's zeros. */
   int zeros() {
     return BitGroups.count(zeros);
   }
@@ -145,17 +141,11 @@ final class RowCheck {
     return BitGroups.count(zeros, from, Math.min(columns, from + groupSize));
   }
 
-  /** Returns how many elements the mask prunes. */
   int pruned() {
     return columns - BitGroups.count(kept);
   }
 
-  /**
-   * Writes the row of the packed mask.
-   *
-   * @param mask the mask of all rows
-   * @param row the row's index in the whole matrix
-   */
+  /** Writes the row of the packed mask of all rows. */
   void writeMask(MemorySegment mask, long row) {
     long rowBytes = Selector.maskRowBytes(columns);
     long at = row * rowBytes;

@@ -25,12 +25,7 @@ import java.util.Set;
 record RulesRecord(Map<String, Object> done, List<StageRecord> stages, Map<String, Double> shares)
     implements Serializable {
 
-  /**
-   * A stage of a recipe.
-   *
-   * @param modules the pattern of the modules that it is for
-   * @param done what is done to them
-   */
+  /** A stage of a recipe: the pattern of its modules, and what is done to them. */
   public record StageRecord(String modules, Map<String, Object> done) implements Serializable {
     private PruningRules.Part part() {
       if (modules == null) {
@@ -40,7 +35,6 @@ record RulesRecord(Map<String, Object> done, List<StageRecord> stages, Map<Strin
     }
   }
 
-  /** Writes rules down. */
   public static RulesRecord of(PruningRules rules) {
     boolean recipe = !rules.stages().isEmpty();
     return new RulesRecord(
@@ -61,12 +55,7 @@ record RulesRecord(Map<String, Object> done, List<StageRecord> stages, Map<Strin
     return shares.isEmpty() ? null : shares;
   }
 
-  /**
-   * Returns the rules that were written down.
-   *
-   * @param kept names of modules that stay as they are
-   * @throws UsageException if the values contradict each other
-   */
+  /** Returns the rules that were written down; the kept modules stay as they are. */
   public PruningRules rules(Unreached unreached, Set<String> kept) {
     Map<String, Double> allocated = Optional.ofNullable(shares).orElse(Map.of());
     for (double share : allocated.values()) {

@@ -21,16 +21,13 @@ import java.util.UUID;
  * in anything have descriptions that differ.
  *
  * @param source the model, where all machines have it
- * @param output the output directory, which all machines share
  * @param statistics the file of norms, or null; only second moments are read from it
  * @param byMoments whether modules are pruned by second moments of samples, and are in {@link
  *     ModuleFiles} before shards are written
  * @param plan the record of the run without its results, as {@code wanda-cuda.json} has it
- * @param verify whether shards are checked when they are written
- * @param devices what each process opens
  */
 record RunDescription(
-    SharedSource source,
+    OnCluster.SharedSource source,
     String output,
     String statistics,
     boolean byMoments,
@@ -39,15 +36,11 @@ record RunDescription(
     OnCluster.Devices devices)
     implements Serializable {
 
-  /**
-   * Describes a run.
-   *
-   * @param plan the record of the run without its results
-   */
   public static RunDescription of(
       RunScope scope, Path output, Provenance plan, boolean verify, OnCluster.Devices devices) {
     return new RunDescription(
-        new SharedSource(scope.model().path().toAbsolutePath().toString(), plan.sourceSha256()),
+        new OnCluster.SharedSource(
+            scope.model().path().toAbsolutePath().toString(), plan.sourceSha256()),
         output.toAbsolutePath().toString(),
         scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
         scope.isCalibrated() && scope.rules().needMoments(),
@@ -56,7 +49,6 @@ record RunDescription(
         devices);
   }
 
-  /** Returns the record of the run without its results. */
   Provenance provenance() {
     return read(plan, output);
   }
@@ -72,12 +64,7 @@ record RunDescription(
     }
   }
 
-  /**
-   * Checks that a process sees the output directory.
-   *
-   * @param node what people call it
-   * @throws OutputException if it isn't the one that the run has begun
-   */
+  /** Checks that a process sees the output directory that the run has begun. */
   void requireShared(String node) {
     Path directory = Path.of(output);
     if (!UnfinishedRun.isIn(directory)) {
@@ -103,7 +90,6 @@ record RunDescription(
     return AtomicWrite.temporary(Path.of(output).resolve(UUID.randomUUID().toString()));
   }
 
-  /** Returns the rules by which modules are pruned. */
   static PruningRules rules(Provenance plan) {
     PruningRules recorded = plan.rules();
     return new PruningRules(

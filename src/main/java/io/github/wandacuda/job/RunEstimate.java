@@ -63,10 +63,7 @@ final class RunEstimate {
   }
 
   /**
-   * Estimates the run.
-   *
-   * @param allocations how totals are shared out before it
-   * @param evaluated windows that run through the model before and after it
+   * Estimates the run, with totals shared out before it, and windows evaluated before and after it.
    */
   TimeEstimate of(RunNeeds needs, List<Allocation> allocations, List<int[]> evaluated) {
     double certain = byTiles();
@@ -84,10 +81,6 @@ final class RunEstimate {
   /**
    * Estimates the time of a comparison: some tokens run through one block, and each method prunes a
    * part of its modules. How much goes is taken to make no difference.
-   *
-   * @param calibration the samples of each run, or statistics
-   * @param windows the text that runs through the pruned blocks, and through the dense ones once
-   * @param asked the tokens of tasks, which do so too
    */
   static TimeEstimate of(
       ModelDirectory model,
@@ -218,11 +211,7 @@ final class RunEstimate {
     }
   }
 
-  /**
-   * Returns the seconds of the modules that don't go by tiles.
-   *
-   * @param statistics of a block's inputs, for a run with samples
-   */
+  /** Returns the seconds of the modules that don't go by tiles. */
   private double layers(Optional<BlockStatistics> statistics) {
     try (LayerEstimate layers = estimate(statistics)) {
       return layers.seconds(scope.chosen(), scope.rules());
@@ -254,9 +243,6 @@ final class RunEstimate {
   /**
    * The modules by which a run's time is estimated: those of one block whose inputs were observed,
    * or those that a statistics file knows.
-   *
-   * @param scope the run
-   * @param block what was observed, or nothing
    */
   record EstimateSamples(RunScope scope, Optional<BlockStatistics> block)
       implements LayerEstimate.Samples {

@@ -61,7 +61,6 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
               result.errors()));
     }
 
-    /** Returns the record of it. */
     Map<String, Object> record() {
       Map<String, Object> record = new LinkedHashMap<>();
       record.put("tensor", name);
@@ -85,7 +84,6 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record Module(long pruned, long zeros, int zeroRows, float[] norms, OutputErrors errors)
       implements Serializable {
-    /** Returns the result, with norms that come from elsewhere. */
     ModuleResult result(LinearModule of, float[] known) {
       return new ModuleResult(of, pruned, zeros, zeroRows, known, errors);
     }
@@ -121,8 +119,6 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   /**
    * Returns what is said of a shard's tensors, of which there is anything to know; nothing unless
    * it is of all of them.
-   *
-   * @param chosen the modules that are pruned
    */
   Optional<List<Tensor>> all(SafetensorsFile shard, List<LinearModule> chosen) {
     Set<TensorInfo> pruned =

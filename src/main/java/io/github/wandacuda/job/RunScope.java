@@ -19,22 +19,13 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
- * A run's model, request and modules, whatever its target.
- *
- * @param model the source
- * @param request the request
- * @param rules the rules by which modules are pruned
- * @param chosen the modules to prune, in code-point order of their names
+ * A run's model, request, rules and modules, in code-point order of their names, whatever its
+ * target.
  */
 record RunScope(
     ModelDirectory model, PruneRequest request, PruningRules rules, List<LinearModule> chosen) {
 
-  /**
-   * Chooses modules, and checks that they can be pruned as asked.
-   *
-   * @throws io.github.wandacuda.error.UsageException if a pattern matches nothing
-   * @throws io.github.wandacuda.error.InputException if a module can't be pruned, or has no norms
-   */
+  /** Chooses modules, and checks that they can be pruned as asked. */
   static RunScope of(ModelDirectory model, PruneRequest request) {
     PruningRules rules = request.rules();
     List<LinearModule> chosen =
@@ -118,7 +109,6 @@ record RunScope(
         : Optional.empty();
   }
 
-  /** Returns the tensors that change. */
   Set<TensorInfo> tensors() {
     return chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
   }
@@ -126,12 +116,7 @@ record RunScope(
   /** The norms of modules in a statistics file, which are checked before anything is written. */
   private record NormLookup(Calibration.FromStatistics source) {
 
-    /**
-     * Checks that every module has its norms.
-     *
-     * @param unreached whether norms may all be zero
-     * @throws InputException if a module has none, or not one for each column
-     */
+    /** Checks that every module has its norms. */
     void check(List<LinearModule> modules, Unreached unreached) {
       modules.forEach(module -> unreached.check(module, of(module)));
     }

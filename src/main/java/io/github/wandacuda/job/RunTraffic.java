@@ -39,13 +39,6 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
     return of(model.shape().blocks(), block, bytesPerWeight, streamed);
   }
 
-  /**
-   * Plans a run.
-   *
-   * @param block what a block is made of
-   * @param bytesPerWeight 2 or 4
-   * @param streamed bytes of the hidden states that don't lie on the GPU
-   */
   static RunTraffic of(int blocks, TokenWork block, double bytesPerWeight, double streamed) {
     double weights = blocks * block.weights();
     return new RunTraffic(
@@ -74,9 +67,6 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
    * What a block does for a token, counted by its description. Of a mixture a token has the mean of
    * its experts.
    *
-   * @param weights weights of the block
-   * @param rows rows of all its linear modules
-   * @param products multiplications by weights
    * @param productsToLastInput those of a pass that ends at the last linear module's input
    * @param floats floats that are read and written beside the products and attention
    * @param squares columns whose squares are summed
@@ -96,11 +86,7 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       }
     }
 
-    /**
-     * Counts.
-     *
-     * @param halves how many of 16 bits linear layers take of an activation
-     */
+    /** Counts; linear layers take so many halves of 16 bits of an activation. */
     static TokenWork of(BlockDescription block, int hidden, int halves) {
       List<Part> parts =
           Stream.concat(

@@ -37,13 +37,6 @@ final class SavedBlocks {
 
   private int latest = NONE;
 
-  /**
-   * Knows the files.
-   *
-   * @param every how much work may pass until states are saved
-   * @param batches the run's
-   * @param hiddenSize of a token's state
-   */
   public SavedBlocks(
       OutputDirectory output, Duration every, List<SampleBatch> batches, int hiddenSize) {
     this.output = output;
@@ -70,11 +63,7 @@ final class SavedBlocks {
     return norms;
   }
 
-  /**
-   * Returns the first block that samples have to run to.
-   *
-   * @param blocks how many have their norms
-   */
+  /** Returns the first block that samples have to run to, where so many have their norms. */
   int first(int blocks) {
     for (int block = blocks - 1; block >= 0; block--) {
       if (holds(block)) {
@@ -115,9 +104,7 @@ final class SavedBlocks {
   }
 
   /**
-   * Keeps what is known once a block is pruned.
-   *
-   * @param saved whether the states that it has read were saved
+   * Keeps what is known once a block is pruned, and the states that it has read if they were saved.
    */
   void add(int block, Statistics norms, boolean saved) {
     register(norms(block));
@@ -145,10 +132,7 @@ final class SavedBlocks {
   }
 
   /**
-   * Saves the states that a block reads of a batch.
-   *
-   * @param temporary a name that no other attempt has
-   * @throws OutputException if they can't be written
+   * Saves the states that a block reads of a batch, under a name that no other attempt has before.
    */
   static void write(Path output, int block, int batch, MemorySegment states, Path temporary) {
     ByteBuffer checksum = ByteBuffer.allocateDirect(Long.BYTES).putLong(Crc32c.of(states));
@@ -160,11 +144,7 @@ final class SavedBlocks {
     }
   }
 
-  /**
-   * Reads the states that a block has read of a batch.
-   *
-   * @throws OutputException if they can't be read, or aren't what was written
-   */
+  /** Reads the states that a block has read of a batch. */
   static void read(Path output, int block, int batch, MemorySegment states) {
     Path file = states(output, block, batch);
     try (SharedFile shared = SharedFile.open(file)) {

@@ -3,15 +3,21 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.SharedFile;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
+import java.io.IOException;
+import java.io.Serializable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Comparator;
@@ -32,11 +38,7 @@ final class ShardPass {
   private final Function<LinearModule, float[]> norms;
   private final Map<String, ShardResult> results = new TreeMap<>();
 
-  /**
-   * Begins with no shards.
-   *
-   * @param norms returns a module's norms, or null if there are none or none are needed
-   */
+  /** Begins with no shards; {@code norms} returns null if there are none or none are needed. */
   ShardPass(
       RunScope scope, Path output, PruneTarget.Tools tools, Function<LinearModule, float[]> norms) {
     this.scope = scope;
@@ -46,11 +48,8 @@ final class ShardPass {
   }
 
   /**
-   * Has shards written and checked, each as a task of a cluster.
-   *
-   * @param what the work in words
-   * @param earlier returns what was recorded of a shard that was written whole before, or nothing
-   * @param record records the result of a shard
+   * Has shards written and checked, each as a task of a cluster, unless {@code earlier} tells of
+   * one that was written whole.
    */
   void run(
       Cluster cluster,
@@ -96,11 +95,7 @@ final class ShardPass {
     return own;
   }
 
-  /**
-   * Takes a shard's result, and adds its time up.
-   *
-   * @throws VerificationException if the shard isn't what it should be
-   */
+  /** Takes a shard's result, and adds its time up. */
   void take(ShardResult result) {
     if (result.check() != null && result.check().failure() != null) {
       throw VerificationException.ofOutput(output, result.check().failure());
@@ -159,8 +154,6 @@ final class ShardPass {
   /**
    * Checks the record against what was found in the written shards, unless one wasn't checked since
    * the run was to leave that out.
-   *
-   * @throws VerificationException if they contradict each other
    */
   void check(Provenance record) {
     Collection<ShardResult> all = results.values();
@@ -173,5 +166,102 @@ final class ShardPass {
     new RecordCheck(output.resolve(Provenance.FILE_NAME), record, failures)
         .compare(scope.chosen(), record.maskSha256(), found);
     failures.require(output);
+  }
+
+  /**
+   * What became of a shard; small enough to travel.
+   *
+   * @param written whether it was written, or an earlier run's was kept
+   * @param check what the check found, or null without one
+   */
+  record ShardResult(
+      String shard,
+      String node,
+      List<RunRecords.Tensor> tensors,
+      boolean written,
+      Check check,
+      PhaseClock.Seconds seconds)
+      implements Serializable {
+
+    /** Takes a list that travels. */
+    public ShardResult {
+      tensors = List.copyOf(tensors);
+    }
+
+    /**
+     * What a check found in the written file: the first thing that is wrong, or null and what is
+     * there.
+     */
+    public record Check(String failure, OutputCheck.Found found) implements Serializable {}
+  }
+
+  /**
+   * The packed masks of a shard's modules in a file of an unfinished output, one after the other.
+   * The processes of a cluster write them, and the run digests them in the order of all modules: so
+   * masks, which are a sixteenth of a model, go by the disk that all share and through nobody's
+   * memory. Safe for use by several threads.
+   */
+  static final class ShardMasks implements MaskSink, AutoCloseable {
+    private static final String SUFFIX = ".masks";
+
+    private final List<LinearModule> modules;
+    private final SharedFile file;
+
+    private ShardMasks(List<LinearModule> modules, SharedFile file) {
+      this.modules = modules;
+      this.file = file;
+    }
+
+    /** Begins a file, which has a temporary name until it is {@link #publish published}. */
+    public static ShardMasks create(Path temporary, List<LinearModule> modules) {
+      return new ShardMasks(modules, SharedFile.create(temporary));
+    }
+
+    public static Path file(Path output, String shard) {
+      return AtomicWrite.temporary(output.resolve(shard + SUFFIX));
+    }
+
+    @Override
+    public void add(int index, MemorySegment mask) {
+      file.write(offset(modules, index), mask);
+    }
+
+    /** Gives the file, with all masks in it, its name. */
+    public void publish(Path name) {
+      file.force();
+      file.publish(name);
+    }
+
+    /** Removes the file, unless it was published. */
+    @Override
+    public void close() {
+      file.close();
+    }
+
+    /**
+     * Reads a module's mask; the modules are the shard's, as they were when the file was written.
+     */
+    public static void read(Path file, List<LinearModule> modules, int index, MemorySegment into) {
+      try (SharedFile masks = SharedFile.open(file)) {
+        masks.read(offset(modules, index), into);
+      }
+    }
+
+    /**
+     * Returns whether a file has the size of the modules' masks, as it has after a power failure
+     * only if they had reached the device.
+     */
+    public static boolean isWhole(Path file, List<LinearModule> modules) {
+      try {
+        return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
+            && Files.size(file) == offset(modules, modules.size());
+      } catch (IOException e) {
+        throw OutputException.unwritable(file, e);
+      }
+    }
+
+    private static long offset(List<LinearModule> modules, int index) {
+      return modules.subList(0, index).stream().mapToLong(LinearModule::maskBytes).sum();
+    }
   }
 }

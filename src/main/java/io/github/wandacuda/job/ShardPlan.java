@@ -7,7 +7,6 @@ import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorBytes;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.JsonInput;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -23,10 +22,6 @@ import java.util.regex.Pattern;
 /**
  * How a shard lies packed. Its tensors are in the order of their elements' sizes, the largest
  * first, so that each is aligned, and otherwise in the source's order.
- *
- * @param source the shard
- * @param modules the weights that are packed
- * @param layout the packed shard's header and tensors
  */
 record ShardPlan(SafetensorsFile source, List<ModulePlan> modules, SafetensorsFile layout) {
   private static final Pattern SIZE = Pattern.compile("\\D+(\\d+).*");
@@ -47,12 +42,7 @@ record ShardPlan(SafetensorsFile source, List<ModulePlan> modules, SafetensorsFi
     }
   }
 
-  /**
-   * Plans a shard.
-   *
-   * @param counted the plans of its weights that may be packed, counted
-   * @throws InputException if the packed header would be too long
-   */
+  /** Plans a shard; the weights that may be packed are counted. */
   static ShardPlan of(SafetensorsFile source, List<ModulePlan> counted) {
     List<ModulePlan> packed = counted.stream().filter(ModulePlan::pays).toList();
     Map<TensorInfo, ModulePlan> byTensor = new HashMap<>();

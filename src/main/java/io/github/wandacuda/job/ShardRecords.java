@@ -7,6 +7,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.ShardPass.ShardResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
@@ -32,7 +33,6 @@ import java.util.Set;
 record ShardRecords(RunScope scope, String run) {
   private static final String SUFFIX = ".records";
 
-  /** Returns the records of a run. */
   public static ShardRecords of(RunScope scope, Fingerprint run) {
     byte[] parts = run.parts().toString().getBytes(StandardCharsets.UTF_8);
     return new ShardRecords(scope, HexFormat.of().formatHex(Sha256.digest().digest(parts)));
@@ -115,7 +115,8 @@ record ShardRecords(RunScope scope, String run) {
     try (WrittenShard written = WrittenShard.open(output.resolve(name), shard).orElse(null)) {
       return written != null
           && written.isWhole()
-          && ShardMasks.isWhole(ShardMasks.file(output, name), scope.modules(shard));
+          && ShardPass.ShardMasks.isWhole(
+              ShardPass.ShardMasks.file(output, name), scope.modules(shard));
     }
   }
 

@@ -33,20 +33,12 @@ interface ShardTarget {
   /** Returns the writer of a module's shard, or null if none is written. */
   ShardWriter of(LinearModule module);
 
-  /**
-   * Returns a module's tiles, which are read from its shard and written where {@link #of} says.
-   *
-   * @param buffers the workers' buffers
-   */
+  /** Returns a module's tiles, which are read from its shard and written where {@link #of} says. */
   default ModuleTiles tiles(LinearModule module, TileBuffers buffers, PhaseClock clock) {
     return new ModuleTiles(module, module.shard(), of(module), buffers, clock);
   }
 
-  /**
-   * Returns the rule for a module.
-   *
-   * @param found computes it, from all of the module's weights if necessary
-   */
+  /** Returns the rule for a module, which may be found from all of its weights. */
   default SelectionRule rule(LinearModule module, Supplier<SelectionRule> found) {
     return found.get();
   }

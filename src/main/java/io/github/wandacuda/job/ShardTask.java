@@ -10,7 +10,10 @@ import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.job.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.OutputCheck.Found;
+import io.github.wandacuda.job.ShardPass.ShardMasks;
+import io.github.wandacuda.job.ShardPass.ShardResult;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
@@ -35,9 +38,6 @@ import java.util.stream.Collectors;
  * A shard of a run's output: pruned, written, checked. Weights and masks don't travel, only norms
  * in one direction and numbers in the other.
  *
- * @param run the run
- * @param shard the shard's file name
- * @param norms the norms of its modules, by their names
  * @param earlier the tensors that an interrupted run has written, if it has written all
  */
 record ShardTask(
@@ -81,13 +81,6 @@ record ShardTask(
       workers = new Workers(backend.concurrency());
     }
 
-    /**
-     * Opens what a run needs.
-     *
-     * @throws InputException if the source isn't here, or is another one
-     * @throws OutputException if the output directory isn't the one that the run has begun
-     * @throws io.github.wandacuda.error.BackendUnavailableException if there is no such device
-     */
     static Worker open(RunDescription run, ClusterNode node) {
       run.requireShared(node.name());
       Provenance plan = run.provenance();
@@ -100,7 +93,6 @@ record ShardTask(
       }
     }
 
-    /** Does a shard. */
     ShardResult run(ShardTask task, ClusterNode node) {
       SafetensorsFile shard = model.checkpoint().shard(task.shard());
       Path output = Path.of(run.output());
@@ -138,12 +130,7 @@ record ShardTask(
       }
     }
 
-    /**
-     * Checks a written shard.
-     *
-     * @param masks takes the masks that it shows
-     * @param claimed the digests of the masks that were chosen, or null if they aren't known
-     */
+    /** Checks a written shard; the claimed digests are of the masks that were chosen, or null. */
     private ShardResult.Check check(
         SafetensorsFile shard,
         List<LinearModule> modules,
@@ -200,11 +187,6 @@ record ShardTask(
      * Prunes a shard into a file of its own, which gets its name when it is complete and on the
      * device. Several attempts at a shard write the same bytes, so it doesn't matter whose comes
      * last.
-     *
-     * @param modules its modules that are pruned
-     * @param norms their norms, by their names
-     * @param masks takes their masks
-     * @param progress is told of each tensor that is done
      */
     private List<RunRecords.Tensor> write(
         SafetensorsFile shard,

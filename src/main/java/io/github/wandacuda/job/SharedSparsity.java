@@ -14,10 +14,12 @@ import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.AllocationFile;
 import io.github.wandacuda.pruning.BlockScores;
 import io.github.wandacuda.pruning.BlockSparsities;
+import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleBlock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Workers;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -139,6 +141,94 @@ public record SharedSparsity(PruningRules rules, String label) {
       ModelDirectory model, Backend backend, Calibration.FromSamples samples, Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       return DenseCalibration.run(decoder, backend.operations(), samples.samples(), progress);
+    }
+  }
+
+  /**
+   * Chooses the step by which the sparsity rises from block to block. The model is pruned in memory
+   * with several steps on the first three quarters of the samples, and the step is taken with which
+   * it predicts the last quarter best. Evaluation text has no part in it.
+   */
+  private static final class StepSearch {
+    /** Steps are tried in tenths of the largest one that leaves every block a sparsity. */
+    private static final int PARTS = 10;
+
+    /** Worse results in a row that end the search. */
+    private static final int WORSE = 2;
+
+    private final ModelDirectory model;
+    private final Backend backend;
+    private final PruningRules rules;
+    private final List<LinearModule> chosen;
+    private final Calibration.FromSamples fitted;
+    private final List<int[]> held;
+    private final Progress progress;
+
+    /** Prepares a search by masks alone; what follows their choice is left out. */
+    StepSearch(
+        ModelDirectory model,
+        Backend backend,
+        PruningRules rules,
+        List<LinearModule> chosen,
+        Calibration.FromSamples calibration,
+        Progress progress) {
+      this.model = model;
+      this.progress = progress;
+      this.backend = backend;
+      this.rules = rules.masksAlone();
+      this.chosen = chosen;
+      List<int[]> samples = calibration.samples();
+      if (samples.size() < 2) {
+        throw new UsageException(
+            "allocation atp: expected 2 samples or more, to hold some back, found 1");
+      }
+      int count = Math.max(1, samples.size() * 3 / 4);
+      fitted =
+          new Calibration.FromSamples(
+              samples.subList(0, count), calibration.sha256(), calibration.seed());
+      held = samples.subList(count, samples.size());
+    }
+
+    /** Returns the best step, 0 or more. */
+    double best(BlockSparsities sparsities, List<ModuleBlock> blocks) {
+      double best = 0;
+      double least = Double.POSITIVE_INFINITY;
+      int worse = 0;
+      progress.begin(0);
+      for (int part = 0; part <= PARTS && worse < WORSE; part++) {
+        double step = sparsities.largestBeta() * part / PARTS;
+        double loss =
+            loss(
+                ModuleBlock.sparsities(blocks, sparsities.atp(step)),
+                progress.part("", part, PARTS + 1));
+        worse = loss < least ? 0 : worse + 1;
+        if (loss < least) {
+          least = loss;
+          best = step;
+        }
+      }
+      long all = (PARTS + 1L) * DecoderFamilies.of(model.config()).shape(model.config()).blocks();
+      progress.step("block", all, all);
+      return best;
+    }
+
+    /** Returns the mean loss over the samples that were held back, of a model pruned so. */
+    private double loss(Map<String, Double> shares, Progress part) {
+      return Arrays.stream(
+              MemoryPass.run(
+                      model,
+                      backend,
+                      rules.allocating(shares),
+                      chosen,
+                      fitted,
+                      held,
+                      Optional.empty(),
+                      false,
+                      MaskSink.NONE,
+                      part)
+                  .losses())
+          .average()
+          .orElseThrow();
     }
   }
 }

@@ -17,7 +17,6 @@ import java.util.function.ToIntFunction;
  * The bytes that a run reads of its source until all is pruned, as often as it reads them. Vectors,
  * which are small, aren't counted.
  *
- * @param chosen the modules that are pruned
  * @param devices how many devices samples run on, each of which reads the blocks
  * @param onDevice whether weights go to memory of the devices' own, where the mask is found; a
  *     weight in host memory is pruned where samples have met it
@@ -44,7 +43,6 @@ record SourceReads(
     return model.checkpoint().tensors().stream().mapToLong(entry -> entry.info().bytes()).sum();
   }
 
-  /** Returns the bytes that are read. */
   public long bytes() {
     long untouched = ofTensors(model) - bytes(chosen);
     if (!(request.calibration() instanceof Calibration.FromSamples samples)) {

@@ -44,13 +44,8 @@ final class StateFiles implements BlockPass.Sink {
   private boolean closed;
 
   /**
-   * Creates the files' writer.
-   *
-   * @param shards the output's shards, which are forced to the device before the states, so that
-   *     after a power failure the earlier blocks are complete too; their background thread writes
-   *     the states
-   * @param times says after which blocks states are saved
-   * @param clock takes the time of waiting for the weights
+   * Creates the files' writer. The shards are forced to the device before the states, so that after
+   * a power failure the earlier blocks are complete too; their background thread writes the states.
    */
   StateFiles(OutputDirectory output, OutputShards shards, SaveTimes times, PhaseClock clock) {
     this.clock = clock;
@@ -155,11 +150,7 @@ final class StateFiles implements BlockPass.Sink {
     return states.asSlice(at, Math.min(CHUNK, states.byteSize() - at)).asByteBuffer();
   }
 
-  /**
-   * Reads the states that a block will read into {@code states}.
-   *
-   * @throws OutputException if they can't be read
-   */
+  /** Reads the states that a block will read into {@code states}. */
   public void load(int block, MemorySegment states) {
     Path file = output.path().resolve(name(block));
     try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
@@ -176,11 +167,7 @@ final class StateFiles implements BlockPass.Sink {
     }
   }
 
-  /**
-   * Returns whether the states of a record are there and complete.
-   *
-   * @param bytes their length
-   */
+  /** Returns whether the states of a record are there and complete. */
   public static boolean holds(Path directory, RunRecords.States record, long bytes) {
     Path file = directory.resolve(name(record.block()));
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
@@ -206,7 +193,6 @@ final class StateFiles implements BlockPass.Sink {
     return Math.floorMod(block, FILES);
   }
 
-  /** Removes the files of an output. */
   public static void remove(OutputDirectory output) {
     for (int file = 0; file < FILES; file++) {
       OutputDirectory.removeFile(output.path().resolve(name(file)));
@@ -232,11 +218,8 @@ final class StateFiles implements BlockPass.Sink {
     private int lastFile;
 
     /**
-     * Saves as soon as some time has gone by.
-     *
-     * @param every how much; null to save nothing
-     * @param first the block that the run begins with, whose states are saved unless it is the
-     *     first
+     * Saves as soon as some time has gone by, never if that is null, and not in place of the states
+     * that the run begins with.
      */
     SaveTimes(Duration every, int first, LongSupplier nanos) {
       this.every = every;

@@ -16,12 +16,6 @@ import java.util.function.Function;
 /**
  * Prunes modules by what a file says of their inputs, or by nothing but their weights. Second
  * moments are read one module at a time, since all of them are larger than a model.
- *
- * @param rules what is done to modules
- * @param requests returns what is known of a module, but for its second moments
- * @param moments the statistics file, if a module needs second moments
- * @param pruner prunes modules and puts them where they belong
- * @param progress is told of each module that is done
  */
 record StatisticsPass(
     PruningRules rules,

@@ -33,12 +33,7 @@ final class Stopwatch {
   private final long begin = System.nanoTime();
   private double warmUp;
 
-  /**
-   * Starts.
-   *
-   * @param most how long it may take in all, but for work that takes longer once
-   * @param progress is told how much of that is over
-   */
+  /** Starts; all work takes about so long at the most, but for work that takes longer once. */
   Stopwatch(Duration most, Progress progress) {
     this.most = most.toNanos() / 1e9;
     this.progress = progress;
@@ -46,11 +41,8 @@ final class Stopwatch {
   }
 
   /**
-   * Does work again and again until its code has most likely been compiled: before that, it may
-   * take a hundred times as long.
-   *
-   * @param little much less work than is measured then, by the same code
-   * @param times how many times as much the run does
+   * Does little work by the code that is measured then, until that has most likely been compiled:
+   * before, it may take a hundred times as long. The run does so many times as much.
    */
   void compile(Runnable little, double times) {
     double start = passed();
@@ -72,9 +64,8 @@ final class Stopwatch {
   }
 
   /**
-   * Returns the seconds that work takes once its code is compiled and its file is in memory.
-   *
-   * @param times how many times as much the run does
+   * Returns the seconds that work takes once its code is compiled and its file is in memory. The
+   * run does so many times as much.
    */
   double seconds(Runnable work, double times) {
     double start = passed();

@@ -7,10 +7,8 @@ import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
 
 /**
- * Two buffers for each worker, which grow as they are used.
- *
- * @param dense for a piece of the source
- * @param pruned for the same piece of its copy, pruned or not
+ * Two buffers for each worker, for a piece of the source and of its copy, which grow as they are
+ * used.
  */
 record TilePairs(TileBuffers dense, TileBuffers pruned) implements AutoCloseable {
 
@@ -25,7 +23,6 @@ record TilePairs(TileBuffers dense, TileBuffers pruned) implements AutoCloseable
     pruned.reserve(bytes);
   }
 
-  /** Returns the size of a piece in bytes. */
   long pieceBytes() {
     return dense.memory().tileBytes();
   }

@@ -9,6 +9,7 @@ import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.ComparedRun.DenseFigures;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;

@@ -76,17 +76,7 @@ public final class Verifier {
     }
   }
 
-  /**
-   * A pruned model with what is known of it.
-   *
-   * @param dense its source
-   * @param directory holds shards of the same names
-   * @param packed whether they are packed
-   * @param claim what the user says of it
-   * @param record its {@code wanda-cuda.json}, if it has one
-   * @param rules by which it was pruned, of the claim and the record
-   * @param chosen its pruned modules, in the order of their masks
-   */
+  /** A pruned model with what is known of it; its modules are in the order of their masks. */
   record Pruned(
       ModelDirectory dense,
       Path directory,
@@ -99,14 +89,7 @@ public final class Verifier {
   /** Checks the shards of a pruned model: in this process or by others. */
   @FunctionalInterface
   interface Shards {
-    /**
-     * Checks them.
-     *
-     * @param failures takes what is wrong
-     * @param masks takes the masks of the chosen modules, or is {@link MaskSink#NONE}
-     * @return what was found; empty if a module is missing, which is among the failures
-     * @throws InputException if the source can't be read
-     */
+    /** Checks them; returns nothing if a module is missing, which is among the failures. */
     Optional<OutputCheck.Found> check(Pruned pruned, Failures failures, MaskSink masks);
   }
 

@@ -49,11 +49,7 @@ final class BlockChart {
         .add(value);
   }
 
-  /**
-   * Returns the figure, or nothing if no block has a value.
-   *
-   * @param y what the values measure
-   */
+  /** Returns the figure, or nothing if no block has a value. */
   String html(String title, String y, boolean logarithmic) {
     List<Integer> order = List.copyOf(blocks);
     List<Series> series = new ArrayList<>();

@@ -1,12 +1,24 @@
 package io.github.wandacuda.report;
 
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.ComparedRun;
-import io.github.wandacuda.job.DenseFigures;
+import io.github.wandacuda.job.ComparedRun.DenseFigures;
+import io.github.wandacuda.job.ComparedRun.ModuleFigures;
+import io.github.wandacuda.report.LineChart.Place;
+import io.github.wandacuda.report.LineChart.Series;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The report of {@code compare}.
@@ -39,5 +51,208 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     object.putAll(facts.toJson());
     object.putAll(toJson());
     return object;
+  }
+
+  /** The report of {@code compare} as a page: charts by sparsity and by block, and a table. */
+  private static final class ComparisonPage {
+    private final ComparisonReport report;
+    private final List<String> methods;
+
+    private ComparisonPage(ComparisonReport report) {
+      this.report = report;
+      methods = report.runs().stream().map(ComparedRun::method).distinct().toList();
+    }
+
+    static String of(RunFacts facts, ComparisonReport report) {
+      ComparisonPage page = new ComparisonPage(report);
+      Map<String, String> values =
+          Map.of(
+              "facts", facts.html(),
+              "charts", page.bySparsity(),
+              "blocks", page.byBlock(),
+              "origin", facts.origin(),
+              "tasks", page.tasks(),
+              "dense", HtmlText.number(OptionalDouble.of(report.dense().perplexity()), 6),
+              "rows",
+                  report.runs().stream()
+                      .map(ComparisonPage::row)
+                      .collect(Collectors.joining("\n")));
+      return HtmlPage.of(
+          "Methods compared: " + String.join(", ", page.methods),
+          HtmlPage.filled(HtmlPage.resource("compare.html"), values));
+    }
+
+    private String bySparsity() {
+      List<Sparsity> ratios =
+          amounts()
+              .filter(Sparsity.Ratio.class::isInstance)
+              .sorted(Comparator.comparingDouble(ratio -> ((Sparsity.Ratio) ratio).fraction()))
+              .toList();
+      List<Sparsity> patterns = amounts().filter(Sparsity.GroupPattern.class::isInstance).toList();
+      List<LineChart> charts = new ArrayList<>();
+      charts.add(perplexity("Perplexity by sparsity", "sparsity reached", ratios));
+      charts.add(perplexity("Perplexity by pattern", "pattern", patterns));
+      for (String task : report.dense().tasks().keySet()) {
+        charts.add(accuracy(task, "sparsity", ratios));
+        charts.add(accuracy(task, "pattern", patterns));
+      }
+      charts.add(errors("Output error by sparsity", "sparsity reached", ratios));
+      charts.add(errors("Output error by pattern", "pattern", patterns));
+      return charts.stream()
+          .filter(chart -> !chart.isEmpty())
+          .map(chart -> chart.places().size() == 1 ? BarChart.html(chart) : chart.html())
+          .collect(Collectors.joining("\n"));
+    }
+
+    /** Returns a table of the tasks' accuracies, or nothing if there are none. */
+    private String tasks() {
+      if (report.dense().tasks().isEmpty()) {
+        return "";
+      }
+      StringBuilder table = new StringBuilder();
+      table
+          .append("<h2>Tasks</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\">")
+          .append("<table class=\"sorted\"><thead><tr><th scope=\"col\">Method</th>")
+          .append("<th scope=\"col\">Amount</th>");
+      for (String task : report.dense().tasks().keySet()) {
+        table.append("<th scope=\"col\">").append(HtmlText.escaped(task)).append("</th>");
+      }
+      table.append("</tr></thead><tbody>");
+      table.append(taskRow("dense", HtmlText.NOT_MEASURED, report.dense().tasks()));
+      report.runs().stream()
+          .map(run -> taskRow(run.method(), text(run.sparsity()), run.tasks()))
+          .forEach(table::append);
+      return table.append("</tbody></table></div>").toString();
+    }
+
+    private static String taskRow(String method, String amount, Map<String, TaskFigures> tasks) {
+      return tasks.values().stream()
+          .map(task -> cell("%.2f %%".formatted(100 * task.accuracy().mean())))
+          .collect(
+              Collectors.joining(
+                  "",
+                  "<tr><th scope=\"row\">%s</th>%s"
+                      .formatted(HtmlText.escaped(method), cell(amount)),
+                  "</tr>\n"));
+    }
+
+    private Stream<Sparsity> amounts() {
+      return report.runs().stream().map(ComparedRun::sparsity).distinct();
+    }
+
+    private LineChart perplexity(String title, String x, List<Sparsity> amounts) {
+      List<Series> series = new ArrayList<>(series(amounts, ComparedRun::perplexity));
+      series.add(Series.level("dense", report.dense().perplexity(), amounts.size()));
+      return new LineChart(title, x, "perplexity", places(amounts), series, true);
+    }
+
+    private LineChart accuracy(String task, String x, List<Sparsity> amounts) {
+      List<Series> series =
+          new ArrayList<>(
+              series(
+                  amounts,
+                  run -> OptionalDouble.of(100 * run.tasks().get(task).accuracy().mean())));
+      double dense = 100 * report.dense().tasks().get(task).accuracy().mean();
+      series.add(Series.level("dense", dense, amounts.size()));
+      return new LineChart(
+          "Accuracy on %s by %s".formatted(task, x), x, "right, %", places(amounts), series, false);
+    }
+
+    private LineChart errors(String title, String x, List<Sparsity> amounts) {
+      List<Series> series = series(amounts, ComparedRun::relativeError);
+      return new LineChart(title, x, "relative error", places(amounts), series, false);
+    }
+
+    /** Returns sparsities where their numbers stand, and patterns side by side. */
+    private static List<Place> places(List<Sparsity> amounts) {
+      List<Place> places = new ArrayList<>();
+      for (Sparsity amount : amounts) {
+        boolean ratio = amount instanceof Sparsity.Ratio;
+        places.add(
+            new Place(text(amount), ratio ? ((Sparsity.Ratio) amount).fraction() : places.size()));
+      }
+      return places;
+    }
+
+    private static String text(Sparsity amount) {
+      return amount instanceof Sparsity.Ratio ratio
+          ? Scale.text(100 * ratio.fraction()) + " %"
+          : amount.toString();
+    }
+
+    private List<Series> series(
+        List<Sparsity> amounts, Function<ComparedRun, OptionalDouble> measure) {
+      return methods.stream()
+          .map(
+              method ->
+                  new Series(
+                      method,
+                      amounts.stream()
+                          .mapToDouble(
+                              amount ->
+                                  run(method, amount)
+                                      .map(run -> measure.apply(run).orElse(Double.NaN))
+                                      .orElse(Double.NaN))
+                          .toArray(),
+                      reached(method, amounts)))
+          .toList();
+    }
+
+    /** Returns where a method's values stand: at the sparsity that was reached. */
+    private double[] reached(String method, List<Sparsity> amounts) {
+      return amounts.stream().allMatch(Sparsity.Ratio.class::isInstance)
+          ? amounts.stream()
+              .mapToDouble(
+                  amount ->
+                      run(method, amount)
+                          .map(ComparedRun::zeros)
+                          .orElse(((Sparsity.Ratio) amount).fraction()))
+              .toArray()
+          : new double[0];
+    }
+
+    private Optional<ComparedRun> run(String method, Sparsity amount) {
+      return report.runs().stream().filter(run -> run.isOf(method, amount)).findFirst();
+    }
+
+    /** Returns two charts for each amount: where the zeros are, and where the errors. */
+    private String byBlock() {
+      return amounts()
+          .map(
+              amount -> {
+                BlockChart errors = new BlockChart();
+                BlockChart zeros = new BlockChart();
+                for (String method : methods) {
+                  run(method, amount).ifPresent(run -> add(run, errors, zeros));
+                }
+                return errors.html(
+                        "Output error by block, " + text(amount), "relative error", false)
+                    + zeros.html("Zeros by block, " + text(amount), "zeros, %", false);
+              })
+          .collect(Collectors.joining("\n"));
+    }
+
+    private static void add(ComparedRun run, BlockChart errors, BlockChart zeros) {
+      for (ModuleFigures module : run.modules()) {
+        module.error().ifPresent(error -> errors.add(run.method(), module.name(), error));
+        zeros.add(run.method(), module.name(), 100 * module.sparsity());
+      }
+    }
+
+    private static String row(ComparedRun run) {
+      return "<tr><th scope=\"row\">%s</th>%s%s%s%s%s<td><code>%s</code></td></tr>"
+          .formatted(
+              HtmlText.escaped(run.method()),
+              cell(text(run.sparsity())),
+              cell(HtmlText.number(run.perplexity(), 6)),
+              cell(HtmlText.number(run.relativeError(), 4)),
+              cell(HtmlText.percent(run.zeros())),
+              cell("%.1f s".formatted(run.seconds())),
+              HtmlText.escaped(run.maskSha256().substring(0, 12)));
+    }
+
+    private static String cell(String text) {
+      return "<td>" + HtmlText.escaped(text) + "</td>";
+    }
   }
 }

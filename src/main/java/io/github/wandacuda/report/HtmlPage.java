@@ -19,12 +19,7 @@ final class HtmlPage {
 
   private HtmlPage() {}
 
-  /**
-   * Returns a page.
-   *
-   * @param title in plain text
-   * @param body what is below the title, as HTML
-   */
+  /** Returns a page with a title in plain text, and HTML below it. */
   static String of(String title, String body) {
     String script = resource("sort.js");
     return filled(

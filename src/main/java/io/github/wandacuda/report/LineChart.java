@@ -10,11 +10,9 @@ import java.util.stream.DoubleStream;
  * Curves over a common axis, as SVG with a legend. Curves differ in colour and in the shape of
  * their points, and each point tells its value when it is pointed at.
  *
- * @param title what is shown
  * @param x what the horizontal axis counts
  * @param y what the vertical axis measures
  * @param places the marks of the horizontal axis, from left to right, at rising positions
- * @param series the curves
  * @param logarithmic whether equal steps upwards multiply
  */
 record LineChart(
@@ -43,18 +41,12 @@ record LineChart(
   /** Points that can be told apart. */
   private static final int MOST_POINTS = 40;
 
-  /**
-   * A mark of the horizontal axis.
-   *
-   * @param text what it says
-   * @param position where it stands, counted as the axis counts
-   */
+  /** A mark of the horizontal axis, at a position that is counted as the axis counts. */
   record Place(String text, double position) {}
 
   /**
    * A curve.
    *
-   * @param name what it is of
    * @param values one for each place, NaN for none
    * @param positions where each stands, counted as the axis counts; empty if at the places
    */
@@ -84,7 +76,6 @@ record LineChart(
         .filter(value -> Double.isFinite(value) && (!logarithmic || value > 0));
   }
 
-  /** Returns the figure. */
   String html() {
     Scale scale = Scale.of(values().toArray(), logarithmic);
     StringBuilder svg = new StringBuilder();

@@ -4,6 +4,7 @@ import io.github.wandacuda.job.ModuleReading.RowThresholds;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.OutputErrors;
+import io.github.wandacuda.report.PruneReport.NormSummary;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,7 +20,6 @@ record PrunePage(PruneReport report) {
   private static final int NORM_COLUMNS = 5;
   private static final int THRESHOLD_COLUMNS = 3;
 
-  /** Returns the page. */
   String html() {
     RunResult result = report.result();
     Map<String, String> values =
@@ -89,7 +89,7 @@ record PrunePage(PruneReport report) {
 
   /** Returns the modules that suffered most, or nothing if that isn't known of any. */
   private String worst() {
-    List<ModuleError> worst = report.worst();
+    List<PruneReport.ModuleError> worst = report.worst();
     if (worst.isEmpty()) {
       return "";
     }
@@ -109,7 +109,7 @@ record PrunePage(PruneReport report) {
   private String sample() {
     return report
         .perplexities()
-        .flatMap(Perplexities::sample)
+        .flatMap(PruneReport.Perplexities::sample)
         .map(
             sample ->
                 HtmlPage.filled(
@@ -234,7 +234,7 @@ record PrunePage(PruneReport report) {
    * Returns an error and what it is; of the outputs, what the mask's was before kept weights
    * changed.
    */
-  private static String number(ModuleError error) {
+  private static String number(PruneReport.ModuleError error) {
     OutputErrors steps = error.module().errors();
     String before =
         steps == null || steps.chosen() == steps.result()

@@ -8,10 +8,15 @@ import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.OutputErrors;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The report of {@code prune}, as JSON or HTML.
@@ -42,12 +47,10 @@ public record PruneReport(
     return memory.isEmpty();
   }
 
-  /** Returns how much a module suffered, if that is known. */
   Optional<ModuleError> error(ModuleResult module) {
     return ModuleError.of(module, readings.get(module.module().name()));
   }
 
-  /** Returns the modules that suffered most. */
   List<ModuleError> worst() {
     return ModuleError.worst(result.modules(), readings);
   }
@@ -137,5 +140,147 @@ public record PruneReport(
     Map<String, Object> summary = NormSummary.of(result.norms()).toJson();
     summary.put("dead_columns", result.deadColumns());
     return summary;
+  }
+
+  /**
+   * How much a module suffered: its relative output error, or the nearest to it that is known. It
+   * is 0 if nothing was lost.
+   */
+  record ModuleError(ModuleResult module, double value, Measure measure) {
+    private static final int WORST = 5;
+
+    /** What an error is, from the most that is known to the least. */
+    enum Measure {
+      /** The outputs' own, from second moments. */
+      OUTPUTS("relative_error", "measured"),
+      /** What norms let expect of outputs: correlations of columns are left out. */
+      NORMS("estimated_error", "from norms"),
+      /** The weights' own, where there are no norms. */
+      WEIGHTS("weight_error", "of weights");
+
+      /** The name that the JSON has. */
+      final String key;
+
+      final String words;
+
+      Measure(String key, String words) {
+        this.key = key;
+        this.words = words;
+      }
+    }
+
+    /** Returns a module's error, if anything is known of it; the reading may be null. */
+    static Optional<ModuleError> of(ModuleResult result, ModuleReading reading) {
+      if (result.errors() != null) {
+        return of(result, result.errors().relative(), Measure.OUTPUTS);
+      }
+      OptionalDouble lost = reading == null ? OptionalDouble.empty() : reading.lost();
+      return of(result, lost, result.norms() == null ? Measure.WEIGHTS : Measure.NORMS);
+    }
+
+    private static Optional<ModuleError> of(
+        ModuleResult result, OptionalDouble value, Measure measure) {
+      return value.stream()
+          .filter(Double::isFinite)
+          .mapToObj(finite -> new ModuleError(result, finite, measure))
+          .findFirst();
+    }
+
+    /** Returns the modules with the largest errors, the largest first. */
+    static List<ModuleError> worst(
+        List<ModuleResult> results, Map<String, ModuleReading> readings) {
+      Stream<ModuleError> errors =
+          results.stream()
+              .flatMap(result -> of(result, readings.get(result.module().name())).stream());
+      return errors
+          .sorted(Comparator.comparingDouble(ModuleError::value).reversed())
+          .limit(WORST)
+          .toList();
+    }
+  }
+
+  /**
+   * The norms of a module's input columns in a few numbers.
+   *
+   * @param outliers the columns whose norm is more than ten times the median, the largest first
+   */
+  record NormSummary(float least, float median, double mean, float most, List<Integer> outliers) {
+    /**
+     * Large models have a few columns of inputs far beyond the others (arXiv 2306.11695, section
+     * 2).
+     */
+    private static final float OUTLIER = 10;
+
+    static NormSummary of(float[] norms) {
+      if (norms.length == 0) {
+        return new NormSummary(0, 0, 0, 0, List.of());
+      }
+      float[] sorted = norms.clone();
+      Arrays.sort(sorted);
+      float median = sorted[(sorted.length - 1) / 2];
+      double sum = 0;
+      for (float norm : norms) {
+        sum += norm;
+      }
+      return new NormSummary(
+          sorted[0],
+          median,
+          sum / norms.length,
+          sorted[sorted.length - 1],
+          outliers(norms, median));
+    }
+
+    private static List<Integer> outliers(float[] norms, float median) {
+      return IntStream.range(0, norms.length)
+          .filter(column -> median > 0 && norms[column] > OUTLIER * median)
+          .boxed()
+          .sorted((a, b) -> Float.compare(norms[b], norms[a]))
+          .toList();
+    }
+
+    Map<String, Object> toJson() {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("least", least);
+      object.put("median", median);
+      object.put("mean", mean);
+      object.put("most", most);
+      object.put("outliers", outliers);
+      return object;
+    }
+  }
+
+  /**
+   * A model's perplexity on a text, and what it writes.
+   *
+   * @param before it was pruned
+   * @param after it
+   * @param sample what it makes of the text's beginning, where that was asked for and can be had
+   */
+  public record Perplexities(double before, double after, Optional<Sample> sample) {
+
+    /**
+     * What both models make of the beginning of a text, each token the most probable one.
+     *
+     * @param prompt the beginning
+     * @param before what the dense model goes on with
+     * @param after what the pruned one does
+     */
+    public record Sample(String prompt, String before, String after) {
+      Map<String, Object> toJson() {
+        Map<String, Object> object = new LinkedHashMap<>();
+        object.put("prompt", prompt);
+        object.put("before", before);
+        object.put("after", after);
+        return object;
+      }
+    }
+
+    /** Returns the object that JSON has. */
+    public Map<String, Object> toJson() {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("before", before);
+      object.put("after", after);
+      return object;
+    }
   }
 }

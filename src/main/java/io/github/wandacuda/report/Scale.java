@@ -5,14 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
-/**
- * A chart's vertical axis.
- *
- * @param least the value at its lower end
- * @param most the value at its upper end
- * @param ticks where it is marked
- * @param logarithmic whether equal steps multiply
- */
+/** A chart's vertical axis. */
 record Scale(double least, double most, List<Double> ticks, boolean logarithmic) {
   private static final int MOST_TICKS = 6;
 

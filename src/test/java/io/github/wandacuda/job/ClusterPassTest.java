@@ -11,6 +11,7 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.job.ShardPass.ShardResult;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;

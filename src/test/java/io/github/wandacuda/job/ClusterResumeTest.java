@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.cluster.Cluster;
-import io.github.wandacuda.cluster.ClusterStep;
 import io.github.wandacuda.cluster.KeptStates;
+import io.github.wandacuda.cluster.KeptStates.ClusterStep;
 import io.github.wandacuda.io.IoMode;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;

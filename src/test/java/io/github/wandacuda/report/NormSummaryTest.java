@@ -2,6 +2,7 @@ package io.github.wandacuda.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.report.PruneReport.NormSummary;
 import org.junit.jupiter.api.Test;
 
 class NormSummaryTest {
