@@ -115,9 +115,8 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
         pruned = null;
         return;
       }
-      Provenance plan = run.pruned().provenance();
-      PruningRules rules = RunDescription.rules(plan);
-      chosen = model.choose(plan.choice()).stream().filter(rules::areFor).toList();
+      PruningRules rules = run.pruned().rules();
+      chosen = model.choose(run.pruned().plan().choice()).stream().filter(rules::areFor).toList();
       pruned = new PrunedBlocks(run.pruned(), rules, chosen, backend, decoder);
     }
 
@@ -125,19 +124,12 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
       if (run.pruned() != null) {
         run.pruned().requireShared(node.name());
       }
-      ModelDirectory model = run.source().open();
-      try {
-        Backend backend = run.devices().open(node, run.arithmetic());
-        try {
-          return new Worker(run, model, backend);
-        } catch (RuntimeException | Error e) {
-          backend.close();
-          throw e;
-        }
-      } catch (RuntimeException | Error e) {
-        model.close();
-        throw e;
-      }
+      return run.devices()
+          .open(
+              run.source(),
+              node,
+              run.arithmetic(),
+              (model, backend) -> new Worker(run, model, backend));
     }
 
     Stepped<CalibrationStep.BatchStates, CalibrationStep.BatchResult> run(

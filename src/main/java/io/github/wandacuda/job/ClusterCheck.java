@@ -1,6 +1,5 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -13,14 +12,13 @@ import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
-import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.io.Serializable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -28,7 +26,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -58,43 +55,25 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   /**
    * What a process on another machine has to know.
    *
-   * @param record its {@code wanda-cuda.json}, or null if it has none
-   * @param method what the user says of its method, or null
-   * @param sparsity what the user says of its sparsity or pattern, or null
+   * @param kept names of modules that stay as they are
    * @param masks whether masks travel back, which only the record's digest needs
    */
   private record Run(
       OnCluster.SharedSource source,
       String pruned,
       boolean packed,
-      String record,
-      Method method,
-      String sparsity,
+      RulesRecord rules,
+      Set<String> kept,
       boolean masks)
       implements Serializable {
     static Run of(Verifier.Pruned pruned, boolean masks) {
-      Verifier.Claim claim = pruned.claim();
       return new Run(
           OnCluster.SharedSource.of(pruned.dense()),
           pruned.directory().toAbsolutePath().toString(),
           pruned.packed(),
-          pruned.record().map(all -> new String(all.json(), StandardCharsets.UTF_8)).orElse(null),
-          claim.method(),
-          claim.sparsity() instanceof Sparsity.Ratio ratio
-              ? Double.toString(ratio.fraction())
-              : Objects.toString(claim.sparsity(), null),
+          RulesRecord.of(pruned.rules()),
+          pruned.rules().kept(),
           masks);
-    }
-
-    PruningRules rules() {
-      Sparsity claimed =
-          sparsity == null
-              ? null
-              : sparsity.contains(":")
-                  ? SparsityParser.pattern(sparsity)
-                  : SparsityParser.ratio(sparsity);
-      return new Verifier.Claim(method, claimed, null)
-          .rules(Optional.ofNullable(record).map(text -> RunDescription.read(text, pruned)));
     }
   }
 
@@ -123,17 +102,15 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       implements AutoCloseable {
     static Worker open(Run run, ClusterNode node) {
       ModelDirectory model = run.source().open();
-      try {
-        return new Worker(
-            model,
-            model.modules().stream()
-                .collect(Collectors.toMap(LinearModule::name, Function.identity())),
-            run.rules(),
-            new Workers(node.threads().orElse(Runtime.getRuntime().availableProcessors())));
-      } catch (RuntimeException | Error e) {
-        model.close();
-        throw e;
-      }
+      return OnFailure.close(
+          model::close,
+          () ->
+              new Worker(
+                  model,
+                  model.modules().stream()
+                      .collect(Collectors.toMap(LinearModule::name, Function.identity())),
+                  run.rules().rules(Unreached.MAGNITUDE, run.kept()),
+                  new Workers(node.threads().orElse(Runtime.getRuntime().availableProcessors()))));
     }
 
     Result check(Run run, Piece piece, ClusterNode node) {

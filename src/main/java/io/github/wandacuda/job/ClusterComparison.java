@@ -186,19 +186,13 @@ public final class ClusterComparison implements ComparisonWork {
     }
 
     static ComparisonWorker open(ComparisonTask task, ClusterNode node) {
-      ModelDirectory model = task.inputs().source().open();
-      try {
-        Backend backend = task.devices().open(node, task.arithmetic());
-        try {
-          return new ComparisonWorker(model, backend, task.inputs().comparison(model, backend));
-        } catch (RuntimeException | Error e) {
-          backend.close();
-          throw e;
-        }
-      } catch (RuntimeException | Error e) {
-        model.close();
-        throw e;
-      }
+      return task.devices()
+          .open(
+              task.inputs().source(),
+              node,
+              task.arithmetic(),
+              (model, backend) ->
+                  new ComparisonWorker(model, backend, task.inputs().comparison(model, backend)));
     }
 
     MeasuredPart run(ComparisonTask task, ClusterNode node) {

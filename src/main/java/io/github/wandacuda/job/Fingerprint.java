@@ -40,7 +40,7 @@ public record Fingerprint(Map<String, String> parts) {
   /** Returns the fingerprint of the run that made a finished directory. */
   public static Fingerprint of(Provenance provenance) {
     Map<String, String> parts = new LinkedHashMap<>();
-    ProvenanceJson.cause(provenance).forEach((name, value) -> parts.put(name, value.toString()));
+    provenance.cause().forEach((name, value) -> parts.put(name, value.toString()));
     return new Fingerprint(parts);
   }
 

@@ -17,13 +17,13 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.RowWords;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -210,7 +210,6 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
   private static final class CheckedTiles extends ModuleTiles {
     private final LinearModule module;
     private final TileBuffers copies;
-    private final boolean wide;
 
     CheckedTiles(
         LinearModule module,
@@ -221,7 +220,6 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
       super(module, module.shard(), writer, buffers, clock);
       this.module = module;
       this.copies = copies;
-      wide = module.tensor().type().orElseThrow() == DType.F32;
       copies.reserve(largestBytes());
     }
 
@@ -236,8 +234,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
     @Override
     public void write(int worker, int tile) {
       MemorySegment after = bytes(worker, tile);
-      MemorySegment before = copies.of(worker, after.byteSize());
-      if (wide ? !isZeroedInts(before, after) : !isZeroedShorts(before, after)) {
+      if (!keepsOrZeroes(stored(copies.of(worker, after.byteSize())), stored(after))) {
         throw new VerificationException(
             ErrorDetails.file(module.shard().path())
                 .tensor(module.tensor().name())
@@ -248,24 +245,23 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
       super.write(worker, tile);
     }
 
-    private static boolean isZeroedInts(MemorySegment before, MemorySegment after) {
-      int wrong = 0;
-      long count = after.byteSize() / Integer.BYTES;
-      for (long i = 0; i < count; i++) {
-        int now = after.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i);
-        wrong |= now == 0 ? 0 : now ^ before.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i);
+    private static boolean keepsOrZeroes(WeightMatrix before, WeightMatrix after) {
+      RowWords was = new RowWords(before.dtype(), before.columns());
+      RowWords is = new RowWords(after.dtype(), after.columns());
+      for (int row = 0; row < after.rows(); row++) {
+        if (!is.keepsOrZeroes(is.read(after, row), was, was.read(before, row))) {
+          return false;
+        }
       }
-      return wrong == 0;
+      return true;
     }
 
-    private static boolean isZeroedShorts(MemorySegment before, MemorySegment after) {
-      int wrong = 0;
-      long count = after.byteSize() / Short.BYTES;
-      for (long i = 0; i < count; i++) {
-        short now = after.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i);
-        wrong |= now == 0 ? 0 : now ^ before.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i);
-      }
-      return wrong == 0;
+    /** Returns rows as the file has them, whether or not these are the module's. */
+    private WeightMatrix stored(MemorySegment bytes) {
+      DType dtype = module.tensor().type().orElseThrow();
+      int columns = module.tensor().columns();
+      int rows = Math.toIntExact(bytes.byteSize() / ((long) columns * dtype.bytes()));
+      return WeightMatrix.of(bytes, dtype, rows, columns);
     }
   }
 }

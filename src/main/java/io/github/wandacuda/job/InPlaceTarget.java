@@ -16,6 +16,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -101,14 +102,9 @@ final class InPlaceTarget implements PruneTarget {
       return new Ended(ended, null);
     }
     Journal journal = Journal.open(path());
-    try {
-      List<JsonNode> records =
-          begin(journal, Fingerprint.of(plan).with(Map.of(Fingerprint.IN_PLACE, "yes")));
-      return new InPlaceRun(journal, records, tools, plan);
-    } catch (RuntimeException | Error e) {
-      journal.close();
-      throw e;
-    }
+    Fingerprint fingerprint = Fingerprint.of(plan).with(Map.of(Fingerprint.IN_PLACE, "yes"));
+    return OnFailure.close(
+        journal::close, () -> new InPlaceRun(journal, begin(journal, fingerprint), tools, plan));
   }
 
   /** Does the last step of a run that was stopped before it, and returns its record. */

@@ -11,11 +11,13 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.OnFailure;
 import java.io.File;
 import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 
 /**
  * A cluster for a run's samples and shards.
@@ -85,19 +87,32 @@ public record OnCluster(Cluster cluster, Devices devices) {
     public static final int EACH_PROCESSOR = 0;
 
     /**
-     * Opens a device, and checks that it computes the bits of the others.
+     * Opens a model and a device, and returns what is made of them.
      *
-     * @throws BackendUnavailableException if it doesn't, or there is none
+     * @param arithmetic what the last bits of the others depend on, or null if any will do
+     * @throws InputException if the source isn't here, or is another one
+     * @throws BackendUnavailableException if there is no such device, or one that computes other
+     *     bits
      */
-    public Backend open(ClusterNode node, String arithmetic) {
-      Backend backend = open(node);
-      try {
-        requireSame(arithmetic, backend.arithmetic(), node.name());
-        return backend;
-      } catch (RuntimeException | Error e) {
-        backend.close();
-        throw e;
-      }
+    <T> T open(
+        SharedSource source,
+        ClusterNode node,
+        String arithmetic,
+        BiFunction<ModelDirectory, Backend, T> use) {
+      ModelDirectory model = source.open();
+      return OnFailure.close(
+          model::close,
+          () -> {
+            Backend backend = open(node);
+            return OnFailure.close(
+                backend::close,
+                () -> {
+                  if (arithmetic != null) {
+                    requireSame(arithmetic, backend.arithmetic(), node.name());
+                  }
+                  return use.apply(model, backend);
+                });
+          });
     }
 
     Backend open(ClusterNode node) {
@@ -135,18 +150,16 @@ public record OnCluster(Cluster cluster, Devices devices) {
      */
     public ModelDirectory open() {
       ModelDirectory directory = ModelDirectory.open(Path.of(path));
-      try {
-        String found = SourceDigest.of(directory);
-        if (!found.equals(sha256)) {
-          throw ErrorDetails.file(directory.path())
-              .wrong(
-                  "the same files on every machine, sha256 " + sha256, "others, sha256 " + found);
-        }
-        return directory;
-      } catch (RuntimeException | Error e) {
-        directory.close();
-        throw e;
+      return OnFailure.close(directory::close, () -> checked(directory));
+    }
+
+    private ModelDirectory checked(ModelDirectory directory) {
+      String found = SourceDigest.of(directory);
+      if (!found.equals(sha256)) {
+        throw ErrorDetails.file(directory.path())
+            .wrong("the same files on every machine, sha256 " + sha256, "others, sha256 " + found);
       }
+      return directory;
     }
   }
 

@@ -14,6 +14,7 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.Serializable;
@@ -143,13 +144,12 @@ record OutputCheck(
   private static SafetensorsFile open(
       Path place, boolean packed, Consumer<SafetensorsFile> opened) {
     SafetensorsFile stored = SafetensorsFile.open(place);
-    try {
-      opened.accept(stored);
-      return packed ? PackedShard.unpacked(stored) : PackedShard.requireDense(stored);
-    } catch (RuntimeException | Error e) {
-      stored.close();
-      throw e;
-    }
+    return OnFailure.close(
+        stored::close,
+        () -> {
+          opened.accept(stored);
+          return packed ? PackedShard.unpacked(stored) : PackedShard.requireDense(stored);
+        });
   }
 
   private void comparePlaces(SafetensorsFile dense, SafetensorsFile pruned) {

@@ -5,6 +5,7 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.job.Packing.PackedOutput;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.system.OnFailure;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -86,20 +87,21 @@ final class OutputTarget implements PruneTarget {
     Fingerprint cause = Fingerprint.of(plan).with(form(scope.request().packed()));
     OutputDirectory output =
         OutputDirectory.open(path(), scope.model().path(), scope.request().resume(), ownFiles());
-    try {
-      if (output.finished().isPresent()) {
-        boolean packed = ModelConfig.read(path()).packed();
-        cause.requireSame(path(), Fingerprint.of(output.finished().get()).with(form(packed)));
-        return new OutputRun(output, tools, plan, cause);
-      }
-      Fingerprint fingerprint =
-          cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(tools.backend()));
-      output.interrupted().ifPresent(earlier -> fingerprint.requireSame(path(), earlier.run()));
-      return new OutputRun(output, tools, plan, fingerprint);
-    } catch (RuntimeException | Error e) {
-      output.close();
-      throw e;
+    return OnFailure.close(
+        output::close,
+        () -> new OutputRun(output, tools, plan, fingerprint(cause, output, tools.backend())));
+  }
+
+  /** Returns the run's fingerprint, after a look at that of the run that is there. */
+  private Fingerprint fingerprint(Fingerprint cause, OutputDirectory output, Backend backend) {
+    if (output.finished().isPresent()) {
+      boolean packed = ModelConfig.read(path()).packed();
+      cause.requireSame(path(), Fingerprint.of(output.finished().get()).with(form(packed)));
+      return cause;
     }
+    Fingerprint all = cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(backend));
+    output.interrupted().ifPresent(earlier -> all.requireSame(path(), earlier.run()));
+    return all;
   }
 
   /** Returns what the form of the output adds to the fingerprint of its content. */
@@ -110,6 +112,21 @@ final class OutputTarget implements PruneTarget {
   /** Returns the files that the run makes, relative to the output. */
   Set<Path> ownFiles() {
     return sideFiles.withShards(scope.model().checkpoint());
+  }
+
+  /** Returns the files in the output that the run doesn't write. */
+  OutputPlace.AddedFiles added(OutputDirectory output) {
+    return new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
+  }
+
+  void warnOfLeftOut() {
+    sideFiles
+        .leftOut()
+        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+  }
+
+  SideFiles sideFiles() {
+    return sideFiles;
   }
 
   /** Returns what a calibrated run's bytes depend on in addition to the input. */
@@ -137,7 +154,7 @@ final class OutputTarget implements PruneTarget {
       this.tools = tools;
       this.plan = plan;
       this.fingerprint = fingerprint;
-      added = new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
+      added = added(output);
     }
 
     @Override
@@ -147,9 +164,7 @@ final class OutputTarget implements PruneTarget {
 
     @Override
     public RunResult prune() {
-      sideFiles
-          .leftOut()
-          .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+      warnOfLeftOut();
       added.requireNoneBefore();
       if (output.interrupted().isPresent()) {
         new PackedOutput(scope.model(), output, tools.workers()).unpack();

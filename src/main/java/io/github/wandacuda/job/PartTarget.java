@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.job.Part.PartLock;
@@ -51,14 +50,12 @@ final class PartTarget implements PruneTarget {
   private final Part part;
   private final OnCluster process;
   private final OutputTarget whole;
-  private final SideFiles sideFiles;
 
   PartTarget(RunScope scope, Part part, OnCluster process) {
     this.scope = scope;
     this.part = part;
     this.process = process;
     whole = new OutputTarget(scope, Optional.empty());
-    sideFiles = SideFiles.of(scope.model().checkpoint(), path());
   }
 
   @Override
@@ -111,7 +108,7 @@ final class PartTarget implements PruneTarget {
       return;
     }
     try {
-      added(output).requireNoneBefore();
+      whole.added(output).requireNoneBefore();
     } catch (RuntimeException | Error e) {
       output.discard();
       throw e;
@@ -148,11 +145,6 @@ final class PartTarget implements PruneTarget {
       Thread.currentThread().interrupt();
       throw new CancelledException(e);
     }
-  }
-
-  /** Returns the files in the output that the run doesn't write. */
-  private OutputPlace.AddedFiles added(OutputDirectory output) {
-    return new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
   }
 
   /**
@@ -285,21 +277,19 @@ final class PartTarget implements PruneTarget {
 
     private RunResult complete(ShardPass all) {
       LOG.info("{}: all {} parts are done", path(), part.of());
-      sideFiles
-          .leftOut()
-          .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+      whole.warnOfLeftOut();
       List<ModuleResult> modules = all.modules();
       Provenance record = plan.with(modules, all.digest());
       all.check(record);
-      sideFiles.files().forEach(file -> output.copy(sideFiles, file));
-      added(output).requireNoneAfter();
+      whole.sideFiles().files().forEach(file -> output.copy(whole.sideFiles(), file));
+      whole.added(output).requireNoneAfter();
       return result(record, modules);
     }
 
     @Override
     public void end(RunResult result) {
-      sideFiles.lastFiles().forEach(file -> output.copy(sideFiles, file));
-      output.finish(result.provenance(), added(output)::removeLeftovers);
+      whole.sideFiles().lastFiles().forEach(file -> output.copy(whole.sideFiles(), file));
+      output.finish(result.provenance(), whole.added(output)::removeLeftovers);
     }
 
     /** Keeps everything: other parts have worked on it too. */

@@ -7,7 +7,9 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModuleChoice;
@@ -17,9 +19,11 @@ import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,58 +36,9 @@ import java.util.stream.Collectors;
  * The content of {@code wanda-cuda.json}: how a pruned directory was made. Two equal runs write the
  * same bytes, so it holds no time, path, host or backend.
  *
- * @param format {@link #FORMAT}
- * @param version the version of this library
- * @param mode {@link #MASK} or {@link #UPDATE}
- * @param done what was done to all modules, or null if a recipe says it
- * @param stages the stages of a recipe, or null
- * @param allocation how the total was shared out, or null if all modules got the same
- * @param shares the shares of modules by name, or null if all got the same
- * @param masksSha256 the SHA-256 of the file that masks were taken from
- * @param include patterns that replaced the default choice of modules
- * @param exclude patterns that removed modules from it
- * @param unreached what is done to modules that no sample reached, if norms are used
- * @param files the names of the files that were read, without folders, by what they are, or null
- * @param samples number of samples of a calibrated run
- * @param sequenceLength tokens of a sample
- * @param seed the seed of the draw of samples
- * @param join true if samples were drawn from documents that were joined, else null
- * @param calibrationSha256 the SHA-256 of the samples' token ids as little-endian 32-bit integers
- * @param statisticsSha256 the SHA-256 of the statistics file
- * @param sourceSha256 the SHA-256 of the source, see {@link SourceDigest}
- * @param modules names of the pruned modules
- * @param elements number of their weights
- * @param pruned number of weights that the masks prune
- * @param zeros number of their weights that are zero
- * @param maskSha256 the SHA-256 of the packed masks
- * @param kept names of the unreached modules that were kept unchanged, or null if there are none
+ * @param values by the keys in the file, in their order; what is null is left out
  */
-public record Provenance(
-    String format,
-    String version,
-    String mode,
-    Map<String, Object> done,
-    List<RulesRecord.StageRecord> stages,
-    String allocation,
-    Map<String, Double> shares,
-    String masksSha256,
-    List<String> include,
-    List<String> exclude,
-    String unreached,
-    Map<String, String> files,
-    Integer samples,
-    Integer sequenceLength,
-    Long seed,
-    Boolean join,
-    String calibrationSha256,
-    String statisticsSha256,
-    String sourceSha256,
-    List<String> modules,
-    long elements,
-    long pruned,
-    long zeros,
-    String maskSha256,
-    List<String> kept) {
+public record Provenance(Map<String, Object> values) implements Serializable {
 
   /** The file's name in a pruned directory. */
   public static final String FILE_NAME = SideFiles.MANIFEST;
@@ -97,6 +52,25 @@ public record Provenance(
   /** The mode of a run that changes kept weights too. */
   public static final String UPDATE = "update";
 
+  static final String FILES = "files";
+  static final String MODULES = RulesRecord.MODULES;
+  static final String ELEMENTS = "elements";
+  static final String PRUNED = "pruned";
+  static final String ZEROS = "zeros";
+  static final String MASKS = "mask_sha256";
+  static final String KEPT = "kept";
+
+  /** Takes an ordered copy. */
+  public Provenance {
+    Map<String, Object> ordered = new LinkedHashMap<>();
+    for (String key : ProvenanceJson.KEYS) {
+      if (values.get(key) != null) {
+        ordered.put(key, values.get(key));
+      }
+    }
+    values = Collections.unmodifiableMap(ordered);
+  }
+
   /**
    * Returns the provenance of a run that has not begun, without its results.
    *
@@ -106,78 +80,48 @@ public record Provenance(
   public static Provenance planned(
       PruneRequest request, List<LinearModule> modules, String source, String version) {
     PruningRules rules = request.rules();
-    Calibration calibration = request.calibration();
-    boolean sampled = calibration instanceof Calibration.FromSamples;
-    Calibration.FromSamples samples = sampled ? (Calibration.FromSamples) calibration : null;
-    RulesRecord written = RulesRecord.of(rules);
-    return new Provenance(
-        FORMAT,
-        version,
-        rules.update() ? UPDATE : MASK,
-        written.done(),
-        written.stages(),
-        request.allocation(),
-        written.shares(),
-        request.masks().map(PruneRequest.MasksIn::sha256).orElse(null),
-        texts(request.choice().include()),
-        texts(request.choice().exclude()),
-        rules.needNorms() ? request.unreached().label() : null,
-        names(request.files()),
-        sampled ? samples.samples().size() : null,
-        sampled ? samples.sequenceLength() : null,
-        sampled ? samples.seed() : null,
-        sampled && samples.joined() ? true : null,
-        sampled ? samples.sha256() : null,
-        calibration instanceof Calibration.FromStatistics statistics ? statistics.sha256() : null,
-        source,
-        modules.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList(),
-        modules.stream().mapToLong(LinearModule::elements).sum(),
-        0,
-        0,
-        null,
-        null);
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("format", FORMAT);
+    values.put("version", version);
+    values.put("mode", rules.update() ? UPDATE : MASK);
+    values.putAll(RulesRecord.of(rules).values());
+    values.put("allocation", request.allocation());
+    values.put("masks_sha256", request.masks().map(PruneRequest.MasksIn::sha256).orElse(null));
+    values.put("include", texts(request.choice().include()));
+    values.put("exclude", texts(request.choice().exclude()));
+    values.put("unreached", rules.needNorms() ? request.unreached().label() : null);
+    values.put(FILES, names(request.files()));
+    if (request.calibration() instanceof Calibration.FromSamples samples) {
+      values.put("samples", samples.samples().size());
+      values.put("sequence_length", samples.sequenceLength());
+      values.put("seed", samples.seed());
+      values.put("join", samples.joined() ? true : null);
+      values.put("calibration_sha256", samples.sha256());
+    }
+    if (request.calibration() instanceof Calibration.FromStatistics statistics) {
+      values.put("statistics_sha256", statistics.sha256());
+    }
+    values.put("source_sha256", source);
+    values.put(
+        MODULES, modules.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList());
+    values.put(ELEMENTS, modules.stream().mapToLong(LinearModule::elements).sum());
+    values.put(PRUNED, 0L);
+    values.put(ZEROS, 0L);
+    return new Provenance(values);
   }
 
   /** Returns a copy with the run's results. */
   public Provenance with(List<ModuleResult> results, String masks) {
-    return with(
-        results.stream().mapToLong(ModuleResult::pruned).sum(),
-        results.stream().mapToLong(ModuleResult::zeros).sum(),
-        masks,
-        kept(results));
-  }
-
-  private Provenance with(long pruned, long zeros, String masks, List<String> kept) {
-    return new Provenance(
-        format,
-        version,
-        mode,
-        done,
-        stages,
-        allocation,
-        shares,
-        masksSha256,
-        include,
-        exclude,
-        unreached,
-        files,
-        samples,
-        sequenceLength,
-        seed,
-        join,
-        calibrationSha256,
-        statisticsSha256,
-        sourceSha256,
-        modules,
-        elements,
-        pruned,
-        zeros,
-        masks,
-        kept);
+    Map<String, Object> all = new LinkedHashMap<>(values);
+    all.put(PRUNED, results.stream().mapToLong(ModuleResult::pruned).sum());
+    all.put(ZEROS, results.stream().mapToLong(ModuleResult::zeros).sum());
+    all.put(MASKS, masks);
+    all.put(KEPT, kept(results));
+    return new Provenance(all);
   }
 
   private List<String> kept(List<ModuleResult> results) {
-    if (!Unreached.KEEP.label().equals(unreached)) {
+    if (!Unreached.KEEP.label().equals(unreached())) {
       return null;
     }
     List<String> kept = Unreached.in(results).stream().sorted(TensorNames.NATURAL).toList();
@@ -201,14 +145,23 @@ public record Provenance(
     return patterns.stream().map(Pattern::pattern).toList();
   }
 
+  /** Returns the values that the result depends on. */
+  Map<String, Object> cause() {
+    Map<String, Object> cause = new LinkedHashMap<>(values);
+    List.of(FILES, ELEMENTS, PRUNED, ZEROS, MASKS, KEPT).forEach(cause::remove);
+    return cause;
+  }
+
   /** Returns what the result depends on, for a report, without what is said of each module. */
   public Map<String, Object> origin() {
-    return ProvenanceJson.origin(this);
+    Map<String, Object> origin = cause();
+    List.of("format", "version", RulesRecord.SHARES, MODULES).forEach(origin::remove);
+    return origin;
   }
 
   /** Returns the file's bytes. */
   public byte[] json() {
-    return (ProvenanceJson.write(this) + "\n").getBytes(StandardCharsets.UTF_8);
+    return (JsonText.of(values) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   /**
@@ -255,12 +208,76 @@ public record Provenance(
         cause);
   }
 
-  /** Returns the choice of modules. */
-  ModuleChoice choice() {
-    return new ModuleChoice(patterns(include), patterns(exclude));
+  /** Returns the value of a key, or null if it isn't there. */
+  Object value(String key) {
+    return values.get(key);
   }
 
-  private static List<Pattern> patterns(List<String> texts) {
+  private String text(String key) {
+    return (String) values.get(key);
+  }
+
+  @SuppressWarnings("unchecked") // Its form says so.
+  private List<String> texts(String key) {
+    return (List<String>) values.get(key);
+  }
+
+  /** Returns the version of the library that made the directory. */
+  String version() {
+    return text("version");
+  }
+
+  /** Returns what is done to modules that no sample reached, or null if no norms are used. */
+  String unreached() {
+    return text("unreached");
+  }
+
+  /** Returns the SHA-256 of the source, see {@link SourceDigest}. */
+  String sourceSha256() {
+    return text("source_sha256");
+  }
+
+  /** Returns the names of the pruned modules. */
+  public List<String> modules() {
+    return texts(MODULES);
+  }
+
+  /** Returns the number of their weights. */
+  long elements() {
+    return count(ELEMENTS);
+  }
+
+  /** Returns the number of weights that the masks prune. */
+  long pruned() {
+    return count(PRUNED);
+  }
+
+  /** Returns the number of their weights that are zero. */
+  long zeros() {
+    return count(ZEROS);
+  }
+
+  private long count(String key) {
+    return (long) values.getOrDefault(key, 0L);
+  }
+
+  /** Returns the SHA-256 of the packed masks. */
+  String maskSha256() {
+    return text(MASKS);
+  }
+
+  /** Returns names of the unreached modules that were kept unchanged, or null if there are none. */
+  public List<String> kept() {
+    return texts(KEPT);
+  }
+
+  /** Returns the choice of modules. */
+  ModuleChoice choice() {
+    return new ModuleChoice(patterns("include"), patterns("exclude"));
+  }
+
+  private List<Pattern> patterns(String key) {
+    List<String> texts = texts(key);
     return texts == null ? List.of() : texts.stream().map(NamePatterns::compile).toList();
   }
 
@@ -270,14 +287,17 @@ public record Provenance(
    * @throws WandaException if the content contradicts itself
    */
   public PruningRules rules() {
-    if (modules == null || (done == null) == (stages == null)) {
+    if (modules() == null) {
+      Map<String, Object> done = new LinkedHashMap<>(values);
+      done.keySet().retainAll(ProvenanceJson.METHOD_KEYS);
+      Object stages = values.get(RulesRecord.STAGES);
       throw new UsageException(
           "expected modules and one of method and stages, found %s, %s, %s"
-              .formatted(modules, done, stages));
+              .formatted(null, stages == null ? done : null, stages));
     }
-    return new RulesRecord(done, stages, shares)
+    return new RulesRecord(values)
         .rules(
-            kept == null ? Unreached.MAGNITUDE : Unreached.KEEP,
-            kept == null ? Set.of() : Set.copyOf(kept));
+            kept() == null ? Unreached.MAGNITUDE : Unreached.KEEP,
+            kept() == null ? Set.of() : Set.copyOf(kept()));
   }
 }

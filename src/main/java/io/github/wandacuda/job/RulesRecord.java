@@ -11,65 +11,69 @@ import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
  * What is done to modules, as values that are written down and sent to other machines.
  *
- * @param done what is done to all, as {@link ModuleRules#written} says it, or null if a recipe says
- *     it
- * @param stages the stages of a recipe, or null
- * @param shares the shares of modules by name, or null if all get the same
+ * @param values what is done to all, as {@link ModuleRules#written} says it, or the stages of a
+ *     recipe; and the shares of modules by name, unless all get the same
  */
-record RulesRecord(Map<String, Object> done, List<StageRecord> stages, Map<String, Double> shares)
-    implements Serializable {
+record RulesRecord(Map<String, Object> values) implements Serializable {
+  static final String STAGES = "stages";
+  static final String SHARES = "sparsity_by_module";
 
-  /** A stage of a recipe: the pattern of its modules, and what is done to them. */
-  public record StageRecord(String modules, Map<String, Object> done) implements Serializable {
-    private PruningRules.Part part() {
-      if (modules == null) {
-        throw new UsageException("expected modules in every stage");
-      }
-      return new PruningRules.Part(NamePatterns.compile(modules), ModuleRules.read(done));
+  /** Of a stage, the pattern of its modules. */
+  static final String MODULES = "modules";
+
+  static RulesRecord of(PruningRules rules) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    if (rules.stages().isEmpty()) {
+      values.putAll(rules.common().written());
+    } else {
+      values.put(STAGES, rules.stages().stream().map(RulesRecord::written).toList());
     }
-  }
-
-  public static RulesRecord of(PruningRules rules) {
-    boolean recipe = !rules.stages().isEmpty();
-    return new RulesRecord(
-        recipe ? null : rules.common().written(), recipe ? stages(rules) : null, shares(rules));
-  }
-
-  private static List<StageRecord> stages(PruningRules rules) {
-    return rules.stages().stream()
-        .map(stage -> new StageRecord(stage.modules().pattern(), stage.rules().written()))
-        .toList();
-  }
-
-  private static Map<String, Double> shares(PruningRules rules) {
     Map<String, Double> shares = new LinkedHashMap<>();
     rules.allocated().keySet().stream()
         .sorted(TensorNames.NATURAL)
         .forEach(name -> shares.put(name, rules.allocated().get(name)));
-    return shares.isEmpty() ? null : shares;
+    if (!shares.isEmpty()) {
+      values.put(SHARES, shares);
+    }
+    return new RulesRecord(values);
+  }
+
+  private static Map<String, Object> written(PruningRules.Part stage) {
+    Map<String, Object> written = new LinkedHashMap<>();
+    written.put(MODULES, stage.modules().pattern());
+    written.putAll(stage.rules().written());
+    return written;
   }
 
   /** Returns the rules that were written down; the kept modules stay as they are. */
-  public PruningRules rules(Unreached unreached, Set<String> kept) {
-    Map<String, Double> allocated = Optional.ofNullable(shares).orElse(Map.of());
-    for (double share : allocated.values()) {
+  @SuppressWarnings("unchecked") // It is what was written, or a file of the same form.
+  PruningRules rules(Unreached unreached, Set<String> kept) {
+    var shares = (Map<String, Double>) values.getOrDefault(SHARES, Map.of());
+    for (double share : shares.values()) {
       try {
         Sparsity unused = Sparsity.ratio(share);
       } catch (IllegalArgumentException e) {
         throw new UsageException(e.getMessage());
       }
     }
+    var stages = (List<Map<String, Object>>) values.getOrDefault(STAGES, List.of());
     return new PruningRules(
-        done == null ? ModuleRules.NOTHING : ModuleRules.read(done),
-        Optional.ofNullable(stages).orElse(List.of()).stream().map(StageRecord::part).toList(),
-        allocated,
+        values.containsKey(STAGES) ? ModuleRules.NOTHING : ModuleRules.read(values),
+        stages.stream().map(RulesRecord::part).toList(),
+        shares,
         unreached,
         kept);
+  }
+
+  private static PruningRules.Part part(Map<String, Object> stage) {
+    if (!(stage.get(MODULES) instanceof String modules)) {
+      throw new UsageException("expected modules in every stage");
+    }
+    return new PruningRules.Part(NamePatterns.compile(modules), ModuleRules.read(stage));
   }
 }

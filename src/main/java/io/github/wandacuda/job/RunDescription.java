@@ -7,11 +7,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.io.Serializable;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Set;
 import java.util.UUID;
@@ -31,7 +27,7 @@ record RunDescription(
     String output,
     String statistics,
     boolean byMoments,
-    String plan,
+    Provenance plan,
     boolean verify,
     OnCluster.Devices devices)
     implements Serializable {
@@ -44,24 +40,9 @@ record RunDescription(
         output.toAbsolutePath().toString(),
         scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
         scope.isCalibrated() && scope.rules().needMoments(),
-        new String(plan.json(), StandardCharsets.UTF_8),
+        plan,
         verify,
         devices);
-  }
-
-  Provenance provenance() {
-    return read(plan, output);
-  }
-
-  /** Returns a record that has come as a text, of a directory. */
-  static Provenance read(String json, String directory) {
-    try {
-      return Provenance.read(
-          new ByteArrayInputStream(json.getBytes(StandardCharsets.UTF_8)),
-          Path.of(directory).resolve(Provenance.FILE_NAME));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   /** Checks that a process sees the output directory that the run has begun. */
@@ -90,7 +71,7 @@ record RunDescription(
     return AtomicWrite.temporary(Path.of(output).resolve(UUID.randomUUID().toString()));
   }
 
-  static PruningRules rules(Provenance plan) {
+  PruningRules rules() {
     PruningRules recorded = plan.rules();
     return new PruningRules(
         recorded.common(),

@@ -72,25 +72,19 @@ record ShardTask(
     private final Backend backend;
     private final Workers workers;
 
-    private Worker(RunDescription run, Provenance plan, ModelDirectory model, Backend backend) {
+    private Worker(RunDescription run, ModelDirectory model, Backend backend) {
       this.run = run;
       this.model = model;
       this.backend = backend;
-      rules = RunDescription.rules(plan);
-      chosen = model.choose(plan.choice()).stream().filter(rules::areFor).toList();
+      rules = run.rules();
+      chosen = model.choose(run.plan().choice()).stream().filter(rules::areFor).toList();
       workers = new Workers(backend.concurrency());
     }
 
     static Worker open(RunDescription run, ClusterNode node) {
       run.requireShared(node.name());
-      Provenance plan = run.provenance();
-      ModelDirectory model = run.source().open();
-      try {
-        return new Worker(run, plan, model, run.devices().open(node));
-      } catch (RuntimeException | Error e) {
-        model.close();
-        throw e;
-      }
+      return run.devices()
+          .open(run.source(), node, null, (model, backend) -> new Worker(run, model, backend));
     }
 
     ShardResult run(ShardTask task, ClusterNode node) {

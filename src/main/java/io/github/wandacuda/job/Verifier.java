@@ -81,8 +81,6 @@ public final class Verifier {
       ModelDirectory dense,
       Path directory,
       boolean packed,
-      Claim claim,
-      Optional<Provenance> record,
       PruningRules rules,
       List<LinearModule> chosen) {}
 
@@ -154,8 +152,7 @@ public final class Verifier {
     rules.check(chosen);
     boolean packed = isPacked(pruned, failures);
     List<Path> added = compareFiles(dense, pruned, failures);
-    Pruned all =
-        new Pruned(dense, pruned, packed, claim, recorded.map(RecordCheck::record), rules, chosen);
+    Pruned all = new Pruned(dense, pruned, packed, rules, chosen);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
       try (MaskDigest masks = new MaskDigest(chosen.size(), spill(), HELD_BYTES)) {
         shards

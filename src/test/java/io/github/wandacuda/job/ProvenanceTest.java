@@ -10,6 +10,7 @@ import io.github.wandacuda.pruning.ModuleRules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -34,89 +35,66 @@ class ProvenanceTest {
     List<String> modules = List.of("model.layers.0.é", "\"");
     assertComesBack(
         new Provenance(
-            Provenance.FORMAT,
-            "1",
-            Provenance.MASK,
-            Map.of("method", "wanda", "sparsity", 0.1),
-            null,
-            null,
-            null,
-            null,
-            List.of("a|b"),
-            List.of(),
-            "keep",
-            Map.of("calibration", "é.txt"),
-            128,
-            2048,
-            Long.MIN_VALUE,
-            true,
-            "c",
-            null,
-            "o",
-            modules,
-            1L << 40,
-            1L << 39,
-            0,
-            "m",
-            List.of("model.layers.0.é")));
+            Map.ofEntries(
+                Map.entry("format", Provenance.FORMAT),
+                Map.entry("version", "1"),
+                Map.entry("mode", Provenance.MASK),
+                Map.entry("method", "wanda"),
+                Map.entry("sparsity", 0.1),
+                Map.entry("include", List.of("a|b")),
+                Map.entry("exclude", List.of()),
+                Map.entry("unreached", "keep"),
+                Map.entry("files", Map.of("calibration", "é.txt")),
+                Map.entry("samples", 128),
+                Map.entry("sequence_length", 2048),
+                Map.entry("seed", Long.MIN_VALUE),
+                Map.entry("join", true),
+                Map.entry("calibration_sha256", "c"),
+                Map.entry("source_sha256", "o"),
+                Map.entry("modules", modules),
+                Map.entry("elements", 1L << 40),
+                Map.entry("pruned", 1L << 39),
+                Map.entry("zeros", 0L),
+                Map.entry("mask_sha256", "m"),
+                Map.entry("kept", List.of("model.layers.0.é")))));
     assertComesBack(
         new Provenance(
-            null,
-            null,
-            Provenance.MASK,
-            Map.of("method", "magnitude", "pattern", "2:4"),
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            modules,
-            0,
-            0,
-            0,
-            null,
-            null));
+            Map.of(
+                "mode",
+                Provenance.MASK,
+                "method",
+                "magnitude",
+                "pattern",
+                "2:4",
+                "modules",
+                modules)));
+    assertComesBack(
+        new Provenance(
+            Map.of(
+                "stages", List.of(Map.of("modules", "q", "method", "wanda", "sparsity", 0.5)),
+                "sparsity_by_module", Map.of("model.layers.0.é", 0.25),
+                "modules", modules)));
   }
 
   @Test
-  void whatIsNullIsLeftOut() {
-    Provenance provenance =
-        new Provenance(
-            "f",
-            "v",
-            Provenance.MASK,
-            ModuleRules.of(Method.WANDA, new Sparsity.GroupPattern(2, 4)).written(),
-            null,
-            null,
-            null,
-            null,
-            List.of(),
-            List.of(),
-            null,
-            Map.of("statistics", "s.safetensors"),
-            null,
-            null,
-            null,
-            null,
-            null,
-            "s",
-            "o",
-            List.of("m"),
-            8,
-            4,
-            4,
-            "d",
-            null);
+  void whatIsNullIsLeftOutAndTheRestIsInOrder() {
+    Map<String, Object> values = new HashMap<>();
+    values.put("mask_sha256", "d");
+    values.put("zeros", 4L);
+    values.put("pruned", 4L);
+    values.put("elements", 8L);
+    values.put("kept", null);
+    values.put("modules", List.of("m"));
+    values.put("source_sha256", "o");
+    values.put("statistics_sha256", "s");
+    values.put("files", Map.of("statistics", "s.safetensors"));
+    values.put("include", List.of());
+    values.put("exclude", List.of());
+    values.put("mode", Provenance.MASK);
+    values.put("version", "v");
+    values.put("format", "f");
+    values.putAll(ModuleRules.of(Method.WANDA, new Sparsity.GroupPattern(2, 4)).written());
+    Provenance provenance = new Provenance(values);
     assertThat(new String(provenance.json()))
         .isEqualTo(
             """
@@ -159,6 +137,8 @@ class ProvenanceTest {
         "{\"seed\": 1.5} | seed: expected an integer, found 1.5",
         "{\"zeros\": 9223372036854775808} | zeros: expected an integer, found 9223372036854775808",
         "{\"method\": \"wanda\"} | expected modules and one of method and stages",
+        "{\"modules\": [], \"stages\": [5]} | stages: expected a list of objects, found [5]",
+        "{\"modules\": [], \"stages\": [{}]} | expected modules in every stage",
       })
   void whatIsNotOneIsRefused(String content, String message) throws IOException {
     Files.writeString(file(), content);
