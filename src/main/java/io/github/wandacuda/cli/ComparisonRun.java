@@ -57,7 +57,7 @@ record ComparisonRun(
 
   private Comparison.Way way(ComparedMethod method, Progress progress) {
     return new Comparison.Way(
-        method.label(), method.sparsity(), method.files(), shares.apply(method.plan(), progress));
+        method.label(), method.files(), shares.apply(method.plan(), progress));
   }
 
   /** Keeps what is measured at once, and has it printed. */

@@ -100,15 +100,7 @@ final class ExecutorProcess {
   }
 
   /** The executor that Spark has given a task to, with what it has given to the task. */
-  static final class ThisExecutor implements Serializable {
-    private static final long serialVersionUID = 1L;
-
-    private final int threads;
-
-    ThisExecutor(int threads) {
-      this.threads = threads;
-    }
-
+  record ThisExecutor(int threads) implements Serializable {
     <R extends Serializable> TaskOutcome<R> run(ClusterTask<R> task) {
       TaskContext context = TaskContext.get();
       OptionalInt device = device(context);

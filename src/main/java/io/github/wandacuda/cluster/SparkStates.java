@@ -32,7 +32,7 @@ final class SparkStates<S extends Serializable> implements KeptStates<S> {
   @Override
   public <R extends Serializable> void step(String what, ClusterStep<S, R> step, Consumer<R> done) {
     JavaRDD<SteppedState<S>> before = latest;
-    latest = before.map(new StepWork<>(step, cluster.cores()));
+    latest = before.map(new StepWork<>(step, new ExecutorProcess.ThisExecutor(cluster.cores())));
     latest.persist(StorageLevel.MEMORY_AND_DISK());
     boolean saved = ++steps % STEPS == 0 && cluster.hasDirectory();
     if (saved) {
@@ -65,18 +65,9 @@ final class SparkStates<S extends Serializable> implements KeptStates<S> {
   }
 
   /** What an executor does with a partition's state. */
-  private static final class StepWork<S extends Serializable, R extends Serializable>
+  private record StepWork<S extends Serializable, R extends Serializable>(
+      ClusterStep<S, R> step, ExecutorProcess.ThisExecutor executor)
       implements Function<SteppedState<S>, SteppedState<S>> {
-    private static final long serialVersionUID = 1L;
-
-    private final ClusterStep<S, R> step;
-    private final ExecutorProcess.ThisExecutor executor;
-
-    StepWork(ClusterStep<S, R> step, int threads) {
-      this.step = step;
-      executor = new ExecutorProcess.ThisExecutor(threads);
-    }
-
     @Override
     public SteppedState<S> call(SteppedState<S> before) {
       if (before.failure() != null) {

@@ -72,14 +72,10 @@ public final class ClusterCalibration {
   }
 
   /**
-   * Prepares to run samples through a model whose blocks are pruned one after the other.
-   *
-   * @param description the run
-   * @param chosen its modules
-   * @param arithmetic what its bits depend on
-   * @param saves keeps what one that is resumed needs
+   * Prepares to run samples through a model whose blocks are pruned one after the other. {@code
+   * saves} keeps what one that is resumed needs.
    */
-  public static ClusterCalibration pruned(
+  static ClusterCalibration pruned(
       OnCluster on,
       ModelDirectory model,
       RunDescription description,

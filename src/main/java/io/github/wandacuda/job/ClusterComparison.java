@@ -1,7 +1,6 @@
 package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Progress;
@@ -14,7 +13,7 @@ import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -114,43 +113,17 @@ public final class ClusterComparison implements ComparisonWork {
   /** What a part of a comparison comes to, with its figures as a report has them. */
   record MeasuredPart(int place, boolean dense, String json, String node) implements Serializable {}
 
-  /**
-   * A way of pruning as it is sent to other machines.
-   *
-   * @param label what people call it
-   * @param ratio the fraction that goes, or null
-   * @param pattern the pattern, or null
-   * @param files the SHA-256 of the files that say what is done, or null
-   * @param rules what is done
-   * @param allocation how totals were shared out, or null
-   */
-  record WayRecord(
-      String label,
-      Double ratio,
-      String pattern,
-      String files,
-      RulesRecord rules,
-      String allocation)
+  /** A way of pruning as it is sent to other machines. */
+  record WayRecord(String label, String files, RulesRecord rules, String allocation)
       implements Serializable {
-
     static WayRecord of(Comparison.Way way) {
-      Sparsity sparsity = way.sparsity().orElse(null);
       return new WayRecord(
-          way.label(),
-          sparsity instanceof Sparsity.Ratio fraction ? fraction.fraction() : null,
-          sparsity instanceof Sparsity.GroupPattern groups ? groups.toString() : null,
-          way.files(),
-          RulesRecord.of(way.shared().rules()),
-          way.shared().label());
+          way.label(), way.files(), RulesRecord.of(way.shared().rules()), way.shared().label());
     }
 
     Comparison.Way way() {
-      Optional<Sparsity> fraction = Optional.ofNullable(ratio).map(Sparsity.Ratio::new);
-      return new Comparison.Way(
-          label,
-          pattern == null ? fraction : Optional.of(SparsityParser.pattern(pattern)),
-          files,
-          new SharedSparsity(rules.rules(Unreached.MAGNITUDE, Set.of()), allocation));
+      PruningRules read = rules.rules(Unreached.MAGNITUDE, Set.of());
+      return new Comparison.Way(label, files, new SharedSparsity(read, allocation));
     }
   }
 
@@ -174,17 +147,8 @@ public final class ClusterComparison implements ComparisonWork {
   }
 
   /** A process of a cluster that measures parts of a comparison: it holds model and device open. */
-  private static final class ComparisonWorker implements AutoCloseable {
-    private final ModelDirectory model;
-    private final Backend backend;
-    private final Comparison comparison;
-
-    private ComparisonWorker(ModelDirectory model, Backend backend, Comparison comparison) {
-      this.model = model;
-      this.backend = backend;
-      this.comparison = comparison;
-    }
-
+  private record ComparisonWorker(ModelDirectory model, Backend backend, Comparison comparison)
+      implements AutoCloseable {
     static ComparisonWorker open(ComparisonTask task, ClusterNode node) {
       return task.devices()
           .open(

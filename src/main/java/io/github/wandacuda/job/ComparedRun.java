@@ -134,7 +134,7 @@ public record ComparedRun(
   }
 
   /** Reads what {@link #toJson} wrote. */
-  public static ComparedRun of(JsonNode object) {
+  static ComparedRun of(JsonNode object) {
     return new ComparedRun(
         object.path(METHOD).asText(),
         object.has(PATTERN)
@@ -183,7 +183,7 @@ public record ComparedRun(
     }
 
     /** Reads what {@link #toJson()} wrote. */
-    public static DenseFigures of(JsonNode object) {
+    static DenseFigures of(JsonNode object) {
       return new DenseFigures(object.path(PERPLEXITY).asDouble(), tasksOf(object));
     }
 

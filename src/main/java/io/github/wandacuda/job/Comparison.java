@@ -161,7 +161,7 @@ public final class Comparison implements ComparisonWork {
   }
 
   /** Measures the dense model. */
-  public ComparedRun.DenseFigures dense(Progress progress) {
+  ComparedRun.DenseFigures dense(Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
       return new ComparedRun.DenseFigures(
@@ -179,13 +179,8 @@ public final class Comparison implements ComparisonWork {
     return figures;
   }
 
-  /**
-   * Prunes the model in one way and measures it.
-   *
-   * @param way what is done
-   * @throws io.github.wandacuda.error.InputException if a weight or an activation isn't finite
-   */
-  public ComparedRun run(Way way, Progress progress) {
+  /** Prunes the model in one way and measures it. */
+  ComparedRun run(Way way, Progress progress) {
     long start = System.nanoTime();
     PruningRules rules = way.shared().rules();
     List<LinearModule> modules = chosen(rules);
@@ -213,12 +208,15 @@ public final class Comparison implements ComparisonWork {
    * A way of pruning.
    *
    * @param label what people call it
-   * @param sparsity how much goes, unless a recipe says it
    * @param files the SHA-256 of the files that say what is done, or null
    * @param shared what is done, with the shares of blocks
    */
-  public record Way(
-      String label, Optional<Sparsity> sparsity, String files, SharedSparsity shared) {}
+  public record Way(String label, String files, SharedSparsity shared) {
+    private Optional<Sparsity> sparsity() {
+      PruningRules rules = shared.rules();
+      return rules.stages().isEmpty() ? Optional.of(rules.common().sparsity()) : Optional.empty();
+    }
+  }
 
   private static Sparsity zeros(List<ModuleResult> results) {
     double weights = results.stream().mapToLong(result -> result.module().elements()).sum();

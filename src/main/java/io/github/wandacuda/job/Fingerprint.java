@@ -38,14 +38,14 @@ public record Fingerprint(Map<String, String> parts) {
   }
 
   /** Returns the fingerprint of the run that made a finished directory. */
-  public static Fingerprint of(Provenance provenance) {
+  static Fingerprint of(Provenance provenance) {
     Map<String, String> parts = new LinkedHashMap<>();
     provenance.cause().forEach((name, value) -> parts.put(name, value.toString()));
     return new Fingerprint(parts);
   }
 
   /** Reads a fingerprint from an object with the {@link #parts}. */
-  public static Fingerprint of(JsonNode object) {
+  static Fingerprint of(JsonNode object) {
     Map<String, String> parts = new LinkedHashMap<>();
     object.properties().forEach(part -> parts.put(part.getKey(), part.getValue().asText()));
     return new Fingerprint(parts);
@@ -59,13 +59,10 @@ public record Fingerprint(Map<String, String> parts) {
   }
 
   /**
-   * Checks that the run that has begun or made an output is this one.
-   *
-   * @param output the output's directory
-   * @param there the fingerprint of the run that was found there
-   * @throws UsageException naming all differences, or only the number of parts if that differs
+   * Checks that the run that has begun or made an output is this one. Says all differences, or only
+   * the number of parts if that differs.
    */
-  public void requireSame(Path output, Fingerprint there) {
+  void requireSame(Path output, Fingerprint there) {
     List<String> differences =
         Objects.equals(parts.get(PARTS), there.parts.get(PARTS))
             ? differencesFrom(there)
@@ -81,10 +78,8 @@ public record Fingerprint(Map<String, String> parts) {
 
   /**
    * Returns the differences between this run and another one, in words; empty if they are the same.
-   *
-   * @param recorded the other run's fingerprint
    */
-  public List<String> differencesFrom(Fingerprint recorded) {
+  List<String> differencesFrom(Fingerprint recorded) {
     Map<String, String> all = new LinkedHashMap<>(recorded.parts);
     parts.forEach(all::putIfAbsent);
     List<String> differences = new ArrayList<>();

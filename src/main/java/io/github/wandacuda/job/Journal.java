@@ -98,7 +98,7 @@ public final class Journal implements AutoCloseable {
   }
 
   /** Returns the record that a finished run has put in the journal's place, if it has. */
-  public Optional<Provenance> finished() {
+  Optional<Provenance> finished() {
     byte[] content = content();
     if (content.length == 0 || content[0] != '{') {
       return Optional.empty();
@@ -127,7 +127,7 @@ public final class Journal implements AutoCloseable {
   }
 
   /** Returns the records up to the first that isn't whole, and cuts the file off there. */
-  public List<JsonNode> records() {
+  List<JsonNode> records() {
     JournalLines lines = JournalLines.read(content());
     truncate(lines.bytes());
     return lines.records();
@@ -154,7 +154,7 @@ public final class Journal implements AutoCloseable {
    * Adds a record. It survives a crash of the process at once, and a power failure once it is
    * forced.
    */
-  public void append(Map<String, ?> record) {
+  void append(Map<String, ?> record) {
     ByteBuffer line = JournalLines.line(record);
     try {
       while (line.hasRemaining()) {
@@ -166,7 +166,7 @@ public final class Journal implements AutoCloseable {
   }
 
   /** Forces the records to the device. */
-  public void force() {
+  void force() {
     try {
       channel.force(true);
     } catch (IOException e) {
@@ -175,22 +175,16 @@ public final class Journal implements AutoCloseable {
   }
 
   /** Returns the file's path. */
-  public Path file() {
+  Path file() {
     return file;
   }
 
   /**
    * Replaces the journal by the record of the finished run and then renames it, so that at every
-   * moment there is one of the two.
-   *
-   * @param content the record's bytes
-   * @param record the record's path
-   * @param between done when the record is there and hasn't its name yet; after an interruption
-   *     then, {@link #finished} returns the record
-   * @param attributes the attributes of the record's file, see {@link FileModes}
+   * moment there is one of the two. {@code between} is done when the record is there and hasn't its
+   * name yet; after an interruption then, {@link #finished} returns it.
    */
-  public void becomes(
-      byte[] content, Path record, Runnable between, FileAttribute<?>... attributes) {
+  void becomes(byte[] content, Path record, Runnable between, FileAttribute<?>... attributes) {
     succeed(content, attributes);
     between.run();
     rename(record);
@@ -223,7 +217,7 @@ public final class Journal implements AutoCloseable {
   }
 
   /** Removes the file, as the last step of a run that leaves no record of itself. */
-  public void remove() {
+  void remove() {
     try {
       Files.delete(file);
     } catch (IOException e) {
@@ -233,7 +227,7 @@ public final class Journal implements AutoCloseable {
   }
 
   /** Does the second step, perhaps for an interrupted run: renames the record. */
-  public void rename(Path record) {
+  void rename(Path record) {
     if (File.separatorChar == '\\') {
       close();
     }

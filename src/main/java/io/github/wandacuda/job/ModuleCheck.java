@@ -10,7 +10,6 @@ import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 
@@ -30,7 +29,6 @@ final class ModuleCheck implements Job {
   private final Consumer<MemorySegment> checked;
   private final TileSource before;
   private final TileSource after;
-  private final AtomicInteger left;
   private final LongAdder zeros = new LongAdder();
   private final LongAdder taken = new LongAdder();
   private MemorySegment mask;
@@ -53,7 +51,6 @@ final class ModuleCheck implements Job {
     rule = rules.perRow(module.columns());
     before = TilePairs.tiles(module, module.shard(), buffers.dense());
     after = TilePairs.tiles(module, pruned, buffers.pruned());
-    left = new AtomicInteger(before.tiles().count());
   }
 
   /** One lane for all modules, so that masks come nearly in their order. */
@@ -92,9 +89,6 @@ final class ModuleCheck implements Job {
     }
     zeros.add(tileZeros);
     taken.add(tileTaken);
-    if (left.decrementAndGet() == 0) {
-      finish(whole);
-    }
   }
 
   private synchronized MemorySegment mask() {
@@ -104,7 +98,9 @@ final class ModuleCheck implements Job {
     return mask;
   }
 
-  private void finish(MemorySegment whole) {
+  /** Called once all tiles are done. */
+  void finish() {
+    MemorySegment whole = mask();
     long expected = rules.leastZeros(module.rows(), module.columns());
     if (zeros.sum() < expected) {
       report(WHOLE, "the matrix", expected, zeros.sum());

@@ -7,7 +7,6 @@ import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.TilePruner;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /** A job that prunes a module from the source's shard into the output's, tile by tile. */
@@ -17,7 +16,6 @@ final class ModuleJob implements Job, AutoCloseable {
   private final int tiles;
   private final MaskPool masks;
   private final Consumer<MemorySegment> finish;
-  private final AtomicInteger left;
   private MemorySegment memory;
 
   /** Prepares a module; {@code finish} is called once, by whichever worker was last. */
@@ -32,7 +30,6 @@ final class ModuleJob implements Job, AutoCloseable {
     this.tiles = tiles;
     this.masks = masks;
     this.finish = finish;
-    left = new AtomicInteger(tiles);
   }
 
   /** One thread writes to a shard at a time, because the system locks a file during a write. */
@@ -48,17 +45,18 @@ final class ModuleJob implements Job, AutoCloseable {
 
   @Override
   public void run(int worker, int tile) {
-    MemorySegment mask = mask();
     try {
-      pruner.prune(worker, tile, mask);
+      pruner.prune(worker, tile, mask());
     } catch (NonFiniteWeightException e) {
       throw FiniteWeights.problem(module, e);
     }
-    if (left.decrementAndGet() == 0) {
-      close();
-      finish.accept(mask);
-      masks.giveBack(memory);
-    }
+  }
+
+  /** Called once all tiles are done. */
+  void finish() {
+    close();
+    finish.accept(mask());
+    masks.giveBack(memory);
   }
 
   /** Frees the device's memory, even if not all tiles were done. */

@@ -17,40 +17,23 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /** A weight that may be packed: how it is cut into tiles, and how many elements each keeps. */
-final class ModulePlan {
+record ModulePlan(
+    SafetensorsFile shard, TensorInfo weight, RowTiles tiles, AtomicLongArray counts) {
   /**
    * A packed weight has to save this part of its bytes. By size alone it would pay from 6.3 % zeros
    * on with elements of 16 bits; so it pays from 9.4 % on, and from 6.3 % with those of 32.
    */
   private static final int LEAST_SAVED = 32;
 
-  private final SafetensorsFile shard;
-  private final TensorInfo weight;
-  private final RowTiles tiles;
-  private final AtomicLongArray counts;
-
   /** Plans a weight with elements of 2 or 4 bytes, and at least one, that aren't counted yet. */
-  ModulePlan(SafetensorsFile shard, TensorInfo weight, long tileBytes, int workers) {
-    this.shard = shard;
-    this.weight = weight;
-    tiles = RowTiles.of(weight.rows(), rowBytes(), true, tileBytes, workers);
-    counts = new AtomicLongArray(tiles.count());
-  }
-
-  SafetensorsFile shard() {
-    return shard;
-  }
-
-  TensorInfo weight() {
-    return weight;
+  static ModulePlan of(SafetensorsFile shard, TensorInfo weight, TileMemory memory) {
+    RowTiles tiles =
+        RowTiles.of(weight.rows(), rowBytes(weight), true, memory.tileBytes(), memory.workers());
+    return new ModulePlan(shard, weight, tiles, new AtomicLongArray(tiles.count()));
   }
 
   PackedNames names() {
     return PackedNames.of(weight.name());
-  }
-
-  RowTiles tiles() {
-    return tiles;
   }
 
   int elementBytes() {
@@ -58,7 +41,11 @@ final class ModulePlan {
   }
 
   long rowBytes() {
-    return (long) weight.columns() * elementBytes();
+    return rowBytes(weight);
+  }
+
+  private static long rowBytes(TensorInfo weight) {
+    return (long) weight.columns() * weight.type().orElseThrow().bytes();
   }
 
   long maskRowBytes() {

@@ -156,7 +156,7 @@ final class ModulePruner implements AutoCloseable {
     private void prune(List<Integer> indices) {
       List<ModuleJob> jobs = jobs(indices);
       try {
-        workers.run(jobs);
+        workers.run(jobs.stream().map(job -> new Counted(job, job::finish)).toList());
       } finally {
         jobs.forEach(ModuleJob::close);
       }

@@ -50,12 +50,8 @@ public record OnCluster(Cluster cluster, Devices devices) {
     return found.get(0);
   }
 
-  /**
-   * Checks that a device of this process computes the bits of the others.
-   *
-   * @throws BackendUnavailableException if it doesn't
-   */
-  public void requireSame(Backend own) {
+  /** Checks that a device of this process computes the bits of the others. */
+  void requireSame(Backend own) {
     requireSame(arithmetic(), own.arithmetic(), "this process");
   }
 
@@ -87,12 +83,8 @@ public record OnCluster(Cluster cluster, Devices devices) {
     public static final int EACH_PROCESSOR = 0;
 
     /**
-     * Opens a model and a device, and returns what is made of them.
-     *
-     * @param arithmetic what the last bits of the others depend on, or null if any will do
-     * @throws InputException if the source isn't here, or is another one
-     * @throws BackendUnavailableException if there is no such device, or one that computes other
-     *     bits
+     * Opens a model and a device, and returns what is made of them. The arithmetic is what the last
+     * bits of the others depend on, or null if any will do.
      */
     <T> T open(
         SharedSource source,

@@ -271,7 +271,7 @@ record OutputCheck(
             sink.add(index, MemorySegment.NULL);
           }
         }
-        workers.run(jobs);
+        workers.run(jobs.stream().map(job -> new Counted(job, job::finish)).toList());
         Set<String> names =
             jobs.stream()
                 .filter(job -> job.pruned() > 0)

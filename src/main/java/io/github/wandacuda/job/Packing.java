@@ -128,9 +128,7 @@ enum Packing {
     List<ModulePlan> plans = new ArrayList<>();
     for (LinearModule module : modules) {
       if (module.shard().equals(shard) && canBePacked(module)) {
-        TileMemory memory = buffers.rows().memory();
-        ModulePlan plan =
-            new ModulePlan(shard, module.tensor(), memory.tileBytes(), memory.workers());
+        ModulePlan plan = ModulePlan.of(shard, module.tensor(), buffers.rows().memory());
         buffers.reserve(plan);
         plans.add(plan);
       }

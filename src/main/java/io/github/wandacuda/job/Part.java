@@ -94,11 +94,10 @@ public record Part(int number, int of) {
 
   /**
    * Shares shards out, about equally by bytes: the largest first, each to the part that has least,
-   * the lowest among equals. So every process comes to the same.
-   *
-   * @return each part's shards, some of them empty if there are fewer shards
+   * the lowest among equals. So every process comes to the same. Some are empty if there are fewer
+   * shards.
    */
-  public List<List<SafetensorsFile>> shares(List<SafetensorsFile> shards) {
+  List<List<SafetensorsFile>> shares(List<SafetensorsFile> shards) {
     List<List<SafetensorsFile>> shares =
         new ArrayList<>(Stream.generate(() -> new ArrayList<SafetensorsFile>()).limit(of).toList());
     long[] bytes = new long[of];
@@ -133,7 +132,7 @@ public record Part(int number, int of) {
    */
   public record PartState(Part part, int done, boolean finished) {
     /** Returns the state of a run that has ended. */
-    public static PartState end(Part part) {
+    static PartState end(Part part) {
       return new PartState(part, part.of(), true);
     }
 
@@ -149,16 +148,8 @@ public record Part(int number, int of) {
    * it when the process ends, even if that is killed. It is only taken by who has locked the
    * journal, so who has locked the journal knows who is at work.
    */
-  static final class PartLock implements AutoCloseable {
+  record PartLock(Path file, FileChannel channel) implements AutoCloseable {
     private static final String NAME = AtomicWrite.OWN + ".part-";
-
-    private final Path file;
-    private final FileChannel channel;
-
-    private PartLock(Path file, FileChannel channel) {
-      this.file = file;
-      this.channel = channel;
-    }
 
     /**
      * Takes a part.

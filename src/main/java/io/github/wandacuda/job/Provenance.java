@@ -7,7 +7,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
@@ -71,13 +70,8 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values = Collections.unmodifiableMap(ordered);
   }
 
-  /**
-   * Returns the provenance of a run that has not begun, without its results.
-   *
-   * @param modules the chosen modules
-   * @param source the digest of the source, see {@link SourceDigest}
-   */
-  public static Provenance planned(
+  /** Returns the provenance of a run that has not begun, without its results. */
+  static Provenance planned(
       PruneRequest request, List<LinearModule> modules, String source, String version) {
     PruningRules rules = request.rules();
     Map<String, Object> values = new LinkedHashMap<>();
@@ -111,7 +105,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   }
 
   /** Returns a copy with the run's results. */
-  public Provenance with(List<ModuleResult> results, String masks) {
+  Provenance with(List<ModuleResult> results, String masks) {
     Map<String, Object> all = new LinkedHashMap<>(values);
     all.put(PRUNED, results.stream().mapToLong(ModuleResult::pruned).sum());
     all.put(ZEROS, results.stream().mapToLong(ModuleResult::zeros).sum());
@@ -160,16 +154,12 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   }
 
   /** Returns the file's bytes. */
-  public byte[] json() {
+  byte[] json() {
     return (JsonText.of(values) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  /**
-   * Reads the file of a pruned directory; returns nothing if there is none.
-   *
-   * @throws InputException if the file can't be read or isn't valid
-   */
-  public static Optional<Provenance> read(Path directory) {
+  /** Reads the file of a pruned directory; returns nothing if there is none. */
+  static Optional<Provenance> read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     if (!Files.exists(file)) {
       return Optional.empty();
@@ -181,12 +171,8 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     }
   }
 
-  /**
-   * Reads the file's content.
-   *
-   * @param file the file's path, for messages
-   */
-  public static Provenance read(InputStream in, Path file) throws IOException {
+  /** Reads the file's content. */
+  static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
       provenance.rules();
@@ -281,12 +267,8 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts == null ? List.of() : texts.stream().map(NamePatterns::compile).toList();
   }
 
-  /**
-   * Returns the rules by which the modules were pruned.
-   *
-   * @throws WandaException if the content contradicts itself
-   */
-  public PruningRules rules() {
+  /** Returns the rules by which the modules were pruned. */
+  PruningRules rules() {
     if (modules() == null) {
       Map<String, Object> done = new LinkedHashMap<>(values);
       done.keySet().retainAll(ProvenanceJson.METHOD_KEYS);

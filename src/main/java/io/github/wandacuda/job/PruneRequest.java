@@ -125,7 +125,7 @@ public record PruneRequest(
   }
 
   /** Returns what is done to modules that no sample reached. */
-  public Unreached unreached() {
+  Unreached unreached() {
     return rules.unreached();
   }
 

@@ -33,7 +33,7 @@ import java.util.Optional;
  * whole; for a calibrated run, some tokens run through a block in the middle. The rest is assumed
  * to be as fast; copies and comparisons to go at the speed of disks.
  */
-final class RunEstimate {
+record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
   /** Little enough to be done many times, so that the code is compiled. */
   private static final long SAMPLE_BYTES = 4 << 20;
 
@@ -51,16 +51,6 @@ final class RunEstimate {
 
   /** A quarter of the samples only runs through pruned blocks. */
   private static final double SEARCHED = 0.875;
-
-  private final RunScope scope;
-  private final Backend backend;
-  private final Stopwatch watch;
-
-  RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
-    this.scope = scope;
-    this.backend = backend;
-    this.watch = watch;
-  }
 
   /**
    * Estimates the run, with totals shared out before it, and windows evaluated before and after it.

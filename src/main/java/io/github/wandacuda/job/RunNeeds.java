@@ -86,11 +86,11 @@ public record RunNeeds(
   }
 
   /** Returns whether hidden states lie on a device as far as they fit, not in host memory. */
-  public boolean onDevice() {
+  boolean onDevice() {
     return savingBytes > 0;
   }
 
-  public static RunNeeds of(
+  static RunNeeds of(
       ModelDirectory model,
       PruneRequest request,
       List<LinearModule> chosen,
@@ -171,12 +171,12 @@ public record RunNeeds(
   }
 
   /** Returns the bytes of a copy of a model with its side files. */
-  public static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
+  static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
     return model.checkpoint().totalBytes() + sizes(model.path(), sideFiles);
   }
 
   /** Returns the bytes of the samples' hidden states, 0 for a run without samples. */
-  public static long stateBytes(ModelDirectory model, Calibration calibration) {
+  static long stateBytes(ModelDirectory model, Calibration calibration) {
     if (!(calibration instanceof Calibration.FromSamples samples)) {
       return 0;
     }
@@ -207,10 +207,8 @@ public record RunNeeds(
   /**
    * Returns the bytes of a block's inputs in float32, of one expert where it has several, since
    * each token goes to few.
-   *
-   * @param tokens of all samples
    */
-  public static long inputBytes(List<LinearModule> modules, long tokens) {
+  static long inputBytes(List<LinearModule> modules, long tokens) {
     List<LinearModule> first =
         modules.stream()
             .filter(module -> !sharesInputs(module))
@@ -220,7 +218,7 @@ public record RunNeeds(
   }
 
   /** Returns whether a module reads what one before it in its block reads, by its name. */
-  public static boolean sharesInputs(LinearModule module) {
+  static boolean sharesInputs(LinearModule module) {
     return SHARED.stream().anyMatch(module.name()::endsWith);
   }
 

@@ -138,7 +138,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   }
 
   /** Returns the record of hidden states. */
-  public static Map<String, Object> states(int block, int checksum) {
+  static Map<String, Object> states(int block, int checksum) {
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("states", block);
     record.put("crc32c", hex(checksum));
@@ -146,12 +146,12 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   }
 
   /** Returns the record of a calibrated run that resumes at a block, 0 for the first. */
-  public static Map<String, Object> resumed(int block) {
+  static Map<String, Object> resumed(int block) {
     return Map.of("resumed", block);
   }
 
   /** Reads a journal; returns nothing if it doesn't begin with a run. */
-  public static Optional<RunRecords> read(List<JsonNode> records) {
+  static Optional<RunRecords> read(List<JsonNode> records) {
     if (records.isEmpty() || !records.get(0).path("run").isObject()) {
       return Optional.empty();
     }

@@ -26,13 +26,8 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
   private static final int NORM_BYTES = 8;
   private static final int REPORT_BYTES = 12;
 
-  /**
-   * Plans a run.
-   *
-   * @param bytesPerWeight 2 or 4
-   * @param streamed bytes of the hidden states that don't lie on the GPU
-   */
-  public static RunTraffic of(DecoderDescription model, double bytesPerWeight, double streamed) {
+  /** Plans a run; so many bytes of hidden states don't lie on the GPU. */
+  static RunTraffic of(DecoderDescription model, double bytesPerWeight, double streamed) {
     TokenWork block =
         TokenWork.of(
             model.block().apply(0), model.shape().hiddenSize(), Precision.DEFAULT.passes());

@@ -201,16 +201,9 @@ final class ShardPass {
    * masks, which are a sixteenth of a model, go by the disk that all share and through nobody's
    * memory. Safe for use by several threads.
    */
-  static final class ShardMasks implements MaskSink, AutoCloseable {
+  record ShardMasks(List<LinearModule> modules, SharedFile file)
+      implements MaskSink, AutoCloseable {
     private static final String SUFFIX = ".masks";
-
-    private final List<LinearModule> modules;
-    private final SharedFile file;
-
-    private ShardMasks(List<LinearModule> modules, SharedFile file) {
-      this.modules = modules;
-      this.file = file;
-    }
 
     /** Begins a file, which has a temporary name until it is {@link #publish published}. */
     public static ShardMasks create(Path temporary, List<LinearModule> modules) {

@@ -33,18 +33,8 @@ import java.util.function.ToDoubleFunction;
  */
 public record SharedSparsity(PruningRules rules, String label) {
 
-  /**
-   * Shares a total out.
-   *
-   * @param rules what is done to all modules, with the total
-   * @param calibration where norms come from; ATP needs samples
-   * @param on runs samples through the dense model, if there is a cluster
-   * @param progress is told of what runs through the model for it
-   * @throws UsageException if the total is no fraction, or something is missing
-   * @throws io.github.wandacuda.error.BackendUnavailableException if this process chooses ATP's
-   *     step and computes other bits than the cluster
-   */
-  public static SharedSparsity of(
+  /** Shares a total out. Samples run through the dense model on the cluster, if there is one. */
+  static SharedSparsity of(
       Allocation allocation,
       ModelDirectory model,
       Backend backend,
@@ -90,12 +80,8 @@ public record SharedSparsity(PruningRules rules, String label) {
     };
   }
 
-  /**
-   * Returns the total that rules have.
-   *
-   * @throws UsageException if there is none to share out
-   */
-  public static Sparsity.Ratio total(PruningRules rules) {
+  /** Returns the total that rules have. */
+  static Sparsity.Ratio total(PruningRules rules) {
     if (rules.common().method() != Method.MASKS
         && rules.common().sparsity() instanceof Sparsity.Ratio total) {
       return total;

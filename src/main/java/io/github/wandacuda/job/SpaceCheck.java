@@ -44,7 +44,7 @@ public final class SpaceCheck {
   }
 
   /** Returns whether an output's disk has so many free bytes. */
-  public static boolean hasDisk(Path directory, long bytes) {
+  static boolean hasDisk(Path directory, long bytes) {
     return bytes <= usable(existing(directory.toAbsolutePath()));
   }
 
@@ -57,7 +57,7 @@ public final class SpaceCheck {
   }
 
   /** Returns the bytes of an output that an interrupted run has written already. */
-  public static long taken(Path directory) {
+  static long taken(Path directory) {
     if (!Files.isDirectory(directory)) {
       return 0;
     }

@@ -24,7 +24,7 @@ public final class UnfinishedRun {
   }
 
   /** Returns whether the run in a directory has said what it is, before which it writes nothing. */
-  public static boolean hasRecords(Path directory) {
+  static boolean hasRecords(Path directory) {
     return Journal.firstRecord(directory).isPresent();
   }
 
@@ -40,7 +40,7 @@ public final class UnfinishedRun {
   }
 
   /** Returns in words what is unfinished in a directory, and what to do. */
-  public static ErrorDetails describe(Path directory) {
+  static ErrorDetails describe(Path directory) {
     if (isInPlace(directory)) {
       return noModel(
           directory,
@@ -74,7 +74,7 @@ public final class UnfinishedRun {
   }
 
   /** Returns whether a merge, which can't be resumed, has begun in a directory and not ended. */
-  public static boolean isMerge(Path directory) {
+  static boolean isMerge(Path directory) {
     return Journal.firstRecord(directory)
         .filter(first -> first.path("run").has(Fingerprint.MERGE))
         .isPresent();
@@ -89,7 +89,7 @@ public final class UnfinishedRun {
   }
 
   /** Returns whether a run in parts has begun in a directory and not ended. */
-  public static boolean isInParts(Path directory) {
+  static boolean isInParts(Path directory) {
     return ofRun(directory, Fingerprint.PARTS).isPresent();
   }
 
