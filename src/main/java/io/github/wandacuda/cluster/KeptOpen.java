@@ -3,8 +3,8 @@ package io.github.wandacuda.cluster;
 import java.io.Serializable;
 import java.util.function.Supplier;
 
-/** What a process keeps open between tasks; of one run at a time. Safe for use by threads. */
-final class KeptOpen implements AutoCloseable {
+/** What a process keeps open between tasks, one thing at a time. Safe for use by threads. */
+public final class KeptOpen implements AutoCloseable {
   private Serializable key;
   private AutoCloseable kept;
 

@@ -6,6 +6,7 @@ import io.github.wandacuda.calibration.BatchRunner;
 import io.github.wandacuda.calibration.HiddenStates;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.cluster.KeptOpen;
 import io.github.wandacuda.cluster.KeptStates.ClusterStep;
 import io.github.wandacuda.cluster.KeptStates.ClusterStep.Stepped;
 import io.github.wandacuda.model.Block;
@@ -92,18 +93,15 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
    * blocks, the one that batches come out of and the one that they come to.
    */
   static final class Worker implements AutoCloseable {
-    private static final int NONE = -1;
-
     private final CalibrationRun run;
     private final ModelDirectory model;
     private final Backend backend;
     private final Decoder decoder;
     private final List<LinearModule> chosen;
     private final PrunedBlocks pruned;
-    private BatchRunner runner;
+    private final KeptOpen runner = new KeptOpen();
+    private final KeptOpen into = new KeptOpen();
     private int tokens;
-    private Block into;
-    private int intoIndex = NONE;
 
     private Worker(CalibrationRun run, ModelDirectory model, Backend backend) {
       this.run = run;
@@ -229,44 +227,20 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
       }
     }
 
+    /** Returns what runs so many tokens, or more. */
     private BatchRunner runner(int needed) {
-      if (needed > tokens) {
-        closeRunner();
-        runner = new BatchRunner(decoder, backend.operations(), needed);
-        tokens = needed;
-      }
-      return runner;
+      tokens = Math.max(tokens, needed);
+      return runner.get(tokens, () -> new BatchRunner(decoder, backend.operations(), tokens));
     }
 
     private Block block(int index) {
-      if (index != intoIndex) {
-        closeInto();
-        into = decoder.block(index);
-        intoIndex = index;
-      }
-      return into;
-    }
-
-    private void closeInto() {
-      if (into != null) {
-        into.close();
-        into = null;
-        intoIndex = NONE;
-      }
-    }
-
-    private void closeRunner() {
-      if (runner != null) {
-        runner.close();
-        runner = null;
-        tokens = 0;
-      }
+      return into.get(index, () -> decoder.block(index));
     }
 
     @Override
     public void close() {
-      closeInto();
-      closeRunner();
+      into.close();
+      runner.close();
       if (pruned != null) {
         pruned.close();
       }

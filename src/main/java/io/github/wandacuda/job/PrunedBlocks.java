@@ -6,6 +6,7 @@ import io.github.wandacuda.calibration.InputMoments;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.cluster.KeptOpen;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -15,6 +16,7 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -47,7 +49,7 @@ final class PrunedBlocks implements AutoCloseable {
   /** Where the masks of the modules at work go, by their places. */
   private final Map<Integer, MemorySegment> masks = new HashMap<>();
 
-  private Current current;
+  private final KeptOpen current = new KeptOpen();
 
   PrunedBlocks(
       RunDescription run,
@@ -74,21 +76,21 @@ final class PrunedBlocks implements AutoCloseable {
 
   /** Returns a pruned block, valid until the next one is asked for. */
   Block block(int index, Map<String, float[]> norms) {
-    if (current == null || current.index != index) {
-      closeCurrent();
-      current = new Current(index, decoder.block(index));
-      try {
-        prune(norms);
-      } catch (RuntimeException | Error e) {
-        closeCurrent();
-        throw e;
-      }
-    }
-    return current.block;
+    return current.get(index, () -> pruned(decoder.block(index), norms)).block();
   }
 
-  private void prune(Map<String, float[]> norms) {
-    Block block = current.block;
+  private Current pruned(Block block, Map<String, float[]> norms) {
+    Current pruned = new Current(block, Arena.ofShared());
+    return OnFailure.close(
+        pruned::close,
+        () -> {
+          prune(pruned, norms);
+          return pruned;
+        });
+  }
+
+  private void prune(Current current, Map<String, float[]> norms) {
+    Block block = current.block();
     List<ModuleRequest> requests =
         chosen.stream()
             .filter(module -> norms.containsKey(module.name()))
@@ -97,7 +99,7 @@ final class PrunedBlocks implements AutoCloseable {
                     ModuleRequest.of(
                         module,
                         norms.get(module.name()),
-                        ModuleRequest.HeldWeight.of(module, block, current.weights)))
+                        ModuleRequest.HeldWeight.of(module, block, current.weights())))
             .toList();
     if (files == null) {
       pruner.prune(requests, Progress.NONE);
@@ -163,16 +165,7 @@ final class PrunedBlocks implements AutoCloseable {
   }
 
   /** The block that is open, and those of its pruned weights that aren't in its own memory. */
-  private static final class Current implements AutoCloseable {
-    private final Arena weights = Arena.ofShared();
-    private final int index;
-    private final Block block;
-
-    Current(int index, Block block) {
-      this.index = index;
-      this.block = block;
-    }
-
+  private record Current(Block block, Arena weights) implements AutoCloseable {
     @Override
     public void close() {
       block.close();
@@ -180,16 +173,9 @@ final class PrunedBlocks implements AutoCloseable {
     }
   }
 
-  private void closeCurrent() {
-    if (current != null) {
-      current.close();
-      current = null;
-    }
-  }
-
   @Override
   public void close() {
-    closeCurrent();
+    current.close();
     pruner.close();
     workers.close();
   }
