@@ -42,7 +42,7 @@ final class InPlaceTarget implements PruneTarget {
 
   InPlaceTarget(RunScope scope) {
     this.scope = scope;
-    requireWritable(path(), written());
+    requireWritable(path(), scope.chosen().stream().map(LinearModule::shard).distinct().toList());
   }
 
   /** Checks a request before modules are chosen. */
@@ -57,10 +57,6 @@ final class InPlaceTarget implements PruneTarget {
           "`in-place` needs `statistics` or `method` magnitude: a calibrated run that was"
               + " interrupted could not be run again on a model that is pruned in part");
     }
-  }
-
-  private List<SafetensorsFile> written() {
-    return scope.chosen().stream().map(LinearModule::shard).distinct().toList();
   }
 
   @Override
@@ -97,7 +93,10 @@ final class InPlaceTarget implements PruneTarget {
 
   @Override
   public Run open(PruneTarget.Tools tools, Provenance plan) {
-    Optional<Provenance> ended = endEarlier().filter(earlier -> isSame(plan, earlier));
+    Optional<Provenance> ended =
+        endEarlier()
+            .filter(
+                earlier -> Fingerprint.of(plan).differencesFrom(Fingerprint.of(earlier)).isEmpty());
     if (ended.isPresent()) {
       return new Ended(ended, null);
     }
@@ -119,10 +118,6 @@ final class InPlaceTarget implements PruneTarget {
       }
       return finished;
     }
-  }
-
-  private static boolean isSame(Provenance plan, Provenance ended) {
-    return Fingerprint.of(plan).differencesFrom(Fingerprint.of(ended)).isEmpty();
   }
 
   /** Returns the records of an interrupted run, which must be the same run. */

@@ -24,22 +24,13 @@ final class NewShards implements AutoCloseable {
 
   private final Optional<Consumer<Path>> check;
 
-  /** Makes shards that replace nothing. */
-  NewShards(OutputDirectory output) {
-    this(output, Optional.empty());
-  }
-
-  private NewShards(OutputDirectory output, Optional<Consumer<Path>> check) {
+  /**
+   * Makes shards that replace nothing or, with a check, those that have their names, which stay
+   * until then. Each is checked under its temporary name before, on the background thread.
+   */
+  NewShards(OutputDirectory output, Optional<Consumer<Path>> check) {
     this.output = output;
     this.check = check;
-  }
-
-  /**
-   * Makes shards that replace those that have their names, which stay until then. Each is checked
-   * under its temporary name before, on the background thread.
-   */
-  static NewShards replacing(OutputDirectory output, Consumer<Path> check) {
-    return new NewShards(output, Optional.of(check));
   }
 
   /** Begins a shard with the source's name and the layout's header. */

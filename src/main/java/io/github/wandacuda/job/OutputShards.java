@@ -125,20 +125,14 @@ final class OutputShards implements ShardTarget, AutoCloseable {
           (source, shard) ->
               source.tensors().stream()
                   .filter(tensor -> !pruned.contains(tensor) && !kept.has(tensor))
-                  .forEach(tensor -> copies.add(copy(source, tensor, shard, buffers, clock))));
+                  .forEach(
+                      tensor ->
+                          copies.add(
+                              new Counted(
+                                  CopyTask.of(source, tensor, shard.writer, buffers, clock),
+                                  () -> copied(source, tensor, shard)))));
       workers.run(copies);
     }
-  }
-
-  private Job copy(
-      SafetensorsFile source,
-      TensorInfo tensor,
-      Shard shard,
-      TileBuffers buffers,
-      PhaseClock clock) {
-    return new Counted(
-        CopyTask.of(source, tensor, shard.writer, buffers, clock),
-        () -> copied(source, tensor, shard));
   }
 
   private void copied(SafetensorsFile source, TensorInfo tensor, Shard shard) {

@@ -34,6 +34,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /** From weights with zeros to packed ones, or back to what those stand for. */
@@ -243,7 +244,7 @@ enum Packing {
         List<LinearModule> modules,
         SafetensorsFile shard,
         Consumer<Path> check) {
-      try (NewShards written = NewShards.replacing(output, check)) {
+      try (NewShards written = new NewShards(output, Optional.of(check))) {
         direction.write(modules, List.of(shard), written, workers, () -> {});
         written.finish();
       }

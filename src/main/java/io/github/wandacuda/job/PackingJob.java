@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -155,7 +156,7 @@ public final class PackingJob {
                 .count(),
             progress);
     progress.begin(0);
-    try (NewShards written = new NewShards(directory)) {
+    try (NewShards written = new NewShards(directory, Optional.empty())) {
       for (int from = 0; from < shards.size(); from += workers.count()) {
         List<SafetensorsFile> some =
             shards.subList(from, Math.min(shards.size(), from + workers.count()));

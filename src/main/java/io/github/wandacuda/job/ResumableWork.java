@@ -187,13 +187,11 @@ final class ResumableWork {
   private ResumableWork withModulesOf(Set<String> names, int first) {
     Set<TensorInfo> left =
         written.stream()
-            .filter(tensor -> !isModule(tensor) || names.contains(tensor.name()))
+            .filter(
+                tensor ->
+                    records.get(tensor.name()).module() == null || names.contains(tensor.name()))
             .collect(Collectors.toUnmodifiableSet());
     return new ResumableWork(left, places, records, first);
-  }
-
-  private boolean isModule(TensorInfo tensor) {
-    return records.get(tensor.name()).module() != null;
   }
 
   int block() {

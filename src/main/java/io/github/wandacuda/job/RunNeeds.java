@@ -106,7 +106,7 @@ public record RunNeeds(
         new SourceReads(model, request, chosen, place.devices, place.onDevice).bytes()
             + (request.verify() ? 2 * tensors : 0);
     long tiles = backend.concurrency() * backend.tileBytes();
-    long memory = tiles + largestMask(chosen) * 2;
+    long memory = tiles + 2 * chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
     memory += largestLayer(request.rules(), chosen);
     if (calibrated && request.rules().needMoments()) {
       memory += momentsBytes(chosen);
@@ -172,7 +172,10 @@ public record RunNeeds(
 
   /** Returns the bytes of a copy of a model with its side files. */
   static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
-    return model.checkpoint().totalBytes() + sizes(model.path(), sideFiles);
+    return model.checkpoint().totalBytes()
+        + Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
+            .mapToLong(file -> size(model.path().resolve(file)))
+            .sum();
   }
 
   /** Returns the bytes of the samples' hidden states, 0 for a run without samples. */
@@ -247,10 +250,6 @@ public record RunNeeds(
     return SampleBatch.TOKENS * hiddenSize(model) * Float.BYTES * ACTIVATION_ROWS;
   }
 
-  private static long largestMask(List<LinearModule> chosen) {
-    return chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
-  }
-
   /** Returns the bytes that the largest module takes which isn't pruned tile by tile. */
   private static long largestLayer(PruningRules rules, List<LinearModule> chosen) {
     return chosen.stream()
@@ -271,12 +270,6 @@ public record RunNeeds(
         .mapToLong(Long::longValue)
         .max()
         .orElse(0);
-  }
-
-  private static long sizes(Path directory, SideFiles sideFiles) {
-    return Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
-        .mapToLong(file -> size(directory.resolve(file)))
-        .sum();
   }
 
   private static long size(Path file) {
