@@ -52,7 +52,6 @@ public final class FirstFailure {
     }
   }
 
-  /** What a task came to. */
   private record Ended<R extends Serializable>(int index, TaskOutcome<R> outcome)
       implements Serializable {}
 

@@ -53,7 +53,6 @@ public final class LocalClusterProvider implements ClusterProvider {
       return new Kept<>(states);
     }
 
-    /** States in this process's memory. */
     private final class Kept<S extends Serializable> implements KeptStates<S> {
       private final List<S> states;
 

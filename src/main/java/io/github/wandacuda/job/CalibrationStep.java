@@ -1,9 +1,9 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibration.InputNorms.BatchSquares;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BatchRunner;
 import io.github.wandacuda.calibration.HiddenStates;
+import io.github.wandacuda.calibration.InputNorms.BatchSquares;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.KeptOpen;
@@ -57,8 +57,8 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
   record BatchStates(SampleBatch batch, float[] states) implements Serializable {}
 
   /**
-   * What a block's inputs are over one batch. The inputs themselves are somewhere if second moments
-   * are wanted.
+   * What a block's inputs are over one batch; {@code inputs} says where they lie themselves, if
+   * second moments are wanted.
    */
   record BatchResult(
       int batch,
@@ -187,7 +187,8 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
       }
       Set<String> wanted = run.pruned().byMoments() ? wanted(block) : Set.of();
       if (wanted.isEmpty()) {
-        return new Observed(device.observe(block, batch, states, 0, false, InputObserver.NONE), List.of());
+        return new Observed(
+            device.observe(block, batch, states, 0, false, InputObserver.NONE), List.of());
       }
       try (BatchInputs inputs =
           new BatchInputs(backend.operations(), wanted, batch.index(), run.pruned().temporary())) {

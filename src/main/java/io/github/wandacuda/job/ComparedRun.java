@@ -134,7 +134,7 @@ public record ComparedRun(
   }
 
   /** Reads what {@link #toJson} wrote. */
-  static ComparedRun of(JsonNode object) {
+  public static ComparedRun of(JsonNode object) {
     return new ComparedRun(
         object.path(METHOD).asText(),
         object.has(PATTERN)

@@ -234,7 +234,8 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
     @Override
     public void write(int worker, int tile) {
       MemorySegment after = bytes(worker, tile);
-      if (!keepsOrZeroes(stored(copies.of(worker, after.byteSize())), stored(after))) {
+      if (after.byteSize() > 0
+          && !keepsOrZeroes(stored(copies.of(worker, after.byteSize())), stored(after))) {
         throw new VerificationException(
             ErrorDetails.file(module.shard().path())
                 .tensor(module.tensor().name())

@@ -186,7 +186,6 @@ final class InPlaceTarget implements PruneTarget {
     }
   }
 
-  /** A run on a model's own shards, begun or resumed. */
   private final class InPlaceRun implements Run {
     private final Journal journal;
     private final List<JsonNode> records;

@@ -165,7 +165,6 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Forces the records to the device. */
   void force() {
     try {
       channel.force(true);
@@ -174,7 +173,6 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns the file's path. */
   Path file() {
     return file;
   }

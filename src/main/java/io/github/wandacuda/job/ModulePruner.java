@@ -97,7 +97,6 @@ final class ModulePruner implements AutoCloseable {
     return run.results();
   }
 
-  /** The modules of a call and their results. */
   private final class Run {
     private final List<ModuleRequest> requests;
     private final Progress progress;

@@ -73,7 +73,6 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     }
   }
 
-  /** A shard with its temporary name and its final one. */
   private static final class Shard {
     private final Path temporary;
     private final Path target;

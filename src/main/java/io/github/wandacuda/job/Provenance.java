@@ -153,7 +153,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return origin;
   }
 
-  /** Returns the file's bytes. */
   byte[] json() {
     return (JsonText.of(values) + "\n").getBytes(StandardCharsets.UTF_8);
   }
@@ -247,7 +246,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return (long) values.getOrDefault(key, 0L);
   }
 
-  /** Returns the SHA-256 of the packed masks. */
   String maskSha256() {
     return text(MASKS);
   }
@@ -257,7 +255,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts(KEPT);
   }
 
-  /** Returns the choice of modules. */
   ModuleChoice choice() {
     return new ModuleChoice(patterns("include"), patterns("exclude"));
   }

@@ -41,7 +41,6 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     return unchecked();
   }
 
-  /** Returns whether nothing was done that needs norms. */
   private boolean isWithoutNorms() {
     return !record.rules().needNorms();
   }

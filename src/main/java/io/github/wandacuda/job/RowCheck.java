@@ -56,7 +56,6 @@ final class RowCheck {
     kept = new long[bitWords];
   }
 
-  /** Reads and compares a row of both matrices. */
   void read(WeightMatrix dense, WeightMatrix pruned, int row) {
     int beforeStart = before.read(dense, row);
     int afterStart = after.read(pruned, row);

@@ -4,7 +4,6 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockStatistics;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Statistics.GramFile;
-import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;

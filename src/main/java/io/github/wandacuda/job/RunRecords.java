@@ -137,7 +137,6 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     return Optional.of(all);
   }
 
-  /** Returns the record of hidden states. */
   static Map<String, Object> states(int block, int checksum) {
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("states", block);

@@ -72,7 +72,6 @@ record RunScope(
         .wrong("the second moments of the module's inputs", "no such tensor");
   }
 
-  /** Returns a shard's modules that are pruned. */
   List<LinearModule> modules(SafetensorsFile shard) {
     return chosen.stream().filter(module -> module.shard() == shard).toList();
   }

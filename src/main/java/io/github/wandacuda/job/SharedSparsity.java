@@ -175,7 +175,6 @@ public record SharedSparsity(PruningRules rules, String label) {
       held = samples.subList(count, samples.size());
     }
 
-    /** Returns the best step, 0 or more. */
     double best(BlockSparsities sparsities, List<ModuleBlock> blocks) {
       double best = 0;
       double least = Double.POSITIVE_INFINITY;

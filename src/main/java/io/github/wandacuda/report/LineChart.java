@@ -65,7 +65,6 @@ record LineChart(
     }
   }
 
-  /** Returns whether there is anything to draw. */
   boolean isEmpty() {
     return values().findAny().isEmpty();
   }
