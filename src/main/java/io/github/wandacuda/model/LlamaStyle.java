@@ -29,7 +29,7 @@ final class LlamaStyle {
 
   double defaultTheta = RotaryFrequencies.DEFAULT_THETA;
 
-  /** Whether q, k and v have biases, o, and the MLP's modules. */
+  /** Whether q, k and v have biases; likewise o, and the MLP's modules. */
   boolean projectionBias;
 
   boolean outputBias;
