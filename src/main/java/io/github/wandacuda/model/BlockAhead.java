@@ -169,6 +169,7 @@ final class BlockAhead implements AutoCloseable {
    */
   record Arrival(Arena memory, Map<String, MemorySegment> tensors, Map<String, Weight> weights) {
     /** Creates it without a tensor. */
+    @SuppressWarnings("MustBeClosedChecker") // Who takes it closes the memory.
     Arrival() {
       this(Arena.ofShared(), new HashMap<>(), new HashMap<>());
     }

@@ -189,6 +189,7 @@ final class DecoderWeights implements AutoCloseable {
   }
 
   /** Makes a weight of memory that is freed when the weight doesn't read it, else with these. */
+  @SuppressWarnings("MustBeClosedChecker") // Closed with the weights that read it.
   private Weight keep(Function<Arena, Weight> making) {
     Arena memory = Arena.ofShared();
     kept.add(memory);
