@@ -79,6 +79,7 @@ final class PrunedBlocks implements AutoCloseable {
     return current.get(index, () -> pruned(decoder.block(index), norms)).block();
   }
 
+  @SuppressWarnings("MustBeClosedChecker") // Closed with the block.
   private Current pruned(Block block, Map<String, float[]> norms) {
     Current pruned = new Current(block, Arena.ofShared());
     return OnFailure.close(
