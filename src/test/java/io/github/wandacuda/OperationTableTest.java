@@ -49,7 +49,7 @@ class OperationTableTest {
   private static final Set<String> SHARED =
       Set.of(
           """
-          CudaForwardKernels OpenClForwardKernels RegularKernels ScalarForward VectorForward
+          CudaForwardKernels OpenClForwardKernels GpuForwardKernels ScalarForward VectorForward
           VectorNorms CudaSelectKernels OpenClSelectKernels RowElements ScalarSelect VectorSelect\
           """
               .split("\\s+"));

@@ -28,14 +28,10 @@ public interface BackendProvider {
     return devices();
   }
 
-  /**
-   * Opens a device.
-   *
-   * @param device its index in {@link #devices()}
-   * @param threads CPU threads to use, 1 or more
-   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
-   */
-  Backend open(int device, int threads);
+  /** Opens a device for the default precision. */
+  default Backend open(int device, int threads) {
+    return open(device, threads, Precision.DEFAULT);
+  }
 
   /**
    * Opens a device for a precision, of which a backend that has but one takes no heed.
@@ -45,9 +41,7 @@ public interface BackendProvider {
    * @param precision of linear layers
    * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
-  default Backend open(int device, int threads, Precision precision) {
-    return open(device, threads);
-  }
+  Backend open(int device, int threads, Precision precision);
 
   /**
    * Opens a device for a caller who brings the CPU threads.

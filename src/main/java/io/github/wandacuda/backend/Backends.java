@@ -95,17 +95,9 @@ public final class Backends {
    *
    * @param name a backend's name, or {@link #AUTO}
    * @param threads CPU threads to use, 1 or more
+   * @param precision of linear layers, where the backend has more than one
    * @throws UsageException if no backend has that name
    * @throws BackendUnavailableException if it has no usable device
-   */
-  public static Choice openAll(String name, int threads) {
-    return openAll(name, threads, Precision.DEFAULT);
-  }
-
-  /**
-   * Opens devices as {@link #openAll(String, int)} does, for a precision.
-   *
-   * @param precision of linear layers, where the backend has more than one
    */
   public static Choice openAll(String name, int threads, Precision precision) {
     Opening opening = (provider, index) -> provider.open(index, threads, precision);

@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -60,6 +61,7 @@ class SourceReadsOnDeviceTest {
   @EnumSource(names = {"WANDA", "RIA"})
   void eachDeviceReadsTheBlocks(Method method) {
     driver.devices(2);
-    check(Backends.openAll("cuda", 2).backend(), method, SourceReadsTest.SAMPLES);
+    check(
+        Backends.openAll("cuda", 2, Precision.DEFAULT).backend(), method, SourceReadsTest.SAMPLES);
   }
 }

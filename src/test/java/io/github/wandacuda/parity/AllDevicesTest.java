@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.model.Decoder;
@@ -69,7 +70,7 @@ class AllDevicesTest {
     long alone = driver.launchesOn(0);
     assertThat(alone).isPositive();
     assertThat(driver.launchesOn(1)).isZero();
-    Map<String, float[]> both = calibrate(Backends.openAll("cuda", 2).backend());
+    Map<String, float[]> both = calibrate(Backends.openAll("cuda", 2, Precision.DEFAULT).backend());
     assertThat(both).containsOnlyKeys(one.keySet());
     both.forEach((module, norms) -> assertThat(norms).as(module).isEqualTo(one.get(module)));
     long first = driver.launchesOn(0) - alone;
@@ -95,7 +96,7 @@ class AllDevicesTest {
   void aModelIsPrunedToTheSameBytes() throws IOException {
     Path one = prune("one", Backends.open("cuda", 0, 2).backend());
     assertThat(driver.launchesOn(1)).isZero();
-    Path both = prune("both", Backends.openAll("cuda", 2).backend());
+    Path both = prune("both", Backends.openAll("cuda", 2, Precision.DEFAULT).backend());
     assertThat(driver.launchesOn(1)).isPositive();
     Directories.assertSame(one, both);
     assertThat(driver.outstanding()).isEmpty();

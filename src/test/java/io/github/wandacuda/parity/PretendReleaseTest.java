@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
@@ -61,7 +62,7 @@ class PretendReleaseTest {
             calibration instanceof Calibration.None ? Method.MAGNITUDE : Method.WANDA,
             Pruning.HALF,
             calibration);
-    try (Backend backend = Backends.openAll("cuda", 4).backend()) {
+    try (Backend backend = Backends.openAll("cuda", 4, Precision.DEFAULT).backend()) {
       return Pruning.prune(model, request, backend);
     }
   }

@@ -2,7 +2,7 @@ package io.github.wandacuda.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.backend.gpu.NativeLoading;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
 import java.util.Map;
 import java.util.Random;
 import jcuda.Pointer;
@@ -38,7 +38,7 @@ class PretendCublasTest {
     driver.loadCublas();
     driver.deferred(true);
     session = new PretendSession(0);
-    NativeLoading.inPrivateDirectory(() -> JCublas2.setExceptionsEnabled(false));
+    SharedLibrary.inPrivateDirectory(() -> JCublas2.setExceptionsEnabled(false));
     assertThat(JCublas2.cublasCreate(handle)).isZero();
     assertThat(JCublas2.cublasSetStream(handle, new cudaStream_t(session.stream))).isZero();
   }

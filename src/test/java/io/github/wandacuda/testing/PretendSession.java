@@ -2,7 +2,7 @@ package io.github.wandacuda.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.backend.gpu.NativeLoading;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jcuda.NativePointerObject;
@@ -21,7 +21,7 @@ final class PretendSession {
 
   /** Retains a device's context and makes it current. */
   PretendSession(int device) {
-    NativeLoading.inPrivateDirectory(() -> JCudaDriver.setExceptionsEnabled(false));
+    SharedLibrary.inPrivateDirectory(() -> JCudaDriver.setExceptionsEnabled(false));
     CUcontext context = new CUcontext();
     check(JCudaDriver.cuInit(0));
     check(JCudaDriver.cuDevicePrimaryCtxRetain(context, PretendSession.device(device)));
@@ -46,18 +46,18 @@ final class PretendSession {
             .map(type -> "\t.param ." + type + " p" + type.hashCode())
             .collect(Collectors.joining(",\n"));
     return """
-        .version %s
-        .target sm_%d
-        .address_size 64
-        .visible .entry %s(
-        %s
-        )
-        .maxntid 256, 1, 1
-        {
-        \t.shared .align 4 .b8 fixed[32];
-        \tret;
-        }
-        """
+    .version %s
+    .target sm_%d
+    .address_size 64
+    .visible .entry %s(
+    %s
+    )
+    .maxntid 256, 1, 1
+    {
+    \t.shared .align 4 .b8 fixed[32];
+    \tret;
+    }
+    """
         .formatted(version, target, kernel, parameters);
   }
 

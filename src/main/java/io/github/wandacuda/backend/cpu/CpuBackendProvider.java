@@ -56,11 +56,6 @@ public final class CpuBackendProvider implements BackendProvider {
   }
 
   @Override
-  public Backend open(int device, int threads) {
-    return open(device, threads, null);
-  }
-
-  @Override
   public Backend open(int device, int threads, Precision precision) {
     OneDnn.Search found = precision == Precision.FAST ? OneDnn.search() : null;
     return new CpuBackend(kernels(device), model(), threads, found);

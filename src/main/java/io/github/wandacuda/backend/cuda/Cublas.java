@@ -1,43 +1,65 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.backend.gpu.NativeLoading;
 import io.github.wandacuda.backend.gpu.SharedLibrary;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.function.Supplier;
-import jcuda.LogLevel;
-import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasStatus;
 import jcuda.libraryPropertyType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * NVIDIA's cuBLAS, which comes with the CUDA toolkit and may be missing.
- *
- * @param version its version, such as 12.6
- * @param handles gives handles that aren't created yet
+ * NVIDIA's cuBLAS, which comes with the CUDA toolkit and may be missing. It is called without
+ * JCuda, which binds to one version of it: the functions, their parameters and the constants are
+ * the same from version 11 to 13.
  */
-record Cublas(String version, Supplier<CublasHandle> handles) {
+final class Cublas {
   private static final Logger LOG = LoggerFactory.getLogger(Cublas.class);
 
-  /** The version that JCuda binds to. */
-  private static final int BOUND = 12;
-
   /** The versions that are looked for, the best known first. */
-  private static final List<Integer> VERSIONS = List.of(BOUND, 13, 11);
+  private static final List<Integer> VERSIONS = List.of(12, 13, 11);
+
+  final SharedLibrary.Function create;
+  final SharedLibrary.Function setStream;
+  final SharedLibrary.Function multiply;
+  final SharedLibrary.Function destroy;
+  private final String version;
+
+  private Cublas(SymbolLookup library) {
+    create = function(library, "cublasCreate_v2");
+    setStream = function(library, "cublasSetStream_v2");
+    multiply = function(library, "cublasGemmEx");
+    destroy = function(library, "cublasDestroy_v2");
+    SharedLibrary.Function property = function(library, "cublasGetProperty");
+    version =
+        part(property, libraryPropertyType.MAJOR_VERSION)
+            + "."
+            + part(property, libraryPropertyType.MINOR_VERSION);
+  }
+
+  private static SharedLibrary.Function function(SymbolLookup library, String name) {
+    return new SharedLibrary.Function(library, "cuBLAS", name);
+  }
+
+  private static int part(SharedLibrary.Function property, int type) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment found = arena.allocate(ValueLayout.JAVA_INT);
+      int status = property.call(type, found);
+      if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+        throw new IllegalStateException("cublasGetProperty: " + cublasStatus.stringFor(status));
+      }
+      return found.get(ValueLayout.JAVA_INT, 0);
+    }
+  }
 
   /** What is found once a library is there, so that a failure is told of once. */
   private static final class Loaded {
     static final Optional<Cublas> LIBRARY = find(SharedLibrary::find);
-  }
-
-  /** Asks for a part of cuBLAS's version, as {@code cublasGetProperty} does. */
-  @FunctionalInterface
-  private interface Property {
-    int get(int type, int[] value);
   }
 
   /** Returns cuBLAS; empty if it can't be used. A library that is found remains loaded. */
@@ -75,35 +97,10 @@ record Cublas(String version, Supplier<CublasHandle> handles) {
 
   private static Optional<Cublas> open(int version, SymbolLookup library) {
     try {
-      return Optional.of(version == BOUND ? bound() : linked(new LinkedCublas(library)));
+      return Optional.of(new Cublas(library));
     } catch (LinkageError | IllegalStateException e) {
       LOG.warn("{} can't be used: {}", fileName(version), e.toString());
       return Optional.empty();
     }
-  }
-
-  private static Cublas bound() {
-    NativeLoading.inPrivateDirectory(() -> JCublas2.setLogLevel(LogLevel.LOG_QUIET));
-    JCublas2.setExceptionsEnabled(false);
-    return new Cublas(version(JCublas2::cublasGetProperty), JCublasHandle::new);
-  }
-
-  private static Cublas linked(LinkedCublas library) {
-    return new Cublas(version(library::property), library::handle);
-  }
-
-  private static String version(Property property) {
-    return part(property, libraryPropertyType.MAJOR_VERSION)
-        + "."
-        + part(property, libraryPropertyType.MINOR_VERSION);
-  }
-
-  private static int part(Property property, int type) {
-    int[] value = new int[1];
-    int status = property.get(type, value);
-    if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-      throw new IllegalStateException("cublasGetProperty: " + cublasStatus.stringFor(status));
-    }
-    return value[0];
   }
 }

@@ -39,7 +39,7 @@ public final class CudaBackendProvider implements BackendProvider {
 
   private List<DeviceDescription> list() {
     int[] count = new int[1];
-    CudaStatus.check(JCudaDriver.cuDeviceGetCount(count), CudaDevice.NAME, "cuDeviceGetCount");
+    CudaContext.check(JCudaDriver.cuDeviceGetCount(count), CudaDevice.NAME, "cuDeviceGetCount");
     return count[0] == 0
         ? none("the NVIDIA driver shows no device")
         : IntStream.range(0, count[0]).mapToObj(CudaBackendProvider::describe).toList();
@@ -63,11 +63,6 @@ public final class CudaBackendProvider implements BackendProvider {
 
   private static List<DeviceDescription> none(String reason) {
     return List.of(new DeviceDescription(0, ANY_DEVICE, false, true, reason));
-  }
-
-  @Override
-  public Backend open(int device, int threads) {
-    return open(device, threads, Precision.DEFAULT);
   }
 
   @Override

@@ -2,6 +2,8 @@ package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DevicePointer;
+import java.lang.foreign.MemorySegment;
+import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 
 /** A piece of a device's memory. */
@@ -33,6 +35,17 @@ final class CudaBuffer implements DeviceBuffer {
     return of(place).address.withByteOffset(place.offset());
   }
 
+  /**
+   * Returns the start of native memory of any size as JCuda takes it, whose own pointers cover at
+   * most 2 GiB. The caller must not free the memory meanwhile.
+   */
+  static Pointer pointer(MemorySegment memory) {
+    if (!memory.isNative()) {
+      throw new IllegalArgumentException("expected native memory, found an array");
+    }
+    return new HostPointer(memory.address());
+  }
+
   /** Returns an address as a number. */
   public static long address(DevicePointer place) {
     return of(place).address() + place.offset();
@@ -56,5 +69,26 @@ final class CudaBuffer implements DeviceBuffer {
   @Override
   public void close() {
     memory.free(this);
+  }
+
+  private static final class HostPointer extends Pointer {
+    HostPointer(long address) {
+      super(address);
+    }
+  }
+
+  /** An address in a device's memory that can be read as the number it is. */
+  static final class DeviceAddress extends CUdeviceptr {
+    /** Creates an address for the driver to fill in. */
+    DeviceAddress() {}
+
+    /** Creates an address that is known: JCuda adds a place to a null pointer. */
+    DeviceAddress(long value) {
+      super(new CUdeviceptr(), value);
+    }
+
+    long value() {
+      return getNativePointer() + getByteOffset();
+    }
   }
 }

@@ -43,7 +43,7 @@ final class CudaColumnSquares implements AutoCloseable {
     int runs = Math.ceilDiv(x.rows(), RUN);
     DevicePointer sums = runSums.atLeast((long) runs * columns * Float.BYTES);
     queue.launch(
-        function(KernelNames.of("column_squares_runs", x.dtype())),
+        function(CudaFunction.name("column_squares_runs", x.dtype())),
         Grid.of(Grid.tiles(runs, WARPS, columns, WARP)),
         WARPS * WARP,
         0,

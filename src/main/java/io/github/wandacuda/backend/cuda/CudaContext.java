@@ -1,5 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.util.Set;
 import java.util.function.Supplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -8,6 +11,26 @@ import jcuda.driver.JCudaDriver;
 
 /** A device's primary context, which any thread may make current for its next calls. */
 final class CudaContext {
+  /**
+   * After one of these, every call in the context fails with the same code until it is destroyed.
+   */
+  private static final Set<Integer> LOST =
+      Set.of(
+          CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE,
+          CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
+          CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE,
+          CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+          CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
+          CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED,
+          CUresult.CUDA_ERROR_ASSERT,
+          CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR,
+          CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION,
+          CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
+          CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
+          CUresult.CUDA_ERROR_INVALID_PC,
+          CUresult.CUDA_ERROR_LAUNCH_FAILED,
+          CUresult.CUDA_ERROR_UNKNOWN);
+
   private final CUdevice device;
   private final String name;
   private final Handle context = new Handle();
@@ -71,15 +94,42 @@ final class CudaContext {
     int unused = JCudaDriver.cuDevicePrimaryCtxRelease(device);
   }
 
-  /** Throws unless a call succeeded, as {@link CudaStatus#check} does. */
+  /** Throws unless a call succeeded, as {@link #check(int, String, String)} does. */
   public void check(int result, String what) {
-    CudaStatus.check(result, name, what);
+    check(result, name, what);
   }
 
   /** Throws unless a call succeeded; {@code what} is only evaluated if it failed. */
   public void check(int result, Supplier<String> what) {
     if (result != CUresult.CUDA_SUCCESS) {
-      CudaStatus.check(result, name, what.get());
+      check(result, name, what.get());
     }
+  }
+
+  /**
+   * Throws unless a call of the driver succeeded.
+   *
+   * @param device the device's name in messages
+   * @param what the call's name, perhaps with its arguments
+   * @throws DeviceMemoryException if memory ran out
+   * @throws BackendUnavailableException for every other failure
+   */
+  static void check(int result, String device, String what) {
+    if (result == CUresult.CUDA_SUCCESS) {
+      return;
+    }
+    if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+      throw new DeviceMemoryException("%s: %s: %s".formatted(device, what, describe(result)));
+    }
+    String how = LOST.contains(result) ? "the device was lost, as seen by " : "failed: ";
+    throw new BackendUnavailableException(
+        "%s: %s%s: %s".formatted(device, how, what, describe(result)));
+  }
+
+  /** Returns an error's name with the driver's description. */
+  static String describe(int result) {
+    String[] text = new String[1];
+    boolean known = JCudaDriver.cuGetErrorString(result, text) == CUresult.CUDA_SUCCESS;
+    return CUresult.stringFor(result) + (known ? " (%s)".formatted(text[0]) : "");
   }
 }

@@ -1,10 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuDevice;
-import io.github.wandacuda.backend.gpu.NativeFunction;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.Arena;
@@ -13,7 +11,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import jcuda.driver.CUresult;
+import jcuda.driver.CUmemorytype;
+import jcuda.driver.CUpointer_attribute;
 import jcuda.driver.JCudaDriver;
 
 /** An open CUDA device. */
@@ -35,16 +34,6 @@ final class CudaDevice implements GpuDevice {
     this.context = context;
     this.memory = new CudaMemory(context);
     this.modules = new CudaModules(context, info.capability());
-  }
-
-  /**
-   * Opens a device with the default precision.
-   *
-   * @param index its number in the driver's order
-   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
-   */
-  public static CudaDevice open(int index) {
-    return open(index, Precision.DEFAULT);
   }
 
   /**
@@ -123,7 +112,7 @@ final class CudaDevice implements GpuDevice {
 
   @Override
   public MemorySegment pinned(long bytes, Arena arena) {
-    return CudaPinnedMemory.allocate(context, bytes, arena);
+    return memory.pinned(bytes, arena);
   }
 
   @Override
@@ -139,9 +128,35 @@ final class CudaDevice implements GpuDevice {
     return this;
   }
 
+  /** The rows lie in their whole allocation, so that offsets are as aligned as addresses. */
   @Override
   public DeviceRows view(DeviceMatrix matrix) {
-    return CudaCallerMemory.view(matrix, context, memory, info.index());
+    PointerFacts facts = PointerFacts.of(context, matrix.memory());
+    if (!facts.isDeviceMemory()) {
+      throw new IllegalArgumentException(
+          "memory: expected a pointer to device memory, found 0x%x, which the driver doesn't know as such"
+              .formatted(matrix.memory()));
+    }
+    if (facts.ordinal() != info.index()) {
+      throw new IllegalArgumentException(
+          "memory: expected memory of device %d, found 0x%x of device %d"
+              .formatted(info.index(), matrix.memory(), facts.ordinal()));
+    }
+    if (facts.context() != 0 && facts.context() != context.handle()) {
+      throw new IllegalArgumentException(
+          "memory: expected memory of the device's primary context, found 0x%x of another one"
+              .formatted(matrix.memory()));
+    }
+    long offset = matrix.memory() - facts.start() + matrix.byteOffset();
+    long left = facts.bytes() - (matrix.memory() - facts.start());
+    if (matrix.span() > left - matrix.byteOffset()) {
+      throw new IllegalArgumentException(
+          "memory: the matrix needs %d bytes from byte %d on, the allocation has %d from the pointer on"
+              .formatted(matrix.span(), matrix.byteOffset(), left));
+    }
+    CudaBuffer allocation = memory.view(facts.start(), facts.bytes());
+    return new DeviceRows(
+        allocation.at(offset), matrix.dtype(), matrix.rows(), matrix.columns(), matrix.rowStride());
   }
 
   /** Removes a closed queue. */
@@ -162,68 +177,52 @@ final class CudaDevice implements GpuDevice {
   }
 
   /**
-   * Host memory that is pinned for every device. The driver is called without JCuda, which wraps
-   * such memory in a direct buffer of at most 2 GiB.
+   * What the driver knows of an address. Where it knows nothing all is 0; memory of pools and of
+   * reserved address ranges belongs to no context.
+   *
+   * @param memoryType a {@code CUmemorytype}
+   * @param ordinal the device's number
+   * @param context the {@code CUcontext} that allocated it, or 0
+   * @param start where the allocation, or the reserved range, starts
+   * @param bytes its size
    */
-  private static final class CudaPinnedMemory {
-    private static final NativeFunction ALLOCATE =
-        new NativeFunction(
-            CudaLibrary.functions(),
-            "the driver",
-            "cuMemHostAlloc",
-            ValueLayout.ADDRESS,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_INT);
+  private record PointerFacts(int memoryType, int ordinal, long context, long start, long bytes) {
+    private static final int[] ATTRIBUTES = {
+      CUpointer_attribute.CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+      CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL,
+      CUpointer_attribute.CU_POINTER_ATTRIBUTE_CONTEXT,
+      CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
+      CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_SIZE,
+    };
 
-    private static final NativeFunction FREE =
-        new NativeFunction(
-            CudaLibrary.functions(), "the driver", "cuMemFreeHost", ValueLayout.ADDRESS);
-
-    private CudaPinnedMemory() {}
-
-    /**
-     * Allocates memory, which keeps its context alive, so that it may outlive its device.
-     *
-     * @param arena frees the memory when it is closed
-     */
-    static MemorySegment allocate(CudaContext context, long bytes, Arena arena) {
-      if (bytes < 1) {
-        throw new IllegalArgumentException("expected 1 byte or more, found " + bytes);
-      }
+    /** Asks the driver, which doesn't fail for an address that it doesn't know. */
+    public static PointerFacts of(CudaContext context, long address) {
       context.enter();
-      context.retainAgain();
-      try {
-        return request(context, bytes).reinterpret(bytes, arena, start -> free(context, start));
-      } catch (RuntimeException e) {
-        context.release();
-        throw e;
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment values = arena.allocate(ValueLayout.JAVA_LONG, ATTRIBUTES.length);
+        MemorySegment table = arena.allocate(ValueLayout.JAVA_LONG, ATTRIBUTES.length);
+        for (int i = 0; i < ATTRIBUTES.length; i++) {
+          table.setAtIndex(ValueLayout.JAVA_LONG, i, values.address() + i * (long) Long.BYTES);
+        }
+        context.check(
+            JCudaDriver.cuPointerGetAttributes(
+                ATTRIBUTES.length,
+                ATTRIBUTES,
+                CudaBuffer.pointer(table),
+                new CudaBuffer.DeviceAddress(address)),
+            "cuPointerGetAttributes");
+        return new PointerFacts(
+            (int) values.getAtIndex(ValueLayout.JAVA_LONG, 0),
+            (int) values.getAtIndex(ValueLayout.JAVA_LONG, 1),
+            values.getAtIndex(ValueLayout.JAVA_LONG, 2),
+            values.getAtIndex(ValueLayout.JAVA_LONG, 3),
+            values.getAtIndex(ValueLayout.JAVA_LONG, 4));
       }
     }
 
-    private static MemorySegment request(CudaContext context, long bytes) {
-      try (Arena local = Arena.ofConfined()) {
-        MemorySegment place = local.allocate(ValueLayout.ADDRESS);
-        int result = ALLOCATE.call(place, bytes, JCudaDriver.CU_MEMHOSTALLOC_PORTABLE);
-        if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-          throw new DeviceMemoryException(
-              "%s: %d bytes of host memory can't be pinned: %s"
-                  .formatted(context.name(), bytes, CudaStatus.describe(result)));
-        }
-        MemorySegment start = place.get(ValueLayout.ADDRESS, 0);
-        // The call may report a failure of other threads' work although the memory was allocated.
-        if (result != CUresult.CUDA_SUCCESS && start.address() != 0) {
-          int unused = FREE.call(start);
-        }
-        context.check(result, () -> "cuMemHostAlloc of %d bytes".formatted(bytes));
-        return start;
-      }
-    }
-
-    private static void free(CudaContext context, MemorySegment start) {
-      if (context.tryEnter()) {
-        int unused = FREE.call(start);
-      }
-      context.release();
+    /** Returns whether it is a device's memory. */
+    public boolean isDeviceMemory() {
+      return memoryType == CUmemorytype.CU_MEMORYTYPE_DEVICE;
     }
   }
 }

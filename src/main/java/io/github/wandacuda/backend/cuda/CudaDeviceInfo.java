@@ -12,14 +12,10 @@ import jcuda.driver.JCudaDriver;
  * What the driver says about a device, which needn't be open.
  *
  * @param index its number in the driver's order
- * @param handle the driver's handle
- * @param name its name
  * @param capability the compute capability times 10
- * @param multiprocessors number of multiprocessors
  * @param sharedBytesPerBlock the most bytes of shared memory that a block may have
  * @param maximumPitch the most bytes from a row to the next in a two-dimensional copy
  * @param computeMode the driver's compute mode, which says who may use it
- * @param totalBytes its memory in bytes
  */
 record CudaDeviceInfo(
     int index,
@@ -38,12 +34,12 @@ record CudaDeviceInfo(
   static CudaDeviceInfo of(int index) {
     String device = CudaDevice.NAME + " device " + index;
     CUdevice handle = new CUdevice();
-    CudaStatus.check(JCudaDriver.cuDeviceGet(handle, index), device, "cuDeviceGet");
+    CudaContext.check(JCudaDriver.cuDeviceGet(handle, index), device, "cuDeviceGet");
     byte[] name = new byte[NAME_BYTES];
-    CudaStatus.check(
+    CudaContext.check(
         JCudaDriver.cuDeviceGetName(name, NAME_BYTES, handle), device, "cuDeviceGetName");
     long[] total = new long[1];
-    CudaStatus.check(JCudaDriver.cuDeviceTotalMem(total, handle), device, "cuDeviceTotalMem");
+    CudaContext.check(JCudaDriver.cuDeviceTotalMem(total, handle), device, "cuDeviceTotalMem");
     int major =
         attribute(handle, device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
     int minor =
@@ -65,7 +61,7 @@ record CudaDeviceInfo(
 
   /** Returns why the device can't be used; empty if it can. */
   Optional<String> problem() {
-    if (capability < PtxChoice.LOWEST) {
+    if (capability < CudaModules.LOWEST) {
       return Optional.of(
           "compute capability %s is too low, the kernels need 7.5 or more"
               .formatted(capabilityText()));
@@ -93,7 +89,7 @@ record CudaDeviceInfo(
 
   private static int attribute(CUdevice handle, String device, int attribute) {
     int[] value = new int[1];
-    CudaStatus.check(
+    CudaContext.check(
         JCudaDriver.cuDeviceGetAttribute(value, attribute, handle),
         device,
         "cuDeviceGetAttribute of " + CUdevice_attribute.stringFor(attribute));

@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.cuda;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
-import io.github.wandacuda.backend.gpu.RegularKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.MemorySegment;
@@ -15,7 +15,24 @@ import java.util.Optional;
  * tensor cores sum in another order than the CPU; all other results have the CPU's bits. A kernel
  * that takes more than a few lines to launch has a class of its name.
  */
-final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
+final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseable {
+  private static final int THREADS = 256;
+
+  /** Elements of a thread: one vector. */
+  private static final int ELEMENTS = 4;
+
+  /** Blocks for each multiprocessor, enough to keep its memory busy. */
+  private static final int BLOCKS_PER_MULTIPROCESSOR = 32;
+
+  /**
+   * Shared memory for a row: the 48 KiB that every block has, minus more than the kernels need
+   * beside a row.
+   */
+  private static final int ROW_BYTES = 47 << 10;
+
+  /** Features of a block that multiplies packed weights, each a warp's. */
+  private static final int SPARSE_FEATURES = 8;
+
   private static final int LOSS_THREADS = 512;
 
   /** Threads of a block that chooses experts; each token has half a warp. */
@@ -30,9 +47,7 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
 
   private final CudaQueue queue;
   private final CudaDevice device;
-  private final CudaLaunches launches;
   private final CudaLinear linear;
-  private final CudaLinearSparse sparse;
   private final CudaAttention attention;
   private final CudaColumnSquares squares;
 
@@ -49,16 +64,42 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
   public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
     this.queue = queue;
     device = queue.device();
-    launches = new CudaLaunches(queue);
     linear = new CudaLinear(queue, cublas, precision);
-    sparse = new CudaLinearSparse(queue);
     attention = new CudaAttention(queue);
     squares = new CudaColumnSquares(queue);
   }
 
   @Override
   protected void launch(Launch kernel) {
-    launches.launch(kernel);
+    DeviceRows over = kernel.over();
+    CudaFunction function = device.function(kernel.file(), kernel.function());
+    switch (kernel.shape()) {
+      case ELEMENTS -> {
+        long blocks = Math.ceilDiv(kernel.elements(), (long) THREADS * ELEMENTS);
+        long most = (long) device.info().multiprocessors() * BLOCKS_PER_MULTIPROCESSOR;
+        Grid grid = Grid.of(Math.min(blocks, most));
+        queue.launch(function, grid, THREADS, 0, kernel.with(kernel.elements()));
+      }
+      case COLUMNS -> rows(function, over, 0, kernel.with(over.columns()));
+      case ROWS -> {
+        long rowBytes = (long) over.columns() * Float.BYTES;
+        int cached = rowBytes <= ROW_BYTES ? 1 : 0;
+        rows(function, over, cached * (int) rowBytes, kernel.with(over.columns(), cached));
+      }
+    }
+  }
+
+  /** Queues a kernel with a block for each row. */
+  private void rows(CudaFunction function, DeviceRows rows, int shared, Object... arguments) {
+    int threads = Grid.rowThreads(rows.columns(), THREADS);
+    queue.launch(function, Grid.of(rows.rows()), threads, shared, arguments);
+  }
+
+  @Override
+  protected void launchPacked(String kernel, int tokens, DeviceSparse w, Object... arguments) {
+    String name = CudaFunction.name(tokens == 0 ? kernel : kernel + '_' + tokens, w.dtype());
+    Grid grid = Grid.of(Math.ceilDiv(w.rows(), SPARSE_FEATURES));
+    queue.launch(device.function("linear_sparse", name), grid, THREADS, 0, arguments);
   }
 
   @Override
@@ -72,23 +113,14 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
   }
 
   @Override
-  public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
-    sparse.linear(x, w, bias, out);
-  }
-
-  @Override
-  public void unpack(DeviceSparse w, DeviceRows out) {
-    sparse.unpack(w, out);
-  }
-
-  @Override
   public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
     if (x.isEmpty()) {
       return;
     }
-    launches.rows(
+    rows(
         device.function("rotate", "rotate_pairs"),
         x,
+        0,
         x.data(),
         x.columns() / headSize,
         headSize,
@@ -180,67 +212,5 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
     linear.close();
     attention.close();
     squares.close();
-  }
-
-  /** Queues kernels of the forward pass in one of three launch shapes. */
-  private static final class CudaLaunches {
-    private static final int THREADS = 256;
-
-    /** Elements of a thread: one vector. */
-    private static final int ELEMENTS = 4;
-
-    /** Blocks for each multiprocessor, enough to keep its memory busy. */
-    private static final int BLOCKS_PER_MULTIPROCESSOR = 32;
-
-    /**
-     * Shared memory for a row: the 48 KiB that every block has, minus more than the kernels need
-     * beside a row.
-     */
-    private static final int ROW_BYTES = 47 << 10;
-
-    private final CudaQueue queue;
-
-    CudaLaunches(CudaQueue queue) {
-      this.queue = queue;
-    }
-
-    /** Queues a kernel. */
-    void launch(RegularKernels.Launch kernel) {
-      DeviceRows over = kernel.over();
-      CudaFunction function = queue.device().function(kernel.file(), kernel.function());
-      switch (kernel.shape()) {
-        case ELEMENTS -> elements(function, kernel.elements(), kernel.with(kernel.elements()));
-        case COLUMNS -> rows(function, over, kernel.with(over.columns()));
-        case ROWS -> cachedRows(function, over, kernel);
-      }
-    }
-
-    /** Queues a kernel with a block for each row. */
-    void rows(CudaFunction function, DeviceRows rows, Object... arguments) {
-      queue.launch(
-          function, Grid.of(rows.rows()), Grid.rowThreads(rows.columns(), THREADS), 0, arguments);
-    }
-
-    /**
-     * Queues a kernel with a block for each row, which keeps the row in shared memory if it fits.
-     * The kernel's last two arguments are the number of columns and whether rows fit.
-     */
-    private void cachedRows(CudaFunction function, DeviceRows rows, RegularKernels.Launch kernel) {
-      long rowBytes = (long) rows.columns() * Float.BYTES;
-      int cached = rowBytes <= ROW_BYTES ? 1 : 0;
-      queue.launch(
-          function,
-          Grid.of(rows.rows()),
-          Grid.rowThreads(rows.columns(), THREADS),
-          cached * (int) rowBytes,
-          kernel.with(rows.columns(), cached));
-    }
-
-    /** Queues a kernel that computes each element by itself. */
-    private void elements(CudaFunction function, long count, Object... arguments) {
-      long blocks = Math.ceilDiv(count, (long) THREADS * ELEMENTS);
-      long most = (long) queue.device().info().multiprocessors() * BLOCKS_PER_MULTIPROCESSOR;
-      queue.launch(function, Grid.of(Math.min(blocks, most)), THREADS, 0, arguments);
-    }
   }
 }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.DType;
+import java.util.Locale;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
 import jcuda.driver.JCudaDriver;
@@ -28,6 +30,11 @@ final class CudaFunction {
         () -> "cuFuncGetAttribute of %s".formatted(name));
     staticBytes = bytes[0];
     dynamicBytes = USUAL_SHARED_BYTES - staticBytes;
+  }
+
+  /** Returns the name of a kernel that exists for each element type. */
+  static String name(String kernel, DType dtype) {
+    return kernel + "_" + dtype.name().toLowerCase(Locale.ROOT);
   }
 
   /** Returns the kernel's name. */

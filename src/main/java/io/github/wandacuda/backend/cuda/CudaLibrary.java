@@ -1,6 +1,5 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.backend.gpu.NativeLoading;
 import io.github.wandacuda.backend.gpu.SharedLibrary;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
@@ -45,15 +44,17 @@ final class CudaLibrary {
             });
   }
 
-  /** Returns the driver's own functions, for the few that JCuda restricts. */
-  static SymbolLookup functions() {
-    return Loaded.LIBRARY.orElseThrow(() -> new BackendUnavailableException(NO_DRIVER));
+  /** Returns a function of the driver's own, for the few that JCuda restricts. */
+  static SharedLibrary.Function function(String name) {
+    SymbolLookup driver =
+        Loaded.LIBRARY.orElseThrow(() -> new BackendUnavailableException(NO_DRIVER));
+    return new SharedLibrary.Function(driver, "the driver", name);
   }
 
   /** Returns the highest CUDA version that the driver supports: 12040 is 12.4. */
   static int version() {
     int[] version = new int[1];
-    CudaStatus.check(
+    CudaContext.check(
         JCudaDriver.cuDriverGetVersion(version), CudaDevice.NAME, "cuDriverGetVersion");
     return version[0];
   }
@@ -65,7 +66,7 @@ final class CudaLibrary {
 
   private static Optional<String> loadProblem() {
     try {
-      NativeLoading.inPrivateDirectory(() -> JCudaDriver.setLogLevel(LogLevel.LOG_QUIET));
+      SharedLibrary.inPrivateDirectory(() -> JCudaDriver.setLogLevel(LogLevel.LOG_QUIET));
       JCudaDriver.setExceptionsEnabled(false);
       return Optional.empty();
     } catch (LinkageError e) {
@@ -86,7 +87,7 @@ final class CudaLibrary {
     int result = JCudaDriver.cuInit(0);
     return result == CUresult.CUDA_SUCCESS
         ? Optional.empty()
-        : Optional.of("cuInit failed: " + CudaStatus.describe(result));
+        : Optional.of("cuInit failed: " + CudaContext.describe(result));
   }
 
   private static String bindingProblem(LinkageError e) {

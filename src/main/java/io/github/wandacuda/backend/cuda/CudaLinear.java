@@ -86,14 +86,14 @@ final class CudaLinear implements AutoCloseable {
   }
 
   private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    String name = KernelNames.of(out.rows() == 1 ? "linear_row" : "linear_rows", w.dtype());
+    String name = CudaFunction.name(out.rows() == 1 ? "linear_row" : "linear_rows", w.dtype());
     int blocks = Math.ceilDiv(out.columns(), ROW_FEATURES);
     launch(device.function("linear_rows", name), blocks, x, w, bias, out);
   }
 
   private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     CudaFunction function =
-        device.function("linear_float", KernelNames.of("linear_float", w.dtype()));
+        device.function("linear_float", CudaFunction.name("linear_float", w.dtype()));
     long blocks = Grid.tiles(out.rows(), TILE, out.columns(), TILE);
     launch(function, blocks, x, w, bias, out);
   }
@@ -126,7 +126,7 @@ final class CudaLinear implements AutoCloseable {
     int tile = few ? FEW : TILE;
     boolean fast = x.low() == null;
     String file = fast ? "linear_tensor_fast" : "linear_tensor";
-    String name = KernelNames.of(few ? file + "_few" : file, w.dtype());
+    String name = CudaFunction.name(few ? file + "_few" : file, w.dtype());
     CudaFunction function = device.function(file, name);
     int stages = device.info().capability() >= AMPERE ? 3 : 2;
     int shared = stages * ((fast ? 1 : 2) * tile + TILE) * SLICE_BYTES;

@@ -1,6 +1,10 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.HashSet;
 import java.util.Set;
 import jcuda.driver.CUresult;
@@ -34,14 +38,12 @@ final class CudaMemory implements AutoCloseable {
    * @throws DeviceMemoryException if there isn't enough
    */
   public synchronized CudaBuffer allocate(long bytes) {
-    if (bytes < 1) {
-      throw new IllegalArgumentException("expected 1 byte or more, found " + bytes);
-    }
+    requireSome(bytes);
     if (closed) {
       throw new IllegalStateException("the device is closed");
     }
     context.enter();
-    DeviceAddress address = new DeviceAddress();
+    CudaBuffer.DeviceAddress address = new CudaBuffer.DeviceAddress();
     int result = JCudaDriver.cuMemAlloc(address, bytes);
     if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
       throw new DeviceMemoryException(context.name(), bytes, queryFree());
@@ -53,9 +55,60 @@ final class CudaMemory implements AutoCloseable {
     return buffer;
   }
 
+  /**
+   * Allocates host memory that is pinned for every device and keeps its context alive, so that it
+   * may outlive its device. The driver is called without JCuda, which wraps such memory in a direct
+   * buffer of at most 2 GiB.
+   *
+   * @param arena frees the memory when it is closed
+   */
+  MemorySegment pinned(long bytes, Arena arena) {
+    requireSome(bytes);
+    context.enter();
+    context.retainAgain();
+    try {
+      return requestPinned(bytes).reinterpret(bytes, arena, this::freePinned);
+    } catch (RuntimeException e) {
+      context.release();
+      throw e;
+    }
+  }
+
+  private MemorySegment requestPinned(long bytes) {
+    try (Arena local = Arena.ofConfined()) {
+      MemorySegment place = local.allocate(ValueLayout.ADDRESS);
+      int result = Pinned.ALLOCATE.call(place, bytes, JCudaDriver.CU_MEMHOSTALLOC_PORTABLE);
+      if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+        throw new DeviceMemoryException(
+            "%s: %d bytes of host memory can't be pinned: %s"
+                .formatted(context.name(), bytes, CudaContext.describe(result)));
+      }
+      MemorySegment start = place.get(ValueLayout.ADDRESS, 0);
+      // The call may report a failure of other threads' work although the memory was allocated.
+      if (result != CUresult.CUDA_SUCCESS && start.address() != 0) {
+        int unused = Pinned.FREE.call(start);
+      }
+      context.check(result, () -> "cuMemHostAlloc of %d bytes".formatted(bytes));
+      return start;
+    }
+  }
+
+  private void freePinned(MemorySegment start) {
+    if (context.tryEnter()) {
+      int unused = Pinned.FREE.call(start);
+    }
+    context.release();
+  }
+
+  private static void requireSome(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException("expected 1 byte or more, found " + bytes);
+    }
+  }
+
   /** Returns memory that its caller allocated and frees. */
   public CudaBuffer view(long address, long bytes) {
-    return new CudaBuffer(this, new DeviceAddress(address), bytes);
+    return new CudaBuffer(this, new CudaBuffer.DeviceAddress(address), bytes);
   }
 
   /** Frees a buffer, unless it is freed already. On a lost device nothing is done. */
@@ -70,5 +123,10 @@ final class CudaMemory implements AutoCloseable {
   public synchronized void close() {
     closed = true;
     Set.copyOf(live).forEach(this::free);
+  }
+
+  private static final class Pinned {
+    static final SharedLibrary.Function ALLOCATE = CudaLibrary.function("cuMemHostAlloc");
+    static final SharedLibrary.Function FREE = CudaLibrary.function("cuMemFreeHost");
   }
 }

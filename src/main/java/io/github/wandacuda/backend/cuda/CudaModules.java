@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.backend.gpu.KernelFiles;
+import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import java.io.IOException;
@@ -12,6 +12,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
@@ -19,6 +21,10 @@ import jcuda.driver.JCudaDriver;
 
 /** The kernel files that are loaded on a device, each once, when it is first needed. */
 final class CudaModules implements AutoCloseable {
+  /** The lowest compute capability that kernels are built for, times 10. */
+  static final int LOWEST = 75;
+
+  private static final int TENSOR_BF16 = 80;
   private static final int LOG_BYTES = 8192;
 
   private final CudaContext context;
@@ -31,12 +37,7 @@ final class CudaModules implements AutoCloseable {
     this.capability = capability;
   }
 
-  /**
-   * Returns a kernel.
-   *
-   * @param file its file's name under {@code kernels}, without the ending
-   * @param name the kernel's name
-   */
+  /** Returns a kernel. */
   public synchronized CudaFunction function(String file, String name) {
     return functions.computeIfAbsent(file + '/' + name, key -> find(file, name));
   }
@@ -62,10 +63,10 @@ final class CudaModules implements AutoCloseable {
       int result =
           JCudaDriver.cuModuleLoadDataEx(
               module,
-              HostPointer.to(text(file, arena)),
+              CudaBuffer.pointer(text(file, arena)),
               options.length,
               options,
-              HostPointer.to(values));
+              CudaBuffer.pointer(values));
       // After a failure the handle is undefined (JCuda copies it from its stack) and can't be
       // unloaded.
       context.check(result, () -> "cuModuleLoadDataEx of %s%s".formatted(file, firstLine(log)));
@@ -82,11 +83,18 @@ final class CudaModules implements AutoCloseable {
         .orElse("");
   }
 
+  /** Returns the names of PTX files that fit the device, the best first. */
+  static Stream<String> resources(String file, int capability) {
+    return IntStream.of(TENSOR_BF16, LOWEST)
+        .filter(built -> built <= capability)
+        .mapToObj(built -> "%s.sm_%d.ptx".formatted(file, built));
+  }
+
   /** Reads a kernel file's PTX, which ends with a zero byte. */
   private MemorySegment text(String file, Arena arena) {
     try (InputStream resource =
-        PtxChoice.resources(file, capability)
-            .map(KernelFiles::open)
+        resources(file, capability)
+            .map(GpuDevice::kernelFile)
             .filter(Objects::nonNull)
             .findFirst()
             .orElseThrow(

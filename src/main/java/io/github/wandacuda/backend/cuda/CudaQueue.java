@@ -1,12 +1,21 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.backend.cuda.RowCopy.Place;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.RowCopy;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import jcuda.Pointer;
+import jcuda.driver.CUDA_MEMCPY2D;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
+import jcuda.driver.CUmemorytype;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
@@ -48,55 +57,92 @@ final class CudaQueue implements DeviceQueue {
   }
 
   @Override
-  public void upload(
-      MemorySegment host,
-      long hostPitch,
-      DevicePointer to,
-      long devicePitch,
-      long rowBytes,
-      long rows) {
-    copy(Place.of(host, hostPitch), Place.of(to, devicePitch), rowBytes, rows);
-  }
-
-  @Override
-  public void download(
-      DevicePointer from,
-      long devicePitch,
-      MemorySegment host,
-      long hostPitch,
-      long rowBytes,
-      long rows) {
-    copy(Place.of(from, devicePitch), Place.of(host, hostPitch), rowBytes, rows);
-  }
-
-  @Override
-  public void copy(
-      DevicePointer from,
-      long fromPitch,
-      DevicePointer to,
-      long toPitch,
-      long rowBytes,
-      long rows) {
-    copy(Place.of(from, fromPitch), Place.of(to, toPitch), rowBytes, rows);
-  }
-
-  private void copy(Place from, Place to, long rowBytes, long rows) {
+  public void copy(RowCopy copy) {
     context.enter();
-    new RowCopy(from, to, rowBytes, rows).queue(context, stream, device.info().maximumPitch());
+    copy.pieces(
+        device.info().maximumPitch(),
+        piece -> {
+          if (piece.rows() == 1) {
+            copyBytes(piece.from(), piece.to(), piece.rowBytes());
+          } else {
+            copyRows(piece);
+          }
+        });
+  }
+
+  private void copyBytes(Place from, Place to, long bytes) {
+    if (from.isHost()) {
+      context.check(
+          JCudaDriver.cuMemcpyHtoDAsync(
+              CudaBuffer.pointer(to.device()), CudaBuffer.pointer(from.host()), bytes, stream),
+          () -> "cuMemcpyHtoDAsync of %d bytes".formatted(bytes));
+    } else if (to.isHost()) {
+      context.check(
+          JCudaDriver.cuMemcpyDtoHAsync(
+              CudaBuffer.pointer(to.host()), CudaBuffer.pointer(from.device()), bytes, stream),
+          () -> "cuMemcpyDtoHAsync of %d bytes".formatted(bytes));
+    } else {
+      context.check(
+          JCudaDriver.cuMemcpyDtoDAsync(
+              CudaBuffer.pointer(to.device()), CudaBuffer.pointer(from.device()), bytes, stream),
+          () -> "cuMemcpyDtoDAsync of %d bytes".formatted(bytes));
+    }
+  }
+
+  private void copyRows(RowCopy rows) {
+    Place from = rows.from();
+    Place to = rows.to();
+    CUDA_MEMCPY2D copy = new CUDA_MEMCPY2D();
+    copy.srcMemoryType = memoryType(from);
+    copy.srcPitch = from.pitch();
+    if (from.isHost()) {
+      copy.srcHost = CudaBuffer.pointer(from.host());
+    } else {
+      copy.srcDevice = CudaBuffer.pointer(from.device());
+    }
+    copy.dstMemoryType = memoryType(to);
+    copy.dstPitch = to.pitch();
+    if (to.isHost()) {
+      copy.dstHost = CudaBuffer.pointer(to.host());
+    } else {
+      copy.dstDevice = CudaBuffer.pointer(to.device());
+    }
+    copy.WidthInBytes = rows.rowBytes();
+    copy.Height = rows.rows();
+    context.check(
+        JCudaDriver.cuMemcpy2DAsync(copy, stream),
+        () -> "cuMemcpy2DAsync of %d x %d bytes".formatted(rows.rows(), rows.rowBytes()));
+  }
+
+  private static int memoryType(Place place) {
+    return place.isHost() ? CUmemorytype.CU_MEMORYTYPE_HOST : CUmemorytype.CU_MEMORYTYPE_DEVICE;
   }
 
   @Override
   public void startAfter(long callerQueue) {
-    CudaCallerMemory.startAfter(callerQueue, context, stream);
+    context.enter();
+    CudaEvent event = new CudaEvent();
+    context.check(
+        JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+    try {
+      int result = CudaEvent.RECORD.call(event.handle(), callerQueue);
+      if (result == CUresult.CUDA_ERROR_INVALID_HANDLE
+          || result == CUresult.CUDA_ERROR_INVALID_CONTEXT) {
+        throw new IllegalArgumentException(
+            "queue: expected a stream of the device's primary context, found 0x%x"
+                .formatted(callerQueue));
+      }
+      context.check(result, "cuEventRecord");
+      context.check(JCudaDriver.cuStreamWaitEvent(stream, event, 0), "cuStreamWaitEvent");
+    } finally {
+      // What waits for it goes on waiting.
+      int unused = JCudaDriver.cuEventDestroy(event);
+    }
   }
 
   @Override
   public void startAfter(DeviceQueue other) {
-    context.enter();
-    try (CudaEvent event = new CudaEvent(context)) {
-      context.check(JCudaDriver.cuEventRecord(event, ((CudaQueue) other).stream), "cuEventRecord");
-      event.holdUp(stream);
-    }
+    startAfter(((CudaQueue) other).streamHandle());
   }
 
   @Override
@@ -114,9 +160,6 @@ final class CudaQueue implements DeviceQueue {
   /**
    * Queues a kernel.
    *
-   * @param function the kernel
-   * @param grid number of blocks
-   * @param threads threads of a block
    * @param sharedBytes bytes of dynamic shared memory of a block, which the function is asked to
    *     allow
    * @param values the arguments, see {@link LaunchArguments#write}
@@ -183,9 +226,79 @@ final class CudaQueue implements DeviceQueue {
 
   /** A stream that can be read as the number that it is. */
   private static final class CudaStream extends CUstream {
-    /** Returns the {@code CUstream}. */
-    public long handle() {
+    long handle() {
       return getNativePointer();
+    }
+  }
+
+  /** A place in a stream that another stream waits for. */
+  private static final class CudaEvent extends CUevent {
+    /** JCuda's streams can't be made from a handle. */
+    static final SharedLibrary.Function RECORD = CudaLibrary.function("cuEventRecord");
+
+    long handle() {
+      return getNativePointer();
+    }
+  }
+
+  /**
+   * A kernel's arguments as the driver reads them: a table of the addresses of the values. Memory
+   * and table are reused for every launch, since the driver has copied the values when a launch
+   * returns.
+   */
+  static final class LaunchArguments {
+    /** The most arguments of a kernel. */
+    static final int MOST = 32;
+
+    private final MemorySegment values;
+    private final Pointer table;
+
+    public LaunchArguments(Arena arena) {
+      values = arena.allocate(ValueLayout.JAVA_LONG, MOST);
+      MemorySegment addresses = arena.allocate(ValueLayout.JAVA_LONG, MOST);
+      for (int i = 0; i < MOST; i++) {
+        addresses.setAtIndex(ValueLayout.JAVA_LONG, i, values.address() + i * (long) Long.BYTES);
+      }
+      table = CudaBuffer.pointer(addresses);
+    }
+
+    /**
+     * Writes arguments.
+     *
+     * @param arguments a {@link DevicePointer} or null for a pointer, an {@link Integer}, a {@link
+     *     Long} or a {@link Float}
+     */
+    public Pointer write(Object... arguments) {
+      if (arguments.length > MOST) {
+        throw new IllegalArgumentException("%d arguments".formatted(arguments.length));
+      }
+      for (int i = 0; i < arguments.length; i++) {
+        values.setAtIndex(ValueLayout.JAVA_LONG, i, bits(arguments[i]));
+      }
+      return table;
+    }
+
+    /**
+     * Returns an argument's 8 bytes. A 4-byte value is the lower half, which comes first, since all
+     * systems with CUDA are little-endian.
+     */
+    private static long bits(Object argument) {
+      if (argument == null) {
+        return 0;
+      }
+      if (argument instanceof DevicePointer pointer) {
+        return CudaBuffer.of(pointer).address() + pointer.offset();
+      }
+      if (argument instanceof Integer number) {
+        return number;
+      }
+      if (argument instanceof Long number) {
+        return number;
+      }
+      if (argument instanceof Float number) {
+        return Float.floatToRawIntBits(number);
+      }
+      throw new IllegalArgumentException("a kernel takes no " + argument.getClass().getName());
     }
   }
 }

@@ -88,7 +88,7 @@ final class CudaSelectKernels implements GpuSelectKernels {
     CudaSelection.checkRows(source);
     Object[] rows = {source.data(), source.rows(), source.columns(), source.stride()};
     queue.launch(
-        queue.device().function("magnitudes", KernelNames.of(kernel, source.dtype())),
+        queue.device().function("magnitudes", CudaFunction.name(kernel, source.dtype())),
         Grid.of(Math.min(source.rows(), (long) queue.device().info().multiprocessors() * blocks)),
         threads,
         0,
@@ -99,7 +99,7 @@ final class CudaSelectKernels implements GpuSelectKernels {
   public void inspect(DeviceRows source, DevicePointer report) {
     CudaSelection.checkRows(source);
     queue.launch(
-        queue.device().function("inspect_rows", KernelNames.of("inspect_rows", source.dtype())),
+        queue.device().function("inspect_rows", CudaFunction.name("inspect_rows", source.dtype())),
         Grid.of(source.rows()),
         CudaSelection.vectorThreads(source),
         0,

@@ -9,9 +9,7 @@ import java.util.function.IntSupplier;
  * registers if it fits, else in shared memory, else it is read from device memory in several
  * passes.
  *
- * @param file the kernel's file
  * @param kernel its name, without the type
- * @param threads threads of a block
  * @param blocks blocks that run on a multiprocessor at a time, between which the rows are divided
  *     since a row's threshold is guessed from that of the row before; 0 for a block for each row
  * @param bins bins of the histogram of the search
@@ -45,8 +43,6 @@ record CudaSelectRows(
   /**
    * Chooses the kernel for the rows of a matrix.
    *
-   * @param dtype the weights' type
-   * @param columns weights in a row
    * @param dynamicBytes the most bytes of dynamic shared memory of a block of the kernel for rows
    *     that registers don't hold
    */
@@ -72,7 +68,7 @@ record CudaSelectRows(
         columns,
         () ->
             device.info().sharedBytesPerBlock()
-                - device.function(LONG, KernelNames.of(LONG, dtype)).staticSharedBytes());
+                - device.function(LONG, CudaFunction.name(LONG, dtype)).staticSharedBytes());
   }
 
   /** Queues the selection of the {@code count} lowest scores of each row. */

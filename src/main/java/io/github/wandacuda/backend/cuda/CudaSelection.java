@@ -32,11 +32,10 @@ record CudaSelection(
   /**
    * Returns a kernel for the weights' type.
    *
-   * @param file the kernel's file
    * @param kernel the kernel's name without the type
    */
   CudaFunction function(String file, String kernel) {
-    return queue.device().function(file, KernelNames.of(kernel, source.dtype()));
+    return queue.device().function(file, CudaFunction.name(kernel, source.dtype()));
   }
 
   /**

@@ -1,6 +1,8 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.error.BackendUnavailableException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.slf4j.LoggerFactory;
 
@@ -23,22 +25,26 @@ public interface DeviceQueue extends AutoCloseable {
    * @param rowBytes bytes of a row to copy
    * @param rows number of rows
    */
-  void upload(
+  default void upload(
       MemorySegment host,
       long hostPitch,
       DevicePointer device,
       long devicePitch,
       long rowBytes,
-      long rows);
+      long rows) {
+    copy(new RowCopy(Place.of(host, hostPitch), Place.of(device, devicePitch), rowBytes, rows));
+  }
 
   /** Copies rows from the device; the parameters are those of {@link #upload}. */
-  void download(
+  default void download(
       DevicePointer device,
       long devicePitch,
       MemorySegment host,
       long hostPitch,
       long rowBytes,
-      long rows);
+      long rows) {
+    copy(new RowCopy(Place.of(device, devicePitch), Place.of(host, hostPitch), rowBytes, rows));
+  }
 
   /** Copies all of {@code host} to the device. */
   default void upload(MemorySegment host, DevicePointer device) {
@@ -60,8 +66,18 @@ public interface DeviceQueue extends AutoCloseable {
    * @param rowBytes bytes of a row to copy
    * @param rows how many
    */
-  void copy(
-      DevicePointer from, long fromPitch, DevicePointer to, long toPitch, long rowBytes, long rows);
+  default void copy(
+      DevicePointer from,
+      long fromPitch,
+      DevicePointer to,
+      long toPitch,
+      long rowBytes,
+      long rows) {
+    copy(new RowCopy(Place.of(from, fromPitch), Place.of(to, toPitch), rowBytes, rows));
+  }
+
+  /** Copies rows between host and device memory, or within the device. */
+  void copy(RowCopy copy);
 
   /**
    * Lets what is queued here from now on begin after what a caller has queued so far.
@@ -114,6 +130,15 @@ public interface DeviceQueue extends AutoCloseable {
       throw e;
     }
     finish();
+  }
+
+  /** Copies memory of any kind to the device and waits for the copy. */
+  default void send(MemorySegment from, DevicePointer to) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host =
+          from.isNative() ? from : arena.allocate(from.byteSize(), Long.BYTES).copyFrom(from);
+      complete(() -> upload(host, to));
+    }
   }
 
   /** Waits as {@link #finish} does, without failing, and frees the queue and its memory. */

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.ResidentMatrix;
 
 /**
  * A row-major matrix in a device's memory.
@@ -12,7 +13,8 @@ import io.github.wandacuda.DType;
  * @param stride distance between an element and the one below it, in elements, at least {@code
  *     columns}
  */
-public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns, long stride) {
+public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns, long stride)
+    implements ResidentMatrix {
   /** Checks that the matrix lies inside of the memory. */
   public DeviceRows {
     if (rows < 0 || columns < 0 || stride < columns) {

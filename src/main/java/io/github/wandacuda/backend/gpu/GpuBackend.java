@@ -122,9 +122,7 @@ public final class GpuBackend implements Backend {
 
   @Override
   public Optional<ResidentMatrix> resident(Weight weight) {
-    return weight instanceof GpuWeight own
-        ? own.resident().map(ResidentRows::new)
-        : Optional.empty();
+    return weight instanceof GpuWeight own ? own.resident() : Optional.empty();
   }
 
   @Override

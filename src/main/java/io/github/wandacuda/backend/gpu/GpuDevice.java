@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.forward.Precision;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -11,6 +12,14 @@ import java.util.Optional;
  * any thread.
  */
 public interface GpuDevice extends AutoCloseable {
+  /**
+   * Opens a kernel file in the jar, PTX or an OpenCL source such as {@code rotate.cl}; returns null
+   * if there is none of that name. All lie in one folder, so a file is found by its name alone.
+   */
+  static InputStream kernelFile(String name) {
+    return GpuDevice.class.getResourceAsStream("/io/github/wandacuda/kernels/" + name);
+  }
+
   /** Returns the backend's name, as {@code --backend} takes it. */
   String backend();
 

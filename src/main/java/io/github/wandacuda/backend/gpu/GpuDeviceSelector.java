@@ -1,16 +1,18 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Function;
 import java.util.function.LongConsumer;
 
 /**
@@ -37,16 +39,8 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     this.tileBytes = tileBytes;
   }
 
-  /** A matrix as seen from the device that reaches it. */
-  private record Reached(GpuSelector selector, DeviceRows rows, long queue) {
-    TileShape shape() {
-      return new TileShape(rows.dtype(), rows.rows(), rows.columns(), rows.isAligned());
-    }
-
-    Function<SelectionSlot, SlotMatrix> matrix() {
-      return slot -> slot.caller(rows, queue);
-    }
-  }
+  /** A matrix and the selector of the device that reaches it. */
+  private record Reached(GpuSelector selector, CallerMatrix matrix) {}
 
   private synchronized Reached reach(DeviceMatrix matrix) {
     if (closed) {
@@ -58,7 +52,7 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
             ? own
             : others.computeIfAbsent(
                 found, other -> new GpuSelector(other, new PinnedMemory(other), tileBytes));
-    return new Reached(selector, found.view(matrix), matrix.queue());
+    return new Reached(selector, new CallerMatrix(found.view(matrix), matrix.queue()));
   }
 
   @Override
@@ -79,9 +73,9 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     DeviceBuffer onDevice = pool.upload(arguments.norms());
     try {
       return pool.with(
-          reached.shape(),
+          reached.matrix,
           0,
-          slot -> slot.select(reached.matrix().apply(slot), onDevice.at(0), rule, mask, rowsDone));
+          slot -> slot.select(reached.matrix, onDevice.at(0), rule, mask, rowsDone));
     } finally {
       pool.keep(onDevice);
     }
@@ -91,7 +85,7 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
   public void requireFinite(DeviceMatrix weight) {
     if (weight.elements() > 0) {
       Reached reached = reach(weight);
-      reached.selector.requireFinite(reached.shape(), reached.matrix());
+      reached.selector.requireFinite(reached.matrix);
     }
   }
 
@@ -100,7 +94,7 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     SelectionArguments.checkBins(counts, Selector.UPPER_BINS);
     if (weight.elements() > 0) {
       Reached reached = reach(weight);
-      reached.selector.countUpper(reached.shape(), reached.matrix(), counts);
+      reached.selector.countUpper(reached.matrix, counts);
     }
   }
 
@@ -110,7 +104,7 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     SelectionArguments.checkBins(counts, Selector.LOWER_BINS);
     if (weight.elements() > 0) {
       Reached reached = reach(weight);
-      reached.selector.countLower(reached.shape(), reached.matrix(), upper, counts);
+      reached.selector.countLower(reached.matrix, upper, counts);
     }
   }
 
@@ -119,5 +113,62 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     closed = true;
     others.values().forEach(GpuSelector::close);
     others.clear();
+  }
+
+  /**
+   * A matrix in device memory that the caller owns. Kernels work on it where it lies or, where its
+   * rows don't start at multiples of 16 bytes, on a copy of a tile.
+   *
+   * @param callerQueue what it has queued comes first
+   */
+  private record CallerMatrix(DeviceRows rows, long callerQueue) implements SlotMatrix {
+    @Override
+    public TileShape shape() {
+      return new TileShape(rows.dtype(), rows.rows(), rows.columns(), rows.isAligned());
+    }
+
+    @Override
+    public void begin(DeviceQueue queue) {
+      queue.startAfter(callerQueue);
+    }
+
+    @Override
+    public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
+      DeviceRows part = rows.rowRange(first, count);
+      if (rows.isAligned()) {
+        return part;
+      }
+      DeviceRows copy = shape().at(room, count);
+      copy(slot.queue(), part, copy);
+      return copy;
+    }
+
+    @Override
+    public void takeBack(SelectionSlot slot, DeviceRows pruned, int first) {
+      if (!rows.isAligned()) {
+        copy(slot.queue(), pruned, rows.rowRange(first, pruned.rows()));
+        slot.queue().finish();
+      }
+    }
+
+    private static void copy(DeviceQueue queue, DeviceRows from, DeviceRows to) {
+      queue.copy(from.data(), from.pitch(), to.data(), to.pitch(), from.rowBytes(), from.rows());
+    }
+
+    /**
+     * In place the kernel may have pruned it: then nobody knows what it was, but that it is none.
+     */
+    @Override
+    public float element(SelectionSlot slot, int row, int column) {
+      DeviceQueue queue = slot.queue();
+      try (Arena arena = Arena.ofConfined()) {
+        DType dtype = rows.dtype();
+        MemorySegment host = arena.allocate(dtype.bytes(), Integer.BYTES);
+        queue.complete(
+            () -> queue.download(rows.rowRange(row, 1).columnRange(column, 1).data(), host));
+        float value = WeightMatrix.of(host, dtype, 1, 1).get(0, 0);
+        return Float.isFinite(value) ? Float.NaN : value;
+      }
+    }
   }
 }

@@ -1,8 +1,12 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Elementwise;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * The kernels of the forward pass, queued in order. Formulas and shapes are those of {@link
@@ -10,13 +14,16 @@ import java.lang.foreign.MemorySegment;
  * to the bit. Tensors are dense float32 matrices (stride = columns) that start at a multiple of 4
  * bytes; weights are in a checkpoint's type, their rows start at a multiple of 16 bytes. There may
  * be no rows; shapes were checked.
+ *
+ * <p>Kernels that go over a matrix in one of three ways, or over packed weights, are a table here,
+ * the same with every driver: which file, which kernel, over what, and its arguments.
  */
-public interface GpuForwardKernels {
+public abstract class GpuForwardKernels {
   /** Floats of a row of {@link #crossEntropy}. */
-  int LOSS_FLOATS = 3;
+  public static final int LOSS_FLOATS = 3;
 
   /** Bytes of a running sum of {@link #secondMoments}. */
-  int MOMENT_BYTES = 8;
+  public static final int MOMENT_BYTES = 8;
 
   /**
    * Looks tokens up.
@@ -25,10 +32,23 @@ public interface GpuForwardKernels {
    * @param tokens int32 [out.rows]
    * @param out [tokens, columns]
    */
-  void embed(DeviceRows table, DevicePointer tokens, DeviceRows out);
+  public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
+    queue(
+        Launch.of(
+            table.dtype(),
+            "embed",
+            Shape.COLUMNS,
+            out,
+            table.data(),
+            table.stride(),
+            tokens,
+            out.data()));
+  }
 
   /** RMSNorm; {@code out} may be {@code x}. */
-  void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out);
+  public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
+    queue(Launch.of("rms_norm", "rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data()));
+  }
 
   /**
    * LayerNorm; {@code out} may be {@code x}.
@@ -36,8 +56,12 @@ public interface GpuForwardKernels {
    * @param gain float32 [columns]
    * @param bias float32 [columns], or null
    */
-  void layerNorm(
-      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out);
+  public void layerNorm(
+      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
+    queue(
+        Launch.of(
+            "layer_norm", "layer_norm", Shape.ROWS, x, x.data(), gain, bias, epsilon, out.data()));
+  }
 
   /**
    * A linear layer, accumulated in float32.
@@ -48,10 +72,10 @@ public interface GpuForwardKernels {
    * @param out [tokens, features], whose stride may be larger if it is some columns of a wider
    *     result
    */
-  void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
+  public abstract void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
 
   /** Returns whether {@link #sparse} reads packed weights as fast as others, or faster. */
-  boolean multipliesSparse();
+  public abstract boolean multipliesSparse();
 
   /**
    * A linear layer of a packed weight, accumulated in the order of {@link
@@ -62,14 +86,48 @@ public interface GpuForwardKernels {
    * @param bias float32 [features], or null
    * @param out [tokens, features]
    */
-  void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out);
+  public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
+    if (out.rows() == 0 || w.rows() == 0) {
+      return;
+    }
+    int tokens = x.rows() == 1 ? 1 : x.rows() <= FEW_TOKENS ? FEW_TOKENS : MOST_TOKENS;
+    launchPacked(
+        "linear_sparse",
+        tokens,
+        w,
+        x.data(),
+        w.values(),
+        w.bitmask(),
+        w.rowOffsets(),
+        bias,
+        out.data(),
+        out.stride(),
+        x.rows(),
+        w.rows(),
+        w.columns());
+  }
 
   /**
    * Writes a packed weight's elements.
    *
    * @param out of its rows, columns and type
    */
-  void unpack(DeviceSparse w, DeviceRows out);
+  public void unpack(DeviceSparse w, DeviceRows out) {
+    if (w.rows() == 0 || w.columns() == 0) {
+      return;
+    }
+    launchPacked(
+        "linear_unpack",
+        0,
+        w,
+        w.values(),
+        w.bitmask(),
+        w.rowOffsets(),
+        out.data(),
+        out.stride(),
+        w.rows(),
+        w.columns());
+  }
 
   /**
    * Rotary embedding in place, of each head's first features, two for each column of {@code cos}.
@@ -78,10 +136,10 @@ public interface GpuForwardKernels {
    * @param cos [positions, pairs]
    * @param sin as {@code cos}
    */
-  void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin);
+  public abstract void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin);
 
   /** Causal attention in one pass over the keys inside the window, with an online softmax. */
-  void attention(AttentionOperands<DeviceRows> operands);
+  public abstract void attention(AttentionOperands<DeviceRows> operands);
 
   /**
    * Computes each element of {@code out} from those at its place.
@@ -89,7 +147,17 @@ public interface GpuForwardKernels {
    * @param y null if the operation takes only x
    * @param out may be either input
    */
-  void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out);
+  public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
+    queue(
+        switch (operation) {
+          case Activation kind -> Launch.of(kind, "activate", out, x.data(), out.data());
+          case Elementwise.Gate gate ->
+              Launch.of(gate.activation(), "gate", out, x.data(), y.data(), out.data());
+          case Elementwise.Add add -> elementwise("add", x.data(), y.data(), out);
+          case Elementwise.Scale scale -> elementwise("scale", x.data(), scale.factor(), out);
+          case Elementwise.Softcap softcap -> elementwise("softcap", x.data(), softcap.cap(), out);
+        });
+  }
 
   /**
    * {@code out[t, i * width + j] = source[t, offset + i * stride + j]} for j below the width.
@@ -97,7 +165,20 @@ public interface GpuForwardKernels {
    * @param source [tokens, columns]
    * @param out [tokens, groups * width]
    */
-  void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out);
+  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
+    queue(
+        Launch.of(
+            "gather_columns",
+            "gather_columns",
+            Shape.COLUMNS,
+            out,
+            source.data(),
+            source.columns(),
+            offset,
+            width,
+            stride,
+            out.data()));
+  }
 
   /**
    * Chooses the k most probable experts of each token, of equal ones the lowest first.
@@ -106,7 +187,7 @@ public interface GpuForwardKernels {
    * @param experts int32 [tokens, k]
    * @param weights float32 [tokens, k]
    */
-  void route(
+  public abstract void route(
       DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights);
 
   /**
@@ -114,7 +195,9 @@ public interface GpuForwardKernels {
    *
    * @param rows int32 [out.rows]
    */
-  void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out);
+  public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
+    queue(Launch.of("expert_rows", "gather_rows", Shape.COLUMNS, out, x.data(), rows, out.data()));
+  }
 
   /**
    * {@code out[rows[i]] += factors[i] * x[i]}.
@@ -122,14 +205,18 @@ public interface GpuForwardKernels {
    * @param rows int32 [x.rows], all different
    * @param factors float32 [x.rows]
    */
-  void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out);
+  public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
+    queue(
+        Launch.of(
+            "expert_rows", "add_rows", Shape.COLUMNS, x, x.data(), rows, factors, out.data()));
+  }
 
   /**
    * Returns the bytes of the running sums of {@link #columnSquares}.
    *
    * @param columns columns of the matrices
    */
-  long columnSquaresBytes(int columns);
+  public abstract long columnSquaresBytes(int columns);
 
   /**
    * Adds the squares of each column, rounded to float32 one by one, to running sums that keep more
@@ -138,7 +225,7 @@ public interface GpuForwardKernels {
    * @param x [tokens, columns] of any type and stride, at a multiple of an element's size
    * @param state the running sums, {@link #columnSquaresBytes} bytes, all zero at first
    */
-  void columnSquares(DeviceRows x, DevicePointer state);
+  public abstract void columnSquares(DeviceRows x, DevicePointer state);
 
   /**
    * Writes the running sums as float32.
@@ -146,7 +233,7 @@ public interface GpuForwardKernels {
    * @param state the running sums of {@link #columnSquares}
    * @param sums float32 [2, columns]: the sum of both rows, taken in float64, is a column's sum
    */
-  void columnSums(DevicePointer state, int columns, DevicePointer sums);
+  public abstract void columnSums(DevicePointer state, int columns, DevicePointer sums);
 
   /**
    * Adds the products of each two columns i ≤ j to running sums that keep more digits than a
@@ -156,7 +243,7 @@ public interface GpuForwardKernels {
    * @param state the running sums, {@link #MOMENT_BYTES} each, in the order of {@link
    *     io.github.wandacuda.forward.PackedTriangle}, all zero at first
    */
-  void secondMoments(DeviceRows x, DevicePointer state);
+  public abstract void secondMoments(DeviceRows x, DevicePointer state);
 
   /**
    * Returns a running sum.
@@ -164,7 +251,7 @@ public interface GpuForwardKernels {
    * @param sums a copy of some running sums of {@link #secondMoments} in host memory
    * @param index which of them
    */
-  double moment(MemorySegment sums, long index);
+  public abstract double moment(MemorySegment sums, long index);
 
   /**
    * Computes the terms of cross-entropy: for each row the highest logit m, the sum of exp(logit -
@@ -174,5 +261,99 @@ public interface GpuForwardKernels {
    * @param targets int32 [tokens]
    * @param losses float32 [tokens, {@link #LOSS_FLOATS}]
    */
-  void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
+  public abstract void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
+
+  private static Launch elementwise(String name, DevicePointer x, Object other, DeviceRows out) {
+    return Launch.of("elementwise", name, Shape.ELEMENTS, out, x, other, out.data());
+  }
+
+  /** Tokens for which the kernels of packed weights are compiled, beside one. */
+  private static final int FEW_TOKENS = 4;
+
+  private static final int MOST_TOKENS = 8;
+
+  /** What of a matrix a thread or work-item takes. */
+  public enum Shape {
+    /** Any elements; the kernel's last argument is their number. */
+    ELEMENTS,
+
+    /** Any columns of a row; the kernel's last arguments are the sizes. */
+    COLUMNS,
+
+    /** A row, together with others; the kernel's last arguments are the sizes. */
+    ROWS
+  }
+
+  /**
+   * A kernel that is to go over a matrix.
+   *
+   * @param file its file, without an ending
+   * @param name its name, without the variant
+   * @param macro what the variant is called where a kernel is compiled for it; null for no variants
+   * @param variant for which type or function
+   * @param shape how it goes over the matrix
+   * @param over the matrix
+   * @param arguments all but the sizes
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
+  public record Launch(
+      String file,
+      String name,
+      String macro,
+      String variant,
+      Shape shape,
+      DeviceRows over,
+      Object... arguments) {
+    static Launch of(String file, String name, Shape shape, DeviceRows over, Object... arguments) {
+      return new Launch(file, name, null, null, shape, over, arguments);
+    }
+
+    static Launch of(DType dtype, String name, Shape shape, DeviceRows over, Object... arguments) {
+      return new Launch(name, name, "WEIGHT_", dtype.name(), shape, over, arguments);
+    }
+
+    static Launch of(Activation kind, String name, DeviceRows over, Object... arguments) {
+      String function = kind.name().toLowerCase(Locale.ROOT);
+      return new Launch("activate", name, "ACTIVATION=", function, Shape.ELEMENTS, over, arguments);
+    }
+
+    /** Returns the name of a kernel that is there for each variant. */
+    public String function() {
+      return macro == null ? name : name + '_' + variant.toLowerCase(Locale.ROOT);
+    }
+
+    /** Returns the option with which the kernel is compiled for the variant. */
+    public String option() {
+      return macro == null ? "" : "-D " + macro + variant;
+    }
+
+    /** Returns the number of elements. */
+    public long elements() {
+      return (long) over.rows() * over.columns();
+    }
+
+    /** Returns all arguments. */
+    public Object[] with(Object... sizes) {
+      Object[] all = Arrays.copyOf(arguments, arguments.length + sizes.length);
+      System.arraycopy(sizes, 0, all, arguments.length, sizes.length);
+      return all;
+    }
+  }
+
+  /** Queues a kernel; there are elements. */
+  protected abstract void launch(Launch kernel);
+
+  /**
+   * Queues a kernel of {@code linear_sparse} over the rows of a packed weight; there are rows.
+   *
+   * @param tokens for how many tokens the kernel is compiled; 0 if it takes none
+   */
+  protected abstract void launchPacked(
+      String kernel, int tokens, DeviceSparse w, Object... arguments);
+
+  private void queue(Launch kernel) {
+    if (kernel.elements() > 0) {
+      launch(kernel);
+    }
+  }
 }

@@ -31,7 +31,7 @@ final class GpuOperations implements Operations, AutoCloseable {
   private final GrowingBuffer indices;
   private final GrowingBuffer results;
   private final PinnedMemory pinned;
-  private final StagingBuffer staging;
+  private final PinnedMemory.StagingBuffer staging;
 
   /** Copies weights that come ahead; null before there were any. */
   private DeviceQueue ahead;
@@ -43,7 +43,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     indices = new GrowingBuffer(device, queue);
     results = new GrowingBuffer(device, queue);
     pinned = new PinnedMemory(device);
-    staging = new StagingBuffer(pinned);
+    staging = new PinnedMemory.StagingBuffer(pinned);
   }
 
   @Override
@@ -66,7 +66,7 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public OptionalLong hostBytes(long rows, int columns) {
     long rowBytes = (long) columns * Float.BYTES;
-    long resident = ResidentChunks.fitting(weights.roomBesideBlock(), rowBytes, rows);
+    long resident = GpuStoredRows.ResidentChunks.fitting(weights.roomBesideBlock(), rowBytes, rows);
     return OptionalLong.of((rows - resident) * rowBytes);
   }
 
@@ -85,15 +85,7 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public void upload(MemorySegment source, Tensor to) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment from = source.asSlice(0, own(to).bytes());
-      MemorySegment host = from.isNative() ? from : copy(from, arena);
-      queue.complete(() -> queue.upload(host, data(to)));
-    }
-  }
-
-  private static MemorySegment copy(MemorySegment memory, Arena arena) {
-    return arena.allocate(memory.byteSize(), Long.BYTES).copyFrom(memory);
+    queue.send(source.asSlice(0, own(to).bytes()), data(to));
   }
 
   @Override
@@ -110,7 +102,7 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public GpuWeight weight(WeightMatrix matrix) {
-    return GpuDenseWeight.of(matrix, weights);
+    return GpuWeight.Dense.of(matrix, weights);
   }
 
   @Override
@@ -128,16 +120,13 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public GpuWeight sparseWeight(SparseMatrix matrix) {
-    return GpuSparseWeight.of(matrix, weights);
+    return GpuWeight.Packed.of(matrix, weights);
   }
 
   private DevicePointer upload(int[] values) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_INT, values);
-      DevicePointer place = indices.atLeast(host.byteSize());
-      queue.complete(() -> queue.upload(host, place));
-      return place;
-    }
+    DevicePointer place = indices.atLeast((long) values.length * Integer.BYTES);
+    queue.send(MemorySegment.ofArray(values), place);
+    return place;
   }
 
   /**

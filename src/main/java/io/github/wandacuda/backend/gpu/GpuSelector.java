@@ -1,13 +1,18 @@
 package io.github.wandacuda.backend.gpu;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.ResidentMatrix;
+import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Objects;
-import java.util.function.Function;
 
 /**
  * Selection on a GPU. Every call has a {@link SelectionSlot} to itself: a queue with room for a
@@ -28,9 +33,35 @@ final class GpuSelector implements Selector, AutoCloseable {
     return pool;
   }
 
-  /** Returns the room that a tile of a matrix in host memory takes. */
-  static TileShape shape(WeightMatrix matrix) {
-    return new TileShape(matrix.dtype(), matrix.rows(), matrix.columns(), false);
+  /**
+   * A matrix in host memory, whose tiles travel to the device and back.
+   *
+   * @param destination where results go, or null where there are none
+   */
+  record HostMatrix(WeightMatrix source, WeightMatrix destination) implements SlotMatrix {
+    @Override
+    public TileShape shape() {
+      return new TileShape(source.dtype(), source.rows(), source.columns(), false);
+    }
+
+    @Override
+    public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
+      DeviceRows rows = shape().at(room, count);
+      slot.upload(source.rows(first, count), rows);
+      return rows;
+    }
+
+    @Override
+    public void takeBack(SelectionSlot slot, DeviceRows pruned, int first) {
+      if (destination != null) {
+        slot.download(pruned, destination.rows(first, pruned.rows()));
+      }
+    }
+
+    @Override
+    public float element(SelectionSlot slot, int row, int column) {
+      return source.get(row, column);
+    }
   }
 
   @Override
@@ -42,29 +73,29 @@ final class GpuSelector implements Selector, AutoCloseable {
   public void countMagnitudes(WeightMatrix source, long[] counts) {
     SelectionArguments.checkBins(counts, UPPER_BINS);
     if (source.elements() > 0) {
-      countUpper(shape(source), slot -> slot.host(source, null), counts);
+      countUpper(new HostMatrix(source, null), counts);
     }
   }
 
-  /** Counts a matrix of a shape that a slot makes ready, and fails if a weight isn't finite. */
-  void countUpper(TileShape shape, Function<SelectionSlot, SlotMatrix> matrix, long[] counts) {
-    long[] found = pool.with(shape, UPPER_BINS, slot -> slot.countUpper(matrix.apply(slot)));
+  /** Counts a matrix, and fails if a weight isn't finite. */
+  void countUpper(SlotMatrix matrix, long[] counts) {
+    long[] found = pool.with(matrix, UPPER_BINS, slot -> slot.countUpper(matrix));
     for (int bin = NON_FINITE_BIN; bin < UPPER_BINS; bin++) {
       if (found[bin] != 0) {
-        requireFinite(shape, matrix);
+        requireFinite(matrix);
         throw new IllegalStateException("the weights changed while they were counted");
       }
     }
     add(found, counts);
   }
 
-  /** Reads a matrix of a shape that a slot makes ready, and fails if a weight isn't finite. */
-  void requireFinite(TileShape shape, Function<SelectionSlot, SlotMatrix> matrix) {
+  /** Reads a matrix, and fails if a weight isn't finite. */
+  void requireFinite(SlotMatrix matrix) {
     pool.with(
-        shape,
+        matrix,
         0,
         slot -> {
-          slot.requireFinite(matrix.apply(slot));
+          slot.requireFinite(matrix);
           return null;
         });
   }
@@ -74,14 +105,12 @@ final class GpuSelector implements Selector, AutoCloseable {
     Objects.checkIndex(upper, UPPER_BINS);
     SelectionArguments.checkBins(counts, LOWER_BINS);
     if (source.elements() > 0) {
-      countLower(shape(source), slot -> slot.host(source, null), upper, counts);
+      countLower(new HostMatrix(source, null), upper, counts);
     }
   }
 
-  /** Counts a matrix of a shape that a slot makes ready. */
-  void countLower(
-      TileShape shape, Function<SelectionSlot, SlotMatrix> matrix, int upper, long[] counts) {
-    add(pool.with(shape, LOWER_BINS, slot -> slot.countLower(matrix.apply(slot), upper)), counts);
+  void countLower(SlotMatrix matrix, int upper, long[] counts) {
+    add(pool.with(matrix, LOWER_BINS, slot -> slot.countLower(matrix, upper)), counts);
   }
 
   private static void add(long[] found, long[] counts) {
@@ -93,5 +122,156 @@ final class GpuSelector implements Selector, AutoCloseable {
   @Override
   public void close() {
     pool.close();
+  }
+
+  /** Prunes matrices by one rule and one vector of norms, which lies on the device. */
+  static final class GpuPlan implements SelectionPlan {
+    private final SlotPool pool;
+    private final SelectionArguments arguments;
+
+    /** Null where there are no columns. */
+    private final DeviceBuffer norms;
+
+    private boolean closed;
+
+    /** Brings the norms to the device. */
+    GpuPlan(SlotPool pool, SelectionArguments arguments) {
+      this.pool = pool;
+      this.arguments = arguments;
+      norms = arguments.columns() == 0 ? null : pool.upload(arguments.norms());
+    }
+
+    @Override
+    public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+      arguments.check(source, destination, mask);
+      if (source.elements() == 0) {
+        return new Selection(0, 0);
+      }
+      return select(new GpuSelector.HostMatrix(source, destination), mask);
+    }
+
+    private Selection select(SlotMatrix matrix, MemorySegment mask) {
+      return pool.with(
+          matrix,
+          0,
+          slot -> slot.select(matrix, norms.at(0), arguments.rule(), mask, rowsDone -> {}));
+    }
+
+    @Override
+    public Selection select(
+        ResidentMatrix matrix, int first, WeightMatrix rows, MemorySegment mask) {
+      arguments.check(rows, rows, Objects.requireNonNull(mask, "mask"));
+      if (rows.elements() == 0) {
+        return new Selection(0, 0);
+      }
+      Selection selection = select(held(matrix, first, rows), mask);
+      HostZeros.clear(rows, mask);
+      return selection;
+    }
+
+    private static HeldMatrix held(ResidentMatrix matrix, int first, WeightMatrix rows) {
+      if (!(matrix instanceof DeviceRows all)) {
+        throw new IllegalArgumentException("a matrix of another backend");
+      }
+      if (all.dtype() != rows.dtype() || all.columns() != rows.columns()) {
+        throw new IllegalArgumentException(
+            "%d columns of %s on the device, %d of %s on the host"
+                .formatted(all.columns(), all.dtype(), rows.columns(), rows.dtype()));
+      }
+      Objects.checkFromIndexSize(first, rows.rows(), all.rows());
+      return new HeldMatrix(all.rowRange(first, rows.rows()), rows);
+    }
+
+    @Override
+    public synchronized void close() {
+      if (norms != null && !closed) {
+        closed = true;
+        pool.keep(norms);
+      }
+    }
+
+    /**
+     * A matrix that lies on the device and in host memory too: kernels prune the one, and nothing
+     * of it travels.
+     *
+     * @param host the same elements, as they were
+     */
+    private record HeldMatrix(DeviceRows rows, WeightMatrix host) implements SlotMatrix {
+      @Override
+      public TileShape shape() {
+        return new TileShape(rows.dtype(), rows.rows(), rows.columns(), true);
+      }
+
+      @Override
+      public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
+        return rows.rowRange(first, count);
+      }
+
+      @Override
+      public void takeBack(SelectionSlot slot, DeviceRows pruned, int first) {}
+
+      @Override
+      public float element(SelectionSlot slot, int row, int column) {
+        return host.get(row, column);
+      }
+    }
+
+    /** Sets to +0.0 in host memory what a packed mask prunes, several elements at a time. */
+    private static final class HostZeros {
+      private HostZeros() {}
+
+      /** Returns, by a mask's next bits, the bits of eight bytes of elements that stay. */
+      private static long[] table(int bytes) {
+        int elements = Long.BYTES / bytes;
+        long whole = -1L >>> (Long.SIZE - bytes * Byte.SIZE);
+        long[] table = new long[1 << elements];
+        for (int bits = 0; bits < table.length; bits++) {
+          for (int element = 0; element < elements; element++) {
+            if ((bits >>> element & 1) != 0) {
+              table[bits] |= whole << element * bytes * Byte.SIZE;
+            }
+          }
+        }
+        return table;
+      }
+
+      /**
+       * Clears the pruned elements.
+       *
+       * @param mask as {@link io.github.wandacuda.select.SelectionPlan#select} packs it
+       */
+      static void clear(WeightMatrix rows, MemorySegment mask) {
+        long[] table = table(rows.dtype().bytes());
+        long maskRowBytes = Selector.maskRowBytes(rows.columns());
+        for (int row = 0; row < rows.rows(); row++) {
+          long maskAt = row * maskRowBytes;
+          int from = rows.hasDenseRows() ? clearTogether(rows, row, mask, maskAt, table) : 0;
+          for (int column = from; column < rows.columns(); column++) {
+            int bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
+            if ((bits >>> column % Byte.SIZE & 1) == 0) {
+              rows.set(row, column, 0);
+            }
+          }
+        }
+      }
+
+      /** Clears a row by eight bytes and returns how many columns that were. */
+      private static int clearTogether(
+          WeightMatrix rows, int row, MemorySegment mask, long maskAt, long[] table) {
+        MemorySegment data = rows.data();
+        long at = rows.byteOffset(row, 0);
+        int bytes = rows.dtype().bytes();
+        int together = Long.BYTES / bytes;
+        int columns = rows.columns() / Byte.SIZE * Byte.SIZE;
+        for (int column = 0; column < columns; column += Byte.SIZE) {
+          int bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
+          for (int done = 0; done < Byte.SIZE; done += together) {
+            long place = at + (long) (column + done) * bytes;
+            data.set(LONG, place, data.get(LONG, place) & table[bits >>> done & table.length - 1]);
+          }
+        }
+        return columns;
+      }
+    }
   }
 }

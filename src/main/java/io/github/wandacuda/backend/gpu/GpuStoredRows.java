@@ -3,6 +3,8 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** Rows in a device's memory as far as they fit, the others in pinned host memory. */
@@ -95,6 +97,108 @@ final class GpuStoredRows implements StoredRows {
     resident.close();
     if (streamed != null) {
       streamed.close();
+    }
+  }
+
+  /** Rows in a device's memory, in as many buffers as it takes. */
+  static final class ResidentChunks implements AutoCloseable {
+    private static final long CHUNK_BYTES = 256 << 20;
+
+    private final DeviceQueue queue;
+    private final long rowBytes;
+    private final long chunkRows;
+    private final List<DeviceBuffer> chunks = new ArrayList<>();
+    private long rows;
+
+    /** Takes memory for rows, or for as many of them as there is room for. */
+    ResidentChunks(GpuDevice device, DeviceQueue queue, long rowBytes, long wanted, long room) {
+      this.queue = queue;
+      this.rowBytes = rowBytes;
+      chunkRows = Math.max(1, Math.min(CHUNK_BYTES, device.largestBuffer()) / rowBytes);
+      long fitting = fitting(room, rowBytes, wanted);
+      try {
+        while (rows < fitting) {
+          long more = Math.min(chunkRows, fitting - rows);
+          chunks.add(device.allocate(more * rowBytes));
+          rows += more;
+        }
+      } catch (DeviceMemoryException e) {
+        // It has less memory than it said: these rows are what there is room for.
+      } catch (RuntimeException e) {
+        close();
+        throw e;
+      }
+    }
+
+    /** Returns how many rows a room of so many bytes takes, at the most. */
+    static long fitting(long room, long rowBytes, long wanted) {
+      return rowBytes == 0 ? wanted : Math.clamp(room / rowBytes, 0, wanted);
+    }
+
+    /** Returns how many rows there is room for. */
+    long rows() {
+      return rows;
+    }
+
+    /** Work on some rows that lie side by side. */
+    @FunctionalInterface
+    interface PieceWork {
+      /**
+       * Queues the work.
+       *
+       * @param place where the first row is
+       * @param done bytes of the rows before it
+       */
+      void on(DevicePointer place, long done, long bytes);
+    }
+
+    private void forEachPiece(long from, long count, PieceWork work) {
+      for (long done = 0; done < count; ) {
+        long row = from + done;
+        long piece = Math.min(count - done, chunkRows - row % chunkRows);
+        DevicePointer place = chunks.get((int) (row / chunkRows)).at(row % chunkRows * rowBytes);
+        work.on(place, done * rowBytes, piece * rowBytes);
+        done += piece;
+      }
+    }
+
+    void read(long from, long count, DevicePointer to) {
+      forEachPiece(
+          from,
+          count,
+          (place, done, bytes) -> queue.copy(place, bytes, to.plus(done), bytes, bytes, 1));
+    }
+
+    void write(long from, long count, DevicePointer source) {
+      forEachPiece(
+          from,
+          count,
+          (place, done, bytes) -> queue.copy(source.plus(done), bytes, place, bytes, bytes, 1));
+    }
+
+    void download(long from, MemorySegment to) {
+      queue.complete(
+          () ->
+              forEachPiece(
+                  from,
+                  to.byteSize() / rowBytes,
+                  (place, done, bytes) -> queue.download(place, to.asSlice(done, bytes))));
+    }
+
+    void upload(MemorySegment source, long from) {
+      queue.complete(
+          () ->
+              forEachPiece(
+                  from,
+                  source.byteSize() / rowBytes,
+                  (place, done, bytes) -> queue.upload(source.asSlice(done, bytes), place)));
+    }
+
+    /** Frees the memory; the queue must be finished. */
+    @Override
+    public void close() {
+      chunks.forEach(DeviceBuffer::close);
+      chunks.clear();
     }
   }
 }

@@ -1,12 +1,18 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.select.ResidentMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
  * A weight for the forward pass on a GPU. Its memory there is freed after all work that was queued.
  */
-abstract sealed class GpuWeight implements Weight permits GpuDenseWeight, GpuSparseWeight {
+abstract sealed class GpuWeight implements Weight {
   /** Copies to the device, and knows of the work. */
   final WeightUpload upload;
 
@@ -43,7 +49,7 @@ abstract sealed class GpuWeight implements Weight permits GpuDenseWeight, GpuSpa
   abstract void linear(GpuTensor x, GpuTensor bias, GpuTensor out);
 
   /** Returns all rows as they lie on the device, aligned, unless they don't. */
-  public Optional<DeviceRows> resident() {
+  Optional<ResidentMatrix> resident() {
     return Optional.empty();
   }
 
@@ -65,5 +71,229 @@ abstract sealed class GpuWeight implements Weight permits GpuDenseWeight, GpuSpa
       buffer.close();
     }
     closed = true;
+  }
+
+  /**
+   * A packed weight on the device, which is multiplied as it is by a few rows. More rows are
+   * multiplied by the dense weight, which is written piece by piece for the time of the call.
+   */
+  static final class Packed extends GpuWeight {
+    /** Where each of the three parts may begin. */
+    private static final long ALIGNMENT = 256;
+
+    private final DeviceSparse matrix;
+
+    private Packed(DeviceBuffer buffer, SparseMatrix host, WeightUpload upload) {
+      super(buffer, upload);
+      long bits = aligned(host.values().byteSize());
+      DevicePointer bitmask = buffer.at(bits);
+      DevicePointer offsets = buffer.at(bits + aligned(host.bitmask().byteSize()));
+      DType dtype = host.dtype();
+      matrix = new DeviceSparse(buffer.at(0), bitmask, offsets, dtype, host.rows(), host.columns());
+    }
+
+    /**
+     * Copies a packed weight to the device; if it doesn't fit, it is unpacked in host memory, whose
+     * rows are copied whenever it is used.
+     */
+    static GpuWeight of(SparseMatrix host, WeightUpload upload) {
+      DeviceBuffer buffer = upload.allocate(bytes(host));
+      if (buffer == null) {
+        return Dense.unpacked(host, upload);
+      }
+      Packed weight = new Packed(buffer, host, upload);
+      try {
+        weight.fill(host);
+      } catch (RuntimeException e) {
+        weight.close();
+        throw e;
+      }
+      return weight;
+    }
+
+    private static long aligned(long bytes) {
+      return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+    }
+
+    private static long bytes(SparseMatrix host) {
+      return aligned(host.values().byteSize())
+          + aligned(host.bitmask().byteSize())
+          + host.rowOffsets().byteSize();
+    }
+
+    private void fill(SparseMatrix host) {
+      copy(host.values(), matrix.values());
+      copy(host.bitmask(), matrix.bitmask());
+      copy(host.rowOffsets(), matrix.rowOffsets());
+    }
+
+    private void copy(MemorySegment from, DevicePointer to) {
+      if (from.byteSize() > 0) {
+        upload.send(from, to);
+      }
+    }
+
+    @Override
+    void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
+      requireOpen();
+      if (x.rows() > SparseMatrix.MOST_ROWS) {
+        upload.unpack(matrix, (rows, first) -> upload.linear(x, rows, first, bias, out));
+      } else {
+        upload.sparse(x, matrix, bias, out);
+      }
+    }
+
+    @Override
+    DeviceRows whole() {
+      throw new IllegalArgumentException("a packed weight is for linear layers alone");
+    }
+
+    @Override
+    public int rows() {
+      return matrix.rows();
+    }
+
+    @Override
+    public int columns() {
+      return matrix.columns();
+    }
+
+    @Override
+    public boolean ownsMemory() {
+      return true;
+    }
+  }
+
+  /**
+   * A weight whose elements are all stored. It is on the device if enough memory remains free; else
+   * it is in host memory, and its rows are copied in tiles whenever it is used.
+   */
+  static final class Dense extends GpuWeight {
+    private static final long ALIGNMENT = 64;
+
+    /** The weight in host memory, or null if it is on the device alone. */
+    private final WeightMatrix host;
+
+    /** Owns the weight in host memory, or null. */
+    private final Arena hostMemory;
+
+    /** The weight on the device; null if it isn't there. */
+    private final DeviceRows matrix;
+
+    /**
+     * Takes over a weight that is on the device alone.
+     *
+     * @param buffer its memory, which is freed with it
+     * @param matrix how it lies there
+     */
+    Dense(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
+      this(null, null, buffer, matrix, upload);
+    }
+
+    private Dense(
+        WeightMatrix host,
+        Arena hostMemory,
+        DeviceBuffer buffer,
+        DeviceRows matrix,
+        WeightUpload upload) {
+      super(buffer, upload);
+      this.host = host;
+      this.hostMemory = hostMemory;
+      this.matrix = matrix;
+    }
+
+    /**
+     * Copies a weight to the device, if it fits.
+     *
+     * @param host the weight, in memory that must not change until this is closed
+     */
+    static Dense of(WeightMatrix host, WeightUpload upload) {
+      return of(host, null, upload);
+    }
+
+    private static Dense of(WeightMatrix host, Arena hostMemory, WeightUpload upload) {
+      DeviceBuffer buffer =
+          upload.allocate(HostRows.deviceBytes(host.rows(), host.columns(), host.dtype()));
+      if (buffer == null) {
+        return new Dense(host, hostMemory, null, null, upload);
+      }
+      try {
+        DeviceRows matrix =
+            HostRows.onDevice(buffer.at(0), host.dtype(), host.rows(), host.columns());
+        upload.upload(host, matrix);
+        return new Dense(host, hostMemory, buffer, matrix, upload);
+      } catch (RuntimeException e) {
+        upload.settle();
+        buffer.close();
+        throw e;
+      }
+    }
+
+    /** Makes a dense weight of a packed one, in host memory of its own. */
+    @SuppressWarnings("MustBeClosedChecker") // Closed with the weight.
+    static Dense unpacked(SparseMatrix packed, WeightUpload upload) {
+      Arena memory = Arena.ofShared();
+      try {
+        long bytes = (long) packed.rows() * packed.columns() * packed.dtype().bytes();
+        MemorySegment dense = memory.allocate(bytes, ALIGNMENT);
+        WeightMatrix host = WeightMatrix.of(dense, packed.dtype(), packed.rows(), packed.columns());
+        packed.unpack(host);
+        return of(host, memory, upload);
+      } catch (RuntimeException e) {
+        memory.close();
+        throw e;
+      }
+    }
+
+    @Override
+    void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
+      if (matrix != null) {
+        upload.linear(x, whole(), 0, bias, out);
+      } else {
+        upload.stream(host, (rows, first) -> upload.linear(x, rows, first, bias, out));
+      }
+    }
+
+    @Override
+    Optional<ResidentMatrix> resident() {
+      return matrix == null ? Optional.empty() : Optional.of(whole());
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws DeviceMemoryException if they aren't on the device
+     */
+    @Override
+    DeviceRows whole() {
+      if (matrix == null) {
+        throw upload.lacking(HostRows.deviceBytes(host.rows(), host.columns(), host.dtype()));
+      }
+      requireOpen();
+      return matrix;
+    }
+
+    @Override
+    public int rows() {
+      return host == null ? matrix.rows() : host.rows();
+    }
+
+    @Override
+    public int columns() {
+      return host == null ? matrix.columns() : host.columns();
+    }
+
+    @Override
+    public boolean ownsMemory() {
+      return host == null || hostMemory != null;
+    }
+
+    @Override
+    public void close() {
+      super.close();
+      if (hostMemory != null && hostMemory.scope().isAlive()) {
+        hostMemory.close();
+      }
+    }
   }
 }

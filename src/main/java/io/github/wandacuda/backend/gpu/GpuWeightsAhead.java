@@ -54,11 +54,15 @@ final class GpuWeightsAhead implements WeightsAhead {
    * @param staging pinned memory, likewise
    */
   static Optional<WeightsAhead> reserve(
-      DeviceQueue copies, WeightUpload upload, StagingBuffer staging, List<Shape> shapes) {
+      DeviceQueue copies,
+      WeightUpload upload,
+      PinnedMemory.StagingBuffer staging,
+      List<Shape> shapes) {
     List<Place> places = new ArrayList<>();
     try {
       for (Shape shape : shapes) {
-        DeviceBuffer buffer = upload.allocate(deviceBytes(shape));
+        DeviceBuffer buffer =
+            upload.allocate(HostRows.deviceBytes(shape.rows(), shape.columns(), shape.dtype()));
         if (buffer == null) {
           free(places);
           return Optional.empty();
@@ -73,12 +77,8 @@ final class GpuWeightsAhead implements WeightsAhead {
     }
   }
 
-  private static long deviceBytes(Shape shape) {
-    return RowLayout.devicePitch(shape.columns(), shape.dtype()) * shape.rows();
-  }
-
   private static DeviceRows rows(DeviceBuffer buffer, Shape shape) {
-    return RowLayout.onDevice(buffer.at(0), shape.dtype(), shape.rows(), shape.columns());
+    return HostRows.onDevice(buffer.at(0), shape.dtype(), shape.rows(), shape.columns());
   }
 
   private static void free(List<Place> places) {
@@ -111,7 +111,7 @@ final class GpuWeightsAhead implements WeightsAhead {
     copies.finish();
     ended = true;
     return places.stream()
-        .<Weight>map(place -> new GpuDenseWeight(place.buffer, place.rows, upload))
+        .<Weight>map(place -> new GpuWeight.Dense(place.buffer, place.rows, upload))
         .toList();
   }
 

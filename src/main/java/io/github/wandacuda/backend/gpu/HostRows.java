@@ -3,17 +3,76 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.function.LongFunction;
 
 /**
- * Copies rows of a matrix with any layout in host memory to and from consecutive rows, as devices
- * take them. A matrix with dense rows is only accessed by bulk copies, since its memory may be a
- * mapping of a file that is truncated.
+ * The layout of a weight's rows in host memory and on a device, and copies of rows with any layout
+ * to and from consecutive ones, as devices take them. A matrix with dense rows is only accessed by
+ * bulk copies, since its memory may be a mapping of a file that is truncated.
  */
 final class HostRows {
   /** Rows and columns of the squares in which strided elements are copied: a few cache lines. */
   private static final int SQUARE = 32;
 
   private HostRows() {}
+
+  /** Returns the bytes of a row. */
+  static long rowBytes(WeightMatrix matrix) {
+    return (long) matrix.columns() * matrix.dtype().bytes();
+  }
+
+  /**
+   * Returns whether rows can be copied as a whole: their elements are consecutive, and rows don't
+   * overlap.
+   */
+  static boolean isByRows(WeightMatrix matrix) {
+    return matrix.hasDenseRows() && matrix.rowStride() >= matrix.columns();
+  }
+
+  /** Returns the bytes from a row to the next in host memory. */
+  static long hostPitch(WeightMatrix matrix) {
+    return matrix.rowStride() * matrix.dtype().bytes();
+  }
+
+  /** Returns the bytes from a row to the next on a device, as kernels require them. */
+  static long devicePitch(int columns, DType dtype) {
+    return Math.ceilDiv((long) columns * dtype.bytes(), (long) GpuSelectKernels.ROW_ALIGNMENT)
+        * GpuSelectKernels.ROW_ALIGNMENT;
+  }
+
+  /** Returns the bytes of rows on a device. */
+  static long deviceBytes(int rows, int columns, DType dtype) {
+    return devicePitch(columns, dtype) * rows;
+  }
+
+  /** Returns rows that start at {@code start} on a device. */
+  static DeviceRows onDevice(DevicePointer start, DType dtype, int rows, int columns) {
+    long stride = devicePitch(columns, dtype) / dtype.bytes();
+    return new DeviceRows(start, dtype, rows, columns, stride);
+  }
+
+  /**
+   * Queues the way to the device: directly if rows lie side by side where it may read them, else by
+   * way of memory that takes dense rows.
+   *
+   * @param readable whether the device may read the matrix's memory
+   * @param room allocates memory that it may read
+   */
+  static void upload(
+      DeviceQueue queue,
+      WeightMatrix from,
+      boolean readable,
+      LongFunction<MemorySegment> room,
+      DeviceRows to) {
+    long rowBytes = rowBytes(from);
+    if (readable && isByRows(from)) {
+      queue.upload(from.data(), hostPitch(from), to.data(), to.pitch(), rowBytes, from.rows());
+      return;
+    }
+    MemorySegment dense = room.apply(from.rows() * rowBytes);
+    gather(from, dense);
+    queue.upload(dense, rowBytes, to.data(), to.pitch(), rowBytes, from.rows());
+  }
 
   /** Copies the whole matrix to {@code dense}. */
   public static void gather(WeightMatrix matrix, MemorySegment dense) {
@@ -30,7 +89,7 @@ final class HostRows {
       copyElements(matrix, dense, toDense);
       return;
     }
-    long rowBytes = RowLayout.rowBytes(matrix);
+    long rowBytes = rowBytes(matrix);
     boolean together = matrix.rowStride() == matrix.columns();
     int step = together ? matrix.rows() : 1;
     for (int row = 0; row < matrix.rows(); row += step) {

@@ -1,12 +1,10 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.LongConsumer;
@@ -17,21 +15,23 @@ import java.util.function.LongConsumer;
  */
 final class SelectionSlot implements AutoCloseable {
   private final DeviceQueue queue;
+  private final PinnedMemory pinned;
   private final SlotMemory memory;
-  private final TileTransfer transfer;
-  private final StagingBuffer masks;
-  private final StagingBuffer reports;
-  private final StagingBuffer norms;
-  private final StagingBuffer counts;
+  private final PinnedMemory.StagingBuffer weights;
+  private final PinnedMemory.StagingBuffer masks;
+  private final PinnedMemory.StagingBuffer reports;
+  private final PinnedMemory.StagingBuffer norms;
+  private final PinnedMemory.StagingBuffer counts;
 
   SelectionSlot(GpuDevice device, PinnedMemory pinned, long tileBytes) {
     queue = device.queue();
+    this.pinned = pinned;
     memory = new SlotMemory(device, queue, tileBytes);
-    transfer = new TileTransfer(queue, pinned);
-    masks = new StagingBuffer(pinned);
-    reports = new StagingBuffer(pinned);
-    norms = new StagingBuffer(pinned);
-    counts = new StagingBuffer(pinned);
+    weights = new PinnedMemory.StagingBuffer(pinned);
+    masks = new PinnedMemory.StagingBuffer(pinned);
+    reports = new PinnedMemory.StagingBuffer(pinned);
+    norms = new PinnedMemory.StagingBuffer(pinned);
+    counts = new PinnedMemory.StagingBuffer(pinned);
   }
 
   /**
@@ -40,23 +40,37 @@ final class SelectionSlot implements AutoCloseable {
    * @param bins how many counts, or 0
    * @throws DeviceMemoryException if there isn't room for one row
    */
-  void reserve(TileShape shape, int bins) {
+  void reserve(SlotMatrix.TileShape shape, int bins) {
     memory.tileOf(shape, bins);
   }
 
-  /**
-   * Returns a matrix in host memory.
-   *
-   * @param destination where results go, or null where there are none
-   */
-  SlotMatrix host(WeightMatrix source, WeightMatrix destination) {
-    return new HostMatrix(transfer, source, destination);
+  DeviceQueue queue() {
+    return queue;
   }
 
-  /** Returns a caller's matrix; this slot's work begins after what the caller's queue has. */
-  SlotMatrix caller(DeviceRows rows, long callerQueue) {
-    queue.startAfter(callerQueue);
-    return new CallerMatrix(queue, rows);
+  private SlotMemory.Tile begin(SlotMatrix matrix, int bins) {
+    matrix.begin(queue);
+    return memory.tileOf(matrix.shape(), bins);
+  }
+
+  /** Queues the way to the device; the weights stay as they are until the queue is finished. */
+  void upload(WeightMatrix from, DeviceRows to) {
+    HostRows.upload(queue, from, pinned.contains(from.data()), weights::exactly, to);
+  }
+
+  /** Takes the way back and waits for its end. */
+  void download(DeviceRows from, WeightMatrix to) {
+    long rowBytes = HostRows.rowBytes(to);
+    if (HostRows.isByRows(to) && pinned.contains(to.data())) {
+      queue.download(
+          from.data(), from.pitch(), to.data(), HostRows.hostPitch(to), rowBytes, to.rows());
+      queue.finish();
+      return;
+    }
+    MemorySegment staged = weights.exactly(to.rows() * rowBytes);
+    queue.download(from.data(), from.pitch(), staged, rowBytes, rowBytes, to.rows());
+    queue.finish();
+    HostRows.scatter(staged, to);
   }
 
   /**
@@ -68,21 +82,21 @@ final class SelectionSlot implements AutoCloseable {
       SelectionRule rule,
       MemorySegment mask,
       LongConsumer rowsDone) {
-    TileShape shape = matrix.shape();
-    SlotMemory.Tile tile = memory.tileOf(shape, 0);
+    SlotMatrix.TileShape shape = matrix.shape();
+    SlotMemory.Tile tile = begin(matrix, 0);
     long pruned = 0;
     long zeros = 0;
     for (int first = 0; first < shape.rows(); first += tile.rows()) {
       int rows = Math.min(tile.rows(), shape.rows() - first);
-      DeviceRows weights = matrix.bring(tile, first, rows);
+      DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
       queue
           .pruning()
           .select(
               weights, norms, rule, weights, mask == null ? null : tile.masks(), tile.reports());
       RowReports report = report(tile, rows);
       // Before the result replaces what may be its source, so that the element is still there.
-      report.requireFinite(matrix, first);
-      matrix.takeBack(weights, first);
+      report.requireFinite(this, matrix, first);
+      matrix.takeBack(this, weights, first);
       if (mask != null) {
         downloadMask(tile, shape, first, rows, mask);
       }
@@ -102,7 +116,7 @@ final class SelectionSlot implements AutoCloseable {
   }
 
   private void downloadMask(
-      SlotMemory.Tile tile, TileShape shape, int first, int rows, MemorySegment mask) {
+      SlotMemory.Tile tile, SlotMatrix.TileShape shape, int first, int rows, MemorySegment mask) {
     long rowBytes = Selector.maskRowBytes(shape.columns());
     MemorySegment staged = masks.exactly(rows * rowBytes);
     queue.download(tile.masks(), shape.maskPitch(), staged, rowBytes, rowBytes, rows);
@@ -125,12 +139,12 @@ final class SelectionSlot implements AutoCloseable {
    * @throws NonFiniteWeightException for the first that is not finite
    */
   void requireFinite(SlotMatrix matrix) {
-    TileShape shape = matrix.shape();
-    SlotMemory.Tile tile = memory.tileOf(shape, 0);
+    SlotMatrix.TileShape shape = matrix.shape();
+    SlotMemory.Tile tile = begin(matrix, 0);
     for (int first = 0; first < shape.rows(); first += tile.rows()) {
       int rows = Math.min(tile.rows(), shape.rows() - first);
-      queue.pruning().inspect(matrix.bring(tile, first, rows), tile.reports());
-      report(tile, rows).requireFinite(matrix, first);
+      queue.pruning().inspect(matrix.bring(this, tile.weights(), first, rows), tile.reports());
+      report(tile, rows).requireFinite(this, matrix, first);
     }
   }
 
@@ -150,14 +164,14 @@ final class SelectionSlot implements AutoCloseable {
   }
 
   private long[] count(SlotMatrix matrix, int bins, Counter counter) {
-    TileShape shape = matrix.shape();
-    SlotMemory.Tile tile = memory.tileOf(shape, bins);
+    SlotMatrix.TileShape shape = matrix.shape();
+    SlotMemory.Tile tile = begin(matrix, bins);
     DevicePointer onDevice = tile.counts();
     MemorySegment staged = counts.exactly((long) bins * Integer.BYTES);
     long[] sums = new long[bins];
     for (int first = 0; first < shape.rows(); first += tile.rows()) {
       int rows = Math.min(tile.rows(), shape.rows() - first);
-      DeviceRows weights = matrix.bring(tile, first, rows);
+      DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
       queue.clear(onDevice, staged.byteSize());
       counter.count(weights, onDevice);
       queue.download(onDevice, staged);
@@ -173,51 +187,14 @@ final class SelectionSlot implements AutoCloseable {
   public void close() {
     queue.close();
     memory.close();
-    transfer.close();
+    weights.close();
     masks.close();
     reports.close();
     norms.close();
     counts.close();
   }
 
-  /**
-   * A matrix in host memory, whose tiles travel to the device and back.
-   *
-   * @param destination where results go, or null where there are none
-   */
-  private record HostMatrix(TileTransfer transfer, WeightMatrix source, WeightMatrix destination)
-      implements SlotMatrix {
-    @Override
-    public TileShape shape() {
-      return new TileShape(source.dtype(), source.rows(), source.columns(), false);
-    }
-
-    @Override
-    public DeviceRows bring(SlotMemory.Tile tile, int first, int count) {
-      DeviceRows rows = shape().at(tile.weights(), count);
-      transfer.upload(source.rows(first, count), rows);
-      return rows;
-    }
-
-    @Override
-    public void takeBack(DeviceRows pruned, int first) {
-      if (destination != null) {
-        transfer.download(pruned, destination.rows(first, pruned.rows()));
-      }
-    }
-
-    @Override
-    public float element(int row, int column) {
-      return source.get(row, column);
-    }
-  }
-
-  /**
-   * What the pruning kernels report of each row, see {@link GpuSelectKernels}.
-   *
-   * @param memory the reports
-   * @param rows how many
-   */
+  /** What the pruning kernels report of each row, see {@link GpuSelectKernels}. */
   private record RowReports(MemorySegment memory, int rows) {
     /** Returns the sum of one of a report's numbers. */
     long sum(int which) {
@@ -231,15 +208,14 @@ final class SelectionSlot implements AutoCloseable {
     /**
      * Checks that no row has a weight that is not finite.
      *
-     * @param matrix whose rows they are
      * @param firstRow the number of the first one in its matrix
      * @throws NonFiniteWeightException for the first such weight
      */
-    void requireFinite(SlotMatrix matrix, int firstRow) {
+    void requireFinite(SelectionSlot slot, SlotMatrix matrix, int firstRow) {
       for (int row = 0; row < rows; row++) {
         int column = get(row, GpuSelectKernels.NON_FINITE);
         if (column != GpuSelectKernels.NONE) {
-          float value = matrix.element(firstRow + row, column);
+          float value = matrix.element(slot, firstRow + row, column);
           throw new NonFiniteWeightException(firstRow + row, column, value);
         }
       }
@@ -252,51 +228,82 @@ final class SelectionSlot implements AutoCloseable {
   }
 
   /**
-   * A matrix in device memory that the caller owns. Kernels work on it where it lies or, where its
-   * rows don't start at multiples of 16 bytes, on a copy of a tile.
+   * A slot's room on the device: rows of weights, and what goes with them. Where the device is
+   * short of memory, the room is for fewer rows.
    */
-  private record CallerMatrix(DeviceQueue queue, DeviceRows rows) implements SlotMatrix {
-    @Override
-    public TileShape shape() {
-      return new TileShape(rows.dtype(), rows.rows(), rows.columns(), rows.isAligned());
-    }
+  private static final class SlotMemory implements AutoCloseable {
+    private final DeviceQueue queue;
 
-    @Override
-    public DeviceRows bring(SlotMemory.Tile tile, int first, int count) {
-      DeviceRows part = rows.rowRange(first, count);
-      if (rows.isAligned()) {
-        return part;
-      }
-      DeviceRows copy = shape().at(tile.weights(), count);
-      copy(part, copy);
-      return copy;
-    }
+    /** Less than was asked for once there wasn't room for so many. */
+    private long tileBytes;
 
-    @Override
-    public void takeBack(DeviceRows pruned, int first) {
-      if (!rows.isAligned()) {
-        copy(pruned, rows.rowRange(first, pruned.rows()));
-        queue.finish();
-      }
-    }
+    private final GrowingBuffer weights;
+    private final GrowingBuffer masks;
+    private final GrowingBuffer reports;
+    private final GrowingBuffer counts;
 
-    private void copy(DeviceRows from, DeviceRows to) {
-      queue.copy(from.data(), from.pitch(), to.data(), to.pitch(), from.rowBytes(), from.rows());
+    SlotMemory(GpuDevice device, DeviceQueue queue, long tileBytes) {
+      this.queue = queue;
+      this.tileBytes = Math.min(tileBytes, device.largestBuffer());
+      weights = new GrowingBuffer(device, queue);
+      masks = new GrowingBuffer(device, queue);
+      reports = new GrowingBuffer(device, queue);
+      counts = new GrowingBuffer(device, queue);
     }
 
     /**
-     * In place the kernel may have pruned it: then nobody knows what it was, but that it is none.
+     * Room for rows.
+     *
+     * @param rows how many rows fit
+     * @param weights room for weights, or null where they stay where they are
+     * @param counts room for counts, or null
      */
-    @Override
-    public float element(int row, int column) {
-      try (Arena arena = Arena.ofConfined()) {
-        DType dtype = rows.dtype();
-        MemorySegment host = arena.allocate(dtype.bytes(), Integer.BYTES);
-        queue.complete(
-            () -> queue.download(rows.rowRange(row, 1).columnRange(column, 1).data(), host));
-        float value = WeightMatrix.of(host, dtype, 1, 1).get(0, 0);
-        return Float.isFinite(value) ? Float.NaN : value;
+    record Tile(
+        int rows,
+        DevicePointer weights,
+        DevicePointer masks,
+        DevicePointer reports,
+        DevicePointer counts) {}
+
+    /**
+     * Makes room for a tile of a matrix, for one row at the least, and for counts.
+     *
+     * @param bins how many counts, or 0
+     * @throws DeviceMemoryException if there isn't room for one row
+     */
+    Tile tileOf(SlotMatrix.TileShape shape, int bins) {
+      int rows = Math.clamp(tileBytes / shape.rowBytes(), 1, shape.rows());
+      while (true) {
+        try {
+          return allocate(rows, shape, bins);
+        } catch (DeviceMemoryException e) {
+          if (rows == 1) {
+            throw e;
+          }
+          rows /= 2;
+          tileBytes = rows * shape.rowBytes();
+          queue.finish();
+          // Else weights that did fit would keep out what has to go with them.
+          close();
+        }
       }
+    }
+
+    private Tile allocate(int rows, SlotMatrix.TileShape shape, int bins) {
+      return new Tile(
+          rows,
+          shape.inPlace() ? null : weights.atLeast(rows * shape.pitch()),
+          masks.atLeast(rows * shape.maskPitch()),
+          reports.atLeast((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES),
+          bins == 0 ? null : counts.atLeast((long) bins * Integer.BYTES));
+    }
+
+    @Override
+    public void close() {
+      weights.close();
+      masks.close();
+      reports.close();
+      counts.close();
     }
   }
 }

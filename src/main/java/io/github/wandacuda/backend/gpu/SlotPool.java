@@ -41,8 +41,8 @@ final class SlotPool implements AutoCloseable {
    * @param bins how many counts, or 0
    * @throws DeviceMemoryException if there isn't room for one even where no other slot takes any
    */
-  <T> T with(TileShape shape, int bins, Function<SelectionSlot, T> work) {
-    return with(take(shape, bins), work);
+  <T> T with(SlotMatrix matrix, int bins, Function<SelectionSlot, T> work) {
+    return with(take(matrix.shape(), bins), work);
   }
 
   private <T> T with(SelectionSlot slot, Function<SelectionSlot, T> work) {
@@ -63,7 +63,7 @@ final class SlotPool implements AutoCloseable {
     }
   }
 
-  private SelectionSlot take(TileShape shape, int bins) {
+  private SelectionSlot take(SlotMatrix.TileShape shape, int bins) {
     while (true) {
       SelectionSlot slot = idleOrNew();
       boolean alone = isAlone();

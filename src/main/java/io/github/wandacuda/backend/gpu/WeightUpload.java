@@ -4,6 +4,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.LongFunction;
 
 /** Copies weights to the device, with rows aligned as its kernels require. */
 final class WeightUpload implements AutoCloseable {
@@ -67,9 +68,9 @@ final class WeightUpload implements AutoCloseable {
     queue.settle();
   }
 
-  /** Copies native memory to the device and waits for the copy. */
-  void upload(MemorySegment from, DevicePointer to) {
-    queue.complete(() -> queue.upload(from, to));
+  /** Copies memory to the device and waits for the copy. */
+  void send(MemorySegment from, DevicePointer to) {
+    queue.send(from, to);
   }
 
   /** Copies rows to the device and waits for the copy. */
@@ -77,18 +78,10 @@ final class WeightUpload implements AutoCloseable {
     if (from.elements() == 0) {
       return;
     }
-    long rowBytes = RowLayout.rowBytes(from);
-    if (from.data().isNative() && RowLayout.isByRows(from)) {
-      long hostPitch = RowLayout.hostPitch(from);
-      queue.complete(
-          () -> queue.upload(from.data(), hostPitch, to.data(), to.pitch(), rowBytes, from.rows()));
-      return;
-    }
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment dense = arena.allocate(from.rows() * rowBytes, Long.BYTES);
-      HostRows.gather(from, dense);
-      queue.complete(
-          () -> queue.upload(dense, rowBytes, to.data(), to.pitch(), rowBytes, from.rows()));
+      LongFunction<MemorySegment> room = bytes -> arena.allocate(bytes, Long.BYTES);
+      boolean readable = from.data().isNative();
+      queue.complete(() -> HostRows.upload(queue, from, readable, room, to));
     }
   }
 
@@ -125,7 +118,7 @@ final class WeightUpload implements AutoCloseable {
   }
 
   private void forEachPiece(int count, int columns, DType dtype, GpuWeight.RowWork work) {
-    long pitch = Math.max(dtype.bytes(), RowLayout.devicePitch(columns, dtype));
+    long pitch = Math.max(dtype.bytes(), HostRows.devicePitch(columns, dtype));
     int rows = Math.clamp(pieceBytes / pitch, 1, Math.max(1, count));
     DevicePointer room = room(rows, pitch);
     int fitting = (int) Math.min(rows, room.buffer().bytes() / pitch);

@@ -11,20 +11,13 @@ import org.jocl.cl_platform_id;
 /**
  * What a device says about itself.
  *
- * @param name its name
- * @param platform its platform's name
- * @param platformVersion its platform's version
  * @param version {@code OpenCL <major>.<minor>} and more
- * @param driver its driver's version
- * @param gpu whether it is a GPU
  * @param available whether the driver says that it is available
  * @param littleEndian whether it is little-endian, as checkpoints are
  * @param compiler whether it can compile programs
- * @param addressBits bits of a pointer
  * @param floatConfig bits of {@code cl_device_fp_config} for float32
  * @param workGroupSize the most work-items of a group
  * @param localBytes bytes of local memory of a group
- * @param globalBytes bytes of its memory
  * @param largestBuffer the most bytes of one allocation
  * @param computeUnits its compute units, each of which runs one or more groups at a time
  */

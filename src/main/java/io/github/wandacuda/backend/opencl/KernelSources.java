@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.backend.gpu.KernelFiles;
+import io.github.wandacuda.backend.gpu.GpuDevice;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -16,7 +16,7 @@ interface KernelSources {
   /** Returns the sources in the jar. */
   static KernelSources packed() {
     return file -> {
-      try (InputStream stream = KernelFiles.open(file)) {
+      try (InputStream stream = GpuDevice.kernelFile(file)) {
         if (stream == null) {
           throw new IllegalArgumentException("no kernel file is called " + file);
         }

@@ -22,13 +22,11 @@ final class OpenClAttention implements AutoCloseable {
   private static final int HEAD_FEATURES = 256;
 
   private final OpenClQueue queue;
-  private final OpenClLaunches launches;
   private final MatrixVariant variant;
   private final GrowingBuffer memory;
 
-  OpenClAttention(OpenClQueue queue, OpenClLaunches launches, MatrixVariant variant) {
+  OpenClAttention(OpenClQueue queue, MatrixVariant variant) {
     this.queue = queue;
-    this.launches = launches;
     this.variant = variant;
     memory = new GrowingBuffer(queue.device(), queue);
   }
@@ -127,7 +125,7 @@ final class OpenClAttention implements AutoCloseable {
         shape,
         memory,
         part -> {
-          launches.columns(
+          queue.columns(
               kernel("attention_row_scores"),
               length,
               part.count(),
@@ -145,7 +143,7 @@ final class OpenClAttention implements AutoCloseable {
               window,
               shape.scale(),
               shape.softcap());
-          launches.rows(
+          queue.rows(
               kernel("attention_row_softmax"),
               part.count(),
               part.scores(),
@@ -157,7 +155,7 @@ final class OpenClAttention implements AutoCloseable {
               shape.past(),
               shape.heads(),
               window);
-          launches.columns(
+          queue.columns(
               kernel("attention_row_values"),
               AttentionPlaces.runs(shape) * size,
               part.count(),
@@ -172,7 +170,7 @@ final class OpenClAttention implements AutoCloseable {
               group,
               size,
               window);
-          launches.columns(
+          queue.columns(
               kernel("attention_row_sums"),
               size,
               part.count(),

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -22,16 +23,7 @@ public final class OpenClBackendProvider implements BackendProvider {
 
   /** Creates the provider; for {@link java.util.ServiceLoader}. */
   public OpenClBackendProvider() {
-    this(OpenClLibrary.names());
-  }
-
-  /**
-   * Creates a provider.
-   *
-   * @param libraries possible names of OpenCL's loader
-   */
-  public OpenClBackendProvider(List<String> libraries) {
-    this(libraries, KernelSources.packed());
+    this(OpenClLibrary.names(), KernelSources.packed());
   }
 
   /**
@@ -100,7 +92,7 @@ public final class OpenClBackendProvider implements BackendProvider {
   }
 
   @Override
-  public Backend open(int device, int threads) {
+  public Backend open(int device, int threads, Precision precision) {
     List<OpenClTarget> targets = targets();
     if (device < 0 || device >= targets.size()) {
       throw new BackendUnavailableException(

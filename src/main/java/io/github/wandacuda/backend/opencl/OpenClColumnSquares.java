@@ -16,12 +16,10 @@ final class OpenClColumnSquares implements AutoCloseable {
   private static final int BLOCK = 256;
 
   private final OpenClQueue queue;
-  private final OpenClLaunches launches;
   private final GrowingBuffer partials;
 
-  OpenClColumnSquares(OpenClQueue queue, OpenClLaunches launches) {
+  OpenClColumnSquares(OpenClQueue queue) {
     this.queue = queue;
-    this.launches = launches;
     partials = new GrowingBuffer(queue.device(), queue);
   }
 
@@ -37,7 +35,7 @@ final class OpenClColumnSquares implements AutoCloseable {
     }
     int blocks = Math.ceilDiv(x.rows(), BLOCK);
     DevicePointer sums = partials.atLeast(blocks * bytes(x.columns()));
-    launches.columns(
+    queue.columns(
         kernel("column_squares_blocks", x.dtype()),
         x.columns(),
         blocks,
@@ -46,13 +44,13 @@ final class OpenClColumnSquares implements AutoCloseable {
         x.rows(),
         x.columns(),
         x.stride());
-    launches.elements(
+    queue.elements(
         kernel("column_squares_fold", DType.F32), x.columns(), sums, blocks, state, x.columns());
   }
 
   /** Writes each sum as two floats. */
   void write(DevicePointer state, int columns, DevicePointer sums) {
-    launches.elements(kernel("column_sums", DType.F32), 2L * columns, state, sums, 2L * columns);
+    queue.elements(kernel("column_sums", DType.F32), 2L * columns, state, sums, 2L * columns);
   }
 
   private OpenClKernel kernel(String name, DType dtype) {

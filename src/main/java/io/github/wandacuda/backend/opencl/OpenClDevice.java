@@ -25,7 +25,10 @@ final class OpenClDevice implements GpuDevice {
   private final cl_command_queue memoryQueue;
   private final OpenClMemory memory;
   private final OpenClPrograms programs;
-  private final OpenClCallerMemory callers;
+  private final OpenClHandles handles;
+
+  /** This device over callers' contexts. */
+  private final Map<cl_context, OpenClDevice> others = new HashMap<>();
 
   private OpenClDevice(
       OpenClTarget target,
@@ -37,13 +40,12 @@ final class OpenClDevice implements GpuDevice {
     this.memoryQueue = memoryQueue;
     this.memory = new OpenClMemory(target.facts(), context, memoryQueue);
     this.programs = programs;
-    this.callers = new OpenClCallerMemory(this, new OpenClHandles(context, memoryQueue));
+    this.handles = new OpenClHandles(context, memoryQueue);
   }
 
   /**
    * Opens a device.
    *
-   * @param sources the kernels' sources
    * @param cache compiled programs of earlier runs
    */
   public static OpenClDevice open(OpenClTarget target, KernelSources sources, ProgramCache cache) {
@@ -87,7 +89,6 @@ final class OpenClDevice implements GpuDevice {
    * use for {@link OpenClKernel#items}.
    *
    * @param file a file name under {@code kernels}, such as {@code select_rows.cl}
-   * @param name the kernel's name
    * @param options compiler options, such as {@code -D F16}, in addition to those of every program
    */
   OpenClKernel kernel(String file, String name, String options) {
@@ -107,11 +108,6 @@ final class OpenClDevice implements GpuDevice {
   /** Returns the floats of a vector register, 1 if there are no vectors. */
   int vectorWidth() {
     return OpenClInfo.integer(target.device(), CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
-  }
-
-  /** Returns what the driver knows the device by. */
-  cl_device_id id() {
-    return target.device();
   }
 
   /** Returns the device's context. */
@@ -158,116 +154,81 @@ final class OpenClDevice implements GpuDevice {
     return new OpenClQueue(this, commandQueue(context, target.device()));
   }
 
+  /**
+   * Memory belongs to the context that it was made in, so this keeps a device over each context of
+   * the program around this library, with kernels that are built for it.
+   */
   @Override
   public OpenClDevice reaching(DeviceMatrix matrix) {
-    return callers.reaching(matrix);
+    synchronized (others) {
+      cl_command_queue queue = handles.queue(matrix.queue());
+      if (!OpenClHandles.deviceOf(queue).equals(target.device())) {
+        throw new IllegalArgumentException(
+            "queue: expected one of %s, found one of another device".formatted(name()));
+      }
+      cl_context reached = OpenClHandles.contextOf(queue);
+      return reached.equals(context) ? this : others.computeIfAbsent(reached, this::over);
+    }
   }
 
   @Override
   public DeviceRows view(DeviceMatrix matrix) {
-    return callers.view(matrix);
+    cl_mem found = handles.memory(matrix.memory());
+    if (!OpenClHandles.contextOf(found).equals(context)) {
+      throw new IllegalArgumentException(
+          "memory: expected a cl_mem of the queue's context, found one of another context");
+    }
+    if (!OpenClHandles.isBuffer(found)) {
+      throw new IllegalArgumentException("memory: expected a buffer, found an image");
+    }
+    long bytes = OpenClHandles.bytesOf(found);
+    if (matrix.span() > bytes - matrix.byteOffset()) {
+      throw new IllegalArgumentException(
+          "memory: the matrix needs %d bytes from byte %d on, the buffer has %d"
+              .formatted(matrix.span(), matrix.byteOffset(), bytes));
+    }
+    return new DeviceRows(
+        memory.view(found, bytes).at(matrix.byteOffset()),
+        matrix.dtype(),
+        matrix.rows(),
+        matrix.columns(),
+        matrix.rowStride());
   }
 
-  /** Lets a queue wait for what is queued on another one of this device. */
-  void startAfter(cl_command_queue other, cl_command_queue own) {
-    callers.startAfter(other, own);
-  }
-
-  /** Lets a queue wait for what is queued on a caller's. */
+  /** Lets {@code own} wait for what is queued on a caller's queue so far, which is set off. */
   void startAfter(long callerQueue, cl_command_queue own) {
-    callers.startAfter(callerQueue, own);
+    cl_command_queue queue = handles.queue(callerQueue);
+    if (!OpenClHandles.contextOf(queue).equals(context)) {
+      throw new IllegalArgumentException(
+          "queue: expected one of the memory's context, found one of another context");
+    }
+    startAfter(queue, own);
+  }
+
+  /** Lets {@code own} wait for what is queued on a queue so far, which is set off. */
+  void startAfter(cl_command_queue queue, cl_command_queue own) {
+    cl_event[] done = {new cl_event()};
+    check(CL.clEnqueueMarkerWithWaitList(queue, 0, null, done[0]), "clEnqueueMarkerWithWaitList");
+    try {
+      check(CL.clFlush(queue), "clFlush");
+      check(CL.clEnqueueBarrierWithWaitList(own, 1, done, null), "clEnqueueBarrierWithWaitList");
+    } finally {
+      OpenClStatus.note(CL.clReleaseEvent(done[0]), "clReleaseEvent");
+    }
+  }
+
+  private void check(int status, String call) {
+    OpenClStatus.check(status, name(), () -> call);
   }
 
   @Override
   public void close() {
-    callers.close();
-    programs.close();
-    OpenClStatus.note(CL.clReleaseCommandQueue(memoryQueue), "clReleaseCommandQueue");
-    OpenClStatus.note(CL.clReleaseContext(context), "clReleaseContext");
-  }
-
-  /**
-   * Memory and queues that the program around this library made. Memory belongs to the context that
-   * it was made in, so this keeps a device over each such context, with kernels that are built for
-   * it.
-   */
-  private static final class OpenClCallerMemory implements AutoCloseable {
-    private final OpenClDevice device;
-    private final OpenClHandles handles;
-    private final Map<cl_context, OpenClDevice> others = new HashMap<>();
-
-    OpenClCallerMemory(OpenClDevice device, OpenClHandles handles) {
-      this.device = device;
-      this.handles = handles;
-    }
-
-    /** As {@link io.github.wandacuda.backend.gpu.GpuDevice#reaching}. */
-    synchronized OpenClDevice reaching(DeviceMatrix matrix) {
-      cl_command_queue queue = handles.queue(matrix.queue());
-      if (!OpenClHandles.deviceOf(queue).equals(device.id())) {
-        throw new IllegalArgumentException(
-            "queue: expected one of %s, found one of another device".formatted(device.name()));
-      }
-      cl_context context = OpenClHandles.contextOf(queue);
-      return context.equals(device.context())
-          ? device
-          : others.computeIfAbsent(context, device::over);
-    }
-
-    /** As {@link io.github.wandacuda.backend.gpu.GpuDevice#view}. */
-    DeviceRows view(DeviceMatrix matrix) {
-      cl_mem memory = handles.memory(matrix.memory());
-      if (!OpenClHandles.contextOf(memory).equals(device.context())) {
-        throw new IllegalArgumentException(
-            "memory: expected a cl_mem of the queue's context, found one of another context");
-      }
-      if (!OpenClHandles.isBuffer(memory)) {
-        throw new IllegalArgumentException("memory: expected a buffer, found an image");
-      }
-      long bytes = OpenClHandles.bytesOf(memory);
-      if (matrix.span() > bytes - matrix.byteOffset()) {
-        throw new IllegalArgumentException(
-            "memory: the matrix needs %d bytes from byte %d on, the buffer has %d"
-                .formatted(matrix.span(), matrix.byteOffset(), bytes));
-      }
-      return new DeviceRows(
-          device.memory().view(memory, bytes).at(matrix.byteOffset()),
-          matrix.dtype(),
-          matrix.rows(),
-          matrix.columns(),
-          matrix.rowStride());
-    }
-
-    /** Lets {@code own} wait for what is queued on a caller's queue so far, which is set off. */
-    void startAfter(long callerQueue, cl_command_queue own) {
-      cl_command_queue queue = handles.queue(callerQueue);
-      if (!OpenClHandles.contextOf(queue).equals(device.context())) {
-        throw new IllegalArgumentException(
-            "queue: expected one of the memory's context, found one of another context");
-      }
-      startAfter(queue, own);
-    }
-
-    /** Lets {@code own} wait for what is queued on a queue so far, which is set off. */
-    void startAfter(cl_command_queue queue, cl_command_queue own) {
-      cl_event[] done = {new cl_event()};
-      check(CL.clEnqueueMarkerWithWaitList(queue, 0, null, done[0]), "clEnqueueMarkerWithWaitList");
-      try {
-        check(CL.clFlush(queue), "clFlush");
-        check(CL.clEnqueueBarrierWithWaitList(own, 1, done, null), "clEnqueueBarrierWithWaitList");
-      } finally {
-        OpenClStatus.note(CL.clReleaseEvent(done[0]), "clReleaseEvent");
-      }
-    }
-
-    private void check(int status, String call) {
-      OpenClStatus.check(status, device.name(), () -> call);
-    }
-
-    @Override
-    public synchronized void close() {
+    synchronized (others) {
       others.values().forEach(OpenClDevice::close);
       others.clear();
     }
+    programs.close();
+    OpenClStatus.note(CL.clReleaseCommandQueue(memoryQueue), "clReleaseCommandQueue");
+    OpenClStatus.note(CL.clReleaseContext(context), "clReleaseContext");
   }
 }

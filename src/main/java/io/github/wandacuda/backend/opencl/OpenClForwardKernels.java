@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.opencl;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
-import io.github.wandacuda.backend.gpu.RegularKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.forward.AttentionOperands;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,7 +13,7 @@ import java.lang.foreign.ValueLayout;
  * give the CPU's bits on devices that round quotients and roots as IEEE 754 does. A kernel that
  * takes more than a few lines to launch has a class of its name.
  */
-final class OpenClForwardKernels extends RegularKernels implements AutoCloseable {
+final class OpenClForwardKernels extends GpuForwardKernels implements AutoCloseable {
   /** Work-items of a tile of second moments in each dimension, in the largest groups and others. */
   private static final int SIDE = 16;
 
@@ -22,10 +22,12 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
   /** Columns of a tile of second moments for each work-item of a side. */
   private static final int COLUMNS = 4;
 
+  /** Work-items of a group for a feature of packed weights. */
+  private static final int SPARSE_LANES = 32;
+
   private final OpenClQueue queue;
-  private final OpenClLaunches launches;
+  private final MatrixVariant variant;
   private final OpenClLinear linear;
-  private final OpenClLinearSparse sparse;
   private final OpenClAttention attention;
   private final OpenClColumnSquares squares;
 
@@ -35,11 +37,10 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
 
   OpenClForwardKernels(OpenClQueue queue, MatrixVariant variant) {
     this.queue = queue;
-    this.launches = new OpenClLaunches(queue);
-    this.sparse = new OpenClLinearSparse(queue, variant);
-    this.linear = new OpenClLinear(queue, launches, variant);
-    this.attention = new OpenClAttention(queue, launches, variant);
-    this.squares = new OpenClColumnSquares(queue, launches);
+    this.variant = variant;
+    this.linear = new OpenClLinear(queue, variant);
+    this.attention = new OpenClAttention(queue, variant);
+    this.squares = new OpenClColumnSquares(queue);
   }
 
   private OpenClKernel kernel(String file, String name) {
@@ -53,10 +54,9 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
         queue.device().kernel(kernel.file() + ".cl", kernel.name(), kernel.option());
     Object[] sizes = kernel.with(over.rows(), over.columns());
     switch (kernel.shape()) {
-      case ELEMENTS ->
-          launches.elements(compiled, kernel.elements(), kernel.with(kernel.elements()));
-      case COLUMNS -> launches.columns(compiled, over.columns(), over.rows(), sizes);
-      case ROWS -> launches.rows(compiled, over, sizes);
+      case ELEMENTS -> queue.elements(compiled, kernel.elements(), kernel.with(kernel.elements()));
+      case COLUMNS -> queue.columns(compiled, over.columns(), over.rows(), sizes);
+      case ROWS -> queue.rows(compiled, over.rows(), sizes);
     }
   }
 
@@ -68,24 +68,25 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
   }
 
   @Override
+  protected void launchPacked(String kernel, int tokens, DeviceSparse w, Object... arguments) {
+    String options =
+        OpenClLinear.weightOption(w.dtype()) + (tokens == 0 ? "" : " -D TOKENS=" + tokens);
+    OpenClKernel compiled = queue.device().kernel("linear_sparse.cl", kernel, options);
+    int features = compiled.items() / SPARSE_LANES;
+    long[] global = {SPARSE_LANES, (long) Math.ceilDiv(w.rows(), features) * features};
+    queue.launch(compiled, global, new long[] {SPARSE_LANES, features}, arguments);
+  }
+
+  /** Processors, whose work-items aren't threads, have faster code for dense weights. */
+  @Override
   public boolean multipliesSparse() {
-    return sparse.isBest();
-  }
-
-  @Override
-  public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
-    sparse.linear(x, w, bias, out);
-  }
-
-  @Override
-  public void unpack(DeviceSparse w, DeviceRows out) {
-    sparse.unpack(w, out);
+    return variant.tiles();
   }
 
   @Override
   public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
     int pairs = cos.columns();
-    launches.columns(
+    queue.columns(
         kernel("rotate.cl", "rotate_pairs"),
         x.columns() / headSize * pairs,
         x.rows(),
@@ -110,9 +111,12 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
   @Override
   public void route(
       DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
-    launches.rows(
+    if (logits.isEmpty()) {
+      return;
+    }
+    queue.rows(
         kernel("route.cl", "route"),
-        logits,
+        logits.rows(),
         logits.data(),
         k,
         renormalize ? 1 : 0,
@@ -163,9 +167,12 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
 
   @Override
   public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
-    launches.rows(
+    if (logits.isEmpty()) {
+      return;
+    }
+    queue.rows(
         kernel("cross_entropy.cl", "cross_entropy"),
-        logits,
+        logits.rows(),
         logits.data(),
         targets,
         losses,

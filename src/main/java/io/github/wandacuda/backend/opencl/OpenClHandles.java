@@ -22,7 +22,6 @@ final class OpenClHandles {
    * Creates the objects' source.
    *
    * @param context the context that handles pass through
-   * @param queue one of its queues
    */
   public OpenClHandles(cl_context context, cl_command_queue queue) {
     this.context = context;

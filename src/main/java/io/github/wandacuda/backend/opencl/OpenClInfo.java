@@ -18,6 +18,10 @@ final class OpenClInfo {
     int get(long bytes, Pointer value, long[] size);
   }
 
+  private static Query of(cl_device_id device, int parameter) {
+    return (bytes, value, size) -> CL.clGetDeviceInfo(device, parameter, bytes, value, size);
+  }
+
   static String text(cl_platform_id platform, int parameter) {
     return text(
         "clGetPlatformInfo",
@@ -25,9 +29,7 @@ final class OpenClInfo {
   }
 
   static String text(cl_device_id device, int parameter) {
-    return text(
-        "clGetDeviceInfo",
-        (bytes, value, size) -> CL.clGetDeviceInfo(device, parameter, bytes, value, size));
+    return text("clGetDeviceInfo", of(device, parameter));
   }
 
   static String buildLog(cl_program program, cl_device_id device) {
@@ -48,40 +50,38 @@ final class OpenClInfo {
   }
 
   /** Returns a {@code cl_uint} or {@code cl_bool}. */
-  public static int integer(cl_device_id device, int parameter) {
-    int[] value = new int[1];
-    OpenClStatus.check(
-        CL.clGetDeviceInfo(device, parameter, Sizeof.cl_uint, Pointer.to(value), null),
-        "clGetDeviceInfo");
-    return value[0];
+  static int integer(cl_device_id device, int parameter) {
+    return (int) number("clGetDeviceInfo", Sizeof.cl_uint, of(device, parameter));
   }
 
   /** Returns a {@code cl_ulong} or another type of 64 bits, {@code size_t} on this JVM included. */
   static long wide(cl_device_id device, int parameter) {
-    long[] value = new long[1];
-    OpenClStatus.check(
-        CL.clGetDeviceInfo(device, parameter, Sizeof.cl_ulong, Pointer.to(value), null),
-        "clGetDeviceInfo");
-    return value[0];
+    return number("clGetDeviceInfo", Sizeof.cl_ulong, of(device, parameter));
   }
 
   /** Returns the most work-items of a group with which a kernel can run. */
   static int workGroupSize(cl_kernel kernel, cl_device_id device) {
-    long[] value = new long[1];
-    OpenClStatus.check(
-        CL.clGetKernelWorkGroupInfo(
-            kernel, device, CL.CL_KERNEL_WORK_GROUP_SIZE, Sizeof.size_t, Pointer.to(value), null),
-        "clGetKernelWorkGroupInfo");
-    return (int) Math.min(Integer.MAX_VALUE, value[0]);
+    return (int)
+        Math.min(Integer.MAX_VALUE, ofKernel(kernel, device, CL.CL_KERNEL_WORK_GROUP_SIZE));
   }
 
   /** Returns the bytes of local memory that a kernel uses without its arguments. */
   static long localBytes(cl_kernel kernel, cl_device_id device) {
+    return ofKernel(kernel, device, CL.CL_KERNEL_LOCAL_MEM_SIZE);
+  }
+
+  private static long ofKernel(cl_kernel kernel, cl_device_id device, int parameter) {
+    return number(
+        "clGetKernelWorkGroupInfo",
+        Sizeof.cl_ulong,
+        (bytes, value, size) ->
+            CL.clGetKernelWorkGroupInfo(kernel, device, parameter, bytes, value, size));
+  }
+
+  /** Returns a number of 4 or 8 bytes; all systems with JOCL are little-endian. */
+  private static long number(String call, int bytes, Query query) {
     long[] value = new long[1];
-    OpenClStatus.check(
-        CL.clGetKernelWorkGroupInfo(
-            kernel, device, CL.CL_KERNEL_LOCAL_MEM_SIZE, Sizeof.cl_ulong, Pointer.to(value), null),
-        "clGetKernelWorkGroupInfo");
+    OpenClStatus.check(query.get(bytes, Pointer.to(value), null), call);
     return value[0];
   }
 }

@@ -1,7 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.backend.gpu.NativeLoading;
-import java.lang.foreign.Arena;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
 import java.lang.foreign.SymbolLookup;
 import java.util.List;
 import java.util.Locale;
@@ -31,27 +30,23 @@ final class OpenClLibrary {
    * @return why OpenCL can't be used; empty if it can
    */
   public static Optional<String> problem(List<String> names) {
-    if (names.stream().noneMatch(OpenClLibrary::isThere)) {
+    if (names.stream().allMatch(name -> find(name).isEmpty())) {
       return Optional.of(
           "%s was not found: no OpenCL loader is installed".formatted(names.getFirst()));
     }
     return Binding.PROBLEM;
   }
 
-  private static boolean isThere(String name) {
-    try (Arena arena = Arena.ofConfined()) {
-      return SymbolLookup.libraryLookup(name, arena).find("clGetPlatformIDs").isPresent();
-    } catch (IllegalArgumentException e) {
-      return false;
-    }
+  private static Optional<SymbolLookup> find(String name) {
+    return SharedLibrary.find(name).filter(found -> found.find("clGetPlatformIDs").isPresent());
   }
 
-  /** Returns the functions of this system's loader, which stays loaded. */
-  static SymbolLookup functions() {
+  /** Returns a function of this system's loader, which stays loaded. */
+  static SharedLibrary.Function function(String name) {
     return names().stream()
-        .filter(OpenClLibrary::isThere)
+        .flatMap(library -> find(library).stream())
         .findFirst()
-        .map(name -> SymbolLookup.libraryLookup(name, Arena.global()))
+        .map(found -> new SharedLibrary.Function(found, "OpenCL", name))
         .orElseThrow(() -> new UnsatisfiedLinkError("no OpenCL loader is installed"));
   }
 
@@ -63,7 +58,7 @@ final class OpenClLibrary {
 
     private static Optional<String> load() {
       try {
-        NativeLoading.inPrivateDirectory(() -> CL.setExceptionsEnabled(false));
+        SharedLibrary.inPrivateDirectory(() -> CL.setExceptionsEnabled(false));
         return Optional.empty();
       } catch (LinkageError | RuntimeException e) {
         return Optional.of(

@@ -39,13 +39,11 @@ final class OpenClLinear implements AutoCloseable {
   private static final int FEWEST_BLOCKS = 4;
 
   private final OpenClQueue queue;
-  private final OpenClLaunches launches;
   private final MatrixVariant variant;
   private final GrowingBuffer chains;
 
-  OpenClLinear(OpenClQueue queue, OpenClLaunches launches, MatrixVariant variant) {
+  OpenClLinear(OpenClQueue queue, MatrixVariant variant) {
     this.queue = queue;
-    this.launches = launches;
     chains = new GrowingBuffer(queue.device(), queue);
     this.variant = variant;
   }
@@ -67,7 +65,7 @@ final class OpenClLinear implements AutoCloseable {
   private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     int runs = Math.ceilDiv(x.columns(), RUN);
     DevicePointer memory = chains.atLeast((long) runs * x.rows() * w.rows() * Float.BYTES);
-    launches.columns(
+    queue.columns(
         kernel("linear_rows", "linear_row_runs", weightOption(w.dtype())),
         w.rows(),
         runs,
@@ -78,7 +76,7 @@ final class OpenClLinear implements AutoCloseable {
         x.rows(),
         x.columns(),
         w.rows());
-    launches.columns(
+    queue.columns(
         kernel("linear_rows", "linear_row_sums", weightOption(w.dtype())),
         w.rows(),
         x.rows(),

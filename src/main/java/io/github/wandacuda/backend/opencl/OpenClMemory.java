@@ -1,9 +1,12 @@
 package io.github.wandacuda.backend.opencl;
 
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.DevicePointer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jocl.CL;
 import org.jocl.Pointer;
@@ -36,7 +39,7 @@ final class OpenClMemory {
     return Math.max(0, facts.globalBytes() - used.get());
   }
 
-  public OpenClBuffer allocate(long bytes) {
+  public Buffer allocate(long bytes) {
     if (bytes < 1) {
       throw new IllegalArgumentException(bytes + " bytes");
     }
@@ -44,7 +47,7 @@ final class OpenClMemory {
       throw shortage(bytes);
     }
     cl_mem handle = create(CL.CL_MEM_READ_WRITE, bytes);
-    OpenClBuffer buffer = new OpenClBuffer(this, handle, bytes, true);
+    Buffer buffer = new Buffer(this, handle, bytes, true);
     used.addAndGet(bytes);
     int status = touch(handle);
     if (status != CL.CL_SUCCESS) {
@@ -54,9 +57,14 @@ final class OpenClMemory {
     return buffer;
   }
 
+  /** Returns the driver's handle of the memory of an address. */
+  static cl_mem handle(DevicePointer place) {
+    return ((Buffer) place.buffer()).handle;
+  }
+
   /** Returns memory that its caller allocated and releases. */
-  public OpenClBuffer view(cl_mem handle, long bytes) {
-    return new OpenClBuffer(this, handle, bytes, false);
+  public Buffer view(cl_mem handle, long bytes) {
+    return new Buffer(this, handle, bytes, false);
   }
 
   public MemorySegment pinned(long bytes, Arena arena) {
@@ -110,8 +118,7 @@ final class OpenClMemory {
   }
 
   private void unmap(cl_mem handle, MemorySegment mapped) {
-    OpenClStatus.note(
-        HostCopies.ofLoader().unmap(queue, handle, mapped), "clEnqueueUnmapMemObject");
+    OpenClStatus.note(OpenClCopies.unmap(queue, handle, mapped), "clEnqueueUnmapMemObject");
     OpenClStatus.note(CL.clFinish(queue), "clFinish");
     OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
   }
@@ -119,5 +126,42 @@ final class OpenClMemory {
   private DeviceMemoryException shortage(long bytes) {
     return new DeviceMemoryException(
         facts.name(), bytes, Math.min(freeBytes(), facts.largestBuffer()));
+  }
+
+  /** Memory of an OpenCL device. */
+  static final class Buffer implements DeviceBuffer {
+    private final OpenClMemory memory;
+    private final cl_mem handle;
+    private final long bytes;
+    private final AtomicBoolean closed;
+
+    /**
+     * Stands for memory.
+     *
+     * @param own whether closing gives it back
+     */
+    Buffer(OpenClMemory memory, cl_mem handle, long bytes, boolean own) {
+      closed = new AtomicBoolean(!own);
+      this.memory = memory;
+      this.handle = handle;
+      this.bytes = bytes;
+    }
+
+    /** Returns the driver's handle. */
+    public cl_mem handle() {
+      return handle;
+    }
+
+    @Override
+    public long bytes() {
+      return bytes;
+    }
+
+    @Override
+    public void close() {
+      if (closed.compareAndSet(false, true)) {
+        memory.release(handle, bytes);
+      }
+    }
   }
 }

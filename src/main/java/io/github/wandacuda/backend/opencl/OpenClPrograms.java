@@ -89,7 +89,8 @@ final class OpenClPrograms implements AutoCloseable {
 
   /** Builds a kernel; the driver may load its compiler, which may replace signal handlers. */
   private OpenClKernel create(KernelKey key, int items) {
-    return SignalHandlers.kept(() -> create(program(key.program()), key.name(), items));
+    return SignalHandlers.kept(
+        () -> create(programs.computeIfAbsent(key.program(), this::load), key.name(), items));
   }
 
   private OpenClKernel create(cl_program program, String name, int items) {
@@ -105,15 +106,6 @@ final class OpenClPrograms implements AutoCloseable {
           "%s: %s %s".formatted(target.facts().name(), name, problem.get()));
     }
     return new OpenClKernel(name, handle, items, localBytes);
-  }
-
-  private cl_program program(ProgramKey key) {
-    cl_program program = programs.get(key);
-    if (program == null) {
-      program = load(key);
-      programs.put(key, program);
-    }
-    return program;
   }
 
   private cl_program load(ProgramKey key) {

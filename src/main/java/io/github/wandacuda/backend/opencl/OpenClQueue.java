@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.backend.gpu.GpuSelectKernels;
-import java.lang.foreign.MemorySegment;
+import io.github.wandacuda.backend.gpu.RowCopy;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
@@ -14,6 +14,12 @@ import org.jocl.cl_mem;
 /** An in-order command queue. */
 final class OpenClQueue implements DeviceQueue {
   private static final byte[] ZERO = new byte[1];
+
+  /** Work-items of a group that share a row where several rows have one group. */
+  private static final int LANES = 16;
+
+  /** The most groups in dimension 1, which every device allows. */
+  private static final int MOST_ROWS = 1 << 15;
 
   private final OpenClDevice device;
   private final cl_command_queue handle;
@@ -44,7 +50,7 @@ final class OpenClQueue implements DeviceQueue {
    */
   void launch(OpenClKernel kernel, long[] global, long[] local, Object... arguments) {
     synchronized (kernel) {
-      KernelArguments.set(kernel, arguments);
+      setArguments(kernel, arguments);
       int status =
           CL.clEnqueueNDRangeKernel(
               handle, kernel.handle(), global.length, null, global, local, 0, null, null);
@@ -52,37 +58,73 @@ final class OpenClQueue implements DeviceQueue {
     }
   }
 
-  @Override
-  public void upload(
-      MemorySegment host,
-      long hostPitch,
-      DevicePointer to,
-      long devicePitch,
-      long rowBytes,
-      long rows) {
-    copies.copy(HostCopies.Way.UPLOAD, host, hostPitch, to, devicePitch, rowBytes, rows);
+  private static void setArguments(OpenClKernel kernel, Object... arguments) {
+    int index = 0;
+    for (Object argument : arguments) {
+      if (argument == null) {
+        set(kernel, index++, Sizeof.cl_mem, null);
+        set(kernel, index++, Sizeof.cl_ulong, Pointer.to(new long[] {0}));
+      } else if (argument instanceof DevicePointer pointer) {
+        cl_mem buffer = OpenClMemory.handle(pointer);
+        set(kernel, index++, Sizeof.cl_mem, Pointer.to(buffer));
+        set(kernel, index++, Sizeof.cl_ulong, Pointer.to(new long[] {pointer.offset()}));
+      } else if (argument instanceof Integer value) {
+        set(kernel, index++, Sizeof.cl_int, Pointer.to(new int[] {value}));
+      } else if (argument instanceof Long value) {
+        set(kernel, index++, Sizeof.cl_long, Pointer.to(new long[] {value}));
+      } else if (argument instanceof Float value) {
+        set(kernel, index++, Sizeof.cl_float, Pointer.to(new float[] {value}));
+      } else if (argument instanceof LocalMemory local) {
+        set(kernel, index++, local.bytes(), null);
+      } else {
+        throw new IllegalArgumentException("a kernel can't be given a " + argument.getClass());
+      }
+    }
+  }
+
+  private static void set(OpenClKernel kernel, int index, long bytes, Pointer value) {
+    OpenClStatus.check(
+        CL.clSetKernelArg(kernel.handle(), index, bytes, value),
+        OpenClDevice.BACKEND,
+        () -> "clSetKernelArg %d of %s".formatted(index, kernel.name()));
+  }
+
+  private static long up(long count, int multiple) {
+    return Math.ceilDiv(count, multiple) * multiple;
+  }
+
+  /** Queues a kernel with a work-item for each of {@code count} elements, if there are any. */
+  void elements(OpenClKernel kernel, long count, Object... arguments) {
+    if (count > 0) {
+      int items = kernel.items();
+      launch(kernel, new long[] {up(count, items)}, new long[] {items}, arguments);
+    }
+  }
+
+  /**
+   * Queues a kernel with a work-item for each column, and rows in dimension 1; if there are too
+   * many rows, a work-item takes several. Does nothing for an empty matrix.
+   */
+  void columns(OpenClKernel kernel, int columns, int rows, Object... arguments) {
+    if (columns > 0 && rows > 0) {
+      int items = kernel.items();
+      long[] global = {up(columns, items), Math.min(rows, MOST_ROWS)};
+      launch(kernel, global, new long[] {items, 1}, arguments);
+    }
+  }
+
+  /** Queues a kernel with 16 work-items for each row, several rows to a group, if there are any. */
+  void rows(OpenClKernel kernel, int rows, Object... arguments) {
+    if (rows > 0) {
+      int together = kernel.items() / LANES;
+      long[] global = {LANES, up(rows, together)};
+      launch(kernel, global, new long[] {LANES, together}, arguments);
+    }
   }
 
   @Override
-  public void download(
-      DevicePointer from,
-      long devicePitch,
-      MemorySegment host,
-      long hostPitch,
-      long rowBytes,
-      long rows) {
-    copies.copy(HostCopies.Way.DOWNLOAD, host, hostPitch, from, devicePitch, rowBytes, rows);
-  }
-
-  @Override
-  public void copy(
-      DevicePointer from,
-      long fromPitch,
-      DevicePointer to,
-      long toPitch,
-      long rowBytes,
-      long rows) {
-    copies.copyWithin(from, fromPitch, to, toPitch, rowBytes, rows);
+  public void copy(RowCopy copy) {
+    copies.copy(copy);
   }
 
   @Override
@@ -100,7 +142,7 @@ final class OpenClQueue implements DeviceQueue {
     if (bytes == 0) {
       return;
     }
-    cl_mem buffer = ((OpenClBuffer) at.buffer()).handle();
+    cl_mem buffer = OpenClMemory.handle(at);
     int status =
         CL.clEnqueueFillBuffer(
             handle, buffer, Pointer.to(ZERO), ZERO.length, at.offset(), bytes, 0, null, null);
@@ -143,153 +185,15 @@ final class OpenClQueue implements DeviceQueue {
     OpenClStatus.note(CL.clReleaseCommandQueue(handle), "clReleaseCommandQueue");
   }
 
-  /** Sets a kernel's arguments. */
-  private static final class KernelArguments {
-    private final OpenClKernel kernel;
-    private int count;
-
-    private KernelArguments(OpenClKernel kernel) {
-      this.kernel = kernel;
-    }
-
-    /** Sets all arguments; see {@link OpenClQueue#launch}. */
-    static void set(OpenClKernel kernel, Object... arguments) {
-      KernelArguments target = new KernelArguments(kernel);
-      for (Object argument : arguments) {
-        target.add(argument);
-      }
-    }
-
-    private void add(Object argument) {
-      if (argument == null) {
-        next(Sizeof.cl_mem, null);
-        next(Sizeof.cl_ulong, Pointer.to(new long[] {0}));
-      } else if (argument instanceof DevicePointer pointer) {
-        next(Sizeof.cl_mem, Pointer.to(((OpenClBuffer) pointer.buffer()).handle()));
-        next(Sizeof.cl_ulong, Pointer.to(new long[] {pointer.offset()}));
-      } else if (argument instanceof Integer value) {
-        next(Sizeof.cl_int, Pointer.to(new int[] {value}));
-      } else if (argument instanceof Long value) {
-        next(Sizeof.cl_long, Pointer.to(new long[] {value}));
-      } else if (argument instanceof Float value) {
-        next(Sizeof.cl_float, Pointer.to(new float[] {value}));
-      } else if (argument instanceof LocalMemory local) {
-        next(local.bytes(), null);
-      } else {
-        throw new IllegalArgumentException("a kernel can't be given a " + argument.getClass());
-      }
-    }
-
-    private void next(long bytes, Pointer value) {
-      int index = count++;
-      OpenClStatus.check(
-          CL.clSetKernelArg(kernel.handle(), index, bytes, value),
-          OpenClDevice.BACKEND,
-          () -> "clSetKernelArg %d of %s".formatted(index, kernel.name()));
-    }
-  }
-
-  /** Copies between host and device memory, and within the device. */
-  private static final class OpenClCopies {
-    private final OpenClDevice device;
-    private final cl_command_queue queue;
-    private final HostCopies host = HostCopies.ofLoader();
-
-    OpenClCopies(OpenClDevice device, cl_command_queue queue) {
-      this.device = device;
-      this.queue = queue;
-    }
-
-    /** Queues a copy of rows; the other parameters are those of {@link OpenClQueue#upload}. */
-    void copy(
-        HostCopies.Way way,
-        MemorySegment memory,
-        long hostPitch,
-        DevicePointer place,
-        long devicePitch,
-        long rowBytes,
-        long rows) {
-      if (rowBytes == 0 || rows == 0) {
-        return;
-      }
-      long bytes = rowBytes * rows;
-      if (rows == 1 || (hostPitch == rowBytes && devicePitch == rowBytes)) {
-        int status =
-            host.line(way, queue, handle(place), place.offset(), memory.asSlice(0, bytes), bytes);
-        check(status, calls(way) + "Buffer", bytes);
-      } else {
-        long span = (rows - 1) * hostPitch + rowBytes;
-        int status =
-            host.rows(
-                way,
-                queue,
-                handle(place),
-                origin(place.offset(), devicePitch),
-                devicePitch,
-                memory.asSlice(0, span),
-                hostPitch,
-                new long[] {rowBytes, rows, 1});
-        check(status, calls(way) + "BufferRect", bytes);
-      }
-      OpenClStatus.check(CL.clFlush(queue), device.name(), () -> "clFlush");
-    }
-
-    private static String calls(HostCopies.Way way) {
-      return way == HostCopies.Way.UPLOAD ? "clEnqueueWrite" : "clEnqueueRead";
-    }
-
-    /** Queues a copy within the device; the parameters are {@link OpenClQueue#copy}'s. */
-    void copyWithin(
-        DevicePointer from,
-        long fromPitch,
-        DevicePointer to,
-        long toPitch,
-        long rowBytes,
-        long rows) {
-      if (rowBytes == 0 || rows == 0) {
-        return;
-      }
-      if (rows == 1 || (fromPitch == rowBytes && toPitch == rowBytes)) {
-        long bytes = rowBytes * rows;
-        int status =
-            CL.clEnqueueCopyBuffer(
-                queue, handle(from), handle(to), from.offset(), to.offset(), bytes, 0, null, null);
-        check(status, "clEnqueueCopyBuffer", bytes);
-        return;
-      }
-      int status =
-          CL.clEnqueueCopyBufferRect(
-              queue,
-              handle(from),
-              handle(to),
-              origin(from.offset(), fromPitch),
-              origin(to.offset(), toPitch),
-              new long[] {rowBytes, rows, 1},
-              fromPitch,
-              0,
-              toPitch,
-              0,
-              0,
-              null,
-              null);
-      check(status, "clEnqueueCopyBufferRect", rowBytes * rows);
-    }
-
-    /**
-     * Returns the origin (x, y) of a rectangle that begins at byte x + y * pitch; some drivers
-     * require x to be less than the pitch.
-     */
-    private static long[] origin(long offset, long pitch) {
-      return new long[] {offset % pitch, offset / pitch, 0};
-    }
-
-    private static cl_mem handle(DevicePointer place) {
-      return ((OpenClBuffer) place.buffer()).handle();
-    }
-
-    private void check(int status, String call, long bytes) {
-      if (status != CL.CL_SUCCESS) {
-        device.memory().throwFailure(status, call, bytes);
+  /**
+   * A {@code __local} argument of a kernel, whose size is chosen at the launch.
+   *
+   * @param bytes its size in bytes, 1 or more
+   */
+  record LocalMemory(long bytes) {
+    public LocalMemory {
+      if (bytes < 1) {
+        throw new IllegalArgumentException("local memory of " + bytes + " bytes");
       }
     }
   }

@@ -9,6 +9,8 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import java.util.Arrays;
+import java.util.stream.Stream;
 
 /** Launches the kernels of selection. */
 final class OpenClSelectKernels implements GpuSelectKernels {
@@ -72,7 +74,7 @@ final class OpenClSelectKernels implements GpuSelectKernels {
     OpenClKernel holding = selection.kernel("select_rows", " -D HELD");
     long held = (long) octets * OpenClSelection.OCTET * source.dtype().bytes();
     if (holding.localBytes() + held <= localBytes) {
-      selection.launch(holding, octets, count, new LocalMemory(held));
+      selection.launch(holding, octets, count, new OpenClQueue.LocalMemory(held));
     } else {
       selection.launch(selection.kernel("select_rows", ""), octets, count);
     }
@@ -96,31 +98,19 @@ final class OpenClSelectKernels implements GpuSelectKernels {
 
   @Override
   public void countUpper(DeviceRows source, DevicePointer counts) {
-    count(
-        "count_upper",
-        source,
-        source.data(),
-        counts,
-        source.rows(),
-        source.columns(),
-        source.stride());
+    count("count_upper", source, counts);
   }
 
   @Override
   public void countLower(DeviceRows source, int upper, DevicePointer counts) {
-    count(
-        "count_lower",
-        source,
-        source.data(),
-        counts,
-        source.rows(),
-        source.columns(),
-        source.stride(),
-        upper);
+    count("count_lower", source, counts, upper);
   }
 
-  /** Queues a histogram of magnitudes, whose groups each count several rows. */
-  private void count(String name, DeviceRows source, Object... arguments) {
+  /**
+   * Queues a histogram of magnitudes, whose groups each count several rows; {@code more} are its
+   * arguments after those that both have.
+   */
+  private void count(String name, DeviceRows source, DevicePointer counts, Object... more) {
     OpenClKernel kernel =
         queue.device().kernel("magnitudes.cl", name, OpenClSelection.options(source));
     int octets = OpenClSelection.octets(source);
@@ -129,7 +119,12 @@ final class OpenClSelectKernels implements GpuSelectKernels {
     int groups = queue.device().facts().computeUnits() * GROUPS_PER_UNIT;
     int down = Math.clamp(groups / across, 1, source.rows());
     long[] global = {(long) across * size, down};
-    queue.launch(kernel, global, new long[] {size, 1}, arguments);
+    Object[] common = {source.data(), counts, source.rows(), source.columns(), source.stride()};
+    queue.launch(kernel, global, new long[] {size, 1}, joined(common, more));
+  }
+
+  private static Object[] joined(Object[] first, Object... others) {
+    return Stream.of(first, others).flatMap(Arrays::stream).toArray();
   }
 
   @Override
@@ -189,17 +184,15 @@ final class OpenClSelectKernels implements GpuSelectKernels {
      * @param rule the kernel's arguments after those that all these kernels have
      */
     void launch(OpenClKernel kernel, int items, Object... rule) {
-      Object[] arguments = new Object[7 + rule.length];
-      arguments[0] = source.data();
-      arguments[1] = norms;
-      arguments[2] = destination.data();
-      arguments[3] = mask;
-      arguments[4] = report;
-      arguments[5] = source.columns();
-      arguments[6] = source.stride();
-      System.arraycopy(rule, 0, arguments, 7, rule.length);
+      Object[] common = {
+        source.data(), norms, destination.data(), mask, report, source.columns(), source.stride()
+      };
       int size = groupSize(kernel, items);
-      queue.launch(kernel, new long[] {(long) source.rows() * size}, new long[] {size}, arguments);
+      queue.launch(
+          kernel,
+          new long[] {(long) source.rows() * size},
+          new long[] {size},
+          joined(common, rule));
     }
 
     /** Returns the number of octets of a row. */

@@ -15,8 +15,6 @@ final class OpenClStatus {
   /**
    * Checks the status of a call that isn't for an open device.
    *
-   * @param status the call's result
-   * @param call the call's name
    * @throws BackendUnavailableException if it failed
    */
   public static void check(int status, String call) {
@@ -26,7 +24,6 @@ final class OpenClStatus {
   /**
    * Checks the status of a call.
    *
-   * @param status the call's result
    * @param device the device's name in messages
    * @param call the call's name, only evaluated if it failed
    * @throws BackendUnavailableException if it failed

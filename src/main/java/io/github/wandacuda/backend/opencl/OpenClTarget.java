@@ -5,19 +5,14 @@ import io.github.wandacuda.system.SignalHandlers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 import org.jocl.CL;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * A device of a platform that isn't open.
- *
- * @param platform the platform
- * @param device the device
- * @param facts what it says about itself
- */
+/** A device of a platform that isn't open. */
 record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts facts) {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClTarget.class);
 
@@ -60,33 +55,35 @@ record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts fa
   }
 
   private static cl_platform_id[] platforms() {
-    int[] count = new int[1];
-    int status = CL.clGetPlatformIDs(0, null, count);
-    if (status == NO_PLATFORM) {
-      return new cl_platform_id[0];
-    }
-    OpenClStatus.check(status, "clGetPlatformIDs");
-    cl_platform_id[] platforms = new cl_platform_id[count[0]];
-    if (platforms.length > 0) {
-      OpenClStatus.check(
-          CL.clGetPlatformIDs(platforms.length, platforms, null), "clGetPlatformIDs");
-    }
-    return platforms;
+    return all("clGetPlatformIDs", NO_PLATFORM, cl_platform_id[]::new, CL::clGetPlatformIDs);
   }
 
   private static cl_device_id[] devices(cl_platform_id platform) {
+    return all(
+        "clGetDeviceIDs",
+        CL.CL_DEVICE_NOT_FOUND,
+        cl_device_id[]::new,
+        (room, found, count) ->
+            CL.clGetDeviceIDs(platform, CL.CL_DEVICE_TYPE_ALL, room, found, count));
+  }
+
+  /** One of OpenCL's functions that count what there is, or list it. */
+  private interface Listing<T> {
+    int list(int room, T[] found, int[] count);
+  }
+
+  /** Returns all that a function lists; its status {@code none} says that there is nothing. */
+  private static <T> T[] all(String call, int none, IntFunction<T[]> array, Listing<T> listing) {
     int[] count = new int[1];
-    int status = CL.clGetDeviceIDs(platform, CL.CL_DEVICE_TYPE_ALL, 0, null, count);
-    if (status == CL.CL_DEVICE_NOT_FOUND) {
-      return new cl_device_id[0];
+    int status = listing.list(0, null, count);
+    if (status == none) {
+      return array.apply(0);
     }
-    OpenClStatus.check(status, "clGetDeviceIDs");
-    cl_device_id[] devices = new cl_device_id[count[0]];
-    if (devices.length > 0) {
-      OpenClStatus.check(
-          CL.clGetDeviceIDs(platform, CL.CL_DEVICE_TYPE_ALL, devices.length, devices, null),
-          "clGetDeviceIDs");
+    OpenClStatus.check(status, call);
+    T[] all = array.apply(count[0]);
+    if (all.length > 0) {
+      OpenClStatus.check(listing.list(all.length, all, null), call);
     }
-    return devices;
+    return all;
   }
 }

@@ -30,15 +30,10 @@ final class ProgramCache {
     this.directory = directory;
   }
 
-  /** Returns the cache of the user. */
+  /** Returns the cache of the user, where the conventions of the system want it. */
   public static ProgramCache ofUser() {
-    return in(userDirectory());
-  }
-
-  /** Returns the directory of the user's compiled kernels, by the conventions of the system. */
-  private static Path userDirectory() {
-    return directory(
-        System.getProperty("os.name"), Path.of(System.getProperty("user.home")), System.getenv());
+    Path home = Path.of(System.getProperty("user.home"));
+    return in(directory(System.getProperty("os.name"), home, System.getenv()));
   }
 
   /**

@@ -1,11 +1,14 @@
 package io.github.wandacuda.backend.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.SharedLibrary;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -14,7 +17,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Random;
-import jcuda.jcublas.cublasStatus;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -41,7 +43,7 @@ class CublasLinearTest {
   void start() {
     driver = PretendCuda.start();
     driver.loadCublas();
-    device = CudaDevice.open(0);
+    device = CudaDevice.open(0, Precision.DEFAULT);
     queue = device.queue();
   }
 
@@ -92,7 +94,7 @@ class CublasLinearTest {
     float[] before = new float[TOKENS * OUT_STRIDE];
     Arrays.fill(before, accumulate ? BEFORE : Float.NaN);
     DeviceRows out = matrix(before, DType.F32, TOKENS, FEATURES, OUT_STRIDE);
-    try (CublasLinear linear = CublasLinear.open(queue, handle(version)).orElseThrow()) {
+    try (CublasLinear linear = CublasLinear.open(queue, cublas(version)).orElseThrow()) {
       linear.multiply(
           matrix(x, dtype, TOKENS, COLUMNS, STRIDE),
           matrix(w, dtype, FEATURES, COLUMNS, STRIDE),
@@ -134,20 +136,21 @@ class CublasLinearTest {
 
   @Test
   void isNamedInTheListOfDevices() {
-    assertThat(Cublas.library())
-        .hasValueSatisfying(cublas -> assertThat(cublas.version()).startsWith("12."));
+    assertThat(Cublas.linear()).startsWith("cuBLAS 12.");
     assertThat(new CudaBackendProvider().devices())
         .allSatisfy(device -> assertThat(device.reason()).contains(", cuBLAS 12."));
   }
 
   @Test
   void aHandleThatIsDestroyedIsNoHandle() {
+    DeviceRows matrix = matrix(new float[4], DType.F32, 2, 2, 2);
     for (int version : new int[] {11, 12, 13}) {
-      CublasHandle handle = handle(version);
-      assertThat(handle.create()).isZero();
-      assertThat(handle.setStream(queue)).isZero();
-      assertThat(handle.destroy()).isZero();
-      assertThat(handle.setStream(queue)).isEqualTo(cublasStatus.CUBLAS_STATUS_NOT_INITIALIZED);
+      CublasLinear linear = CublasLinear.open(queue, cublas(version)).orElseThrow();
+      linear.multiply(matrix, matrix, false, matrix);
+      linear.close();
+      assertThatExceptionOfType(BackendUnavailableException.class)
+          .isThrownBy(() -> linear.multiply(matrix, matrix, false, matrix))
+          .withMessageEndingWith("cublasGemmEx failed: CUBLAS_STATUS_NOT_INITIALIZED");
     }
   }
 
@@ -158,13 +161,10 @@ class CublasLinearTest {
         .isEmpty();
   }
 
-  /** Returns a handle of what is found where the pretended library has a version's name. */
-  private static CublasHandle handle(int version) {
+  /** Returns what is found where the pretended library has a version's name. */
+  private static Cublas cublas(int version) {
     String name = "libcublas.so." + version;
     Optional<SymbolLookup> pretended = SharedLibrary.find("libcublas.so.12");
-    return Cublas.find(wanted -> pretended.filter(found -> wanted.equals(name)))
-        .orElseThrow()
-        .handles()
-        .get();
+    return Cublas.find(wanted -> pretended.filter(found -> wanted.equals(name))).orElseThrow();
   }
 }

@@ -46,7 +46,7 @@ final class CudaCaller implements CallerProgram {
   }
 
   static void check(int result) {
-    CudaStatus.check(result, "the program", "a call");
+    CudaContext.check(result, "the program", "a call");
   }
 
   void enter() {
@@ -67,7 +67,7 @@ final class CudaCaller implements CallerProgram {
     enter();
     Address address = new Address();
     check(JCudaDriver.cuMemAlloc(address, content.length));
-    check(JCudaDriver.cuMemcpyHtoD(address, HostPointer.to(host(content)), content.length));
+    check(JCudaDriver.cuMemcpyHtoD(address, CudaBuffer.pointer(host(content)), content.length));
     memory.put(address.value(), address);
     return address.value();
   }
@@ -81,7 +81,7 @@ final class CudaCaller implements CallerProgram {
   public byte[] read(long from, int bytes) {
     enter();
     MemorySegment host = arena.allocate(bytes);
-    check(JCudaDriver.cuMemcpyDtoH(HostPointer.to(host), memory.get(from), bytes));
+    check(JCudaDriver.cuMemcpyDtoH(CudaBuffer.pointer(host), memory.get(from), bytes));
     return host.toArray(ValueLayout.JAVA_BYTE);
   }
 
@@ -90,7 +90,7 @@ final class CudaCaller implements CallerProgram {
     enter();
     check(
         JCudaDriver.cuMemcpyHtoDAsync(
-            memory.get(to), HostPointer.to(host(content)), content.length, stream));
+            memory.get(to), CudaBuffer.pointer(host(content)), content.length, stream));
   }
 
   @Override

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -42,7 +43,7 @@ class CudaDeviceTest {
   @Test
   void saysHowMuchMemoryWasMissing() {
     driver.memory(1_000_000);
-    try (CudaDevice device = CudaDevice.open(0);
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
         CudaBuffer most = device.allocate(600_000)) {
       assertThat(device.largestBuffer()).isEqualTo(1_000_000);
       assertThat(device.freeBytes()).isEqualTo(400_000);
@@ -59,7 +60,7 @@ class CudaDeviceTest {
 
   @Test
   void buffersAreAligned() {
-    try (CudaDevice device = CudaDevice.open(0);
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
         CudaBuffer first = device.allocate(1);
         CudaBuffer second = device.allocate(1)) {
       assertThat(first.address() % 256).isZero();
@@ -70,7 +71,7 @@ class CudaDeviceTest {
 
   @Test
   void givesEverythingBackOnce() {
-    CudaDevice device = CudaDevice.open(0);
+    CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
     CudaBuffer closed = device.allocate(10);
     closed.close();
     closed.close();
@@ -91,7 +92,7 @@ class CudaDeviceTest {
 
   @Test
   void pinnedMemoryIsItsArenas() {
-    try (CudaDevice device = CudaDevice.open(0)) {
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT)) {
       try (Arena arena = Arena.ofShared()) {
         MemorySegment memory = device.pinned(5000, arena);
         assertThat(memory.byteSize()).isEqualTo(5000);
@@ -106,7 +107,7 @@ class CudaDeviceTest {
   void pinnedMemoryMayOutliveTheDevice() {
     try (Arena arena = Arena.ofShared()) {
       MemorySegment memory;
-      try (CudaDevice device = CudaDevice.open(0)) {
+      try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT)) {
         memory = device.pinned(8, arena);
       }
       memory.set(ValueLayout.JAVA_LONG, 0, 5);
@@ -117,7 +118,7 @@ class CudaDeviceTest {
 
   @Test
   void hostMemoryThatCanNotBePinned() {
-    try (CudaDevice device = CudaDevice.open(0);
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
         Arena arena = Arena.ofConfined()) {
       driver.fail("cuMemHostAlloc", 1, CUresult.CUDA_ERROR_OUT_OF_MEMORY);
       assertThatExceptionOfType(DeviceMemoryException.class)
@@ -133,7 +134,7 @@ class CudaDeviceTest {
   @ValueSource(ints = {75, 80, 90})
   void loadsAFileOnce(int capability) {
     driver.capability(capability);
-    try (CudaDevice device = CudaDevice.open(0)) {
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT)) {
       assertThat(device.info().capability()).isEqualTo(capability);
       CudaFunction sum = device.function("basics", "block_sum_u32");
       assertThat(device.function("basics", "block_sum_u32")).isSameAs(sum);
@@ -144,7 +145,7 @@ class CudaDeviceTest {
 
   @Test
   void saysWhatIsWrongWithAKernel() {
-    try (CudaDevice device = CudaDevice.open(0)) {
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT)) {
       assertThatExceptionOfType(BackendUnavailableException.class)
           .isThrownBy(() -> device.function("basics", "missing"))
           .withMessageStartingWith(
@@ -166,7 +167,8 @@ class CudaDeviceTest {
   @Test
   void devicesAreApart() {
     driver.devices(3);
-    List<CudaDevice> devices = IntStream.range(0, 3).mapToObj(CudaDevice::open).toList();
+    List<CudaDevice> devices =
+        IntStream.range(0, 3).mapToObj(i -> CudaDevice.open(i, Precision.DEFAULT)).toList();
     List<CudaQueue> queues = devices.stream().map(CudaDevice::queue).toList();
     List<CudaBuffer> buffers = devices.stream().map(device -> device.allocate(4)).toList();
     try (Arena arena = Arena.ofConfined()) {

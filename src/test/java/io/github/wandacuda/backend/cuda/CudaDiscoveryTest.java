@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.util.List;
 import jcuda.driver.CUresult;
@@ -84,7 +85,7 @@ class CudaDiscoveryTest {
             device -> {
               assertThat(device.usable()).isFalse();
               assertThat(device.reason())
-                  .isEqualTo("cuInit failed: " + CudaStatus.describe(mismatch))
+                  .isEqualTo("cuInit failed: " + CudaContext.describe(mismatch))
                   .contains("CUDA_ERROR_SYSTEM_DRIVER_MISMATCH");
             });
     assertThat(provider.devices()).allMatch(DeviceDescription::usable);
@@ -100,7 +101,7 @@ class CudaDiscoveryTest {
             new DeviceDescription(0, "Pretend GPU sm_70", false, true, reason),
             new DeviceDescription(1, "Pretend GPU sm_70", false, true, reason));
     assertThatExceptionOfType(BackendUnavailableException.class)
-        .isThrownBy(() -> CudaDevice.open(1))
+        .isThrownBy(() -> CudaDevice.open(1, Precision.DEFAULT))
         .withMessage("cuda device 1 (Pretend GPU sm_70) can't be used: " + reason);
     assertThatExceptionOfType(BackendUnavailableException.class)
         .isThrownBy(() -> Backends.open("cuda", 2, 1).backend().close())
@@ -110,7 +111,7 @@ class CudaDiscoveryTest {
   @Test
   void aDeviceThatIsNotThere() {
     assertThatExceptionOfType(BackendUnavailableException.class)
-        .isThrownBy(() -> CudaDevice.open(1))
+        .isThrownBy(() -> CudaDevice.open(1, Precision.DEFAULT))
         .withMessageStartingWith("cuda device 1: failed: cuDeviceGet: CUDA_ERROR_INVALID_DEVICE (");
     assertThatExceptionOfType(BackendUnavailableException.class)
         .isThrownBy(() -> Backends.open("cuda", 1, 1).backend().close())
@@ -123,7 +124,8 @@ class CudaDiscoveryTest {
     assertThatExceptionOfType(BackendUnavailableException.class)
         .isThrownBy(() -> provider.open(0, 1))
         .withMessageStartingWith(
-            "cuda device 0 (Pretend GPU sm_80): cuDevicePrimaryCtxRetain: CUDA_ERROR_OUT_OF_MEMORY (");
+            "cuda device 0 (Pretend GPU sm_80): cuDevicePrimaryCtxRetain: CUDA_ERROR_OUT_OF_MEMORY"
+                + " (");
   }
 
   @Test

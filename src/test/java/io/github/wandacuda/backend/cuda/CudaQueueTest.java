@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import java.io.IOException;
@@ -37,7 +38,7 @@ class CudaQueueTest {
   @BeforeEach
   void start() {
     driver = PretendCuda.start();
-    device = CudaDevice.open(0);
+    device = CudaDevice.open(0, Precision.DEFAULT);
     queue = device.queue();
   }
 
@@ -113,7 +114,7 @@ class CudaQueueTest {
     device.close();
     driver.capability(capability);
     driver.deferred(deferred);
-    device = CudaDevice.open(0);
+    device = CudaDevice.open(0, Precision.DEFAULT);
     queue = device.queue();
     int count = 1000;
     MemorySegment host = arena.allocate(ValueLayout.JAVA_FLOAT, count);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
@@ -42,7 +43,7 @@ class CudaSelectKernelsTest {
   @BeforeEach
   void open() {
     driver = PretendCuda.start();
-    device = CudaDevice.open(0);
+    device = CudaDevice.open(0, Precision.DEFAULT);
     run = new KernelRun(device);
   }
 
@@ -80,7 +81,7 @@ class CudaSelectKernelsTest {
     PaddedMatrix matrix = PaddedMatrix.of(dtype, bits, columns, random.nextInt(3));
     float[] norms = norms(kind, columns);
     driver.order(order, random.nextLong());
-    String name = KernelNames.of(kernel, dtype);
+    String name = CudaFunction.name(kernel, dtype);
     long before = driver.launches(name);
     KernelRun.Outcome outcome =
         run.select(matrix, norms, rule, random.nextBoolean(), random.nextInt(4) > 0);
@@ -162,7 +163,7 @@ class CudaSelectKernelsTest {
   void selectsInRowsAroundALimitOfSharedMemory(
       int capability, DType dtype, int from, int to, boolean staged) {
     driver.capability(capability);
-    CudaDevice limited = CudaDevice.open(0);
+    CudaDevice limited = CudaDevice.open(0, Precision.DEFAULT);
     run = new KernelRun(limited);
     for (int columns = from; columns <= to; columns++) {
       CudaSelectRows choice = CudaSelectRows.of(dtype, columns, limited);
@@ -231,9 +232,9 @@ class CudaSelectKernelsTest {
             .isEqualTo(ScalarReference.inspect(matrix, r));
       }
     }
-    assertThat(driver.launches(KernelNames.of("count_upper", dtype))).isPositive();
-    assertThat(driver.launches(KernelNames.of("count_lower", dtype))).isPositive();
-    assertThat(driver.launches(KernelNames.of("inspect_rows", dtype))).isPositive();
+    assertThat(driver.launches(CudaFunction.name("count_upper", dtype))).isPositive();
+    assertThat(driver.launches(CudaFunction.name("count_lower", dtype))).isPositive();
+    assertThat(driver.launches(CudaFunction.name("inspect_rows", dtype))).isPositive();
   }
 
   @Test

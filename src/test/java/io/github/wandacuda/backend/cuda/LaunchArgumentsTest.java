@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 class LaunchArgumentsTest {
   private final FirstAllocated arena = new FirstAllocated();
-  private final LaunchArguments arguments = new LaunchArguments(arena);
+  private final CudaQueue.LaunchArguments arguments = new CudaQueue.LaunchArguments(arena);
 
   /** Memory of which the first piece, that of the values, can be looked at. */
   private static final class FirstAllocated implements Arena {
@@ -66,7 +66,7 @@ class LaunchArgumentsTest {
   @Test
   void pointersAreAddresses() {
     // An address that nothing was allocated at is 0.
-    CudaBuffer buffer = new CudaBuffer(null, new DeviceAddress(), 1L << 33);
+    CudaBuffer buffer = new CudaBuffer(null, new CudaBuffer.DeviceAddress(), 1L << 33);
     arguments.write(buffer.at(0), buffer.at((1L << 32) + 16), null);
     assertThat(written(0)).isEqualTo(buffer.address());
     assertThat(written(1)).isEqualTo(buffer.address() + (1L << 32) + 16);
@@ -87,7 +87,7 @@ class LaunchArgumentsTest {
         .isThrownBy(() -> arguments.write(1.0))
         .withMessage("a kernel takes no java.lang.Double");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> arguments.write(new Object[LaunchArguments.MOST + 1]));
+        .isThrownBy(() -> arguments.write(new Object[CudaQueue.LaunchArguments.MOST + 1]));
   }
 
   @Test

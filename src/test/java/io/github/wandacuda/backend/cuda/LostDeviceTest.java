@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.time.Duration;
@@ -49,7 +50,7 @@ class LostDeviceTest {
 
   private void failALaunch(int result) {
     driver.deferred(true);
-    try (CudaDevice device = CudaDevice.open(0);
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
         Arena arena = Arena.ofShared();
         CudaQueue queue = device.queue();
         CudaBuffer buffer = device.allocate(1024)) {
@@ -59,7 +60,7 @@ class LostDeviceTest {
       queue.launch(sum, new Grid(1, 1, 1), 256, 0, buffer.at(0), buffer.at(0), 256);
       String line =
           "cuda device 0 (Pretend GPU sm_80): the device was lost, as seen by %s: "
-              + CudaStatus.describe(result);
+              + CudaContext.describe(result);
       assertLost(queue::finish, line.formatted("cuStreamSynchronize"));
       assertLost(() -> device.allocate(10), line.formatted("cuMemAlloc of 10 bytes"));
       assertLost(
@@ -78,7 +79,7 @@ class LostDeviceTest {
   @ParameterizedTest
   @CsvSource({"cuMemcpyHtoDAsync, true", "cuMemcpy2DAsync, false"})
   void aCopyThatFails(String call, boolean dense) {
-    try (CudaDevice device = CudaDevice.open(0);
+    try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
         Arena arena = Arena.ofConfined()) {
       CudaQueue queue = device.queue();
       CudaBuffer buffer = device.allocate(100);

@@ -15,7 +15,7 @@ class PtxChoiceTest {
     "70, ''"
   })
   void prefersTheNewestThatTheDeviceRuns(int capability, String resources) {
-    assertThat(String.join(" ", PtxChoice.resources("rows", capability).toList()))
+    assertThat(String.join(" ", CudaModules.resources("rows", capability).toList()))
         .isEqualTo(resources);
   }
 }

@@ -18,7 +18,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;
 
 /** The kernels' contract kept by the scalar code, on copies. */
-final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
+final class HostForwardKernels extends GpuForwardKernels implements AutoCloseable {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
@@ -28,6 +28,16 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   HostForwardKernels(HostQueue queue) {
     this.queue = queue;
+  }
+
+  @Override
+  protected void launch(Launch kernel) {
+    throw new AssertionError(kernel.name());
+  }
+
+  @Override
+  protected void launchPacked(String kernel, int tokens, DeviceSparse w, Object... arguments) {
+    throw new AssertionError(kernel);
   }
 
   private static MemorySegment row(DeviceRows matrix, int row) {

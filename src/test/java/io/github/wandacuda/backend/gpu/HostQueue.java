@@ -49,56 +49,29 @@ final class HostQueue implements DeviceQueue {
   }
 
   @Override
-  public void upload(
-      MemorySegment host,
-      long hostPitch,
-      DevicePointer to,
-      long devicePitch,
-      long rowBytes,
-      long rows) {
-    requireNative(host);
-    device.countUpload();
-    MemorySegment memory = HostDevice.HostBuffer.at(to);
-    add(() -> copy(host, hostPitch, memory, devicePitch, rowBytes, rows));
+  public void copy(RowCopy copy) {
+    if (copy.from().isHost()) {
+      device.countUpload();
+    }
+    MemorySegment from = memory(copy.from());
+    MemorySegment to = memory(copy.to());
+    add(
+        () -> {
+          for (long row = 0; row < copy.rows(); row++) {
+            long source = row * copy.from().pitch();
+            MemorySegment.copy(from, source, to, row * copy.to().pitch(), copy.rowBytes());
+          }
+        });
   }
 
-  @Override
-  public void download(
-      DevicePointer from,
-      long devicePitch,
-      MemorySegment host,
-      long hostPitch,
-      long rowBytes,
-      long rows) {
-    requireNative(host);
-    MemorySegment memory = HostDevice.HostBuffer.at(from);
-    add(() -> copy(memory, devicePitch, host, hostPitch, rowBytes, rows));
-  }
-
-  private static void requireNative(MemorySegment host) {
-    if (!host.isNative()) {
+  private static MemorySegment memory(RowCopy.Place place) {
+    if (!place.isHost()) {
+      return HostDevice.HostBuffer.at(place.device());
+    }
+    if (!place.host().isNative()) {
       throw new IllegalArgumentException("host memory on the heap");
     }
-  }
-
-  private static void copy(
-      MemorySegment from, long fromPitch, MemorySegment to, long toPitch, long bytes, long rows) {
-    for (long row = 0; row < rows; row++) {
-      MemorySegment.copy(from, row * fromPitch, to, row * toPitch, bytes);
-    }
-  }
-
-  @Override
-  public void copy(
-      DevicePointer from,
-      long fromPitch,
-      DevicePointer to,
-      long toPitch,
-      long rowBytes,
-      long rows) {
-    MemorySegment source = HostDevice.HostBuffer.at(from);
-    MemorySegment target = HostDevice.HostBuffer.at(to);
-    add(() -> copy(source, fromPitch, target, toPitch, rowBytes, rows));
+    return place.host();
   }
 
   @Override

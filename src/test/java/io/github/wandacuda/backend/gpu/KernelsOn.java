@@ -83,36 +83,8 @@ public final class KernelsOn implements GpuDevice {
   public record Queue<K extends GpuForwardKernels & AutoCloseable>(DeviceQueue inner, K kernels)
       implements DeviceQueue {
     @Override
-    public void upload(
-        MemorySegment host,
-        long hostPitch,
-        DevicePointer device,
-        long devicePitch,
-        long rowBytes,
-        long rows) {
-      inner.upload(host, hostPitch, device, devicePitch, rowBytes, rows);
-    }
-
-    @Override
-    public void download(
-        DevicePointer device,
-        long devicePitch,
-        MemorySegment host,
-        long hostPitch,
-        long rowBytes,
-        long rows) {
-      inner.download(device, devicePitch, host, hostPitch, rowBytes, rows);
-    }
-
-    @Override
-    public void copy(
-        DevicePointer from,
-        long fromPitch,
-        DevicePointer to,
-        long toPitch,
-        long rowBytes,
-        long rows) {
-      inner.copy(from, fromPitch, to, toPitch, rowBytes, rows);
+    public void copy(RowCopy copy) {
+      inner.copy(copy);
     }
 
     @Override

@@ -16,7 +16,7 @@ class NativeLoadingTest {
   void showsABindingAnEmptyDirectoryOfItsOwn() {
     String usual = System.getProperty(TEMPORARY);
     AtomicReference<Path> seen = new AtomicReference<>();
-    NativeLoading.inPrivateDirectory(
+    SharedLibrary.inPrivateDirectory(
         () -> {
           seen.set(Path.of(System.getProperty(TEMPORARY)));
           assertThat(seen.get()).isEmptyDirectory().isNotEqualTo(Path.of(usual));
@@ -31,7 +31,7 @@ class NativeLoadingTest {
     AtomicReference<Path> seen = new AtomicReference<>();
     assertThatThrownBy(
             () ->
-                NativeLoading.inPrivateDirectory(
+                SharedLibrary.inPrivateDirectory(
                     () -> {
                       seen.set(Path.of(System.getProperty(TEMPORARY)));
                       throw new UnsatisfiedLinkError("none");

@@ -64,7 +64,7 @@ class DamagedSparseKernelsTest {
     }
     SparseMatrix packed = SparseMatrix.pack(matrix);
     CpuTensor x = samples.tensor(TOKENS, COLUMNS);
-    OpenClLinearSparse kernels = new OpenClLinearSparse(device.queue(), MatrixVariant.TILES);
+    OpenClForwardKernels kernels = new OpenClForwardKernels(device.queue(), MatrixVariant.TILES);
     DeviceSparse weight =
         new DeviceSparse(
             device.copy(packed.values()),
@@ -74,7 +74,7 @@ class DamagedSparseKernelsTest {
             FEATURES,
             COLUMNS);
     DeviceRows out = device.empty(TOKENS, FEATURES, FEATURES + 5);
-    kernels.linear(device.copy(x), weight, null, out);
+    kernels.sparse(device.copy(x), weight, null, out);
     assertBits(device.floats(out), multiplied(packed, x));
     DeviceRows dense = device.empty(FEATURES, COLUMNS, COLUMNS + 3);
     kernels.unpack(weight, dense);

@@ -69,7 +69,7 @@ class OpenClDeviceTest {
           3,
           100L,
           0.5f,
-          new LocalMemory(2 * Float.BYTES));
+          new OpenClQueue.LocalMemory(2 * Float.BYTES));
       queue.download(buffer.at(16), host);
       queue.finish();
       assertThat(host.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(100.5f, 101, 101.5f, 4);
@@ -242,7 +242,7 @@ class OpenClDeviceTest {
           2,
           1L,
           2f,
-          new LocalMemory(2 * Float.BYTES));
+          new OpenClQueue.LocalMemory(2 * Float.BYTES));
       queue.download(buffer.at(0), host);
       queue.finish();
       assertThat(host.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(7, 11);

@@ -18,7 +18,7 @@ class OpenClDiscoveryTest {
 
   @Test
   void withoutALoaderThereIsOneEntryThatSaysSo() {
-    BackendProvider provider = new OpenClBackendProvider(NOWHERE);
+    BackendProvider provider = new OpenClBackendProvider(NOWHERE, KernelSources.packed());
     String reason = "libnowhere.so.1 was not found: no OpenCL loader is installed";
     assertThat(provider.devices())
         .containsExactly(new DeviceDescription(0, "OpenCL device", false, false, reason));

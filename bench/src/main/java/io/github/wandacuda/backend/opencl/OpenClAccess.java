@@ -70,8 +70,8 @@ public final class OpenClAccess implements DeviceAccess {
       OpenClStatus.check(
           CL.clEnqueueCopyBuffer(
               queue,
-              ((OpenClBuffer) from).handle(),
-              ((OpenClBuffer) to).handle(),
+              ((OpenClMemory.Buffer) from).handle(),
+              ((OpenClMemory.Buffer) to).handle(),
               0,
               0,
               from.bytes(),

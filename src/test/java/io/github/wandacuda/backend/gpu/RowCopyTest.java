@@ -1,10 +1,10 @@
-package io.github.wandacuda.backend.cuda;
+package io.github.wandacuda.backend.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.github.wandacuda.backend.cuda.RowCopy.Place;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +16,16 @@ class RowCopyTest {
   /** Memory that nobody reads or writes. */
   private static final MemorySegment HOST = MemorySegment.ofAddress(4096).reinterpret(1L << 44);
 
-  private final CudaBuffer device = new CudaBuffer(null, new DeviceAddress(), 1L << 44);
+  private final DeviceBuffer device =
+      new DeviceBuffer() {
+        @Override
+        public long bytes() {
+          return 1L << 44;
+        }
+
+        @Override
+        public void close() {}
+      };
 
   private RowCopy copy(
       MemorySegment host, long hostPitch, long at, long devicePitch, long rowBytes, long rows) {
