@@ -7,11 +7,11 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Prunes the lower half of each group of four or eight 16-bit elements, 2:4 and 4:8. A group tells
- * by itself what is pruned, so {@link LowestOfFours} or {@link LowestOfEights} passes over a row
- * just once, while it comes from memory: it compares the upper halves of the scores' bits, and
- * clears what they tell apart. The one group in a hundred where they are equal at the threshold is
- * looked at element by element afterwards. If many are such, the row is left to a pruner that
- * compares whole scores, and so are the next ones.
+ * by itself what is pruned, so {@link LowestHalves} passes over a row just once, while it comes
+ * from memory: it compares the upper halves of the scores' bits, and clears what they tell apart.
+ * The one group in a hundred where they are equal at the threshold is looked at element by element
+ * afterwards. If many are such, the row is left to a pruner that compares whole scores, and so are
+ * the next ones.
  */
 public final class GroupHalfPruner extends RowPruner {
   private static final int FOUR = 4;
@@ -48,15 +48,15 @@ public final class GroupHalfPruner extends RowPruner {
 
   private RowPass fours(DType dtype, float[] norms) {
     return dtype == DType.BF16
-        ? (memory, at, kept) -> finite = LowestOfFours.clear(memory, at, true, norms, kept)
-        : (memory, at, kept) -> finite = LowestOfFours.clear(memory, at, false, norms, kept);
+        ? (memory, at, kept) -> finite = LowestHalves.clearFours(memory, at, true, norms, kept)
+        : (memory, at, kept) -> finite = LowestHalves.clearFours(memory, at, false, norms, kept);
   }
 
   private RowPass eights(DType dtype, float[] planes) {
-    float[] norms = LowestOfEights.arranged(planes);
+    float[] norms = LowestHalves.arranged(planes);
     return dtype == DType.BF16
-        ? (memory, at, kept) -> finite = LowestOfEights.clear(memory, at, true, norms, kept)
-        : (memory, at, kept) -> finite = LowestOfEights.clear(memory, at, false, norms, kept);
+        ? (memory, at, kept) -> finite = LowestHalves.clearEights(memory, at, true, norms, kept)
+        : (memory, at, kept) -> finite = LowestHalves.clearEights(memory, at, false, norms, kept);
   }
 
   /** Returns whether a rule is one of those that this prunes by. */

@@ -80,8 +80,8 @@ final class LowestByThresholds extends RowPruner {
     ColumnThresholds thresholds = new ColumnThresholds(dtype, norms);
     ThresholdPasses passes = new ThresholdPasses(dtype, columns);
     RowMaskWriter bits = new RowMaskWriter(KeyLayout.of(dtype, columns));
-    ThresholdTables tables = new ThresholdTables(thresholds, columns);
-    windowed = new WindowedRowPruner(tables, passes, new Candidates(dtype, norms), columns, wanted);
+    windowed =
+        new WindowedRowPruner(thresholds, passes, new Candidates(dtype, norms), columns, wanted);
     credit = FIRST_CREDIT * wholeCost();
     tied = new TiedRowPruner(thresholds, passes, bits, columns, wanted);
   }

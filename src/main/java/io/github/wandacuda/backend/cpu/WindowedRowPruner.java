@@ -1,10 +1,12 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.cpu.LowestByThresholds.Outcome;
+import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.simd.Candidates;
 import io.github.wandacuda.simd.Scores;
 import io.github.wandacuda.simd.ThresholdPasses;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Prunes rows whose thresholds are near those of the rows before. {@link ColumnThresholds} of a
@@ -49,8 +51,12 @@ final class WindowedRowPruner {
   private long cost;
 
   WindowedRowPruner(
-      ThresholdTables tables, ThresholdPasses passes, Candidates few, int columns, int wanted) {
-    this.tables = tables;
+      ColumnThresholds thresholds,
+      ThresholdPasses passes,
+      Candidates few,
+      int columns,
+      int wanted) {
+    tables = new ThresholdTables(thresholds, columns);
     this.passes = passes;
     this.few = few;
     this.columns = columns;
@@ -204,6 +210,62 @@ final class WindowedRowPruner {
       error += (Math.abs(threshold - centre) - error) >> ERROR_SHARE;
       centre += (threshold - centre) >> CENTRE_SHARE;
       density += (Math.max(1, count) / (double) span - density) * DENSITY_SHARE;
+    }
+  }
+
+  /**
+   * The {@link ColumnThresholds} of scores that were asked for before, as those of neighbouring
+   * rows are mostly the same. A score has one place, shared with those a number of steps away.
+   */
+  private static final class ThresholdTables {
+    private static final int MOST_BYTES = 1 << 20;
+    private static final int MOST = 64;
+    private static final int LEAST = 8;
+
+    private final ColumnThresholds columnThresholds;
+    private final short[][] thresholds;
+    private final int[] scores;
+    private final int length;
+    private int made;
+
+    ThresholdTables(ColumnThresholds columnThresholds, int columns) {
+      this.columnThresholds = columnThresholds;
+      length = CpuSelectKernels.padded(columns);
+      int fitting = Integer.highestOneBit(MOST_BYTES / (Short.BYTES * length) | 1);
+      thresholds = new short[Math.clamp(fitting, LEAST, MOST)][];
+      scores = new int[thresholds.length];
+      Arrays.fill(scores, -1);
+    }
+
+    /**
+     * Returns the thresholds of a score.
+     *
+     * @param score its bits, a multiple of the step
+     * @param step the step's binary logarithm
+     */
+    short[] of(int score, int step) {
+      int place = score >>> step & thresholds.length - 1;
+      if (scores[place] != score) {
+        if (thresholds[place] == null) {
+          thresholds[place] = new short[length];
+        }
+        columnThresholds.of(score, thresholds[place]);
+        scores[place] = score;
+        made++;
+      }
+      return thresholds[place];
+    }
+
+    /** Returns how many steps two scores may be apart to have different places. */
+    int steps() {
+      return thresholds.length - 1;
+    }
+
+    /** Returns how many were made since this was asked last. */
+    int takeMade() {
+      int count = made;
+      made = 0;
+      return count;
     }
   }
 }

@@ -52,10 +52,10 @@ class DamagedKernelsTest {
         "TiedGroups.java => if (column < columns) { => if (column < columns - size) {",
         "TiedGroups.java => > size / 2) { => > size / 2 + 1) {",
         // ... and the pass before.
-        "LowestOfFours.java => lower.toLong() << (2 * i) => lower.toLong() << (2 * i + 4)",
-        "LowestOfFours.java => ShortVector a = key.sub( => ShortVector a = key.sub((short) 1).sub(",
-        "LowestOfEights.java => << (2 * i + SHORT_COUNT * v) => << (2 * i + 8 + SHORT_COUNT * v)",
-        "LowestOfEights.java => .compare(LT, threshold) => .compare(LT, threshold.add((short) 1))",
+        "LowestHalves.java => lower.toLong() << (2 * i) => lower.toLong() << (2 * i + 4)",
+        "LowestHalves.java => ShortVector a = key.sub( => ShortVector a = key.sub((short) 1).sub(",
+        "LowestHalves.java => << (2 * i + SHORT_COUNT * v) => << (2 * i + 8 + SHORT_COUNT * v)",
+        "LowestHalves.java => .compare(LT, threshold) => .compare(LT, threshold.add((short) 1))",
         "GroupHalfPruner.java => RowMaskWriter.trim(columns, kept); => RowMaskWriter.trim(columns -"
             + " 4, kept);",
         // 2:4 of F32, and of 16 bits where many scores are equal.

@@ -14,30 +14,78 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.function.IntUnaryOperator;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Clears the elements of each group of eight whose keys are below the fifth lowest: the four
- * lowest, unless keys are equal there. A network of minima and maxima finds it (Knuth, The Art of
- * Computer Programming 3, section 5.3.4): it sorts two fours, and of the pairs of one's i-th lowest
- * and the other's i-th highest the maxima are the upper half. The lowest of these is the threshold.
- * Comparing each key with its seven others takes twice as many operations.
+ * Clears the lower half of each group of four or eight elements, unless keys are equal there.
  *
- * <p>A group is four neighbouring words of two keys; the words' lower halves are one four and the
- * upper halves the other. First each word meets its neighbour, which leaves the same two results in
- * both; from then on the even words of one vector and the odd words of the next share a vector. All
- * is written out in one loop for the reason that {@link LowestOfFours} gives.
+ * <p>Elements are read, scored, compared and written in one loop, which then takes hardly longer
+ * than the memory: with three loops over a row, one for each step, 4096 BF16 columns took 1.3 µs,
+ * and take 0.6 to 0.8, of which 0.4 in a cache (one thread of a Zen 4). In so long a loop C2 stops
+ * inlining our own methods once it has made 18,000 nodes ("NodeCountInliningCutoff", 25.0.3), and
+ * what it calls instead works on vectors as objects, six times slower. So those come first, and the
+ * rest is written out.
  */
-final class LowestOfEights {
-  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+final class LowestHalves {
   private static final int PAIRS = Long.SIZE / 2;
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final long VECTOR = (long) Integer.BYTES * COUNT;
   private static final VectorMask<Integer> ODD = VectorMask.fromLong(INTS, 0xaaaa);
   private static final IntVector OTHER_PAIR = lanes(lane -> lane ^ 2);
   private static final IntVector EVEN_OF_PAIR = lanes(lane -> lane & ~1);
 
-  private LowestOfEights() {}
+  private LowestHalves() {}
+
+  /**
+   * Clears the elements of each group of four that have at least two keys above them. A group is a
+   * 64-bit lane, so rotated lanes bring each key its others. No key is negative, so the sign of a
+   * difference tells which one is lower, and two of three signs are a majority.
+   *
+   * @param brain whether elements are BF16, not F16
+   * @param norms as {@link KeyLayout} arranges them
+   * @param kept one bit for each column, 0 where it is cleared
+   * @return whether all elements are finite; those from the first on that isn't are left
+   */
+  static boolean clearFours(
+      MemorySegment memory, long at, boolean brain, float[] norms, long[] kept) {
+    if (memory.getClass() != NativeMemory.TYPE) {
+      throw NativeMemory.expected();
+    }
+    int stride = norms.length / 2;
+    for (int word = 0; word < kept.length; word++) {
+      ShortVector highest = ShortVector.zero(SHORTS);
+      for (int i = 0; i < PAIRS; i += SHORT_COUNT / 2) {
+        IntVector magnitudes = Scores.halfMagnitudes(memory, place(at, word * PAIRS + i));
+        highest = highest.max(magnitudes.reinterpretAsShorts());
+      }
+      if (highest.compare(GE, Scores.infinity(brain)).anyTrue()) {
+        return false;
+      }
+      long pruned = 0;
+      for (int i = 0; i < PAIRS; i += SHORT_COUNT / 2) {
+        int pair = word * PAIRS + i;
+        long to = place(at, pair);
+        IntVector elements = IntVector.fromMemorySegment(INTS, memory, to, ORDER);
+        IntVector magnitudes = Scores.halfMagnitudes(elements);
+        ShortVector key = Scores.halves(magnitudes, brain, norms, pair, stride + pair);
+        LongVector group = key.reinterpretAsLongs();
+        ShortVector a = key.sub(group.lanewise(ROL, Short.SIZE).reinterpretAsShorts());
+        ShortVector b = key.sub(group.lanewise(ROL, 2 * Short.SIZE).reinterpretAsShorts());
+        ShortVector c = key.sub(group.lanewise(ROL, 3 * Short.SIZE).reinterpretAsShorts());
+        VectorMask<Short> lower = a.and(b).or(c.and(a.or(b))).compare(LT, 0);
+        elements.reinterpretAsShorts().blend((short) 0, lower).intoMemorySegment(memory, to, ORDER);
+        pruned |= lower.toLong() << (2 * i);
+      }
+      kept[word] = ~pruned;
+    }
+    return true;
+  }
+
+  private static long place(long at, int pair) {
+    return at + (long) Integer.BYTES * pair;
+  }
 
   /** Returns which lane comes to each. */
   private static IntVector lanes(IntUnaryOperator from) {
@@ -62,11 +110,21 @@ final class LowestOfEights {
   }
 
   /**
-   * Clears elements of a row; see {@link LowestOfFours#clear}.
+   * Clears the elements of each group of eight whose keys are below the fifth lowest: the four
+   * lowest, unless keys are equal there. A network of minima and maxima finds it (Knuth, The Art of
+   * Computer Programming 3, section 5.3.4): it sorts two fours, and of the pairs of one's i-th
+   * lowest and the other's i-th highest the maxima are the upper half. The lowest of these is the
+   * threshold. Comparing each key with its seven others takes twice as many operations.
+   *
+   * <p>A group is four neighbouring words of two keys; the words' lower halves are one four and the
+   * upper halves the other. First each word meets its neighbour, which leaves the same two results
+   * in both; from then on the even words of one vector and the odd words of the next share a
+   * vector.
    *
    * @param norms as {@link #arranged} says
    */
-  static boolean clear(MemorySegment memory, long at, boolean brain, float[] norms, long[] kept) {
+  static boolean clearEights(
+      MemorySegment memory, long at, boolean brain, float[] norms, long[] kept) {
     if (memory.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
     }
