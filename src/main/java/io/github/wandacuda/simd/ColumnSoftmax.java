@@ -12,8 +12,6 @@ import jdk.incubator.vector.VectorOperators;
 
 /** Causal softmax of the columns of a group of queries, in two steps: exponentials, division. */
 final class ColumnSoftmax {
-  private static final FloatVector INDEX = (FloatVector) Lanes.FLOATS.broadcast(0).addIndex(1);
-
   /** The sixteen partial sums of each query; the first is the whole sum once they are combined. */
   private final float[] partial = new float[LaneSum.LANES * RegisterTile.COLUMNS];
 
@@ -48,24 +46,20 @@ final class ColumnSoftmax {
     // Bent scores are scaled already; a factor of 1 changes nothing.
     float scale = bent ? 1f : shape.scale();
     int keys = Math.min(end, group + RegisterTile.COLUMNS);
-    float[] data = scores.data();
+    boolean hides = shape.firstKey(group + RegisterTile.COLUMNS - 1) > 0;
     for (int lane = 0; lane < RegisterTile.COLUMNS; lane += Lanes.COUNT) {
       int at = scores.at(0, column) + lane;
       int query = group + lane;
-      // All of a vector's queries see the keys from common to causal - 1, some those beside them.
-      int from = Math.min(keys, shape.firstKey(query));
-      int common = Math.clamp(shape.firstKey(query + Lanes.COUNT - 1), from, keys);
-      int causal = Math.clamp(query + 1, common, keys);
       if (bent) {
-        bend(data, at, from, keys);
+        bend(scores.data(), at, Math.min(keys, shape.firstKey(query)), keys);
       }
-      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
-      max = scale(data, at, query, from, common, false, scale, max);
-      max = scale(data, at, query, common, causal, true, scale, max);
-      max = scale(data, at, query, causal, keys, false, scale, max);
-      exponentials(data, at, query, from, common, false, max, lane);
-      exponentials(data, at, query, common, causal, true, max, lane);
-      exponentials(data, at, query, causal, keys, false, max, lane);
+      if (hides) {
+        WindowSoftmax window = new WindowSoftmax(scores.data(), at, shape, query, keys);
+        window.exponentials(window.scale(scale), partial, lane);
+      } else {
+        FloatVector max = scale(scores.data(), at, query, keys, scale);
+        exponentials(scores.data(), at, query, keys, max, lane);
+      }
     }
     for (int width = LaneSum.LANES / 2; width > 0; width /= 2) {
       int half = width * RegisterTile.COLUMNS;
@@ -105,64 +99,111 @@ final class ColumnSoftmax {
     }
   }
 
-  /**
-   * Scales the scores of one vector of queries, from {@code query} on, and some keys.
-   *
-   * @param common whether all of the queries see these keys
-   * @return their maxima, or those before if these are greater
-   */
-  private FloatVector scale(
-      float[] data,
-      int start,
-      int query,
-      int from,
-      int to,
-      boolean common,
-      float scale,
-      FloatVector before) {
-    FloatVector max = before;
-    for (int j = from; j < to; j++) {
-      int at = start + j * RegisterTile.COLUMNS;
+  /** Scales the scores of one vector of queries, from {@code query} on; returns their maxima. */
+  private static FloatVector scale(float[] data, int from, int query, int keys, float scale) {
+    FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+    int common = Math.min(keys, query + 1);
+    int at = from;
+    for (int j = 0; j < common; j++, at += RegisterTile.COLUMNS) {
+      FloatVector score = load(data, at).mul(scale);
+      score.intoArray(data, at);
+      max = max.blend(score, score.compare(VectorOperators.GT, max));
+    }
+    for (int j = common; j < keys; j++, at += RegisterTile.COLUMNS) {
       FloatVector score = load(data, at).mul(scale);
       score.intoArray(data, at);
       VectorMask<Float> greater = score.compare(VectorOperators.GT, max);
-      max = max.blend(score, common ? greater : greater.and(seeing(query, j, shape.window())));
+      max = max.blend(score, greater.and(CausalMask.seeing(query, j)));
     }
     return max;
   }
 
   private void exponentials(
-      float[] data,
-      int start,
-      int query,
-      int from,
-      int to,
-      boolean common,
-      FloatVector max,
-      int lane) {
-    for (int j = from; j < to; j++) {
-      int at = start + j * RegisterTile.COLUMNS;
+      float[] data, int from, int query, int keys, FloatVector max, int lane) {
+    int common = Math.min(keys, query + 1);
+    int at = from;
+    for (int j = 0; j < common; j++, at += RegisterTile.COLUMNS) {
+      int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
+      FloatVector p = VectorMath.exp(load(data, at).sub(max));
+      p.intoArray(data, at);
+      load(partial, sum).add(p).intoArray(partial, sum);
+    }
+    for (int j = common; j < keys; j++, at += RegisterTile.COLUMNS) {
       int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
       FloatVector p = VectorMath.exp(load(data, at).sub(max));
       p.intoArray(data, at);
       FloatVector before = load(partial, sum);
-      FloatVector after = before.add(p);
-      (common ? after : before.blend(after, seeing(query, j, shape.window())))
-          .intoArray(partial, sum);
+      before.blend(before.add(p), CausalMask.seeing(query, j)).intoArray(partial, sum);
     }
   }
 
   /**
-   * Returns the lanes whose query, {@code first} plus the lane, is {@code key} or later, but less
-   * than a window later if that isn't 0.
+   * The softmax of a vector of queries whose windows hide keys. All of the queries see the keys
+   * from {@code common} to {@code causal - 1}; only some see the keys before and after.
    */
-  static VectorMask<Float> seeing(int first, int key, int window) {
-    VectorMask<Float> causal = INDEX.compare(VectorOperators.GE, (float) (key - first));
-    return window == 0 ? causal : causal.and(before(first, (long) key + window));
-  }
+  private static final class WindowSoftmax {
+    private final float[] data;
+    private final int start;
+    private final int query;
+    private final int window;
+    private final int from;
+    private final int common;
+    private final int causal;
+    private final int end;
 
-  /** Returns the lanes whose query is before {@code query}. */
-  static VectorMask<Float> before(int first, long query) {
-    return INDEX.compare(VectorOperators.LT, (float) (query - first));
+    /**
+     * Prepares the softmax.
+     *
+     * @param data scores, {@link RegisterTile#COLUMNS} from a key to the next
+     * @param start the offset of the scores of key 0
+     * @param query the first query
+     * @param end the key after the last one that any query sees
+     */
+    WindowSoftmax(float[] data, int start, AttentionShape shape, int query, int end) {
+      this.data = data;
+      this.start = start;
+      this.query = query;
+      this.end = end;
+      window = shape.window();
+      from = Math.min(end, shape.firstKey(query));
+      common = Math.clamp(shape.firstKey(query + Lanes.COUNT - 1), from, end);
+      causal = Math.clamp(query + 1, common, end);
+    }
+
+    /** Scales the scores; returns their maxima. */
+    FloatVector scale(float scale) {
+      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+      for (int j = from; j < end; j++) {
+        int at = start + j * RegisterTile.COLUMNS;
+        FloatVector score = FloatVector.fromArray(Lanes.FLOATS, data, at).mul(scale);
+        score.intoArray(data, at);
+        VectorMask<Float> greater = score.compare(VectorOperators.GT, max);
+        max = max.blend(score, j < common || j >= causal ? greater.and(seeing(j)) : greater);
+      }
+      return max;
+    }
+
+    private VectorMask<Float> seeing(int key) {
+      return CausalMask.seeing(query, key, window);
+    }
+
+    /**
+     * Replaces the scores by exp(score - max).
+     *
+     * @param partial the sixteen partial sums of each query, to which the exponentials are added
+     * @param lane the lane of the first query
+     */
+    void exponentials(FloatVector max, float[] partial, int lane) {
+      for (int j = from; j < end; j++) {
+        int at = start + j * RegisterTile.COLUMNS;
+        int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
+        FloatVector p = VectorMath.exp(FloatVector.fromArray(Lanes.FLOATS, data, at).sub(max));
+        p.intoArray(data, at);
+        FloatVector before = FloatVector.fromArray(Lanes.FLOATS, partial, sum);
+        FloatVector after = before.add(p);
+        boolean hidden = j < common || j >= causal;
+        (hidden ? before.blend(after, seeing(j)) : after).intoArray(partial, sum);
+      }
+    }
   }
 }

@@ -1,13 +1,12 @@
 package io.github.wandacuda.simd;
 
-import static io.github.wandacuda.simd.Lanes.constant;
-import static io.github.wandacuda.simd.Lanes.load;
-
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.simd.VectorAttention.AttentionPanels;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Attention of a block of one head's queries. All matrices are transposed: scores are [keys,
@@ -26,14 +25,14 @@ final class QueryBlock {
   /** Keys that stay in the second-level cache while all of the block's queries read them. */
   private static final int KEYS_PER_PASS = 16 * RegisterTile.ROWS;
 
-  private final VectorAttention.AttentionPanels panels;
+  private final AttentionPanels panels;
   private final RegisterTileSums scores = new RegisterTileSums();
   private final RegisterTileSums sums = new RegisterTileSums();
   private final ColumnSoftmax softmax = new ColumnSoftmax();
-  private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
+  private final CausalTile diagonal = new CausalTile();
   private float[] queries = {};
 
-  QueryBlock(VectorAttention.AttentionPanels panels) {
+  QueryBlock(AttentionPanels panels) {
     this.panels = panels;
   }
 
@@ -88,87 +87,208 @@ final class QueryBlock {
   }
 
   private void multiplyTile(int keys, int size, int j, int column) {
-    float[] s = scores.data();
     int at = scores.at(j, column);
     for (int run = 0; run < size; run += RUN) {
-      int key = keys + run * RegisterTile.ROWS;
-      int query = column * size + run * RegisterTile.COLUMNS;
-      int depth = Math.min(RUN, size - run);
-      RegisterTile.multiply(panels.keys(), key, queries, query, depth, run == 0, s, at);
+      RegisterTile.multiply(
+          panels.keys(),
+          keys + run * RegisterTile.ROWS,
+          queries,
+          column * size + run * RegisterTile.COLUMNS,
+          Math.min(RUN, size - run),
+          run == 0,
+          scores.data(),
+          at);
     }
   }
 
   private void multiplyValues(int head, AttentionShape shape, int column, int group, int end) {
+    int last = group / RUN * RUN;
     int firstKey = shape.firstKey(group);
     int commonKey = shape.firstKey(group + RegisterTile.COLUMNS - 1);
-    int keyEnd = Math.min(end, group + RegisterTile.COLUMNS);
     int firstRun = firstKey / RUN * RUN;
-    for (int run = firstRun; run < keyEnd; run += RUN) {
+    for (int run = firstRun; run <= last; run += RUN) {
       boolean first = run == firstRun;
-      if (commonKey <= run && run + RUN <= group) {
+      if (commonKey > run) {
+        int from = Math.max(run, firstKey);
+        int to = Math.min(Math.min(run + RUN, end), group + RegisterTile.COLUMNS);
+        multiplyWindow(
+            head, column, new WindowTile.Keys(run, from, to, group, shape.window()), first);
+      } else if (run < last) {
         multiplyRun(head, column, run, first);
       } else {
-        int from = Math.max(run, firstKey);
-        int to = Math.min(run + RUN, keyEnd);
-        int hidden = commonKey > run ? from : group + 1;
-        multiplyMasked(head, column, group, run, from, hidden, to, shape.window(), first);
+        multiplyDiagonal(head, column, new CausalTile.Keys(run, group, end, first));
       }
     }
   }
 
   private void multiplyRun(int head, int column, int run, boolean first) {
-    float[] p = scores.data();
-    int weight = scores.at(run, column);
     for (int d = 0; d < sums.rows(); d += RegisterTile.ROWS) {
-      int from = panels.valueAt(head, d) + run * RegisterTile.ROWS;
       int at = sums.at(d, column);
-      RegisterTile.multiply(panels.values(), from, p, weight, RUN, first, sums.data(), at);
+      RegisterTile.multiply(
+          panels.values(),
+          panels.valueAt(head, d) + run * RegisterTile.ROWS,
+          scores.data(),
+          scores.at(run, column),
+          RUN,
+          first,
+          sums.data(),
+          at);
+    }
+  }
+
+  private void multiplyWindow(int head, int column, WindowTile.Keys keys, boolean first) {
+    for (int d = 0; d < sums.rows(); d += RegisterTile.ROWS) {
+      int at = sums.at(d, column);
+      WindowTile.multiply(
+          panels.values(),
+          panels.valueAt(head, d),
+          scores,
+          column,
+          keys,
+          first ? RegisterTile.NOTHING : sums.data(),
+          first ? 0 : at,
+          sums.data(),
+          at);
+    }
+  }
+
+  private void multiplyDiagonal(int head, int column, CausalTile.Keys keys) {
+    for (int d = 0; d < sums.rows(); d += RegisterTile.ROWS) {
+      int values = panels.valueAt(head, d);
+      diagonal.multiply(
+          panels.values(), values, scores, column, keys, sums.data(), sums.at(d, column));
     }
   }
 
   /**
-   * A run of keys in which the window of some queries of a group begins, or the group's own keys
-   * are, so that not all queries see all of its keys. A key that isn't seen is skipped instead of
-   * multiplied by 0, since its value may be infinite or NaN.
-   *
-   * @param from the first key that some query sees
-   * @param hidden the first key that some query doesn't see
-   * @param to the key after the last one
-   * @param begins whether this is the first run
+   * A run of keys in which the window of some queries of a group begins, so that not all queries
+   * see all of its keys. A key that isn't seen is skipped instead of multiplied by 0, since its
+   * value may be infinite or NaN.
    */
-  private void multiplyMasked(
-      int head,
-      int column,
-      int group,
-      int run,
-      int from,
-      int hidden,
-      int to,
-      int window,
-      boolean begins) {
-    float[] values = panels.values();
-    float[] weights = scores.data();
-    long firstWithout = window == 0 ? Long.MAX_VALUE : (long) run + RUN + window - 1;
-    for (int d = 0; d < sums.rows(); d += RegisterTile.ROWS) {
-      int start = panels.valueAt(head, d);
-      int first = start + from * RegisterTile.ROWS;
-      int weight = scores.at(from, column);
-      RegisterTile.multiply(values, first, weights, weight, hidden - from, true, chain, 0);
-      int sum = sums.at(d, column);
-      for (int at = 0; at < chain.length; at += Lanes.COUNT) {
+  private static final class WindowTile {
+    private WindowTile() {}
+
+    /**
+     * The run's keys that some query sees.
+     *
+     * @param run the run's first key
+     * @param from the first key
+     * @param end the key after the last one
+     * @param group the group's first query
+     * @param window how many keys a query sees
+     */
+    record Keys(int run, int from, int end, int group, int window) {}
+
+    /**
+     * Adds the run to the sums of one tile. For a query that sees no key of the run, -0 is added,
+     * which changes no sum.
+     *
+     * @param values the tile of values of token 0
+     * @param scores [keys, queries]
+     * @param column the column of the group's first query in {@code scores}
+     */
+    static void multiply(
+        float[] values,
+        int valuesOffset,
+        RegisterTileSums scores,
+        int column,
+        Keys keys,
+        float[] before,
+        int beforeOffset,
+        float[] sums,
+        int sumsOffset) {
+      long firstWithout = (long) keys.run + CpuForwardKernels.RUN + keys.window - 1;
+      for (int at = 0; at < RegisterTile.ROWS * RegisterTile.COLUMNS; at += Lanes.COUNT) {
         int lane = at % RegisterTile.COLUMNS;
-        int query = group + lane;
-        int value = start + at / RegisterTile.COLUMNS;
-        FloatVector total = load(chain, at);
-        for (int j = hidden; j < to; j++) {
-          FloatVector p = load(weights, scores.at(j, column) + lane);
-          FloatVector next = p.fma(constant(values[value + j * RegisterTile.ROWS]), total);
-          total = total.blend(next, ColumnSoftmax.seeing(query, j, window));
+        int value = valuesOffset + at / RegisterTile.COLUMNS;
+        FloatVector chain = FloatVector.zero(Lanes.FLOATS);
+        for (int j = keys.from; j < keys.end; j++) {
+          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j, keys.window);
+          FloatVector p =
+              FloatVector.fromArray(Lanes.FLOATS, scores.data(), scores.at(j, column) + lane);
+          FloatVector next =
+              p.fma(
+                  FloatVector.broadcast(Lanes.FLOATS, values[value + j * RegisterTile.ROWS]),
+                  chain);
+          chain = chain.blend(next, seeing);
         }
-        // For a query that sees no key of the run -0 is added, which changes no sum.
-        FloatVector added = constant(-0f).blend(total, ColumnSoftmax.before(query, firstWithout));
-        (begins ? added : load(sums.data(), sum + at).add(added)).intoArray(sums.data(), sum + at);
+        VectorMask<Float> with = CausalMask.before(keys.group + lane, firstWithout);
+        FloatVector added = FloatVector.broadcast(Lanes.FLOATS, -0f).blend(chain, with);
+        FloatVector.fromArray(Lanes.FLOATS, before, beforeOffset + at)
+            .add(added)
+            .intoArray(sums, sumsOffset + at);
       }
+    }
+  }
+
+  /**
+   * The last run of keys of a group of queries. All queries see the keys up to the group's first
+   * query; of the others each query sees only those up to itself. A key that isn't seen is skipped
+   * instead of multiplied by 0, since its value may be infinite or NaN.
+   */
+  private static final class CausalTile {
+    /**
+     * The keys of the run.
+     *
+     * @param from the run's first key
+     * @param group the group's first query, which is also the last key that all queries see
+     * @param end the key after the last one
+     * @param first whether it is also the first run
+     */
+    record Keys(int from, int group, int end, boolean first) {
+      int last() {
+        return Math.min(end, group + RegisterTile.COLUMNS) - 1;
+      }
+    }
+
+    private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
+
+    /**
+     * Adds the run to the sums of one tile, or writes it if it is the first.
+     *
+     * @param values the tile of values of token 0
+     * @param scores [keys, queries]
+     * @param column the column of the group's first query in {@code scores}
+     */
+    void multiply(
+        float[] values,
+        int valuesOffset,
+        RegisterTileSums scores,
+        int column,
+        Keys keys,
+        float[] sums,
+        int sumsOffset) {
+      int common = keys.group - keys.from + 1;
+      RegisterTile.multiply(
+          values,
+          valuesOffset + keys.from * RegisterTile.ROWS,
+          scores.data(),
+          scores.at(keys.from, column),
+          common,
+          true,
+          chain,
+          0);
+      for (int at = 0; at < chain.length; at += Lanes.COUNT) {
+        int row = at / RegisterTile.COLUMNS;
+        int lane = at % RegisterTile.COLUMNS;
+        FloatVector total = FloatVector.fromArray(Lanes.FLOATS, chain, at);
+        for (int j = keys.group + 1; j <= keys.last(); j++) {
+          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j);
+          FloatVector p =
+              FloatVector.fromArray(Lanes.FLOATS, scores.data(), scores.at(j, column) + lane);
+          FloatVector next =
+              p.fma(broadcast(values[valuesOffset + j * RegisterTile.ROWS + row]), total);
+          total = total.blend(next, seeing);
+        }
+        if (!keys.first) {
+          total = FloatVector.fromArray(Lanes.FLOATS, sums, sumsOffset + at).add(total);
+        }
+        total.intoArray(sums, sumsOffset + at);
+      }
+    }
+
+    private static FloatVector broadcast(float value) {
+      return FloatVector.broadcast(Lanes.FLOATS, value);
     }
   }
 }

@@ -31,7 +31,7 @@ final class RegisterTile {
    * run of a matrix, so C2 compiled it as a trap, and the second run was interpreted for a third of
    * a second until it was compiled again.
    */
-  private static final float[] NOTHING = new float[ROWS * COLUMNS];
+  static final float[] NOTHING = new float[ROWS * COLUMNS];
 
   static {
     Arrays.fill(NOTHING, -0f);
