@@ -1,9 +1,9 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.OnCluster;
 import picocli.CommandLine.Mixin;
@@ -11,7 +11,6 @@ import picocli.CommandLine.Option;
 
 /** Options for the backend, the device and the CPU threads. */
 final class BackendOptions {
-  /** The option for the precision. */
   public static final String PRECISION = "--precision";
 
   private static final String ALL = "all";
@@ -45,11 +44,7 @@ final class BackendOptions {
     return threads.count();
   }
 
-  /**
-   * Checks the options, before the work that is done before {@link #open}.
-   *
-   * @throws UsageException if a value is malformed or out of range
-   */
+  /** Checks the options, before the work that is done before {@link #open}. */
   public void check() {
     int unusedThreads = threads();
     int unusedDevice = device.equals(ALL) ? 0 : deviceNumber();
@@ -71,27 +66,22 @@ final class BackendOptions {
         precision);
   }
 
-  /** Opens the backend. */
-  public Backends.Choice open(OutputOptions output) {
+  Backend open(OutputOptions output) {
     Backends.Choice choice =
         device.equals(ALL)
             ? Backends.openAll(backend, threads(), precision)
             : Backends.open(backend, deviceNumber(), threads(), precision);
-    String line =
-        "backend %s, %s: %s"
-            .formatted(choice.backend().name(), choice.backend().device(), choice.reason());
+    Backend opened = choice.backend();
     if (backend.equals(Backends.AUTO)) {
       output.say(
-          "backend %s, %s: the first that is usable"
-              .formatted(choice.backend().name(), choice.backend().device()));
+          "backend %s, %s: the first that is usable".formatted(opened.name(), opened.device()));
     }
-    output.detail("%s", line);
-    output.detail(
-        "%d CPU threads, precision %s", threads(), Precision.label(choice.backend().precision()));
-    if (choice.backend().precision().isEmpty() && !output.given(ClusterOption.NAME)) {
-      output.warnIfGiven(choice.backend().whyFloat32(), PRECISION);
+    output.detail("backend %s, %s: %s", opened.name(), opened.device(), choice.reason());
+    output.detail("%d CPU threads, precision %s", threads(), Precision.label(opened.precision()));
+    if (opened.precision().isEmpty() && !output.given(ClusterOption.NAME)) {
+      output.warnIfGiven(opened.whyFloat32(), PRECISION);
     }
-    return choice;
+    return opened;
   }
 
   private int deviceNumber() {
@@ -106,5 +96,29 @@ final class BackendOptions {
     throw ErrorDetails.of("--device")
         .hint("'wanda-cuda devices' lists them")
         .refused("a number or all", "'%s'".formatted(Printable.of(device)));
+  }
+
+  /** The option for the number of CPU threads. */
+  static final class ThreadsOption {
+    /** More than any machine has processors; each thread takes memory. */
+    private static final int MOST = 1024;
+
+    @Option(
+        names = "--threads",
+        paramLabel = "N",
+        description = "CPU threads, up to 1024 (default: one for each processor).")
+    private Integer given;
+
+    boolean given() {
+      return given != null;
+    }
+
+    public int count() {
+      int count = given == null ? Runtime.getRuntime().availableProcessors() : given;
+      if (count < 1 || count > MOST) {
+        throw ErrorDetails.of("--threads").refused("1 to " + MOST, count);
+      }
+      return count;
+    }
   }
 }

@@ -6,9 +6,11 @@ import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.ClusterCalibration;
+import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.SpaceCheck;
 import io.github.wandacuda.model.Decoder;
@@ -30,13 +32,11 @@ import picocli.CommandLine.Option;
 @Command(
     name = "calibrate",
     description = "Runs the dense model over text and writes activation statistics.",
-    footerHeading = "%n",
     footer = {
       "  wanda-cuda calibrate --model org/model --calibration c4.json.gz \\",
       "      --output norms.safetensors"
-    },
-    mixinStandardHelpOptions = true)
-final class CalibrateCommand implements Runnable {
+    })
+final class CalibrateCommand extends Subcommand {
   @Mixin private ModelOption model;
 
   @Option(
@@ -64,9 +64,6 @@ final class CalibrateCommand implements Runnable {
   @Mixin private SampleOptions sampling;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
-  @Mixin private OutputOptions output;
-
-  private final CommandClock clock = new CommandClock();
 
   @Override
   public void run() {
@@ -86,16 +83,16 @@ final class CalibrateCommand implements Runnable {
       results.read("--calibration", calibration);
       results.add("--output", file, ResultFiles.Kind.STATISTICS);
       results.reserve();
-      ModelSummary.say(directory, output);
+      ModelOption.say(directory, output);
       CalibrationSamples samples = sampling.draw(calibration, directory);
       SampleOptions.say(calibration, samples, output);
       if (!cluster.given()) {
         requireRoom(directory, samples);
       }
       try (MemoryWatch memory = new MemoryWatch();
-          Backend backend = backends.open(output).backend()) {
+          Backend backend = backends.open(output)) {
         Statistics statistics = run(directory, backend, samples, results);
-        double seconds = clock.total();
+        double seconds = totalSeconds();
         output.written(
             object(statistics, backend, seconds, memory), () -> text(statistics, backend, seconds));
       }
@@ -114,27 +111,12 @@ final class CalibrateCommand implements Runnable {
 
   private Statistics run(
       ModelDirectory directory, Backend backend, CalibrationSamples samples, ResultFiles results) {
-    List<int[]> tokens = List.of(samples.tokens());
-    if (cluster.given()) {
-      Statistics statistics =
-          cluster
-              .run(
-                  backends,
-                  output,
-                  RunNeeds.processBytes(directory),
-                  on -> ClusterCalibration.dense(on, directory).run(tokens, output.progress()))
-              .joined(samples.joined());
+    if (!secondMoments) {
+      Statistics statistics = dense(directory, backend, samples).joined(samples.joined());
       results.write("--output", statistics.content());
       return statistics;
     }
-    try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(secondMoments))) {
-      if (!secondMoments) {
-        Statistics statistics =
-            DenseCalibration.run(decoder, backend.operations(), tokens, output.progress())
-                .joined(samples.joined());
-        results.write("--output", statistics.content());
-        return statistics;
-      }
+    try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(true))) {
       Map<String, Integer> features =
           directory.modules().stream()
               .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
@@ -142,12 +124,25 @@ final class CalibrateCommand implements Runnable {
           new MomentsCalibration(
               decoder,
               backend.operations(),
-              tokens,
+              List.of(samples.tokens()),
               samples.joined(),
               features::get,
               output.progress());
       results.write("--output", calibration);
       return calibration.statistics();
+    }
+  }
+
+  private Statistics dense(ModelDirectory directory, Backend backend, CalibrationSamples samples) {
+    List<int[]> tokens = List.of(samples.tokens());
+    if (cluster.given()) {
+      try (Cluster opened = cluster.open(output, RunNeeds.processBytes(directory))) {
+        OnCluster on = new OnCluster(opened, backends.devices());
+        return ClusterCalibration.dense(on, directory).run(tokens, output.progress());
+      }
+    }
+    try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(false))) {
+      return DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());
     }
   }
 
@@ -168,7 +163,7 @@ final class CalibrateCommand implements Runnable {
   }
 
   private Stream<String> text(Statistics statistics, Backend backend, double seconds) {
-    return MultilineText.of(
+    return OutputOptions.lines(
         "%s: input norms%s of %d modules over %d samples of %d tokens, in %.1f s on %s",
         file,
         secondMoments ? " and second moments" : "",

@@ -32,11 +32,6 @@ final class CalibrationOptions {
 
   @Mixin private SampleOptions sampling;
 
-  /**
-   * Checks that the options are those that the rules need.
-   *
-   * @throws UsageException if not
-   */
   public void check(PruningRules rules) {
     if (calibration != null && statistics != null) {
       throw new UsageException("--calibration and --statistics exclude each other");
@@ -47,12 +42,10 @@ final class CalibrationOptions {
     }
   }
 
-  /** Returns whether the norms come from samples that run through the model. */
   public boolean fromSamples(PruningRules rules) {
     return rules.needNorms() && calibration != null;
   }
 
-  /** Warns of options that have no effect. */
   public void warnOfIdle(PruningRules rules, OutputOptions output) {
     if (!rules.needNorms()) {
       String why = "method %s needs no norms".formatted(rules.label());
@@ -65,12 +58,8 @@ final class CalibrationOptions {
     }
   }
 
-  /**
-   * Checks that a comparison has its norms.
-   *
-   * @throws UsageException if not, or statistics can't do what a run needs
-   */
-  public void check(List<ComparedMethod> runs, OutputOptions output) {
+  /** Checks that a comparison has its norms, and that statistics can do what its runs need. */
+  public void check(List<ComparedMethods.Run> runs, OutputOptions output) {
     if ((calibration == null) == (statistics == null)) {
       throw new UsageException("expected one of --calibration FILE and --statistics FILE");
     }
@@ -80,7 +69,7 @@ final class CalibrationOptions {
     }
     output.exclude("--statistics", ClusterOption.NAME);
     output.warnIfGiven("norms come from --statistics", "--samples", "--seed", "--join");
-    for (ComparedMethod run : runs) {
+    for (ComparedMethods.Run run : runs) {
       if (run.plan().rules().needMoments()
           || run.plan().allocations().contains(Allocation.Rule.ATP)) {
         throw ErrorDetails.of("--statistics")
@@ -90,12 +79,10 @@ final class CalibrationOptions {
     }
   }
 
-  /** Returns how many tokens a sequence has, if that is given. */
   public OptionalInt sequenceLength() {
     return sampling.sequenceLength();
   }
 
-  /** Adds the files that the run reads. */
   public void addTo(ResultFiles results) {
     results.read("--calibration", calibration);
     results.read("--statistics", statistics);
@@ -111,7 +98,6 @@ final class CalibrationOptions {
         : Map.of("statistics", List.of(statistics));
   }
 
-  /** Draws the samples or reads the statistics. */
   public Calibration load(PruningRules rules, ModelDirectory model, OutputOptions output) {
     if (!rules.needNorms()) {
       return new Calibration.None();

@@ -21,39 +21,34 @@ final class CommandHelp {
   private static final String RARE = "Rarely needed";
 
   /** Groups by their titles, for all commands; each shows those of its own options. */
-  private static final SequencedMap<String, List<String>> GROUPS = groups();
+  private static final SequencedMap<String, List<String>> GROUPS = new LinkedHashMap<>();
+
+  static {
+    group(
+        "What",
+        "--model --dense --pruned --zeros-of --adapter --plan --prompt --prompt-tokens --tokens",
+        "--temperature --top-p",
+        "--method --methods --recipe --recipes --include --exclude --match --modules");
+    group("How much", "--sparsity --pattern --allocation --refine --update");
+    group(
+        "From what",
+        "--calibration --statistics --masks --text --tasks --data --evaluate",
+        "--samples --sequence-length --seed --join --windows --limit --second-moments");
+    group(
+        "Where to",
+        "--output --in-place --packed --report --save-statistics --save-masks",
+        "--dry-run --resume --overwrite --json --log-likelihoods --quiet --verbose");
+    group("Machine", "--backend --device --precision --threads --cluster --part");
+    group(
+        RARE,
+        "--scope --refine-swaps --unreached --combine-masks --no-bos",
+        "--strict --io --checkpoint-every --no-verify --yes --help --version");
+  }
 
   private CommandHelp() {}
 
-  private static SequencedMap<String, List<String>> groups() {
-    SequencedMap<String, List<String>> groups = new LinkedHashMap<>();
-    groups.put(
-        "What",
-        List.of(
-            "--model --dense --pruned --zeros-of --adapter --plan --prompt --prompt-tokens --tokens",
-            "--temperature --top-p",
-            "--method --methods --recipe --recipes --include --exclude --match --modules"));
-    groups.put("How much", List.of("--sparsity --pattern --allocation --refine --update"));
-    groups.put(
-        "From what",
-        List.of(
-            "--calibration --statistics --masks --text --tasks --data --evaluate",
-            "--samples --sequence-length --seed --join --windows --limit --second-moments"));
-    groups.put(
-        "Where to",
-        List.of(
-            "--output --in-place --packed --report --save-statistics --save-masks",
-            "--dry-run --resume --overwrite --json --log-likelihoods --quiet --verbose"));
-    groups.put("Machine", List.of("--backend --device --precision --threads --cluster --part"));
-    groups.put(
-        RARE,
-        List.of(
-            "--scope --refine-swaps --unreached --combine-masks --no-bos",
-            "--strict --io --checkpoint-every --no-verify --yes --help --version"));
-    groups.replaceAll(
-        (title, lines) ->
-            lines.stream().flatMap(line -> List.of(line.split(" ")).stream()).toList());
-    return groups;
+  private static void group(String title, String... options) {
+    GROUPS.put(title, List.of(String.join(" ", options).split(" ")));
   }
 
   /**
@@ -78,7 +73,6 @@ final class CommandHelp {
     return groups;
   }
 
-  /** Returns the names of options that stand in a group. */
   public static List<String> grouped() {
     return GROUPS.values().stream().flatMap(List::stream).toList();
   }

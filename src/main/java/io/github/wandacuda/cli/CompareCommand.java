@@ -19,13 +19,13 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ComparisonReport;
 import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.BiFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -38,13 +38,11 @@ import picocli.CommandLine.Option;
     description =
         "Compares methods and sparsities on one model, which is pruned in memory:"
             + " perplexity, tasks, errors.",
-    footerHeading = "%n",
     footer = {
       "  wanda-cuda compare --model org/model --calibration c4.json.gz \\",
       "      --text wiki.parquet --sparsity 0.5,0.6 --report compared.html"
-    },
-    mixinStandardHelpOptions = true)
-final class CompareCommand implements Runnable {
+    })
+final class CompareCommand extends Subcommand {
   /** Options that say which runs there are; each of them is known by what they make of it. */
   static final String[] RUNS = {
     "--methods", "--sparsity", "--pattern", "--allocation", "--recipes"
@@ -63,7 +61,7 @@ final class CompareCommand implements Runnable {
       description = "What perplexity is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 
-  @Mixin private WindowsOption most;
+  @Mixin private TextWindows texts;
   @Mixin private ComparedMethods methods;
   @Mixin private TaskOptions tasks;
 
@@ -87,13 +85,12 @@ final class CompareCommand implements Runnable {
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
-  @Mixin private OutputOptions output;
 
   @Override
   public void run() {
     backends.check();
     cluster.check();
-    List<ComparedMethod> runs = methods.runs();
+    List<ComparedMethods.Run> runs = methods.runs();
     List<PruningRules> rules = runs.stream().map(run -> run.plan().rules()).toList();
     tasks.check();
     tasks.warnOfIdle(output);
@@ -114,19 +111,20 @@ final class CompareCommand implements Runnable {
                 null,
                 overwrite.given(),
                 resume && UnfinishedComparison.isBeside(report))) {
-      ModelSummary.say(directory, output);
+      ModelOption.say(directory, output);
       calibrations.addTo(results);
       results.read("--text", text);
       results.add(REPORT, report, ResultFiles.Kind.REPORT);
       InputFile.require(text);
       Calibration calibration = calibrations.load(directory, output);
-      EvaluationWindows windows = windows(directory);
+      EvaluationWindows windows =
+          texts.of(text, calibrations.sequenceLength(), directory, output).requireOneLength(text);
       Optional<Evaluation> asked =
           tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {
         results.reserve();
       }
-      try (Backend backend = backends.open(output).backend()) {
+      try (Backend backend = backends.open(output)) {
         Comparison comparison =
             new Comparison(directory, backend, modules.choice(), calibration, windows, asked);
         runs.forEach(run -> run.plan().check(comparison.chosen()));
@@ -142,44 +140,44 @@ final class CompareCommand implements Runnable {
         digests.putAll(digest(calibration));
         digests.put("text", windows.sha256());
         asked.ifPresent(evaluation -> digests.put("tasks", evaluation.sha256()));
-        BiFunction<ComparisonWork, Optional<OnCluster>, ComparisonReport> compare =
-            (work, on) ->
-                new ComparisonRun(
-                        work,
-                        unfinished(
-                            digests, on.map(OnCluster::arithmetic).orElseGet(backend::arithmetic)),
-                        (plan, progress) ->
-                            plan.share(
-                                directory, comparison.chosen(), backend, calibration, on, progress),
-                        asked.isPresent(),
-                        output)
-                    .compare(runs);
-        ComparisonReport compared =
-            cluster.given()
-                ? cluster.run(
-                    backends,
-                    output,
-                    RunNeeds.processBytes(directory) + comparison.memoryBytes(rules),
-                    on ->
-                        compare.apply(
-                            new ClusterComparison(
-                                on,
-                                directory,
-                                modules.choice(),
-                                (Calibration.FromSamples) calibration,
-                                windows,
-                                asked),
-                            Optional.of(on)))
-                : compare.apply(comparison, Optional.empty());
-        if (report != null) {
-          results.write(
-              REPORT,
-              compared.content(
-                  report,
-                  WandaCuda.facts(directory, backend, output, inputs(calibration, windows))));
-          UnfinishedComparison.remove(report);
-        }
-        output.written(compared.toJson(), Stream::empty);
+        cluster.runAnyway(
+            backends,
+            output,
+            RunNeeds.processBytes(directory) + comparison.memoryBytes(rules),
+            on -> {
+              ComparisonWork work =
+                  on.<ComparisonWork>map(
+                          some ->
+                              new ClusterComparison(
+                                  some,
+                                  directory,
+                                  modules.choice(),
+                                  (Calibration.FromSamples) calibration,
+                                  windows,
+                                  asked))
+                      .orElse(comparison);
+              String arithmetic = on.map(OnCluster::arithmetic).orElseGet(backend::arithmetic);
+              ComparisonReport compared =
+                  new ComparisonRun(
+                          runs, unfinished(digests, arithmetic), asked.isPresent(), output)
+                      .compare(
+                          work,
+                          (plan, progress) ->
+                              plan.share(
+                                  directory,
+                                  comparison.chosen(),
+                                  backend,
+                                  calibration,
+                                  on,
+                                  progress));
+              if (report != null) {
+                RunFacts facts =
+                    WandaCuda.facts(directory, backend, output, inputs(calibration, windows));
+                results.write(REPORT, compared.content(report, facts));
+                UnfinishedComparison.remove(report);
+              }
+              output.written(compared.toJson(), Stream::empty);
+            });
       }
     }
   }
@@ -193,9 +191,9 @@ final class CompareCommand implements Runnable {
     return inputs;
   }
 
-  private void print(List<ComparedMethod> runs, TimeEstimate estimate) {
+  private void print(List<ComparedMethods.Run> runs, TimeEstimate estimate) {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("runs", runs.stream().map(ComparedMethod::text).toList());
+    object.put("runs", runs.stream().map(ComparedMethods.Run::text).toList());
     object.put("seconds", estimate.about());
     object.put("seconds_least", estimate.least());
     object.put("seconds_most", estimate.most());
@@ -203,7 +201,7 @@ final class CompareCommand implements Runnable {
         object,
         () ->
             Stream.concat(
-                runs.stream().map(ComparedMethod::text),
+                runs.stream().map(ComparedMethods.Run::text),
                 Stream.of("%d runs, %s".formatted(runs.size(), estimate.text()))));
   }
 
@@ -213,11 +211,6 @@ final class CompareCommand implements Runnable {
       case Calibration.FromStatistics statistics -> Map.of("statistics", statistics.sha256());
       case Calibration.None none -> Map.of();
     };
-  }
-
-  private EvaluationWindows windows(ModelDirectory directory) {
-    return most.of(TextWindows.of(text, calibrations.sequenceLength(), directory, output))
-        .requireOneLength(text);
   }
 
   private Optional<UnfinishedComparison> unfinished(

@@ -5,6 +5,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruningPlan;
+import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
@@ -74,7 +75,6 @@ final class ComparedMethods {
       description = "Recipes in YAML, with commas between them; each is a run of its own.")
   private List<Path> recipes = List.of();
 
-  /** Returns the names of the methods that can be compared. */
   public static List<String> words() {
     return WITHOUT_FILES.stream().map(Method::label).toList();
   }
@@ -82,11 +82,9 @@ final class ComparedMethods {
   /**
    * Returns what each run does: method by method, for each one sparsity after the other, and each
    * shared out in every way; then the recipes.
-   *
-   * @throws UsageException if a name or number is none, occurs twice, or goes with no other
    */
-  public List<ComparedMethod> runs() {
-    List<ComparedMethod> all = new ArrayList<>();
+  public List<Run> runs() {
+    List<Run> all = new ArrayList<>();
     boolean recipesAlone =
         methods == null && sparsities.isEmpty() && patterns.isEmpty() && !recipes.isEmpty();
     if (!recipesAlone) {
@@ -103,7 +101,7 @@ final class ComparedMethods {
     return all;
   }
 
-  private void addShared(List<ComparedMethod> all, ModuleRules rules) {
+  private void addShared(List<Run> all, ModuleRules rules) {
     boolean pattern = rules.sparsity() instanceof Sparsity.GroupPattern;
     if (pattern && sparsities.isEmpty() && allocations.stream().noneMatch(UNIFORM::equals)) {
       throw new UsageException("--allocation: a pattern can't be shared out, give a --sparsity");
@@ -114,7 +112,7 @@ final class ComparedMethods {
               new PruningRules(rules, Unreached.MAGNITUDE), MethodOptions.allocation(each));
       String name = plan.files().isEmpty() ? each : plan.files().get(0).getFileName().toString();
       all.add(
-          ComparedMethod.of(
+          Run.of(
               rules.label() + (plan.shares() ? PLUS + name : ""),
               Optional.of(rules.sparsity()),
               plan));
@@ -122,7 +120,7 @@ final class ComparedMethods {
   }
 
   /** A recipe is called by its file's name, or by its path where another one has the same name. */
-  private static ComparedMethod recipe(Path file, List<Path> all) {
+  private static Run recipe(Path file, List<Path> all) {
     PruningPlan plan = PruningPlan.of(file, Unreached.MAGNITUDE);
     if (plan.rules().needMasks()) {
       throw new UsageException(
@@ -130,8 +128,7 @@ final class ComparedMethods {
     }
     boolean alone =
         all.stream().filter(other -> other.getFileName().equals(file.getFileName())).count() == 1;
-    return ComparedMethod.of(
-        (alone ? file.getFileName() : file).toString(), Optional.empty(), plan);
+    return Run.of((alone ? file.getFileName() : file).toString(), Optional.empty(), plan);
   }
 
   private Set<Sparsity> amounts() {
@@ -159,5 +156,28 @@ final class ComparedMethods {
       }
     }
     return distinct;
+  }
+
+  /**
+   * A way of pruning that is compared with others.
+   *
+   * @param label what people call it: {@code wanda+swaps+atp}, or a recipe's file
+   * @param sparsity how much goes, unless a recipe says it
+   * @param plan what is done to modules
+   * @param files the SHA-256 of the files that say it, or null if there are none
+   */
+  record Run(String label, Optional<Sparsity> sparsity, PruningPlan plan, String files) {
+
+    static Run of(String label, Optional<Sparsity> sparsity, PruningPlan plan) {
+      return new Run(
+          label,
+          sparsity,
+          plan,
+          plan.files().isEmpty() ? null : SourceDigest.ofFiles("what is done", plan.files(), ""));
+    }
+
+    public String text() {
+      return sparsity.map(amount -> label + " " + amount).orElse(label);
+    }
   }
 }

@@ -24,6 +24,16 @@ import picocli.CommandLine.ParameterException;
  * --verbose} the stack trace follows.
  */
 final class ErrorReporter {
+  private static final int INTERNAL_ERROR = 1;
+  private static final int USAGE = 2;
+  private static final int INPUT = 3;
+  private static final int BACKEND = 4;
+  private static final int VERIFICATION = 5;
+  private static final int OUTPUT = 6;
+
+  /** The code of SIGINT, by which a person cancels. */
+  private static final int CANCELLED = 130;
+
   private final PrintStream err;
   private final boolean json;
   private final boolean verbose;
@@ -36,14 +46,14 @@ final class ErrorReporter {
 
   /** Reports an error in the options and returns its exit code. */
   public int usage(ParameterException e) {
-    print(WrongUsage.details(e), ExitCodes.USAGE, List.of());
-    return ExitCodes.USAGE;
+    print(WrongUsage.details(e), USAGE, List.of());
+    return USAGE;
   }
 
   /** Reports a failure, or its real cause, and returns its exit code. */
   public int report(Throwable failure) {
     Throwable e = RealCause.behind(failure).map(Throwable.class::cast).orElse(failure);
-    int exitCode = ExitCodes.of(e);
+    int exitCode = exitCode(e);
     print(details(e), exitCode, verbose ? trace(e).lines().toList() : List.of());
     return exitCode;
   }
@@ -97,30 +107,15 @@ final class ErrorReporter {
     return message == null ? "no message" : Printable.message(message);
   }
 
-  /** The program's exit codes. */
-  private static final class ExitCodes {
-    static final int INTERNAL_ERROR = 1;
-    static final int USAGE = 2;
-    private static final int INPUT = 3;
-    private static final int BACKEND = 4;
-    private static final int VERIFICATION = 5;
-    private static final int OUTPUT = 6;
-
-    /** The code of SIGINT, by which a person cancels. */
-    private static final int CANCELLED = 130;
-
-    private ExitCodes() {}
-
-    static int of(Throwable failure) {
-      return switch (failure) {
-        case UsageException e -> USAGE;
-        case InputException e -> INPUT;
-        case BackendUnavailableException e -> BACKEND;
-        case VerificationException e -> VERIFICATION;
-        case OutputException e -> OUTPUT;
-        case CancelledException e -> CANCELLED;
-        default -> INTERNAL_ERROR;
-      };
-    }
+  private static int exitCode(Throwable failure) {
+    return switch (failure) {
+      case UsageException e -> USAGE;
+      case InputException e -> INPUT;
+      case BackendUnavailableException e -> BACKEND;
+      case VerificationException e -> VERIFICATION;
+      case OutputException e -> OUTPUT;
+      case CancelledException e -> CANCELLED;
+      default -> INTERNAL_ERROR;
+    };
   }
 }

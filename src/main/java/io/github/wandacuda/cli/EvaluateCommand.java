@@ -1,14 +1,22 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.evaluate.Accuracy;
 import io.github.wandacuda.evaluate.Evaluation;
+import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -19,10 +27,10 @@ import picocli.CommandLine.Option;
     description =
         "Measures a model's accuracy on zero-shot tasks by log-likelihood, as"
             + " lm-evaluation-harness does.",
-    footerHeading = "%n",
-    footer = {"  wanda-cuda evaluate --model org/model --tasks boolq,rte --data tasks"},
-    mixinStandardHelpOptions = true)
-final class EvaluateCommand implements Runnable {
+    footer = {"  wanda-cuda evaluate --model org/model --tasks boolq,rte --data tasks"})
+final class EvaluateCommand extends Subcommand {
+  private static final String COLUMNS = "%-28s %9s  %8s  %8s  %8s  %8s";
+
   @Mixin private ModelOption model;
 
   @Mixin private TaskOptions tasks;
@@ -33,7 +41,6 @@ final class EvaluateCommand implements Runnable {
   private boolean logLikelihoods;
 
   @Mixin private BackendOptions backends;
-  @Mixin private OutputOptions output;
 
   @Override
   public void run() {
@@ -43,20 +50,87 @@ final class EvaluateCommand implements Runnable {
     }
     tasks.check();
     try (ModelDirectory directory = model.open()) {
-      ModelSummary.say(directory, output);
+      ModelOption.say(directory, output);
       Evaluation evaluation = tasks.read(directory, output);
-      requireMemory(directory, evaluation);
-      try (Backend backend = backends.open(output).backend();
+      int hiddenSize =
+          DecoderFamilies.of(directory.config()).shape(directory.config()).hiddenSize();
+      RunNeeds.requireMemory(directory, List.of(), evaluation.stateBytes(hiddenSize));
+      try (Backend backend = backends.open(output);
           Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
         List<TaskScore> scores = evaluation.run(decoder, backend.operations(), output.progress());
-        TaskTable table = new TaskTable(scores, logLikelihoods);
-        output.result(table.object(), table::text);
+        output.result(object(scores), () -> text(scores));
       }
     }
   }
 
-  private static void requireMemory(ModelDirectory directory, Evaluation evaluation) {
-    int hiddenSize = DecoderFamilies.of(directory.config()).shape(directory.config()).hiddenSize();
-    RunNeeds.requireMemory(directory, List.of(), evaluation.stateBytes(hiddenSize));
+  private Map<String, Object> object(List<TaskScore> scores) {
+    Map<String, Object> tasks = new LinkedHashMap<>();
+    scores.forEach(score -> tasks.put(score.task(), object(score)));
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("tasks", tasks);
+    object.put("mean_accuracy", mean(scores));
+    return object;
+  }
+
+  private Map<String, Object> object(TaskScore score) {
+    Map<String, Object> object = score.figures().toJson();
+    if (!score.subjects().isEmpty()) {
+      object.put("groups", parts(score.groups()));
+      object.put("subjects", parts(score.subjects()));
+    }
+    if (logLikelihoods) {
+      object.put("log_likelihoods", score.logLikelihoods());
+    }
+    return object;
+  }
+
+  private static Map<String, Object> parts(SortedMap<String, TaskFigures> parts) {
+    Map<String, Object> objects = new LinkedHashMap<>();
+    parts.forEach(
+        (name, part) -> {
+          Map<String, Object> object = new LinkedHashMap<>();
+          TaskFigures.put(object, "accuracy", part.accuracy());
+          object.put("documents", part.documents());
+          objects.put(name, object);
+        });
+    return objects;
+  }
+
+  private static double mean(List<TaskScore> scores) {
+    return TaskFigures.mean(scores.stream().map(TaskScore::figures).toList()).orElseThrow();
+  }
+
+  private static Stream<String> text(List<TaskScore> scores) {
+    List<String> lines = new ArrayList<>();
+    lines.add(COLUMNS.formatted("task", "documents", "acc", "stderr", "acc_norm", "stderr"));
+    for (TaskScore score : scores) {
+      lines.add(line(score.task(), score.figures()));
+      score.groups().forEach((name, part) -> lines.add(line("  " + name, part)));
+      score.subjects().forEach((name, part) -> lines.add(line("    " + name, part)));
+    }
+    if (scores.size() > 1) {
+      lines.add(
+          COLUMNS
+              .formatted("mean", "", "%.4f".formatted(mean(scores)), "", "", "")
+              .stripTrailing());
+    }
+    return lines.stream();
+  }
+
+  private static String line(String name, TaskFigures figures) {
+    Accuracy normalized = figures.normalized();
+    return COLUMNS
+        .formatted(
+            Printable.of(name),
+            figures.documents(),
+            number(figures.accuracy().mean()),
+            number(figures.accuracy().standardError()),
+            normalized == null ? "" : number(normalized.mean()),
+            normalized == null ? "" : number(normalized.standardError()))
+        .stripTrailing();
+  }
+
+  private static String number(double value) {
+    return Double.isNaN(value) ? "-" : "%.4f".formatted(value);
   }
 }

@@ -4,21 +4,38 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.evaluate.CachedDecoder;
+import io.github.wandacuda.evaluate.PrefixToken.EndTokens;
+import io.github.wandacuda.evaluate.Generation;
+import io.github.wandacuda.evaluate.Sampler;
+import io.github.wandacuda.evaluate.TextStream;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.report.PruneReport.Perplexities;
+import io.github.wandacuda.system.AvailableMemory;
+import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.TokenizerProcess;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The option to measure perplexity before and after a run. */
 final class EvaluateOption {
   private static final int PASSES = 2;
+
+  /** Tokens of the text's beginning, and as many new ones. */
+  private static final int SAMPLE_TOKENS = 32;
 
   @Option(
       names = "--evaluate",
@@ -29,27 +46,26 @@ final class EvaluateOption {
               + ".")
   private Path text;
 
-  @Mixin private WindowsOption most;
+  @Mixin private TextWindows texts;
 
   private EvaluationWindows windows;
 
-  /** Returns whether it is given. */
+  /** A model's perplexity on the text, and the tokens that it goes on with, if they can be had. */
+  record Measured(double perplexity, Optional<List<Integer>> tokens) {}
+
   public boolean given() {
     return text != null;
   }
 
-  /** Returns the text and its windows by the names that reports have. */
   public Map<String, Object> facts() {
     return TextWindows.facts(text, windows);
   }
 
-  /** Returns the tokens that the text begins with, at most so many. */
-  public int[] beginning(int most) {
+  private int[] beginning() {
     int[] first = windows.windows()[0];
-    return Arrays.copyOf(first, Math.min(most, first.length));
+    return Arrays.copyOf(first, Math.min(SAMPLE_TOKENS, first.length));
   }
 
-  /** Adds the file that the run reads. */
   public void addTo(ResultFiles results) {
     results.read("--evaluate", text);
   }
@@ -59,28 +75,90 @@ final class EvaluateOption {
     if (!given()) {
       output.warnIfGiven("no text is evaluated", "--windows");
     } else {
-      windows = most.of(TextWindows.of(text, OptionalInt.empty(), model, output));
+      windows = texts.of(text, OptionalInt.empty(), model, output);
       RunNeeds.requireMemory(model, windows(), 0);
     }
   }
 
-  /** Returns the text's windows, none if there is no text. */
   public List<int[]> windows() {
     return windows == null ? List.of() : List.of(windows.windows());
   }
 
   /**
-   * Returns a model's perplexity.
+   * Measures a model before a run, after which another one's follows, or after it.
    *
-   * @param before whether another one's follows after the run, which takes as long
+   * @param sampled whether it also goes on with the text
    */
-  public double perplexity(
-      ModelDirectory model, boolean before, Backend backend, OutputOptions output) {
+  Measured measure(
+      ModelDirectory model,
+      boolean before,
+      boolean sampled,
+      Backend backend,
+      OutputOptions output) {
     Progress both = output.progress();
     both.begin(before ? 0 : 1.0 / PASSES);
     Progress one = before ? both.part("before, ", 0, PASSES) : both.part("after, ", 1, PASSES);
+    double perplexity;
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      return Perplexity.of(decoder, backend.operations(), windows(), one);
+      perplexity = Perplexity.of(decoder, backend.operations(), windows(), one);
     }
+    return new Measured(
+        perplexity,
+        sampled && hasSample(model, backend, output)
+            ? Optional.of(continuation(model, backend.operations()))
+            : Optional.empty());
+  }
+
+  /** Returns what a model says before and after it was pruned. */
+  Perplexities compared(Measured before, Measured after, Path model) {
+    return new Perplexities(
+        before.perplexity(),
+        after.perplexity(),
+        before.tokens().isPresent() && after.tokens().isPresent()
+            ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model))
+            : Optional.empty());
+  }
+
+  private static boolean hasSample(ModelDirectory measured, Backend backend, OutputOptions output) {
+    if (!Files.exists(measured.path().resolve("tokenizer.json"))) {
+      return false;
+    }
+    long bytes = GenerateNeeds.bytes(measured, backend.operations(), 2L * SAMPLE_TOKENS);
+    if (bytes > AvailableMemory.bytes()) {
+      output.detail("the report has no sample text: its weights would take %d bytes", bytes);
+      return false;
+    }
+    return true;
+  }
+
+  private List<Integer> continuation(ModelDirectory measured, Operations operations) {
+    int[] prompt = beginning();
+    var family = DecoderFamilies.of(measured.config());
+    int room = family.shape(measured.config()).maximumLength() - prompt.length;
+    int limit = Math.max(0, Math.min(SAMPLE_TOKENS, room));
+    try (Decoder decoder =
+            family.open(
+                measured.config(), measured.checkpoint(), operations, WeightKeeping.RESIDENT);
+        CachedDecoder cached = new CachedDecoder(decoder, operations, prompt.length + limit)) {
+      return Generation.run(
+              cached, prompt, limit, Sampler.GREEDY, EndTokens.of(measured.config()), id -> {})
+          .tokens();
+    }
+  }
+
+  private Perplexities.Sample sample(List<Integer> before, List<Integer> after, Path model) {
+    int[] prompt = beginning();
+    try (Tokenizer tokenizer = TokenizerProcess.open(model)) {
+      return new Perplexities.Sample(
+          tokenizer.decode(prompt),
+          text(tokenizer, prompt, before),
+          text(tokenizer, prompt, after));
+    }
+  }
+
+  private static String text(Tokenizer tokenizer, int[] prompt, List<Integer> tokens) {
+    TextStream stream = new TextStream(tokenizer, prompt);
+    String text = tokens.stream().map(stream::add).collect(Collectors.joining());
+    return text + stream.end();
   }
 }

@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Generation;
 import io.github.wandacuda.evaluate.PrefixToken.EndTokens;
@@ -15,7 +14,6 @@ import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
-import io.github.wandacuda.text.Tokenizer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -29,103 +27,129 @@ import picocli.CommandLine.Option;
 @Command(
     name = "generate",
     description = "Writes what a model makes of a prompt, token by token.",
-    footerHeading = "%n",
     footer = {
       "  wanda-cuda generate --model org/model --prompt 'Once upon a time' \\",
       "      --tokens 64"
-    },
-    mixinStandardHelpOptions = true)
-final class GenerateCommand implements Runnable {
+    })
+final class GenerateCommand extends Subcommand {
   private static final double NANOS = 1e9;
   private static final double MEGABYTE = 1e6;
 
   @Mixin private ModelOption model;
   @Mixin private PromptOptions prompt;
-  @Mixin private SamplerOptions sampler;
-  @Mixin private BackendOptions backends;
-  @Mixin private OutputOptions output;
 
-  private final CommandClock clock = new CommandClock();
+  @Option(
+      names = "--tokens",
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "New tokens at most (default: ${DEFAULT-VALUE}).")
+  private int tokens;
+
+  @Option(
+      names = "--temperature",
+      paramLabel = "T",
+      defaultValue = "0",
+      description =
+          "What logits are divided by; 0 takes the likeliest (default: ${DEFAULT-VALUE}).")
+  private double temperature;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      defaultValue = "1",
+      description =
+          "Draw from the likeliest tokens of this probability (default: ${DEFAULT-VALUE}).")
+  private double topP;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "The seed of the draws (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Mixin private BackendOptions backends;
 
   @Override
   public void run() {
     backends.check();
     backends.warnOfIdle(output);
-    prompt.check();
-    sampler.check();
+    prompt.check(output);
+    check();
     long began = System.nanoTime();
     try (ModelDirectory directory = model.open()) {
-      DecoderShape shape = DecoderFamilies.of(directory.config()).shape(directory.config());
+      DecoderFamily family = DecoderFamilies.of(directory.config());
+      DecoderShape shape = family.shape(directory.config());
       Set<Integer> ends = EndTokens.of(directory.config());
-      ModelSummary.say(directory, output);
+      ModelOption.say(directory, output);
       try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
         int limit = limit(given.ids().length, shape);
-        try (Backend backend = backends.open(output).backend()) {
+        try (Backend backend = backends.open(output)) {
           if (backend.precision().isPresent() && backend.residentPrecision().isEmpty()) {
             output.warnIfGiven(backend.name() + " generates in float32", BackendOptions.PRECISION);
           }
           Operations operations = backend.operations();
           GenerateNeeds.require(directory, operations, given.ids().length, limit);
-          write(directory, operations, given, new Limits(limit, ends), began);
+          try (Decoder decoder =
+                  family.open(
+                      directory.config(),
+                      directory.checkpoint(),
+                      operations,
+                      WeightKeeping.RESIDENT);
+              CachedDecoder cached =
+                  new CachedDecoder(decoder, operations, given.ids().length + limit)) {
+            double load = (System.nanoTime() - began) / NANOS;
+            long bytes = GenerateNeeds.tokenBytes(directory, operations);
+            generate(cached, given, limit, ends, load, bytes);
+          }
         }
       }
     }
   }
 
-  /** Where a generation ends: after so many tokens, or at one of these. */
-  private record Limits(int tokens, Set<Integer> ends) {}
-
-  private void write(
-      ModelDirectory directory,
-      Operations operations,
-      PromptOptions.Prompt given,
-      Limits limits,
-      long began) {
-    DecoderFamily family = DecoderFamilies.of(directory.config());
-    int positions = given.ids().length + limits.tokens();
-    try (Decoder decoder =
-            family.open(
-                directory.config(), directory.checkpoint(), operations, WeightKeeping.RESIDENT);
-        CachedDecoder cached = new CachedDecoder(decoder, operations, positions)) {
-      double load = (System.nanoTime() - began) / NANOS;
-      long bytes = GenerateNeeds.tokenBytes(directory, operations);
-      print(given, generate(cached, given, limits.tokens(), limits.ends()), load, bytes);
+  private void check() {
+    if (tokens < 1) {
+      throw ErrorDetails.of("--tokens").refused("1 or more", tokens);
+    }
+    if (!(temperature >= 0) || Double.isInfinite(temperature)) {
+      throw ErrorDetails.of("--temperature").refused("0 or more", temperature);
+    }
+    if (!(topP > 0) || topP > 1) {
+      throw ErrorDetails.of("--top-p").refused("more than 0 and at most 1", topP);
     }
   }
 
   /** Returns the new tokens that there are positions for. */
   private int limit(int promptTokens, DecoderShape shape) {
     int room = shape.maximumLength() - promptTokens;
-    if (sampler.tokens() > room) {
+    if (tokens > room) {
       output.warn(
           "--tokens %d: %d fit after %d of the prompt, into the %d positions that the model has"
-              .formatted(sampler.tokens(), room, promptTokens, shape.maximumLength()));
+              .formatted(tokens, room, promptTokens, shape.maximumLength()));
     }
-    return Math.min(sampler.tokens(), room);
+    return Math.min(tokens, room);
   }
 
-  /** The generation and its text, which is null where there is no tokenizer. */
-  private record Written(Generation generation, String text) {}
-
-  private Written generate(
-      CachedDecoder decoder, PromptOptions.Prompt given, int limit, Set<Integer> ends) {
-    Tokenizer tokenizer = given.tokenizer();
-    if (tokenizer == null) {
-      return new Written(
-          Generation.run(decoder, given.ids(), limit, sampler.sampler(), ends, id -> {}), null);
+  private void generate(
+      CachedDecoder decoder,
+      PromptOptions.Prompt given,
+      int limit,
+      Set<Integer> ends,
+      double load,
+      long bytes) {
+    Sampler sampler = Sampler.of(temperature, topP, seed);
+    if (given.tokenizer() == null) {
+      Generation generation = Generation.run(decoder, given.ids(), limit, sampler, ends, id -> {});
+      print(given, generation, null, load, bytes);
+      return;
     }
-    TextStream stream = new TextStream(tokenizer, given.ids());
+    TextStream stream = new TextStream(given.tokenizer(), given.ids());
     StringBuilder text = new StringBuilder();
     Generation generation =
         Generation.run(
-            decoder,
-            given.ids(),
-            limit,
-            sampler.sampler(),
-            ends,
-            id -> write(stream.add(id), text));
+            decoder, given.ids(), limit, sampler, ends, id -> write(stream.add(id), text));
     write(stream.end(), text);
-    return new Written(generation, text.toString());
+    print(given, generation, text.toString(), load, bytes);
   }
 
   private void write(String piece, StringBuilder text) {
@@ -133,9 +157,10 @@ final class GenerateCommand implements Runnable {
     output.stream(piece);
   }
 
-  private void print(PromptOptions.Prompt given, Written written, double load, long bytes) {
-    Generation generation = written.generation();
-    double total = clock.total();
+  /** Prints a generation; its text is null where there is no tokenizer, and its ids stand there. */
+  private void print(
+      PromptOptions.Prompt given, Generation generation, String text, double load, long bytes) {
+    double total = totalSeconds();
     Map<String, Object> seconds = new LinkedHashMap<>();
     seconds.put("total", total);
     seconds.put("load", load);
@@ -145,11 +170,12 @@ final class GenerateCommand implements Runnable {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("prompt_tokens", given.ids().length);
     object.put("tokens", generation.tokens());
-    object.put("text", written.text());
+    object.put("text", text);
     object.put("seconds", seconds);
     object.put("tokens_per_second", generation.tokensPerSecond());
     object.put("bytes_per_token", bytes);
-    output.result(object, () -> Stream.of(written.text() == null ? ids(generation) : ""));
+    String ids = generation.tokens().stream().map(String::valueOf).collect(Collectors.joining(" "));
+    output.result(object, () -> Stream.of(text == null ? ids : ""));
     output.say(
         "%d tokens after %d: prompt %.2f s, then %.2f tokens a second, %.1f MB of weights a token"
             .formatted(
@@ -158,74 +184,5 @@ final class GenerateCommand implements Runnable {
                 generation.promptSeconds(),
                 generation.tokensPerSecond(),
                 bytes / MEGABYTE));
-  }
-
-  /** Returns the new ids, which stand for the text of a model without a tokenizer. */
-  private static String ids(Generation generation) {
-    return generation.tokens().stream().map(String::valueOf).collect(Collectors.joining(" "));
-  }
-
-  /** Options for how many tokens are generated, and how each is chosen. */
-  private static final class SamplerOptions {
-    @Option(
-        names = "--tokens",
-        paramLabel = "N",
-        defaultValue = "128",
-        description = "New tokens at most (default: ${DEFAULT-VALUE}).")
-    private int tokens;
-
-    @Option(
-        names = "--temperature",
-        paramLabel = "T",
-        defaultValue = "0",
-        description =
-            "What logits are divided by; 0 takes the likeliest (default: ${DEFAULT-VALUE}).")
-    private double temperature;
-
-    @Option(
-        names = "--top-p",
-        paramLabel = "P",
-        defaultValue = "1",
-        description =
-            "Draw from the likeliest tokens of this probability (default: ${DEFAULT-VALUE}).")
-    private double topP;
-
-    @Option(
-        names = "--seed",
-        paramLabel = "N",
-        defaultValue = "0",
-        description = "The seed of the draws (default: ${DEFAULT-VALUE}).")
-    private long seed;
-
-    /**
-     * Checks the options.
-     *
-     * @throws UsageException if a value is out of range
-     */
-    public void check() {
-      if (tokens < 1) {
-        throw wrong("--tokens", "1 or more", tokens);
-      }
-      if (!(temperature >= 0) || Double.isInfinite(temperature)) {
-        throw wrong("--temperature", "0 or more", temperature);
-      }
-      if (!(topP > 0) || topP > 1) {
-        throw wrong("--top-p", "more than 0 and at most 1", topP);
-      }
-    }
-
-    private static UsageException wrong(String option, String expected, Object found) {
-      return ErrorDetails.of(option).refused(expected, found);
-    }
-
-    /** Returns the most new tokens. */
-    public int tokens() {
-      return tokens;
-    }
-
-    /** Returns a new sampler, at the beginning of its draws. */
-    public Sampler sampler() {
-      return Sampler.of(temperature, topP, seed);
-    }
   }
 }

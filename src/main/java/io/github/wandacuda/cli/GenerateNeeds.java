@@ -13,12 +13,7 @@ import java.util.Optional;
 final class GenerateNeeds {
   private GenerateNeeds() {}
 
-  /**
-   * Checks that there is memory.
-   *
-   * @param operations where the weights will be
-   * @throws io.github.wandacuda.error.UsageException if there isn't
-   */
+  /** Checks that there is memory, where weights are packed if the operations multiply them so. */
   static void require(
       ModelDirectory model, Operations operations, int promptTokens, int newTokens) {
     SpaceCheck.requireMemory(
@@ -41,8 +36,6 @@ final class GenerateNeeds {
   /**
    * Returns the bytes of all weights but an embedding that isn't the head too: what a token reads,
    * or of a mixture of experts what it could.
-   *
-   * @param operations where the weights are, packed or not
    */
   static long tokenBytes(ModelDirectory model, Operations operations) {
     var description = DecoderFamilies.of(model.config()).describe(model.config());

@@ -53,11 +53,14 @@ record HubCache(Path root) {
     return new HubCache(parent.resolve("hub"));
   }
 
+  /** Returns the directory that a user names, as {@link #directory} does, in this user's cache. */
+  static Path find(String given) {
+    return of(System.getenv()).directory(given);
+  }
+
   /**
    * Returns the model directory that a user names: an existing directory, or the snapshot of a
    * cached model, named by its id, the address of its page or its folder in a cache.
-   *
-   * @throws InputException if there is no such directory or snapshot
    */
   public Path directory(String given) {
     Optional<Path> path = path(given);
@@ -90,7 +93,11 @@ record HubCache(Path root) {
 
   private static Path ofPath(Path path) {
     if (!Files.isDirectory(path)) {
-      throw ErrorDetails.file(path).hint(ofFile(path)).wrong("a model directory", "a file");
+      String hint =
+          path.getFileName().toString().endsWith(".gguf")
+              ? "a GGUF file can't be pruned: take the model's own folder of .safetensors files"
+              : "name the folder that it is in";
+      throw ErrorDetails.file(path).hint(hint).wrong("a model directory", "a file");
     }
     if (Files.exists(path.resolve("config.json"))) {
       return path;
@@ -101,25 +108,15 @@ record HubCache(Path root) {
     List<Path> models = children(path, "models--");
     List<Path> inside = models.isEmpty() ? children(path.resolve("hub"), "models--") : models;
     if (!inside.isEmpty()) {
+      List<Path> snapshots =
+          inside.stream()
+              .flatMap(model -> children(model.resolve("snapshots"), "").stream())
+              .toList();
       throw ErrorDetails.file(path)
-          .hint("name one of its snapshots: " + named(snapshots(inside)))
+          .hint("name one of its snapshots: " + named(snapshots))
           .wrong("a model directory", "a cache of several");
     }
     return path;
-  }
-
-  private static List<Path> snapshots(List<Path> models) {
-    return models.stream()
-        .flatMap(model -> children(model.resolve("snapshots"), "").stream())
-        .toList();
-  }
-
-  private static String ofFile(Path file) {
-    String name = file.getFileName().toString();
-    if (name.endsWith(".gguf")) {
-      return "a GGUF file can't be pruned: take the model's own folder of .safetensors files";
-    }
-    return "name the folder that it is in";
   }
 
   private static Path snapshot(Path model) {
@@ -144,8 +141,7 @@ record HubCache(Path root) {
       String commit = new String(in.readNBytes(LONGEST_REFERENCE), StandardCharsets.UTF_8).strip();
       return commit.matches("[\\w.-]+") ? commit : "none";
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(reference).said("cannot be read: " + Reason.of(e)), e);
+      throw unreadable(reference, e);
     }
   }
 
@@ -168,8 +164,11 @@ record HubCache(Path root) {
           .sorted()
           .toList();
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(folder).said("cannot be read: " + Reason.of(e)), e);
+      throw unreadable(folder, e);
     }
+  }
+
+  private static InputException unreadable(Path path, IOException e) {
+    return new InputException(ErrorDetails.file(path).said("cannot be read: " + Reason.of(e)), e);
   }
 }

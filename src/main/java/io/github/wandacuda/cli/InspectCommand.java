@@ -1,16 +1,26 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.Inspector;
 import io.github.wandacuda.job.Inspector.Inspection;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.function.Function;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -20,16 +30,20 @@ import picocli.CommandLine.Option;
     name = "inspect",
     description =
         "Shows what a model directory holds: family, modules, shapes, dtypes, zeros, patterns.",
-    footerHeading = "%n",
-    footer = {"  wanda-cuda inspect --model org/model"},
-    mixinStandardHelpOptions = true)
-final class InspectCommand implements Runnable {
+    footer = {"  wanda-cuda inspect --model org/model"})
+final class InspectCommand extends Subcommand {
   private static final long SMALL = 1 << 24;
+
+  /** The widest column of names. A longer name shifts only its own row. */
+  private static final int WIDEST = 100;
+
+  /** Where modules stand that have no number. */
+  private static final String OUTSIDE = "none";
 
   @Mixin private ModelOption model;
 
   @Option(names = "--modules", description = "Show each module instead of each block.")
-  private boolean modules;
+  private boolean byModule;
 
   @Option(
       names = "--match",
@@ -38,41 +52,90 @@ final class InspectCommand implements Runnable {
       description = "Count and show only linear modules in whose name this is found.")
   private Pattern match;
 
-  @Mixin private OutputOptions output;
-
   @Override
   public void run() {
-    try (ModelDirectory directory = model.open()) {
-      ModelSummary.say(directory, output);
+    try (ModelDirectory model = this.model.open()) {
+      ModelOption.say(model, output);
       List<LinearModule> chosen =
           match == null
-              ? directory.modules()
-              : directory.choose(new ModuleChoice(List.of(match), List.of()));
-      ModelFacts facts = ModelFacts.of(directory);
-      output.row(facts.head());
-      List<Inspection> inspections = Inspector.inspect(chosen, threads(chosen), output.progress());
-      inspections.sort(Comparator.comparing(Inspection::name, TensorNames.NATURAL));
-      InspectPrinter printer = new InspectPrinter(facts, inspections);
-      output.result(object(printer), () -> printer.text(modules));
+              ? model.modules()
+              : model.choose(new ModuleChoice(List.of(match), List.of()));
+      Map<String, Object> object = facts(model);
+      output.row(head(object));
+      List<Inspection> modules = Inspector.inspect(chosen, threads(chosen), output.progress());
+      modules.sort(Comparator.comparing(Inspection::name, TensorNames.NATURAL));
+      object.put("prunable", prunable(modules));
+      object.put("zeros", zeros(modules));
+      object.put("sparsity", sparsity(modules));
+      object.put("modules", modules.stream().map(InspectCommand::row).toList());
+      output.result(object, () -> text(object, modules));
     }
   }
 
   /** Returns one for a small model, since it takes more time to start the others. */
   private static int threads(List<LinearModule> modules) {
-    long weights = 0;
-    for (LinearModule module : modules) {
-      weights += module.elements();
-    }
+    long weights = modules.stream().mapToLong(LinearModule::elements).sum();
     return weights < SMALL ? 1 : Runtime.getRuntime().availableProcessors();
   }
 
-  private static Map<String, Object> object(InspectPrinter printer) {
-    Map<String, Object> object = new LinkedHashMap<>(printer.facts().toJson());
-    object.put("prunable", printer.prunable());
-    object.put("zeros", printer.zeros());
-    object.put("sparsity", printer.sparsity());
-    object.put("modules", printer.inspections().stream().map(InspectCommand::row).toList());
+  private static Map<String, Object> facts(ModelDirectory model) {
+    Checkpoint checkpoint = model.checkpoint();
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("model_type", model.config().modelType());
+    object.put("architecture", model.config().architecture());
+    object.put(
+        "parameters",
+        checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum());
+    object.put("bytes", checkpoint.totalBytes());
+    if (checkpoint.shards().stream().allMatch(shard -> shard.bytes() instanceof PackedShard)) {
+      List<PackedShard> shards =
+          checkpoint.shards().stream().map(shard -> (PackedShard) shard.bytes()).toList();
+      object.put("packed_modules", shards.stream().mapToInt(PackedShard::modules).sum());
+      object.put(
+          "packed_bytes", shards.stream().mapToLong(shard -> shard.stored().byteSize()).sum());
+    }
+    String obstacle = obstacle(model);
+    object.put("calibrated_run", obstacle == null);
+    object.put("obstacle", obstacle);
     return object;
+  }
+
+  /** Returns why the program can't run the model, as its config says, or null if it can. */
+  private static String obstacle(ModelDirectory model) {
+    try {
+      model.config().requireUnquantized();
+      DecoderFamilies.of(model.config()).describe(model.config());
+      return null;
+    } catch (InputException e) {
+      return OptionNames.in(e.details()).line();
+    }
+  }
+
+  private static String head(Map<String, Object> facts) {
+    Object obstacle = facts.get("obstacle");
+    return "%s, %s: %s"
+        .formatted(
+            facts.get("model_type").equals("") ? "no model type" : facts.get("model_type"),
+            facts.get("architecture").equals("") ? "no architecture" : facts.get("architecture"),
+            obstacle == null
+                ? "a calibrated run is possible"
+                : "no calibrated run, since " + obstacle);
+  }
+
+  private static long prunable(List<Inspection> modules) {
+    return modules.stream()
+        .filter(inspection -> inspection.module().prunable())
+        .mapToLong(inspection -> inspection.module().elements())
+        .sum();
+  }
+
+  private static long zeros(List<Inspection> modules) {
+    return modules.stream().mapToLong(Inspection::zeros).sum();
+  }
+
+  private static double sparsity(List<Inspection> modules) {
+    long weights = prunable(modules);
+    return weights == 0 ? 0 : (double) zeros(modules) / weights;
   }
 
   private static Map<String, Object> row(Inspection inspection) {
@@ -85,5 +148,80 @@ final class InspectCommand implements Runnable {
     row.put("sparsity", inspection.sparsity());
     row.put("patterns", inspection.patterns());
     return row;
+  }
+
+  private Stream<String> text(Map<String, Object> object, List<Inspection> modules) {
+    Stream<String> foot =
+        Stream.of(
+            "%d parameters in %d bytes, %d of them in %d linear modules, %d of those zero (%.2f %%)"
+                .formatted(
+                    object.get("parameters"),
+                    object.get("bytes"),
+                    object.get("prunable"),
+                    modules.size(),
+                    object.get("zeros"),
+                    100 * sparsity(modules)));
+    Stream<String> packed =
+        object.containsKey("packed_modules")
+            ? Stream.of(
+                "packed: %d weights, in files of %d bytes"
+                    .formatted(object.get("packed_modules"), object.get("packed_bytes")))
+            : Stream.of();
+    return Stream.of(byModule ? modules(modules) : blocks(modules), foot, packed)
+        .flatMap(Function.identity());
+  }
+
+  private static Stream<String> modules(List<Inspection> modules) {
+    int longest = modules.stream().mapToInt(row -> shown(row).length()).max().orElse(6);
+    String line = "%-" + Math.min(WIDEST, longest) + "s  %-5s %17s  %8s  %s";
+    return Stream.concat(
+        Stream.of(line.formatted("module", "dtype", "rows x columns", "zeros", "patterns")),
+        modules.stream().map(row -> module(line, row)));
+  }
+
+  private static String module(String format, Inspection row) {
+    return format
+        .formatted(
+            shown(row),
+            Printable.of(row.module().tensor().dtype()),
+            row.module().rows() + " x " + row.module().columns(),
+            "%.2f %%".formatted(100 * row.sparsity()),
+            String.join(" ", row.patterns()))
+        .stripTrailing();
+  }
+
+  private static String shown(Inspection row) {
+    return Printable.of(row.module().name());
+  }
+
+  private static Stream<String> blocks(List<Inspection> modules) {
+    Map<String, List<Inspection>> blocks = new LinkedHashMap<>();
+    for (Inspection inspection : modules) {
+      OptionalInt number = LinearModules.block(inspection.name());
+      String block = number.isPresent() ? String.valueOf(number.getAsInt()) : OUTSIDE;
+      blocks.computeIfAbsent(block, any -> new ArrayList<>()).add(inspection);
+    }
+    String line = "%-5s  %7s  %14s  %8s  %s";
+    List<String> lines = new ArrayList<>();
+    lines.add(line.formatted("block", "modules", "weights", "zeros", "patterns"));
+    for (Map.Entry<String, List<Inspection>> block : blocks.entrySet()) {
+      lines.add(block(line, block.getKey(), block.getValue()));
+    }
+    return lines.stream();
+  }
+
+  private static String block(String format, String block, List<Inspection> modules) {
+    List<String> patterns = new ArrayList<>(modules.getFirst().patterns());
+    for (Inspection module : modules) {
+      patterns.retainAll(module.patterns());
+    }
+    return format
+        .formatted(
+            block,
+            modules.size(),
+            prunable(modules),
+            "%.2f %%".formatted(100 * sparsity(modules)),
+            String.join(" ", patterns))
+        .stripTrailing();
   }
 }

@@ -33,7 +33,6 @@ final class KeyOptions {
     options.values().forEach(mixin::addOption);
   }
 
-  /** Returns the option of a key. */
   static String option(MethodKey key) {
     return "--" + key.label();
   }
@@ -45,20 +44,10 @@ final class KeyOptions {
         .flatMap(key -> key.words().stream());
   }
 
-  /**
-   * Reads a value by the name of its option.
-   *
-   * @throws UsageException if it is none
-   */
   static Object read(MethodKey key, String text) {
     return key.read(text, option(key));
   }
 
-  /**
-   * Returns the values of the options that are given.
-   *
-   * @throws UsageException if a value is none, or they exclude each other
-   */
   public Map<MethodKey, Object> values() {
     Map<MethodKey, Object> values = new EnumMap<>(MethodKey.class);
     options.forEach(
@@ -74,12 +63,10 @@ final class KeyOptions {
     return values;
   }
 
-  /** Returns the method, if it is given. */
   public Optional<Method> method() {
     return Optional.ofNullable((Method) values().get(MethodKey.METHOD));
   }
 
-  /** Returns how much goes, if it is given. */
   public Optional<Sparsity> sparsity() {
     Map<MethodKey, Object> values = values();
     return Optional.ofNullable(

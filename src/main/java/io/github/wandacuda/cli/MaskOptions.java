@@ -12,12 +12,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Options for masks in files. */
 final class MaskOptions {
-  /** The option that names the file to write. */
   public static final String SAVE = "--save-masks";
 
   private static final String INTERSECTION = "intersection";
@@ -42,11 +40,6 @@ final class MaskOptions {
   @Option(names = SAVE, paramLabel = "FILE", description = "Also write the masks of this run.")
   private Path saved;
 
-  /**
-   * Checks that the options are those that the rules need.
-   *
-   * @throws UsageException if not
-   */
   public void check(PruningRules rules) {
     if (rules.needMasks() && files.isEmpty()) {
       throw new UsageException("method masks needs --masks FILE");
@@ -63,10 +56,9 @@ final class MaskOptions {
     }
   }
 
-  /** Adds the files that the run reads and the one that it writes. */
   public void addTo(ResultFiles results) {
     files.forEach(file -> results.read("--masks", file));
-    results.addUnreserved(SAVE, saved, Kind.MASKS);
+    results.add(SAVE, saved, Kind.MASKS);
   }
 
   /** Returns the files that masks come from, by what they are. */
@@ -74,19 +66,14 @@ final class MaskOptions {
     return files.isEmpty() ? Map.of() : Map.of("masks", files);
   }
 
-  /** Returns the file to write, if one was named. */
-  public Optional<Path> saved() {
-    return Optional.ofNullable(saved);
+  Path saved() {
+    return saved;
   }
 
-  /**
-   * Opens the masks, if there are any; closing them is up to the caller.
-   *
-   * @throws InputException if they aren't this model's
-   */
-  public Optional<PruneRequest.MasksIn> open(ModelDirectory model) {
+  /** Opens the masks, null if there are none; closing them is up to the caller. */
+  PruneRequest.MasksIn open(ModelDirectory model) {
     if (files.isEmpty()) {
-      return Optional.empty();
+      return null;
     }
     String source = SourceDigest.of(model);
     ModuleMasks masks = MaskFile.open(files.get(0), model.modules(), source);
@@ -95,9 +82,8 @@ final class MaskOptions {
         ModuleMasks more = MaskFile.open(file, model.modules(), source);
         masks = UNION.equals(combination) ? masks.union(more) : masks.intersection(more);
       }
-      return Optional.of(
-          new PruneRequest.MasksIn(
-              masks, SourceDigest.ofFiles("masks", files, UNION.equals(combination) ? UNION : "")));
+      return new PruneRequest.MasksIn(
+          masks, SourceDigest.ofFiles("masks", files, UNION.equals(combination) ? UNION : ""));
     } catch (RuntimeException | Error e) {
       masks.close();
       throw e;

@@ -18,10 +18,8 @@ import picocli.CommandLine.Option;
     description =
         "Merges a LoRA adapter of PEFT into a pruned model: W + scale * (B * A) where W isn't zero,"
             + " and zero where it is.",
-    footerHeading = "%n",
-    footer = {"  wanda-cuda merge-lora --model pruned --adapter adapter --output merged"},
-    mixinStandardHelpOptions = true)
-final class MergeLoraCommand implements Runnable {
+    footer = {"  wanda-cuda merge-lora --model pruned --adapter adapter --output merged"})
+final class MergeLoraCommand extends Subcommand {
   @Mixin private ModelOption model;
 
   @Option(
@@ -39,10 +37,7 @@ final class MergeLoraCommand implements Runnable {
           "The directory to write the merged model to; it must not exist yet, or be empty.")
   private Path place;
 
-  @Mixin private ThreadsOption threads;
-  @Mixin private OutputOptions output;
-
-  private final CommandClock clock = new CommandClock();
+  @Mixin private BackendOptions.ThreadsOption threads;
 
   @Override
   public void run() {
@@ -50,12 +45,12 @@ final class MergeLoraCommand implements Runnable {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       directory.requireUnpacked("a merge");
-      ModelSummary.say(directory, output);
+      ModelOption.say(directory, output);
       try (LoraAdapter adapter = LoraAdapter.open(folder, directory)) {
         adapter.modules().forEach(this::say);
         MergeJob.Result result =
             new MergeJob(directory, adapter, place).run(count, output.progress());
-        double seconds = clock.total();
+        double seconds = totalSeconds();
         output.written(object(result, seconds, memory), () -> text(result, seconds));
       }
     }
@@ -79,11 +74,12 @@ final class MergeLoraCommand implements Runnable {
   }
 
   private Stream<String> text(MergeJob.Result result, double seconds) {
-    return MultilineText.of(
+    return OutputOptions.lines(
         """
         %s: %s merged in %.1f s into %d modules
           weights  %d, of which %d were zero and still are
-          changed  %d, of which %d became zero""",
+          changed  %d, of which %d became zero\
+        """,
         place,
         folder,
         seconds,

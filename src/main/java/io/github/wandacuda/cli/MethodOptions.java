@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -48,11 +49,7 @@ final class MethodOptions {
 
   private PruningPlan plan;
 
-  /**
-   * Returns what is asked for.
-   *
-   * @throws UsageException if options contradict each other
-   */
+  /** Returns what is asked for, without contradictions. */
   public PruningPlan plan() {
     if (plan == null && recipeFile == null) {
       plan = PruningPlan.of(common(), allocation(allocation));
@@ -82,11 +79,7 @@ final class MethodOptions {
     return plan.files().isEmpty() ? Map.of() : Map.of("allocation", plan.files());
   }
 
-  /**
-   * Checks that the shares are the same when an interrupted run in place is run again.
-   *
-   * @throws UsageException if not
-   */
+  /** Checks that the shares are the same when an interrupted run in place is run again. */
   public void checkInPlace() {
     if (plan.allocations().stream().anyMatch(Allocation::readsWeights)) {
       throw new UsageException(
@@ -101,17 +94,13 @@ final class MethodOptions {
     if (allocation == null) {
       return Allocation.Rule.UNIFORM;
     }
-    return Allocation.Rule.of(allocation)
-        .<Allocation>map(rule -> rule)
-        .orElseGet(
-            () -> {
-              if (!allocation.endsWith(JSON)) {
-                throw new UsageException(
-                    "--allocation: expected %s or a file that ends in .json, found '%s'"
-                        .formatted(String.join(", ", Allocation.Rule.labels()), allocation));
-              }
-              return new Allocation.FromFile(Path.of(allocation));
-            });
+    Optional<Allocation.Rule> rule = Allocation.Rule.of(allocation);
+    if (rule.isEmpty() && !allocation.endsWith(JSON)) {
+      throw new UsageException(
+          "--allocation: expected %s or a file that ends in .json, found '%s'"
+              .formatted(String.join(", ", Allocation.Rule.labels()), allocation));
+    }
+    return rule.isPresent() ? rule.get() : new Allocation.FromFile(Path.of(allocation));
   }
 
   private PruningRules common() {
@@ -126,7 +115,6 @@ final class MethodOptions {
     return new PruningRules(new ModuleRules(given), Unreached.of(unreached));
   }
 
-  /** Warns of options that have no effect. */
   public void warnOfIdle(PruningRules rules, OutputOptions output) {
     if (recipeFile != null) {
       return;

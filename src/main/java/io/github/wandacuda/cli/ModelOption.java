@@ -1,8 +1,11 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.job.UnfinishedRun;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
+import java.util.List;
 import picocli.CommandLine.Option;
 
 /** The option for the model that a command reads. */
@@ -16,23 +19,39 @@ final class ModelOption {
               + " Face cache holds. Nothing is downloaded.")
   private String given;
 
-  /**
-   * Opens the model.
-   *
-   * @throws io.github.wandacuda.error.InputException if it is broken or unfinished
-   */
+  /** Opens the model, which must be finished. */
   public ModelDirectory open() {
-    Path path = directory();
+    Path path = HubCache.find(given);
     UnfinishedRun.requireNone(path);
     return ModelDirectory.open(path);
   }
 
   /** Opens the model, even if a part of it is pruned in place. */
   public ModelDirectory openAnyway() {
-    return ModelDirectory.open(directory());
+    return ModelDirectory.open(HubCache.find(given));
   }
 
-  private Path directory() {
-    return HubCache.of(System.getenv()).directory(given);
+  /** Prints the model that a command works on, with {@code --verbose}. */
+  static void say(ModelDirectory model, OutputOptions output) {
+    Checkpoint checkpoint = model.checkpoint();
+    output.detail(
+        "model %s: %s, %d tensors in %d files, %d bytes; %d linear modules, %d of them routers",
+        model.path(),
+        model.config().architecture().isEmpty() ? "no architecture" : model.config().architecture(),
+        checkpoint.tensors().size(),
+        checkpoint.shards().size(),
+        checkpoint.totalBytes(),
+        model.modules().size(),
+        model.modules().stream().filter(LinearModule::router).count());
+  }
+
+  /** Prints the chosen modules, with {@code --verbose}. */
+  static void sayChosen(List<LinearModule> chosen, OutputOptions output) {
+    output.detail("%d modules chosen:", chosen.size());
+    chosen.forEach(
+        module ->
+            output.detail(
+                "  %s  %s  %d x %d",
+                module.name(), module.tensor().dtype(), module.rows(), module.columns()));
   }
 }

@@ -7,7 +7,10 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.JsonText;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -15,6 +18,26 @@ import picocli.CommandLine.Spec;
 
 /** Options for what a command prints: its result on stdout, everything else on stderr. */
 final class OutputOptions {
+  private static final String LOGGER = "org.slf4j.simpleLogger.";
+
+  /**
+   * Options that can change no number of a result, listed so that no other is forgotten: where
+   * results go, what is printed and how the machine is used.
+   */
+  private static final Set<String> UNDECISIVE =
+      Set.of(
+          ("--checkpoint-every --cluster --dry-run --evaluate --help --io --json "
+                  + "--no-verify --output --overwrite --quiet --report --resume --save-masks "
+                  + "--save-statistics --threads --verbose --version --yes")
+              .split(" "));
+
+  /** Their content has a digest, or the device a name for its arithmetic, which count instead. */
+  private static final Set<String> DIGESTED =
+      Set.of(
+          ("--backend --calibration --data --device --model --precision --statistics "
+                  + "--tasks --text --windows")
+              .split(" "));
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -29,11 +52,7 @@ final class OutputOptions {
       description = "Say what is chosen and done on the way, and show where an error came from.")
   private boolean verbose;
 
-  /**
-   * Prints a command's result, as an object or as text for people.
-   *
-   * @throws CancelledException if the command was interrupted
-   */
+  /** Prints a command's result, as an object or as text for people, unless it was interrupted. */
   public void result(Map<String, Object> object, Supplier<Stream<String>> text) {
     CancelledException.throwIfInterrupted();
     written(object, text);
@@ -78,10 +97,10 @@ final class OutputOptions {
     }
   }
 
-  /** Prints lines on stderr if {@code --verbose} was given, see {@link MultilineText#of}. */
+  /** Prints lines on stderr if {@code --verbose} was given, see {@link #lines}. */
   public void detail(String format, Object... values) {
     if (verbose) {
-      MultilineText.of(format, values).forEach(this::say);
+      lines(format, values).forEach(this::say);
     }
   }
 
@@ -90,11 +109,7 @@ final class OutputOptions {
     say("WARN " + line);
   }
 
-  /**
-   * Warns of each of some options that was given, since it has no effect.
-   *
-   * @param why why it has no effect
-   */
+  /** Warns of each of some options that was given, since it has no effect. */
   public void warnIfGiven(String why, String... options) {
     for (String option : options) {
       if (given(option)) {
@@ -103,15 +118,11 @@ final class OutputOptions {
     }
   }
 
-  /**
-   * Refuses each of some options that was given beside another one.
-   *
-   * @throws UsageException if one was given
-   */
-  public void exclude(String given, String... others) {
+  /** Refuses each of some options that was given beside another one. */
+  public void exclude(String one, String... others) {
     for (String other : others) {
-      if (given(other)) {
-        throw new UsageException("%s and %s exclude each other".formatted(given, other));
+      if (given(one) && given(other)) {
+        throw new UsageException("%s and %s exclude each other".formatted(one, other));
       }
     }
   }
@@ -121,17 +132,35 @@ final class OutputOptions {
     return command.root().commandLine().getParseResult().originalArgs();
   }
 
-  /** Returns whether the command has an option, and it was given. */
   boolean given(String option) {
     return command.commandLine().getParseResult().hasMatchedOption(option);
   }
 
-  /** Returns the options that numbers depend on, see {@link DecisiveOptions}. */
-  public Map<String, String> decisive(String... others) {
-    return DecisiveOptions.values(command, others);
+  /**
+   * Returns the values of the options that numbers depend on.
+   *
+   * @param others that don't count either, since what they say is told apart otherwise
+   */
+  Map<String, String> decisive(String... others) {
+    Map<String, String> values = new TreeMap<>();
+    for (String name : decisive(command, others)) {
+      Object value = command.findOption(name).getValue();
+      if (value != null) {
+        values.put(name, value.toString());
+      }
+    }
+    return values;
   }
 
-  /** Returns a progress that is shown on stderr. */
+  static Set<String> decisive(CommandSpec command, String... others) {
+    Set<String> left = Set.of(others);
+    return command.options().stream()
+        .map(option -> option.longestName())
+        .filter(
+            name -> !UNDECISIVE.contains(name) && !DIGESTED.contains(name) && !left.contains(name))
+        .collect(Collectors.toSet());
+  }
+
   public Progress progress() {
     return quiet ? Progress.NONE : new ProgressPrinter(stderr(), Stderr.isTerminal());
   }
@@ -140,5 +169,42 @@ final class OutputOptions {
     // The root command supplies the stream for errors; this package can't name its class.
     var program = (Supplier<?>) command.root().userObject();
     return (Stderr) program.get();
+  }
+
+  /** Returns the lines of a text, in which any value but a number is made printable. */
+  static Stream<String> lines(String format, Object... values) {
+    Object[] printable = values.clone();
+    for (int index = 0; index < values.length; index++) {
+      if (!(values[index] instanceof Number)) {
+        printable[index] = Printable.line(String.valueOf(values[index]));
+      }
+    }
+    return format.formatted(printable).lines();
+  }
+
+  /**
+   * Chooses slf4j-simple and sets it up, which reads its settings once, when the first logger is
+   * made. All of it is done here and by properties, since a file or a service in the jar would take
+   * over the logging of any program that has this jar in its class path.
+   */
+  static void configureLogging(boolean quiet, boolean verbose) {
+    setDefault("slf4j.provider", "org.slf4j.simple.SimpleServiceProvider");
+    // Without it slf4j tells that it was told which.
+    setDefault("slf4j.internal.verbosity", "WARN");
+    String level = quiet ? "error" : verbose ? "debug" : "warn";
+    setDefault(LOGGER + "defaultLogLevel", level);
+    setDefault(LOGGER + "showThreadName", "false");
+    setDefault(LOGGER + "showLogName", Boolean.toString(verbose));
+    setDefault(LOGGER + "levelInBrackets", "false");
+    // The tokenizer's own log tells where it unpacked its library, and prints stack traces of
+    // failures that are reported in one line.
+    setDefault(LOGGER + "log.ai.djl", "off");
+  }
+
+  /** Sets a property, unless the user has set it with {@code -D}. */
+  private static void setDefault(String key, String value) {
+    if (System.getProperty(key) == null) {
+      System.setProperty(key, value);
+    }
   }
 }

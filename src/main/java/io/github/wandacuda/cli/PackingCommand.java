@@ -6,11 +6,12 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Stream;
+import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What packing and unpacking a model directory have in common. */
-abstract class PackingCommand implements Runnable {
+abstract class PackingCommand extends Subcommand {
   @Mixin private ModelOption model;
 
   @Option(
@@ -32,21 +33,13 @@ abstract class PackingCommand implements Runnable {
       description = "Leave out the comparison of the written output with the model.")
   private boolean skipVerification;
 
-  @Mixin private ThreadsOption threads;
-  @Mixin private OutputOptions output;
+  @Mixin private BackendOptions.ThreadsOption threads;
 
-  private final CommandClock clock = new CommandClock();
-
-  /** Makes a job of either kind. */
   interface Way {
     PackingJob job(ModelDirectory model, Path output, boolean resume, boolean verify);
   }
 
-  /**
-   * Runs the command.
-   *
-   * @param done what it has done in the end, such as {@code packed}
-   */
+  /** Runs the command; {@code done} says what it has done in the end, such as {@code packed}. */
   final void run(Way way, String done) {
     int count = threads.count();
     if (resume) {
@@ -54,7 +47,7 @@ abstract class PackingCommand implements Runnable {
     }
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory model = this.model.open()) {
-      ModelSummary.say(model, output);
+      ModelOption.say(model, output);
       PackingJob.Result result =
           way.job(model, directory, resume, !skipVerification).run(count, output.progress());
       if (!model.isPacked() && result.ratio() >= 1) {
@@ -62,7 +55,7 @@ abstract class PackingCommand implements Runnable {
             "packed it takes %d bytes, before %d: it has too few zeros; take it as it was, or prune it"
                 .formatted(result.bytesAfter(), result.bytesBefore()));
       }
-      double seconds = clock.total();
+      double seconds = totalSeconds();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("output", directory.toString());
       object.put("modules", result.modules());
@@ -76,7 +69,7 @@ abstract class PackingCommand implements Runnable {
   }
 
   private Stream<String> text(String done, Path model, PackingJob.Result result, double seconds) {
-    return MultilineText.of(
+    return OutputOptions.lines(
         """
         %s: %s %s in %.1f s
           modules  %d packed
@@ -90,5 +83,29 @@ abstract class PackingCommand implements Runnable {
         result.bytesAfter(),
         result.bytesBefore(),
         result.ratio());
+  }
+
+  @Command(
+      name = "pack",
+      description =
+          "Leaves the zeros out of a pruned model's linear modules: a smaller directory, which"
+              + " unpack turns back into the same bytes. Modules with few zeros stay as they are.",
+      footer = {"  wanda-cuda pack --model pruned --output packed"})
+  static final class Pack extends PackingCommand {
+    @Override
+    public void run() {
+      run(PackingJob::pack, "packed");
+    }
+  }
+
+  @Command(
+      name = "unpack",
+      description = "Undoes pack: gives the directory that was packed, to the byte.",
+      footer = {"  wanda-cuda unpack --model packed --output pruned"})
+  static final class Unpack extends PackingCommand {
+    @Override
+    public void run() {
+      run(PackingJob::unpack, "unpacked");
+    }
   }
 }

@@ -23,10 +23,8 @@ import picocli.CommandLine.Option;
     name = "perplexity",
     description =
         "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
-    footerHeading = "%n",
-    footer = {"  wanda-cuda perplexity --model org/model --text wiki.parquet"},
-    mixinStandardHelpOptions = true)
-final class PerplexityCommand implements Runnable {
+    footer = {"  wanda-cuda perplexity --model org/model --text wiki.parquet"})
+final class PerplexityCommand extends Subcommand {
   @Mixin private ModelOption model;
 
   @Option(
@@ -47,16 +45,13 @@ final class PerplexityCommand implements Runnable {
       description = "Tokens of a window (default: 2048, or the model's maximum if that is less).")
   private Integer sequenceLength;
 
-  @Mixin private WindowsOption most;
+  @Mixin private TextWindows texts;
   @Mixin private BackendOptions backends;
-  @Mixin private OutputOptions output;
 
   @Override
   public void run() {
     backends.check();
-    if (text != null && tokens != null) {
-      throw new UsageException("--text and --tokens exclude each other");
-    }
+    output.exclude("--text", "--tokens");
     if (text == null && tokens == null) {
       throw new UsageException("perplexity needs --text FILE or --tokens FILE");
     }
@@ -65,11 +60,11 @@ final class PerplexityCommand implements Runnable {
           "--sequence-length goes with text; of token ids each list is a window");
     }
     try (ModelDirectory directory = model.open()) {
-      ModelSummary.say(directory, output);
-      EvaluationWindows windows = most.of(windows(directory));
+      ModelOption.say(directory, output);
+      EvaluationWindows windows = windows(directory);
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
       RunNeeds.requireMemory(directory, List.of(windows.windows()), 0);
-      try (Backend backend = backends.open(output).backend();
+      try (Backend backend = backends.open(output);
           Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
         List<int[]> lists = List.of(windows.windows());
         print(Perplexity.of(decoder, backend.operations(), lists, output.progress()), windows);
@@ -79,8 +74,8 @@ final class PerplexityCommand implements Runnable {
 
   private EvaluationWindows windows(ModelDirectory directory) {
     return tokens != null
-        ? TextWindows.ofTokens(tokens, directory, output)
-        : TextWindows.of(
+        ? texts.ofTokens(tokens, directory, output)
+        : texts.of(
             text,
             sequenceLength == null ? OptionalInt.empty() : OptionalInt.of(sequenceLength),
             directory,
@@ -96,7 +91,7 @@ final class PerplexityCommand implements Runnable {
     output.result(
         object,
         () ->
-            MultilineText.of(
+            OutputOptions.lines(
                 "perplexity %.4f over %d windows of %d tokens",
                 perplexity, windows.count(), windows.longest()));
   }

@@ -112,7 +112,7 @@ final class PlanPrinter {
       Optional<RunTraffic> traffic,
       TimeEstimate time) {
     Stream<String> run =
-        MultilineText.of(
+        OutputOptions.lines(
             """
             would prune %s weights in %d modules by %s, %s, on %s (%s)
               output     %s
@@ -132,24 +132,21 @@ final class PlanPrinter {
             size(needs.temporaryBytes()),
             size(needs.memoryBytes()),
             size(needs.hostStateBytes()));
+    Stream<String> saving =
+        OutputOptions.lines(
+            "             %s more once hidden states are saved", size(needs.savingBytes()));
+    Stream<String> bus =
+        traffic.stream()
+            .map(
+                bytes ->
+                    "  bus        %s to the device, %s from it"
+                        .formatted(size(bytes.up()), size(bytes.down())));
     return Stream.of(
             run,
-            saving(needs),
-            traffic.stream().map(PlanPrinter::bus),
-            MultilineText.of("  time       %s\nnothing was written", time.text()))
+            saving.filter(line -> needs.savingBytes() > 0),
+            bus,
+            OutputOptions.lines("  time       %s\nnothing was written", time.text()))
         .flatMap(lines -> lines);
-  }
-
-  private static Stream<String> saving(RunNeeds needs) {
-    return needs.savingBytes() == 0
-        ? Stream.empty()
-        : MultilineText.of(
-            "             %s more once hidden states are saved", size(needs.savingBytes()));
-  }
-
-  private static String bus(RunTraffic traffic) {
-    return "  bus        %s to the device, %s from it"
-        .formatted(size(traffic.up()), size(traffic.down()));
   }
 
   private static String size(double bytes) {

@@ -16,11 +16,7 @@ import java.nio.charset.CharsetEncoder;
 final class PrintableStream extends PrintStream {
   private final CharsetEncoder encoder;
 
-  /**
-   * Creates a printer to a stream.
-   *
-   * @param eachLine whether the stream is flushed after each line
-   */
+  /** Creates a printer to a stream, which may be flushed after each line. */
   public PrintableStream(OutputStream out, boolean eachLine, Charset charset) {
     super(out, eachLine, charset);
     encoder = charset.newEncoder();
@@ -63,7 +59,6 @@ final class PrintableStream extends PrintStream {
     }
   }
 
-  /** Returns a writer that prints its lines to this stream. */
   public PrintWriter writer() {
     return new PrintWriter(new Lines());
   }

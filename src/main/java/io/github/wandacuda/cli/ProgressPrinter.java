@@ -40,7 +40,6 @@ final class ProgressPrinter implements Progress {
   /** Estimates that differ by more than this factor are no help. */
   private static final double UNCERTAIN = 4;
 
-  /** The width of a full bar. */
   private static final int BAR = 20;
 
   /** Estimates that differ by less than this factor are shown as one time. */
@@ -66,7 +65,6 @@ final class ProgressPrinter implements Progress {
     this(err, terminal, System::nanoTime);
   }
 
-  /** Shows progress by another clock. */
   public ProgressPrinter(Stderr err, boolean terminal, LongSupplier nanos) {
     this.err = err;
     this.terminal = terminal;

@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.DecoderShape;
@@ -38,12 +37,7 @@ final class PromptOptions {
       description = "A .json list of token ids instead; needs no tokenizer.json.")
   private Path tokens;
 
-  /**
-   * A prompt.
-   *
-   * @param ids its tokens, one or more
-   * @param tokenizer the model's, or null if it has none; closed with this
-   */
+  /** A prompt of one token or more, and the model's tokenizer, or null if it has none. */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record Prompt(int[] ids, Tokenizer tokenizer) implements AutoCloseable {
     @Override
@@ -54,15 +48,8 @@ final class PromptOptions {
     }
   }
 
-  /**
-   * Checks that there is one prompt.
-   *
-   * @throws UsageException if there isn't
-   */
-  public void check() {
-    if (text != null && tokens != null) {
-      throw new UsageException("--prompt and --prompt-tokens exclude each other");
-    }
+  void check(OutputOptions output) {
+    output.exclude("--prompt", "--prompt-tokens");
     if (text == null && tokens == null) {
       throw new UsageException("generate needs --prompt TEXT or --prompt-tokens FILE");
     }
@@ -72,10 +59,8 @@ final class PromptOptions {
   }
 
   /**
-   * Reads the prompt and opens the model's tokenizer.
-   *
-   * @throws InputException if it can't be read or tokenized, or has no tokens, more than the model
-   *     has positions or some outside its vocabulary
+   * Reads the prompt and opens the model's tokenizer. A prompt has a token at least, fewer than the
+   * model has positions, and none outside its vocabulary.
    */
   public Prompt read(ModelDirectory directory, DecoderShape shape) {
     boolean needed = tokens == null || Files.exists(directory.path().resolve("tokenizer.json"));

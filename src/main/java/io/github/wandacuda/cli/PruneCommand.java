@@ -3,23 +3,16 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.ModuleReading;
 import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunNeeds;
-import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.MaskFileWriter;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
-import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -34,7 +27,6 @@ import picocli.CommandLine.Option;
 @Command(
     name = "prune",
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
-    footerHeading = "%n",
     footer = {
       "  # Half of the weights of each row, by a text that runs through the model",
       "  wanda-cuda prune --model org/model --calibration c4.json.gz --output pruned",
@@ -44,14 +36,13 @@ import picocli.CommandLine.Option;
       "  # What would it take? Nothing is written",
       "  wanda-cuda prune --model org/model --calibration c4.json.gz \\",
       "      --output pruned --dry-run"
-    },
-    mixinStandardHelpOptions = true)
-final class PruneCommand implements Runnable {
+    })
+final class PruneCommand extends Subcommand {
   static final String SAVED_STATISTICS = "--save-statistics";
   static final String REPORT = "--report";
 
   @Mixin private ModelOption model;
-  @Mixin private TargetOptions target;
+  @Mixin TargetOptions target;
 
   @Option(
       names = "--dry-run",
@@ -63,7 +54,7 @@ final class PruneCommand implements Runnable {
       names = SAVED_STATISTICS,
       paramLabel = "FILE",
       description = "Also write the norms that this run used.")
-  private Path savedStatistics;
+  Path savedStatistics;
 
   @Option(
       names = REPORT,
@@ -71,20 +62,16 @@ final class PruneCommand implements Runnable {
       description =
           "Write a report of what it did to the model, as .json or .html; with --resume also of a"
               + " run that has ended.")
-  private Path report;
+  Path report;
 
   @Mixin private ResultFiles.OverwriteOption overwrite;
   @Mixin private MethodOptions methods;
-  @Mixin private MaskOptions maskFiles;
-  @Mixin private CalibrationOptions calibrations;
-  @Mixin private EvaluateOption evaluation;
+  @Mixin MaskOptions maskFiles;
+  @Mixin CalibrationOptions calibrations;
+  @Mixin EvaluateOption evaluation;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
-  @Mixin private PartOption part;
-  @Mixin private OutputOptions output;
-
-  private final CommandClock clock = new CommandClock();
 
   @Override
   public void run() {
@@ -94,7 +81,7 @@ final class PruneCommand implements Runnable {
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
     cluster.check(target.inPlace(), rules.needMasks());
-    part.check(target, calibrations.fromSamples(rules), rules.needMasks(), output);
+    target.checkPart(calibrations.fromSamples(rules), rules.needMasks(), output);
     if (target.inPlace()) {
       methods.checkInPlace();
     }
@@ -104,7 +91,7 @@ final class PruneCommand implements Runnable {
         ModelDirectory directory = target.inPlace() ? model.openAnyway() : model.open()) {
       directory.requireUnpacked("prune");
       Path place = target.directory(directory.path());
-      ModelSummary.say(directory, output);
+      ModelOption.say(directory, output);
       methods.plan().check(directory.choose(modules.choice()));
       if (!target.inPlace()) {
         List<LinearModule> chosen =
@@ -113,28 +100,24 @@ final class PruneCommand implements Runnable {
           output.warn("%s of each row of the chosen modules is nothing".formatted(rules.amount()));
         }
       }
-      try (ResultFiles results = results(directory, place)) {
-        Optional<PruneRequest.MasksIn> masks = maskFiles.open(directory);
-        try {
-          evaluation.prepare(directory, output);
-          Calibration calibration = calibrations.load(rules, directory, output);
-          PruneRequest request =
-              new PruneRequest(
-                  place,
-                  rules,
-                  modules.choice(),
-                  calibration,
-                  target.verify(),
-                  resumes(),
-                  null,
-                  masks,
-                  target.packed(),
-                  target.storage(),
-                  files(rules));
-          prune(directory, request, results, memory);
-        } finally {
-          masks.ifPresent(PruneRequest.MasksIn::close);
-        }
+      try (ResultFiles results = results(directory, place);
+          PruneRequest.MasksIn masks = maskFiles.open(directory)) {
+        evaluation.prepare(directory, output);
+        Calibration calibration = calibrations.load(rules, directory, output);
+        PruneRequest request =
+            new PruneRequest(
+                place,
+                rules,
+                modules.choice(),
+                calibration,
+                target.verify(),
+                resumes(),
+                null,
+                Optional.ofNullable(masks),
+                target.packed(),
+                target.storage(),
+                files(rules));
+        prune(directory, request, results, memory);
       }
     }
   }
@@ -147,9 +130,8 @@ final class PruneCommand implements Runnable {
     return files;
   }
 
-  /** Returns whether the output may hold an earlier run. */
   private boolean resumes() {
-    return target.resume() || part.given();
+    return target.resume() || target.part().isPresent();
   }
 
   private void warnOfIdle(PruningRules rules) {
@@ -161,10 +143,10 @@ final class PruneCommand implements Runnable {
     if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
-    if (target.resume() && !part.given()) {
+    if (target.resume() && !target.part().isPresent()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }
-    if (report == null && savedStatistics == null && maskFiles.saved().isEmpty()) {
+    if (report == null && savedStatistics == null && maskFiles.saved() == null) {
       output.warnIfGiven("no file but the output is written", "--overwrite");
     }
   }
@@ -182,7 +164,7 @@ final class PruneCommand implements Runnable {
       results.add(SAVED_STATISTICS, savedStatistics, ResultFiles.Kind.STATISTICS);
       results.add(REPORT, report, ResultFiles.Kind.REPORT);
       maskFiles.addTo(results);
-      if (!dryRun && !part.given()) {
+      if (!dryRun && !target.part().isPresent()) {
         results.reserve();
       }
       return results;
@@ -195,11 +177,11 @@ final class PruneCommand implements Runnable {
   private void prune(
       ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
     PruneJob job = job(directory, request);
-    ModelSummary.sayChosen(job.chosen(), output);
+    ModelOption.sayChosen(job.chosen(), output);
     if (target.inPlace() && !dryRun) {
       target.confirm(request, job.chosen().size());
     }
-    try (Backend backend = backends.open(output).backend()) {
+    try (Backend backend = backends.open(output)) {
       if (backend.precision().isPresent()
           && !calibrations.fromSamples(request.rules())
           && !evaluation.given()) {
@@ -218,17 +200,17 @@ final class PruneCommand implements Runnable {
             directory,
             request,
             job,
-            part.part(),
+            target.part(),
             backend,
             methods.plan().allocations(),
             evaluation.windows(),
             output);
-      } else if (part.given()) {
+      } else if (target.part().isPresent()) {
         PruneRequest shared = share(directory, job, request, backend, Optional.empty());
-        part.run(
+        target.runPart(
             place(directory, job, shared),
             backends,
-            placed -> run(directory, placed, shared, backend, results, memory));
+            placed -> new PruneRun(this, directory, shared, backend, results, memory).run(placed));
       } else {
         cluster.runAnyway(
             backends,
@@ -237,7 +219,8 @@ final class PruneCommand implements Runnable {
             on -> {
               PruneRequest shared = share(directory, job, request, backend, on);
               PruneJob placed = place(directory, job, shared);
-              run(directory, on.map(placed::on).orElse(placed), shared, backend, results, memory);
+              new PruneRun(this, directory, shared, backend, results, memory)
+                  .run(on.map(placed::on).orElse(placed));
             });
       }
     }
@@ -256,7 +239,7 @@ final class PruneCommand implements Runnable {
       Backend backend,
       Optional<OnCluster> on) {
     return methods.plan().shares()
-        ? clock.allocating(
+        ? allocating(
             () ->
                 methods
                     .plan()
@@ -273,74 +256,6 @@ final class PruneCommand implements Runnable {
     return target.inPlace()
         ? PruneJob.inPlace(directory, request)
         : PruneJob.toOutput(directory, request);
-  }
-
-  private void run(
-      ModelDirectory directory,
-      PruneJob job,
-      PruneRequest request,
-      Backend backend,
-      ResultFiles results,
-      MemoryWatch memory) {
-    PruneExtras extras =
-        new PruneExtras(
-            directory,
-            request,
-            backend,
-            calibrations,
-            evaluation,
-            new PruneExtras.Targets(
-                savedStatistics, results.writes(REPORT) ? report : null, results),
-            output);
-    Optional<MaskFileWriter> masks =
-        maskFiles
-            .saved()
-            .filter(file -> results.writes(MaskOptions.SAVE))
-            .map(file -> new MaskFileWriter(file, job.chosen(), SourceDigest.of(directory)));
-    try {
-      Optional<PruneExtras.Measured> before =
-          evaluation.given()
-              ? clock.evaluating(() -> Optional.of(extras.measure(directory, true)))
-              : Optional.empty();
-      Map<String, ModuleReading> readings = new LinkedHashMap<>();
-      RunResult result =
-          job.run(
-              backend,
-              ThisRuntime.programVersion(),
-              output.progress(),
-              masks.<MaskSink>map(writer -> writer).orElse(MaskSink.NONE),
-              unfinished -> {
-                if (part.given()) {
-                  // Every part was told to write them; only the last one does.
-                  results.reserve();
-                }
-                masks.ifPresent(MaskFileWriter::finish);
-                extras.saveStatistics(unfinished);
-                readings.putAll(extras.read(unfinished));
-                if (before.isEmpty()) {
-                  extras.writeReport(timed(unfinished), readings, Optional.empty(), memory);
-                }
-              });
-      boolean afterwards = result.wasFinished() && !part.given();
-      if (afterwards && (savedStatistics != null || masks.isPresent())) {
-        output.say(
-            "the output was finished before: --save-statistics and --save-masks are left out");
-      }
-      Optional<Perplexities> perplexities =
-          before.map(dense -> clock.evaluating(() -> extras.compared(dense)));
-      if (afterwards) {
-        extras.writeReportAfterwards(result, job.chosen(), perplexities);
-      } else if (perplexities.isPresent() && !result.wasFinished()) {
-        extras.writeReport(timed(result), readings, perplexities, memory);
-      }
-      new PrunePrinter(request, backend).print(timed(result), perplexities, memory, output);
-    } finally {
-      masks.ifPresent(MaskFileWriter::close);
-    }
-  }
-
-  private RunResult timed(RunResult result) {
-    return result.with(clock.around(result.seconds()));
   }
 
   private void checkFiles(PruningRules rules) {

@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
@@ -15,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -44,17 +42,9 @@ final class ResultFiles implements AutoCloseable {
   private Set<Object> inModel;
 
   private final Map<String, Path> files = new LinkedHashMap<>();
-  private final Set<String> unreserved = new HashSet<>();
   private final Map<String, ReservedFile> reserved = new LinkedHashMap<>();
 
-  /**
-   * Creates an empty set of files.
-   *
-   * @param model the directory of the model that is read
-   * @param output the directory that is written, or null
-   * @param overwrite whether files may be replaced
-   * @param begun whether the run goes on with what was begun before
-   */
+  /** Creates an empty set; the output may be null, and the run go on with what was begun before. */
   public ResultFiles(Path model, Path output, boolean overwrite, boolean begun) {
     this.model = model;
     this.output = output;
@@ -70,13 +60,8 @@ final class ResultFiles implements AutoCloseable {
   }
 
   /**
-   * Checks a file that the command will write.
-   *
-   * @param option the option that names it
-   * @param file the file; nothing is written if it is null
-   * @throws UsageException if the run reads it, if it is in the model's or the output's directory,
-   *     if another option names it too, or if it exists
-   * @throws OutputException if it can't be written
+   * Checks a file that the command will write, unless it is null: that the run doesn't read it,
+   * that it isn't in the model's or the output's directory, and that no other option names it too.
    */
   public void add(String option, Path file, Kind kind) {
     if (file == null) {
@@ -96,17 +81,12 @@ final class ResultFiles implements AutoCloseable {
           }
         });
     ReservedFile.requireWritable(file);
-    if (isThere(file) && !overwrite) {
+    boolean device = Files.exists(file) && !Files.isRegularFile(file);
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !device && !overwrite) {
       keep(option, file, kind);
     } else {
       files.put(option, file);
     }
-  }
-
-  /** Checks a file as {@link #add} does, which its writer reserves itself. */
-  public void addUnreserved(String option, Path file, Kind kind) {
-    add(option, file, kind);
-    unreserved.add(option);
   }
 
   private void refuseRead(String option, Path file) {
@@ -140,11 +120,6 @@ final class ResultFiles implements AutoCloseable {
             });
   }
 
-  private static boolean isThere(Path file) {
-    boolean device = Files.exists(file) && !Files.isRegularFile(file);
-    return Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !device;
-  }
-
   private void keep(String option, Path file, Kind kind) {
     ErrorDetails where = ErrorDetails.file(file).part(option);
     if (!begun || !kind.isOne.test(file)) {
@@ -153,7 +128,6 @@ final class ResultFiles implements AutoCloseable {
     LOG.warn(where.said("this file exists and is left as it is").hint(REPLACE).line());
   }
 
-  /** Returns whether the file of an option will be written. */
   public boolean writes(String option) {
     return files.containsKey(option);
   }
@@ -163,23 +137,18 @@ final class ResultFiles implements AutoCloseable {
         ErrorDetails.file(file).part(option).said("this file " + why).hint(hint));
   }
 
-  /**
-   * Makes all files, under temporary names, and locks them.
-   *
-   * @throws OutputException if one can't be made
-   * @throws UsageException if another run has reserved one, or this one has read it since
-   */
+  /** Makes all files, under temporary names, and locks them; no other run may have done so. */
   public void reserve() {
     files.forEach(
         (option, file) -> {
           refuseRead(option, file);
-          if (!unreserved.contains(option)) {
+          // Masks are written while the run goes on, to a file that their writer reserves.
+          if (!option.equals(MaskOptions.SAVE)) {
             reserved.put(option, ReservedFile.of(file));
           }
         });
   }
 
-  /** Writes the file of an option, if it was given. */
   public void write(String option, AtomicWrite.Content content) {
     if (reserved.containsKey(option)) {
       reserved.get(option).write(content);
@@ -191,7 +160,6 @@ final class ResultFiles implements AutoCloseable {
     reserved.values().forEach(ReservedFile::close);
   }
 
-  /** The option to let result files replace files that this program didn't write. */
   public static final class OverwriteOption {
     @Option(
         names = "--overwrite",

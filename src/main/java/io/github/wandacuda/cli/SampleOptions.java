@@ -65,12 +65,10 @@ final class SampleOptions {
     return Calibration.FromSamples.of(samples, seed);
   }
 
-  /** Returns how many tokens a sequence has, if that is given. */
   public OptionalInt sequenceLength() {
     return optional(sequenceLength);
   }
 
-  /** Draws the samples for a model. */
   public CalibrationSamples draw(Path file, ModelDirectory model) {
     DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
     CalibrationRequest request =

@@ -21,7 +21,6 @@ import java.util.function.IntSupplier;
 final class Stderr extends OutputStream {
   private static final byte[] NEW_LINE = System.lineSeparator().getBytes(StandardCharsets.US_ASCII);
 
-  /** The file descriptor of stderr. */
   private static final int STDERR = 2;
 
   private final PrintStream err;
@@ -32,17 +31,12 @@ final class Stderr extends OutputStream {
     this(err, TerminalWidth::columns);
   }
 
-  /**
-   * Writes to another terminal.
-   *
-   * @param columns its width, or 0 if that isn't known
-   */
+  /** Writes to a terminal of another width, 0 if that isn't known. */
   Stderr(PrintStream err, IntSupplier columns) {
     this.err = err;
     this.columns = columns;
   }
 
-  /** Returns a printer that writes here. */
   public PrintableStream printer() {
     return new PrintableStream(this, true, err.charset());
   }
@@ -67,10 +61,8 @@ final class Stderr extends OutputStream {
   }
 
   /**
-   * Shows a line of progress, over the one before. It is cut to the terminal's width, since what
-   * the terminal breaks into two lines can't be written over.
-   *
-   * @param last whether the line is the last and remains
+   * Shows a line of progress, over the one before; the last remains. It is cut to the terminal's
+   * width, since what the terminal breaks into two lines can't be written over.
    */
   synchronized void show(String line, boolean last) {
     String shown = cut(Printable.line(line));
@@ -103,37 +95,15 @@ final class Stderr extends OutputStream {
     return width > 0;
   }
 
-  /**
-   * Returns whether stderr is a terminal, as the C library says; Java's Console knows only stdin
-   * and stdout.
-   */
+  /** Returns whether stderr is a terminal; Java's Console knows only stdin and stdout. */
   public static boolean isTerminal() {
-    return function("isatty", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT))
-        .map(Stderr::isTerminal)
-        .orElse(false);
-  }
-
-  private static Optional<MethodHandle> function(
-      String name, FunctionDescriptor descriptor, Linker.Option... options) {
-    Linker linker = Linker.nativeLinker();
-    return linker
-        .defaultLookup()
-        .find(name)
-        .map(address -> linker.downcallHandle(address, descriptor, options));
-  }
-
-  private static boolean isTerminal(MethodHandle isatty) {
-    try {
-      return (int) isatty.invokeExact(STDERR) == 1;
-    } catch (Throwable e) {
-      return false;
-    }
+    return TerminalWidth.columns() != TerminalWidth.NONE;
   }
 
   /** The width of the terminal that stderr is, as its driver says; it changes with the window. */
   private static final class TerminalWidth {
-    /** The width of a terminal that doesn't tell. */
-    static final int UNKNOWN = 0;
+    /** The width of what is no terminal; one that doesn't tell has 0 columns. */
+    static final int NONE = -1;
 
     private static final long LINUX_GET_SIZE = 0x5413;
     private static final long MAC_GET_SIZE = 0x40087468;
@@ -143,33 +113,38 @@ final class Stderr extends OutputStream {
 
     private static final int COLUMNS_OFFSET = 2;
 
-    private static final MethodHandle IOCTL =
-        function(
-                "ioctl",
-                FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.ADDRESS),
-                Linker.Option.firstVariadicArg(2))
-            .orElse(null);
+    private static final Optional<MethodHandle> IOCTL =
+        Linker.nativeLinker()
+            .defaultLookup()
+            .find("ioctl")
+            .map(
+                address ->
+                    Linker.nativeLinker()
+                        .downcallHandle(
+                            address,
+                            FunctionDescriptor.of(
+                                ValueLayout.JAVA_INT,
+                                ValueLayout.JAVA_INT,
+                                ValueLayout.JAVA_LONG,
+                                ValueLayout.ADDRESS),
+                            Linker.Option.firstVariadicArg(2)));
 
     private TerminalWidth() {}
 
-    /** Returns the columns, or {@link #UNKNOWN}. */
     static int columns() {
-      if (IOCTL == null) {
-        return UNKNOWN;
+      if (IOCTL.isEmpty()) {
+        return NONE;
       }
       boolean mac = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("mac");
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment size = arena.allocate(SIZE_BYTES, Short.BYTES);
-        int failed = (int) IOCTL.invokeExact(STDERR, mac ? MAC_GET_SIZE : LINUX_GET_SIZE, size);
+        int failed =
+            (int) IOCTL.get().invokeExact(STDERR, mac ? MAC_GET_SIZE : LINUX_GET_SIZE, size);
         return failed == 0
             ? Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, COLUMNS_OFFSET))
-            : UNKNOWN;
+            : NONE;
       } catch (Throwable e) {
-        return UNKNOWN;
+        return NONE;
       }
     }
   }

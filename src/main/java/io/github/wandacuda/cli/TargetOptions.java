@@ -1,19 +1,26 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.job.OnCluster;
+import io.github.wandacuda.job.Part;
+import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import java.io.Console;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
 /** Options for where the pruned model is written. */
 final class TargetOptions {
+  private static final String PART = "--part";
+
   @Option(
       names = "--output",
       paramLabel = "DIR",
@@ -64,12 +71,16 @@ final class TargetOptions {
               + " on; 0: after every block. Default: 300.")
   private int checkpointEvery = 300;
 
-  /**
-   * Checks that the options don't contradict each other.
-   *
-   * @param calibrated whether the norms come from samples
-   * @throws UsageException if not
-   */
+  @Option(
+      names = PART,
+      paramLabel = "I/N",
+      description =
+          "Do part I of N, from 1/N to N/N: its share of the shards. Parts run in any order, at"
+              + " once or not, on any machines that share the output; the last completes it. One"
+              + " that failed is run again. With --statistics or --method magnitude.")
+  private String part;
+
+  /** Checks that the options don't contradict each other, or norms that come from samples. */
   public void check(boolean calibrated) {
     if (!inPlace && output == null) {
       throw new UsageException(
@@ -115,21 +126,15 @@ final class TargetOptions {
     return !skipVerification;
   }
 
-  /** Returns how the disk is used. */
   public PruneRequest.Storage storage() {
     return new PruneRequest.Storage(io, Duration.ofSeconds(checkpointEvery));
   }
 
-  /** Returns the directory of the pruned model. */
   public Path directory(Path model) {
     return inPlace ? model : output;
   }
 
-  /**
-   * Asks the user whether the model may be changed, unless {@code --yes} was given.
-   *
-   * @throws UsageException if the answer is no, or there is no terminal to ask on
-   */
+  /** Asks the user whether the model may be changed, unless {@code --yes} was given. */
   public void confirm(PruneRequest request, int modules) {
     if (yes) {
       return;
@@ -149,6 +154,27 @@ final class TargetOptions {
             modules, Printable.of(request.output()));
     if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).startsWith("y")) {
       throw new UsageException(request.output() + " is left as it is");
+    }
+  }
+
+  /** Checks the part of a run, before the work that is done before {@link #runPart}. */
+  void checkPart(boolean sampled, boolean masks, OutputOptions options) {
+    if (part().isPresent()) {
+      Part.check(inPlace, sampled, masks, packed);
+      options.exclude(PART, ClusterOption.NAME, MaskOptions.SAVE, "--evaluate");
+      options.warnIfGiven("a part writes through the page cache", "--io");
+      options.warnIfGiven("a part always goes on with what it has done before", "--resume");
+    }
+  }
+
+  /** Returns the part of a run that is asked for, if not all of it is. */
+  Optional<Part> part() {
+    return Optional.ofNullable(part).map(Part::parse);
+  }
+
+  void runPart(PruneJob job, BackendOptions backends, Consumer<PruneJob> work) {
+    try (var process = Clusters.named(Clusters.LOCAL).open(0)) {
+      work.accept(job.part(part().orElseThrow(), new OnCluster(process, backends.devices())));
     }
   }
 }

@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.evaluate.Task;
 import io.github.wandacuda.evaluate.Tasks;
@@ -44,16 +43,10 @@ final class TaskOptions {
 
   private List<String> names = List.of();
 
-  /** Returns whether there are tasks. */
   public boolean given() {
     return tasks != null;
   }
 
-  /**
-   * Checks the options, if there are tasks.
-   *
-   * @throws UsageException if a name is no task's, a folder is missing, or the limit is below 1
-   */
   public void check() {
     if (limit != null && limit < 1) {
       throw ErrorDetails.of("--limit").refused("at least 1", limit);
@@ -63,7 +56,6 @@ final class TaskOptions {
     }
   }
 
-  /** Warns of options that have no effect without tasks. */
   public void warnOfIdle(OutputOptions output) {
     if (!given()) {
       output.warnIfGiven("there are no --tasks", "--data", "--limit", "--no-bos");

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
@@ -11,8 +12,12 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import picocli.CommandLine.Option;
 
-/** Makes windows of a file: of a text as the paper's perplexity has them, or its lists of ids. */
+/**
+ * Makes windows of a file: of a text as the paper's perplexity has them, or its lists of ids. An
+ * option says how many of them are taken.
+ */
 final class TextWindows {
   /** What perplexity is measured on, for an option's description. */
   public static final String FORMATS =
@@ -21,15 +26,17 @@ final class TextWindows {
 
   private static final int DEFAULT_LENGTH = 2048;
 
-  private TextWindows() {}
+  @Option(
+      names = "--windows",
+      paramLabel = "N",
+      description = "Take the first N windows alone (default: all).")
+  private Integer most;
 
   /**
-   * Makes windows of a file, and warns if they are longer than the model's positions.
-   *
-   * @param sequenceLength tokens of a window of text; 2048, or the model's maximum if that is less,
-   *     unless it is given
+   * Makes windows of a file, and warns if they are longer than the model's positions. A window of
+   * text has 2048 tokens, or the model's maximum if that is less, unless a length is given.
    */
-  public static EvaluationWindows of(
+  EvaluationWindows of(
       Path text, OptionalInt sequenceLength, ModelDirectory model, OutputOptions output) {
     if (CalibrationSampler.takesListsInOrder(text)) {
       return ofTokens(text, model, output);
@@ -39,24 +46,19 @@ final class TextWindows {
     EvaluationWindows.requireLength(length);
     InputFile.require(text);
     try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
-      EvaluationWindows windows =
-          EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
-      warnIfLong(windows, shape, output);
-      return windows;
+      return first(
+          EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary()), shape, output);
     }
   }
 
   /** Reads lists of token ids, each a window, and warns of those that are too long. */
-  public static EvaluationWindows ofTokens(
-      Path tokens, ModelDirectory model, OutputOptions output) {
+  EvaluationWindows ofTokens(Path tokens, ModelDirectory model, OutputOptions output) {
     DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
-    EvaluationWindows windows = EvaluationWindows.ofTokens(tokens, shape.vocabulary());
-    warnIfLong(windows, shape, output);
-    return windows;
+    return first(EvaluationWindows.ofTokens(tokens, shape.vocabulary()), shape, output);
   }
 
   /** Returns a file and its windows by the names that reports have. */
-  public static Map<String, Object> facts(Path text, EvaluationWindows windows) {
+  static Map<String, Object> facts(Path text, EvaluationWindows windows) {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("file", text.toString());
     facts.put("sha256", windows.sha256());
@@ -65,7 +67,7 @@ final class TextWindows {
     return facts;
   }
 
-  private static void warnIfLong(
+  private EvaluationWindows first(
       EvaluationWindows windows, DecoderShape shape, OutputOptions output) {
     if (windows.longest() > shape.maximumLength()) {
       output.warn(
@@ -73,5 +75,9 @@ final class TextWindows {
                   .formatted(windows.longest(), shape.maximumLength())
               + " trained, and its perplexity says little");
     }
+    if (most != null && most < 1) {
+      throw new UsageException("--windows: expected at least 1, found %d".formatted(most));
+    }
+    return most == null ? windows : windows.first(most);
   }
 }

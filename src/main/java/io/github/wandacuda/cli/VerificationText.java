@@ -7,7 +7,6 @@ import io.github.wandacuda.job.Verification.TensorFailures;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -21,7 +20,6 @@ final class VerificationText {
 
   private VerificationText() {}
 
-  /** Returns the failures, line by line. */
   static Stream<String> failures(Verification found) {
     List<TensorFailures> tensors = found.tensors();
     Stream<String> title = Stream.of("not verified: " + summary(found));
@@ -70,10 +68,8 @@ final class VerificationText {
     Stream<String> rows =
         tensor.rows().stream().limit(MOST_ROWS).map(RowFailure::text).map(INDENT::concat);
     long left = tensor.count() - Math.min(MOST_ROWS, tensor.rows().size());
-    Stream<String> more =
-        left > 0 ? Stream.of(INDENT + "and %d more (--json lists them)".formatted(left)) : null;
-    return Stream.of(title, rows, more == null ? Stream.<String>empty() : more)
-        .flatMap(lines -> lines);
+    Stream<String> more = Stream.of(INDENT + "and %d more (--json lists them)".formatted(left));
+    return Stream.of(title, rows, more.filter(line -> left > 0)).flatMap(lines -> lines);
   }
 
   private static Stream<String> shortened(List<String> lines) {
@@ -101,12 +97,10 @@ final class VerificationText {
             found.added().stream()
                 .map(file -> "added since, which no loader reads: " + Printable.of(file))
                 .toList());
-    return found.unchecked().isEmpty()
-        ? added
-        : Stream.concat(
-            added,
-            Stream.of(
-                "not checked, as neither weights nor source show it: "
-                    + found.unchecked().stream().collect(Collectors.joining(", "))));
+    Stream<String> unchecked =
+        Stream.of(
+            "not checked, as neither weights nor source show it: "
+                + String.join(", ", found.unchecked()));
+    return found.unchecked().isEmpty() ? added : Stream.concat(added, unchecked);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
@@ -17,6 +18,7 @@ import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -31,10 +33,10 @@ import picocli.CommandLine.Option;
         "Proves that a pruned directory is its dense source with weights zeroed and nothing else"
             + " changed. What the options don't say is taken from its wanda-cuda.json. With"
             + " --zeros-of, proves that another model has all zeros of a pruned one.",
-    footerHeading = "%n",
-    footer = {"  wanda-cuda verify --dense org/model --pruned pruned"},
-    mixinStandardHelpOptions = true)
-final class VerifyCommand implements Runnable {
+    footer = {"  wanda-cuda verify --dense org/model --pruned pruned"})
+final class VerifyCommand extends Subcommand {
+  private static final String ZEROS_OF = "--zeros-of";
+
   @Option(
       names = "--dense",
       paramLabel = "DIR",
@@ -53,48 +55,63 @@ final class VerifyCommand implements Runnable {
               + " a README.md.")
   private boolean strict;
 
-  @Mixin private ZerosOptions zeros;
+  @Option(
+      names = ZEROS_OF,
+      paramLabel = "DIR",
+      description =
+          "A pruned model: check that every zero of its linear weights is a zero of --model.")
+  private String zerosOf;
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description = "With --zeros-of: the model that was made of it, merged or fine-tuned.")
+  private String model;
 
   @Mixin
   private KeyOptions keys = new KeyOptions(MethodKey.METHOD, MethodKey.SPARSITY, MethodKey.PATTERN);
 
   @Mixin private ModuleOptions modules;
   @Mixin private ClusterOption cluster;
-  @Mixin private OutputOptions output;
 
   @Override
   public void run() {
-    if (zeros.check(output)) {
-      ZerosCheck.run(zeros, output);
-    } else {
-      verifyPruned();
+    if (zerosOf == null && model != null) {
+      throw new UsageException("--model needs --zeros-of DIR");
     }
-  }
-
-  private void verifyPruned() {
+    if (zerosOf != null) {
+      verifyZeros();
+      return;
+    }
     if (givenDense == null || givenPruned == null) {
       throw new UsageException(
           ErrorDetails.saying("verify needs --dense DIR and --pruned DIR")
               .hint("or --zeros-of DIR and --model DIR"));
     }
+    Optional<Sparsity> sparsity = keys.sparsity();
     Verifier.Claim claim =
         new Verifier.Claim(
             keys.method().orElse(null),
-            keys.sparsity().orElse(null),
+            sparsity.orElse(null),
             modules.given() ? modules.choice() : null);
-    if (keys.sparsity().orElse(null) instanceof Sparsity.GroupPattern) {
+    if (sparsity.orElse(null) instanceof Sparsity.GroupPattern) {
       output.warnIfGiven("a pattern asks the same of every method", "--method");
     }
-    HubCache cache = HubCache.of(System.getenv());
-    Path dense = cache.directory(givenDense);
-    Path pruned = cache.directory(givenPruned);
+    Path dense = HubCache.find(givenDense);
+    Path pruned = HubCache.find(givenPruned);
     cluster.check();
     UnfinishedRun.requireNone(dense);
     try (ModelDirectory directory = ModelDirectory.open(dense)) {
-      ModelSummary.say(directory, output);
+      ModelOption.say(directory, output);
       Verification found = verify(directory, pruned, claim);
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());
-      output.result(object(found, holds), () -> text(dense, pruned, found, holds));
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("verified", holds);
+      object.put("mode", found.updated() ? Provenance.UPDATE : Provenance.MASK);
+      VerificationText.addFailures(object, found);
+      object.put("added", found.added().stream().map(Path::toString).toList());
+      object.put("unchecked", found.unchecked());
+      output.result(object, () -> text(dense, pruned, found, holds));
       if (!holds) {
         throw new VerificationException(
             ErrorDetails.file(pruned)
@@ -106,23 +123,12 @@ final class VerifyCommand implements Runnable {
 
   private Verification verify(ModelDirectory dense, Path pruned, Verifier.Claim claim) {
     if (cluster.given()) {
-      return cluster.run(
-          output,
-          RunNeeds.processBytes(dense),
-          on -> Verifier.verify(dense, pruned, claim, new ClusterCheck(on, output.progress())));
+      try (Cluster on = cluster.open(output, RunNeeds.processBytes(dense))) {
+        return Verifier.verify(dense, pruned, claim, new ClusterCheck(on, output.progress()));
+      }
     }
     int threads = Runtime.getRuntime().availableProcessors();
     return Verifier.verify(dense, pruned, claim, threads, output.progress());
-  }
-
-  private static Map<String, Object> object(Verification found, boolean holds) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("verified", holds);
-    object.put("mode", found.updated() ? Provenance.UPDATE : Provenance.MASK);
-    VerificationText.addFailures(object, found);
-    object.put("added", found.added().stream().map(Path::toString).toList());
-    object.put("unchecked", found.unchecked());
-    return object;
   }
 
   private static String first(Verification found) {
@@ -131,68 +137,65 @@ final class VerifyCommand implements Runnable {
         : OptionNames.in(found.failures().get(0));
   }
 
-  private static String changes(Verification found) {
-    return found.updated()
-        ? "weights zeroed, and kept weights of the same modules fitted, which can't be proven"
-        : "weights zeroed and nothing else changed";
-  }
-
-  private Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
+  private static Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
+    String changes =
+        found.updated()
+            ? "weights zeroed, and kept weights of the same modules fitted, which can't be proven"
+            : "weights zeroed and nothing else changed";
     Stream<String> result =
         holds
-            ? MultilineText.of("verified: %s is %s with %s", pruned, dense, changes(found))
+            ? OutputOptions.lines("verified: %s is %s with %s", pruned, dense, changes)
             : VerificationText.failures(found);
     return Stream.concat(result, VerificationText.notes(found));
   }
 
-  /** What {@code verify --zeros-of} does and prints. */
-  private static final class ZerosCheck {
-    private ZerosCheck() {}
-
-    /**
-     * Checks the zeros.
-     *
-     * @throws VerificationException if one is lost, or the models differ in names or shapes
-     */
-    static void run(ZerosOptions options, OutputOptions output) {
-      Path pruned = options.pruned();
-      Path other = options.model();
-      UnfinishedRun.requireNone(pruned);
-      UnfinishedRun.requireNone(other);
-      try (ModelDirectory before = ModelDirectory.open(pruned);
-          ModelDirectory after = ModelDirectory.open(other);
-          Workers workers = new Workers(Runtime.getRuntime().availableProcessors())) {
-        ModelSummary.say(before, output);
-        ModelSummary.say(after, output);
-        ZerosVerifier.Found found =
-            ZerosVerifier.verify(before.modules(), after.modules(), workers);
-        Verification failures = found.failures();
-        output.result(object(found), () -> text(pruned, other, found));
-        if (!failures.holds()) {
-          String first = OptionNames.in(failures.failures().getFirst());
-          throw new VerificationException(
-              ErrorDetails.file(other)
-                  .expected("the zeros of " + pruned, first)
-                  .said("not all zeros of %s: %s".formatted(pruned, first)));
-        }
-      }
+  private void verifyZeros() {
+    output.exclude(
+        ZEROS_OF,
+        "--dense",
+        "--pruned",
+        "--strict",
+        "--method",
+        "--sparsity",
+        "--pattern",
+        "--include",
+        "--exclude",
+        "--cluster");
+    if (model == null) {
+      throw new UsageException(
+          ErrorDetails.saying("--zeros-of needs --model DIR").hint("the model to check"));
     }
-
-    private static Map<String, Object> object(ZerosVerifier.Found found) {
+    Path pruned = HubCache.find(zerosOf);
+    Path other = HubCache.find(model);
+    UnfinishedRun.requireNone(pruned);
+    UnfinishedRun.requireNone(other);
+    try (ModelDirectory before = ModelDirectory.open(pruned);
+        ModelDirectory after = ModelDirectory.open(other);
+        Workers workers = new Workers(Runtime.getRuntime().availableProcessors())) {
+      ModelOption.say(before, output);
+      ModelOption.say(after, output);
+      ZerosVerifier.Found found = ZerosVerifier.verify(before.modules(), after.modules(), workers);
+      Verification failures = found.failures();
       Map<String, Object> object = new LinkedHashMap<>();
-      object.put("verified", found.failures().holds());
-      VerificationText.addFailures(object, found.failures());
+      object.put("verified", failures.holds());
+      VerificationText.addFailures(object, failures);
       object.put("modules", found.modules());
       object.put("zeros", found.zeros());
-      return object;
-    }
-
-    private static Stream<String> text(Path pruned, Path other, ZerosVerifier.Found found) {
-      return found.failures().holds()
-          ? MultilineText.of(
-              "verified: %s has all %d zeros of %s, in %d modules",
-              other, found.zeros(), pruned, found.modules())
-          : VerificationText.failures(found.failures());
+      output.result(
+          object,
+          () ->
+              failures.holds()
+                  ? OutputOptions.lines(
+                      "verified: %s has all %d zeros of %s, in %d modules",
+                      other, found.zeros(), pruned, found.modules())
+                  : VerificationText.failures(failures));
+      if (!failures.holds()) {
+        String first = OptionNames.in(failures.failures().getFirst());
+        throw new VerificationException(
+            ErrorDetails.file(other)
+                .expected("the zeros of " + pruned, first)
+                .said("not all zeros of %s: %s".formatted(pruned, first)));
+      }
     }
   }
 }

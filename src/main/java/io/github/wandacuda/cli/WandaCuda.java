@@ -16,6 +16,7 @@ import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.BufferedOutputStream;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -26,6 +27,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
@@ -79,12 +81,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
   private final Stdout out;
   private final Stderr err;
 
-  /**
-   * Creates the command line.
-   *
-   * @param out the stream for results, not buffered
-   * @param err the stream for everything else
-   */
+  /** Creates the command line with a stream for results that isn't buffered. */
   public WandaCuda(OutputStream out, Stderr err) {
     this.out = new Stdout(out);
     this.err = err;
@@ -102,8 +99,8 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
       case "inspect" -> InspectCommand.class;
       case "verify" -> VerifyCommand.class;
       case "merge-lora" -> MergeLoraCommand.class;
-      case "pack" -> PackCommand.class;
-      case "unpack" -> UnpackCommand.class;
+      case "pack" -> PackingCommand.Pack.class;
+      case "unpack" -> PackingCommand.Unpack.class;
       case "devices" -> DevicesCommand.class;
       default -> throw new IllegalArgumentException(name);
     };
@@ -143,7 +140,6 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
   }
 
-  /** Returns the stream on which progress is shown. */
   @Override
   public Stderr get() {
     return err;
@@ -154,7 +150,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     List<String> words = Arrays.asList(args);
     ErrorReporter errors = new ErrorReporter(err.printer(), words);
     try {
-      Logging.configure(words.contains("--quiet"), words.contains("--verbose"));
+      OutputOptions.configureLogging(words.contains("--quiet"), words.contains("--verbose"));
       int exitCode = ReadFiles.during(() -> execute(words, errors));
       if (exitCode == 0) {
         requireWritten();
@@ -188,9 +184,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
   }
 
   /**
-   * Returns what a report says of a run that has just ended.
-   *
-   * @param inputs what its results depend on, by the names that the JSON has
+   * Returns what a report says of a run that has just ended, whose results depend on the inputs.
    */
   static RunFacts facts(
       ModelDirectory model, Backend backend, OutputOptions output, Map<String, Object> inputs) {
@@ -205,7 +199,6 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         inputs);
   }
 
-  /** The program's version, from the jar's manifest. */
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
@@ -213,13 +206,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
   }
 
-  /**
-   * Reads whole numbers; the message about a malformed one says what was expected.
-   *
-   * @param least the least number allowed
-   * @param most the largest number allowed
-   * @param as converts the number
-   */
+  /** Reads whole numbers; the message about a malformed one says what was expected. */
   private record WholeNumber<T>(long least, long most, LongFunction<T> as)
       implements ITypeConverter<T> {
     private static final int LONGEST = 40;
@@ -291,6 +278,34 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
 
     private static <T> List<String> of(T[] values, Function<T, String> label) {
       return Arrays.stream(values).map(label).map(word -> word.toLowerCase(Locale.ROOT)).toList();
+    }
+  }
+
+  /** The stream for results. It remembers a failed write, which printers ignore. */
+  private static final class Stdout extends FilterOutputStream {
+    private IOException failure;
+
+    Stdout(OutputStream out) {
+      super(out);
+    }
+
+    @Override
+    public void write(int value) throws IOException {
+      write(new byte[] {(byte) value}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int from, int count) throws IOException {
+      try {
+        out.write(bytes, from, count);
+      } catch (IOException e) {
+        failure = failure == null ? e : failure;
+        throw e;
+      }
+    }
+
+    Optional<IOException> failure() {
+      return Optional.ofNullable(failure);
     }
   }
 }

@@ -2,6 +2,9 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.pruning.Suggestion;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -16,6 +19,31 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** Describes what is wrong with a command line, and what was probably meant. */
 final class WrongUsage {
   private static final String MODEL = "--model";
+  private static final int MOST_NEAR = 3;
+
+  /**
+   * What the options of other programs are called here: those of the code of Wanda above all. Names
+   * are without hyphens and underscores; what stands for each begins with an option.
+   */
+  private static final Map<String, String> HERE =
+      Map.ofEntries(
+          Map.entry("seqlen", "--sequence-length"),
+          Map.entry("maxseqlength", "--sequence-length"),
+          Map.entry("nsamples", "--samples"),
+          Map.entry("numcalibrationsamples", "--samples"),
+          Map.entry("dataset", "--calibration FILE"),
+          Map.entry("prunemethod", "--method"),
+          Map.entry("usevariant", "--method wanda-variant"),
+          Map.entry("sparsityratio", "--sparsity"),
+          Map.entry("sparsitytype", "--pattern N:M, and --sparsity for unstructured"),
+          Map.entry("save", "--report FILE"),
+          Map.entry("savemodel", "--output DIR"),
+          Map.entry("outputdir", "--output DIR"),
+          Map.entry("modelpath", "--model"),
+          Map.entry("cachedir", "--model org/name, from the cache that HF_HUB_CACHE names"),
+          Map.entry("evalzeroshot", "--tasks of 'wanda-cuda evaluate'"),
+          Map.entry("maxnewtokens", "--tokens"),
+          Map.entry("maxtokens", "--tokens"));
 
   private WrongUsage() {}
 
@@ -45,26 +73,22 @@ final class WrongUsage {
     return command.subcommands().isEmpty() ? "argument" : "command";
   }
 
-  /** Returns what was probably meant by an unknown word, or null. */
   private static String meant(String name, ParameterException e) {
     CommandSpec command = e.getCommandLine().getCommandSpec();
     boolean option = name.startsWith("-");
-    if (!option && misses(MODEL, e)) {
+    boolean modelMisses =
+        e instanceof MissingParameterException incomplete
+            && incomplete.getMissing().contains(command.findOption(MODEL));
+    if (!option && modelMisses) {
       return "did you mean %s %s?".formatted(MODEL, Printable.of(name));
     }
-    Optional<String> here = option ? OthersWords.here(name, command) : Optional.empty();
+    Optional<String> here = option ? here(name, command) : Optional.empty();
     if (here.isPresent()) {
       return "here it is %s;".formatted(here.get());
     }
     List<String> near =
-        Suggestions.of(
-            name, option ? command.optionsMap().keySet() : command.subcommands().keySet());
+        near(name, option ? command.optionsMap().keySet() : command.subcommands().keySet());
     return near.isEmpty() ? null : "did you mean %s?".formatted(String.join(" or ", near));
-  }
-
-  private static boolean misses(String option, ParameterException e) {
-    return e instanceof MissingParameterException incomplete
-        && incomplete.getMissing().contains(e.getCommandLine().getCommandSpec().findOption(option));
   }
 
   private static ErrorDetails refused(ParameterException e, String help) {
@@ -80,37 +104,26 @@ final class WrongUsage {
     return ErrorDetails.saying(sentence).hint(help);
   }
 
-  /** What the options of other programs are called here: those of the code of Wanda above all. */
-  private static final class OthersWords {
-    /** Names without hyphens and underscores; what stands for each begins with an option. */
-    private static final Map<String, String> HERE =
-        Map.ofEntries(
-            Map.entry("seqlen", "--sequence-length"),
-            Map.entry("maxseqlength", "--sequence-length"),
-            Map.entry("nsamples", "--samples"),
-            Map.entry("numcalibrationsamples", "--samples"),
-            Map.entry("dataset", "--calibration FILE"),
-            Map.entry("prunemethod", "--method"),
-            Map.entry("usevariant", "--method wanda-variant"),
-            Map.entry("sparsityratio", "--sparsity"),
-            Map.entry("sparsitytype", "--pattern N:M, and --sparsity for unstructured"),
-            Map.entry("save", "--report FILE"),
-            Map.entry("savemodel", "--output DIR"),
-            Map.entry("outputdir", "--output DIR"),
-            Map.entry("modelpath", "--model"),
-            Map.entry("cachedir", "--model org/name, from the cache that HF_HUB_CACHE names"),
-            Map.entry("evalzeroshot", "--tasks of 'wanda-cuda evaluate'"),
-            Map.entry("maxnewtokens", "--tokens"),
-            Map.entry("maxtokens", "--tokens"));
+  /** Returns the names that differ from a word in a third of its letters at most, nearest first. */
+  static List<String> near(String word, Collection<String> names) {
+    int most = Math.max(1, word.replace("-", "").length() / 3);
+    return names.stream()
+        .filter(name -> Suggestion.distance(word, name) <= most || startsWith(name, word))
+        .sorted(Comparator.comparingInt(name -> Suggestion.distance(word, name)))
+        .limit(MOST_NEAR)
+        .toList();
+  }
 
-    private OthersWords() {}
+  /** Returns whether a word is the beginning of a name, as an abbreviated option is. */
+  private static boolean startsWith(String name, String word) {
+    return word.length() > 3 && name.startsWith(word);
+  }
 
-    /** Returns what stands here for another program's option, if the command has that. */
-    static Optional<String> here(String option, CommandSpec command) {
-      return Optional.ofNullable(HERE.get(option.replaceAll("[-_]", "")))
-          .filter(
-              here ->
-                  here.contains("'wanda-cuda ") || command.findOption(here.split(" ")[0]) != null);
-    }
+  /** Returns what stands here for another program's option, if the command has that. */
+  private static Optional<String> here(String option, CommandSpec command) {
+    return Optional.ofNullable(HERE.get(option.replaceAll("[-_]", "")))
+        .filter(
+            here ->
+                here.contains("'wanda-cuda ") || command.findOption(here.split(" ")[0]) != null);
   }
 }

@@ -42,9 +42,7 @@ final class CommandLine {
   }
 
   /**
-   * Returns the command line of this process.
-   *
-   * @param args the program's arguments, used if the system doesn't give the line
+   * Returns the command line of this process; the arguments count if the system doesn't give it.
    */
   static CommandLine ofThisProcess(String[] args) {
     try {
@@ -60,12 +58,7 @@ final class CommandLine {
         args);
   }
 
-  /**
-   * Returns the line of a process on Linux.
-   *
-   * @param told the bytes from the kernel: each word with a 0 after it
-   * @param charset the charset in which this Java encodes the words of a command
-   */
+  /** Returns the line of a process on Linux, from the kernel's words, each with a 0 after it. */
   static CommandLine ofLinux(byte[] told, Charset charset) {
     List<byte[]> words = new ArrayList<>();
     int start = 0;
@@ -79,13 +72,6 @@ final class CommandLine {
         words.subList(1, words.size()), charset, Collections.<String>emptyList());
   }
 
-  /**
-   * Returns a line assembled from its parts.
-   *
-   * @param options the JVM's options
-   * @param classPath the class path, with the jar on it
-   * @param args the program's arguments
-   */
   static CommandLine ofJvm(List<String> options, String classPath, String[] args) {
     List<String> line = new ArrayList<>(options);
     line.addAll(Arrays.asList("-cp", classPath, Launcher.class.getName()));
@@ -94,9 +80,7 @@ final class CommandLine {
         encoded(line, StandardCharsets.UTF_8), StandardCharsets.UTF_8, OPTION_VARIABLES);
   }
 
-  /**
-   * Returns the charset in which {@link ProcessBuilder} of this Java encodes a command on Linux.
-   */
+  /** Returns the charset in which {@link ProcessBuilder} encodes a command on Linux. */
   private static Charset platformCharset() {
     String ofSystem = System.getProperty("sun.jnu.encoding");
     boolean used = JavaHome.feature(System.getProperty("java.specification.version")) >= 18;

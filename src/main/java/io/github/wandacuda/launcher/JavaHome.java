@@ -95,7 +95,6 @@ final class JavaHome {
     return suitable;
   }
 
-  /** Returns the command that starts it. */
   Path java() {
     return java(path);
   }

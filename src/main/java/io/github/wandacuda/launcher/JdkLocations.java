@@ -30,14 +30,7 @@ final class JdkLocations {
   private final Path root;
   private final Path running;
 
-  /**
-   * Creates the places of a machine.
-   *
-   * @param system the system's name, as in {@code os.name}
-   * @param environment the environment's variables
-   * @param root the file system's root
-   * @param running the home of the running Java
-   */
+  /** Creates the places of a machine with a file system's root and the home of a running Java. */
   JdkLocations(String system, Map<String, String> environment, Path root, Path running) {
     this.system = system.toLowerCase(Locale.ROOT);
     this.environment = environment;

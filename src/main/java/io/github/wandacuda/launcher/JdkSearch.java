@@ -23,10 +23,7 @@ final class JdkSearch {
 
   /**
    * Returns the best suitable Java: the version that the program was tested with, else the lowest
-   * newer one; among equals the first.
-   *
-   * @param homes the directories to search; those that are no Java's home are passed over
-   * @return null if there is none
+   * newer one; among equals the first; null if there is none.
    */
   JavaHome best(List<Path> homes) {
     JavaHome best = null;
@@ -67,14 +64,12 @@ final class JdkSearch {
   }
 
   private void passOver(Path path, String objection) {
-    boolean found = JavaHome.telling(path).stream().allMatch(JdkSearch::isThere);
+    boolean found =
+        JavaHome.telling(path).stream()
+            .allMatch(told -> Files.exists(told, LinkOption.NOFOLLOW_LINKS));
     if (found || !path.isAbsolute()) {
       passedOver.put(path, objection);
     }
-  }
-
-  private static boolean isThere(Path path) {
-    return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
   }
 
   private static int feature(JavaHome home) {

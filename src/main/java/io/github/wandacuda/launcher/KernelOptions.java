@@ -58,11 +58,7 @@ final class KernelOptions {
 
   private KernelOptions() {}
 
-  /**
-   * Returns the options that don't conflict with the user's.
-   *
-   * @param given all texts in which the user may have given options to the JVM
-   */
+  /** Returns the options that don't conflict with those that the user may have given to the JVM. */
   static List<String> beside(List<String> given) {
     List<String> options = new ArrayList<>();
     if (!isIn(given, USERS_COLLECTOR)) {

@@ -8,6 +8,8 @@ import io.github.wandacuda.system.ProcessReplacement;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
@@ -17,9 +19,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Starts the program with native access and, if the command gains by it ({@link VectorNeed}), with
- * the Vector API and the options of {@link KernelOptions}. It uses the first of three ways that
- * works:
+ * Starts the program with native access and, if the command gains by it, with the Vector API and
+ * the options of {@link KernelOptions}. It uses the first of three ways that works:
  *
  * <ol>
  *   <li>This Java has all that the program needs (because the command needs no vectors, by the
@@ -36,8 +37,8 @@ import java.util.Map;
  *
  * <p>The module is loaded after Java has started ({@link ThisRuntime#load}). The option {@code
  * --add-modules} is used only if that fails, because with it the JVM prints a line about incubator
- * modules that can't be turned off. A Java that was started in the {@link PosixLocale} is always
- * started again, in a locale in which it can name all files.
+ * modules that can't be turned off. A Java that was started in the POSIX locale is always started
+ * again, in a locale in which it can name all files.
  *
  * <p>The program gets all JVM options of this process. Since this process runs with them too, an
  * option that opens a port or a file, such as a debugger's, should be given together with {@code
@@ -68,6 +69,12 @@ public final class Launcher {
   private static final List<String> MESSAGES =
       Collections.unmodifiableList(Arrays.asList("-Xlog:disable", "-Xlog:all=warning:stderr"));
 
+  /** Commands that read, compare or add, without any kernel. */
+  private static final List<String> COMMANDS_WITHOUT =
+      Arrays.asList("inspect", "verify", "merge-lora");
+
+  private static final List<String> HELP = Arrays.asList("--help", "-h");
+
   private static final int FAILED = 1;
 
   private Launcher() {}
@@ -81,9 +88,11 @@ public final class Launcher {
   public static void main(String[] args) throws InterruptedException {
     boolean recent = JavaHome.feature(System.getProperty("java.specification.version")) >= JAVA;
     String launched = System.getProperty(LAUNCHED);
-    boolean vectors = VectorNeed.of(args);
+    boolean vectors = needsVectors(args);
     boolean able = recent && ThisRuntime.hasNativeAccess();
-    if (able && (!vectors || hasVectors(launched)) && hasNames(launched)) {
+    // Files of any name can be opened, or another start wouldn't help.
+    boolean named = launched != null || !isInPosixLocale();
+    if (able && (!vectors || hasVectors(launched)) && named) {
       if (launched != null && !launched.equals(IN_PLACE)) {
         ParentTie.to(Long.parseLong(launched));
       }
@@ -102,13 +111,31 @@ public final class Launcher {
     System.exit(fail(args, missing(Collections.<Path, String>emptyMap())));
   }
 
+  /**
+   * Returns whether the program's arguments name a command that gains by the Vector API. The others
+   * need no second start of Java.
+   */
+  static boolean needsVectors(String[] args) {
+    boolean command = args.length > 0 && !args[0].startsWith("-");
+    boolean helpOnCommand = args.length == 2 && HELP.contains(args[1]);
+    return command && !helpOnCommand && !COMMANDS_WITHOUT.contains(args[0]);
+  }
+
   private static boolean hasVectors(String launched) {
     return ThisRuntime.hasResolved(MODULE) || (launched != null && ThisRuntime.load(MODULE));
   }
 
-  /** Returns whether files of any name can be opened, or another start wouldn't help. */
-  private static boolean hasNames(String launched) {
-    return launched != null || !PosixLocale.isUsed();
+  /**
+   * Returns whether this Java was started in the C or POSIX locale, which is used if no other was
+   * chosen (in containers, by cron) or the chosen one isn't installed. It can't name files beyond
+   * ASCII. In the locale {@code C.UTF-8} it can; glibc has it since 2.35, Debian and musl for
+   * longer.
+   */
+  private static boolean isInPosixLocale() {
+    String encoding = System.getProperty("sun.jnu.encoding");
+    return encoding != null
+        && Charset.isSupported(encoding)
+        && Charset.forName(encoding).equals(StandardCharsets.US_ASCII);
   }
 
   private static int startAgain(String[] args, CommandLine line, boolean recent, boolean vectors)
@@ -151,10 +178,13 @@ public final class Launcher {
     }
   }
 
+  /** Returns the environment variables with which a program starts that can name all files. */
   private static Map<String, String> variables() {
-    return PosixLocale.isUsed()
-        ? PosixLocale.replacement(System.getenv())
-        : Collections.<String, String>emptyMap();
+    if (!isInPosixLocale()) {
+      return Collections.<String, String>emptyMap();
+    }
+    boolean all = !System.getenv().getOrDefault("LC_ALL", "").isEmpty();
+    return Collections.singletonMap(all ? "LC_ALL" : "LC_CTYPE", "C.UTF-8");
   }
 
   private static List<String> options(boolean recent, boolean vectors, CommandLine line) {

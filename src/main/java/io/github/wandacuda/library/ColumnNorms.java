@@ -61,17 +61,12 @@ public final class ColumnNorms implements AutoCloseable {
       throw new IllegalArgumentException("columns: expected at least 0, found " + columns);
     }
     open.enter();
-    boolean made = false;
     try {
-      ColumnNorms norms =
-          locked(
-              open, () -> new ColumnNorms(open, columns, operations(open).columnSquares(columns)));
-      made = true;
-      return norms;
-    } finally {
-      if (!made) {
-        open.leave();
-      }
+      return locked(
+          open, () -> new ColumnNorms(open, columns, operations(open).columnSquares(columns)));
+    } catch (RuntimeException | Error e) {
+      open.leave();
+      throw e;
     }
   }
 
@@ -108,10 +103,7 @@ public final class ColumnNorms implements AutoCloseable {
   public ColumnNorms add(WeightMatrix activations) {
     Objects.requireNonNull(activations, "activations");
     requireOpen();
-    if (activations.columns() != columns) {
-      throw new IllegalArgumentException(
-          "activations: expected %d columns, found %d".formatted(columns, activations.columns()));
-    }
+    requireColumns("activations", activations.columns());
     Memory.requireReadable("activations", activations.data());
     int tokens = tokensAtOnce();
     float[] values = new float[Math.min(tokens, activations.rows()) * columns];
@@ -185,10 +177,7 @@ public final class ColumnNorms implements AutoCloseable {
   public ColumnNorms add(DeviceMatrix activations) {
     Objects.requireNonNull(activations, "activations");
     requireOpen();
-    if (activations.columns() != columns) {
-      throw new IllegalArgumentException(
-          "activations: expected %d columns, found %d".formatted(columns, activations.columns()));
-    }
+    requireColumns("activations", activations.columns());
     int tokens = tokensAtOnce();
     for (int first = 0; first < activations.rows(); first += tokens) {
       DeviceMatrix part = activations.rows(first, Math.min(tokens, activations.rows() - first));
@@ -248,10 +237,7 @@ public final class ColumnNorms implements AutoCloseable {
     if (other == this) {
       throw new IllegalArgumentException("other: expected other norms, found these");
     }
-    if (other.columns != columns) {
-      throw new IllegalArgumentException(
-          "other: expected %d columns, found %d".formatted(columns, other.columns));
-    }
+    requireColumns("other", other.columns);
     double[] sums = other.sums();
     for (int column = 0; column < columns; column++) {
       merged[column] += sums[column];
@@ -308,6 +294,13 @@ public final class ColumnNorms implements AutoCloseable {
   @Override
   public String toString() {
     return "ColumnNorms[%d columns]".formatted(columns);
+  }
+
+  private void requireColumns(String argument, int found) {
+    if (found != columns) {
+      throw new IllegalArgumentException(
+          "%s: expected %d columns, found %d".formatted(argument, columns, found));
+    }
   }
 
   private void requireOpen() {

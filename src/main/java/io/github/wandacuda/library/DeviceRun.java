@@ -2,7 +2,6 @@ package io.github.wandacuda.library;
 
 import io.github.wandacuda.Criterion;
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.Mask;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.PruneResult;
 import io.github.wandacuda.Sparsity;
@@ -26,28 +25,15 @@ final class DeviceRun {
   /** Checks a call, but for the memory itself. */
   DeviceRun(DeviceMatrix weight, Criterion criterion, Sparsity sparsity, PruneOptions options) {
     this.weight = Objects.requireNonNull(weight, "weight");
-    Objects.requireNonNull(criterion, "criterion");
-    Objects.requireNonNull(sparsity, "sparsity");
-    this.options = Objects.requireNonNull(options, "options");
-    scoring = new Scoring(criterion, sparsity, options.zeroNorms());
+    scoring = Scoring.of(criterion, sparsity, options);
+    this.options = options;
     scoring.check(weight.columns());
-    mask = bits(options.mask());
-  }
-
-  private MemorySegment bits(Mask wanted) {
-    if (wanted == null) {
-      return null;
+    if (options.mask() != null) {
+      Memory.requireMask(options.mask(), weight.rows(), weight.columns());
     }
-    Memory.requireMask(wanted, weight.rows(), weight.columns());
-    return wanted.bits();
+    mask = options.mask() == null ? null : options.mask().bits();
   }
 
-  /**
-   * Does it all.
-   *
-   * @throws CancellationException if the calling thread is interrupted or the options say so
-   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
-   */
   PruneResult run(DeviceSelector selector) {
     try {
       requireWanted();
@@ -68,7 +54,7 @@ final class DeviceRun {
   }
 
   private SelectionRule rule(DeviceSelector selector) {
-    if (!scoring.needsThreshold() || weight.elements() == 0) {
+    if (!scoring.needsThreshold(weight.elements())) {
       return scoring.rule(weight.columns());
     }
     long index = ((Sparsity.Ratio) scoring.sparsity()).of(weight.elements());

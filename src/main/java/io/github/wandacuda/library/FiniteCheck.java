@@ -26,32 +26,28 @@ final class FiniteCheck {
     signs = ones << width - 1;
   }
 
-  /**
-   * Reads a whole matrix.
-   *
-   * @throws NonFiniteWeightException for the first weight, row by row, that is NaN or infinite
-   */
+  /** Reads a whole matrix, and throws for the first weight, row by row, that is NaN or infinite. */
   static void require(WeightMatrix matrix) {
-    if (matrix.elements() > 0 && !new FiniteCheck(matrix).isFinite()) {
-      throw first(matrix);
+    if (matrix.elements() == 0 || new FiniteCheck(matrix).isFinite()) {
+      return;
+    }
+    for (int row = 0; row < matrix.rows(); row++) {
+      for (int column = 0; column < matrix.columns(); column++) {
+        float value = matrix.get(row, column);
+        if (!Float.isFinite(value)) {
+          throw new NonFiniteWeightException(row, column, value);
+        }
+      }
     }
   }
 
+  /** Returns whether all weights are finite, as far as words can be looked at. */
   private boolean isFinite() {
     if (matrix.columnStride() == 1) {
       return areFinite(matrix.rows(), matrix.rowStride(), matrix.columns());
     }
-    if (matrix.rowStride() == 1) {
-      return areFinite(matrix.columns(), matrix.columnStride(), matrix.rows());
-    }
-    for (int row = 0; row < matrix.rows(); row++) {
-      for (int column = 0; column < matrix.columns(); column++) {
-        if (!Float.isFinite(matrix.get(row, column))) {
-          return false;
-        }
-      }
-    }
-    return true;
+    return matrix.rowStride() == 1
+        && areFinite(matrix.columns(), matrix.columnStride(), matrix.rows());
   }
 
   /** Looks at lines of consecutive elements. */
@@ -85,17 +81,5 @@ final class FiniteCheck {
       word |= (line.get(ValueLayout.JAVA_BYTE, at) & 0xffL) << ((at - from) * Byte.SIZE);
     }
     return word;
-  }
-
-  private static NonFiniteWeightException first(WeightMatrix matrix) {
-    for (int row = 0; row < matrix.rows(); row++) {
-      for (int column = 0; column < matrix.columns(); column++) {
-        float value = matrix.get(row, column);
-        if (!Float.isFinite(value)) {
-          return new NonFiniteWeightException(row, column, value);
-        }
-      }
-    }
-    throw new IllegalStateException("the weights changed while they were checked");
   }
 }

@@ -5,7 +5,6 @@ import io.github.wandacuda.Mask;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.select.SelectionRule;
 import java.util.Objects;
 
 /**
@@ -21,21 +20,17 @@ record MatrixRequest(
     WeightMatrix source,
     WeightMatrix destination,
     Mask mask,
-    Criterion criterion,
-    Sparsity sparsity,
+    Scoring scoring,
     PruneOptions options) {
 
   /** Checks a call that prunes a matrix where it lies. */
   static MatrixRequest inPlace(
       WeightMatrix weight, Criterion criterion, Sparsity sparsity, PruneOptions options) {
     Objects.requireNonNull(weight, "weight");
-    requireOthers(criterion, sparsity, options);
+    Scoring scoring = Scoring.of(criterion, sparsity, options);
     Memory.requireWritable("weight", weight.data());
     Memory.requireApart("weight", weight);
-    MatrixRequest request =
-        new MatrixRequest(weight, weight, options.mask(), criterion, sparsity, options);
-    request.check("weight");
-    return request;
+    return new MatrixRequest(weight, weight, options.mask(), scoring, options).checked("weight");
   }
 
   /** Checks a call that writes the result elsewhere. */
@@ -47,7 +42,7 @@ record MatrixRequest(
       PruneOptions options) {
     Objects.requireNonNull(source, "source");
     Objects.requireNonNull(destination, "destination");
-    requireOthers(criterion, sparsity, options);
+    Scoring scoring = Scoring.of(criterion, sparsity, options);
     if (source.dtype() != destination.dtype()
         || source.rows() != destination.rows()
         || source.columns() != destination.columns()) {
@@ -62,11 +57,9 @@ record MatrixRequest(
     if (!same) {
       Memory.requireDistinct("destination", destination.span(), "the source", source.span());
     }
-    MatrixRequest request =
-        new MatrixRequest(
-            same ? destination : source, destination, options.mask(), criterion, sparsity, options);
-    request.check("source");
-    return request;
+    return new MatrixRequest(
+            same ? destination : source, destination, options.mask(), scoring, options)
+        .checked("source");
   }
 
   /** Checks a call that writes the mask alone. */
@@ -78,39 +71,28 @@ record MatrixRequest(
       PruneOptions options) {
     Objects.requireNonNull(weight, "weight");
     Objects.requireNonNull(mask, "mask");
-    requireOthers(criterion, sparsity, options);
+    Scoring scoring = Scoring.of(criterion, sparsity, options);
     if (options.mask() != null && !options.mask().equals(mask)) {
       throw new IllegalArgumentException("options: expected no mask, found one beside the call's");
     }
     Memory.requireReadable("weight", weight.data());
-    MatrixRequest request = new MatrixRequest(weight, null, mask, criterion, sparsity, options);
-    request.check("weight");
-    return request;
-  }
-
-  private static void requireOthers(Criterion criterion, Sparsity sparsity, PruneOptions options) {
-    Objects.requireNonNull(criterion, "criterion");
-    Objects.requireNonNull(sparsity, "sparsity");
-    Objects.requireNonNull(options, "options");
+    return new MatrixRequest(weight, null, mask, scoring, options).checked("weight");
   }
 
   private static String shape(WeightMatrix matrix) {
     return "%d x %d %s".formatted(matrix.rows(), matrix.columns(), matrix.dtype());
   }
 
-  private void check(String argument) {
-    scoring().check(source.columns());
+  private MatrixRequest checked(String argument) {
+    scoring.check(source.columns());
     if (mask != null) {
-      checkMask(argument);
+      Memory.requireMask(mask, source.rows(), source.columns());
+      Memory.requireDistinct("mask", mask.bits(), "the " + argument, source.span());
+      if (destination != null) {
+        Memory.requireDistinct("mask", mask.bits(), "the result", destination.span());
+      }
     }
-  }
-
-  private void checkMask(String argument) {
-    Memory.requireMask(mask, source.rows(), source.columns());
-    Memory.requireDistinct("mask", mask.bits(), "the " + argument, source.span());
-    if (destination != null) {
-      Memory.requireDistinct("mask", mask.bits(), "the result", destination.span());
-    }
+    return this;
   }
 
   /** Returns whether other threads may help: all memory is shared. */
@@ -118,25 +100,6 @@ record MatrixRequest(
     return Memory.isShared(source.data())
         && (destination == null || Memory.isShared(destination.data()))
         && (mask == null || Memory.isShared(mask.bits()));
-  }
-
-  private Scoring scoring() {
-    return new Scoring(criterion, sparsity, options.zeroNorms());
-  }
-
-  /** Returns the norms to score with, or null for magnitudes. */
-  float[] norms() {
-    return scoring().norms();
-  }
-
-  /** Returns whether a threshold of the whole matrix has to be found first. */
-  boolean needsThreshold() {
-    return scoring().needsThreshold() && source.elements() > 0;
-  }
-
-  /** Returns what is pruned of each row or group, where there is no threshold. */
-  SelectionRule rule() {
-    return scoring().rule(source.columns());
   }
 
   /** Says how far a call came that was given up. */

@@ -17,6 +17,7 @@ import io.github.wandacuda.system.SharedWorkers;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
 
 /** One call under way: a matrix, tile by tile, on whichever threads come. */
 final class MatrixRun {
@@ -66,20 +67,18 @@ final class MatrixRun {
         source.rows(), dense ? rows : Math.ceilDiv(rows, INTERLEAVED_ROWS) * INTERLEAVED_ROWS);
   }
 
-  /**
-   * Does it all.
-   *
-   * @throws CancellationException if the calling thread is interrupted or the options say so
-   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
-   */
   PruneResult run() {
     WeightMatrix source = request.source();
     try {
       if (request.options().weightsChecked()) {
-        workers.run(tiles.count(), (worker, tile) -> check(tile));
+        workers.run(
+            tiles.count(),
+            (worker, tile) ->
+                FiniteWeights.locate(
+                    tiles.firstRow(tile), () -> FiniteCheck.require(rows(source, tile))));
       }
       try (SelectionPlan plan =
-          selector.prepare(source.dtype(), source.columns(), request.norms(), rule())) {
+          selector.prepare(source.dtype(), source.columns(), request.scoring().norms(), rule())) {
         workers.run(tiles.count(), (worker, tile) -> prune(plan, tile));
       }
     } catch (CancelledException e) {
@@ -90,16 +89,13 @@ final class MatrixRun {
     return new PruneResult(source.rows(), source.columns(), pruned, zeros);
   }
 
-  private void check(int tile) {
-    FiniteWeights.locate(
-        tiles.firstRow(tile), () -> FiniteCheck.require(rows(request.source(), tile)));
-  }
-
   private SelectionRule rule() {
-    if (!request.needsThreshold()) {
-      return request.rule();
+    Scoring scoring = request.scoring();
+    long elements = request.source().elements();
+    if (!scoring.needsThreshold(elements)) {
+      return scoring.rule(request.source().columns());
     }
-    long index = ((Sparsity.Ratio) request.sparsity()).of(request.source().elements());
+    long index = ((Sparsity.Ratio) scoring.sparsity()).of(elements);
     MatrixTiles source = new MatrixTiles(request.source(), tiles);
     return new SelectionRule.AtMost(new MagnitudeThreshold(selector, workers, source).at(index));
   }
@@ -146,6 +142,27 @@ final class MatrixRun {
     }
     if (request.options().progress() != null) {
       request.options().progress().rowsDone(done, request.source().rows());
+    }
+  }
+
+  /** Workers who ask before each task whether to go on. */
+  private record CancellableWorkers(WorkerPool workers, BooleanSupplier isCancelled)
+      implements WorkerPool {
+    @Override
+    public int count() {
+      return workers.count();
+    }
+
+    @Override
+    public void run(int tasks, Body body) {
+      workers.run(
+          tasks,
+          (worker, task) -> {
+            if (isCancelled.getAsBoolean()) {
+              throw new CancelledException();
+            }
+            body.run(worker, task);
+          });
     }
   }
 }

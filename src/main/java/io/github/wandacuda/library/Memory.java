@@ -11,13 +11,7 @@ final class Memory {
 
   private Memory() {}
 
-  /**
-   * Checks that memory can be read from this thread.
-   *
-   * @param argument what it is, in messages
-   * @throws IllegalStateException if it was closed
-   * @throws WrongThreadException if it is confined to another thread
-   */
+  /** Checks that memory, called so in messages, can be read from this thread. */
   static void requireReadable(String argument, MemorySegment memory) {
     if (!memory.scope().isAlive()) {
       throw new IllegalStateException(
@@ -30,11 +24,7 @@ final class Memory {
     }
   }
 
-  /**
-   * Checks that memory can be written from this thread.
-   *
-   * @throws IllegalArgumentException if it is read-only
-   */
+  /** Checks that memory can be written from this thread. */
   static void requireWritable(String argument, MemorySegment memory) {
     requireReadable(argument, memory);
     if (memory.isReadOnly()) {
@@ -43,11 +33,7 @@ final class Memory {
     }
   }
 
-  /**
-   * Checks that a mask can be written and is that of a matrix.
-   *
-   * @throws IllegalArgumentException if it has another shape or is read-only
-   */
+  /** Checks that a mask can be written and is that of a matrix. */
   static void requireMask(Mask mask, int rows, int columns) {
     if (mask.rows() != rows || mask.columns() != columns) {
       throw new IllegalArgumentException(
@@ -62,11 +48,7 @@ final class Memory {
     return memory.isAccessibleBy(ANOTHER);
   }
 
-  /**
-   * Checks that no two elements of a matrix that is written share a byte.
-   *
-   * @throws IllegalArgumentException if they may
-   */
+  /** Checks that no two elements of a matrix that is written share a byte. */
   static void requireApart(String argument, WeightMatrix matrix) {
     if (matrix.elements() == 0) {
       return;

@@ -19,13 +19,7 @@ final class OpenBackend {
   private int users;
   private boolean closed;
 
-  /**
-   * Takes over an open backend.
-   *
-   * @param backend closed by this
-   * @param executor whose threads help
-   * @param closing what else is done in the end
-   */
+  /** Takes over an open backend, and closes it in the end. */
   OpenBackend(Backend backend, Executor executor, Runnable closing) {
     this.backend = backend;
     this.closing = closing;
@@ -47,11 +41,7 @@ final class OpenBackend {
     return operations;
   }
 
-  /**
-   * Begins to use the backend.
-   *
-   * @throws IllegalStateException if it is closed
-   */
+  /** Begins to use the backend, unless it is closed. */
   synchronized void enter() {
     if (closed) {
       throw new IllegalStateException("the pruner is closed");

@@ -17,6 +17,11 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /**
@@ -69,6 +74,8 @@ public final class Pruner implements AutoCloseable {
   public static final class Builder {
     /** With the caller as many as feed a GPU at least. */
     private static final int FEWEST_HELPERS = 2;
+
+    private static final long IDLE_SECONDS = 30;
 
     private String backend = Backends.AUTO;
     private int device;
@@ -144,8 +151,29 @@ public final class Pruner implements AutoCloseable {
       if (executor != null) {
         return new Pruner(open(executor, () -> {}));
       }
-      HelperThreads helpers = new HelperThreads(Math.max(FEWEST_HELPERS, threads - 1));
-      return new Pruner(open(helpers, helpers::close));
+      ExecutorService helpers = helpers(Math.max(FEWEST_HELPERS, threads - 1));
+      return new Pruner(open(helpers, helpers::shutdown));
+    }
+
+    /**
+     * Returns daemon threads for callers who brought no executor, which start when first needed.
+     */
+    private static ExecutorService helpers(int count) {
+      AtomicInteger number = new AtomicInteger();
+      ThreadPoolExecutor helpers =
+          new ThreadPoolExecutor(
+              count,
+              count,
+              IDLE_SECONDS,
+              TimeUnit.SECONDS,
+              new LinkedBlockingQueue<>(),
+              work ->
+                  Thread.ofPlatform()
+                      .daemon()
+                      .name("wanda-cuda-helper-" + number.incrementAndGet())
+                      .unstarted(work));
+      helpers.allowCoreThreadTimeOut(true);
+      return helpers;
     }
 
     private OpenBackend open(Executor helpers, Runnable closing) {
@@ -230,7 +258,8 @@ public final class Pruner implements AutoCloseable {
   }
 
   /**
-   * Prunes a matrix into another one, and leaves the source as it is.
+   * Prunes a matrix into another one, and leaves the source as it is. It fails as {@linkplain
+   * #prune(WeightMatrix, Criterion, Sparsity, PruneOptions) pruning in place} does.
    *
    * @param source [out_features, in_features]; may be read-only
    * @param destination of the same type and shape; the source itself, or apart from it
@@ -238,14 +267,8 @@ public final class Pruner implements AutoCloseable {
    * @param sparsity how much goes
    * @param options what else is asked for
    * @return the result
-   * @throws NullPointerException as for pruning in place
-   * @throws IllegalArgumentException as for pruning in place, or if type and shape differ, or
-   *     source and destination overlap without being the same
-   * @throws IllegalStateException as for pruning in place
-   * @throws WrongThreadException as for pruning in place
-   * @throws io.github.wandacuda.NonFiniteWeightException as for pruning in place
-   * @throws CancellationException as for pruning in place
-   * @see #prune(WeightMatrix, Criterion, Sparsity, PruneOptions)
+   * @throws IllegalArgumentException also if type and shape differ, or source and destination
+   *     overlap without being the same
    */
   public PruneResult prune(
       WeightMatrix source,
@@ -257,7 +280,8 @@ public final class Pruner implements AutoCloseable {
   }
 
   /**
-   * Writes the mask that pruning would use, and leaves the matrix as it is.
+   * Writes the mask that pruning would use, and leaves the matrix as it is. It fails as {@linkplain
+   * #prune(WeightMatrix, Criterion, Sparsity, PruneOptions) pruning in place} does.
    *
    * @param mask of the same shape, overwritten
    * @param weight [out_features, in_features]; may be read-only
@@ -265,13 +289,7 @@ public final class Pruner implements AutoCloseable {
    * @param sparsity how much goes
    * @param options what else is asked for
    * @return the counts of the pruned matrix that isn't made
-   * @throws NullPointerException as for pruning in place
-   * @throws IllegalArgumentException as for pruning in place, or if the options have another mask
-   * @throws IllegalStateException as for pruning in place
-   * @throws WrongThreadException as for pruning in place
-   * @throws io.github.wandacuda.NonFiniteWeightException as for pruning in place
-   * @throws CancellationException as for pruning in place
-   * @see #prune(WeightMatrix, Criterion, Sparsity, PruneOptions)
+   * @throws IllegalArgumentException also if the options have another mask
    */
   public PruneResult mask(
       WeightMatrix weight,
@@ -285,6 +303,8 @@ public final class Pruner implements AutoCloseable {
   /**
    * Prunes a matrix in this pruner's device's memory, where it lies. The work begins after what the
    * matrix's queue had been given before, and is done when the call returns. Masks are on the host.
+   * It fails as {@linkplain #prune(WeightMatrix, Criterion, Sparsity, PruneOptions) pruning in
+   * place} does.
    *
    * @param weight [out_features, in_features]; nothing else may write to it meanwhile
    * @param criterion how weights are scored
@@ -292,15 +312,11 @@ public final class Pruner implements AutoCloseable {
    * @param options what else is asked for
    * @return the result
    * @throws UnsupportedOperationException if this pruner's backend has no such memory
-   * @throws NullPointerException as for pruning in place
-   * @throws IllegalArgumentException as for pruning in place, or if the matrix isn't inside of a
-   *     piece of this device's memory, or its memory or queue is of another context than it has to
-   *     be: with CUDA the device's primary one, with OpenCL one for both
-   * @throws IllegalStateException as for pruning in place
-   * @throws io.github.wandacuda.NonFiniteWeightException as for pruning in place; its value is NaN
-   *     where the weight was pruned before it was found
-   * @throws CancellationException as for pruning in place
-   * @see #prune(WeightMatrix, Criterion, Sparsity, PruneOptions)
+   * @throws IllegalArgumentException also if the matrix isn't inside of a piece of this device's
+   *     memory, or its memory or queue is of another context than it has to be: with CUDA the
+   *     device's primary one, with OpenCL one for both
+   * @throws io.github.wandacuda.NonFiniteWeightException with a value of NaN where the weight was
+   *     pruned before it was found
    */
   public PruneResult prune(
       DeviceMatrix weight, Criterion criterion, Sparsity sparsity, PruneOptions options) {

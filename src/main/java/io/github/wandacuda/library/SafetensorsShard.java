@@ -1,9 +1,12 @@
 package io.github.wandacuda.library;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.PackedFormat;
+import io.github.wandacuda.checkpoint.PackedNames;
 import io.github.wandacuda.checkpoint.SafetensorsHeader;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
@@ -134,7 +137,10 @@ public final class SafetensorsShard {
    * @param name the weight's name in the model, such as {@code model.layers.0.mlp.up_proj.weight}
    */
   public boolean isPacked(String name) {
-    return packed().has(Objects.requireNonNull(name, "name"));
+    Objects.requireNonNull(name, "name");
+    return PackedFormat.isKnown(header.metadata())
+        && PackedNames.isWeight(name)
+        && contains(PackedNames.of(name).bitmask());
   }
 
   /**
@@ -147,17 +153,46 @@ public final class SafetensorsShard {
    */
   public SparseMatrix sparseMatrix(String name) {
     if (!isPacked(name)) {
-      throw new IllegalArgumentException(
-          ErrorDetails.NOWHERE
-              .tensor(name)
-              .expected("a packed weight", contains(name) ? "a dense one" : "none")
-              .line());
+      throw wrong(name, "a packed weight", contains(name) ? "a dense one" : "none");
     }
-    return packed().matrix(name);
+    PackedNames names = PackedNames.of(name);
+    TensorInfo values = part(names.compressed());
+    DType dtype = values.type().orElseThrow(() -> wrong(values, "F32, F16 or BF16"));
+    TensorInfo shape = part(names.shape());
+    require(shape, "I64", 2L * Long.BYTES);
+    int rows = size(shape, 0);
+    int columns = size(shape, Long.BYTES);
+    TensorInfo bits = part(names.bitmask());
+    require(bits, "U8", rows * Math.ceilDiv((long) columns, Byte.SIZE));
+    TensorInfo offsets = part(names.rowOffsets());
+    require(offsets, "I64", (long) rows * Long.BYTES);
+    try {
+      return SparseMatrix.of(data(values), data(bits), data(offsets), rows, columns, dtype);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("tensor %s: %s".formatted(name, e.getMessage()), e);
+    }
   }
 
-  private PackedParts packed() {
-    return new PackedParts(header, this::data);
+  private TensorInfo part(String name) {
+    if (!contains(name)) {
+      throw wrong(name, "it beside the module's others", "none");
+    }
+    return header.byName().get(name);
+  }
+
+  private int size(TensorInfo shape, long at) {
+    long size = data(shape).get(LONG, at);
+    if (size < 0 || size > Integer.MAX_VALUE) {
+      throw wrong(
+          shape.name(), "sizes from 0 to %d".formatted(Integer.MAX_VALUE), String.valueOf(size));
+    }
+    return (int) size;
+  }
+
+  private static void require(TensorInfo info, String dtype, long bytes) {
+    if (!info.dtype().equals(dtype) || info.bytes() != bytes) {
+      throw wrong(info, "%s of %d bytes".formatted(dtype, bytes));
+    }
   }
 
   /**
@@ -210,10 +245,12 @@ public final class SafetensorsShard {
   }
 
   private static IllegalArgumentException wrong(TensorInfo info, String expected) {
+    return wrong(
+        info.name(), expected, "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
+  }
+
+  private static IllegalArgumentException wrong(String tensor, String expected, String found) {
     return new IllegalArgumentException(
-        ErrorDetails.NOWHERE
-            .tensor(info.name())
-            .expected(expected, "%s %s".formatted(Printable.of(info.dtype()), info.shape()))
-            .line());
+        ErrorDetails.NOWHERE.tensor(tensor).expected(expected, found).line());
   }
 }

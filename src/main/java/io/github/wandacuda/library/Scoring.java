@@ -1,22 +1,21 @@
 package io.github.wandacuda.library;
 
 import io.github.wandacuda.Criterion;
+import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.ZeroNorms;
 import io.github.wandacuda.select.SelectionRule;
+import java.util.Objects;
 
-/**
- * How a call's weights are scored and how many of them go.
- *
- * @param zeroNorms what is done where all norms are zero
- */
+/** How a call's weights are scored and how many of them go, also where all norms are zero. */
 record Scoring(Criterion criterion, Sparsity sparsity, ZeroNorms zeroNorms) {
-  /**
-   * Checks that a matrix can be scored and pruned so, wherever it lies.
-   *
-   * @throws IllegalArgumentException if the columns don't fall into groups, norms are fewer or more
-   *     than columns, or all are zero and that is rejected
-   */
+  static Scoring of(Criterion criterion, Sparsity sparsity, PruneOptions options) {
+    Objects.requireNonNull(criterion, "criterion");
+    Objects.requireNonNull(sparsity, "sparsity");
+    return new Scoring(criterion, sparsity, Objects.requireNonNull(options, "options").zeroNorms());
+  }
+
+  /** Checks that a matrix can be scored and pruned so, wherever it lies. */
   void check(int columns) {
     if (sparsity instanceof Sparsity.GroupPattern pattern && !pattern.fits(columns)) {
       throw new IllegalArgumentException(
@@ -43,8 +42,9 @@ record Scoring(Criterion criterion, Sparsity sparsity, ZeroNorms zeroNorms) {
   }
 
   /** Returns whether a threshold of a matrix with elements has to be found first. */
-  boolean needsThreshold() {
-    return criterion instanceof Criterion.Magnitude
+  boolean needsThreshold(long elements) {
+    return elements > 0
+        && criterion instanceof Criterion.Magnitude
         && sparsity instanceof Sparsity.Ratio ratio
         && ratio.fraction() > 0;
   }

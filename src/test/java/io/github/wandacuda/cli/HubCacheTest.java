@@ -82,9 +82,9 @@ class HubCacheTest {
   @Test
   void onlyWhatIsMeantIsGuessed() {
     List<String> commands = List.of("prune", "calibrate", "perplexity", "inspect");
-    assertThat(Suggestions.of("prnue", commands)).containsExactly("prune");
-    assertThat(Suggestions.of("insepct", commands)).containsExactly("inspect");
-    assertThat(Suggestions.of("perp", commands)).containsExactly("perplexity");
-    assertThat(Suggestions.of("evaluate", commands)).isEmpty();
+    assertThat(WrongUsage.near("prnue", commands)).containsExactly("prune");
+    assertThat(WrongUsage.near("insepct", commands)).containsExactly("inspect");
+    assertThat(WrongUsage.near("perp", commands)).containsExactly("perplexity");
+    assertThat(WrongUsage.near("evaluate", commands)).isEmpty();
   }
 }

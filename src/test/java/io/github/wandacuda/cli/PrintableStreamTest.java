@@ -30,8 +30,11 @@ class PrintableStreamTest {
     out.printf("%s\n", "h");
     assertThat(printed())
         .isEqualTo(
-            "a\\u000averified: b\\u000d\\u001b[2J\\u0007\\u009b1m\\u202ec μ 層 😀\\u2028\\u0009\\u007f\n"
-                + "d\\u000ae\nf\\u000a\n\\u001bg\\u000a\\u000dh\\u000a");
+            "a\\u000averified: b\\u000d\\u001b[2J\\u0007\\u009b1m\\u202ec μ 層"
+                + " 😀\\u2028\\u0009\\u007f\n"
+                + "d\\u000ae\n"
+                + "f\\u000a\n"
+                + "\\u001bg\\u000a\\u000dh\\u000a");
   }
 
   @Test
@@ -61,7 +64,7 @@ class PrintableStreamTest {
 
   @Test
   void valuesOfATextBeginNoLines() {
-    assertThat(MultilineText.of("%s: %d\n  %.1f\n", "a\nb", 1, 2.0))
+    assertThat(OutputOptions.lines("%s: %d\n  %.1f\n", "a\nb", 1, 2.0))
         .containsExactly("a\\u000ab: 1", "  2.0");
   }
 }

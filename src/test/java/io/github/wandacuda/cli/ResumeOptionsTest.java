@@ -105,14 +105,14 @@ class ResumeOptionsTest {
   }
 
   private static Set<String> decisive(Object command, String... others) {
-    return DecisiveOptions.names(new CommandLine(command).getCommandSpec(), others);
+    return OutputOptions.decisive(new CommandLine(command).getCommandSpec(), others);
   }
 
   @Test
   @Thorough
   void compareTellsAllOptionsApart() throws IOException {
     assertThat(COMPARE.keySet())
-        .as("an option is listed in DecisiveOptions, or tried here")
+        .as("an option is listed in OutputOptions, or tried here")
         .isEqualTo(decisive(new CompareCommand(), CompareCommand.RUNS));
     Path report = directory.resolve("report.json");
     Path text = TestData.GOLDEN.resolve("evaluation.json");
@@ -177,7 +177,7 @@ class ResumeOptionsTest {
     Set<String> tried = new HashSet<>(PRUNE.keySet());
     tried.addAll(List.of("--in-place", "--part"));
     assertThat(tried)
-        .as("an option is listed in DecisiveOptions, or tried here")
+        .as("an option is listed in OutputOptions, or tried here")
         .isEqualTo(decisive(new PruneCommand()));
     Files.writeString(directory.resolve("allocation.json"), "{\"0\": 0.3}");
     Files.writeString(directory.resolve("recipe.yaml"), "- method: ria\n");

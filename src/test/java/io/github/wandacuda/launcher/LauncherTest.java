@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LauncherTest {
   @Test
@@ -13,5 +15,34 @@ class LauncherTest {
             "wanda-cuda needs a JDK 25 or newer with the module jdk.incubator.vector (Eclipse"
                 + " Temurin 25, for example), found Java 17.0.21 in /usr/lib/jvm/java-17 and no"
                 + " other that will do: install one, or let JAVA_HOME point to one");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "", "--help",
+        "--version", "--model inspect",
+        "inspect", "inspect --model m --json",
+        "verify --dense a --pruned b", "merge-lora --model m --adapter a --output o",
+        "prune --help", "calibrate -h"
+      })
+  void needsNoVectors(String line) {
+    assertThat(Launcher.needsVectors(words(line))).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "prune", "prune --model m --exclude --help", "prune --model inspect",
+        "calibrate --model m", "perplexity --model m", "evaluate --model m",
+        "pack --model m --output o", "unpack --model m --output o", "devices",
+        "Inspect", "sparsify"
+      })
+  void needsVectors(String line) {
+    assertThat(Launcher.needsVectors(words(line))).isTrue();
+  }
+
+  private static String[] words(String line) {
+    return line.isEmpty() ? new String[0] : line.split(" ");
   }
 }

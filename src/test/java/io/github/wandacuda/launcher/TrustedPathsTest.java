@@ -2,9 +2,9 @@ package io.github.wandacuda.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.launcher.trust.FileEntry;
 import io.github.wandacuda.launcher.trust.OwnUser;
 import io.github.wandacuda.launcher.trust.TrustedPaths;
+import io.github.wandacuda.launcher.trust.TrustedPaths.FileEntry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -14,6 +14,8 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import java.lang.foreign.Arena;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,8 +42,8 @@ class GpuCallsTest {
     }
 
     Pruner open() {
-      HelperThreads helpers = new HelperThreads(2);
-      return new Pruner(new OpenBackend(opening.get(), helpers, helpers::close));
+      ExecutorService helpers = Executors.newFixedThreadPool(2);
+      return new Pruner(new OpenBackend(opening.get(), helpers, helpers::shutdown));
     }
   }
 

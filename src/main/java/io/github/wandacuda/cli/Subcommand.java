@@ -3,16 +3,21 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.ProcessAge;
 import java.util.function.Supplier;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-/** The time of a command from the start of its process. */
-final class CommandClock {
+/** What all commands have, with the time of a command from the start of its process. */
+@Command(footerHeading = "%n", mixinStandardHelpOptions = true)
+abstract class Subcommand implements Runnable {
+  @Mixin OutputOptions output;
+
   private final double start = ProcessAge.seconds();
   private final long begin = System.nanoTime();
   private double allocate;
   private double evaluate;
 
   /** Returns the seconds until now. */
-  public double total() {
+  double totalSeconds() {
     return start + since(begin);
   }
 
@@ -20,16 +25,14 @@ final class CommandClock {
     return (System.nanoTime() - nanos) / 1e9;
   }
 
-  /** Shares a total out. */
-  public <T> T allocating(Supplier<T> work) {
+  <T> T allocating(Supplier<T> work) {
     long before = System.nanoTime();
     T result = work.get();
     allocate += since(before);
     return result;
   }
 
-  /** Measures perplexity. */
-  public <T> T evaluating(Supplier<T> work) {
+  <T> T evaluating(Supplier<T> work) {
     long before = System.nanoTime();
     T result = work.get();
     evaluate += since(before);
@@ -37,7 +40,7 @@ final class CommandClock {
   }
 
   /** Returns the seconds until now, of which a run was a part. */
-  public PhaseClock.Seconds around(PhaseClock.Seconds run) {
-    return run.within(total(), start, allocate, evaluate);
+  PhaseClock.Seconds around(PhaseClock.Seconds run) {
+    return run.within(totalSeconds(), start, allocate, evaluate);
   }
 }

@@ -1,0 +1,287 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.ModuleReading;
+import io.github.wandacuda.job.Part;
+import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.PruneRequest;
+import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.SourceDigest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.MaskFileWriter;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.report.PruneReport.Perplexities;
+import io.github.wandacuda.report.PruneReport;
+import io.github.wandacuda.report.RunFacts;
+import io.github.wandacuda.system.ThisRuntime;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * A run of {@code prune}, with what it writes and measures beside the pruned model where it is
+ * asked to.
+ */
+record PruneRun(
+    PruneCommand command,
+    ModelDirectory model,
+    PruneRequest request,
+    Backend backend,
+    ResultFiles results,
+    MemoryWatch memory) {
+  void run(PruneJob job) {
+    boolean part = command.target.part().isPresent();
+    try (MaskFileWriter masks = masks(job)) {
+      Optional<EvaluateOption.Measured> before =
+          command.evaluation.given()
+              ? command.evaluating(() -> Optional.of(measure(model, true)))
+              : Optional.empty();
+      Map<String, ModuleReading> readings = new LinkedHashMap<>();
+      RunResult result =
+          job.run(
+              backend,
+              ThisRuntime.programVersion(),
+              command.output.progress(),
+              masks == null ? MaskSink.NONE : masks,
+              unfinished -> {
+                if (part) {
+                  // Every part was told to write them; only the last one does.
+                  results.reserve();
+                }
+                if (masks != null) {
+                  masks.finish();
+                }
+                saveStatistics(unfinished);
+                readings.putAll(read(unfinished));
+                if (before.isEmpty()) {
+                  writeReport(timed(unfinished), readings, Optional.empty());
+                }
+              });
+      boolean afterwards = result.wasFinished() && !part;
+      if (afterwards && (command.savedStatistics != null || masks != null)) {
+        command.output.say(
+            "the output was finished before: --save-statistics and --save-masks are left out");
+      }
+      Optional<Perplexities> perplexities =
+          before.map(dense -> command.evaluating(() -> compared(dense)));
+      if (afterwards) {
+        writeReportAfterwards(result, job.chosen(), perplexities);
+      } else if (perplexities.isPresent() && !result.wasFinished()) {
+        writeReport(timed(result), readings, perplexities);
+      }
+      print(timed(result), perplexities);
+    }
+  }
+
+  /** Returns what writes the masks, or null. */
+  private MaskFileWriter masks(PruneJob job) {
+    return results.writes(MaskOptions.SAVE)
+        ? new MaskFileWriter(command.maskFiles.saved(), job.chosen(), SourceDigest.of(model))
+        : null;
+  }
+
+  /** Measures a model on the text, before or after the run. */
+  private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
+    return command.evaluation.measure(measured, before, report() != null, backend, command.output);
+  }
+
+  /** Measures the pruned model, and returns what it says beside the dense one. */
+  private Perplexities compared(EvaluateOption.Measured before) {
+    try (ModelDirectory pruned = ModelDirectory.open(request.output())) {
+      return command.evaluation.compared(before, measure(pruned, false), model.path());
+    }
+  }
+
+  private void saveStatistics(RunResult result) {
+    if (command.savedStatistics != null) {
+      results.write(
+          PruneCommand.SAVED_STATISTICS,
+          command.calibrations.statistics(result, request.calibration()).content());
+    }
+  }
+
+  /** Reads what a report needs of the modules, if one is wanted, before they may be packed. */
+  private Map<String, ModuleReading> read(RunResult result) {
+    // In place, the weights that were taken out are gone.
+    return report() == null || request.output().equals(model.path())
+        ? Map.of()
+        : ModuleReading.of(request.output(), request.rules(), result.modules(), backend);
+  }
+
+  private void writeReport(
+      RunResult result, Map<String, ModuleReading> readings, Optional<Perplexities> perplexities) {
+    Map<String, Object> peaks = new LinkedHashMap<>();
+    memory.addTo(peaks);
+    write(new PruneReport(facts(result), request, result, readings, perplexities, peaks));
+  }
+
+  /** Writes the report of a run that had ended before, from what its files still say. */
+  private void writeReportAfterwards(
+      RunResult finished, List<LinearModule> chosen, Optional<Perplexities> perplexities) {
+    if (report() == null) {
+      return;
+    }
+    if (request.packed() || request.output().equals(model.path())) {
+      command.output.say(
+          "the output was finished before, and %s: --report is left out"
+              .formatted(request.packed() ? "packed" : "the dense weights are gone"));
+      return;
+    }
+    List<String> kept = finished.provenance().kept();
+    PruningRules rules = request.rules().keeping(kept == null ? Set.of() : Set.copyOf(kept));
+    List<ModuleResult> modules =
+        chosen.stream()
+            .map(module -> new ModuleResult(module, 0, 0, 0, norms(module, rules), null))
+            .toList();
+    Map<String, ModuleReading> readings =
+        ModuleReading.of(request.output(), rules, modules, backend);
+    RunResult result =
+        new RunResult(
+            finished.provenance(),
+            modules.stream()
+                .map(module -> readings.get(module.module().name()).of(module, rules))
+                .toList(),
+            finished.seconds(),
+            null);
+    write(
+        new PruneReport(
+            facts(finished),
+            request.with(rules, request.allocation()),
+            result,
+            readings,
+            perplexities,
+            Map.of()));
+  }
+
+  /** Returns a module's norms, if a file has them. */
+  private float[] norms(LinearModule module, PruningRules rules) {
+    return request.calibration() instanceof Calibration.FromStatistics source
+            && rules.of(module).needsNorms()
+        ? source.statistics().norms().get(module.name())
+        : null;
+  }
+
+  private void write(PruneReport report) {
+    if (report() != null) {
+      results.write(PruneCommand.REPORT, report.content(report()));
+    }
+  }
+
+  /** Returns the file to write a report to, or null. */
+  private Path report() {
+    return results.writes(PruneCommand.REPORT) ? command.report : null;
+  }
+
+  private RunResult timed(RunResult result) {
+    return result.with(command.around(result.seconds()));
+  }
+
+  private RunFacts facts(RunResult result) {
+    Map<String, Object> inputs = new LinkedHashMap<>();
+    request
+        .files()
+        .forEach(
+            (what, paths) ->
+                inputs.put(
+                    what + "_file",
+                    paths.stream().map(Path::toString).collect(Collectors.joining(", "))));
+    inputs.putAll(result.provenance().origin());
+    command.calibrations.addFacts(inputs, request.calibration());
+    if (command.evaluation.given()) {
+      inputs.put("text", command.evaluation.facts());
+    }
+    return WandaCuda.facts(model, backend, command.output, inputs);
+  }
+
+  private void print(RunResult result, Optional<Perplexities> perplexities) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("output", request.output().toString());
+    object.put("method", request.rules().method());
+    object.put("backend", backend.name());
+    object.put("device", backend.device());
+    object.put("precision", Precision.label(backend.precision()));
+    object.put("modules", result.provenance().modules().size());
+    object.put("pruned", result.pruned());
+    object.put("sparsity", result.sparsity());
+    object.put("dead_columns", result.deadColumns());
+    object.put("zero_rows", result.zeroRows());
+    result.relativeError().ifPresent(error -> object.put("relative_error", error));
+    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
+    object.put("seconds", result.seconds().toJson());
+    memory.addTo(object);
+    object.put("mask_sha256", result.maskSha256());
+    Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", json(part)));
+    Stream<String> evaluated =
+        perplexities.stream()
+            .map(
+                both ->
+                    "  text     perplexity %.4f before, %.4f after"
+                        .formatted(both.before(), both.after()));
+    command.output.written(object, () -> Stream.concat(text(result), evaluated));
+  }
+
+  private static Map<String, Object> json(Part.PartState part) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("number", part.part().number());
+    object.put("of", part.part().of());
+    object.put("done", part.done());
+    object.put("finished", part.finished());
+    return object;
+  }
+
+  private String title(RunResult result) {
+    Part.PartState part = result.part();
+    boolean nothing = result.wasFinished();
+    String done =
+        nothing
+            ? "finished before, nothing was done"
+            : "%s, %s, on %s"
+                .formatted(request.rules().label(), request.rules().amount(), backend.name());
+    return part == null ? done : "%s: %s".formatted(part, nothing ? "finished" : done);
+  }
+
+  /** Returns in words how far outputs are off, which needs second moments. */
+  private static String relativeError(RunResult result) {
+    return result.relativeError().stream()
+        .filter(Double::isFinite)
+        .mapToObj(", outputs off by %.4f of their squares"::formatted)
+        .findFirst()
+        .orElse("");
+  }
+
+  private Stream<String> text(RunResult result) {
+    return OutputOptions.lines(
+        """
+        %s: %s
+          modules  %d
+          weights  %d, of which %d are now zero (%.2f %%)
+          numbers  %s, %d rows that are all zero%s
+          masks    %s
+          seconds  %s%s\
+        """,
+        request.output(),
+        title(result),
+        result.provenance().modules().size(),
+        result.elements(),
+        result.zeros(),
+        100 * result.sparsity(),
+        request.rules().needNorms()
+            ? "%d columns whose norm is 0".formatted(result.deadColumns())
+            : "no norms of columns were measured",
+        result.zeroRows(),
+        relativeError(result),
+        result.maskSha256() == null ? "when all parts are done" : "sha256 " + result.maskSha256(),
+        result.seconds().text(),
+        request.verify() ? "" : ", not verified");
+  }
+}
