@@ -2,23 +2,138 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.calibration.Gram;
-import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.calibration.Gram;
+import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
+/** What samples are drawn from: short documents, those beyond the positions, second moments. */
 class CalibrateCommandTest {
   private static final String MODULE = "model.layers.1.mlp.down_proj";
 
   @TempDir Path directory;
+  private Path documents;
+
+  @BeforeEach
+  void write() throws IOException {
+    documents = directory.resolve("short.jsonl");
+    Files.write(documents, Collections.nCopies(9, "{\"text\": \"Once upon a time, far away.\"}"));
+  }
+
+  private Ended run(String command, Object... more) {
+    return InProcess.line(
+        "%s --model %s --calibration %s --samples 2 --sequence-length 24 --backend cpu",
+        command, TestData.TINY_LLAMA, documents, more);
+  }
+
+  @Test
+  void everyCommandThatDrawsJoinsThem() throws IOException {
+    Path text = Files.writeString(directory.resolve("text.json"), "[[5, 6, 7, 8]]");
+    Path out = directory.resolve("out");
+    Path saved = directory.resolve("saved.safetensors");
+    Path file = directory.resolve("norms.safetensors");
+    List<List<Object>> commands =
+        List.of(
+            List.of("prune", "--output", out, "--save-statistics", saved),
+            List.of("calibrate", "--output", file),
+            List.of("compare", "--text", text, "--methods", "wanda"));
+    for (List<Object> command : commands) {
+      List<Object> more = new ArrayList<>(command.subList(1, command.size()));
+      run((String) command.get(0), more.toArray())
+          .fails(3, "documents of at most", "; --join joins them");
+      more.add("--join");
+      Ended joined = run((String) command.get(0), more.toArray()).succeeds();
+    }
+    JsonNode record = TestData.json(out.resolve("wanda-cuda.json"));
+    assertThat(record.get("join").asBoolean()).isTrue();
+    assertThat(Statistics.read(saved).joined()).isTrue();
+    assertThat(Statistics.read(file).joined()).isTrue();
+    InProcess.line("verify --dense %s --pruned %s", TestData.TINY_LLAMA, out).succeeds();
+  }
+
+  @Test
+  void oneTextIsNotJoined() {
+    documents = Path.of("testdata/text/calibration.txt");
+    run("calibrate", "--output", directory.resolve("norms"), "--join")
+        .fails(2, "--join: expected documents");
+  }
+
+  private Ended runQuietly(String command) {
+    List<Object> words = new ArrayList<>(Arrays.asList((Object[]) command.split(" ")));
+    words.addAll(List.of("--model", TestData.TINY_LLAMA, "--backend", "cpu", "--quiet"));
+    words.addAll(List.of("--output", directory.resolve("out")));
+    return InProcess.run(words);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "prune --calibration testdata/text/calibration.txt",
+        "prune --dry-runQuietly --calibration testdata/golden/tiny-llama/calibration.json",
+        "calibrate --calibration testdata/text/calibration.txt"
+      })
+  void lengthsAreRefused(String command) {
+    Ended result = runQuietly(command + " --sequence-length 2048");
+    result.fails(2, "--sequence-length: expected at most 512", "found 2048");
+    assertThat(result.out()).isEmpty();
+  }
+
+  /** Writes a list that is longer than the model has positions. */
+  private Path lists() throws IOException {
+    return Files.writeString(directory.resolve("lists.json"), "[[" + "1,".repeat(599) + "1]]");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"prune --calibration", "calibrate --calibration"})
+  void listsAreRefusedByName(String command) throws IOException {
+    Path lists = lists();
+    runQuietly(command + " " + lists)
+        .fails(3, lists + ": list 1: expected at most 512 token ids", "600");
+  }
+
+  /** Perplexity is there to look at: what a model does beyond its positions can be asked for. */
+  @Test
+  void perplexityWarnsOfThem() throws IOException {
+    Path lists = lists();
+    for (List<Object> input :
+        List.<List<Object>>of(
+            List.of("--tokens", lists),
+            List.of("--text", "testdata/text/heldout.txt", "--sequence-length", 600))) {
+      List<Object> words = Words.of("perplexity --model %s", TestData.TINY_LLAMA);
+      words.addAll(input);
+      words.addAll(List.of("--backend", "cpu"));
+      Ended result = InProcess.run(words).succeeds();
+      assertThat(result.err())
+          .contains("WARN a window of 600 tokens is longer than the model's 512 positions");
+      assertThat(result.out()).startsWith("perplexity ");
+    }
+  }
+
+  /** A table of positions has no more rows than it has. */
+  @Test
+  void perplexityRefusesThemWherePositionsAreATable() throws IOException {
+    Path lists = lists();
+    InProcess.line(
+            "perplexity --model %s --tokens %s --backend cpu",
+            TestData.fixture("gpt2").resolve("model"), lists)
+        .fails(3, "one a position, found a sequence of 600");
+  }
 
   @Test
   void secondMomentsAreWrittenWhenAskedFor() {

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** An option that changes nothing is said to, one line each. */
+/** An option that changes nothing is said to, one line each, and what a run took. */
 class IdleOptionsTest {
   private static final String MAGNITUDE = "--method magnitude";
   private static final String STATISTICS =
@@ -124,5 +124,20 @@ class IdleOptionsTest {
 
   private static String[] words(String option, String value) {
     return value.isEmpty() ? new String[] {option} : new String[] {option, value};
+  }
+
+  private static String said(String... more) {
+    return InProcess.line(
+            "perplexity --tokens %s --model %s",
+            TestData.fixture("llama-gqa").resolve("tokens.json"),
+            TestData.fixture("llama-gqa").resolve("model"),
+            more)
+        .err();
+  }
+
+  @Test
+  void whatWasPassedOverIsToldOnDemand() {
+    assertThat(said()).contains("the first that is usable").doesNotContain("passed over");
+    assertThat(said("--verbose")).containsAnyOf("passed over", "the first usable backend");
   }
 }

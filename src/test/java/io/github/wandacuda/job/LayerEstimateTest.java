@@ -25,6 +25,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What is measured once is taken for all modules of its kind. */
 class LayerEstimateTest {
@@ -100,5 +102,14 @@ class LayerEstimateTest {
       assertThat(estimate.seconds(module, rules(swapped))).isPositive();
       assertThat(samples.asked).isEqualTo(2);
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0.4, 2, 3.5, about 2 s (0 to 4 s)", "45, 70, 110, about 70 s (45 to 110 s)",
+    "200, 300, 470, about 5 min (3 to 8 min)", "21700, 32400, 50000, about 9 h (6 to 14 h)"
+  })
+  void isToldInItsUnit(double least, double about, double most, String text) {
+    assertThat(new TimeEstimate(least, about, most).text()).isEqualTo(text);
   }
 }
