@@ -40,13 +40,9 @@ final class BackendOptions {
 
   @Mixin private ThreadsOption threads;
 
-  int threads() {
-    return threads.count();
-  }
-
   /** Checks the options, before the work that is done before {@link #open}. */
   public void check() {
-    int unusedThreads = threads();
+    int unusedThreads = threads.count();
     int unusedDevice = device.equals(ALL) ? 0 : deviceNumber();
   }
 
@@ -62,22 +58,23 @@ final class BackendOptions {
     return new OnCluster.Devices(
         backend,
         device.equals(ALL) ? OnCluster.Devices.ALL : deviceNumber(),
-        threads.given() ? threads() : OnCluster.Devices.EACH_PROCESSOR,
+        threads.given() ? threads.count() : OnCluster.Devices.EACH_PROCESSOR,
         precision);
   }
 
   Backend open(OutputOptions output) {
     Backends.Choice choice =
         device.equals(ALL)
-            ? Backends.openAll(backend, threads(), precision)
-            : Backends.open(backend, deviceNumber(), threads(), precision);
+            ? Backends.openAll(backend, threads.count(), precision)
+            : Backends.open(backend, deviceNumber(), threads.count(), precision);
     Backend opened = choice.backend();
     if (backend.equals(Backends.AUTO)) {
       output.say(
           "backend %s, %s: the first that is usable".formatted(opened.name(), opened.device()));
     }
     output.detail("backend %s, %s: %s", opened.name(), opened.device(), choice.reason());
-    output.detail("%d CPU threads, precision %s", threads(), Precision.label(opened.precision()));
+    output.detail(
+        "%d CPU threads, precision %s", threads.count(), Precision.label(opened.precision()));
     if (opened.precision().isEmpty() && !output.given(ClusterOption.NAME)) {
       output.warnIfGiven(opened.whyFloat32(), PRECISION);
     }

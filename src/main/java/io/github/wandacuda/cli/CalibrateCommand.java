@@ -79,9 +79,9 @@ final class CalibrateCommand extends Subcommand {
     }
     SampleOptions.warnOfIdle(calibration, output);
     try (ModelDirectory directory = model.open();
-        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given(), false)) {
+        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given, false)) {
       results.read("--calibration", calibration);
-      results.add("--output", file, ResultFiles.Kind.STATISTICS);
+      results.add("--output", file, Statistics::isOne);
       results.reserve();
       ModelOption.say(directory, output);
       CalibrationSamples samples = sampling.draw(calibration, directory);

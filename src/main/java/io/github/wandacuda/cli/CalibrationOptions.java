@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -30,7 +29,7 @@ final class CalibrationOptions {
               + " imatrix of llama.cpp (.gguf, .dat, .imatrix).")
   private Path statistics;
 
-  @Mixin private SampleOptions sampling;
+  @Mixin SampleOptions sampling;
 
   public void check(PruningRules rules) {
     if (calibration != null && statistics != null) {
@@ -79,16 +78,11 @@ final class CalibrationOptions {
     }
   }
 
-  public OptionalInt sequenceLength() {
-    return sampling.sequenceLength();
-  }
-
   public void addTo(ResultFiles results) {
     results.read("--calibration", calibration);
     results.read("--statistics", statistics);
   }
 
-  /** Returns the file that norms come from, by what it is. */
   public Map<String, List<Path>> files(PruningRules rules) {
     if (!rules.needNorms()) {
       return Map.of();
@@ -98,14 +92,7 @@ final class CalibrationOptions {
         : Map.of("statistics", List.of(statistics));
   }
 
-  public Calibration load(PruningRules rules, ModelDirectory model, OutputOptions output) {
-    if (!rules.needNorms()) {
-      return new Calibration.None();
-    }
-    return load(model, output);
-  }
-
-  /** Does what {@link #load(PruningRules, ModelDirectory, OutputOptions)} does for any rules. */
+  /** Draws the samples or reads the statistics. */
   public Calibration load(ModelDirectory model, OutputOptions output) {
     if (statistics != null) {
       output.detail("norms from %s", statistics);

@@ -109,16 +109,18 @@ final class CompareCommand extends Subcommand {
             new ResultFiles(
                 directory.path(),
                 null,
-                overwrite.given(),
+                overwrite.given,
                 resume && UnfinishedComparison.isBeside(report))) {
       ModelOption.say(directory, output);
       calibrations.addTo(results);
       results.read("--text", text);
-      results.add(REPORT, report, ResultFiles.Kind.REPORT);
+      results.add(REPORT, report, ReportFormat::isOne);
       InputFile.require(text);
       Calibration calibration = calibrations.load(directory, output);
       EvaluationWindows windows =
-          texts.of(text, calibrations.sequenceLength(), directory, output).requireOneLength(text);
+          texts
+              .of(text, calibrations.sampling.sequenceLength(), directory, output)
+              .requireOneLength(text);
       Optional<Evaluation> asked =
           tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {
@@ -182,7 +184,6 @@ final class CompareCommand extends Subcommand {
     }
   }
 
-  /** Returns what the results depend on, by the names that the report has. */
   private Map<String, Object> inputs(Calibration calibration, EvaluationWindows windows) {
     Map<String, Object> inputs = calibrations.facts(calibration);
     inputs.put("text", TextWindows.facts(text, windows));
@@ -227,6 +228,6 @@ final class CompareCommand extends Subcommand {
     return Optional.of(
         resume
             ? UnfinishedComparison.resume(report, fingerprint)
-            : UnfinishedComparison.begin(report, fingerprint, overwrite.given()));
+            : UnfinishedComparison.begin(report, fingerprint, overwrite.given));
   }
 }

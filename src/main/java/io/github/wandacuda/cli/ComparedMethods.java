@@ -133,8 +133,8 @@ final class ComparedMethods {
 
   private Set<Sparsity> amounts() {
     Set<Sparsity> amounts = new LinkedHashSet<>();
-    sparsities.forEach(text -> add(amounts, KeyOptions.read(MethodKey.SPARSITY, text.strip())));
-    patterns.forEach(text -> add(amounts, KeyOptions.read(MethodKey.PATTERN, text.strip())));
+    sparsities.forEach(text -> add(amounts, MethodKey.SPARSITY.read(text.strip(), "--sparsity")));
+    patterns.forEach(text -> add(amounts, MethodKey.PATTERN.read(text.strip(), "--pattern")));
     if (amounts.isEmpty()) {
       amounts.add((Sparsity) MethodKey.SPARSITY.otherwise());
     }

@@ -44,7 +44,6 @@ final class ErrorReporter {
     verbose = words.contains("--verbose");
   }
 
-  /** Reports an error in the options and returns its exit code. */
   public int usage(ParameterException e) {
     print(WrongUsage.details(e), USAGE, List.of());
     return USAGE;

@@ -119,7 +119,6 @@ final class GenerateCommand extends Subcommand {
     }
   }
 
-  /** Returns the new tokens that there are positions for. */
   private int limit(int promptTokens, DecoderShape shape) {
     int room = shape.maximumLength() - promptTokens;
     if (tokens > room) {

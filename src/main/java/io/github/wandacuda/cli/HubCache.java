@@ -33,7 +33,6 @@ record HubCache(Path root) {
   private static final int MOST_NAMED = 5;
   private static final int LONGEST_REFERENCE = 200;
 
-  /** Returns the cache that the environment variables name. */
   public static HubCache of(Map<String, String> environment) {
     for (String variable : List.of("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")) {
       String given = environment.getOrDefault(variable, "");

@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import java.util.EnumMap;
 import java.util.Map;
@@ -44,27 +43,19 @@ final class KeyOptions {
         .flatMap(key -> key.words().stream());
   }
 
-  static Object read(MethodKey key, String text) {
-    return key.read(text, option(key));
-  }
-
   public Map<MethodKey, Object> values() {
     Map<MethodKey, Object> values = new EnumMap<>(MethodKey.class);
     options.forEach(
         (key, option) -> {
           Object given = option.getValue();
           if (given != null) {
-            values.put(key, read(key, given.toString()));
+            values.put(key, key.read(given.toString(), option(key)));
           }
         });
     if (values.containsKey(MethodKey.SPARSITY) && values.containsKey(MethodKey.PATTERN)) {
       throw new UsageException("--sparsity and --pattern exclude each other");
     }
     return values;
-  }
-
-  public Optional<Method> method() {
-    return Optional.ofNullable((Method) values().get(MethodKey.METHOD));
   }
 
   public Optional<Sparsity> sparsity() {

@@ -1,6 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.ResultFiles.Kind;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.SourceDigest;
@@ -38,7 +37,7 @@ final class MaskOptions {
   private String combination;
 
   @Option(names = SAVE, paramLabel = "FILE", description = "Also write the masks of this run.")
-  private Path saved;
+  Path saved;
 
   public void check(PruningRules rules) {
     if (rules.needMasks() && files.isEmpty()) {
@@ -58,16 +57,11 @@ final class MaskOptions {
 
   public void addTo(ResultFiles results) {
     files.forEach(file -> results.read("--masks", file));
-    results.add(SAVE, saved, Kind.MASKS);
+    results.add(SAVE, saved, MaskFile::isOne);
   }
 
-  /** Returns the files that masks come from, by what they are. */
   public Map<String, List<Path>> files() {
     return files.isEmpty() ? Map.of() : Map.of("masks", files);
-  }
-
-  Path saved() {
-    return saved;
   }
 
   /** Opens the masks, null if there are none; closing them is up to the caller. */

@@ -47,17 +47,15 @@ final class MergeLoraCommand extends Subcommand {
       directory.requireUnpacked("a merge");
       ModelOption.say(directory, output);
       try (LoraAdapter adapter = LoraAdapter.open(folder, directory)) {
-        adapter.modules().forEach(this::say);
+        for (LoraModule pair : adapter.modules()) {
+          output.detail("  %s  rank %d, scale %s", pair.module().name(), pair.rank(), pair.scale());
+        }
         MergeJob.Result result =
             new MergeJob(directory, adapter, place).run(count, output.progress());
         double seconds = totalSeconds();
         output.written(object(result, seconds, memory), () -> text(result, seconds));
       }
     }
-  }
-
-  private void say(LoraModule pair) {
-    output.detail("  %s  rank %d, scale %s", pair.module().name(), pair.rank(), pair.scale());
   }
 
   private Map<String, Object> object(MergeJob.Result result, double seconds, MemoryWatch memory) {

@@ -54,24 +54,19 @@ final class MethodOptions {
     if (plan == null && recipeFile == null) {
       plan = PruningPlan.of(common(), allocation(allocation));
     } else if (plan == null) {
-      refuseBeside();
+      if (!keys.values().isEmpty() || allocation != null) {
+        throw new UsageException(
+            Arrays.stream(MethodKey.values())
+                .map(KeyOptions::option)
+                .collect(
+                    Collectors.joining(
+                        ", ", RECIPE + " says itself what ", " and --allocation say")));
+      }
       plan = PruningPlan.of(recipeFile, Unreached.of(unreached));
     }
     return plan;
   }
 
-  private void refuseBeside() {
-    if (!keys.values().isEmpty() || allocation != null) {
-      throw new UsageException(
-          Arrays.stream(MethodKey.values())
-              .map(KeyOptions::option)
-              .collect(
-                  Collectors.joining(
-                      ", ", RECIPE + " says itself what ", " and --allocation say")));
-    }
-  }
-
-  /** Returns the file that says what is done, by what it is. */
   public Map<String, List<Path>> files() {
     if (recipeFile != null) {
       return Map.of("recipe", List.of(recipeFile));

@@ -104,7 +104,6 @@ final class OutputOptions {
     }
   }
 
-  /** Prints a warning on stderr, as {@link #say} does. */
   public void warn(String line) {
     say("WARN " + line);
   }

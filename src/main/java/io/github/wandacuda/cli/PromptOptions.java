@@ -68,7 +68,16 @@ final class PromptOptions {
     try {
       int[] ids = tokens == null ? tokenizer.encode(text()) : ids();
       ErrorDetails where = tokens == null ? ErrorDetails.of("`prompt`") : ErrorDetails.file(tokens);
-      require(ids, where, shape);
+      if (ids.length == 0) {
+        throw where.wrong("one token or more", "none");
+      }
+      if (ids.length >= shape.maximumLength()) {
+        throw where.wrong(
+            "fewer tokens than the %d positions that the model has"
+                .formatted(shape.maximumLength()),
+            ids.length);
+      }
+      TokenLists.requireKnown(shape.vocabulary(), ids, where);
       return new Prompt(ids, tokenizer);
     } catch (RuntimeException | Error e) {
       if (tokenizer != null) {
@@ -76,18 +85,6 @@ final class PromptOptions {
       }
       throw e;
     }
-  }
-
-  private static void require(int[] ids, ErrorDetails where, DecoderShape shape) {
-    if (ids.length == 0) {
-      throw where.wrong("one token or more", "none");
-    }
-    if (ids.length >= shape.maximumLength()) {
-      throw where.wrong(
-          "fewer tokens than the %d positions that the model has".formatted(shape.maximumLength()),
-          ids.length);
-    }
-    TokenLists.requireKnown(shape.vocabulary(), ids, where);
   }
 
   private int[] ids() {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.OnCluster;
@@ -80,20 +81,26 @@ final class PruneCommand extends Subcommand {
     maskFiles.check(rules);
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
-    cluster.check(target.inPlace(), rules.needMasks());
+    cluster.check(target.inPlace, rules.needMasks());
     target.checkPart(calibrations.fromSamples(rules), rules.needMasks(), output);
-    if (target.inPlace()) {
+    if (target.inPlace) {
       methods.checkInPlace();
     }
-    checkFiles(rules);
+    if (report != null) {
+      ReportFormat.requireName(report);
+    }
+    if (savedStatistics != null && !rules.needNorms()) {
+      throw new UsageException(
+          "--save-statistics: %s uses no norms that could be saved".formatted(rules.label()));
+    }
     warnOfIdle(rules);
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = target.inPlace() ? model.openAnyway() : model.open()) {
+        ModelDirectory directory = target.inPlace ? model.openAnyway() : model.open()) {
       directory.requireUnpacked("prune");
-      Path place = target.directory(directory.path());
+      Path place = target.inPlace ? directory.path() : target.output;
       ModelOption.say(directory, output);
       methods.plan().check(directory.choose(modules.choice()));
-      if (!target.inPlace()) {
+      if (!target.inPlace) {
         List<LinearModule> chosen =
             PruneJob.check(directory, place, resumes(), modules.choice(), rules);
         if (rules.changeNothing(chosen)) {
@@ -103,18 +110,19 @@ final class PruneCommand extends Subcommand {
       try (ResultFiles results = results(directory, place);
           PruneRequest.MasksIn masks = maskFiles.open(directory)) {
         evaluation.prepare(directory, output);
-        Calibration calibration = calibrations.load(rules, directory, output);
+        Calibration calibration =
+            rules.needNorms() ? calibrations.load(directory, output) : new Calibration.None();
         PruneRequest request =
             new PruneRequest(
                 place,
                 rules,
                 modules.choice(),
                 calibration,
-                target.verify(),
+                !target.skipVerification,
                 resumes(),
                 null,
                 Optional.ofNullable(masks),
-                target.packed(),
+                target.packed,
                 target.storage(),
                 files(rules));
         prune(directory, request, results, memory);
@@ -131,7 +139,7 @@ final class PruneCommand extends Subcommand {
   }
 
   private boolean resumes() {
-    return target.resume() || target.part().isPresent();
+    return target.resume || target.part().isPresent();
   }
 
   private void warnOfIdle(PruningRules rules) {
@@ -143,10 +151,10 @@ final class PruneCommand extends Subcommand {
     if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
-    if (target.resume() && !target.part().isPresent()) {
+    if (target.resume && !target.part().isPresent()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }
-    if (report == null && savedStatistics == null && maskFiles.saved() == null) {
+    if (report == null && savedStatistics == null && maskFiles.saved == null) {
       output.warnIfGiven("no file but the output is written", "--overwrite");
     }
   }
@@ -154,15 +162,15 @@ final class PruneCommand extends Subcommand {
   /** Checks the result files and, unless nothing will be written, reserves them. */
   private ResultFiles results(ModelDirectory directory, Path place) {
     // In place there is no --resume: the same command goes on by itself.
-    boolean again = resumes() || target.inPlace();
+    boolean again = resumes() || target.inPlace;
     boolean begun =
         UnfinishedRun.isIn(place) || (again && Files.exists(place.resolve(Provenance.FILE_NAME)));
-    ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given(), begun);
+    ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given, begun);
     try {
       calibrations.addTo(results);
       evaluation.addTo(results);
-      results.add(SAVED_STATISTICS, savedStatistics, ResultFiles.Kind.STATISTICS);
-      results.add(REPORT, report, ResultFiles.Kind.REPORT);
+      results.add(SAVED_STATISTICS, savedStatistics, Statistics::isOne);
+      results.add(REPORT, report, ReportFormat::isOne);
       maskFiles.addTo(results);
       if (!dryRun && !target.part().isPresent()) {
         results.reserve();
@@ -178,7 +186,7 @@ final class PruneCommand extends Subcommand {
       ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
     PruneJob job = job(directory, request);
     ModelOption.sayChosen(job.chosen(), output);
-    if (target.inPlace() && !dryRun) {
+    if (target.inPlace && !dryRun) {
       target.confirm(request, job.chosen().size());
     }
     try (Backend backend = backends.open(output)) {
@@ -215,7 +223,8 @@ final class PruneCommand extends Subcommand {
         cluster.runAnyway(
             backends,
             output,
-            processBytes(directory, job, request),
+            RunNeeds.processBytes(directory)
+                + (request.rules().needMoments() ? RunNeeds.momentsBytes(job.chosen()) : 0),
             on -> {
               PruneRequest shared = share(directory, job, request, backend, on);
               PruneJob placed = place(directory, job, shared);
@@ -224,12 +233,6 @@ final class PruneCommand extends Subcommand {
             });
       }
     }
-  }
-
-  /** Returns what a process of a cluster needs beside its heap. */
-  private static long processBytes(ModelDirectory directory, PruneJob job, PruneRequest request) {
-    return RunNeeds.processBytes(directory)
-        + (request.rules().needMoments() ? RunNeeds.momentsBytes(job.chosen()) : 0);
   }
 
   private PruneRequest share(
@@ -253,18 +256,8 @@ final class PruneCommand extends Subcommand {
   }
 
   private PruneJob job(ModelDirectory directory, PruneRequest request) {
-    return target.inPlace()
+    return target.inPlace
         ? PruneJob.inPlace(directory, request)
         : PruneJob.toOutput(directory, request);
-  }
-
-  private void checkFiles(PruningRules rules) {
-    if (report != null) {
-      ReportFormat.requireName(report);
-    }
-    if (savedStatistics != null && !rules.needNorms()) {
-      throw new UsageException(
-          "--save-statistics: %s uses no norms that could be saved".formatted(rules.label()));
-    }
   }
 }

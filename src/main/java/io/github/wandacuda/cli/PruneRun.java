@@ -83,14 +83,12 @@ record PruneRun(
     }
   }
 
-  /** Returns what writes the masks, or null. */
   private MaskFileWriter masks(PruneJob job) {
     return results.writes(MaskOptions.SAVE)
-        ? new MaskFileWriter(command.maskFiles.saved(), job.chosen(), SourceDigest.of(model))
+        ? new MaskFileWriter(command.maskFiles.saved, job.chosen(), SourceDigest.of(model))
         : null;
   }
 
-  /** Measures a model on the text, before or after the run. */
   private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
     return command.evaluation.measure(measured, before, report() != null, backend, command.output);
   }
@@ -177,7 +175,6 @@ record PruneRun(
     }
   }
 
-  /** Returns the file to write a report to, or null. */
   private Path report() {
     return results.writes(PruneCommand.REPORT) ? command.report : null;
   }

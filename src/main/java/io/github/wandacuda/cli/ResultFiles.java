@@ -1,6 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
@@ -8,8 +7,6 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.ReadFiles;
 import io.github.wandacuda.io.ReservedFile;
-import io.github.wandacuda.pruning.MaskFile;
-import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -62,8 +59,9 @@ final class ResultFiles implements AutoCloseable {
   /**
    * Checks a file that the command will write, unless it is null: that the run doesn't read it,
    * that it isn't in the model's or the output's directory, and that no other option names it too.
+   * A file of a kind that this program wrote before may be left as it is.
    */
-  public void add(String option, Path file, Kind kind) {
+  public void add(String option, Path file, Predicate<Path> isOne) {
     if (file == null) {
       return;
     }
@@ -83,7 +81,7 @@ final class ResultFiles implements AutoCloseable {
     ReservedFile.requireWritable(file);
     boolean device = Files.exists(file) && !Files.isRegularFile(file);
     if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !device && !overwrite) {
-      keep(option, file, kind);
+      keep(option, file, isOne);
     } else {
       files.put(option, file);
     }
@@ -120,9 +118,9 @@ final class ResultFiles implements AutoCloseable {
             });
   }
 
-  private void keep(String option, Path file, Kind kind) {
+  private void keep(String option, Path file, Predicate<Path> isOne) {
     ErrorDetails where = ErrorDetails.file(file).part(option);
-    if (!begun || !kind.isOne.test(file)) {
+    if (!begun || !isOne.test(file)) {
       throw new UsageException(where.said("this file exists").hint(REPLACE));
     }
     LOG.warn(where.said("this file exists and is left as it is").hint(REPLACE).line());
@@ -166,23 +164,6 @@ final class ResultFiles implements AutoCloseable {
         description =
             "Let result files replace files that are there, earlier results too; never what the run"
                 + " reads.")
-    private boolean overwrite;
-
-    public boolean given() {
-      return overwrite;
-    }
-  }
-
-  /** The kinds of result files, and how one that this program wrote is recognized. */
-  public enum Kind {
-    STATISTICS(Statistics::isOne),
-    REPORT(ReportFormat::isOne),
-    MASKS(MaskFile::isOne);
-
-    private final Predicate<Path> isOne;
-
-    Kind(Predicate<Path> isOne) {
-      this.isOne = isOne;
-    }
+    boolean given;
   }
 }

@@ -60,7 +60,6 @@ final class SampleOptions {
     output.warnIfGiven(why, "--samples", "--sequence-length", "--seed", "--join");
   }
 
-  /** Returns samples with how they were drawn. */
   public Calibration.FromSamples calibration(CalibrationSamples samples) {
     return Calibration.FromSamples.of(samples, seed);
   }

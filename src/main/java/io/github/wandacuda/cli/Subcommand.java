@@ -16,7 +16,6 @@ abstract class Subcommand implements Runnable {
   private double allocate;
   private double evaluate;
 
-  /** Returns the seconds until now. */
   double totalSeconds() {
     return start + since(begin);
   }

@@ -26,34 +26,34 @@ final class TargetOptions {
       paramLabel = "DIR",
       description =
           "The directory to write the pruned model to; it must not exist yet, or be empty.")
-  private Path output;
+  Path output;
 
   @Option(
       names = "--resume",
       description =
           "Resume an interrupted run and keep what it has finished. The options must be the same. A"
               + " finished output is left unchanged.")
-  private boolean resume;
+  boolean resume;
 
   @Option(
       names = "--in-place",
       description =
           "Prune the model's own shards, without a second copy; with --statistics or --method"
               + " magnitude. If it is interrupted, run the same again.")
-  private boolean inPlace;
+  boolean inPlace;
 
   @Option(names = "--yes", description = "Don't ask before pruning in place.")
   private boolean yes;
 
   @Option(names = "--no-verify", description = "Leave out the check of the written output.")
-  private boolean skipVerification;
+  boolean skipVerification;
 
   @Option(
       names = "--packed",
       description =
           "Pack the pruned model in the end, as the command pack does. Until then the output takes"
               + " as much room as without.")
-  private boolean packed;
+  boolean packed;
 
   @Option(
       names = "--io",
@@ -110,28 +110,8 @@ final class TargetOptions {
     }
   }
 
-  public boolean inPlace() {
-    return inPlace;
-  }
-
-  public boolean resume() {
-    return resume;
-  }
-
-  public boolean packed() {
-    return packed;
-  }
-
-  public boolean verify() {
-    return !skipVerification;
-  }
-
   public PruneRequest.Storage storage() {
     return new PruneRequest.Storage(io, Duration.ofSeconds(checkpointEvery));
-  }
-
-  public Path directory(Path model) {
-    return inPlace ? model : output;
   }
 
   /** Asks the user whether the model may be changed, unless {@code --yes} was given. */

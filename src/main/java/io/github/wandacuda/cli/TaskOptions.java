@@ -65,18 +65,16 @@ final class TaskOptions {
   /** Reads the tasks' files and turns them into a model's requests. */
   public Evaluation read(ModelDirectory model, OutputOptions output) {
     List<Task> read = Tasks.read(names, data, limit == null ? Long.MAX_VALUE : limit);
-    read.forEach(task -> say(task, output));
+    for (Task task : read) {
+      if (task.warning() != null) {
+        output.warn(task.warning());
+      }
+      task.files().forEach(file -> output.detail("task %s: %s", task.name(), Printable.of(file)));
+    }
     try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
       Evaluation evaluation = Evaluation.of(read, model, tokenizer, !noBos);
       output.detail("%d requests", evaluation.requests());
       return evaluation;
     }
-  }
-
-  private static void say(Task task, OutputOptions output) {
-    if (task.warning() != null) {
-      output.warn(task.warning());
-    }
-    task.files().forEach(file -> output.detail("task %s: %s", task.name(), Printable.of(file)));
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.ClusterCheck;
@@ -10,13 +11,17 @@ import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.job.Verification;
+import io.github.wandacuda.job.Verification.RowFailure;
+import io.github.wandacuda.job.Verification.TensorFailures;
 import io.github.wandacuda.job.Verifier;
 import io.github.wandacuda.job.ZerosVerifier;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -36,6 +41,12 @@ import picocli.CommandLine.Option;
     footer = {"  wanda-cuda verify --dense org/model --pruned pruned"})
 final class VerifyCommand extends Subcommand {
   private static final String ZEROS_OF = "--zeros-of";
+
+  /** No more lines than anybody reads, of the worst failures. */
+  private static final int MOST_LINES = 50;
+
+  private static final int MOST_ROWS = 3;
+  private static final String INDENT = "  ";
 
   @Option(
       names = "--dense",
@@ -91,7 +102,7 @@ final class VerifyCommand extends Subcommand {
     Optional<Sparsity> sparsity = keys.sparsity();
     Verifier.Claim claim =
         new Verifier.Claim(
-            keys.method().orElse(null),
+            (Method) keys.values().get(MethodKey.METHOD),
             sparsity.orElse(null),
             modules.given() ? modules.choice() : null);
     if (sparsity.orElse(null) instanceof Sparsity.GroupPattern) {
@@ -108,7 +119,7 @@ final class VerifyCommand extends Subcommand {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("verified", holds);
       object.put("mode", found.updated() ? Provenance.UPDATE : Provenance.MASK);
-      VerificationText.addFailures(object, found);
+      addFailures(object, found);
       object.put("added", found.added().stream().map(Path::toString).toList());
       object.put("unchecked", found.unchecked());
       output.result(object, () -> text(dense, pruned, found, holds));
@@ -145,8 +156,8 @@ final class VerifyCommand extends Subcommand {
     Stream<String> result =
         holds
             ? OutputOptions.lines("verified: %s is %s with %s", pruned, dense, changes)
-            : VerificationText.failures(found);
-    return Stream.concat(result, VerificationText.notes(found));
+            : failures(found);
+    return Stream.concat(result, notes(found));
   }
 
   private void verifyZeros() {
@@ -178,7 +189,7 @@ final class VerifyCommand extends Subcommand {
       Verification failures = found.failures();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("verified", failures.holds());
-      VerificationText.addFailures(object, failures);
+      addFailures(object, failures);
       object.put("modules", found.modules());
       object.put("zeros", found.zeros());
       output.result(
@@ -188,7 +199,7 @@ final class VerifyCommand extends Subcommand {
                   ? OutputOptions.lines(
                       "verified: %s has all %d zeros of %s, in %d modules",
                       other, found.zeros(), pruned, found.modules())
-                  : VerificationText.failures(failures));
+                  : failures(failures));
       if (!failures.holds()) {
         String first = OptionNames.in(failures.failures().getFirst());
         throw new VerificationException(
@@ -197,5 +208,89 @@ final class VerifyCommand extends Subcommand {
                 .said("not all zeros of %s: %s".formatted(pruned, first)));
       }
     }
+  }
+
+  private static Stream<String> failures(Verification found) {
+    List<TensorFailures> tensors = found.tensors();
+    Stream<String> title = Stream.of("not verified: " + summary(found));
+    Stream<String> others = shortened(found.others()).map(line -> INDENT + OptionNames.in(line));
+    Stream<String> rows =
+        tensors.stream().limit(MOST_LINES).flatMap(VerifyCommand::worst).map(INDENT::concat);
+    return Stream.of(title, others, rows, more(tensors.size(), "tensors")).flatMap(lines -> lines);
+  }
+
+  /** Adds the failures to a result: all of them in words, and how many each tensor has. */
+  private static void addFailures(Map<String, Object> object, Verification found) {
+    object.put("failures", found.failures().stream().map(OptionNames::in).toList());
+    object.put("failures_by_tensor", found.tensors().stream().map(VerifyCommand::row).toList());
+  }
+
+  private static Map<String, Object> row(TensorFailures tensor) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("tensor", tensor.tensor());
+    row.put("count", tensor.count());
+    return row;
+  }
+
+  private static String summary(Verification found) {
+    if (found.count() == 0) {
+      return count(found.added().size(), "file") + " added, and --strict allows none";
+    }
+    String inTensors =
+        "%s in %s"
+            .formatted(
+                count(found.count() - found.others().size(), "failure"),
+                count(found.tensors().size(), "tensor"));
+    int others = found.others().size();
+    return others == 0 ? inTensors : "%s, %d elsewhere".formatted(inTensors, others);
+  }
+
+  private static Stream<String> worst(TensorFailures tensor) {
+    String order = tensor.count() > 1 ? ", the worst first" : "";
+    Stream<String> title =
+        Stream.of(
+            "%s: tensor %s: %s%s"
+                .formatted(
+                    tensor.file(),
+                    Printable.of(tensor.tensor()),
+                    count(tensor.count(), "failure"),
+                    order));
+    Stream<String> rows =
+        tensor.rows().stream().limit(MOST_ROWS).map(RowFailure::text).map(INDENT::concat);
+    long left = tensor.count() - Math.min(MOST_ROWS, tensor.rows().size());
+    Stream<String> more = Stream.of(INDENT + "and %d more (--json lists them)".formatted(left));
+    return Stream.of(title, rows, more.filter(line -> left > 0)).flatMap(lines -> lines);
+  }
+
+  private static Stream<String> shortened(List<String> lines) {
+    return Stream.concat(lines.stream().limit(MOST_LINES), more(lines.size(), ""));
+  }
+
+  private static Stream<String> more(int size, String what) {
+    return size <= MOST_LINES
+        ? Stream.empty()
+        : Stream.of(
+            INDENT
+                + "and %d more %s (--json lists them)"
+                    .formatted(size - MOST_LINES, what)
+                    .replace("  ", " "));
+  }
+
+  private static String count(long count, String what) {
+    return "%d %s%s".formatted(count, what, count == 1 ? "" : "s");
+  }
+
+  /** Returns the files that were added and the keys that can't be checked, line by line. */
+  private static Stream<String> notes(Verification found) {
+    Stream<String> added =
+        shortened(
+            found.added().stream()
+                .map(file -> "added since, which no loader reads: " + Printable.of(file))
+                .toList());
+    Stream<String> unchecked =
+        Stream.of(
+            "not checked, as neither weights nor source show it: "
+                + String.join(", ", found.unchecked()));
+    return found.unchecked().isEmpty() ? added : Stream.concat(added, unchecked);
   }
 }

@@ -128,7 +128,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
       line.addSubcommand(COMPLETION, new AutoComplete.GenerateCompletion());
     }
     if (asked.equals(COMPLETION)) {
-      CompletionWords.add(line);
+      addCompletionWords(line);
     }
     CommandHelp.show(line);
     return line.registerConverter(Integer.class, WholeNumber.INT)
@@ -233,52 +233,50 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
   }
 
-  /** The words that a shell offers as an option's value. */
-  private static final class CompletionWords {
-    private CompletionWords() {}
-
-    /** Adds them to the options of the commands of a program that prints nothing but the script. */
-    public static void add(CommandLine program) {
-      for (CommandLine subcommand : program.getSubcommands().values()) {
-        CommandSpec command = subcommand.getCommandSpec();
-        for (OptionSpec option : List.copyOf(command.options())) {
-          List<String> words = words(option);
-          if (!words.isEmpty()) {
-            command.remove(option);
-            // picocli keeps the words by the label, which must not be another option's then.
-            String label = option.longestName().substring(2);
-            command.addOption(
-                option.toBuilder().paramLabel(label).completionCandidates(words).build());
-          }
+  /**
+   * Adds the words that a shell offers as an option's value to the options of the commands of a
+   * program that prints nothing but the script.
+   */
+  private static void addCompletionWords(CommandLine program) {
+    for (CommandLine subcommand : program.getSubcommands().values()) {
+      CommandSpec command = subcommand.getCommandSpec();
+      for (OptionSpec option : List.copyOf(command.options())) {
+        List<String> words = words(option);
+        if (!words.isEmpty()) {
+          command.remove(option);
+          // picocli keeps the words by the label, which must not be another option's then.
+          String label = option.longestName().substring(2);
+          command.addOption(
+              option.toBuilder().paramLabel(label).completionCandidates(words).build());
         }
       }
     }
+  }
 
-    private static List<String> words(OptionSpec option) {
-      if (option.type().isEnum()) {
-        return of(option.type().getEnumConstants(), Object::toString);
-      }
-      return switch (option.longestName()) {
-        case "--methods" -> ComparedMethods.words();
-        case "--allocation" -> Allocation.Rule.labels();
-        case "--backend" ->
-            Stream.concat(
-                    Stream.of(Backends.AUTO),
-                    Backends.providers().stream().map(BackendProvider::name))
-                .toList();
-        case "--cluster" -> Clusters.names();
-        case "--combine-masks" -> List.of("intersection", "union");
-        case "--device" -> List.of("0", "all");
-        case "--plan" -> GpuRunPlan.Gpu.known().stream().map(GpuRunPlan.Gpu::name).toList();
-        case "--tasks" -> Tasks.names();
-        case "--unreached" -> of(Unreached.values(), Unreached::label);
-        default -> KeyOptions.words(option.longestName()).toList();
-      };
+  private static List<String> words(OptionSpec option) {
+    if (option.type().isEnum()) {
+      return of(option.type().getEnumConstants(), Object::toString);
     }
+    return switch (option.longestName()) {
+      case "--methods" -> ComparedMethods.words();
+      case "--allocation" -> Allocation.Rule.labels();
+      case "--backend" ->
+          Stream.concat(
+                  Stream.of(Backends.AUTO),
+                  Backends.providers().stream().map(BackendProvider::name))
+              .toList();
+      case "--cluster" -> Clusters.names();
+      case "--combine-masks" -> List.of("intersection", "union");
+      case "--device" -> List.of("0", "all");
+      case "--plan" -> GpuRunPlan.Gpu.known().stream().map(GpuRunPlan.Gpu::name).toList();
+      case "--tasks" -> Tasks.names();
+      case "--unreached" -> of(Unreached.values(), Unreached::label);
+      default -> KeyOptions.words(option.longestName()).toList();
+    };
+  }
 
-    private static <T> List<String> of(T[] values, Function<T, String> label) {
-      return Arrays.stream(values).map(label).map(word -> word.toLowerCase(Locale.ROOT)).toList();
-    }
+  private static <T> List<String> of(T[] values, Function<T, String> label) {
+    return Arrays.stream(values).map(label).map(word -> word.toLowerCase(Locale.ROOT)).toList();
   }
 
   /** The stream for results. It remembers a failed write, which printers ignore. */

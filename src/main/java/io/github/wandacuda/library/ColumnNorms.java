@@ -29,7 +29,9 @@ import java.util.function.Supplier;
  * are those of {@code wanda-cuda calibrate} to the bit where batches are the same, or all but the
  * last of them multiples of 32 tokens.
  *
- * <p>Each is used by one thread at a time; several may be used at the same time.
+ * <p>Each is used by one thread at a time; several may be used at the same time. Arguments must not
+ * be null, and once this is closed, or if the device fails, methods throw {@link
+ * IllegalStateException}.
  */
 public final class ColumnNorms implements AutoCloseable {
   /** Elements that are widened at a time: few enough to stay in a cache. */
@@ -76,7 +78,7 @@ public final class ColumnNorms implements AutoCloseable {
 
   /** Uses the device alone. */
   private static <T> T locked(OpenBackend open, Supplier<T> work) {
-    synchronized (open.operationsLock()) {
+    synchronized (open.operations) {
       try {
         return work.get();
       } catch (WandaException e) {
@@ -95,7 +97,6 @@ public final class ColumnNorms implements AutoCloseable {
    *
    * @param activations [tokens, columns]; read by the calling thread
    * @return this
-   * @throws NullPointerException if {@code activations} is null
    * @throws IllegalArgumentException if they have other columns
    * @throws IllegalStateException if the memory is closed, or this is, or the device fails
    * @throws WrongThreadException if the memory is confined to another thread
@@ -122,9 +123,7 @@ public final class ColumnNorms implements AutoCloseable {
    *
    * @param activations whole tokens
    * @return this
-   * @throws NullPointerException if {@code activations} is null
    * @throws IllegalArgumentException if its length is no multiple of the columns
-   * @throws IllegalStateException if this is closed, or the device fails
    */
   public ColumnNorms add(float[] activations) {
     int tokens = columns == 0 ? 0 : activations.length / columns;
@@ -143,9 +142,7 @@ public final class ColumnNorms implements AutoCloseable {
    * @param from the first token's first element
    * @param tokens how many tokens
    * @return this
-   * @throws NullPointerException if {@code activations} is null
    * @throws IndexOutOfBoundsException if the array doesn't hold them
-   * @throws IllegalStateException if this is closed, or the device fails
    */
   public ColumnNorms add(float[] activations, int from, int tokens) {
     Objects.requireNonNull(activations, "activations");
@@ -168,11 +165,9 @@ public final class ColumnNorms implements AutoCloseable {
    *
    * @param activations [tokens, columns]
    * @return this
-   * @throws NullPointerException if {@code activations} is null
    * @throws UnsupportedOperationException if this pruner's backend has no such memory
    * @throws IllegalArgumentException if they have other columns, or aren't in memory of this device
    *     and of the right context
-   * @throws IllegalStateException if this is closed, or the device fails
    */
   public ColumnNorms add(DeviceMatrix activations) {
     Objects.requireNonNull(activations, "activations");
@@ -227,7 +222,6 @@ public final class ColumnNorms implements AutoCloseable {
    *
    * @param other stays as it is; of this pruner or another
    * @return this
-   * @throws NullPointerException if {@code other} is null
    * @throws IllegalArgumentException if it has other columns, or is this
    * @throws IllegalStateException if either is closed, or the device fails
    */
@@ -245,11 +239,7 @@ public final class ColumnNorms implements AutoCloseable {
     return this;
   }
 
-  /**
-   * {@return the sum of the squares of each column}
-   *
-   * @throws IllegalStateException if this is closed, or the device fails
-   */
+  /** {@return the sum of the squares of each column} */
   public double[] sums() {
     requireOpen();
     double[] sums = locked(open, squares::sums);
@@ -264,7 +254,6 @@ public final class ColumnNorms implements AutoCloseable {
    *
    * @param samples sequences that were seen, 1 or more
    * @throws IllegalArgumentException if {@code samples} is less than 1
-   * @throws IllegalStateException if this is closed, or the device fails
    */
   public float[] norms(long samples) {
     if (samples < 1) {
@@ -284,7 +273,6 @@ public final class ColumnNorms implements AutoCloseable {
    * @param samples sequences that were seen, 1 or more
    * @throws IllegalArgumentException if {@code samples} is less than 1, or activations were so
    *     large, or no numbers, that a norm isn't finite; the message names its column
-   * @throws IllegalStateException if this is closed, or the device fails
    */
   public Criterion toCriterion(long samples) {
     return Criterion.wanda(norms(samples));

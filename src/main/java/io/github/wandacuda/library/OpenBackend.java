@@ -14,7 +14,7 @@ final class OpenBackend {
   private final Runnable closing;
 
   /** Held for the forward half, whose calls come one after the other. */
-  private final Object operations = new Object();
+  final Object operations = new Object();
 
   private int users;
   private boolean closed;
@@ -34,11 +34,6 @@ final class OpenBackend {
   /** Returns the threads of calls. */
   SharedWorkers workers() {
     return workers;
-  }
-
-  /** Returns the lock of {@link Backend#operations()}. */
-  Object operationsLock() {
-    return operations;
   }
 
   /** Begins to use the backend, unless it is closed. */

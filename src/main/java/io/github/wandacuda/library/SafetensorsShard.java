@@ -23,7 +23,8 @@ import java.util.Set;
  * A safetensors file that lies in memory, such as a shard that an engine has mapped. Tensors are
  * views of that memory, which stays the caller's: nothing is copied but vectors. Messages name
  * tensor, what was expected and what was found. Of a packed shard the tensors are those that are
- * stored, and {@link #sparseMatrix} views what they stand for.
+ * stored, and {@link #sparseMatrix} views what they stand for. Names of tensors that aren't there
+ * are refused with an {@link IllegalArgumentException}.
  */
 public final class SafetensorsShard {
   /** The longest array that every JVM can make. */
@@ -81,7 +82,6 @@ public final class SafetensorsShard {
    * with}
    *
    * @param name the tensor's name
-   * @throws IllegalArgumentException if there is no such tensor
    */
   public String dtype(String name) {
     return tensor(name).dtype();
@@ -91,7 +91,6 @@ public final class SafetensorsShard {
    * {@return a tensor's sizes, outermost first; none for a scalar}
    *
    * @param name the tensor's name
-   * @throws IllegalArgumentException if there is no such tensor
    */
   public List<Long> shape(String name) {
     return tensor(name).shape();
@@ -101,7 +100,6 @@ public final class SafetensorsShard {
    * {@return a tensor's bytes, a slice of the file}
    *
    * @param name the tensor's name
-   * @throws IllegalArgumentException if there is no such tensor
    */
   public MemorySegment data(String name) {
     return data(tensor(name));
@@ -115,8 +113,8 @@ public final class SafetensorsShard {
    * {@return a view of a matrix}
    *
    * @param name the tensor's name
-   * @throws IllegalArgumentException if there is no such tensor, it has other than two dimensions
-   *     or more than 2^31 - 1 rows or columns, or isn't F32, F16 or BF16
+   * @throws IllegalArgumentException if it has other than two dimensions or more than 2^31 - 1 rows
+   *     or columns, or isn't F32, F16 or BF16
    */
   public WeightMatrix matrix(String name) {
     TensorInfo info = tensor(name);
@@ -200,8 +198,8 @@ public final class SafetensorsShard {
    * file}
    *
    * @param name the tensor's name
-   * @throws IllegalArgumentException if there is no such tensor, it has more than one dimension or
-   *     more elements than a Java array, or isn't F32, F16 or BF16
+   * @throws IllegalArgumentException if it has more than one dimension or more elements than a Java
+   *     array, or isn't F32, F16 or BF16
    */
   public float[] vector(String name) {
     TensorInfo info = tensor(name);

@@ -85,7 +85,7 @@ class CalibrateCommandTest {
   @ValueSource(
       strings = {
         "prune --calibration testdata/text/calibration.txt",
-        "prune --dry-runQuietly --calibration testdata/golden/tiny-llama/calibration.json",
+        "prune --dry-run --calibration testdata/golden/tiny-llama/calibration.json",
         "calibrate --calibration testdata/text/calibration.txt"
       })
   void lengthsAreRefused(String command) {

@@ -26,7 +26,7 @@ class OneAtATimeTest {
     InvocationHandler handler =
         (proxy, method, arguments) -> {
           if (type != Backend.class) {
-            boolean holds = Thread.holdsLock(open.operationsLock());
+            boolean holds = Thread.holdsLock(open.operations);
             (holds ? locked : unlocked).add(method.getName());
           }
           try {
