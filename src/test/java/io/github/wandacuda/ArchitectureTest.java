@@ -233,8 +233,8 @@ class ArchitectureTest {
    * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "InputFile|WrongFile|CpuInfo|ProcessAge|OwnFolder|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|AvailableMemory";
+      "InputFile|WrongFile|MachineFacts|OwnFolder|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
+          + "|DirectIo\\$FileOpener|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.node.NullNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
@@ -111,7 +110,7 @@ record AdapterConfig(
           e);
     } catch (IOException e) {
       throw ErrorDetails.file(file)
-          .wrong("an adapter's config", "that it can't be read: " + Reason.of(e), e);
+          .wrong("an adapter's config", "that it can't be read: " + Printable.reason(e), e);
     }
   }
 

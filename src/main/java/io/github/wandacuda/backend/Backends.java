@@ -83,7 +83,8 @@ public final class Backends {
     List<DeviceDescription> devices = provider.devices();
     if (device >= devices.size()) {
       throw new BackendUnavailableException(
-          ErrorDetails.saying(name + " has no " + missing(device, devices))
+          ErrorDetails.NOWHERE
+              .said(name + " has no " + missing(device, devices))
               .hint("'wanda-cuda devices' lists them"));
     }
     return open(provider, List.of(devices.get(device)), "asked for", opening);

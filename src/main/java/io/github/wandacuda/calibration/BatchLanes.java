@@ -3,7 +3,7 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.system.Rethrow;
+import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -201,7 +201,7 @@ final class BatchLanes implements AutoCloseable {
     }
 
     private synchronized void rethrow() {
-      Rethrow.unchecked(failure);
+      RealCause.rethrow(failure);
     }
   }
 

@@ -49,15 +49,6 @@ public record Gram(int columns, MemorySegment triangle) {
     return triangle.getAtIndex(FLOAT, rowStart(columns, upper) + right - upper);
   }
 
-  /** Returns the mean of the diagonal, 0 if there are no columns. */
-  public double meanDiagonal() {
-    double sum = 0;
-    for (int column = 0; column < columns; column++) {
-      sum += get(column, column);
-    }
-    return columns == 0 ? 0 : sum / columns;
-  }
-
   /**
    * Writes the whole matrix, row by row, {@code columns * columns} little-endian floats.
    *

@@ -2,7 +2,7 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
@@ -44,7 +44,7 @@ final class LittleEndianFile {
       return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
     } catch (IOException e) {
       throw ErrorDetails.file(file)
-          .wrong("an imatrix", "that it can't be read: " + Reason.of(e), e);
+          .wrong("an imatrix", "that it can't be read: " + Printable.reason(e), e);
     }
   }
 

@@ -3,12 +3,12 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.Links;
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.io.FileIdentity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -42,12 +42,7 @@ public final class Checkpoint implements AutoCloseable {
     this.shards = List.copyOf(shards);
   }
 
-  /**
-   * A tensor and the shard that holds it.
-   *
-   * @param shard the file
-   * @param info the tensor
-   */
+  /** A tensor and the shard that holds it. */
   public record Entry(SafetensorsFile shard, TensorInfo info) {}
 
   /**
@@ -69,7 +64,7 @@ public final class Checkpoint implements AutoCloseable {
   public static Checkpoint open(Path modelDirectory, UnaryOperator<SafetensorsFile> reading) {
     if (!Files.isDirectory(modelDirectory)) {
       String found = Files.exists(modelDirectory) ? "a file" : "nothing";
-      throw Malformed.file(modelDirectory, "a model directory", found);
+      throw ErrorDetails.file(modelDirectory).wrong("a model directory", found);
     }
     Path single = modelDirectory.resolve(SINGLE);
     Path indexPath = modelDirectory.resolve(INDEX);
@@ -83,7 +78,7 @@ public final class Checkpoint implements AutoCloseable {
       return open(modelDirectory, Optional.empty(), List.of(single), reading);
     }
     if (indexed) {
-      Links.requireInside(modelDirectory, indexPath);
+      FileIdentity.requireInside(modelDirectory, indexPath);
       CheckpointIndex index = CheckpointIndex.read(indexPath);
       List<Path> files = index.shards().stream().map(modelDirectory::resolve).toList();
       return open(modelDirectory, Optional.of(index), files, reading);
@@ -101,7 +96,7 @@ public final class Checkpoint implements AutoCloseable {
     try (Stream<Path> listed = Files.list(directory)) {
       files = listed.sorted(Comparator.comparing(Path::toString, TensorNames.ORDER)).toList();
     } catch (IOException e) {
-      return Malformed.unreadable(directory, "a model directory", e);
+      return InputException.unreadable(directory, "a model directory", e);
     }
     ErrorDetails details = ErrorDetails.file(directory);
     String expected = SINGLE + " or " + INDEX;
@@ -152,7 +147,7 @@ public final class Checkpoint implements AutoCloseable {
     try {
       SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
       for (Path file : files) {
-        Links.requireInside(directory, file);
+        FileIdentity.requireInside(directory, file);
         shards.add(read(SafetensorsFile.open(file, room), reading));
       }
       if (index.isEmpty()) {
@@ -161,12 +156,12 @@ public final class Checkpoint implements AutoCloseable {
       }
       check(index.get(), shards);
       // If the index names every tensor once, in the right shard, no tensor is in two shards.
-      if (index.get().tensors() != new Tensors(shards).size()) {
+      if (index.get().tensors() != tensors(shards).size()) {
         requireUnique(shards);
       }
       return new Checkpoint(directory, Optional.of(index.get().path()), shards);
     } catch (RuntimeException | Error e) {
-      close(shards);
+      shards.forEach(SafetensorsFile::close);
       throw e;
     }
   }
@@ -187,11 +182,11 @@ public final class Checkpoint implements AutoCloseable {
       for (TensorInfo info : shard.tensors()) {
         SafetensorsFile other = shardOf.put(info.name(), shard);
         if (other != null) {
-          throw Malformed.tensor(
-              shard.path(),
-              info.name(),
-              "a tensor of one shard",
-              "it in %s too".formatted(Printable.of(other.path().getFileName())));
+          throw ErrorDetails.file(shard.path())
+              .tensor(info.name())
+              .wrong(
+                  "a tensor of one shard",
+                  "it in %s too".formatted(Printable.of(other.path().getFileName())));
         }
       }
     }
@@ -203,8 +198,9 @@ public final class Checkpoint implements AutoCloseable {
     known.visit(
         (name, shard) -> {
           if (!byName.containsKey(shard) || byName.get(shard).tensor(name).isEmpty()) {
-            throw Malformed.tensor(
-                known.path(), name, "it in " + Printable.of(shard), found(name, shards));
+            throw ErrorDetails.file(known.path())
+                .tensor(name)
+                .wrong("it in " + Printable.of(shard), found(name, shards));
           }
         });
   }
@@ -242,7 +238,30 @@ public final class Checkpoint implements AutoCloseable {
 
   /** Returns all tensors, shard by shard, in the order of their bytes. */
   public Collection<Entry> tensors() {
-    return new Tensors(shards);
+    return tensors(shards);
+  }
+
+  /** Returns the tensors of some shards, none of them copied: a model may have a million. */
+  private static List<Entry> tensors(List<SafetensorsFile> shards) {
+    int size = Math.toIntExact(shards.stream().mapToLong(shard -> shard.tensors().size()).sum());
+    return new AbstractList<>() {
+      @Override
+      public int size() {
+        return size;
+      }
+
+      @Override
+      public Entry get(int index) {
+        int at = index;
+        for (SafetensorsFile shard : shards) {
+          if (at < shard.tensors().size()) {
+            return new Entry(shard, shard.tensors().get(at));
+          }
+          at -= shard.tensors().size();
+        }
+        throw new IndexOutOfBoundsException(index);
+      }
+    };
   }
 
   /** Returns a tensor by its name, or nothing if no shard has it. */
@@ -258,22 +277,12 @@ public final class Checkpoint implements AutoCloseable {
 
   /** Returns the length of all shards together, headers included, in bytes. */
   public long totalBytes() {
-    long bytes = 0;
-    for (SafetensorsFile shard : shards) {
-      bytes += shard.byteSize();
-    }
-    return bytes;
+    return shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
   }
 
   /** Closes every shard. */
   @Override
   public void close() {
-    close(shards);
-  }
-
-  private static void close(List<SafetensorsFile> shards) {
-    for (SafetensorsFile shard : shards) {
-      shard.close();
-    }
+    shards.forEach(SafetensorsFile::close);
   }
 }

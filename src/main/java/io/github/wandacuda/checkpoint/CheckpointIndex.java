@@ -8,7 +8,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonInput;
-import io.github.wandacuda.io.Malformed;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.InvalidPathException;
@@ -17,33 +16,18 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.BiConsumer;
 
 /**
  * Which shard holds which tensor, as {@code model.safetensors.index.json} says. Its metadata, a
  * total size that is often wrong, is ignored. A map of a million tensors would take as much memory
  * as their headers, so the file is read once more where the map is needed.
- *
- * @param path the index
- * @param shards the shards' file names in order
- * @param tensors how many it names
  */
 record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
   private static final String INDEX = "index";
   private static final String WEIGHT_MAP = "weight_map";
 
-  /** Receives each tensor with the file name of its shard. */
-  @FunctionalInterface
-  interface Visitor {
-    /** Receives a tensor; called in the order of the file. */
-    void tensor(String name, String shard);
-  }
-
-  /**
-   * Reads an index.
-   *
-   * @throws InputException if it isn't one, names a tensor twice, or a file outside of its own
-   *     folder
-   */
+  /** Reads an index; refuses one that names a tensor twice, or a file outside of its own folder. */
   static CheckpointIndex read(Path path) {
     SortedSet<String> shards = new TreeSet<>(TensorNames.ORDER);
     Set<String> names = new HashSet<>();
@@ -52,47 +36,35 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
         (name, shard) -> {
           shards.add(shard);
           if (!names.add(name)) {
-            throw Malformed.tensor(path, name, "one shard", "a second one");
+            throw ErrorDetails.file(path).tensor(name).wrong("one shard", "a second one");
           }
           if (names.size() > TensorNames.MOST) {
-            throw Malformed.part(
-                path, INDEX, "at most %d tensors".formatted(TensorNames.MOST), "more");
+            throw ErrorDetails.file(path)
+                .part(INDEX)
+                .wrong("at most %d tensors".formatted(TensorNames.MOST), "more");
           }
         });
     return new CheckpointIndex(path, shards, names.size());
   }
 
-  /** Reads it again, tensor by tensor. */
-  void visit(Visitor visitor) {
+  void visit(BiConsumer<String, String> visitor) {
     visit(path, visitor);
   }
 
-  private static void visit(Path path, Visitor visitor) {
+  private static void visit(Path path, BiConsumer<String, String> visitor) {
     try {
-      long size = InputFile.size(path);
-      if (size > JsonInput.LONGEST) {
-        throw Malformed.file(
-            path, "at most %d bytes".formatted(JsonInput.LONGEST), Long.toString(size));
-      }
+      long unused = InputFile.size(path, JsonInput.LONGEST);
       try (InputStream in = InputFile.stream(path)) {
         HeapBudget.within(
-            path,
-            () ->
-                JsonInput.read(
-                    path,
-                    INDEX,
-                    in,
-                    json -> {
-                      readAll(path, json, visitor);
-                      return null;
-                    }));
+            path, () -> JsonInput.read(path, INDEX, in, json -> readAll(path, json, visitor)));
       }
     } catch (IOException e) {
-      throw Malformed.unreadable(path, "an index", e);
+      throw InputException.unreadable(path, "an index", e);
     }
   }
 
-  private static void readAll(Path path, JsonParser json, Visitor visitor) throws IOException {
+  private static int readAll(Path path, JsonParser json, BiConsumer<String, String> visitor)
+      throws IOException {
     expect(path, json, json.nextToken() == JsonToken.START_OBJECT, INDEX, "an object");
     int tensors = -1;
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
@@ -102,27 +74,31 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
       } else if (tensors < 0) {
         tensors = readWeightMap(path, json, visitor);
       } else {
-        throw Malformed.part(path, INDEX, "one " + WEIGHT_MAP, "a second one");
+        throw ErrorDetails.file(path).part(INDEX).wrong("one " + WEIGHT_MAP, "a second one");
       }
     }
     if (tensors <= 0) {
-      throw Malformed.part(
-          path, INDEX, WEIGHT_MAP + " with tensors", tensors < 0 ? "none" : "an empty one");
+      throw ErrorDetails.file(path)
+          .part(INDEX)
+          .wrong(WEIGHT_MAP + " with tensors", tensors < 0 ? "none" : "an empty one");
     }
+    return tensors;
   }
 
-  private static int readWeightMap(Path path, JsonParser json, Visitor visitor) throws IOException {
+  private static int readWeightMap(Path path, JsonParser json, BiConsumer<String, String> visitor)
+      throws IOException {
     expect(path, json, json.currentToken() == JsonToken.START_OBJECT, WEIGHT_MAP, "an object");
     int tensors = 0;
     for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
       TensorNames.requireLength(path, name);
       if (json.nextToken() != JsonToken.VALUE_STRING) {
-        throw Malformed.tensor(path, name, "a file name", JsonInput.found(json));
+        throw ErrorDetails.file(path).tensor(name).wrong("a file name", JsonInput.found(json));
       }
       String shard = json.getText();
       if (!isPlain(shard)) {
-        throw Malformed.tensor(
-            path, name, "the name of a file beside the index", '"' + Printable.of(shard) + '"');
+        throw ErrorDetails.file(path)
+            .tensor(name)
+            .wrong("the name of a file beside the index", '"' + Printable.of(shard) + '"');
       }
       if (SideFiles.isReserved(shard)) {
         throw ErrorDetails.file(path)
@@ -130,7 +106,7 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
             .hint("that name is kept for a file of another kind, which would be lost by it")
             .wrong("the name of a shard", '"' + Printable.of(shard) + '"');
       }
-      visitor.tensor(name, shard);
+      visitor.accept(name, shard);
       tensors++;
     }
     return tensors;
@@ -154,7 +130,7 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
   private static void expect(Path path, JsonParser json, boolean held, String part, String expected)
       throws IOException {
     if (!held) {
-      throw Malformed.part(path, part, expected, JsonInput.found(json));
+      throw ErrorDetails.file(path).part(part).wrong(expected, JsonInput.found(json));
     }
   }
 }

@@ -1,7 +1,7 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.Malformed;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -41,9 +40,6 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
   /**
    * Finds the files that were added to a copy of a model.
    *
-   * @param source the model's weights
-   * @param sideFiles what goes along with them
-   * @param copy the directory that holds the copy
    * @throws io.github.wandacuda.error.InputException if a folder can't be read
    */
   public static ExtraFiles of(Checkpoint source, SideFiles sideFiles, Path copy) {
@@ -52,10 +48,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
     List<Path> loaded = new ArrayList<>();
     List<Path> others = new ArrayList<>();
     visitUnknown(copy, known, file -> addUpToMost(file, isLoaded(file) ? loaded : others));
-    Comparator<Path> order = Comparator.comparing(Path::toString, TensorNames.ORDER);
-    loaded.sort(order);
-    others.sort(order);
-    return new ExtraFiles(loaded, others);
+    return new ExtraFiles(SideFiles.sorted(loaded), SideFiles.sorted(others));
   }
 
   /** Each kind has its own bound, so that many files of one don't hide those of the other. */
@@ -95,7 +88,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
             }
           });
     } catch (IOException e) {
-      throw Malformed.unreadable(directory, "a model directory", e);
+      throw InputException.unreadable(directory, "a model directory", e);
     }
   }
 }

@@ -3,10 +3,9 @@ package io.github.wandacuda.checkpoint;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.JsonInput;
-import io.github.wandacuda.io.Malformed;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,22 +50,18 @@ final class HeaderParser {
     this.json = json;
   }
 
-  /**
-   * Reads a header.
-   *
-   * @param file for messages, or null for one in memory
-   * @param bytes the file's start, up to the end of the header
-   * @param offset where the JSON starts
-   * @throws InputException if it is not what the format asks for
-   */
+  /** Reads a header, whose JSON starts at an offset; the file is null for one in memory. */
   static SafetensorsHeader parse(Path file, byte[] bytes, int offset) {
     if (offset == bytes.length || bytes[offset] != '{') {
       String found =
           offset == bytes.length ? "no byte" : "byte 0x%02x".formatted(bytes[offset] & 0xff);
-      throw Malformed.part(file, HEADER, "'{' as its first byte", found);
+      throw ErrorDetails.file(file).part(HEADER).wrong("'{' as its first byte", found);
     }
     return JsonInput.read(
-        file, HEADER, bytes, offset, json -> new HeaderParser(file, bytes.length, json).read());
+        file,
+        HEADER,
+        new ByteArrayInputStream(bytes, offset, bytes.length - offset),
+        json -> new HeaderParser(file, bytes.length, json).read());
   }
 
   private SafetensorsHeader read() throws IOException {
@@ -88,7 +83,7 @@ final class HeaderParser {
 
   private void readMetadata() throws IOException {
     if (metadata != null) {
-      throw Malformed.part(file, HEADER, "one " + METADATA, "a second one");
+      throw ErrorDetails.file(file).part(HEADER).wrong("one " + METADATA, "a second one");
     }
     metadata = new LinkedHashMap<>();
     expect(
@@ -102,8 +97,9 @@ final class HeaderParser {
       String value = json.getText();
       metadataSize += key.length() + value.length() + ENTRY;
       if (metadataSize > MOST_METADATA) {
-        throw Malformed.part(
-            file, METADATA, "at most %d characters".formatted(MOST_METADATA), "more");
+        throw ErrorDetails.file(file)
+            .part(METADATA)
+            .wrong("at most %d characters".formatted(MOST_METADATA), "more");
       }
       if (metadata.put(key, value) != null) {
         throw place.wrong("one value", "a second one");
@@ -115,7 +111,9 @@ final class HeaderParser {
     ErrorDetails place = ErrorDetails.file(file).tensor(name);
     TensorNames.requireLength(file, name);
     if (tensors.size() == TensorNames.MOST) {
-      throw Malformed.part(file, HEADER, "at most %d tensors".formatted(TensorNames.MOST), "more");
+      throw ErrorDetails.file(file)
+          .part(HEADER)
+          .wrong("at most %d tensors".formatted(TensorNames.MOST), "more");
     }
     if (tensors.containsKey(name)) {
       throw place.wrong("one entry", "a second one");

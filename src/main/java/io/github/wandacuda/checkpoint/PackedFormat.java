@@ -1,6 +1,12 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.simd.Lanes;
+
 import io.github.wandacuda.scalar.RowPacking;
+import io.github.wandacuda.scalar.ScalarRowPacking;
+import io.github.wandacuda.simd.VectorRowPacking;
+import io.github.wandacuda.system.ThisRuntime;
+import java.util.List;
 import java.util.Map;
 
 /** The names of the packed form on disk, which the site's page on packing describes. */
@@ -23,33 +29,29 @@ public final class PackedFormat {
   /** What the name of a weight that can be packed ends with. */
   static final String WEIGHT = ".weight";
 
-  static final String COMPRESSED = ".compressed";
-  static final String BITMASK = ".bitmask";
-  static final String ROW_OFFSETS = ".row_offsets";
-  static final String SHAPE = ".shape";
-
   /** What a tensor's entry in a header takes beside its name, roughly. */
   private static final long ENTRY = 100;
 
   private PackedFormat() {}
 
+  /** Returns the fastest code for rows: on vectors where there are instructions for it. */
+  public static RowPacking packing() {
+    return ThisRuntime.hasVectors() && Lanes.COMPRESSES_SHORTS
+        ? new VectorRowPacking()
+        : new ScalarRowPacking();
+  }
+
   /**
    * Returns the bytes that a packed weight takes in a shard, entries in the header included.
    *
-   * @param weight the matrix that it stands for
    * @param kept elements that aren't +0.0
    */
   public static long bytes(TensorInfo weight, long kept) {
     long entries =
-        PackedNames.of(weight.name()).all().stream().mapToLong(name -> name.length() + ENTRY).sum();
+        Names.of(weight.name()).all().stream().mapToLong(name -> name.length() + ENTRY).sum();
     long masks = weight.rows() * RowPacking.maskBytes(weight.columns());
     long values = kept * weight.type().orElseThrow().bytes();
     return values + masks + (weight.rows() + 2L) * Long.BYTES + entries;
-  }
-
-  /** Returns whether a shard says that it is packed, in whatever version. */
-  public static boolean isPacked(SafetensorsFile shard) {
-    return isPacked(shard.metadata());
   }
 
   /** Returns whether a shard's metadata says that it is packed, in whatever version. */
@@ -60,5 +62,25 @@ public final class PackedFormat {
   /** Returns whether a shard's metadata says that it is packed in {@link #FORMAT}. */
   public static boolean isKnown(Map<String, String> metadata) {
     return FORMAT.equals(metadata.get(METADATA_KEY));
+  }
+
+  /** The names of a packed weight's parts. */
+  public record Names(String compressed, String bitmask, String rowOffsets, String shape) {
+    /** Returns whether a tensor's name is one of a weight that can be packed. */
+    public static boolean isWeight(String name) {
+      return name.endsWith(WEIGHT);
+    }
+
+    /** Returns the names for a weight, whose own ends with {@code .weight}. */
+    public static Names of(String weight) {
+      String module = weight.substring(0, weight.length() - WEIGHT.length());
+      return new Names(
+          module + ".compressed", module + ".bitmask", module + ".row_offsets", module + ".shape");
+    }
+
+    /** Returns all four. */
+    public List<String> all() {
+      return List.of(compressed, bitmask, rowOffsets, shape);
+    }
   }
 }

@@ -4,10 +4,11 @@ import static io.github.wandacuda.system.LittleEndian.LONG;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.scalar.RowPacking;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 
@@ -42,39 +43,38 @@ public record PackedModule(
    *     be
    */
   static PackedModule find(SafetensorsFile file, TensorInfo weight) {
-    String name = weight.name().substring(0, weight.name().length() - PackedFormat.WEIGHT.length());
+    PackedFormat.Names names = PackedFormat.Names.of(weight.name());
     long rows = weight.rows();
     long columns = weight.columns();
-    Part parts = new Part(file, name);
-    TensorInfo values = parts.vector(PackedFormat.COMPRESSED, weight.dtype(), weight.elements());
+    Parts parts = new Parts(file);
+    TensorInfo values = parts.vector(names.compressed(), weight.dtype(), weight.elements());
     TensorInfo bitmask =
-        parts.find(PackedFormat.BITMASK, "U8", List.of(rows, RowPacking.maskBytes(columns)));
-    TensorInfo offsets = parts.find(PackedFormat.ROW_OFFSETS, "I64", List.of(rows));
-    TensorInfo shape = parts.find(PackedFormat.SHAPE, "I64", List.of(2L));
+        parts.find(names.bitmask(), "U8", List.of(rows, RowPacking.maskBytes(columns)));
+    TensorInfo offsets = parts.find(names.rowOffsets(), "I64", List.of(rows));
+    TensorInfo shape = parts.find(names.shape(), "I64", List.of(2L));
     MemorySegment sizes = MemorySegment.ofArray(new byte[2 * Long.BYTES]);
     file.read(shape, 0, sizes);
     if (sizes.get(LONG, 0) != rows || sizes.get(LONG, Long.BYTES) != columns) {
-      throw Malformed.tensor(
-          file.path(),
-          shape.name(),
-          "[%d, %d], as %s has".formatted(rows, columns, PackedFormat.SOURCE_HEADER),
-          "[%d, %d]".formatted(sizes.get(LONG, 0), sizes.get(LONG, Long.BYTES)));
+      throw ErrorDetails.file(file.path())
+          .tensor(shape.name())
+          .wrong(
+              "[%d, %d], as %s has".formatted(rows, columns, PackedFormat.SOURCE_HEADER),
+              "[%d, %d]".formatted(sizes.get(LONG, 0), sizes.get(LONG, Long.BYTES)));
     }
     return new PackedModule(file, weight, values, bitmask, offsets);
   }
 
-  /** Finds the parts of one weight. */
-  private record Part(SafetensorsFile file, String module) {
-    TensorInfo find(String suffix, String dtype, List<Long> shape) {
-      TensorInfo found = find(suffix);
+  private record Parts(SafetensorsFile file) {
+    TensorInfo find(String name, String dtype, List<Long> shape) {
+      TensorInfo found = find(name);
       if (!found.dtype().equals(dtype) || !found.shape().equals(shape)) {
         throw wrong(found, "%s %s".formatted(dtype, shape));
       }
       return found;
     }
 
-    TensorInfo vector(String suffix, String dtype, long most) {
-      TensorInfo found = find(suffix);
+    TensorInfo vector(String name, String dtype, long most) {
+      TensorInfo found = find(name);
       if (!found.dtype().equals(dtype)
           || found.shape().size() != 1
           || found.shape().getFirst() > most) {
@@ -83,17 +83,19 @@ public record PackedModule(
       return found;
     }
 
-    private TensorInfo find(String suffix) {
-      return file.tensor(module + suffix)
+    private TensorInfo find(String name) {
+      return file.tensor(name)
           .orElseThrow(
               () ->
-                  Malformed.tensor(
-                      file.path(), module + suffix, "it beside the module's others", "none"));
+                  ErrorDetails.file(file.path())
+                      .tensor(name)
+                      .wrong("it beside the module's others", "none"));
     }
 
     private RuntimeException wrong(TensorInfo found, String expected) {
-      return Malformed.tensor(
-          file.path(), found.name(), expected, "%s %s".formatted(found.dtype(), found.shape()));
+      return ErrorDetails.file(file.path())
+          .tensor(found.name())
+          .wrong(expected, "%s %s".formatted(found.dtype(), found.shape()));
     }
   }
 
@@ -125,7 +127,6 @@ public record PackedModule(
   /**
    * Reads the whole weight, as it is packed.
    *
-   * @param memory where it goes
    * @throws io.github.wandacuda.error.InputException if the file was cut, or offsets, bits and
    *     values contradict each other
    */
@@ -151,14 +152,11 @@ public record PackedModule(
   /**
    * Reads some rows and checks them whole.
    *
-   * @param first the first row
    * @param count how many, 1 or more
-   * @param memory where they go
    * @throws io.github.wandacuda.error.InputException if the file was cut, or offsets, bits and
    *     values contradict each other
    */
-  public PackedRows read(int first, int count, SegmentAllocator memory) {
-    PackedRowCheck check = new PackedRowCheck(this, first, count);
+  Rows read(int first, int count, SegmentAllocator memory) {
     MemorySegment offsets = memory.allocate((count + 1L) * Long.BYTES, Long.BYTES);
     boolean last = first + count == rows();
     long known = (last ? count : count + 1L) * Long.BYTES;
@@ -166,15 +164,124 @@ public record PackedModule(
     if (last) {
       offsets.set(LONG, known, count());
     }
-    check.requireOffsets(offsets);
+    requireOffsets(offsets, first, count);
     long rowBytes = RowPacking.maskBytes(columns());
     MemorySegment bits = memory.allocate(count * rowBytes, Long.BYTES);
     file.read(bitmask, first * rowBytes, bits);
-    check.requireBits(offsets, bits);
+    requireBits(offsets, bits, first, count);
     long from = offsets.get(LONG, 0);
     long bytes = (offsets.get(LONG, (long) count * Long.BYTES) - from) * dtype().bytes();
     MemorySegment stored = memory.allocate(bytes + RowPacking.SLACK, RowPacking.SLACK);
     file.read(values, from * dtype().bytes(), stored.asSlice(0, bytes));
-    return new PackedRows(columns(), dtype().bytes(), offsets, bits, stored);
+    return new Rows(columns(), dtype().bytes(), offsets, bits, stored);
+  }
+
+  /** Checks that offsets rise from 0 to the number of values, by the columns at most. */
+  private void requireOffsets(MemorySegment offsets, int first, int count) {
+    if (first == 0 && offsets.get(LONG, 0) != 0) {
+      throw wrongOffset("0 for row 0", String.valueOf(offsets.get(LONG, 0)));
+    }
+    for (int row = 0; row < count; row++) {
+      long from = offset(offsets, row);
+      long to = offset(offsets, row + 1);
+      if (from < 0 || from > count()) {
+        throw wrongOffset(
+            "row %d to begin at a value from 0 to %d".formatted(first + row, count()),
+            String.valueOf(from));
+      }
+      // Not their difference, which may overflow.
+      if (to < from || to > count() || to - from > columns()) {
+        throw wrongOffset(
+            "row %d, at %d, to end at a value from there to %d"
+                .formatted(first + row, from, Math.min(count(), from + columns())),
+            String.valueOf(to));
+      }
+    }
+  }
+
+  /** Checks that each row has as many bits as values, and none behind its last column. */
+  private void requireBits(MemorySegment offsets, MemorySegment bits, int first, int count) {
+    long rowBytes = RowPacking.maskBytes(columns());
+    for (int row = 0; row < count; row++) {
+      requireNoneBeyond(bits, row, rowBytes, first + row);
+      long expected = offset(offsets, row + 1) - offset(offsets, row);
+      long found = ones(bits, row * rowBytes, (row + 1) * rowBytes);
+      if (found != expected) {
+        throw ErrorDetails.file(file.path())
+            .tensor(bitmask.name())
+            .wrong(
+                "%d bits in row %d, which has as many values".formatted(expected, first + row),
+                String.valueOf(found));
+      }
+    }
+  }
+
+  private void requireNoneBeyond(MemorySegment bits, int row, long rowBytes, int ofWeight) {
+    int used = columns() % Byte.SIZE;
+    if (used == 0) {
+      return;
+    }
+    int last = bits.get(ValueLayout.JAVA_BYTE, (row + 1) * rowBytes - 1) & 0xff;
+    if (last >>> used != 0) {
+      throw ErrorDetails.file(file.path())
+          .tensor(bitmask.name())
+          .wrong(
+              "no bit behind the last of %d columns in row %d".formatted(columns(), ofWeight),
+              "0x%02x as the row's last byte".formatted(last));
+    }
+  }
+
+  private static long ones(MemorySegment bits, long from, long to) {
+    long count = 0;
+    long at = from;
+    for (; at <= to - Long.BYTES; at += Long.BYTES) {
+      count += Long.bitCount(bits.get(LONG, at));
+    }
+    for (; at < to; at++) {
+      count += Integer.bitCount(bits.get(ValueLayout.JAVA_BYTE, at) & 0xff);
+    }
+    return count;
+  }
+
+  private static long offset(MemorySegment offsets, int row) {
+    return offsets.get(LONG, (long) row * Long.BYTES);
+  }
+
+  private RuntimeException wrongOffset(String expected, String found) {
+    return ErrorDetails.file(file.path()).tensor(rowOffsets.name()).wrong(expected, found);
+  }
+
+  /**
+   * Some rows of a packed weight in memory, checked: bits, values and offsets agree.
+   *
+   * @param elementBytes bytes of an element, 2 or 4
+   * @param offsets 64-bit integers, little-endian: where each row's values begin in the weight,
+   *     counted in values, and where the last row's end
+   * @param bits a bit for each element, a row in whole bytes, the least significant bit first
+   * @param values the rows' kept elements, and {@link RowPacking#SLACK} bytes behind them
+   */
+  record Rows(
+      int columns,
+      int elementBytes,
+      MemorySegment offsets,
+      MemorySegment bits,
+      MemorySegment values) {
+    /** Returns where a row's values begin in {@link #values}, in bytes. */
+    private long valuesAt(int row) {
+      return (offsets.get(LONG, (long) row * Long.BYTES) - offsets.get(LONG, 0)) * elementBytes;
+    }
+
+    /** Writes a row as it was before it was packed. */
+    void unpack(int row, RowPacking packing, MemorySegment destination, long at) {
+      packing.unpack(
+          bits,
+          row * RowPacking.maskBytes(columns),
+          values,
+          valuesAt(row),
+          columns,
+          elementBytes,
+          destination,
+          at);
+    }
   }
 }

@@ -4,7 +4,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.JsonInput;
-import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.scalar.RowPacking;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -25,7 +24,7 @@ public final class PackedShard implements TensorBytes {
 
   private final SafetensorsFile stored;
   private final Map<String, PackedModule> modules = new HashMap<>();
-  private final RowPacking packing = RowPackings.fastest();
+  private final RowPacking packing = PackedFormat.packing();
 
   private PackedShard(SafetensorsFile stored, List<TensorInfo> source) {
     this.stored = stored;
@@ -35,8 +34,9 @@ public final class PackedShard implements TensorBytes {
     }
     for (TensorInfo tensor : stored.tensors()) {
       if (!known.contains(tensor.name())) {
-        throw Malformed.tensor(
-            stored.path(), tensor.name(), "none that the unpacked shard has no use for", "one");
+        throw ErrorDetails.file(stored.path())
+            .tensor(tensor.name())
+            .wrong("none that the unpacked shard has no use for", "one");
       }
     }
   }
@@ -54,7 +54,7 @@ public final class PackedShard implements TensorBytes {
       throw ErrorDetails.file(stored.path())
           .part("format")
           .hint(
-              PackedFormat.isPacked(stored)
+              PackedFormat.isPacked(stored.metadata())
                   ? "another version of wanda-cuda has packed it"
                   : "config.json says that the model is packed, but this shard isn't")
           .wrong(PackedFormat.FORMAT, format == null ? "none" : Printable.of(format));
@@ -69,7 +69,7 @@ public final class PackedShard implements TensorBytes {
    * @throws InputException if it is, of whatever version
    */
   public static SafetensorsFile requireDense(SafetensorsFile stored) {
-    if (PackedFormat.isPacked(stored)) {
+    if (PackedFormat.isPacked(stored.metadata())) {
       throw ErrorDetails.file(stored.path())
           .part("format")
           .hint("take the config.json that pack wrote")
@@ -86,15 +86,16 @@ public final class PackedShard implements TensorBytes {
             .tensor(PackedFormat.SOURCE_HEADER)
             .orElseThrow(
                 () ->
-                    Malformed.tensor(
-                        stored.path(), PackedFormat.SOURCE_HEADER, "it in the file", "none"));
+                    ErrorDetails.file(stored.path())
+                        .tensor(PackedFormat.SOURCE_HEADER)
+                        .wrong("it in the file", "none"));
     long most = JsonInput.LONGEST + Long.BYTES;
     if (!info.dtype().equals("U8") || info.shape().size() != 1 || info.bytes() > most) {
-      throw Malformed.tensor(
-          stored.path(),
-          info.name(),
-          "U8, at most [%d]".formatted(most),
-          "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
+      throw ErrorDetails.file(stored.path())
+          .tensor(info.name())
+          .wrong(
+              "U8, at most [%d]".formatted(most),
+              "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
     }
     byte[] header = new byte[(int) info.bytes()];
     stored.read(info, 0, MemorySegment.ofArray(header));
@@ -109,20 +110,21 @@ public final class PackedShard implements TensorBytes {
     } else if (canBePacked(tensor)) {
       PackedModule module = PackedModule.find(stored, tensor);
       modules.put(tensor.name(), module);
-      known.addAll(PackedNames.of(tensor.name()).all());
+      known.addAll(PackedFormat.Names.of(tensor.name()).all());
     } else {
-      throw Malformed.tensor(
-          stored.path(), tensor.name(), "it, as the unpacked shard has it", "none");
+      throw ErrorDetails.file(stored.path())
+          .tensor(tensor.name())
+          .wrong("it, as the unpacked shard has it", "none");
     }
   }
 
   private void requireAlike(TensorInfo tensor, TensorInfo found) {
     if (!found.dtype().equals(tensor.dtype()) || !found.shape().equals(tensor.shape())) {
-      throw Malformed.tensor(
-          stored.path(),
-          tensor.name(),
-          "%s %s, as in the unpacked shard".formatted(tensor.dtype(), tensor.shape()),
-          "%s %s".formatted(Printable.of(found.dtype()), found.shape()));
+      throw ErrorDetails.file(stored.path())
+          .tensor(tensor.name())
+          .wrong(
+              "%s %s, as in the unpacked shard".formatted(tensor.dtype(), tensor.shape()),
+              "%s %s".formatted(Printable.of(found.dtype()), found.shape()));
     }
   }
 
@@ -164,7 +166,7 @@ public final class PackedShard implements TensorBytes {
     for (int first = (int) (offset / rowBytes); first < end; first += atOnce) {
       int count = Math.min(atOnce, end - first);
       try (Arena memory = Arena.ofConfined()) {
-        PackedRows rows = module.read(first, count, memory);
+        PackedModule.Rows rows = module.read(first, count, memory);
         for (int row = 0; row < count; row++) {
           long at = (first + row) * rowBytes - offset;
           if (at >= 0 && at + rowBytes <= destination.byteSize()) {

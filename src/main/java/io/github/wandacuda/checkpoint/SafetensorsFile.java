@@ -4,10 +4,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.DirectIo;
-import io.github.wandacuda.io.FileReads;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.Malformed;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -44,7 +41,6 @@ public final class SafetensorsFile implements AutoCloseable {
   /**
    * Returns a file as it would be, whose tensors are made from something else when they are read.
    *
-   * @param path the file that messages name
    * @param headerBytes what it would begin with, the length prefix included
    * @param bytes gives what the tensors are read from, which the file closes
    * @throws InputException if that is no header, or its tensors don't follow each other
@@ -86,7 +82,7 @@ public final class SafetensorsFile implements AutoCloseable {
         throw e;
       }
     } catch (IOException e) {
-      throw Malformed.unreadable(path, WHAT, e);
+      throw InputException.unreadable(path, WHAT, e);
     }
   }
 
@@ -96,10 +92,7 @@ public final class SafetensorsFile implements AutoCloseable {
     byte[] headerBytes = readHeader(path, channel, length, room);
     SafetensorsHeader header = SafetensorsHeader.parse(path, headerBytes, length, room);
     return new SafetensorsFile(
-        path,
-        headerBytes,
-        header,
-        new StoredTensors(new FileReads(path, channel, length), headerBytes.length));
+        path, headerBytes, header, new StoredTensors(path, channel, length, headerBytes.length));
   }
 
   private static String notAFile(Path path) {
@@ -130,11 +123,9 @@ public final class SafetensorsFile implements AutoCloseable {
       throws IOException {
     while (bytes.hasRemaining()) {
       if (channel.read(bytes) < 0) {
-        throw Malformed.part(
-            path,
-            "header",
-            bytes.capacity() + " bytes",
-            bytes.position() + " before the file ends");
+        throw ErrorDetails.file(path)
+            .part("header")
+            .wrong(bytes.capacity() + " bytes", bytes.position() + " before the file ends");
       }
     }
   }
@@ -183,7 +174,6 @@ public final class SafetensorsFile implements AutoCloseable {
    * Reads bytes of a tensor until {@code destination} is full. If the thread is interrupted
    * meanwhile, the file is closed.
    *
-   * @param offset offset in the tensor, in bytes
    * @throws IndexOutOfBoundsException if the tensor ends before that
    * @throws InputException if the file has become shorter
    * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted
@@ -194,73 +184,31 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Reads tensors past the page cache from now on, as far as they aren't in it, until {@code io} is
-   * closed. No other thread may read meanwhile.
-   */
-  public void readThrough(DirectIo io) {
-    if (bytes instanceof StoredTensors stored) {
-      stored.readThrough(io);
-    }
-  }
-
-  /**
-   * Reads tensors from the device from now on, also those that the page cache has, until {@code io}
-   * is closed. No other thread may read meanwhile.
-   */
-  public void readFromDevice(DirectIo io) {
-    if (bytes instanceof StoredTensors stored) {
-      stored.readFromDevice(io);
-    }
-  }
-
-  /**
-   * Reads tensors through the page cache from now on, and leaves it as it is now when {@link
-   * #dropAdded} is called or the file is closed, where the system allows that.
-   */
-  public void readThroughCache() {
-    if (bytes instanceof StoredTensors stored) {
-      stored.readThroughCache();
-    }
-  }
-
-  /**
-   * Takes out of the page cache what was added to it since {@link #readThroughCache}, if it was
-   * called.
-   */
-  public void dropAdded() {
-    if (bytes instanceof StoredTensors stored) {
-      stored.dropAdded();
-    }
-  }
-
-  /**
    * Returns a copy of a vector, widened exactly to float32.
    *
    * @throws InputException if the tensor isn't a vector of F32, F16 or BF16, is longer than a Java
    *     array can be, or the file has become shorter
    */
   public float[] vector(TensorInfo info) {
-    DType type = type(info, "a vector");
+    DType type =
+        info.type()
+            .orElseThrow(
+                () ->
+                    ErrorDetails.file(path)
+                        .tensor(info.name())
+                        .wrong(
+                            "a vector of F32, F16 or BF16",
+                            "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
     if (info.shape().size() != 1 || info.bytes() > Integer.MAX_VALUE - 8) {
-      throw Malformed.tensor(
-          path, info.name(), "a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
+      throw ErrorDetails.file(path)
+          .tensor(info.name())
+          .wrong("a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
     }
     float[] values = new float[(int) info.elements()];
     MemorySegment copy = MemorySegment.ofArray(new byte[(int) info.bytes()]);
     read(info, 0, copy);
     type.read(copy, 0, 1, values, 0, values.length);
     return values;
-  }
-
-  private DType type(TensorInfo info, String what) {
-    return info.type()
-        .orElseThrow(
-            () ->
-                Malformed.tensor(
-                    path,
-                    info.name(),
-                    what + " of F32, F16 or BF16",
-                    "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
   }
 
   /** Closes the file. */

@@ -3,7 +3,6 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.JsonInput;
-import io.github.wandacuda.io.Malformed;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -19,7 +18,6 @@ import java.util.Map;
  * @param bytes the offset of the data section from the file's start
  * @param metadata {@code __metadata__}, in the file's order; empty if there is none
  * @param tensors the tensors in the order of their bytes
- * @param byName the tensors by name
  */
 public record SafetensorsHeader(
     int bytes,
@@ -32,7 +30,6 @@ public record SafetensorsHeader(
   /**
    * Reads the header of a file that lies in memory, and checks all of it.
    *
-   * @param file the whole file
    * @throws InputException if it breaks the format in any way
    */
   public static SafetensorsHeader of(MemorySegment file) {
@@ -52,12 +49,11 @@ public record SafetensorsHeader(
    *
    * @param file for messages, or null for one in memory
    * @param prefix the first bytes of the file, all of the number if the file has it
-   * @param fileLength bytes of the file
    * @throws InputException if the file isn't as long, or none may be
    */
   static int length(Path file, byte[] prefix, long fileLength) {
     if (fileLength < LENGTH_BYTES) {
-      throw Malformed.cut(ErrorDetails.file(file), "at least 8 bytes", fileLength + " bytes");
+      throw ErrorDetails.file(file).cut("at least 8 bytes", fileLength + " bytes");
     }
     long length = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
     if (length < 0 || length > JsonInput.LONGEST) {
@@ -69,10 +65,9 @@ public record SafetensorsHeader(
               Long.toUnsignedString(length));
     }
     if (length > fileLength - LENGTH_BYTES) {
-      throw Malformed.cut(
-          ErrorDetails.file(file).part("header"),
-          length + " bytes",
-          (fileLength - LENGTH_BYTES) + " before the file ends");
+      throw ErrorDetails.file(file)
+          .part("header")
+          .cut(length + " bytes", (fileLength - LENGTH_BYTES) + " before the file ends");
     }
     return (int) length;
   }
@@ -83,7 +78,6 @@ public record SafetensorsHeader(
    *
    * @param file for messages, or null for one in memory
    * @param start the file's start, up to the end of the header
-   * @param fileLength bytes of the file
    */
   static SafetensorsHeader parse(Path file, byte[] start, long fileLength, Budget room) {
     try {
@@ -98,18 +92,17 @@ public record SafetensorsHeader(
   /**
    * Reads a header whose file isn't there, and takes its tensors' end for the file's.
    *
-   * @param file for messages
    * @param start the file's start, all of it header
    * @throws InputException if it is no header, or its tensors don't follow each other
    */
   static SafetensorsHeader alone(Path file, byte[] start) {
     int length = length(file, start, start.length);
     if (length != start.length - LENGTH_BYTES) {
-      throw Malformed.part(
-          file,
-          "header",
-          "a length of %d bytes".formatted(start.length - LENGTH_BYTES),
-          String.valueOf(length));
+      throw ErrorDetails.file(file)
+          .part("header")
+          .wrong(
+              "a length of %d bytes".formatted(start.length - LENGTH_BYTES),
+              String.valueOf(length));
     }
     SafetensorsHeader header = HeaderParser.parse(file, start, LENGTH_BYTES);
     long end = header.tensors().isEmpty() ? 0 : header.tensors().getLast().end();
@@ -155,11 +148,7 @@ public record SafetensorsHeader(
     private final long heap = Runtime.getRuntime().maxMemory();
     private long taken;
 
-    /**
-     * Takes a header's length of what is left.
-     *
-     * @throws InputException if the Java heap has no room for it
-     */
+    /** Takes a header's length of what is left, if the Java heap has room for it. */
     void take(Path file, long length) {
       taken += length;
       if (taken > heap / TIMES) {

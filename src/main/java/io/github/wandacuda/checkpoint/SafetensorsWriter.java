@@ -29,7 +29,6 @@ public final class SafetensorsWriter {
    * Returns the content of a file. Tensors and metadata are in code-point order of their names, and
    * the data starts at a multiple of 8 bytes.
    *
-   * @param vectors the tensors by name
    * @param metadata the entries of {@code __metadata__}, which is left out if there are none
    */
   public static AtomicWrite.Content content(
@@ -52,11 +51,7 @@ public final class SafetensorsWriter {
     };
   }
 
-  /**
-   * A float32 vector of a file.
-   *
-   * @param elements its floats
-   */
+  /** A float32 vector of a file. */
   public record Vector(String name, long elements) {}
 
   /** Returns how vectors lie in a file, in their order. */
@@ -76,7 +71,6 @@ public final class SafetensorsWriter {
    * Returns what a file begins with, a multiple of 8 bytes: its header and the header's length.
    *
    * @param tensors in the order of their bytes
-   * @param metadata as for {@link #content}
    */
   public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata)
       throws IOException {

@@ -2,36 +2,54 @@ package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.io.Crc32c;
+import io.github.wandacuda.io.Crc32c.PieceChecksum;
+import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.FilePieces;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Predicate;
 
 /**
  * Writes a shard with the header and layout of another one, in any order and from several threads.
  * Each byte of each tensor must be written exactly once: {@link #close()} throws if one is missing,
- * so that a hole is never taken for weights.
+ * so that a hole is never taken for weights. What can't be written is an {@link OutputException}.
  */
 public final class ShardWriter implements AutoCloseable {
+  /** Few enough bytes that they are in the cache from their checksum to their write. */
+  private static final long CHUNK = 1 << 20;
+
   private final Path path;
   private final SafetensorsFile layout;
-  private final ShardFile file;
+  private final FileChannel channel;
   private final Map<TensorInfo, Integer> indexOf = new HashMap<>();
   private final AtomicLongArray missing;
   private final PieceChecksum[] checksums;
+
+  /** Takes all but the header, or null if that goes through the page cache too. */
+  private BlockWriter blocks;
+
   private volatile boolean failed;
 
-  private ShardWriter(Path path, SafetensorsFile layout, ShardFile file) {
+  private ShardWriter(Path path, SafetensorsFile layout, FileChannel channel) {
     this.path = path;
     this.layout = layout;
-    this.file = file;
+    this.channel = channel;
     List<TensorInfo> tensors = layout.tensors();
     this.missing = new AtomicLongArray(tensors.size());
     this.checksums = new PieceChecksum[tensors.size()];
@@ -46,60 +64,110 @@ public final class ShardWriter implements AutoCloseable {
    * Starts a new shard, in place of whatever is there, and writes its header. It gets the modes of
    * the layout's file, see {@link FileModes}.
    *
-   * @param path the shard to write
-   * @param layout the shard whose header it gets
-   * @param io how it is written
    * @throws OutputException if it can't be written, is a link or has a second name
    */
   public static ShardWriter create(Path path, SafetensorsFile layout, DirectIo io) {
-    return new ShardWriter(path, layout, ShardFile.create(path, layout, io));
+    requireOwn(path, layout);
+    FileChannel channel =
+        open(
+            path,
+            FileModes.like(layout.path()),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS);
+    ShardWriter writer = new ShardWriter(path, layout, channel);
+    byte[] header = layout.headerBytes();
+    writer.begin(io, () -> writer.put(MemorySegment.ofArray(header), 0), info -> false);
+    return writer;
   }
 
   /**
    * Resumes a shard that an earlier run has left. Bytes behind its end are cut off.
    *
-   * @param path the shard to write
-   * @param layout the shard whose header it has
    * @param isWritten which tensors are complete in it and are kept
-   * @param io how it is written
    * @throws OutputException if it can't be written, is a link or has a second name, has another
    *     header, or ends before a tensor that is said to be complete
    */
   public static ShardWriter resume(
       Path path, SafetensorsFile layout, Predicate<TensorInfo> isWritten, DirectIo io) {
-    return keeping(path, layout, ShardFile.resume(path, layout, io), isWritten);
+    requireOwn(path, layout);
+    return reopened(path, layout, isWritten, io);
   }
 
   /**
    * Opens the model's own shard, to write over some of its tensors.
    *
-   * @param shard the shard to write
    * @param isWritten which tensors are kept
-   * @param io how it is written
    * @throws OutputException if it can't be written, is a link, or has another header by now
    */
   public static ShardWriter inPlace(
       SafetensorsFile shard, Predicate<TensorInfo> isWritten, DirectIo io) {
-    return keeping(shard.path(), shard, ShardFile.inPlace(shard, io), isWritten);
+    return reopened(shard.path(), shard, isWritten, io);
   }
 
-  private static ShardWriter keeping(
-      Path path, SafetensorsFile layout, ShardFile file, Predicate<TensorInfo> isWritten) {
-    ShardWriter writer = new ShardWriter(path, layout, file);
+  private static ShardWriter reopened(
+      Path path, SafetensorsFile layout, Predicate<TensorInfo> isWritten, DirectIo io) {
+    FileChannel channel =
+        open(
+            path,
+            new FileAttribute<?>[0],
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS);
+    ShardWriter writer = new ShardWriter(path, layout, channel);
+    writer.begin(io, writer::checkHeader, isWritten);
+    return writer;
+  }
+
+  private void begin(DirectIo io, OutputException.Work first, Predicate<TensorInfo> isWritten) {
     try {
-      writer.keep(isWritten);
-      return writer;
-    } catch (IOException e) {
-      writer.abandon();
-      throw OutputException.unwritable(path, e);
+      OutputException.writing(path, first);
+      blocks = io.writer(path, channel, layout.byteSize()).orElse(null);
+      OutputException.writing(path, () -> keep(isWritten));
     } catch (RuntimeException | Error e) {
-      writer.abandon();
+      abandon();
       throw e;
     }
   }
 
+  /** Refuses a link or a second name: a write would change a file that isn't the output's. */
+  private static void requireOwn(Path path, SafetensorsFile layout) {
+    String found = null;
+    if (Files.isSymbolicLink(path)) {
+      found = "a link";
+    } else if (FileIdentity.of(path).equals(FileIdentity.of(layout.path()))) {
+      found = "the model's";
+    } else if (Files.isRegularFile(path) && FileIdentity.names(path) > 1) {
+      found = "one with a second name (hard link)";
+    }
+    if (found != null) {
+      throw new OutputException(
+          ErrorDetails.file(path).expected("another file than the model's own", found));
+    }
+  }
+
+  private static FileChannel open(Path path, FileAttribute<?>[] attributes, OpenOption... options) {
+    try {
+      return FileChannel.open(path, Set.of(options), attributes);
+    } catch (IOException e) {
+      throw OutputException.unwritable(path, e);
+    }
+  }
+
+  private void checkHeader() throws IOException {
+    if (!WrittenShard.hasHeader(channel, layout)) {
+      throw new OutputException(
+          ErrorDetails.file(path)
+              .expected("the header of " + Printable.of(layout.path()), "another"));
+    }
+    if (channel.size() > layout.byteSize()) {
+      channel.truncate(layout.byteSize());
+    }
+  }
+
   private void keep(Predicate<TensorInfo> isWritten) throws IOException {
-    long length = file.length();
+    long length = channel.size();
     for (TensorInfo info : layout.tensors()) {
       if (!isWritten.test(info)) {
         continue;
@@ -120,10 +188,8 @@ public final class ShardWriter implements AutoCloseable {
    * Writes a piece of a tensor. Whether that worked may show in a later call, {@link #force} or
    * {@link #close} at the latest.
    *
-   * @param info the tensor, one of the layout's
    * @param offset offset of the piece in the tensor, in bytes
    * @param bytes the piece; memory that is not mapped from a file
-   * @throws OutputException if it can't be written
    */
   public void write(TensorInfo info, long offset, MemorySegment bytes) {
     int index = index(info);
@@ -133,7 +199,7 @@ public final class ShardWriter implements AutoCloseable {
           "%d bytes at %d are outside of %s with %d bytes"
               .formatted(length, offset, info.name(), info.bytes()));
     }
-    int crc = write(bytes, layout.dataOffset() + info.begin() + offset);
+    int crc = put(bytes, layout.dataOffset() + info.begin() + offset);
     checksums[index].add(offset, length, crc);
     if (missing.addAndGet(index, -length) < 0) {
       failed = true;
@@ -141,13 +207,22 @@ public final class ShardWriter implements AutoCloseable {
     }
   }
 
-  private int write(MemorySegment bytes, long position) {
-    try {
-      return file.write(bytes, position);
-    } catch (OutputException e) {
-      failed = true;
-      throw e;
-    }
+  /** Writes bytes, and returns their CRC-32C, which is computed while they are in the cache. */
+  private int put(MemorySegment bytes, long position) {
+    Crc32c crc = new Crc32c();
+    run(
+        () -> {
+          for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
+            MemorySegment part = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at));
+            crc.add(part.asByteBuffer());
+            if (blocks == null) {
+              FilePieces.write(channel, position + at, part);
+            } else {
+              blocks.write(part, position + at);
+            }
+          }
+        });
+    return crc.value();
   }
 
   private int index(TensorInfo info) {
@@ -177,29 +252,30 @@ public final class ShardWriter implements AutoCloseable {
     return true;
   }
 
-  /**
-   * Forces what was written so far to the device. Other threads may write meanwhile.
-   *
-   * @throws OutputException if that fails
-   */
+  /** Forces what was written so far to the device. Other threads may write meanwhile. */
   public void force() {
-    run(file::force);
+    flush(0, layout.byteSize());
+    run(() -> channel.force(true));
   }
 
   /**
    * Hands what was written so far of a tensor to the system, so that it is in the file even if this
    * process is killed.
-   *
-   * @throws OutputException if that fails
    */
   public void settle(TensorInfo info) {
     long start = layout.dataOffset() + info.begin();
-    run(() -> file.flush(start, start + info.bytes()));
+    flush(start, start + info.bytes());
   }
 
-  private void run(Runnable work) {
+  private void flush(long from, long to) {
+    if (blocks != null) {
+      run(() -> blocks.flush(from, to));
+    }
+  }
+
+  private void run(OutputException.Work work) {
     try {
-      work.run();
+      OutputException.writing(path, work);
     } catch (OutputException e) {
       failed = true;
       throw e;
@@ -214,15 +290,16 @@ public final class ShardWriter implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (!file.isOpen()) {
+    if (!channel.isOpen()) {
       return;
     }
     long length;
-    try (file) {
+    try (BlockWriter last = blocks;
+        channel) {
       if (!failed) {
-        file.flush();
+        flush(0, layout.byteSize());
       }
-      length = file.length();
+      length = channel.size();
     } catch (IOException e) {
       throw OutputException.unwritable(path, e);
     }
@@ -242,11 +319,7 @@ public final class ShardWriter implements AutoCloseable {
     force();
     close();
     closed.run();
-    try {
-      AtomicWrite.moveOver(path, target);
-    } catch (IOException e) {
-      throw OutputException.unwritable(target, e);
-    }
+    OutputException.writing(target, () -> AtomicWrite.moveOver(path, target));
   }
 
   /** Closes the shard as it is, complete or not. */
@@ -268,13 +341,9 @@ public final class ShardWriter implements AutoCloseable {
       }
     }
     if (length != layout.byteSize()) {
-      throw wrongLength(length);
+      throw new OutputException(
+          ErrorDetails.file(path)
+              .expected("%d bytes".formatted(layout.byteSize()), String.valueOf(length)));
     }
-  }
-
-  private OutputException wrongLength(long found) {
-    return new OutputException(
-        ErrorDetails.file(path)
-            .expected("%d bytes".formatted(layout.byteSize()), String.valueOf(found)));
   }
 }

@@ -1,9 +1,9 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.Links;
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.io.FileIdentity;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.FileVisitOption;
@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Walks a model directory for {@link SideFiles}. Links are followed, also those to folders; one
- * that {@link Links} doesn't allow is an error.
+ * that {@link FileIdentity#requireInside} doesn't allow is an error.
  */
 final class SideFileVisitor extends SimpleFileVisitor<Path> {
   private static final Logger LOG = LoggerFactory.getLogger(SideFileVisitor.class);
@@ -78,7 +78,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
       Files.walkFileTree(
           directory, EnumSet.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, this);
     } catch (IOException e) {
-      throw Malformed.unreadable(directory, "a model directory", e);
+      throw InputException.unreadable(directory, "a model directory", e);
     }
   }
 
@@ -129,13 +129,13 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
       leaveOut(file);
       return FileVisitResult.CONTINUE;
     }
-    throw Malformed.unreadable(file, "a file that goes along with the model", failure);
+    throw InputException.unreadable(file, "a file that goes along with the model", failure);
   }
 
   private void requireInside(Path path, BasicFileAttributes attributes) {
     Object key = attributes.fileKey();
     if (key == null || inside.add(key)) {
-      Links.requireInside(directory, path);
+      FileIdentity.requireInside(directory, path);
     }
   }
 
@@ -146,8 +146,8 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
   private void count() {
     entries++;
     if (entries > MOST_ENTRIES) {
-      throw Malformed.file(
-          directory, "a model directory with at most %d files".formatted(MOST_ENTRIES), "more");
+      throw ErrorDetails.file(directory)
+          .wrong("a model directory with at most %d files".formatted(MOST_ENTRIES), "more");
     }
   }
 }

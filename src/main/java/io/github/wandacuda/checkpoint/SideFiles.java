@@ -1,14 +1,11 @@
 package io.github.wandacuda.checkpoint;
 
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.Malformed;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -25,7 +22,6 @@ import java.util.regex.Pattern;
  * The files of a model directory that a pruned copy needs beside the weights, at any depth. Paths
  * are relative to the model directory and in code-point order.
  *
- * @param directory the model directory
  * @param files the files that are copied first
  * @param lastFiles the files that are copied last, in this order, because a directory without them
  *     is unfinished: the index, if the weights have one, and {@code config.json}
@@ -72,7 +68,6 @@ public record SideFiles(
   /**
    * Finds the side files of a model.
    *
-   * @param checkpoint the model's weights
    * @param output the directory of the copy; passed over if it is inside the model directory
    * @throws InputException if a folder can't be read or there are more than 100,000 files
    */
@@ -108,7 +103,7 @@ public record SideFiles(
     return OTHER_WEIGHTS.matcher(file.getFileName().toString()).matches();
   }
 
-  private static List<Path> sorted(List<Path> paths) {
+  static List<Path> sorted(List<Path> paths) {
     List<Path> sorted = new ArrayList<>(paths);
     sorted.sort(Comparator.comparing(Path::toString, TensorNames.ORDER));
     return sorted;
@@ -118,10 +113,7 @@ public record SideFiles(
    * Copies one of the files and makes the folders that it needs. The copy is written as {@link
    * AtomicWrite} does, with the modes that {@link FileModes} gives it.
    *
-   * @param file its relative path
    * @param output the directory of the copy, which has the same relative path in it
-   * @throws InputException if it can't be read
-   * @throws OutputException if it can't be written
    */
   public void copy(Path file, Path output) {
     Path source = directory.resolve(file);
@@ -130,7 +122,7 @@ public record SideFiles(
       createParent(target);
       AtomicWrite.replace(target, out -> transfer(source, in, out), FileModes.like(source));
     } catch (IOException e) {
-      throw Malformed.unreadable(source, "a file that goes along with the model", e);
+      throw InputException.unreadable(source, "a file that goes along with the model", e);
     }
   }
 
@@ -139,11 +131,7 @@ public record SideFiles(
     try {
       Folders.create(parent);
     } catch (IOException e) {
-      throw new OutputException(
-          ErrorDetails.file(parent)
-              .expected("to make this folder", Reason.of(e))
-              .said("expected to make this folder, found: " + Reason.of(e)),
-          e);
+      throw OutputException.of(parent, "to make this folder", e);
     }
   }
 
@@ -158,7 +146,7 @@ public record SideFiles(
     try {
       return in.read(buffer);
     } catch (IOException e) {
-      throw Malformed.unreadable(source, "a file that goes along with the model", e);
+      throw InputException.unreadable(source, "a file that goes along with the model", e);
     }
   }
 }

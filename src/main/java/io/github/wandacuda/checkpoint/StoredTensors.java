@@ -1,47 +1,55 @@
 package io.github.wandacuda.checkpoint;
 
-import io.github.wandacuda.io.BlockReader;
-import io.github.wandacuda.io.DirectIo;
-import io.github.wandacuda.io.FileReads;
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.system.AddedPages;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
 
-/** Tensors as a file stores them. */
+/**
+ * Tensors as a file stores them, which is held open, and which another process may truncate at any
+ * moment. The system copies the bytes and reports where the file ends, so a truncated file is an
+ * error here. With a memory mapping it would crash the JVM.
+ */
 final class StoredTensors implements TensorBytes {
-  private final FileReads file;
+  private final Path path;
+  private final FileChannel channel;
+
+  private final long length;
+
   private final long dataOffset;
   private volatile BlockReader blocks;
   private volatile AddedPages added;
 
-  /**
-   * Takes over an open file, which it closes.
-   *
-   * @param dataOffset where the tensors' data begins in it
-   */
-  StoredTensors(FileReads file, long dataOffset) {
-    this.file = file;
+  StoredTensors(Path path, FileChannel channel, long length, long dataOffset) {
+    this.path = path;
+    this.channel = channel;
+    this.length = length;
     this.dataOffset = dataOffset;
   }
 
-  /** Reads past the page cache what isn't in it. */
-  void readThrough(DirectIo io) {
-    blocks = io.reader(file.file(), file.channel(), file.length()).orElse(null);
+  @Override
+  public void readThrough(DirectIo io) {
+    blocks = io.reader(path, channel, length).orElse(null);
   }
 
-  /** Reads from the device, whatever the page cache holds. */
-  void readFromDevice(DirectIo io) {
-    blocks = io.deviceReader(file.file(), file.length()).orElse(null);
+  @Override
+  public void readFromDevice(DirectIo io) {
+    blocks = io.deviceReader(path, length).orElse(null);
   }
 
-  /** Reads through the page cache, and notes what that will add to it. */
-  void readThroughCache() {
-    added = AddedPages.after(file.file(), file.channel(), file.length()).orElse(null);
+  @Override
+  public void readThroughCache() {
+    added = AddedPages.after(path, channel, length).orElse(null);
   }
 
-  /** Takes out of the page cache what was added to it. */
-  void dropAdded() {
+  @Override
+  public void dropAdded() {
     AddedPages pages = added;
     added = null;
     if (pages != null) {
@@ -53,7 +61,29 @@ final class StoredTensors implements TensorBytes {
   public void read(TensorInfo info, long offset, MemorySegment destination) {
     long position = dataOffset + info.begin() + offset;
     long done = blocks == null ? 0 : readBlocks(info, position, destination);
-    file.read(position + done, destination.asSlice(done));
+    readCached(position + done, destination.asSlice(done));
+  }
+
+  private void readCached(long position, MemorySegment destination) {
+    try {
+      if (!FilePieces.read(channel, position, destination)) {
+        throw shrunk(channel.size());
+      }
+      // A part that is cut off during a read may be read as zeros.
+      long now = channel.size();
+      if (now != length) {
+        throw shrunk(now);
+      }
+    } catch (ClosedChannelException e) {
+      CancelledException.throwIfInterrupted();
+      throw new IllegalStateException(path + " is closed", e);
+    } catch (IOException e) {
+      throw InputException.unreadable(path, length + " bytes, as when the run began", e);
+    }
+  }
+
+  private InputException shrunk(long now) {
+    return ErrorDetails.file(path).wrong(length + " bytes, as when the run began", now + " bytes");
   }
 
   /** Reads what comes from the device, and returns how much that was. */
@@ -61,7 +91,7 @@ final class StoredTensors implements TensorBytes {
     try {
       return blocks.read(position, dataOffset + info.end(), destination);
     } catch (IOException e) {
-      throw Malformed.unreadable(file.file(), "to read it from the device", e);
+      throw InputException.unreadable(path, "to read it from the device", e);
     }
   }
 
@@ -69,9 +99,9 @@ final class StoredTensors implements TensorBytes {
   public void close() {
     dropAdded();
     try {
-      file.channel().close();
+      channel.close();
     } catch (IOException e) {
-      throw Malformed.unreadable(file.file(), "to close it", e);
+      throw InputException.unreadable(path, "to close it", e);
     }
   }
 }

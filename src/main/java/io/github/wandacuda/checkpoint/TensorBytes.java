@@ -16,6 +16,26 @@ public interface TensorBytes extends AutoCloseable {
    */
   void read(TensorInfo info, long offset, MemorySegment destination);
 
+  /**
+   * Reads tensors past the page cache from now on, as far as they aren't in it and this is a file,
+   * until {@code io} is closed. No other thread may read meanwhile.
+   */
+  default void readThrough(DirectIo io) {}
+
+  /** Reads tensors from the device from now on, also those that the page cache has, as above. */
+  default void readFromDevice(DirectIo io) {}
+
+  /**
+   * Reads tensors of a file through the page cache from now on, and leaves it as it is now when
+   * {@link #dropAdded} is called or the file is closed, where the system allows that.
+   */
+  default void readThroughCache() {}
+
+  /**
+   * Takes out of the page cache what was added to it since {@link #readThroughCache}, if it was.
+   */
+  default void dropAdded() {}
+
   @Override
   void close();
 }

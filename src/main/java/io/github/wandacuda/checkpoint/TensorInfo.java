@@ -10,7 +10,6 @@ import java.util.Optional;
  * A tensor's entry in a safetensors header. Two files agree on a tensor's name, type, shape and
  * offsets if these are equal.
  *
- * @param name the tensor's name
  * @param dtype the element type as the header spells it, perhaps an unknown one
  * @param shape sizes, outermost first; empty for a scalar
  * @param begin the offset of its first byte in the data section

@@ -1,6 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.error.ErrorDetails;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -31,18 +31,13 @@ public final class TensorNames {
 
   private TensorNames() {}
 
-  /**
-   * Checks a name's length.
-   *
-   * @throws io.github.wandacuda.error.InputException if it is longer than any name needs to be
-   */
   static void requireLength(Path file, String name) {
     if (name.length() > LONGEST) {
-      throw Malformed.tensor(
-          file,
-          name,
-          "a name of at most %d characters".formatted(LONGEST),
-          Integer.toString(name.length()));
+      throw ErrorDetails.file(file)
+          .tensor(name)
+          .wrong(
+              "a name of at most %d characters".formatted(LONGEST),
+              Integer.toString(name.length()));
     }
   }
 

@@ -1,9 +1,7 @@
 package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FilePieces;
@@ -21,8 +19,8 @@ import java.util.Optional;
 
 /**
  * A shard that an interrupted run has left, complete or not. Which tensors are complete is found
- * out by reading them, so that it doesn't matter what had not reached the device yet. Safe for use
- * by several threads.
+ * out by reading them, so that it doesn't matter what had not reached the device yet. What can't be
+ * read is an {@link OutputException}. Safe for use by several threads.
  */
 public final class WrittenShard implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
@@ -41,10 +39,8 @@ public final class WrittenShard implements AutoCloseable {
    * Opens a shard.
    *
    * @param path its path, at which there may be nothing
-   * @param layout the shard whose header it has
    * @return empty if there is no regular file, if it has a second name (hard link), or another
    *     header
-   * @throws OutputException if it can't be read
    */
   public static Optional<WrittenShard> open(Path path, SafetensorsFile layout) {
     if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) || FileIdentity.names(path) > 1) {
@@ -54,10 +50,7 @@ public final class WrittenShard implements AutoCloseable {
       FileChannel channel =
           FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
       WrittenShard shard = new WrittenShard(path, layout, channel);
-      byte[] header = layout.headerBytes();
-      byte[] found = new byte[header.length];
-      if (FilePieces.read(channel, 0, MemorySegment.ofArray(found))
-          && Arrays.equals(header, found)) {
+      if (hasHeader(channel, layout)) {
         return Optional.of(shard);
       }
       shard.close();
@@ -65,6 +58,14 @@ public final class WrittenShard implements AutoCloseable {
     } catch (IOException e) {
       throw unreadable(path, e);
     }
+  }
+
+  /** Returns whether a file begins as a shard does. */
+  static boolean hasHeader(FileChannel channel, SafetensorsFile layout) throws IOException {
+    byte[] header = layout.headerBytes();
+    byte[] found = new byte[header.length];
+    return FilePieces.read(channel, 0, MemorySegment.ofArray(found))
+        && Arrays.equals(header, found);
   }
 
   /** Returns the shard's path. */
@@ -75,7 +76,6 @@ public final class WrittenShard implements AutoCloseable {
   /**
    * Returns whether a tensor's bytes are complete and have this CRC-32C.
    *
-   * @throws OutputException if they can't be read
    * @throws CancelledException if the thread was interrupted
    */
   public boolean holds(TensorInfo info, int checksum) {
@@ -96,11 +96,7 @@ public final class WrittenShard implements AutoCloseable {
     }
   }
 
-  /**
-   * Returns whether the file is as long as the shard is to be.
-   *
-   * @throws OutputException if that can't be found out
-   */
+  /** Returns whether the file is as long as the shard is to be. */
   public boolean isWhole() {
     try {
       return channel.size() == layout.byteSize();
@@ -111,11 +107,7 @@ public final class WrittenShard implements AutoCloseable {
 
   private static OutputException unreadable(Path path, IOException e) {
     RealCause.throwIfBehind(e);
-    return new OutputException(
-        ErrorDetails.file(path)
-            .expected("to read what is finished of it", Reason.of(e))
-            .said("expected to read what is finished of it, found: " + Reason.of(e)),
-        e);
+    return OutputException.of(path, "to read what is finished of it", e);
   }
 
   @Override

@@ -62,10 +62,12 @@ final class ErrorReporter {
       return OptionNames.in(known.details());
     }
     if (e instanceof OutOfMemoryError) {
-      return ErrorDetails.saying("out of memory: " + oneLine(e.getMessage()))
+      return ErrorDetails.NOWHERE
+          .said("out of memory: " + oneLine(e.getMessage()))
           .hint("take fewer or shorter samples, or give the Java heap more with -Xmx");
     }
-    return ErrorDetails.saying("internal error: " + oneLine(e.toString()))
+    return ErrorDetails.NOWHERE
+        .said("internal error: " + oneLine(e.toString()))
         .hint("--verbose shows where");
   }
 

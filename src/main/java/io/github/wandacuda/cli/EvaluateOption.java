@@ -16,7 +16,7 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
 import io.github.wandacuda.report.PruneReport.Perplexities;
-import io.github.wandacuda.system.AvailableMemory;
+import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Files;
@@ -124,7 +124,7 @@ final class EvaluateOption {
       return false;
     }
     long bytes = GenerateNeeds.bytes(measured, backend.operations(), 2L * SAMPLE_TOKENS);
-    if (bytes > AvailableMemory.bytes()) {
+    if (bytes > MachineFacts.availableMemory()) {
       output.detail("the report has no sample text: its weights would take %d bytes", bytes);
       return false;
     }

@@ -2,7 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -168,6 +168,6 @@ record HubCache(Path root) {
   }
 
   private static InputException unreadable(Path path, IOException e) {
-    return new InputException(ErrorDetails.file(path).said("cannot be read: " + Reason.of(e)), e);
+    return new InputException(ErrorDetails.file(path).said("cannot be read: " + Printable.reason(e)), e);
   }
 }

@@ -1,7 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
@@ -107,7 +107,7 @@ final class PromptOptions {
     } catch (CharacterCodingException e) {
       throw where.wrong("UTF-8", "bytes that are none", e);
     } catch (IOException e) {
-      throw where.wrong("a prompt", "that " + Reason.of(e), e);
+      throw where.wrong("a prompt", "that " + Printable.reason(e), e);
     }
   }
 }

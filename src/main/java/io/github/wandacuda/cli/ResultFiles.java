@@ -5,7 +5,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
-import io.github.wandacuda.io.ReadFiles;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.ReservedFile;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -107,7 +107,7 @@ final class ResultFiles implements AutoCloseable {
                 throw refused(
                     option, file, "is a file of the model, which is never replaced", ANOTHER);
               }
-              if (read.containsKey(identity) || ReadFiles.contain(file)) {
+              if (read.containsKey(identity) || InputFile.isRead(file)) {
                 throw refused(
                     option,
                     file,

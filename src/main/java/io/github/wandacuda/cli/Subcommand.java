@@ -1,7 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.system.ProcessAge;
+import io.github.wandacuda.system.MachineFacts;
 import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -11,7 +11,7 @@ import picocli.CommandLine.Mixin;
 abstract class Subcommand implements Runnable {
   @Mixin OutputOptions output;
 
-  private final double start = ProcessAge.seconds();
+  private final double start = MachineFacts.processAge();
   private final long begin = System.nanoTime();
   private double allocate;
   private double evaluate;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.IoMode;
 import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneJob;
@@ -84,7 +84,7 @@ final class TargetOptions {
   public void check(boolean calibrated) {
     if (!inPlace && output == null) {
       throw new UsageException(
-          ErrorDetails.saying("prune needs --output DIR").hint("or --in-place"));
+          ErrorDetails.NOWHERE.said("prune needs --output DIR").hint("or --in-place"));
     }
     if (checkpointEvery < 0) {
       throw new UsageException(

@@ -96,7 +96,8 @@ final class VerifyCommand extends Subcommand {
     }
     if (givenDense == null || givenPruned == null) {
       throw new UsageException(
-          ErrorDetails.saying("verify needs --dense DIR and --pruned DIR")
+          ErrorDetails.NOWHERE
+              .said("verify needs --dense DIR and --pruned DIR")
               .hint("or --zeros-of DIR and --model DIR"));
     }
     Optional<Sparsity> sparsity = keys.sparsity();
@@ -174,7 +175,7 @@ final class VerifyCommand extends Subcommand {
         "--cluster");
     if (model == null) {
       throw new UsageException(
-          ErrorDetails.saying("--zeros-of needs --model DIR").hint("the model to check"));
+          ErrorDetails.NOWHERE.said("--zeros-of needs --model DIR").hint("the model to check"));
     }
     Path pruned = HubCache.find(zerosOf);
     Path other = HubCache.find(model);

@@ -5,10 +5,10 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.evaluate.Tasks;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.io.ReadFiles;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.GpuRunPlan;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
@@ -151,7 +151,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     ErrorReporter errors = new ErrorReporter(err.printer(), words);
     try {
       OutputOptions.configureLogging(words.contains("--quiet"), words.contains("--verbose"));
-      int exitCode = ReadFiles.during(() -> execute(words, errors));
+      int exitCode = InputFile.during(() -> execute(words, errors));
       if (exitCode == 0) {
         requireWritten();
       }
@@ -165,7 +165,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     if (out.failure().isPresent()) {
       IOException failure = out.failure().get();
       throw new OutputException(
-          "stdout: the result can't be written: " + Reason.of(failure), failure);
+          "stdout: the result can't be written: " + Printable.reason(failure), failure);
     }
   }
 

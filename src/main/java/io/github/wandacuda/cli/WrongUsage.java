@@ -3,8 +3,6 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.pruning.Suggestion;
-import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -19,7 +17,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** Describes what is wrong with a command line, and what was probably meant. */
 final class WrongUsage {
   private static final String MODEL = "--model";
-  private static final int MOST_NEAR = 3;
 
   /**
    * What the options of other programs are called here: those of the code of Wanda above all. Names
@@ -62,7 +59,8 @@ final class WrongUsage {
     String word = unmatched.getFirst();
     String name = word.startsWith("-") ? word.replaceFirst("=.*", "") : word;
     String meant = meant(name, e);
-    return ErrorDetails.saying("unknown %s '%s'".formatted(kind(name, command), Printable.of(name)))
+    return ErrorDetails.NOWHERE
+        .said("unknown %s '%s'".formatted(kind(name, command), Printable.of(name)))
         .hint(meant == null ? help : meant + " " + help);
   }
 
@@ -87,7 +85,8 @@ final class WrongUsage {
       return "here it is %s;".formatted(here.get());
     }
     List<String> near =
-        near(name, option ? command.optionsMap().keySet() : command.subcommands().keySet());
+        Suggestion.nearest(
+            name, option ? command.optionsMap().keySet() : command.subcommands().keySet());
     return near.isEmpty() ? null : "did you mean %s?".formatted(String.join(" or ", near));
   }
 
@@ -101,22 +100,7 @@ final class WrongUsage {
     String sentence =
         message.substring(0, 1).toLowerCase(Locale.ROOT)
             + message.substring(1).replaceFirst("\\.$", "");
-    return ErrorDetails.saying(sentence).hint(help);
-  }
-
-  /** Returns the names that differ from a word in a third of its letters at most, nearest first. */
-  static List<String> near(String word, Collection<String> names) {
-    int most = Math.max(1, word.replace("-", "").length() / 3);
-    return names.stream()
-        .filter(name -> Suggestion.distance(word, name) <= most || startsWith(name, word))
-        .sorted(Comparator.comparingInt(name -> Suggestion.distance(word, name)))
-        .limit(MOST_NEAR)
-        .toList();
-  }
-
-  /** Returns whether a word is the beginning of a name, as an abbreviated option is. */
-  private static boolean startsWith(String name, String word) {
-    return word.length() > 3 && name.startsWith(word);
+    return ErrorDetails.NOWHERE.said(sentence).hint(help);
   }
 
   /** Returns what stands here for another program's option, if the command has that. */

@@ -44,11 +44,6 @@ public record ErrorDetails(
     return new ErrorDetails(null, null, part, null, null, null, null);
   }
 
-  /** Returns a failure that is told by a sentence alone. */
-  public static ErrorDetails saying(String sentence) {
-    return new ErrorDetails(null, null, null, null, null, sentence, null);
-  }
-
   /** Returns the same of a file by another name. */
   public ErrorDetails in(String name) {
     return new ErrorDetails(name, tensor, part, expected, found, said, hint);
@@ -77,6 +72,11 @@ public record ErrorDetails(
   /** Returns the same failure with what led to it. */
   public InputException wrong(String expected, Object found, Throwable cause) {
     return new InputException(expected(expected, String.valueOf(found)), cause);
+  }
+
+  /** Returns the failure of a file that ends too early, as a broken download does. */
+  public InputException cut(String expected, String found) {
+    return hint("it was cut short: copy or download it again").wrong(expected, found);
   }
 
   /** Returns the failure of what is asked for, by what it should be and what it is. */

@@ -1,5 +1,8 @@
 package io.github.wandacuda.error;
 
+import java.io.IOException;
+import java.nio.file.Path;
+
 /**
  * A model, text or statistics file is not what it should be; the line names file, tensor, expected
  * and found.
@@ -12,11 +15,6 @@ public class InputException extends WandaException {
     super(message, null);
   }
 
-  /** Creates the failure with its one line and what led to it. */
-  public InputException(String message, Throwable cause) {
-    super(message, cause);
-  }
-
   /** Creates the failure with what it is about. */
   public InputException(ErrorDetails details) {
     super(WrongFile.explain(details), null);
@@ -25,5 +23,11 @@ public class InputException extends WandaException {
   /** Creates the failure with what it is about and what led to it. */
   public InputException(ErrorDetails details, Throwable cause) {
     super(WrongFile.explain(details), cause);
+  }
+
+  /** Returns the failure of a file that cannot be read, for what the system said. */
+  public static InputException unreadable(Path file, String expected, IOException e) {
+    return ErrorDetails.file(file)
+        .wrong(expected, "that it cannot be read: " + Printable.reason(e), e);
   }
 }

@@ -7,11 +7,6 @@ import java.nio.file.Path;
 public class OutputException extends WandaException {
   private static final long serialVersionUID = 1L;
 
-  /** Creates the failure with its one line. */
-  public OutputException(String message) {
-    super(message, null);
-  }
-
   /** Creates the failure with its one line and what led to it. */
   public OutputException(String message, Throwable cause) {
     super(message, cause);
@@ -29,11 +24,36 @@ public class OutputException extends WandaException {
 
   /** Returns the failure of a file that can't be written, for what the system said. */
   public static OutputException unwritable(Path file, IOException e) {
-    String reason = Reason.of(e);
+    return of(file, "to write it", e);
+  }
+
+  /** Returns the failure to do something with a file, for what the system said. */
+  public static OutputException of(Path file, String expected, IOException e) {
+    String reason = Printable.reason(e);
     return new OutputException(
         ErrorDetails.file(file)
-            .expected("to write it", reason)
-            .said("expected to write it, found: " + reason),
+            .expected(expected, reason)
+            .said("expected %s, found: %s".formatted(expected, reason)),
         e);
+  }
+
+  /** What is done with a file that is written. */
+  @FunctionalInterface
+  public interface Work {
+    /** Does it. */
+    void run() throws IOException;
+  }
+
+  /**
+   * Does something with a file that is written.
+   *
+   * @throws OutputException for what the system says of it
+   */
+  public static void writing(Path file, Work work) {
+    try {
+      work.run();
+    } catch (IOException e) {
+      throw unwritable(file, e);
+    }
   }
 }

@@ -12,11 +12,6 @@ public class UsageException extends WandaException {
     super(message, null);
   }
 
-  /** Creates the failure with its one line and what led to it. */
-  public UsageException(String message, Throwable cause) {
-    super(message, cause);
-  }
-
   /** Creates the failure with what it is about. */
   public UsageException(ErrorDetails details) {
     super(details, null);

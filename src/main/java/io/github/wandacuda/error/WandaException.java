@@ -17,7 +17,7 @@ public abstract class WandaException extends RuntimeException {
   }
 
   WandaException(String message, Throwable cause) {
-    this(ErrorDetails.saying(message), cause);
+    this(ErrorDetails.NOWHERE.said(message), cause);
   }
 
   /** Returns what it is about, part by part. */

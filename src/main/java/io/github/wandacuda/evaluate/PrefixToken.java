@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.ModelConfig;
@@ -118,7 +117,7 @@ public final class PrefixToken {
         throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
       } catch (IOException e) {
         throw ErrorDetails.file(file)
-            .wrong("a generation_config.json", "that it can't be read: " + Reason.of(e), e);
+            .wrong("a generation_config.json", "that it can't be read: " + Printable.reason(e), e);
       }
     }
 

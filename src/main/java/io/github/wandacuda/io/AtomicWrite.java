@@ -48,18 +48,13 @@ public final class AtomicWrite {
   /**
    * Writes a file.
    *
-   * @param target the file, replaced if it exists
    * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public static void write(Path target, Content content) {
-    try {
-      if (Files.exists(target) && !Files.isRegularFile(target)) {
-        writeDirectly(target, content);
-      } else {
-        writeAndMove(target, content);
-      }
-    } catch (IOException e) {
-      throw OutputException.unwritable(target, e);
+    if (Files.exists(target) && !Files.isRegularFile(target)) {
+      OutputException.writing(target, () -> writeDirectly(target, content));
+    } else {
+      replace(target, content);
     }
   }
 
@@ -71,11 +66,7 @@ public final class AtomicWrite {
    * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public static void replace(Path target, Content content, FileAttribute<?>... attributes) {
-    try {
-      writeAndMove(target, content, attributes);
-    } catch (IOException e) {
-      throw OutputException.unwritable(target, e);
-    }
+    OutputException.writing(target, () -> writeAndMove(target, content, attributes));
   }
 
   /**

@@ -1,5 +1,8 @@
 package io.github.wandacuda.io;
 
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import java.io.IOException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
@@ -65,8 +68,8 @@ public final class FileIdentity {
 
   /**
    * Returns the identities of a model's directory, of all that is in it at any depth, and of the
-   * files that its links lead to. Folders that {@link Links} doesn't allow and what can't be read
-   * are passed over, since no run reads from there.
+   * files that its links lead to. Folders that {@link #requireInside} doesn't allow and what can't
+   * be read are passed over, since no run reads from there.
    */
   public static Set<Object> allIn(Path folder) {
     Set<Object> found = new HashSet<>();
@@ -80,7 +83,7 @@ public final class FileIdentity {
             public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes)
                 throws IOException {
               // Links between folders could spell exponentially many paths to few of them.
-              return Links.isInside(folder, path) && found.add(of(path, attributes))
+              return isInside(folder, path) && found.add(of(path, attributes))
                   ? FileVisitResult.CONTINUE
                   : FileVisitResult.SKIP_SUBTREE;
             }
@@ -103,7 +106,7 @@ public final class FileIdentity {
             }
           });
     } catch (IOException e) {
-      throw Malformed.unreadable(folder, "a folder", e);
+      throw InputException.unreadable(folder, "a folder", e);
     }
     return found;
   }
@@ -117,5 +120,57 @@ public final class FileIdentity {
     } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
       return 1;
     }
+  }
+
+  /**
+   * Checks that a file of a model directory really lies where links may lead: inside of it, or in a
+   * Hugging Face cache, whose snapshots are folders of links to {@code ../../blobs}. By any other
+   * link the author of a model directory could have a run copy the user's private files into its
+   * output. A missing file passes.
+   *
+   * @throws io.github.wandacuda.error.InputException if it lies elsewhere
+   */
+  public static void requireInside(Path directory, Path file) {
+    try {
+      if (!Files.exists(file)) {
+        return;
+      }
+      if (!isInside(directory, file)) {
+        throw ErrorDetails.file(file)
+            .wrong(
+                "a file inside the model's directory or a Hugging Face cache",
+                "a link to " + Printable.of(file.toRealPath()));
+      }
+    } catch (IOException e) {
+      throw InputException.unreadable(file, "a file of the model", e);
+    }
+  }
+
+  /** Returns whether a file or folder of a model directory really lies where links may lead. */
+  private static boolean isInside(Path directory, Path file) throws IOException {
+    Path real = file.toRealPath();
+    Path home = directory.toRealPath();
+    return real.startsWith(home) || isBlobOf(real, home) || isCached(real);
+  }
+
+  /**
+   * Returns whether {@code home} is {@code X/snapshots/revision} and the file {@code X/blobs/…}.
+   */
+  private static boolean isBlobOf(Path real, Path home) {
+    Path snapshots = home.getParent();
+    return snapshots != null
+        && snapshots.endsWith("snapshots")
+        && snapshots.getParent() != null
+        && real.startsWith(snapshots.resolveSibling("blobs"));
+  }
+
+  /** Returns whether the file is {@code …/models--owner--name/blobs/digest} of some cache. */
+  private static boolean isCached(Path real) {
+    Path blobs = real.getParent();
+    return blobs != null
+        && blobs.endsWith("blobs")
+        && blobs.getParent() != null
+        && blobs.getParent().getFileName() != null
+        && blobs.getParent().getFileName().toString().startsWith("models--");
   }
 }

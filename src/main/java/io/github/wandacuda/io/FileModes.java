@@ -28,18 +28,18 @@ public final class FileModes {
 
   /** Returns the attributes of a file's copy. */
   public static FileAttribute<?>[] like(Path source) {
-    try {
-      return of(Files.getPosixFilePermissions(source));
-    } catch (IOException | UnsupportedOperationException e) {
-      return NONE;
-    }
+    return like(source, Set.of());
   }
 
   /** Returns the attributes of a folder's copy. */
   public static FileAttribute<?>[] likeFolder(Path source) {
+    return like(source, Set.of(PosixFilePermission.OWNER_EXECUTE));
+  }
+
+  private static FileAttribute<?>[] like(Path source, Set<PosixFilePermission> more) {
     try {
       Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(source);
-      permissions.add(PosixFilePermission.OWNER_EXECUTE);
+      permissions.addAll(more);
       return of(permissions);
     } catch (IOException | UnsupportedOperationException e) {
       return NONE;

@@ -18,7 +18,6 @@ public final class FilePieces {
   /**
    * Fills memory.
    *
-   * @param position where to start in the file
    * @return false if the file ends before that; what is read of it is then undefined
    */
   public static boolean read(FileChannel channel, long position, MemorySegment destination)

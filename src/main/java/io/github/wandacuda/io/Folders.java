@@ -2,8 +2,8 @@ package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
-import io.github.wandacuda.system.SystemError;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.system.RealCause.SystemError;
 import java.io.File;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -13,7 +13,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** Makes folders, and forces the names in them to the device. */
+/**
+ * Makes folders, and forces the names in them to the device, which is an {@link OutputException} if
+ * the device fails.
+ */
 public final class Folders {
   private Folders() {}
 
@@ -22,8 +25,6 @@ public final class Folders {
    * power failure. Does nothing on Windows, which does it by itself, on a file system that can't,
    * and for a folder that may not be read. An interrupt doesn't stop it, since the last file of a
    * run may just have got its name; the thread remains interrupted.
-   *
-   * @throws OutputException if the device fails
    */
   public static void force(Path folder) {
     if (File.separatorChar == '\\') {
@@ -51,7 +52,8 @@ public final class Folders {
       if (!isUnsupported(e)) {
         throw new OutputException(
             ErrorDetails.file(folder)
-                .expected("to force its names to the device", "that this fails: " + Reason.of(e)),
+                .expected(
+                    "to force its names to the device", "that this fails: " + Printable.reason(e)),
             e);
       }
       return true;
@@ -71,12 +73,7 @@ public final class Folders {
     }
   }
 
-  /**
-   * Makes a folder and its missing parents, and forces their names to the device.
-   *
-   * @throws IOException if one can't be made
-   * @throws OutputException if the device fails
-   */
+  /** Makes a folder and its missing parents, and forces their names to the device. */
   public static void create(Path folder) throws IOException {
     if (Files.isDirectory(folder)) {
       return;

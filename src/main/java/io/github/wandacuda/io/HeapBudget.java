@@ -28,7 +28,6 @@ public final class HeapBudget {
    * Checks that content fits into the heap.
    *
    * @param where the file, or the file and the line
-   * @param size of the content in bytes
    * @param times bytes of memory for each byte of content
    * @throws InputException if it doesn't
    */
@@ -70,8 +69,6 @@ public final class HeapBudget {
   /**
    * Checks that samples fit into the heap.
    *
-   * @param samples their number
-   * @param length tokens of each
    * @throws UsageException if they would take more than half of the heap
    */
   public static void requireSamples(int samples, int length) {

@@ -2,7 +2,8 @@ package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
@@ -13,14 +14,23 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.IntSupplier;
 
 /**
- * Opens the files that are read, all of them here, and has {@link ReadFiles} know them. Only
- * regular files and links to them are opened: opening a pipe waits for a writer, and a device may
- * never end. Even the user's own pipe, such as the shell's {@code <(zcat text.gz)}, is refused,
- * since most inputs are read more than once or not from start to end.
+ * Opens the files that are read, all of them here, and knows those of a run of a command, by
+ * whatever path: its results never replace them. Only regular files and links to them are opened:
+ * opening a pipe waits for a writer, and a device may never end. Even the user's own pipe, such as
+ * the shell's {@code <(zcat text.gz)}, is refused, since most inputs are read more than once or not
+ * from start to end.
  */
 public final class InputFile {
+  /**
+   * Only the thread of the run is looked at: those that it starts open nothing but a model's files.
+   */
+  private static final ScopedValue<Set<Object>> READ = ScopedValue.newInstance();
+
   private static final int FORMAT = 0170000;
   private static final int PIPE = 0010000;
   private static final int CHARACTERS = 0020000;
@@ -66,6 +76,15 @@ public final class InputFile {
     return Files.size(file);
   }
 
+  /** Returns a file's length in bytes as {@link #size(Path)} does; refuses one that is too long. */
+  public static long size(Path file, long most) throws IOException {
+    long size = size(file);
+    if (size > most) {
+      throw ErrorDetails.file(file).wrong("at most %d bytes".formatted(most), size);
+    }
+    return size;
+  }
+
   /**
    * Checks that a file is a regular one, so that reading it waits for no other process.
    *
@@ -85,7 +104,9 @@ public final class InputFile {
           .hint("write what it gives to a file first")
           .wrong("a regular file", "one that the kernel makes as it is read");
     }
-    ReadFiles.add(FileIdentity.of(file, attributes));
+    if (READ.isBound()) {
+      READ.get().add(FileIdentity.of(file, attributes));
+    }
   }
 
   private static boolean isOfKernel(Path file) throws IOException {
@@ -104,7 +125,8 @@ public final class InputFile {
     } catch (NoSuchFileException e) {
       throw ErrorDetails.file(file).wrong("a file", "nothing", e);
     } catch (IOException e) {
-      throw new InputException(ErrorDetails.file(file).said("cannot be read: " + Reason.of(e)), e);
+      throw new InputException(
+          ErrorDetails.file(file).said("cannot be read: " + Printable.reason(e)), e);
     }
   }
 
@@ -125,5 +147,25 @@ public final class InputFile {
       case SOCKET -> "a socket";
       default -> "something else";
     };
+  }
+
+  /** Does a run, whose files are kept apart from those of other runs. */
+  public static int during(IntSupplier run) {
+    return ScopedValue.where(READ, ConcurrentHashMap.newKeySet()).call(run::getAsInt);
+  }
+
+  /** Returns whether a path leads to a file that this thread's run has opened. */
+  public static boolean isRead(Path file) {
+    return READ.isBound() && FileIdentity.of(file).filter(READ.get()::contains).isPresent();
+  }
+
+  /** Refuses a file to replace that this thread's run has opened. */
+  static void refuseRead(Path file) {
+    if (isRead(file)) {
+      throw new UsageException(
+          ErrorDetails.file(file)
+              .said("this file is what the run reads, which is never replaced")
+              .hint("name another file"));
+    }
   }
 }

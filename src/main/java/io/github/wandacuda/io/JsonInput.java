@@ -9,11 +9,13 @@ import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
@@ -55,37 +57,34 @@ public final class JsonInput {
   }
 
   /**
-   * Reads a document and checks that nothing but white space follows it.
+   * Reads a document from a stream, which it closes, and checks that nothing but white space
+   * follows.
    *
    * @param part what the document is, in messages
    * @throws InputException if it isn't JSON in UTF-8, or {@code reading} finds it wrong
    */
-  public static <T> T read(Path file, String part, byte[] bytes, int offset, Reading<T> reading) {
-    return read(
-        file, part, new ByteArrayInputStream(bytes, offset, bytes.length - offset), reading);
-  }
-
-  /** Reads a document from a stream and closes the stream. */
   public static <T> T read(Path file, String part, InputStream stream, Reading<T> reading) {
-    try (Reader reader = StrictUtf8.reader(stream);
+    try (Reader reader = strict(stream);
         JsonParser json = FACTORY.createParser(reader)) {
       T result = reading.from(json);
       if (json.nextToken() != null) {
-        throw Malformed.part(file, part, "nothing after the JSON object", found(json));
+        throw ErrorDetails.file(file)
+            .part(part)
+            .wrong("nothing after the JSON object", found(json));
       }
       return result;
     } catch (StreamConstraintsException e) {
       String found = e.getOriginalMessage().replaceAll(", from `.*`", "");
-      throw Malformed.part(file, part, "JSON within bounds", Printable.of(found));
+      throw ErrorDetails.file(file).part(part).wrong("JSON within bounds", Printable.of(found));
     } catch (JsonProcessingException e) {
       throw ErrorDetails.file(file)
           .part(part)
           .hint("mend the file, or copy or download it again")
           .wrong("JSON", Printable.of(e.getOriginalMessage()));
     } catch (CharacterCodingException e) {
-      throw Malformed.part(file, part, "UTF-8", "other bytes");
+      throw ErrorDetails.file(file).part(part).wrong("UTF-8", "other bytes");
     } catch (IOException e) {
-      throw Malformed.unreadable(file, "JSON", e);
+      throw InputException.unreadable(file, "JSON", e);
     }
   }
 
@@ -97,5 +96,15 @@ public final class JsonInput {
     }
     String text = Printable.of(json.getText());
     return token == JsonToken.VALUE_STRING ? "string \"" + text + "\"" : text;
+  }
+
+  /** Returns a reader of UTF-8 that throws a CharacterCodingException where there is none. */
+  static Reader strict(InputStream stream) {
+    return new InputStreamReader(
+        stream,
+        StandardCharsets.UTF_8
+            .newDecoder()
+            .onMalformedInput(CodingErrorAction.REPORT)
+            .onUnmappableCharacter(CodingErrorAction.REPORT));
   }
 }

@@ -65,7 +65,7 @@ public final class JsonTree {
     in.reset();
     // A byte order mark begins with other bytes, and UTF-16 and UTF-32 have zeros here.
     boolean utf8 = first > 0 && first < 0x80 && second != 0;
-    return utf8 ? FACTORY.createParser(StrictUtf8.reader(in)) : FACTORY.createParser(in);
+    return utf8 ? FACTORY.createParser(JsonInput.strict(in)) : FACTORY.createParser(in);
   }
 
   /**

@@ -2,7 +2,7 @@ package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import java.io.BufferedOutputStream;
 import java.io.File;
@@ -43,7 +43,7 @@ public final class ReservedFile implements AutoCloseable {
    * @throws UsageException if another run has reserved it, or this one reads it
    */
   public static ReservedFile of(Path target) {
-    ReadFiles.refuse(target);
+    InputFile.refuseRead(target);
     requireWritable(target);
     if (isDevice(target)) {
       return new ReservedFile(target, null, null);
@@ -175,7 +175,7 @@ public final class ReservedFile implements AutoCloseable {
   }
 
   private void publish() throws IOException {
-    ReadFiles.refuse(target);
+    InputFile.refuseRead(target);
     channel.force(true);
     if (File.separatorChar == '\\') {
       channel.close(); // Windows moves no file that is open.
@@ -192,7 +192,9 @@ public final class ReservedFile implements AutoCloseable {
 
   private static OutputException unwritable(Path target, IOException e) {
     return new OutputException(
-        ErrorDetails.file(target).expected("to write it", "that it can't be: " + Reason.of(e)), e);
+        ErrorDetails.file(target)
+            .expected("to write it", "that it can't be: " + Printable.reason(e)),
+        e);
   }
 
   /** Deletes the temporary file and releases the lock, unless the file is written. */

@@ -12,7 +12,8 @@ import java.util.Set;
 
 /**
  * A file of an unfinished output by which the processes of a run hand each other what is too large
- * to travel. It has its name when it is complete. Safe for use by several threads.
+ * to travel. It has its name when it is complete. What can't be written or read is an {@link
+ * OutputException}. Safe for use by several threads.
  */
 public final class SharedFile implements AutoCloseable {
   private final Path path;
@@ -31,7 +32,6 @@ public final class SharedFile implements AutoCloseable {
    * Begins a file.
    *
    * @param temporary a name that no other attempt has, until the file is {@link #publish published}
-   * @throws OutputException if it can't be made
    */
   public static SharedFile create(Path temporary) {
     try {
@@ -46,11 +46,7 @@ public final class SharedFile implements AutoCloseable {
     }
   }
 
-  /**
-   * Opens a file to read it.
-   *
-   * @throws OutputException if it can't be read
-   */
+  /** Opens a file to read it. */
   public static SharedFile open(Path file) {
     try {
       return new SharedFile(file, FileChannel.open(file, StandardOpenOption.READ), false);
@@ -59,42 +55,25 @@ public final class SharedFile implements AutoCloseable {
     }
   }
 
-  /**
-   * Writes memory.
-   *
-   * @param at where it begins in the file
-   * @throws OutputException if it can't be written
-   */
+  /** Writes memory. */
   public void write(long at, MemorySegment bytes) {
-    try {
-      FilePieces.write(channel, at, bytes);
-    } catch (IOException e) {
-      throw OutputException.unwritable(path, e);
-    }
+    OutputException.writing(path, () -> FilePieces.write(channel, at, bytes));
   }
 
-  /**
-   * Fills memory.
-   *
-   * @throws OutputException if the file can't be read, or ends before that
-   */
+  /** Fills memory. */
   public void read(long at, MemorySegment into) {
-    try {
-      if (!FilePieces.read(channel, at, into)) {
-        throw new EOFException("it ends too early");
-      }
-    } catch (IOException e) {
-      throw OutputException.unwritable(path, e);
-    }
+    OutputException.writing(
+        path,
+        () -> {
+          if (!FilePieces.read(channel, at, into)) {
+            throw new EOFException("it ends too early");
+          }
+        });
   }
 
   /** Forces what was written to the device, where it outlasts a power failure. */
   public void force() {
-    try {
-      channel.force(true);
-    } catch (IOException e) {
-      throw OutputException.unwritable(path, e);
-    }
+    OutputException.writing(path, () -> channel.force(true));
   }
 
   /** Gives the file its name; whatever had it is replaced. */

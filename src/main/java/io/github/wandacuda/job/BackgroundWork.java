@@ -1,7 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.system.Rethrow;
+import io.github.wandacuda.system.RealCause;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
@@ -61,7 +61,7 @@ final class BackgroundWork implements AutoCloseable {
   }
 
   private void rethrow() {
-    Rethrow.unchecked(failure);
+    RealCause.rethrow(failure);
   }
 
   private void serve() {

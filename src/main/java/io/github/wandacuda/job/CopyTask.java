@@ -29,7 +29,7 @@ record CopyTask(
       ShardWriter to,
       TileBuffers buffers,
       PhaseClock clock) {
-    long bytes = buffers.memory().tileBytes();
+    long bytes = buffers.tileBytes();
     buffers.reserve(bytes);
     return new CopyTask(from, tensor, to, tensor, bytes, buffers, clock);
   }

@@ -120,7 +120,7 @@ final class FinishedShards implements AutoCloseable {
                 (index, mask) -> readBack.add(places.get(modules.get(index)), mask),
                 workers,
                 progress);
-    dense.forEach(SafetensorsFile::dropAdded);
+    dense.forEach(shard -> shard.bytes().dropAdded());
     synchronized (this) {
       found = found.flatMap(all -> part.map(all::plus));
     }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -11,15 +12,12 @@ import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.RowWords;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
@@ -56,10 +54,10 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
       Set<TensorInfo> pruned,
       Journal journal,
       List<JsonNode> records,
-      TileMemory memory,
+      TileBuffers copies,
       DirectIo io) {
     this.journal = journal;
-    copies = new TileBuffers(memory);
+    this.copies = copies;
     for (JsonNode record : records) {
       if (record.has(THRESHOLD)) {
         thresholds.put(record.get(THRESHOLD).asText(), threshold(record, journal));

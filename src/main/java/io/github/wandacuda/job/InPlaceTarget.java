@@ -15,7 +15,7 @@ import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
@@ -203,14 +203,13 @@ final class InPlaceTarget implements PruneTarget {
     @Override
     public RunResult prune() {
       PhaseClock clock = tools.clock();
-      TileMemory memory = TileMemory.of(tools.backend());
       try (InPlaceShards shards =
               new InPlaceShards(
                   scope.model().checkpoint(),
                   scope.tensors(),
                   journal,
                   records,
-                  memory,
+                  TileBuffers.of(tools.backend()),
                   tools.io());
           MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
         List<ModuleResult> results;
@@ -229,7 +228,11 @@ final class InPlaceTarget implements PruneTarget {
         shards.finish();
         if (scope.request().verify()) {
           long start = System.nanoTime();
-          scope.model().checkpoint().shards().forEach(shard -> shard.readFromDevice(tools.io()));
+          scope
+              .model()
+              .checkpoint()
+              .shards()
+              .forEach(shard -> shard.bytes().readFromDevice(tools.io()));
           shards.check(results, scope.rules().after(results), tools.workers());
           clock.addVerify(System.nanoTime() - start);
         }

@@ -5,9 +5,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.RowZeros;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.system.Workers;
 import java.util.ArrayList;
@@ -54,7 +52,7 @@ public final class Inspector {
     progress.begin(0);
     progress.bytes(all);
     try (Workers workers = new Workers(threads);
-        TileBuffers buffers = new TileBuffers(TileMemory.inCache(threads))) {
+        TileBuffers buffers = TileBuffers.inCache(threads)) {
       for (LinearModule module : modules) {
         inspections.add(
             module.prunable()
@@ -87,13 +85,13 @@ public final class Inspector {
 
   /** Returns the number of zeros in some rows, and marks the patterns that don't hold in them. */
   private static long inspect(WeightMatrix rows, AtomicIntegerArray broken) {
-    RowZeros row = new RowZeros(rows.dtype(), rows.columns());
+    RowWords row = new RowWords(rows.dtype(), rows.columns());
     long zeros = 0;
     for (int index = 0; index < rows.rows(); index++) {
-      row.read(rows, index);
-      zeros += row.count();
+      int start = row.read(rows, index);
+      zeros += row.count(start);
       for (int pattern = 0; pattern < PATTERNS.size(); pattern++) {
-        if (broken.get(pattern) == 0 && !row.holds(PATTERNS.get(pattern))) {
+        if (broken.get(pattern) == 0 && !row.holds(start, PATTERNS.get(pattern))) {
           broken.set(pattern, 1);
         }
       }

@@ -229,11 +229,7 @@ public final class Journal implements AutoCloseable {
     if (File.separatorChar == '\\') {
       close();
     }
-    try {
-      Files.move(file, record, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw OutputException.unwritable(record, e);
-    }
+    OutputException.writing(record, () -> Files.move(file, record, StandardCopyOption.ATOMIC_MOVE));
     Folders.forceParent(record);
   }
 

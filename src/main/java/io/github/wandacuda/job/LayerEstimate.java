@@ -6,8 +6,8 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.LayerPruner;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
@@ -15,7 +15,6 @@ import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
@@ -90,7 +89,7 @@ final class LayerEstimate implements AutoCloseable {
     this.watch = watch;
     workers = new Workers(backend.concurrency());
     clock = new PhaseClock(workers.count());
-    buffers = new TileBuffers(TileMemory.of(backend));
+    buffers = TileBuffers.of(backend);
     pruner = new LayerPruner(backend, backend.selector(), workers, clock);
   }
 

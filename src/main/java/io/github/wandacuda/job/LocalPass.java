@@ -55,7 +55,11 @@ record LocalPass(
 
   private OutputCheck check(PruningRules rules) {
     return new OutputCheck(
-        output.path(), false, pruned -> pruned.readFromDevice(tools.io()), rules, new Failures());
+        output.path(),
+        false,
+        pruned -> pruned.bytes().readFromDevice(tools.io()),
+        rules,
+        new Failures());
   }
 
   /**

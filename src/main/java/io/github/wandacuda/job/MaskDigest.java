@@ -2,7 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.pruning.MaskSink;
@@ -137,7 +137,7 @@ final class MaskDigest implements MaskSink, AutoCloseable {
       }
     } catch (IOException e) {
       throw new OutputException(
-          ErrorDetails.file(spill).said("can't be removed: " + Reason.of(e)), e);
+          ErrorDetails.file(spill).said("can't be removed: " + Printable.reason(e)), e);
     }
   }
 

@@ -5,21 +5,20 @@ import io.github.wandacuda.adapter.LoraModule;
 import io.github.wandacuda.adapter.LoraUpdate;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.StepCount;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
@@ -125,7 +124,8 @@ public final class MergeJob {
     try {
       return adapter.owns(place);
     } catch (IOException e) {
-      throw new InputException(ErrorDetails.file(place).said("can't be read: " + Reason.of(e)), e);
+      throw new InputException(
+          ErrorDetails.file(place).said("can't be read: " + Printable.reason(e)), e);
     }
   }
 
@@ -152,7 +152,7 @@ public final class MergeJob {
                 false,
                 DirectIo.BUFFERED,
                 (shard, results) -> {});
-        TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
+        TileBuffers buffers = TileBuffers.inCache(workers.count())) {
       shards.copyUntouched(changing, workers, new PhaseClock(workers.count()));
       StepCount steps = new StepCount("module", adapter.modules().size(), progress);
       List<MergeTask> tasks = new ArrayList<>();
@@ -224,13 +224,7 @@ public final class MergeJob {
       this.buffers = buffers;
       tensor = pair.module().tensor();
       rowBytes = (long) tensor.columns() * tensor.type().orElseThrow().bytes();
-      tiles =
-          RowTiles.of(
-              tensor.rows(),
-              rowBytes,
-              true,
-              buffers.memory().tileBytes(),
-              buffers.memory().workers());
+      tiles = RowTiles.of(tensor.rows(), rowBytes, true, buffers.tileBytes(), buffers.workers());
       buffers.reserve(tiles.tileRows() * rowBytes);
     }
 

@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.pruning.ElementMessages;
 import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.TileSource;
@@ -131,7 +130,7 @@ final class ModuleCheck implements Job {
             first + row,
             1,
             "row %d, column %d: expected a finite weight, found %s"
-                .formatted(first + row, column, ElementMessages.text(updated, row, column)));
+                .formatted(first + row, column, RowWords.text(updated, row, column)));
         return;
       }
     }
@@ -141,8 +140,8 @@ final class ModuleCheck implements Job {
     int count = 0;
     String what = null;
     for (int column = 0; column < dense.columns(); column++) {
-      long was = ElementMessages.bits(dense, row, column);
-      long is = ElementMessages.bits(zeroed, row, column);
+      long was = RowWords.bits(dense, row, column);
+      long is = RowWords.bits(zeroed, row, column);
       if (is != was && is != 0) {
         if (count++ == 0) {
           what =
@@ -150,8 +149,8 @@ final class ModuleCheck implements Job {
                   .formatted(
                       first + row,
                       column,
-                      ElementMessages.text(dense, row, column),
-                      ElementMessages.text(zeroed, row, column));
+                      RowWords.text(dense, row, column),
+                      RowWords.text(zeroed, row, column));
         }
       }
     }

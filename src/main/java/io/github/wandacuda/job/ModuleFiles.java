@@ -7,7 +7,7 @@ import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.SharedFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.OutputErrors;
+import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;

@@ -3,14 +3,13 @@ package io.github.wandacuda.job;
 import static io.github.wandacuda.system.LittleEndian.LONG;
 
 import io.github.wandacuda.checkpoint.PackedFormat;
-import io.github.wandacuda.checkpoint.PackedNames;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
@@ -26,14 +25,14 @@ record ModulePlan(
   private static final int LEAST_SAVED = 32;
 
   /** Plans a weight with elements of 2 or 4 bytes, and at least one, that aren't counted yet. */
-  static ModulePlan of(SafetensorsFile shard, TensorInfo weight, TileMemory memory) {
+  static ModulePlan of(SafetensorsFile shard, TensorInfo weight, TileBuffers memory) {
     RowTiles tiles =
         RowTiles.of(weight.rows(), rowBytes(weight), true, memory.tileBytes(), memory.workers());
     return new ModulePlan(shard, weight, tiles, new AtomicLongArray(tiles.count()));
   }
 
-  PackedNames names() {
-    return PackedNames.of(weight.name());
+  PackedFormat.Names names() {
+    return PackedFormat.Names.of(weight.name());
   }
 
   int elementBytes() {
@@ -88,11 +87,13 @@ record ModulePlan(
       implements AutoCloseable {
 
     static PackBuffers of(int workers) {
-      TileMemory memory = TileMemory.inCache(workers);
-      TileBuffers rows = new TileBuffers(memory);
-      rows.reserve(memory.tileBytes());
+      TileBuffers rows = TileBuffers.inCache(workers);
+      rows.reserve(rows.tileBytes());
       return new PackBuffers(
-          rows, new TileBuffers(memory), new TileBuffers(memory), new TileBuffers(memory));
+          rows,
+          TileBuffers.inCache(workers),
+          TileBuffers.inCache(workers),
+          TileBuffers.inCache(workers));
     }
 
     /** Enlarges the buffers for a module's tiles; no worker may use them meanwhile. */
@@ -192,12 +193,8 @@ record ModulePlan(
 
     private void requireSame(int tile, long found) {
       if (found != module.kept(tile)) {
-        throw Malformed.tensor(
-            module.shard().path(),
-            module.weight().name(),
-            "%d values other than zero in a tile, as when they were counted"
-                .formatted(module.kept(tile)),
-            "%d: it is being changed".formatted(found));
+        throw ErrorDetails.file(module.shard().path()).tensor(module.weight().name()).wrong("%d values other than zero in a tile, as when they were counted"
+                .formatted(module.kept(tile)), "%d: it is being changed".formatted(found));
       }
     }
   }

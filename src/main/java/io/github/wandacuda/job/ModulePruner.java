@@ -7,21 +7,20 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.FiniteWeights;
-import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.LayerPruner;
-import io.github.wandacuda.pruning.LayerResult;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.MaskSink;
-import io.github.wandacuda.pruning.MatrixPruner;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.pruning.TileMasks;
 import io.github.wandacuda.pruning.TilePruner;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.pruning.UnfitResultException;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
@@ -47,7 +46,7 @@ final class ModulePruner implements AutoCloseable {
   private final Workers workers;
   private final PruningRules rules;
   private final PhaseClock clock;
-  private final MatrixPruner pruner;
+  private final Selector selector;
   private final LayerPruner layers;
   private final ShardTarget shards;
   private final MaskSink masks;
@@ -65,7 +64,7 @@ final class ModulePruner implements AutoCloseable {
       ShardTarget shards,
       MaskSink masks,
       PhaseClock clock) {
-    buffers = new TileBuffers(TileMemory.of(backend));
+    buffers = TileBuffers.of(backend);
     maskMemory = new MaskPool(order.stream().mapToLong(LinearModule::maskBytes).max().orElse(0));
     this.workers = workers;
     this.rules = rules;
@@ -74,8 +73,7 @@ final class ModulePruner implements AutoCloseable {
     this.masks = masks;
     order.forEach(module -> places.put(module.name(), places.size()));
     long weights = order.stream().mapToLong(LinearModule::elements).sum();
-    Selector selector = backend.selector(weights);
-    pruner = new MatrixPruner(selector, workers, clock);
+    selector = backend.selector(weights);
     layers = new LayerPruner(backend, selector, workers, clock);
   }
 
@@ -201,7 +199,8 @@ final class ModulePruner implements AutoCloseable {
       MemorySegment memory = maskMemory.take();
       try {
         MemorySegment mask = memory.asSlice(0, module.maskBytes());
-        LayerResult result = layers.prune(tiles(request), rules.of(module), request.inputs(), mask);
+        LayerPruner.Result result =
+            layers.prune(tiles(request), rules.of(module), request.inputs(), mask);
         result.warning().ifPresent(what -> LOG.warn("{}: {}", module.name(), what));
         if (result.errors().isPresent() && result.errors().get().relative().isEmpty()) {
           LOG.warn("{}: its outputs are beyond float32: no relative error", module.name());
@@ -227,16 +226,7 @@ final class ModulePruner implements AutoCloseable {
 
     private void finish(int index, TilePruner pruned, MemorySegment mask) {
       ModuleRequest request = requests.get(index);
-      finish(
-          index,
-          new ModuleResult(
-              request.module(),
-              pruned.pruned(),
-              pruned.zeros(),
-              pruned.zeroRows(),
-              request.norms(),
-              null),
-          mask);
+      finish(index, pruned.result(request.module(), request.norms()), mask);
     }
 
     private void finish(int index, ModuleResult result, MemorySegment mask) {
@@ -311,18 +301,20 @@ final class ModulePruner implements AutoCloseable {
   /** Prepares a module; one that no sample reached is handled as the rules say. */
   private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
     LinearModule module = request.module();
-    if (!Unreached.isUnreached(request.norms())) {
-      float[] norms = rules.of(module).scoringNorms(request.norms());
-      return pruner.tiles(tiles, rule(module, tiles), norms, request.resident());
+    ResidentMatrix resident = request.resident();
+    float[] norms = rules.of(module).scoringNorms(request.norms());
+    if (Unreached.isUnreached(request.norms())) {
+      rules.unreached().check(module, request.norms());
+      if (rules.unreached() == Unreached.KEEP) {
+        SelectionRule nothing = new SelectionRule.LowestPerRow(0);
+        return new TilePruner(selector, nothing, tiles, null, null, clock);
+      }
     }
-    rules.unreached().check(module, request.norms());
-    boolean keep = rules.unreached() == Unreached.KEEP;
-    return keep
-        ? pruner.unchanged(tiles)
-        : pruner.tiles(tiles, rule(module, tiles), null, request.resident());
+    return new TilePruner(selector, rule(module, tiles), tiles, norms, resident, clock);
   }
 
   private SelectionRule rule(LinearModule module, TileSource tiles) {
-    return shards.rule(module, () -> pruner.rule(tiles, rules.of(module)));
+    return shards.rule(
+        module, () -> new TileMasks(selector, workers).rule(tiles, rules.of(module)));
   }
 }

@@ -2,7 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.pruning.LayerInputs;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.select.ResidentMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -8,7 +8,6 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TileSource;
 import java.lang.foreign.MemorySegment;
 
@@ -56,10 +55,9 @@ class ModuleTiles implements TileSource {
     this.clock = clock;
     dtype = module.tensor().type().orElseThrow();
     rowBytes = (long) module.columns() * dtype.bytes();
-    TileMemory memory = buffers.memory();
     tiles =
         RowTiles.of(
-            module.rows(), rowBytes, !module.transposed(), memory.tileBytes(), memory.workers());
+            module.rows(), rowBytes, !module.transposed(), buffers.tileBytes(), buffers.workers());
   }
 
   /** Cuts a weight that is held, as {@code buffers} say. */

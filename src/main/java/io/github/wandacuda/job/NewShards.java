@@ -1,10 +1,10 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.DirectIo;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

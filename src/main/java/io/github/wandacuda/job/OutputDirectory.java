@@ -177,11 +177,7 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   public static void removeFile(Path file) {
-    try {
-      Files.deleteIfExists(file);
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+    OutputException.writing(file, () -> Files.deleteIfExists(file));
   }
 
   /**

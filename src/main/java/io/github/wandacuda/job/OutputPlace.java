@@ -6,7 +6,7 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
@@ -166,7 +166,7 @@ final class OutputPlace {
       return entries.map(Path::getFileName).toList();
     } catch (IOException e) {
       throw new OutputException(
-          ErrorDetails.file(directory).said("can't be read: " + Reason.of(e)), e);
+          ErrorDetails.file(directory).said("can't be read: " + Printable.reason(e)), e);
     }
   }
 

@@ -1,17 +1,16 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
@@ -118,7 +117,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
 
   /** Copies every tensor that isn't among {@code pruned}. */
   public void copyUntouched(Set<TensorInfo> pruned, Workers workers, PhaseClock clock) {
-    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
+    try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
       List<Job> copies = new ArrayList<>();
       shards.forEach(
           (source, shard) ->

@@ -2,9 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.PackedFormat;
-import io.github.wandacuda.checkpoint.PackedNames;
+import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
-import io.github.wandacuda.checkpoint.RowPackings;
+import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
@@ -14,12 +14,12 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.ModulePlan.PackBuffers;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
@@ -76,7 +76,7 @@ enum Packing {
       Path target = output.file(Path.of(SideFiles.CONFIG));
       AtomicWrite.replace(target, out -> out.write(config), FileModes.like(source));
     } catch (IOException e) {
-      throw Malformed.unreadable(source, "a config.json", e);
+      throw InputException.unreadable(source, "a config.json", e);
     }
   }
 
@@ -87,7 +87,7 @@ enum Packing {
       NewShards output,
       Workers workers,
       Runnable done) {
-    RowPacking rows = RowPackings.fastest();
+    RowPacking rows = PackedFormat.packing();
     try (PackBuffers buffers = PackBuffers.of(workers.count())) {
       List<ShardPlan> plans =
           packs()
@@ -129,7 +129,7 @@ enum Packing {
     List<ModulePlan> plans = new ArrayList<>();
     for (LinearModule module : modules) {
       if (module.shard().equals(shard) && canBePacked(module)) {
-        ModulePlan plan = ModulePlan.of(shard, module.tensor(), buffers.rows().memory());
+        ModulePlan plan = ModulePlan.of(shard, module.tensor(), buffers.rows());
         buffers.reserve(plan);
         plans.add(plan);
       }
@@ -141,7 +141,7 @@ enum Packing {
     return module.prunable()
         && module.elements() > 0
         && module.tensor().name().endsWith(".weight")
-        && PackedNames.of(module.tensor().name()).all().stream()
+        && PackedFormat.Names.of(module.tensor().name()).all().stream()
             .allMatch(name -> module.shard().tensor(name).isEmpty());
   }
 
@@ -153,10 +153,9 @@ enum Packing {
       Runnable done,
       List<Job> jobs) {
     SafetensorsFile layout = plan.layout();
-    TileMemory memory = buffers.rows().memory();
-    PhaseClock unused = new PhaseClock(memory.workers());
+    PhaseClock unused = new PhaseClock(buffers.rows().workers());
     for (TensorInfo tensor : plan.source().tensors()) {
-      long piece = tensor.pieceBytes(memory.tileBytes());
+      long piece = tensor.pieceBytes(buffers.rows().tileBytes());
       layout
           .tensor(tensor.name())
           .map(

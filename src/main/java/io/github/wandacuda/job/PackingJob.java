@@ -9,8 +9,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.io.Links;
-import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
@@ -229,7 +228,7 @@ public final class PackingJob {
         before += Files.size(shard.path());
         after += Files.size(place);
       } catch (IOException e) {
-        throw Malformed.unreadable(place, "a shard", e);
+        throw InputException.unreadable(place, "a shard", e);
       }
     }
     return new Result(modules, before, after);
@@ -251,7 +250,7 @@ public final class PackingJob {
       if (isSkipped(file) || !Files.isRegularFile(place)) {
         leftOut.add(file);
       } else {
-        Links.requireInside(model.path(), place);
+        FileIdentity.requireInside(model.path(), place);
         files.add(file);
       }
     }

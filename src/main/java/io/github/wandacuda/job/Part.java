@@ -74,7 +74,8 @@ public record Part(int number, int of) {
     }
     if (sampled) {
       throw new UsageException(
-          ErrorDetails.saying("`part` needs `statistics`: samples run through the whole model")
+          ErrorDetails.NOWHERE
+              .said("`part` needs `statistics`: samples run through the whole model")
               .hint("'wanda-cuda calibrate' writes them"));
     }
     if (masks) {
@@ -82,7 +83,8 @@ public record Part(int number, int of) {
     }
     if (packed) {
       throw new UsageException(
-          ErrorDetails.saying("`part` and `packed` exclude each other")
+          ErrorDetails.NOWHERE
+              .said("`part` and `packed` exclude each other")
               .hint("'wanda-cuda pack' packs the finished model"));
     }
   }

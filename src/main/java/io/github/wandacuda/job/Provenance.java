@@ -5,7 +5,7 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
@@ -166,7 +166,8 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     try (InputStream in = InputFile.stream(file)) {
       return Optional.of(read(in, file));
     } catch (IOException e) {
-      throw new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+      throw new InputException(
+          ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
     }
   }
 

@@ -2,9 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
@@ -219,9 +219,9 @@ public final class PruneJob {
     List<SafetensorsFile> shards = scope.model().checkpoint().shards();
     long largest = shards.stream().mapToLong(SafetensorsFile::byteSize).max().orElse(0);
     if (!scope.request().verify() || !DirectIo.fitsInCache(SHARDS_AT_WORK * largest)) {
-      shards.forEach(shard -> shard.readThrough(io));
+      shards.forEach(shard -> shard.bytes().readThrough(io));
     } else if (io.isDirect()) {
-      shards.forEach(SafetensorsFile::readThroughCache);
+      shards.forEach(shard -> shard.bytes().readThroughCache());
     }
   }
 

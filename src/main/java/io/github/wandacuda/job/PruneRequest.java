@@ -1,7 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;

@@ -2,7 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Workers;

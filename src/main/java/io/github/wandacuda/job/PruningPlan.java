@@ -9,7 +9,7 @@ import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Recipe;
-import io.github.wandacuda.pruning.Stage;
+import io.github.wandacuda.pruning.Recipe.Stage;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -10,13 +10,15 @@ import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Allocation;
-import io.github.wandacuda.pruning.LayerInputs;
-import io.github.wandacuda.pruning.MatrixPruner;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.pruning.TileMasks;
+import io.github.wandacuda.pruning.TilePruner;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -133,12 +135,20 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
 
   private double secondsPerByte(LinearModule module, long bytes) {
     try (Workers workers = new Workers(backend.concurrency());
-        TileBuffers buffers = new TileBuffers(TileMemory.of(backend))) {
+        TileBuffers buffers = TileBuffers.of(backend)) {
       PhaseClock clock = new PhaseClock(workers.count());
       Sample sample = new Sample(module, buffers, clock);
       long weights = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
-      MatrixPruner pruner = new MatrixPruner(backend.selector(weights), workers, clock);
-      Runnable work = () -> pruner.prune(sample, null, scope.rules().of(module));
+      Selector selector = backend.selector(weights);
+      Runnable work =
+          () -> {
+            SelectionRule rule =
+                new TileMasks(selector, workers).rule(sample, scope.rules().of(module));
+            try (TilePruner tiles = new TilePruner(selector, rule, sample, null, null, clock)) {
+              workers.run(
+                  sample.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
+            }
+          };
       double times = (double) bytes / sample.bytes();
       watch.compile(work, times);
       return watch.seconds(work, times) / sample.bytes();

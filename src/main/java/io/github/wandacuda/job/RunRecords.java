@@ -5,7 +5,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.OutputErrors;
+import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,7 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.PackedFormat;
-import io.github.wandacuda.checkpoint.PackedNames;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorBytes;
@@ -63,7 +62,7 @@ record ShardPlan(SafetensorsFile source, List<ModulePlan> modules, SafetensorsFi
   }
 
   private static void addParts(ModulePlan module, List<Part> parts) {
-    PackedNames names = module.names();
+    PackedFormat.Names names = module.names();
     TensorInfo weight = module.weight();
     long rows = weight.rows();
     long kept = module.kept();

@@ -3,13 +3,14 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.StepCount;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
-import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.job.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.job.ShardPass.ShardMasks;
@@ -21,7 +22,6 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -217,7 +217,7 @@ record ShardTask(
           modules.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
       List<TensorInfo> copied =
           shard.tensors().stream().filter(tensor -> !changed.contains(tensor)).toList();
-      try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
+      try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
         StepCount steps = new StepCount("tensor", copied.size(), progress);
         workers.run(
             copied.stream()

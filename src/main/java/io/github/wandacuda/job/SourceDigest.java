@@ -5,7 +5,7 @@ import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
@@ -84,7 +84,8 @@ public final class SourceDigest {
   }
 
   private static InputException unreadable(Path file, IOException e) {
-    return new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+    return new InputException(
+        ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
   }
 
   /**
@@ -108,7 +109,8 @@ public final class SourceDigest {
     try (InputStream in = InputFile.stream(file)) {
       new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
     } catch (IOException e) {
-      throw ErrorDetails.file(file).wrong(what, "that they can't be read: " + Reason.of(e), e);
+      throw ErrorDetails.file(file)
+          .wrong(what, "that they can't be read: " + Printable.reason(e), e);
     }
   }
 }

@@ -3,7 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.system.AvailableMemory;
+import io.github.wandacuda.system.MachineFacts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -100,7 +100,7 @@ public final class SpaceCheck {
    * @param advice what needs less
    */
   public static void requireMemory(long bytes, String advice) {
-    long available = AvailableMemory.bytes();
+    long available = MachineFacts.availableMemory();
     if (bytes > available) {
       throw new UsageException(
           "this run needs %s of memory, found %s available; %s"

@@ -3,7 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileModes;
@@ -202,7 +202,7 @@ final class StateFiles implements BlockPass.Sink {
   private static OutputException unusable(Path file, String what, IOException e) {
     RealCause.throwIfBehind(e);
     return new OutputException(
-        ErrorDetails.file(file).said("can't be %s: %s".formatted(what, Reason.of(e))), e);
+        ErrorDetails.file(file).said("can't be %s: %s".formatted(what, Printable.reason(e))), e);
   }
 
   /**

@@ -3,7 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.pruning.LayerInputs;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import java.lang.foreign.Arena;

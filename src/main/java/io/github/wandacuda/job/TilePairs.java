@@ -4,7 +4,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileMemory;
 
 /**
  * Two buffers for each worker, for a piece of the source and of its copy, which grow as they are
@@ -13,8 +12,7 @@ import io.github.wandacuda.pruning.TileMemory;
 record TilePairs(TileBuffers dense, TileBuffers pruned) implements AutoCloseable {
 
   static TilePairs of(int workers) {
-    TileMemory memory = TileMemory.inCache(workers);
-    return new TilePairs(new TileBuffers(memory), new TileBuffers(memory));
+    return new TilePairs(TileBuffers.inCache(workers), TileBuffers.inCache(workers));
   }
 
   /** Enlarges the buffers if necessary; no worker may use them meanwhile. */
@@ -24,12 +22,12 @@ record TilePairs(TileBuffers dense, TileBuffers pruned) implements AutoCloseable
   }
 
   long pieceBytes() {
-    return dense.memory().tileBytes();
+    return dense.tileBytes();
   }
 
   /** Returns a module's tiles, read from a file into one of the two. */
   static ModuleTiles tiles(LinearModule module, SafetensorsFile file, TileBuffers buffers) {
-    return new ModuleTiles(module, file, null, buffers, new PhaseClock(buffers.memory().workers()));
+    return new ModuleTiles(module, file, null, buffers, new PhaseClock(buffers.workers()));
   }
 
   @Override

@@ -5,7 +5,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
@@ -109,7 +109,8 @@ public final class UnfinishedComparison {
     try {
       return InputFile.bytes(file);
     } catch (IOException e) {
-      throw new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+      throw new InputException(
+          ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
     }
   }
 
@@ -160,10 +161,6 @@ public final class UnfinishedComparison {
   /** Removes what was kept beside a report, if there is anything. */
   public static void remove(Path report) {
     Path file = fileOf(report);
-    try {
-      Files.deleteIfExists(file);
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+    OutputException.writing(file, () -> Files.deleteIfExists(file));
   }
 }

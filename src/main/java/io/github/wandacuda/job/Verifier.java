@@ -3,6 +3,8 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.DirectIo;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
@@ -10,10 +12,7 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
-import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.IoMode;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
@@ -107,9 +106,13 @@ public final class Verifier {
           pruned,
           claim,
           (all, failures, masks) -> {
-            shards.forEach(shard -> shard.readThrough(io));
+            shards.forEach(shard -> shard.bytes().readThrough(io));
             return new OutputCheck(
-                    pruned, all.packed(), shard -> shard.readThrough(io), all.rules(), failures)
+                    pruned,
+                    all.packed(),
+                    shard -> shard.bytes().readThrough(io),
+                    all.rules(),
+                    failures)
                 .check(shards, all.chosen(), tensor -> true, masks, workers, progress);
           });
     }
@@ -234,7 +237,11 @@ public final class Verifier {
       }
     } catch (IOException e) {
       RealCause.throwIfBehind(e);
-      add(failures, copy, "a copy of the source's", "that it can't be read: " + Reason.of(e));
+      add(
+          failures,
+          copy,
+          "a copy of the source's",
+          "that it can't be read: " + Printable.reason(e));
     }
   }
 

@@ -6,7 +6,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.RowTiles;
-import io.github.wandacuda.pruning.RowWords;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;

@@ -6,7 +6,6 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.PackedFormat;
-import io.github.wandacuda.checkpoint.PackedNames;
 import io.github.wandacuda.checkpoint.SafetensorsHeader;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
@@ -137,8 +136,8 @@ public final class SafetensorsShard {
   public boolean isPacked(String name) {
     Objects.requireNonNull(name, "name");
     return PackedFormat.isKnown(header.metadata())
-        && PackedNames.isWeight(name)
-        && contains(PackedNames.of(name).bitmask());
+        && PackedFormat.Names.isWeight(name)
+        && contains(PackedFormat.Names.of(name).bitmask());
   }
 
   /**
@@ -153,7 +152,7 @@ public final class SafetensorsShard {
     if (!isPacked(name)) {
       throw wrong(name, "a packed weight", contains(name) ? "a dense one" : "none");
     }
-    PackedNames names = PackedNames.of(name);
+    PackedFormat.Names names = PackedFormat.Names.of(name);
     TensorInfo values = part(names.compressed());
     DType dtype = values.type().orElseThrow(() -> wrong(values, "F32, F16 or BF16"));
     TensorInfo shape = part(names.shape());

@@ -4,7 +4,7 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.WeightsAhead;
-import io.github.wandacuda.system.Rethrow;
+import io.github.wandacuda.system.RealCause;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -126,7 +126,7 @@ final class BlockAhead implements AutoCloseable {
       throw new CancelledException();
     }
     if (device.isEmpty()) {
-      Rethrow.unchecked(failure);
+      RealCause.rethrow(failure);
     } else if (failure != null) {
       LOG.debug("block {} doesn't come ahead", index, failure);
     } else {

@@ -7,7 +7,6 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
@@ -85,7 +84,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
           e);
     } catch (IOException e) {
       throw ErrorDetails.file(file)
-          .wrong("a config.json", "that it can't be read: " + Reason.of(e), e);
+          .wrong("a config.json", "that it can't be read: " + Printable.reason(e), e);
     }
   }
 

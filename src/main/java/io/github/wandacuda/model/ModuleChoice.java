@@ -63,7 +63,8 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
             .toList();
     if (chosen.isEmpty() && !candidates.isEmpty()) {
       throw new UsageException(
-          ErrorDetails.saying("`include` and `exclude` leave no linear module to prune")
+          ErrorDetails.NOWHERE
+              .said("`include` and `exclude` leave no linear module to prune")
               .hint("'wanda-cuda inspect' lists the names"));
     }
     return chosen;

@@ -13,7 +13,7 @@ public sealed interface Allocation {
     return false;
   }
 
-  /** A rule of {@link BlockSparsities}. */
+  /** A rule that computes them. */
   enum Rule implements Allocation {
     /** Every block the total. */
     UNIFORM,
@@ -45,10 +45,6 @@ public sealed interface Allocation {
     }
   }
 
-  /**
-   * What a file says, see {@link AllocationFile}.
-   *
-   * @param file the file
-   */
+  /** What a file says. */
   record FromFile(Path file) implements Allocation {}
 }

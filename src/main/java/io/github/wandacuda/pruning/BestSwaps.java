@@ -36,14 +36,9 @@ final class BestSwaps implements RowSwaps.Search {
   private int restore;
   private double best;
 
-  /**
-   * Makes a search for one thread.
-   *
-   * @param reach as {@link #reach} returns it
-   */
   BestSwaps(SquareGram gram, double[] reach) {
     this.gram = gram;
-    arithmetic = gram.arithmetic();
+    arithmetic = gram.arithmetic;
     this.reach = reach;
     int columns = gram.columns();
     mostLooks = PAIRS / Math.max(1, columns);
@@ -57,17 +52,16 @@ final class BestSwaps implements RowSwaps.Search {
   /** Returns for each column i the greatest {@code |G[i, j]| / sqrt(G[j, j])} of the others. */
   static double[] reach(SquareGram gram, float[] diagonal) {
     double[] reach = new double[diagonal.length];
-    gram.workers()
-        .run(
-            reach.length,
-            (worker, i) -> {
-              for (int j = 0; j < reach.length; j++) {
-                if (j != i && diagonal[j] > 0) {
-                  double element = Math.abs(gram.square(i, j));
-                  reach[i] = Math.max(reach[i], element / Math.sqrt(diagonal[j]));
-                }
-              }
-            });
+    gram.workers.run(
+        reach.length,
+        (worker, i) -> {
+          for (int j = 0; j < reach.length; j++) {
+            if (j != i && diagonal[j] > 0) {
+              double element = Math.abs(gram.square(i, j));
+              reach[i] = Math.max(reach[i], element / Math.sqrt(diagonal[j]));
+            }
+          }
+        });
     return reach;
   }
 

@@ -24,12 +24,7 @@ public final class FiniteWeights {
     }
   }
 
-  /**
-   * Reads a row, widened exactly.
-   *
-   * @param values takes one for each column
-   * @throws NonFiniteWeightException if one is NaN or infinite
-   */
+  /** Reads a row, widened exactly; refuses what is NaN or infinite. */
   static void read(WeightMatrix weights, int row, float[] values) {
     weights.read(row, 0, values.length, values, 0);
     int highest = 0;

@@ -17,7 +17,7 @@ import java.util.Optional;
  * <p>With J for the reversal of rows, {@code J H J = L L^T} gives {@code U = J L^-1 J}: one
  * Cholesky factor and its inverse, in place of H's inverse and a Cholesky factor of that.
  */
-public final class GramFactor {
+final class GramFactor {
   private static final double FIRST_DAMPENING = 0.01;
   private static final int TRIES = 4;
   private static final int STEP = 10;
@@ -114,7 +114,6 @@ public final class GramFactor {
     return transposed;
   }
 
-  /** Returns the columns of the Gram matrix. */
   public int columns() {
     return dead.length;
   }

@@ -7,6 +7,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
+import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
@@ -14,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 
 /**
  * Prunes a whole module: chooses its mask, improves it, fits the kept weights, as its rules say.
@@ -30,6 +32,7 @@ public final class LayerPruner implements AutoCloseable {
   private final WorkerPool workers;
   private final PhaseClock clock;
   private final TileBuffers buffers;
+  private final TileMasks masks;
 
   /** Of the module that was pruned last, since the next one often has the same inputs. */
   private Gram latest;
@@ -39,25 +42,17 @@ public final class LayerPruner implements AutoCloseable {
 
   private Optional<GramFactor> factor;
 
-  /**
-   * Creates a pruner of modules.
-   *
-   * @param selector one of the backend's
-   */
+  /** Creates a pruner of modules. */
   public LayerPruner(Backend backend, Selector selector, WorkerPool workers, PhaseClock clock) {
     this.backend = backend;
     this.selector = selector;
     this.workers = workers;
     this.clock = clock;
-    buffers = new TileBuffers(TileMemory.of(backend));
+    buffers = TileBuffers.of(backend);
+    masks = new TileMasks(selector, workers);
   }
 
-  /**
-   * Returns the bytes of memory that a module takes while it is pruned.
-   *
-   * @param rows output features
-   * @param columns input features
-   */
+  /** Returns the bytes of memory that a module takes while it is pruned. */
   public static long bytes(ModuleRules rules, long rows, long columns) {
     long weights = rows * columns * Float.BYTES;
     return 2 * weights + (rules.needsMoments() ? 4 * columns * columns * Float.BYTES : 0);
@@ -67,13 +62,11 @@ public final class LayerPruner implements AutoCloseable {
    * Prunes a module.
    *
    * @param source the weights, which take the result back
-   * @param inputs what the rules need
-   * @param mask takes the packed mask
    * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
    * @throws UnfitResultException if scores are equal so often that the share is missed, or a fitted
    *     weight is too large for the module's type
    */
-  public LayerResult prune(
+  public Result prune(
       TileSource source, ModuleRules rules, LayerInputs inputs, MemorySegment mask) {
     long start = System.nanoTime();
     try (Arena arena = Arena.ofShared()) {
@@ -123,7 +116,6 @@ public final class LayerPruner implements AutoCloseable {
     buffers.close();
   }
 
-  /** Reads a module as float32. */
   private WeightMatrix read(TileSource source, Arena arena) {
     WeightMatrix whole = matrix(arena, source.tiles().rows(), source.columns());
     workers.run(
@@ -151,7 +143,7 @@ public final class LayerPruner implements AutoCloseable {
     return WeightMatrix.of(memory, DType.F32, rows, columns);
   }
 
-  private LayerResult write(TileSource source, Layer layer) {
+  private Result write(TileSource source, Layer layer) {
     LongAdder pruned = new LongAdder();
     LongAdder zeros = new LongAdder();
     LongAdder zeroRows = new LongAdder();
@@ -162,12 +154,11 @@ public final class LayerPruner implements AutoCloseable {
           WeightMatrix weights = source.read(worker, tile);
           written.write(weights, layer.fitted, source.tiles().firstRow(tile));
           source.write(worker, tile);
-          pruned.add(written.pruned());
-          zeros.add(written.zeros());
-          zeroRows.add(written.zeroRows());
+          pruned.add(written.pruned);
+          zeros.add(written.zeros);
+          zeroRows.add(written.zeroRows);
         });
-    return new LayerResult(
-        pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
+    return new Result(pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
   }
 
   /** A module under way. */
@@ -217,25 +208,23 @@ public final class LayerPruner implements AutoCloseable {
     private void choose() {
       switch (rules.method()) {
         case WANDA -> lowest();
-        case MAGNITUDE -> chooseBy(PlainMask.magnitude(selector, workers, tileBytes()));
-        case RIA -> chooseBy(new RiaMask(selector, workers, buffers, rules.scope()));
-        case WANDA_VARIANT -> chooseBy(new WandaVariantMask(workers));
+        case MAGNITUDE -> masks.magnitude(dense, rules.sparsity(), tileBytes(), mask);
+        case RIA ->
+            new RiaMask(selector, workers, buffers, rules.scope())
+                .choose(dense, norms, rules.sparsity(), mask);
+        case WANDA_VARIANT ->
+            new WandaVariantMask(workers).choose(dense, norms, rules.sparsity(), mask);
         case MASKS -> inputs.mask().orElseThrow().accept(mask);
         case SPARSEGPT -> sparseGpt();
       }
     }
 
-    private void chooseBy(MaskChooser chooser) {
-      chooser.choose(dense, norms, rules.sparsity(), mask);
-    }
-
-    /** Prunes the lowest of each row or group. */
     private void lowest() {
-      chooseBy(PlainMask.wanda(selector, workers, tileBytes()));
+      masks.wanda(dense, norms, rules.sparsity(), tileBytes(), mask);
     }
 
     private long tileBytes() {
-      return buffers.memory().tileBytes();
+      return buffers.tileBytes();
     }
 
     private void sparseGpt() {
@@ -329,4 +318,32 @@ public final class LayerPruner implements AutoCloseable {
       PackedMasks.clear(result, mask, workers);
     }
   }
+
+  /**
+   * What became of a module.
+   *
+   * @param pruned weights that the mask takes out
+   * @param zeros weights of the result that are zero
+   * @param zeroRows rows of the result that hold nothing but zeros
+   * @param errors how far its outputs are off, where its second moments are known
+   * @param warning what the user should know, such as that another method was taken
+   */
+  public record Result(
+      long pruned,
+      long zeros,
+      int zeroRows,
+      Optional<OutputErrors> errors,
+      Optional<String> warning) {}
+
+  /**
+   * What is known of a module beside its weights.
+   *
+   * @param norms the norm of each input column, or null
+   * @param gram the second moments of its inputs, or null
+   * @param tokens how many tokens these are of, 0 if that isn't known
+   * @param mask writes the module's packed mask, if that is given
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+  public record LayerInputs(
+      float[] norms, Gram gram, long tokens, Optional<Consumer<MemorySegment>> mask) {}
 }

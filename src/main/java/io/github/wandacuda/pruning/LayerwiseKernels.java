@@ -13,25 +13,13 @@ import io.github.wandacuda.system.ThisRuntime;
 
 /** The kernels that this JVM can run: those on the Vector API where it is, else the scalar ones. */
 record LayerwiseKernels(FactorKernels factor, SparseGptKernels sparseGpt, RowArithmetic rows) {
+  /** The classes on vectors are loaded only where the Vector API's module is present. */
   private static final LayerwiseKernels CHOSEN =
-      ThisRuntime.hasVectors() ? VectorLayerwise.create() : scalar();
+      ThisRuntime.hasVectors()
+          ? new LayerwiseKernels(new VectorFactor(), new VectorSparseGpt(), new VectorRows())
+          : new LayerwiseKernels(new ScalarFactor(), new ScalarSparseGpt(), new ScalarRows());
 
-  /** Returns the kernels, the same for every call. */
   static LayerwiseKernels chosen() {
     return CHOSEN;
-  }
-
-  /** Returns the specification. */
-  static LayerwiseKernels scalar() {
-    return new LayerwiseKernels(new ScalarFactor(), new ScalarSparseGpt(), new ScalarRows());
-  }
-
-  /** The kernels on vectors; to be loaded only where the Vector API's module is present. */
-  private static final class VectorLayerwise {
-    private VectorLayerwise() {}
-
-    static LayerwiseKernels create() {
-      return new LayerwiseKernels(new VectorFactor(), new VectorSparseGpt(), new VectorRows());
-    }
   }
 }

@@ -1,15 +1,23 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.select.Selector;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * Files of masks. This program's own are safetensors files with a tensor {@code <module>.mask} for
@@ -34,7 +42,6 @@ public final class MaskFile {
    * Opens a file and checks it against a model: each of its masks must be a module's, and of the
    * module's shape.
    *
-   * @param file the file
    * @param modules all linear modules of the model
    * @param sourceSha256 the digest of the model that the masks must have been made for, or null
    *     where any with the same modules will do; MaskLLM's files don't say it
@@ -55,13 +62,105 @@ public final class MaskFile {
     }
   }
 
+  static String tensorName(LinearModule module) {
+    return module.name() + SUFFIX;
+  }
+
   private static boolean isZip(Path file) {
     InputFile.require(file);
     try (InputStream in = InputFile.stream(file)) {
       byte[] start = in.readNBytes(ZIP.length);
       return Arrays.equals(start, ZIP) || Arrays.equals(start, EMPTY_ZIP);
     } catch (IOException e) {
-      throw Malformed.unreadable(file, "a file of masks", e);
+      throw InputException.unreadable(file, "a file of masks", e);
+    }
+  }
+
+  /** A file of masks of this program's own, held open. */
+  private record SafetensorsMasks(SafetensorsFile file) implements ModuleMasks {
+
+    static SafetensorsMasks open(Path path, Collection<LinearModule> modules, String sourceSha256) {
+      SafetensorsFile file = SafetensorsFile.open(path);
+      try {
+        SafetensorsMasks masks = new SafetensorsMasks(file);
+        masks.checkMetadata(sourceSha256);
+        masks.checkTensors(modules);
+        return masks;
+      } catch (RuntimeException | Error e) {
+        file.close();
+        throw e;
+      }
+    }
+
+    private void checkMetadata(String sourceSha256) {
+      String format = file.metadata().getOrDefault("format", "none");
+      if (!format.equals(FORMAT)) {
+        throw ErrorDetails.file(file.path())
+            .hint("masks are what a run of prune saves, or an .npz of MaskLLM")
+            .wrong("format %s in its metadata".formatted(FORMAT), Printable.of(format));
+      }
+      String source = file.metadata().getOrDefault(SOURCE, "none");
+      if (sourceSha256 != null && !source.equals(sourceSha256)) {
+        throw ErrorDetails.file(file.path())
+            .part("metadata " + SOURCE)
+            .hint("the masks were made for another model")
+            .wrong("this model's, " + sourceSha256, Printable.of(source));
+      }
+    }
+
+    private void checkTensors(Collection<LinearModule> modules) {
+      Map<String, LinearModule> byTensor =
+          modules.stream().collect(Collectors.toMap(MaskFile::tensorName, Function.identity()));
+      for (TensorInfo tensor : file.tensors()) {
+        LinearModule module = byTensor.get(tensor.name());
+        if (module == null) {
+          throw ErrorDetails.file(file.path())
+              .tensor(tensor.name())
+              .hint("the masks were made for another model")
+              .wrong("<module>%s of a linear module".formatted(SUFFIX), "none such");
+        }
+        List<Long> shape = List.of((long) module.rows(), Selector.maskRowBytes(module.columns()));
+        if (!tensor.dtype().equals("U8") || !tensor.shape().equals(shape)) {
+          throw ErrorDetails.file(file.path())
+              .tensor(tensor.name())
+              .wrong(
+                  "U8 %s for %d x %d weights".formatted(shape, module.rows(), module.columns()),
+                  "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
+        }
+      }
+    }
+
+    @Override
+    public void require(Collection<LinearModule> modules) {
+      modules.forEach(this::info);
+    }
+
+    private TensorInfo info(LinearModule module) {
+      return file.tensor(tensorName(module))
+          .orElseThrow(
+              () ->
+                  ErrorDetails.file(file.path())
+                      .tensor(tensorName(module))
+                      .wrong("a mask of the module", "none"));
+    }
+
+    @Override
+    public void read(LinearModule module, MemorySegment mask) {
+      MemorySegment bits = mask.asSlice(0, module.maskBytes());
+      file.read(info(module), 0, bits);
+      int row = PackedMasks.firstWrongPadding(module, bits);
+      if (row >= 0) {
+        throw ErrorDetails.file(file.path())
+            .tensor(tensorName(module))
+            .wrong(
+                "zeros after column %d of row %d".formatted(module.columns() - 1, row),
+                "a bit that is set");
+      }
+    }
+
+    @Override
+    public void close() {
+      file.close();
     }
   }
 }

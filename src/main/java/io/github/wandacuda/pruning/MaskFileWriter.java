@@ -19,7 +19,8 @@ import java.util.Map;
 /**
  * Writes a file of masks, see {@link MaskFile}. The shapes are known beforehand, so each mask is
  * written where it belongs as it comes, in any order and from several threads; memory holds none.
- * The file has its name once all are there. Equal masks give equal bytes.
+ * The file has its name once all are there. Equal masks give equal bytes. What can't be written is
+ * an {@link OutputException}.
  */
 public final class MaskFileWriter implements MaskSink, AutoCloseable {
   private static final Comparator<LinearModule> BY_NAME =
@@ -36,7 +37,6 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
    * @param target the file to write, a regular one; replaced if it exists
    * @param modules whose masks will come, in code-point order of their names as in the digest
    * @param sourceSha256 the digest of the model that the masks are for
-   * @throws OutputException if the file can't be written
    * @throws io.github.wandacuda.error.UsageException if another run is going to write it
    */
   public MaskFileWriter(Path target, List<LinearModule> modules, String sourceSha256) {
@@ -44,27 +44,20 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
     positions = new long[modules.size()];
     file = ReservedFile.of(target);
     try {
-      byte[] header = header(sourceSha256);
-      for (int index = 0; index < positions.length; index++) {
-        positions[index] += header.length;
-      }
-      file.write(0, MemorySegment.ofArray(header));
-    } catch (IOException e) {
-      file.close();
-      throw OutputException.unwritable(target, e);
+      OutputException.writing(target, () -> begin(sourceSha256));
     } catch (RuntimeException | Error e) {
       file.close();
       throw e;
     }
   }
 
-  private byte[] header(String sourceSha256) throws IOException {
+  private void begin(String sourceSha256) throws IOException {
     List<TensorInfo> tensors = new ArrayList<>();
     long at = 0;
     for (int index = 0; index < positions.length; index++) {
       LinearModule module = modules.get(index);
       List<Long> shape = List.of((long) module.rows(), Selector.maskRowBytes(module.columns()));
-      String name = SafetensorsMasks.tensorName(module);
+      String name = MaskFile.tensorName(module);
       long end = at + module.maskBytes();
       tensors.add(new TensorInfo(name, "U8", shape, at, end));
       positions[index] = at;
@@ -73,14 +66,18 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
     if (!modules.equals(modules.stream().sorted(BY_NAME).toList())) {
       throw new IllegalArgumentException("the modules are not in code-point order");
     }
-    return SafetensorsWriter.header(
-        tensors, Map.of("format", MaskFile.FORMAT, MaskFile.SOURCE, sourceSha256));
+    byte[] header =
+        SafetensorsWriter.header(
+            tensors, Map.of("format", MaskFile.FORMAT, MaskFile.SOURCE, sourceSha256));
+    for (int index = 0; index < positions.length; index++) {
+      positions[index] += header.length;
+    }
+    file.write(0, MemorySegment.ofArray(header));
   }
 
   /**
    * Takes the mask of a module.
    *
-   * @throws OutputException if it can't be written
    * @throws IllegalArgumentException if the mask hasn't the module's size, or a bit is set that is
    *     no weight's
    * @throws IllegalStateException if the module's mask was there already
@@ -108,7 +105,6 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
   /**
    * Gives the file its name, after the last mask.
    *
-   * @throws OutputException if that fails
    * @throws IllegalStateException if a mask is missing
    */
   public void finish() {

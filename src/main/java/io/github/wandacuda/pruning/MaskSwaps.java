@@ -18,10 +18,7 @@ public final class MaskSwaps {
   /**
    * What swaps came to.
    *
-   * @param swaps how many were made
-   * @param rows how many rows changed
    * @param errorBefore the sum over rows of {@code r G r} before, where r are the pruned weights
-   * @param errorAfter the same afterwards
    */
   public record Counts(long swaps, int rows, double errorBefore, double errorAfter) {}
 
@@ -47,7 +44,6 @@ public final class MaskSwaps {
    * @param groupSize columns of a group in which swaps must stay, if there are groups
    * @param budget swaps of a row at most; without one, swaps are made until none gains, but never
    *     more than the row has columns
-   * @throws IllegalArgumentException if sizes don't agree
    */
   public Counts refine(
       WeightMatrix weights, MemorySegment mask, OptionalInt groupSize, OptionalInt budget) {
@@ -86,7 +82,7 @@ public final class MaskSwaps {
     private final Supplier<RowSwaps.Search> made;
     private final int most;
     private final SquareGram.Product product;
-    private final RowSwaps[] rows = new RowSwaps[gram.workers().count()];
+    private final RowSwaps[] rows = new RowSwaps[gram.workers.count()];
     private final RowSwaps.Search[] searches = new RowSwaps.Search[rows.length];
     private final RowOutcome[] outcomes;
     private final float[] pruned;
@@ -109,12 +105,11 @@ public final class MaskSwaps {
     }
 
     void tile(int from, int count) {
-      gram.workers().run(count, (worker, task) -> spread(worker, from, task));
+      gram.workers.run(count, (worker, task) -> spread(worker, from, task));
       product.multiply(pruned, count, products);
-      gram.workers().run(count, (worker, task) -> improve(worker, from, task));
+      gram.workers.run(count, (worker, task) -> improve(worker, from, task));
     }
 
-    /** Reads a row and its mask. */
     private RowSwaps read(int worker, int row) {
       if (rows[worker] == null) {
         rows[worker] = new RowSwaps(gram, diagonal);

@@ -136,12 +136,13 @@ public enum MethodKey {
    * Reads a value.
    *
    * @param name what the user calls it where the text stands
-   * @throws UsageException by that name if it is none
    */
   public Object read(String text, String name) {
     try {
       if (!words.isEmpty() && !words.contains(text)) {
-        throw refusal(String.join(words.size() == 2 ? " or " : ", ", words), text);
+        String expected = String.join(words.size() == 2 ? " or " : ", ", words);
+        throw ErrorDetails.NOWHERE.refused(
+            (words.size() > 2 ? "one of " : "") + expected, "'%s'".formatted(Printable.of(text)));
       }
       return reader.apply(text);
     } catch (UsageException e) {
@@ -155,11 +156,6 @@ public enum MethodKey {
       throw ErrorDetails.NOWHERE.refused("0 or more", text);
     }
     return count;
-  }
-
-  private static UsageException refusal(String expected, String text) {
-    return ErrorDetails.NOWHERE.refused(
-        (expected.contains(",") ? "one of " : "") + expected, "'%s'".formatted(Printable.of(text)));
   }
 
   /** Returns a value as files have it. */

@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Collection;
+import java.util.function.IntBinaryOperator;
 
 /** The masks of a model's modules, for use by several threads. */
 public interface ModuleMasks extends AutoCloseable {
@@ -30,28 +31,17 @@ public interface ModuleMasks extends AutoCloseable {
 
   /** Returns masks that keep what these and the others both keep. They close both. */
   default ModuleMasks intersection(ModuleMasks others) {
-    return new CombinedMasks(this, others, CombinedMasks.Kept.BY_BOTH);
+    return new CombinedMasks(this, others, (one, other) -> one & other);
   }
 
   /** Returns masks that keep what these or the others keep. They close both. */
   default ModuleMasks union(ModuleMasks others) {
-    return new CombinedMasks(this, others, CombinedMasks.Kept.BY_EITHER);
+    return new CombinedMasks(this, others, (one, other) -> one | other);
   }
 
-  /**
-   * Masks made of two others.
-   *
-   * @param first the one
-   * @param second the other
-   * @param kept what is kept
-   */
-  record CombinedMasks(ModuleMasks first, ModuleMasks second, Kept kept) implements ModuleMasks {
-    /** Which weights are kept. */
-    enum Kept {
-      BY_BOTH,
-      BY_EITHER
-    }
-
+  /** Masks made of two others. */
+  record CombinedMasks(ModuleMasks first, ModuleMasks second, IntBinaryOperator kept)
+      implements ModuleMasks {
     @Override
     public void require(Collection<LinearModule> modules) {
       first.require(modules);
@@ -66,8 +56,7 @@ public interface ModuleMasks extends AutoCloseable {
         second.read(module, others);
         for (long at = 0; at < others.byteSize(); at++) {
           byte one = mask.get(ValueLayout.JAVA_BYTE, at);
-          byte other = others.get(ValueLayout.JAVA_BYTE, at);
-          int bits = kept == Kept.BY_BOTH ? one & other : one | other;
+          int bits = kept.applyAsInt(one, others.get(ValueLayout.JAVA_BYTE, at));
           mask.set(ValueLayout.JAVA_BYTE, at, (byte) bits);
         }
       }

@@ -75,8 +75,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
   /**
    * Makes rules of a method with what follows it, as {@link #label} writes it.
    *
-   * @param methods those that it may be
-   * @param name what the user calls the text
    * @throws UsageException by that name if it is none
    */
   public static ModuleRules of(String label, Sparsity sparsity, Set<Method> methods, String name) {
@@ -213,11 +211,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return sparsity instanceof Sparsity.Ratio ? MethodKey.SPARSITY : MethodKey.PATTERN;
   }
 
-  /**
-   * Returns the norms that weights are scored with, or null to score by magnitude alone.
-   *
-   * @param norms of the module's input columns, or null
-   */
+  /** Returns the norms that weights are scored with, or null to score by magnitude alone. */
   public float[] scoringNorms(float[] norms) {
     return method() == Method.MAGNITUDE || Unreached.isUnreached(norms) ? null : norms;
   }

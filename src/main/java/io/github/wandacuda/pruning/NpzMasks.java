@@ -3,19 +3,23 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.HeapBudget;
-import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.model.LinearModule;
+import java.io.DataInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -60,7 +64,7 @@ final class NpzMasks implements ModuleMasks {
     } catch (IOException e) {
       throw ErrorDetails.file(path)
           .hint(CHANGED)
-          .wrong(WHAT, "that it can't be read: " + Reason.of(e), e);
+          .wrong(WHAT, "that it can't be read: " + Printable.reason(e), e);
     }
   }
 
@@ -89,12 +93,7 @@ final class NpzMasks implements ModuleMasks {
   }
 
   private void checkHeader(LinearModule module, InputStream in) throws IOException {
-    NpyHeader header;
-    try {
-      header = NpyHeader.read(in);
-    } catch (NpyHeader.WrongHeaderException e) {
-      throw problem(module, "a NumPy array", e.getMessage());
-    }
+    NpyHeader header = NpyHeader.read(in, place(module));
     if (header.isPickled()) {
       throw place(module)
           .hint("reading them means running code from the file, which is never done")
@@ -180,7 +179,7 @@ final class NpzMasks implements ModuleMasks {
   private InputException unreadable(LinearModule module, IOException e) {
     return place(module)
         .hint(CHANGED)
-        .wrong("compressed data", "that it can't be read: " + Reason.of(e), e);
+        .wrong("compressed data", "that it can't be read: " + Printable.reason(e), e);
   }
 
   @Override
@@ -188,7 +187,75 @@ final class NpzMasks implements ModuleMasks {
     try {
       zip.close();
     } catch (IOException e) {
-      throw Malformed.unreadable(path, "to close it", e);
+      throw InputException.unreadable(path, "to close it", e);
+    }
+  }
+
+  /**
+   * What a file of NumPy's {@code .npy} format begins with: a magic number, a version, and the text
+   * of a Python dictionary. What is there is told as it is spelled; nothing is evaluated.
+   *
+   * @param descr the element type, such as {@code '|u1'}, with its quotes
+   * @param shape the dimensions, such as {@code (2048,)}
+   */
+  private record NpyHeader(String descr, String shape) {
+    private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
+
+    /** Far more than the header of any array without fields, and what NumPy itself takes. */
+    private static final int LONGEST = 10_000;
+
+    private static final Pattern DESCR =
+        Pattern.compile("['\"]descr['\"]\\s*:\\s*('[^']*'|[^,}]*)");
+    private static final Pattern SHAPE = Pattern.compile("['\"]shape['\"]\\s*:\\s*(\\([^)]*\\))");
+
+    /** Reads a header, up to the first byte of the data; or says what there is instead. */
+    static NpyHeader read(InputStream stream, ErrorDetails place) throws IOException {
+      DataInputStream in = new DataInputStream(stream);
+      try {
+        if (!Arrays.equals(in.readNBytes(MAGIC.length), MAGIC)) {
+          throw wrong(place, "another start");
+        }
+        int major = in.readUnsignedByte();
+        in.readUnsignedByte();
+        if (major < 1 || major > 3) {
+          throw wrong(place, "version " + major);
+        }
+        int length = in.readUnsignedByte() | in.readUnsignedByte() << 8;
+        if (major > 1) {
+          length |= in.readUnsignedByte() << 16 | in.readUnsignedByte() << 24;
+        }
+        if (length < 0 || length > LONGEST) {
+          throw wrong(place, "a header of %s bytes".formatted(Integer.toUnsignedString(length)));
+        }
+        byte[] text = new byte[length];
+        in.readFully(text);
+        return parse(new String(text, StandardCharsets.UTF_8), place);
+      } catch (EOFException e) {
+        throw wrong(place, "its end within the header");
+      }
+    }
+
+    private static InputException wrong(ErrorDetails place, String found) {
+      return place.wrong("a NumPy array", found);
+    }
+
+    private static NpyHeader parse(String text, ErrorDetails place) {
+      Matcher descr = DESCR.matcher(text);
+      Matcher shape = SHAPE.matcher(text);
+      if (!descr.find() || !shape.find()) {
+        throw wrong(place, "a header without descr and shape");
+      }
+      return new NpyHeader(descr.group(1).strip(), shape.group(1).replace(" ", ""));
+    }
+
+    /** Returns whether the elements are Python objects, which only running code could read. */
+    boolean isPickled() {
+      return descr.contains("O");
+    }
+
+    /** Returns whether it is a vector of so many unsigned bytes. */
+    boolean isBytes(long count) {
+      return descr.matches("'[|<>=]?u1'") && shape.equals("(%d,)".formatted(count));
     }
   }
 }

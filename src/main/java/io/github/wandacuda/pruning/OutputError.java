@@ -1,6 +1,5 @@
 package io.github.wandacuda.pruning;
 
-
 import io.github.wandacuda.WeightMatrix;
 
 /**
@@ -12,19 +11,9 @@ import io.github.wandacuda.WeightMatrix;
  */
 public record OutputError(double error, double output) {
 
-  /** Returns the error as a part of the output, 0 if there is neither. */
-  public double relative() {
-    return error == 0 ? 0 : error / output;
-  }
-
   /**
    * Computes both: products with G in float32, as a linear layer has them, everything else in
    * float64.
-   *
-   * @param gram the second moments of the layer's inputs
-   * @param weights [rows, columns]
-   * @param changed [rows, columns]
-   * @throws IllegalArgumentException if sizes don't agree
    */
   public static OutputError of(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
     double error = error(gram, weights, changed);
@@ -59,11 +48,7 @@ public record OutputError(double error, double output) {
       products = new float[rows.length];
     }
 
-    /**
-     * Returns the sum for a matrix less another.
-     *
-     * @param subtracted null for none
-     */
+    /** Returns the sum for a matrix less another, or less nothing. */
     double of(WeightMatrix matrix, WeightMatrix subtracted) {
       double[] sums = new double[matrix.rows()];
       for (int from = 0; from < sums.length; from += product.rows()) {
@@ -79,16 +64,14 @@ public record OutputError(double error, double output) {
     private void tile(
         WeightMatrix matrix, WeightMatrix subtracted, int from, int count, double[] sums) {
       int columns = gram.columns();
-      gram.workers()
-          .run(count, (worker, row) -> read(matrix, subtracted, from + row, row * columns));
+      gram.workers.run(count, (worker, row) -> read(matrix, subtracted, from + row, row * columns));
       product.multiply(rows, count, products);
-      gram.workers()
-          .run(
-              count,
-              (worker, row) -> {
-                int at = row * columns;
-                sums[from + row] = gram.arithmetic().dot(rows, at, products, at, columns);
-              });
+      gram.workers.run(
+          count,
+          (worker, row) -> {
+            int at = row * columns;
+            sums[from + row] = gram.arithmetic.dot(rows, at, products, at, columns);
+          });
     }
 
     private void read(WeightMatrix matrix, WeightMatrix subtracted, int row, int at) {

@@ -14,11 +14,7 @@ final class PackedMasks {
 
   private PackedMasks() {}
 
-  /**
-   * Checks a mask's size.
-   *
-   * @throws IllegalArgumentException if it is another
-   */
+  /** Refuses a mask of another size. */
   static void require(MemorySegment mask, int rows, int columns) {
     long needed = rows * Selector.maskRowBytes(columns);
     if (mask.byteSize() != needed) {
@@ -28,12 +24,7 @@ final class PackedMasks {
     }
   }
 
-  /**
-   * Unpacks a row.
-   *
-   * @param mask of all rows
-   * @param kept takes whether each column is kept
-   */
+  /** Unpacks a row: whether each column is kept. */
   static void read(MemorySegment mask, int row, boolean[] kept) {
     long start = row * Selector.maskRowBytes(kept.length);
     for (int first = 0; first < kept.length; first += Byte.SIZE) {
@@ -56,11 +47,7 @@ final class PackedMasks {
     }
   }
 
-  /**
-   * Clears the pruned elements of a matrix.
-   *
-   * @param weights float32 with dense rows
-   */
+  /** Sets to zero what is pruned of a float32 matrix with dense rows. */
   static void clear(WeightMatrix weights, MemorySegment mask, WorkerPool workers) {
     workers.runRanges(
         weights.rows(),

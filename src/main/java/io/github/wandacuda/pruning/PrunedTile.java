@@ -14,15 +14,10 @@ final class PrunedTile {
   private final SelectionRule.Lowest rule;
   private final boolean[] kept;
   private final float[] values;
-  private long pruned;
-  private long zeros;
-  private int zeroRows;
+  long pruned;
+  long zeros;
+  int zeroRows;
 
-  /**
-   * Prepares for tiles of a module.
-   *
-   * @param mask of the whole module
-   */
   PrunedTile(ModuleRules rules, MemorySegment mask, int columns) {
     this.rules = rules;
     this.mask = mask;
@@ -36,7 +31,6 @@ final class PrunedTile {
    *
    * @param weights the tile as the source has it, which becomes the result
    * @param updated the kept weights of the whole module, or null if they stay as they are
-   * @param firstRow where the tile begins in the module
    */
   void write(WeightMatrix weights, WeightMatrix updated, int firstRow) {
     for (int row = 0; row < weights.rows(); row++) {
@@ -99,17 +93,5 @@ final class PrunedTile {
         }
       }
     }
-  }
-
-  long pruned() {
-    return pruned;
-  }
-
-  long zeros() {
-    return zeros;
-  }
-
-  int zeroRows() {
-    return zeroRows;
   }
 }

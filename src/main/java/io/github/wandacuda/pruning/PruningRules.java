@@ -42,7 +42,6 @@ public record PruningRules(
      * Makes a part.
      *
      * @param modules found in the names of the modules that it is for
-     * @param rules what is done to them
      */
     public Part(Pattern modules, ModuleRules rules) {
       this.modules = modules;

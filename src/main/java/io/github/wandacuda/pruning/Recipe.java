@@ -38,7 +38,6 @@ import org.slf4j.LoggerFactory;
  *       can't go with a pattern or with masks, which say themselves how much is pruned.
  * </ul>
  *
- * @param file the file
  * @param stages its stages, at least one, in order
  */
 public record Recipe(Path file, List<Stage> stages) {
@@ -110,4 +109,16 @@ public record Recipe(Path file, List<Stage> stages) {
         Printable.of(file),
         stage.line());
   }
+
+  /**
+   * A stage of a recipe: how the modules that it holds for are pruned.
+   *
+   * @param modules found anywhere in a module's name without {@code .weight}; nothing for all
+   *     modules
+   * @param rules what is done to them
+   * @param allocation how the sparsity is shared out over the blocks of this stage's modules
+   * @param line the line at which the stage begins, from 1
+   */
+  public record Stage(
+      Optional<Pattern> modules, ModuleRules rules, Allocation allocation, int line) {}
 }

@@ -1,16 +1,44 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.model.NamePatterns;
+import io.github.wandacuda.pruning.Recipe.Stage;
+import io.github.wandacuda.pruning.YamlEvents.YamlValue;
+import java.math.BigDecimal;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.events.Event;
 
 /** Reads the structure of a recipe: the list of stages, and the keys and values of each. */
 final class RecipeReader {
   private static final String STAGES = "stages";
+  private static final String MODULES = "modules";
+  private static final String ALLOCATION = "allocation";
+  private static final String PATTERN = MethodKey.PATTERN.label();
+  private static final String REFINE = MethodKey.REFINE.label();
+
+  /** What a stage may say. */
+  static final List<String> KEYS =
+      Stream.of(
+              Stream.of(MODULES),
+              Arrays.stream(MethodKey.values()).map(MethodKey::label),
+              Stream.of(ALLOCATION))
+          .flatMap(keys -> keys)
+          .toList();
+
+  private static final String ENDING = ".json";
 
   private final Path file;
   private final YamlEvents events;
@@ -74,8 +102,8 @@ final class RecipeReader {
     Map<String, YamlValue> values = new LinkedHashMap<>();
     while (!events.is(Event.ID.MappingEnd)) {
       YamlValue key = events.scalar("a key of a stage");
-      if (!StageReader.KEYS.contains(key.text())) {
-        throw unknown(key, StageReader.KEYS);
+      if (!KEYS.contains(key.text())) {
+        throw unknown(key, KEYS);
       }
       YamlValue value = events.scalar("one value for '%s'".formatted(key.text()));
       if (values.put(key.text(), value) != null) {
@@ -83,7 +111,7 @@ final class RecipeReader {
       }
     }
     events.advance();
-    return new StageReader(file, events, values).stage(line);
+    return new StageReader(values).stage(line);
   }
 
   private UsageException unknown(YamlValue key, List<String> known) {
@@ -100,5 +128,169 @@ final class RecipeReader {
 
   private UsageException twice(YamlValue key) {
     return events.wrong(key.line(), "every key once", "a second '%s'".formatted(key.text()));
+  }
+
+  /** Makes a stage of its keys and values, and checks that they go together. */
+  private final class StageReader {
+    private final Map<String, YamlValue> values;
+
+    StageReader(Map<String, YamlValue> values) {
+      this.values = values;
+    }
+
+    /** Returns the stage, which begins at a line. */
+    Stage stage(int line) {
+      Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
+      read(MethodKey.METHOD, said);
+      Object method = said.getOrDefault(MethodKey.METHOD, MethodKey.METHOD.otherwise());
+      if (method != Method.RIA) {
+        refuse(MethodKey.SCOPE.label(), "with 'method: ria' alone");
+      }
+      if (method == Method.WANDA_VARIANT) {
+        refuse(PATTERN, "with another method than wanda-variant, which takes no pattern");
+      }
+      if (method == Method.SPARSEGPT) {
+        refuse(REFINE, "with another method than sparsegpt, whose weights fit its own mask");
+      }
+      if (values.containsKey(MethodKey.SPARSITY.label())) {
+        refuse(PATTERN, "without 'sparsity'");
+      }
+      if (!values.containsKey(REFINE)) {
+        refuse(MethodKey.REFINE_SWAPS.label(), "with 'refine: swaps' alone");
+      }
+      Optional<Allocation> allocation = allocation();
+      if (allocation.isPresent() && allocation.get() != Allocation.Rule.UNIFORM) {
+        requireFree(method);
+      }
+      Optional<Pattern> modules = modules();
+      for (MethodKey key : MethodKey.values()) {
+        read(key, said);
+      }
+      return new Stage(
+          modules, new ModuleRules(said), allocation.orElse(Allocation.Rule.UNIFORM), line);
+    }
+
+    private void refuse(String key, String where) {
+      YamlValue value = values.get(key);
+      if (value != null) {
+        throw wrong(key, "it " + where, value.found());
+      }
+    }
+
+    /** Checks that the share of a block may be another than the total. */
+    private void requireFree(Object method) {
+      if (values.containsKey(PATTERN)) {
+        refuse(ALLOCATION, "without 'pattern', which fixes every block's share");
+      }
+      if (method == Method.MASKS) {
+        refuse(ALLOCATION, "with another method than masks, which fix every block's share");
+      }
+    }
+
+    private Optional<YamlValue> text(String key, String expected) {
+      YamlValue value = values.get(key);
+      if (value != null && !value.isText()) {
+        throw wrong(key, expected, value.found());
+      }
+      return Optional.ofNullable(value);
+    }
+
+    /** Reads what a key says, if it is there. */
+    private void read(MethodKey key, Map<MethodKey, Object> said) {
+      String name = key.label();
+      YamlValue value = values.get(name);
+      if (value == null) {
+        return;
+      }
+      if (!key.words().isEmpty()) {
+        checkWord(name, key.words());
+      } else if (key.type() == String.class) {
+        Optional<YamlValue> unused = text(name, key.placeholder() + " such as 2:4");
+      } else if (key.type() == Integer.class) {
+        said.put(key, wholeNumber(name, value));
+        return;
+      }
+      try {
+        said.put(key, key.read(value.text(), name));
+      } catch (UsageException e) {
+        ErrorDetails details = e.details();
+        throw wrong(name, details.expected(), details.found(), details.hint());
+      }
+      if (key.type() == Double.class && !value.isNumber()) {
+        throw wrong(name, "a number", value.found(), "leave the quotes out");
+      }
+    }
+
+    private void checkWord(String key, List<String> words) {
+      String expected =
+          words.size() == 1
+              ? "'%s'".formatted(words.getFirst())
+              : "one of " + String.join(", ", words);
+      text(key, expected)
+          .filter(found -> !words.contains(found.text()))
+          .ifPresent(
+              found -> {
+                throw wrong(key, expected, found.found(), Suggestion.hint(found.text(), words));
+              });
+    }
+
+    private Optional<Pattern> modules() {
+      return text(MODULES, "a regular expression as text")
+          .map(
+              value -> {
+                try {
+                  return NamePatterns.compile(value.text());
+                } catch (PatternSyntaxException e) {
+                  throw wrong(MODULES, "a regular expression", Printable.of(e.getDescription()));
+                }
+              });
+    }
+
+    private Integer wholeNumber(String key, YamlValue value) {
+      try {
+        int number = value.isNumber() ? new BigDecimal(value.text()).intValueExact() : 0;
+        if (number >= 1) {
+          return number;
+        }
+      } catch (ArithmeticException | NumberFormatException e) {
+        // Said below, as of other numbers that are none of these.
+      }
+      throw wrong(key, "a whole number from 1 to 2147483647", value.found());
+    }
+
+    private Optional<Allocation> allocation() {
+      if (!values.containsKey(ALLOCATION)) {
+        return Optional.empty();
+      }
+      String expected =
+          "one of %s, or a file %s".formatted(String.join(", ", Allocation.Rule.labels()), ENDING);
+      YamlValue value = text(ALLOCATION, expected).orElseThrow();
+      String text = value.text();
+      Optional<Allocation.Rule> rule = Allocation.Rule.of(text);
+      if (rule.isPresent()) {
+        return Optional.of(rule.get());
+      }
+      if (!text.endsWith(ENDING)) {
+        throw wrong(
+            ALLOCATION, expected, value.found(), Suggestion.hint(text, Allocation.Rule.labels()));
+      }
+      try {
+        return Optional.of(new Allocation.FromFile(file.resolveSibling(text)));
+      } catch (InvalidPathException e) {
+        throw wrong(ALLOCATION, "a file's name", Printable.of(e.getReason()));
+      }
+    }
+
+    private String place(String key) {
+      return "line %d: %s".formatted(values.get(key).line(), key);
+    }
+
+    private UsageException wrong(String key, String expected, String found) {
+      return wrong(key, expected, found, null);
+    }
+
+    private UsageException wrong(String key, String expected, String found, String hint) {
+      return events.wrong(place(key), expected, found, hint);
+    }
   }
 }

@@ -7,6 +7,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.RowArithmetic;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.ObjIntConsumer;
 
 /**
  * Changes the kept weights of a pruned layer so that its outputs come nearer to what they were: ten
@@ -37,7 +38,7 @@ public final class Reconstruction {
    */
   public Reconstruction(SquareGram gram) {
     this.gram = gram;
-    arithmetic = gram.arithmetic();
+    arithmetic = gram.arithmetic;
     columns = gram.columns();
     scales = new double[columns];
     for (int column = 0; column < columns; column++) {
@@ -118,7 +119,7 @@ public final class Reconstruction {
       squares = new double[rows];
       errorsBefore = new double[rows];
       improved = new boolean[rows];
-      scratches = new Scratch[gram.workers().count()];
+      scratches = new Scratch[gram.workers.count()];
     }
 
     /** Solves rows from {@code from} on and returns how many became better. */
@@ -138,21 +139,15 @@ public final class Reconstruction {
       return better;
     }
 
-    /** The work on a row of the tile. */
-    private interface RowWork {
-      void run(Scratch scratch, int row);
-    }
-
-    private void each(int count, RowWork work) {
-      gram.workers()
-          .run(
-              count,
-              (worker, row) -> {
-                if (scratches[worker] == null) {
-                  scratches[worker] = new Scratch();
-                }
-                work.run(scratches[worker], row);
-              });
+    private void each(int count, ObjIntConsumer<Scratch> work) {
+      gram.workers.run(
+          count,
+          (worker, row) -> {
+            if (scratches[worker] == null) {
+              scratches[worker] = new Scratch();
+            }
+            work.accept(scratches[worker], row);
+          });
     }
 
     private boolean anyGoesOn(int count) {

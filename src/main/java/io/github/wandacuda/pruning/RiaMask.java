@@ -1,5 +1,7 @@
 package io.github.wandacuda.pruning;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
@@ -26,53 +28,168 @@ import java.lang.foreign.MemorySegment;
  * weight more than the fraction, and all ties. In the scope of rows the lowest of each row are
  * pruned, ties by column, as in Wanda. For a pattern both are the same: the lowest of each group.
  */
-final class RiaMask implements MaskChooser {
+final class RiaMask {
   private final TileMasks masks;
   private final TileBuffers buffers;
   private final Scope scope;
 
-  /**
-   * Makes a chooser.
-   *
-   * @param selector the backend's
-   * @param workers at most as many as there are buffers
-   * @param buffers for tiles of scores; the weights must lie elsewhere
-   * @param scope what weights are compared within
-   */
-  public RiaMask(Selector selector, WorkerPool workers, TileBuffers buffers, Scope scope) {
-    if (workers.count() > buffers.memory().workers()) {
+  /** Makes a chooser with a buffer for each worker, in which the weights must not lie. */
+  RiaMask(Selector selector, WorkerPool workers, TileBuffers buffers, Scope scope) {
+    if (workers.count() > buffers.workers()) {
       throw new IllegalArgumentException(
-          "%d workers for %d buffers".formatted(workers.count(), buffers.memory().workers()));
+          "%d workers for %d buffers".formatted(workers.count(), buffers.workers()));
     }
     masks = new TileMasks(selector, workers);
     this.buffers = buffers;
     this.scope = scope;
   }
 
-  @Override
-  public void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
+  /**
+   * Chooses a mask, the same to the bit on every backend and for any number of threads.
+   *
+   * @param norms one for each input column, or null, which counts as ones
+   */
+  void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
     SelectionRule ofRows = SelectionRule.of(sparsity, weights.columns());
     float[] checked = new SelectionArguments(DType.F32, weights.columns(), norms, ofRows).norms();
     try (Arena arena = Arena.ofShared()) {
-      WeightMatrix dense = MagnitudeRow.dense(weights, arena);
-      ModuleScores scores =
-          new ModuleScores(dense, scores(RiaSums.of(dense, masks.workers()), checked), buffers);
+      WeightMatrix dense = MagnitudeRows.dense(weights, arena);
+      Scores scores = new Scores(dense, Sums.of(dense, masks.workers()), checked, buffers);
       SelectionRule rule = scope == Scope.MATRIX ? masks.ofMatrix(scores, sparsity) : ofRows;
       masks.select(scores, DType.F32, null, rule, true, mask);
     }
   }
 
-  private static ModuleScores.RowScores scores(RiaSums sums, float[] norms) {
-    double[] roots = new double[norms.length];
-    for (int c = 0; c < norms.length; c++) {
-      roots[c] = Math.sqrt(norms[c]);
-    }
-    double[] columns = sums.ofColumns();
-    return (row, magnitudes, scores) -> {
-      double ofRow = sums.ofRow(row);
-      for (int c = 0; c < magnitudes.length; c++) {
-        scores[c] = (float) (magnitudes[c] * ((ofRow + columns[c]) * roots[c]));
+  /**
+   * The scores of a matrix's weights as a matrix of float32 that comes in tiles. They are computed
+   * each time that a tile is read, so that memory holds a tile for each worker, never a module.
+   */
+  private static final class Scores implements TileSource {
+    private final WeightMatrix weights;
+    private final Sums sums;
+    private final double[] roots;
+    private final TileBuffers buffers;
+    private final RowTiles tiles;
+
+    Scores(WeightMatrix weights, Sums sums, float[] norms, TileBuffers buffers) {
+      this.weights = weights;
+      this.sums = sums;
+      this.buffers = buffers;
+      roots = new double[norms.length];
+      for (int c = 0; c < norms.length; c++) {
+        roots[c] = Math.sqrt(norms[c]);
       }
-    };
+      long rowBytes = (long) weights.columns() * Float.BYTES;
+      tiles = RowTiles.of(weights.rows(), rowBytes, true, buffers.tileBytes(), buffers.workers());
+      buffers.reserve(rowBytes * tiles.tileRows());
+    }
+
+    @Override
+    public RowTiles tiles() {
+      return tiles;
+    }
+
+    @Override
+    public int columns() {
+      return weights.columns();
+    }
+
+    @Override
+    public WeightMatrix read(int worker, int tile) {
+      int columns = weights.columns();
+      int first = tiles.firstRow(tile);
+      int count = tiles.rowsOf(tile);
+      MemorySegment memory = buffers.of(worker, (long) count * columns * Float.BYTES);
+      float[] row = new float[columns];
+      for (int r = 0; r < count; r++) {
+        MagnitudeRows.read(weights, first + r, row);
+        double ofRow = sums.ofRows[first + r];
+        for (int c = 0; c < columns; c++) {
+          row[c] = (float) (row[c] * ((ofRow + sums.ofColumns[c]) * roots[c]));
+        }
+        MemorySegment.copy(row, 0, memory, FLOAT, (long) r * columns * Float.BYTES, columns);
+      }
+      return WeightMatrix.of(memory, DType.F32, count, columns);
+    }
+
+    /** Does nothing: the scores that are left of a tile are nobody's. */
+    @Override
+    public void write(int worker, int tile) {}
+  }
+
+  /**
+   * The reciprocals of the sums of magnitudes of each row and each column of a matrix, in double; 0
+   * for a sum of 0. They are the same for any number of threads: a row is summed by four chains, of
+   * columns 0, 4, 8, … and so on, added as (0 + 1) + (2 + 3); a column by chains of 128 rows each,
+   * added in order.
+   */
+  static final class Sums {
+    private static final int BLOCK_ROWS = 128;
+    private static final int CHAINS = 4;
+
+    final double[] ofRows;
+    final double[] ofColumns;
+
+    private Sums(double[] ofRows, double[] ofColumns) {
+      this.ofRows = ofRows;
+      this.ofColumns = ofColumns;
+    }
+
+    /** Sums a matrix with dense rows. */
+    static Sums of(WeightMatrix weights, WorkerPool workers) {
+      int columns = weights.columns();
+      double[] ofRows = new double[weights.rows()];
+      double[][] blocks = new double[Math.ceilDiv(weights.rows(), BLOCK_ROWS)][columns];
+      MagnitudeRows.each(
+          weights,
+          workers,
+          BLOCK_ROWS,
+          (row, magnitudes) -> {
+            ofRows[row] = reciprocal(sum(magnitudes));
+            add(magnitudes, blocks[row / BLOCK_ROWS]);
+          });
+      return new Sums(ofRows, reciprocalsOfSums(blocks, columns));
+    }
+
+    private static double sum(float[] magnitudes) {
+      double first = 0;
+      double second = 0;
+      double third = 0;
+      double fourth = 0;
+      int whole = magnitudes.length / CHAINS * CHAINS;
+      for (int c = 0; c < whole; c += CHAINS) {
+        first += magnitudes[c];
+        second += magnitudes[c + 1];
+        third += magnitudes[c + 2];
+        fourth += magnitudes[c + 3];
+      }
+      int rest = magnitudes.length - whole;
+      first += rest > 0 ? magnitudes[whole] : 0;
+      second += rest > 1 ? magnitudes[whole + 1] : 0;
+      third += rest > 2 ? magnitudes[whole + 2] : 0;
+      return (first + second) + (third + fourth);
+    }
+
+    private static void add(float[] magnitudes, double[] sums) {
+      for (int c = 0; c < magnitudes.length; c++) {
+        sums[c] += magnitudes[c];
+      }
+    }
+
+    private static double[] reciprocalsOfSums(double[][] blocks, int columns) {
+      double[] reciprocals = new double[columns];
+      for (int c = 0; c < columns; c++) {
+        double sum = 0;
+        for (double[] block : blocks) {
+          sum += block[c];
+        }
+        reciprocals[c] = reciprocal(sum);
+      }
+      return reciprocals;
+    }
+
+    private static double reciprocal(double sum) {
+      return sum == 0 ? 0 : 1 / sum;
+    }
   }
 }

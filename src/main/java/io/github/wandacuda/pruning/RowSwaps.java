@@ -55,7 +55,7 @@ final class RowSwaps {
   RowSwaps(SquareGram gram, float[] diagonal) {
     this.gram = gram;
     this.diagonal = diagonal;
-    arithmetic = gram.arithmetic();
+    arithmetic = gram.arithmetic;
     int columns = gram.columns();
     weights = new float[columns];
     kept = new boolean[columns];
@@ -81,8 +81,6 @@ final class RowSwaps {
    * Improves a row. If its error all but vanishes, it is improved anew from products in float64.
    *
    * @param products holds c
-   * @param at where it begins
-   * @param mostSwaps no more are made
    * @return the change of the error, 0 if the row is as before
    */
   double improve(float[] products, int at, int mostSwaps, Search search) {

@@ -6,7 +6,6 @@ import io.github.wandacuda.WeightMatrix;
  * How a matrix is cut into tiles of whole rows: of the size that suits the backend, but small
  * enough that all workers get some.
  *
- * @param rows rows of the matrix
  * @param tileRows rows of every tile but perhaps the last
  */
 public record RowTiles(int rows, int tileRows) {

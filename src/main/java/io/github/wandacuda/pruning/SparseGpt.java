@@ -1,6 +1,5 @@
 package io.github.wandacuda.pruning;
 
-
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
 import io.github.wandacuda.DType;
@@ -33,7 +32,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Not for several threads at once.
  */
-public final class SparseGpt {
+final class SparseGpt {
   /** Columns of a block. */
   public static final int BLOCK = 128;
 
@@ -46,14 +45,6 @@ public final class SparseGpt {
   private final SparseGptKernels kernels;
   private final int tileElements;
 
-  /**
-   * Makes a pruner for layers with the same inputs.
-   *
-   * @param operations computes the products; its results are the same for any backend that sums as
-   *     the CPU does
-   * @param workers threads for the rest; results are the same for any number of them
-   * @param factor of the inputs' Gram matrix
-   */
   public SparseGpt(Operations operations, WorkerPool workers, GramFactor factor) {
     this(operations, workers, factor, LayerwiseKernels.chosen().sparseGpt(), TILE_ELEMENTS);
   }
@@ -191,12 +182,7 @@ public final class SparseGpt {
 
     private Weight weight;
 
-    /**
-     * Makes room.
-     *
-     * @param widest columns of the widest block
-     * @param tileRows rows of a tile at most
-     */
+    /** Makes room for the widest block and tiles of so many rows. */
     TrailingUpdate(
         Operations operations, WeightRows rows, GramFactor factor, int widest, int tileRows) {
       this.operations = operations;
@@ -219,7 +205,6 @@ public final class SparseGpt {
       return changes;
     }
 
-    /** Begins a block. */
     void begin(int first, int count) {
       closeWeight();
       width = count;

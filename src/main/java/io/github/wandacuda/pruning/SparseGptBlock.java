@@ -32,7 +32,6 @@ final class SparseGptBlock {
   private int threshold;
   private int[] keys = {};
 
-  /** A worker's buffers. */
   private static final class Scratch {
     final float[] weights;
     final float[] changes;
@@ -45,11 +44,7 @@ final class SparseGptBlock {
     }
   }
 
-  /**
-   * Makes room.
-   *
-   * @param widest columns of the widest block
-   */
+  /** Makes room for the widest block. */
   SparseGptBlock(
       SparseGptKernels kernels,
       WeightRows rows,
@@ -97,12 +92,7 @@ final class SparseGptBlock {
         });
   }
 
-  /**
-   * Prunes rows {@code from} to {@code to - 1} of the block.
-   *
-   * @param changes takes their changes, dense
-   * @return how many weights are pruned
-   */
+  /** Prunes rows {@code from} to {@code to - 1}, puts their changes side by side, and counts. */
   long prune(int from, int to, MemorySegment changes) {
     LongAdder pruned = new LongAdder();
     workers.runRanges(
@@ -141,7 +131,7 @@ final class SparseGptBlock {
 
   /** Writes a row's bits, and returns how many weights are pruned. */
   private int writeKept(int row, long[] kept, int at) {
-    KeptBits.write(mask, row * maskRowBytes, first, block.width(), kept, at);
+    writeBits(row * maskRowBytes, first, block.width(), kept, at);
     int count = block.width();
     for (int word = 0; word < block.words(); word++) {
       count -= Long.bitCount(kept[at + word]);
@@ -149,42 +139,27 @@ final class SparseGptBlock {
     return count;
   }
 
-  /** Writes bits into the rows of a packed mask. */
-  private static final class KeptBits {
-    private KeptBits() {}
-
-    /**
-     * Writes a row's bits, and leaves those beside them as they are. Not for two threads in one
-     * row.
-     *
-     * @param start where the row begins in the mask, in bytes
-     * @param column the first bit's column
-     * @param count how many bits
-     * @param words the bits, from the lowest on
-     * @param at the first word
-     */
-    static void write(MemorySegment mask, long start, int column, int count, long[] words, int at) {
-      int done = 0;
-      while (done < count) {
-        int shift = (column + done) % Byte.SIZE;
-        int taken = Math.min(Byte.SIZE - shift, count - done);
-        long byteAt = start + (column + done) / Byte.SIZE;
-        int field = ((1 << taken) - 1) << shift;
-        int others = mask.get(ValueLayout.JAVA_BYTE, byteAt) & ~field;
-        int bits = (int) (bits(words, at, done) << shift) & field;
-        mask.set(ValueLayout.JAVA_BYTE, byteAt, (byte) (others | bits));
-        done += taken;
-      }
+  /** Writes a row's bits from a word on, and leaves those beside them as they are. */
+  private void writeBits(long start, int column, int count, long[] words, int at) {
+    int done = 0;
+    while (done < count) {
+      int shift = (column + done) % Byte.SIZE;
+      int taken = Math.min(Byte.SIZE - shift, count - done);
+      long byteAt = start + (column + done) / Byte.SIZE;
+      int field = ((1 << taken) - 1) << shift;
+      int others = mask.get(ValueLayout.JAVA_BYTE, byteAt) & ~field;
+      int bits = (int) (bits(words, at, done) << shift) & field;
+      mask.set(ValueLayout.JAVA_BYTE, byteAt, (byte) (others | bits));
+      done += taken;
     }
+  }
 
-    /** Returns bits from one on, the lowest eight of them right. */
-    private static long bits(long[] words, int at, int from) {
-      int shift = from % Long.SIZE;
-      long low = words[at + from / Long.SIZE] >>> shift;
-      boolean reachesNext =
-          shift > Long.SIZE - Byte.SIZE && at + from / Long.SIZE + 1 < words.length;
-      return reachesNext ? low | words[at + from / Long.SIZE + 1] << -shift : low;
-    }
+  /** Returns bits from one on, the lowest eight of them right. */
+  private static long bits(long[] words, int at, int from) {
+    int shift = from % Long.SIZE;
+    long low = words[at + from / Long.SIZE] >>> shift;
+    boolean reachesNext = shift > Long.SIZE - Byte.SIZE && at + from / Long.SIZE + 1 < words.length;
+    return reachesNext ? low | words[at + from / Long.SIZE + 1] << -shift : low;
   }
 
   /**
@@ -202,19 +177,16 @@ final class SparseGptBlock {
     private final int[][] counts;
     private int[] candidates = {};
 
-    /** Makes counts for keys that several workers count, all 0. */
     SortedKeys(int workers) {
       counts = new int[workers][1 << UPPER_BITS];
     }
 
-    /** Forgets all keys. */
     void clear() {
       for (int[] each : counts) {
         Arrays.fill(each, 0);
       }
     }
 
-    /** Counts keys of one worker. */
     void add(int worker, int[] keys, int from, int to) {
       int[] mine = counts[worker];
       for (int i = from; i < to; i++) {
@@ -222,13 +194,7 @@ final class SparseGptBlock {
       }
     }
 
-    /**
-     * Returns the key at an index of the sorted keys.
-     *
-     * @param keys those that were counted, in any order, none negative
-     * @param count how many they are
-     * @param index from 0, less than {@code count}
-     */
+    /** Returns the key at an index of the sorted keys, which are those that were counted. */
     int at(int index, int[] keys, int count, WorkerPool workers) {
       int upper = 0;
       int before = 0;

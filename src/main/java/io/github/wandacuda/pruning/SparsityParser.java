@@ -69,11 +69,7 @@ public final class SparsityParser {
         .formatted(number.movePointLeft(2).stripTrailingZeros().toPlainString(), percent.group(1));
   }
 
-  /**
-   * Parses a pattern such as {@code 2:4}.
-   *
-   * @throws UsageException if it is none
-   */
+  /** Parses a pattern such as {@code 2:4}. */
   public static Sparsity.GroupPattern pattern(String text) {
     Matcher matcher = N_OF_M.matcher(text);
     if (!matcher.matches()) {

@@ -28,8 +28,8 @@ public final class SquareGram implements AutoCloseable {
 
   private final Gram gram;
   private final Operations operations;
-  private final WorkerPool workers;
-  private final RowArithmetic arithmetic;
+  final WorkerPool workers;
+  final RowArithmetic arithmetic;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment square;
   private final Weight weight;
@@ -38,7 +38,6 @@ public final class SquareGram implements AutoCloseable {
   /**
    * Expands a Gram matrix.
    *
-   * @param operations multiply with it
    * @param workers what else there is to do is shared out to them
    * @param gram is read from here on too, so its memory must outlive this
    */
@@ -63,14 +62,6 @@ public final class SquareGram implements AutoCloseable {
     return gram.columns();
   }
 
-  WorkerPool workers() {
-    return workers;
-  }
-
-  RowArithmetic arithmetic() {
-    return arithmetic;
-  }
-
   /** Returns the second moment of each column. */
   float[] diagonal() {
     float[] diagonal = new float[columns()];
@@ -80,11 +71,7 @@ public final class SquareGram implements AutoCloseable {
     return diagonal;
   }
 
-  /**
-   * Checks that a layer's weights have as many columns as the inputs.
-   *
-   * @throws IllegalArgumentException if they haven't
-   */
+  /** Refuses weights of another number of columns than the inputs have. */
   void require(WeightMatrix weights) {
     if (weights.columns() != columns()) {
       throw new IllegalArgumentException(
@@ -93,11 +80,7 @@ public final class SquareGram implements AutoCloseable {
     }
   }
 
-  /**
-   * Checks that a matrix has the shape of a layer's weights, which have this one's columns.
-   *
-   * @throws IllegalArgumentException if they haven't
-   */
+  /** Refuses a matrix that hasn't the shape of a layer's weights, or weights as above. */
   void require(WeightMatrix weights, String what, WeightMatrix matrix) {
     require(weights);
     if (matrix.rows() != weights.rows() || matrix.columns() != weights.columns()) {
@@ -126,11 +109,7 @@ public final class SquareGram implements AutoCloseable {
     return square.getAtIndex(FLOAT, rowStart(row) + column);
   }
 
-  /**
-   * Opens buffers on the device for tiles of rows, for one job on a layer.
-   *
-   * @param rows of the layer's weights
-   */
+  /** Opens buffers on the device for tiles of rows, for one job on a layer of so many. */
   Product product(int rows) {
     return new Product(Math.clamp(rows, 1, tileRows));
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -10,6 +11,8 @@ public final class Suggestion {
   private static final int MOST_WRONG = 2;
 
   private static final int LONGEST = 40;
+
+  private static final int MOST_NAMES = 3;
 
   private Suggestion() {}
 
@@ -24,6 +27,21 @@ public final class Suggestion {
         .min(Comparator.comparingInt(other -> distance(plain, other)))
         .map("did you mean '%s'?"::formatted)
         .orElse(null);
+  }
+
+  /** Returns the names that differ from a word in a third of its letters at most, nearest first. */
+  public static List<String> nearest(String word, Collection<String> names) {
+    int most = Math.max(1, word.replace("-", "").length() / 3);
+    return names.stream()
+        .filter(name -> distance(word, name) <= most || startsWith(name, word))
+        .sorted(Comparator.comparingInt(name -> distance(word, name)))
+        .limit(MOST_NAMES)
+        .toList();
+  }
+
+  /** Returns whether a word is the beginning of a name, as an abbreviated option is. */
+  private static boolean startsWith(String name, String word) {
+    return word.length() > 3 && name.startsWith(word);
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.Backend;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -9,16 +10,44 @@ import java.lang.foreign.MemorySegment;
  * one tile in it at a time.
  */
 public final class TileBuffers implements AutoCloseable {
-  private final TileMemory memory;
+  private static final long CACHE_LINE = 64;
+  private static final long IN_CACHE = 256 << 10;
+
+  private final int workers;
+  private final long tileBytes;
+  private final Source source;
   private Room room;
 
-  public TileBuffers(TileMemory memory) {
-    this.memory = memory;
+  /** Makes memory that lasts as long as an arena. */
+  @FunctionalInterface
+  interface Source {
+    MemorySegment allocate(long bytes, Arena arena);
   }
 
-  /** Returns where the buffers come from. */
-  public TileMemory memory() {
-    return memory;
+  TileBuffers(int workers, long tileBytes, Source source) {
+    this.workers = workers;
+    this.tileBytes = tileBytes;
+    this.source = source;
+  }
+
+  /** Buffers of tiles that a backend works on. */
+  public static TileBuffers of(Backend backend) {
+    return new TileBuffers(backend.concurrency(), backend.tileBytes(), backend::hostMemory);
+  }
+
+  /** Buffers of tiles that are only looked at by Java code. */
+  public static TileBuffers inCache(int workers) {
+    return new TileBuffers(workers, IN_CACHE, (bytes, arena) -> arena.allocate(bytes, CACHE_LINE));
+  }
+
+  /** Returns how many work side by side. */
+  public int workers() {
+    return workers;
+  }
+
+  /** Returns the bytes of a tile, which a matrix of longer rows may exceed. */
+  public long tileBytes() {
+    return tileBytes;
   }
 
   /**
@@ -28,7 +57,7 @@ public final class TileBuffers implements AutoCloseable {
   public void reserve(long bytes) {
     if (room == null || room.bytes < bytes) {
       close();
-      room = new Room(memory, bytes);
+      room = new Room(bytes);
     }
   }
 
@@ -45,17 +74,17 @@ public final class TileBuffers implements AutoCloseable {
     }
   }
 
-  private static final class Room {
+  private final class Room {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment[] buffers;
     private final long bytes;
 
-    Room(TileMemory memory, long bytes) {
+    Room(long bytes) {
       this.bytes = bytes;
-      buffers = new MemorySegment[memory.workers()];
+      buffers = new MemorySegment[workers];
       try {
         for (int worker = 0; worker < buffers.length; worker++) {
-          buffers[worker] = memory.source().allocate(bytes, arena);
+          buffers[worker] = source.allocate(bytes, arena);
         }
       } catch (RuntimeException | Error e) {
         arena.close();

@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.pruning.TileSource.MatrixTiles;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
@@ -11,12 +12,41 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Selects the tiles of a matrix on a backend, for their masks.
+ * Selects the tiles of a matrix on a backend, for their masks. These are the same to the bit on
+ * every backend and for any number of threads.
  *
- * @param selector the backend's
  * @param workers each has a tile under way
  */
-record TileMasks(Selector selector, WorkerPool workers) {
+public record TileMasks(Selector selector, WorkerPool workers) {
+
+  /**
+   * Chooses a mask by |W| times the norm of the input column, within each row or group (Wanda,
+   * arXiv 2306.11695, section 3).
+   *
+   * @param norms one for each input column, or null, which counts as ones
+   */
+  public void wanda(
+      WeightMatrix weights, float[] norms, Sparsity sparsity, long tileBytes, MemorySegment mask) {
+    SelectionRule rule = SelectionRule.of(sparsity, weights.columns());
+    select(tiles(weights, tileBytes), weights.dtype(), norms, rule, false, mask);
+  }
+
+  /** Chooses a mask by |W|, within the whole matrix or each group. */
+  void magnitude(WeightMatrix weights, Sparsity sparsity, long tileBytes, MemorySegment mask) {
+    MatrixTiles tiles = tiles(weights, tileBytes);
+    select(tiles, weights.dtype(), null, ofMatrix(tiles, sparsity), false, mask);
+  }
+
+  private MatrixTiles tiles(WeightMatrix weights, long tileBytes) {
+    return new MatrixTiles(weights, RowTiles.of(weights, tileBytes, workers.count()));
+  }
+
+  /** Returns what is pruned; a threshold that all elements have a part in is found here. */
+  public SelectionRule rule(TileSource source, ModuleRules rules) {
+    return rules.needsThreshold()
+        ? ofMatrix(source, rules.sparsity())
+        : SelectionRule.of(rules.sparsity(), source.columns());
+  }
 
   /**
    * Returns a rule that looks at the whole matrix: all scores up to the one at {@code floor(count *
@@ -34,10 +64,8 @@ record TileMasks(Selector selector, WorkerPool workers) {
   /**
    * Selects all tiles.
    *
-   * @param dtype of the tiles
    * @param norms of the columns, or null for scores that are magnitudes
    * @param scratch whether the tiles are nobody's, so that they may be pruned where they lie
-   * @param mask the whole matrix's packed mask
    */
   void select(
       TileSource source,

@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;
@@ -35,7 +36,7 @@ public final class TilePruner implements AutoCloseable {
    * @param norms the norm of each input column, or null to score by magnitude alone
    * @param resident the matrix on the device, to be pruned there too, or null
    */
-  TilePruner(
+  public TilePruner(
       Selector selector,
       SelectionRule rule,
       TileSource source,
@@ -100,19 +101,9 @@ public final class TilePruner implements AutoCloseable {
     }
   }
 
-  /** Returns how many elements the mask takes out, once all tiles are pruned. */
-  public long pruned() {
-    return pruned.sum();
-  }
-
-  /** Returns how many elements of the result are zero, once all tiles are pruned. */
-  public long zeros() {
-    return zeros.sum();
-  }
-
-  /** Returns how many rows of the result are zero all over, once all tiles are pruned. */
-  public int zeroRows() {
-    return zeroRows.intValue();
+  /** Returns what became of the module that the matrix is of, once all tiles are pruned. */
+  public ModuleResult result(LinearModule module, float[] norms) {
+    return new ModuleResult(module, pruned.sum(), zeros.sum(), zeroRows.intValue(), norms, null);
   }
 
   /** Looks at a row up to its first weight that isn't zero, which is soon. */

@@ -19,4 +19,23 @@ public interface TileSource {
 
   /** Takes back a tile that was read and changed. */
   void write(int worker, int tile);
+
+  /**
+   * The tiles of a matrix that lies in memory: views, so that changes are where they belong at
+   * once.
+   */
+  record MatrixTiles(WeightMatrix matrix, RowTiles tiles) implements TileSource {
+    @Override
+    public int columns() {
+      return matrix.columns();
+    }
+
+    @Override
+    public WeightMatrix read(int worker, int tile) {
+      return matrix.rows(tiles.firstRow(tile), tiles.rowsOf(tile));
+    }
+
+    @Override
+    public void write(int worker, int tile) {}
+  }
 }

@@ -27,11 +27,7 @@ public enum Unreached {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  /**
-   * Returns what a name stands for.
-   *
-   * @throws UsageException for any other name
-   */
+  /** Returns what a name stands for. */
   public static Unreached of(String label) {
     return Arrays.stream(values())
         .filter(value -> value.label().equals(label))

@@ -10,6 +10,7 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * Masks of the variant of Wanda in its code ({@code --use_variant}; arXiv 2306.11695, appendix).
@@ -30,25 +31,27 @@ import java.lang.foreign.ValueLayout;
  * <p>Everything is computed by the CPU's threads; sorted scores of the module take 4 bytes a weight
  * off the heap meanwhile.
  */
-final class WandaVariantMask implements MaskChooser {
+final class WandaVariantMask {
   private static final double FIRST = 0.4;
   private static final double HIGHEST = 0.8;
   private static final double TOLERANCE = 0.001;
 
+  /** Rows that a worker takes at a time. */
+  private static final int GRAIN = 16;
+
   private final WorkerPool workers;
 
-  /** Makes a chooser that works on these threads. */
-  public WandaVariantMask(WorkerPool workers) {
+  WandaVariantMask(WorkerPool workers) {
     this.workers = workers;
   }
 
   /**
-   * Chooses a mask.
+   * Chooses a mask, the same to the bit for any number of threads.
    *
+   * @param norms one for each input column, or null, which counts as ones
    * @throws IllegalArgumentException also for a pattern
    */
-  @Override
-  public void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
+  void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
     if (!(sparsity instanceof Sparsity.Ratio ratio)) {
       throw new IllegalArgumentException(
           "wanda-variant: expected a fraction, found the pattern " + sparsity);
@@ -60,7 +63,7 @@ final class WandaVariantMask implements MaskChooser {
       return;
     }
     try (Arena arena = Arena.ofShared()) {
-      WeightMatrix dense = MagnitudeRow.dense(weights, arena);
+      WeightMatrix dense = MagnitudeRows.dense(weights, arena);
       SortedScores sorted = SortedScores.of(dense, checked, workers, arena);
       float[] thresholds = thresholds(sorted, ratio.fraction());
       write(dense, checked, thresholds, mask);
@@ -83,25 +86,28 @@ final class WandaVariantMask implements MaskChooser {
       }
       share = sorted.prune(alpha);
     }
-    return sorted.thresholds();
+    return sorted.thresholds;
   }
 
   private void write(WeightMatrix weights, float[] norms, float[] thresholds, MemorySegment mask) {
-    int columns = weights.columns();
-    long rowBytes = Selector.maskRowBytes(columns);
-    MagnitudeRow[] rows = new MagnitudeRow[workers.count()];
-    workers.runRanges(
-        weights.rows(),
-        SortedScores.GRAIN,
-        (worker, from, to) -> {
-          if (rows[worker] == null) {
-            rows[worker] = new MagnitudeRow(columns);
-          }
-          for (int row = from; row < to; row++) {
-            float[] scores = SortedScores.scores(rows[worker].read(weights, row), norms);
-            write(scores, thresholds[row], mask.asSlice(row * rowBytes, rowBytes));
-          }
-        });
+    long rowBytes = Selector.maskRowBytes(weights.columns());
+    MagnitudeRows.each(
+        weights,
+        workers,
+        GRAIN,
+        (row, magnitudes) ->
+            write(
+                scores(magnitudes, norms),
+                thresholds[row],
+                mask.asSlice(row * rowBytes, rowBytes)));
+  }
+
+  /** Turns the magnitudes of a row into its scores, in their place. */
+  private static float[] scores(float[] magnitudes, float[] norms) {
+    for (int c = 0; c < magnitudes.length; c++) {
+      magnitudes[c] = Math.min(magnitudes[c] * norms[c], Float.MAX_VALUE);
+    }
+    return magnitudes;
   }
 
   private static void write(float[] scores, float threshold, MemorySegment mask) {
@@ -112,6 +118,88 @@ final class WandaVariantMask implements MaskChooser {
         bits |= (scores[first + bit] > threshold ? 1 : 0) << bit;
       }
       mask.set(ValueLayout.JAVA_BYTE, first / Byte.SIZE, (byte) bits);
+    }
+  }
+
+  /** The scores of each row of a matrix, |W| * norm, in ascending order; with their sums. */
+  static final class SortedScores {
+    private final WorkerPool workers;
+    private final int columns;
+    private final MemorySegment memory;
+    private final double[] totals;
+
+    /** Up to which score each row's weights go at the last level; less than 0 for none. */
+    final float[] thresholds;
+
+    private SortedScores(WorkerPool workers, int rows, int columns, MemorySegment memory) {
+      this.workers = workers;
+      this.columns = columns;
+      this.memory = memory;
+      totals = new double[rows];
+      thresholds = new float[rows];
+    }
+
+    /** Sorts the scores of a matrix with dense rows; they are there as long as the arena. */
+    static SortedScores of(WeightMatrix weights, float[] norms, WorkerPool workers, Arena arena) {
+      int columns = weights.columns();
+      MemorySegment memory = arena.allocate(weights.elements() * Float.BYTES, Float.BYTES);
+      SortedScores sorted = new SortedScores(workers, weights.rows(), columns, memory);
+      MagnitudeRows.each(
+          weights, workers, GRAIN, (row, magnitudes) -> sorted.put(row, scores(magnitudes, norms)));
+      return sorted;
+    }
+
+    private void put(int row, float[] scores) {
+      Arrays.sort(scores);
+      double total = 0;
+      for (float score : scores) {
+        total += score;
+      }
+      totals[row] = total;
+      MemorySegment.copy(scores, 0, memory, ValueLayout.JAVA_FLOAT, at(row), columns);
+    }
+
+    private long at(int row) {
+      return (long) row * columns * Float.BYTES;
+    }
+
+    /**
+     * Finds each row's threshold for a level.
+     *
+     * @param alpha the share of a row's sum up to which the running sums count
+     * @return the share of the matrix whose scores are at most their row's threshold
+     */
+    double prune(double alpha) {
+      long[] pruned = new long[workers.count()];
+      workers.runRanges(
+          totals.length,
+          GRAIN,
+          (worker, from, to) -> {
+            float[] scores = new float[columns];
+            for (int row = from; row < to; row++) {
+              MemorySegment.copy(memory, ValueLayout.JAVA_FLOAT, at(row), scores, 0, columns);
+              pruned[worker] += prune(row, scores, alpha * totals[row]);
+            }
+          });
+      return (double) Arrays.stream(pruned).sum() / ((double) totals.length * columns);
+    }
+
+    private int prune(int row, float[] sorted, double most) {
+      int count = 0;
+      double sum = 0;
+      while (count < columns && sum + sorted[count] <= most) {
+        sum += sorted[count];
+        count++;
+      }
+      if (count == 0) {
+        thresholds[row] = -1;
+        return 0;
+      }
+      thresholds[row] = sorted[count - 1];
+      while (count < columns && sorted[count] == thresholds[row]) {
+        count++;
+      }
+      return count;
     }
   }
 }

@@ -31,17 +31,14 @@ final class WeightRows {
     return matrix.columns();
   }
 
-  /** Copies {@code count} elements of a row. */
   void read(int row, int column, int count, float[] to, int at) {
     MemorySegment.copy(matrix.data(), FLOAT, matrix.byteOffset(row, column), to, at, count);
   }
 
-  /** Copies {@code count} elements back. */
   void write(float[] from, int at, int row, int column, int count) {
     MemorySegment.copy(from, at, matrix.data(), FLOAT, matrix.byteOffset(row, column), count);
   }
 
-  /** Makes a column +0.0. */
   void clearColumn(int column) {
     for (int row = 0; row < matrix.rows(); row++) {
       matrix.data().set(FLOAT, matrix.byteOffset(row, column), 0);
@@ -75,7 +72,6 @@ final class WeightRows {
     return highest == 0 || squaresFit ? 0 : HIGHEST_EXPONENT - Math.getExponent(highest);
   }
 
-  /** Multiplies all weights by a power of 2. */
   void scale(int exponent) {
     if (exponent != 0) {
       forRows(
@@ -109,9 +105,7 @@ final class WeightRows {
   }
 
   /**
-   * Adds a dense matrix to some rows, from a column to their ends.
-   *
-   * @param terms as many rows as {@code from} to {@code to - 1}
+   * Adds a dense matrix to the rows {@code from} to {@code to - 1}, from a column to their ends.
    */
   void add(MemorySegment terms, int from, int to, int column) {
     int width = matrix.columns() - column;

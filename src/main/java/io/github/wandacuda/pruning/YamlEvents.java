@@ -1,11 +1,11 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.text.Utf8;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -54,23 +54,18 @@ final class YamlEvents {
 
   private static String text(Path file) {
     try {
-      long size = InputFile.size(file);
-      if (size > LONGEST) {
-        throw Malformed.file(file, "at most %d bytes".formatted(LONGEST), String.valueOf(size));
-      }
+      long size = InputFile.size(file, LONGEST);
       HeapBudget.require(ErrorDetails.file(file), size, HeapBudget.OF_TEXT);
     } catch (IOException e) {
-      throw Malformed.unreadable(file, "a recipe", e);
+      throw InputException.unreadable(file, "a recipe", e);
     }
     return Utf8.read(file);
   }
 
-  /** Returns whether the current event is of a kind. */
   boolean is(Event.ID kind) {
     return current.getEventId() == kind;
   }
 
-  /** Returns the line of the current event, from 1. */
   int line() {
     return line(current.getStartMark());
   }
@@ -79,7 +74,6 @@ final class YamlEvents {
     return mark.map(Mark::getLine).orElse(0) + 1;
   }
 
-  /** Goes to the next event. */
   void advance() {
     try {
       current = events.next();
@@ -112,7 +106,6 @@ final class YamlEvents {
     return value;
   }
 
-  /** Returns the current event in words. */
   String found() {
     return switch (current.getEventId()) {
       case SequenceStart -> "a list";
@@ -130,13 +123,32 @@ final class YamlEvents {
     }
   }
 
-  /** Returns the failure of a line. */
   UsageException wrong(int line, String expected, String found) {
     return wrong("line " + line, expected, found, null);
   }
 
-  /** Returns the failure of a part of the file. */
   UsageException wrong(String part, String expected, String found, String hint) {
     return ErrorDetails.file(file).part(part).hint(hint).refused(expected, found);
+  }
+
+  /** A scalar: its text without quotes, what the core schema takes it for, its line from 1. */
+  record YamlValue(String text, Tag type, int line) {
+    boolean isText() {
+      return type.equals(Tag.STR);
+    }
+
+    boolean isNumber() {
+      return type.equals(Tag.INT) || type.equals(Tag.FLOAT);
+    }
+
+    String found() {
+      if (type.equals(Tag.NULL)) {
+        return "nothing";
+      }
+      if (isText()) {
+        return "'%s'".formatted(Printable.of(text));
+      }
+      return "the %s %s".formatted(isNumber() ? "number" : "truth value", Printable.of(text));
+    }
   }
 }

@@ -3,7 +3,7 @@ package io.github.wandacuda.report;
 import io.github.wandacuda.job.ModuleReading.RowThresholds;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.OutputErrors;
+import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
 import io.github.wandacuda.report.PruneReport.NormSummary;
 import java.util.List;
 import java.util.Map;

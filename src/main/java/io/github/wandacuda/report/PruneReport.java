@@ -6,7 +6,7 @@ import io.github.wandacuda.job.ModuleReading.RowThresholds;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.OutputErrors;
+import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.simd;
 
-import io.github.wandacuda.system.CpuInfo;
+import io.github.wandacuda.system.MachineFacts;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShape;
@@ -38,7 +38,7 @@ public final class Lanes {
    * does it in plain Java where it doesn't, which takes a hundred times as long as one by one.
    */
   public static final boolean COMPRESSES_SHORTS =
-      FLOATS.vectorShape() == VectorShape.S_512_BIT && CpuInfo.hasFlag("avx512_vbmi2");
+      FLOATS.vectorShape() == VectorShape.S_512_BIT && MachineFacts.hasFlag("avx512_vbmi2");
 
   private Lanes() {}
 

@@ -1,7 +1,6 @@
 package io.github.wandacuda.system;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.channels.FileChannel;
@@ -49,14 +48,15 @@ public final class AddedPages {
    */
   public void drop() {
     try (Arena scratch = Arena.ofConfined()) {
-      int descriptor = (int) open().invokeExact(scratch.allocateFrom(file.toString()), READ_ONLY);
+      MethodHandle open = Native.ints("open", ValueLayout.ADDRESS, ValueLayout.JAVA_INT);
+      int descriptor = (int) open.invokeExact(scratch.allocateFrom(file.toString()), READ_ONLY);
       if (descriptor < 0) {
         return;
       }
       try {
         drop(descriptor);
       } finally {
-        int ignored = (int) close().invokeExact(descriptor);
+        int ignored = (int) Native.ints("close", ValueLayout.JAVA_INT).invokeExact(descriptor);
       }
     } catch (Throwable e) {
       LOG.debug("pages of {} stay in the page cache", file, e);
@@ -64,7 +64,13 @@ public final class AddedPages {
   }
 
   private void drop(int descriptor) throws Throwable {
-    MethodHandle advise = advise();
+    MethodHandle advise =
+        Native.ints(
+            "posix_fadvise",
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_INT);
     int from = absent.nextSetBit(0);
     while (from >= 0) {
       int to = absent.nextClearBit(from);
@@ -77,27 +83,5 @@ public final class AddedPages {
                   DONT_NEED);
       from = absent.nextSetBit(to);
     }
-  }
-
-  private static MethodHandle open() {
-    return Native.function(
-        "open",
-        FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
-  }
-
-  private static MethodHandle close() {
-    return Native.function(
-        "close", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-  }
-
-  private static MethodHandle advise() {
-    return Native.function(
-        "posix_fadvise",
-        FunctionDescriptor.of(
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_INT));
   }
 }

@@ -15,7 +15,6 @@ public interface Job {
   /**
    * Does one task.
    *
-   * @param worker as for {@link WorkerPool.Body}
    * @param task the task's number, from 0
    */
   void run(int worker, int task);

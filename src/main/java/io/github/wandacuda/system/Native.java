@@ -2,6 +2,7 @@ package io.github.wandacuda.system;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
@@ -12,11 +13,6 @@ final class Native {
 
   private Native() {}
 
-  /**
-   * Returns a function.
-   *
-   * @throws UnsatisfiedLinkError if the library has none of that name
-   */
   static MethodHandle function(String name, FunctionDescriptor type, Linker.Option... options) {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(
@@ -28,14 +24,22 @@ final class Native {
         options);
   }
 
+  /** Returns a function that returns an int. */
+  static MethodHandle ints(String name, MemoryLayout... arguments) {
+    return function(name, FunctionDescriptor.of(ValueLayout.JAVA_INT, arguments));
+  }
+
+  /** Returns a function that returns an int and takes others than its first ones as it likes. */
+  static MethodHandle variadic(String name, int first, MemoryLayout... arguments) {
+    FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_INT, arguments);
+    return function(name, type, Linker.Option.firstVariadicArg(first));
+  }
+
   /**
    * Returns {@code sigaction(2)}: its arguments are a signal, the new action and memory for the old
    * one.
    */
   static MethodHandle sigaction() {
-    return function(
-        "sigaction",
-        FunctionDescriptor.of(
-            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS));
+    return ints("sigaction", ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS);
   }
 }

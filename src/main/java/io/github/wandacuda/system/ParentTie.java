@@ -1,7 +1,5 @@
 package io.github.wandacuda.system;
 
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Optional;
@@ -53,8 +51,7 @@ public final class ParentTie {
 
   private static boolean hasParent(long parent) {
     try {
-      MethodHandle getppid =
-          Native.function("getppid", FunctionDescriptor.of(ValueLayout.JAVA_INT));
+      MethodHandle getppid = Native.ints("getppid");
       return (int) getppid.invokeExact() == parent;
     } catch (Throwable e) {
       return false;
@@ -66,12 +63,7 @@ public final class ParentTie {
       return false;
     }
     try {
-      MethodHandle prctl =
-          Native.function(
-              "prctl",
-              FunctionDescriptor.of(
-                  ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG),
-              Linker.Option.firstVariadicArg(1));
+      MethodHandle prctl = Native.variadic("prctl", 1, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG);
       return (int) prctl.invokeExact(PR_SET_PDEATHSIG, SIGKILL) == 0;
     } catch (Throwable e) {
       // Waiting for the parent's end does the same, a little later.

@@ -29,7 +29,6 @@ public final class PrivateDirectory implements AutoCloseable {
   /**
    * Makes a directory in the system's temporary one.
    *
-   * @param prefix the start of its name
    * @throws IOException if it can't be made, or others could replace files in the temporary
    *     directory
    */

@@ -4,14 +4,17 @@ import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import sun.misc.Signal;
+import sun.misc.SignalHandler;
 
 /**
  * Turns this process into another program by {@code execv(3)}, with the same pid, parent, standard
@@ -36,7 +39,6 @@ public final class ProcessReplacement {
    * @param command the program's path and its arguments, each in the system's encoding without a
    *     terminating 0
    * @param withoutVariables names of environment variables that the program must not inherit
-   * @param variables additional environment variables
    */
   public static void exec(
       List<byte[]> command, List<String> withoutVariables, Map<String, String> variables) {
@@ -48,14 +50,19 @@ public final class ProcessReplacement {
         words[i] = text(arena, command.get(i)).address();
       }
       for (String variable : withoutVariables) {
-        unset(arena.allocateFrom(variable));
+        MethodHandle unsetenv = Native.ints("unsetenv", POINTER);
+        int unused = (int) unsetenv.invokeExact(arena.allocateFrom(variable));
       }
       for (Map.Entry<String, String> each : variables.entrySet()) {
-        set(arena.allocateFrom(each.getKey()), arena.allocateFrom(each.getValue()));
+        MethodHandle setenv = Native.ints("setenv", POINTER, POINTER, ValueLayout.JAVA_INT);
+        MemorySegment name = arena.allocateFrom(each.getKey());
+        int unused = (int) setenv.invokeExact(name, arena.allocateFrom(each.getValue()), 1);
       }
       OpenSockets.closeOnExec();
       EndingSignals.obeyEarlierOne();
-      replace(MemorySegment.ofAddress(words[0]), arena.allocateFrom(ValueLayout.JAVA_LONG, words));
+      MethodHandle execv = Native.ints("execv", POINTER, POINTER);
+      MemorySegment path = MemorySegment.ofAddress(words[0]);
+      int unused = (int) execv.invokeExact(path, arena.allocateFrom(ValueLayout.JAVA_LONG, words));
     } catch (Throwable e) {
       // Whatever the reason, the caller starts the program in another way.
       return;
@@ -66,26 +73,6 @@ public final class ProcessReplacement {
     MemorySegment text = arena.allocate(bytes.length + 1L);
     MemorySegment.copy(bytes, 0, text, ValueLayout.JAVA_BYTE, 0, bytes.length);
     return text;
-  }
-
-  private static void unset(MemorySegment name) throws Throwable {
-    MethodHandle unsetenv =
-        Native.function("unsetenv", FunctionDescriptor.of(ValueLayout.JAVA_INT, POINTER));
-    int unused = (int) unsetenv.invokeExact(name);
-  }
-
-  private static void set(MemorySegment name, MemorySegment value) throws Throwable {
-    MethodHandle setenv =
-        Native.function(
-            "setenv",
-            FunctionDescriptor.of(ValueLayout.JAVA_INT, POINTER, POINTER, ValueLayout.JAVA_INT));
-    int unused = (int) setenv.invokeExact(name, value, 1);
-  }
-
-  private static void replace(MemorySegment path, MemorySegment words) throws Throwable {
-    MethodHandle execv =
-        Native.function("execv", FunctionDescriptor.of(ValueLayout.JAVA_INT, POINTER, POINTER));
-    int unused = (int) execv.invokeExact(path, words);
   }
 
   /**
@@ -126,15 +113,85 @@ public final class ProcessReplacement {
 
     private static void closeOnExec(int descriptor) throws Throwable {
       MethodHandle fcntl =
-          Native.function(
-              "fcntl",
-              FunctionDescriptor.of(
-                  ValueLayout.JAVA_INT,
-                  ValueLayout.JAVA_INT,
-                  ValueLayout.JAVA_INT,
-                  ValueLayout.JAVA_INT),
-              Linker.Option.firstVariadicArg(2));
+          Native.variadic(
+              "fcntl", 2, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
       int unused = (int) fcntl.invokeExact(descriptor, F_SETFD, FD_CLOEXEC);
+    }
+  }
+
+  /**
+   * The signals that ask a process to end. The JVM serves each in a thread of its own, which ends
+   * the process a little later. If the process becomes another program meanwhile, the signal is
+   * lost.
+   */
+  static final class EndingSignals {
+    private static final int HUP = 1;
+    private static final int INT = 2;
+    private static final int TERM = 15;
+    private static final int[] ALL = {HUP, INT, TERM};
+
+    private static final long IGNORED = 1;
+
+    /** The name of the JVM's thread that serves a signal. */
+    private static final Pattern JVMS_HANDLER = Pattern.compile("SIG(HUP|INT|TERM) handler");
+
+    /** How many threads may start while the threads are counted. */
+    private static final int MORE_THREADS = 8;
+
+    private EndingSignals() {}
+
+    /**
+     * Restores the system's default for all of these signals that aren't ignored: they end the
+     * process at once. {@link Signal#handle} could do it too, but then the JVM forgets a signal
+     * that it has received and not served yet.
+     */
+    static void endAtOnce() throws Throwable {
+      // One function for both, since each kind of native call takes Java 15 ms to prepare.
+      MethodHandle sigaction = Native.sigaction();
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment now = arena.allocate(Native.ACTION_BYTES, Long.BYTES);
+        MemorySegment byDefault = arena.allocate(Native.ACTION_BYTES, Long.BYTES);
+        for (int each : ALL) {
+          int unused = (int) sigaction.invokeExact(each, MemorySegment.NULL, now);
+          // The struct begins with the handler; all zeros are the default, without flags and mask.
+          // An array, since Java generates code before it reads a single number.
+          if (now.toArray(ValueLayout.JAVA_LONG)[0] != IGNORED) {
+            unused = (int) sigaction.invokeExact(each, byDefault, MemorySegment.NULL);
+          }
+        }
+      }
+    }
+
+    /**
+     * Waits for the end of this process if the JVM is about to end it by an earlier signal. The
+     * start of the JVM's shutdown can't be used to see this, since it comes too late: the JVM first
+     * loads classes to log it.
+     */
+    static void obeyEarlierOne() throws InterruptedException {
+      awaitJvm();
+      ThreadGroup top = Thread.currentThread().getThreadGroup();
+      while (top.getParent() != null) {
+        top = top.getParent();
+      }
+      Thread[] threads = new Thread[top.activeCount() + MORE_THREADS];
+      int count = top.enumerate(threads);
+      for (int i = 0; i < count; i++) {
+        if (JVMS_HANDLER.matcher(threads[i].getName()).matches()) {
+          threads[i].join();
+        }
+      }
+    }
+
+    /**
+     * Waits until the JVM has served a signal with a higher number than all of these, since it
+     * serves signals in the order of their numbers.
+     */
+    private static void awaitJvm() throws InterruptedException {
+      CountDownLatch served = new CountDownLatch(1);
+      Signal last = new Signal("WINCH");
+      SignalHandler unused = Signal.handle(last, signal -> served.countDown());
+      Signal.raise(last);
+      boolean unusedToo = served.await(1, TimeUnit.SECONDS);
     }
   }
 }

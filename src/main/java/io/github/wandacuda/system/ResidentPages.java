@@ -2,7 +2,6 @@ package io.github.wandacuda.system;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -34,7 +33,10 @@ public final class ResidentPages implements AutoCloseable {
     if (!System.getProperty("os.name").equals("Linux") || !ThisRuntime.hasNativeAccess()) {
       return Optional.empty();
     }
-    ResidentPages pages = new ResidentPages(mincore());
+    ResidentPages pages =
+        new ResidentPages(
+            Native.ints(
+                "mincore", ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
     try {
       pages.mapping = file.map(FileChannel.MapMode.READ_ONLY, 0, length, pages.arena);
       return Optional.of(pages);
@@ -42,13 +44,6 @@ public final class ResidentPages implements AutoCloseable {
       pages.close();
       return Optional.empty();
     }
-  }
-
-  private static MethodHandle mincore() {
-    return Native.function(
-        "mincore",
-        FunctionDescriptor.of(
-            ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
   }
 
   /** Returns whether all of a part of the file is in the page cache. */

@@ -30,8 +30,6 @@ public final class SignalHandlers {
    * Runs code that may load such a library, and then restores all handlers. If the system has no
    * {@code sigaction}, or the class path may not call it, nothing is restored. A handler that
    * another thread sets meanwhile is undone too.
-   *
-   * @return the code's result
    */
   public static <T> T kept(Supplier<T> code) {
     return SIGACTION.isEmpty() ? code.get() : kept(SIGACTION.get(), code);

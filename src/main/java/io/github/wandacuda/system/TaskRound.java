@@ -47,6 +47,6 @@ final class TaskRound {
       // The interrupt may have closed a file, which makes other workers fail too.
       CancelledException.throwIfInterrupted();
     }
-    Rethrow.unchecked(thrown);
+    RealCause.rethrow(thrown);
   }
 }

@@ -22,8 +22,6 @@ public interface WorkerPool {
     /**
      * Does one range.
      *
-     * @param worker as for {@link Body}
-     * @param from the first item
      * @param to the item after the last one
      */
     void run(int worker, int from, int to);
@@ -43,12 +41,7 @@ public interface WorkerPool {
    */
   void run(int tasks, Body body);
 
-  /**
-   * Runs {@code body} for ranges that together make up 0 to {@code items - 1}.
-   *
-   * @param items number of items
-   * @param grain items of a range; the last one may be shorter
-   */
+  /** Runs {@code body} for ranges of {@code grain} items, the last one perhaps shorter. */
   default void runRanges(int items, int grain, RangeBody body) {
     int ranges = Math.ceilDiv(items, grain);
     run(

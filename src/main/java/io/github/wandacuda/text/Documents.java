@@ -9,7 +9,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
@@ -292,7 +291,7 @@ public final class Documents implements AutoCloseable {
           ErrorDetails.file(file)
               .said(
                   "cannot be inflated into %s: %s"
-                      .formatted(System.getProperty("java.io.tmpdir"), Reason.of(cause)))
+                      .formatted(System.getProperty("java.io.tmpdir"), Printable.reason(cause)))
               .hint("name a folder with more room by -Djava.io.tmpdir, or inflate it by hand"),
           cause);
     }

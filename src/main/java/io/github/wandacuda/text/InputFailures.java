@@ -7,7 +7,6 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -20,7 +19,7 @@ public final class InputFailures {
 
   /** Returns the failure for a file that cannot be read. */
   public static InputException unreadable(Path file, IOException cause) {
-    String reason = Reason.of(cause);
+    String reason = Printable.reason(cause);
     return new InputException(
         ErrorDetails.file(file)
             .expected("a file that can be read", reason)

@@ -15,7 +15,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.Malformed;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -76,8 +75,9 @@ public final class ParquetRows {
         read.add(object(rows));
       }
       if (read.size() < Math.min(limit, plain.rows())) {
-        throw Malformed.part(
-            file, "its pages", plain.rows() + " rows", "the end after " + read.size());
+        throw ErrorDetails.file(file)
+            .part("its pages")
+            .wrong(plain.rows() + " rows", "the end after " + read.size());
       }
       return read;
     } catch (CancelledException | InputException e) {

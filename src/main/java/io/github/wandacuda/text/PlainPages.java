@@ -2,7 +2,6 @@ package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.text.ThriftStruct.MalformedException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -65,7 +64,9 @@ final class PlainPages {
     try {
       return new PlainPages(file, bytes, most).unpack();
     } catch (MalformedException e) {
-      throw Malformed.part(file, "its metadata", "that of a Parquet file", e.getMessage());
+      throw ErrorDetails.file(file)
+          .part("its metadata")
+          .wrong("that of a Parquet file", e.getMessage());
     }
   }
 
@@ -116,11 +117,11 @@ final class PlainPages {
   /** Returns where the metadata begins. */
   private int footer() {
     if (bytes.length < MAGIC.length + TAIL || !isMagic(0)) {
-      throw Malformed.file(file, "a Parquet file, which begins with PAR1", "something else");
+      throw ErrorDetails.file(file)
+          .wrong("a Parquet file, which begins with PAR1", "something else");
     }
     if (!isMagic(bytes.length - MAGIC.length)) {
-      throw Malformed.cut(
-          ErrorDetails.file(file), "a Parquet file, which ends with PAR1", "another end");
+      throw ErrorDetails.file(file).cut("a Parquet file, which ends with PAR1", "another end");
     }
     int length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(bytes.length - TAIL);
     long start = (long) bytes.length - TAIL - length;

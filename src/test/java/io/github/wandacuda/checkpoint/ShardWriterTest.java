@@ -7,9 +7,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.io.DirectIo;
-import io.github.wandacuda.io.IoMode;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.TensorBytes;
 import java.io.IOException;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.pruning.Suggestion;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -82,9 +83,9 @@ class HubCacheTest {
   @Test
   void onlyWhatIsMeantIsGuessed() {
     List<String> commands = List.of("prune", "calibrate", "perplexity", "inspect");
-    assertThat(WrongUsage.near("prnue", commands)).containsExactly("prune");
-    assertThat(WrongUsage.near("insepct", commands)).containsExactly("inspect");
-    assertThat(WrongUsage.near("perp", commands)).containsExactly("perplexity");
-    assertThat(WrongUsage.near("evaluate", commands)).isEmpty();
+    assertThat(Suggestion.nearest("prnue", commands)).containsExactly("prune");
+    assertThat(Suggestion.nearest("insepct", commands)).containsExactly("inspect");
+    assertThat(Suggestion.nearest("perp", commands)).containsExactly("perplexity");
+    assertThat(Suggestion.nearest("evaluate", commands)).isEmpty();
   }
 }

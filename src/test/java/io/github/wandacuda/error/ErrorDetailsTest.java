@@ -16,7 +16,7 @@ class ErrorDetailsTest {
         .isEqualTo("m/a.safetensors: tensor q: row 3: expected 0, found 1; copy it again");
     assertThat(ErrorDetails.of("--seed").expected("a number", "'x'").line())
         .isEqualTo("--seed: expected a number, found 'x'");
-    assertThat(ErrorDetails.saying("it broke").line()).isEqualTo("it broke");
+    assertThat(ErrorDetails.NOWHERE.said("it broke").line()).isEqualTo("it broke");
     assertThat(SHARD.said("not a tokenizer").line()).isEqualTo("m/a.safetensors: not a tokenizer");
   }
 
@@ -33,6 +33,6 @@ class ErrorDetailsTest {
   void aSentenceAloneIsWhatItWas() {
     UsageException e = new UsageException("prune needs --output DIR");
     assertThat(e).hasMessage("prune needs --output DIR");
-    assertThat(e.details()).isEqualTo(ErrorDetails.saying("prune needs --output DIR"));
+    assertThat(e.details()).isEqualTo(ErrorDetails.NOWHERE.said("prune needs --output DIR"));
   }
 }

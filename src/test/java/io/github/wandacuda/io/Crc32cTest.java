@@ -3,7 +3,7 @@ package io.github.wandacuda.io;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.checkpoint.PieceChecksum;
+import io.github.wandacuda.io.Crc32c.PieceChecksum;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

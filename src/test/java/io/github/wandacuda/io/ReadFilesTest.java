@@ -18,7 +18,7 @@ class ReadFilesTest {
   void aFileThatIsReadAfterItsNameWasReservedIsNotReplaced() throws IOException {
     Path input = Files.writeString(directory.resolve("input"), "mine");
     Path target = directory.resolve("target");
-    ReadFiles.during(
+    InputFile.during(
         () -> {
           try (ReservedFile reserved = ReservedFile.of(target)) {
             Files.createSymbolicLink(target, Path.of("input"));
@@ -40,10 +40,10 @@ class ReadFilesTest {
   @Test
   void anotherRunMayReplaceIt() throws IOException {
     Path file = Files.writeString(directory.resolve("file"), "first");
-    ReadFiles.during(() -> size(file));
-    assertThat(ReadFiles.during(() -> ReadFiles.contain(file) ? 1 : 0)).isZero();
+    InputFile.during(() -> size(file));
+    assertThat(InputFile.during(() -> InputFile.isRead(file) ? 1 : 0)).isZero();
     assertThat(size(file)).isEqualTo(5);
-    assertThat(ReadFiles.contain(file)).isFalse();
+    assertThat(InputFile.isRead(file)).isFalse();
   }
 
   private static int size(Path file) {

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.checkpoint.DirectIo;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.io.DirectIo;
-import io.github.wandacuda.io.IoMode;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import java.io.IOException;

@@ -4,10 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.cluster.KeptStates.ClusterStep;
-import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;

@@ -18,9 +18,14 @@ final class Choosers {
 
   private Choosers() {}
 
+  /** Chooses a mask. */
+  interface Chooser {
+    void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask);
+  }
+
   /** Makes a chooser of threads and buffers for the length of a call. */
   interface Maker {
-    MaskChooser make(WorkerPool workers, TileBuffers buffers);
+    Chooser make(WorkerPool workers, TileBuffers buffers);
   }
 
   /** Returns a matrix of float32. */
@@ -38,7 +43,7 @@ final class Choosers {
       Maker maker, int threads, WeightMatrix weights, float[] norms, Sparsity sparsity) {
     Mask mask = Mask.allocate(weights.rows(), weights.columns());
     try (Workers workers = new Workers(threads);
-        TileBuffers buffers = new TileBuffers(TileMemory.inCache(threads))) {
+        TileBuffers buffers = TileBuffers.inCache(threads)) {
       maker.make(workers, buffers).choose(weights, norms, sparsity, mask.bits());
     }
     return mask;

@@ -56,8 +56,8 @@ class GramFactorTest {
     int columns = 131;
     Gram gram = Layers.gram(Layers.inputs(400, columns, 2), 1);
     GramFactor factor = GramFactor.of(gram, WORKERS).orElseThrow();
-    double damp = .01 * gram.meanDiagonal();
-    double scale = Math.scalb(1, -2 * (Math.getExponent(gram.meanDiagonal()) / 2));
+    double damp = .01 * Layers.meanDiagonal(gram);
+    double scale = Math.scalb(1, -2 * (Math.getExponent(Layers.meanDiagonal(gram)) / 2));
     double worst = 0;
     for (int i = 0; i < columns; i++) {
       for (int j = 0; j < columns; j++) {

@@ -42,6 +42,14 @@ final class Layers {
     return new Gram(columns, triangle);
   }
 
+  static double meanDiagonal(Gram gram) {
+    double sum = 0;
+    for (int column = 0; column < gram.columns(); column++) {
+      sum += gram.get(column, column);
+    }
+    return sum / gram.columns();
+  }
+
   /** Returns inputs whose neighbouring columns resemble each other. */
   static float[][] inputs(int tokens, int columns, long seed) {
     Random random = new Random(seed);

@@ -25,7 +25,6 @@ class OutputErrorTest {
     OutputError error = SwapsRun.on(layer, 1, gram -> of(gram, layer));
     assertThat(error.error()).isEqualTo(0.23 + 0.8075 + 4.9875, within(1e-6));
     assertThat(error.output()).isEqualTo(whole(layer), within(1e-5));
-    assertThat(error.relative()).isEqualTo(error.error() / error.output());
   }
 
   private static OutputError of(SquareGram gram, LayerCase layer) {
@@ -62,11 +61,6 @@ class OutputErrorTest {
       found[vectors] = SwapsRun.on(layer, arithmetic, 1 + 2 * vectors, gram -> of(gram, layer));
     }
     assertThat(found[1]).isEqualTo(found[0]);
-  }
-
-  @Test
-  void nothingOfNothingIsNothing() {
-    assertThat(new OutputError(0, 0).relative()).isZero();
   }
 
   @Test

@@ -42,7 +42,7 @@ final class PlainSparseGpt {
     double[][] h = new double[gram.columns()][gram.columns()];
     for (int i = 0; i < h.length; i++) {
       for (int j = 0; j < h.length; j++) {
-        h[i][j] = gram.get(i, j) + (i == j ? .01 * gram.meanDiagonal() : 0);
+        h[i][j] = gram.get(i, j) + (i == j ? .01 * Layers.meanDiagonal(gram) : 0);
       }
     }
     return h;

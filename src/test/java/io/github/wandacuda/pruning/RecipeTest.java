@@ -7,6 +7,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.pruning.ModuleRules.Scope;
+import io.github.wandacuda.pruning.Recipe.Stage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -43,7 +43,7 @@ class RiaMaskTest {
   private Mask choose(
       Scope scope, int threads, WeightMatrix weights, float[] norms, Sparsity sparsity) {
     return Choosers.choose(
-        (workers, buffers) -> new RiaMask(backend.selector(), workers, buffers, scope),
+        (workers, buffers) -> new RiaMask(backend.selector(), workers, buffers, scope)::choose,
         threads,
         weights,
         norms,

@@ -26,16 +26,16 @@ class RiaSumsTest {
     }
     WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(values), DType.F32, ROWS, columns);
     try (Workers workers = new Workers(3)) {
-      RiaSums sums = RiaSums.of(matrix, workers);
+      RiaMask.Sums sums = RiaMask.Sums.of(matrix, workers);
       for (int row = 0; row < ROWS; row++) {
         double sum = 0;
         for (int column = 0; column < columns; column++) {
           sum += Math.abs(matrix.get(row, column));
         }
-        assertThat(sums.ofRow(row) * sum).isCloseTo(1, within(1e-14));
+        assertThat(sums.ofRows[row] * sum).isCloseTo(1, within(1e-14));
       }
       for (int column = 0; column < columns; column++) {
-        assertThat(sums.ofColumns()[column]).isEqualTo(1 / ofColumn(matrix, column));
+        assertThat(sums.ofColumns[column]).isEqualTo(1 / ofColumn(matrix, column));
       }
     }
   }

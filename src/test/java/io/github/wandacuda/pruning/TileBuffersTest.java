@@ -8,8 +8,8 @@ import org.junit.jupiter.api.Test;
 class TileBuffersTest {
   private final AtomicInteger made = new AtomicInteger();
   private final AtomicInteger live = new AtomicInteger();
-  private final TileMemory memory =
-      new TileMemory(
+  private final TileBuffers buffers =
+      new TileBuffers(
           3,
           100,
           (bytes, arena) -> {
@@ -20,7 +20,7 @@ class TileBuffersTest {
 
   @Test
   void areMadeAnewOnlyWhereTheyAreTooSmall() {
-    try (TileBuffers buffers = new TileBuffers(memory)) {
+    try (buffers) {
       buffers.reserve(40);
       buffers.reserve(30);
       assertThat(buffers.of(2, 30).byteSize()).isEqualTo(30);
@@ -35,7 +35,7 @@ class TileBuffersTest {
 
   @Test
   void canBeEmpty() {
-    try (TileBuffers buffers = new TileBuffers(memory)) {
+    try (buffers) {
       buffers.reserve(0);
       assertThat(buffers.of(1, 0).byteSize()).isZero();
     }

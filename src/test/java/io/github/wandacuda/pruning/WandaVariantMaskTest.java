@@ -29,7 +29,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WandaVariantMaskTest {
   private static Mask choose(int threads, WeightMatrix weights, float[] norms, Sparsity sparsity) {
     return Choosers.choose(
-        (workers, buffers) -> new WandaVariantMask(workers), threads, weights, norms, sparsity);
+        (workers, buffers) -> new WandaVariantMask(workers)::choose,
+        threads,
+        weights,
+        norms,
+        sparsity);
   }
 
   private static Mask choose(WeightMatrix weights, Sparsity sparsity) {
@@ -112,10 +116,11 @@ class WandaVariantMaskTest {
             MemorySegment.ofArray(new float[] {1, 1, 1, 1, 1, 2, 3, 4}), DType.F32, 2, 4);
     try (Workers workers = new Workers(1);
         Arena arena = Arena.ofShared()) {
-      SortedScores sorted = SortedScores.of(weights, new float[] {1, 1, 1, 1}, workers, arena);
+      WandaVariantMask.SortedScores sorted =
+          WandaVariantMask.SortedScores.of(weights, new float[] {1, 1, 1, 1}, workers, arena);
       // 1.2 of 4 is one weight and its three equals, 3 of 10 two weights.
       assertThat(sorted.prune(0.3)).isEqualTo(6 / 8.0);
-      assertThat(sorted.thresholds()).containsExactly(1, 2);
+      assertThat(sorted.thresholds).containsExactly(1, 2);
     }
   }
 

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class EndingSignalsTest {
   @Test
   void waitsForWhatTheJvmIsAboutToDo() throws Exception {
-    EndingSignals.obeyEarlierOne();
+    ProcessReplacement.EndingSignals.obeyEarlierOne();
     CountDownLatch ended = new CountDownLatch(1);
     Thread.ofPlatform().name("SIGINT handler").start(() -> waitFor(ended));
     Thread waiting = Thread.ofPlatform().start(EndingSignalsTest::obey);
@@ -22,7 +22,7 @@ class EndingSignalsTest {
 
   private static void obey() {
     try {
-      EndingSignals.obeyEarlierOne();
+      ProcessReplacement.EndingSignals.obeyEarlierOne();
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }

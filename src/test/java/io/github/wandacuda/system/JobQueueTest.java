@@ -3,6 +3,7 @@ package io.github.wandacuda.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.system.Workers.JobQueue;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.testing.Command;
@@ -31,11 +32,13 @@ class RealCauseTest {
   static Stream<Throwable> cancellations() {
     return Stream.of(
         new CancelledException(),
-        new InputException("a model", new ClosedByInterruptException()),
+        new InputException(ErrorDetails.NOWHERE.said("a model"), new ClosedByInterruptException()),
         new OutputException("a file", new FileLockInterruptionException()),
         new IllegalStateException(new InterruptedException()),
         new UncheckedIOException(new InterruptedIOException()),
-        new Error(new InputException("deeper", new ClosedByInterruptException())));
+        new Error(
+            new InputException(
+                ErrorDetails.NOWHERE.said("deeper"), new ClosedByInterruptException())));
   }
 
   @ParameterizedTest
@@ -48,7 +51,9 @@ class RealCauseTest {
   void whateverFailsInAThreadThatIsInterruptedIsACancellation() {
     Thread.currentThread().interrupt();
     try {
-      assertThat(RealCause.behind(new InputException("x", new ClosedChannelException())))
+      assertThat(
+              RealCause.behind(
+                  new InputException(ErrorDetails.NOWHERE.said("x"), new ClosedChannelException())))
           .containsInstanceOf(CancelledException.class);
     } finally {
       assertThat(Thread.interrupted()).isTrue();
@@ -57,7 +62,9 @@ class RealCauseTest {
 
   static Stream<Throwable> wantsOfFiles() {
     return Stream.of(
-        new InputException("x", new FileSystemException("x", null, "Too many open files")),
+        new InputException(
+            ErrorDetails.NOWHERE.said("x"),
+            new FileSystemException("x", null, "Too many open files")),
         new UncheckedIOException(new FileNotFoundException("/a (Too many open files)")),
         new BackendUnavailableException(
             "tokenizer", new IOException("Cannot run program: error=24, Too many open files")),
@@ -75,7 +82,9 @@ class RealCauseTest {
   static Stream<Throwable> others() {
     return Stream.of(
         new InputException("tensor Too many open files: expected 1, found 2"),
-        new InputException("x", new FileSystemException("Too many open files", null, "denied")),
+        new InputException(
+            ErrorDetails.NOWHERE.said("x"),
+            new FileSystemException("Too many open files", null, "denied")),
         new UncheckedIOException(new SocketTimeoutException()),
         new IllegalStateException("Shutdown in progress"),
         new OutOfMemoryError(),

@@ -168,7 +168,7 @@ class WorkersTest {
                       1,
                       (worker, task) -> {
                         Thread.currentThread().interrupt();
-                        throw new OutputException("the channel was closed");
+                        throw new OutputException("the channel was closed", null);
                       }))
           .isInstanceOf(CancelledException.class);
       assertThat(Thread.interrupted()).isTrue();

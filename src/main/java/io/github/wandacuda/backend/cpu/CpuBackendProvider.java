@@ -6,7 +6,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.system.CpuInfo;
+import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.List;
@@ -78,6 +78,6 @@ public final class CpuBackendProvider implements BackendProvider {
 
   /** Returns the processor's model where the system tells it, else its architecture. */
   private static String model() {
-    return CpuInfo.model().orElse(System.getProperty("os.arch"));
+    return MachineFacts.processor().orElse(System.getProperty("os.arch"));
   }
 }

@@ -9,9 +9,9 @@ import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskSwaps;
 import io.github.wandacuda.pruning.OutputError;
-import io.github.wandacuda.pruning.PlainMask;
 import io.github.wandacuda.pruning.Reconstruction;
 import io.github.wandacuda.pruning.SquareGram;
+import io.github.wandacuda.pruning.TileMasks;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.util.OptionalInt;
@@ -46,8 +46,8 @@ final class PrunedModule {
 
   /** Chooses the mask to begin with. */
   void choose(Backend backend, WorkerPool workers, float[] norms) {
-    PlainMask.wanda(backend.selector(), workers, backend.tileBytes())
-        .choose(weights, norms, sparsity, chosen.bits());
+    new TileMasks(backend.selector(), workers)
+        .wanda(weights, norms, sparsity, backend.tileBytes(), chosen.bits());
   }
 
   /** Improves the mask. */

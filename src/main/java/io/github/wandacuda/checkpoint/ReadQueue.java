@@ -1,0 +1,171 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.CancelledException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+
+/**
+ * The blocks of all files that a run reads from the device: those on their way and those that wait
+ * to be used. A block is forgotten when all of it was used, or when another needs its memory.
+ */
+final class ReadQueue {
+  /** Blocks in memory at most: 32 MiB. */
+  private static final int MOST = 32;
+
+  private final Executor threads;
+  private final Arena arena;
+  private final Deque<MemorySegment> free = new ArrayDeque<>();
+  private final Map<Place, Block> blocks = new LinkedHashMap<>(MOST, 0.75f, true);
+  private int made;
+  private boolean ended;
+
+  private record Place(BlockReader file, long start) {}
+
+  /** A block and its state; the queue's lock guards all but the memory's content. */
+  static final class Block {
+    private final Place place;
+    private final MemorySegment memory;
+    private int users;
+    private long used;
+    private int length = -1;
+    private IOException failure;
+
+    Block(Place place, MemorySegment memory) {
+      this.place = place;
+      this.memory = memory;
+    }
+
+    MemorySegment memory() {
+      return memory;
+    }
+
+    private boolean isThere() {
+      return length >= 0 || failure != null;
+    }
+  }
+
+  /** Makes an empty queue, whose threads are never interrupted: that would close a file. */
+  ReadQueue(Executor threads, Arena arena) {
+    this.threads = threads;
+    this.arena = arena;
+  }
+
+  synchronized boolean has(BlockReader file, long start) {
+    return !ended && blocks.containsKey(new Place(file, start));
+  }
+
+  /** Begins to read a block that will be used soon, unless all memory is in use. */
+  synchronized void prepare(BlockReader file, long start) {
+    Place place = new Place(file, start);
+    if (!ended && !blocks.containsKey(place)) {
+      begin(place);
+    }
+  }
+
+  /** Returns a block to copy from once it is there, or null if the queue has ended. */
+  synchronized Block enter(BlockReader file, long start) throws IOException {
+    Place place = new Place(file, start);
+    Block block = ended ? null : blocks.get(place);
+    while (block == null && !ended) {
+      block = begin(place);
+      if (block == null) {
+        await();
+        block = blocks.get(place);
+      }
+    }
+    if (block == null) {
+      return null;
+    }
+    block.users++;
+    try {
+      while (!block.isThere()) {
+        await();
+      }
+      if (block.failure != null) {
+        throw block.failure;
+      }
+      return block;
+    } catch (IOException | RuntimeException | Error e) {
+      leave(block, 0);
+      throw e;
+    }
+  }
+
+  synchronized int length(Block block) {
+    return block.length;
+  }
+
+  /** Takes a block back of which {@code count} more bytes were used. */
+  synchronized void leave(Block block, long count) {
+    block.users--;
+    block.used += count;
+    if (block.users == 0 && (block.failure != null || block.used >= block.length)) {
+      forget(block);
+    }
+    notifyAll();
+  }
+
+  synchronized void end() {
+    ended = true;
+    notifyAll();
+  }
+
+  private Block begin(Place place) {
+    if (free.isEmpty() && made == MOST) {
+      Optional<Block> eldest =
+          blocks.values().stream().filter(one -> one.users == 0 && one.isThere()).findFirst();
+      eldest.ifPresent(this::forget);
+    }
+    MemorySegment memory = free.poll();
+    if (memory == null && made < MOST) {
+      made++;
+      memory = arena.allocate(BlockWriter.BLOCK, BlockWriter.ALIGNMENT);
+    }
+    if (memory == null) {
+      return null;
+    }
+    Block block = new Block(place, memory);
+    blocks.put(place, block);
+    threads.execute(() -> read(block));
+    return block;
+  }
+
+  private void forget(Block block) {
+    if (block.isThere() && blocks.remove(block.place, block)) {
+      free.push(block.memory);
+    }
+  }
+
+  private void read(Block block) {
+    int length = -1;
+    IOException failure = null;
+    try {
+      length = block.place.file().fetch(block.place.start(), block.memory);
+    } catch (IOException e) {
+      failure = e;
+    } catch (RuntimeException | Error e) {
+      failure = new IOException(e);
+    }
+    synchronized (this) {
+      block.length = length;
+      block.failure = failure;
+      notifyAll();
+    }
+  }
+
+  private void await() {
+    try {
+      wait();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      CancelledException.throwIfInterrupted();
+    }
+  }
+}

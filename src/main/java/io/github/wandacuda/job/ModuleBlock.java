@@ -1,0 +1,57 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.LinearModules;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The chosen modules of a decoder block.
+ *
+ * @param number the block's number in the checkpoint
+ * @param modules its modules, in the order in which they were chosen
+ */
+record ModuleBlock(int number, List<LinearModule> modules) {
+  public ModuleBlock {
+    modules = List.copyOf(modules);
+  }
+
+  public long elements() {
+    return modules.stream().mapToLong(LinearModule::elements).sum();
+  }
+
+  /**
+   * Returns the blocks of some modules in the order of their numbers.
+   *
+   * @throws InputException if a module's name has no block's number that fits into an int
+   */
+  public static List<ModuleBlock> of(List<LinearModule> modules) {
+    Map<Integer, List<LinearModule>> byNumber = new TreeMap<>();
+    for (LinearModule module : modules) {
+      byNumber.computeIfAbsent(number(module), number -> new ArrayList<>()).add(module);
+    }
+    return byNumber.entrySet().stream()
+        .map(entry -> new ModuleBlock(entry.getKey(), entry.getValue()))
+        .toList();
+  }
+
+  private static int number(LinearModule module) {
+    return LinearModules.block(module.name())
+        .orElseThrow(() -> module.place().wrong("a block's number below 2^31", "a larger one"));
+  }
+
+  /** Returns the sparsity of every module by its name, given those of the blocks. */
+  public static Map<String, Double> sparsities(List<ModuleBlock> blocks, double[] sparsities) {
+    Map<String, Double> byModule = new HashMap<>();
+    for (int block = 0; block < sparsities.length; block++) {
+      for (LinearModule module : blocks.get(block).modules()) {
+        byModule.put(module.name(), sparsities[block]);
+      }
+    }
+    return byModule;
+  }
+}

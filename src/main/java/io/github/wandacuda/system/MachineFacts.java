@@ -1,0 +1,96 @@
+package io.github.wandacuda.system;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** Facts about the machine and this process, most of them from Linux's {@code /proc}. */
+public final class MachineFacts {
+  private static final Path CPU = Path.of("/proc/cpuinfo");
+  private static final Path MEMORY = Path.of("/proc/meminfo");
+  private static final Path STAT = Path.of("/proc/self/stat");
+  private static final Path UPTIME = Path.of("/proc/uptime");
+
+  /** The ticks of a second, on every processor that the program runs on. */
+  private static final double TICKS = 100;
+
+  /** The number of the start among the words behind the program's name. */
+  private static final int START = 19;
+
+  private MachineFacts() {}
+
+  /** Returns the processor's model, which Linux alone tells. */
+  public static Optional<String> processor() {
+    return first("model name");
+  }
+
+  /** Returns whether the processor is known to have a feature, such as {@code avx512_vbmi2}. */
+  public static boolean hasFlag(String flag) {
+    return first("flags")
+        .map(flags -> Arrays.asList(flags.split(" ", -1)).contains(flag))
+        .orElse(false);
+  }
+
+  private static Optional<String> first(String key) {
+    if (!Files.isReadable(CPU)) {
+      return Optional.empty();
+    }
+    try (Stream<String> lines = Files.lines(CPU)) {
+      return lines
+          .filter(line -> line.startsWith(key))
+          .map(line -> line.substring(line.indexOf(':') + 1).strip())
+          .findFirst();
+    } catch (IOException | UncheckedIOException e) {
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Returns the bytes that programs and the cache of files could still take, as Linux estimates
+   * them, at most what this process may use.
+   */
+  public static long availableMemory() {
+    long total =
+        ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
+            ? system.getTotalMemorySize()
+            : Long.MAX_VALUE;
+    try (Stream<String> lines = Files.lines(MEMORY)) {
+      return lines
+          .filter(line -> line.startsWith("MemAvailable:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+          .map(available -> Math.min(available, total))
+          .findFirst()
+          .orElse(total);
+    } catch (IOException e) {
+      return total;
+    }
+  }
+
+  /**
+   * Returns for how many seconds this process has been there, whatever it has executed since; 0 if
+   * nobody knows. Linux counts since it was started; Java's own instant is rounded to a second
+   * there.
+   */
+  public static double processAge() {
+    try {
+      String stat = Files.readString(STAT);
+      String[] words = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+      double now = Double.parseDouble(Files.readString(UPTIME).split(" ")[0]);
+      return Math.max(0, now - Long.parseLong(words[START]) / TICKS);
+    } catch (IOException | RuntimeException e) {
+      return ProcessHandle.current()
+          .info()
+          .startInstant()
+          .map(start -> Math.max(0, Duration.between(start, Instant.now()).toNanos() / 1e9))
+          .orElse(0.0);
+    }
+  }
+}
