@@ -1,9 +1,8 @@
 package io.github.wandacuda.checkpoint;
 
-import io.github.wandacuda.simd.Lanes;
-
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.scalar.ScalarRowPacking;
+import io.github.wandacuda.simd.Lanes;
 import io.github.wandacuda.simd.VectorRowPacking;
 import io.github.wandacuda.system.ThisRuntime;
 import java.util.List;
