@@ -9,7 +9,6 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
@@ -134,7 +133,7 @@ record ModulePlan(
       this.writer = writer;
       this.buffers = buffers;
       this.packing = packing;
-      PackedNames names = module.names();
+      PackedFormat.Names names = module.names();
       values = layout.tensor(names.compressed()).orElseThrow();
       bitmask = layout.tensor(names.bitmask()).orElseThrow();
       rowOffsets = layout.tensor(names.rowOffsets()).orElseThrow();
@@ -193,8 +192,12 @@ record ModulePlan(
 
     private void requireSame(int tile, long found) {
       if (found != module.kept(tile)) {
-        throw ErrorDetails.file(module.shard().path()).tensor(module.weight().name()).wrong("%d values other than zero in a tile, as when they were counted"
-                .formatted(module.kept(tile)), "%d: it is being changed".formatted(found));
+        throw ErrorDetails.file(module.shard().path())
+            .tensor(module.weight().name())
+            .wrong(
+                "%d values other than zero in a tile, as when they were counted"
+                    .formatted(module.kept(tile)),
+                "%d: it is being changed".formatted(found));
       }
     }
   }

@@ -2,9 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.PackedFormat;
-import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
-import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
@@ -14,8 +12,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.ModulePlan.PackBuffers;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -230,7 +226,7 @@ enum Packing {
 
     private void unpack(Path place) {
       try (SafetensorsFile stored = SafetensorsFile.open(place)) {
-        if (PackedFormat.isPacked(stored)) {
+        if (PackedFormat.isPacked(stored.metadata())) {
           replace(Packing.UNPACK, List.of(), PackedShard.unpacked(stored), temporary -> {});
         }
       } catch (InputException broken) {

@@ -10,7 +10,6 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
-import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.job.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.job.ShardPass.ShardMasks;

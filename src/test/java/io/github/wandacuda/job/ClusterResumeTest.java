@@ -8,7 +8,6 @@ import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.cluster.KeptStates.ClusterStep;
-import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;
