@@ -1,6 +1,5 @@
 package io.github.wandacuda.calibration;
 
-import io.github.wandacuda.calibration.NonFiniteLoss.NonFiniteSearch;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
@@ -11,7 +10,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -139,11 +137,10 @@ public final class BlockwiseRun implements AutoCloseable {
         (lane, own, batch, at) -> lane.runner().advance(own, batch, lane.states(), at, observer));
   }
 
-  /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
-  Optional<NonFiniteSearch.Found> nonFiniteState(int sample) {
+  /** Returns the states of a sample, a row for each of its tokens. */
+  MemorySegment states(int sample) {
     BatchLanes.Lane lane = lanes.of(sample);
-    return NonFiniteSearch.find(
-        lane.states().tokens(lane.at(firstToken(sample)), sequenceLength), decoder.hiddenSize());
+    return lane.states().tokens(lane.at(firstToken(sample)), sequenceLength);
   }
 
   private long firstToken(int sample) {

@@ -12,7 +12,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.Optional;
 
 /** Explains a loss that isn't finite by the first value on the way to it that isn't. */
 public final class NonFiniteLoss {
@@ -30,26 +29,18 @@ public final class NonFiniteLoss {
       Decoder decoder, Operations operations, int[] tokens, String sequence, double loss) {
     NonFiniteSearch search = new NonFiniteSearch(operations, sequence);
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, List.of(tokens))) {
-      requireFinite(run, search, "the embedding");
+      search.require(run.states(0), decoder.hiddenSize(), "the embedding");
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {
           run.advance(block, search);
         }
-        requireFinite(run, search, "the output of block " + index);
+        search.require(run.states(0), decoder.hiddenSize(), "the output of block " + index);
       }
     } catch (InputException e) {
       return e;
     }
     return ErrorDetails.of("the logits")
         .wrong("a finite loss", "%s for %s".formatted(loss, sequence));
-  }
-
-  private static void requireFinite(BlockwiseRun run, NonFiniteSearch search, String where) {
-    run.nonFiniteState(0)
-        .ifPresent(
-            found -> {
-              throw search.failure(where, found);
-            });
   }
 
   /**
@@ -70,42 +61,28 @@ public final class NonFiniteLoss {
         MemorySegment values =
             arena.allocate((long) input.rows() * input.columns() * Float.BYTES, Long.BYTES);
         operations.download(input, values);
-        find(values, input.columns())
-            .ifPresent(
-                found -> {
-                  throw failure("module " + modules.get(0), found);
-                });
+        require(values, input.columns(), "module " + modules.get(0));
       }
     }
 
-    /** Returns the failure of activations that aren't finite. */
-    InputException failure(String where, Found found) {
-      return ErrorDetails.of(Printable.of(where))
-          .wrong(
-              "finite activations",
-              "%s at row %d, column %d of %s"
-                  .formatted(found.value(), found.row(), found.column(), sample));
-    }
-
     /**
-     * A value that isn't finite.
+     * Checks activations.
      *
-     * @param row its token
-     * @param column its feature
-     * @param value NaN or an infinity
+     * @param values rows of {@code columns}, one for each token
+     * @param where what they are, for messages
      */
-    record Found(long row, long column, float value) {}
-
-    /** Returns the first value that isn't finite. */
-    static Optional<Found> find(MemorySegment values, int columns) {
+    private void require(MemorySegment values, int columns, String where) {
       long count = values.byteSize() / Float.BYTES;
       for (long at = 0; at < count; at++) {
         float value = values.getAtIndex(ValueLayout.JAVA_FLOAT, at);
         if (!Float.isFinite(value)) {
-          return Optional.of(new Found(at / columns, at % columns, value));
+          throw ErrorDetails.of(Printable.of(where))
+              .wrong(
+                  "finite activations",
+                  "%s at row %d, column %d of %s"
+                      .formatted(value, at / columns, at % columns, sample));
         }
       }
-      return Optional.empty();
     }
   }
 }

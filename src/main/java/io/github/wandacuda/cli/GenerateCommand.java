@@ -4,8 +4,8 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Generation;
-import io.github.wandacuda.evaluate.PrefixToken.EndTokens;
 import io.github.wandacuda.evaluate.Sampler;
+import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Decoder;
@@ -80,7 +80,7 @@ final class GenerateCommand extends Subcommand {
     try (ModelDirectory directory = model.open()) {
       DecoderFamily family = DecoderFamilies.of(directory.config());
       DecoderShape shape = family.shape(directory.config());
-      Set<Integer> ends = EndTokens.of(directory.config());
+      Set<Integer> ends = SpecialTokens.ends(directory.config());
       ModelOption.say(directory, output);
       try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
         int limit = limit(given.ids().length, shape);

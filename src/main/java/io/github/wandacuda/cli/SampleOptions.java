@@ -3,7 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.calibration.CalibrationRequest;
 import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
-import io.github.wandacuda.evaluate.PrefixToken;
+import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
@@ -76,7 +76,7 @@ final class SampleOptions {
             optional(samples),
             optional(sequenceLength),
             seed,
-            join ? Optional.of(tokenizer -> PrefixToken.end(model, tokenizer)) : Optional.empty(),
+            join ? Optional.of(tokenizer -> SpecialTokens.end(model, tokenizer)) : Optional.empty(),
             shape.maximumLength(),
             shape.vocabulary());
     try (LazyTokenizer tokenizer = new LazyTokenizer(model.path())) {

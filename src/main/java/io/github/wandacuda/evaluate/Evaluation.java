@@ -6,7 +6,6 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
@@ -44,7 +43,7 @@ public final class Evaluation implements Serializable {
   public static Evaluation of(
       List<Task> tasks, ModelDirectory model, Tokenizer tokenizer, boolean bos) {
     DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
-    int prefix = PrefixToken.of(model, tokenizer, bos);
+    int prefix = SpecialTokens.prefix(model, tokenizer, bos);
     RequestEncoder encoder = new RequestEncoder(tokenizer, bos, prefix, shape);
     Evaluation evaluation = new Evaluation(tasks);
     for (Task task : tasks) {
@@ -114,9 +113,23 @@ public final class Evaluation implements Serializable {
     return scores(new LogLikelihoods(decoder, operations).of(requests, places, progress));
   }
 
-  /** Begins to run all requests through a decoder; the caller closes the pass before that. */
-  public TaskPass pass(Decoder decoder, Operations operations) {
-    return new TaskPass(this, decoder, operations);
+  /**
+   * Begins to run all requests through a decoder whose blocks another opens, since it changes them;
+   * the caller closes the pass before the decoder.
+   */
+  public ForwardPass pass(Decoder decoder, Operations operations) {
+    return new ForwardPass(decoder, operations, inputs());
+  }
+
+  /**
+   * Scores the tasks, after the last block.
+   *
+   * @throws InputException if a log-likelihood isn't finite
+   */
+  public List<TaskScore> scores(ForwardPass pass) {
+    double[] scores = new double[requests.size()];
+    pass.score(scores);
+    return scores(scores);
   }
 
   /**
@@ -146,40 +159,5 @@ public final class Evaluation implements Serializable {
       results.add(TaskScore.of(task, byDocument));
     }
     return results;
-  }
-
-  /**
-   * All requests of an evaluation on their way through a decoder whose blocks another opens, since
-   * it changes them. Memory holds the hidden states of all requests.
-   */
-  public static final class TaskPass implements AutoCloseable {
-    private final Evaluation evaluation;
-    private final ForwardPass pass;
-
-    TaskPass(Evaluation evaluation, Decoder decoder, Operations operations) {
-      this.evaluation = evaluation;
-      pass = new ForwardPass(decoder, operations, evaluation.inputs());
-    }
-
-    /** Runs all requests through the next block. */
-    public void advance(Block block) {
-      pass.advance(block);
-    }
-
-    /**
-     * Scores the tasks, after the last block.
-     *
-     * @throws io.github.wandacuda.error.InputException if a log-likelihood isn't finite
-     */
-    public List<TaskScore> scores() {
-      double[] scores = new double[evaluation.requests()];
-      pass.score(scores);
-      return evaluation.scores(scores);
-    }
-
-    @Override
-    public void close() {
-      pass.close();
-    }
   }
 }

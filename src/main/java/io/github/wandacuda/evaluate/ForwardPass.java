@@ -16,9 +16,10 @@ import java.util.Map;
 /**
  * Runs inputs through a decoder, block by block, and scores what may follow them. Inputs of one
  * length run together; none is padded, so that its numbers are the same beside whatever others it
- * runs. This is the one place where inputs meet the decoder.
+ * runs. This is the one place where inputs meet the decoder. Memory holds the hidden states of all
+ * of them.
  */
-final class ForwardPass implements AutoCloseable {
+public final class ForwardPass implements AutoCloseable {
   private final Decoder decoder;
   private final Operations operations;
   private final List<Group> groups = new ArrayList<>();
@@ -77,7 +78,7 @@ final class ForwardPass implements AutoCloseable {
   }
 
   /** Runs all inputs through the next block. */
-  void advance(Block block) {
+  public void advance(Block block) {
     groups.forEach(group -> group.run.advance(block));
   }
 

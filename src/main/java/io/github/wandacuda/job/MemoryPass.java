@@ -5,7 +5,7 @@ import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.SampleProgress;
 import io.github.wandacuda.evaluate.Evaluation;
-import io.github.wandacuda.evaluate.Evaluation.TaskPass;
+import io.github.wandacuda.evaluate.ForwardPass;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -31,7 +31,7 @@ final class MemoryPass implements BlockPass.Sink {
   private final boolean sampled;
   private SampleProgress passing;
   private BlockwiseRun testing;
-  private TaskPass asking;
+  private ForwardPass asking;
   private int blocks;
   private double[] losses;
   private List<TaskScore> scores;
@@ -102,7 +102,7 @@ final class MemoryPass implements BlockPass.Sink {
     }
     if (index + 1 == blocks) {
       losses = IntStream.range(0, tested.size()).mapToDouble(testing::meanLoss).toArray();
-      scores = asking == null ? List.of() : asking.scores();
+      scores = asking == null ? List.of() : tasks.orElseThrow().scores(asking);
     }
   }
 

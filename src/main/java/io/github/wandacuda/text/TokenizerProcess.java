@@ -65,7 +65,7 @@ public final class TokenizerProcess implements Tokenizer {
   private TokenizerProcess(Path file, Process process) {
     this.file = file;
     this.process = process;
-    errors = StderrExcerpt.of(process.getErrorStream());
+    errors = new StderrExcerpt(process.getErrorStream());
     texts = new DataOutputStream(new BufferedOutputStream(process.getOutputStream(), BUFFER));
     answers = new DataInputStream(new BufferedInputStream(process.getInputStream(), BUFFER));
     atShutdown = new Thread(process::destroyForcibly, "wanda-cuda-tokenizer-end");
@@ -259,15 +259,9 @@ public final class TokenizerProcess implements Tokenizer {
     private final List<String> lines = new ArrayList<>();
     private final Thread reader;
 
-    private StderrExcerpt(InputStream errors) {
-      reader = Thread.ofPlatform().daemon().name("tokenizer-errors").unstarted(() -> read(errors));
-    }
-
     /** Starts a thread that reads, so that the process never waits for its output to be read. */
-    static StderrExcerpt of(InputStream errors) {
-      StderrExcerpt words = new StderrExcerpt(errors);
-      words.reader.start();
-      return words;
+    StderrExcerpt(InputStream errors) {
+      reader = Thread.ofPlatform().daemon().name("tokenizer-errors").start(() -> read(errors));
     }
 
     private void read(InputStream errors) {
@@ -297,16 +291,14 @@ public final class TokenizerProcess implements Tokenizer {
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }
-      return reasonOf();
-    }
-
-    private synchronized String reasonOf() {
-      for (int at = 0; at + 1 < lines.size(); at++) {
-        if (lines.get(at).contains(" panicked at ")) {
-          return lines.get(at + 1);
+      synchronized (this) {
+        for (int at = 0; at + 1 < lines.size(); at++) {
+          if (lines.get(at).contains(" panicked at ")) {
+            return lines.get(at + 1);
+          }
         }
+        return lines.isEmpty() ? "it ended without a word" : lines.get(0);
       }
-      return lines.isEmpty() ? "it ended without a word" : lines.get(0);
     }
   }
 }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.evaluate.PrefixToken.EndTokens;
 import io.github.wandacuda.model.ModelConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,7 +22,7 @@ class EndTokensTest {
     if (generation != null) {
       Files.writeString(file, generation);
     }
-    return EndTokens.of(ModelConfig.read(directory));
+    return SpecialTokens.ends(ModelConfig.read(directory));
   }
 
   @Test

@@ -22,20 +22,21 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/** The token that stands for an empty context: BOS if the model has one, else EOS. */
-public final class PrefixToken {
+/** The tokens with which texts begin and end. */
+public final class SpecialTokens {
+  private static final String KEY = "eos_token_id";
   private static final List<String> ALL = List.of("bos", "eos");
 
-  private PrefixToken() {}
+  private SpecialTokens() {}
 
   /**
-   * Finds the token by {@code tokenizer_config.json}, or, if that names none, by {@code
-   * config.json}.
+   * Finds the token that stands for an empty context, BOS if the model has one, else EOS: by {@code
+   * tokenizer_config.json}, or, if that names none, by {@code config.json}.
    *
    * @param bos whether BOS may be taken
    * @return its id; -1 if the model has neither, so that no context may be empty
    */
-  static int of(ModelDirectory model, Tokenizer tokenizer, boolean bos) {
+  static int prefix(ModelDirectory model, Tokenizer tokenizer, boolean bos) {
     List<String> kinds = bos ? ALL : ALL.subList(1, ALL.size());
     JsonNode config = tokenizerConfig(model.path().resolve("tokenizer_config.json"));
     for (String kind : kinds) {
@@ -59,7 +60,7 @@ public final class PrefixToken {
    * @throws InputException if the model has none
    */
   public static int end(ModelDirectory model, Tokenizer tokenizer) {
-    int end = of(model, tokenizer, false);
+    int end = prefix(model, tokenizer, false);
     if (end < 0) {
       throw ErrorDetails.file(model.config().file())
           .wrong("an eos_token_id, or an eos_token in tokenizer_config.json", "neither");
@@ -90,55 +91,45 @@ public final class PrefixToken {
   }
 
   /**
-   * The tokens that end a text: {@code eos_token_id} of {@code generation_config.json} if it names
-   * any, else of {@code config.json}; one id or a list of them.
+   * Returns the tokens that end a text: {@code eos_token_id} of {@code generation_config.json} if
+   * it names any, else of {@code config.json}; one id or a list of them.
+   *
+   * @throws InputException if a file can't be read or the value is something else
    */
-  public static final class EndTokens {
-    private static final String FILE = "generation_config.json";
-    private static final String KEY = "eos_token_id";
+  public static Set<Integer> ends(ModelConfig config) {
+    Path file = config.file().resolveSibling("generation_config.json");
+    Set<Integer> ids = Files.exists(file) ? ids(file, read(file)) : Set.of();
+    return ids.isEmpty() ? ids(config.file(), config.root()) : ids;
+  }
 
-    private EndTokens() {}
-
-    /**
-     * Returns a model's end tokens, none if it has none.
-     *
-     * @throws InputException if a file can't be read or the value is something else
-     */
-    public static Set<Integer> of(ModelConfig config) {
-      Path file = config.file().resolveSibling(FILE);
-      Set<Integer> ids = Files.exists(file) ? ids(file, read(file)) : Set.of();
-      return ids.isEmpty() ? ids(config.file(), config.root()) : ids;
+  private static JsonNode read(Path file) {
+    try (var in = InputFile.stream(file)) {
+      return JsonTree.read(in);
+    } catch (JsonProcessingException e) {
+      throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
+    } catch (IOException e) {
+      throw ErrorDetails.file(file)
+          .wrong("a generation_config.json", "that it can't be read: " + Printable.reason(e), e);
     }
+  }
 
-    private static JsonNode read(Path file) {
-      try (var in = InputFile.stream(file)) {
-        return JsonTree.read(in);
-      } catch (JsonProcessingException e) {
-        throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
-      } catch (IOException e) {
-        throw ErrorDetails.file(file)
-            .wrong("a generation_config.json", "that it can't be read: " + Printable.reason(e), e);
-      }
+  private static Set<Integer> ids(Path file, JsonNode root) {
+    JsonNode value = root.path(KEY);
+    Set<Integer> ids = new LinkedHashSet<>();
+    if (value.isArray()) {
+      value.forEach(element -> ids.add(id(file, element)));
+    } else if (!value.isMissingNode() && !value.isNull()) {
+      ids.add(id(file, value));
     }
+    return ids;
+  }
 
-    private static Set<Integer> ids(Path file, JsonNode root) {
-      JsonNode value = root.path(KEY);
-      Set<Integer> ids = new LinkedHashSet<>();
-      if (value.isArray()) {
-        value.forEach(element -> ids.add(id(file, element)));
-      } else if (!value.isMissingNode() && !value.isNull()) {
-        ids.add(id(file, value));
-      }
-      return ids;
+  private static int id(Path file, JsonNode value) {
+    if (!value.isInt()) {
+      throw ErrorDetails.file(file)
+          .part(KEY)
+          .wrong("a token id or a list of them", Printable.of(value.toString()));
     }
-
-    private static int id(Path file, JsonNode value) {
-      if (!value.isInt()) {
-        throw ErrorDetails.file(file)
-            .part(KEY)
-            .wrong("a token id or a list of them", Printable.of(value.toString()));
-      }
-      return value.intValue();
-    }
+    return value.intValue();
   }
 }
