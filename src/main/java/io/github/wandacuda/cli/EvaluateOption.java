@@ -6,8 +6,8 @@ import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Generation;
-import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.Sampler;
+import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.job.RunNeeds;
@@ -141,7 +141,12 @@ final class EvaluateOption {
                 measured.config(), measured.checkpoint(), operations, WeightKeeping.RESIDENT);
         CachedDecoder cached = new CachedDecoder(decoder, operations, prompt.length + limit)) {
       return Generation.run(
-              cached, prompt, limit, Sampler.GREEDY, SpecialTokens.ends(measured.config()), id -> {})
+              cached,
+              prompt,
+              limit,
+              Sampler.GREEDY,
+              SpecialTokens.ends(measured.config()),
+              id -> {})
           .tokens();
     }
   }

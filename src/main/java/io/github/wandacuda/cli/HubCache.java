@@ -168,6 +168,7 @@ record HubCache(Path root) {
   }
 
   private static InputException unreadable(Path path, IOException e) {
-    return new InputException(ErrorDetails.file(path).said("cannot be read: " + Printable.reason(e)), e);
+    return new InputException(
+        ErrorDetails.file(path).said("cannot be read: " + Printable.reason(e)), e);
   }
 }
