@@ -153,7 +153,7 @@ final class InspectCommand extends Subcommand {
   private Stream<String> text(Map<String, Object> object, List<Inspection> modules) {
     Stream<String> foot =
         Stream.of(
-            "%d parameters in %d bytes, %d of them in %d linear modules, %d of those zero (%.2f %%)"
+            "%s parameters in %s bytes, %s of them in %d linear modules, %s of those zero (%.2f %%)"
                 .formatted(
                     object.get("parameters"),
                     object.get("bytes"),
@@ -164,7 +164,7 @@ final class InspectCommand extends Subcommand {
     Stream<String> packed =
         object.containsKey("packed_modules")
             ? Stream.of(
-                "packed: %d weights, in files of %d bytes"
+                "packed: %s weights, in files of %s bytes"
                     .formatted(object.get("packed_modules"), object.get("packed_bytes")))
             : Stream.of();
     return Stream.of(byModule ? modules(modules) : blocks(modules), foot, packed)

@@ -35,6 +35,7 @@ final class WorkerBuffers implements AutoCloseable {
     private MemorySegment data = MemorySegment.NULL;
 
     /** Returns memory of some bytes or more, whose content is lost if it is larger than before. */
+    @SuppressWarnings("MustBeClosedChecker") // Closed when it grows and with the buffer.
     MemorySegment of(long bytes) {
       if (arena == null || data.byteSize() < bytes) {
         close();
