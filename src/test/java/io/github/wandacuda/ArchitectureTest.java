@@ -51,6 +51,9 @@ class ArchitectureTest {
   private static final List<String> BACKENDS =
       List.of("backend.cpu", "backend.cuda", "backend.opencl");
 
+  private static final Path SOURCES = Path.of("src/main/java/io/github/wandacuda");
+  private static final Pattern NAMED =
+      Pattern.compile("io\\.github\\.wandacuda((?:\\.[a-z]+)*)\\.[A-Z]");
   private static final Path PAGE = Path.of("src/site/markdown/architecture.md");
   private static final Pattern PACKAGE_ROW = Pattern.compile("^\\| `([a-z.]+)` \\|");
 
@@ -74,6 +77,27 @@ class ArchitectureTest {
                   }
                 }
               });
+
+  /** What documentation alone links to shows in no class. */
+  @ArchTest
+  static void documentationNamesPackagesBelowAlone(JavaClasses classes) throws IOException {
+    try (Stream<Path> files = Files.walk(SOURCES)) {
+      for (Path file : files.filter(each -> each.toString().endsWith(".java")).toList()) {
+        String own = SOURCES.relativize(file.getParent()).toString().replace('/', '.');
+        Matcher named = NAMED.matcher(Files.readString(file));
+        while (named.find()) {
+          assertThat(rank(named.group(1)))
+              .as("%s names %s", file, named.group())
+              .isBetween(0, rank("." + own));
+        }
+      }
+    }
+  }
+
+  /** Returns the place in the list of a package below the root, whose name begins with a dot. */
+  private static int rank(String below) {
+    return PACKAGES.indexOf(below.length() > 1 ? below.substring(1) : PACKAGES.getFirst());
+  }
 
   @ArchTest
   static final ArchRule PACKAGES_FORM_NO_CYCLES =

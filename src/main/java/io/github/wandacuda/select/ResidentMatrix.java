@@ -1,8 +1,8 @@
 package io.github.wandacuda.select;
 
 /**
- * A matrix that a backend keeps in its device's memory, as {@link
- * io.github.wandacuda.backend.Backend#resident} finds it. It ends with what it is a view of.
+ * A matrix that a backend keeps in its device's memory and finds there. It ends with what it is a
+ * view of.
  */
 public interface ResidentMatrix {
   /** Returns the number of rows. */

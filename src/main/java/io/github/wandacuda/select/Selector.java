@@ -3,15 +3,14 @@ package io.github.wandacuda.select;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.backend.Backend;
 
 /**
  * The pruning half of a backend: which weights are pruned, and their zeros. Results are the same to
  * the bit on every backend.
  *
- * <p>All methods may be called from several threads at once; {@link Backend#concurrency()} says how
- * many calls under way keep the device busy. A call works on what it is given and returns when that
- * is done.
+ * <p>All methods may be called from several threads at once; the backend's {@code concurrency} says
+ * how many calls under way keep the device busy. A call works on what it is given and returns when
+ * that is done.
  */
 public interface Selector {
   /** Bins of {@link #countMagnitudes} for the upper half of a magnitude's bits. */
