@@ -123,7 +123,8 @@ final class EvaluateOption {
     if (!Files.exists(measured.path().resolve("tokenizer.json"))) {
       return false;
     }
-    long bytes = GenerateNeeds.bytes(measured, backend.operations(), 2L * SAMPLE_TOKENS);
+    long bytes =
+        GenerateNeeds.bytes(measured, backend.operations()::multipliesSparse, 2L * SAMPLE_TOKENS);
     if (bytes > MachineFacts.availableMemory()) {
       output.detail("the report has no sample text: its weights would take %d bytes", bytes);
       return false;

@@ -1,22 +1,27 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Generation;
+import io.github.wandacuda.evaluate.PackedSpeed;
 import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.job.SpaceCheck;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.system.MachineFacts;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -89,22 +94,43 @@ final class GenerateCommand extends Subcommand {
             output.warnIfGiven(backend.name() + " generates in float32", BackendOptions.PRECISION);
           }
           Operations operations = backend.operations();
-          GenerateNeeds.require(directory, operations, given.ids().length, limit);
+          int length = given.ids().length + limit;
+          WeightKeeping keeping = keeping(directory, operations, length);
           try (Decoder decoder =
-                  family.open(
-                      directory.config(),
-                      directory.checkpoint(),
-                      operations,
-                      WeightKeeping.RESIDENT);
-              CachedDecoder cached =
-                  new CachedDecoder(decoder, operations, given.ids().length + limit)) {
+                  family.open(directory.config(), directory.checkpoint(), operations, keeping);
+              CachedDecoder cached = new CachedDecoder(decoder, operations, length)) {
             double load = (System.nanoTime() - began) / NANOS;
-            long bytes = GenerateNeeds.tokenBytes(directory, operations);
+            long bytes = GenerateNeeds.tokenBytes(directory, packed(keeping, operations));
             generate(cached, given, limit, ends, load, bytes);
           }
         }
       }
     }
+  }
+
+  /** Chooses how packed weights are kept, by their speed and the memory that there is. */
+  private WeightKeeping keeping(ModelDirectory model, Operations operations, int length) {
+    long bytes = GenerateNeeds.bytes(model, operations::multipliesSparse, length);
+    SpaceCheck.requireMemory(bytes, "its weights and cache stay in memory");
+    PackedSpeed speed = PackedSpeed.measure(model.checkpoint(), operations).orElse(null);
+    if (speed == null) {
+      return WeightKeeping.RESIDENT;
+    }
+    long unpacked = GenerateNeeds.bytes(model, dtype -> false, length);
+    boolean fits = unpacked <= MachineFacts.availableMemory();
+    WeightKeeping keeping =
+        speed.isBetterUnpacked() && fits ? WeightKeeping.RESIDENT_UNPACKED : WeightKeeping.RESIDENT;
+    output.say(
+        "packed weights %s: %.2f times as fast so as unpacked%s"
+            .formatted(
+                keeping == WeightKeeping.RESIDENT ? "are kept packed" : "are unpacked",
+                speed.packedTimesAsFast(),
+                fits ? "" : ", which memory has no room for"));
+    return keeping;
+  }
+
+  private static Predicate<DType> packed(WeightKeeping keeping, Operations operations) {
+    return keeping == WeightKeeping.RESIDENT ? operations::multipliesSparse : dtype -> false;
   }
 
   private void check() {

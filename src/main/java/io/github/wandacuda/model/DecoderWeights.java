@@ -109,7 +109,7 @@ final class DecoderWeights implements AutoCloseable {
 
   /** Returns a module that is stored packed, if it is best kept so. */
   private Optional<PackedModule> packed(LinearDescription linear) {
-    if (keeping == WeightKeeping.WHILE_OPEN) {
+    if (keeping != WeightKeeping.RESIDENT) {
       return Optional.empty();
     }
     String unused = tensors.require(linear);
@@ -134,7 +134,7 @@ final class DecoderWeights implements AutoCloseable {
   }
 
   private Loaded weight(Function<Arena, WeightMatrix> reading, Arena arena) {
-    if (keeping == WeightKeeping.RESIDENT) {
+    if (keeping != WeightKeeping.WHILE_OPEN) {
       return new Loaded(keep(memory -> operations.residentWeight(reading.apply(memory))), null);
     }
     WeightMatrix matrix = reading.apply(arena);

@@ -7,7 +7,10 @@ public enum WeightKeeping {
 
   /**
    * In the order in which the device reads them fastest, for blocks that stay open and run on one
-   * to a few tokens, again and again.
+   * to a few tokens, again and again; packed ones as they are, where the device multiplies them so.
    */
-  RESIDENT
+  RESIDENT,
+
+  /** As {@link #RESIDENT}, with packed ones unpacked. */
+  RESIDENT_UNPACKED
 }

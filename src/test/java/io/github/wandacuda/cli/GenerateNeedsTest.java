@@ -4,11 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.PackedModule;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.job.PackingJob;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.TestData;
-import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,21 +30,9 @@ class GenerateNeedsTest {
     }
   }
 
-  /** Operations of which only one thing is asked. */
-  private static Operations operations(boolean multipliesSparse) {
-    return (Operations)
-        Proxy.newProxyInstance(
-            Operations.class.getClassLoader(),
-            new Class<?>[] {Operations.class},
-            (proxy, method, arguments) -> {
-              assertThat(method.getName()).isEqualTo("multipliesSparse");
-              return multipliesSparse;
-            });
-  }
-
-  private static long bytes(Path path, boolean multipliesSparse, long tokens) {
+  private static long bytes(Path path, boolean stayPacked, long tokens) {
     try (ModelDirectory model = ModelDirectory.open(path)) {
-      return GenerateNeeds.bytes(model, operations(multipliesSparse), tokens);
+      return GenerateNeeds.bytes(model, dtype -> stayPacked, tokens);
     }
   }
 

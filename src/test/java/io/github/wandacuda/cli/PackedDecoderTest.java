@@ -38,12 +38,12 @@ class PackedDecoderTest {
   }
 
   /** Returns the logits after a prompt that is long for a packed weight, and after a token more. */
-  private float[][] logits(Path path) {
+  private float[][] logits(Path path, WeightKeeping keeping) {
     Operations operations = backend.operations().getLast();
     try (ModelDirectory model = ModelDirectory.open(path);
         Decoder decoder =
             DecoderFamilies.of(model.config())
-                .open(model.config(), model.checkpoint(), operations, WeightKeeping.RESIDENT);
+                .open(model.config(), model.checkpoint(), operations, keeping);
         CachedDecoder cached = new CachedDecoder(decoder, operations, CAPACITY)) {
       return new float[][] {cached.next(PROMPT).clone(), cached.next(PROMPT[0]).clone()};
     }
@@ -61,8 +61,9 @@ class PackedDecoderTest {
         "--model", model,
         "--output", pruned);
     run("pack", "--quiet", "--model", pruned, "--output", packed);
-    float[][] expected = logits(pruned);
-    float[][] found = logits(packed);
+    float[][] expected = logits(pruned, WeightKeeping.RESIDENT);
+    float[][] found = logits(packed, WeightKeeping.RESIDENT);
+    assertThat(logits(packed, WeightKeeping.RESIDENT_UNPACKED)).isDeepEqualTo(expected);
     for (int row = 0; row < expected.length; row++) {
       assertThat(found[row]).containsExactly(expected[row], within((float) CLOSE));
     }
