@@ -1,10 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.scalar.RowPacking;
-import io.github.wandacuda.scalar.ScalarRowPacking;
-import io.github.wandacuda.simd.Lanes;
-import io.github.wandacuda.simd.VectorRowPacking;
-import io.github.wandacuda.system.ThisRuntime;
 import java.util.List;
 import java.util.Map;
 
@@ -32,13 +28,6 @@ public final class PackedFormat {
   private static final long ENTRY = 100;
 
   private PackedFormat() {}
-
-  /** Returns the fastest code for rows: on vectors where there are instructions for it. */
-  public static RowPacking packing() {
-    return ThisRuntime.hasVectors() && Lanes.COMPRESSES_SHORTS
-        ? new VectorRowPacking()
-        : new ScalarRowPacking();
-  }
 
   /**
    * Returns the bytes that a packed weight takes in a shard, entries in the header included.

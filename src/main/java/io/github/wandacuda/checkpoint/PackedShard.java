@@ -5,6 +5,10 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.JsonInput;
 import io.github.wandacuda.scalar.RowPacking;
+import io.github.wandacuda.scalar.ScalarRowPacking;
+import io.github.wandacuda.simd.Lanes;
+import io.github.wandacuda.simd.VectorRowPacking;
+import io.github.wandacuda.system.ThisRuntime;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
@@ -24,7 +28,7 @@ public final class PackedShard implements TensorBytes {
 
   private final SafetensorsFile stored;
   private final Map<String, PackedModule> modules = new HashMap<>();
-  private final RowPacking packing = PackedFormat.packing();
+  private final RowPacking packing = packing();
 
   private PackedShard(SafetensorsFile stored, List<TensorInfo> source) {
     this.stored = stored;
@@ -39,6 +43,13 @@ public final class PackedShard implements TensorBytes {
             .wrong("none that the unpacked shard has no use for", "one");
       }
     }
+  }
+
+  /** Returns the fastest code for rows: on vectors where there are instructions for it. */
+  public static RowPacking packing() {
+    return ThisRuntime.hasVectors() && Lanes.COMPRESSES_SHORTS
+        ? new VectorRowPacking()
+        : new ScalarRowPacking();
   }
 
   /**

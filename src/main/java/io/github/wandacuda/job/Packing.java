@@ -83,7 +83,7 @@ enum Packing {
       NewShards output,
       Workers workers,
       Runnable done) {
-    RowPacking rows = PackedFormat.packing();
+    RowPacking rows = PackedShard.packing();
     try (PackBuffers buffers = PackBuffers.of(workers.count())) {
       List<ShardPlan> plans =
           packs()

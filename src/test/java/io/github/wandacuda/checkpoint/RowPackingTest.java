@@ -146,7 +146,7 @@ class RowPackingTest {
 
   @Test
   void thisMachinesFastestIsOneOfTheTwo() {
-    assertThat(PackedFormat.packing())
+    assertThat(PackedShard.packing())
         .isInstanceOf(Lanes.COMPRESSES_SHORTS ? VectorRowPacking.class : ScalarRowPacking.class);
     assertThat(ByteOrder.nativeOrder()).isEqualTo(ByteOrder.LITTLE_ENDIAN);
   }
