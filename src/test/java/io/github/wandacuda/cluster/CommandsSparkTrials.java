@@ -127,7 +127,7 @@ class CommandsSparkTrials extends OnSpark {
             "spark.executorEnv.LD_LIBRARY_PATH=" + PretendCuda.DIRECTORY.toAbsolutePath());
     List<Object> words =
         Words.of("prune --model %s --output %s --statistics %s", TINY, output, STATISTICS);
-    Object[] onSpark = words(List.of(words), "--cluster", "spark");
+    Object[] onSpark = words(words, "--cluster", "spark");
     Process run = spark.submit("gpu", 2, settings, onSpark);
     assertEnds(0, run, "gpu");
     Stream<String> lines = spark.log("gpu").lines().filter(line -> line.contains(" on cuda, "));
