@@ -152,6 +152,15 @@ final class LayerCase {
     return error(row, pruned(row, mask));
   }
 
+  /** Returns the weights with what its mask prunes as zeros. */
+  float[][] masked() {
+    float[][] rows = new float[weights.length][];
+    for (int row = 0; row < rows.length; row++) {
+      rows[row] = pruned(row, kept[row]);
+    }
+    return rows;
+  }
+
   float[] pruned(int row, boolean[] mask) {
     float[] v = weights[row].clone();
     for (int k = 0; k < v.length; k++) {

@@ -11,14 +11,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class OutputErrorTest {
-  private static float[][] masked(LayerCase layer) {
-    float[][] rows = new float[layer.weights.length][];
-    for (int row = 0; row < rows.length; row++) {
-      rows[row] = layer.pruned(row, layer.kept[row]);
-    }
-    return rows;
-  }
-
   @Test
   void theKnownLayerHasItsErrors() {
     LayerCase layer = LayerCase.known();
@@ -28,7 +20,7 @@ class OutputErrorTest {
   }
 
   private static OutputError of(SquareGram gram, LayerCase layer) {
-    return OutputError.of(gram, LayerCase.matrix(layer.weights), LayerCase.matrix(masked(layer)));
+    return OutputError.of(gram, LayerCase.matrix(layer.weights), LayerCase.matrix(layer.masked()));
   }
 
   private static double whole(LayerCase layer) {

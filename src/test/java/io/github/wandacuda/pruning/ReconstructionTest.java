@@ -47,14 +47,6 @@ class ReconstructionTest {
     return rows;
   }
 
-  private static float[][] masked(LayerCase layer) {
-    float[][] rows = new float[layer.weights.length][];
-    for (int row = 0; row < rows.length; row++) {
-      rows[row] = layer.pruned(row, layer.kept[row]);
-    }
-    return rows;
-  }
-
   @Test
   void theKnownLayerIsSolvedExactly() {
     LayerCase layer = LayerCase.known();
@@ -80,7 +72,7 @@ class ReconstructionTest {
     double after = 0;
     for (int seed = 0; seed < 20; seed++) {
       LayerCase layer = LayerCase.random(seed, 9, columns, columns);
-      float[][] start = masked(layer);
+      float[][] start = layer.masked();
       Outcome outcome = solved(layer, start);
       int fell = 0;
       for (int row = 0; row < 9; row++) {
@@ -112,7 +104,7 @@ class ReconstructionTest {
   void fewUnknownsAreSolvedExactly() {
     for (int seed = 0; seed < 40; seed++) {
       LayerCase layer = LayerCase.random(seed, 6, 12, 12);
-      Outcome outcome = solved(layer, masked(layer));
+      Outcome outcome = solved(layer, layer.masked());
       for (int row = 0; row < 6; row++) {
         for (int k = 0; k < 12; k++) {
           if (layer.kept[row][k] && kept(layer, row) <= 6) {
@@ -146,7 +138,7 @@ class ReconstructionTest {
   void solvingAgainNeverMakesWorse() {
     for (int seed = 0; seed < 30; seed++) {
       LayerCase layer = LayerCase.random(seed, 9, 18, 18);
-      float[][] rows = masked(layer);
+      float[][] rows = layer.masked();
       for (int time = 0; time < 4; time++) {
         float[][] next = solved(layer, rows).rows;
         for (int row = 0; row < 9; row++) {
@@ -171,8 +163,8 @@ class ReconstructionTest {
   @Test
   void kernelsAndThreadsGiveTheSameBits() {
     LayerCase layer = LayerCase.random(11, 40, 315, 5);
-    Outcome expected = solved(layer, masked(layer));
-    Outcome found = solved(layer, masked(layer), new VectorRows(), 3);
+    Outcome expected = solved(layer, layer.masked());
+    Outcome found = solved(layer, layer.masked(), new VectorRows(), 3);
     assertThat(found.rows).isDeepEqualTo(expected.rows);
     assertThat(found.improved).isEqualTo(expected.improved);
   }
