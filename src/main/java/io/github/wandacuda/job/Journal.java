@@ -134,12 +134,7 @@ public final class Journal implements AutoCloseable {
   }
 
   private void truncate(long length) {
-    try {
-      channel.truncate(length);
-      channel.position(length);
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+    OutputException.writing(file, () -> channel.truncate(length).position(length));
   }
 
   /** Replaces all records by one, which is on the device when this returns. */
@@ -156,21 +151,17 @@ public final class Journal implements AutoCloseable {
    */
   void append(Map<String, ?> record) {
     ByteBuffer line = JournalLines.line(record);
-    try {
-      while (line.hasRemaining()) {
-        channel.write(line);
-      }
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+    OutputException.writing(
+        file,
+        () -> {
+          while (line.hasRemaining()) {
+            channel.write(line);
+          }
+        });
   }
 
   void force() {
-    try {
-      channel.force(true);
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+    OutputException.writing(file, () -> channel.force(true));
   }
 
   Path file() {
@@ -216,11 +207,7 @@ public final class Journal implements AutoCloseable {
 
   /** Removes the file, as the last step of a run that leaves no record of itself. */
   void remove() {
-    try {
-      Files.delete(file);
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+    OutputException.writing(file, () -> Files.delete(file));
     Folders.forceParent(file);
   }
 

@@ -211,11 +211,7 @@ public record Part(int number, int of) {
     /** Releases the part; the file stays until the run ends. */
     @Override
     public void close() {
-      try {
-        channel.close();
-      } catch (IOException e) {
-        throw OutputException.unwritable(file, e);
-      }
+      OutputException.writing(file, channel::close);
     }
   }
 }
