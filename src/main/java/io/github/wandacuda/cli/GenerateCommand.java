@@ -108,25 +108,37 @@ final class GenerateCommand extends Subcommand {
     }
   }
 
-  /** Chooses how packed weights are kept, by their speed and the memory that there is. */
+  /** Chooses how packed weights are kept, by the memory that there is and by their speed. */
   private WeightKeeping keeping(ModelDirectory model, Operations operations, int length) {
     long bytes = GenerateNeeds.bytes(model, operations::multipliesSparse, length);
     SpaceCheck.requireMemory(bytes, "its weights and cache stay in memory");
-    PackedSpeed speed = PackedSpeed.measure(model.checkpoint(), operations).orElse(null);
-    if (speed == null) {
+    long unpacked = GenerateNeeds.bytes(model, dtype -> false, length);
+    if (bytes < unpacked && !fits(unpacked, operations)) {
+      output.say("packed weights are kept packed: memory has no room for unpacked ones");
       return WeightKeeping.RESIDENT;
     }
-    long unpacked = GenerateNeeds.bytes(model, dtype -> false, length);
-    boolean fits = unpacked <= MachineFacts.availableMemory();
-    WeightKeeping keeping =
-        speed.isBetterUnpacked() && fits ? WeightKeeping.RESIDENT_UNPACKED : WeightKeeping.RESIDENT;
+    return PackedSpeed.measure(model.checkpoint(), operations)
+        .map(this::faster)
+        .orElse(WeightKeeping.RESIDENT);
+  }
+
+  /** Weights that a device's memory has no room for would cross the bus for each token. */
+  private static boolean fits(long bytes, Operations operations) {
+    long rows = Math.ceilDiv(bytes, Float.BYTES);
+    return bytes <= MachineFacts.availableMemory() && operations.hostBytes(rows, 1).orElse(0) == 0;
+  }
+
+  private WeightKeeping faster(PackedSpeed speed) {
+    if (speed.isBetterUnpacked()) {
+      output.say(
+          "packed weights are unpacked: %.2f times as fast as packed ones"
+              .formatted(1 / speed.packedTimesAsFast()));
+      return WeightKeeping.RESIDENT_UNPACKED;
+    }
     output.say(
-        "packed weights %s: %.2f times as fast so as unpacked%s"
-            .formatted(
-                keeping == WeightKeeping.RESIDENT ? "are kept packed" : "are unpacked",
-                speed.packedTimesAsFast(),
-                fits ? "" : ", which memory has no room for"));
-    return keeping;
+        "packed weights are kept packed: %.2f times as fast as unpacked ones"
+            .formatted(speed.packedTimesAsFast()));
+    return WeightKeeping.RESIDENT;
   }
 
   private static Predicate<DType> packed(WeightKeeping keeping, Operations operations) {
