@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the pretend driver and the kernels for the CPU with g++ alone, what changed of it:
 #
-#   build.sh OUT [--asan | --tsan | --plain] [--kernels DIRECTORY]... [--program TEST.cpp]...
+#   build.sh OUT [--asan | --tsan | --plain] [--only ARCHITECTURE] [--kernels DIRECTORY]... [--program TEST.cpp]...
 #
 #   OUT/libcuda.so.1              the driver, with the runtime that runs a block's threads as fibers
 #   OUT/cublas/libcublas.so.12    cuBLAS, in a directory of its own so that it can be there or not
@@ -9,21 +9,23 @@
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
 # --asan adds AddressSanitizer, for programs over harness.h, --tsan ThreadSanitizer, which sees the pretended threads as
-# threads. --plain compiles kernels without optimizing them, which takes a third of the time. --kernels takes the .cu files of
-# that directory instead of kernels/select and kernels/forward. --kernels and --program may be given more than once.
+# threads. --plain compiles kernels without optimizing them, which takes a third of the time, --only 80 for one architecture,
+# which takes half. --kernels takes the .cu files of that directory instead of kernels/select and kernels/forward. --kernels
+# and --program may be given more than once. The driver's objects are in OUT/../pretend-cuda-objects, which several OUTs share.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 kernels=$here/../../../kernels
-[ $# -ge 1 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2; }
 out=$1
 shift
-optimize=-O2 plain= sanitize= races= programs= directories=
+optimize=-O2 plain= sanitize= races= programs= directories= architectures='75 80'
 while [ $# -gt 0 ]; do
   case $1 in
     --asan) optimize=-O1 sanitize=-fsanitize=address ;;
     --tsan) optimize=-O1 races=-fsanitize=thread ;;
     --plain) plain=-O0 ;;
+    --only) architectures=$2; shift ;;
     --kernels) directories="$directories $2"; shift ;;
     --program) programs="$programs $2"; shift ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
@@ -34,6 +36,8 @@ done
 processors=$(nproc)
 mkdir -p "$out/build" "$out/kernels" "$out/cublas"
 out=$(cd "$out" && pwd)
+objects=$(dirname "$out")/pretend-cuda-objects/driver$optimize$sanitize
+mkdir -p "$objects"
 
 common="-std=c++20 $optimize -g1 -fPIC -ffp-contract=off -fno-strict-aliasing -fvisibility=hidden -Wall -Wno-maybe-uninitialized $sanitize -I$here/runtime"
 # Checks of alignment and of array bounds whose handlers are in runtime/checks.cpp.
@@ -56,7 +60,7 @@ compile() {
 library() {
   name=$1
   source=$2
-  object=$out/build/$name.$(basename "$source" .cpp)
+  object=$objects/$name.$(basename "$source" .cpp)
   { echo "$common"; cat "$here"/runtime/*.h "$here"/driver/*.h "$source"; } 2>/dev/null | sha256sum >"$object.key.new"
   compile "$object.key" g++ $common -I"$here/driver" -c "$source" -o "$object.o"
 }
@@ -73,15 +77,15 @@ kernel_file() {
     return
   fi
   rm -f "$inputs"
-  for architecture in 75 80; do
+  for architecture in $architectures; do
     g++ -x c++ $kernel -D__CUDA_ARCH__=${architecture}0 -E -P "$source" -o "$out/build/$name.$architecture.text"
   done
-  if cmp -s "$out/build/$name.75.text" "$out/build/$name.80.text"; then
+  if [ "$architectures" = '75 80' ] && cmp -s "$out/build/$name.75.text" "$out/build/$name.80.text"; then
     rm -f "$out/kernels/$name.sm_75.so" "$out/kernels/$name.sm_80.so"
     kernel_library "$source" "$name" 80 "$name"
   else
     rm -f "$out/kernels/$name.so"
-    for architecture in 75 80; do kernel_library "$source" "$name" $architecture "$name.sm_$architecture"; done
+    for architecture in $architectures; do kernel_library "$source" "$name" $architecture "$name.sm_$architecture"; done
   fi
   mv "$inputs.new" "$inputs"
 }
@@ -140,18 +144,20 @@ link() {
   name=$1
   target=$2
   shift 2
-  cat "$out/build/$name".*.key | sha256sum >"$out/build/$name.key.new"
-  compile "$out/build/$name.key" g++ $sanitize -shared "-Wl,-soname,$(basename "$target")" "$out/build/$name".*.o \
+  cat "$objects/$name".*.key | sha256sum >"$out/build/$name.key.new"
+  compile "$out/build/$name.key" g++ $sanitize -shared "-Wl,-soname,$(basename "$target")" "$objects/$name".*.o \
     -o "$target" "$@"
 }
 
-exec 9>"$out/build/lock"
+exec 9>"$out/build/lock" 8>"$objects/lock"
 flock 9
+flock 8
 in_parallel cuda_source "$here"/runtime/*.cpp "$here"/driver/*.cpp
 in_parallel cublas_source "$here"/cublas/*.cpp
 link cuda "$out/libcuda.so.1" -pthread -ldl
 link cublas "$out/cublas/libcublas.so.12" "-Wl,--version-script=$here/cublas/cublas.map" -L"$out" -l:libcuda.so.1 \
   -Wl,-rpath,'$ORIGIN/..'
+exec 8>&-
 files=
 for directory in $directories; do files="$files $(find "$(cd "$directory" && pwd)" -maxdepth 1 -name '*.cu')"; done
 in_parallel kernel_file $files

@@ -139,7 +139,7 @@ class DamagedCudaKernelsTest {
   /** Compares in a process that finds the driver with these kernels as the system's. */
   private Ended select(List<String> arguments) throws IOException {
     PretendCudaBuild.assumePossible();
-    PretendCudaBuild.run(OUT, List.of("--plain", "--kernels", kernels.toString()));
+    PretendCudaBuild.damaged(OUT, kernels);
     List<String> options = List.of("--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1");
     return Command.main(options, SelectOnCuda.class, arguments)
         .with(Map.of("LD_LIBRARY_PATH", OUT.toAbsolutePath().toString()))

@@ -1,8 +1,9 @@
 package io.github.wandacuda.parity;
 
 import io.github.wandacuda.forward.Activation;
+import java.util.stream.Stream;
 
-/** A program that runs the parity tests of one kernel file on CUDA and says whether they pass. */
+/** A program that runs the parity tests of kernel files on CUDA and says whether they pass. */
 final class ForwardOnCuda {
   static final int SAME = 0;
   static final int DIFFERENT = 10;
@@ -12,10 +13,10 @@ final class ForwardOnCuda {
   /**
    * Runs them.
    *
-   * @param args the kernel file's name
+   * @param args the kernel files' names
    */
   public static void main(String[] args) {
-    System.exit(passes(args[0]) ? SAME : DIFFERENT);
+    System.exit(Stream.of(args).allMatch(ForwardOnCuda::passes) ? SAME : DIFFERENT);
   }
 
   private static boolean passes(String kernel) {
