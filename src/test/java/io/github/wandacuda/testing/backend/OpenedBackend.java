@@ -30,6 +30,12 @@ public final class OpenedBackend implements AutoCloseable {
     this.which = which;
   }
 
+  /** Takes a GPU that is open, for instance with changed kernels. */
+  public OpenedBackend(TestedBackend which, Backend gpu) {
+    this.which = which;
+    this.gpu = gpu;
+  }
+
   /** Returns which it is. */
   public TestedBackend which() {
     return which;
