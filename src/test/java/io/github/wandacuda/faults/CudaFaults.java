@@ -16,6 +16,7 @@ import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,7 +73,7 @@ class CudaFaults {
   /** Of a call that is made often, the first ones and then some. */
   private static final int EACH = 2;
 
-  private static final int AT_MOST = 5;
+  private static final int AT_MOST = Tier.isEachFault() ? 5 : 3;
 
   private static final Set<String> WRAPPERS = Set.of("check", "enter", "allocate");
 

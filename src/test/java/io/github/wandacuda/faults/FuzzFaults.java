@@ -27,6 +27,9 @@ class FuzzFaults {
   private static final int SECONDS = Integer.getInteger("fuzz.seconds", 6);
   private static final int SECONDS_TO_START = 120;
 
+  /** In less time than this the second compiler costs more than it gains. */
+  private static final int SECONDS_FOR_THE_JIT = 6;
+
   static List<String> readers() throws IOException {
     try (Stream<Path> files = Files.walk(TESTS)) {
       return files
@@ -42,6 +45,9 @@ class FuzzFaults {
   void nothingButRefusals(String reader) throws IOException {
     List<String> command = new ArrayList<>(List.of("-Xmx2g", "--enable-native-access=ALL-UNNAMED"));
     command.addAll(List.of("-XX:+EnableDynamicAgentLoading"));
+    if (SECONDS < SECONDS_FOR_THE_JIT) {
+      command.add("-XX:TieredStopAtLevel=1");
+    }
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.addAll(List.of("com.code_intelligence.jazzer.Jazzer", "--target_class=" + reader));
     command.add("--instrumentation_includes=io.github.wandacuda.**:com.fasterxml.jackson.core.**");

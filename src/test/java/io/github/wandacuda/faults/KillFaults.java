@@ -9,6 +9,7 @@ import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,13 +24,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs are killed at random moments and go on until they are done. */
 class KillFaults {
-  private static final Duration TIME = Duration.ofSeconds(16);
+  private static final Duration TIME = Duration.ofSeconds(Tier.isEachFault() ? 16 : 4);
 
   /** Of a method beyond Wanda and magnitude, whose steps between two writes are longer. */
-  private static final Duration METHOD_TIME = Duration.ofSeconds(5);
+  private static final Duration METHOD_TIME = Duration.ofSeconds(Tier.isEachFault() ? 5 : 1);
 
   /** After so many kills in a row a run may end, so that its result can be compared. */
-  private static final int MOST_IN_A_ROW = 10;
+  private static final int MOST_IN_A_ROW = 5;
 
   private static final int FEW_IN_A_ROW = 3;
 
@@ -44,7 +45,7 @@ class KillFaults {
   private long stops;
 
   private void write() throws IOException {
-    run = new Case(directory, new GeneratedLlama(10, 512, 1408, 4000), 12, 128);
+    run = new Case(directory, new GeneratedLlama(6, 512, 1408, 2000), 6, 128);
   }
 
   @ParameterizedTest

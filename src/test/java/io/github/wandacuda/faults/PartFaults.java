@@ -7,6 +7,7 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Started;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,11 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Parts of a run, at once, are killed at random moments and run again until all have ended. */
 class PartFaults {
-  private static final Duration TIME = Duration.ofSeconds(16);
+  private static final Duration TIME = Duration.ofSeconds(Tier.isEachFault() ? 16 : 4);
   private static final int PARTS = 3;
 
   /** After so many rounds parts may end, so that the result can be compared. */
-  private static final int MOST_ROUNDS = 6;
+  private static final int MOST_ROUNDS = 4;
 
   private static final long LEAST_MILLIS = 300;
 
@@ -37,7 +38,7 @@ class PartFaults {
   @ParameterizedTest
   @ValueSource(strings = {"statistics", "magnitude"})
   void partsThatAreKilledComeToTheSameBytes(String kind) throws Exception {
-    run = new Case(directory, new GeneratedLlama(10, 512, 1408, 4000), 1, 16);
+    run = new Case(directory, new GeneratedLlama(6, 512, 1408, 2000), 1, 16);
     long start = System.nanoTime();
     Path expected = run.undisturbed(kind);
     long millis = (System.nanoTime() - start) / 1_000_000;

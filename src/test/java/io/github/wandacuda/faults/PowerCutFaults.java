@@ -12,6 +12,7 @@ import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Tier;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,14 +30,13 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The power fails at each fsync, rename and truncation of a run, at each write of one from
- * statistics ({@code -Dpower.cut.each}) and at some of the others ({@code -Dpower.cut.writes}):
+ * statistics ({@code -Dfaults.each}) and at some of the others ({@code -Dpower.cut.writes}):
  * what was not forced to the device is lost, and the same run, started again, ends with the same
  * bytes.
  */
 class PowerCutFaults {
   private static final int AT_A_TIME = 2;
   private static final int WRITES = Integer.getInteger("power.cut.writes", 8);
-  private static final boolean EACH = Boolean.parseBoolean(System.getProperty("power.cut.each"));
   private static final int LAST_CALLS = 5;
 
   @TempDir Path directory;
@@ -49,7 +49,7 @@ class PowerCutFaults {
   @BeforeEach
   void write() throws IOException {
     PowerCut.build();
-    GeneratedLlama llama = new GeneratedLlama(4, 32, 64, 50);
+    GeneratedLlama llama = new GeneratedLlama(2, 32, 64, 50);
     model = llama.write(directory.resolve("model"));
     Files.createDirectories(model.resolve("sub"));
     Files.writeString(model.resolve("sub/side.txt"), "side");
@@ -103,7 +103,7 @@ class PowerCutFaults {
     Path expected = prepare(kind, "expected");
     List<String> calls = PowerCut.calls(expected, directory.resolve("log"), words(kind, expected));
     dropTimes(expected);
-    boolean each = EACH && kind == Kind.STATISTICS;
+    boolean each = Tier.isEachFault() && kind == Kind.STATISTICS;
     List<Integer> points = points(calls, each ? calls.size() : WRITES);
     long cuts = 0;
     try (ExecutorService workers = Executors.newFixedThreadPool(AT_A_TIME)) {

@@ -15,6 +15,11 @@ public final class Tier {
     return ALL;
   }
 
+  /** Returns whether a fault is tried at each place, or in a fraction of the time. */
+  public static boolean isEachFault() {
+    return Boolean.parseBoolean(System.getProperty("faults.each", "true"));
+  }
+
   /** Returns all cases, or the first few of them. */
   public static <T> List<T> cases(List<T> all, int few) {
     return ALL ? all : all.subList(0, Math.min(few, all.size()));
