@@ -40,8 +40,10 @@ objects=$(dirname "$out")/pretend-cuda-objects/driver$optimize$sanitize
 mkdir -p "$objects"
 
 common="-std=c++20 $optimize -g1 -fPIC -ffp-contract=off -fno-strict-aliasing -fvisibility=hidden -Wall -Wno-maybe-uninitialized $sanitize -I$here/runtime"
+# A call of the library's fma, which looks what the processor has, takes longer than the instruction.
+grep -qw fma /proc/cpuinfo && fma=-mfma || fma=
 # Checks of alignment and of array bounds whose handlers are in runtime/checks.cpp.
-kernel="$common $plain $races -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
+kernel="$common $plain $races $fma -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
 kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels/lib"
 
 # compile KEY COMMAND...: runs the command unless it was run with the same key, which is a file that sums up its inputs.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <mutex>
 
 #include "happens_before.h"
 #include "shared.h"
@@ -21,7 +22,37 @@ __thread Thread *thread;
 namespace {
 
 constexpr size_t STACK_BYTES = 128 << 10;
+constexpr unsigned MOST_THREADS = 1024;
 __thread Block *running;
+
+// Stacks of ended blocks, for the next ones: the kernel takes longer to map and clear fresh ones than most blocks run.
+// ThreadSanitizer would take two launches on one stack for a race.
+std::mutex stacksGuard;
+std::vector<char *> &unusedStacks = *new std::vector<char *>;  // for threads that outlive static variables too
+
+char *takeStacks(unsigned count) {
+  if (!racesAreSeen()) {
+    const std::lock_guard lock(stacksGuard);
+    if (!unusedStacks.empty()) {
+      char *stacks = unusedStacks.back();
+      unusedStacks.pop_back();
+      return stacks;
+    }
+  }
+  void *stacks = mmap(nullptr, MOST_THREADS * STACK_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (stacks == MAP_FAILED) refuse("no memory for the stacks of %u threads", count);
+  return static_cast<char *>(stacks);
+}
+
+void giveBackStacks(char *stacks) {
+  if (racesAreSeen()) {
+    munmap(stacks, MOST_THREADS * STACK_BYTES);
+  } else {
+    const std::lock_guard lock(stacksGuard);
+    unusedStacks.push_back(stacks);
+  }
+}
 
 unsigned warpsOf(unsigned threads) { return (threads + 31) / 32; }
 
@@ -46,9 +77,7 @@ Block::Block(const Launch &launch)
       inWarp(warpsOf(count)),
       alive(warpsOf(count)),
       random(launch.seed * 0x9e3779b97f4a7c15 | 1) {
-  stacks = static_cast<char *>(mmap(nullptr, count * STACK_BYTES, PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  if (stacks == MAP_FAILED) refuse("no memory for the stacks of %u threads", count);
+  stacks = takeStacks(count);
   // As tight as it gets, so that a sanitizer sees an access past the end.
   if (posix_memalign(&dynamicShared, 256, std::max<size_t>(launch.sharedBytes, 1)) != 0) abort();
   const SharedVariables shared = sharedVariables(*launch.kernel);
@@ -69,7 +98,7 @@ Block::~Block() {
   if (racesAreSeen()) {
     for (auto &each : threads) __tsan_destroy_fiber(each.fiber.seenAs);
   }
-  munmap(stacks, count * STACK_BYTES);
+  giveBackStacks(stacks);
   free(dynamicShared);
 }
 
