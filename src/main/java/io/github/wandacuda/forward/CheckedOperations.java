@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward;
 
+import java.util.function.Consumer;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.SparseMatrix;
@@ -295,5 +297,44 @@ public record CheckedOperations(
 
   private static boolean hasElements(Tensor tensor) {
     return tensor.rows() > 0 && tensor.columns() > 0;
+  }
+
+  /**
+   * Checks the operands of {@link SecondMoments}.
+   *
+   * @param columns of the matrices
+   * @param own throws if a tensor isn't the backend's own
+   * @param moments does the work; there are elements
+   */
+  private record CheckedMoments(int columns, Consumer<Tensor> own, SecondMoments moments)
+      implements SecondMoments {
+    @Override
+    public void add(Tensor x) {
+      own.accept(x);
+      OperandShapes.same("columns", columns, x.columns());
+      if (x.rows() > 0 && columns > 0) {
+        moments.add(x);
+      }
+    }
+
+    @Override
+    public void download(double divisor, MemorySegment triangle) {
+      if (!(divisor > 0)) {
+        throw new IllegalArgumentException("divisor: expected more than 0, found " + divisor);
+      }
+      long bytes = PackedTriangle.elements(columns) * Float.BYTES;
+      if (triangle.byteSize() < bytes) {
+        throw new IllegalArgumentException(
+            "host memory: expected %d bytes, found %d".formatted(bytes, triangle.byteSize()));
+      }
+      if (bytes > 0) {
+        moments.download(divisor, triangle);
+      }
+    }
+
+    @Override
+    public void close() {
+      moments.close();
+    }
   }
 }

@@ -1,5 +1,11 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
 import io.github.wandacuda.scalar.ColumnBlock;
 import io.github.wandacuda.scalar.SparseGptKernels;
 import java.util.Arrays;
@@ -66,6 +72,239 @@ public final class VectorSparseGpt implements SparseGptKernels {
         columns.takeUpdated(from, from + size);
       }
       columns.write(rows, changes, kept, row, Math.min(count, row + RowColumns.ROWS));
+    }
+  }
+
+  /**
+   * Some rows of a block of columns, turned so that a vector holds one column of several rows: all
+   * rows then do the same. A column is brought up to date with all changes to its left at once, in
+   * registers and in their order, when it is its turn.
+   */
+  private static final class RowColumns {
+    private static final VectorSpecies<Float> F = Lanes.FLOATS;
+    private static final VectorSpecies<Integer> I = Lanes.INTS;
+    private static final int W = Lanes.COUNT;
+
+    /** Rows at a time: two vectors. */
+    static final int ROWS = 2 * W;
+
+    /** Columns that are brought up to date together. */
+    static final int STRIP = 4;
+
+    /** Marks of weights that are pruned and kept. */
+    private static final float PRUNED = 1;
+
+    private static final float KEPT = 0;
+
+    private final ColumnBlock block;
+    private final int width;
+    private final int stride;
+    private final float[] upper;
+
+    /** Weights, a row of {@link #ROWS} for each column. */
+    private final float[] weights;
+
+    /** Marks of the columns that are still to come, changes of those that have been taken. */
+    private final float[] changes;
+
+    /** For each column a bit for each row, 1 if its weight is kept. */
+    private final long[] kept;
+
+    private final LaneTranspose transpose = new LaneTranspose();
+
+    RowColumns(ColumnBlock block) {
+      this.block = block;
+      width = block.width();
+      stride = block.stride();
+      upper = block.upper();
+      weights = new float[stride * ROWS];
+      changes = new float[stride * ROWS];
+      kept = new long[stride];
+    }
+
+    void read(float[] rows, int row) {
+      for (int half = 0; half < ROWS; half += W) {
+        for (int c = 0; c < stride; c += W) {
+          int at = (row + half) * stride + c;
+          transpose.square(rows, at, stride, weights, c * ROWS + half, ROWS);
+        }
+      }
+    }
+
+    /** Writes weights, changes and bits of rows {@code row} to {@code rowEnd - 1}. */
+    void write(float[] rows, float[] rowChanges, long[] rowKept, int row, int rowEnd) {
+      for (int half = 0; half < ROWS; half += W) {
+        for (int c = 0; c < stride; c += W) {
+          int at = (row + half) * stride + c;
+          transpose.square(weights, c * ROWS + half, ROWS, rows, at, stride);
+          transpose.square(changes, c * ROWS + half, ROWS, rowChanges, at, stride);
+        }
+      }
+      int words = block.words();
+      for (int r = row; r < rowEnd; r++) {
+        for (int word = 0; word < words; word++) {
+          rowKept[r * words + word] = bits(r - row, word * Long.SIZE);
+        }
+      }
+    }
+
+    /** Returns a row's bits from a column on. */
+    private long bits(int row, int from) {
+      long bits = 0;
+      for (int c = from; c < Math.min(width, from + Long.SIZE); c++) {
+        bits |= (kept[c] >>> row & 1) << c;
+      }
+      return bits;
+    }
+
+    static IntVector key(FloatVector weight, FloatVector square) {
+      return weight
+          .mul(weight)
+          .div(square)
+          .viewAsIntegralLanes()
+          .lanewise(VectorOperators.AND, Integer.MAX_VALUE);
+    }
+
+    private IntVector key(int column, int half) {
+      FloatVector square = FloatVector.broadcast(F, block.diagonalSquare(column));
+      return key(load(weights, column * ROWS + half), square);
+    }
+
+    /** Marks all weights whose keys are at most a threshold. */
+    void markAtMost(int threshold) {
+      for (int c = 0; c < width; c++) {
+        for (int half = 0; half < ROWS; half += W) {
+          mark(c, half, key(c, half).compare(VectorOperators.LE, threshold));
+        }
+      }
+    }
+
+    /**
+     * Marks the lowest of a group.
+     *
+     * @param keys room for the group's keys
+     */
+    void markLowest(int pruned, int from, int size, int[] keys) {
+      for (int c = 0; c < size; c++) {
+        for (int half = 0; half < ROWS; half += W) {
+          key(from + c, half).intoArray(keys, c * ROWS + half);
+        }
+      }
+      for (int c = 0; c < size; c++) {
+        for (int half = 0; half < ROWS; half += W) {
+          IntVector before = before(keys, c, size, half);
+          mark(from + c, half, before.compare(VectorOperators.LT, pruned));
+        }
+      }
+    }
+
+    /** Returns how many of a group come before one of its columns. */
+    private static IntVector before(int[] keys, int column, int size, int half) {
+      IntVector own = IntVector.fromArray(I, keys, column * ROWS + half);
+      IntVector before = IntVector.zero(I);
+      for (int c = 0; c < column; c++) {
+        IntVector other = IntVector.fromArray(I, keys, c * ROWS + half);
+        before = before.add(1, other.compare(VectorOperators.LE, own));
+      }
+      for (int c = column + 1; c < size; c++) {
+        IntVector other = IntVector.fromArray(I, keys, c * ROWS + half);
+        before = before.add(1, other.compare(VectorOperators.LT, own));
+      }
+      return before;
+    }
+
+    private void mark(int column, int half, VectorMask<Integer> lowest) {
+      boolean dead = block.dead()[column];
+      VectorMask<Float> pruned = dead ? F.maskAll(true) : lowest.cast(F);
+      FloatVector.broadcast(F, KEPT).blend(PRUNED, pruned).intoArray(changes, column * ROWS + half);
+      long bits = pruned.not().toLong() << half;
+      kept[column] = half == 0 ? bits : kept[column] | bits;
+    }
+
+    /** Takes marked columns. */
+    void take(int from, int to) {
+      update(from, to);
+      takeUpdated(from, to);
+    }
+
+    /** Brings columns up to date with all changes to the left of the first one. */
+    void update(int from, int to) {
+      int c = from;
+      for (; c + STRIP <= to; c += STRIP) {
+        updateStrip(c, from);
+      }
+      for (; c < to; c++) {
+        for (int i = 0; i < from; i++) {
+          add(i, c);
+        }
+      }
+    }
+
+    private void updateStrip(int column, int changed) {
+      int at = column * ROWS;
+      FloatVector c00 = load(weights, at);
+      FloatVector c01 = load(weights, at + W);
+      FloatVector c10 = load(weights, at + ROWS);
+      FloatVector c11 = load(weights, at + ROWS + W);
+      FloatVector c20 = load(weights, at + 2 * ROWS);
+      FloatVector c21 = load(weights, at + 2 * ROWS + W);
+      FloatVector c30 = load(weights, at + 3 * ROWS);
+      FloatVector c31 = load(weights, at + 3 * ROWS + W);
+      for (int i = 0; i < changed; i++) {
+        FloatVector change0 = load(changes, i * ROWS);
+        FloatVector change1 = load(changes, i * ROWS + W);
+        int u = i * stride + column;
+        FloatVector u0 = FloatVector.broadcast(F, upper[u]);
+        c00 = change0.fma(u0, c00);
+        c01 = change1.fma(u0, c01);
+        FloatVector u1 = FloatVector.broadcast(F, upper[u + 1]);
+        c10 = change0.fma(u1, c10);
+        c11 = change1.fma(u1, c11);
+        FloatVector u2 = FloatVector.broadcast(F, upper[u + 2]);
+        c20 = change0.fma(u2, c20);
+        c21 = change1.fma(u2, c21);
+        FloatVector u3 = FloatVector.broadcast(F, upper[u + 3]);
+        c30 = change0.fma(u3, c30);
+        c31 = change1.fma(u3, c31);
+      }
+      c00.intoArray(weights, at);
+      c01.intoArray(weights, at + W);
+      c10.intoArray(weights, at + ROWS);
+      c11.intoArray(weights, at + ROWS + W);
+      c20.intoArray(weights, at + 2 * ROWS);
+      c21.intoArray(weights, at + 2 * ROWS + W);
+      c30.intoArray(weights, at + 3 * ROWS);
+      c31.intoArray(weights, at + 3 * ROWS + W);
+    }
+
+    /** Takes marked columns that are up to date with all changes to the left of the first one. */
+    void takeUpdated(int from, int to) {
+      for (int c = from; c < to; c++) {
+        for (int half = 0; half < ROWS; half += W) {
+          takeHalf(c, c * ROWS + half);
+        }
+        for (int right = c + 1; right < to; right++) {
+          add(c, right);
+        }
+      }
+    }
+
+    private void takeHalf(int column, int at) {
+      VectorMask<Float> pruned = load(changes, at).compare(VectorOperators.NE, KEPT);
+      FloatVector weight = load(weights, at);
+      FloatVector change = weight.div(block.diagonal(column)).neg();
+      FloatVector.zero(F).blend(change, pruned).intoArray(changes, at);
+      weight.blend(0f, pruned).intoArray(weights, at);
+    }
+
+    /** Adds the changes of a column to one on its right. */
+    private void add(int column, int right) {
+      FloatVector factor = FloatVector.broadcast(F, upper[column * stride + right]);
+      for (int half = 0; half < ROWS; half += W) {
+        FloatVector change = load(changes, column * ROWS + half);
+        int at = right * ROWS + half;
+        change.fma(factor, load(weights, at)).intoArray(weights, at);
+      }
     }
   }
 }
