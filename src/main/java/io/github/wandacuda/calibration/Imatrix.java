@@ -1,13 +1,12 @@
 package io.github.wandacuda.calibration;
 
-import io.github.wandacuda.error.Printable;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
-
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.HeapBudget;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -164,7 +163,9 @@ public final class Imatrix {
     private static final int ARRAY = 9;
     private static final int F32 = 0;
 
-    /** Sizes in bytes of GGUF's types of values, by their numbers; 0 for a type of variable size. */
+    /**
+     * Sizes in bytes of GGUF's types of values, by their numbers; 0 for a type of variable size.
+     */
     private static final int[] SIZES = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
     private static final int U32 = 4;
@@ -238,7 +239,8 @@ public final class Imatrix {
       String name = in.text(in.longCount("a name's bytes", 1));
       int dimensions = in.readInt();
       if (dimensions < 0 || dimensions > 4) {
-        throw problem("at most 4 dimensions of " + Printable.of(name), Integer.toString(dimensions));
+        throw problem(
+            "at most 4 dimensions of " + Printable.of(name), Integer.toString(dimensions));
       }
       long elements = 1;
       int large = 0;

@@ -1,18 +1,17 @@
 package io.github.wandacuda.checkpoint;
 
-import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.io.FilePieces;
-import io.github.wandacuda.system.AddedPages;
-import java.nio.channels.ClosedChannelException;
-
 import io.github.wandacuda.DType;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.system.AddedPages;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -223,9 +222,9 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Tensors as a file stores them, which is held open, and which another process may truncate at any
-   * moment. The system copies the bytes and reports where the file ends, so a truncated file is an
-   * error here. With a memory mapping it would crash the JVM.
+   * Tensors as a file stores them, which is held open, and which another process may truncate at
+   * any moment. The system copies the bytes and reports where the file ends, so a truncated file is
+   * an error here. With a memory mapping it would crash the JVM.
    */
   private static final class StoredTensors implements TensorBytes {
     private final Path path;
@@ -294,7 +293,8 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     private InputException shrunk(long now) {
-      return ErrorDetails.file(path).wrong(length + " bytes, as when the run began", now + " bytes");
+      return ErrorDetails.file(path)
+          .wrong(length + " bytes, as when the run began", now + " bytes");
     }
 
     /** Reads what comes from the device, and returns how much that was. */

@@ -1,14 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.pruning.Suggestion;
-import java.util.Locale;
-import java.util.Optional;
-import picocli.CommandLine.MissingParameterException;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.TypeConversionException;
-import picocli.CommandLine.UnmatchedArgumentException;
-
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
@@ -19,14 +10,22 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.pruning.Suggestion;
 import io.github.wandacuda.system.RealCause;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * Reports a failure in one line, as text or, with {@code --json}, as one object; with {@code
@@ -134,8 +133,8 @@ final class ErrorReporter {
     private static final String MODEL = "--model";
 
     /**
-     * What the options of other programs are called here: those of the code of Wanda above all. Names
-     * are without hyphens and underscores; what stands for each begins with an option.
+     * What the options of other programs are called here: those of the code of Wanda above all.
+     * Names are without hyphens and underscores; what stands for each begins with an option.
      */
     private static final Map<String, String> HERE =
         Map.ofEntries(

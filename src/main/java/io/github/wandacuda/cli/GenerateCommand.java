@@ -1,22 +1,10 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.text.TokenLists;
-import io.github.wandacuda.text.Tokenizer;
-import io.github.wandacuda.text.TokenizerProcess;
-import io.github.wandacuda.text.Utf8;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
-
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Generation;
 import io.github.wandacuda.evaluate.PackedSpeed;
@@ -32,7 +20,18 @@ import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
 import io.github.wandacuda.system.MachineFacts;
+import io.github.wandacuda.text.TokenLists;
+import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.TokenizerProcess;
+import io.github.wandacuda.text.Utf8;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -241,7 +240,9 @@ final class GenerateCommand extends Subcommand {
   private static final class PromptOptions {
     private static final String STANDARD_INPUT = "-";
 
-    /** Bytes of a prompt from standard input at most; no model has positions for a tenth of that. */
+    /**
+     * Bytes of a prompt from standard input at most; no model has positions for a tenth of that.
+     */
     private static final int LONGEST = 100_000_000;
 
     @Option(
@@ -278,15 +279,16 @@ final class GenerateCommand extends Subcommand {
     }
 
     /**
-     * Reads the prompt and opens the model's tokenizer. A prompt has a token at least, fewer than the
-     * model has positions, and none outside its vocabulary.
+     * Reads the prompt and opens the model's tokenizer. A prompt has a token at least, fewer than
+     * the model has positions, and none outside its vocabulary.
      */
     public Prompt read(ModelDirectory directory, DecoderShape shape) {
       boolean needed = tokens == null || Files.exists(directory.path().resolve("tokenizer.json"));
       Tokenizer tokenizer = needed ? TokenizerProcess.open(directory.path()) : null;
       try {
         int[] ids = tokens == null ? tokenizer.encode(text()) : ids();
-        ErrorDetails where = tokens == null ? ErrorDetails.of("`prompt`") : ErrorDetails.file(tokens);
+        ErrorDetails where =
+            tokens == null ? ErrorDetails.of("`prompt`") : ErrorDetails.file(tokens);
         if (ids.length == 0) {
           throw where.wrong("one token or more", "none");
         }

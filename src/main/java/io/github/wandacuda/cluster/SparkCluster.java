@@ -1,14 +1,11 @@
 package io.github.wandacuda.cluster;
 
 import io.github.wandacuda.cluster.KeptStates.ClusterStep;
-import io.github.wandacuda.error.WandaException;
-import org.apache.spark.api.java.function.Function;
-import org.apache.spark.storage.StorageLevel;
-
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.WandaException;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,10 +20,12 @@ import org.apache.spark.SimpleFutureAction;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.Function;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.scheduler.SparkListenerTaskStart;
+import org.apache.spark.storage.StorageLevel;
 import scala.Function1;
 import scala.Tuple2;
 import scala.collection.Iterator;
@@ -269,8 +268,8 @@ final class SparkCluster implements Cluster {
 
   /**
    * States in the block managers of Spark's executors, a partition for each. Those of the last step
-   * are kept; what is lost with an executor is computed again from the first states on, or from those
-   * that were saved last, where Spark was told of a directory for that.
+   * are kept; what is lost with an executor is computed again from the first states on, or from
+   * those that were saved last, where Spark was told of a directory for that.
    */
   private static final class SparkStates<S extends Serializable> implements KeptStates<S> {
     /** Steps after which states are saved. */
@@ -286,7 +285,8 @@ final class SparkCluster implements Cluster {
     }
 
     @Override
-    public <R extends Serializable> void step(String what, ClusterStep<S, R> step, Consumer<R> done) {
+    public <R extends Serializable> void step(
+        String what, ClusterStep<S, R> step, Consumer<R> done) {
       JavaRDD<SteppedState<S>> before = latest;
       latest = before.map(new StepWork<>(step, new ExecutorProcess.ThisExecutor(cluster.cores())));
       latest.persist(StorageLevel.MEMORY_AND_DISK());
@@ -309,7 +309,8 @@ final class SparkCluster implements Cluster {
 
     /** What travels back of a partition's state: the result of its step, not the state. */
     private static final class StepResult<S extends Serializable, R extends Serializable>
-        extends AbstractFunction1<Iterator<SteppedState<S>>, TaskOutcome<R>> implements Serializable {
+        extends AbstractFunction1<Iterator<SteppedState<S>>, TaskOutcome<R>>
+        implements Serializable {
       private static final long serialVersionUID = 1L;
 
       @Override

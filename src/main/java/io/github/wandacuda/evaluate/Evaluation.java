@@ -1,8 +1,5 @@
 package io.github.wandacuda.evaluate;
 
-import io.github.wandacuda.text.TokenLists;
-import java.util.Arrays;
-
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.CancelledException;
@@ -13,9 +10,11 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -165,8 +164,9 @@ public final class Evaluation implements Serializable {
   }
 
   /**
-   * Turns requests into token ids as lm-evaluation-harness does. Where a continuation begins is found
-   * by the number of tokens of the context alone, since tokenizers join text across the border.
+   * Turns requests into token ids as lm-evaluation-harness does. Where a continuation begins is
+   * found by the number of tokens of the context alone, since tokenizers join text across the
+   * border.
    */
   private static final class RequestEncoder {
     private final Tokenizer tokenizer;

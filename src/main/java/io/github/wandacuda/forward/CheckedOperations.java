@@ -1,7 +1,5 @@
 package io.github.wandacuda.forward;
 
-import java.util.function.Consumer;
-
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.SparseMatrix;
@@ -10,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 
 /**
  * Checks the operands of {@link Operations} for all backends, before anything is written: tensors

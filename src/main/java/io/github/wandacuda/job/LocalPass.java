@@ -1,27 +1,26 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.job.MaskDigest.ModuleDigests;
-import io.github.wandacuda.system.Workers;
-import java.util.HashMap;
-import java.util.Map;
-
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.job.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiConsumer;
@@ -203,8 +202,8 @@ record LocalPass(
   }
 
   /**
-   * Checks shards on a thread of its own as soon as they are finished, while others are written. What
-   * is left at the end is checked by all workers.
+   * Checks shards on a thread of its own as soon as they are finished, while others are written.
+   * What is left at the end is checked by all workers.
    */
   private static final class FinishedShards implements AutoCloseable {
     private final OutputCheck check;
@@ -283,7 +282,8 @@ record LocalPass(
             .add(
                 "%s: tensor %s: expected the mask that was chosen, found another"
                     .formatted(
-                        Printable.of(check.directory().resolve(module.shard().path().getFileName())),
+                        Printable.of(
+                            check.directory().resolve(module.shard().path().getFileName())),
                         Printable.of(module.tensor().name())));
       }
     }

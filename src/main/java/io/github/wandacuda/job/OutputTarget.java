@@ -1,19 +1,18 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import java.util.HashSet;
-
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.job.Packing.PackedOutput;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.system.OnFailure;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -216,10 +215,11 @@ final class OutputTarget implements PruneTarget {
   }
 
   /**
-   * Has a cluster write a run's shards, keeps the journal of it, and puts together what the machines
-   * found: this is the run's own process, which reads and writes no weight. What the norms of samples
-   * need is kept beside the journal until the run ends: one that is interrupted begins at the block
-   * whose states were saved last, and one that has all norms needn't run its samples again.
+   * Has a cluster write a run's shards, keeps the journal of it, and puts together what the
+   * machines found: this is the run's own process, which reads and writes no weight. What the norms
+   * of samples need is kept beside the journal until the run ends: one that is interrupted begins
+   * at the block whose states were saved last, and one that has all norms needn't run its samples
+   * again.
    */
   private record ClusterPass(
       RunScope scope,

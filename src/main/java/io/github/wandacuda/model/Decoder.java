@@ -1,13 +1,12 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.forward.Elementwise;
-import io.github.wandacuda.forward.Weight;
-import java.lang.foreign.Arena;
-
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -247,8 +246,8 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * A decoder's head as a {@link HeadDescription} says, with its weights loaded and memory for {@link
-   * #ROWS} rows of logits.
+   * A decoder's head as a {@link HeadDescription} says, with its weights loaded and memory for
+   * {@link #ROWS} rows of logits.
    */
   private static final class Head implements AutoCloseable {
     /**
@@ -302,7 +301,8 @@ public final class Decoder implements AutoCloseable {
       Tensor scores = logits.rows(0, hidden.rows());
       operations.linear(states, weight, null, scores);
       if (description.softcap() > 0) {
-        operations.elementwise(new Elementwise.Softcap(description.softcap()), scores, null, scores);
+        operations.elementwise(
+            new Elementwise.Softcap(description.softcap()), scores, null, scores);
       }
       return scores;
     }

@@ -1,12 +1,11 @@
 package io.github.wandacuda.simd;
 
-import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.IntVector;
-
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.IntVector;
 
 /**
  * Linear layers as a blocked matrix product (Goto and van de Geijn, "Anatomy of high-performance
@@ -186,8 +185,8 @@ final class VectorLinear {
 
   /**
    * One run of columns of some output features, widened to float32, in the order in which register
-   * tiles read it: by blocks of {@link RegisterTile#COLUMNS} features, within a block by columns. The
-   * content of features that pad the last tile is undefined.
+   * tiles read it: by blocks of {@link RegisterTile#COLUMNS} features, within a block by columns.
+   * The content of features that pad the last tile is undefined.
    */
   private static final class WeightPanel {
     private final LaneTranspose turn = new LaneTranspose();

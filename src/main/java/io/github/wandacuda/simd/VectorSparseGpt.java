@@ -2,14 +2,13 @@ package io.github.wandacuda.simd;
 
 import static io.github.wandacuda.simd.Lanes.load;
 
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
-
 import io.github.wandacuda.scalar.ColumnBlock;
 import io.github.wandacuda.scalar.SparseGptKernels;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** SparseGPT within a block of columns, two vectors of rows at a time. */

@@ -1,10 +1,8 @@
 package io.github.wandacuda.text;
 
 import ai.djl.engine.EngineException;
-import ai.djl.huggingface.tokenizers.jni.LibUtils;
-import io.github.wandacuda.system.PrivateDirectory;
-
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
@@ -19,6 +17,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.system.PrivateDirectory;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -217,10 +216,10 @@ public final class DjlTokenizer implements Tokenizer {
     /**
      * Loads the library unless this JVM already has it.
      *
-     * <p>DJL unpacks it below the user's home, once for all processes, and loads what it finds there.
-     * If that folder can't be written, or others could have put something there, DJL gets a private
-     * folder in the temporary directory, which is deleted once the library is loaded. By itself DJL
-     * would use a folder there that anybody may have made before.
+     * <p>DJL unpacks it below the user's home, once for all processes, and loads what it finds
+     * there. If that folder can't be written, or others could have put something there, DJL gets a
+     * private folder in the temporary directory, which is deleted once the library is loaded. By
+     * itself DJL would use a folder there that anybody may have made before.
      *
      * @throws BackendUnavailableException if there is no library for this platform, or it can't be
      *     unpacked or loaded

@@ -1,9 +1,5 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.forward.PackedTriangle;
-import io.github.wandacuda.forward.SecondMoments;
-import java.nio.ByteOrder;
-
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
@@ -11,7 +7,9 @@ import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -19,6 +17,7 @@ import io.github.wandacuda.forward.WeightsAhead;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;

@@ -1,9 +1,5 @@
 package io.github.wandacuda.backend.opencl;
 
-import org.jocl.NativePointerObject;
-import org.jocl.Pointer;
-import org.jocl.Sizeof;
-
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
@@ -13,6 +9,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import org.jocl.CL;
+import org.jocl.NativePointerObject;
+import org.jocl.Pointer;
+import org.jocl.Sizeof;
 import org.jocl.cl_command_queue;
 import org.jocl.cl_context;
 import org.jocl.cl_context_properties;
@@ -237,8 +236,8 @@ final class OpenClDevice implements GpuDevice {
   }
 
   /**
-   * JOCL's objects for handles that the program around this library made. JOCL has no constructor for
-   * them, but fills in the handles of objects that OpenCL writes to; so a handle takes the way
+   * JOCL's objects for handles that the program around this library made. JOCL has no constructor
+   * for them, but fills in the handles of objects that OpenCL writes to; so a handle takes the way
    * through a few bytes of device memory. A number that is no handle ends the process, as in C.
    */
   private static final class OpenClHandles {
@@ -280,7 +279,8 @@ final class OpenClDevice implements GpuDevice {
       int[] status = new int[1];
       long flags = CL.CL_MEM_READ_ONLY | CL.CL_MEM_COPY_HOST_PTR;
       cl_mem place =
-          CL.clCreateBuffer(context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
+          CL.clCreateBuffer(
+              context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
       OpenClStatus.check(status[0], "clCreateBuffer");
       try {
         OpenClStatus.check(
