@@ -274,14 +274,10 @@ public record PackedModule(
     /** Writes a row as it was before it was packed. */
     void unpack(int row, RowPacking packing, MemorySegment destination, long at) {
       packing.unpack(
-          bits,
-          row * RowPacking.maskBytes(columns),
-          values,
-          valuesAt(row),
-          columns,
+          bits.asSlice(row * RowPacking.maskBytes(columns)),
+          values.asSlice(valuesAt(row)),
           elementBytes,
-          destination,
-          at);
+          destination.asSlice(at, (long) columns * elementBytes));
     }
   }
 }

@@ -175,14 +175,10 @@ record ModulePlan(
         offsets.set(LONG, (long) row * Long.BYTES, before + written);
         written +=
             packing.pack(
-                rows,
-                row * rowBytes,
-                module.weight().columns(),
+                rows.asSlice(row * rowBytes, rowBytes),
                 elementBytes,
-                masks,
-                row * maskRowBytes,
-                kept,
-                written * elementBytes);
+                masks.asSlice(row * maskRowBytes),
+                kept.asSlice(written * elementBytes));
       }
       requireSame(tile, written);
       writer.write(rowOffsets, (long) first * Long.BYTES, offsets);

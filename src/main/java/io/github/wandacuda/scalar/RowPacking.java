@@ -31,41 +31,20 @@ public interface RowPacking {
   /**
    * Packs a row.
    *
-   * @param row the memory that holds it
-   * @param rowAt where it begins there, in bytes
-   * @param columns elements of the row
+   * @param row its elements and nothing else
    * @param elementBytes bytes of an element, 2 or 4
    * @param mask receives {@link #maskBytes} bytes
-   * @param maskAt where, in bytes
    * @param values receives the kept elements, and anything in the {@link #SLACK} behind them
-   * @param valuesAt where, in bytes
    * @return how many elements are kept
    */
-  int pack(
-      MemorySegment row,
-      long rowAt,
-      int columns,
-      int elementBytes,
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt);
+  int pack(MemorySegment row, int elementBytes, MemorySegment mask, MemorySegment values);
 
   /**
    * Unpacks a row; the opposite of {@link #pack}. The mask must have no bit behind the last column,
    * and as many values as it has bits must be there.
    *
-   * @param values the memory that holds the kept elements, readable up to {@link #SLACK} bytes
-   *     behind them
-   * @param row receives the row and nothing behind it
+   * @param values the kept elements, readable up to {@link #SLACK} bytes behind them
+   * @param row receives the elements, as many as it has room for
    */
-  void unpack(
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt,
-      int columns,
-      int elementBytes,
-      MemorySegment row,
-      long rowAt);
+  void unpack(MemorySegment mask, MemorySegment values, int elementBytes, MemorySegment row);
 }

@@ -21,48 +21,38 @@ public final class ScalarRowPacking implements RowPacking {
   }
 
   @Override
-  public int pack(
-      MemorySegment row,
-      long rowAt,
-      int columns,
-      int elementBytes,
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt) {
-    long at = valuesAt;
+  public int pack(MemorySegment row, int elementBytes, MemorySegment mask, MemorySegment values) {
+    int columns = columns(row, elementBytes);
+    long at = 0;
     for (int from = 0; from < columns; from += Byte.SIZE) {
       int bits = 0;
       for (int column = from; column < Math.min(columns, from + Byte.SIZE); column++) {
-        int element = get(row, rowAt + (long) column * elementBytes, elementBytes);
+        int element = get(row, (long) column * elementBytes, elementBytes);
         set(values, at, elementBytes, element);
         int kept = element != 0 ? 1 : 0;
         at += (long) kept * elementBytes;
         bits |= kept << (column - from);
       }
-      mask.set(ValueLayout.JAVA_BYTE, maskAt + from / Byte.SIZE, (byte) bits);
+      mask.set(ValueLayout.JAVA_BYTE, from / Byte.SIZE, (byte) bits);
     }
-    return (int) ((at - valuesAt) / elementBytes);
+    return (int) (at / elementBytes);
   }
 
   @Override
   public void unpack(
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt,
-      int columns,
-      int elementBytes,
-      MemorySegment row,
-      long rowAt) {
-    long at = valuesAt;
+      MemorySegment mask, MemorySegment values, int elementBytes, MemorySegment row) {
+    int columns = columns(row, elementBytes);
+    long at = 0;
     for (int column = 0; column < columns; column++) {
-      byte bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
-      int kept = bits >> column % Byte.SIZE & 1;
+      int kept = mask.get(ValueLayout.JAVA_BYTE, column / Byte.SIZE) >> column % Byte.SIZE & 1;
       int value = get(values, at, elementBytes);
-      set(row, rowAt + (long) column * elementBytes, elementBytes, value & -kept);
+      set(row, (long) column * elementBytes, elementBytes, value & -kept);
       at += (long) kept * elementBytes;
     }
+  }
+
+  private static int columns(MemorySegment row, int elementBytes) {
+    return Math.toIntExact(row.byteSize() / elementBytes);
   }
 
   /** Returns an element's bits; a loop that calls this is compiled for each size by itself. */

@@ -22,11 +22,6 @@ public final class VectorRowPacking implements RowPacking {
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
-  /** Elements of a vector. */
-  private static final int SHORTS = 32;
-
-  private static final int INTS = 16;
-
   private final RowPacking rest = new ScalarRowPacking();
 
   @Override
@@ -55,137 +50,74 @@ public final class VectorRowPacking implements RowPacking {
   }
 
   @Override
-  public int pack(
-      MemorySegment row,
-      long rowAt,
-      int columns,
-      int elementBytes,
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt) {
-    int whole = columns / (SLACK / elementBytes) * (SLACK / elementBytes);
+  public int pack(MemorySegment row, int elementBytes, MemorySegment mask, MemorySegment values) {
     int kept =
-        elementBytes == Integer.BYTES
-            ? packInts(row, rowAt, whole, mask, maskAt, values, valuesAt)
-            : packShorts(row, rowAt, whole, mask, maskAt, values, valuesAt);
-    return kept
-        + rest.pack(
-            row,
-            rowAt + (long) whole * elementBytes,
-            columns - whole,
-            elementBytes,
-            mask,
-            maskAt + whole / Byte.SIZE,
-            values,
-            valuesAt + (long) kept * elementBytes);
+        elementBytes == Integer.BYTES ? packInts(row, mask, values) : packShorts(row, mask, values);
+    long whole = row.byteSize() / SLACK * SLACK;
+    MemorySegment maskRest = mask.asSlice(whole / elementBytes / Byte.SIZE);
+    MemorySegment valuesRest = values.asSlice((long) kept * elementBytes);
+    return kept + rest.pack(row.asSlice(whole), elementBytes, maskRest, valuesRest);
   }
 
-  private static int packShorts(
-      MemorySegment row,
-      long rowAt,
-      int columns,
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt) {
-    long at = valuesAt;
-    for (int column = 0; column < columns; column += SHORTS) {
-      ShortVector vector =
-          ShortVector.fromMemorySegment(
-              Lanes.SHORTS, row, rowAt + (long) column * Short.BYTES, ORDER);
+  private static int packShorts(MemorySegment row, MemorySegment mask, MemorySegment values) {
+    long to = 0;
+    for (long at = 0; at <= row.byteSize() - SLACK; at += SLACK) {
+      ShortVector vector = ShortVector.fromMemorySegment(Lanes.SHORTS, row, at, ORDER);
       VectorMask<Short> kept = vector.compare(VectorOperators.NE, (short) 0);
       int bits = (int) kept.toLong();
-      mask.set(BITS, maskAt + column / Byte.SIZE, bits);
-      vector.compress(kept).intoMemorySegment(values, at, ORDER);
-      at += (long) Integer.bitCount(bits) * Short.BYTES;
+      mask.set(BITS, at / (Short.BYTES * Byte.SIZE), bits);
+      vector.compress(kept).intoMemorySegment(values, to, ORDER);
+      to += (long) Integer.bitCount(bits) * Short.BYTES;
     }
-    return (int) ((at - valuesAt) / Short.BYTES);
+    return (int) (to / Short.BYTES);
   }
 
-  private static int packInts(
-      MemorySegment row,
-      long rowAt,
-      int columns,
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt) {
-    long at = valuesAt;
-    for (int column = 0; column < columns; column += INTS) {
-      IntVector vector =
-          IntVector.fromMemorySegment(
-              Lanes.INTS, row, rowAt + (long) column * Integer.BYTES, ORDER);
+  private static int packInts(MemorySegment row, MemorySegment mask, MemorySegment values) {
+    long to = 0;
+    for (long at = 0; at <= row.byteSize() - SLACK; at += SLACK) {
+      IntVector vector = IntVector.fromMemorySegment(Lanes.INTS, row, at, ORDER);
       VectorMask<Integer> kept = vector.compare(VectorOperators.NE, 0);
       int bits = (int) kept.toLong();
-      mask.set(HALF_BITS, maskAt + column / Byte.SIZE, (short) bits);
-      vector.compress(kept).intoMemorySegment(values, at, ORDER);
-      at += (long) Integer.bitCount(bits) * Integer.BYTES;
+      mask.set(HALF_BITS, at / (Integer.BYTES * Byte.SIZE), (short) bits);
+      vector.compress(kept).intoMemorySegment(values, to, ORDER);
+      to += (long) Integer.bitCount(bits) * Integer.BYTES;
     }
-    return (int) ((at - valuesAt) / Integer.BYTES);
+    return (int) (to / Integer.BYTES);
   }
 
   @Override
   public void unpack(
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt,
-      int columns,
-      int elementBytes,
-      MemorySegment row,
-      long rowAt) {
-    int whole = columns / (SLACK / elementBytes) * (SLACK / elementBytes);
+      MemorySegment mask, MemorySegment values, int elementBytes, MemorySegment row) {
     long end =
         elementBytes == Integer.BYTES
-            ? unpackInts(mask, maskAt, values, valuesAt, whole, row, rowAt)
-            : unpackShorts(mask, maskAt, values, valuesAt, whole, row, rowAt);
-    rest.unpack(
-        mask,
-        maskAt + whole / Byte.SIZE,
-        values,
-        end,
-        columns - whole,
-        elementBytes,
-        row,
-        rowAt + (long) whole * elementBytes);
+            ? unpackInts(mask, values, row)
+            : unpackShorts(mask, values, row);
+    long whole = row.byteSize() / SLACK * SLACK;
+    MemorySegment maskRest = mask.asSlice(whole / elementBytes / Byte.SIZE);
+    rest.unpack(maskRest, values.asSlice(end), elementBytes, row.asSlice(whole));
   }
 
-  private static long unpackShorts(
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt,
-      int columns,
-      MemorySegment row,
-      long rowAt) {
-    long at = valuesAt;
-    for (int column = 0; column < columns; column += SHORTS) {
-      int bits = mask.get(BITS, maskAt + column / Byte.SIZE);
-      ShortVector.fromMemorySegment(Lanes.SHORTS, values, at, ORDER)
+  private static long unpackShorts(MemorySegment mask, MemorySegment values, MemorySegment row) {
+    long from = 0;
+    for (long at = 0; at <= row.byteSize() - SLACK; at += SLACK) {
+      int bits = mask.get(BITS, at / (Short.BYTES * Byte.SIZE));
+      ShortVector.fromMemorySegment(Lanes.SHORTS, values, from, ORDER)
           .expand(VectorMask.fromLong(Lanes.SHORTS, bits))
-          .intoMemorySegment(row, rowAt + (long) column * Short.BYTES, ORDER);
-      at += (long) Integer.bitCount(bits) * Short.BYTES;
+          .intoMemorySegment(row, at, ORDER);
+      from += (long) Integer.bitCount(bits) * Short.BYTES;
     }
-    return at;
+    return from;
   }
 
-  private static long unpackInts(
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt,
-      int columns,
-      MemorySegment row,
-      long rowAt) {
-    long at = valuesAt;
-    for (int column = 0; column < columns; column += INTS) {
-      int bits = mask.get(HALF_BITS, maskAt + column / Byte.SIZE) & 0xffff;
-      IntVector.fromMemorySegment(Lanes.INTS, values, at, ORDER)
+  private static long unpackInts(MemorySegment mask, MemorySegment values, MemorySegment row) {
+    long from = 0;
+    for (long at = 0; at <= row.byteSize() - SLACK; at += SLACK) {
+      int bits = mask.get(HALF_BITS, at / (Integer.BYTES * Byte.SIZE)) & 0xffff;
+      IntVector.fromMemorySegment(Lanes.INTS, values, from, ORDER)
           .expand(VectorMask.fromLong(Lanes.INTS, bits))
-          .intoMemorySegment(row, rowAt + (long) column * Integer.BYTES, ORDER);
-      at += (long) Integer.bitCount(bits) * Integer.BYTES;
+          .intoMemorySegment(row, at, ORDER);
+      from += (long) Integer.bitCount(bits) * Integer.BYTES;
     }
-    return at;
+    return from;
   }
 }

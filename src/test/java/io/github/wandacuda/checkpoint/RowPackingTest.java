@@ -39,9 +39,10 @@ class RowPackingTest {
     MemorySegment rows = shorts(1, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 5);
     byte[] mask = new byte[4];
     MemorySegment values = MemorySegment.ofArray(new byte[10 + RowPacking.SLACK]);
-    int first = SPECIFICATION.pack(rows, 0, 10, 2, MemorySegment.ofArray(mask), 0, values, 0);
+    MemorySegment bits = MemorySegment.ofArray(mask);
+    int first = SPECIFICATION.pack(rows.asSlice(0, 20), 2, bits, values);
     int second =
-        SPECIFICATION.pack(rows, 20, 10, 2, MemorySegment.ofArray(mask), 2, values, 2L * first);
+        SPECIFICATION.pack(rows.asSlice(20), 2, bits.asSlice(2), values.asSlice(2L * first));
     assertThat(first).isEqualTo(3);
     assertThat(second).isEqualTo(2);
     assertThat(mask).containsExactly(9, 1, 128, 2);
@@ -54,7 +55,7 @@ class RowPackingTest {
     assertThat(SPECIFICATION.count(shorts(halves), 2)).isEqualTo(5);
     byte[] mask = new byte[1];
     MemorySegment values = MemorySegment.ofArray(new byte[16 + RowPacking.SLACK]);
-    SPECIFICATION.pack(shorts(halves), 0, 8, 2, MemorySegment.ofArray(mask), 0, values, 0);
+    SPECIFICATION.pack(shorts(halves), 2, MemorySegment.ofArray(mask), values);
     assertThat(mask).containsExactly(0b01011110);
     assertThat(values.asSlice(0, 10).mismatch(shorts(0x8000, 0x7fc0, 0xffff, 1, 0x7f80)))
         .isEqualTo(-1);
@@ -114,7 +115,7 @@ class RowPackingTest {
       MemorySegment.copy(row, 0, source, ValueLayout.JAVA_BYTE, 3, row.length);
       MemorySegment mask = arena.allocate(maskBytes + 2L).fill(UNTOUCHED);
       MemorySegment values = arena.allocate(row.length + 5L + RowPacking.SLACK).fill(UNTOUCHED);
-      int kept = packing.pack(source, 3, columns, elementBytes, mask, 1, values, 5);
+      int kept = packing.pack(source.asSlice(3), elementBytes, mask.asSlice(1), values.asSlice(5));
       assertThat(mask.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo(UNTOUCHED);
       assertThat(mask.get(ValueLayout.JAVA_BYTE, maskBytes + 1L)).isEqualTo(UNTOUCHED);
       byte[] all = new byte[maskBytes + kept * elementBytes];
@@ -135,8 +136,8 @@ class RowPackingTest {
     room[row.length + 1] = UNTOUCHED;
     MemorySegment values = MemorySegment.ofArray(new byte[packed.length + RowPacking.SLACK]);
     MemorySegment.copy(packed, 0, values, ValueLayout.JAVA_BYTE, 0, packed.length);
-    packing.unpack(
-        values, 0, values, maskBytes, columns, elementBytes, MemorySegment.ofArray(room), 1);
+    MemorySegment unpacked = MemorySegment.ofArray(room).asSlice(1, row.length);
+    packing.unpack(values, values.asSlice(maskBytes), elementBytes, unpacked);
     assertThat(room[0]).isEqualTo(UNTOUCHED);
     assertThat(room[row.length + 1]).isEqualTo(UNTOUCHED);
     byte[] found = new byte[row.length];
