@@ -44,18 +44,14 @@ public record CheckedOperations(
   public void upload(MemorySegment source, Tensor destination) {
     own(destination);
     OperandShapes.host(source.byteSize(), destination);
-    if (hasElements(destination)) {
-      backend.upload(source, destination);
-    }
+    ifThere(destination, () -> backend.upload(source, destination));
   }
 
   @Override
   public void download(Tensor source, MemorySegment destination) {
     own(source);
     OperandShapes.host(destination.byteSize(), source);
-    if (hasElements(source)) {
-      backend.download(source, destination);
-    }
+    ifThere(source, () -> backend.download(source, destination));
   }
 
   @Override
@@ -89,18 +85,14 @@ public record CheckedOperations(
     own(out);
     OperandShapes.size("result", out, tokens.length, table.columns());
     OperandShapes.indices("token", tokens, table.rows());
-    if (hasElements(out)) {
-      backend.embed(table, tokens, out);
-    }
+    ifThere(out, () -> backend.embed(table, tokens, out));
   }
 
   @Override
   public void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out) {
     own(x, gain, out);
     OperandShapes.norm(x, gain, null, out);
-    if (hasElements(out)) {
-      backend.rmsNorm(x, gain, epsilon, out);
-    }
+    ifThere(out, () -> backend.rmsNorm(x, gain, epsilon, out));
   }
 
   @Override
@@ -108,9 +100,7 @@ public record CheckedOperations(
     own(x, gain, out);
     ownOrNull(bias);
     OperandShapes.norm(x, gain, bias, out);
-    if (hasElements(out)) {
-      backend.layerNorm(x, gain, bias, epsilon, out);
-    }
+    ifThere(out, () -> backend.layerNorm(x, gain, bias, epsilon, out));
   }
 
   @Override
@@ -119,18 +109,14 @@ public record CheckedOperations(
     own(w);
     ownOrNull(bias);
     OperandShapes.linear(x, w, bias, out);
-    if (hasElements(out)) {
-      backend.linear(x, w, bias, out);
-    }
+    ifThere(out, () -> backend.linear(x, w, bias, out));
   }
 
   @Override
   public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
     own(x, cos, sin);
     OperandShapes.rotate(x, headSize, cos, sin);
-    if (hasElements(x)) {
-      backend.rotate(x, headSize, cos, sin);
-    }
+    ifThere(x, () -> backend.rotate(x, headSize, cos, sin));
   }
 
   @Override
@@ -139,9 +125,7 @@ public record CheckedOperations(
     own(q, k, v, out);
     ownOrNull(keyBias);
     OperandShapes.attention(q, k, v, shape, keyBias, out);
-    if (hasElements(out)) {
-      backend.attention(q, k, v, shape, keyBias, out);
-    }
+    ifThere(out, () -> backend.attention(q, k, v, shape, keyBias, out));
   }
 
   @Override
@@ -152,26 +136,20 @@ public record CheckedOperations(
       OperandShapes.size("y", y, x.rows(), x.columns());
     }
     OperandShapes.size("result", out, x.rows(), x.columns());
-    if (hasElements(out)) {
-      backend.elementwise(operation, x, y, out);
-    }
+    ifThere(out, () -> backend.elementwise(operation, x, y, out));
   }
 
   @Override
   public void clear(Tensor x) {
     own(x);
-    if (hasElements(x)) {
-      backend.clear(x);
-    }
+    ifThere(x, () -> backend.clear(x));
   }
 
   @Override
   public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
     own(source, out);
     OperandShapes.gatherColumns(source, offset, width, stride, out);
-    if (hasElements(out)) {
-      backend.gatherColumns(source, offset, width, stride, out);
-    }
+    ifThere(out, () -> backend.gatherColumns(source, offset, width, stride, out));
   }
 
   @Override
@@ -191,18 +169,14 @@ public record CheckedOperations(
     OperandShapes.size("result", out, rows.length, x.columns());
     OperandShapes.indices("row", rows, x.rows());
     OperandShapes.apart("source", x, out);
-    if (hasElements(out)) {
-      backend.gatherRows(x, rows, out);
-    }
+    ifThere(out, () -> backend.gatherRows(x, rows, out));
   }
 
   @Override
   public void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
     own(x, out);
     OperandShapes.addRows(x, rows, factors, out);
-    if (hasElements(x)) {
-      backend.addRows(x, rows, factors, out);
-    }
+    ifThere(x, () -> backend.addRows(x, rows, factors, out));
   }
 
   @Override
@@ -213,9 +187,7 @@ public record CheckedOperations(
       public void add(Tensor x) {
         own(x);
         OperandShapes.same("columns", columns, x.columns());
-        if (hasElements(x)) {
-          squares.add(x);
-        }
+        ifThere(x, () -> squares.add(x));
       }
 
       @Override
@@ -294,8 +266,10 @@ public record CheckedOperations(
     }
   }
 
-  private static boolean hasElements(Tensor tensor) {
-    return tensor.rows() > 0 && tensor.columns() > 0;
+  private static void ifThere(Tensor elements, Runnable work) {
+    if (elements.rows() > 0 && elements.columns() > 0) {
+      work.run();
+    }
   }
 
   /**

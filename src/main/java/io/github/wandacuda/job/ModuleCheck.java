@@ -54,11 +54,6 @@ final class ModuleCheck implements Job {
 
   /** One lane for all modules, so that masks come nearly in their order. */
   @Override
-  public Object lane() {
-    return ModuleCheck.class;
-  }
-
-  @Override
   public int tasks() {
     return before.tiles().count();
   }

@@ -359,11 +359,6 @@ record OutputCheck(
     }
 
     @Override
-    public Object lane() {
-      return EqualTensor.class;
-    }
-
-    @Override
     public int tasks() {
       return Math.toIntExact(Math.ceilDiv(tensor.bytes(), pieceBytes));
     }

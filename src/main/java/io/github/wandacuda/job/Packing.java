@@ -173,11 +173,6 @@ enum Packing {
   /** A job that counts the elements that a weight keeps, tile by tile. */
   private record Count(ModulePlan module, PackBuffers buffers, RowPacking packing) implements Job {
     @Override
-    public Object lane() {
-      return Count.class;
-    }
-
-    @Override
     public int tasks() {
       return module.tiles().count();
     }

@@ -116,11 +116,6 @@ public final class ZerosVerifier {
     }
 
     @Override
-    public Object lane() {
-      return ZerosVerifier.class;
-    }
-
-    @Override
     public int tasks() {
       return columns == 0 ? 0 : tiles.count();
     }

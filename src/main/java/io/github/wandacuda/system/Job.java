@@ -5,9 +5,11 @@ public interface Job {
 
   /**
    * Returns what the tasks compete for when they run at the same time, such as a file that they
-   * write to. Jobs with equal lanes slow each other down.
+   * write to; those of one kind for the processor. Jobs with equal lanes slow each other down.
    */
-  Object lane();
+  default Object lane() {
+    return getClass();
+  }
 
   /** Returns the number of tasks. */
   int tasks();

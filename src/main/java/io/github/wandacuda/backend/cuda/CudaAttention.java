@@ -35,9 +35,6 @@ final class CudaAttention implements AutoCloseable {
 
   /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}. */
   void attention(AttentionOperands<DeviceRows> operands) {
-    if (operands.q().isEmpty()) {
-      return;
-    }
     if (operands.shape().past() > 0) {
       rows(operands);
     } else {

@@ -30,9 +30,6 @@ final class CudaColumnSquares implements AutoCloseable {
 
   /** Adds the squares of a matrix to the doubles of {@code state}. */
   void add(DeviceRows x, DevicePointer state) {
-    if (x.columns() == 0) {
-      return;
-    }
     for (int first = 0; first < x.rows(); first += MOST_RUNS * RUN) {
       addRows(x.rowRange(first, Math.min(MOST_RUNS * RUN, x.rows() - first)), state);
     }
@@ -57,9 +54,7 @@ final class CudaColumnSquares implements AutoCloseable {
 
   /** Writes each sum as two floats. */
   void write(DevicePointer state, int columns, DevicePointer sums) {
-    if (columns > 0) {
-      launch("column_sums", columns, state, columns, sums);
-    }
+    launch("column_sums", columns, state, columns, sums);
   }
 
   /** Launches a kernel with a thread for each column. */

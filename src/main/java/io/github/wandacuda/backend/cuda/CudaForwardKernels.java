@@ -114,9 +114,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
 
   @Override
   public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
-    if (x.isEmpty()) {
-      return;
-    }
     rows(
         device.function("rotate", "rotate_pairs"),
         x,
@@ -138,9 +135,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   @Override
   public void route(
       DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
-    if (logits.isEmpty()) {
-      return;
-    }
     queue.launch(
         device.function("route", "route"),
         Grid.of(Math.ceilDiv(logits.rows(), ROUTED_TOKENS)),
@@ -172,9 +166,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
 
   @Override
   public void secondMoments(DeviceRows x, DevicePointer state) {
-    if (x.isEmpty()) {
-      return;
-    }
     queue.launch(
         device.function("second_moments", "second_moments"),
         Grid.of(Grid.tiles(x.columns(), MOMENT_COLUMNS, x.columns(), MOMENT_COLUMNS)),
@@ -193,9 +184,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
 
   @Override
   public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
-    if (logits.isEmpty()) {
-      return;
-    }
     queue.launch(
         device.function("cross_entropy", "cross_entropy"),
         Grid.of(logits.rows()),

@@ -55,9 +55,6 @@ final class CudaLinear implements AutoCloseable {
 
   /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}. */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    if (out.rows() == 0 || out.columns() == 0) {
-      return;
-    }
     if (out.rows() <= FEWEST) {
       rows(x, w, bias, out);
       return;

@@ -12,8 +12,8 @@ import java.util.Locale;
  * The kernels of the forward pass, queued in order. Formulas and shapes are those of {@link
  * io.github.wandacuda.forward.Operations}; sums are added in a fixed order, so that results repeat
  * to the bit. Tensors are dense float32 matrices (stride = columns) that start at a multiple of 4
- * bytes; weights are in a checkpoint's type, their rows start at a multiple of 16 bytes. There may
- * be no rows; shapes were checked.
+ * bytes; weights are in a checkpoint's type, their rows start at a multiple of 16 bytes. There are
+ * elements, and shapes fit: {@link io.github.wandacuda.forward.CheckedOperations} saw to that.
  *
  * <p>Kernels that go over a matrix in one of three ways, or over packed weights, are a table here,
  * the same with every driver: which file, which kernel, over what, and its arguments.
@@ -33,7 +33,7 @@ public abstract class GpuForwardKernels {
    * @param out [tokens, columns]
    */
   public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
-    queue(
+    launch(
         Launch.of(
             table.dtype(),
             "embed",
@@ -47,7 +47,7 @@ public abstract class GpuForwardKernels {
 
   /** RMSNorm; {@code out} may be {@code x}. */
   public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
-    queue(Launch.of("rms_norm", "rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data()));
+    launch(Launch.of("rms_norm", "rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data()));
   }
 
   /**
@@ -58,7 +58,7 @@ public abstract class GpuForwardKernels {
    */
   public void layerNorm(
       DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
-    queue(
+    launch(
         Launch.of(
             "layer_norm", "layer_norm", Shape.ROWS, x, x.data(), gain, bias, epsilon, out.data()));
   }
@@ -87,9 +87,6 @@ public abstract class GpuForwardKernels {
    * @param out [tokens, features]
    */
   public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
-    if (out.rows() == 0 || w.rows() == 0) {
-      return;
-    }
     int tokens = x.rows() == 1 ? 1 : x.rows() <= FEW_TOKENS ? FEW_TOKENS : MOST_TOKENS;
     launchPacked(
         "linear_sparse",
@@ -113,9 +110,6 @@ public abstract class GpuForwardKernels {
    * @param out of its rows, columns and type
    */
   public void unpack(DeviceSparse w, DeviceRows out) {
-    if (w.rows() == 0 || w.columns() == 0) {
-      return;
-    }
     launchPacked(
         "linear_unpack",
         0,
@@ -148,7 +142,7 @@ public abstract class GpuForwardKernels {
    * @param out may be either input
    */
   public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
-    queue(
+    launch(
         switch (operation) {
           case Activation kind -> Launch.of(kind, "activate", out, x.data(), out.data());
           case Elementwise.Gate gate ->
@@ -166,7 +160,7 @@ public abstract class GpuForwardKernels {
    * @param out [tokens, groups * width]
    */
   public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
-    queue(
+    launch(
         Launch.of(
             "gather_columns",
             "gather_columns",
@@ -196,7 +190,7 @@ public abstract class GpuForwardKernels {
    * @param rows int32 [out.rows]
    */
   public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
-    queue(Launch.of("expert_rows", "gather_rows", Shape.COLUMNS, out, x.data(), rows, out.data()));
+    launch(Launch.of("expert_rows", "gather_rows", Shape.COLUMNS, out, x.data(), rows, out.data()));
   }
 
   /**
@@ -206,7 +200,7 @@ public abstract class GpuForwardKernels {
    * @param factors float32 [x.rows]
    */
   public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
-    queue(
+    launch(
         Launch.of(
             "expert_rows", "add_rows", Shape.COLUMNS, x, x.data(), rows, factors, out.data()));
   }
@@ -340,20 +334,14 @@ public abstract class GpuForwardKernels {
     }
   }
 
-  /** Queues a kernel; there are elements. */
+  /** Queues a kernel. */
   protected abstract void launch(Launch kernel);
 
   /**
-   * Queues a kernel of {@code linear_sparse} over the rows of a packed weight; there are rows.
+   * Queues a kernel of {@code linear_sparse} over the rows of a packed weight.
    *
    * @param tokens for how many tokens the kernel is compiled; 0 if it takes none
    */
   protected abstract void launchPacked(
       String kernel, int tokens, DeviceSparse w, Object... arguments);
-
-  private void queue(Launch kernel) {
-    if (kernel.elements() > 0) {
-      launch(kernel);
-    }
-  }
 }

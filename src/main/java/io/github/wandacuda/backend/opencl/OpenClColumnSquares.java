@@ -30,9 +30,6 @@ final class OpenClColumnSquares implements AutoCloseable {
 
   /** Adds the squares of a matrix to the sums of {@code state}. */
   void add(DeviceRows x, DevicePointer state) {
-    if (x.rows() == 0 || x.columns() == 0) {
-      return;
-    }
     int blocks = Math.ceilDiv(x.rows(), BLOCK);
     DevicePointer sums = partials.atLeast(blocks * bytes(x.columns()));
     queue.columns(

@@ -62,9 +62,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
 
   @Override
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    if (!out.isEmpty()) {
-      linear.linear(x, w, bias, out);
-    }
+    linear.linear(x, w, bias, out);
   }
 
   @Override
@@ -102,18 +100,12 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
 
   @Override
   public void attention(AttentionOperands<DeviceRows> operands) {
-    if (operands.out().isEmpty()) {
-      return;
-    }
     attention.attention(operands);
   }
 
   @Override
   public void route(
       DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
-    if (logits.isEmpty()) {
-      return;
-    }
     queue.rows(
         kernel("route.cl", "route"),
         logits.rows(),
@@ -143,9 +135,6 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
 
   @Override
   public void secondMoments(DeviceRows x, DevicePointer state) {
-    if (x.isEmpty()) {
-      return;
-    }
     OpenClKernel kernel = kernel("second_moments.cl", "second_moments");
     int side = kernel.items() >= SIDE * SIDE ? SIDE : SMALL_SIDE;
     long items = (long) Math.ceilDiv(x.columns(), COLUMNS * side) * side;
@@ -167,9 +156,6 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
 
   @Override
   public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
-    if (logits.isEmpty()) {
-      return;
-    }
     queue.rows(
         kernel("cross_entropy.cl", "cross_entropy"),
         logits.rows(),

@@ -48,10 +48,7 @@ final class OpenClLinear implements AutoCloseable {
     this.variant = variant;
   }
 
-  /**
-   * See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}; the result must not be
-   * empty.
-   */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}. */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (variant.tiles() && x.rows() <= FEWEST) {
       rows(x, w, bias, out);

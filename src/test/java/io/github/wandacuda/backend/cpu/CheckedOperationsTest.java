@@ -3,15 +3,21 @@ package io.github.wandacuda.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.Workers;
+import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.util.Arrays;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -43,6 +49,38 @@ class CheckedOperationsTest {
             Arrays.stream(Operations.class.getMethods())
                 .map(Method::getName)
                 .toArray(String[]::new));
+  }
+
+  /** Kernels may count on elements: the drivers refuse a launch of nothing. */
+  @Test
+  void theBackendIsNotCalledWithoutElements() {
+    Operations backend =
+        (Operations)
+            Proxy.newProxyInstance(
+                Operations.class.getClassLoader(),
+                new Class<?>[] {Operations.class},
+                (proxy, method, arguments) -> {
+                  throw new AssertionError(method.getName());
+                });
+    Operations checked = new CheckedOperations(CpuTensor.class, Weight.class, backend);
+    Tensor none = operations.tensor(0, 4);
+    Weight square =
+        operations.weight(WeightMatrix.of(MemorySegment.ofArray(new byte[64]), DType.F32, 4, 4));
+    Tensor angles = operations.tensor(1, 2);
+    AttentionShape shape = new AttentionShape(2, 2, 2, 2, 1f, 0, 0);
+    checked.embed(square, new int[0], none);
+    checked.rmsNorm(none, gain, 1f, none);
+    checked.layerNorm(none, gain, null, 1f, none);
+    checked.linear(none, square, null, none);
+    checked.rotate(none, 4, angles, angles);
+    checked.attention(none, none, none, shape, null, none);
+    checked.elementwise(Activation.GELU, none, null, none);
+    checked.gatherColumns(none, 0, 4, 4, none);
+    checked.gatherRows(two, new int[0], none);
+    checked.addRows(none, new int[0], new float[0], two);
+    checked.clear(none);
+    assertThat(checked.route(none, 2, true).experts()).isEmpty();
+    assertThat(checked.crossEntropy(none, new int[0])).isEmpty();
   }
 
   @Test

@@ -4,20 +4,16 @@ import static io.github.wandacuda.backend.cuda.ScalarOperations.bits;
 import static io.github.wandacuda.backend.cuda.ScalarOperations.random;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
-import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -37,33 +33,6 @@ class CudaForwardKernelsTest {
     if (session != null) {
       session.close();
     }
-  }
-
-  @Test
-  void takesMatricesWithoutRows() {
-    DeviceRows none = session.matrix(new float[0], 8, 0);
-    DeviceRows weight = session.weight(PaddedWeight.random(DType.BF16, 8, 8, 1));
-    DevicePointer place = session.allocate(64);
-    session.own.embed(weight, place, none);
-    session.own.rmsNorm(none, place, 1e-5f, none);
-    session.own.linear(none, weight, null, session.matrix(new float[0], 8, 0));
-    session.own.rotate(
-        none, 8, session.matrix(new float[4], 4, 0), session.matrix(new float[4], 4, 0));
-    session.own.elementwise(new Elementwise.Add(), none, none, none);
-    session.own.elementwise(new Elementwise.Gate(Activation.SILU), none, none, none);
-    session.own.columnSquares(none, place);
-    session.own.secondMoments(none, place);
-    session.own.crossEntropy(none, place, place);
-    session.own.layerNorm(none, place, place, 1e-5f, none);
-    session.own.elementwise(Activation.GELU, none, null, none);
-    session.own.elementwise(new Elementwise.Scale(2), none, null, none);
-    session.own.elementwise(new Elementwise.Softcap(2), none, null, none);
-    session.own.gatherColumns(none, 0, 8, 0, none);
-    session.own.route(none, 2, true, place, place);
-    session.own.gatherRows(none, place, none);
-    session.own.addRows(none, place, place, none);
-    session.queue.finish();
-    assertThat(session.driver().launches()).isZero();
   }
 
   @ParameterizedTest
