@@ -20,8 +20,6 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What samples are drawn from: short documents, those beyond the positions, second moments. */
 class CalibrateCommandTest {
@@ -67,13 +65,6 @@ class CalibrateCommandTest {
     InProcess.line("verify --dense %s --pruned %s", TestData.TINY_LLAMA, out).succeeds();
   }
 
-  @Test
-  void oneTextIsNotJoined() {
-    documents = Path.of("testdata/text/calibration.txt");
-    run("calibrate", "--output", directory.resolve("norms"), "--join")
-        .fails(2, "--join: expected documents");
-  }
-
   private Ended runQuietly(String command) {
     List<Object> words = new ArrayList<>(Arrays.asList((Object[]) command.split(" ")));
     words.addAll(List.of("--model", TestData.TINY_LLAMA, "--backend", "cpu", "--quiet"));
@@ -81,30 +72,9 @@ class CalibrateCommandTest {
     return InProcess.run(words);
   }
 
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "prune --calibration testdata/text/calibration.txt",
-        "prune --dry-run --calibration testdata/golden/tiny-llama/calibration.json",
-        "calibrate --calibration testdata/text/calibration.txt"
-      })
-  void lengthsAreRefused(String command) {
-    Ended result = runQuietly(command + " --sequence-length 2048");
-    result.fails(2, "--sequence-length: expected at most 512", "found 2048");
-    assertThat(result.out()).isEmpty();
-  }
-
   /** Writes a list that is longer than the model has positions. */
   private Path lists() throws IOException {
     return Files.writeString(directory.resolve("lists.json"), "[[" + "1,".repeat(599) + "1]]");
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"prune --calibration", "calibrate --calibration"})
-  void listsAreRefusedByName(String command) throws IOException {
-    Path lists = lists();
-    runQuietly(command + " " + lists)
-        .fails(3, lists + ": list 1: expected at most 512 token ids", "600");
   }
 
   /** Perplexity is there to look at: what a model does beyond its positions can be asked for. */
@@ -123,16 +93,6 @@ class CalibrateCommandTest {
           .contains("WARN a window of 600 tokens is longer than the model's 512 positions");
       assertThat(result.out()).startsWith("perplexity ");
     }
-  }
-
-  /** A table of positions has no more rows than it has. */
-  @Test
-  void perplexityRefusesThemWherePositionsAreATable() throws IOException {
-    Path lists = lists();
-    InProcess.line(
-            "perplexity --model %s --tokens %s --backend cpu",
-            TestData.fixture("gpt2").resolve("model"), lists)
-        .fails(3, "one a position, found a sequence of 600");
   }
 
   @Test

@@ -9,8 +9,6 @@ import io.github.wandacuda.docs.ShellLine;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -88,10 +86,7 @@ class DocumentedCommandsTest {
   void theProgramKnowsTheOptions(ShellLine line) {
     assertThatCode(
             () ->
-                new WandaCuda(
-                        OutputStream.nullOutputStream(),
-                        new Stderr(new PrintStream(OutputStream.nullOutputStream())))
-                    .commandLine(line.arguments())
+                InProcess.commandLine(line.arguments())
                     .parseArgs(line.arguments().toArray(String[]::new)))
         .doesNotThrowAnyException();
   }

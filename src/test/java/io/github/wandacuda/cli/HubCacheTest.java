@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.pruning.Suggestion;
+import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,7 +32,7 @@ class HubCacheTest {
 
   private void snapshot(String commit) throws IOException {
     Path snapshot = Files.createDirectories(model.resolve("snapshots").resolve(commit));
-    Files.writeString(snapshot.resolve("config.json"), "{}");
+    Files.copy(TestData.TINY_LLAMA.resolve("config.json"), snapshot.resolve("config.json"));
   }
 
   private void assertMain(String given) {
@@ -46,6 +47,11 @@ class HubCacheTest {
     assertMain("https://huggingface.co/org/tiny.v1/tree/main");
     assertMain("https://hf.co/org/tiny.v1");
     assertMain(model.toString());
+  }
+
+  @Test
+  void aPlanKnowsTheCache() {
+    InProcess.line("devices --plan h100 --model %s", model).succeeds();
   }
 
   @Test

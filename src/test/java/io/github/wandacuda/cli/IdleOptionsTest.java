@@ -41,7 +41,7 @@ class IdleOptionsTest {
   @CsvSource({
     "--samples, 4", "--sequence-length, 64", "--seed, 0",
     "--unreached, keep", "--statistics, nowhere.safetensors", "--calibration, nowhere.txt",
-    "--overwrite, ''"
+    "--overwrite, ''", "--windows, 1"
   })
   void magnitudeNeedsNoNorms(String option, String value) {
     Ended result = plan(MAGNITUDE, words(option, value));
@@ -111,15 +111,6 @@ class IdleOptionsTest {
     Ended result = plan(STATISTICS, "--sparsity", sparsity);
     assertThat(result.err()).contains("WARN").contains("is nothing");
     assertThat(plan(STATISTICS, "--sparsity", "0.1").err()).doesNotContain("is nothing");
-  }
-
-  @ParameterizedTest
-  @CsvSource({"--sparsity, 0.5", "--pattern, 2:4"})
-  void masksSayThemselvesHowMuchGoes(String option, String value) {
-    InProcess.line(
-            "prune --model %s --output %s --method masks --masks nowhere.safetensors %s %s",
-            TestData.TINY_LLAMA, directory.resolve("out"), option, value)
-        .fails(2, "so it excludes --sparsity and --pattern");
   }
 
   private static String[] words(String option, String value) {

@@ -139,53 +139,6 @@ class MethodsCommandTest {
     assertThat(byModule.get("model.layers.1.mlp.up_proj").doubleValue()).isEqualTo(0.5);
   }
 
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "--method masks | method masks needs --masks FILE",
-        "--method sparsegpt | method sparsegpt needs --calibration FILE or --statistics FILE",
-        "--refine swap | --refine: expected swaps, found 'swap'",
-        "--refine-swaps 3 | --refine-swaps says how many swaps of --refine swaps",
-        "--update fit | --update: expected reconstruct, found 'fit'",
-        "--method sparsegpt --refine swaps | expected a method that keeps weights as they are",
-        "--method wanda-variant --pattern 2:4 | expected a sparsity, found the pattern 2:4",
-        "--allocation most | --allocation: expected uniform, atp, dlp, owl or a file",
-        "--allocation atp --pattern 2:4 | allocation: expected a sparsity to share out, found 2:4",
-        "--combine-masks union | --combine-masks says how several --masks are combined",
-        "--masks x | --masks goes with --method masks",
-        "--method ria --scope all | scope: expected row or matrix, found 'all'",
-      })
-  void whatContradictsItselfIsRefused(String words, String expected) {
-    prune("out", (Object[]) words.split(" ")).fails(2, expected);
-    assertThat(directory.resolve("out")).doesNotExist();
-  }
-
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "prune --model m --method wnada | --method: expected one of wanda, magnitude, ria,",
-        "prune --model m --method ria --scope all | --scope: expected row or matrix, found 'all'",
-        "prune --model m --sparsity 50% | --sparsity: expected a fraction such as 0.5, found '50%'",
-        "prune --model m --sparsity 1 | --sparsity: expected a fraction of at least 0",
-        "prune --model m --pattern 2of4 | --pattern: expected N:M such as 2:4",
-        "prune --model m --pattern 4:4 | --pattern: expected N:M with N at least 1",
-        "prune --model m --refine-swaps -1 --refine swaps | --refine-swaps: expected 0 or more",
-        "prune --model m --method wanda-variant --pattern 2:4 | --method wanda-variant: expected",
-        "prune --model m --method sparsegpt --refine swaps | --refine swaps: expected a method",
-        "prune --model m --allocation atp --pattern 2:4 | --allocation: expected a sparsity",
-        "verify --dense m --pruned p --pattern 4:4 | --pattern: expected N:M with N at least 1",
-        "compare --model m --text t --methods wnada | --methods: expected one of wanda,",
-        "compare --model m --text t --sparsity half | --sparsity: expected a fraction such as 0.5",
-        "compare --model m --text t --pattern 2 | --pattern: expected N:M such as 2:4",
-      })
-  void aRefusalNamesTheOptionThatWasTyped(String words, String expected) {
-    Ended result = InProcess.run((Object[]) words.split(" "));
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
-    assertThat(result.err()).startsWith("wanda-cuda: " + expected);
-  }
-
   @Test
   void secondMomentsComeFromAFileToo() {
     Path statistics = directory.resolve("moments.safetensors");
@@ -206,14 +159,6 @@ class MethodsCommandTest {
     Path norms = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
     prune("out", "--statistics", norms, "--refine", "swaps")
         .fails(3, "input_gram", "no such tensor");
-  }
-
-  @Test
-  void aRecipeExcludesTheOptionsOfItsKeys() throws IOException {
-    Path recipe = file("recipe.yaml", "- sparsity: 0.5\n");
-    prune("out", "--recipe", recipe, "--sparsity", "0.5").fails(2, "--recipe says itself what");
-    Path nothing = file("nothing.yaml", "- modules: nowhere\n  sparsity: 0.5\n");
-    prune("out", "--recipe", nothing, "--calibration", TOKENS).fails(2, "nothing.yaml", "nowhere");
   }
 
   @ParameterizedTest

@@ -75,9 +75,4 @@ class PrecisionOptionTest {
     assertThat(result.err())
         .contains("WARN --precision has no effect: no text runs through the model");
   }
-
-  @Test
-  void anUnknownOneIsRefused() {
-    InProcess.run("calibrate", "--precision", "low").fails(2, "--precision", "low", "FAST, HIGH");
-  }
 }

@@ -2,17 +2,21 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What people read of commands that work. */
+/** What people read of commands, and the other forms of an error. */
 class WordsTest {
   private static final Path MODEL = TestData.TINY_LLAMA;
   private static final Path LORA = Path.of("testdata/golden/lora/llama");
@@ -112,8 +116,29 @@ class WordsTest {
   }
 
   @Test
-  void helpIsShownByItsCommand() {
+  void helpIsShownByItsCommandAndNamedWithoutOne() {
+    InProcess.run().isRefused(2, "--help");
     assertThat(InProcess.run("help").out()).contains("prune", "calibrate", "devices");
     assertThat(InProcess.run("help", "prune").out()).contains("--sparsity");
+  }
+
+  @Test
+  void anErrorIsAnObjectWithJsonAndVerboseShowsWhere() throws IOException {
+    Path model = TestData.copy(MODEL, directory.resolve("model"));
+    Path shard = model.resolve("model-00001-of-00003.safetensors");
+    String bytes = Files.readString(shard, StandardCharsets.ISO_8859_1);
+    Files.writeString(shard, bytes.replace("[128,352]", "[-28,352]"), StandardCharsets.ISO_8859_1);
+    InProcess.run("inspect", "--model", model, "--verbose").fails(3, "\tat io.github.wandacuda");
+    Ended result = InProcess.run("inspect", "--model", model, "--json").endsWith(3);
+    JsonNode error = JsonMapper.builder().build().readTree(result.err());
+    assertThat(error.properties().stream().map(Map.Entry::getKey))
+        .containsExactly("error", "file", "tensor", "expected", "found", "hint", "exit");
+    assertThat(error.get("error").textValue()).startsWith(shard + ": tensor model.");
+    assertThat(error.get("file").textValue()).isEqualTo(shard.toString());
+    assertThat(error.get("tensor").textValue()).isEqualTo("model.layers.0.mlp.down_proj.weight");
+    assertThat(error.get("expected").textValue()).startsWith("integers from 0 to ");
+    assertThat(error.get("found").textValue()).isEqualTo("-28");
+    assertThat(error.get("hint").isNull()).isTrue();
+    assertThat(error.get("exit").intValue()).isEqualTo(3);
   }
 }

@@ -82,6 +82,15 @@ public final class TestData {
     }
   }
 
+  /** Puts other text into a file, which has to hold the one that goes. */
+  public static void replace(Path file, String from, String to) throws IOException {
+    String text = Files.readString(file);
+    if (!text.contains(from)) {
+      throw new IllegalArgumentException("%s has no %s".formatted(file, from));
+    }
+    Files.writeString(file, text.replace(from, to));
+  }
+
   /** Copies a directory. */
   public static Path copy(Path from, Path to) {
     try (Stream<Path> files = Files.walk(from)) {
