@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
@@ -12,8 +13,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,25 +28,46 @@ class CompareCommandTest {
 
   @TempDir Path directory;
 
-  private Ended compare(Object... more) {
-    return InProcess.line(
-        "compare --model %s --calibration %s --text %s --backend cpu --quiet",
+  private Path recipe;
+  private Path report;
+  private Path unfinished;
+
+  @BeforeEach
+  void write() throws IOException {
+    recipe = directory.resolve("mine.yaml");
+    Files.writeString(
+        recipe, "- modules: mlp\n  sparsity: 0.6\n  refine: swaps\n- modules: q_proj\n");
+    Files.writeString(directory.resolve("shares.json"), "{\"0\": 0.3}");
+    report = directory.resolve("report.json");
+    unfinished = directory.resolve("report.json.unfinished");
+  }
+
+  private static List<Object> words(Object... more) {
+    return Words.of(
+        "compare --model %s --text %s --calibration %s --backend cpu --quiet",
         LLAMA, TOKENS, TOKENS, more);
+  }
+
+  private static Ended compare(Object... more) {
+    return InProcess.run(words(more));
+  }
+
+  /** Runs a command on the fixture, and returns its result. */
+  private static JsonNode run(String command, Object... more) {
+    return InProcess.line(command + " --backend cpu --json --quiet", more).succeeds().json();
   }
 
   /** The golden figures are of the original Wanda code. */
   @Test
-  void givesTheFiguresOfTheOriginalCode() throws IOException {
+  void givesTheFiguresOfTheOriginalCode() {
     Path golden = TestData.GOLDEN;
     JsonNode expected = TestData.json(golden.resolve("results.json"));
-    Ended result =
-        InProcess.line(
-            "compare --model %s --calibration %s --text %s --sparsity 0.5 --backend cpu "
-                + "--json --quiet",
+    JsonNode compared =
+        run(
+            "compare --model %s --calibration %s --text %s --sparsity 0.5",
             TestData.TINY_LLAMA,
             golden.resolve("calibration.json"),
             golden.resolve("evaluation.json"));
-    JsonNode compared = result.succeeds().json();
     assertThat(compared.at("/dense/perplexity").asDouble())
         .isCloseTo(expected.get("dense_perplexity").asDouble(), within(1e-3));
     String[] methods = {"wanda", "magnitude"};
@@ -59,65 +81,101 @@ class CompareCommandTest {
     assertThat(wanda).isPositive().isLessThan(compared.at("/runs/1/relative_error").asDouble());
   }
 
+  /** The name of each run, then what {@code prune} is given for it. */
   @ParameterizedTest
-  @CsvSource({
-    "wanda, --sparsity, 0.4", "magnitude, --sparsity, 0.4", "magnitude, --pattern, 2:4",
-    "ria, --sparsity, 0.5", "sparsegpt, --pattern, 2:4", "wanda+swaps+reconstruct, --sparsity, 0.5"
-  })
-  void masksAndModelAreThoseOfPrune(String method, String option, String amount)
-      throws IOException {
-    JsonNode run =
-        compare("--methods", method, option, amount, "--json").succeeds().json().get("runs").get(0);
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--methods wanda,magnitude --sparsity 0.4 | wanda {c} --sparsity 0.4"
+            + " ; magnitude --method magnitude --sparsity 0.4",
+        "--methods magnitude,sparsegpt --pattern 2:4 | magnitude --method magnitude --pattern 2:4"
+            + " ; sparsegpt {c} --method sparsegpt --pattern 2:4",
+        "--methods ria,wanda+swaps+reconstruct --sparsity 0.5 | ria {c} --method ria"
+            + " ; wanda+swaps+reconstruct {c} --refine swaps --update reconstruct",
+        "--methods wanda --sparsity 0.6 --pattern 2:4 --allocation uniform,atp,{d}/shares.json"
+            + " --recipes {d}/mine.yaml | wanda {c} --sparsity 0.6"
+            + " ; wanda+atp {c} --sparsity 0.6 --allocation atp"
+            + " ; wanda+shares.json {c} --sparsity 0.6 --allocation {d}/shares.json"
+            + " ; wanda {c} --pattern 2:4 ; mine.yaml {c} --recipe {d}/mine.yaml",
+      })
+  void runsAreThoseOfPrune(String options, String expected) throws IOException {
+    String[] prunes = filled(expected).split(" ; ");
+    JsonNode runs =
+        run(
+                "compare --model %s --calibration %s --text %s %s",
+                LLAMA, TOKENS, TOKENS, filled(options).split(" "))
+            .get("runs");
+    assertThat(runs).hasSize(prunes.length);
+    for (int index = 0; index < prunes.length; index++) {
+      assertPruned(runs.get(index), prunes[index]);
+      assertThat(runs.get(index).get("relative_error").isNumber()).isTrue();
+    }
+  }
+
+  private String filled(String words) {
+    return words.replace("{c}", "--calibration " + TOKENS).replace("{d}", directory.toString());
+  }
+
+  private void assertPruned(JsonNode run, String nameAndOptions) throws IOException {
+    String[] parts = nameAndOptions.split(" ", 2);
+    assertThat(run.get("method").asText()).isEqualTo(parts[0]);
     Path output = directory.resolve("pruned");
-    List<Object> words =
-        Words.of(
-            "prune --model %s --output %s --quiet --method %s %s %s --json",
-            LLAMA, output, method.split("\\+")[0], option, amount);
-    if (!method.equals("magnitude")) {
-      words.addAll(List.of("--calibration", TOKENS));
-    }
-    if (method.contains("+swaps")) {
-      words.addAll(List.of("--refine", "swaps", "--update", "reconstruct"));
-    }
-    words.addAll(List.of("--backend", "cpu"));
-    JsonNode pruned = InProcess.run(words).succeeds().json();
+    JsonNode pruned = run("prune --model %s --output %s %s", LLAMA, output, parts[1].split(" "));
     assertThat(run.get("mask_sha256")).isEqualTo(pruned.get("mask_sha256"));
     assertThat(run.get("zeros").asDouble()).isEqualTo(pruned.get("sparsity").asDouble());
     if (pruned.has("relative_error")) {
       assertThat(run.get("relative_error")).isEqualTo(pruned.get("relative_error"));
     }
-    JsonNode perplexity =
-        InProcess.line(
-                "perplexity --model %s --tokens %s --backend cpu --json --quiet", output, TOKENS)
-            .succeeds()
-            .json();
-    assertThat(run.get("perplexity")).isEqualTo(perplexity.get("perplexity"));
+    assertThat(run.has("sparsity") != run.has("pattern")).isTrue();
+    assertThat(run.get("perplexity"))
+        .isEqualTo(run("perplexity --model %s --tokens %s", output, TOKENS).get("perplexity"));
+    assertThat(run.path("allocation").asText())
+        .startsWith(parts[0].equals("wanda+atp") ? "atp, step " : "");
+    if (parts[0].equals("mine.yaml")) {
+      assertThat(run.get("sparsity")).isEqualTo(run.get("zeros"));
+    }
+    Directories.remove(output);
+  }
+
+  @Test
+  void statisticsGiveTheMasksOfPrune() throws IOException {
+    Path norms = directory.resolve("norms.safetensors");
+    run("calibrate --model %s --calibration %s --output %s", LLAMA, TOKENS, norms);
+    List<Object> words =
+        Words.of(
+            "compare --model %s --statistics %s --text %s --backend cpu --methods"
+                + " wanda,ria,magnitude --allocation dlp",
+            LLAMA, norms, TOKENS);
+    assertThat(InProcess.run(words).out().lines().toList().get(2)).contains("–");
+    InProcess.run(words, "--dry-run").succeeds();
+    JsonNode runs = InProcess.run(words, "--json").succeeds().json().get("runs");
+    for (int index = 0; index < 2; index++) {
+      String method = index == 0 ? "wanda" : "ria";
+      String name = runs.get(index).get("method").asText();
+      assertThat(name).isEqualTo(method + "+dlp");
+      assertPruned(
+          runs.get(index),
+          "%s --statistics %s --method %s --allocation dlp".formatted(name, norms, method));
+    }
+    assertThat(runs).hasSize(3).allMatch(run -> run.get("relative_error").isNull());
   }
 
   @Test
   @Thorough
   void tasksAreAnsweredAsByTheModelThatPruneWrites() throws IOException {
-    Path golden = TestData.GOLDEN;
-    List<Object> asked =
-        List.of("--tasks", "openbookqa,piqa", "--data", Path.of("testdata/tasks/hub"));
+    Path model = TestData.TINY_LLAMA;
+    Path text = Files.writeString(directory.resolve("few.json"), "[[1, 17, 300, 4, 99, 1024]]");
+    List<Object> asked = Words.of("--tasks openbookqa,piqa --data testdata/tasks/hub");
     List<Object> words =
         Words.of(
-            "compare --model %s --calibration %s --samples 4 --text %s --methods magnitude "
-                + "--pattern 2:4 --backend cpu --json --quiet",
-            TestData.TINY_LLAMA,
-            golden.resolve("calibration.json"),
-            golden.resolve("evaluation.json"));
-    words.addAll(asked);
-    JsonNode compared = InProcess.run(words).succeeds().json();
-    assertThat(compared.at("/dense/tasks")).isEqualTo(tasks(TestData.TINY_LLAMA, asked));
+            "compare --model %s --calibration %s --text %s --methods magnitude --pattern 2:4"
+                + " --backend cpu --quiet",
+            model, text, text, asked);
+    JsonNode compared = InProcess.run(words, "--json").succeeds().json();
+    assertThat(compared.at("/dense/tasks")).isEqualTo(tasks(model, asked));
     Path output = directory.resolve("pruned");
-    InProcess.line(
-            "prune --model %s --method magnitude --pattern 2:4 --output %s --backend cpu "
-                + "--json --quiet",
-            TestData.TINY_LLAMA, output)
-        .succeeds();
+    run("prune --model %s --method magnitude --pattern 2:4 --output %s", model, output);
     assertThat(compared.at("/runs/0/tasks")).isNotEmpty().isEqualTo(tasks(output, asked));
-    words.remove("--json");
     List<String> lines = InProcess.run(words).out().lines().toList();
     assertThat(lines.get(0)).endsWith("accuracy");
     double mean =
@@ -127,21 +185,30 @@ class CompareCommandTest {
     assertThat(lines.get(2)).endsWith(" %.4f".formatted(mean));
   }
 
-  private JsonNode tasks(Path model, List<Object> asked) throws IOException {
-    List<Object> words = Words.of("evaluate --model %s --backend cpu --json --quiet", model);
-    words.addAll(asked);
-    return InProcess.run(words).succeeds().json().get("tasks");
+  private static JsonNode tasks(Path model, List<Object> asked) {
+    return run("evaluate --model %s", model, asked).get("tasks");
   }
 
   @Test
-  void printsARowForEachRun() {
-    Ended result = compare("--methods", "wanda,ria", "--sparsity", "0.3,0.6");
+  void printsARowForEachRun() throws IOException {
+    Path page = directory.resolve("new/report.html");
+    Ended result =
+        compare(
+            "--methods",
+            "wanda,ria",
+            "--sparsity",
+            "0.3,0.6",
+            "--recipes",
+            recipe,
+            "--report",
+            page);
     assertThat(result.out().lines().map(line -> line.split(" {2,}")[0]))
-        .containsExactly("method", "dense", "wanda", "wanda", "ria", "ria");
+        .containsExactly("method", "dense", "wanda", "wanda", "ria", "ria", "mine.yaml");
     assertThat(result.err()).isEmpty();
+    assertThat(Files.readString(page)).contains("mine.yaml");
   }
 
-  /** Interrupts whoever prints the last of so many lines. */
+  /** Interrupts its writer at the last of so many lines. */
   private static final class InterruptingStream extends OutputStream {
     private int left;
 
@@ -157,121 +224,87 @@ class CompareCommandTest {
     }
   }
 
-  static int interrupted(int lines, Object... words) {
+  static void interrupt(int lines, Object... words) {
     try {
-      return InProcess.to(new InterruptingStream(lines), words).exitCode();
+      assertThat(InProcess.to(new InterruptingStream(lines), words).exitCode()).isEqualTo(130);
     } finally {
       assertThat(Thread.interrupted()).isTrue();
     }
   }
 
-  private Object[] words(Path report, String... more) {
-    List<Object> words =
-        Words.of(
-            "compare --model %s --calibration %s --text %s --backend cpu --quiet --report %s",
-            LLAMA, TOKENS, TOKENS, report, more);
-    return words.toArray();
-  }
-
   /** The first line is the heading, the second the dense model's. */
-  @ParameterizedTest
-  @ValueSource(ints = {1, 2, 3, 5})
-  void anInterruptedComparisonGoesOn(int lines) throws IOException {
-    Path report = directory.resolve("report.json");
-    Path kept = directory.resolve("report.json.unfinished");
-    String[] runs = {"--methods", "wanda,ria", "--sparsity", "0.3,0.6"};
-    JsonNode whole =
-        compare("--methods", runs[1], "--sparsity", runs[3], "--json").succeeds().json();
-    assertThat(interrupted(lines, words(report, runs))).isEqualTo(130);
-    assertThat(report).doesNotExist();
-    List<String> done = lines == 1 ? List.of() : Files.readAllLines(kept);
-    // One of what was measured with, and one of the dense model.
-    assertThat(done).hasSize(lines == 1 ? 0 : lines);
-    String[] again = Arrays.copyOf(runs, runs.length + 1);
-    again[runs.length] = "--resume";
-    InProcess.run(words(report, again)).succeeds();
-    assertThat(kept).doesNotExist();
-    JsonNode resumed = TestData.json(report);
-    assertThat(resumed.get("command").get(0).asText()).isEqualTo("compare");
-    assertThat(resumed.get("inputs").get("calibration_sha256").asText()).hasSize(64);
-    assertThat(resumed.get("inputs").get("text").get("file").asText()).isEqualTo(TOKENS.toString());
-    assertThat(resumed.get("dense")).isEqualTo(whole.get("dense"));
-    for (int run = 0; run < 4; run++) {
-      for (String key : List.of("method", "perplexity", "mask_sha256", "relative_error")) {
-        assertThat(resumed.at("/runs/" + run + "/" + key))
-            .isEqualTo(whole.at("/runs/" + run + "/" + key));
+  @Test
+  void anInterruptedComparisonGoesOn() throws IOException {
+    List<Object> words = words("--methods", "wanda,ria", "--sparsity", "0.3,0.6");
+    JsonNode whole = InProcess.run(words, "--json").succeeds().json();
+    words.addAll(List.of("--report", report));
+    for (int lines : new int[] {1, 2, 3, 5}) {
+      interrupt(lines, words);
+      assertThat(report).doesNotExist();
+      List<String> done = lines == 1 ? List.of() : Files.readAllLines(unfinished);
+      // One of what was measured with, and one of the dense model.
+      assertThat(done).hasSize(lines == 1 ? 0 : lines);
+      InProcess.run(words, "--resume").succeeds();
+      assertThat(unfinished).doesNotExist();
+      JsonNode resumed = TestData.json(report);
+      assertThat(resumed.at("/command/0").asText()).isEqualTo("compare");
+      assertThat(resumed.at("/inputs/calibration_sha256").asText()).hasSize(64);
+      assertThat(resumed.at("/inputs/text/file").asText()).isEqualTo(TOKENS.toString());
+      assertThat(resumed.get("dense")).isEqualTo(whole.get("dense"));
+      for (int run = 0; run < 4; run++) {
+        for (String key : List.of("method", "perplexity", "mask_sha256", "relative_error")) {
+          assertThat(resumed.at("/runs/" + run + "/" + key))
+              .isEqualTo(whole.at("/runs/" + run + "/" + key));
+        }
       }
-    }
-    // What was done isn't done again: it keeps its time.
-    for (int run = 0; run + 2 < done.size(); run++) {
-      assertThat(done.get(run + 2))
-          .contains("\"seconds\":" + resumed.at("/runs/" + run + "/seconds").asText());
+      // What was done isn't done again: it keeps its time.
+      for (int run = 0; run + 2 < done.size(); run++) {
+        assertThat(done.get(run + 2))
+            .contains("\"seconds\":" + resumed.at("/runs/" + run + "/seconds").asText());
+      }
+      Files.delete(report);
     }
   }
 
   @Test
   void anothersRunsArentTaken() throws IOException {
-    Path report = directory.resolve("report.html");
-    assertThat(interrupted(3, words(report, "--sparsity", "0.3,0.6"))).isEqualTo(130);
+    interrupt(3, words("--report", report, "--sparsity", "0.3,0.6"));
     compare("--report", report, "--resume", "--include", "q_proj")
         .fails(2, "holds runs of another comparison: --include");
-    Ended anew = compare("--report", report);
-    anew.fails(2, "--resume goes on with it, --overwrite begins anew");
-    Files.writeString(directory.resolve("report.html.unfinished"), "mine");
+    compare("--report", report).fails(2, "--resume goes on with it, --overwrite begins anew");
+    Files.writeString(unfinished, "mine");
     compare("--report", report).fails(2, "expected nothing, or the runs of a comparison");
-    assertThat(directory.resolve("report.html.unfinished")).hasContent("mine");
-  }
-
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      quoteCharacter = '"',
-      value = {
-        "--methods wanda,wanda | 'wanda' is given twice",
-        "--sparsity 0.5,0.50 | is given twice",
-        "--methods masks | found 'masks'",
-        "--methods wanda+swap | found 'wanda+swap'",
-        "--methods wanda+reconstruct+swaps | found 'wanda+reconstruct'",
-        "--methods sparsegpt+swaps | expected a method that keeps weights as they are",
-        "--methods wanda-variant --pattern 2:4 | expected a sparsity, found the pattern 2:4",
-        "--sparsity 1.5 | found 1.5",
-        "--resume | --resume goes with --report",
-        "--tasks nonsense --data . | nonsense",
-        "--tasks boolq | --data",
-        "--limit 0 | expected at least 1, found 0",
-        "--report page.pdf | expected a name that ends in .json or .html"
-      })
-  void wrongOptionsAreRefused(String options, String said) {
-    Ended result = compare((Object[]) options.split(" "));
-    result.fails(2, said);
-    assertThat(result.out()).isEmpty();
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"compare", "prune"})
-  void aPatternThatDoesntFitNamesWhatToLeaveOut(String command) {
-    List<Object> words =
-        Words.of(
-            "%s --model %s --calibration %s --samples 1 --pattern 32:64 --backend cpu "
-                + "--dry-run",
-            command, TestData.TINY_LLAMA, TestData.GOLDEN.resolve("calibration.json"));
-    words.addAll(
-        command.equals("prune")
-            ? List.of("--output", directory.resolve("out"))
-            : List.of("--text", TestData.GOLDEN.resolve("evaluation.json")));
-    Ended result = InProcess.run(words);
-    assertThat(result.exitCode()).isEqualTo(3);
-    String exclude = "model.layers.\\d+.mlp.down_proj";
-    assertThat(result.err())
-        .contains("a multiple of 64 for pattern 32:64, found 352")
-        .endsWith("leave it out with --exclude '" + exclude + "'\n");
-    words.addAll(List.of("--exclude", exclude));
-    InProcess.run(words).succeeds();
+    assertThat(unfinished).hasContent("mine");
   }
 
   @Test
-  void aDryRunSaysHowLongItTakes() throws IOException {
-    Path report = directory.resolve("report.json");
+  void aRecipeThatHasChangedIsAnotherRun() throws IOException {
+    List<Object> words = words("--recipes", recipe, "--report", report);
+    interrupt(3, words);
+    assertThat(Files.readAllLines(unfinished)).hasSize(3);
+    Files.writeString(recipe, "- sparsity: 0.25\n");
+    InProcess.run(words, "--resume").succeeds();
+    assertThat(TestData.json(report).at("/runs/0/zeros").asDouble()).isEqualTo(0.25);
+    assertThat(TestData.json(report).get("runs")).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"compare --text %s", "prune --output %s"})
+  void aPatternThatDoesntFitNamesWhatToLeaveOut(String command) {
+    List<Object> words =
+        Words.of(
+            command + " --model %s --calibration %s --pattern 32:64 --backend cpu --dry-run",
+            command.startsWith("prune") ? directory.resolve("out") : TOKENS,
+            TestData.TINY_LLAMA,
+            TOKENS);
+    String exclude = "model.layers.\\d+.mlp.down_proj";
+    Ended result = InProcess.run(words).fails(3, "a multiple of 64 for pattern 32:64, found 352");
+    assertThat(result.err()).endsWith("leave it out with --exclude '" + exclude + "'\n");
+    InProcess.run(words, "--exclude", exclude).succeeds();
+  }
+
+  @Test
+  void aDryRunSaysHowLongItTakes() {
     Ended result = compare("--dry-run", "--pattern", "2:4,4:8", "--report", report);
     List<String> lines = result.out().lines().toList();
     assertThat(lines.subList(0, 4))
