@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.checkpoint.PackedModule;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
@@ -12,15 +14,24 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 class GenerateCommandTest {
   private static final String PROMPT = "The Nile is a";
 
+  @TempDir static Path models;
+  private static Path pruned;
+  private static Path packed;
+
   @TempDir Path directory;
+
+  @BeforeAll
+  static void packAPrunedModel() {
+    pruned = InProcess.pruned(TestData.TINY_LLAMA, models.resolve("pruned"));
+    packed = InProcess.packed(pruned, models.resolve("packed"));
+  }
 
   private static Ended generate(Object... options) {
     return InProcess.line("generate --backend cpu", options);
@@ -47,14 +58,7 @@ class GenerateCommandTest {
 
   /** At 50 % zeros a packed weight is read in 0.5625 of the bytes, if at all packed. */
   @Test
-  void aPackedModelGivesTheSameTokens() throws IOException {
-    Path pruned = directory.resolve("pruned");
-    Path packed = directory.resolve("packed");
-    InProcess.line(
-            "prune --method magnitude --backend cpu --quiet --model %s --output %s",
-            TestData.TINY_LLAMA, pruned)
-        .succeeds();
-    InProcess.line("pack --quiet --model %s --output %s", pruned, packed).succeeds();
+  void aPackedModelGivesTheSameTokens() {
     List<Object> options = Words.of("--prompt %s --tokens 12 --json --model %s", PROMPT, pruned);
     JsonNode dense = generate(options).succeeds().json();
     options.set(6, packed);
@@ -74,12 +78,14 @@ class GenerateCommandTest {
 
   @Test
   void aSeedRepeats() throws IOException {
+    Path ids = Files.writeString(directory.resolve("ids.json"), "[1, 2, 3]");
     List<Object> options =
-        Words.of("--prompt %s --tokens 8 --temperature 1 --seed 5 --json", PROMPT);
-    JsonNode once = tiny(options).succeeds().json().get("tokens");
-    assertThat(tiny(options).succeeds().json().get("tokens")).isEqualTo(once);
-    options.set(7, 6);
-    assertThat(tiny(options).succeeds().json().get("tokens")).isNotEqualTo(once);
+        Words.of(
+            "--model %s --prompt-tokens %s --tokens 8 --temperature 1 --json --seed",
+            TestData.fixture("llama-gqa").resolve("model"), ids);
+    JsonNode once = generate(options, 5).succeeds().json().get("tokens");
+    assertThat(generate(options, 5).succeeds().json().get("tokens")).isEqualTo(once);
+    assertThat(generate(options, 6).succeeds().json().get("tokens")).isNotEqualTo(once);
   }
 
   /** The model has 512 positions. */
@@ -90,54 +96,7 @@ class GenerateCommandTest {
     assertThat(result.succeeds().json().get("tokens").size()).isLessThanOrEqualTo(2);
     assertThat(result.err())
         .contains("WARN --tokens 9: 2 fit after 510 of the prompt, into the 512 positions");
-  }
-
-  @Test
-  void aPromptBeyondThePositionsIsRefused() throws IOException {
-    Path ids = Files.writeString(directory.resolve("ids.json"), "[" + "5, ".repeat(511) + "5]");
-    refused(
-        3,
-        tiny("--prompt-tokens", ids),
-        "ids.json: expected fewer tokens than the 512 positions that the model has, found 512");
-    refused(3, tiny("--prompt", "river ".repeat(600)), "expected fewer tokens than the 512");
-  }
-
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "[] | expected one list of token ids, found 0 lists",
-        "[[]] | expected one token or more, found none",
-        "[[1], [2]] | expected one list of token ids, found 2 lists",
-        "[1, -2] | expected token ids from 0",
-        "[1, [2]] | expected token ids from 0",
-        "[1, 99999] | token id 99999 is outside",
-        "{} | expected a list of lists"
-      })
-  void otherIdsAreRefused(String content, String message) throws IOException {
-    Path ids = Files.writeString(directory.resolve("ids.json"), content);
-    refused(3, tiny("--prompt-tokens", ids), message);
-  }
-
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "--seed 1 | generate needs --prompt TEXT or --prompt-tokens FILE",
-        "--prompt a --prompt-tokens b | --prompt and --prompt-tokens exclude each other",
-        "--prompt a --tokens 0 | --tokens: expected 1 or more, found 0",
-        "--prompt a --temperature -1 | --temperature: expected 0 or more, found -1.0",
-        "--prompt a --temperature NaN | --temperature: expected 0 or more",
-        "--prompt a --top-p 0 | --top-p: expected more than 0 and at most 1, found 0.0",
-        "--prompt a --top-p 1.5 | --top-p: expected more than 0 and at most 1, found 1.5"
-      })
-  void wrongUsage(String options, String message) {
-    refused(2, tiny((Object[]) options.split(" ")), message);
-  }
-
-  private static void refused(int exitCode, Ended result, String message) {
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(exitCode);
-    assertThat(result.errorLines()).singleElement().asString().contains(message);
+    tiny("--prompt", "river ".repeat(600)).isRefused(3, "expected fewer tokens than the 512");
   }
 
   @Test
@@ -147,5 +106,39 @@ class GenerateCommandTest {
     Ended result = generate("--model", model, "--prompt-tokens", ids, "--tokens", 20).succeeds();
     // Then comes the end token, 2, of the model's config.
     assertThat(result.out().strip()).isEqualTo("23 5 77 3 88");
+  }
+
+  private static long bytes(Path path, boolean stayPacked, long tokens) {
+    try (ModelDirectory model = ModelDirectory.open(path)) {
+      return GenerateNeeds.bytes(model, dtype -> stayPacked, tokens);
+    }
+  }
+
+  /** What packing saves in the modules of a packed model. */
+  private static long saved() {
+    try (ModelDirectory model = ModelDirectory.open(packed)) {
+      return model.checkpoint().tensors().stream()
+          .flatMap(entry -> PackedModule.of(entry).stream())
+          .mapToLong(module -> module.weight().bytes() - module.bytes())
+          .sum();
+    }
+  }
+
+  @Test
+  void packedWeightsTakeTheirPackedBytesWhereTheyStayPacked() {
+    assertThat(saved()).isPositive();
+    assertThat(bytes(packed, true, 10)).isEqualTo(bytes(pruned, true, 10) - saved());
+  }
+
+  @Test
+  void unpackedWeightsTakeTheBytesOfTheDenseModel() {
+    assertThat(bytes(packed, false, 10)).isEqualTo(bytes(pruned, false, 10));
+  }
+
+  @Test
+  void theCacheGrowsWithTheTokens() {
+    long ten = bytes(packed, true, 10) - bytes(packed, true, 0);
+    assertThat(ten).isPositive();
+    assertThat(bytes(packed, true, 20) - bytes(packed, true, 10)).isEqualTo(ten);
   }
 }

@@ -33,10 +33,6 @@ class PackedDecoderTest {
     this.backend = backend;
   }
 
-  private static void run(Object... arguments) {
-    InProcess.run(arguments).succeeds();
-  }
-
   /** Returns the logits after a prompt that is long for a packed weight, and after a token more. */
   private float[][] logits(Path path, WeightKeeping keeping) {
     Operations operations = backend.operations().getLast();
@@ -51,16 +47,8 @@ class PackedDecoderTest {
 
   @Test
   void logitsAreThoseOfTheDenseModel() {
-    Path pruned = directory.resolve("pruned");
-    Path packed = directory.resolve("packed");
-    Path model = TestData.TINY_LLAMA;
-    run(
-        "prune", "--method",
-        "magnitude", "--backend",
-        "cpu", "--quiet",
-        "--model", model,
-        "--output", pruned);
-    run("pack", "--quiet", "--model", pruned, "--output", packed);
+    Path pruned = InProcess.pruned(TestData.TINY_LLAMA, directory.resolve("pruned"));
+    Path packed = InProcess.packed(pruned, directory.resolve("packed"));
     float[][] expected = logits(pruned, WeightKeeping.RESIDENT);
     float[][] found = logits(packed, WeightKeeping.RESIDENT);
     assertThat(logits(packed, WeightKeeping.RESIDENT_UNPACKED)).isDeepEqualTo(expected);

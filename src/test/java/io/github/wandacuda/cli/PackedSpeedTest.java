@@ -60,14 +60,8 @@ class PackedSpeedTest {
   }
 
   private Path packed() {
-    Path packed = directory.resolve("packed");
-    Path pruned = directory.resolve("pruned");
-    InProcess.line(
-            "prune --method magnitude --backend cpu --quiet --model %s --output %s",
-            TestData.TINY_LLAMA, pruned)
-        .succeeds();
-    InProcess.line("pack --quiet --model %s --output %s", pruned, packed).succeeds();
-    return packed;
+    Path pruned = InProcess.pruned(TestData.TINY_LLAMA, directory.resolve("pruned"));
+    return InProcess.packed(pruned, directory.resolve("packed"));
   }
 
   @ParameterizedTest

@@ -14,13 +14,15 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Every option that names a result file, tried against every file that the run reads. */
 class ResultFaults {
+  @TempDir Path written;
   @TempDir Path directory;
 
   private long refused;
 
   @Test
   void noResultReplacesWhatIsRead() throws IOException, InterruptedException {
-    ResultTrials trials = new ResultTrials(directory);
+    ResultTrials.write(written);
+    ResultTrials trials = new ResultTrials(written, directory);
     for (Trial trial : Trial.values()) {
       for (Path input : trials.inputs(trial)) {
         for (Name name : Name.values()) {

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,13 +32,19 @@ class ResultFilesTest {
   private static final List<Trial> SOME =
       List.of(Trial.CALIBRATE_ON_TEXT, Trial.SAVE_OF_STATISTICS, Trial.REPORT_OF_TOKENS);
 
+  @TempDir static Path written;
   @TempDir Path directory;
 
   private ResultTrials trials;
 
+  @BeforeAll
+  static void write() throws IOException {
+    ResultTrials.write(written);
+  }
+
   @BeforeEach
-  void write() throws IOException {
-    trials = new ResultTrials(directory);
+  void copy() {
+    trials = new ResultTrials(written, directory);
   }
 
   /** All inputs by their own names, and one of each kind by all others; the faults do all. */

@@ -5,12 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,7 +20,7 @@ import java.util.TreeMap;
  * Commands whose result files are named after what they read, in this process: each has to be
  * refused, and nothing may have changed.
  */
-public final class ResultTrials {
+final class ResultTrials {
   private static final String CALIBRATION = "samples.json";
   private static final String TEXT = "text.txt";
   private static final String STATISTICS = "statistics.safetensors";
@@ -31,20 +32,28 @@ public final class ResultTrials {
   private final Path directory;
   private final Path model;
 
-  /** Writes a model with files of all kinds, and what else is read. */
-  public ResultTrials(Path directory) throws IOException {
+  private ResultTrials(Path directory) {
     this.directory = directory;
+    model = directory.resolve("model");
+  }
+
+  /** Takes what was written into a directory of its own. */
+  ResultTrials(Path written, Path directory) {
+    this(TestData.copy(written, directory));
+  }
+
+  /** Writes a model with files of all kinds, and what else is read. */
+  static void write(Path directory) throws IOException {
     GeneratedLlama llama = new GeneratedLlama(3, 32, 64, 50);
-    model = llama.write(directory.resolve("model"));
+    Path model = llama.write(directory.resolve("model"));
     Files.createDirectories(model.resolve("sub/below"));
     for (String name :
-        List.of(
-            """
-            generation_config.json tokenizer.json tokenizer_config.json
-            special_tokens_map.json merges.txt page.html .hidden.json sub/chat_template.json
-            sub/below/modeling_any.py\
-            """
-                .split("\\s+"))) {
+        """
+        generation_config.json tokenizer.json tokenizer_config.json
+        special_tokens_map.json merges.txt page.html .hidden.json sub/chat_template.json
+        sub/below/modeling_any.py\
+        """
+            .split("\\s+")) {
       Files.writeString(model.resolve(name), "{\"of\": \"" + name + "\"}");
     }
     llama.writeSamples(directory.resolve(CALIBRATION), 2, 8);
@@ -54,12 +63,13 @@ public final class ResultTrials {
     Files.writeString(directory.resolve(RECIPE), "[{method: wanda, allocation: shares.json}]");
     Files.writeString(
         directory.resolve(TASK), "{\"prompt\": \"a\", \"choices\": [\"b\"], \"gold\": 0}");
-    assertThat(run(Trial.MASKS_OF_MAGNITUDE, directory.resolve(MASKS)).exitCode()).isZero();
-    removeOutput();
+    ResultTrials trials = new ResultTrials(directory);
+    trials.run(Trial.MASKS_OF_MAGNITUDE, directory.resolve(MASKS)).succeeds();
+    trials.removeOutput();
   }
 
   /** How an option's file is named. */
-  public enum Name {
+  enum Name {
     ITSELF,
     DOTS,
     LINK,
@@ -90,7 +100,7 @@ public final class ResultTrials {
   }
 
   /** A command and the option that names its result file. */
-  public enum Trial {
+  enum Trial {
     CALIBRATE_ON_TOKENS("--output", "calibrate", "--calibration", CALIBRATION),
     CALIBRATE_ON_TEXT("--output", "calibrate", "--calibration", TEXT),
     SAVE_OF_TOKENS("--save-statistics", "prune", "--calibration", CALIBRATION),
@@ -116,21 +126,17 @@ public final class ResultTrials {
       this.words = List.of(words);
     }
 
-    public boolean hasOutput() {
+    boolean hasOutput() {
       return words.contains("prune") && !words.contains("--in-place");
     }
   }
 
-  Path directory() {
-    return directory;
-  }
-
-  public Path model() {
+  Path model() {
     return model;
   }
 
   /** Returns all files that a trial reads. */
-  public List<Path> inputs(Trial trial) {
+  List<Path> inputs(Trial trial) {
     List<Path> inputs = new ArrayList<>();
     Directories.files(model).forEach(file -> inputs.add(model.resolve(file)));
     trial.words.stream().map(directory::resolve).filter(Files::isRegularFile).forEach(inputs::add);
@@ -140,28 +146,26 @@ public final class ResultTrials {
     return inputs;
   }
 
-  public Ended run(Trial trial, Path result, String... more) {
-    List<String> words = new ArrayList<>();
+  Ended run(Trial trial, Path result, String... more) {
+    List<Object> words = new ArrayList<>();
     for (String word : trial.words) {
       Path input = directory.resolve(word);
-      words.add(Files.isRegularFile(input) ? input.toString() : word);
+      words.add(Files.isRegularFile(input) ? input : word);
     }
-    words.addAll(List.of("--model", model.toString(), "--backend", "cpu", "--quiet"));
+    words.addAll(Words.of("--model %s --backend cpu --quiet", model));
     if (trial.hasOutput()) {
-      words.addAll(List.of("--output", directory.resolve("out").toString()));
+      words.addAll(List.of("--output", directory.resolve("out")));
     }
-    words.addAll(List.of(trial.option, result.toString()));
-    words.addAll(Arrays.asList(more));
-    return InProcess.run(words);
+    return InProcess.run(words, trial.option, result, more);
   }
 
   /** Removes what a run has made. */
-  public void removeOutput() throws IOException {
+  void removeOutput() throws IOException {
     Directories.remove(directory.resolve("out"));
   }
 
   /** Names a result after an input, and expects that it is refused. */
-  public void refuse(Trial trial, Path input, Name name, String... more) throws IOException {
+  void refuse(Trial trial, Path input, Name name, String... more) throws IOException {
     Path links = directory.resolve("links");
     Path result = name.of(input, directory);
     refuse(trial, input, result, more);
@@ -175,7 +179,7 @@ public final class ResultTrials {
   }
 
   /** Names a result by another path to an input, and expects that it is refused. */
-  public void refuse(Trial trial, Path input, Path result, String... more) throws IOException {
+  void refuse(Trial trial, Path input, Path result, String... more) throws IOException {
     Map<Path, String> before = content();
     Ended outcome = run(trial, result, more);
     assertThat(outcome.exitCode())
@@ -186,7 +190,7 @@ public final class ResultTrials {
   }
 
   /** Returns all that is there. */
-  public Map<Path, String> content() throws IOException {
+  Map<Path, String> content() throws IOException {
     Map<Path, String> content = new TreeMap<>();
     try (var paths = Files.walk(directory)) {
       for (Path path : paths.filter(Files::isRegularFile).toList()) {
