@@ -2,6 +2,7 @@ package io.github.wandacuda.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Directories;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JavaHomeTest {
   @TempDir Path home;
@@ -31,39 +33,25 @@ class JavaHomeTest {
     assertThat(java.isSuitable()).isTrue();
   }
 
-  @Test
-  void anOlderVersionIsNotSuitable() {
-    assertThat(JavaHome.read(FakeJdk.at(home, "24.0.2")).isSuitable()).isFalse();
+  /** A list of modules has to name the module; without one the version decides. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "JAVA_VERSION=\"24.0.2\"; MODULES | false",
+        "JAVA_VERSION=\"25\"; MODULES=\"java.base jdk.incubator.vectors\" | false",
+        "IMPLEMENTOR=\"a vendor\"; JAVA_VERSION=25 | true",
+        "MODULES | false"
+      })
+  void theReleaseSaysWhetherItIsSuitable(String release, boolean suitable) {
+    String text = release.replaceAll("MODULES$", FakeJdk.MODULES).replace("; ", "\n") + "\n";
+    assertThat(JavaHome.read(FakeJdk.withRelease(home, text)).isSuitable()).isEqualTo(suitable);
   }
 
-  @Test
-  void aListOfModulesHasToNameTheModule() {
-    String release = "JAVA_VERSION=\"25\"\nMODULES=\"java.base jdk.incubator.vectors\"\n";
-    assertThat(JavaHome.read(FakeJdk.withRelease(home, release)).isSuitable()).isFalse();
-  }
-
-  @Test
-  void withoutAListOfModulesTheVersionDecides() {
-    String release = "IMPLEMENTOR=\"a vendor\"\nJAVA_VERSION=25\n";
-    assertThat(JavaHome.read(FakeJdk.withRelease(home, release)).isSuitable()).isTrue();
-  }
-
-  @Test
-  void aReleaseWithoutVersionIsNotSuitable() {
-    assertThat(JavaHome.read(FakeJdk.withRelease(home, FakeJdk.MODULES)).isSuitable()).isFalse();
-  }
-
-  @Test
-  void aDirectoryWithoutReleaseIsNoHome() throws IOException {
-    FakeJdk.at(home, "25");
-    Files.delete(home.resolve("release"));
-    assertThat(JavaHome.read(home)).isNull();
-  }
-
-  @Test
-  void aDirectoryWithoutJavaIsNoHome() throws IOException {
-    FakeJdk.at(home, "25");
-    Files.delete(home.resolve("bin").resolve(JavaHome.COMMAND));
+  @ParameterizedTest
+  @ValueSource(strings = {"release", "bin"})
+  void aDirectoryWithoutReleaseOrJavaIsNoHome(String file) throws IOException {
+    Directories.remove(FakeJdk.at(home, "25").resolve(file));
     assertThat(JavaHome.read(home)).isNull();
   }
 

@@ -11,7 +11,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class JdkLocationsTest {
   @TempDir Path root;
@@ -66,25 +65,17 @@ class JdkLocationsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"usr/lib/jvm/java-25-openjdk-amd64", "usr/lib64/jvm/java-25-openjdk-25"})
-  void looksWhereLinuxHasThem(String home) {
+  @CsvSource({
+    "Linux, usr/lib/jvm/java-25-openjdk-amd64",
+    "Linux, usr/lib64/jvm/java-25-openjdk-25",
+    "Mac OS X, Library/Java/JavaVirtualMachines/temurin-25.jdk/Contents/Home",
+    "Windows 11, programs/Eclipse Adoptium/jdk-25.0.3.9-hotspot",
+    "Windows 11, programs/Java/jdk-25"
+  })
+  void looksWhereASystemHasThem(String system, String home) {
     Path jdk = FakeJdk.at(root.resolve(home), "25.0.3");
-    assertThat(foundOnLinux()).isEqualTo(jdk);
-  }
-
-  @Test
-  void looksWhereMacOsHasThem() {
-    String home = "Library/Java/JavaVirtualMachines/temurin-25.jdk/Contents/Home";
-    Path jdk = FakeJdk.at(root.resolve(home), "25.0.3");
-    assertThat(found("Mac OS X", Map.of())).isEqualTo(jdk);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"Eclipse Adoptium/jdk-25.0.3.9-hotspot", "Java/jdk-25"})
-  void looksWhereWindowsHasThem(String home) {
-    Path jdk = FakeJdk.at(root.resolve("programs").resolve(home), "25.0.3");
     Map<String, String> environment = Map.of("ProgramFiles", root.resolve("programs").toString());
-    assertThat(found("Windows 11", environment)).isEqualTo(jdk);
+    assertThat(found(system, environment)).isEqualTo(jdk);
   }
 
   @Test

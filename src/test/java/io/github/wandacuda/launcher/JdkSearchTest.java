@@ -8,37 +8,27 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class JdkSearchTest {
   @TempDir Path directory;
 
-  private String chosen(String... versions) {
+  /** The tested version, else the lowest newer one, the first of equals, or none. */
+  @ParameterizedTest
+  @CsvSource({
+    "26.0.1 17.0.21 25.0.3 24, 25.0.3",
+    "1.8.0_392 29 27.0.1 28, 27.0.1",
+    "25.0.1 25.0.3, 25.0.1",
+    "1.8.0_392 21.0.5 24.0.2, none"
+  })
+  void theBestIsChosen(String versions, String chosen) {
     List<Path> homes = new ArrayList<>();
-    for (String version : versions) {
+    for (String version : versions.split(" ")) {
       homes.add(FakeJdk.at(directory.resolve("jdk-" + version), version));
     }
     JavaHome best = new JdkSearch(new TrustedPaths(null, 0)).best(homes);
-    return best == null ? "none" : best.version();
-  }
-
-  @Test
-  void prefersTheTestedVersion() {
-    assertThat(chosen("26.0.1", "17.0.21", "25.0.3", "24")).isEqualTo("25.0.3");
-  }
-
-  @Test
-  void elseTakesTheLowestNewer() {
-    assertThat(chosen("1.8.0_392", "29", "27.0.1", "28")).isEqualTo("27.0.1");
-  }
-
-  @Test
-  void ofEqualsTakesTheFirst() {
-    assertThat(chosen("25.0.1", "25.0.3")).isEqualTo("25.0.1");
-  }
-
-  @Test
-  void olderOnesAreNone() {
-    assertThat(chosen("1.8.0_392", "21.0.5", "24.0.2")).isEqualTo("none");
+    assertThat(best == null ? "none" : best.version()).isEqualTo(chosen);
   }
 
   @Test

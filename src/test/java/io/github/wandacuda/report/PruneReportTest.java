@@ -81,16 +81,24 @@ class PruneReportTest {
     }
   }
 
+  private Path written(
+      String name, Map<String, ModuleReading> found, Optional<Perplexities> perplexities) {
+    Path file = directory.resolve(name);
+    AtomicWrite.write(
+        file, new PruneReport(FACTS, request, result, found, perplexities, MEMORY).content(file));
+    return file;
+  }
+
+  private JsonNode json() {
+    return TestData.json(written("report.json", readings, Optional.empty()));
+  }
+
   @Test
   void countsWhatIsDeadAndZero() {
     assertThat(result.deadColumns()).isEqualTo(3);
     assertThat(result.zeroRows()).isEqualTo(2);
-    Path file = directory.resolve("report.json");
-    AtomicWrite.write(
-        file,
-        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
-    JsonNode json = TestData.json(file);
-    assertThat(ReportFormat.isOne(file)).isTrue();
+    JsonNode json = json();
+    assertThat(ReportFormat.isOne(directory.resolve("report.json"))).isTrue();
     assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
     assertThat(json.get("zero_rows").asInt()).isEqualTo(2);
     JsonNode module = json.get("modules").get(0);
@@ -115,15 +123,9 @@ class PruneReportTest {
         .singleElement()
         .extracting(ModuleReading::thresholds)
         .isEqualTo(Optional.of(new RowThresholds(0, 1, 41)));
-    Path file = directory.resolve("report.json");
-    AtomicWrite.write(
-        file,
-        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
-    JsonNode json = TestData.json(file).get("modules").get(0).get("row_thresholds");
+    JsonNode json = json().get("modules").get(0).get("row_thresholds");
     assertThat(json.toString()).isEqualTo("{\"lowest\":0.0,\"median\":1.0,\"highest\":41.0}");
-    AtomicWrite.write(
-        file,
-        new PruneReport(FACTS, request, result, Map.of(), Optional.empty(), MEMORY).content(file));
+    Path file = written("report.json", Map.of(), Optional.empty());
     assertThat(TestData.json(file).get("modules").get(0).has("row_thresholds")).isFalse();
   }
 
@@ -141,11 +143,7 @@ class PruneReportTest {
         lost += column == 0 ? score * score : 0;
       }
     }
-    Path file = directory.resolve("report.json");
-    AtomicWrite.write(
-        file,
-        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
-    JsonNode json = TestData.json(file);
+    JsonNode json = json();
     JsonNode module = json.get("modules").get(0);
     assertThat(module.get("estimated_error").asDouble()).isCloseTo(lost / all, within(1e-12));
     assertThat(module.has("relative_error")).isFalse();
@@ -159,10 +157,7 @@ class PruneReportTest {
 
   @Test
   void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
-    Path file = directory.resolve("report.html");
-    AtomicWrite.write(
-        file,
-        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
+    Path file = written("report.html", readings, Optional.empty());
     assertThat(ReportFormat.isOne(file)).isTrue();
     String page = Files.readString(file);
     assertThat(page)
@@ -183,16 +178,12 @@ class PruneReportTest {
 
   @Test
   void everyNumberOfThePageIsInItsTwin() throws IOException {
-    Path page = directory.resolve("report.html");
-    Path twin = directory.resolve("report.json");
     Optional<Perplexities> both =
         Optional.of(
             new Perplexities(
                 12.345, 67.89, Optional.of(new Perplexities.Sample("<b>", "dense", "pruned"))));
-    AtomicWrite.write(
-        page, new PruneReport(FACTS, request, result, readings, both, MEMORY).content(page));
-    AtomicWrite.write(
-        twin, new PruneReport(FACTS, request, result, readings, both, MEMORY).content(twin));
+    Path page = written("report.html", readings, both);
+    Path twin = written("twin.json", readings, both);
     String html = Files.readString(page);
     assertThat(html).contains("<dt>Perplexity</dt><dd>12.35 → 67.89</dd>");
     assertThat(TwinNumbers.shown(html)).hasSizeGreaterThan(15);

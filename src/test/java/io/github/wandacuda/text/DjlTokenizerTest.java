@@ -119,30 +119,6 @@ class DjlTokenizerTest {
   }
 
   @Test
-  void failsWhenClosed() throws IOException {
-    write(json -> {});
-    DjlTokenizer closed = DjlTokenizer.open(directory);
-    closed.close();
-    closed.close();
-    assertThatThrownBy(() -> closed.encode("a")).isInstanceOf(IllegalStateException.class);
-  }
-
-  @Test
-  void namesAMissingFile() {
-    assertRejects(() -> DjlTokenizer.open(directory))
-        .startsWith(
-            directory.resolve("tokenizer.json") + ": cannot be read: no such file or folder");
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"", "{}", "[]", "null", "[1,2", "{\"model\": {\"type\": \"None\"}}"})
-  void rejectsWhatIsNoTokenizer(String content) throws IOException {
-    Files.writeString(directory.resolve("tokenizer.json"), content);
-    assertRejects(() -> DjlTokenizer.open(directory))
-        .startsWith(directory.resolve("tokenizer.json").toString());
-  }
-
-  @Test
   void rejectsATokenizerThatIsCutShort() throws IOException {
     byte[] whole = Files.readAllBytes(MODEL.resolve("tokenizer.json"));
     Files.write(directory.resolve("tokenizer.json"), Arrays.copyOf(whole, whole.length / 2));
@@ -169,24 +145,12 @@ class DjlTokenizerTest {
     assertRejects(() -> DjlTokenizer.open(directory)).contains("the special token <s>");
   }
 
-  @Test
-  void reportsATextThatItCannotEncode() throws IOException {
-    write(
-        json -> {
-          json.putNull("normalizer").putNull("post_processor").putArray("added_tokens");
-          json.putObject("model")
-              .put("type", "WordLevel")
-              .put("unk_token", "[UNK]")
-              .putObject("vocab")
-              .put("a", 0);
-        });
-    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
-      assertThat(other.encode("a")).containsExactly(0);
-      assertRejects(() -> other.encode("b")).contains("tokenizer.json: cannot encode the text: ");
-    }
+  private void write(Consumer<ObjectNode> change) throws IOException {
+    write(directory, change);
   }
 
-  private void write(Consumer<ObjectNode> change) throws IOException {
+  /** Writes the bundled model's tokenizer into a directory, changed. */
+  static void write(Path directory, Consumer<ObjectNode> change) throws IOException {
     ObjectNode json = (ObjectNode) JSON.readTree(MODEL.resolve("tokenizer.json").toFile());
     change.accept(json);
     JSON.writeValue(directory.resolve("tokenizer.json").toFile(), json);

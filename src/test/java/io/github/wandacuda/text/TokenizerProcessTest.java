@@ -5,8 +5,6 @@ import static io.github.wandacuda.text.TestFiles.assertRejects;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.testing.Signals;
 import java.io.IOException;
@@ -24,7 +22,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenizerProcessTest {
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir private Path directory;
 
@@ -49,14 +46,6 @@ class TokenizerProcessTest {
     assertThat(children()).as("no process is left").isEqualTo(before);
   }
 
-  @Test
-  void failsWhenClosed() {
-    TokenizerProcess closed = TokenizerProcess.open(MODEL);
-    closed.close();
-    closed.close();
-    assertThatThrownBy(() -> closed.encode("a")).isInstanceOf(IllegalStateException.class);
-  }
-
   /** As Ctrl-C does, which may reach the tokenizer first. */
   @ParameterizedTest
   @ValueSource(strings = {"INT", "TERM"})
@@ -73,31 +62,17 @@ class TokenizerProcessTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"", "{}", "[1,2", "{\"model\": {\"type\": \"None\"}}"})
-  void rejectsWhatIsNoTokenizer(String content) throws IOException {
-    Files.writeString(directory.resolve("tokenizer.json"), content);
-    List<Long> before = children();
-    assertRejects(() -> TokenizerProcess.open(directory))
-        .startsWith(directory.resolve("tokenizer.json").toString());
-    assertThat(children()).isEqualTo(before);
-  }
-
-  @Test
-  void namesAMissingFile() {
-    assertRejects(() -> TokenizerProcess.open(directory)).contains("no such file");
-  }
-
   /** The library reads the normalizer's table without a look at its length, and panics. */
   @Test
   void survivesWhatEndsTheLibrarysProcess() throws IOException {
-    ObjectNode json = (ObjectNode) JSON.readTree(MODEL.resolve("tokenizer.json").toFile());
     ByteBuffer table = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
     table.putInt(8).putInt(0x7fff_feff).putInt(0x7fff_fc00).putInt(0);
-    json.putObject("normalizer")
-        .put("type", "Precompiled")
-        .put("precompiled_charsmap", Base64.getEncoder().encodeToString(table.array()));
-    JSON.writeValue(directory.resolve("tokenizer.json").toFile(), json);
+    DjlTokenizerTest.write(
+        directory,
+        json ->
+            json.putObject("normalizer")
+                .put("type", "Precompiled")
+                .put("precompiled_charsmap", Base64.getEncoder().encodeToString(table.array())));
     List<Long> before = children();
     try (TokenizerProcess tokenizer = TokenizerProcess.open(directory)) {
       assertRejects(() -> tokenizer.encode("any text"))
@@ -108,20 +83,52 @@ class TokenizerProcessTest {
     assertThat(children()).isEqualTo(before);
   }
 
-  @Test
-  void saysWhatTheLibrarySaysAboutAText() throws IOException {
-    ObjectNode json = (ObjectNode) JSON.readTree(MODEL.resolve("tokenizer.json").toFile());
-    json.putNull("normalizer").putNull("post_processor").putArray("added_tokens");
-    json.putObject("model")
-        .put("type", "WordLevel")
-        .put("unk_token", "[UNK]")
-        .putObject("vocab")
-        .put("a", 0);
-    JSON.writeValue(directory.resolve("tokenizer.json").toFile(), json);
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(directory)) {
-      assertThat(tokenizer.encode("a")).containsExactly(0);
-      assertRejects(() -> tokenizer.encode("b")).contains("cannot encode the text: ");
-      assertThat(tokenizer.encode("a")).as("it goes on").containsExactly(0);
+  /** Opens one in this process or in one of its own. */
+  private static Tokenizer open(Path model, boolean apart) {
+    return apart ? TokenizerProcess.open(model) : DjlTokenizer.open(model);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void failsWhenClosed(boolean apart) {
+    Tokenizer closed = open(MODEL, apart);
+    closed.close();
+    closed.close();
+    assertThatThrownBy(() -> closed.encode("a")).isInstanceOf(IllegalStateException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void rejectsWhatIsNoTokenizer(boolean apart) throws IOException {
+    List<Long> before = children();
+    Path file = directory.resolve("tokenizer.json");
+    assertRejects(() -> open(directory, apart))
+        .startsWith(file + ": cannot be read: no such file or folder");
+    for (String content :
+        List.of("", "{}", "[]", "null", "[1,2", "{\"model\": {\"type\": \"None\"}}")) {
+      Files.writeString(file, content);
+      assertRejects(() -> open(directory, apart)).as(content).startsWith(file.toString());
+    }
+    assertThat(children()).as("no process is left").isEqualTo(before);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void reportsATextThatItCannotEncode(boolean apart) throws IOException {
+    DjlTokenizerTest.write(
+        directory,
+        json -> {
+          json.putNull("normalizer").putNull("post_processor").putArray("added_tokens");
+          json.putObject("model")
+              .put("type", "WordLevel")
+              .put("unk_token", "[UNK]")
+              .putObject("vocab")
+              .put("a", 0);
+        });
+    try (Tokenizer other = open(directory, apart)) {
+      assertThat(other.encode("a")).containsExactly(0);
+      assertRejects(() -> other.encode("b")).contains("tokenizer.json: cannot encode the text: ");
+      assertThat(other.encode("a")).as("it goes on").containsExactly(0);
     }
   }
 }
