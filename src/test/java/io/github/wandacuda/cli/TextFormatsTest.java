@@ -1,7 +1,5 @@
 package io.github.wandacuda.cli;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -12,7 +10,6 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -82,22 +79,5 @@ class TextFormatsTest {
         run(command, TestData.TINY_LLAMA, file, few, "--sequence-length", 8).succeeds();
       }
     }
-  }
-
-  @Test
-  void evaluatedIdsGiveTheirPerplexity() {
-    double alone =
-        run("perplexity --model {in} --tokens", withoutTokenizer, ids, "--json")
-            .json()
-            .get("perplexity")
-            .asDouble();
-    Ended pruned =
-        run(
-                "prune --model {in} --method magnitude --output {out}-pruned --evaluate",
-                withoutTokenizer,
-                ids,
-                "--json")
-            .succeeds();
-    assertThat(pruned.json().get("perplexity").get("before").asDouble()).isEqualTo(alone);
   }
 }

@@ -22,7 +22,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@code verify} says to people and to programs. */
@@ -140,26 +139,6 @@ class VerifyCommandTest {
     assertThat(result.out()).contains(name + ": expected nothing, as in the source");
   }
 
-  @ParameterizedTest
-  @CsvSource({
-    "format, wanda-cuda.provenance.v9",
-    "source_sha256, 0000000000000000000000000000000000000000000000000000000000000000",
-    "statistics_sha256, abc",
-    "samples, 64",
-    "sequence_length, 64",
-    "seed, 3",
-    "unreached, none",
-    "kept, layers.3.self_attn.query_key_value_proj",
-    "kept, layers.99.self_attn.query_key_value_proj",
-  })
-  void aFalseWordInTheRecordIsFound(String key, String value) throws IOException {
-    verify().succeeds();
-    edit(key, value);
-    Ended result = verify();
-    assertThat(result.exitCode()).as(result.out()).isEqualTo(5);
-    assertThat(result.out()).contains("wanda-cuda.json: " + key + ": expected ");
-  }
-
   @Test
   void whatCannotBeCheckedIsSaid() throws IOException {
     edit("statistics_sha256", "0".repeat(64));
@@ -193,10 +172,10 @@ class VerifyCommandTest {
     Path file = pruned.resolve("wanda-cuda.json");
     JsonMapper mapper = JsonMapper.builder().build();
     ObjectNode json = (ObjectNode) mapper.readTree(file.toFile());
-    switch (key) {
-      case "samples", "sequence_length", "seed" -> json.put(key, Integer.parseInt(value));
-      case "kept", "include" -> json.putArray(key).add(value);
-      default -> json.put(key, value);
+    if (key.equals("include")) {
+      json.putArray(key).add(value);
+    } else {
+      json.put(key, value);
     }
     mapper.writeValue(file.toFile(), json);
   }
