@@ -5,7 +5,7 @@
 #
 #   OUT/libcuda.so.1              the driver, with the runtime that runs a block's threads as fibers
 #   OUT/cublas/libcublas.so.12    cuBLAS, in a directory of its own so that it can be there or not
-#   OUT/kernels/NAME.so           a kernel file; NAME.sm_75.so and NAME.sm_80.so where the architectures' code differs
+#   OUT/kernels/NAME.so           a kernel file; NAME.sm_75.so and NAME.sm_80.so where the code of two architectures differs
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
 # --asan adds AddressSanitizer, for programs over harness.h, --tsan ThreadSanitizer, which sees the pretended threads as
@@ -82,9 +82,9 @@ kernel_file() {
   for architecture in $architectures; do
     g++ -x c++ $kernel -D__CUDA_ARCH__=${architecture}0 -E -P "$source" -o "$out/build/$name.$architecture.text"
   done
-  if [ "$architectures" = '75 80' ] && cmp -s "$out/build/$name.75.text" "$out/build/$name.80.text"; then
+  if [ "$architectures" != '75 80' ] || cmp -s "$out/build/$name.75.text" "$out/build/$name.80.text"; then
     rm -f "$out/kernels/$name.sm_75.so" "$out/kernels/$name.sm_80.so"
-    kernel_library "$source" "$name" 80 "$name"
+    kernel_library "$source" "$name" "${architectures#* }" "$name"
   else
     rm -f "$out/kernels/$name.so"
     for architecture in $architectures; do kernel_library "$source" "$name" $architecture "$name.sm_$architecture"; done
