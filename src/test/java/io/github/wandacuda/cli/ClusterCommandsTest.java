@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
@@ -147,11 +148,7 @@ class ClusterCommandsTest {
   @Thorough
   void compareTellsOfTheSameWeightOnce() throws IOException {
     Path broken = TestData.copy(TestData.TINY_LLAMA, directory.resolve("broken"));
-    try (RandomAccessFile shard =
-        new RandomAccessFile(broken.resolve("model-00002-of-00003.safetensors").toFile(), "rw")) {
-      shard.seek(shard.length() - 2 * 192 * 64);
-      shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
-    }
+    Damage.nan(broken);
     Ended result = assertLikeOneMachine(3, compare(near(broken)));
     assertThat(result.errorLines()).hasSize(1);
   }

@@ -2,6 +2,7 @@ package io.github.wandacuda.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -89,7 +90,7 @@ class CalibrationSparkTrials extends OnSpark {
     Path last = output.resolve(".wanda-cuda.norms-" + (blocks - 1));
     boolean inTime = run.isAlive() && !Files.exists(last);
     assertEnds(0, run, name);
-    assertSame(expected, output);
+    Directories.assertSame(expected, output);
     return inTime;
   }
 
@@ -121,7 +122,7 @@ class CalibrationSparkTrials extends OnSpark {
     Process again = onSpark("again", 1, large, output, words(List.of("--resume"), options));
     assertEnds(0, again, "again");
     assertThat(spark.log("again")).doesNotContain("block 1 of 10");
-    assertSame(expected, output);
+    Directories.assertSame(expected, output);
   }
 
   private static void awaitFile(Path file, Process run) throws Exception {

@@ -2,13 +2,13 @@ package io.github.wandacuda.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
-import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -42,13 +42,10 @@ class CommandsSparkTrials extends OnSpark {
         .reduce("", String::concat);
   }
 
-  private static void damage(Path shard, int bytes) throws IOException {
-    try (RandomAccessFile file = new RandomAccessFile(shard.toFile(), "rw")) {
-      file.seek(file.length() - 2 * bytes);
-      byte[] ones = new byte[bytes];
-      Arrays.fill(ones, (byte) 1);
-      file.write(ones);
-    }
+  private static void damage(Path shard, int bytes) {
+    byte[] ones = new byte[bytes];
+    Arrays.fill(ones, (byte) 1);
+    Damage.put(shard, -2L * bytes, ones);
   }
 
   /** With the program's jar before Spark's, so that what it holds has to go with Spark. */
@@ -99,11 +96,7 @@ class CommandsSparkTrials extends OnSpark {
   @Test
   void aComparisonTellsOfBadInputOnce() throws Exception {
     Path broken = TestData.copy(TINY, directory.resolve("broken"));
-    try (RandomAccessFile shard =
-        new RandomAccessFile(broken.resolve("model-00002-of-00003.safetensors").toFile(), "rw")) {
-      shard.seek(shard.length() - 2 * 192 * 64);
-      shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
-    }
+    Damage.nan(broken);
     Ended expected = onOneMachine(compare(broken));
     assertThat(expected.exitCode()).isEqualTo(3);
     Process run = spark.submit("compare-broken", 2, compare(broken, "--cluster", "spark"));
@@ -134,6 +127,6 @@ class CommandsSparkTrials extends OnSpark {
     assertThat(lines)
         .isNotEmpty()
         .allMatch(line -> line.contains(", GPU %d on cuda, Pretend".formatted(SparkProcesses.GPU)));
-    assertSame(expected, output);
+    Directories.assertSame(expected, output);
   }
 }

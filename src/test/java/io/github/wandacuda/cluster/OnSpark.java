@@ -3,10 +3,10 @@ package io.github.wandacuda.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -66,21 +66,12 @@ abstract class OnSpark {
     assertThat(end(process)).as(spark.log(name)).isEqualTo(expected);
   }
 
-  static void assertSame(Path expected, Path actual) throws IOException {
-    assertThat(TestData.names(actual)).isEqualTo(TestData.names(expected));
-    for (String file : TestData.names(expected)) {
-      assertThat(Files.mismatch(actual.resolve(file), expected.resolve(file)))
-          .as(file)
-          .isEqualTo(-1);
-    }
-  }
-
   static void assertLikeOneMachine(String name, int executors, Path model, Object... options)
       throws Exception {
     Path expected = directory.resolve(name + "-expected");
     assertThat(onOneMachine(model, expected, options).exitCode()).isZero();
     Path output = directory.resolve(name);
     assertEnds(0, onSpark(name, executors, model, output, options), name);
-    assertSame(expected, output);
+    Directories.assertSame(expected, output);
   }
 }

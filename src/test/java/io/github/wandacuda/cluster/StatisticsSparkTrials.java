@@ -3,10 +3,11 @@ package io.github.wandacuda.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.TestData;
-import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
@@ -72,7 +73,7 @@ class StatisticsSparkTrials extends OnSpark {
     spark.executors().getFirst().destroyForcibly();
     assertThat(output.resolve("wanda-cuda.json")).as("it came too late").doesNotExist();
     assertEnds(0, run, "killed");
-    assertSame(largeExpected, output);
+    Directories.assertSame(largeExpected, output);
   }
 
   @Test
@@ -85,17 +86,13 @@ class StatisticsSparkTrials extends OnSpark {
     assertThat(output.resolve("wanda-cuda.json")).doesNotExist();
     Process again = onSpark("again", 2, large, output, "--statistics", largeStatistics, "--resume");
     assertEnds(0, again, "again");
-    assertSame(largeExpected, output);
+    Directories.assertSame(largeExpected, output);
   }
 
   @Test
   void badInputIsOneLineAndLeavesNothing() throws Exception {
     Path broken = TestData.copy(TINY, directory.resolve("broken"));
-    try (RandomAccessFile shard =
-        new RandomAccessFile(broken.resolve("model-00002-of-00003.safetensors").toFile(), "rw")) {
-      shard.seek(shard.length() - 2 * 192 * 64);
-      shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
-    }
+    Damage.nan(broken);
     Ended expected =
         onOneMachine(broken, directory.resolve("broken-1"), "--statistics", GOLDEN, "--quiet");
     assertThat(expected.exitCode()).isEqualTo(3);
@@ -119,7 +116,7 @@ class StatisticsSparkTrials extends OnSpark {
     Process again =
         onSpark("follows", 2, large, output, "--statistics", largeStatistics, "--resume");
     assertEnds(0, again, "follows");
-    assertSame(largeExpected, output);
+    Directories.assertSame(largeExpected, output);
   }
 
   @Test
@@ -130,7 +127,7 @@ class StatisticsSparkTrials extends OnSpark {
     Process other = onSpark("right", 1, large, right, "--statistics", largeStatistics);
     assertEnds(0, one, "left");
     assertEnds(0, other, "right");
-    assertSame(largeExpected, left);
-    assertSame(largeExpected, right);
+    Directories.assertSame(largeExpected, left);
+    Directories.assertSame(largeExpected, right);
   }
 }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -64,6 +65,47 @@ final class ClusterRuns {
     default void close() {
       cluster().close();
     }
+  }
+
+  /**
+   * Does those of the tasks that a test picks, and ends as if the machine were switched off where
+   * it leaves some out; and changes what comes back.
+   */
+  record Bent(
+      Cluster cluster, UnaryOperator<List<ClusterTask<?>>> pick, UnaryOperator<Object> change)
+      implements Over {
+    @Override
+    @SuppressWarnings("unchecked")
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      List<?> picked = pick.apply(List.copyOf(tasks));
+      cluster.run(
+          what,
+          (List<? extends ClusterTask<R>>) picked,
+          (R result) -> done.accept((R) change.apply(result)));
+      if (picked.size() < tasks.size()) {
+        throw new IllegalStateException("switched off");
+      }
+    }
+  }
+
+  /** Does the tasks that a test picks. */
+  static Cluster picking(UnaryOperator<List<ClusterTask<?>>> pick) {
+    return new Bent(local(), pick, UnaryOperator.identity());
+  }
+
+  /** Runs something before the tasks. */
+  static Cluster after(Runnable work) {
+    return picking(
+        tasks -> {
+          work.run();
+          return tasks;
+        });
+  }
+
+  /** Changes results on their way. */
+  static Cluster changing(UnaryOperator<Object> change) {
+    return new Bent(local(), UnaryOperator.identity(), change);
   }
 
   /**

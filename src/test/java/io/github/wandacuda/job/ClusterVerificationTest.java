@@ -10,18 +10,15 @@ import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.io.Serializable;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,22 +42,16 @@ class ClusterVerificationTest {
         Pruning.statistics(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors")));
   }
 
-  /** Does tasks in the opposite order, after something was done to the files. */
-  private record Backwards(Cluster cluster, Runnable before, List<Object> parts)
-      implements ClusterRuns.Over {
-    @Override
-    public <R extends Serializable> void run(
-        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
-      before.run();
-      parts.addAll(tasks);
-      cluster.run(what, tasks.reversed(), done);
-    }
-  }
-
   private final List<Object> parts = new ArrayList<>();
 
   private Verification verify(Path dense, long maskBytes, Runnable before) {
-    try (Cluster cluster = new Backwards(ClusterRuns.local(), before, parts);
+    UnaryOperator<List<ClusterTask<?>>> backwards =
+        tasks -> {
+          before.run();
+          parts.addAll(tasks);
+          return tasks.reversed();
+        };
+    try (Cluster cluster = ClusterRuns.picking(backwards);
         ModelDirectory model = ModelDirectory.open(dense)) {
       return Verifier.verify(
           model, pruned, Verifier.Claim.NONE, new ClusterCheck(cluster, Progress.NONE, maskBytes));
@@ -81,15 +72,6 @@ class ClusterVerificationTest {
     return pruned.resolve("model-0000%d-of-00003.safetensors".formatted(number));
   }
 
-  private static void flip(Path file, long fromEnd) throws IOException {
-    try (RandomAccessFile shard = new RandomAccessFile(file.toFile(), "rw")) {
-      shard.seek(shard.length() - fromEnd);
-      int last = shard.read();
-      shard.seek(shard.length() - fromEnd);
-      shard.write(last ^ 0x40);
-    }
-  }
-
   @Test
   void aPrunedModelIsProvenWhateverTheParts() {
     assertLikeOneMachine(0);
@@ -100,10 +82,10 @@ class ClusterVerificationTest {
   }
 
   @Test
-  void damageInSeveralShardsIsListedInTheSameOrder() throws IOException {
+  void damageInSeveralShardsIsListedInTheSameOrder() {
     for (int number = 1; number <= 3; number++) {
-      flip(shard(number), 1);
-      flip(shard(number), 20_000);
+      Damage.flip(shard(number), -1, 0x40);
+      Damage.flip(shard(number), -20_000, 0x40);
     }
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
       assertLikeOneMachine((int) Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).count());
@@ -114,10 +96,8 @@ class ClusterVerificationTest {
   @Test
   void aShardThatIsMissingOrShortIsToldOnce() throws IOException {
     Files.delete(shard(2));
-    flip(shard(3), 1);
-    try (RandomAccessFile file = new RandomAccessFile(shard(1).toFile(), "rw")) {
-      file.setLength(file.length() - 8);
-    }
+    Damage.flip(shard(3), -1, 0x40);
+    Damage.resize(shard(1), -8);
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
       assertLikeOneMachine((int) Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).count());
     }
@@ -137,14 +117,7 @@ class ClusterVerificationTest {
   void aMachineWithAnotherSourceSaysSoByTheUsersName() {
     Path dense = TestData.copy(TestData.TINY_LLAMA, directory.resolve("dense"));
     Path near = Path.of("").toAbsolutePath().relativize(dense);
-    Runnable longer =
-        () -> {
-          try {
-            Files.writeString(dense.resolve("config.json"), " ", StandardOpenOption.APPEND);
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        };
+    Runnable longer = () -> Damage.resize(dense.resolve("config.json"), 1);
     assertThatThrownBy(() -> verify(near, A_MODULE, longer))
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(near + ": expected the same files on every machine");

@@ -9,12 +9,11 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -44,7 +43,7 @@ class DamagedOutputTest {
   private Path pruned;
 
   /** A model of one module and one other tensor, of random weights without zeros. */
-  private void make(String dtype) throws IOException {
+  private void prune(String dtype, Method method, String amount) throws IOException {
     dense = Files.createDirectory(directory.resolve("dense"));
     pruned = directory.resolve("pruned");
     Files.writeString(dense.resolve("config.json"), "{\"model_type\": \"any\"}");
@@ -53,6 +52,18 @@ class DamagedOutputTest {
         .raw(WEIGHT, dtype, weights(dtype), ROWS, COLUMNS)
         .raw("model.embed_tokens.weight", dtype, weights(dtype), ROWS, COLUMNS)
         .write(dense.resolve("model.safetensors"));
+    Path statistics =
+        new SafetensorsBytes()
+            .metadata("format", "wanda-cuda.statistics.v1")
+            .f32(MODULE + ".input_norm", norms(), COLUMNS)
+            .write(directory.resolve("statistics"));
+    Pruning.prune(
+        dense,
+        pruned,
+        method,
+        Pruning.sparsity(amount),
+        method == Method.MAGNITUDE ? new Calibration.None() : Pruning.statistics(statistics));
+    assertThat(verify()).isEmpty();
   }
 
   private static byte[] weights(String dtype) {
@@ -64,21 +75,6 @@ class DamagedOutputTest {
       bytes[at] = (byte) (bytes[at] & 0x80 | 0x3c);
     }
     return bytes;
-  }
-
-  private void prune(Method method, Sparsity sparsity) throws IOException {
-    Path statistics =
-        new SafetensorsBytes()
-            .metadata("format", "wanda-cuda.statistics.v1")
-            .f32(MODULE + ".input_norm", norms(), COLUMNS)
-            .write(directory.resolve("statistics"));
-    Pruning.prune(
-        dense,
-        pruned,
-        method,
-        sparsity,
-        method == Method.MAGNITUDE ? new Calibration.None() : Pruning.statistics(statistics));
-    assertThat(verify()).isEmpty();
   }
 
   private static float[] norms() {
@@ -114,15 +110,12 @@ class DamagedOutputTest {
     }
   }
 
-  private void put(String tensor, int row, int column, byte[] bytes) throws IOException {
+  private void put(String tensor, int row, int column, byte[] bytes) {
     long at;
     try (SafetensorsFile in = SafetensorsFile.open(shard())) {
       at = in.dataOffset() + in.tensor(tensor).orElseThrow().begin();
     }
-    try (RandomAccessFile out = new RandomAccessFile(shard().toFile(), "rw")) {
-      out.seek(at + ((long) row * COLUMNS + column) * bytes.length);
-      out.write(bytes);
-    }
+    Damage.put(shard(), at + ((long) row * COLUMNS + column) * bytes.length, bytes);
   }
 
   /** Returns the last column of the damaged row that was pruned, or that was kept. */
@@ -148,8 +141,7 @@ class DamagedOutputTest {
   @ParameterizedTest
   @ValueSource(strings = {"F32", "F16", "BF16"})
   void aBitOfAKeptWeight(String dtype) throws IOException {
-    make(dtype);
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune(dtype, Method.WANDA, "0.5");
     int column = column(true);
     byte[] element = element(pruned, DAMAGED_ROW, column);
     element[0] ^= 1;
@@ -163,8 +155,7 @@ class DamagedOutputTest {
   @ParameterizedTest
   @ValueSource(strings = {"F32", "F16", "BF16"})
   void aNegativeZeroWhereAWeightWasPruned(String dtype) throws IOException {
-    make(dtype);
-    prune(Method.WANDA, SparsityParser.pattern("2:4"));
+    prune(dtype, Method.WANDA, "2:4");
     int column = column(false);
     byte[] negative = new byte[dtype.equals("F32") ? 4 : 2];
     negative[negative.length - 1] = (byte) 0x80;
@@ -177,12 +168,7 @@ class DamagedOutputTest {
   @ParameterizedTest
   @CsvSource({"0.5, 'row 19: expected at least 40 zeros, found 39'", "2:4, at least 2 zeros"})
   void aWeightThatCameBack(String amount, String said) throws IOException {
-    make("BF16");
-    prune(
-        Method.WANDA,
-        amount.contains(":")
-            ? SparsityParser.pattern(amount)
-            : new Sparsity.Ratio(Double.parseDouble(amount)));
+    prune("BF16", Method.WANDA, amount);
     int column = column(false);
     put(WEIGHT, DAMAGED_ROW, column, element(dense, DAMAGED_ROW, column));
     assertThat(verify())
@@ -196,8 +182,7 @@ class DamagedOutputTest {
 
   @Test
   void aRowWithMoreZerosThanItsMask() throws IOException {
-    make("F16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("F16", Method.WANDA, "0.5");
     put(WEIGHT, DAMAGED_ROW, column(true), new byte[2]);
     onlyFailure().contains("wanda-cuda.json: mask_sha256: expected ");
     try (ModelDirectory model = ModelDirectory.open(dense)) {
@@ -210,8 +195,7 @@ class DamagedOutputTest {
 
   @Test
   void aMatrixWithFewerZerosThanItsThresholdGives() throws IOException {
-    make("BF16");
-    prune(Method.MAGNITUDE, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.MAGNITUDE, "0.5");
     int found = 0;
     for (int column = 0; column < COLUMNS; column++) {
       if (isZero(element(pruned, DAMAGED_ROW, column))) {
@@ -230,8 +214,7 @@ class DamagedOutputTest {
 
   @Test
   void aTensorThatWasNotToBePruned() throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.WANDA, "0.5");
     put("model.embed_tokens.weight", 7, 3, new byte[2]);
     onlyFailure()
         .startsWith(shard() + ": tensor model.embed_tokens.weight: ")
@@ -246,17 +229,8 @@ class DamagedOutputTest {
   }
 
   @Test
-  void aHeaderInAnotherOrder() throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
-    rewriteHeader("\"dtype\":\"BF16\",\"shape\":[24, 80]", "\"shape\":[24, 80],\"dtype\":\"BF16\"");
-    onlyFailure().contains(shard() + ": header: expected the source's, found another at byte ");
-  }
-
-  @Test
   void tensorsThatChangedPlaces() throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.WANDA, "0.5");
     new SafetensorsBytes()
         .raw("model.embed_tokens.weight", "BF16", weights("BF16"), ROWS, COLUMNS)
         .raw(WEIGHT, "BF16", TestData.bytes(shard()).get(WEIGHT), ROWS, COLUMNS)
@@ -268,22 +242,22 @@ class DamagedOutputTest {
 
   @ParameterizedTest
   @CsvSource({
+    "'\"dtype\":\"BF16\",\"shape\":[24, 80]', '\"shape\":[24, 80],\"dtype\":\"BF16\"', 'header:"
+        + " expected the source''s, found another at byte '",
     "'\"shape\":[24, 80]', '\"shape\":[80, 24]', 'expected BF16 [24, 80]'",
     "'\"dtype\":\"BF16\"', '\"dtype\":\"F16\" ', 'expected BF16 [24, 80]'",
     "mlp.up_proj, mlp.no_proj, expected none"
   })
-  void anotherShapeTypeOrName(String from, String to, String said) throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+  void anotherOrderShapeTypeOrName(String from, String to, String said) throws IOException {
+    prune("BF16", Method.WANDA, "0.5");
     rewriteHeader(from, to);
     assertThat(verify())
-        .anySatisfy(line -> assertThat(line).startsWith(shard() + ": tensor ").contains(said));
+        .anySatisfy(line -> assertThat(line).startsWith(shard() + ": ").contains(said));
   }
 
   @Test
   void anExtraTensor() throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.WANDA, "0.5");
     new SafetensorsBytes()
         .raw(WEIGHT, "BF16", TestData.bytes(shard()).get(WEIGHT), ROWS, COLUMNS)
         .raw("model.embed_tokens.weight", "BF16", weights("BF16"), ROWS, COLUMNS)
@@ -294,21 +268,9 @@ class DamagedOutputTest {
             shard() + ": tensor model.extra: expected none, as in the source, found F32 [3]");
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"model-00002-of-00002.safetensors", "modeling_any.py", "sub/x.json"})
-  void anExtraFile(String name) throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
-    Files.createDirectories(pruned.resolve(name).getParent());
-    Files.writeString(pruned.resolve(name), "{}");
-    onlyFailure()
-        .isEqualTo(pruned.resolve(name) + ": expected nothing, as in the source, found a file");
-  }
-
   @Test
   void aSideFileThatChanged() throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.WANDA, "0.5");
     Files.writeString(pruned.resolve("tokenizer.json"), "{\"version\": \"1.1\"}");
     onlyFailure().startsWith(pruned.resolve("tokenizer.json").toString()).contains("at byte 15");
   }
@@ -364,8 +326,7 @@ class DamagedOutputTest {
   @ParameterizedTest
   @EnumSource
   void aRecordThatTheWeightsContradict(Change change) throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.WANDA, "0.5");
     JsonMapper mapper = JsonMapper.builder().build();
     Path record = pruned.resolve("wanda-cuda.json");
     ObjectNode json = (ObjectNode) mapper.readTree(record.toFile());
@@ -376,8 +337,7 @@ class DamagedOutputTest {
 
   @Test
   void rowsAreCountedTheWorstFirst() throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.WANDA, "0.5");
     for (int row = 0; row < ROWS; row++) {
       for (int column = 0; column <= row; column++) {
         put(WEIGHT, row, column, new byte[] {1, 2});
@@ -405,8 +365,7 @@ class DamagedOutputTest {
   /** What a loader doesn't read is no failure, but it is told of. */
   @Test
   void notesThatSomebodyAddedAreNoFailure() throws IOException {
-    make("BF16");
-    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    prune("BF16", Method.WANDA, "0.5");
     Files.createDirectories(pruned.resolve("images"));
     for (String name : List.of("README.md", "images/loss.png", ".gitattributes", "LICENSE")) {
       Files.writeString(pruned.resolve(name), "a note");

@@ -1,12 +1,7 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.testing.BackendAround;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -67,14 +62,10 @@ class DeterminismTest {
         Pruning.request(
             output,
             kind.equals("magnitude") ? Method.MAGNITUDE : Method.WANDA,
-            amount.contains(":")
-                ? SparsityParser.pattern(amount)
-                : new Sparsity.Ratio(Double.parseDouble(amount)),
+            Pruning.sparsity(amount),
             calibration);
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(threads)) {
-      PruneJob.toOutput(opened, request)
-          .run(new Tiles(backend, tileBytes), "test", Progress.NONE, MaskSink.NONE, result -> {});
+    try (Backend backend = Pruning.cpu(threads)) {
+      Pruning.prune(model, request, new Tiles(backend, tileBytes));
     }
     return output;
   }

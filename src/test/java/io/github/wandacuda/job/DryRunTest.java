@@ -63,7 +63,9 @@ class DryRunTest {
         Backend backend = Pruning.cpu(2)) {
       List<ModuleRules> all = rules();
       for (ModuleRules rules : all) {
-        RunScope scope = RunScope.of(model, request(rules, calibration));
+        RunScope scope =
+            RunScope.of(
+                model, Pruning.request(directory.resolve("out"), rules, calibration, false));
         List<Allocation> allocations =
             rules == all.getFirst()
                 ? List.of(Allocation.Rule.values())
@@ -111,17 +113,5 @@ class DryRunTest {
       all.add(fitted);
     }
     return all.stream().filter(rules -> rules.method() != Method.MASKS).toList();
-  }
-
-  private PruneRequest request(ModuleRules rules, Calibration calibration) {
-    return new PruneRequest(
-        directory.resolve("out"),
-        new PruningRules(rules, Unreached.MAGNITUDE),
-        ModuleChoice.DEFAULT,
-        calibration,
-        true,
-        false,
-        null,
-        Optional.empty());
   }
 }

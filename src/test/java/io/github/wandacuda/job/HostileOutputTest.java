@@ -4,28 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitOption;
@@ -42,7 +36,9 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.function.IntFunction;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -61,52 +57,44 @@ class HostileOutputTest {
   private static final String SHARD = "model-00001-of-00002.safetensors";
   private static final int BLOCKS = 4;
 
+  @TempDir static Path once;
+  private static Path stopped;
+  private static Path expected;
+  private static List<int[]> samples;
+
   @TempDir Path directory;
 
-  private Path model;
+  private static Path model;
   private Path output;
-  private Path expected;
-  private List<int[]> samples;
 
-  @BeforeEach
-  void stopInTheMiddle() throws IOException {
+  @BeforeAll
+  static void stopInTheMiddle() throws IOException {
     GeneratedLlama llama = new GeneratedLlama(BLOCKS, 32, 64, 50);
-    model = llama.write(directory.resolve("model"));
+    model = llama.write(once.resolve("model"));
     Files.createDirectories(model.resolve("sub/below"));
     Files.writeString(model.resolve("sub/below/side.txt"), "side");
     Files.writeString(model.resolve("tokenizer.json"), "{}");
-    samples = TestData.tokens(llama.writeSamples(directory.resolve("samples.json"), 2, 8));
-    expected = directory.resolve("expected");
+    samples = TestData.tokens(llama.writeSamples(once.resolve("samples.json"), 2, 8));
+    expected = once.resolve("expected");
     prune(expected, Progress.NONE);
-    output = directory.resolve("out");
-    Thread caller = Thread.currentThread();
-    Progress stop =
-        (what, done, total) -> {
-          if (done >= 3) {
-            caller.interrupt();
-          }
-        };
-    assertThatThrownBy(() -> prune(output, stop)).isInstanceOf(CancelledException.class);
-    assertThat(Thread.interrupted()).isTrue();
+    stopped = once.resolve("stopped");
+    Pruning.stopped(3, stop -> prune(stopped, stop));
   }
 
-  private RunResult prune(Path to, Progress progress) {
+  @BeforeEach
+  void copy() {
+    output = TestData.copy(stopped, directory.resolve("out"));
+  }
+
+  private static void prune(Path to, Progress progress) {
+    prune(model, to, progress);
+  }
+
+  private static void prune(Path from, Path to, Progress progress) {
     PruneRequest request =
-        new PruneRequest(
-                to,
-                Method.WANDA,
-                new Sparsity.Ratio(0.5),
-                ModuleChoice.DEFAULT,
-                Pruning.samples(samples),
-                true,
-                true,
-                Unreached.MAGNITUDE)
+        Pruning.request(to, Method.WANDA, Pruning.HALF, Pruning.samples(samples), true, true)
             .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(1)) {
-      return PruneJob.toOutput(opened, request)
-          .run(backend, "test", progress, MaskSink.NONE, result -> {});
-    }
+    Pruning.prune(from, request, 1, progress);
   }
 
   private void assertGoesOn() {
@@ -187,22 +175,38 @@ class HostileOutputTest {
     }
   }
 
+  /** Sets a trap for each of some names, and goes on. */
+  private void assertNothingIsWritten(List<Path> names, IntFunction<Trap> traps)
+      throws IOException {
+    Path untouched = TestData.copy(model, directory.resolve("untouched"));
+    removeAll(output);
+    TestData.copy(stopped, output);
+    for (int index = 0; index < names.size(); index++) {
+      set(traps.apply(index), names.get(index));
+    }
+    byte[] copy = Files.readAllBytes(directory.resolve("copy"));
+    assertGoesOn();
+    Directories.assertSame(untouched, model);
+    Directories.remove(untouched);
+    assertThat(directory.resolve("precious")).hasContent("mine");
+    assertThat(directory.resolve("copy")).as(names.toString()).hasBinaryContent(copy);
+    assertThat(directory.resolve("nowhere")).doesNotExist();
+  }
+
+  /** Every name has every trap once. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7})
+  void nothingIsWrittenThroughAnyOfTheNames(int first) throws IOException {
+    Trap[] all = Trap.values();
+    assertNothingIsWritten(names(), index -> all[(first + index) % all.length]);
+  }
+
   @ParameterizedTest
   @EnumSource
+  @Thorough
   void nothingIsWrittenThroughAName(Trap trap) throws IOException {
-    Path untouched = TestData.copy(model, directory.resolve("untouched"));
-    Path stopped = TestData.copy(output, directory.resolve("stopped"));
-    List<Path> names = names();
-    for (Path name : names) {
-      removeAll(output);
-      TestData.copy(stopped, output);
-      set(trap, name);
-      byte[] copy = Files.readAllBytes(directory.resolve("copy"));
-      assertGoesOn();
-      Directories.assertSame(untouched, model);
-      assertThat(directory.resolve("precious")).hasContent("mine");
-      assertThat(directory.resolve("copy")).as(name.toString()).hasBinaryContent(copy);
-      assertThat(directory.resolve("nowhere")).doesNotExist();
+    for (Path name : names()) {
+      assertNothingIsWritten(List.of(name), index -> trap);
     }
   }
 
@@ -237,13 +241,7 @@ class HostileOutputTest {
 
   @Test
   void aFolderInAFilesPlaceDoesntStopARunForEver() throws IOException {
-    Path stopped = TestData.copy(output, directory.resolve("stopped"));
     for (Path name : names()) {
-      removeAll(output);
-      TestData.copy(stopped, output);
-      Files.deleteIfExists(name);
-      Files.createDirectories(name);
-      assertGoesOn();
       removeAll(output);
       TestData.copy(stopped, output);
       Files.deleteIfExists(name);
@@ -254,15 +252,20 @@ class HostileOutputTest {
           .hasMessageContainingAll(name.toString(), "a folder", "take it away");
       assertThat(name.resolve("mine")).exists();
     }
+    removeAll(output);
+    TestData.copy(stopped, output);
+    for (Path name : names()) {
+      Files.deleteIfExists(name);
+      Files.createDirectories(name);
+    }
+    assertGoesOn();
   }
 
   @Test
   void aShardThatIsTooLongIsGoneOnWith() throws IOException {
     Path shard = output.resolve(SHARD);
     Path begun = Files.exists(shard) ? shard : AtomicWrite.temporary(shard);
-    try (RandomAccessFile file = new RandomAccessFile(begun.toFile(), "rw")) {
-      file.setLength(file.length() + 10_000);
-    }
+    Damage.resize(begun, 10_000);
     assertGoesOn();
   }
 
@@ -381,7 +384,8 @@ class HostileOutputTest {
   void whoMayNotReadTheSourceMayNotReadTheOutput() throws IOException {
     Set<PosixFilePermission> file = PosixFilePermissions.fromString("rw-------");
     Set<PosixFilePermission> folder = PosixFilePermissions.fromString("rwx------");
-    try (Stream<Path> paths = Files.walk(model, FileVisitOption.FOLLOW_LINKS)) {
+    Path secret = TestData.copy(model, directory.resolve("secret"));
+    try (Stream<Path> paths = Files.walk(secret, FileVisitOption.FOLLOW_LINKS)) {
       for (Path path : paths.toList()) {
         Files.setPosixFilePermissions(path, Files.isDirectory(path) ? folder : file);
       }
@@ -390,9 +394,9 @@ class HostileOutputTest {
       // What was begun with other modes is no other run.
       removeAll(to);
       assertThatThrownBy(
-              () -> prune(to, (what, done, total) -> check(to, file, folder, done, total)))
+              () -> prune(secret, to, (what, done, total) -> check(to, file, folder, done, total)))
           .isInstanceOf(IllegalStateException.class);
-      prune(to, Progress.NONE);
+      prune(secret, to, Progress.NONE);
       assertModes(to, file, folder);
     }
   }

@@ -3,17 +3,14 @@ package io.github.wandacuda.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
@@ -43,9 +40,7 @@ class InPlaceTest {
     return Pruning.request(
         output,
         Method.of(method),
-        amount.contains(":")
-            ? SparsityParser.pattern(amount)
-            : new Sparsity.Ratio(Double.parseDouble(amount)),
+        Pruning.sparsity(amount),
         wanda ? Pruning.statistics(STATISTICS) : new Calibration.None());
   }
 
@@ -58,20 +53,8 @@ class InPlaceTest {
   }
 
   private static void stop(PruneRequest request, int step) {
-    Thread caller = Thread.currentThread();
-    assertThatThrownBy(
-            () ->
-                inPlace(
-                    request,
-                    2,
-                    (what, done, total) -> {
-                      if (done == step) {
-                        caller.interrupt();
-                      }
-                    }))
-        .isInstanceOf(CancelledException.class)
+    Pruning.stopped(step, stop -> inPlace(request, 2, stop))
         .hasMessageContaining("run the same again");
-    assertThat(Thread.interrupted()).isTrue();
     assertThat(UnfinishedRun.isIn(request.output())).isTrue();
     assertThat(request.output().resolve("wanda-cuda.json")).doesNotExist();
   }

@@ -7,19 +7,16 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
-import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.io.Serializable;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -34,6 +31,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,7 +45,17 @@ class PartRunTest {
       Pruning.statistics(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
   private static final Sparsity HALF = new Sparsity.Ratio(0.5);
 
+  @TempDir static Path once;
+  private static Path expected;
+  private static RunResult inOnePiece;
+
   @TempDir Path directory;
+
+  @BeforeAll
+  static void pruneInOnePiece() {
+    expected = once.resolve("expected");
+    inOnePiece = Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
+  }
 
   private Path output() {
     return directory.resolve("out");
@@ -59,12 +67,6 @@ class PartRunTest {
 
   private PruneRequest wanda() {
     return request(Method.WANDA, HALF, STATISTICS);
-  }
-
-  private Path expected() {
-    Path expected = directory.resolve("expected");
-    Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
-    return expected;
   }
 
   private static RunResult run(Path model, PruneRequest request, String part, Cluster process) {
@@ -103,7 +105,6 @@ class PartRunTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 7})
   void partsOneAfterTheOtherComeToTheSame(int count) throws IOException {
-    Path expected = expected();
     RunResult last = null;
     for (String part : parts(count).reversed()) {
       last = run(wanda(), part);
@@ -115,7 +116,6 @@ class PartRunTest {
   @ParameterizedTest
   @ValueSource(ints = {2, 3, 7})
   void partsAtOnceComeToTheSameAndOneCompletesIt(int count) throws Exception {
-    Path expected = expected();
     List<RunResult> completed = new ArrayList<>();
     try (var threads = Executors.newFixedThreadPool(count)) {
       CountDownLatch ready = new CountDownLatch(count);
@@ -157,7 +157,7 @@ class PartRunTest {
   }
 
   @Test
-  void aPartThatIsNotTheLastTellsOfItsShareAlone() {
+  void aPartTellsOfItsShareAndTheLastOneOfAll() {
     RunResult first = run(wanda(), "1/3");
     assertThat(first.part().done()).isEqualTo(1);
     assertThat(first.part().finished()).isFalse();
@@ -171,20 +171,11 @@ class PartRunTest {
     assertThat(last.part().finished()).isTrue();
     assertThat(first.pruned() + second.pruned()).isLessThan(last.pruned());
     assertThat(first.modules()).isNotEmpty().hasSizeLessThan(last.modules().size());
-  }
-
-  @Test
-  void theLastPartHasTheWholeResult() {
-    RunResult one =
-        Pruning.prune(
-            TestData.TINY_LLAMA, directory.resolve("expected"), Method.WANDA, HALF, STATISTICS);
-    run(wanda(), "1/2");
-    RunResult last = run(wanda(), "2/2");
-    assertThat(last.provenance()).isEqualTo(one.provenance());
-    assertThat(last.modules()).hasSameSizeAs(one.modules());
-    assertThat(last.zeroRows()).isEqualTo(one.zeroRows());
+    assertThat(last.provenance()).isEqualTo(inOnePiece.provenance());
+    assertThat(last.modules()).hasSameSizeAs(inOnePiece.modules());
+    assertThat(last.zeroRows()).isEqualTo(inOnePiece.zeroRows());
     assertThat(last.statistics(1, 1).norms())
-        .containsOnlyKeys(one.statistics(1, 1).norms().keySet());
+        .containsOnlyKeys(inOnePiece.statistics(1, 1).norms().keySet());
   }
 
   @Test
@@ -195,23 +186,13 @@ class PartRunTest {
     assertThat(again.wasFinished()).isTrue();
     assertThat(again.part().finished()).isTrue();
     assertThat(Files.getLastModifiedTime(output().resolve(shard(1)))).isEqualTo(before);
-    Directories.assertSame(expected(), output());
-  }
-
-  /** Does some of the tasks, and ends as if the machine were switched off. */
-  private record Failing(Cluster cluster, int after) implements ClusterRuns.Over {
-    @Override
-    public <R extends Serializable> void run(
-        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
-      cluster.run(what, tasks.subList(0, after), done);
-      throw new IllegalStateException("switched off");
-    }
+    Directories.assertSame(expected, output());
   }
 
   @Test
   void aPartThatEndedInTheMiddleIsRunAgain() throws IOException {
-    assertThatThrownBy(
-            () -> run(TestData.TINY_LLAMA, wanda(), "1/1", new Failing(ClusterRuns.local(), 2)))
+    Cluster failing = ClusterRuns.picking(tasks -> tasks.subList(0, 2));
+    assertThatThrownBy(() -> run(TestData.TINY_LLAMA, wanda(), "1/1", failing))
         .hasMessage("switched off");
     assertUnfinished();
     List<FileTime> kept = new ArrayList<>();
@@ -227,7 +208,7 @@ class PartRunTest {
             .isEqualTo(kept.get(shard - 1));
       }
     }
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   @ParameterizedTest
@@ -247,7 +228,7 @@ class PartRunTest {
         .hasMessage("switched off");
     assertUnfinished();
     run(wanda(), again);
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   @Test
@@ -258,12 +239,11 @@ class PartRunTest {
       Files.copy(TestData.TINY_LLAMA.resolve(file), output().resolve(file));
     }
     run(wanda(), "2/2");
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   @Test
   void whatWasLeftBetweenTheLastTwoStepsIsRemoved() throws IOException {
-    Path expected = expected();
     run(wanda(), "1/2");
     List<Path> temporary =
         Directories.files(output()).stream()
@@ -282,93 +262,62 @@ class PartRunTest {
     Directories.assertSame(expected, output());
   }
 
+  private Path writtenByTheFirst() {
+    run(wanda(), "1/3");
+    return IntStream.rangeClosed(1, 3)
+        .mapToObj(shard -> output().resolve(shard(shard)))
+        .filter(Files::exists)
+        .findFirst()
+        .orElseThrow();
+  }
+
   @Test
   void aShardThatIsGoneHasToBeWrittenAgain() throws IOException {
-    run(wanda(), "1/3");
-    Path first =
-        IntStream.rangeClosed(1, 3)
-            .mapToObj(shard -> output().resolve(shard(shard)))
-            .filter(Files::exists)
-            .findFirst()
-            .orElseThrow();
-    Files.delete(first);
+    Files.delete(writtenByTheFirst());
     run(wanda(), "2/3");
     RunResult last = run(wanda(), "3/3");
     assertThat(last.part().finished()).isFalse();
     assertThat(last.part().done()).isEqualTo(2);
     run(wanda(), "1/3");
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   @Test
   void aShardThatWasDamagedIsWrittenAnewByItsPart() throws IOException {
-    run(wanda(), "1/3");
-    Path first =
-        IntStream.rangeClosed(1, 3)
-            .mapToObj(shard -> output().resolve(shard(shard)))
-            .filter(Files::exists)
-            .findFirst()
-            .orElseThrow();
-    flip(first, Files.size(first) - 1);
+    Damage.flip(writtenByTheFirst(), -1, 1);
     parts(3).forEach(part -> run(wanda(), part));
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   private static String shard(int number) {
     return "model-0000%d-of-00003.safetensors".formatted(number);
   }
 
-  private static void flip(Path file, long at) throws IOException {
-    try (RandomAccessFile shard = new RandomAccessFile(file.toFile(), "rw")) {
-      shard.seek(at);
-      int last = shard.read();
-      shard.seek(at);
-      shard.write(last ^ 1);
-    }
-  }
-
-  private void assertRefused(Runnable other, String... words) {
-    run(wanda(), "1/2");
+  private void assertRefused(Runnable other, String word) {
     List<Path> files = Directories.files(output());
-    assertThatThrownBy(other::run)
-        .isInstanceOf(UsageException.class)
-        .hasMessageContainingAll(words);
+    assertThatThrownBy(other::run).isInstanceOf(UsageException.class).hasMessageContaining(word);
     assertThat(Directories.files(output())).isEqualTo(files);
   }
 
   @Test
-  void anotherAmountIsRefused() {
-    PruneRequest other = request(Method.WANDA, new Sparsity.Ratio(0.6), STATISTICS);
-    assertRefused(() -> run(other, "2/2"), "sparsity (there 0.5, now 0.6)");
-  }
-
-  @Test
-  void otherStatisticsAreRefused() {
+  void whatIsNoPartOfTheRunIsRefused() throws IOException {
+    run(wanda(), "1/2");
+    PruneRequest amount = request(Method.WANDA, new Sparsity.Ratio(0.6), STATISTICS);
+    assertRefused(() -> run(amount, "2/2"), "sparsity (there 0.5, now 0.6)");
     Path file = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
-    Calibration other =
+    Calibration statistics =
         new Calibration.FromStatistics(
             file, ((Calibration.FromStatistics) STATISTICS).statistics(), "1".repeat(64));
-    assertRefused(() -> run(request(Method.WANDA, HALF, other), "2/2"), "statistics_sha256");
-  }
-
-  @Test
-  void anotherNumberOfPartsIsRefused() {
+    PruneRequest others = request(Method.WANDA, HALF, statistics);
+    assertRefused(() -> run(others, "2/2"), "statistics_sha256");
     assertRefused(() -> run(wanda(), "2/3"), "parts (there 2, now 3)");
-  }
-
-  @Test
-  void aRunInOnePieceIsRefused() {
     assertRefused(
         () -> Pruning.prune(TestData.TINY_LLAMA, wanda(), 1), "parts (there 2, now none)");
-  }
-
-  @Test
-  void aModelOfTheSameShapesIsRefused() throws IOException {
     Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     for (int shard = 1; shard <= 3; shard++) {
-      Path file = model.resolve(shard(shard));
-      for (long at = Files.size(file) / 2; at < Files.size(file); at += 1024) {
-        flip(file, at);
+      Path weights = model.resolve(shard(shard));
+      for (long at = Files.size(weights) / 2; at < Files.size(weights); at += 1024) {
+        Damage.flip(weights, at, 1);
       }
     }
     assertRefused(() -> run(model, wanda(), "2/2", ClusterRuns.local()), "weights");
@@ -380,7 +329,7 @@ class PartRunTest {
     Files.setLastModifiedTime(model.resolve(shard(1)), FileTime.from(Instant.EPOCH));
     run(wanda(), "1/2");
     run(model, wanda(), "2/2", ClusterRuns.local());
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   @Test
@@ -408,57 +357,36 @@ class PartRunTest {
   @Test
   void aPartThatIsAtWorkIsRefusedASecondTime() throws IOException {
     Cluster meanwhile =
-        new Before(
-            ClusterRuns.local(),
+        ClusterRuns.after(
             () ->
                 assertThatThrownBy(() -> run(wanda(), "1/2"))
                     .isInstanceOf(UsageException.class)
                     .hasMessageContaining("part 1 of 2 is at work already"));
     run(TestData.TINY_LLAMA, wanda(), "1/2", meanwhile);
     run(wanda(), "2/2");
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   @Test
   void aPartThatRunsAgainCompletesTheOutputItself() throws IOException {
     run(wanda(), "1/2");
     Cluster meanwhile =
-        new Before(
-            ClusterRuns.local(),
+        ClusterRuns.after(
             () -> {
               RunResult last = run(wanda(), "2/2");
               assertThat(last.part().done()).isEqualTo(2);
               assertThat(last.part().finished()).isFalse();
             });
     assertThat(run(TestData.TINY_LLAMA, wanda(), "1/2", meanwhile).part().finished()).isTrue();
-    Directories.assertSame(expected(), output());
-  }
-
-  /** Runs something before the tasks. */
-  private record Before(Cluster cluster, Runnable work) implements ClusterRuns.Over {
-    @Override
-    public <R extends Serializable> void run(
-        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
-      work.run();
-      cluster.run(what, tasks, done);
-    }
+    Directories.assertSame(expected, output());
   }
 
   @Test
-  void aBrokenShardEndsItsPartAndLeavesTheOthers() throws IOException {
+  void aBrokenShardEndsItsPartAndLeavesTheOthers() {
     Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     run(model, wanda(), "1/3", ClusterRuns.local());
     Set<Path> before = Set.copyOf(Directories.files(output()));
-    Cluster broken =
-        new Before(
-            ClusterRuns.local(),
-            () -> {
-              try {
-                Files.writeString(model.resolve("config.json"), "{}");
-              } catch (IOException e) {
-                throw new UncheckedIOException(e);
-              }
-            });
+    Cluster broken = ClusterRuns.after(() -> Damage.resize(model.resolve("config.json"), -9));
     assertThatThrownBy(() -> run(model, wanda(), "2/3", broken)).isInstanceOf(InputException.class);
     assertThat(Directories.files(output())).containsAll(before);
     assertUnfinished();
@@ -469,7 +397,7 @@ class PartRunTest {
     PruneRequest unchecked = Pruning.request(output(), Method.WANDA, HALF, STATISTICS, false, true);
     run(unchecked, "1/2");
     run(wanda(), "2/2");
-    Directories.assertSame(expected(), output());
+    Directories.assertSame(expected, output());
   }
 
   @Test

@@ -10,17 +10,24 @@ import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.io.RandomAccessFile;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -29,12 +36,17 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -46,9 +58,17 @@ class ResumeTest {
   private static final int BLOCKS = 6;
   private static final int MODULES = 7 * BLOCKS;
 
+  @TempDir static Path once;
+
+  /** For the methods beyond Wanda, which take longer. */
+  private static Path small;
+
+  private static Calibration smallSamples;
+  private static Calibration smallMoments;
+
   @TempDir Path directory;
 
-  private Path model;
+  private Path model = TestData.TINY_LLAMA;
   private Path output;
 
   enum Kind {
@@ -71,82 +91,71 @@ class ResumeTest {
     }
   }
 
+  @BeforeAll
+  static void writeSmall() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(BLOCKS, 64, 96, 200);
+    small = llama.write(once.resolve("small"));
+    List<int[]> samples = TestData.tokens(llama.writeSamples(once.resolve("samples"), 3, 32));
+    smallSamples = Pruning.samples(samples);
+    Path moments = once.resolve("moments");
+    try (CpuDecoder cpu = CpuDecoder.open(small, 2)) {
+      AtomicWrite.write(moments, cpu.moments(samples));
+    }
+    smallMoments = Pruning.statistics(moments);
+  }
+
   @BeforeEach
-  void prepare() {
-    model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+  void name() {
     output = directory.resolve("out");
   }
 
-  private PruneRequest request(Kind kind, double sparsity, Path to) {
+  private static PruneRequest request(Kind kind, double sparsity, Path to) {
     Method method = kind == Kind.MAGNITUDE ? Method.MAGNITUDE : Method.WANDA;
-    return new PruneRequest(
-            to,
-            method,
-            new Sparsity.Ratio(sparsity),
-            ModuleChoice.DEFAULT,
-            kind.calibration(),
-            false,
-            true,
-            Unreached.MAGNITUDE)
+    return Pruning.request(
+            to, method, new Sparsity.Ratio(sparsity), kind.calibration(), false, true)
         .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
   }
 
   private RunResult prune(PruneRequest request, Progress progress) {
-    return prune(request, 2, progress);
+    return prune(request, 2, progress, MaskSink.NONE);
   }
 
   /** What is told to {@code progress} are the steps of pruning, without those of the check. */
-  private RunResult prune(PruneRequest request, int threads, Progress progress) {
+  private RunResult prune(PruneRequest request, int threads, Progress progress, MaskSink masks) {
     Progress pruning =
         (what, done, total) -> {
           if (!what.startsWith("verified")) {
             progress.step(what, done, total);
           }
         };
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(threads)) {
-      return PruneJob.toOutput(opened, request)
-          .run(backend, "test", pruning, MaskSink.NONE, result -> {});
-    }
+    return Pruning.prune(model, request, threads, pruning, masks);
   }
 
   private RunResult prune(Kind kind) {
     return prune(request(kind, 0.5, output), Progress.NONE);
   }
 
-  /** Runs to the end elsewhere, to be compared with. */
-  private Path uninterrupted(Kind kind) {
-    Path path = directory.resolve("uninterrupted-" + kind);
+  /** Returns what comes of a run that isn't stopped. */
+  private static Path uninterrupted(Kind kind) {
+    Path path = once.resolve("uninterrupted-" + kind);
     if (!Files.exists(path)) {
-      prune(request(kind, 0.5, path), Progress.NONE);
+      Pruning.prune(TestData.TINY_LLAMA, request(kind, 0.5, path), 2);
     }
     return path;
   }
 
   /** Runs until a step is done, and is stopped there or a little later. */
   private void stopAfter(Kind kind, int step) {
-    stopAfter(kind, step, 2);
+    stopAfter(request(kind, 0.5, output), step, 2);
   }
 
   /**
    * Runs until a step is done, and is stopped there: exactly if there is one thread, which then
    * interrupts itself; others may do any number of modules until the first is given time to see it.
    */
-  private void stopAfter(Kind kind, int step, int threads) {
-    Thread caller = Thread.currentThread();
-    assertThatThrownBy(
-            () ->
-                prune(
-                    request(kind, 0.5, output),
-                    threads,
-                    (what, done, total) -> {
-                      if (done >= step) {
-                        caller.interrupt();
-                      }
-                    }))
-        .isInstanceOf(CancelledException.class)
+  private void stopAfter(PruneRequest request, int step, int threads) {
+    Pruning.stopped(step, stop -> prune(request, threads, stop, MaskSink.NONE))
         .hasMessageContaining("`resume`");
-    assertThat(Thread.interrupted()).isTrue();
     assertThat(output.resolve("config.json")).doesNotExist();
     assertThat(output.resolve("wanda-cuda.json")).doesNotExist();
     assertThat(output.resolve(JOURNAL)).exists();
@@ -180,7 +189,8 @@ class ResumeTest {
               if (now >= step && now < total) {
                 caller.interrupt();
               }
-            });
+            },
+            MaskSink.NONE);
         done = true;
       } catch (CancelledException e) {
         assertThat(Thread.interrupted()).isTrue();
@@ -193,7 +203,7 @@ class ResumeTest {
 
   @Test
   void nothingButWhatIsMissingIsDone() {
-    stopAfter(Kind.STATISTICS, MODULES - 2, 1);
+    stopAfter(request(Kind.STATISTICS, 0.5, output), MODULES - 2, 1);
     List<Long> totals = new ArrayList<>();
     prune(request(Kind.STATISTICS, 0.5, output), (what, done, total) -> totals.add(total));
     assertThat(totals).containsExactly(2L, 2L);
@@ -210,17 +220,84 @@ class ResumeTest {
     Directories.assertSame(uninterrupted(Kind.SAMPLES), output);
   }
 
-  @Test
-  void theResultIsThatOfOneRun() {
-    RunResult expected = prune(request(Kind.SAMPLES, 0.5, directory.resolve("a")), Progress.NONE);
-    stopAfter(Kind.SAMPLES, 3);
-    RunResult found = prune(Kind.SAMPLES);
-    assertThat(found.pruned()).isEqualTo(expected.pruned());
-    assertThat(found.maskSha256()).isEqualTo(expected.maskSha256());
-    assertThat(found.modules()).hasSameSizeAs(expected.modules());
-    for (int i = 0; i < expected.modules().size(); i++) {
-      assertThat(found.modules().get(i).norms()).isEqualTo(expected.modules().get(i).norms());
-      assertThat(found.modules().get(i).zeros()).isEqualTo(expected.modules().get(i).zeros());
+  /** The masks of a run, by the modules' places. */
+  private static final class Masks implements MaskSink {
+    private final Map<Integer, String> packed = new TreeMap<>();
+
+    @Override
+    public synchronized void add(int index, MemorySegment mask) {
+      packed.put(index, Arrays.toString(mask.toArray(ValueLayout.JAVA_BYTE)));
+    }
+  }
+
+  /** Returns the rules of a method, or of one whose total is shared out. */
+  private static PruningRules rules(String what, String amount) {
+    if (!amount.equals("shared")) {
+      return new PruningRules(Pruning.rules(what, amount), Unreached.MAGNITUDE);
+    }
+    try (ModelDirectory opened = ModelDirectory.open(small)) {
+      return new PruningRules(Pruning.rules(what, "0.5"), Unreached.MAGNITUDE)
+          .allocating(
+              opened.modules().stream()
+                  .map(LinearModule::name)
+                  .collect(
+                      Collectors.toMap(name -> name, name -> name.contains(".0.") ? 0.25 : 0.55)));
+    }
+  }
+
+  private PruneRequest small(String what, String amount, boolean bySamples, Path to) {
+    return new PruneRequest(
+            to,
+            rules(what, amount),
+            ModuleChoice.DEFAULT,
+            bySamples ? smallSamples : smallMoments,
+            true,
+            true,
+            amount.equals("shared") ? "atp, step 0.06" : null,
+            Optional.empty())
+        .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
+  }
+
+  /** From statistics what is written is kept module by module, from samples block by block. */
+  @ParameterizedTest
+  @CsvSource({
+    "wanda, 0.5, true",
+    "sparsegpt, 0.5, true",
+    "sparsegpt, 2:4, true",
+    "sparsegpt, 0.5, false",
+    "wanda+swaps+reconstruct, 0.5, true",
+    "ria, 0.5, true",
+    "wanda-variant, 0.5, true",
+    "ria, shared, true",
+    "wanda+swaps+reconstruct, 0.5, false",
+    "ria, 0.5, false",
+    "ria, shared, false"
+  })
+  @FirstCases(4)
+  void everyMethodGoesOnToTheSameBytes(String what, String amount, boolean bySamples) {
+    model = small;
+    PruneRequest stopped = small(what, amount, bySamples, output);
+    for (int step : bySamples ? new int[] {1, 3, 5} : new int[] {1, 4, 7}) {
+      stopAfter(stopped, step, 1);
+    }
+    Masks expected = new Masks();
+    PruneRequest undisturbed = small(what, amount, bySamples, directory.resolve("undisturbed"));
+    RunResult whole = prune(undisturbed, 2, Progress.NONE, expected);
+    Masks found = new Masks();
+    RunResult resumed = prune(stopped, 2, Progress.NONE, found);
+    Directories.assertSame(undisturbed.output(), output);
+    assertThat(found.packed).isEqualTo(expected.packed);
+    assertThat(resumed.pruned()).isEqualTo(whole.pruned());
+    assertThat(resumed.maskSha256()).isEqualTo(whole.maskSha256());
+    assertThat(resumed.modules()).hasSameSizeAs(whole.modules());
+    for (int index = 0; index < MODULES; index++) {
+      ModuleResult module = resumed.modules().get(index);
+      assertThat(module.errors()).isEqualTo(whole.modules().get(index).errors());
+      assertThat(module.norms()).isEqualTo(whole.modules().get(index).norms());
+      assertThat(module.zeros()).isEqualTo(whole.modules().get(index).zeros());
+    }
+    try (ModelDirectory opened = ModelDirectory.open(small)) {
+      assertThat(Verifier.verify(opened, output, Verifier.Claim.NONE, 2).failures()).isEmpty();
     }
   }
 
@@ -230,24 +307,20 @@ class ResumeTest {
     stopAfter(kind, 4);
     Path target = output.resolve(SHARD);
     Path shard = Files.exists(target) ? target : AtomicWrite.temporary(target);
-    try (RandomAccessFile file = new RandomAccessFile(shard.toFile(), "rw")) {
-      for (long at = 10_000; at < file.length(); at += 50_000) {
-        file.seek(at);
-        file.writeLong(0);
-      }
+    long length = Files.size(shard);
+    for (long at = 10_000; at < length; at += 50_000) {
+      Damage.put(shard, at, new byte[8]);
     }
     assertGoesOn(kind);
   }
 
   @ParameterizedTest
   @ValueSource(ints = {0, 1})
-  void statesThatAreDamagedAreNotUsed(int which) throws IOException {
+  void statesThatAreDamagedAreNotUsed(int which) {
     stopAfter(Kind.SAMPLES, 4);
     Path states = output.resolve(".wanda-cuda.states-" + which);
-    try (RandomAccessFile file = new RandomAccessFile(states.toFile(), "rw")) {
-      // It may be empty: the next states were about to be written to it.
-      file.setLength(Math.max(0, file.length() - 1));
-    }
+    // It may be empty: the next states were about to be written to it.
+    Damage.resize(states, -1);
     assertGoesOn(Kind.SAMPLES);
   }
 
@@ -260,9 +333,7 @@ class ResumeTest {
     for (long left : new long[] {length - 1, length / 2, 100, 1, 0}) {
       TestData.copy(output, directory.resolve("copy" + left));
       Path copied = directory.resolve("copy" + left);
-      try (RandomAccessFile file = new RandomAccessFile(copied.resolve(JOURNAL).toFile(), "rw")) {
-        file.setLength(left);
-      }
+      Damage.resize(copied.resolve(JOURNAL), left - length);
       prune(request(kind, 0.5, copied), Progress.NONE);
       Directories.assertSame(uninterrupted(kind), copied);
     }
@@ -306,6 +377,7 @@ class ResumeTest {
 
   @Test
   void anotherRunsOutputIsRefusedAndSaysWhy() throws IOException {
+    model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     stopAfter(Kind.STATISTICS, 4);
     assertRefused(request(Kind.STATISTICS, 0.6, output), "sparsity (there 0.5, now 0.6)");
     assertRefused(request(Kind.MAGNITUDE, 0.5, output), "method (there wanda, now magnitude)");
@@ -317,6 +389,7 @@ class ResumeTest {
 
   @Test
   void anotherFinishedOutputIsRefusedAndSaysWhy() throws IOException {
+    model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     prune(Kind.STATISTICS);
     assertRefused(request(Kind.STATISTICS, 0.6, output), "sparsity (there 0.5, now 0.6)");
     Files.writeString(model.resolve("config.json"), " ", java.nio.file.StandardOpenOption.APPEND);
@@ -354,16 +427,9 @@ class ResumeTest {
   @Test
   void anInterruptedOutputIsOnlyResumedWhenAsked() {
     stopAfter(Kind.STATISTICS, 4);
+    Calibration statistics = Kind.STATISTICS.calibration();
     PruneRequest anew =
-        new PruneRequest(
-            output,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            Kind.STATISTICS.calibration(),
-            false,
-            false,
-            Unreached.MAGNITUDE);
+        Pruning.request(output, Method.WANDA, Pruning.HALF, statistics, false, false);
     assertThatThrownBy(() -> prune(anew, Progress.NONE))
         .isInstanceOf(UsageException.class)
         .hasMessageContainingAll("interrupted", "`resume`");
@@ -401,21 +467,5 @@ class ResumeTest {
     }
     assertThat(output.resolve("config.json")).doesNotExist();
     assertGoesOn(Kind.STATISTICS);
-  }
-
-  @Test
-  void linksInAnOutputAreNeverFollowed() throws IOException {
-    stopAfter(Kind.STATISTICS, 4);
-    Path precious = Files.writeString(directory.resolve("precious"), "mine");
-    for (Path name : List.of(Path.of(SHARD), AtomicWrite.temporary(output.resolve(SHARD)))) {
-      Path place = output.resolve(name);
-      Files.deleteIfExists(place);
-      Files.createSymbolicLink(place, precious);
-    }
-    assertGoesOn(Kind.STATISTICS);
-    assertThat(precious).hasContent("mine");
-    try (Stream<Path> files = Files.list(output)) {
-      assertThat(files).noneMatch(Files::isSymbolicLink);
-    }
   }
 }

@@ -7,7 +7,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
-import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -19,12 +18,10 @@ import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
-import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Consumer;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -103,20 +100,10 @@ class SharedSparsityTest {
     }
   }
 
-  /** A cluster whose processes compute other bits than this one. */
-  private record Other(Cluster cluster) implements ClusterRuns.Over {
-    @Override
-    @SuppressWarnings("unchecked")
-    public <R extends Serializable> void run(
-        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
-      cluster.run(what, tasks, result -> done.accept((R) "gpu"));
-    }
-  }
-
   @Test
   void atpIsntChosenByOtherBitsThanTheClusters() {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
-        Cluster cluster = new Other(ClusterRuns.local())) {
+        Cluster cluster = ClusterRuns.changing(result -> "gpu")) {
       Optional<OnCluster> on = Optional.of(new OnCluster(cluster, ClusterRuns.CPU));
       List<LinearModule> chosen = model.choose(ModuleChoice.DEFAULT);
       assertThatThrownBy(() -> share(model, chosen, Allocation.Rule.ATP, on, Progress.NONE))

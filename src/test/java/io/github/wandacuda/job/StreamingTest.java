@@ -6,25 +6,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorNames;
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.StringJoiner;
 import java.util.TreeMap;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,11 +37,11 @@ class StreamingTest {
   private static final int SHARDS = 3;
   private static final int BLOCKS = 12;
 
-  @TempDir Path directory;
+  private static final Random RANDOM = new Random(9);
+  private static final SortedMap<String, float[]> NORMS = new TreeMap<>();
 
-  private final Random random = new Random(9);
-  private final SortedMap<String, float[]> norms = new TreeMap<>();
-  private final StringJoiner shardOf = new StringJoiner(",", "{\"weight_map\":{", "}}");
+  @TempDir static Path model;
+  @TempDir Path directory;
 
   private static String shard(int index) {
     return "model-%d.safetensors".formatted(index);
@@ -52,48 +52,48 @@ class StreamingTest {
    * starts at a page's beginning, and the digest's order of the blocks (0, 1, 10, 11, 2, ...) is
    * not that of the shards.
    */
-  private Path model(String type) throws IOException {
-    Path model = Files.createDirectory(directory.resolve("model"));
-    Files.writeString(model.resolve("config.json"), "{\"model_type\": \"%s\"}".formatted(type));
+  @BeforeAll
+  static void writeModel() throws IOException {
+    StringJoiner shardOf = new StringJoiner(",", "{\"weight_map\":{", "}}");
+    Files.writeString(model.resolve("config.json"), "{\"model_type\": \"any\"}");
     for (int index = 0; index < SHARDS; index++) {
-      SafetensorsBytes shard = new SafetensorsBytes();
-      add(shard, index, "embedding" + index, 1777, 133 + index);
+      Map<String, int[]> tensors = new LinkedHashMap<>();
+      tensors.put("embedding" + index, new int[] {1777, 133 + index});
       for (int block = index * BLOCKS / SHARDS; block < (index + 1) * BLOCKS / SHARDS; block++) {
-        addModule(shard, index, "h." + block + ".attn", 257, 91);
-        addModule(shard, index, "h." + block + ".plain", 301, 517);
-        addModule(shard, index, "h." + block + ".wide", 3, 70_001);
-        addModule(shard, index, "h." + block + ".none", 0, 8);
-        add(shard, index, "h." + block + ".bias", 5);
+        tensors.put("h." + block + ".attn.weight", new int[] {257, 91});
+        tensors.put("h." + block + ".plain.weight", new int[] {301, 517});
+        tensors.put("h." + block + ".wide.weight", new int[] {3, 70_001});
+        tensors.put("h." + block + ".none.weight", new int[] {0, 8});
+        tensors.put("h." + block + ".bias", new int[] {5});
       }
-      shard.write(model.resolve(shard(index)));
+      SafetensorsBytes file = new SafetensorsBytes();
+      for (Map.Entry<String, int[]> tensor : tensors.entrySet()) {
+        String name = tensor.getKey();
+        int[] shape = tensor.getValue();
+        file.f32(name, gaussians(Arrays.stream(shape).reduce(1, (a, b) -> a * b)), shape);
+        shardOf.add("\"%s\":\"%s\"".formatted(name, shard(index)));
+        if (name.endsWith(".weight")) {
+          // As long as either side, whichever holds the inputs.
+          NORMS.put(name.replace(".weight", ""), gaussians(shape[1]));
+          NORMS.put(name.replace(".weight", "^T"), gaussians(shape[0]));
+        }
+      }
+      file.write(model.resolve(shard(index)));
     }
     Files.writeString(model.resolve("model.safetensors.index.json"), shardOf.toString());
-    return model;
   }
 
-  private void addModule(SafetensorsBytes file, int shard, String name, int rows, int columns) {
-    add(file, shard, name + ".weight", rows, columns);
-    // As long as either side, whichever holds the inputs.
-    norms.put(name, gaussians(columns));
-    norms.put(name + "^T", gaussians(rows));
-  }
-
-  private void add(SafetensorsBytes file, int shard, String name, int... shape) {
-    file.f32(name, gaussians(Arrays.stream(shape).reduce(1, (a, b) -> a * b)), shape);
-    shardOf.add("\"%s\":\"%s\"".formatted(name, shard(shard)));
-  }
-
-  private float[] gaussians(int count) {
+  private static float[] gaussians(int count) {
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
-      values[i] = Math.abs((float) random.nextGaussian());
+      values[i] = Math.abs((float) RANDOM.nextGaussian());
     }
     return values;
   }
 
   private Calibration statistics(boolean transposed) {
     SortedMap<String, float[]> vectors = new TreeMap<>();
-    norms.forEach(
+    NORMS.forEach(
         (name, values) -> {
           if (name.endsWith("^T") == transposed) {
             vectors.put(name.replace("^T", "") + ".input_norm", values);
@@ -116,7 +116,8 @@ class StreamingTest {
   @CsvSource({"any, false", "gpt2, true"})
   @FirstCases
   void theOutputIsTheSameForAnyNumberOfWorkers(String type, boolean transposed) throws IOException {
-    Path model = model(type);
+    Path model = TestData.copy(StreamingTest.model, directory.resolve("model"));
+    Files.writeString(model.resolve("config.json"), "{\"model_type\": \"%s\"}".formatted(type));
     Calibration calibration = statistics(transposed);
     Path alone = directory.resolve("alone");
     RunResult expected = prune(model, alone, calibration, 1, Progress.NONE);
@@ -138,10 +139,10 @@ class StreamingTest {
   }
 
   @Test
-  void everyModuleIsAStepOfProgress() throws IOException {
+  void everyModuleIsAStepOfProgress() {
     StringJoiner steps = new StringJoiner(" ");
     prune(
-        model("any"),
+        model,
         directory.resolve("out"),
         statistics(false),
         3,
@@ -160,18 +161,13 @@ class StreamingTest {
   @ParameterizedTest
   @CsvSource({"1", "3"})
   void aShardThatShrinksMeanwhileIsNamedAndNothingIsLeft(int threads) throws IOException {
-    Path model = model("any");
-    Path last = model.resolve(shard(SHARDS - 1));
+    Path copy = TestData.copy(model, directory.resolve("model"));
+    Path last = copy.resolve(shard(SHARDS - 1));
     long length = Files.size(last);
     Path output = directory.resolve("out");
-    assertThatThrownBy(
-            () ->
-                prune(
-                    model,
-                    output,
-                    statistics(false),
-                    threads,
-                    (what, done, total) -> truncate(last, length - 1)))
+    Progress shrink =
+        (what, done, total) -> Damage.resize(last, length - 1 - last.toFile().length());
+    assertThatThrownBy(() -> prune(copy, output, statistics(false), threads, shrink))
         .isInstanceOf(InputException.class)
         .hasMessage(
             "%s: expected %d bytes, as when the run began, found %d bytes"
@@ -179,30 +175,11 @@ class StreamingTest {
     assertThat(output).doesNotExist();
   }
 
-  private static void truncate(Path file, long length) {
-    try (RandomAccessFile access = new RandomAccessFile(file.toFile(), "rw")) {
-      access.setLength(length);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
   @ParameterizedTest
   @CsvSource({"1", "3"})
-  void anInterruptInTheMiddleLeavesAnUnfinishedOutput(int threads) throws IOException {
-    Path model = model("any");
+  void anInterruptInTheMiddleLeavesAnUnfinishedOutput(int threads) {
     Path output = directory.resolve("out");
-    Thread caller = Thread.currentThread();
-    assertThatThrownBy(
-            () ->
-                prune(
-                    model,
-                    output,
-                    statistics(false),
-                    threads,
-                    (what, done, total) -> caller.interrupt()))
-        .isInstanceOf(CancelledException.class);
-    assertThat(Thread.interrupted()).isTrue();
+    Pruning.stopped(0, stop -> prune(model, output, statistics(false), threads, stop));
     assertThat(output.resolve("config.json")).doesNotExist();
     assertThat(output.resolve(".wanda-cuda.journal")).exists();
   }

@@ -11,17 +11,16 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.Verifier.Claim;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.select.SelectionRule.Lowest;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,16 +57,12 @@ class VerifierTest {
   @BeforeEach
   void prune() {
     pruned = directory.resolve("pruned");
-    prune(DENSE, new Sparsity.Ratio(0.5), Method.WANDA);
+    List<int[]> samples = TestData.tokens(TestData.fixture("llama-gqa").resolve("tokens.json"));
+    Pruning.prune(DENSE, pruned, Method.WANDA, Pruning.HALF, Pruning.samples(samples));
   }
 
-  private void prune(Path dense, Sparsity sparsity, Method method) {
-    Calibration calibration =
-        method == Method.MAGNITUDE
-            ? new Calibration.None()
-            : Pruning.samples(
-                TestData.tokens(TestData.fixture("llama-gqa").resolve("tokens.json")));
-    Pruning.prune(dense, pruned, method, sparsity, calibration);
+  private static Claim claim(double sparsity) {
+    return new Claim(null, new Sparsity.Ratio(sparsity), null);
   }
 
   private static List<String> verify(Path dense, Path pruned, Claim claim) {
@@ -118,8 +113,8 @@ class VerifierTest {
   @Test
   void whatTheJobWroteIsProven() {
     assertThat(verify()).isEmpty();
-    assertThat(verify(DENSE, pruned, new Claim(null, new Sparsity.Ratio(0.5), null))).isEmpty();
-    assertThat(verify(DENSE, pruned, new Claim(null, new Sparsity.Ratio(0.25), null))).isEmpty();
+    assertThat(verify(DENSE, pruned, claim(0.5))).isEmpty();
+    assertThat(verify(DENSE, pruned, claim(0.25))).isEmpty();
   }
 
   @Test
@@ -135,9 +130,7 @@ class VerifierTest {
   @Test
   void aMissingOrBrokenShardIsAFailure() throws IOException {
     Path shard = pruned.resolve("model-00002-of-00003.safetensors");
-    try (RandomAccessFile out = new RandomAccessFile(shard.toFile(), "rw")) {
-      out.setLength(out.length() - 4);
-    }
+    Damage.resize(shard, -4);
     assertThat(verify()).anyMatch(line -> line.contains("model-00002-of-00003"));
     Files.delete(shard);
     assertThat(verify()).anyMatch(line -> line.contains("model-00002-of-00003"));
@@ -147,8 +140,8 @@ class VerifierTest {
   void withoutItsRecordTheOptionsMustSayWhatToExpect() throws IOException {
     Files.delete(pruned.resolve("wanda-cuda.json"));
     assertThat(verify()).singleElement().asString().contains("`sparsity`");
-    assertThat(verify(DENSE, pruned, new Claim(null, new Sparsity.Ratio(0.5), null))).isEmpty();
-    assertThat(verify(DENSE, pruned, new Claim(null, new Sparsity.Ratio(0.9), null))).isNotEmpty();
+    assertThat(verify(DENSE, pruned, claim(0.5))).isEmpty();
+    assertThat(verify(DENSE, pruned, claim(0.9))).isNotEmpty();
   }
 
   @Test
@@ -194,10 +187,7 @@ class VerifierTest {
             .write(directory.resolve("statistics"));
     Path output = directory.resolve("zeros");
     boolean magnitude = amount.equals("magnitude");
-    Sparsity sparsity =
-        amount.contains(":")
-            ? SparsityParser.pattern(amount)
-            : new Sparsity.Ratio(magnitude ? 0.6 : Double.parseDouble(amount));
+    Sparsity sparsity = Pruning.sparsity(magnitude ? "0.6" : amount);
     // The job itself compares the mask that the selector gave with the one that is worked out.
     Pruning.prune(
         dense,

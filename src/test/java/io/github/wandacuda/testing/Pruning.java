@@ -1,10 +1,14 @@
 package io.github.wandacuda.testing;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
@@ -13,9 +17,16 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.assertj.core.api.AbstractThrowableAssert;
 
 /** Runs of the pruning job in short. */
 public final class Pruning {
@@ -27,6 +38,32 @@ public final class Pruning {
   /** Opens the CPU. */
   public static Backend cpu(int threads) {
     return Backends.open("cpu", 0, threads).backend();
+  }
+
+  /** Returns a fraction, or a pattern such as 2:4. */
+  public static Sparsity sparsity(String amount) {
+    return amount.contains(":")
+        ? SparsityParser.pattern(amount)
+        : new Sparsity.Ratio(Double.parseDouble(amount));
+  }
+
+  /** Returns the rules of a method as {@code compare} names it, such as wanda+swaps. */
+  public static ModuleRules rules(String what, String amount) {
+    return ModuleRules.of(what, sparsity(amount), EnumSet.allOf(Method.class), "method");
+  }
+
+  /** Returns what prunes all modules by rules, with a check of the output. */
+  public static PruneRequest request(
+      Path output, ModuleRules rules, Calibration calibration, boolean resume) {
+    PruningRules all = new PruningRules(rules, Unreached.MAGNITUDE);
+    return request(output, all, calibration, resume);
+  }
+
+  /** Returns what prunes all modules by rules, with a check of the output. */
+  public static PruneRequest request(
+      Path output, PruningRules rules, Calibration calibration, boolean resume) {
+    return new PruneRequest(
+        output, rules, ModuleChoice.DEFAULT, calibration, true, resume, null, Optional.empty());
   }
 
   /** Takes the norms from a statistics file. */
@@ -99,5 +136,23 @@ public final class Pruning {
       return PruneJob.toOutput(directory, request)
           .run(backend, "test", progress, masks, result -> {});
     }
+  }
+
+  /**
+   * Runs something until a step of its progress is done, where its thread is interrupted, which
+   * ends it; other threads may have done more meanwhile.
+   */
+  public static AbstractThrowableAssert<?, ?> stopped(long step, Consumer<Progress> run) {
+    Thread caller = Thread.currentThread();
+    Progress stop =
+        (what, done, total) -> {
+          if (done >= step) {
+            caller.interrupt();
+          }
+        };
+    var cancelled =
+        assertThatThrownBy(() -> run.accept(stop)).isInstanceOf(CancelledException.class);
+    assertThat(Thread.interrupted()).isTrue();
+    return cancelled;
   }
 }
