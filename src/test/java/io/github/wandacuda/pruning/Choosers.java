@@ -1,6 +1,5 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.Mask;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
@@ -26,16 +25,6 @@ final class Choosers {
   /** Makes a chooser of threads and buffers for the length of a call. */
   interface Maker {
     Chooser make(WorkerPool workers, TileBuffers buffers);
-  }
-
-  /** Returns a matrix of float32. */
-  static WeightMatrix matrix(float[]... rows) {
-    int columns = rows[0].length;
-    float[] all = new float[rows.length * columns];
-    for (int r = 0; r < rows.length; r++) {
-      System.arraycopy(rows[r], 0, all, r * columns, columns);
-    }
-    return WeightMatrix.of(MemorySegment.ofArray(all), DType.F32, rows.length, columns);
   }
 
   /** Returns the mask that is chosen with so many threads. */

@@ -5,13 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,10 +22,14 @@ class GoldenTest {
 
   @TempDir Path directory;
 
-  private static Sparsity amount(String text) {
-    return text.contains(":")
-        ? SparsityParser.pattern(text)
-        : new Sparsity.Ratio(Double.parseDouble(text));
+  private RunResult prune(Method method, String amount, Calibration calibration) {
+    Sparsity sparsity = Pruning.sparsity(amount);
+    return Pruning.prune(
+        TestData.TINY_LLAMA, directory.resolve("out"), method, sparsity, calibration);
+  }
+
+  private static Calibration statistics(String run) {
+    return Pruning.statistics(TestData.GOLDEN.resolve(run + ".statistics.safetensors"));
   }
 
   @ParameterizedTest
@@ -38,40 +41,22 @@ class GoldenTest {
     "wanda-4of8, 4:8"
   })
   void masksFromStatisticsAreThoseOfTheWandaCode(String run, String amount) {
-    RunResult result =
-        Pruning.prune(
-            TestData.TINY_LLAMA,
-            directory.resolve("out"),
-            Method.WANDA,
-            amount(amount),
-            Pruning.statistics(TestData.GOLDEN.resolve(run + ".statistics.safetensors")));
+    RunResult result = prune(Method.WANDA, amount, statistics(run));
     assertThat(result.maskSha256()).isEqualTo(RESULTS.get(run).get("mask_sha256").asText());
     assertThat(result.sparsity()).isEqualTo(RESULTS.get(run).get("sparsity").doubleValue());
   }
 
   @Test
   void magnitudeMasksAreThoseOfTheWandaCode() {
-    RunResult result =
-        Pruning.prune(
-            TestData.TINY_LLAMA,
-            directory.resolve("out"),
-            Method.MAGNITUDE,
-            amount("0.5"),
-            new Calibration.None());
-    assertThat(result.maskSha256())
+    assertThat(prune(Method.MAGNITUDE, "0.5", new Calibration.None()).maskSha256())
         .isEqualTo(RESULTS.get("magnitude-50").get("mask_sha256").asText());
   }
 
   @ParameterizedTest
   @CsvSource({"wanda-50, 0.5", "wanda-2of4, 2:4"})
   void aCalibratedRunAgreesInAllButFiveBitsOfTenThousand(String run, String amount) {
-    RunResult result =
-        Pruning.prune(
-            TestData.TINY_LLAMA,
-            directory.resolve("out"),
-            Method.WANDA,
-            amount(amount),
-            Pruning.samples(TestData.tokens(TestData.GOLDEN.resolve("calibration.json"))));
+    List<int[]> samples = TestData.tokens(TestData.GOLDEN.resolve("calibration.json"));
+    RunResult result = prune(Method.WANDA, amount, Pruning.samples(samples));
     var expected = TestData.bytes(TestData.GOLDEN.resolve(run + ".masks.safetensors"));
     long different = 0;
     for (ModuleResult module : result.modules()) {
@@ -98,35 +83,11 @@ class GoldenTest {
   }
 
   @Test
-  void threadsChangeNoByteOfTheOutput() throws IOException {
-    Path model = TestData.fixture("llama-gqa").resolve("model");
-    Calibration samples =
-        Pruning.samples(TestData.tokens(TestData.fixture("llama-gqa").resolve("tokens.json")));
-    for (int threads : new int[] {1, 3}) {
-      PruneRequest request =
-          Pruning.request(directory.resolve("out" + threads), Method.WANDA, amount("0.3"), samples);
-      Pruning.prune(model, request, threads);
-    }
-    for (String file : TestData.names(directory.resolve("out1"))) {
-      assertThat(
-              Files.mismatch(
-                  directory.resolve("out1").resolve(file), directory.resolve("out3").resolve(file)))
-          .as(file)
-          .isEqualTo(-1);
-    }
-  }
-
-  @Test
-  void pruningThePrunedAgainChangesNothing() throws IOException {
-    Calibration statistics =
-        Pruning.statistics(TestData.GOLDEN.resolve("wanda-60.statistics.safetensors"));
-    Path once = directory.resolve("once");
+  void pruningThePrunedAgainChangesNothing() {
+    prune(Method.WANDA, "0.6", statistics("wanda-60"));
+    Path once = directory.resolve("out");
     Path twice = directory.resolve("twice");
-    Pruning.prune(TestData.TINY_LLAMA, once, Method.WANDA, amount("0.6"), statistics);
-    Pruning.prune(once, twice, Method.WANDA, amount("0.6"), statistics);
-    assertThat(TestData.names(twice)).isEqualTo(TestData.names(once));
-    for (String file : TestData.names(once)) {
-      assertThat(Files.mismatch(once.resolve(file), twice.resolve(file))).as(file).isEqualTo(-1);
-    }
+    Pruning.prune(once, twice, Method.WANDA, Pruning.sparsity("0.6"), statistics("wanda-60"));
+    Directories.assertSame(once, twice);
   }
 }

@@ -29,7 +29,7 @@ class GramFactorTest {
       {0, 0, .45362, -.204149},
       {0, 0, 0, .300015}
     };
-    GramFactor factor = GramFactor.of(Layers.gram(Layers.INPUTS, 1), WORKERS).orElseThrow();
+    GramFactor factor = GramFactor.of(LayerCase.gram(LayerCase.TOKENS, 1), WORKERS).orElseThrow();
     assertThat(factor.dampening()).isEqualTo(.01);
     // The diagonal's mean of 11 is brought to 2.75, so U is twice as large.
     for (int j = 0; j < 4; j++) {
@@ -41,10 +41,10 @@ class GramFactorTest {
 
   @Test
   void aPowerOfFourChangesNoBit() {
-    float[][] inputs = Layers.inputs(150, 90, 1);
-    GramFactor factor = GramFactor.of(Layers.gram(inputs, 1), WORKERS).orElseThrow();
-    GramFactor small = GramFactor.of(Layers.gram(inputs, 0x1p-80), WORKERS).orElseThrow();
-    GramFactor large = GramFactor.of(Layers.gram(inputs, 0x1p80), WORKERS).orElseThrow();
+    double[][] inputs = LayerCase.tokens(150, 90, 1);
+    GramFactor factor = GramFactor.of(LayerCase.gram(inputs, 1), WORKERS).orElseThrow();
+    GramFactor small = GramFactor.of(LayerCase.gram(inputs, 0x1p-80), WORKERS).orElseThrow();
+    GramFactor large = GramFactor.of(LayerCase.gram(inputs, 0x1p80), WORKERS).orElseThrow();
     for (int j = 0; j < 90; j++) {
       assertThat(small.column(j)).isEqualTo(factor.column(j));
       assertThat(large.column(j)).isEqualTo(factor.column(j));
@@ -54,10 +54,10 @@ class GramFactorTest {
   @Test
   void theFactorTurnsTheDampenedMatrixIntoTheUnitMatrix() {
     int columns = 131;
-    Gram gram = Layers.gram(Layers.inputs(400, columns, 2), 1);
+    Gram gram = LayerCase.gram(LayerCase.tokens(400, columns, 2), 1);
     GramFactor factor = GramFactor.of(gram, WORKERS).orElseThrow();
-    double damp = .01 * Layers.meanDiagonal(gram);
-    double scale = Math.scalb(1, -2 * (Math.getExponent(Layers.meanDiagonal(gram)) / 2));
+    double damp = .01 * LayerCase.meanDiagonal(gram);
+    double scale = Math.scalb(1, -2 * (Math.getExponent(LayerCase.meanDiagonal(gram)) / 2));
     double worst = 0;
     for (int i = 0; i < columns; i++) {
       for (int j = 0; j < columns; j++) {
@@ -77,7 +77,7 @@ class GramFactorTest {
 
   @Test
   void fewTokensAreDampenedEnough() {
-    Gram gram = Layers.gram(Layers.inputs(3, 100, 3), 1);
+    Gram gram = LayerCase.gram(LayerCase.tokens(3, 100, 3), 1);
     assertThat(GramFactor.of(gram, WORKERS).orElseThrow().dampening()).isEqualTo(.01);
   }
 

@@ -2,11 +2,18 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.calibration.Gram;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
+import java.util.function.Function;
 
 /** A small layer: its weights, a mask, and what its inputs were, in arrays that tests look at. */
 final class LayerCase {
@@ -39,18 +46,73 @@ final class LayerCase {
   }
 
   private static float[][] gram(double[][] tokens) {
+    Gram gram = gram(tokens, 1);
+    float[][] square = new float[gram.columns()][gram.columns()];
+    for (int i = 0; i < square.length; i++) {
+      for (int j = 0; j < square.length; j++) {
+        square[i][j] = gram.get(i, j);
+      }
+    }
+    return square;
+  }
+
+  /** Returns the second moments of tokens, scaled. */
+  static Gram gram(double[][] tokens, double scale) {
     int columns = tokens[0].length;
-    float[][] gram = new float[columns][columns];
-    for (int i = 0; i < columns; i++) {
-      for (int j = 0; j < columns; j++) {
+    float[] triangle = new float[(int) Gram.elements(columns)];
+    for (int i = 0, at = 0; i < columns; i++) {
+      for (int j = i; j < columns; j++) {
         double sum = 0;
         for (double[] token : tokens) {
           sum += token[i] * token[j];
         }
-        gram[i][j] = (float) sum;
+        triangle[at++] = (float) (scale * sum);
       }
     }
-    return gram;
+    return new Gram(columns, MemorySegment.ofArray(triangle));
+  }
+
+  static double meanDiagonal(Gram gram) {
+    double sum = 0;
+    for (int column = 0; column < gram.columns(); column++) {
+      sum += gram.get(column, column);
+    }
+    return sum / gram.columns();
+  }
+
+  /** Returns tokens, as float32 has them, whose neighbouring columns resemble each other. */
+  static double[][] tokens(int count, int columns, long seed) {
+    Random random = new Random(seed);
+    double[][] tokens = new double[count][columns];
+    for (double[] token : tokens) {
+      float common = 0;
+      for (int c = 0; c < columns; c++) {
+        common = .7f * common + (float) random.nextGaussian();
+        token[c] = common * (1 + c % 5);
+      }
+    }
+    return tokens;
+  }
+
+  static float[][] weights(int rows, int columns, long seed) {
+    Random random = new Random(seed);
+    float[][] weights = new float[rows][columns];
+    for (float[] row : weights) {
+      for (int c = 0; c < columns; c++) {
+        row[c] = (float) random.nextGaussian();
+      }
+    }
+    return weights;
+  }
+
+  static float[][] values(WeightMatrix matrix) {
+    float[][] values = new float[matrix.rows()][matrix.columns()];
+    for (int row = 0; row < values.length; row++) {
+      for (int c = 0; c < matrix.columns(); c++) {
+        values[row][c] = matrix.get(row, c);
+      }
+    }
+    return values;
   }
 
   /** Returns the layer that was worked out by hand. */
@@ -124,7 +186,7 @@ final class LayerCase {
     return rows;
   }
 
-  static WeightMatrix matrix(float[][] rows) {
+  static WeightMatrix matrix(float[]... rows) {
     float[] all = new float[rows.length * rows[0].length];
     for (int row = 0; row < rows.length; row++) {
       System.arraycopy(rows[row], 0, all, row * rows[0].length, rows[0].length);
@@ -167,5 +229,20 @@ final class LayerCase {
       v[k] = mask[k] ? v[k] : 0;
     }
     return v;
+  }
+
+  /** Runs work on the layer's inputs, on the CPU's scalar forward pass. */
+  <T> T on(int threads, Function<SquareGram, T> work) {
+    return on(new ScalarRows(), threads, work);
+  }
+
+  <T> T on(RowArithmetic arithmetic, int threads, Function<SquareGram, T> work) {
+    try (Arena arena = Arena.ofShared();
+        Workers workers = new Workers(threads)) {
+      Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
+      try (SquareGram square = new SquareGram(operations, workers, packed(arena), arithmetic)) {
+        return work.apply(square);
+      }
+    }
   }
 }

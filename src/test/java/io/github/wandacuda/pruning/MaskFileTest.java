@@ -20,10 +20,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** This program's own files of masks. */
 class MaskFileTest {
@@ -47,19 +51,6 @@ class MaskFileTest {
     byte[] bits = new byte[(int) module.maskBytes()];
     masks.read(module, MemorySegment.ofArray(bits));
     return bits;
-  }
-
-  private void assertRefused(SafetensorsBytes content, String message) throws IOException {
-    content.write(file());
-    assertThatThrownBy(
-            () -> {
-              try (ModuleMasks masks = MaskFile.open(file(), MODULES, DIGEST)) {
-                masks.require(MODULES);
-                MODULES.forEach(module -> read(masks, module));
-              }
-            })
-        .isInstanceOf(InputException.class)
-        .hasMessage(file() + ": " + message);
   }
 
   @Test
@@ -124,59 +115,51 @@ class MaskFileTest {
     }
   }
 
-  @Test
-  void anotherFormatIsRefused() throws IOException {
-    assertRefused(
-        new SafetensorsBytes().metadata("format", "pt").raw("h.0.a.mask", "U8", A, 2, 2),
-        "expected format wanda-cuda.masks.v1 in its metadata, found pt; masks are what a run of"
-            + " prune saves, or an .npz of MaskLLM");
+  static Stream<Arguments> others() {
+    return Stream.of(
+        Arguments.of(
+            new SafetensorsBytes().metadata("format", "pt").raw("h.0.a.mask", "U8", A, 2, 2),
+            "expected format wanda-cuda.masks.v1 in its metadata, found pt; masks are what a run of"
+                + " prune saves, or an .npz of MaskLLM"),
+        Arguments.of(
+            new SafetensorsBytes().metadata("format", MaskFile.FORMAT, "source_sha256", "00ff"),
+            "metadata source_sha256: expected this model's, %s, found 00ff; the masks were made for"
+                    .formatted(DIGEST)
+                + " another model"),
+        Arguments.of(
+            metadata().raw("h.1.a.mask", "U8", A, 2, 2),
+            "tensor h.1.a.mask: expected <module>.mask of a linear module, found none such; the"
+                + " masks were made for another model"),
+        Arguments.of(
+            metadata().raw("h.0.a.mask", "U8", A, 2, 2),
+            "tensor h.0.b.mask: expected a mask of the module, found none"),
+        Arguments.of(
+            metadata().raw("h.0.a.mask", "U8", A, 4, 1),
+            "tensor h.0.a.mask: expected U8 [2, 2] for 2 x 10 weights, found U8 [4, 1]"),
+        Arguments.of(
+            metadata().raw("h.0.a.mask", "I8", A, 2, 2),
+            "tensor h.0.a.mask: expected U8 [2, 2] for 2 x 10 weights, found I8 [2, 2]"),
+        Arguments.of(
+            metadata()
+                .raw("h.0.a.mask", "U8", new byte[] {5, 2, 0, 4}, 2, 2)
+                .raw("h.0.b.mask", "U8", B, 3, 1),
+            "tensor h.0.a.mask: expected zeros after column 9 of row 1, found a bit that is set"));
   }
 
-  @Test
-  void anotherSourceIsRefused() throws IOException {
-    assertRefused(
-        new SafetensorsBytes().metadata("format", MaskFile.FORMAT, "source_sha256", "00ff"),
-        "metadata source_sha256: expected this model's, %s, found 00ff; the masks were made for"
-                .formatted(DIGEST)
-            + " another model");
-  }
-
-  @Test
-  void aMaskOfNoModuleIsRefused() throws IOException {
-    assertRefused(
-        metadata().raw("h.1.a.mask", "U8", A, 2, 2),
-        "tensor h.1.a.mask: expected <module>.mask of a linear module, found none such; the masks"
-            + " were made for another model");
-  }
-
-  @Test
-  void aMissingModuleIsNamed() throws IOException {
-    assertRefused(
-        metadata().raw("h.0.a.mask", "U8", A, 2, 2),
-        "tensor h.0.b.mask: expected a mask of the module, found none");
-  }
-
-  @Test
-  void anotherShapeIsRefused() throws IOException {
-    assertRefused(
-        metadata().raw("h.0.a.mask", "U8", A, 4, 1),
-        "tensor h.0.a.mask: expected U8 [2, 2] for 2 x 10 weights, found U8 [4, 1]");
-  }
-
-  @Test
-  void anotherTypeIsRefused() throws IOException {
-    assertRefused(
-        metadata().raw("h.0.a.mask", "I8", A, 2, 2),
-        "tensor h.0.a.mask: expected U8 [2, 2] for 2 x 10 weights, found I8 [2, 2]");
-  }
-
-  @Test
-  void aBitThatIsNoWeightsIsRefused() throws IOException {
-    assertRefused(
-        metadata()
-            .raw("h.0.a.mask", "U8", new byte[] {5, 2, 0, 4}, 2, 2)
-            .raw("h.0.b.mask", "U8", B, 3, 1),
-        "tensor h.0.a.mask: expected zeros after column 9 of row 1, found a bit that is set");
+  @ParameterizedTest
+  @MethodSource("others")
+  void whatIsNoMaskOfThisModelIsRefused(SafetensorsBytes content, String message)
+      throws IOException {
+    content.write(file());
+    assertThatThrownBy(
+            () -> {
+              try (ModuleMasks masks = MaskFile.open(file(), MODULES, DIGEST)) {
+                masks.require(MODULES);
+                MODULES.forEach(module -> read(masks, module));
+              }
+            })
+        .isInstanceOf(InputException.class)
+        .hasMessage(file() + ": " + message);
   }
 
   @Test

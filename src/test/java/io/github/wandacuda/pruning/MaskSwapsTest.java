@@ -26,8 +26,7 @@ class MaskSwapsTest {
 
   private static Outcome refined(
       LayerCase layer, RowArithmetic rows, int threads, OptionalInt group, OptionalInt budget) {
-    return SwapsRun.on(
-        layer,
+    return layer.on(
         rows,
         threads,
         gram -> {
@@ -244,8 +243,7 @@ class MaskSwapsTest {
   @Test
   void aRowThatRoundingMisleadsKeepsItsMask() {
     LayerCase layer = LayerCase.known();
-    SwapsRun.on(
-        layer,
+    layer.on(
         1,
         gram -> {
           float[] diagonal = {15, 11, 7, 11};
@@ -285,8 +283,7 @@ class MaskSwapsTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> refined(layer, OptionalInt.of(3), NONE))
         .withMessage("groups of 3 in 10 columns");
-    SwapsRun.on(
-        layer,
+    layer.on(
         1,
         gram -> {
           MaskSwaps swaps = new MaskSwaps(gram);

@@ -14,7 +14,7 @@ class OutputErrorTest {
   @Test
   void theKnownLayerHasItsErrors() {
     LayerCase layer = LayerCase.known();
-    OutputError error = SwapsRun.on(layer, 1, gram -> of(gram, layer));
+    OutputError error = layer.on(1, gram -> of(gram, layer));
     assertThat(error.error()).isEqualTo(0.23 + 0.8075 + 4.9875, within(1e-6));
     assertThat(error.output()).isEqualTo(whole(layer), within(1e-5));
   }
@@ -39,7 +39,7 @@ class OutputErrorTest {
     for (int row = 0; row < 30; row++) {
       expected += layer.error(row, layer.kept[row]);
     }
-    OutputError error = SwapsRun.on(layer, 2, gram -> of(gram, layer));
+    OutputError error = layer.on(2, gram -> of(gram, layer));
     assertThat(error.error()).isEqualTo(expected, within(1e-5 * expected));
     assertThat(error.output()).isEqualTo(whole(layer), within(1e-5 * whole(layer)));
   }
@@ -50,7 +50,7 @@ class OutputErrorTest {
     OutputError[] found = new OutputError[2];
     for (int vectors = 0; vectors < 2; vectors++) {
       var arithmetic = vectors == 0 ? new ScalarRows() : new VectorRows();
-      found[vectors] = SwapsRun.on(layer, arithmetic, 1 + 2 * vectors, gram -> of(gram, layer));
+      found[vectors] = layer.on(arithmetic, 1 + 2 * vectors, gram -> of(gram, layer));
     }
     assertThat(found[1]).isEqualTo(found[0]);
   }
@@ -58,8 +58,7 @@ class OutputErrorTest {
   @Test
   void shapesThatDifferAreRefused() {
     LayerCase layer = LayerCase.known();
-    SwapsRun.on(
-        layer,
+    layer.on(
         1,
         gram ->
             assertThatIllegalArgumentException()

@@ -21,30 +21,19 @@ class ReconstructionTest {
 
   private static Outcome solved(
       LayerCase layer, float[][] start, RowArithmetic arithmetic, int threads) {
-    return SwapsRun.on(
-        layer,
+    return layer.on(
         arithmetic,
         threads,
         gram -> {
           WeightMatrix result = LayerCase.matrix(start);
           int improved =
               new Reconstruction(gram).solve(LayerCase.matrix(layer.weights), layer.mask(), result);
-          return new Outcome(rows(result), improved);
+          return new Outcome(LayerCase.values(result), improved);
         });
   }
 
   private static Outcome solved(LayerCase layer, float[][] start) {
     return solved(layer, start, new ScalarRows(), 1);
-  }
-
-  private static float[][] rows(WeightMatrix matrix) {
-    float[][] rows = new float[matrix.rows()][matrix.columns()];
-    for (int row = 0; row < rows.length; row++) {
-      for (int k = 0; k < matrix.columns(); k++) {
-        rows[row][k] = matrix.get(row, k);
-      }
-    }
-    return rows;
   }
 
   @Test
@@ -172,8 +161,7 @@ class ReconstructionTest {
   @Test
   void resultsThatCannotBeAreRefused() {
     LayerCase layer = LayerCase.random(0, 2, 10, 5);
-    SwapsRun.on(
-        layer,
+    layer.on(
         1,
         gram -> {
           Reconstruction reconstruction = new Reconstruction(gram);

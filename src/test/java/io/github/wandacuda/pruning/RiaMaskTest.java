@@ -1,8 +1,8 @@
 package io.github.wandacuda.pruning;
 
 import static io.github.wandacuda.pruning.Choosers.HALF;
-import static io.github.wandacuda.pruning.Choosers.matrix;
 import static io.github.wandacuda.pruning.Choosers.pruned;
+import static io.github.wandacuda.pruning.LayerCase.matrix;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

@@ -82,13 +82,7 @@ class ScaledMomentsTest {
    * diagonal of 1 whatever the others are, and a mean with it.
    */
   private static LayerCase layer(int seed) {
-    float[][] inputs = Layers.inputs(2 * COLUMNS, COLUMNS, seed);
-    double[][] tokens = new double[inputs.length][COLUMNS];
-    for (int token = 0; token < inputs.length; token++) {
-      for (int column = 0; column < COLUMNS; column++) {
-        tokens[token][column] = inputs[token][column];
-      }
-    }
+    double[][] tokens = LayerCase.tokens(2 * COLUMNS, COLUMNS, seed);
     LayerCase other = LayerCase.random(seed, ROWS, COLUMNS, 4);
     return new LayerCase(other.weights, other.kept, tokens);
   }

@@ -18,6 +18,9 @@ import io.github.wandacuda.scalar.ScalarSparseGpt;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,11 +40,11 @@ class SparseGptTest {
   private record Result(float[][] weights, Mask mask, long pruned) {}
 
   private static Result prune(float[][] weights, Gram gram, Sparsity sparsity) {
-    WeightMatrix matrix = Layers.matrix(weights);
+    WeightMatrix matrix = LayerCase.matrix(weights);
     Mask mask = Mask.allocate(matrix.rows(), matrix.columns());
     GramFactor factor = GramFactor.of(gram, WORKERS).orElseThrow();
     long pruned = new SparseGpt(OPERATIONS, WORKERS, factor).prune(matrix, sparsity, mask.bits());
-    return new Result(Layers.values(matrix), mask, pruned);
+    return new Result(LayerCase.values(matrix), mask, pruned);
   }
 
   private static void assertPruned(Result result, float[][] expected) {
@@ -62,32 +65,33 @@ class SparseGptTest {
     float[][] expected = {{0, 0, 0, 0}, {1, .9f, 0, 0}, {-.6f, 0, .824689f, -.675107f}};
     for (double scale : new double[] {1, 1e-3, 2, 1e6}) {
       assertPruned(
-          prune(Layers.WEIGHTS, Layers.gram(Layers.INPUTS, scale), new Ratio(.5)), expected);
+          prune(LayerCase.WEIGHTS, LayerCase.gram(LayerCase.TOKENS, scale), new Ratio(.5)),
+          expected);
     }
   }
 
   @Test
   void groupsAreChosenOnUpdatedWeights() {
-    Gram gram = Layers.gram(Layers.INPUTS, 1);
+    Gram gram = LayerCase.gram(LayerCase.TOKENS, 1);
     assertPruned(
-        prune(Layers.WEIGHTS, gram, new GroupPattern(2, 4)),
+        prune(LayerCase.WEIGHTS, gram, new GroupPattern(2, 4)),
         new float[][] {{.5f, 0, .201245f, 0}, {1, .9f, 0, 0}, {0, 0, .954374f, -1.21952f}});
     assertPruned(
-        prune(Layers.WEIGHTS, gram, new GroupPattern(1, 2)),
+        prune(LayerCase.WEIGHTS, gram, new GroupPattern(1, 2)),
         new float[][] {{.5f, 0, .201245f, 0}, {1, 0, 0, .718047f}, {-.6f, 0, 0, -.30396f}});
   }
 
   @Test
   void agreesWithTheAlgorithmInDouble() {
     for (int columns : new int[] {1, 127, 128, 129, 300}) {
-      float[][] weights = Layers.weights(37, columns, columns);
-      Gram gram = Layers.gram(Layers.inputs(2 * columns + 9, columns, 4), 1);
+      float[][] weights = LayerCase.weights(37, columns, columns);
+      Gram gram = LayerCase.gram(LayerCase.tokens(2 * columns + 9, columns, 4), 1);
       for (double share : new double[] {0, .3, .5, .9}) {
         assertAgrees(weights, gram, new Ratio(share));
       }
     }
-    float[][] weights = Layers.weights(19, 240, 5);
-    Gram gram = Layers.gram(Layers.inputs(700, 240, 6), 1);
+    float[][] weights = LayerCase.weights(19, 240, 5);
+    Gram gram = LayerCase.gram(LayerCase.tokens(700, 240, 6), 1);
     for (int[] pattern : new int[][] {{2, 4}, {4, 8}, {1, 3}, {7, 60}, {100, 120}, {239, 240}}) {
       assertAgrees(weights, gram, new GroupPattern(pattern[0], pattern[1]));
     }
@@ -113,14 +117,14 @@ class SparseGptTest {
   @Test
   void ofEqualScoresAllGoOrTheFirstOfAGroup() {
     float[][] weights = new float[5][132];
-    float[][] inputs = new float[132][132];
+    double[][] inputs = new double[132][132];
     for (int c = 0; c < 132; c++) {
       inputs[c][c] = 1;
       for (float[] row : weights) {
         row[c] = c % 2 == 0 ? 1 : -1;
       }
     }
-    Gram gram = Layers.gram(inputs, 1);
+    Gram gram = LayerCase.gram(inputs, 1);
     assertThat(prune(weights, gram, new Ratio(.25)).mask.kept()).isZero();
     Result groups = prune(weights, gram, new GroupPattern(1, 3));
     for (int c = 0; c < 132; c++) {
@@ -132,14 +136,14 @@ class SparseGptTest {
   @ParameterizedTest
   @ValueSource(ints = {-100, -64, 62, 110})
   void squaresNeedNotBeFloats(int exponent) {
-    float[][] weights = Layers.weights(20, 140, 3);
-    float[][] scaled = Layers.weights(20, 140, 3);
+    float[][] weights = LayerCase.weights(20, 140, 3);
+    float[][] scaled = LayerCase.weights(20, 140, 3);
     for (float[] row : scaled) {
       for (int c = 0; c < row.length; c++) {
         row[c] = Math.scalb(row[c], exponent);
       }
     }
-    Gram gram = Layers.gram(Layers.inputs(300, 140, 4), 1);
+    Gram gram = LayerCase.gram(LayerCase.tokens(300, 140, 4), 1);
     for (Sparsity sparsity : new Sparsity[] {new Ratio(.1), new GroupPattern(2, 4)}) {
       Result expected = prune(weights, gram, sparsity);
       Result found = prune(scaled, gram, sparsity);
@@ -156,24 +160,24 @@ class SparseGptTest {
   /** Half of the rows are so much smaller than the others that their squares would be 0. */
   @Test
   void rowsOfManyMagnitudesAreToldApart() {
-    float[][] weights = Layers.weights(20, 140, 3);
+    float[][] weights = LayerCase.weights(20, 140, 3);
     for (int row = 0; row < 10; row++) {
       for (int c = 0; c < 140; c++) {
         weights[row][c] *= 1e-24f;
       }
     }
-    Gram gram = Layers.gram(Layers.inputs(300, 140, 4), 1);
+    Gram gram = LayerCase.gram(LayerCase.tokens(300, 140, 4), 1);
     assertThat(prune(weights, gram, new Ratio(.1)).pruned).isEqualTo(282);
   }
 
   @Test
   void deadColumnsGoWhole() {
-    float[][] inputs = Layers.inputs(300, 140, 7);
-    float[][] weights = Layers.weights(9, 140, 8);
-    for (float[] token : inputs) {
+    double[][] inputs = LayerCase.tokens(300, 140, 7);
+    float[][] weights = LayerCase.weights(9, 140, 8);
+    for (double[] token : inputs) {
       token[4] = token[5] = token[6] = token[133] = 0;
     }
-    Gram gram = Layers.gram(inputs, 1);
+    Gram gram = LayerCase.gram(inputs, 1);
     for (Sparsity sparsity : new Sparsity[] {new Ratio(.01), new GroupPattern(2, 4)}) {
       Result result = prune(weights, gram, sparsity);
       for (int row = 0; row < 9; row++) {
@@ -193,10 +197,10 @@ class SparseGptTest {
   void tilesOfRowsChangeNoBit() {
     int columns = 150;
     GramFactor factor =
-        GramFactor.of(Layers.gram(Layers.inputs(400, columns, 12), 1), WORKERS).orElseThrow();
+        GramFactor.of(LayerCase.gram(LayerCase.tokens(400, columns, 12), 1), WORKERS).orElseThrow();
     for (Sparsity sparsity : new Sparsity[] {new Ratio(.6), new GroupPattern(2, 3)}) {
-      WeightMatrix whole = Layers.matrix(Layers.weights(100, columns, 13));
-      WeightMatrix tiles = Layers.matrix(Layers.weights(100, columns, 13));
+      WeightMatrix whole = LayerCase.matrix(LayerCase.weights(100, columns, 13));
+      WeightMatrix tiles = LayerCase.matrix(LayerCase.weights(100, columns, 13));
       Mask mask = Mask.allocate(100, columns);
       Mask ofTiles = Mask.allocate(100, columns);
       new SparseGpt(OPERATIONS, WORKERS, factor).prune(whole, sparsity, mask.bits());
@@ -209,12 +213,12 @@ class SparseGptTest {
 
   @Test
   void theMaskIsWrittenWholeAndNothingElse() {
-    float[][] weights = Layers.weights(3, 9, 10);
+    float[][] weights = LayerCase.weights(3, 9, 10);
     GramFactor factor =
-        GramFactor.of(Layers.gram(Layers.inputs(30, 9, 11), 1), WORKERS).orElseThrow();
+        GramFactor.of(LayerCase.gram(LayerCase.tokens(30, 9, 11), 1), WORKERS).orElseThrow();
     MemorySegment bits = MemorySegment.ofArray(new byte[7]).fill((byte) -1);
     new SparseGpt(OPERATIONS, WORKERS, factor)
-        .prune(Layers.matrix(weights), new GroupPattern(1, 3), bits);
+        .prune(LayerCase.matrix(weights), new GroupPattern(1, 3), bits);
     for (int row = 0; row < 3; row++) {
       assertThat(bits.get(ValueLayout.JAVA_BYTE, 2 * row + 1) & 0xfe).isZero();
     }
@@ -223,9 +227,9 @@ class SparseGptTest {
 
   @Test
   void whatDoesNotFitIsRefused() {
-    GramFactor factor = GramFactor.of(Layers.gram(Layers.INPUTS, 1), WORKERS).orElseThrow();
+    GramFactor factor = GramFactor.of(LayerCase.gram(LayerCase.TOKENS, 1), WORKERS).orElseThrow();
     SparseGpt pruner = new SparseGpt(OPERATIONS, WORKERS, factor);
-    WeightMatrix weights = Layers.matrix(Layers.WEIGHTS);
+    WeightMatrix weights = LayerCase.matrix(LayerCase.WEIGHTS);
     MemorySegment mask = MemorySegment.ofArray(new byte[3]);
     Ratio half = new Ratio(.5);
     assertThatIllegalArgumentException()
@@ -236,7 +240,7 @@ class SparseGptTest {
             () -> pruner.prune(WeightMatrix.of(weights.data(), DType.BF16, 3, 4), half, mask))
         .withMessageStartingWith("weights: expected F32");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> pruner.prune(Layers.matrix(new float[3][5]), half, mask))
+        .isThrownBy(() -> pruner.prune(LayerCase.matrix(new float[3][5]), half, mask))
         .withMessage("weights: expected 4 columns as the Gram matrix has, found 5");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> pruner.prune(weights, new GroupPattern(1, 3), mask))
@@ -245,5 +249,122 @@ class SparseGptTest {
         .isThrownBy(() -> pruner.prune(weights, half, mask.asSlice(1)))
         .withMessage("mask: expected 3 bytes, found 2");
     assertThat(pruner.prune(WeightMatrix.of(weights.data(), DType.F32, 0, 4), half, mask)).isZero();
+  }
+
+  /**
+   * SparseGPT in double as its authors write it: an inverse, its Cholesky factor, one column after
+   * the other over the whole matrix.
+   */
+  private static final class PlainSparseGpt {
+    final double[][] weights;
+    final boolean[][] pruned;
+    private final double[][] upper;
+    private final int columns;
+
+    PlainSparseGpt(float[][] dense, Gram gram, Sparsity sparsity) {
+      columns = gram.columns();
+      weights = new double[dense.length][columns];
+      pruned = new boolean[dense.length][columns];
+      for (int row = 0; row < dense.length; row++) {
+        for (int c = 0; c < columns; c++) {
+          weights[row][c] = dense[row][c];
+        }
+      }
+      upper = choleskyTransposed(inverse(dampened(gram)));
+      for (int c = 0; c < columns; c++) {
+        if (sparsity instanceof Ratio ratio && c % 128 == 0) {
+          chooseBlock(c, Math.min(columns, c + 128), ratio);
+        } else if (sparsity instanceof GroupPattern pattern && c % pattern.size() == 0) {
+          chooseGroups(c, pattern);
+        }
+        take(c);
+      }
+    }
+
+    private static double[][] dampened(Gram gram) {
+      double[][] h = new double[gram.columns()][gram.columns()];
+      for (int i = 0; i < h.length; i++) {
+        for (int j = 0; j < h.length; j++) {
+          h[i][j] = gram.get(i, j) + (i == j ? .01 * LayerCase.meanDiagonal(gram) : 0);
+        }
+      }
+      return h;
+    }
+
+    /** By Gauss and Jordan; a dampened matrix needs no pivoting. */
+    private static double[][] inverse(double[][] a) {
+      for (int p = 0; p < a.length; p++) {
+        double pivot = a[p][p];
+        a[p][p] = 1;
+        for (int j = 0; j < a.length; j++) {
+          a[p][j] /= pivot;
+        }
+        for (int i = 0; i < a.length; i++) {
+          double factor = i == p ? 0 : a[i][p];
+          a[i][p] = i == p ? a[i][p] : 0;
+          for (int j = 0; j < a.length; j++) {
+            a[i][j] -= factor * a[p][j];
+          }
+        }
+      }
+      return a;
+    }
+
+    private static double[][] choleskyTransposed(double[][] a) {
+      double[][] upper = new double[a.length][a.length];
+      for (int i = 0; i < a.length; i++) {
+        for (int j = i; j < a.length; j++) {
+          double sum = a[i][j];
+          for (int k = 0; k < i; k++) {
+            sum -= upper[k][i] * upper[k][j];
+          }
+          upper[i][j] = i == j ? Math.sqrt(sum) : sum / upper[i][i];
+        }
+      }
+      return upper;
+    }
+
+    private double score(int row, int column) {
+      double share = weights[row][column] / upper[column][column];
+      return share * share;
+    }
+
+    private void chooseBlock(int from, int to, Ratio ratio) {
+      int count = weights.length * (to - from);
+      double[] scores = new double[count];
+      for (int i = 0; i < count; i++) {
+        scores[i] = score(i / (to - from), from + i % (to - from));
+      }
+      Arrays.sort(scores);
+      double threshold = scores[(int) (count * ratio.fraction())];
+      for (int row = 0; row < weights.length; row++) {
+        for (int c = from; c < to; c++) {
+          pruned[row][c] = score(row, c) <= threshold;
+        }
+      }
+    }
+
+    private void chooseGroups(int from, GroupPattern pattern) {
+      for (int r = 0; r < weights.length; r++) {
+        int row = r;
+        IntStream.range(from, from + pattern.size())
+            .boxed()
+            .sorted(Comparator.comparingDouble(c -> score(row, c)))
+            .limit(pattern.pruned())
+            .forEach(c -> pruned[row][c] = true);
+      }
+    }
+
+    private void take(int column) {
+      for (int row = 0; row < weights.length; row++) {
+        if (pruned[row][column]) {
+          double error = weights[row][column] / upper[column][column];
+          for (int j = column + 1; j < columns; j++) {
+            weights[row][j] -= error * upper[column][j];
+          }
+          weights[row][column] = 0;
+        }
+      }
+    }
   }
 }

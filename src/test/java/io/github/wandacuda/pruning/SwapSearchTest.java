@@ -3,17 +3,12 @@ package io.github.wandacuda.pruning;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Gram;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import java.lang.foreign.Arena;
@@ -22,10 +17,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,8 +41,7 @@ class SwapSearchTest {
   }
 
   private static Errors errors(LayerCase layer, OptionalInt group) {
-    return SwapsRun.on(
-        layer,
+    return layer.on(
         2,
         gram -> {
           MemorySegment mask = layer.mask();
@@ -144,23 +136,16 @@ class SwapSearchTest {
   @Thorough
   void theBundledModelIsAsASearchOfAllPairsLeavesIt() {
     Path file = directory.resolve("statistics");
-    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
-        Backend backend = Pruning.cpu(2);
-        Decoder decoder = DecoderFamilies.open(model, backend.operations());
+    try (CpuDecoder cpu = CpuDecoder.open(TestData.TINY_LLAMA, 2);
         Arena arena = Arena.ofShared()) {
-      Map<String, Integer> features =
-          model.modules().stream()
-              .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
       List<int[]> samples =
           TestData.tokens(TestData.GOLDEN.resolve("calibration.json")).subList(0, 8);
-      MomentsCalibration calibration =
-          new MomentsCalibration(
-              decoder, backend.operations(), samples, false, features::get, Progress.NONE);
+      MomentsCalibration calibration = cpu.moments(samples);
       AtomicWrite.write(file, calibration);
       try (GramFile grams = GramFile.open(file)) {
         for (String amount : List.of("0.5", "0.7", "2:4")) {
           Errors sum = new Errors(0, 0, 0);
-          for (LinearModule module : model.modules()) {
+          for (LinearModule module : cpu.model().modules()) {
             float[] norms = calibration.statistics().norms().get(module.name());
             Gram gram = grams.read(module.name(), norms, arena);
             sum = sum.plus(errors(rowsOf(module, gram, amount), group(amount)));

@@ -117,7 +117,7 @@ class UnreachedTest {
 
   @Test
   void itStaysWhole() throws Exception {
-    for (Sparsity amount : List.of(new Sparsity.Ratio(0.5), SparsityParser.pattern("2:4"))) {
+    for (Sparsity amount : List.of(new Sparsity.Ratio(0.5), Pruning.sparsity("2:4"))) {
       String name = "out" + amount.toString().length();
       RunResult result = prune(name, amount, withoutExpert(), Unreached.KEEP);
       assertThat(expert(result).pruned()).isZero();
