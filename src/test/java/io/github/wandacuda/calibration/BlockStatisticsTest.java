@@ -8,15 +8,12 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -28,60 +25,43 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The second moments of a block's inputs beside their norms. */
 class BlockStatisticsTest {
-  private interface Work {
-    void on(Decoder decoder, Backend backend, List<int[]> samples);
+  private static List<int[]> samples(String fixture) {
+    return TestData.tokens(TestData.fixture(fixture).resolve("tokens.json"));
   }
 
-  private static void with(String fixture, int threads, Work work) {
-    Path directory = TestData.fixture(fixture);
-    try (ModelDirectory model = ModelDirectory.open(directory.resolve("model"));
-        Backend backend = Pruning.cpu(threads);
-        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      work.on(decoder, backend, TestData.tokens(directory.resolve("tokens.json")));
-    }
-  }
-
-  private static Map<String, byte[]> triangles(String fixture, int threads) {
+  private static Map<String, byte[]> triangles(int threads) {
     Map<String, byte[]> triangles = new HashMap<>();
-    with(
-        fixture,
-        threads,
-        (decoder, backend, samples) -> {
-          try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples);
-              Arena memory = Arena.ofShared();
-              Block block = decoder.block(0)) {
-            run.observe(block, memory)
-                .grams()
-                .forEach(
-                    (module, gram) ->
-                        triangles.put(module, gram.triangle().toArray(ValueLayout.JAVA_BYTE)));
-          }
-        });
+    try (CpuDecoder cpu = CpuDecoder.fixture("llama-gqa", threads);
+        BlockwiseRun run = cpu.run(samples("llama-gqa"));
+        Arena memory = Arena.ofShared();
+        Block block = cpu.decoder().block(0)) {
+      run.observe(block, memory)
+          .grams()
+          .forEach(
+              (module, gram) ->
+                  triangles.put(module, gram.triangle().toArray(ValueLayout.JAVA_BYTE)));
+    }
     return triangles;
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"llama-gqa", "mixtral"})
   void theDiagonalIsTheSquareOfTheNorms(String fixture) {
-    with(
-        fixture,
-        2,
-        (decoder, backend, samples) -> {
-          try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples)) {
-            for (int index = 0; index < decoder.blocks(); index++) {
-              try (Arena memory = Arena.ofShared();
-                  Block block = decoder.block(index)) {
-                Map<String, float[]> norms = run.observe(block, null).norms();
-                BlockStatistics observed = run.observe(block, memory);
-                BlockStatistics advanced = run.observeAndAdvance(block, memory);
-                assertThat(observed.norms()).containsExactlyInAnyOrderEntriesOf(norms);
-                assertThat(observed.grams()).containsOnlyKeys(block.inputFeatures().keySet());
-                observed.grams().forEach((module, gram) -> same(gram, norms.get(module)));
-                advanced.grams().forEach((module, gram) -> same(gram, norms.get(module)));
-              }
-            }
-          }
-        });
+    try (CpuDecoder cpu = CpuDecoder.fixture(fixture, 2);
+        BlockwiseRun run = cpu.run(samples(fixture))) {
+      for (int index = 0; index < cpu.decoder().blocks(); index++) {
+        try (Arena memory = Arena.ofShared();
+            Block block = cpu.decoder().block(index)) {
+          Map<String, float[]> norms = run.observe(block, null).norms();
+          BlockStatistics observed = run.observe(block, memory);
+          BlockStatistics advanced = run.observeAndAdvance(block, memory);
+          assertThat(observed.norms()).containsExactlyInAnyOrderEntriesOf(norms);
+          assertThat(observed.grams()).containsOnlyKeys(block.inputFeatures().keySet());
+          observed.grams().forEach((module, gram) -> same(gram, norms.get(module)));
+          advanced.grams().forEach((module, gram) -> same(gram, norms.get(module)));
+        }
+      }
+    }
   }
 
   private static void same(Gram gram, float[] norms) {
@@ -94,32 +74,27 @@ class BlockStatisticsTest {
 
   @Test
   void modulesOfOneInputShareOneGram() {
-    with(
-        "llama-gqa",
-        1,
-        (decoder, backend, samples) -> {
-          try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples);
-              Arena memory = Arena.ofShared();
-              Block block = decoder.block(1)) {
-            Map<String, Gram> grams = run.observe(block, memory).grams();
-            String attention = "model.layers.1.self_attn.";
-            String mlp = "model.layers.1.mlp.";
-            assertThat(grams.get(attention + "k_proj"))
-                .isSameAs(grams.get(attention + "q_proj"))
-                .isSameAs(grams.get(attention + "v_proj"))
-                .isNotSameAs(grams.get(attention + "o_proj"));
-            assertThat(grams.get(mlp + "gate_proj"))
-                .isSameAs(grams.get(mlp + "up_proj"))
-                .isNotSameAs(grams.get(mlp + "down_proj"));
-          }
-        });
+    try (CpuDecoder cpu = CpuDecoder.fixture("llama-gqa", 1);
+        BlockwiseRun run = cpu.run(samples("llama-gqa"));
+        Arena memory = Arena.ofShared();
+        Block block = cpu.decoder().block(1)) {
+      Map<String, Gram> grams = run.observe(block, memory).grams();
+      String attention = "model.layers.1.self_attn.";
+      String mlp = "model.layers.1.mlp.";
+      assertThat(grams.get(attention + "k_proj"))
+          .isSameAs(grams.get(attention + "q_proj"))
+          .isSameAs(grams.get(attention + "v_proj"))
+          .isNotSameAs(grams.get(attention + "o_proj"));
+      assertThat(grams.get(mlp + "gate_proj"))
+          .isSameAs(grams.get(mlp + "up_proj"))
+          .isNotSameAs(grams.get(mlp + "down_proj"));
+    }
   }
 
   @Test
   void threadsChangeNoBit() {
-    Map<String, byte[]> one = triangles("llama-gqa", 1);
-    triangles("llama-gqa", 3)
-        .forEach((module, triangle) -> assertThat(triangle).isEqualTo(one.get(module)));
+    Map<String, byte[]> one = triangles(1);
+    triangles(3).forEach((module, triangle) -> assertThat(triangle).isEqualTo(one.get(module)));
   }
 
   @Test

@@ -3,11 +3,7 @@ package io.github.wandacuda.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.List;
@@ -18,18 +14,14 @@ import org.junit.jupiter.api.Test;
  */
 class DenseCalibrationTest {
   private static Statistics calibrate(Path directory, List<int[]> samples, int threads) {
-    try (ModelDirectory model = ModelDirectory.open(directory);
-        Backend backend = Pruning.cpu(threads);
-        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      return DenseCalibration.run(decoder, backend.operations(), samples, Progress.NONE);
+    try (CpuDecoder cpu = CpuDecoder.open(directory, threads)) {
+      return cpu.statistics(samples);
     }
   }
 
   private static double perplexity(Path directory, List<int[]> windows) {
-    try (ModelDirectory model = ModelDirectory.open(directory);
-        Backend backend = Pruning.cpu(2);
-        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      return Perplexity.of(decoder, backend.operations(), windows, Progress.NONE);
+    try (CpuDecoder cpu = CpuDecoder.open(directory, 2)) {
+      return cpu.perplexity(windows);
     }
   }
 

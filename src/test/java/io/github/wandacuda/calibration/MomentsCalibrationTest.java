@@ -2,16 +2,11 @@ package io.github.wandacuda.calibration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
 import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.Block;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -19,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,35 +23,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 class MomentsCalibrationTest {
   @TempDir Path directory;
 
-  private interface Work {
-    void on(Decoder decoder, Backend backend, List<int[]> samples, Map<String, Integer> features);
+  private static List<int[]> samples(String fixture) {
+    return TestData.tokens(TestData.fixture(fixture).resolve("tokens.json"));
   }
 
-  private static void with(String fixture, int threads, Work work) {
-    Path data = TestData.fixture(fixture);
-    try (ModelDirectory model = ModelDirectory.open(data.resolve("model"));
-        Backend backend = Pruning.cpu(threads);
-        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      Map<String, Integer> features =
-          model.modules().stream()
-              .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
-      work.on(decoder, backend, TestData.tokens(data.resolve("tokens.json")), features);
+  private static Statistics write(String fixture, int threads, Path file) {
+    try (CpuDecoder cpu = CpuDecoder.fixture(fixture, threads)) {
+      MomentsCalibration calibration = cpu.moments(samples(fixture));
+      AtomicWrite.write(file, calibration);
+      return calibration.statistics();
     }
-  }
-
-  private Statistics write(String fixture, int threads, Path file) {
-    Statistics[] statistics = new Statistics[1];
-    with(
-        fixture,
-        threads,
-        (decoder, backend, samples, features) -> {
-          MomentsCalibration calibration =
-              new MomentsCalibration(
-                  decoder, backend.operations(), samples, false, features::get, Progress.NONE);
-          AtomicWrite.write(file, calibration);
-          statistics[0] = calibration.statistics();
-        });
-    return statistics[0];
   }
 
   @ParameterizedTest
@@ -71,27 +46,21 @@ class MomentsCalibrationTest {
     Statistics written = write(fixture, 2, path);
     Statistics read = Statistics.read(path);
     assertThat(read.samples()).isEqualTo(written.samples());
-    with(
-        fixture,
-        1,
-        (decoder, backend, samples, features) -> {
-          Statistics dense =
-              DenseCalibration.run(decoder, backend.operations(), samples, Progress.NONE);
-          assertThat(read.norms().keySet()).isEqualTo(dense.norms().keySet());
-          dense
-              .norms()
-              .forEach((name, norms) -> assertThat(read.norms()).containsEntry(name, norms));
-          try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples);
-              GramFile file = GramFile.open(path)) {
-            for (int index = 0; index < decoder.blocks(); index++) {
-              try (Block block = decoder.block(index);
-                  Arena memory = Arena.ofShared()) {
-                Map<String, Gram> grams = run.observeAndAdvance(block, memory).grams();
-                grams.forEach((module, gram) -> same(file, module, read, gram, memory));
-              }
-            }
+    try (CpuDecoder cpu = CpuDecoder.fixture(fixture, 1)) {
+      Statistics dense = cpu.statistics(samples(fixture));
+      assertThat(read.norms().keySet()).isEqualTo(dense.norms().keySet());
+      dense.norms().forEach((name, norms) -> assertThat(read.norms()).containsEntry(name, norms));
+      try (BlockwiseRun run = cpu.run(samples(fixture));
+          GramFile file = GramFile.open(path)) {
+        for (int index = 0; index < cpu.decoder().blocks(); index++) {
+          try (Block block = cpu.decoder().block(index);
+              Arena memory = Arena.ofShared()) {
+            Map<String, Gram> grams = run.observeAndAdvance(block, memory).grams();
+            grams.forEach((module, gram) -> same(file, module, read, gram, memory));
           }
-        });
+        }
+      }
+    }
   }
 
   private static void same(

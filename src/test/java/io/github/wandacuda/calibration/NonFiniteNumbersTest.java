@@ -3,25 +3,22 @@ package io.github.wandacuda.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.InputNorms.BatchObserver;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,26 +48,17 @@ class NonFiniteNumbersTest {
       file = entry.shard().path();
       at = entry.shard().dataOffset() + entry.info().begin() + 4 * element;
     }
-    try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
-      out.seek(at);
-      out.writeInt(Integer.reverseBytes(Float.floatToRawIntBits(value)));
-    }
+    int bits = Integer.reverseBytes(Float.floatToRawIntBits(value));
+    Damage.put(file, at, ByteBuffer.allocate(4).putInt(bits).array());
   }
 
-  @FunctionalInterface
-  private interface Work {
-    void on(Decoder decoder, Backend backend);
-  }
-
-  private String failure(Work work) {
+  private String failure(Consumer<CpuDecoder> work) {
     InputException failure =
         catchThrowableOfType(
             InputException.class,
             () -> {
-              try (ModelDirectory opened = ModelDirectory.open(model);
-                  Backend backend = Pruning.cpu(2);
-                  Decoder decoder = DecoderFamilies.open(opened, backend.operations())) {
-                work.on(decoder, backend);
+              try (CpuDecoder cpu = CpuDecoder.open(model, 2)) {
+                work.accept(cpu);
               }
             });
     assertThat(failure).isNotNull();
@@ -78,29 +66,25 @@ class NonFiniteNumbersTest {
   }
 
   private String calibrate() {
-    return failure(
-        (decoder, backend) ->
-            DenseCalibration.run(decoder, backend.operations(), SAMPLES, Progress.NONE));
+    return failure(cpu -> cpu.statistics(SAMPLES));
   }
 
   private String perplexity() {
-    return failure(
-        (decoder, backend) -> Perplexity.of(decoder, backend.operations(), SAMPLES, Progress.NONE));
+    return failure(cpu -> cpu.perplexity(SAMPLES));
   }
 
-  private String prune() {
+  private String prune(Method method, String amount, Calibration calibration) {
+    Path output = directory.resolve("out");
     InputException failure =
         catchThrowableOfType(
             InputException.class,
-            () ->
-                Pruning.prune(
-                    model,
-                    directory.resolve("out"),
-                    Method.WANDA,
-                    new Sparsity.Ratio(0.5),
-                    Pruning.samples(SAMPLES)));
-    assertThat(directory.resolve("out")).doesNotExist();
+            () -> Pruning.prune(model, output, method, Pruning.sparsity(amount), calibration));
+    assertThat(output).doesNotExist();
     return failure.getMessage();
+  }
+
+  private String prune() {
+    return prune(Method.WANDA, "0.5", Pruning.samples(SAMPLES));
   }
 
   @ParameterizedTest
@@ -129,12 +113,12 @@ class NonFiniteNumbersTest {
   void activationsWhoseSquaresOverflowHaveNoNorm() {
     assertThat(
             failure(
-                (decoder, backend) -> {
-                  try (BatchObserver squares = new BatchObserver(backend.operations());
-                      Tensor input = backend.operations().tensor(2, 9)) {
+                cpu -> {
+                  try (BatchObserver squares = new BatchObserver(cpu.operations());
+                      Tensor input = cpu.operations().tensor(2, 9)) {
                     float[] values = new float[18];
                     values[16] = 1e25f;
-                    backend.operations().upload(MemorySegment.ofArray(values), input);
+                    cpu.operations().upload(MemorySegment.ofArray(values), input);
                     squares.input(List.of("any"), input);
                     squares.take().requireFinite();
                   }
@@ -153,17 +137,7 @@ class NonFiniteNumbersTest {
   @CsvSource({"NaN, NaN", "Infinity, Infinity"})
   void aWeightIsNamedByItsRowAndColumn(String value, String said) throws IOException {
     set("model.layers.1.mlp.up_proj.weight", 3L * HIDDEN + 4, Float.parseFloat(value));
-    InputException failure =
-        catchThrowableOfType(
-            InputException.class,
-            () ->
-                Pruning.prune(
-                    model,
-                    directory.resolve("out"),
-                    Method.MAGNITUDE,
-                    SparsityParser.pattern("2:4"),
-                    new Calibration.None()));
-    assertThat(failure.getMessage())
+    assertThat(prune(Method.MAGNITUDE, "2:4", new Calibration.None()))
         .contains(
             "tensor model.layers.1.mlp.up_proj.weight: expected finite weights, found "
                 + said

@@ -23,12 +23,15 @@ import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Timeout(300)
 class DirectIoTest {
   private static final int MIB = 1 << 20;
 
@@ -286,6 +289,40 @@ class DirectIoTest {
           .isInstanceOf(CancelledException.class);
       assertThat(Thread.interrupted()).isTrue();
       assertThat(reader.get().read(0, MIB, part)).isEqualTo(100);
+    }
+  }
+
+  /** Written twice, a block's memory would be given to two others at the end. */
+  @Test
+  void aBlockThatGetsWholeWhileAFlushWaitsForItIsWrittenOnce() throws Exception {
+    List<Runnable> writes = Collections.synchronizedList(new ArrayList<>());
+    try (Arena arena = Arena.ofShared();
+        DirectIo io = DirectIo.of(IoMode.DIRECT);
+        FileChannel plain = open()) {
+      WriteQueue queue = new WriteQueue(writes::add, arena);
+      FileOpener.Opened direct = new FileOpener.Opened(plain, BlockWriter.PAGE);
+      BlockWriter writer = new BlockWriter(io, queue, plain, direct, BlockWriter.BLOCK);
+      WriteQueue.OpenBlock block = queue.enter(writer, 0, BlockWriter.BLOCK);
+      FutureTask<Void> flush = new FutureTask<>(() -> flush(queue, writer));
+      Thread flushing = Thread.ofPlatform().daemon().start(flush);
+      awaitWaiting(flushing);
+      queue.leave(block, 0, BlockWriter.BLOCK);
+      Thread.sleep(50);
+      awaitWaiting(flushing);
+      assertThat(writes).hasSize(1);
+      writes.getFirst().run();
+      flush.get();
+    }
+  }
+
+  private static Void flush(WriteQueue queue, BlockWriter writer) throws IOException {
+    queue.flush(writer, 0, BlockWriter.BLOCK);
+    return null;
+  }
+
+  private static void awaitWaiting(Thread thread) throws InterruptedException {
+    while (thread.getState() != Thread.State.WAITING) {
+      Thread.sleep(1);
     }
   }
 }

@@ -3,18 +3,10 @@ package io.github.wandacuda.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.ResidentPages;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
@@ -58,7 +50,7 @@ class PageCacheTest {
   }
 
   @Test
-  void aCheckedRunTakesOutWhatItRead() throws IOException {
+  void aCheckedRunTakesOutWhatItRead() {
     List<Long> before = shards.stream().map(PageCacheTest::pagesHeld).toList();
     List<Long> after = prune(IoMode.DIRECT);
     for (int shard = 0; shard < shards.size(); shard++) {
@@ -90,23 +82,12 @@ class PageCacheTest {
   }
 
   /** Returns for each shard how many of its pages are in the page cache after a run. */
-  private List<Long> prune(IoMode mode) throws IOException {
+  private List<Long> prune(IoMode mode) {
     PruneRequest request =
-        new PruneRequest(
-                directory.resolve("output"),
-                Method.MAGNITUDE,
-                new Sparsity.Ratio(0.5),
-                ModuleChoice.DEFAULT,
-                new Calibration.None(),
-                true,
-                false,
-                Unreached.MAGNITUDE)
+        Pruning.request(
+                directory.resolve("output"), Method.MAGNITUDE, Pruning.HALF, new Calibration.None())
             .with(new PruneRequest.Storage(mode, Duration.ofHours(1)));
-    try (ModelDirectory opened = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(1)) {
-      PruneJob.toOutput(opened, request)
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
-    }
+    Pruning.prune(model, request, 1);
     return shards.stream().map(PageCacheTest::pagesHeld).toList();
   }
 

@@ -6,6 +6,7 @@ import static io.github.wandacuda.checkpoint.TestFiles.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,6 +22,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class SideFilesTest {
+  private static final int NOTES = 10_500;
+  private static final int SCRIPTS = 500;
+
   @TempDir Path folder;
   private Path model;
   private Path output;
@@ -216,5 +220,23 @@ class SideFilesTest {
     Files.writeString(output, "a file in the way");
     assertOutputError(
         () -> side.copy(Path.of("a/b.txt"), output), output + "/a: expected to make this folder");
+  }
+
+  /** A folder lists its files in any order, so some of the scripts come after the notes. */
+  @Test
+  @Thorough
+  void whatALoaderReadsIsFoundAmongAnyNumberOfNotes() throws IOException {
+    Path copy = Files.createDirectory(output);
+    for (int note = 0; note < NOTES; note++) {
+      Files.createFile(copy.resolve("note-" + note + ".md"));
+    }
+    for (int script = 0; script < SCRIPTS; script++) {
+      Files.createFile(copy.resolve("script-" + script + ".py"));
+    }
+    try (Checkpoint source = Checkpoint.open(TestData.TINY_LLAMA)) {
+      ExtraFiles extra = ExtraFiles.of(source, SideFiles.of(source, copy), copy);
+      assertThat(extra.loaded()).hasSize(SCRIPTS).allMatch(file -> file.toString().endsWith(".py"));
+      assertThat(extra.others()).isNotEmpty().allMatch(file -> file.toString().endsWith(".md"));
+    }
   }
 }

@@ -4,16 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,11 +29,9 @@ class LogLikelihoodsTest {
   /** Scores requests on the CPU. */
   private static double[] scores(
       Path model, List<TokenRequest> requests, long chunkTokens, Progress progress) {
-    try (ModelDirectory directory = ModelDirectory.open(model);
-        Backend backend = Backends.open("cpu", 0, 2).backend();
-        Decoder decoder = DecoderFamilies.open(directory, backend.operations())) {
+    try (CpuDecoder cpu = CpuDecoder.open(model, 2)) {
       List<String> places = Collections.nCopies(requests.size(), "a place");
-      return new LogLikelihoods(decoder, backend.operations(), chunkTokens)
+      return new LogLikelihoods(cpu.decoder(), cpu.operations(), chunkTokens)
           .of(requests, places, progress);
     }
   }
@@ -144,10 +138,7 @@ class LogLikelihoodsTest {
     Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     // Somewhere in the middle of a shard: two bytes of BF16 that are NaN.
     Path shard = model.resolve("model-00002-of-00003.safetensors");
-    try (RandomAccessFile file = new RandomAccessFile(shard.toFile(), "rw")) {
-      file.seek(Files.size(shard) / 2 & ~1L);
-      file.write(new byte[] {(byte) 0xc0, 0x7f});
-    }
+    Damage.put(shard, Files.size(shard) / 2 & ~1L, (byte) 0xc0, (byte) 0x7f);
     assertThatThrownBy(() -> scores(model, randomRequests(3), 1 << 20, Progress.NONE))
         .isInstanceOf(InputException.class)
         .hasMessageContaining("expected finite activations, found NaN at row")

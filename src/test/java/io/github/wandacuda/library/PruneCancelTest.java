@@ -14,11 +14,12 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Calls that are given up half-way say how far they came, and leave the rest as it was. */
 class PruneCancelTest {
@@ -74,33 +75,16 @@ class PruneCancelTest {
     }
   }
 
-  @ParameterizedTest
-  @Timeout(60)
-  @ValueSource(ints = {1, 2, 4})
-  void anInterruptLeavesTheRestAsItWas(int threads) {
-    open(threads);
-    Thread caller = Thread.currentThread();
-    PruneOptions options =
-        PruneOptions.DEFAULT.withProgress(
-            (done, total) -> {
-              if (done > 300) {
-                caller.interrupt();
-                waitUntilItHasStopped(caller);
-              }
-            });
-    CancellationException cancelled =
-        catchThrowableOfType(
-            CancellationException.class,
-            () -> pruner.prune(weight, Criterion.wanda(norms), HALF, options));
-    assertThat(Thread.interrupted()).as("stays interrupted").isTrue();
-    int done = rowsDone(cancelled, "are pruned, the others are as they were");
-    assertThat(done).isBetween(301, ROWS - 1).isEqualTo(rowsChanged(weight));
+  private static CancellationException cancelled(ThrowingCallable call) {
+    return catchThrowableOfType(CancellationException.class, call);
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 4})
-  void soDoesTheCallersOwnCancellation(int threads) {
+  @Timeout(60)
+  @CsvSource({"1, true", "2, true", "4, true", "1, false", "2, false", "4, false"})
+  void anInterruptOrTheCallersOwnCancellationLeavesTheRest(int threads, boolean interrupts) {
     open(threads);
+    Thread caller = Thread.currentThread();
     AtomicBoolean stop = new AtomicBoolean();
     PruneOptions options =
         PruneOptions.DEFAULT
@@ -108,13 +92,16 @@ class PruneCancelTest {
             .withProgress(
                 (done, total) -> {
                   if (done > 300) {
-                    stop.set(true);
+                    stop.set(!interrupts);
+                    if (interrupts) {
+                      caller.interrupt();
+                      waitUntilItHasStopped(caller);
+                    }
                   }
                 });
     CancellationException cancelled =
-        catchThrowableOfType(
-            CancellationException.class,
-            () -> pruner.prune(weight, Criterion.wanda(norms), HALF, options));
+        cancelled(() -> pruner.prune(weight, Criterion.wanda(norms), HALF, options));
+    assertThat(Thread.interrupted()).as("stays interrupted").isEqualTo(interrupts);
     int done = rowsDone(cancelled, "are pruned, the others are as they were");
     assertThat(done).isBetween(301, ROWS - 1).isEqualTo(rowsChanged(weight));
   }
@@ -129,17 +116,12 @@ class PruneCancelTest {
             .withProgress((done, total) -> stop.set(true));
     WeightMatrix destination = Weights.copy(source);
     CancellationException cancelled =
-        catchThrowableOfType(
-            CancellationException.class,
-            () -> pruner.prune(source, destination, Criterion.wanda(norms), HALF, options));
+        cancelled(() -> pruner.prune(source, destination, Criterion.wanda(norms), HALF, options));
     assertThat(rowsDone(cancelled, "of the destination are written"))
         .isEqualTo(rowsChanged(destination));
     stop.set(false);
     Mask mask = Mask.allocate(ROWS, COLUMNS);
-    cancelled =
-        catchThrowableOfType(
-            CancellationException.class,
-            () -> pruner.mask(source, mask, Criterion.wanda(norms), HALF, options));
+    cancelled = cancelled(() -> pruner.mask(source, mask, Criterion.wanda(norms), HALF, options));
     assertThat((long) rowsDone(cancelled, "of the mask are written") * COLUMNS / 2)
         .isPositive()
         .isEqualTo(mask.pruned());
@@ -151,16 +133,13 @@ class PruneCancelTest {
     PruneOptions options = PruneOptions.DEFAULT.withCancellation(() -> true);
     for (PruneOptions each : new PruneOptions[] {options, options.withWeightsChecked(true)}) {
       CancellationException cancelled =
-          catchThrowableOfType(
-              CancellationException.class,
-              () -> pruner.prune(weight, Criterion.magnitude(), HALF, each));
+          cancelled(() -> pruner.prune(weight, Criterion.magnitude(), HALF, each));
       assertThat(rowsDone(cancelled, "are pruned, the others are as they were")).isZero();
     }
     Thread.currentThread().interrupt();
     WeightMatrix tiny = weight.rows(0, 2);
     CancellationException cancelled =
-        catchThrowableOfType(
-            CancellationException.class, () -> pruner.prune(tiny, Criterion.magnitude(), HALF));
+        cancelled(() -> pruner.prune(tiny, Criterion.magnitude(), HALF));
     assertThat(Thread.interrupted()).isTrue();
     assertThat(cancelled).hasMessageStartingWith("cancelled: 0 of 2 rows");
     assertThat(rowsChanged(weight)).isZero();
