@@ -2,8 +2,6 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.cpu.FoundOneDnn;
 import io.github.wandacuda.testing.Command;
@@ -11,11 +9,10 @@ import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.RoundedModel;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -34,37 +31,18 @@ class CpuPrecisionTest {
     model = RoundedModel.write(TestData.TINY_LLAMA, directory.resolve("model"), DType.BF16);
   }
 
-  private List<String> calibrate(String output, String... more) {
-    List<String> words =
-        new ArrayList<>(
-            List.of(
-                "calibrate",
-                "--model",
-                model.toString(),
-                "--backend",
-                "cpu",
-                "--calibration",
-                TestData.GOLDEN.resolve("calibration.json").toAbsolutePath().toString(),
-                "--samples",
-                "2",
-                "--output",
-                file(output).toString(),
-                "--json"));
-    words.addAll(Arrays.asList(more));
-    return words;
+  private List<Object> calibrate(String output, String... more) {
+    return Words.of(
+        "calibrate --model %s --backend cpu --calibration %s --samples 2 --output %s --json",
+        model, TestData.GOLDEN.resolve("calibration.json").toAbsolutePath(), file(output), more);
   }
 
   private Path file(String name) {
     return directory.resolve(name);
   }
 
-  private static Ended run(List<String> words) {
+  private static Ended run(List<Object> words) {
     return InProcess.run(words).succeeds();
-  }
-
-  private static String precision(String json) throws IOException {
-    JsonNode object = new ObjectMapper().readTree(json);
-    return object.path("precision").asText();
   }
 
   @Test
@@ -73,8 +51,8 @@ class CpuPrecisionTest {
     Ended usual = run(calibrate("usual"));
     Ended fast = run(calibrate("fast", "--precision", "fast"));
     run(calibrate("alone", "--precision", "fast", "--threads", "1"));
-    assertThat(precision(usual.out())).isEqualTo("float32");
-    assertThat(precision(fast.out())).isEqualTo("fast");
+    assertThat(usual.json().path("precision").asText()).isEqualTo("float32");
+    assertThat(fast.json().path("precision").asText()).isEqualTo("fast");
     assertThat(fast.err()).doesNotContain("no effect");
     assertThat(file("fast")).hasSameBinaryContentAs(file("alone"));
     assertThat(Files.mismatch(file("fast"), file("usual"))).isNotNegative();
@@ -104,7 +82,7 @@ class CpuPrecisionTest {
         Command.main(
                 List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"),
                 Main.class,
-                calibrate("fast", "--precision", "fast").toArray(String[]::new))
+                calibrate("fast", "--precision", "fast"))
             .in(directory)
             .with(Map.of("LD_LIBRARY_PATH", directory.toString()))
             .run()

@@ -13,11 +13,12 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A result that can't be written is not a result. */
+/** A result that can't be written is not a result, and a full disk is left as it was. */
 class FullStdoutIT {
   private static final Path FULL = Path.of("/dev/full");
 
@@ -75,5 +76,27 @@ class FullStdoutIT {
       case "perplexity" -> Words.of("--model %s --tokens %s", model, tokens);
       default -> List.of();
     };
+  }
+
+  @Test
+  void aFullDiskEndsTheRunAndLeavesNothing() throws Exception {
+    String place = directory.toString();
+    assumeTrue(
+        Command.of("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place).succeeds(),
+        "skipped: mounting a small tmpfs needs root's rights");
+    try {
+      Path output = directory.resolve("out");
+      Ended result =
+          Cli.line(
+                  "prune --model %s --output %s --quiet --statistics %s",
+                  TestData.TINY_LLAMA,
+                  output,
+                  TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"))
+              .isRefused(6, output.toString());
+      assertThat(result.errorLines()).hasSize(1);
+      assertThat(output).doesNotExist();
+    } finally {
+      Command.of("umount", place).run();
+    }
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.text;
 import static io.github.wandacuda.text.TestFiles.assertRejects;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Thorough;
 import java.io.ByteArrayOutputStream;
@@ -222,6 +223,19 @@ class DocumentsTest {
       return files
           .filter(path -> path.getFileName().toString().startsWith("wanda-cuda-documents"))
           .toList();
+    }
+  }
+
+  /** A program that prints how many documents its argument holds, or why it can't say. */
+  static final class CountDocuments {
+    private CountDocuments() {}
+
+    public static void main(String[] arguments) {
+      try (Documents documents = Documents.open(Path.of(arguments[0]))) {
+        System.out.println(documents.count());
+      } catch (WandaException e) {
+        System.out.println(e.getClass().getSimpleName() + " " + e.getMessage());
+      }
     }
   }
 }

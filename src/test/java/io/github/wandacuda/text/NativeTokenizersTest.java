@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -131,6 +132,17 @@ class NativeTokenizersTest {
   private static List<Path> files(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.toList();
+    }
+  }
+
+  /** A program that tokenizes its second argument with the model in its first. */
+  static final class TokenizeOnce {
+    private TokenizeOnce() {}
+
+    public static void main(String[] arguments) {
+      try (DjlTokenizer tokenizer = DjlTokenizer.open(Path.of(arguments[0]))) {
+        System.out.println(Arrays.toString(tokenizer.encode(arguments[1])));
+      }
     }
   }
 }

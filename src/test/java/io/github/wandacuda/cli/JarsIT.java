@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.DataInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,10 +16,14 @@ import java.util.jar.JarFile;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The jars say what they are made of, the same in every build, and under which licences. */
-class BillOfMaterialsIT {
+/**
+ * The jars say what they are made of, the same in every build, and under which licences; the
+ * program's is as {@code src/build/FastStart.java} makes it.
+ */
+class JarsIT {
 
   private static final String PROGRAM = "target/wanda-cuda.jar";
+  private static final int JAVA_8 = 52;
 
   private static String text(String file, String name) throws IOException {
     try (JarFile jar = new JarFile(file)) {
@@ -125,5 +130,42 @@ class BillOfMaterialsIT {
     assertThat(names)
         .contains("picocli", "jackson-databind", "tokenizers", "jcuda", "jocl", "slf4j-simple")
         .doesNotContain("junit-jupiter", "jazzer-junit");
+  }
+
+  @Test
+  void classesThatAStartLoadsNeedNoInflating() throws IOException {
+    try (JarFile jar = new JarFile(PROGRAM)) {
+      for (String name :
+          new String[] {
+            "picocli/CommandLine.class",
+            "io/github/wandacuda/launcher/Launcher.class",
+            "io/github/wandacuda/jackson/core/JsonFactory.class",
+            "io/github/wandacuda/jackson/databind/node/ObjectNode.class"
+          }) {
+        assertThat(jar.getJarEntry(name).getMethod()).as(name).isEqualTo(JarEntry.STORED);
+      }
+    }
+  }
+
+  /** Java verifies older ones for longer. */
+  @Test
+  void theParserOfOptionsHasStackMaps() throws IOException {
+    int classes = 0;
+    try (JarFile jar = new JarFile(PROGRAM)) {
+      for (JarEntry entry : (Iterable<JarEntry>) jar.stream()::iterator) {
+        if (entry.getName().matches("picocli/.*[.]class")) {
+          assertThat(version(jar, entry)).as(entry.getName()).isGreaterThanOrEqualTo(JAVA_8);
+          classes++;
+        }
+      }
+    }
+    assertThat(classes).isGreaterThan(100);
+  }
+
+  private static int version(JarFile jar, JarEntry entry) throws IOException {
+    try (DataInputStream data = new DataInputStream(jar.getInputStream(entry))) {
+      data.skipNBytes(Integer.BYTES + Short.BYTES);
+      return data.readUnsignedShort();
+    }
   }
 }
