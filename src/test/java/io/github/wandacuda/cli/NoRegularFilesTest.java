@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
-import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -14,9 +13,6 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.EnumSet;
-import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -29,16 +25,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class NoRegularFilesTest {
   private static final Path MODEL = TestData.TINY_LLAMA;
   private static final Duration SOON = Duration.ofSeconds(10);
-
-  /** Files that have to be there, in words of their own. */
-  private static final Set<Place> NAMED_OTHERWISE =
-      EnumSet.of(
-          Place.SHARD,
-          Place.STATISTICS,
-          Place.ADAPTER,
-          Place.PRUNED_SHARD,
-          Place.PRUNED_CONFIG,
-          Place.PACKED_SHARD);
 
   @TempDir Path directory;
 
@@ -86,104 +72,77 @@ class NoRegularFilesTest {
     abstract void put(Path file) throws IOException;
   }
 
-  /** The files that commands read, and how. */
-  enum Place {
-    CONFIG("model/config.json", "inspect"),
-    INDEX("model/model.safetensors.index.json", "inspect"),
-    SHARD("model/model-00002-of-00003.safetensors", "inspect"),
-    TOKENIZER("model/tokenizer.json", "perplexity --text testdata/text/heldout.txt"),
-    TEXT("text.txt", "perplexity --text"),
-    TOKENS("tokens.json", "perplexity --tokens"),
-    STREAM("text.txt", "calibrate --calibration"),
-    DOCUMENTS("text.jsonl", "calibrate --calibration"),
-    ZIPPED("text.jsonl.gz", "calibrate --calibration"),
-    LISTS("lists.json", "calibrate --calibration"),
-    STATISTICS("norms.safetensors", "prune --statistics"),
-    IMATRIX("norms.gguf", "prune --statistics"),
-    OLD_IMATRIX("norms.dat", "prune --statistics"),
-    ADAPTER_CONFIG("adapter/adapter_config.json", "merge-lora"),
-    ADAPTER("adapter/adapter_model.safetensors", "merge-lora"),
-    RECORD("pruned/wanda-cuda.json", "verify"),
-    PRUNED_CONFIG("pruned/config.json", "verify"),
-    PRUNED_SHARD("pruned/model-00002-of-00003.safetensors", "verify"),
-    PACKING_CONFIG("model/config.json", "pack"),
-    PACKED_CONFIG("packed/config.json", "unpack"),
-    PACKED_INDEX("packed/model.safetensors.index.json", "unpack"),
-    PACKED_SHARD("packed/model-00002-of-00003.safetensors", "unpack");
-
-    private final String file;
-    private final String command;
-
-    Place(String file, String command) {
-      this.file = file;
-      this.command = command;
-    }
-  }
+  /**
+   * The files that commands read, and how; in a folder of the test's own, which an @ stands for. A
+   * star is before those that have to be there, which are named in words of their own.
+   */
+  private static final String PLACES =
+      """
+      model/config.json | inspect --model @model
+      model/model.safetensors.index.json | inspect --model @model
+      *model/model-00002-of-00003.safetensors | inspect --model @model
+      model/tokenizer.json | perplexity --model @model --text testdata/text/heldout.txt
+      text.txt | perplexity --model @model --text @text.txt
+      tokens.json | perplexity --model @model --tokens @tokens.json
+      text.txt | calibrate --model @model --output @out --calibration @text.txt
+      text.jsonl | calibrate --model @model --output @out --calibration @text.jsonl
+      text.jsonl.gz | calibrate --model @model --output @out --calibration @text.jsonl.gz
+      lists.json | calibrate --model @model --output @out --calibration @lists.json
+      *norms.safetensors | prune --model @model --output @out --statistics @norms.safetensors
+      norms.gguf | prune --model @model --output @out --statistics @norms.gguf
+      norms.dat | prune --model @model --output @out --statistics @norms.dat
+      adapter/adapter_config.json | merge-lora --model @model --adapter @adapter --output @out
+      *adapter/adapter_model.safetensors | merge-lora --model @model --adapter @adapter --output @out
+      pruned/wanda-cuda.json | verify --dense @model --pruned @pruned --sparsity 0.5
+      *pruned/config.json | verify --dense @model --pruned @pruned --sparsity 0.5
+      *pruned/model-00002-of-00003.safetensors | verify --dense @model --pruned @pruned --sparsity 0.5
+      model/config.json | pack --model @model --output @out
+      packed/config.json | unpack --model @packed --output @out
+      packed/model.safetensors.index.json | unpack --model @packed --output @out
+      *packed/model-00002-of-00003.safetensors | unpack --model @packed --output @out
+      """;
 
   static Stream<Arguments> all() {
-    Stream<Arguments> pipes =
-        Stream.of(Place.values()).map(place -> Arguments.of(place, Kind.PIPE));
-    Stream<Arguments> others =
-        Stream.of(Place.CONFIG, Place.TEXT, Place.IMATRIX, Place.RECORD)
-            .flatMap(
-                place ->
-                    Stream.of(Kind.DEVICE, Kind.SOCKET, Kind.KERNEL, Kind.FOLDER)
-                        .map(kind -> Arguments.of(place, kind)));
-    return Stream.concat(pipes, others);
+    return PLACES
+        .lines()
+        .map(line -> line.split(" [|] "))
+        .flatMap(
+            place ->
+                Stream.of(Kind.values())
+                    .filter(
+                        kind ->
+                            kind == Kind.PIPE
+                                || place[1].startsWith("inspect")
+                                    && place[0].endsWith("config.json")
+                                || place[1].startsWith("perplexity") && place[0].equals("text.txt")
+                                || place[0].equals("norms.gguf")
+                                || place[0].equals("pruned/wanda-cuda.json"))
+                    .map(kind -> Arguments.of(place[0], place[1], kind)));
   }
 
   @ParameterizedTest
   @MethodSource("all")
-  void areRefused(Place place, Kind kind) throws IOException {
+  void areRefused(String place, String command, Kind kind) throws IOException {
     TestData.copy(MODEL, directory.resolve("model"));
     TestData.copy(MODEL, directory.resolve("pruned"));
     TestData.copy(Path.of("testdata/golden/lora/llama/adapter"), directory.resolve("adapter"));
     Files.writeString(directory.resolve("pruned/wanda-cuda.json"), "{}");
-    if (place.command.equals("unpack")) {
-      List<Object> pack =
-          Words.of("pack --model %s --output %s", MODEL, directory.resolve("packed"));
-      InProcess.run(pack).succeeds();
+    if (command.startsWith("unpack")) {
+      InProcess.packed(MODEL, directory.resolve("packed"));
     }
-    Path file = directory.resolve(place.file);
+    Path file = directory.resolve(place.replace("*", ""));
     Files.deleteIfExists(file);
     kind.put(file);
-    Object[] words = words(place, file);
+    boolean verify = command.startsWith("verify");
+    Object[] words =
+        (verify ? command : command + " --quiet").replace("@", directory + "/").split(" ");
     Ended result = assertTimeoutPreemptively(SOON, () -> InProcess.run(words));
     Files.delete(file);
-    assertThat(result.exitCode())
-        .as(result.err())
-        .isEqualTo(place.command.equals("verify") ? 5 : 3);
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(verify ? 5 : 3);
     assertThat(result.err().lines()).singleElement().asString().doesNotContain("Exception");
-    assertThat(result.out() + result.err()).contains(file.toString());
-    if (!NAMED_OTHERWISE.contains(place)) {
-      assertThat(result.out() + result.err())
-          .contains("expected a regular file, found " + kind.inWords);
+    assertThat(result.said()).contains(file.toString());
+    if (!place.startsWith("*")) {
+      assertThat(result.said()).contains("expected a regular file, found " + kind.inWords);
     }
-  }
-
-  private Object[] words(Place place, Path file) {
-    Stream.Builder<Object> words = Stream.builder();
-    for (String word : place.command.split(" ")) {
-      words.add(word);
-    }
-    if (place.command.endsWith("--text")
-        || place.command.endsWith("--tokens")
-        || place.command.endsWith("--calibration")
-        || place.command.endsWith("--statistics")) {
-      words.add(file);
-    }
-    if (place.command.equals("verify")) {
-      words.add("--dense").add(MODEL).add("--pruned").add(directory.resolve("pruned"));
-      return words.add("--sparsity").add("0.5").build().toArray();
-    }
-    String model = place.command.equals("unpack") ? "packed" : "model";
-    words.add("--model").add(directory.resolve(model)).add("--quiet");
-    if (place.command.startsWith("merge")) {
-      words.add("--adapter").add(directory.resolve("adapter"));
-    }
-    if (!place.command.startsWith("inspect") && !place.command.startsWith("perplexity")) {
-      words.add("--output").add(directory.resolve("out"));
-    }
-    return words.build().toArray();
   }
 }

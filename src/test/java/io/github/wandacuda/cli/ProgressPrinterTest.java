@@ -18,6 +18,13 @@ class ProgressPrinterTest {
     return new ProgressPrinter(err, terminal, () -> seconds * 1_000_000_000);
   }
 
+  /** Returns one whose work is done to this share. */
+  private ProgressPrinter begun(boolean terminal, double done) {
+    ProgressPrinter printer = printer(terminal);
+    printer.begin(done);
+    return printer;
+  }
+
   private String said() {
     return bytes.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n");
   }
@@ -40,8 +47,7 @@ class ProgressPrinterTest {
 
   @Test
   void thereIsNoTimeLeftAsLongAsThereIsNoPace() {
-    ProgressPrinter printer = printer(true);
-    printer.begin(0);
+    ProgressPrinter printer = begun(true, 0);
     seconds = 20;
     printer.step("block", 1, 100);
     assertThat(said()).isEqualTo("\r[                    ]   1 %  block 1 of 100, 20 s");
@@ -49,8 +55,7 @@ class ProgressPrinterTest {
 
   @Test
   void whereThePaceChangesTheTimeLeftIsARange() {
-    ProgressPrinter printer = printer(false);
-    printer.begin(0);
+    ProgressPrinter printer = begun(false, 0);
     for (int block = 1; block <= 23; block++) {
       seconds += block <= 20 ? 4 : 10;
       printer.step("block", block, 100);
@@ -61,8 +66,7 @@ class ProgressPrinterTest {
 
   @Test
   void aSlowBeginningIsNoPace() {
-    ProgressPrinter printer = printer(false);
-    printer.begin(0);
+    ProgressPrinter printer = begun(false, 0);
     seconds = 100;
     printer.step("sample", 1, 100);
     seconds = 110;
@@ -91,8 +95,7 @@ class ProgressPrinterTest {
 
   @Test
   void aStepIsTheLastIfAllWorkIsDone() {
-    ProgressPrinter printer = printer(true);
-    printer.begin(0);
+    ProgressPrinter printer = begun(true, 0);
     printer.within("block 1 of 2, sample", 4, 4, 1);
     seconds = 1;
     printer.step("block 1 of 2, sample", 4, 4, 0.5);
@@ -103,8 +106,7 @@ class ProgressPrinterTest {
 
   @Test
   void theBarHasTheRateOfAPassOfSamples() {
-    ProgressPrinter printer = printer(true);
-    printer.begin(0);
+    ProgressPrinter printer = begun(true, 0);
     seconds = 3;
     printer.within("block 1 of 2, sample", 4, 128, 0.01);
     assertThat(said()).endsWith("block 1 of 2, sample 4 of 128, 3 s");
@@ -142,8 +144,7 @@ class ProgressPrinterTest {
 
   @Test
   void plainLinesHaveNoRate() {
-    ProgressPrinter printer = printer(false);
-    printer.begin(0);
+    ProgressPrinter printer = begun(false, 0);
     printer.bytes(1000);
     seconds = 20;
     printer.step("module", 1, 2, 0.5);
@@ -152,8 +153,7 @@ class ProgressPrinterTest {
 
   @Test
   void unequalStepsCountAsMuchAsTheyAre() {
-    ProgressPrinter printer = printer(false);
-    printer.begin(0);
+    ProgressPrinter printer = begun(false, 0);
     for (int module = 1; module <= 3; module++) {
       seconds += 10;
       printer.step("module", module, 30, module / 12.0);
@@ -163,8 +163,7 @@ class ProgressPrinterTest {
 
   @Test
   void whatElseIsSaidBeginsBelowTheLineThatIsWrittenOver() {
-    ProgressPrinter printer = printer(true);
-    printer.begin(0);
+    ProgressPrinter printer = begun(true, 0);
     seconds = 1;
     printer.step("block", 1, 3);
     err.printer().println("wanda-cuda: cancelled");
@@ -182,8 +181,7 @@ class ProgressPrinterTest {
 
   @Test
   void aLineIsNoWiderThanTheTerminal() {
-    ProgressPrinter printer = printer(true);
-    printer.begin(0);
+    ProgressPrinter printer = begun(true, 0);
     for (int width : new int[] {30, 200, 1, 12}) {
       columns = width;
       seconds++;
@@ -201,8 +199,7 @@ class ProgressPrinterTest {
 
   @Test
   void aResultTakesThePlaceOfTheLine() {
-    ProgressPrinter printer = printer(true);
-    printer.begin(0);
+    ProgressPrinter printer = begun(true, 0);
     seconds = 1;
     printer.step("block", 1, 3);
     err.hide();
