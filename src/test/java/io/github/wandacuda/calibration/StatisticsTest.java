@@ -10,6 +10,7 @@ import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -75,12 +76,14 @@ class StatisticsTest {
     assertThatThrownBy(() -> Statistics.read(matrix))
         .isInstanceOf(InputException.class)
         .hasMessageContaining("vector");
-    Path noText =
-        new SafetensorsBytes()
-            .metadata("format", Statistics.FORMAT, "samples", "many")
-            .write(directory.resolve("count"));
-    assertThatThrownBy(() -> Statistics.read(noText))
-        .isInstanceOf(InputException.class)
-        .hasMessageContaining("many");
+    for (String samples : List.of("many", "-3")) {
+      Path count =
+          new SafetensorsBytes()
+              .metadata("format", Statistics.FORMAT, "samples", samples)
+              .write(directory.resolve("count"));
+      assertThatThrownBy(() -> Statistics.read(count))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining(samples);
+    }
   }
 }
