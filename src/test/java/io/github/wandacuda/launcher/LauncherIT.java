@@ -82,10 +82,12 @@ class LauncherIT {
 
   @ParameterizedTest
   @EnumSource
-  void theProgramHasVectorsAndNativeAccess(Javas java) throws Exception {
+  void theProgramHasVectorsNativeAccessAndFastKernels(Javas java) throws Exception {
     Ended program = start(java, List.of(), "show").run().succeeds();
     assertThat(program.out())
-        .contains("java=" + Runtime.version().feature(), "vector=true", "native=true");
+        .contains("java=" + Runtime.version().feature(), "vector=true", "native=true")
+        .contains("-XX:+UseSerialGC, -XX:CompileCommand=quiet, -XX:CompileCommand=Compile")
+        .contains("collector=Copy\n");
     assertThat(program.err()).isEmpty();
   }
 
@@ -144,16 +146,6 @@ class LauncherIT {
   }
 
   @ParameterizedTest
-  @EnumSource
-  void kernelsComeUpToSpeedSoon(Javas java) throws Exception {
-    Ended program = start(java, List.of(), "show").run().succeeds();
-    assertThat(program.out())
-        .contains("-XX:+UseSerialGC, -XX:CompileCommand=quiet, -XX:CompileCommand=Compile")
-        .contains("collector=Copy\n");
-    assertThat(program.err()).isEmpty();
-  }
-
-  @ParameterizedTest
   @ValueSource(strings = {"-Xint", "-Xcomp", "-XX:TieredStopAtLevel=1", "-XX:-TieredCompilation"})
   void theUsersCompilerWins(String option) throws Exception {
     Ended program = start(Javas.RECENT, List.of(option), "show").run().succeeds();
@@ -162,25 +154,25 @@ class LauncherIT {
   }
 
   @ParameterizedTest
-  @EnumSource
-  void theUsersCollectorWins(Javas java) throws Exception {
-    Ended program = start(java, List.of("-XX:+UseParallelGC"), "show").run().succeeds();
-    assertThat(program.out()).contains("collector=PS ");
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"})
-  void theUsersCollectorWinsFromTheEnvironment(String variable) throws Exception {
-    List<String> variables = List.of(variable + "=-Dprobe.a=1 -XX:+UseParallelGC");
-    List<String> command = command(Javas.RECENT, List.of(), "show");
-    Ended program = Javas.command(variables, command).run().succeeds();
-    assertThat(program.out()).contains("collector=PS ");
-  }
-
-  @Test
-  void theUsersCollectorWinsFromAFile() throws Exception {
-    Path more = Files.writeString(directory.resolve("collector"), "-XX:+UseParallelGC");
-    Ended program = start(Javas.RECENT, List.of("@" + more), "show").run().succeeds();
+  @CsvSource({
+    "RECENT, LINE",
+    "OLDER, LINE",
+    "RECENT, FILE",
+    "RECENT, JDK_JAVA_OPTIONS",
+    "RECENT, JAVA_TOOL_OPTIONS",
+    "RECENT, _JAVA_OPTIONS"
+  })
+  void theUsersCollectorWins(Javas java, String from) throws Exception {
+    String option = "-XX:+UseParallelGC";
+    Path file = Files.writeString(directory.resolve("collector"), option);
+    List<String> options =
+        switch (from) {
+          case "LINE" -> List.of(option);
+          case "FILE" -> List.of("@" + file);
+          default -> List.of();
+        };
+    List<String> variables = List.of(from + "=-Dprobe.a=1 " + option);
+    Ended program = Javas.command(variables, command(java, options, "show")).run().succeeds();
     assertThat(program.out()).contains("collector=PS ");
   }
 
