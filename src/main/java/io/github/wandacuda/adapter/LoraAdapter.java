@@ -8,6 +8,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.OnFailure;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,12 +59,10 @@ public record LoraAdapter(
           .wrong(WEIGHTS, "a pickle, which may run code when it is read");
     }
     SafetensorsFile file = SafetensorsFile.open(weights);
-    try {
-      return new LoraAdapter(directory, config, file, new LoraPairs(config, file, model).modules());
-    } catch (RuntimeException | Error e) {
-      file.close();
-      throw e;
-    }
+    return OnFailure.close(
+        file::close,
+        () ->
+            new LoraAdapter(directory, config, file, new LoraPairs(config, file, model).modules()));
   }
 
   /** Returns whether a file of the model's directory is one of the adapter's. */

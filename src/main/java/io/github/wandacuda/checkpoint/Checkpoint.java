@@ -4,6 +4,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.system.OnFailure;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -168,12 +169,7 @@ public final class Checkpoint implements AutoCloseable {
 
   private static SafetensorsFile read(
       SafetensorsFile stored, UnaryOperator<SafetensorsFile> reading) {
-    try {
-      return reading.apply(stored);
-    } catch (RuntimeException | Error e) {
-      stored.close();
-      throw e;
-    }
+    return OnFailure.close(stored::close, () -> reading.apply(stored));
   }
 
   private static void requireUnique(List<SafetensorsFile> shards) {

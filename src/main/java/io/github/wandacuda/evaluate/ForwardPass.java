@@ -5,6 +5,7 @@ import io.github.wandacuda.calibration.NonFiniteLoss;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.system.OnFailure;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,12 +33,8 @@ public final class ForwardPass implements AutoCloseable {
     inputs.forEach(
         input ->
             byLength.computeIfAbsent(input.tokens().length, any -> new ArrayList<>()).add(input));
-    try {
-      byLength.values().forEach(group -> groups.add(new Group(group)));
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
-    }
+    OnFailure.run(
+        this::close, () -> byLength.values().forEach(group -> groups.add(new Group(group))));
   }
 
   /**

@@ -7,6 +7,7 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Sha256;
 import java.lang.foreign.Arena;
@@ -107,12 +108,7 @@ final class PartTarget implements PruneTarget {
       requireSame(output, fingerprint);
       return;
     }
-    try {
-      whole.added(output).requireNoneBefore();
-    } catch (RuntimeException | Error e) {
-      output.discard();
-      throw e;
-    }
+    OnFailure.run(output::discard, () -> whole.added(output).requireNoneBefore());
     output.journal().restart(RunRecords.run(fingerprint));
   }
 

@@ -1,12 +1,10 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleMasks;
-import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import java.lang.foreign.MemorySegment;
@@ -74,27 +72,6 @@ public record PruneRequest(
         false,
         Storage.DEFAULT,
         Map.of());
-  }
-
-  /** Makes a request that does the same to all modules, with nothing after it. */
-  public PruneRequest(
-      Path output,
-      Method method,
-      Sparsity sparsity,
-      ModuleChoice choice,
-      Calibration calibration,
-      boolean verify,
-      boolean resume,
-      Unreached unreached) {
-    this(
-        output,
-        new PruningRules(ModuleRules.of(method, sparsity), unreached),
-        choice,
-        calibration,
-        verify,
-        resume,
-        null,
-        Optional.empty());
   }
 
   /**

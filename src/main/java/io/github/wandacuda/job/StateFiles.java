@@ -7,6 +7,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.RealCause;
@@ -128,11 +129,9 @@ final class StateFiles implements BlockPass.Sink {
     if (closed) {
       return false;
     }
-    ByteBuffer chunk = chunk(states, at);
-    crc.add(chunk);
-    while (chunk.hasRemaining()) {
-      channel.write(chunk);
-    }
+    MemorySegment chunk = states.asSlice(at, Math.min(CHUNK, states.byteSize() - at));
+    crc.add(chunk.asByteBuffer());
+    FilePieces.write(channel, at, chunk);
     return true;
   }
 
@@ -146,21 +145,12 @@ final class StateFiles implements BlockPass.Sink {
     closed = true;
   }
 
-  private static ByteBuffer chunk(MemorySegment states, long at) {
-    return states.asSlice(at, Math.min(CHUNK, states.byteSize() - at)).asByteBuffer();
-  }
-
   /** Reads the states that a block will read into {@code states}. */
   public void load(int block, MemorySegment states) {
     Path file = output.path().resolve(name(block));
     try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
-      for (long at = 0; at < states.byteSize(); at += CHUNK) {
-        ByteBuffer chunk = chunk(states, at);
-        while (chunk.hasRemaining()) {
-          if (channel.read(chunk) < 0) {
-            throw new IOException("it has become shorter");
-          }
-        }
+      if (!FilePieces.read(channel, 0, states)) {
+        throw new IOException("it has become shorter");
       }
     } catch (IOException e) {
       throw unusable(file, "read", e);

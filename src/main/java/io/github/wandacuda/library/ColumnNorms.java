@@ -7,6 +7,7 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.function.Supplier;
@@ -63,13 +64,12 @@ public final class ColumnNorms implements AutoCloseable {
       throw new IllegalArgumentException("columns: expected at least 0, found " + columns);
     }
     open.enter();
-    try {
-      return locked(
-          open, () -> new ColumnNorms(open, columns, operations(open).columnSquares(columns)));
-    } catch (RuntimeException | Error e) {
-      open.leave();
-      throw e;
-    }
+    return OnFailure.close(
+        open::leave,
+        () ->
+            locked(
+                open,
+                () -> new ColumnNorms(open, columns, operations(open).columnSquares(columns))));
   }
 
   private static Operations operations(OpenBackend open) {

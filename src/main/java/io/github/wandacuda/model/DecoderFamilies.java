@@ -4,6 +4,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.system.OnFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -86,12 +87,9 @@ public final class DecoderFamilies {
    */
   public static Decoder open(ModelDirectory model, List<Operations> devices) {
     List<Decoder> copies = new ArrayList<>();
-    try {
-      devices.forEach(device -> copies.add(open(model, device)));
-    } catch (RuntimeException | Error e) {
-      copies.forEach(Decoder::close);
-      throw e;
-    }
+    OnFailure.run(
+        () -> copies.forEach(Decoder::close),
+        () -> devices.forEach(device -> copies.add(open(model, device))));
     Decoder first = copies.removeFirst();
     if (!copies.isEmpty()) {
       first.add(copies);

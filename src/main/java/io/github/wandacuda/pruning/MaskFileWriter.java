@@ -7,6 +7,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.ReservedFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.OnFailure;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -43,12 +44,7 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
     this.modules = List.copyOf(modules);
     positions = new long[modules.size()];
     file = ReservedFile.of(target);
-    try {
-      OutputException.writing(target, () -> begin(sourceSha256));
-    } catch (RuntimeException | Error e) {
-      file.close();
-      throw e;
-    }
+    OnFailure.run(file::close, () -> OutputException.writing(target, () -> begin(sourceSha256)));
   }
 
   private void begin(String sourceSha256) throws IOException {

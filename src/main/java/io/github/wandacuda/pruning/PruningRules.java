@@ -79,16 +79,6 @@ public record PruningRules(
     this(common, List.of(), Map.of(), unreached, Set.of());
   }
 
-  /** Makes rules that do the same to all modules, but for those that are kept. */
-  public PruningRules(Method method, Sparsity sparsity, Unreached unreached, Set<String> kept) {
-    this(ModuleRules.of(method, sparsity), List.of(), Map.of(), unreached, kept);
-  }
-
-  /** Makes rules that prune every module. */
-  public PruningRules(Method method, Sparsity sparsity) {
-    this(method, sparsity, Unreached.MAGNITUDE, Set.of());
-  }
-
   /** Returns what is done in a word: {@code wanda+swaps}. */
   public String label() {
     return stages.isEmpty() ? common.label() : RECIPE;

@@ -3,6 +3,7 @@ package io.github.wandacuda.simd;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.PackedWeight;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -49,12 +50,9 @@ final class FeatureBlocks implements PackedWeight {
 
   public static FeatureBlocks of(WeightMatrix w, WorkerPool workers) {
     FeatureBlocks packed = new FeatureBlocks(w.dtype(), w.rows(), w.columns());
-    try {
-      workers.run(packed.blocks(), (worker, block) -> packed.pack(w, block));
-    } catch (RuntimeException | Error e) {
-      packed.close();
-      throw e;
-    }
+    OnFailure.run(
+        packed::close,
+        () -> workers.run(packed.blocks(), (worker, block) -> packed.pack(w, block)));
     return packed;
   }
 

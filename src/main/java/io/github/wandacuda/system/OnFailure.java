@@ -15,4 +15,14 @@ public final class OnFailure {
       throw e;
     }
   }
+
+  /** Does work; if it throws, closes something and throws that on. */
+  public static void run(Runnable close, Runnable work) {
+    close(
+        close,
+        () -> {
+          work.run();
+          return null;
+        });
+  }
 }

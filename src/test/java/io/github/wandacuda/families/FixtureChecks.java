@@ -194,7 +194,7 @@ final class FixtureChecks {
 
   private RunResult prune(Calibration calibration, Path output) {
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             output,
             Method.WANDA,
             new Sparsity.Ratio(0.5),

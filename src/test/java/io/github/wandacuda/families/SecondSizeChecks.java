@@ -239,7 +239,7 @@ final class SecondSizeChecks {
 
   private RunResult prune(Backend on, Calibration calibration, String output) {
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             directory.resolve(output),
             Method.WANDA,
             new Sparsity.Ratio(0.5),

@@ -171,7 +171,7 @@ class PruneJobTest {
         .hasMessageContaining("model.layers.\\d+.mlp.gate_proj|");
     assertNothingLeft();
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             output(),
             Method.WANDA,
             eleven,

@@ -50,7 +50,7 @@ class SourceReadsTest {
     CountedModel counted = new CountedModel();
     Path output = model.resolveSibling("out");
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             output, method, sparsity, choice, calibration, verify, false, Unreached.MAGNITUDE);
     try (ModelDirectory source = counted.open(model)) {
       PruneJob job = PruneJob.toOutput(source, request);

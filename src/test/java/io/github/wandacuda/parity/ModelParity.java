@@ -72,7 +72,7 @@ abstract class ModelParity {
             ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount));
     PruneRequest request =
-        new PruneRequest(
+        Pruning.request(
             directory.resolve(output),
             method,
             sparsity,

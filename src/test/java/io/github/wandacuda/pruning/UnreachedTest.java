@@ -9,7 +9,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.Provenance;
-import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
@@ -44,7 +43,7 @@ class UnreachedTest {
   private RunResult prune(String name, Sparsity amount, Calibration source, Unreached unreached) {
     return Pruning.prune(
         MODEL,
-        new PruneRequest(
+        Pruning.request(
             directory.resolve(name),
             Method.WANDA,
             amount,

@@ -90,15 +90,24 @@ public final class Pruning {
       Calibration calibration,
       boolean verify,
       boolean resume) {
-    return new PruneRequest(
-        output,
-        method,
-        sparsity,
-        ModuleChoice.DEFAULT,
-        calibration,
-        verify,
-        resume,
-        Unreached.MAGNITUDE);
+    Unreached magnitude = Unreached.MAGNITUDE;
+    ModuleChoice all = ModuleChoice.DEFAULT;
+    return request(output, method, sparsity, all, calibration, verify, resume, magnitude);
+  }
+
+  /** Returns what prunes some modules in one way. */
+  public static PruneRequest request(
+      Path output,
+      Method method,
+      Sparsity sparsity,
+      ModuleChoice choice,
+      Calibration calibration,
+      boolean verify,
+      boolean resume,
+      Unreached unreached) {
+    PruningRules rules = new PruningRules(ModuleRules.of(method, sparsity), unreached);
+    Optional<PruneRequest.MasksIn> none = Optional.empty();
+    return new PruneRequest(output, rules, choice, calibration, verify, resume, null, none);
   }
 
   /** Prunes all modules of a model on two threads. */

@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.SharedLibrary;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -66,12 +67,8 @@ final class CudaMemory implements AutoCloseable {
     requireSome(bytes);
     context.enter();
     context.retainAgain();
-    try {
-      return requestPinned(bytes).reinterpret(bytes, arena, this::freePinned);
-    } catch (RuntimeException e) {
-      context.release();
-      throw e;
-    }
+    return OnFailure.close(
+        context::release, () -> requestPinned(bytes).reinterpret(bytes, arena, this::freePinned));
   }
 
   private MemorySegment requestPinned(long bytes) {

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,12 +25,7 @@ final class GpuColumnSquares implements ColumnSquares {
     this.columns = columns;
     long bytes = Math.max(1, queue.forward().columnSquaresBytes(columns));
     here = new Sums(device, queue, bytes);
-    try {
-      clear();
-    } catch (RuntimeException e) {
-      here.state.close();
-      throw e;
-    }
+    OnFailure.run(here.state::close, () -> clear());
   }
 
   /** Running sums in a context, and a queue there. */
@@ -51,12 +47,7 @@ final class GpuColumnSquares implements ColumnSquares {
     /** Returns sums in another context, with a queue of their own. */
     static Sums elsewhere(GpuDevice device, long bytes) {
       DeviceQueue queue = device.queue();
-      try {
-        return new Sums(device, queue, bytes);
-      } catch (RuntimeException e) {
-        queue.close();
-        throw e;
-      }
+      return OnFailure.close(queue::close, () -> new Sums(device, queue, bytes));
     }
 
     /** Adds a caller's squares, once its queue has done what it has, and waits for the end. */

@@ -14,6 +14,7 @@ import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.WeightsAhead;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -292,12 +293,7 @@ final class GpuOperations implements Operations, AutoCloseable {
       this.queue = queue;
       elements = PackedTriangle.elements(columns);
       state = device.allocate(Math.max(1, elements * SUM_BYTES));
-      try {
-        queue.clear(state.at(0), state.bytes());
-      } catch (RuntimeException e) {
-        state.close();
-        throw e;
-      }
+      OnFailure.run(state::close, () -> queue.clear(state.at(0), state.bytes()));
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.ResidentMatrix;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -102,12 +103,7 @@ abstract sealed class GpuWeight implements Weight {
         return Dense.unpacked(host, upload);
       }
       Packed weight = new Packed(buffer, host, upload);
-      try {
-        weight.fill(host);
-      } catch (RuntimeException e) {
-        weight.close();
-        throw e;
-      }
+      OnFailure.run(weight::close, () -> weight.fill(host));
       return weight;
     }
 

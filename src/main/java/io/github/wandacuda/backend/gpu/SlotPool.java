@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.system.OnFailure;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.BooleanSupplier;
@@ -95,17 +96,15 @@ final class SlotPool implements AutoCloseable {
    */
   DeviceBuffer upload(float[] norms) {
     DeviceBuffer buffer = memory((long) norms.length * Float.BYTES);
-    try {
-      return with(
-          idleOrNew(),
-          slot -> {
-            slot.upload(norms, buffer.at(0));
-            return buffer;
-          });
-    } catch (RuntimeException | Error e) {
-      buffer.close();
-      throw e;
-    }
+    return OnFailure.close(
+        buffer::close,
+        () ->
+            with(
+                idleOrNew(),
+                slot -> {
+                  slot.upload(norms, buffer.at(0));
+                  return buffer;
+                }));
   }
 
   private DeviceBuffer memory(long bytes) {
@@ -166,12 +165,7 @@ final class SlotPool implements AutoCloseable {
     if (slot != null) {
       return slot;
     }
-    try {
-      return new SelectionSlot(device, pinned, tileBytes);
-    } catch (RuntimeException e) {
-      forget();
-      throw e;
-    }
+    return OnFailure.close(this::forget, () -> new SelectionSlot(device, pinned, tileBytes));
   }
 
   /** Waits for an idle slot, or returns null where a new one may be made, which counts already. */
