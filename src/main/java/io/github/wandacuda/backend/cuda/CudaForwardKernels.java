@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.MemorySegment;
@@ -45,11 +46,23 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
 
   private static final int MOMENT_COLUMNS = 128;
 
+  private static final int WARP = 32;
+
+  /** Tokens of a run of squares. */
+  private static final int SQUARES_RUN = 32;
+
+  /** The most runs whose sums are in memory at a time. */
+  private static final int MOST_RUNS = 256;
+
+  private static final int SQUARES_WARPS = 4;
+
   private final CudaQueue queue;
   private final CudaDevice device;
   private final CudaLinear linear;
   private final CudaAttention attention;
-  private final CudaColumnSquares squares;
+
+  /** Sums of runs of rows' squares, kept from one call to the next. */
+  private final GrowingBuffer runSums;
 
   CudaForwardKernels(CudaQueue queue) {
     this(queue, CublasLinear.open(queue), queue.device().precision().orElseThrow());
@@ -66,7 +79,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
     device = queue.device();
     linear = new CudaLinear(queue, cublas, precision);
     attention = new CudaAttention(queue);
-    squares = new CudaColumnSquares(queue);
+    runSums = new GrowingBuffer(device, queue);
   }
 
   @Override
@@ -154,14 +167,41 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
     return (long) columns * Double.BYTES;
   }
 
+  /** The sums have the CPU's bits. */
   @Override
   public void columnSquares(DeviceRows x, DevicePointer state) {
-    squares.add(x, state);
+    int most = MOST_RUNS * SQUARES_RUN;
+    for (int first = 0; first < x.rows(); first += most) {
+      addSquares(x.rowRange(first, Math.min(most, x.rows() - first)), state);
+    }
+  }
+
+  private void addSquares(DeviceRows x, DevicePointer state) {
+    int columns = x.columns();
+    int runs = Math.ceilDiv(x.rows(), SQUARES_RUN);
+    DevicePointer sums = runSums.atLeast((long) runs * columns * Float.BYTES);
+    queue.launch(
+        device.function("column_squares", CudaFunction.name("column_squares_runs", x.dtype())),
+        Grid.of(Grid.tiles(runs, SQUARES_WARPS, columns, WARP)),
+        SQUARES_WARPS * WARP,
+        0,
+        x.data(),
+        x.rows(),
+        columns,
+        x.stride(),
+        sums);
+    byColumn("column_squares_fold", columns, sums, runs, columns, state);
   }
 
   @Override
   public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
-    squares.write(state, columns, sums);
+    byColumn("column_sums", columns, state, columns, sums);
+  }
+
+  /** Launches a kernel of column squares with a thread for each column. */
+  private void byColumn(String name, int columns, Object... arguments) {
+    Grid grid = Grid.of(Math.ceilDiv(columns, WARP));
+    queue.launch(device.function("column_squares", name), grid, WARP, 0, arguments);
   }
 
   @Override
@@ -199,6 +239,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   public void close() {
     linear.close();
     attention.close();
-    squares.close();
+    runSums.close();
   }
 }

@@ -1,9 +1,11 @@
 package io.github.wandacuda.backend.opencl;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -22,6 +24,9 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   /** Columns of a tile of second moments for each work-item of a side. */
   private static final int COLUMNS = 4;
 
+  /** Tokens whose squares a work-item adds. */
+  private static final int SQUARES_BLOCK = 256;
+
   /** Work-items of a group for a feature of packed weights. */
   private static final int SPARSE_LANES = 32;
 
@@ -29,7 +34,9 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   private final MatrixVariant variant;
   private final OpenClLinear linear;
   private final OpenClAttention attention;
-  private final OpenClColumnSquares squares;
+
+  /** Sums of blocks of rows' squares, kept from one call to the next. */
+  private final GrowingBuffer blockSums;
 
   OpenClForwardKernels(OpenClQueue queue) {
     this(queue, MatrixVariant.of(queue.device()));
@@ -40,7 +47,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
     this.variant = variant;
     this.linear = new OpenClLinear(queue, variant);
     this.attention = new OpenClAttention(queue, variant);
-    this.squares = new OpenClColumnSquares(queue);
+    blockSums = new GrowingBuffer(queue.device(), queue);
   }
 
   private OpenClKernel kernel(String file, String name) {
@@ -118,19 +125,36 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
         logits.columns());
   }
 
+  /** A sum is a pair of floats. */
   @Override
   public long columnSquaresBytes(int columns) {
-    return OpenClColumnSquares.bytes(columns);
+    return 2L * columns * Float.BYTES;
   }
 
   @Override
   public void columnSquares(DeviceRows x, DevicePointer state) {
-    squares.add(x, state);
+    int blocks = Math.ceilDiv(x.rows(), SQUARES_BLOCK);
+    DevicePointer sums = blockSums.atLeast(blocks * columnSquaresBytes(x.columns()));
+    queue.columns(
+        squares("column_squares_blocks", x.dtype()),
+        x.columns(),
+        blocks,
+        x.data(),
+        sums,
+        x.rows(),
+        x.columns(),
+        x.stride());
+    queue.elements(
+        squares("column_squares_fold", DType.F32), x.columns(), sums, blocks, state, x.columns());
   }
 
   @Override
   public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
-    squares.write(state, columns, sums);
+    queue.elements(squares("column_sums", DType.F32), 2L * columns, state, sums, 2L * columns);
+  }
+
+  private OpenClKernel squares(String name, DType dtype) {
+    return queue.device().kernel("column_squares.cl", name, OpenClLinear.weightOption(dtype));
   }
 
   @Override
@@ -170,6 +194,6 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   public void close() {
     linear.close();
     attention.close();
-    squares.close();
+    blockSums.close();
   }
 }
