@@ -52,8 +52,7 @@ final class EvaluateCommand extends Subcommand {
     try (ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
       Evaluation evaluation = tasks.read(directory, output);
-      int hiddenSize =
-          DecoderFamilies.of(directory.config()).shape(directory.config()).hiddenSize();
+      int hiddenSize = DecoderFamilies.shape(directory).hiddenSize();
       RunNeeds.requireMemory(directory, List.of(), evaluation.stateBytes(hiddenSize));
       try (Backend backend = backends.open(output);
           Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {

@@ -69,7 +69,7 @@ final class SampleOptions {
   }
 
   public CalibrationSamples draw(Path file, ModelDirectory model) {
-    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    DecoderShape shape = DecoderFamilies.shape(model);
     CalibrationRequest request =
         new CalibrationRequest(
             file,

@@ -41,7 +41,7 @@ final class TextWindows {
     if (CalibrationSampler.takesListsInOrder(text)) {
       return ofTokens(text, model, output);
     }
-    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    DecoderShape shape = DecoderFamilies.shape(model);
     int length = sequenceLength.orElse(Math.min(DEFAULT_LENGTH, shape.maximumLength()));
     EvaluationWindows.requireLength(length);
     InputFile.require(text);
@@ -53,7 +53,7 @@ final class TextWindows {
 
   /** Reads lists of token ids, each a window, and warns of those that are too long. */
   EvaluationWindows ofTokens(Path tokens, ModelDirectory model, OutputOptions output) {
-    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    DecoderShape shape = DecoderFamilies.shape(model);
     return first(EvaluationWindows.ofTokens(tokens, shape.vocabulary()), shape, output);
   }
 

@@ -44,7 +44,7 @@ public final class Evaluation implements Serializable {
    */
   public static Evaluation of(
       List<Task> tasks, ModelDirectory model, Tokenizer tokenizer, boolean bos) {
-    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    DecoderShape shape = DecoderFamilies.shape(model);
     int prefix = SpecialTokens.prefix(model, tokenizer, bos);
     RequestEncoder encoder = new RequestEncoder(tokenizer, bos, prefix, shape);
     Evaluation evaluation = new Evaluation(tasks);

@@ -44,18 +44,6 @@ public record AttentionShape(
     }
   }
 
-  /** Describes whole sequences, of which each token has a query. */
-  public AttentionShape(
-      int sequenceLength,
-      int heads,
-      int keyValueHeads,
-      int headSize,
-      float scale,
-      float softcap,
-      int window) {
-    this(sequenceLength, 0, heads, keyValueHeads, headSize, scale, softcap, window);
-  }
-
   /** Returns the queries of a sequence, those of its last tokens. */
   public int queries() {
     return sequenceLength - past;

@@ -54,7 +54,7 @@ final class BlockEstimate implements AutoCloseable {
       int middle,
       Stopwatch watch) {
     this.watch = watch;
-    vocabulary = DecoderFamilies.of(model.config()).shape(model.config()).vocabulary();
+    vocabulary = DecoderFamilies.shape(model).vocabulary();
     decoder = DecoderFamilies.open(model, backend.operations());
     try {
       block = decoder.block(Math.min(middle, decoder.blocks() - 1));

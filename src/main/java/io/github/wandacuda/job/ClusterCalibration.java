@@ -98,7 +98,7 @@ public final class ClusterCalibration {
    * @throws io.github.wandacuda.error.InputException if a norm isn't finite
    */
   public Statistics run(List<int[]> samples, Progress progress) {
-    int blocks = DecoderFamilies.of(model.config()).shape(model.config()).blocks();
+    int blocks = DecoderFamilies.shape(model).blocks();
     Map<Integer, Map<String, float[]>> known = saves.map(SavedBlocks::norms).orElse(Map.of());
     int first = known.size() == blocks ? blocks : saves.map(of -> of.first(known.size())).orElse(0);
     SortedMap<String, float[]> all = new TreeMap<>();

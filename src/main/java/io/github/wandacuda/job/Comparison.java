@@ -106,17 +106,13 @@ public final class Comparison implements ComparisonWork {
   /** Returns the bytes of memory for hidden states and for what methods need of a module. */
   public long memoryBytes(List<PruningRules> runs) {
     long tokens = sequences().stream().mapToLong(sequence -> sequence.length).sum();
-    return tokens * hiddenSize() * Float.BYTES + moreBytes(runs);
+    return tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES + moreBytes(runs);
   }
 
   private List<int[]> sequences() {
     return calibration instanceof Calibration.FromSamples samples
         ? Stream.concat(samples.samples().stream(), windows.stream()).toList()
         : windows;
-  }
-
-  private int hiddenSize() {
-    return DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
   }
 
   private long moreBytes(List<PruningRules> runs) {
@@ -127,7 +123,10 @@ public final class Comparison implements ComparisonWork {
             Math.max(layer, LayerPruner.bytes(each.of(module), module.rows(), module.columns()));
       }
     }
-    long asked = tasks.map(Evaluation::inputTokens).orElse(0L) * hiddenSize() * Float.BYTES;
+    long asked =
+        tasks.map(Evaluation::inputTokens).orElse(0L)
+            * DecoderFamilies.shape(model).hiddenSize()
+            * Float.BYTES;
     boolean sampled = calibration instanceof Calibration.FromSamples;
     return (sampled ? RunNeeds.momentsBytes(chosen) : 0) + layer + asked;
   }

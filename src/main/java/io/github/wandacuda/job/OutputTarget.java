@@ -328,7 +328,7 @@ final class OutputTarget implements PruneTarget {
           output,
           scope.request().storage().saveEvery(),
           SampleBatch.of(samples.samples()),
-          DecoderFamilies.of(scope.model().config()).shape(scope.model().config()).hiddenSize());
+          DecoderFamilies.shape(scope.model()).hiddenSize());
     }
   }
 }

@@ -74,7 +74,7 @@ final class ResumableWork {
   /** Returns the start at the latest block whose states, and all modules before it, are kept. */
   private static ResumableWork lastCompleteBlock(
       RunScope scope, OutputDirectory output, RunRecords records, ResumableWork kept) {
-    int blocks = DecoderFamilies.of(scope.model().config()).shape(scope.model().config()).blocks();
+    int blocks = DecoderFamilies.shape(scope.model()).blocks();
     long bytes = RunNeeds.stateBytes(scope.model(), scope.request().calibration());
     Set<Integer> overwritten = new HashSet<>();
     for (RunRecords.States states : records.states()) {

@@ -87,7 +87,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
         calibration instanceof Calibration.FromSamples from ? from.samples() : windows;
     double tokens = sampled ? BlockEstimate.tokens(samples) : 0;
     double tested = BlockEstimate.tokens(windows) + asked;
-    int middle = DecoderFamilies.of(model.config()).shape(model.config()).blocks() / 2;
+    int middle = DecoderFamilies.shape(model).blocks() / 2;
     double all = tested + runs.size() * (tokens + tested);
     try (BlockEstimate block = new BlockEstimate(model, backend, samples, all, middle, watch);
         Arena arena = Arena.ofShared()) {

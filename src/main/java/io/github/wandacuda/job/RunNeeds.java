@@ -160,7 +160,7 @@ public record RunNeeds(
       List<Operations> devices = backend.forwards(request.rules().needMoments());
       long tokens = (long) samples.samples().size() * samples.sequenceLength();
       long share = Math.ceilDiv(tokens, devices.size());
-      int hidden = Math.toIntExact(hiddenSize(model));
+      int hidden = DecoderFamilies.shape(model).hiddenSize();
       List<OptionalLong> bytes =
           devices.stream().map(device -> device.hostBytes(share, hidden)).toList();
       boolean onDevice = bytes.get(0).isPresent();
@@ -184,7 +184,7 @@ public record RunNeeds(
       return 0;
     }
     long tokens = (long) samples.samples().size() * samples.sequenceLength();
-    return tokens * hiddenSize(model) * Float.BYTES;
+    return tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES;
   }
 
   /**
@@ -195,7 +195,10 @@ public record RunNeeds(
    */
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
     long tokens = samples.stream().mapToLong(tokenIds -> tokenIds.length).sum();
-    SpaceCheck.requireMemory(tokens * hiddenSize(model) * Float.BYTES + activations(model) + more);
+    SpaceCheck.requireMemory(
+        tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES
+            + activations(model)
+            + more);
   }
 
   /**
@@ -242,12 +245,11 @@ public record RunNeeds(
         + ANY_PROCESS;
   }
 
-  private static long hiddenSize(ModelDirectory model) {
-    return DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
-  }
-
   private static long activations(ModelDirectory model) {
-    return SampleBatch.TOKENS * hiddenSize(model) * Float.BYTES * ACTIVATION_ROWS;
+    return (long) SampleBatch.TOKENS
+        * DecoderFamilies.shape(model).hiddenSize()
+        * Float.BYTES
+        * ACTIVATION_ROWS;
   }
 
   /** Returns the bytes that the largest module takes which isn't pruned tile by tile. */

@@ -188,7 +188,7 @@ public record SharedSparsity(PruningRules rules, String label) {
           best = step;
         }
       }
-      long all = (PARTS + 1L) * DecoderFamilies.of(model.config()).shape(model.config()).blocks();
+      long all = (PARTS + 1L) * DecoderFamilies.shape(model).blocks();
       progress.step("block", all, all);
       return best;
     }

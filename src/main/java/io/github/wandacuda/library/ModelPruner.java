@@ -392,7 +392,7 @@ public final class ModelPruner {
           "%s: expected samples or statistics, from which the norms come"
               .formatted(rules.method()));
     }
-    DecoderShape shape = DecoderFamilies.of(source.config()).shape(source.config());
+    DecoderShape shape = DecoderFamilies.shape(source);
     return Calibration.FromSamples.of(
         CalibrationSamples.of(samples, shape.maximumLength(), shape.vocabulary()), 0);
   }

@@ -37,6 +37,11 @@ public final class DecoderFamilies {
     return KNOWN;
   }
 
+  /** Returns the sizes of a model. */
+  public static DecoderShape shape(ModelDirectory model) {
+    return of(model.config()).shape(model.config());
+  }
+
   /**
    * Returns the family of a model: by its model type, which its architecture must not contradict,
    * or by its architecture if the config names no type.

@@ -105,7 +105,7 @@ class AttentionTest extends OperationCases {
   private static AttentionShape shape(
       int length, int heads, int shared, int size, float cap, int window) {
     float scale = (float) (1 / Math.sqrt(size));
-    return new AttentionShape(length, heads, shared, size, scale, cap, window);
+    return new AttentionShape(length, 0, heads, shared, size, scale, cap, window);
   }
 
   private void agree(Inputs inputs, int offset) {
@@ -185,7 +185,7 @@ class AttentionTest extends OperationCases {
   @ParameterizedTest
   @CsvSource({"1, 1, 1, 1, 1", "2, 7, 2, 1, 3", "1, 40, 4, 2, 16", "2, 9, 3, 3, 300"})
   void attentionFollowsItsFormula(int sequences, int length, int heads, int shared, int size) {
-    AttentionShape shape = new AttentionShape(length, heads, shared, size, 0.3f, 0, 0);
+    AttentionShape shape = new AttentionShape(length, 0, heads, shared, size, 0.3f, 0, 0);
     followsItsFormula(Inputs.random(shape, sequences), 2e-5);
   }
 
@@ -194,7 +194,7 @@ class AttentionTest extends OperationCases {
   @CsvSource({"7, 2, 1, 3, 0, 0", "40, 4, 2, 8, 0, 16", "300, 1, 1, 4, 2, 257", "9, 3, 3, 5, 1, 1"})
   void boundsWindowsAndBiasesFollowTheirFormula(
       int length, int heads, int shared, int size, float cap, int window) {
-    AttentionShape shape = new AttentionShape(length, heads, shared, size, 0.6f, cap, window);
+    AttentionShape shape = new AttentionShape(length, 0, heads, shared, size, 0.6f, cap, window);
     followsItsFormula(Inputs.random(shape, 2).biased(), 3e-6 + (which().isGpu() ? GPU : 0));
   }
 
@@ -232,14 +232,14 @@ class AttentionTest extends OperationCases {
 
   @Test
   void attentionOfLargeScoresStaysFinite() {
-    AttentionShape shape = new AttentionShape(2, 1, 1, 1, 1f, 0, 0);
+    AttentionShape shape = new AttentionShape(2, 0, 1, 1, 1, 1f, 0, 0);
     CpuTensor q = Samples.of(2, 300f, 300f);
     CpuTensor k = Samples.of(2, 300f, 200f);
     Inputs inputs = new Inputs(shape, q, k, Samples.of(2, 5f, 7f), null);
     each(
         operands -> inputs.attended(operands, 0),
         out -> assertThat(out.data()).containsExactly(5f, 5f));
-    agree(Inputs.random(new AttentionShape(200, 2, 1, 32, 40f, 0, 0), 1), 0);
+    agree(Inputs.random(new AttentionShape(200, 0, 2, 1, 32, 40f, 0, 0), 1), 0);
     Inputs large = Inputs.random(shape(130, 1, 1, 64, 0, 0), 1, 2, NEVER);
     for (int i = large.q().at(0); i < large.q().at(large.q().rows()); i++) {
       large.q().data()[i] *= 1000;
@@ -349,7 +349,8 @@ class AttentionTest extends OperationCases {
   void boundsAndBiasesAgree(int length, int heads, int shared, int headSize, int window) {
     for (float cap : new float[] {0, 0.5f, 2.5f, 4, 50}) {
       Inputs inputs =
-          Inputs.random(new AttentionShape(length, heads, shared, headSize, 0.6f, cap, window), 2);
+          Inputs.random(
+              new AttentionShape(length, 0, heads, shared, headSize, 0.6f, cap, window), 2);
       agree(inputs.biased(), 0);
       if (cap > 0) {
         agree(inputs, 0);
@@ -404,7 +405,7 @@ class AttentionTest extends OperationCases {
       k.data()[j] = j % 2 == 0 ? 0 : -3;
       v.data()[j] = j % 2 == 0 ? -0f : -Float.MIN_VALUE;
     }
-    Inputs inputs = new Inputs(new AttentionShape(600, 1, 1, 1, 1f, 0, 250), q, k, v, null);
+    Inputs inputs = new Inputs(new AttentionShape(600, 0, 1, 1, 1, 1f, 0, 250), q, k, v, null);
     agree(inputs, 0);
     each(
         operands -> inputs.attended(operands, 0),
@@ -419,7 +420,7 @@ class AttentionTest extends OperationCases {
   @Test
   void laterTokensDoNotReachEarlierOnes() {
     for (int broken = 1; broken < 40; broken += 6) {
-      Inputs inputs = Inputs.random(new AttentionShape(40, 1, 1, 4, 1f, 0, 0), 1);
+      Inputs inputs = Inputs.random(new AttentionShape(40, 0, 1, 1, 4, 1f, 0, 0), 1);
       spoil(inputs, broken, 40);
       int from = broken;
       finite(inputs, token -> token < from);
@@ -471,7 +472,7 @@ class AttentionTest extends OperationCases {
   @ParameterizedTest
   @ValueSource(ints = {1, 20, 40, 70})
   void attentionSeesNothingBeforeItsWindow(int window) {
-    AttentionShape shape = new AttentionShape(150, 1, 1, 16, 0.25f, 0, window);
+    AttentionShape shape = new AttentionShape(150, 0, 1, 1, 16, 0.25f, 0, window);
     Inputs inputs = Inputs.random(shape, 1).biased();
     Arrays.fill(inputs.k().data(), inputs.k().at(20), inputs.k().at(21), Float.NaN);
     Arrays.fill(inputs.v().data(), inputs.v().at(30), inputs.v().at(31), Float.POSITIVE_INFINITY);
@@ -483,7 +484,7 @@ class AttentionTest extends OperationCases {
 
   @Test
   void attentionSeesNeitherLaterTokensNorOtherSequences() {
-    Inputs inputs = Inputs.random(new AttentionShape(70, 2, 2, 16, 0.25f, 0, 0), 2);
+    Inputs inputs = Inputs.random(new AttentionShape(70, 0, 2, 2, 16, 0.25f, 0, 0), 2);
     for (int column = 0; column < 32; column++) {
       inputs.k().data()[inputs.k().at(40) + column] = Float.NaN;
       inputs.v().data()[inputs.v().at(68) + column] = Float.NEGATIVE_INFINITY;
@@ -498,7 +499,7 @@ class AttentionTest extends OperationCases {
     CpuTensor k = CpuTensor.zeros(130, 1);
     Arrays.fill(q.data(), 1f);
     Arrays.fill(k.data(), 0, 100, Float.NEGATIVE_INFINITY);
-    AttentionShape shape = new AttentionShape(130, 1, 1, 1, 1f, 0, 0);
+    AttentionShape shape = new AttentionShape(130, 0, 1, 1, 1, 1f, 0, 0);
     finite(new Inputs(shape, q, k, new Samples(8).tensor(130, 1), null), token -> token >= 100);
   }
 
@@ -513,7 +514,7 @@ class AttentionTest extends OperationCases {
 
   @Test
   void aRunRepeatsToTheBit() {
-    Inputs inputs = Inputs.random(new AttentionShape(100, 4, 2, 64, 0.125f, 0, 0), 2);
+    Inputs inputs = Inputs.random(new AttentionShape(100, 0, 4, 2, 64, 0.125f, 0, 0), 2);
     each(
         operands -> {
           CpuTensor first = inputs.attended(operands, 0);

@@ -78,7 +78,8 @@ abstract class AttentionParity {
 
   private static AttentionShape shape(
       int length, int heads, int shared, int size, float cap, int w) {
-    return new AttentionShape(length, heads, shared, size, (float) (1 / Math.sqrt(size)), cap, w);
+    return new AttentionShape(
+        length, 0, heads, shared, size, (float) (1 / Math.sqrt(size)), cap, w);
   }
 
   /** Columns: length, heads, key and value heads, features, window. */

@@ -241,7 +241,8 @@ abstract class OperationsParity {
   void attentionAgrees(int length, int heads, int keyValueHeads, int size, int sequences) {
     int tokens = sequences * length;
     AttentionShape shape =
-        new AttentionShape(length, heads, keyValueHeads, size, (float) (1 / Math.sqrt(size)), 0, 0);
+        new AttentionShape(
+            length, 0, heads, keyValueHeads, size, (float) (1 / Math.sqrt(size)), 0, 0);
     float[] q = both.normal(tokens * heads * size, 1);
     float[] k = both.normal(tokens * keyValueHeads * size, 1);
     float[] v = both.normal(tokens * keyValueHeads * size, 1);

@@ -66,7 +66,7 @@ class VectorForwardPropertiesTest {
       @ForAll @IntRange(min = 1, max = 3) int group,
       @ForAll @IntRange(min = 1, max = 40) int size,
       @ForAll long seed) {
-    AttentionShape heads = new AttentionShape(length, shared * group, shared, size, 0.4f, 0, 0);
+    AttentionShape heads = new AttentionShape(length, 0, shared * group, shared, size, 0.4f, 0, 0);
     KERNELS
         .computeIfAbsent(shape, BothKernels::new)
         .agree(

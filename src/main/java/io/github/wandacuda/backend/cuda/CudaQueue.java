@@ -46,11 +46,6 @@ final class CudaQueue implements DeviceQueue {
     return device;
   }
 
-  /** Returns the driver's stream. */
-  public CUstream stream() {
-    return stream;
-  }
-
   /** Returns the driver's stream as a number. */
   long streamHandle() {
     return stream.handle();

@@ -147,11 +147,6 @@ final class OpenClMemory {
       this.bytes = bytes;
     }
 
-    /** Returns the driver's handle. */
-    public cl_mem handle() {
-      return handle;
-    }
-
     @Override
     public long bytes() {
       return bytes;

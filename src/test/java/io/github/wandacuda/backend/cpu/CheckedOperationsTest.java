@@ -67,7 +67,7 @@ class CheckedOperationsTest {
     Weight square =
         operations.weight(WeightMatrix.of(MemorySegment.ofArray(new byte[64]), DType.F32, 4, 4));
     Tensor angles = operations.tensor(1, 2);
-    AttentionShape shape = new AttentionShape(2, 2, 2, 2, 1f, 0, 0);
+    AttentionShape shape = new AttentionShape(2, 0, 2, 2, 2, 1f, 0, 0);
     checked.embed(square, new int[0], none);
     checked.rmsNorm(none, gain, 1f, none);
     checked.layerNorm(none, gain, null, 1f, none);
@@ -103,14 +103,14 @@ class CheckedOperationsTest {
 
   @Test
   void attention() {
-    AttentionShape shape = new AttentionShape(2, 2, 2, 2, 1f, 0, 0);
+    AttentionShape shape = new AttentionShape(2, 0, 2, 2, 2, 1f, 0, 0);
     Tensor bias = operations.tensor(2, 3);
     Tensor out = operations.tensor(2, 4);
     refused(
         () -> operations.attention(two, two, two, shape, bias, out),
         "key bias: expected 2 x 2, found 2 x 3");
-    refused(() -> new AttentionShape(2, 1, 1, 1, 1f, -1f, 0), "softcap -1.0, window 0");
-    refused(() -> new AttentionShape(2, 1, 1, 1, 1f, 0f, -2), "softcap 0.0, window -2");
+    refused(() -> new AttentionShape(2, 0, 1, 1, 1, 1f, -1f, 0), "softcap -1.0, window 0");
+    refused(() -> new AttentionShape(2, 0, 1, 1, 1, 1f, 0f, -2), "softcap 0.0, window -2");
     Tensor small = operations.tensor(2, 3);
     refused(() -> operations.rotate(two, 4, small, small), "3 pairs in heads of 4 features");
     Tensor none = operations.tensor(2, 0);

@@ -178,7 +178,7 @@ class CpuOperationsTest {
 
   @Test
   void attentionChecksItsShapes() {
-    AttentionShape shape = new AttentionShape(2, 4, 2, 3, 1f, 0, 0);
+    AttentionShape shape = new AttentionShape(2, 0, 4, 2, 3, 1f, 0, 0);
     Tensor q = operations.tensor(4, 12);
     Tensor k = operations.tensor(4, 6);
     Tensor out = operations.tensor(4, 12);

@@ -66,7 +66,7 @@ class CudaForwardKernelsTest {
   }
 
   private float[] attended() {
-    AttentionShape shape = new AttentionShape(100, 2, 1, 72, (float) (1 / Math.sqrt(72)), 0, 0);
+    AttentionShape shape = new AttentionShape(100, 0, 2, 1, 72, (float) (1 / Math.sqrt(72)), 0, 0);
     DeviceRows out = session.matrix(new float[100 * 144], 144, 0);
     session.own.attention(
         new AttentionOperands<>(

@@ -167,7 +167,7 @@ class DamagedForwardKernelsTest {
     }
 
     private static void attention(ForwardChecks checks) {
-      AttentionShape shape = new AttentionShape(150, 2, 1, 16, 0.25f, 2f, 70);
+      AttentionShape shape = new AttentionShape(150, 0, 2, 1, 16, 0.25f, 2f, 70);
       checks.attention(1, shape, checks.samples().tensor(2, 150));
     }
   }

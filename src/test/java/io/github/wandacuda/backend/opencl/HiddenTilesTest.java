@@ -72,7 +72,7 @@ class HiddenTilesTest {
   }
 
   private static AttentionShape shape(int window) {
-    return new AttentionShape(LENGTH, 1, 1, 1, 1f, 0, window);
+    return new AttentionShape(LENGTH, 0, 1, 1, 1, 1f, 0, window);
   }
 
   @ParameterizedTest

@@ -81,8 +81,8 @@ class SmallGroupsTest {
     checks.linear(DType.F32, ROWS, 130, 300);
     checks.linear(DType.F16, 2, 67, 520);
     checks.rotate(2, 3, 5, 32, 16);
-    checks.attention(2, new AttentionShape(150, 4, 2, 40, 0.25f, 0, 0));
-    checks.attention(1, new AttentionShape(90, 2, 1, 300, 0.1f, 2f, 20), samples.tensor(2, 90));
+    checks.attention(2, new AttentionShape(150, 0, 4, 2, 40, 0.25f, 0, 0));
+    checks.attention(1, new AttentionShape(90, 0, 2, 1, 300, 0.1f, 2f, 20), samples.tensor(2, 90));
     checks.attention(3, new AttentionShape(70, 65, 4, 2, 40, 0.25f, 2f, 50));
     checks.activate(Activation.SILU, x);
     checks.gate(Activation.GELU, x, samples.tensor(ROWS, 300));
@@ -174,7 +174,7 @@ class SmallGroupsTest {
 
   private static float[] attention(int items) {
     Samples samples = new Samples(3);
-    AttentionShape shape = new AttentionShape(150, 2, 1, 48, 0.25f, 2f, 20);
+    AttentionShape shape = new AttentionShape(150, 0, 2, 1, 48, 0.25f, 2f, 20);
     OpenClTarget target = ChangedTarget.withGroups(AnyOpenCl.target(), items, 2 * LOCAL_BYTES);
     try (ForwardDevice device = ForwardDevice.open(target, KernelSources.packed());
         OpenClForwardKernels kernels = new OpenClForwardKernels(device.queue())) {

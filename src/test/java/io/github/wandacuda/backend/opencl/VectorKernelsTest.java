@@ -20,8 +20,8 @@ class VectorKernelsTest {
       for (DType dtype : DType.values()) {
         checks.linear(dtype, 31, 45, 270);
       }
-      checks.attention(2, new AttentionShape(101, 2, 1, 20, 0.25f, 0, 0));
-      AttentionShape shape = new AttentionShape(101, 2, 1, 20, 0.25f, 2f, 13);
+      checks.attention(2, new AttentionShape(101, 0, 2, 1, 20, 0.25f, 0, 0));
+      AttentionShape shape = new AttentionShape(101, 0, 2, 1, 20, 0.25f, 2f, 13);
       checks.attention(2, shape, checks.samples().tensor(2, 101));
     }
   }
