@@ -23,6 +23,7 @@ import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -31,6 +32,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -316,5 +318,70 @@ final class ModulePruner implements AutoCloseable {
   private SelectionRule rule(LinearModule module, TileSource tiles) {
     return shards.rule(
         module, () -> new TileMasks(selector, workers).rule(tiles, rules.of(module)));
+  }
+
+  /** A job that prunes a module from the source's shard into the output's, tile by tile. */
+  private static final class ModuleJob implements Job, AutoCloseable {
+    private final LinearModule module;
+    private final TilePruner pruner;
+    private final int tiles;
+    private final MaskPool masks;
+    private final Consumer<MemorySegment> finish;
+    private MemorySegment memory;
+
+    /** Prepares a module; {@code finish} is called once, by whichever worker was last. */
+    ModuleJob(
+        LinearModule module,
+        TilePruner pruner,
+        int tiles,
+        MaskPool masks,
+        Consumer<MemorySegment> finish) {
+      this.module = module;
+      this.pruner = pruner;
+      this.tiles = tiles;
+      this.masks = masks;
+      this.finish = finish;
+    }
+
+    /** One thread writes to a shard at a time, because the system locks a file during a write. */
+    @Override
+    public Object lane() {
+      return module.shard();
+    }
+
+    @Override
+    public int tasks() {
+      return tiles;
+    }
+
+    @Override
+    public void run(int worker, int tile) {
+      try {
+        pruner.prune(worker, tile, mask());
+      } catch (NonFiniteWeightException e) {
+        throw FiniteWeights.problem(module, e);
+      }
+    }
+
+    /** Called once all tiles are done. */
+    void finish() {
+      close();
+      finish.accept(mask());
+      masks.giveBack(memory);
+    }
+
+    /** Frees the device's memory, even if not all tiles were done. */
+    @Override
+    public void close() {
+      pruner.close();
+    }
+
+    /** Returns memory for the mask, which is taken when the first tile begins. */
+    private synchronized MemorySegment mask() {
+      if (memory == null) {
+        memory = masks.take();
+      }
+      return memory.asSlice(0, module.maskBytes());
+    }
   }
 }

@@ -37,7 +37,16 @@ final class SparseLinear {
       CpuForwardKernels kernels,
       WorkerPool workers) {
     if (x.rows() > SparseMatrix.MOST_ROWS) {
-      unpacked(x, w, bias, out, kernels, workers);
+      try (Arena arena = Arena.ofShared()) {
+        long bytes = (long) w.rows() * w.columns() * w.dtype().bytes();
+        MemorySegment memory = arena.allocate(bytes, ALIGNMENT);
+        WeightMatrix dense = WeightMatrix.of(memory, w.dtype(), w.rows(), w.columns());
+        workers.runRanges(
+            w.rows(),
+            UNPACKED_ROWS,
+            (worker, from, to) -> w.unpack(from, dense.rows(from, to - from)));
+        kernels.linear(x, dense, bias, out, workers);
+      }
       return;
     }
     int share = Math.ceilDiv(w.rows(), workers.count() * TASKS_PER_WORKER);
@@ -57,25 +66,6 @@ final class SparseLinear {
       for (int o = from; o < to; o++) {
         out.data()[out.at(t) + o] += bias.data()[bias.at(0) + o];
       }
-    }
-  }
-
-  private static void unpacked(
-      CpuTensor x,
-      SparseMatrix w,
-      CpuTensor bias,
-      CpuTensor out,
-      CpuForwardKernels kernels,
-      WorkerPool workers) {
-    try (Arena arena = Arena.ofShared()) {
-      long bytes = (long) w.rows() * w.columns() * w.dtype().bytes();
-      MemorySegment memory = arena.allocate(bytes, ALIGNMENT);
-      WeightMatrix dense = WeightMatrix.of(memory, w.dtype(), w.rows(), w.columns());
-      workers.runRanges(
-          w.rows(),
-          UNPACKED_ROWS,
-          (worker, from, to) -> w.unpack(from, dense.rows(from, to - from)));
-      kernels.linear(x, dense, bias, out, workers);
     }
   }
 }
