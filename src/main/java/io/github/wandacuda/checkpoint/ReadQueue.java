@@ -161,11 +161,6 @@ final class ReadQueue {
   }
 
   private void await() {
-    try {
-      wait();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      CancelledException.throwIfInterrupted();
-    }
+    CancelledException.waiting(this::wait);
   }
 }

@@ -154,12 +154,7 @@ final class WriteQueue {
   }
 
   private void await() {
-    try {
-      wait();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      CancelledException.throwIfInterrupted();
-    }
+    CancelledException.waiting(this::wait);
   }
 
   /**

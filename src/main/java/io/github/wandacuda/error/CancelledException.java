@@ -30,4 +30,25 @@ public class CancelledException extends WandaException {
       throw new CancelledException();
     }
   }
+
+  /** What waits for something. */
+  @FunctionalInterface
+  public interface Wait {
+    /** Waits. */
+    void run() throws InterruptedException;
+  }
+
+  /**
+   * Waits. The thread stays interrupted.
+   *
+   * @throws CancelledException if it is interrupted
+   */
+  public static void waiting(Wait wait) {
+    try {
+      wait.run();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CancelledException(e);
+    }
+  }
 }

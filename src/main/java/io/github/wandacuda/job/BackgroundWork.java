@@ -44,13 +44,8 @@ final class BackgroundWork implements AutoCloseable {
 
   /** Waits until a task and all before it are done; throws what one threw. */
   public synchronized void await(long task) {
-    try {
-      while (failure == null && done < task) {
-        wait();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new CancelledException();
+    while (failure == null && done < task) {
+      CancelledException.waiting(this::wait);
     }
     rethrow();
   }

@@ -129,17 +129,8 @@ final class PartTarget implements PruneTarget {
         if (System.nanoTime() - start > patience.toNanos()) {
           throw e;
         }
-        pause();
+        CancelledException.waiting(() -> Thread.sleep(PAUSE_MILLIS));
       }
-    }
-  }
-
-  private static void pause() {
-    try {
-      Thread.sleep(PAUSE_MILLIS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new CancelledException(e);
     }
   }
 

@@ -119,12 +119,7 @@ final class BlockAhead implements AutoCloseable {
    * @throws RuntimeException what reading to host memory threw
    */
   Arrival take() {
-    try {
-      thread.join();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new CancelledException();
-    }
+    CancelledException.waiting(thread::join);
     if (device.isEmpty()) {
       RealCause.rethrow(failure);
     } else if (failure != null) {

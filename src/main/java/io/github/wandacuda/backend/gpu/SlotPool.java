@@ -180,13 +180,8 @@ final class SlotPool implements AutoCloseable {
 
   /** Waits while a condition holds; the caller holds the lock. */
   private void await(BooleanSupplier condition) {
-    try {
-      while (condition.getAsBoolean() && !closed) {
-        wait();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new CancelledException();
+    while (condition.getAsBoolean() && !closed) {
+      CancelledException.waiting(this::wait);
     }
     if (closed) {
       throw new IllegalStateException("the backend is closed");
