@@ -21,7 +21,7 @@ public final class BlockwiseRun implements AutoCloseable {
   private final Decoder decoder;
   private final List<int[]> samples;
   private final int sequenceLength;
-  private final BatchLanes lanes;
+  private final BatchShares shares;
   private final Operations operations;
   private SampleProgress watcher = SampleProgress.NONE;
 
@@ -46,15 +46,15 @@ public final class BlockwiseRun implements AutoCloseable {
     this.operations = operations;
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
-    lanes = new BatchLanes(decoder, SampleBatch.of(this.samples));
+    shares = new BatchShares(decoder, SampleBatch.of(this.samples));
     try {
       if (load == null) {
-        lanes.each(
+        shares.each(
             null,
             watcher,
-            (lane, block, batch, at) -> lane.runner().embed(batch, lane.states(), at));
+            (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
       } else {
-        lanes.load(load);
+        shares.load(load);
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -68,7 +68,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * they hold until the next call, or until samples pass a block.
    */
   public MemorySegment states() {
-    return lanes.states();
+    return shares.states();
   }
 
   /** Sets what is told of the samples that pass the blocks from now on. */
@@ -99,8 +99,8 @@ public final class BlockwiseRun implements AutoCloseable {
       observe(block, norms, advance, InputObserver.NONE);
       return new BlockStatistics(norms.norms(features, samples.size()), Map.of(), Map.of());
     }
-    if (lanes.count() > 1) {
-      throw new IllegalStateException("second moments on %d devices".formatted(lanes.count()));
+    if (shares.count() > 1) {
+      throw new IllegalStateException("second moments on %d devices".formatted(shares.count()));
     }
     try (InputMoments moments = new InputMoments(operations)) {
       observe(block, norms, advance, moments);
@@ -112,13 +112,13 @@ public final class BlockwiseRun implements AutoCloseable {
   }
 
   private void observe(Block block, InputNorms norms, boolean advance, InputObserver also) {
-    lanes.each(
+    shares.each(
         block,
         watcher,
-        (lane, own, batch, at) ->
+        (share, own, batch, at) ->
             norms.add(
                 batch.index(),
-                lane.runner().observe(own, batch, lane.states(), at, advance, also)));
+                share.runner().observe(own, batch, share.states(), at, advance, also)));
   }
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */
@@ -131,16 +131,17 @@ public final class BlockwiseRun implements AutoCloseable {
    * observer.
    */
   void advance(Block block, InputObserver observer) {
-    lanes.each(
+    shares.each(
         block,
         watcher,
-        (lane, own, batch, at) -> lane.runner().advance(own, batch, lane.states(), at, observer));
+        (share, own, batch, at) ->
+            share.runner().advance(own, batch, share.states(), at, observer));
   }
 
   /** Returns the states of a sample, a row for each of its tokens. */
   MemorySegment states(int sample) {
-    BatchLanes.Lane lane = lanes.of(sample);
-    return lane.states().tokens(lane.at(firstToken(sample)), sequenceLength);
+    BatchShares.Share share = shares.of(sample);
+    return share.states().tokens(share.at(firstToken(sample)), sequenceLength);
   }
 
   private long firstToken(int sample) {
@@ -149,11 +150,11 @@ public final class BlockwiseRun implements AutoCloseable {
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
   public double meanLoss(int sample) {
-    BatchLanes.Lane lane = lanes.of(sample);
+    BatchShares.Share share = shares.of(sample);
     int[] targets = Arrays.copyOfRange(samples.get(sample), 1, sequenceLength);
-    Tensor batch = lane.runner().rows(targets.length);
-    lane.states().read(lane.at(firstToken(sample)), batch);
-    return Arrays.stream(lane.decoder().losses(batch, targets)).average().orElseThrow();
+    Tensor batch = share.runner().rows(targets.length);
+    share.states().read(share.at(firstToken(sample)), batch);
+    return Arrays.stream(share.decoder().losses(batch, targets)).average().orElseThrow();
   }
 
   /**
@@ -164,14 +165,14 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return one for each target, in nats
    */
   public double[] lastLosses(int sample, int[] targets) {
-    BatchLanes.Lane lane = lanes.of(sample);
-    Tensor batch = lane.runner().rows(targets.length);
-    lane.states().read(lane.at(firstToken(sample + 1) - targets.length), batch);
-    return lane.decoder().losses(batch, targets);
+    BatchShares.Share share = shares.of(sample);
+    Tensor batch = share.runner().rows(targets.length);
+    share.states().read(share.at(firstToken(sample + 1) - targets.length), batch);
+    return share.decoder().losses(batch, targets);
   }
 
   @Override
   public void close() {
-    lanes.close();
+    shares.close();
   }
 }

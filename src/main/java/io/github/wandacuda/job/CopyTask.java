@@ -35,7 +35,7 @@ record CopyTask(
   }
 
   @Override
-  public Object lane() {
+  public Object resource() {
     return to;
   }
 

@@ -19,8 +19,8 @@ final class Counted implements Job {
   }
 
   @Override
-  public Object lane() {
-    return job.lane();
+  public Object resource() {
+    return job.resource();
   }
 
   @Override

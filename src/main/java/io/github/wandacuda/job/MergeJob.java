@@ -230,7 +230,7 @@ public final class MergeJob {
 
     /** One thread writes to a shard at a time, because the system locks a file during a write. */
     @Override
-    public Object lane() {
+    public Object resource() {
       return writer;
     }
 

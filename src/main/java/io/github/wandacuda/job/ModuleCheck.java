@@ -14,6 +14,7 @@ import java.util.function.Consumer;
 
 /**
  * A job that checks a pruned module against its dense source, tile by tile, and computes its mask.
+ * Like all jobs of one kind, modules share a resource, so masks come nearly in their order.
  */
 final class ModuleCheck implements Job {
   /** Stands for the whole matrix where a row is expected. */
@@ -52,7 +53,6 @@ final class ModuleCheck implements Job {
     after = TilePairs.tiles(module, pruned, buffers.pruned());
   }
 
-  /** One lane for all modules, so that masks come nearly in their order. */
   @Override
   public int tasks() {
     return before.tiles().count();

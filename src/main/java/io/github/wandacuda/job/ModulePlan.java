@@ -148,7 +148,7 @@ record ModulePlan(
     }
 
     @Override
-    public Object lane() {
+    public Object resource() {
       return writer;
     }
 

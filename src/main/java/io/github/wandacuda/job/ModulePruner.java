@@ -345,7 +345,7 @@ final class ModulePruner implements AutoCloseable {
 
     /** One thread writes to a shard at a time, because the system locks a file during a write. */
     @Override
-    public Object lane() {
+    public Object resource() {
       return module.shard();
     }
 

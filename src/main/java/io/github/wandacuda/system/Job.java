@@ -5,9 +5,9 @@ public interface Job {
 
   /**
    * Returns what the tasks compete for when they run at the same time, such as a file that they
-   * write to; those of one kind for the processor. Jobs with equal lanes slow each other down.
+   * write to; those of one kind for the processor. Jobs with equal resources slow each other down.
    */
-  default Object lane() {
+  default Object resource() {
     return getClass();
   }
 

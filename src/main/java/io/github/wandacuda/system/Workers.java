@@ -72,10 +72,10 @@ public final class Workers implements WorkerPool, AutoCloseable {
   }
 
   /**
-   * Runs all tasks of all jobs, several jobs at a time: jobs of different lanes at the same time if
-   * possible, otherwise in the list's order.
+   * Runs all tasks of all jobs, several jobs at a time: jobs of different resources at the same
+   * time if possible, otherwise in the list's order.
    *
-   * @param jobs the jobs, whose lanes and numbers of tasks must not change
+   * @param jobs the jobs, whose resources and numbers of tasks must not change
    */
   public void run(List<? extends Job> jobs) {
     JobQueue queue = new JobQueue(jobs, count);
@@ -194,33 +194,33 @@ public final class Workers implements WorkerPool, AutoCloseable {
 
   /**
    * Hands out the tasks of jobs. A worker stays with a job until all of its tasks are handed out,
-   * and then moves to the first job whose lane has the fewest workers. So workers use different
-   * lanes while there are enough, and none idles while there are tasks.
+   * and then moves to the first job whose resource has the fewest workers. So workers use different
+   * resources while there are enough, and none idles while there are tasks.
    */
   static final class JobQueue {
     private static final int NONE = -1;
 
     private final List<? extends Job> jobs;
-    private final int[] laneOf;
+    private final int[] resourceOf;
     private final int[] next;
     private final int[] jobOf;
-    private final int[] workersIn;
+    private final int[] workersAt;
 
     /** All tasks of the jobs before this one are handed out. */
     private int first;
 
     JobQueue(List<? extends Job> jobs, int workers) {
       this.jobs = jobs;
-      Map<Object, Integer> lanes = new HashMap<>();
-      laneOf = jobs.stream().mapToInt(job -> number(lanes, job.lane())).toArray();
-      workersIn = new int[lanes.size()];
+      Map<Object, Integer> resources = new HashMap<>();
+      resourceOf = jobs.stream().mapToInt(job -> number(resources, job.resource())).toArray();
+      workersAt = new int[resources.size()];
       next = new int[jobs.size()];
       jobOf = new int[workers];
       Arrays.fill(jobOf, NONE);
     }
 
-    private static int number(Map<Object, Integer> lanes, Object lane) {
-      return lanes.computeIfAbsent(lane, unseen -> lanes.size());
+    private static int number(Map<Object, Integer> resources, Object resource) {
+      return resources.computeIfAbsent(resource, unseen -> resources.size());
     }
 
     record Task(Job job, int number) {
@@ -248,10 +248,10 @@ public final class Workers implements WorkerPool, AutoCloseable {
 
     private void move(int worker) {
       if (jobOf[worker] != NONE) {
-        workersIn[laneOf[jobOf[worker]]]--;
+        workersAt[resourceOf[jobOf[worker]]]--;
       }
       jobOf[worker] = leastCrowded();
-      workersIn[laneOf[jobOf[worker]]]++;
+      workersAt[resourceOf[jobOf[worker]]]++;
     }
 
     private int leastCrowded() {
@@ -268,7 +268,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
     }
 
     private int crowd(int job) {
-      return workersIn[laneOf[job]];
+      return workersAt[resourceOf[job]];
     }
   }
 }

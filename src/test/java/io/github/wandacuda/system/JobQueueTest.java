@@ -18,10 +18,10 @@ import org.junit.jupiter.api.Timeout;
 class JobQueueTest {
 
   /** Notes the tasks that were run. */
-  private record Noted(String name, Object lane, int tasks, ConcurrentLinkedQueue<String> runs)
+  private record Noted(String name, Object resource, int tasks, ConcurrentLinkedQueue<String> runs)
       implements Job {
-    Noted(String name, Object lane, int tasks) {
-      this(name, lane, tasks, new ConcurrentLinkedQueue<>());
+    Noted(String name, Object resource, int tasks) {
+      this(name, resource, tasks, new ConcurrentLinkedQueue<>());
     }
 
     @Override
@@ -45,7 +45,7 @@ class JobQueueTest {
   }
 
   @Test
-  void workersKeepToDifferentLanes() {
+  void workersKeepToDifferentResources() {
     JobQueue queue =
         new JobQueue(
             List.of(
@@ -55,9 +55,9 @@ class JobQueueTest {
                 new Noted("d", "y", 1)),
             2);
     assertThat(take(queue, 0)).isEqualTo("a0");
-    assertThat(take(queue, 1)).as("the first of the other lane").isEqualTo("c0");
+    assertThat(take(queue, 1)).as("the first of the other resource").isEqualTo("c0");
     assertThat(take(queue, 0)).isEqualTo("a1");
-    assertThat(take(queue, 0)).as("its own lane is free").isEqualTo("b0");
+    assertThat(take(queue, 0)).as("its own resource is free").isEqualTo("b0");
     assertThat(take(queue, 1)).isEqualTo("c1");
     assertThat(take(queue, 0)).isEqualTo("b1");
     assertThat(take(queue, 0)).as("nothing is left but the other's job").isEqualTo("c2");
@@ -65,13 +65,13 @@ class JobQueueTest {
   }
 
   @Test
-  void moreWorkersThanLanesSpreadEvenly() {
+  void moreWorkersThanResourcesSpreadEvenly() {
     JobQueue queue = new JobQueue(List.of(new Noted("a", "x", 9), new Noted("b", "y", 9)), 4);
-    Map<Object, Integer> inLane = new HashMap<>();
+    Map<Object, Integer> at = new HashMap<>();
     for (int worker = 0; worker < 4; worker++) {
-      inLane.merge(queue.take(worker).job().lane(), 1, Integer::sum);
+      at.merge(queue.take(worker).job().resource(), 1, Integer::sum);
     }
-    assertThat(inLane).containsOnly(Map.entry("x", 2), Map.entry("y", 2));
+    assertThat(at).containsOnly(Map.entry("x", 2), Map.entry("y", 2));
   }
 
   @Test
@@ -106,7 +106,7 @@ class JobQueueTest {
     Job failing =
         new Job() {
           @Override
-          public Object lane() {
+          public Object resource() {
             return this;
           }
 

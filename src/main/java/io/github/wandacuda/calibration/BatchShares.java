@@ -15,11 +15,11 @@ import java.util.function.Consumer;
  * The devices that a decoder is on, and the batches of each: every device has its share of the
  * batches, one after the other, for all blocks.
  */
-final class BatchLanes implements AutoCloseable {
+final class BatchShares implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
   private final Arena arena = Arena.ofShared();
-  private final List<Lane> lanes = new ArrayList<>();
+  private final List<Share> shares = new ArrayList<>();
   private final int samples;
   private final Workers workers;
 
@@ -27,17 +27,17 @@ final class BatchLanes implements AutoCloseable {
   private MemorySegment gathered;
 
   /** Divides batches over the devices that a decoder is on. */
-  BatchLanes(Decoder decoder, List<SampleBatch> batches) {
+  BatchShares(Decoder decoder, List<SampleBatch> batches) {
     SampleBatch last = batches.getLast();
     samples = last.firstSample() + last.samples().size();
     List<Decoder> copies = decoder.copies();
     int count = Math.min(copies.size(), batches.size());
     workers = new Workers(count);
     try {
-      for (int lane = 0; lane < count; lane++) {
-        int from = (int) ((long) batches.size() * lane / count);
-        int to = (int) ((long) batches.size() * (lane + 1) / count);
-        lanes.add(Lane.of(copies.get(lane), batches.subList(from, to)));
+      for (int share = 0; share < count; share++) {
+        int from = (int) ((long) batches.size() * share / count);
+        int to = (int) ((long) batches.size() * (share + 1) / count);
+        shares.add(Share.of(copies.get(share), batches.subList(from, to)));
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -52,16 +52,16 @@ final class BatchLanes implements AutoCloseable {
    * @param runner runs them
    * @param states their hidden states
    */
-  record Lane(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
+  record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {
 
-    private static Lane of(Decoder decoder, List<SampleBatch> batches) {
+    private static Share of(Decoder decoder, List<SampleBatch> batches) {
       long tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
       int most = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
       HiddenStates states = new HiddenStates(decoder.operations(), tokens, decoder.hiddenSize());
       try {
         BatchRunner runner = new BatchRunner(decoder, decoder.operations(), most);
-        return new Lane(decoder, runner, states, batches);
+        return new Share(decoder, runner, states, batches);
       } catch (RuntimeException | Error e) {
         states.close();
         throw e;
@@ -89,30 +89,30 @@ final class BatchLanes implements AutoCloseable {
      * @param block the device's own, or null for work without one
      * @param at where the batch's states begin among the device's
      */
-    void run(Lane lane, Block block, SampleBatch batch, long at);
+    void run(Share share, Block block, SampleBatch batch, long at);
   }
 
   /** Returns the device that a sample is on. */
-  Lane of(int sample) {
-    return lanes.reversed().stream()
-        .filter(lane -> lane.batches().get(0).firstSample() <= sample)
+  Share of(int sample) {
+    return shares.reversed().stream()
+        .filter(share -> share.batches().get(0).firstSample() <= sample)
         .findFirst()
         .orElseThrow();
   }
 
   /** Returns how many devices there are. */
   int count() {
-    return lanes.size();
+    return shares.size();
   }
 
   /** Returns the states of all samples. */
   MemorySegment states() {
-    if (lanes.size() == 1) {
-      return lanes.get(0).states().all();
+    if (shares.size() == 1) {
+      return shares.get(0).states().all();
     }
     long at = 0;
-    for (Lane lane : lanes) {
-      MemorySegment some = lane.states().all();
+    for (Share share : shares) {
+      MemorySegment some = share.states().all();
       MemorySegment.copy(some, 0, gathered(), at, some.byteSize());
       at += some.byteSize();
     }
@@ -121,22 +121,22 @@ final class BatchLanes implements AutoCloseable {
 
   /** Has the states of all samples filled in. */
   void load(Consumer<MemorySegment> filling) {
-    if (lanes.size() == 1) {
-      lanes.get(0).states().load(filling);
+    if (shares.size() == 1) {
+      shares.get(0).states().load(filling);
       return;
     }
     filling.accept(gathered());
     long at = 0;
-    for (Lane lane : lanes) {
-      MemorySegment some = gathered().asSlice(at, lane.states().bytes());
-      lane.states().load(states -> states.copyFrom(some));
+    for (Share share : shares) {
+      MemorySegment some = gathered().asSlice(at, share.states().bytes());
+      share.states().load(states -> states.copyFrom(some));
       at += some.byteSize();
     }
   }
 
   private MemorySegment gathered() {
     if (gathered == null) {
-      long bytes = lanes.stream().mapToLong(lane -> lane.states().bytes()).sum();
+      long bytes = shares.stream().mapToLong(share -> share.states().bytes()).sum();
       gathered = arena.allocate(bytes, ALIGNMENT);
     }
     return gathered;
@@ -151,9 +151,9 @@ final class BatchLanes implements AutoCloseable {
   void each(Block block, SampleProgress watcher, Work work) {
     Pass pass = new Pass(watcher);
     workers.run(
-        lanes.size(),
-        (worker, lane) ->
-            pass.run(lanes.get(lane), block == null ? null : block.copies().get(lane), work));
+        shares.size(),
+        (worker, share) ->
+            pass.run(shares.get(share), block == null ? null : block.copies().get(share), work));
     pass.rethrow();
   }
 
@@ -168,14 +168,14 @@ final class BatchLanes implements AutoCloseable {
       this.watcher = watcher;
     }
 
-    void run(Lane lane, Block block, Work work) {
-      for (SampleBatch batch : lane.batches()) {
+    void run(Share share, Block block, Work work) {
+      for (SampleBatch batch : share.batches()) {
         if (!isWanted(batch)) {
           return;
         }
         try {
           CancelledException.throwIfInterrupted();
-          work.run(lane, block, batch, lane.at(batch.firstToken()));
+          work.run(share, block, batch, share.at(batch.firstToken()));
           passed(batch);
         } catch (RuntimeException | Error e) {
           fail(e instanceof CancelledException ? -1 : batch.index(), e);
@@ -208,7 +208,7 @@ final class BatchLanes implements AutoCloseable {
   @Override
   public void close() {
     workers.close();
-    lanes.forEach(Lane::close);
+    shares.forEach(Share::close);
     arena.close();
   }
 }

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches on several devices, here processors, come to what they come to on one. */
-class BatchLanesTest {
+class BatchSharesTest {
   private static final int LENGTH = 512;
 
   /** Five batches, the last one of a single sample. */
@@ -99,16 +99,16 @@ class BatchLanesTest {
     on(
         2,
         decoder -> {
-          try (BatchLanes lanes = new BatchLanes(decoder, SampleBatch.of(SAMPLES))) {
-            Map<BatchRunner, Set<Integer>> shares = Collections.synchronizedMap(new HashMap<>());
-            lanes.each(
+          try (BatchShares shares = new BatchShares(decoder, SampleBatch.of(SAMPLES))) {
+            Map<BatchRunner, Set<Integer>> found = Collections.synchronizedMap(new HashMap<>());
+            shares.each(
                 null,
                 SampleProgress.NONE,
-                (lane, block, batch, at) ->
-                    shares
-                        .computeIfAbsent(lane.runner(), first -> new HashSet<>())
+                (share, block, batch, at) ->
+                    found
+                        .computeIfAbsent(share.runner(), first -> new HashSet<>())
                         .add(batch.index()));
-            assertThat(shares.values()).containsExactlyInAnyOrder(Set.of(0, 1), Set.of(2, 3, 4));
+            assertThat(found.values()).containsExactlyInAnyOrder(Set.of(0, 1), Set.of(2, 3, 4));
           }
         });
   }
@@ -152,12 +152,12 @@ class BatchLanesTest {
     assertThat(losses.get(1)).isEqualTo(losses.get(0));
   }
 
-  private static void fail(int devices, BatchLanes.Work work) {
+  private static void fail(int devices, BatchShares.Work work) {
     on(
         devices,
         decoder -> {
-          try (BatchLanes lanes = new BatchLanes(decoder, SampleBatch.of(SAMPLES))) {
-            lanes.each(null, SampleProgress.NONE, work);
+          try (BatchShares shares = new BatchShares(decoder, SampleBatch.of(SAMPLES))) {
+            shares.each(null, SampleProgress.NONE, work);
           }
         });
   }
@@ -169,7 +169,7 @@ class BatchLanesTest {
             () ->
                 fail(
                     devices,
-                    (lane, block, batch, at) -> {
+                    (share, block, batch, at) -> {
                       if (batch.index() > 0) {
                         throw new IllegalStateException("batch " + batch.index());
                       }
@@ -180,7 +180,7 @@ class BatchLanesTest {
   @Test
   void anInterruptEndsThePass() {
     Thread caller = Thread.currentThread();
-    assertThatThrownBy(() -> fail(1, (lane, block, batch, at) -> caller.interrupt()))
+    assertThatThrownBy(() -> fail(1, (share, block, batch, at) -> caller.interrupt()))
         .isInstanceOf(CancelledException.class);
     boolean unused = Thread.interrupted();
   }
