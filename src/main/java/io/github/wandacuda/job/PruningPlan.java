@@ -54,11 +54,11 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   }
 
   private static PruningRules rules(Recipe recipe, Unreached unreached) {
-    List<PruningRules.Part> parts =
+    List<PruningRules.Stage> stages =
         recipe.stages().stream()
-            .map(stage -> new PruningRules.Part(stage.modules().orElse(ALL), stage.rules()))
+            .map(stage -> new PruningRules.Stage(stage.modules().orElse(ALL), stage.rules()))
             .toList();
-    return new PruningRules(ModuleRules.NOTHING, parts, Map.of(), unreached, Set.of());
+    return new PruningRules(ModuleRules.NOTHING, stages, Map.of(), unreached, Set.of());
   }
 
   /** Returns the recipe's file and those of allocations. */

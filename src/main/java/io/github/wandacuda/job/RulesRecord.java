@@ -43,7 +43,7 @@ record RulesRecord(Map<String, Object> values) implements Serializable {
     return new RulesRecord(values);
   }
 
-  private static Map<String, Object> written(PruningRules.Part stage) {
+  private static Map<String, Object> written(PruningRules.Stage stage) {
     Map<String, Object> written = new LinkedHashMap<>();
     written.put(MODULES, stage.modules().pattern());
     written.putAll(stage.rules().written());
@@ -64,16 +64,16 @@ record RulesRecord(Map<String, Object> values) implements Serializable {
     var stages = (List<Map<String, Object>>) values.getOrDefault(STAGES, List.of());
     return new PruningRules(
         values.containsKey(STAGES) ? ModuleRules.NOTHING : ModuleRules.read(values),
-        stages.stream().map(RulesRecord::part).toList(),
+        stages.stream().map(RulesRecord::stage).toList(),
         shares,
         unreached,
         kept);
   }
 
-  private static PruningRules.Part part(Map<String, Object> stage) {
+  private static PruningRules.Stage stage(Map<String, Object> stage) {
     if (!(stage.get(MODULES) instanceof String modules)) {
       throw new UsageException("expected modules in every stage");
     }
-    return new PruningRules.Part(NamePatterns.compile(modules), ModuleRules.read(stage));
+    return new PruningRules.Stage(NamePatterns.compile(modules), ModuleRules.read(stage));
   }
 }

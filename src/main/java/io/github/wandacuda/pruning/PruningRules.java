@@ -25,7 +25,7 @@ import java.util.stream.Stream;
  */
 public record PruningRules(
     ModuleRules common,
-    List<Part> stages,
+    List<Stage> stages,
     Map<String, Double> allocated,
     Unreached unreached,
     Set<String> kept) {
@@ -33,17 +33,17 @@ public record PruningRules(
   private static final Pattern BLOCK = Pattern.compile("\\.\\d+\\.");
 
   /** What is done to some modules. Each module's name is searched once. */
-  public static final class Part {
+  public static final class Stage {
     private final Pattern modules;
     private final ModuleRules rules;
     private final Map<String, Boolean> searched = new ConcurrentHashMap<>();
 
     /**
-     * Makes a part.
+     * Makes a stage.
      *
      * @param modules found in the names of the modules that it is for
      */
-    public Part(Pattern modules, ModuleRules rules) {
+    public Stage(Pattern modules, ModuleRules rules) {
       this.modules = modules;
       this.rules = rules;
     }
@@ -103,7 +103,9 @@ public record PruningRules(
   public PruningRules masksAlone() {
     return new PruningRules(
         common.maskAlone(),
-        stages.stream().map(stage -> new Part(stage.modules(), stage.rules().maskAlone())).toList(),
+        stages.stream()
+            .map(stage -> new Stage(stage.modules(), stage.rules().maskAlone()))
+            .toList(),
         allocated,
         unreached,
         kept);
@@ -124,7 +126,7 @@ public record PruningRules(
     if (kept.contains(module.name())) {
       return ModuleRules.NOTHING;
     }
-    ModuleRules rules = stage(module).map(Part::rules).orElse(common);
+    ModuleRules rules = stage(module).map(Stage::rules).orElse(common);
     Double share = allocated.get(module.name());
     ModuleRules shared = share == null ? rules : rules.with(new Sparsity.Ratio(share));
     return shared.isNothing() ? ModuleRules.NOTHING : shared;
@@ -135,7 +137,7 @@ public record PruningRules(
     return stages.isEmpty() || stage(module).isPresent();
   }
 
-  private Optional<Part> stage(LinearModule module) {
+  private Optional<Stage> stage(LinearModule module) {
     return stages.stream().filter(stage -> stage.isFor(module)).findFirst();
   }
 
@@ -228,6 +230,6 @@ public record PruningRules(
   }
 
   private Stream<ModuleRules> all() {
-    return stages.isEmpty() ? Stream.of(common) : stages.stream().map(Part::rules);
+    return stages.isEmpty() ? Stream.of(common) : stages.stream().map(Stage::rules);
   }
 }
