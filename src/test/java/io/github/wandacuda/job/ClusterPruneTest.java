@@ -170,8 +170,8 @@ class ClusterPruneTest {
         new PruningRules(
             ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0.5)),
             List.of(
-                new PruningRules.Part(Pattern.compile(".*down_proj"), rules("sparsegpt", "0.5")),
-                new PruningRules.Part(Pattern.compile(".*q_proj"), rules("ria+swaps", "2:4"))),
+                new PruningRules.Stage(Pattern.compile(".*down_proj"), rules("sparsegpt", "0.5")),
+                new PruningRules.Stage(Pattern.compile(".*q_proj"), rules("ria+swaps", "2:4"))),
             Map.of("model.layers.1.mlp.up_proj", 0.25),
             Unreached.MAGNITUDE,
             Set.of());
