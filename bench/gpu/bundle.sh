@@ -69,11 +69,14 @@ repack() {
   "$jdk/bin/jar" --create --file "$out/lib/$2" --manifest "$scratch/$1.manifest" -C "$scratch/$1" .
 }
 
-# All test classes but those that need what isn't brought along: nothing pretends to be a driver where there is a real one.
+# All test classes but those that need what isn't brought along: nothing pretends to be a driver where there is a real one, and
+# damage to kernels is noticed anywhere. The others find Jackson where the program's jar has it.
 make_tests() {
   cp -r "$root/target/test-classes" "$scratch/tests"
-  find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend*' -o -path '*/pruning/Recipe*' \) -delete
+  find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend*' -o -path '*/pruning/Recipe*' \
+    -o -name 'DamagedCuda*' -o -name 'DamagedForward*' -o -name 'DamagedKernelTest*' \) -delete
   rm -r "$scratch/tests/io/github/wandacuda"/{adapter,checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,launcher,model,report,system,text}
+  "$jdk/bin/java" "$root/src/build/Relocate.java" "$scratch/tests" com/fasterxml/jackson io/github/wandacuda/jackson
   "$jdk/bin/jar" --create --file "$out/lib/tests.jar" -C "$scratch/tests" .
   mvn -B -ntp -q -f "$root/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.jupiter,org.junit.platform,org.opentest4j,org.apiguardian,org.jspecify,net.jqwik,org.assertj \

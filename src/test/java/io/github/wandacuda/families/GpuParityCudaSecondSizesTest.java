@@ -2,8 +2,8 @@ package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.families.SecondSizes.Second;
-import io.github.wandacuda.parity.Gpu;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.Gpu;
 import org.junit.jupiter.api.Tag;
 
 /**

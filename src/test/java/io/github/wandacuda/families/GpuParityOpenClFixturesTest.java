@@ -1,7 +1,7 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.parity.Gpu;
+import io.github.wandacuda.testing.backend.Gpu;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")

@@ -1,8 +1,8 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.parity.Gpu;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.Gpu;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")

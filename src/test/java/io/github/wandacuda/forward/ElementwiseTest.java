@@ -7,6 +7,7 @@ import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -51,6 +52,24 @@ class ElementwiseTest extends OperationCases {
           }
           assertThat(x.data()[7]).isNaN();
         });
+  }
+
+  @Test
+  void aNewTensorIsZeroAndItsRowsAreNoCopies() {
+    each(
+        operands -> {
+          try (Tensor tensor = operands.operations().tensor(4, 2)) {
+            assertThat(operands.values(tensor).data()).containsOnly(0f);
+            Tensor reshaped = tensor.rows(1, 3).reshaped(2, 3);
+            assertThat(reshaped.overlaps(tensor.rows(0, 1))).isFalse();
+            assertThat(reshaped.overlaps(tensor.rows(3, 1))).isTrue();
+            operands
+                .operations()
+                .upload(MemorySegment.ofArray(new float[] {1, 2, 3}), reshaped.rows(1, 1));
+            return operands.values(tensor);
+          }
+        },
+        x -> assertThat(x.data()).containsExactly(0, 0, 0, 0, 0, 1, 2, 3));
   }
 
   @Test

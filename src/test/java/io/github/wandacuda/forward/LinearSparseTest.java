@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -17,8 +19,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Linear layers of packed weights: the bits of the scalar code, which for up to eight tokens are
- * those that {@link io.github.wandacuda.SparseKernels} states, for more those of the dense weight;
- * CUDA's tensor cores multiply that in another order and are left out.
+ * those that {@link io.github.wandacuda.SparseKernels} states, for more those of the dense weight,
+ * which CUDA's tensor cores multiply in another order.
  */
 @EachBackend(variants = {TestedBackend.OPENCL_TILES, TestedBackend.CUDA_SM75})
 class LinearSparseTest extends OperationCases {
@@ -50,11 +52,10 @@ class LinearSparseTest extends OperationCases {
     }
   }
 
-  private static CpuTensor multiplied(
-      Operands operands, CpuTensor x, WeightMatrix w, CpuTensor bias) {
+  private static CpuTensor multiplied(Operands operands, CpuTensor x, Weight w, CpuTensor bias) {
     Tensor out = operands.out(x.rows(), w.rows(), 1);
     Tensor biases = bias == null ? null : operands.in(bias, 1);
-    operands.operations().linear(operands.in(x, 1), operands.sparse(w), biases, out);
+    operands.operations().linear(operands.in(x, 1), w, biases, out);
     return operands.values(out);
   }
 
@@ -64,11 +65,19 @@ class LinearSparseTest extends OperationCases {
   }
 
   private void agree(CpuTensor x, WeightMatrix w, CpuTensor bias) {
+    String what = "%d x %d x %d %s".formatted(x.rows(), w.rows(), w.columns(), w.dtype());
     if (x.rows() <= FEW || !onTensorCores(w.dtype())) {
-      sameBits(
-          "%d x %d x %d %s".formatted(x.rows(), w.rows(), w.columns(), w.dtype()),
-          operands -> multiplied(operands, x, w, bias));
+      sameBits(what, operands -> multiplied(operands, x, operands.sparse(w), bias));
+      return;
     }
+    each(
+        operands -> {
+          CpuTensor dense = multiplied(operands, x, operands.weight(w), bias);
+          CpuTensor packed = multiplied(operands, x, operands.sparse(w), bias);
+          assertThat(Samples.bits(packed)).as(what).isEqualTo(Samples.bits(dense));
+          return packed;
+        },
+        found -> assertThat(found.rows()).isEqualTo(x.rows()));
   }
 
   /** Sizes on both sides of words, of what a warp reads at once, of its steps and of blocks. */

@@ -110,5 +110,31 @@ class RouteTest extends OperationCases {
       logits.data()[logits.at(0) + i] *= i / 40 < 10 ? 1e30f : 1e-8f;
     }
     sameChoice(logits, 0, 40);
+    float lowest = Float.NEGATIVE_INFINITY;
+    sameChoice(Samples.of(2, 3e38f, -3e38f, 0, 90, lowest, 1e4f, 1e4f, -1e4f), 0, 2);
+  }
+
+  /** Whatever the weights, experts are different ones that exist. */
+  @Test
+  void logitsThatAreNoNumbersStillChooseDifferentExperts() {
+    float nan = Float.NaN;
+    CpuTensor logits = Samples.of(3, nan, nan, nan, 1, nan, 2, Float.POSITIVE_INFINITY, 0, 0);
+    each(
+        operands -> routed(operands, logits, 0, 2, true),
+        found -> {
+          for (int token = 0; token < 3; token++) {
+            double one = at(found, 0, 2 * token);
+            double other = at(found, 0, 2 * token + 1);
+            assertThat(one).isBetween(0.0, 2.0).isNotEqualTo(other);
+            assertThat(other).isBetween(0.0, 2.0);
+          }
+        });
+  }
+
+  @Test
+  void noTokensChooseNothing() {
+    each(
+        operands -> routed(operands, CpuTensor.zeros(0, 4), 0, 2, true),
+        found -> assertThat(found.elements()).isZero());
   }
 }

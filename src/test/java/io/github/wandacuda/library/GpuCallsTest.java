@@ -10,13 +10,10 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.cuda.PretendedCuda;
-import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.testing.backend.TestedBackend;
 import java.lang.foreign.Arena;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.function.Supplier;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -28,22 +25,22 @@ class GpuCallsTest {
 
   /** What is opened, and how much it can be given. */
   enum Gpu {
-    OPENCL(FirstOpenCl::withVectors, 800, 200),
-    CUDA(() -> PretendedCuda.open(80), 64, 200);
+    OPENCL(TestedBackend.OPENCL, 800, 200),
+    CUDA(TestedBackend.CUDA, 64, 200);
 
-    private final Supplier<Backend> opening;
+    private final TestedBackend backend;
     private final int rows;
     private final int calls;
 
-    Gpu(Supplier<Backend> opening, int rows, int calls) {
-      this.opening = opening;
+    Gpu(TestedBackend backend, int rows, int calls) {
+      this.backend = backend;
       this.rows = rows;
       this.calls = calls;
     }
 
     Pruner open() {
       ExecutorService helpers = Executors.newFixedThreadPool(2);
-      return new Pruner(new OpenBackend(opening.get(), helpers, helpers::shutdown));
+      return new Pruner(new OpenBackend(backend.openGpu(), helpers, helpers::shutdown));
     }
   }
 

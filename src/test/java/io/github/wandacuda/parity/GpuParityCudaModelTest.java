@@ -1,5 +1,6 @@
 package io.github.wandacuda.parity;
 
+import io.github.wandacuda.testing.backend.Gpu;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")

@@ -21,6 +21,7 @@ import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.backend.Gpu;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

@@ -48,6 +48,8 @@ public final class PretendCuda {
     static final PretendCuda INSTANCE = new PretendCuda(buildAll());
 
     private static Path buildAll() {
+      // Asked before this one is found instead.
+      CudaDriver.isThere();
       try {
         List<String> options = new ArrayList<>(PretendCudaBuild.shipped());
         options.addAll(List.of("--kernels", PretendCudaBuild.SELFTEST.toString()));

@@ -5,22 +5,16 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.ColumnSquares;
-import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.forward.PackedTriangle;
-import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.function.Consumer;
 
 /** The kernels' contract kept by the scalar code, on copies. */
 final class HostForwardKernels extends GpuForwardKernels implements AutoCloseable {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
   private final HostQueue queue;
   private final Workers workers = new Workers(1);
@@ -64,16 +58,6 @@ final class HostForwardKernels extends GpuForwardKernels implements AutoCloseabl
     return tensor;
   }
 
-  private void write(Tensor tensor, DeviceRows matrix) {
-    for (int row = 0; row < matrix.rows(); row++) {
-      scalar.download(tensor.rows(row, 1), row(matrix, row));
-    }
-  }
-
-  private Tensor vector(DevicePointer pointer, int columns) {
-    return read(new DeviceRows(pointer, DType.F32, 1, columns, columns));
-  }
-
   private static WeightMatrix weight(DeviceRows matrix) {
     return new WeightMatrix(
         HostDevice.HostBuffer.at(matrix.data()),
@@ -84,42 +68,18 @@ final class HostForwardKernels extends GpuForwardKernels implements AutoCloseabl
         1);
   }
 
-  /** Queues an operation on a copy of {@code out}, which is written back. */
-  private void into(DeviceRows out, Consumer<Tensor> operation) {
-    queue.launch(
-        () -> {
-          Tensor result = read(out);
-          operation.accept(result);
-          write(result, out);
-        });
-  }
-
-  private static int[] ints(DevicePointer pointer, int count) {
-    return HostDevice.HostBuffer.at(pointer).asSlice(0, (long) count * Integer.BYTES).toArray(INT);
-  }
-
-  @Override
-  public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
-    into(
-        out,
-        result -> scalar.embed(scalar.weight(weight(table)), ints(tokens, out.rows()), result));
-  }
-
-  @Override
-  public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
-    into(out, result -> scalar.rmsNorm(read(x), vector(gain, x.columns()), epsilon, result));
-  }
-
   @Override
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    into(
-        out,
-        result ->
-            scalar.linear(
-                read(x),
-                scalar.weight(weight(w)),
-                bias == null ? null : vector(bias, w.rows()),
-                result));
+    queue.launch(
+        () -> {
+          Tensor added =
+              bias == null ? null : read(new DeviceRows(bias, DType.F32, 1, w.rows(), w.rows()));
+          Tensor result = scalar.tensor(out.rows(), out.columns());
+          scalar.linear(read(x), scalar.weight(weight(w)), added, result);
+          for (int row = 0; row < out.rows(); row++) {
+            scalar.download(result.rows(row, 1), row(out, row));
+          }
+        });
   }
 
   @Override
@@ -128,84 +88,19 @@ final class HostForwardKernels extends GpuForwardKernels implements AutoCloseabl
   }
 
   @Override
-  public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
-    throw new UnsupportedOperationException("packed weights");
-  }
-
-  @Override
-  public void unpack(DeviceSparse w, DeviceRows out) {
-    throw new UnsupportedOperationException("packed weights");
-  }
-
-  @Override
   public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
-    into(x, result -> scalar.rotate(result, headSize, read(cos), read(sin)));
+    throw new AssertionError("rotate");
   }
 
   @Override
   public void attention(AttentionOperands<DeviceRows> operands) {
-    into(
-        operands.out(),
-        result -> {
-          AttentionOperands<Tensor> read =
-              operands.map(matrix -> matrix == null ? null : read(matrix));
-          scalar.attention(read.q(), read.k(), read.v(), read.shape(), read.keyBias(), result);
-        });
-  }
-
-  @Override
-  public void layerNorm(
-      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
-    into(
-        out,
-        result ->
-            scalar.layerNorm(
-                read(x),
-                vector(gain, x.columns()),
-                bias == null ? null : vector(bias, x.columns()),
-                epsilon,
-                result));
-  }
-
-  @Override
-  public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
-    into(out, result -> scalar.elementwise(operation, read(x), y == null ? null : read(y), result));
-  }
-
-  @Override
-  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
-    into(out, result -> scalar.gatherColumns(read(source), offset, width, stride, result));
+    throw new AssertionError("attention");
   }
 
   @Override
   public void route(
       DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
-    queue.launch(
-        () -> {
-          Routing routing = scalar.route(read(logits), k, renormalize);
-          MemorySegment expertMemory = HostDevice.HostBuffer.at(experts);
-          MemorySegment weightMemory = HostDevice.HostBuffer.at(weights);
-          for (int place = 0; place < routing.experts().length; place++) {
-            expertMemory.setAtIndex(INT, place, routing.experts()[place]);
-            weightMemory.setAtIndex(FLOAT, place, routing.weights()[place]);
-          }
-        });
-  }
-
-  @Override
-  public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
-    into(out, result -> scalar.gatherRows(read(x), ints(rows, out.rows()), result));
-  }
-
-  @Override
-  public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
-    float[] weights = new float[x.rows()];
-    into(
-        out,
-        result -> {
-          scalar.download(vector(factors, weights.length), MemorySegment.ofArray(weights));
-          scalar.addRows(read(x), ints(rows, weights.length), weights, result);
-        });
+    throw new AssertionError("route");
   }
 
   @Override
@@ -244,32 +139,17 @@ final class HostForwardKernels extends GpuForwardKernels implements AutoCloseabl
 
   @Override
   public void secondMoments(DeviceRows x, DevicePointer state) {
-    queue.launch(
-        () -> {
-          long bytes = PackedTriangle.elements(x.columns()) * Double.BYTES;
-          MemorySegment sums = HostDevice.HostBuffer.at(state).asSlice(0, bytes);
-          new ScalarForward().secondMoments((CpuTensor) read(x), sums, workers);
-        });
+    throw new AssertionError("second moments");
   }
 
   @Override
   public double moment(MemorySegment sums, long index) {
-    return sums.getAtIndex(ValueLayout.JAVA_DOUBLE, index);
+    throw new AssertionError("second moments");
   }
 
-  /** The loss itself in place of the logarithm's argument, with the rest zero. */
   @Override
   public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
-    queue.launch(
-        () -> {
-          double[] values = scalar.crossEntropy(read(logits), ints(targets, logits.rows()));
-          MemorySegment to = HostDevice.HostBuffer.at(losses);
-          for (int row = 0; row < values.length; row++) {
-            to.setAtIndex(FLOAT, 3L * row, (float) values[row]);
-            to.setAtIndex(FLOAT, 3L * row + 1, 1f);
-            to.setAtIndex(FLOAT, 3L * row + 2, 0f);
-          }
-        });
+    throw new AssertionError("cross-entropy");
   }
 
   @Override

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.parity.Gpu;
 import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.backend.Gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

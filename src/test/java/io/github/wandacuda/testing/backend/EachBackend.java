@@ -10,8 +10,9 @@ import org.junit.jupiter.params.provider.ArgumentsSource;
 
 /**
  * A class of tests of an operation, which runs on each backend. Where the property {@code
- * tested.backends} says {@code cpu} or {@code gpu} it runs on those alone: Maven runs it once with
- * each, since GPUs come with a driver that other tests must not find.
+ * tested.backends} says {@code cpu}, {@code gpu}, {@code cuda} or {@code opencl} it runs on those
+ * alone: Maven runs it once with each of the first two, since GPUs come with a driver that other
+ * tests must not find.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

@@ -1,8 +1,11 @@
 package io.github.wandacuda.testing.backend;
 
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.testing.CudaDriver;
 import java.util.function.Supplier;
 import jdk.incubator.vector.VectorShape;
 
@@ -16,10 +19,10 @@ public enum TestedBackend {
   OPENCL(null, FirstOpenCl::withVectors, false),
   /** The same device with the matrix kernels of GPUs. */
   OPENCL_TILES(null, FirstOpenCl::withTiles, true),
-  /** The pretended driver with a card that has tensor cores for all 16-bit types. */
-  CUDA(null, () -> PretendedCuda.open(80), false),
-  /** The same with one whose tensor cores take F16 alone. */
-  CUDA_SM75(null, () -> PretendedCuda.open(75), true);
+  /** A card, or the pretended driver with one that has tensor cores for all 16-bit types. */
+  CUDA(null, TestedBackend::openCuda, false),
+  /** The pretended driver with a card whose tensor cores take F16 alone. */
+  CUDA_SM75(null, TestedBackend::pretendSm75, true);
 
   private final VectorShape shape;
   private final Supplier<Backend> gpu;
@@ -29,6 +32,15 @@ public enum TestedBackend {
     this.shape = shape;
     this.gpu = gpu;
     this.variant = variant;
+  }
+
+  private static Backend openCuda() {
+    return CudaDriver.isThere() ? Gpu.CUDA.open() : PretendedCuda.open(80);
+  }
+
+  private static Backend pretendSm75() {
+    assumeFalse(CudaDriver.isThere(), "tests of sm_75 pretend a driver, and there is a real one");
+    return PretendedCuda.open(75);
   }
 
   /** Returns the width of its vectors; null if it isn't SIMD. */
@@ -55,12 +67,22 @@ public enum TestedBackend {
 
   /** Returns whether this machine does its work slowly, so that tests should give it little. */
   public boolean isEmulated() {
-    return isCuda()
+    return isCuda() && !CudaDriver.isThere()
         || shape != null && shape.vectorBitSize() > VectorShape.preferredShape().vectorBitSize();
   }
 
+  /**
+   * Returns whether one of the words {@code cpu}, {@code gpu}, {@code cuda}, {@code opencl} means
+   * it.
+   */
+  boolean isNamedIn(String words) {
+    return words.contains(isGpu() ? "gpu" : "cpu")
+        || isCuda() && words.contains("cuda")
+        || isOpenCl() && words.contains("opencl");
+  }
+
   /** Opens a GPU's backend, or skips the test by naming what is missing. */
-  Backend openGpu() {
+  public Backend openGpu() {
     return gpu.get();
   }
 }

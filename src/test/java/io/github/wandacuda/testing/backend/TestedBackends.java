@@ -35,7 +35,7 @@ public final class TestedBackends implements ArgumentsProvider, AnnotationConsum
   public static Stream<TestedBackend> chosen() {
     String chosen = System.getProperty("tested.backends", "cpu gpu");
     return Arrays.stream(TestedBackend.values())
-        .filter(backend -> chosen.contains(backend.isGpu() ? "gpu" : "cpu"))
+        .filter(backend -> backend.isNamedIn(chosen))
         .filter(
             backend ->
                 Tier.isAll()

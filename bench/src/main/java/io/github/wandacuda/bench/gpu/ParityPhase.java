@@ -17,8 +17,8 @@ import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
 /**
- * Runs the tests that are tagged {@code gpu}, but for those that are about the pretend driver.
- * Tests that name the other backend are left to its own phase.
+ * Runs the tests that are tagged {@code gpu} or, on this backend, {@code operation}, but for those
+ * that are about the pretend driver. Tests that name the other backend are left to its own phase.
  */
 final class ParityPhase implements Phase {
   private final PhaseOptions options;
@@ -37,6 +37,7 @@ final class ParityPhase implements Phase {
       return;
     }
     result.fact("device", device.get().name());
+    System.setProperty("tested.backends", options.backend());
     TestTally tally = new TestTally(names::concerns);
     LauncherFactory.create().execute(request(), tally);
     tally.rows().forEach(result::row);
@@ -57,7 +58,7 @@ final class ParityPhase implements Phase {
     return LauncherDiscoveryRequestBuilder.request()
         .selectors(DiscoverySelectors.selectClasspathRoots(Set.of(tests)))
         .configurationParameter("jqwik.database", "")
-        .filters(TagFilter.includeTags("gpu"), TagFilter.excludeTags("pretend"), ours)
+        .filters(TagFilter.includeTags("gpu", "operation"), TagFilter.excludeTags("pretend"), ours)
         .build();
   }
 

@@ -1,47 +1,19 @@
-package io.github.wandacuda.parity;
+package io.github.wandacuda.testing.backend;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.testing.CudaDriver;
 import io.github.wandacuda.testing.PretendCuda;
-import java.lang.foreign.Arena;
-import java.lang.foreign.SymbolLookup;
+import java.util.Locale;
 import org.opentest4j.TestAbortedException;
 
-/** The GPU backends, as the parity tests open them. */
+/** The GPU backends, as a program opens them. */
 public enum Gpu {
   /** On a real card where there is a driver, else on the pretend driver. */
-  CUDA("cuda") {
-    @Override
-    void prepare() {
-      if (!hasDriver()) {
-        PretendCuda.start();
-      }
-    }
-  },
-
+  CUDA,
   /** On the first device there is, a processor if there is nothing else. */
-  OPENCL("opencl") {
-    @Override
-    void prepare() {}
-  };
-
-  private final String backend;
-
-  Gpu(String backend) {
-    this.backend = backend;
-  }
-
-  abstract void prepare();
-
-  private static boolean hasDriver() {
-    try (Arena arena = Arena.ofConfined()) {
-      SymbolLookup.libraryLookup("libcuda.so.1", arena);
-      return true;
-    } catch (IllegalArgumentException e) {
-      return false;
-    }
-  }
+  OPENCL;
 
   /** Opens the backend's first device, or skips the test by naming what is missing. */
   public Backend open() {
@@ -49,8 +21,11 @@ public enum Gpu {
   }
 
   /** Opens it as {@link #open()} does, for a precision. */
-  Backend open(Precision precision) {
-    prepare();
+  public Backend open(Precision precision) {
+    if (this == CUDA && !CudaDriver.isThere()) {
+      PretendCuda.start();
+    }
+    String backend = name().toLowerCase(Locale.ROOT);
     String missing =
         Backends.providers().stream()
             .filter(provider -> provider.name().equals(backend))

@@ -1,0 +1,58 @@
+package io.github.wandacuda.forward;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.offset;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.backend.Gpu;
+import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * Products of F16 weights are those of the scalar code: in one pass with activations that are
+ * rounded to F16, in two with all of their bits.
+ */
+@Tag("gpu")
+class GpuParityCudaPrecisionTest {
+  /** Of the largest result: the rounding of float32 sums, which tensor cores cut off. */
+  private static final double TOLERANCE = 3e-6;
+
+  @ParameterizedTest
+  @CsvSource({"5, 3, 17", "33, 130, 70", "70, 40, 130", "129, 136, 65", "65, 129, 300"})
+  void productsAreThoseOfTheScalarCode(int tokens, int features, int columns) {
+    Samples samples = new Samples(features);
+    WeightMatrix w = samples.weight(DType.F16, features, columns, Samples.Layout.PADDED_ROWS);
+    CpuTensor x = samples.tensor(tokens, columns);
+    CpuTensor bias = samples.tensor(1, features);
+    for (Precision precision : Precision.values()) {
+      CpuTensor taken = precision == Precision.FAST ? rounded(x) : x;
+      try (OpenedBackend backend = new OpenedBackend(TestedBackend.CUDA, Gpu.CUDA.open(precision));
+          Operands own = new Operands(backend.operations().get(0));
+          Operands scalar = new Operands(backend.scalar())) {
+        CpuTensor found = LinearTest.multiplied(own, x, w, bias, 0);
+        CpuTensor expected = LinearTest.multiplied(scalar, taken, w, bias, 0);
+        double largest = 0;
+        for (float value : expected.data()) {
+          largest = Math.max(largest, Math.abs(value));
+        }
+        assertThat(found.data())
+            .as(precision.name())
+            .containsExactly(expected.data(), offset((float) (TOLERANCE * largest)));
+      }
+    }
+  }
+
+  private static CpuTensor rounded(CpuTensor x) {
+    CpuTensor rounded = Samples.copy(x);
+    for (int i = 0; i < rounded.elements(); i++) {
+      rounded.data()[i] = Float.float16ToFloat(Float.floatToFloat16(rounded.data()[i]));
+    }
+    return rounded;
+  }
+}
