@@ -1,7 +1,7 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.opencl.TiledOpenCl;
+import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import io.github.wandacuda.testing.Thorough;
 import org.junit.jupiter.api.Tag;
 
@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Tag;
 class GpuParityOpenClTilesSecondSizesTest extends SecondSizesMasks {
   @Override
   Backend device() {
-    return TiledOpenCl.open();
+    return FirstOpenCl.withTiles();
   }
 
   @Override

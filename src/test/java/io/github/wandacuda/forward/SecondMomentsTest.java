@@ -103,11 +103,12 @@ class SecondMomentsTest extends OperationCases {
     CpuTensor x = CpuTensor.zeros(513, 2);
     pair(x, 0, 1 + 0x1p-12f, 1 + 0x1p-12f);
     pair(x, 1, 0x1p-13f, 0x1p-13f);
+    pair(x, 130, 0x1p-13f, 0x1p-13f);
     pair(x, 256, 0x1p-13f, 0x1p-13f);
     pair(x, 512, -1 - 0x1p-11f, 1);
     each(
         operands -> triangle(operands, 1, 0, x),
-        // The square of 1 + 2^-12 loses its 2^-24, the small square beside it is lost; that of the
+        // The square of 1 + 2^-12 loses its 2^-24, the small squares beside it are lost; that of the
         // next run is kept.
         found -> assertThat(found.data()[1]).isEqualTo(0x1p-26f));
   }

@@ -265,6 +265,18 @@ class SelectRowsTest extends SelectionCases {
     check(DType.BF16, bits, null, rule);
   }
 
+  @Test
+  void callsOfSeveralThreadsDoNotMix() {
+    IntStream.range(0, 12)
+        .parallel()
+        .forEach(
+            i -> {
+              LowestPerRow rule = new LowestPerRow(5 * i);
+              RandomGenerator own = new SplittableRandom(i);
+              check(own, DType.F32, Values.GAUSSIAN, Norms.LOGNORMAL, 20, 64, rule);
+            });
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {50, 60, 70})
   void theMasksOfTheLittleLlamaAreWandas(int percent) {

@@ -26,11 +26,6 @@ public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns,
     }
   }
 
-  /** Returns whether there are no elements. */
-  public boolean isEmpty() {
-    return rows == 0 || columns == 0;
-  }
-
   /** Returns the bytes from a row to the next. */
   public long pitch() {
     return stride * dtype.bytes();

@@ -71,8 +71,7 @@ public interface GpuSelectKernels {
   void countLower(DeviceRows source, int upper, DevicePointer counts);
 
   /**
-   * Reports on rows without pruning them: {@link #ZEROS} and {@link #NON_FINITE}; {@link #PICKED}
-   * is 0.
+   * Reports on rows without pruning them: {@link #NON_FINITE} alone is defined.
    *
    * @param source the weights
    * @param report int32 [rows, {@link #REPORT_INTS}]

@@ -25,21 +25,9 @@ final class OpenClSelectKernels implements GpuSelectKernels {
   private static final int MOST_GROUPS_PER_ROW = 64;
 
   private final OpenClQueue queue;
-  private final long localBytes;
 
-  /** Creates the kernels of a queue. */
   OpenClSelectKernels(OpenClQueue queue) {
-    this(queue, queue.device().facts().localBytes());
-  }
-
-  /**
-   * Creates the kernels of a queue.
-   *
-   * @param localBytes bytes of local memory that a group may have
-   */
-  OpenClSelectKernels(OpenClQueue queue, long localBytes) {
     this.queue = queue;
-    this.localBytes = localBytes;
   }
 
   @Override
@@ -73,7 +61,7 @@ final class OpenClSelectKernels implements GpuSelectKernels {
     int octets = OpenClSelection.octets(source);
     OpenClKernel holding = selection.kernel("select_rows", " -D HELD");
     long held = (long) octets * OpenClSelection.OCTET * source.dtype().bytes();
-    if (holding.localBytes() + held <= localBytes) {
+    if (holding.localBytes() + held <= queue.device().facts().localBytes()) {
       selection.launch(holding, octets, count, new OpenClQueue.LocalMemory(held));
     } else {
       selection.launch(selection.kernel("select_rows", ""), octets, count);

@@ -130,7 +130,6 @@ class CublasLinearTest {
           .isThrownBy(() -> linear.multiply(narrow, wide, false, wide));
       assertThatIllegalArgumentException()
           .isThrownBy(() -> linear.multiply(narrow, narrow, false, narrow));
-      linear.multiply(narrow, narrow.rowRange(0, 0), false, wide.columnRange(0, 0));
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.gpu.GpuBackend;
+import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.backend.gpu.KernelsOn;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.BackendAround;
@@ -25,11 +26,36 @@ public final class PretendedCuda {
 
   /** Opens it as {@link #open(int)} does, for a precision. */
   public static Backend open(int capability, Precision precision) {
+    return open(capability, precision, Long.MAX_VALUE);
+  }
+
+  /**
+   * Opens it as {@link #open(int)} does.
+   *
+   * @param largestBuffer bytes that it says it can allocate at once
+   */
+  public static Backend open(int capability, Precision precision, long largestBuffer) {
+    PretendCuda driver = start(capability);
+    CudaDevice device = CudaDevice.open(0, precision);
+    return checked(driver, new KernelsOn(device, () -> queue(device), largestBuffer));
+  }
+
+  /** Opens it with cuBLAS. */
+  public static Backend withCublas(int capability, Precision precision) {
+    PretendCuda driver = start(capability);
+    driver.loadCublas();
+    return checked(driver, CudaDevice.open(0, precision));
+  }
+
+  private static PretendCuda start(int capability) {
     PretendCuda driver = PretendCuda.start();
     driver.capability(capability);
     driver.deferred(true);
-    CudaDevice device = CudaDevice.open(0, precision);
-    GpuBackend backend = new GpuBackend(new KernelsOn(device, () -> queue(device)), 2);
+    return driver;
+  }
+
+  private static Backend checked(PretendCuda driver, GpuDevice device) {
+    GpuBackend backend = new GpuBackend(device, 2);
     return new BackendAround(backend) {
       @Override
       public void close() {

@@ -117,6 +117,7 @@ public abstract class DeviceSelectionCases {
                 new LowestPerRow(columns / 2),
                 new LowestPerRow(0),
                 new LowestPerGroup(2, 4),
+                new LowestPerGroup(3, columns),
                 new AtMost(0.01f))) {
           samePruning(rows(place, dtype, columns), norms, rule);
         }

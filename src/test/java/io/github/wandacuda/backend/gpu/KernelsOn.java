@@ -7,20 +7,26 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** A device that is like another one, but for the kernels of the forward pass. */
+/**
+ * A device that is like another one, but for the kernels of the forward pass and the size of
+ * buffers.
+ */
 public final class KernelsOn implements GpuDevice {
   private final GpuDevice inner;
   private final Supplier<? extends DeviceQueue> queues;
+  private final long largestBuffer;
 
   /**
    * Changes a device.
    *
    * @param inner the device
    * @param queues gives queues that have the kernels
+   * @param largestBuffer bytes that it says it can allocate at once
    */
-  public KernelsOn(GpuDevice inner, Supplier<? extends DeviceQueue> queues) {
+  public KernelsOn(GpuDevice inner, Supplier<? extends DeviceQueue> queues, long largestBuffer) {
     this.inner = inner;
     this.queues = queues;
+    this.largestBuffer = largestBuffer;
   }
 
   @Override
@@ -45,7 +51,7 @@ public final class KernelsOn implements GpuDevice {
 
   @Override
   public long largestBuffer() {
-    return inner.largestBuffer();
+    return Math.min(largestBuffer, inner.largestBuffer());
   }
 
   @Override

@@ -9,6 +9,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
@@ -50,6 +51,15 @@ class OpenClDeviceTest {
       """;
 
   @TempDir Path temporary;
+
+  private static byte[] read(OpenClQueue queue, DevicePointer from, int bytes) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(bytes);
+      queue.download(from, host);
+      queue.finish();
+      return host.toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
 
   @Test
   void argumentsReachTheKernel() {
@@ -93,7 +103,7 @@ class OpenClDeviceTest {
         host.set(ValueLayout.JAVA_BYTE, i, (byte) (i + 1));
       }
       queue.upload(host, 10, buffer.at(7), 30, 4, 3);
-      byte[] all = GuardedRows.read(queue, buffer.at(0), 100);
+      byte[] all = read(queue, buffer.at(0), 100);
       byte[] expected = new byte[100];
       for (int row = 0; row < 3; row++) {
         for (int i = 0; i < 4; i++) {
@@ -108,7 +118,7 @@ class OpenClDeviceTest {
           .containsExactly(1, 2, 3, 4, 0, 0, 0, 11, 12, 13, 14, 0, 0, 0, 21, 22, 23, 24);
       queue.clear(buffer.at(8), 2);
       queue.upload(host, 10, buffer.at(0), 10, 4, 0);
-      assertThat(GuardedRows.read(queue, buffer.at(7), 4)).containsExactly(1, 0, 0, 4);
+      assertThat(read(queue, buffer.at(7), 4)).containsExactly(1, 0, 0, 4);
     }
   }
 
@@ -125,7 +135,7 @@ class OpenClDeviceTest {
         queue.upload(host, buffer.at(0));
         queue.finish();
         host.fill((byte) 6);
-        assertThat(GuardedRows.read(queue, buffer.at(0), 1 << 16)).containsOnly(5);
+        assertThat(read(queue, buffer.at(0), 1 << 16)).containsOnly(5);
       }
       assertThat(gone.scope().isAlive()).isFalse();
     }
@@ -172,6 +182,21 @@ class OpenClDeviceTest {
       assertThatThrownBy(() -> device.kernel("scale.cl", "other", ""))
           .hasMessageContaining("other")
           .hasMessageContaining("CL_INVALID_KERNEL_NAME");
+    }
+  }
+
+  @Test
+  void aKernelThatIsNotBuiltIsBuiltForSmallerGroups() {
+    String source = "\n#if ITEMS > %d\n#error too few registers\n#endif\n__kernel void own() {}\n";
+    try (OpenClDevice device = AnyOpenCl.open(file -> source.formatted(128))) {
+      assertThat(device.kernel("own.cl", "own", "").items()).isEqualTo(128);
+    }
+    try (OpenClDevice device = AnyOpenCl.open(file -> source.formatted(32))) {
+      assertThatThrownBy(() -> device.kernel("own.cl", "own", ""))
+          .isInstanceOf(BackendUnavailableException.class)
+          .hasMessageContaining("own.cl")
+          .hasMessageContaining("ITEMS=64")
+          .hasMessageContaining("too few registers");
     }
   }
 

@@ -4,19 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A device that computes otherwise is one whose compiler made something else of the source. */
 @Tag("gpu")
 class OpenClSelfTestTest {
-  private static final String FILE = "self_test.cl";
-
-  @Test
-  void aSoundDevicePasses() {
-    try (OpenClDevice device = AnyOpenCl.open(KernelSources.packed())) {
+  @ParameterizedTest
+  @ValueSource(ints = {64, 128, 256})
+  void aSoundDevicePasses(int items) {
+    OpenClTarget target = FirstOpenCl.limited(items, 16 << 10);
+    try (OpenClDevice device =
+        OpenClDevice.open(target, KernelSources.packed(), AnyOpenCl.noCache())) {
       assertThat(OpenClSelfTest.problem(device)).isEmpty();
     }
   }
@@ -25,7 +28,8 @@ class OpenClSelfTestTest {
   @CsvSource(
       delimiterString = " => ",
       value = {
-        "a * b + x[3 * ITEMS + i] => fma(a, b, x[3 * ITEMS + i]) => it rounds a product and a sum once",
+        "a * b + x[3 * ITEMS + i] => fma(a, b, x[3 * ITEMS + i]) => it rounds a product and a sum"
+            + " once",
         "as_uint(small * b) => 0 => it loses subnormal float32 numbers",
         "as_uint(small * b) => as_uint(small * b + 1.0f) => it loses subnormal float32 numbers",
         "a / b => a * (1.0f / b) => its float32 quotients aren't the nearest",
@@ -52,9 +56,6 @@ class OpenClSelfTestTest {
   }
 
   private static KernelSources changed(String sound, String other) {
-    String packed = KernelSources.packed().read(FILE);
-    assertThat(packed).contains(sound);
-    return file ->
-        file.equals(FILE) ? packed.replace(sound, other) : KernelSources.packed().read(file);
+    return FirstOpenCl.changedSources("self_test.cl", Map.of(sound, other));
   }
 }

@@ -1,0 +1,214 @@
+package io.github.wandacuda.forward;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The tests of operations notice a kernel that is wrong in one place, so it is kernels that they
+ * look at. With sound kernels each of them passes in its own class.
+ */
+@Tag("gpu")
+@Thorough
+class DamagedForwardKernelsTest {
+  /** A place in a kernel's source, what it is changed to, and the test that has to notice. */
+  enum Damage {
+    EMBED("embed.cl", "row < rows", "row < rows - 1", Damage::embed),
+    WIDENING("widen.cl", "0x1p112f", "0x1p111f", Damage::embed),
+    EPSILON("rms_norm.cl", "mean + epsilon", "mean - epsilon", Damage::norm),
+    LANES("lane_sum.cl", "lane < width", "lane < width - 1", Damage::norm),
+    MEAN("layer_norm.cl", "[c + lane] - mean", "[c + lane]", Damage::layerNorm),
+    BIAS("layer_norm.cl", "bias == 0", "bias != 0", Damage::layerNorm),
+    ADDITION("elementwise.cl", "+ CONST_POINTER", "- CONST_POINTER", Damage::add),
+    ROTATION("rotate.cl", "a * c - b * s", "a * c + b * s", Damage::rotate),
+    PART("rotate.cl", "at[pairs]", "at[head_size / 2]", Damage::rotate),
+    FACTOR("elementwise.cl", "* factor", "+ factor", Damage::scale),
+    CAP("elementwise.cl", "[i] / cap", "[i]", Damage::scale),
+    TANH("tanh.cl", "1.33314422036e-1f", "1.33314e-1f", Damage::softcap),
+    SMALL("tanh.cl", "size < 0.625f", "size < 0.5f", Damage::softcap),
+    SILU("activate.cl", "exponential(-x)", "exponential(x)", of(Activation.SILU)),
+    QUICK("activate.cl", "1.702f", "1.70f", of(Activation.QUICK_GELU)),
+    CUBIC("activate.cl", "0.044715f", "0.0447f", of(Activation.GELU_TANH)),
+    GELU("activate.cl", "1.0f - tail", "tail", of(Activation.GELU)),
+    RELU("activate.cl", "x < 0.0f ? 0.0f", "x < 1.0f ? 0.0f", of(Activation.RELU)),
+    GATE("activate.cl", "activated * CONST", "activated + CONST", of(Activation.RELU)),
+    TAIL("normal_tail.cl", "0x1.e9c47ep-4f", "0x1.e9c4p-4f", of(Activation.GELU)),
+    POLYNOMIAL("exponential.cl", "0x1.11121p-7f", "0x1.12p-7f", of(Activation.SILU)),
+    GROUPS("gather_columns.cl", "/ width * stride", "/ width * width", Damage::gatherColumns),
+    ROWS("expert_rows.cl", "place * columns + column];", "row * columns + column];", Damage::rows),
+    ADDED_ROWS("expert_rows.cl", "factor * CONST", "CONST", Damage::rows),
+    EXPERTS("route.cl", "expert < other", "expert > other", Damage::route),
+    ROUNDS("route.cl", "last = best", "last = -1", Damage::route),
+    PROBABILITY("route.cl", "highest) / sum", "highest)", Damage::route),
+    RENORMALIZED("route.cl", "/= weight_sum", "*= weight_sum", Damage::route),
+    SQUARES_RUN("column_squares.cl", "define RUN 32", "define RUN 64", Damage::squares),
+    LOW_SUM("exact_sum.cl", "sum.y + (", "sum.y - (", Damage::manySquares),
+    MOMENTS_RUN("second_moments.cl", "RUN 256", "RUN 128", Damage::momentsOfRuns),
+    MOMENTS_END("second_moments.cl", "next >= last", "next > last", Damage::momentsOfHalfARun),
+    MOMENTS_DIAGONAL("second_moments.cl", "i <= j + k", "i < j + k", Damage::moments),
+    MOMENTS_ROW("second_moments.cl", "(i - 1) / 2", "(i + 1) / 2", Damage::moments),
+    HIGHEST("cross_entropy.cl", "logit > highest", "logit < highest", Damage::loss),
+    TILES_CAUSALITY("attention_tiles.cl", "distance >= 0", "distance > 0", Damage::attention),
+    TILES_SCORES(
+        "attention_tiles.cl", "sees(place - key - 2", "sees(place - key", Damage::attention),
+    TILES_WINDOW("attention_tiles.cl", "< window", "<= window", Damage::attention),
+    TILES_START("attention_tiles.cl", "/ TILE * TILE", "/ TILE * TILE + TILE", Damage::attention),
+    TILES_SOFTCAP("attention_tiles.cl", "scores /= softcap", "scores *= 1.0f", Damage::attention),
+    TILES_BIAS("attention_tiles.cl", "biases[key + 3]", "biases[key]", Damage::attention),
+    TILES_FACTOR("attention_tiles.cl", "before - highest", "highest - before", Damage::attention),
+    VECTORS_CAUSALITY("attention_vectors.cl", "lane < key", "lane <= key", Damage::attention),
+    VECTORS_WINDOW(
+        "attention_vectors.cl", "lane >= key + window", "lane > key + window", Damage::attention),
+    VECTORS_START("attention_vectors.cl", "- window + 1)", "- window + 2)", Damage::attention),
+    VECTORS_SOFTCAP("attention_vectors.cl", "score / softcap", "score", Damage::attention),
+    VECTORS_BIAS("attention_vectors.cl", "score + bias", "score", Damage::attention),
+    VECTORS_FACTOR("attention_vectors.cl", "before - top", "top - before", Damage::attention),
+    VECTORS("linear_vectors.cl", "fma(value, b,", "fma(value, a,", Damage::linear),
+    VECTORS_RUN("linear_vectors.cl", "RUN 256", "RUN 128", Damage::linear),
+    TILES("linear_tiles.cl", "next >= columns", "next > columns", Damage::narrowLinear),
+    TILES_RUN("linear_tiles.cl", "RUN 256", "RUN 128", Damage::linear),
+    SPARSE_PLACES("linear_sparse.cl", "(1u << lane) - 1u", "(2u << lane) - 1u", Damage::sparse),
+    SPARSE_WORDS(
+        "linear_sparse.cl",
+        "next += popcount(word)",
+        "next += popcount(word >> 1)",
+        Damage::sparse),
+    SPARSE_BYTES("linear_sparse.cl", "<< 8 * i : 0u", "<< 4 * i : 0u", Damage::sparse),
+    SPARSE_ORDER(
+        "linear_sparse.cl",
+        "width = LANES / 2; width > 0; width /= 2",
+        "width = 1; width > 0; width = 0",
+        Damage::sparse),
+    SPARSE_TOKEN("linear_sparse.cl", "min(t, tokens - 1)", "0", Damage::sparse),
+    SPARSE_FEATURE(
+        "linear_sparse.cl",
+        "int own = min(feature, features - 1)",
+        "int own = min(feature, features - 2)",
+        Damage::sparse),
+    UNPACKED_END(
+        "linear_sparse.cl",
+        "first + lane < columns",
+        "first + lane + 1 < columns",
+        Damage::unpacked);
+
+    private final String file;
+    private final String sound;
+    private final String damaged;
+    private final Consumer<OpenedBackend> test;
+
+    Damage(String file, String sound, String damaged, Consumer<OpenedBackend> test) {
+      this.file = file;
+      this.sound = sound;
+      this.damaged = damaged;
+      this.test = test;
+    }
+
+    private static void embed(OpenedBackend on) {
+      new EmbedTest(on).rowsAreLookedUp(DType.F16);
+    }
+
+    private static void norm(OpenedBackend on) {
+      new RmsNormTest(on).everyWidthAgrees();
+    }
+
+    private static void layerNorm(OpenedBackend on) {
+      new LayerNormTest(on).everyWidthAgrees();
+    }
+
+    private static void add(OpenedBackend on) {
+      new ElementwiseTest(on).addAdds();
+    }
+
+    private static void rotate(OpenedBackend on) {
+      new RotateTest(on).headsOfAnySizeAndPlaceGiveTheSameBits(2, 3, 5, 6, 1, 0);
+    }
+
+    private static void scale(OpenedBackend on) {
+      new ElementwiseTest(on).softcapBoundsAndScaleMultiplies();
+    }
+
+    private static void softcap(OpenedBackend on) {
+      new ElementwiseTest(on).boundsOverTheWholeRangeHaveTheSameBits(1);
+    }
+
+    private static Consumer<OpenedBackend> of(Activation activation) {
+      return on -> new ActivateTest(on).theWholeRangeGivesTheSameBits(activation);
+    }
+
+    private static void gatherColumns(OpenedBackend on) {
+      new GatherColumnsTest(on).columnsOfGroupsComeTogether();
+    }
+
+    private static void rows(OpenedBackend on) {
+      new ExpertRowsTest(on).rowsComeAndGoBackWeighed();
+    }
+
+    private static void route(OpenedBackend on) {
+      new RouteTest(on).theMostProbableExpertsAreChosen();
+    }
+
+    private static void squares(OpenedBackend on) {
+      new ColumnSquaresTest(on).squaresAreRoundedAndSummedInRunsOf32Rows();
+    }
+
+    private static void manySquares(OpenedBackend on) {
+      new ColumnSquaresTest(on).rowsOfAnyNumberAndPlaceGiveTheSameSums(3000, 7, 0);
+    }
+
+    private static void momentsOfHalfARun(OpenedBackend on) {
+      new SecondMomentsTest(on).rowsOfAnyNumberAndPlaceGiveTheSameMoments(256, 66, 3);
+    }
+
+    private static void momentsOfRuns(OpenedBackend on) {
+      new SecondMomentsTest(on).productsAreFusedAndSummedInRunsOf256Rows();
+    }
+
+    private static void moments(OpenedBackend on) {
+      new SecondMomentsTest(on).sumsThatCancelAreKept();
+    }
+
+    private static void loss(OpenedBackend on) {
+      new CrossEntropyTest(on).anyNumberOfRowsAgrees(15, 17);
+    }
+
+    private static void attention(OpenedBackend on) {
+      new AttentionTest(on).allAtOnceAgree(140, 2, 1, 80, 33, 4, -0.2f, 0);
+    }
+
+    private static void linear(OpenedBackend on) {
+      new LinearTest(on).everySizeAgrees(5, 31, 300);
+    }
+
+    private static void narrowLinear(OpenedBackend on) {
+      new LinearTest(on).everySizeAgrees(7, 33, 16);
+    }
+
+    private static void sparse(OpenedBackend on) {
+      new LinearSparseTest(on).everySizeAgrees(3, 9, 33);
+    }
+
+    private static void unpacked(OpenedBackend on) {
+      new LinearSparseTest(on).everySizeAgrees(9, 20, 70);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void damagedKernelsAreNoticed(Damage damage) {
+    try (OpenedBackend damaged =
+        new OpenedBackend(
+            TestedBackend.OPENCL,
+            FirstOpenCl.changed(damage.file, Map.of(damage.sound, damage.damaged)))) {
+      assertThatThrownBy(() -> damage.test.accept(damaged)).isInstanceOf(AssertionError.class);
+    }
+  }
+}
