@@ -232,7 +232,8 @@ class CudaForwardTest {
       operations.layerNorm(x, gain, null, 1e-5f, x);
       results.add(Samples.bits(Samples.of(40, operations.route(x, 4, false).weights())));
       Tensor out = operands.out(100, 144);
-      AttentionShape shape = new AttentionShape(100, 0, 2, 1, 72, (float) (1 / Math.sqrt(72)), 0, 0);
+      AttentionShape shape =
+          new AttentionShape(100, 0, 2, 1, 72, (float) (1 / Math.sqrt(72)), 0, 0);
       operations.attention(
           operands.in(samples.tensor(100, 144, 0, 2)),
           operands.in(samples.tensor(100, 72, 0, 2)),

@@ -108,7 +108,8 @@ class SecondMomentsTest extends OperationCases {
     pair(x, 512, -1 - 0x1p-11f, 1);
     each(
         operands -> triangle(operands, 1, 0, x),
-        // The square of 1 + 2^-12 loses its 2^-24, the small squares beside it are lost; that of the
+        // The square of 1 + 2^-12 loses its 2^-24, the small squares beside it are lost; that of
+        // the
         // next run is kept.
         found -> assertThat(found.data()[1]).isEqualTo(0x1p-26f));
   }

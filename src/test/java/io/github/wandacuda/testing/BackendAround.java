@@ -3,7 +3,9 @@ package io.github.wandacuda.testing;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.DeviceSelector;
+import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -76,6 +78,11 @@ public class BackendAround implements Backend {
   @Override
   public Operations operations() {
     return inner.operations();
+  }
+
+  @Override
+  public Optional<ResidentMatrix> resident(Weight weight) {
+    return inner.resident(weight);
   }
 
   @Override

@@ -4,10 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.SelectionPlan;
@@ -21,20 +19,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
-import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 class GpuBackendTest {
-  private static final float[] RAMP = new float[100];
-
-  static {
-    for (int i = 0; i < RAMP.length; i++) {
-      RAMP[i] = i;
-    }
-  }
-
   private final Arena arena = Arena.ofShared();
 
   @AfterEach
@@ -222,42 +211,5 @@ class GpuBackendTest {
           .hasMessage("pretend device: lost");
     }
     assertThat(device.outstanding()).isZero();
-  }
-
-  @Test
-  void aWeightWithoutRoomComesInTiles() {
-    WeightMatrix matrix = weights(arena.allocate(4L * 100 * 32), 100, 32);
-    HostDevice large = new HostDevice(1 << 20);
-    HostDevice small = new HostDevice(8192);
-    HostDevice another = new HostDevice(8192);
-    float[] expected = linear(large, operations -> operations.weight(matrix), 0);
-    assertThat(linear(small, operations -> operations.weight(matrix), 4)).isEqualTo(expected);
-    SparseMatrix packed = SparseMatrix.pack(matrix);
-    assertThat(linear(another, operations -> operations.sparseWeight(packed), 4))
-        .as("packed")
-        .isEqualTo(expected);
-  }
-
-  /** Returns a product, and checks how many times rows of the weight had to come for it. */
-  private float[] linear(HostDevice device, Function<Operations, Weight> making, int uploads) {
-    float[] result = new float[300];
-    try (GpuBackend backend = new GpuBackend(device, 1)) {
-      Operations operations = backend.operations();
-      MemorySegment input = arena.allocate(4 * 3 * 32);
-      weights(input, 3, 32);
-      try (Tensor x = operations.tensor(3, 32);
-          Tensor out = operations.tensor(3, 100);
-          Tensor bias = operations.tensor(1, 100);
-          Weight weight = making.apply(operations)) {
-        operations.upload(input, x);
-        operations.upload(MemorySegment.ofArray(RAMP), bias);
-        int before = device.uploads();
-        operations.linear(x, weight, bias, out);
-        assertThat(device.uploads() - before).isEqualTo(uploads);
-        operations.download(out, MemorySegment.ofArray(result));
-      }
-    }
-    assertThat(device.outstanding()).isZero();
-    return result;
   }
 }

@@ -21,7 +21,6 @@ final class HostQueue implements DeviceQueue {
   private final boolean eager;
   private final Queue<Runnable> work = new ArrayDeque<>();
   private final GpuSelectKernels pruning = new HostSelectKernels(this);
-  private final HostForwardKernels forward = new HostForwardKernels(this);
   private long done;
   private boolean running;
   private boolean closed;
@@ -108,7 +107,7 @@ final class HostQueue implements DeviceQueue {
 
   @Override
   public GpuForwardKernels forward() {
-    return forward;
+    throw new UnsupportedOperationException("only selection");
   }
 
   @Override
@@ -122,7 +121,6 @@ final class HostQueue implements DeviceQueue {
       closed = true;
       settle();
       work.clear();
-      forward.close();
       device.queueClosed();
     }
   }

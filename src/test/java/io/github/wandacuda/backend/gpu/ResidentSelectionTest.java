@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.scalar.Samples;
@@ -15,11 +18,14 @@ import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A weight of the forward pass that is pruned on the device, beside its rows in host memory. */
+@Tag("gpu")
+@Tag("pretend")
 class ResidentSelectionTest {
   private static final int ROWS = 9;
   private static final int FIRST = 2;
@@ -30,7 +36,7 @@ class ResidentSelectionTest {
   @ParameterizedTest
   @EnumSource
   void deviceAndHostArePrunedAlike(DType dtype) {
-    try (GpuBackend backend = new GpuBackend(new HostDevice(1 << 24), 1)) {
+    try (Backend backend = PretendedCuda.open(80)) {
       for (Samples.Layout layout : Samples.Layout.values()) {
         for (int columns : new int[] {1, 7, 8, 33, 70, 128}) {
           check(backend, samples.weight(dtype, ROWS, columns, layout));
@@ -39,7 +45,7 @@ class ResidentSelectionTest {
     }
   }
 
-  private static void check(GpuBackend backend, WeightMatrix matrix) {
+  private static void check(Backend backend, WeightMatrix matrix) {
     int columns = matrix.columns();
     long maskBytes = SOME * Selector.maskRowBytes(columns);
     MemorySegment mask = Arena.ofAuto().allocate(maskBytes);
@@ -91,7 +97,7 @@ class ResidentSelectionTest {
 
   @Test
   void aWeightWithoutRoomIsNotResident() {
-    try (GpuBackend backend = new GpuBackend(new HostDevice(1 << 16), 1);
+    try (Backend backend = PretendedCuda.open(80, Precision.DEFAULT, 1 << 16);
         Weight weight =
             backend.operations().weight(samples.weight(DType.F32, 300, 100, Samples.Layout.ROWS))) {
       assertThat(backend.resident(weight)).isEmpty();
