@@ -29,8 +29,7 @@ class InterruptedCommandsFaults {
    * all kinds without {@code -Dfaults.each}.
    */
   private static long next(String kind, long call) {
-    boolean many =
-        !Tier.isEachFault() || kind.equals("evaluate") || kind.equals("generate");
+    boolean many = !Tier.isEachFault() || kind.equals("evaluate") || kind.equals("generate");
     return call + 1 + (many ? call / 10 : 0);
   }
 

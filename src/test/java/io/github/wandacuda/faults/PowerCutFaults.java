@@ -31,8 +31,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /**
  * The power fails at each fsync, rename and truncation of a run and at each write of one from
  * statistics (without {@code -Dfaults.each} at some of them) and at some of the other writes
- * ({@code -Dpower.cut.writes}): what was not forced to the device is lost, and the same run, started again, ends with the same
- * bytes.
+ * ({@code -Dpower.cut.writes}): what was not forced to the device is lost, and the same run,
+ * started again, ends with the same bytes.
  */
 class PowerCutFaults {
   private static final int AT_A_TIME = 2;
