@@ -1,17 +1,14 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.bench.gpu.DeviceAccess;
-import io.github.wandacuda.bench.gpu.DeviceCopy;
 import io.github.wandacuda.bench.gpu.Linear;
 import io.github.wandacuda.forward.Precision;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import jcuda.driver.JCudaDriver;
 
-/** CUDA's own copy and its linear layers, of which one may be cuBLAS's. */
+/** CUDA's linear layers, of which one may be cuBLAS's. */
 public final class CudaAccess implements DeviceAccess {
   private final CudaQueue queue;
   private final CudaForwardKernels own;
@@ -24,11 +21,6 @@ public final class CudaAccess implements DeviceAccess {
     own = new CudaForwardKernels(this.queue, Optional.empty(), Precision.HIGH);
     fast = new CudaForwardKernels(this.queue, Optional.empty(), Precision.FAST);
     cublas = CublasLinear.open(this.queue);
-  }
-
-  @Override
-  public DeviceCopy copy() {
-    return new Copy(queue);
   }
 
   /** The program's own GEMMs, what the program takes, and cuBLAS alone on inputs of one type. */
@@ -66,22 +58,5 @@ public final class CudaAccess implements DeviceAccess {
     own.close();
     fast.close();
     cublas.ifPresent(CublasLinear::close);
-  }
-
-  private record Copy(CudaQueue queue) implements DeviceCopy {
-    @Override
-    public void copy(DeviceBuffer from, DeviceBuffer to) {
-      CudaContext context = queue.device().context();
-      context.enter();
-      context.check(
-          JCudaDriver.cuMemcpyDtoDAsync(
-              ((CudaBuffer) to).start(), ((CudaBuffer) from).start(), from.bytes(), queue.stream()),
-          "cuMemcpyDtoDAsync");
-    }
-
-    @Override
-    public void finish() {
-      queue.finish();
-    }
   }
 }

@@ -20,18 +20,18 @@ final class Alternation {
   private final int repetitions;
 
   /**
-   * The copies that the kernel is compared with.
+   * The driver's own copies within the device's memory, the measure of what the memory can do.
    *
-   * @param copy the device's way to copy
+   * @param queue of the device
    * @param from a buffer that its cache doesn't hold
    * @param to another
    */
-  record Copies(DeviceCopy copy, DeviceBuffer from, DeviceBuffer to) {
+  record Copies(DeviceQueue queue, DeviceBuffer from, DeviceBuffer to) {
     void run(int launches) {
       for (int i = 0; i < launches; i++) {
-        copy.copy(from, to);
+        queue.copy(from.at(0), from.bytes(), to.at(0), to.bytes(), from.bytes(), 1);
       }
-      copy.finish();
+      queue.finish();
     }
 
     /** Returns the bytes that a copy reads and writes. */

@@ -9,9 +9,6 @@ import java.util.Optional;
 
 /** What the measurements need of a device beyond what backends share. */
 public interface DeviceAccess extends AutoCloseable {
-  /** Returns the device's own copy. */
-  DeviceCopy copy();
-
   /** Returns the linear layers to measure, on float32 inputs, by their names. */
   Map<String, Linear> linears();
 
@@ -28,7 +25,7 @@ public interface DeviceAccess extends AutoCloseable {
   static DeviceAccess of(GpuDevice device, DeviceQueue queue) {
     return switch (device.backend()) {
       case "cuda" -> new CudaAccess(queue);
-      case "opencl" -> new OpenClAccess(device, queue);
+      case "opencl" -> new OpenClAccess(queue);
       default -> throw new IllegalArgumentException(device.backend());
     };
   }

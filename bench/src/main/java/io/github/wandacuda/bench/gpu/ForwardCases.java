@@ -204,7 +204,7 @@ final class ForwardCases {
           DeviceRows[] out = bench.outputs(DType.F32, tokens, width, width);
           float scale = (float) (1 / Math.sqrt(headSize));
           AttentionShape attention =
-              new AttentionShape(tokens, heads, heads, headSize, scale, 0, 0);
+              new AttentionShape(tokens, 0, heads, heads, headSize, scale, 0, 0);
           GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
               turn ->

@@ -47,7 +47,7 @@ final class KernelPhase implements Phase {
       Alternation alternation =
           new Alternation(
               queue,
-              new Alternation.Copies(access.copy(), from, to),
+              new Alternation.Copies(queue, from, to),
               shapes.batchSeconds(),
               shapes.repetitions());
       for (KernelCase one : cases(access)) {
