@@ -30,7 +30,7 @@ class KillFaults {
   private static final Duration METHOD_TIME = Duration.ofSeconds(Tier.isEachFault() ? 5 : 1);
 
   /** After so many kills in a row a run may end, so that its result can be compared. */
-  private static final int MOST_IN_A_ROW = 5;
+  private static final int MOST_IN_A_ROW = Tier.isEachFault() ? 5 : 3;
 
   private static final int FEW_IN_A_ROW = 3;
 
