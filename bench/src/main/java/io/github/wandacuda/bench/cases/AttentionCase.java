@@ -37,7 +37,8 @@ public final class AttentionCase implements AutoCloseable {
     int heads = numbers[1];
     int headSize = numbers[2];
     shape =
-        new AttentionShape(tokens, 0, heads, heads, headSize, (float) (1 / Math.sqrt(headSize)), 0, 0);
+        new AttentionShape(
+            tokens, 0, heads, heads, headSize, (float) (1 / Math.sqrt(headSize)), 0, 0);
     backend = Backends.open("cpu", 0, threads).backend();
     operations = backend.operations();
     contents =
