@@ -184,7 +184,7 @@ public final class Comparison implements ComparisonWork {
     PruningRules rules = way.shared().rules();
     List<LinearModule> modules = chosen(rules);
     try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-compare");
-        MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve(SPILL), 0)) {
+        MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve(SPILL))) {
       MemoryPass.Result result =
           MemoryPass.run(
               model, backend, rules, modules, calibration, windows, tasks, true, masks, progress);

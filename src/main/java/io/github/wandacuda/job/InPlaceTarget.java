@@ -211,7 +211,7 @@ final class InPlaceTarget implements PruneTarget {
                   records,
                   TileBuffers.of(tools.backend()),
                   tools.io());
-          MaskDigest masks = new MaskDigest(scope.chosen().size(), spill(), 0)) {
+          MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
         List<ModuleResult> results;
         try (ModulePruner pruner =
             new ModulePruner(

@@ -85,7 +85,7 @@ record LocalPass(
                 scope.isCalibrated(),
                 tools.io(),
                 published);
-        MaskDigest masks = new MaskDigest(scope.chosen().size(), spill(), 0)) {
+        MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
       shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
       Duration every = hasRoomForStates() ? scope.request().storage().saveEvery() : null;
       StateFiles.SaveTimes times = new StateFiles.SaveTimes(every, start.block(), System::nanoTime);
@@ -166,7 +166,7 @@ record LocalPass(
   private String verify(List<ModuleResult> results) {
     long start = System.nanoTime();
     OutputCheck check = check(scope.rules().after(results));
-    try (MaskDigest masks = new MaskDigest(scope.chosen().size(), spill(), 0)) {
+    try (MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
       Optional<Found> found =
           check.check(
               scope.model().checkpoint().shards(),

@@ -44,9 +44,12 @@ final class MaskDigest implements MaskSink, AutoCloseable {
 
   /**
    * Starts a digest; its temporary file is made when it is needed, and deleted by {@link #close}.
-   *
-   * @param heldBytes of masks in memory; some, if they come nearly in order, spare the file
    */
+  public MaskDigest(int modules, Path spill) {
+    this(modules, spill, 0);
+  }
+
+  /** Starts a digest of masks that come nearly in order, so that a file is hardly ever needed. */
   public MaskDigest(int modules, Path spill, long heldBytes) {
     this.modules = modules;
     this.spill = spill;

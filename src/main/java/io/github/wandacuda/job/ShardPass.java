@@ -136,7 +136,7 @@ final class ShardPass {
     List<LinearModule> chosen = scope.chosen();
     long most = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
     try (Arena arena = Arena.ofConfined();
-        MaskDigest digest = new MaskDigest(chosen.size(), output.resolve(UNUSED_SPILL), 0)) {
+        MaskDigest digest = new MaskDigest(chosen.size(), output.resolve(UNUSED_SPILL))) {
       MaskSink sink = digest.and(tools.masks());
       MemorySegment memory = arena.allocate(most);
       for (int index = 0; index < chosen.size(); index++) {

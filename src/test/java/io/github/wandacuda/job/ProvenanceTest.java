@@ -180,7 +180,7 @@ class ProvenanceTest {
   @Test
   void nothingIsSpilledInOrder() {
     Path spill = directory.resolve("spill");
-    try (MaskDigest digest = new MaskDigest(2, spill, 0)) {
+    try (MaskDigest digest = new MaskDigest(2, spill)) {
       digest.add(0, MemorySegment.ofArray(new byte[8]));
       digest.add(1, MemorySegment.ofArray(new byte[8]));
       assertThat(Files.exists(spill)).isFalse();
@@ -203,7 +203,7 @@ class ProvenanceTest {
 
   @Test
   void aMissingMaskIsNoticed() {
-    try (MaskDigest digest = new MaskDigest(2, directory.resolve("spill"), 0)) {
+    try (MaskDigest digest = new MaskDigest(2, directory.resolve("spill"))) {
       digest.add(1, MemorySegment.ofArray(new byte[8]));
       assertThatThrownBy(digest::hex).isInstanceOf(IllegalStateException.class);
     }
