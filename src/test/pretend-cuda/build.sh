@@ -9,8 +9,8 @@
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
 # --asan adds AddressSanitizer, for programs over harness.h, --tsan ThreadSanitizer, which sees the pretended threads as
-# threads. --plain compiles kernels without optimizing them, which takes a third of the time, --only 80 for one architecture,
-# which takes half. --kernels takes the .cu files of that directory instead of kernels/select and kernels/forward. --kernels
+# threads. --plain compiles kernels with less optimizing, which takes half of the time, --only 80 for one architecture, which
+# does too. --kernels takes the .cu files of that directory instead of kernels/select and kernels/forward. --kernels
 # and --program may be given more than once. The driver's objects are in OUT/../pretend-cuda-objects, which several OUTs share.
 set -eu
 
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --asan) optimize=-O1 sanitize=-fsanitize=address ;;
     --tsan) optimize=-O1 races=-fsanitize=thread ;;
-    --plain) plain=-O0 ;;
+    --plain) plain=-O1 ;;
     --only) architectures=$2; shift ;;
     --kernels) directories="$directories $2"; shift ;;
     --program) programs="$programs $2"; shift ;;

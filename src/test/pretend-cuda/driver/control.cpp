@@ -74,12 +74,18 @@ void pretendSetDeferred(int deferred) {
   change([=](Driver &driver) { driver.settings.deferred = deferred != 0; });
 }
 
+void pretendSetEagerAfter(int streams) {
+  change([=](Driver &driver) { driver.settings.eagerAfter = streams; });
+}
+
 void pretendFail(const char *name, long after, int result) {
   change([=](Driver &driver) {
     driver.faults.erase(name);
     if (after > 0) driver.faults[name] = {after, static_cast<CUresult>(result)};
   });
 }
+
+void pretendReplaceKernels(const char *directory) { replaceKernels(directory); }
 
 long pretendOutstanding(const char *kind) {
   long outstanding = -1;

@@ -21,9 +21,15 @@ PRETEND_EXPORT void pretendSetOrder(int order, long seed);
 // Whether queued work waits until somebody waits for it.
 PRETEND_EXPORT void pretendSetDeferred(int deferred);
 
+// How many streams there are before those that are created do all work when it is queued, before the call returns.
+PRETEND_EXPORT void pretendSetEagerAfter(int streams);
+
 // Makes the call of this name (without _v2) fail at its after-th time from now on; 0: never. A failing launch fails when
 // it is run, as on a device; errors from 700 on stay until the context is gone.
 PRETEND_EXPORT void pretendFail(const char *name, long after, int result);
+
+// Takes kernels from a directory's libraries; null: no more, see kernel.h. A reset doesn't change it.
+PRETEND_EXPORT void pretendReplaceKernels(const char *directory);
 
 // How many were not given back: buffers, bufferBytes, pinned, streams, events, modules, contexts, cublasHandles.
 PRETEND_EXPORT long pretendOutstanding(const char *kind);

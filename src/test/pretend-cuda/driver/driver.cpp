@@ -125,11 +125,11 @@ void Driver::enqueue(std::unique_lock<std::mutex> &lock, Context &context, CUstr
   };
   const uint64_t number = target->add(unlessFailed, settings.deferred);
   traffic.queued(target->id, number);
-  if (handle != nullptr) return;
+  if (handle != nullptr && !target->eager) return;
   lock.unlock();
   target->await(number);
   lock.lock();
-  traffic.awaited(traffic.clockOf(target->id));
+  if (handle == nullptr) traffic.awaited(traffic.clockOf(target->id));
 }
 
 void Driver::drain(std::unique_lock<std::mutex> &lock, Context &context) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,7 @@ struct Settings {
   uint64_t seed = 1;
   unsigned hostThreads = 2;
   bool deferred = false;
+  long eagerAfter = std::numeric_limits<long>::max();
 
   static Settings fromEnvironment();
 };

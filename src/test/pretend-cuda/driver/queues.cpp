@@ -18,7 +18,7 @@ Event &eventOf(Context &context, CUevent handle) {
 CUresult createStream(CUstream *handle) {
   return callToCreate("cuStreamCreate", [&](Driver &driver, Context &context, auto &) {
     *handle = driver.newHandle<CUstream>();
-    context.streams.emplace(*handle, std::make_shared<Stream>());
+    context.streams.emplace(*handle, std::make_shared<Stream>(driver.counts.streams >= driver.settings.eagerAfter));
     driver.counts.streams++;
   });
 }

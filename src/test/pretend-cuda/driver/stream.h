@@ -16,6 +16,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // Its number, which no other one ever has.
   const uint64_t id = made++;
 
+  // Whether work is done when it is queued, before the call returns.
+  const bool eager;
+
+  explicit Stream(bool eager = false) : eager(eager) {}
+
   // Queues work and returns its number, counted from 1.
   uint64_t add(std::function<void()> work, bool deferred);
 

@@ -30,6 +30,10 @@ PRETEND_EXPORT void registerKernels(const Kernel *kernels, size_t count);
 // default is the one beside the runtime. Ends the process if there are none.
 PRETEND_EXPORT void loadKernels(int architecture, const char *directory = nullptr);
 
+// Finds the kernels in a directory's libraries instead of others of their names, whatever the architecture; null: no more.
+// Only while no module is loaded, and never twice a library of the same path.
+PRETEND_EXPORT void replaceKernels(const char *directory);
+
 // Returns the kernel, or null.
 PRETEND_EXPORT const Kernel *findKernel(int architecture, const std::string &name);
 

@@ -16,6 +16,8 @@ constexpr int ANY = 0;
 struct Registry {
   std::recursive_mutex mutex;
   std::map<std::pair<int, std::string>, Kernel> kernels;
+  std::map<std::string, Kernel> replacements;
+  bool replacing = false;
   std::set<std::string> libraries;
   int loading = ANY;
 };
@@ -43,7 +45,9 @@ void registerKernels(const Kernel *kernels, size_t count) {
   Registry &all = registry();
   std::lock_guard lock(all.mutex);
   for (size_t i = 0; i < count; i++) {
-    if (!all.kernels.emplace(std::pair(all.loading, kernels[i].name), kernels[i]).second) {
+    if (all.replacing) {
+      all.replacements[kernels[i].name] = kernels[i];
+    } else if (!all.kernels.emplace(std::pair(all.loading, kernels[i].name), kernels[i]).second) {
       refuse("kernel %s is in two files", kernels[i].name.c_str());
     }
   }
@@ -64,9 +68,23 @@ void loadKernels(int architecture, const char *directory) {
   }
 }
 
+void replaceKernels(const char *directory) {
+  Registry &all = registry();
+  std::lock_guard lock(all.mutex);
+  all.replacements.clear();
+  if (!directory) return;
+  all.replacing = true;
+  for (const auto &entry : std::filesystem::directory_iterator(directory)) {
+    if (!dlopen(entry.path().c_str(), RTLD_NOW | RTLD_LOCAL)) refuse("%s", dlerror());
+  }
+  all.replacing = false;
+}
+
 const Kernel *findKernel(int architecture, const std::string &name) {
   Registry &all = registry();
   std::lock_guard lock(all.mutex);
+  const auto replacement = all.replacements.find(name);
+  if (replacement != all.replacements.end()) return &replacement->second;
   for (int made : {architecture, ANY}) {
     const auto found = all.kernels.find({made, name});
     if (found != all.kernels.end()) return &found->second;

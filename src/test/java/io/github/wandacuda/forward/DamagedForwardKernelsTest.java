@@ -4,14 +4,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The tests of operations notice a kernel that is wrong in one place, so it is kernels that they
@@ -98,14 +101,117 @@ class DamagedForwardKernelsTest {
         "linear_sparse.cl",
         "first + lane < columns",
         "first + lane + 1 < columns",
-        Damage::unpacked);
+        Damage::unpacked),
+    CUDA_LAYER_NORM(
+        "layer_norm.cu", "value - mean) * factor", "value + mean) * factor", Damage::longRows),
+    CUDA_GELU("activate.cu", "x < 0.0f ? tail", "x > 0.0f ? tail", of(Activation.GELU)),
+    CUDA_TAIL("activate", "normal_tail.cuh", "-0x1.4514ecp-4f", "-0x1.45p-4f", of(Activation.GELU)),
+    CUDA_TANH("elementwise", "tanh.cuh", "1.0f - __fdiv_rn", "1.0f + __fdiv_rn", Damage::scale),
+    CUDA_ROTATION("rotate.cu", "return u - v", "return u + v", Damage::rotatePart),
+    CUDA_GROUPS("gather_columns.cu", "(group) * stride", "(group) * width", Damage::gatherColumns),
+    CUDA_ADDITION("expert_rows.cu", "sum + factor", "sum - factor", Damage::rows),
+    CUDA_MOMENTS_RUN("second_moments.cu", "RUN = 256", "RUN = 512", Damage::allMoments),
+    CUDA_DIAGONAL("second_moments.cu", "row <= column &&", "row < column &&", Damage::allMoments),
+    CUDA_LOWER_TILES(
+        "second_moments.cu",
+        "tile.column < tile.row",
+        "tile.column <= tile.row",
+        Damage::allMoments),
+    CUDA_EXPERTS("route.cu", "candidate < chosen", "candidate <= chosen", Damage::route),
+    CUDA_TIES("route.cu", "candidate > best", "candidate < best", Damage::route),
+    CUDA_WINDOW(
+        "attention_64",
+        "attention.cuh",
+        "<unsigned>(problem.w",
+        "<unsigned>(1 + problem.w",
+        Damage::attentionOf64),
+    CUDA_TILES(
+        "attention_64",
+        "attention.cuh",
+        "/ KEYS * KEYS; first",
+        "/ KEYS * KEYS + KEYS; first",
+        Damage::attentionOf64),
+    CUDA_WHOLE(
+        "attention_64",
+        "attention.cuh",
+        ">= firstQuery + QUERIES<SLOTS>",
+        ">= firstQuery",
+        Damage::attentionOf64),
+    CUDA_NOTHING_SEEN(
+        "attention_64",
+        "attention.cuh",
+        "top == -INFINITY ? 0.0f",
+        "false ? 0.0f",
+        Damage::attentionOf64),
+    CUDA_BOUND(
+        "attention_64",
+        "attention.cuh",
+        "problem.cap > 0.0f",
+        "problem.cap < 0.0f",
+        Damage::attentionOf64),
+    CUDA_BIAS(
+        "attention_64",
+        "attention.cuh",
+        "scores[i][j] += bias",
+        "scores[i][j] -= bias",
+        Damage::attentionOf64),
+    CUDA_PARTS(
+        "linear_tensor_fast",
+        "linear_tensor.cuh",
+        "Block::PARTS) * token",
+        "2) * token",
+        Damage::tensorProducts),
+    CUDA_LOW_PART(
+        "linear_tensor",
+        "linear_tensor.cuh",
+        "part < Block::PARTS; part++",
+        "part < 1; part++",
+        Damage::tensorProducts),
+    CUDA_PLACES(
+        "linear_tensor",
+        "linear_tensor.cuh",
+        "row * SLICE + (piece",
+        "row % 64 * SLICE + (piece",
+        Damage::tensorProducts),
+    CUDA_WEIGHTS_END(
+        "linear_tensor",
+        "linear_tensor.cuh",
+        "min(8, columns",
+        "min(8, columns - 1",
+        Damage::tensorProducts),
+    CUDA_ROUNDING(
+        "linear_split.cu", "0xfffu + (magnitude >> 13 & 1u)", "0u", Damage::tensorProducts),
+    CUDA_SCALE(
+        "linear_split.cu",
+        "(254 - exponent) << 23",
+        "(253 - exponent) << 23",
+        Damage::tensorProducts),
+    CUDA_PACKED_PLACES(
+        "linear_sparse.cu", "(1u << lane) - 1u", "(2u << lane) - 1u", Damage::packed),
+    CUDA_PACKED_COUNTS("linear_sparse.cu", "lane >= distance", "lane > distance", Damage::packed),
+    CUDA_PACKED_PIECES(
+        "linear_sparse.cu", "through, WARP - 1)", "through, WARP - 2)", Damage::packed),
+    CUDA_PACKED_BYTES("linear_sparse.cu", "<< 8 * i : 0u", "<< 4 * i : 0u", Damage::packed),
+    CUDA_PACKED_ORDER(
+        "linear_sparse.cu",
+        "width = WARP / 2; width > 0; width /= 2",
+        "width = 1; width < WARP; width *= 2",
+        Damage::packed),
+    CUDA_PACKED_TOKENS("linear_sparse.cu", "t < tokens ? t : tokens - 1", "0", Damage::packed);
 
+    private final String kernel;
     private final String file;
     private final String sound;
     private final String damaged;
     private final Consumer<OpenedBackend> test;
 
     Damage(String file, String sound, String damaged, Consumer<OpenedBackend> test) {
+      this(file.replaceFirst("\\..*", ""), file, sound, damaged, test);
+    }
+
+    /** In a file that a CUDA kernel's includes. */
+    Damage(String kernel, String file, String sound, String damaged, Consumer<OpenedBackend> test) {
+      this.kernel = kernel;
       this.file = file;
       this.sound = sound;
       this.damaged = damaged;
@@ -196,18 +302,70 @@ class DamagedForwardKernelsTest {
       new LinearSparseTest(on).everySizeAgrees(3, 9, 33);
     }
 
+    private static void longRows(OpenedBackend on) {
+      new LayerNormTest(on).rowsOfAnyLengthAndPlaceAgree(64, 0, 0);
+    }
+
+    private static void rotatePart(OpenedBackend on) {
+      new RotateTest(on).rotationOfAPartLeavesTheRest();
+    }
+
+    private static void allMoments(OpenedBackend on) {
+      momentsOfRuns(on);
+      moments(on);
+    }
+
+    private static void attentionOf64(OpenedBackend on) {
+      AttentionTest tests = new AttentionTest(on);
+      tests.windowsAgree(130, 1, 1, 8, 64);
+      tests.biasesCanBeMinusInfinity(64, 0);
+      tests.attentionSeesNothingBeforeItsWindow(20);
+      tests.boundsAndBiasesAgree(33, 2, 1, 5, 0);
+    }
+
+    private static void packed(OpenedBackend on) {
+      new LinearSparseTest(on).everySizeAgrees(1, 9, 1025);
+      sparse(on);
+    }
+
+    /** Opens the backend itself, for each precision. */
+    private static void tensorProducts(OpenedBackend on) {
+      GpuParityCudaPrecisionTest tests = new GpuParityCudaPrecisionTest();
+      tests.productsAreThoseOfTheScalarCode(70, 40, 130);
+      tests.productsAreThoseOfTheScalarCode(33, 130, 70);
+    }
+
     private static void unpacked(OpenedBackend on) {
       new LinearSparseTest(on).everySizeAgrees(9, 20, 70);
     }
   }
 
+  static List<Damage> openCl() {
+    return Stream.of(Damage.values()).filter(damage -> damage.file.endsWith(".cl")).toList();
+  }
+
+  static List<Damage> cuda() {
+    return Stream.of(Damage.values()).filter(damage -> !damage.file.endsWith(".cl")).toList();
+  }
+
   @ParameterizedTest
-  @EnumSource
+  @MethodSource("openCl")
   void damagedKernelsAreNoticed(Damage damage) {
     try (OpenedBackend damaged =
         new OpenedBackend(
             TestedBackend.OPENCL,
             FirstOpenCl.changed(damage.file, Map.of(damage.sound, damage.damaged)))) {
+      assertThatThrownBy(() -> damage.test.accept(damaged)).isInstanceOf(AssertionError.class);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cuda")
+  @Tag("pretend")
+  void damagedCudaKernelsAreNoticed(Damage damage) throws Exception {
+    try (AutoCloseable kernels =
+            PretendCuda.damaged(damage.kernel, damage.file, damage.sound, damage.damaged);
+        OpenedBackend damaged = new OpenedBackend(TestedBackend.CUDA)) {
       assertThatThrownBy(() -> damage.test.accept(damaged)).isInstanceOf(AssertionError.class);
     }
   }

@@ -8,8 +8,10 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collections;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -23,6 +25,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("pretend")
 class SourceReadsOnDeviceTest {
   private static final Sparsity HALF = new Sparsity.Ratio(0.5);
+
+  private static final Calibration SAMPLES = Pruning.samples(Collections.nCopies(9, new int[64]));
 
   @TempDir Path directory;
   private PretendCuda driver;
@@ -49,7 +53,7 @@ class SourceReadsOnDeviceTest {
   @ParameterizedTest
   @EnumSource(names = {"WANDA", "RIA", "SPARSEGPT"})
   void whatIsSentAheadIsReadAgain(Method method) {
-    check(Backends.open("cuda", 0, 2).backend(), method, SourceReadsTest.SAMPLES);
+    check(Backends.open("cuda", 0, 2).backend(), method, SAMPLES);
   }
 
   @Test
@@ -61,7 +65,6 @@ class SourceReadsOnDeviceTest {
   @EnumSource(names = {"WANDA", "RIA"})
   void eachDeviceReadsTheBlocks(Method method) {
     driver.devices(2);
-    check(
-        Backends.openAll("cuda", 2, Precision.DEFAULT).backend(), method, SourceReadsTest.SAMPLES);
+    check(Backends.openAll("cuda", 2, Precision.DEFAULT).backend(), method, SAMPLES);
   }
 }

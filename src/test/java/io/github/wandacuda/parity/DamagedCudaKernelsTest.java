@@ -1,22 +1,25 @@
 package io.github.wandacuda.parity;
 
-import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.testing.Command;
-import io.github.wandacuda.testing.Ended;
-import io.github.wandacuda.testing.PretendCudaBuild;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Thorough;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import io.github.wandacuda.testing.selection.Norms;
+import io.github.wandacuda.testing.selection.PlacedMatrix;
+import io.github.wandacuda.testing.selection.SelectCase;
+import io.github.wandacuda.testing.selection.SmallMatrices;
+import io.github.wandacuda.testing.selection.Values;
 import java.util.List;
-import java.util.Map;
-import java.util.stream.Stream;
+import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -26,23 +29,22 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 @Tag("gpu")
 @Tag("pretend")
-@Execution(ExecutionMode.CONCURRENT)
 @Thorough
 class DamagedCudaKernelsTest {
-  private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
-  private static final long SECONDS = 120;
+  private static final int MOST = 2000;
+  private static final int ROWS = 50;
+  private static final int COLUMNS = 4096;
 
-  @TempDir Path kernels;
+  /** Work that throws an {@link AssertionError} if a selector is wrong. */
+  private interface Check {
+    void of(Selector selector);
+  }
 
   @ParameterizedTest
-  @CsvSource({
-    "select_rows, 3, 8",
-    "select_groups, 0, 4",
-  })
-  void soundKernelsAreRight(String kernel, int first, int step) throws IOException {
-    PretendCudaBuild.copy(kernel, kernels);
-    Ended outcome = select(first, step, 10);
-    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.RIGHT);
+  @CsvSource({"3, 8", "0, 4"})
+  void soundKernelsAreRight(int first, int step) {
+    select(
+        selector -> new SmallMatrices(1).check("cuda", selector, first, first + 10 * step, step));
   }
 
   /**
@@ -94,18 +96,18 @@ class DamagedCudaKernelsTest {
             + " ~kept & 0xfu",
       })
   void aFaultIsSeen(int first, int step, String kernel, String file, String sound, String damaged)
-      throws IOException {
-    PretendCudaBuild.copy(kernel, kernels);
-    damage(file, sound, damaged);
-    Ended outcome = select(first, step, Integer.MAX_VALUE / step);
-    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.WRONG);
+      throws Exception {
+    notices(
+        selector -> new SmallMatrices(1).check("cuda", selector, first, MOST, step),
+        kernel,
+        file,
+        sound,
+        damaged);
   }
 
   @Test
-  void soundGuessesAreRight() throws IOException {
-    PretendCudaBuild.copy("select_rows", kernels);
-    Ended outcome = select(List.of(SelectOnCuda.MANY_ROWS));
-    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.RIGHT);
+  void soundGuessesAreRight() {
+    select(DamagedCudaKernelsTest::checkManyRows);
   }
 
   /** Damages the search for a row's threshold around that of the row before. */
@@ -118,32 +120,36 @@ class DamagedCudaKernelsTest {
         "unsigned left = rank - counted.below => unsigned left = rank - counted.below + 1u",
         "return {all >> 16, all & 0xffffu} => return {(all >> 16) + 1u, all & 0xffffu}",
       })
-  void aFaultyGuessIsSeen(String sound, String damaged) throws IOException {
-    PretendCudaBuild.copy("select_rows", kernels);
-    damage("window_select.cuh", sound, damaged);
-    Ended outcome = select(List.of(SelectOnCuda.MANY_ROWS));
-    assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(SelectOnCuda.WRONG);
+  void aFaultyGuessIsSeen(String sound, String damaged) throws Exception {
+    notices(
+        DamagedCudaKernelsTest::checkManyRows, "select_rows", "window_select.cuh", sound, damaged);
   }
 
-  private void damage(String file, String sound, String damaged) throws IOException {
-    Path source = kernels.resolve(file);
-    String text = Files.readString(source);
-    assertThat(text).contains(sound);
-    Files.writeString(source, text.replace(sound, damaged));
+  private static void notices(Check check, String kernel, String file, String sound, String damaged)
+      throws Exception {
+    try (AutoCloseable kernels = PretendCuda.damaged(kernel, file, sound, damaged)) {
+      assertThatThrownBy(() -> select(check)).isInstanceOf(AssertionError.class);
+    }
   }
 
-  private Ended select(int first, int step, int count) throws IOException {
-    return select(Stream.of(first, step, count).map(number -> Integer.toString(number)).toList());
+  private static void select(Check check) {
+    PretendCuda.start();
+    try (Backend backend = Backends.open("cuda", 0, 1).backend()) {
+      check.of(backend.selector());
+    }
   }
 
-  /** Compares in a process that finds the driver with these kernels as the system's. */
-  private Ended select(List<String> arguments) throws IOException {
-    PretendCudaBuild.assumePossible();
-    PretendCudaBuild.damaged(OUT, kernels);
-    List<String> options = List.of("--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1");
-    return Command.main(options, SelectOnCuda.class, arguments)
-        .with(Map.of("LD_LIBRARY_PATH", OUT.toAbsolutePath().toString()))
-        .within(SECONDS)
-        .run();
+  /** Checks matrices of so many rows that a block takes several, each guessed from another. */
+  private static void checkManyRows(Selector selector) {
+    RandomGenerator random = new SplittableRandom(1);
+    for (Values values : Values.values()) {
+      int[][] bits = values.matrix(random, DType.F16, ROWS, COLUMNS);
+      SelectionRule rule = new LowestPerRow(random.nextInt(COLUMNS));
+      // Without norms some weights of a row have the same score.
+      for (Norms norms : List.of(Norms.LOGNORMAL, Norms.NONE)) {
+        new SelectCase(DType.F16, bits, COLUMNS, norms.vector(random, COLUMNS), rule)
+            .check("cuda", selector, PlacedMatrix.Layout.DENSE, PlacedMatrix.Layout.DENSE);
+      }
+    }
   }
 }

@@ -139,8 +139,8 @@ class PretendTrafficTest {
   void aWeightCrossesTheBusOnceAndHiddenStatesStay() throws IOException {
     GeneratedLlama llama = new GeneratedLlama(BLOCKS, 256, 704, 512);
     Path model = llama.write(directory.resolve("model"));
-    List<int[]> samples = samples(llama, directory.resolve("samples.json"), 6, 96);
-    long states = 6 * 96 * 256 * Float.BYTES;
+    List<int[]> samples = samples(llama, directory.resolve("samples.json"), 3, 32);
+    long states = 3 * 32 * 256 * Float.BYTES;
     long block = blockBytes(model);
     List<Moved> blocks;
     try (Backend backend = Backends.open("cuda", 0, 2).backend()) {

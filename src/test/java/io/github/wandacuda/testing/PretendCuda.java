@@ -1,5 +1,7 @@
 package io.github.wandacuda.testing;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -9,6 +11,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +38,8 @@ public final class PretendCuda {
 
   /** Where it is built. */
   public static final Path DIRECTORY = Path.of("target", "pretend-cuda");
+
+  private static final Path DAMAGED = Path.of("target", "pretend-cuda-damaged");
 
   private final SymbolLookup library;
 
@@ -116,6 +121,11 @@ public final class PretendCuda {
     set("pretendSetDeferred", deferred ? 1 : 0);
   }
 
+  /** Lets streams do their work when it is queued, but for the first ones that are created. */
+  public void eagerAfter(int streams) {
+    set("pretendSetEagerAfter", streams);
+  }
+
   /**
    * Makes a call fail once. A launch fails when it is run; a result from 700 on stays, for all
    * calls, until the context is gone.
@@ -133,6 +143,44 @@ public final class PretendCuda {
           arena.allocateFrom(name),
           after,
           result);
+    }
+  }
+
+  /**
+   * Builds a kernel with a change and takes it until that is closed, for backends that are opened
+   * meanwhile.
+   *
+   * @param kernel its file's name, without the ending
+   * @param file where the change is: the kernel's file or one that it includes
+   */
+  public static AutoCloseable damaged(String kernel, String file, String sound, String damaged)
+      throws IOException {
+    PretendCuda driver = start();
+    Path sources = Files.createTempDirectory("damaged");
+    PretendCudaBuild.copy(kernel, sources);
+    Path source = sources.resolve(file);
+    String text = Files.readString(source);
+    assertThat(text).contains(sound);
+    Files.writeString(source, text.replace(sound, damaged));
+    PretendCudaBuild.run(
+        DAMAGED, List.of("--plain", "--only", "80", "--kernels", sources.toString()));
+    Directories.remove(sources);
+    // A library whose path is that of one before isn't loaded.
+    Files.createDirectory(sources);
+    Files.copy(DAMAGED.resolve("kernels").resolve(kernel + ".so"), sources.resolve(kernel + ".so"));
+    driver.takeKernels(sources.toString());
+    return () -> {
+      driver.takeKernels(null);
+      Directories.remove(sources);
+    };
+  }
+
+  private void takeKernels(String directory) {
+    try (Arena arena = Arena.ofConfined()) {
+      call(
+          "pretendReplaceKernels",
+          FunctionDescriptor.ofVoid(ValueLayout.ADDRESS),
+          directory == null ? MemorySegment.NULL : arena.allocateFrom(directory));
     }
   }
 

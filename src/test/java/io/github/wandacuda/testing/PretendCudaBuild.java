@@ -84,11 +84,6 @@ public final class PretendCudaBuild {
             .anyMatch(directory -> Files.isExecutable(Path.of(directory, program)));
   }
 
-  /** Builds it with changed kernels in one folder, as fast as can be. */
-  public static void damaged(Path out, Path kernels) throws IOException {
-    run(out, List.of("--plain", "--only", "80", "--kernels", kernels.toString()));
-  }
-
   /**
    * Builds it.
    *

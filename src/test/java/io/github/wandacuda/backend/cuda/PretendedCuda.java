@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.gpu.CallerProgram;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.backend.gpu.KernelsOn;
@@ -38,6 +39,18 @@ public final class PretendedCuda {
     PretendCuda driver = start(capability);
     CudaDevice device = CudaDevice.open(0, precision);
     return checked(driver, new KernelsOn(device, () -> queue(device), largestBuffer));
+  }
+
+  /** Opens the first device alone, with so many bytes of memory. */
+  public static GpuDevice device(long memory) {
+    PretendCuda driver = start(80);
+    driver.memory(memory);
+    return CudaDevice.open(0, Precision.DEFAULT);
+  }
+
+  /** Returns a program that uses a backend's device, and closes the backend. */
+  public static CallerProgram caller(Backend backend) {
+    return new CudaCaller(backend);
   }
 
   /** Opens it with cuBLAS. */

@@ -3,20 +3,26 @@ package io.github.wandacuda.backend.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
+import jcuda.driver.CUresult;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Rows on a device that has room for all of them, for some, or for none. */
+@Tag("gpu")
+@Tag("pretend")
 class StoredRowsTest {
   private static final int ROWS = 1000;
   private static final int COLUMNS = 16;
@@ -26,11 +32,13 @@ class StoredRowsTest {
   /** A half of it is for rows. */
   private static final int SOME_FIT = 64 << 10;
 
+  private final PretendCuda driver = PretendCuda.start();
   private final Arena arena = Arena.ofShared();
 
   @AfterEach
-  void close() {
+  void nothingIsLeft() {
     arena.close();
+    assertThat(driver.outstanding()).isEmpty();
   }
 
   /** What the rows are to be, and a batch whose numbers are new each time. */
@@ -81,10 +89,10 @@ class StoredRowsTest {
     SOME_FIT + ", false, 9"
   })
   void whatIsReadIsWhatWasWrittenLast(int memory, boolean pinned, int lazy) {
-    HostDevice device = new HostDevice(memory);
-    device.eagerAfter(lazy);
+    GpuDevice device = PretendedCuda.device(memory);
+    driver.eagerAfter(lazy);
     if (!pinned) {
-      device.refusePinned();
+      driver.fail("cuMemHostAlloc", 1, CUresult.CUDA_ERROR_OUT_OF_MEMORY);
     }
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       Operations operations = backend.operations();
@@ -98,7 +106,6 @@ class StoredRowsTest {
         throughTheHost(operations, rows, expected);
       }
     }
-    assertThat(device.outstanding()).isZero();
   }
 
   /** What was sent for is lost where a larger batch needs more room. */
@@ -161,7 +168,7 @@ class StoredRowsTest {
 
   @Test
   void rowsThatAreNotThereAreRefused() {
-    HostDevice device = new HostDevice(ALL_FIT);
+    GpuDevice device = PretendedCuda.device(ALL_FIT);
     try (GpuBackend backend = new GpuBackend(device, 1);
         StoredRows rows = backend.operations().storedRows(ROWS, COLUMNS);
         Tensor batch = backend.operations().tensor(BATCH, COLUMNS);
