@@ -1,20 +1,22 @@
 package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.platform.commons.support.HierarchyTraversalMode.TOP_DOWN;
 
+import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FaultCounts;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.platform.commons.support.AnnotationSupport;
+import org.junit.platform.commons.support.ReflectionSupport;
 
 /**
  * Fuzzes each reader by Jazzer, led by coverage, for {@code -Dfuzz.seconds}. A process fuzzes one
@@ -22,7 +24,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  * is written beside the committed ones, so that it is one of them from then on.
  */
 class FuzzFaults {
-  private static final Path TESTS = Path.of("src", "test", "java");
   private static final Pattern DONE = Pattern.compile("Done (\\d+) runs in");
   private static final int SECONDS = Integer.getInteger("fuzz.seconds", 6);
   private static final int SECONDS_TO_START = 120;
@@ -30,26 +31,27 @@ class FuzzFaults {
   /** In less time than this the second compiler costs more than it gains. */
   private static final int SECONDS_FOR_THE_JIT = 6;
 
-  static List<String> readers() throws IOException {
-    try (Stream<Path> files = Files.walk(TESTS)) {
-      return files
-          .filter(file -> file.toString().endsWith("FuzzTest.java"))
-          .map(file -> TESTS.relativize(file).toString().replace(".java", "").replace('/', '.'))
-          .sorted()
-          .toList();
-    }
+  static List<Method> readers() {
+    return ReflectionSupport.findAllClassesInPackage(
+            "io.github.wandacuda", type -> true, name -> name.endsWith("FuzzTest"))
+        .stream()
+        .flatMap(
+            type -> AnnotationSupport.findAnnotatedMethods(type, FuzzTest.class, TOP_DOWN).stream())
+        .toList();
   }
 
   @ParameterizedTest
   @MethodSource("readers")
-  void nothingButRefusals(String reader) throws IOException {
+  void nothingButRefusals(Method reader) throws IOException {
     List<String> command = new ArrayList<>(List.of("-Xmx2g", "--enable-native-access=ALL-UNNAMED"));
     command.addAll(List.of("-XX:+EnableDynamicAgentLoading"));
     if (SECONDS < SECONDS_FOR_THE_JIT) {
       command.add("-XX:TieredStopAtLevel=1");
     }
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of("com.code_intelligence.jazzer.Jazzer", "--target_class=" + reader));
+    command.add("com.code_intelligence.jazzer.Jazzer");
+    command.add("--target_class=" + reader.getDeclaringClass().getName());
+    command.add("--target_method=" + reader.getName());
     command.add("--instrumentation_includes=io.github.wandacuda.**:com.fasterxml.jackson.core.**");
     command.add("--custom_hook_excludes=java.**");
     // Recipes and allocations hold regular expressions, which NamePatterns bounds.

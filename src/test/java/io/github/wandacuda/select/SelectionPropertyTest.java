@@ -2,19 +2,31 @@ package io.github.wandacuda.select;
 
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackends;
-import io.github.wandacuda.testing.selection.SelectionProperties;
+import io.github.wandacuda.testing.selection.MagnitudesProperties;
+import io.github.wandacuda.testing.selection.SelectGroupsProperties;
+import io.github.wandacuda.testing.selection.SelectRowsProperties;
+import io.github.wandacuda.testing.selection.SelectThresholdProperties;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import net.jqwik.api.Assume;
+import net.jqwik.api.PropertyDefaults;
+import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.Tag;
 import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
 import net.jqwik.api.lifecycle.BeforeTry;
 import org.opentest4j.TestAbortedException;
 
-/** Properties of one operation on each of the backends that this run of the tests is for. */
-abstract class OnEachBackend implements SelectionProperties {
+/** Properties of all operations on each of the backends that this run of the tests is for. */
+@Tag("operation")
+@PropertyDefaults(shrinking = ShrinkingMode.BOUNDED)
+class SelectionPropertyTest
+    implements SelectRowsProperties,
+        SelectGroupsProperties,
+        SelectThresholdProperties,
+        MagnitudesProperties {
   private static final List<OpenedBackend> OPENED = new ArrayList<>();
   private static final Map<String, Selector> SELECTORS = new LinkedHashMap<>();
   private static final int GPU_SHARE = 3;
@@ -50,7 +62,7 @@ abstract class OnEachBackend implements SelectionProperties {
   }
 
   @Override
-  public final Map<String, Selector> selectors() {
+  public Map<String, Selector> selectors() {
     return SELECTORS;
   }
 
@@ -61,7 +73,7 @@ abstract class OnEachBackend implements SelectionProperties {
   }
 
   @Override
-  public final int smallMatrices() {
+  public int smallMatrices() {
     return onGpus() ? 600 : 4000;
   }
 

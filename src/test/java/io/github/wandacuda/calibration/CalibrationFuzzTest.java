@@ -4,11 +4,16 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.github.wandacuda.testing.Fuzzing;
 import java.io.IOException;
 
-class StatisticsFuzzTest {
+class CalibrationFuzzTest {
   private static final Fuzzing FUZZING = new Fuzzing();
 
   @FuzzTest
-  void read(byte[] bytes) throws IOException {
+  void imatrix(byte[] bytes) throws IOException {
+    FUZZING.run(bytes, "x.gguf", Imatrix::read);
+  }
+
+  @FuzzTest
+  void statistics(byte[] bytes) throws IOException {
     FUZZING.run(bytes, "x.safetensors", Statistics::read);
   }
 }

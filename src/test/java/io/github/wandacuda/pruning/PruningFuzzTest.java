@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 
-class NpzFuzzTest {
+class PruningFuzzTest {
   private static final Fuzzing FUZZING = new Fuzzing();
   private static final List<LinearModule> MODULES = modules();
 
@@ -21,15 +21,20 @@ class NpzFuzzTest {
   }
 
   @FuzzTest
-  void read(byte[] bytes) throws IOException {
-    FUZZING.run(bytes, "x.npz", NpzFuzzTest::read);
+  void npz(byte[] bytes) throws IOException {
+    FUZZING.run(bytes, "x.npz", PruningFuzzTest::readMasks);
   }
 
-  private static void read(Path file) {
+  private static void readMasks(Path file) {
     LinearModule first = MODULES.getFirst();
     try (ModuleMasks masks = MaskFile.open(file, MODULES, "any")) {
       masks.require(List.of(first));
       masks.read(first, MemorySegment.ofArray(new byte[(int) first.maskBytes()]));
     }
+  }
+
+  @FuzzTest
+  void recipe(byte[] bytes) throws IOException {
+    FUZZING.run(bytes, "x.yaml", Recipe::read);
   }
 }
