@@ -4,62 +4,35 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskSink;
-import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.regex.Pattern;
 
 /**
  * A decoder family's fixture on one backend: what Hugging Face transformers computed for a small
  * random model of the family, and the masks that Wanda gave it.
  */
-final class FixtureChecks {
-  /** Routers included, as the fixtures were pruned. */
-  private static final ModuleChoice ALL =
-      new ModuleChoice(List.of(Pattern.compile(".")), List.of());
-
+final class FixtureChecks extends ModelChecks {
   private final Path fixture;
-  private final Backend backend;
   private final JsonNode expected;
   private final List<int[]> tokens;
 
   FixtureChecks(String family, Backend backend) {
+    super(backend, TestData.fixture(family).resolve("model"));
     fixture = TestData.fixture(family);
-    this.backend = backend;
     expected = TestData.json(fixture.resolve("expected.json"));
     tokens = TestData.tokens(fixture.resolve("tokens.json"));
-  }
-
-  private ModelDirectory open() {
-    return ModelDirectory.open(fixture.resolve("model"));
-  }
-
-  private Decoder decoder(ModelDirectory model) {
-    return DecoderFamilies.open(model, backend.operations());
   }
 
   /** Checks every logit of every sample. */
@@ -76,21 +49,6 @@ final class FixtureChecks {
               .isCloseTo(logits[start + i], within(tolerance));
         }
       }
-    }
-  }
-
-  private float[] logits(Decoder decoder, int[] sample) {
-    try (Tensor hidden = backend.operations().tensor(sample.length, decoder.hiddenSize())) {
-      decoder.embed(sample, sample.length, hidden);
-      for (int index = 0; index < decoder.blocks(); index++) {
-        try (Block block = decoder.block(index)) {
-          block.forward(hidden, sample.length, InputObserver.NONE);
-        }
-      }
-      Tensor logits = decoder.logits(hidden);
-      float[] values = new float[logits.rows() * logits.columns()];
-      backend.operations().download(logits, MemorySegment.ofArray(values));
-      return values;
     }
   }
 
@@ -146,7 +104,7 @@ final class FixtureChecks {
   /** Prunes by the norms that the sequential run saw, and checks every mask bit. */
   void masksFromStatisticsAreExact(Path output) {
     Path statistics = fixture.resolve("wanda50.statistics.safetensors");
-    assertMasks(prune(Pruning.statistics(statistics), output));
+    assertMasks(prune(backend, Pruning.statistics(statistics), output));
   }
 
   /**
@@ -158,7 +116,7 @@ final class FixtureChecks {
    * @param tolerance of norms and perplexity, relative
    */
   void calibratedRunAgrees(Path output, double share, double tolerance) {
-    RunResult result = prune(Pruning.samples(tokens), output);
+    RunResult result = prune(backend, Pruning.samples(tokens), output);
     var masks = TestData.bytes(fixture.resolve("wanda50.masks.safetensors"));
     long different = 0;
     for (ModuleResult module : result.modules()) {
@@ -190,23 +148,6 @@ final class FixtureChecks {
       different += kept[i] == ((packed >> column % 8 & 1) == 1) ? 0 : 1;
     }
     return different;
-  }
-
-  private RunResult prune(Calibration calibration, Path output) {
-    PruneRequest request =
-        Pruning.request(
-            output,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ALL,
-            calibration,
-            true,
-            false,
-            Unreached.MAGNITUDE);
-    try (ModelDirectory model = open()) {
-      return PruneJob.toOutput(model, request)
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
-    }
   }
 
   private void assertMasks(RunResult result) {

@@ -1,8 +1,10 @@
 package io.github.wandacuda.families;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -16,12 +18,8 @@ abstract class FixturesParity extends OneBackend {
   private static final double LOGITS = 2e-4;
   private static final double RELATIVE = 1e-5;
 
-  /**
-   * Returns the share of a calibrated run's mask bits that may differ: sums in another order leave
-   * a score at a row's cut on its other side.
-   */
-  double differentBits() {
-    return 0;
+  FixturesParity(Supplier<Backend> device, double differentBits) {
+    super(device, differentBits);
   }
 
   static List<String> families() {
@@ -56,6 +54,6 @@ abstract class FixturesParity extends OneBackend {
   @MethodSource("families")
   void calibratedRunsAgree(String family, @TempDir Path directory) {
     new FixtureChecks(family, backend())
-        .calibratedRunAgrees(directory.resolve("out"), differentBits(), RELATIVE);
+        .calibratedRunAgrees(directory.resolve("out"), differentBits, RELATIVE);
   }
 }

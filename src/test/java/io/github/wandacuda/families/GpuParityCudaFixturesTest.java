@@ -1,18 +1,11 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.testing.backend.Gpu;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")
 class GpuParityCudaFixturesTest extends FixturesParity {
-  @Override
-  Backend device() {
-    return Gpu.CUDA.open();
-  }
-
-  @Override
-  double differentBits() {
-    return 0.001;
+  GpuParityCudaFixturesTest() {
+    super(Gpu.CUDA::open, 0.001);
   }
 }

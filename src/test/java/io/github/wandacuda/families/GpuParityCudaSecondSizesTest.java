@@ -1,6 +1,5 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.families.SecondSizes.Second;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.Gpu;
@@ -16,9 +15,8 @@ import org.junit.jupiter.api.Tag;
 @Tag("gpu")
 @Thorough
 class GpuParityCudaSecondSizesTest extends SecondSizesMasks {
-  @Override
-  Backend device() {
-    return Gpu.CUDA.open();
+  GpuParityCudaSecondSizesTest() {
+    super(Gpu.CUDA::open, 0.001);
   }
 
   @Override
@@ -33,10 +31,5 @@ class GpuParityCudaSecondSizesTest extends SecondSizesMasks {
 
   private static boolean isBf16(Second second) {
     return second.dtype().equals("BF16");
-  }
-
-  @Override
-  double differentBits() {
-    return 0.001;
   }
 }

@@ -1,6 +1,5 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import io.github.wandacuda.testing.Thorough;
 import org.junit.jupiter.api.Tag;
@@ -9,13 +8,7 @@ import org.junit.jupiter.api.Tag;
 @Tag("gpu")
 @Thorough
 class GpuParityOpenClTilesSecondSizesTest extends SecondSizesMasks {
-  @Override
-  Backend device() {
-    return FirstOpenCl.withTiles();
-  }
-
-  @Override
-  double differentBits() {
-    return 0.001;
+  GpuParityOpenClTilesSecondSizesTest() {
+    super(FirstOpenCl::withTiles, 0.001);
   }
 }

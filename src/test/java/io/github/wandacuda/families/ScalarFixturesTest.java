@@ -1,11 +1,9 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cpu.ScalarCpu;
 
 class ScalarFixturesTest extends FixturesParity {
-  @Override
-  Backend device() {
-    return ScalarCpu.open(2);
+  ScalarFixturesTest() {
+    super(() -> ScalarCpu.open(2), 0);
   }
 }

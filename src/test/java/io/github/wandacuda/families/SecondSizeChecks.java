@@ -3,7 +3,6 @@ package io.github.wandacuda.families;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cpu.ScalarCpu;
 import io.github.wandacuda.calibration.DenseCalibration;
@@ -12,46 +11,31 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.families.SecondSizes.Second;
 import io.github.wandacuda.families.reference.ReferenceModel;
-import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
  * A model of second sizes on one backend: what an independent float64 implementation computes for
  * it, and the masks that the scalar code gives it.
  */
-final class SecondSizeChecks {
+final class SecondSizeChecks extends ModelChecks {
   private static final int LENGTH = 37;
   private static final int SAMPLES = 2;
 
-  /** Routers included, as in the fixtures. */
-  private static final ModuleChoice ALL =
-      new ModuleChoice(List.of(Pattern.compile(".")), List.of());
-
-  private final Backend backend;
   private final Path directory;
   private final List<int[]> samples = samples();
   private final List<double[][]> logits;
@@ -63,7 +47,7 @@ final class SecondSizeChecks {
    * @param directory empty, for the model and what is made of it
    */
   SecondSizeChecks(Second second, Backend backend, Path directory) throws IOException {
-    this.backend = backend;
+    super(backend, directory.resolve("model"));
     this.directory = directory;
     ReferenceModel reference =
         ReferenceModel.of(second.config(), second.dtype(), second.prefix(), 3);
@@ -82,14 +66,6 @@ final class SecondSizeChecks {
         .toList();
   }
 
-  private ModelDirectory open() {
-    return ModelDirectory.open(directory.resolve("model"));
-  }
-
-  private Decoder decoder(ModelDirectory model) {
-    return DecoderFamilies.open(model, backend.operations());
-  }
-
   /**
    * Checks every logit of every sample.
    *
@@ -105,22 +81,13 @@ final class SecondSizeChecks {
   }
 
   private void assertLogits(Decoder decoder, int[] tokens, double[][] expected, double tolerance) {
-    try (Tensor hidden = backend.operations().tensor(tokens.length, decoder.hiddenSize())) {
-      decoder.embed(tokens, tokens.length, hidden);
-      for (int index = 0; index < decoder.blocks(); index++) {
-        try (Block block = decoder.block(index)) {
-          block.forward(hidden, tokens.length, InputObserver.NONE);
-        }
-      }
-      Tensor result = decoder.logits(hidden);
-      float[] found = new float[result.rows() * result.columns()];
-      backend.operations().download(result, MemorySegment.ofArray(found));
-      for (int i = 0; i < found.length; i++) {
-        double value = expected[i / result.columns()][i % result.columns()];
-        assertThat((double) found[i])
-            .as("token %d, logit %d", i / result.columns(), i % result.columns())
-            .isCloseTo(value, within(tolerance * Math.max(1, Math.abs(value))));
-      }
+    float[] found = logits(decoder, tokens);
+    int columns = found.length / tokens.length;
+    for (int i = 0; i < found.length; i++) {
+      double value = expected[i / columns][i % columns];
+      assertThat((double) found[i])
+          .as("token %d, logit %d", i / columns, i % columns)
+          .isCloseTo(value, within(tolerance * Math.max(1, Math.abs(value))));
     }
   }
 
@@ -191,7 +158,7 @@ final class SecondSizeChecks {
   /** Prunes by the float64 norms, and checks that the scalar code writes the same bytes. */
   void masksFromStatisticsAreExact() {
     Calibration statistics = statistics();
-    prune(backend, statistics, "found");
+    prune(backend, statistics, directory.resolve("found"));
     pruneByScalarCode(statistics);
     Directories.assertSame(directory.resolve("expected"), directory.resolve("found"));
   }
@@ -219,7 +186,7 @@ final class SecondSizeChecks {
    * @param share of the mask bits that may differ
    */
   void calibratedRunAgrees(double share) {
-    RunResult result = prune(backend, Pruning.samples(samples), "found");
+    RunResult result = prune(backend, Pruning.samples(samples), directory.resolve("found"));
     RunResult expected = pruneByScalarCode(Pruning.samples(samples));
     assertThat(result.pruned()).isEqualTo(expected.pruned());
     long different = 0;
@@ -233,21 +200,7 @@ final class SecondSizeChecks {
 
   private RunResult pruneByScalarCode(Calibration calibration) {
     try (Backend scalar = ScalarCpu.open(2)) {
-      return prune(scalar, calibration, "expected");
+      return prune(scalar, calibration, directory.resolve("expected"));
     }
-  }
-
-  private RunResult prune(Backend on, Calibration calibration, String output) {
-    PruneRequest request =
-        Pruning.request(
-            directory.resolve(output),
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ALL,
-            calibration,
-            true,
-            false,
-            Unreached.MAGNITUDE);
-    return Pruning.prune(directory.resolve("model"), request, on);
   }
 }

@@ -1,9 +1,11 @@
 package io.github.wandacuda.families;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.families.SecondSizes.Second;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -18,6 +20,10 @@ import org.junit.jupiter.params.provider.MethodSource;
  * norms 1.7e-6, but for a mixture that sends experts few tokens, where it is 8.6e-6.
  */
 abstract class SecondSizesParity extends OneBackend {
+  SecondSizesParity(Supplier<Backend> device, double differentBits) {
+    super(device, differentBits);
+  }
+
   /** Returns the tolerance of logits, relative to what is larger, the logit or 1. */
   double logits(Second second) {
     return 2e-4;
