@@ -72,21 +72,24 @@ class DirectIoTest {
     byte[] content = bytes(length);
     try (DirectIo io = DirectIo.of(IoMode.AUTO);
         FileChannel plain = open();
-        ExecutorService threads = Executors.newFixedThreadPool(3)) {
-      Optional<BlockWriter> writer = io.writer(file, plain, length);
-      assumeTrue(writer.isPresent());
-      try (BlockWriter blocks = writer.get()) {
-        List<Future<?>> done = new ArrayList<>();
-        for (Piece piece : pieces(length, length < MIB ? 9_000 : 300_000)) {
-          done.add(threads.submit(() -> write(blocks, content, piece)));
-        }
-        for (Future<?> each : done) {
-          each.get();
-        }
-        blocks.flush(0, Long.MAX_VALUE);
+        ExecutorService threads = Executors.newFixedThreadPool(3);
+        BlockWriter blocks = blocks(io, plain, length)) {
+      List<Future<?>> done = new ArrayList<>();
+      for (Piece piece : pieces(length, length < MIB ? 9_000 : 300_000)) {
+        done.add(threads.submit(() -> write(blocks, content, piece)));
       }
+      for (Future<?> each : done) {
+        each.get();
+      }
+      blocks.flush(0, Long.MAX_VALUE);
     }
     assertThat(file).hasBinaryContent(content);
+  }
+
+  private BlockWriter blocks(DirectIo io, FileChannel plain, long length) throws IOException {
+    Optional<BlockWriter> writer = io.writer(file, plain, length);
+    assumeTrue(writer.isPresent());
+    return writer.get();
   }
 
   private static Void write(BlockWriter blocks, byte[] content, Piece piece) throws IOException {
@@ -102,19 +105,16 @@ class DirectIoTest {
     int length = 130 * MIB;
     byte[] content = bytes(length);
     try (DirectIo io = DirectIo.of(IoMode.AUTO);
-        FileChannel plain = open()) {
-      Optional<BlockWriter> writer = io.writer(file, plain, length);
-      assumeTrue(writer.isPresent());
-      try (BlockWriter blocks = writer.get()) {
-        for (int half = 0; half < 2; half++) {
-          for (int at = half * MIB / 2; at < length; at += MIB) {
-            int from = half == 0 ? at : at + 1001;
-            int to = half == 0 ? at + MIB / 2 + 1001 : at + MIB / 2;
-            write(blocks, content, new Piece(from, to));
-          }
+        FileChannel plain = open();
+        BlockWriter blocks = blocks(io, plain, length)) {
+      for (int half = 0; half < 2; half++) {
+        for (int at = half * MIB / 2; at < length; at += MIB) {
+          int from = half == 0 ? at : at + 1001;
+          int to = half == 0 ? at + MIB / 2 + 1001 : at + MIB / 2;
+          write(blocks, content, new Piece(from, to));
         }
-        blocks.flush(0, Long.MAX_VALUE);
       }
+      blocks.flush(0, Long.MAX_VALUE);
     }
     assertThat(Files.mismatch(file, Files.write(folder.resolve("same"), content))).isEqualTo(-1);
   }
@@ -123,19 +123,16 @@ class DirectIoTest {
   void whatWasFlushedIsInTheFileBeforeItsBlockIsWhole() throws Exception {
     byte[] content = bytes(3 * MIB);
     try (DirectIo io = DirectIo.of(IoMode.AUTO);
-        FileChannel plain = open()) {
-      Optional<BlockWriter> writer = io.writer(file, plain, content.length);
-      assumeTrue(writer.isPresent());
-      try (BlockWriter blocks = writer.get()) {
-        write(blocks, content, new Piece(100, MIB + 5000));
-        blocks.flush(0, Long.MAX_VALUE);
-        byte[] there = Files.readAllBytes(file);
-        assertThat(MemorySegment.ofArray(there).asSlice(100))
-            .matches(part -> part.mismatch(slice(content, 100, MIB + 5000)) == -1);
-        write(blocks, content, new Piece(MIB + 5000, content.length));
-        write(blocks, content, new Piece(0, 100));
-        blocks.flush(0, Long.MAX_VALUE);
-      }
+        FileChannel plain = open();
+        BlockWriter blocks = blocks(io, plain, content.length)) {
+      write(blocks, content, new Piece(100, MIB + 5000));
+      blocks.flush(0, Long.MAX_VALUE);
+      byte[] there = Files.readAllBytes(file);
+      assertThat(MemorySegment.ofArray(there).asSlice(100))
+          .matches(part -> part.mismatch(slice(content, 100, MIB + 5000)) == -1);
+      write(blocks, content, new Piece(MIB + 5000, content.length));
+      write(blocks, content, new Piece(0, 100));
+      blocks.flush(0, Long.MAX_VALUE);
     }
     assertThat(file).hasBinaryContent(content);
   }
@@ -144,13 +141,22 @@ class DirectIoTest {
     return MemorySegment.ofArray(content).asSlice(from, to - from);
   }
 
+  /** Opens a file of the system's that refuses every write, whatever it is asked to open. */
+  private static FileOpener opener(String refusing) {
+    Path file = Path.of(refusing);
+    assumeTrue(Files.isWritable(file));
+    return (path, access) -> {
+      FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
+      return Optional.of(new FileOpener.Opened(channel, 4096));
+    };
+  }
+
   @Test
   void aWriteThatIsRefusedGoesThroughThePageCache() throws Exception {
     byte[] content = bytes(2 * MIB + 77);
-    FileOpener refusing =
-        (path, access) ->
-            Optional.of(new FileOpener.Opened(new RefusingChannel("Invalid argument"), 4096));
     List<String> warnings = new ArrayList<>();
+    // It takes a short number, and says of all else what a file system says of direct I/O.
+    FileOpener refusing = opener("/proc/self/oom_score_adj");
     try (DirectIo io = new DirectIo(IoMode.DIRECT, refusing, warnings::add);
         FileChannel plain = open();
         BlockWriter blocks = io.writer(file, plain, content.length).orElseThrow()) {
@@ -163,18 +169,15 @@ class DirectIoTest {
 
   @Test
   void anErrorOfTheDeviceComesWithTheFlushAndStays() throws Exception {
-    FileOpener broken =
-        (path, access) ->
-            Optional.of(new FileOpener.Opened(new RefusingChannel("No space left"), 4096));
-    try (DirectIo io = new DirectIo(IoMode.AUTO, broken, warning -> {});
+    try (DirectIo io = new DirectIo(IoMode.AUTO, opener("/dev/full"), warning -> {});
         FileChannel plain = open();
         BlockWriter blocks = io.writer(file, plain, MIB).orElseThrow()) {
       write(blocks, bytes(MIB), new Piece(0, MIB));
       assertThatThrownBy(() -> blocks.flush(0, MIB))
           .isInstanceOf(IOException.class)
-          .hasMessage("No space left");
+          .hasMessage("No space left on device");
       assertThatThrownBy(() -> write(blocks, new byte[1], new Piece(0, 1)))
-          .hasMessage("No space left");
+          .hasMessage("No space left on device");
     }
   }
 
