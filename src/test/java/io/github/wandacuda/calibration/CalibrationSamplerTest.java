@@ -22,8 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,19 +37,9 @@ class CalibrationSamplerTest {
 
   private static final Path TASKS = Path.of("testdata/tasks");
 
-  private static DjlTokenizer tokenizer;
+  @AutoClose private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(MODEL);
 
   @TempDir private Path directory;
-
-  @BeforeAll
-  static void open() {
-    tokenizer = DjlTokenizer.open(MODEL);
-  }
-
-  @AfterAll
-  static void close() {
-    tokenizer.close();
-  }
 
   @Test
   void drawsFromOneStream() {
@@ -76,7 +65,7 @@ class CalibrationSamplerTest {
     CalibrationRequest request =
         new CalibrationRequest(
             CALIBRATION_TEXT, of(1), UNGIVEN, 0, Optional.empty(), 131_072, VOCABULARY);
-    assertThat(CalibrationSampler.sample(request, () -> tokenizer).sequenceLength())
+    assertThat(CalibrationSampler.sample(request, () -> TOKENIZER).sequenceLength())
         .isEqualTo(2048);
   }
 
@@ -110,8 +99,8 @@ class CalibrationSamplerTest {
   @Test
   void needsMoreThanOneSampleOfText() throws IOException {
     Path file = Files.writeString(directory.resolve("a.txt"), "a a a");
-    int tokens = tokenizer.encode("a a a").length;
-    int[] start = Arrays.copyOf(tokenizer.encode("a a a"), tokens - 1);
+    int tokens = TOKENIZER.encode("a a a").length;
+    int[] start = Arrays.copyOf(TOKENIZER.encode("a a a"), tokens - 1);
     assertThat(sample(file, of(2), of(tokens - 1), 0).tokens())
         .isDeepEqualTo(new int[][] {start, start});
     assertRejects(() -> sample(file, of(3), of(tokens), 0))
@@ -200,13 +189,13 @@ class CalibrationSamplerTest {
     CalibrationRequest small =
         new CalibrationRequest(
             CALIBRATION_TEXT, of(1), of(8), 0, Optional.empty(), MODEL_MAXIMUM, 1000);
-    assertRejects(() -> CalibrationSampler.sample(small, () -> tokenizer))
-        .contains(CALIBRATION_TEXT + ": tokenized by " + tokenizer.source() + ": token id ")
+    assertRejects(() -> CalibrationSampler.sample(small, () -> TOKENIZER))
+        .contains(CALIBRATION_TEXT + ": tokenized by " + TOKENIZER.source() + ": token id ")
         .contains(" is outside the model's vocabulary of 1000;");
     CalibrationRequest smallDocuments =
         new CalibrationRequest(
             documents("a.jsonl"), of(9), of(128), 0, Optional.empty(), MODEL_MAXIMUM, 1000);
-    assertRejects(() -> CalibrationSampler.sample(smallDocuments, () -> tokenizer))
+    assertRejects(() -> CalibrationSampler.sample(smallDocuments, () -> TOKENIZER))
         .contains(" is outside the model's vocabulary of 1000;");
   }
 
@@ -230,7 +219,7 @@ class CalibrationSamplerTest {
     int end = 2;
     List<Integer> stream = new ArrayList<>();
     for (String text : texts) {
-      int[] tokens = tokenizer.encode(text);
+      int[] tokens = TOKENIZER.encode(text);
       if (!stream.isEmpty()) {
         stream.add(end);
       }
@@ -267,7 +256,7 @@ class CalibrationSamplerTest {
     return CalibrationSampler.sample(
         new CalibrationRequest(
             file, of(samples), of(length), seed, Optional.of(any -> 2), MODEL_MAXIMUM, VOCABULARY),
-        () -> tokenizer);
+        () -> TOKENIZER);
   }
 
   @Test
@@ -289,7 +278,7 @@ class CalibrationSamplerTest {
     return CalibrationSampler.sample(
         new CalibrationRequest(
             file, samples, length, seed, Optional.empty(), MODEL_MAXIMUM, VOCABULARY),
-        () -> tokenizer);
+        () -> TOKENIZER);
   }
 
   private static CalibrationSamples sampleTokens(

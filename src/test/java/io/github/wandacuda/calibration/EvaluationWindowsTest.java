@@ -16,8 +16,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -25,24 +24,14 @@ class EvaluationWindowsTest {
   private static final int VOCABULARY = 2048;
   private static final Path GOLDEN = TestFiles.GOLDEN.resolve("tiny-llama/evaluation.json");
 
-  private static DjlTokenizer tokenizer;
+  @AutoClose private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(MODEL);
 
   @TempDir private Path directory;
 
-  @BeforeAll
-  static void open() {
-    tokenizer = DjlTokenizer.open(MODEL);
-  }
-
-  @AfterAll
-  static void close() {
-    tokenizer.close();
-  }
-
   @Test
   void cutsATextIntoWindowsAndDropsTheTail() throws IOException {
-    EvaluationWindows windows = EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, VOCABULARY);
-    int[] whole = tokenizer.encode(Files.readString(HELDOUT_TEXT));
+    EvaluationWindows windows = EvaluationWindows.ofText(HELDOUT_TEXT, TOKENIZER, 512, VOCABULARY);
+    int[] whole = TOKENIZER.encode(Files.readString(HELDOUT_TEXT));
     assertThat(whole).hasSize(8085);
     assertThat(windows.count()).isEqualTo(15);
     assertThat(windows.tokens()).isEqualTo(15 * 512);
@@ -54,10 +43,10 @@ class EvaluationWindowsTest {
   @Test
   void takesATextOfExactlyOneWindow() throws IOException {
     Path file = Files.writeString(directory.resolve("a.txt"), "a a a");
-    int tokens = tokenizer.encode("a a a").length;
-    EvaluationWindows one = EvaluationWindows.ofText(file, tokenizer, tokens, VOCABULARY);
+    int tokens = TOKENIZER.encode("a a a").length;
+    EvaluationWindows one = EvaluationWindows.ofText(file, TOKENIZER, tokens, VOCABULARY);
     assertThat(one.count()).isEqualTo(1);
-    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, tokens + 1, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofText(file, TOKENIZER, tokens + 1, VOCABULARY))
         .startsWith(
             "%s: expected a text of at least %d tokens, one window, found %d"
                 .formatted(file, tokens + 1, tokens));
@@ -66,16 +55,16 @@ class EvaluationWindowsTest {
   @Test
   void rejectsTextThatIsNotUtf8OrNotThere() throws IOException {
     Path file = Files.write(directory.resolve("a.txt"), new byte[] {'a', (byte) 0xff});
-    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, 2, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofText(file, TOKENIZER, 2, VOCABULARY))
         .startsWith(file + ": expected UTF-8, found byte 0xff at byte 1");
     Path none = directory.resolve("none.txt");
-    assertRejects(() -> EvaluationWindows.ofText(none, tokenizer, 2, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofText(none, TOKENIZER, 2, VOCABULARY))
         .isEqualTo(none + ": cannot be read: no such file or folder");
   }
 
   @Test
   void refusesWindowsInWhichNothingIsPredicted() {
-    assertThatThrownBy(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 1, VOCABULARY))
+    assertThatThrownBy(() -> EvaluationWindows.ofText(HELDOUT_TEXT, TOKENIZER, 1, VOCABULARY))
         .isInstanceOf(UsageException.class)
         .hasMessage("`sequence-length`: expected at least 2, found 1");
   }
@@ -83,7 +72,7 @@ class EvaluationWindowsTest {
   /** The command warns of them: what a model does there is worth a look. */
   @Test
   void takesWindowsBeyondTheModelsPositions() throws IOException {
-    EvaluationWindows windows = EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 513, VOCABULARY);
+    EvaluationWindows windows = EvaluationWindows.ofText(HELDOUT_TEXT, TOKENIZER, 513, VOCABULARY);
     assertThat(windows.longest()).isEqualTo(513);
     assertThat(EvaluationWindows.ofTokens(write("[[1, 2], [1, 2, 3, 4]]"), VOCABULARY).longest())
         .isEqualTo(4);
@@ -116,34 +105,34 @@ class EvaluationWindowsTest {
   void takesTheFirstDocumentsAndWindowsOfC4() throws IOException {
     String line = "{\"text\": \"a b c d e f g h\"}\n";
     Path file = Files.writeString(directory.resolve("many.jsonl"), line.repeat(1200));
-    EvaluationWindows windows = EvaluationWindows.ofText(file, tokenizer, 8, VOCABULARY);
+    EvaluationWindows windows = EvaluationWindows.ofText(file, TOKENIZER, 8, VOCABULARY);
     assertThat(windows.count()).isEqualTo(256);
     int all =
-        tokenizer.encode(String.join(" ", Collections.nCopies(1100, "a b c d e f g h"))).length;
+        TOKENIZER.encode(String.join(" ", Collections.nCopies(1100, "a b c d e f g h"))).length;
     int length = all / 3;
-    assertThat(EvaluationWindows.ofText(file, tokenizer, length, VOCABULARY).count()).isEqualTo(3);
-    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, all + 1, VOCABULARY))
+    assertThat(EvaluationWindows.ofText(file, TOKENIZER, length, VOCABULARY).count()).isEqualTo(3);
+    assertRejects(() -> EvaluationWindows.ofText(file, TOKENIZER, all + 1, VOCABULARY))
         .contains("found " + all);
   }
 
   @Test
   void namesTheColumnsOfAFileWithoutText() {
     Path file = HUB.resolve("piqa/plain_text/validation/0000.parquet");
-    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, 2, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofText(file, TOKENIZER, 2, VOCABULARY))
         .startsWith(
             file
-                + ": row 1: expected a string in the column text, found the columns goal, sol1, sol2,"
-                + " label");
+                + ": row 1: expected a string in the column text, found the columns goal, sol1,"
+                + " sol2, label");
   }
 
   private static List<List<Integer>> windows(Path file) {
-    return Arrays.stream(EvaluationWindows.ofText(file, tokenizer, 8, VOCABULARY).windows())
+    return Arrays.stream(EvaluationWindows.ofText(file, TOKENIZER, 8, VOCABULARY).windows())
         .map(window -> Arrays.stream(window).boxed().toList())
         .toList();
   }
 
   private static List<List<Integer>> windowsOf(String text) {
-    List<Integer> tokens = Arrays.stream(tokenizer.encode(text)).boxed().toList();
+    List<Integer> tokens = Arrays.stream(TOKENIZER.encode(text)).boxed().toList();
     return IntStream.range(0, tokens.size() / 8)
         .mapToObj(window -> tokens.subList(8 * window, 8 * window + 8))
         .toList();
@@ -176,8 +165,8 @@ class EvaluationWindowsTest {
     Path file = write("[[1, 2], [3, 6]]");
     assertRejects(() -> EvaluationWindows.ofTokens(file, 6))
         .startsWith(file + ": token id 6 is outside the model's vocabulary of 6");
-    assertRejects(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, 1000))
-        .startsWith(HELDOUT_TEXT + ": tokenized by " + tokenizer.source() + ": token id ");
+    assertRejects(() -> EvaluationWindows.ofText(HELDOUT_TEXT, TOKENIZER, 512, 1000))
+        .startsWith(HELDOUT_TEXT + ": tokenized by " + TOKENIZER.source() + ": token id ");
   }
 
   private Path write(String content) throws IOException {

@@ -22,7 +22,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,17 +35,12 @@ class ShardWriterTest {
   private static final Path FULL = Path.of("/dev/full");
 
   @TempDir Path folder;
-  private final DirectIo io;
+  @AutoClose private final DirectIo io;
   private Path source;
   private Path target;
 
   ShardWriterTest(IoMode mode) {
     io = DirectIo.of(mode);
-  }
-
-  @AfterEach
-  void close() {
-    io.close();
   }
 
   @BeforeEach

@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -32,7 +32,7 @@ class CancellationIT {
   @TempDir Path directory;
 
   private Path output;
-  private Started run;
+  @AutoClose private Started run;
 
   /** Starts a run and waits for its first block. */
   private void start(String... before) throws IOException, InterruptedException {
@@ -48,11 +48,6 @@ class CancellationIT {
             .within(SECONDS)
             .start();
     await(".wanda-cuda.states-1", () -> Files.exists(output.resolve(".wanda-cuda.states-1")));
-  }
-
-  @AfterEach
-  void end() {
-    run.close();
   }
 
   private void await(String what, BooleanSupplier isSo) throws InterruptedException {

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -22,16 +22,11 @@ abstract class OnSpark {
 
   @TempDir static Path directory;
 
-  static SparkProcesses spark;
+  @AutoClose static SparkProcesses spark;
 
   @BeforeAll
   static void startCluster() throws Exception {
     spark = new SparkProcesses(directory);
-  }
-
-  @AfterAll
-  static void stopCluster() throws InterruptedException {
-    spark.close();
   }
 
   static Object[] prune(Path model, Path output, Object... options) {

@@ -23,7 +23,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -40,8 +40,8 @@ class BorrowedWeightsTest {
   private static final int SECOND = 1001;
 
   @TempDir Path folder;
-  private final DirectIo io;
-  private final BackgroundWork background = new BackgroundWork("test");
+  @AutoClose private final DirectIo io;
+  @AutoClose private final BackgroundWork background = new BackgroundWork("test");
   private final BorrowedWeights borrowed = new BorrowedWeights(background);
   private Path source;
 
@@ -61,12 +61,6 @@ class BorrowedWeightsTest {
             .raw("first", "U8", first, FIRST)
             .raw("second", "U8", second, SECOND)
             .write(folder.resolve("source"));
-  }
-
-  @AfterEach
-  void close() {
-    background.close();
-    io.close();
   }
 
   private static MemorySegment read(SafetensorsFile file, TensorInfo tensor, Arena arena) {

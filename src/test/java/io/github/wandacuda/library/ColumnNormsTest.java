@@ -21,19 +21,14 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Norms from activations, beside plain sums in doubles and beside those of a calibrated run. */
 class ColumnNormsTest {
-  private final Pruner pruner = Pruner.builder().backend("cpu").threads(2).open();
-
-  @AfterEach
-  void close() {
-    pruner.close();
-  }
+  @AutoClose private final Pruner pruner = Pruner.builder().backend("cpu").threads(2).open();
 
   private static double[] plainSums(WeightMatrix activations) {
     double[] sums = new double[activations.columns()];

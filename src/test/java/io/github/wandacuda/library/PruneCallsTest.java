@@ -20,8 +20,7 @@ import java.util.Arrays;
 import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -39,17 +38,7 @@ class PruneCallsTest {
 
   private static final int COLUMNS = 600;
 
-  private Pruner pruner;
-
-  @BeforeEach
-  void open() {
-    pruner = Pruner.builder().backend("cpu").threads(3).open();
-  }
-
-  @AfterEach
-  void close() {
-    pruner.close();
-  }
+  @AutoClose private final Pruner pruner = Pruner.builder().backend("cpu").threads(3).open();
 
   @Test
   void prunesAnArrayInPlace() {

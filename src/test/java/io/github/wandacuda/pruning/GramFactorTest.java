@@ -6,16 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 class GramFactorTest {
-  private static final Workers WORKERS = new Workers(2);
-
-  @AfterAll
-  static void end() {
-    WORKERS.close();
-  }
+  @AutoClose private static final Workers WORKERS = new Workers(2);
 
   private static float at(GramFactor factor, int row, int column) {
     return factor.column(column)[row];

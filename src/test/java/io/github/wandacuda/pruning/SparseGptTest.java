@@ -21,20 +21,15 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SparseGptTest {
-  private static final Workers WORKERS = new Workers(2);
+  @AutoClose private static final Workers WORKERS = new Workers(2);
   private static final Operations OPERATIONS =
       CpuOperations.checked(new ScalarForward(), WORKERS, null);
-
-  @AfterAll
-  static void end() {
-    WORKERS.close();
-  }
 
   /** Weights and mask after pruning. */
   private record Result(float[][] weights, Mask mask, long pruned) {}

@@ -15,19 +15,14 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Tasks of many callers, shared out to whoever comes. */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SharedWorkersTest {
-  private final ExecutorService executor = Executors.newFixedThreadPool(3);
-
-  @AfterEach
-  void close() {
-    executor.close();
-  }
+  @AutoClose private final ExecutorService executor = Executors.newFixedThreadPool(3);
 
   private static void await(CyclicBarrier barrier) {
     try {

@@ -14,8 +14,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,26 +22,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class DjlTokenizerTest {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static DjlTokenizer tokenizer;
+  @AutoClose private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(MODEL);
 
   @TempDir private Path directory;
 
-  @BeforeAll
-  static void open() {
-    tokenizer = DjlTokenizer.open(MODEL);
-  }
-
-  @AfterAll
-  static void close() {
-    tokenizer.close();
-  }
-
   @Test
   void encodesWithTheTokensThatItAddsItself() {
-    assertThat(tokenizer.encode("The Nile is a great river."))
+    assertThat(TOKENIZER.encode("The Nile is a great river."))
         .containsExactly(1, 339, 386, 600, 319, 260, 1396, 423, 1014, 1868);
-    assertThat(tokenizer.encode("")).containsExactly(1);
-    assertThat(tokenizer.encode("<s>x</s>")).containsExactly(1, 1, 1847, 1888, 2);
+    assertThat(TOKENIZER.encode("")).containsExactly(1);
+    assertThat(TOKENIZER.encode("<s>x</s>")).containsExactly(1, 1, 1847, 1888, 2);
   }
 
   @ParameterizedTest
@@ -57,14 +46,14 @@ class DjlTokenizerTest {
     for (int i = 2; i < expected.length; i++) {
       expected[i] += 3;
     }
-    assertThat(tokenizer.encode(text)).containsExactly(expected);
+    assertThat(TOKENIZER.encode(text)).containsExactly(expected);
   }
 
   @Test
   void cutsNothingOffALongText() {
-    int[] ids = tokenizer.encode("river ".repeat(10_000));
+    int[] ids = TOKENIZER.encode("river ".repeat(10_000));
     assertThat(ids.length).isGreaterThan(10_000);
-    assertThat(tokenizer.encode("river ".repeat(10_001))).startsWith(Arrays.copyOf(ids, 10_000));
+    assertThat(TOKENIZER.encode("river ".repeat(10_001))).startsWith(Arrays.copyOf(ids, 10_000));
   }
 
   @Test
@@ -88,7 +77,7 @@ class DjlTokenizerTest {
     try (DjlTokenizer other = DjlTokenizer.open(directory)) {
       assertThat(other.encode("a")).containsExactly(1, 260);
       String text = "The Nile is a great river. ".repeat(20);
-      assertThat(other.encode(text)).containsExactly(tokenizer.encode(text));
+      assertThat(other.encode(text)).containsExactly(TOKENIZER.encode(text));
     }
   }
 
@@ -103,18 +92,18 @@ class DjlTokenizerTest {
         """);
     String text = "Naïve Été: the Nile is a great river";
     try (DjlTokenizer other = DjlTokenizer.open(directory)) {
-      assertThat(other.encode(text)).containsExactly(tokenizer.encode(text));
+      assertThat(other.encode(text)).containsExactly(TOKENIZER.encode(text));
     }
   }
 
   @Test
   void saysWhereItCameFrom() {
-    assertThat(tokenizer.source()).isEqualTo(MODEL.resolve("tokenizer.json").toString());
+    assertThat(TOKENIZER.source()).isEqualTo(MODEL.resolve("tokenizer.json").toString());
   }
 
   @Test
   void refusesHalfASurrogatePair() {
-    assertThatThrownBy(() -> tokenizer.encode("a\ud800b"))
+    assertThatThrownBy(() -> TOKENIZER.encode("a\ud800b"))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -149,7 +138,7 @@ class DjlTokenizerTest {
     write(directory, change);
   }
 
-  /** Writes the bundled model's tokenizer into a directory, changed. */
+  /** Writes the bundled model's TOKENIZER into a directory, changed. */
   static void write(Path directory, Consumer<ObjectNode> change) throws IOException {
     ObjectNode json = (ObjectNode) JSON.readTree(MODEL.resolve("tokenizer.json").toFile());
     change.accept(json);
