@@ -9,6 +9,7 @@ import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.ValueLayout;
@@ -90,6 +91,7 @@ class BatchSharesTest {
 
   @ParameterizedTest
   @ValueSource(ints = {2, 3, 7})
+  @FirstCases(1)
   void anyNumberOfDevicesGivesTheSameBits(int devices) {
     assertThat(everything(devices)).isEqualTo(everything(1));
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.Thorough;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -179,6 +180,7 @@ class ImatrixTest {
   }
 
   @Test
+  @Thorough
   void whatIsCutOrDamagedIsRefusedOrHarmless() throws IOException {
     Random random = new Random(4);
     for (byte[] whole :
@@ -240,7 +242,7 @@ class ImatrixTest {
   /** Each count in turn, in both formats, as every number that a count could be. */
   @ParameterizedTest
   @ValueSource(longs = {-1, 0, 1, 1 << 20, Integer.MAX_VALUE, Integer.MIN_VALUE, Long.MAX_VALUE})
-  @FirstCases
+  @FirstCases(2)
   void absurdNumbersAreRefusedOrHarmless(long number) throws IOException {
     for (byte[] valid :
         List.of(legacy("blk.0.attn_q.weight", 3, SUMS), gguf("blk.0.attn_q.weight", 8, SUMS))) {

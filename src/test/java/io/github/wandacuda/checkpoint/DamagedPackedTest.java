@@ -215,6 +215,7 @@ class DamagedPackedTest {
   }
 
   @Test
+  @Thorough
   void everyCutIsRefused() throws IOException {
     byte[] whole = Files.readAllBytes(write());
     Path cut = directory.resolve("cut.safetensors");

@@ -8,6 +8,7 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -41,6 +42,7 @@ class CalibrateCommandTest {
   }
 
   @Test
+  @Thorough
   void everyCommandThatDrawsJoinsThem() throws IOException {
     Path text = Files.writeString(directory.resolve("text.json"), "[[5, 6, 7, 8]]");
     Path out = directory.resolve("out");
@@ -79,6 +81,7 @@ class CalibrateCommandTest {
 
   /** Perplexity is there to look at: what a model does beyond its positions can be asked for. */
   @Test
+  @Thorough
   void perplexityWarnsOfThem() throws IOException {
     Path lists = lists();
     for (List<Object> input :

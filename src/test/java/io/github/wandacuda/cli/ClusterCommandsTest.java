@@ -73,6 +73,7 @@ class ClusterCommandsTest {
   }
 
   @Test
+  @Thorough
   void verifyProvesAsOneMachineDoes() {
     Path pruned = pruned();
     assertVerifies(0, pruned);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
@@ -59,6 +60,7 @@ class CompareCommandTest {
 
   /** The golden figures are of the original Wanda code. */
   @Test
+  @Thorough
   void givesTheFiguresOfTheOriginalCode() {
     Path golden = TestData.GOLDEN;
     JsonNode expected = TestData.json(golden.resolve("results.json"));
@@ -98,6 +100,7 @@ class CompareCommandTest {
             + " ; wanda+shares.json {c} --sparsity 0.6 --allocation {d}/shares.json"
             + " ; wanda {c} --pattern 2:4 ; mine.yaml {c} --recipe {d}/mine.yaml",
       })
+  @FirstCases(1)
   void runsAreThoseOfPrune(String options, String expected) throws IOException {
     String[] prunes = filled(expected).split(" ; ");
     JsonNode runs =

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
@@ -35,6 +36,7 @@ class EvaluateCommandTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"hub", "original"})
+  @FirstCases(1)
   void givesTheReferencesNumbers(String format) throws IOException {
     JsonNode result = json("--tasks", ALL, "--data", DATA.resolve(format), "--log-likelihoods");
     JsonNode expected = TestData.json(DATA.resolve("expected.json"));
@@ -73,6 +75,7 @@ class EvaluateCommandTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
+  @FirstCases(1)
   void aGenericTaskGivesTheReferencesNumbers(boolean bos) throws IOException {
     List<Object> words = Words.of("--tasks %s --log-likelihoods", DATA.resolve("generic.jsonl"));
     if (!bos) {

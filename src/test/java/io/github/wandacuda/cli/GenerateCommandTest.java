@@ -9,6 +9,7 @@ import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -58,6 +59,7 @@ class GenerateCommandTest {
 
   /** At 50 % zeros a packed weight is read in 0.5625 of the bytes, if at all packed. */
   @Test
+  @Thorough
   void aPackedModelGivesTheSameTokens() {
     List<Object> options = Words.of("--prompt %s --tokens 12 --json --model %s", PROMPT, pruned);
     JsonNode dense = generate(options).succeeds().json();
@@ -90,6 +92,7 @@ class GenerateCommandTest {
 
   /** The model has 512 positions. */
   @Test
+  @Thorough
   void tokensBeyondThePositionsAreLeftOut() throws IOException {
     Path ids = Files.writeString(directory.resolve("ids.json"), "[" + "5, ".repeat(509) + "5]");
     Ended result = tiny("--prompt-tokens", ids, "--tokens", 9, "--json");

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.library.ModelPruner;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -76,6 +77,7 @@ class ModelPrunerTest {
 
   @ParameterizedTest
   @CsvSource({"wanda, false", "wanda, true", "sparsegpt, false", "magnitude, false"})
+  @FirstCases(1)
   void writesWhatTheCommandLineWritesBySamples(String method, boolean swaps) throws Exception {
     List<String> steps = new ArrayList<>();
     ModelPruner.Result result =

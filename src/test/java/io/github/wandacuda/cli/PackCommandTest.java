@@ -11,6 +11,7 @@ import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -74,6 +75,7 @@ class PackCommandTest {
 
   @ParameterizedTest
   @MethodSource("families")
+  @FirstCases(4)
   void aFamilyComesBackToTheByte(String family) throws IOException {
     Path dense = TestData.fixture(family).resolve("model");
     pack(dense);

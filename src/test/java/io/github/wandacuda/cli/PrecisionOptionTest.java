@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -51,6 +52,7 @@ class PrecisionOptionTest {
   }
 
   @Test
+  @Thorough
   void twoPassesUnlessOneIsAskedFor() throws IOException {
     assertThat(calibrate("high").path("precision").asText()).isEqualTo("high");
     long twice = driver.launches(PRODUCT);

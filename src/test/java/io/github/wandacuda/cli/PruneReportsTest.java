@@ -67,6 +67,7 @@ class PruneReportsTest {
   }
 
   @Test
+  @Thorough
   void aReportCanBeHadAfterwards() throws Exception {
     Path statistics = directory.resolve("norms.safetensors");
     List<Object> drawn = Words.of("--calibration %s --samples 2 --sequence-length 32", CALIBRATION);
@@ -130,6 +131,7 @@ class PruneReportsTest {
   }
 
   @Test
+  @Thorough
   void theResultAndTheReportHaveBoth() throws IOException {
     Path output = directory.resolve("out");
     Path report = directory.resolve("report.json");

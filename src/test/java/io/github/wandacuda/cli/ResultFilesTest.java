@@ -74,6 +74,7 @@ class ResultFilesTest {
   /** By an ending that every option takes. */
   @ParameterizedTest
   @EnumSource
+  @FirstCases(4)
   void whatIsReadIsNeverReplacedByASecondName(Trial trial) throws IOException {
     int number = 0;
     for (Path input : trials.inputs(trial)) {

@@ -137,6 +137,7 @@ class ResumeOptionsTest {
   }
 
   @Test
+  @Thorough
   void pruneTellsAllOptionsApart() throws IOException {
     Set<String> tried = options(PRUNE);
     tried.addAll(List.of("--in-place", "--part"));

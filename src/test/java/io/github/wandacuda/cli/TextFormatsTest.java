@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -68,6 +69,7 @@ class TextFormatsTest {
 
   @ParameterizedTest
   @FieldSource("OPTIONS")
+  @FirstCases(2)
   void aTextOfAnyFormIsTaken(String command) {
     if (command.endsWith("--tokens")) {
       return;

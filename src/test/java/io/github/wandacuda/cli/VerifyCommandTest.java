@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
@@ -149,6 +150,7 @@ class VerifyCommandTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"((([a-z_.0-9]+)+)+)+!", "MILLION", "(a|aa)+$", "(.*)*(.*)*(.*)*!"})
+  @FirstCases(1)
   void aPatternOutOfTheRecordTakesNoTime(String pattern) throws IOException {
     edit("include", pattern.equals("MILLION") ? "x".repeat(1 << 20) : pattern);
     Ended result = verify();
@@ -158,6 +160,7 @@ class VerifyCommandTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"(((([a-z_.0-9]+)+)+)+)+!", "MILLION", "((", "DEEP"})
+  @FirstCases(1)
   void aPatternOfAnOptionIsRefusedInTime(String pattern) {
     String regex =
         pattern.equals("MILLION")

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -128,6 +129,7 @@ class DocumentationTest {
 
   @ParameterizedTest
   @MethodSource("readmeAndSite")
+  @Thorough
   void pythonIsPython(Page page, @TempDir Path directory) throws IOException {
     assumeTrue(Command.of("python3", "-V").succeeds(), "there is no python3");
     String parse = "import ast, sys; ast.parse(open(sys.argv[1], 'rb').read())";

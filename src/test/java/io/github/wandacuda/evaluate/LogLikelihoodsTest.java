@@ -9,6 +9,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -94,6 +95,7 @@ class LogLikelihoodsTest {
 
   /** Bit for bit: one by one, all together, in any order and in chunks of any size. */
   @Test
+  @Thorough
   void dontDependOnWhatElseIsScored() {
     List<TokenRequest> requests = randomRequests(60);
     double[] together = scores(TestData.TINY_LLAMA, requests, 1 << 20, Progress.NONE);

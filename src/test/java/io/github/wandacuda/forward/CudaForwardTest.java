@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import io.github.wandacuda.testing.backend.OpenedBackend;
@@ -185,6 +186,7 @@ class CudaForwardTest {
   /** Their results go into some columns of a wider matrix, whose others have to stay. */
   @ParameterizedTest
   @EnumSource(names = {"CUDA", "CUDA_SM75"})
+  @FirstCases(1)
   void weightsComeInPieces(TestedBackend which) {
     int capability = which == TestedBackend.CUDA ? 80 : 75;
     try (OpenedBackend opened =
@@ -201,6 +203,7 @@ class CudaForwardTest {
 
   @ParameterizedTest
   @EnumSource(names = {"REVERSE", "SHUFFLED"})
+  @FirstCases(1)
   void threadsMayTakeTurnsInAnyOrder(Order order) {
     for (int capability : new int[] {75, 80}) {
       for (Precision precision : Precision.values()) {

@@ -145,7 +145,7 @@ class ClusterPruneTest {
     "sparsegpt+reconstruct, 0.5, 3, 1, 300",
     "wanda+reconstruct, 0.5, 2, 3, 2",
   })
-  @FirstCases(7)
+  @FirstCases(3)
   void methodsAreThoseOfOneMachine(
       String what, String amount, int workers, int samples, int length) {
     Cluster cluster = ClusterRuns.Several.of(workers);
@@ -231,6 +231,7 @@ class ClusterPruneTest {
   }
 
   @Test
+  @Thorough
   void stepsOfALostProcessRunAgain() throws IOException {
     assertLikeOneMachine(
         model, rules("wanda", "2:4"), norms("wanda", 10, 256), new Clumsy(ClusterRuns.local()));
@@ -317,6 +318,7 @@ class ClusterPruneTest {
     "sparsegpt, 7, 7, true",
     "sparsegpt, 7, 7, false",
   })
+  @FirstCases(1)
   void aRunThatWasInterruptedGoesOn(String what, int samples, int calls, boolean onCluster)
       throws IOException {
     interrupt(what, samples, calls);
@@ -420,7 +422,7 @@ class ClusterPruneTest {
     "sparsegpt, 0, 3, 0, 3",
     "sparsegpt, 0, 2, 2, 4"
   })
-  @FirstCases(3)
+  @FirstCases(1)
   void itGoesOnAfterTheLastBlockThatWasSaved(
       String what, long seconds, int first, int second, int left) {
     stop(what, false, seconds, first);

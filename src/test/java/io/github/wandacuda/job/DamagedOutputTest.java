@@ -10,6 +10,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -325,6 +326,7 @@ class DamagedOutputTest {
 
   @ParameterizedTest
   @EnumSource
+  @FirstCases(8)
   void aRecordThatTheWeightsContradict(Change change) throws IOException {
     prune("BF16", Method.WANDA, "0.5");
     JsonMapper mapper = JsonMapper.builder().build();

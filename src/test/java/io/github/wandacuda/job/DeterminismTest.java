@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.BackendAround;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -78,6 +79,7 @@ class DeterminismTest {
     "magnitude, 4:8",
     "samples, 0.5"
   })
+  @FirstCases(2)
   void anyNumberOfThreadsAndAnyTiles(String kind, String amount) {
     Path expected = prune(kind, amount, 1, 1 << 20);
     for (int threads : new int[] {2, 3, 7}) {

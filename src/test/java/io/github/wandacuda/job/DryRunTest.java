@@ -19,6 +19,7 @@ import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,13 +43,14 @@ class DryRunTest {
 
   @ParameterizedTest
   @MethodSource("families")
-  @FirstCases(2)
+  @FirstCases(3)
   void everyMethodOnEveryFamily(String family) {
     Path fixture = TestData.fixture(family);
     estimate(fixture.resolve("model"), fixture.resolve("tokens.json"));
   }
 
   @Test
+  @Thorough
   void everyMethodWhereColumnsDontFillTheMasksBytes() throws IOException {
     GeneratedLlama llama = new GeneratedLlama(2, 32, 44, 64);
     estimate(

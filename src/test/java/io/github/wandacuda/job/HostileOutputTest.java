@@ -15,6 +15,7 @@ import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -196,6 +197,7 @@ class HostileOutputTest {
   /** Every name has every trap once. */
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7})
+  @FirstCases(2)
   void nothingIsWrittenThroughAnyOfTheNames(int first) throws IOException {
     Trap[] all = Trap.values();
     assertNothingIsWritten(names(), index -> all[(first + index) % all.length]);
@@ -356,6 +358,7 @@ class HostileOutputTest {
         "\"run\":\\{.*\\} -> \"run\":[]}",
         "\\{\"tensor\".* -> 5",
       })
+  @FirstCases(6)
   void aRecordThatNoRunWroteIsNoInternalError(String edit) throws IOException {
     String[] parts = edit.split(" -> ");
     Path journal = output.resolve(JOURNAL);

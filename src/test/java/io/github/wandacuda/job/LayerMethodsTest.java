@@ -160,6 +160,7 @@ class LayerMethodsTest {
   /** Weights would be fitted to what eight tokens happen to be. */
   @ParameterizedTest
   @ValueSource(strings = {"sparsegpt", "wanda+reconstruct"})
+  @FirstCases(1)
   void fromTooFewTokensNothingIsFitted(String what) throws IOException {
     List<int[]> few = List.of(Arrays.copyOf(SAMPLES.get(0), 8));
     prune("few", Pruning.rules(what, "0.5"), few, 2);

@@ -14,6 +14,7 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -148,6 +149,7 @@ class PartRunTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"MAGNITUDE", "RIA"})
+  @FirstCases(1)
   void otherMethodsToo(Method method) throws IOException {
     Path expected = directory.resolve("expected");
     Calibration norms = method == Method.RIA ? STATISTICS : new Calibration.None();

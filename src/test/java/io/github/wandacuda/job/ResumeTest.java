@@ -176,6 +176,7 @@ class ResumeTest {
   /** Each time a little is done, until nothing is left to be stopped at. */
   @ParameterizedTest
   @EnumSource(Kind.class)
+  @FirstCases(1)
   void manyStopsDoToo(Kind kind) {
     Thread caller = Thread.currentThread();
     int stops = 0;
@@ -273,7 +274,7 @@ class ResumeTest {
     "ria, 0.5, false",
     "ria, shared, false"
   })
-  @FirstCases(4)
+  @FirstCases(3)
   void everyMethodGoesOnToTheSameBytes(String what, String amount, boolean bySamples) {
     model = small;
     PruneRequest stopped = small(what, amount, bySamples, output);

@@ -16,8 +16,10 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -59,6 +61,7 @@ class SharedSparsityTest {
   @EnumSource(
       value = Allocation.Rule.class,
       names = {"ATP", "DLP", "OWL"})
+  @FirstCases(1)
   void theMeanIsTheTotalAndEachBlockIsProgress(Allocation.Rule rule) {
     List<Long> done = new ArrayList<>();
     long[] all = new long[1];
@@ -88,6 +91,7 @@ class SharedSparsityTest {
   @EnumSource(
       value = Allocation.Rule.class,
       names = {"ATP", "DLP", "OWL"})
+  @Thorough
   void aClusterComesToTheSameShares(Allocation.Rule rule) {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
         Cluster cluster = ClusterRuns.Several.of(2)) {

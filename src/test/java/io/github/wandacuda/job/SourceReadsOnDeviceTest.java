@@ -6,6 +6,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
@@ -52,6 +53,7 @@ class SourceReadsOnDeviceTest {
   /** By tiles a mask comes back, by which the host zeroes what it reads once more. */
   @ParameterizedTest
   @EnumSource(names = {"WANDA", "RIA", "SPARSEGPT"})
+  @FirstCases(1)
   void whatIsSentAheadIsReadAgain(Method method) {
     check(Backends.open("cuda", 0, 2).backend(), method, SAMPLES);
   }
@@ -63,6 +65,7 @@ class SourceReadsOnDeviceTest {
 
   @ParameterizedTest
   @EnumSource(names = {"WANDA", "RIA"})
+  @FirstCases(1)
   void eachDeviceReadsTheBlocks(Method method) {
     driver.devices(2);
     check(Backends.openAll("cuda", 2, Precision.DEFAULT).backend(), method, SAMPLES);

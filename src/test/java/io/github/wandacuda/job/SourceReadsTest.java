@@ -13,6 +13,7 @@ import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.CountedModel;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -87,6 +88,7 @@ class SourceReadsTest {
 
   @ParameterizedTest
   @EnumSource(names = {"WANDA", "RIA", "SPARSEGPT"})
+  @FirstCases(1)
   void aBlockIsPrunedWhereItsSamplesHaveRun(Method method) throws IOException {
     check(method, HALF, SAMPLES);
   }

@@ -114,7 +114,7 @@ class StreamingTest {
 
   @ParameterizedTest
   @CsvSource({"any, false", "gpt2, true"})
-  @FirstCases
+  @FirstCases(1)
   void theOutputIsTheSameForAnyNumberOfWorkers(String type, boolean transposed) throws IOException {
     Path model = TestData.copy(StreamingTest.model, directory.resolve("model"));
     Files.writeString(model.resolve("config.json"), "{\"model_type\": \"%s\"}".formatted(type));

@@ -16,6 +16,7 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -253,6 +254,7 @@ class VerifierTest {
 
   @ParameterizedTest
   @EnumSource
+  @FirstCases(1)
   void agreesWithOneThatLooksAtElements(DType dtype) {
     Random random = new Random(7);
     int[] seen = new int[4];

@@ -12,6 +12,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -88,6 +89,7 @@ class ColumnNormsTest {
   /** The calibrated run gives its forward pass's tensors to the same operation. */
   @ParameterizedTest
   @EnumSource
+  @FirstCases(1)
   void normsAreThoseOfACalibratedRunToTheBit(DType dtype) {
     int tokens = 300;
     int columns = 4500;

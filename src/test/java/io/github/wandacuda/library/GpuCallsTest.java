@@ -10,6 +10,7 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.TestedBackend;
 import java.lang.foreign.Arena;
 import java.util.concurrent.ExecutorService;
@@ -46,6 +47,7 @@ class GpuCallsTest {
 
   @ParameterizedTest
   @EnumSource
+  @Thorough
   void eightHundredCallsOfFourThreadsGiveTheRightMasks(Gpu gpu) throws Exception {
     try (Pruner pruner = gpu.open()) {
       new ManyCalls(gpu.rows).run(pruner, 4, gpu.calls);

@@ -13,6 +13,7 @@ import io.github.wandacuda.PruneResult;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.ZeroNorms;
+import io.github.wandacuda.testing.FirstCases;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -79,6 +80,7 @@ class PruneCallsTest {
 
   @ParameterizedTest
   @EnumSource
+  @FirstCases(1)
   void prunesInPlaceIntoADestinationAndToAMaskAlike(DType dtype) {
     WeightMatrix source = Weights.random(dtype, ROWS, COLUMNS, 1);
     float[] norms = Weights.norms(COLUMNS, 2);
@@ -116,6 +118,7 @@ class PruneCallsTest {
 
   @ParameterizedTest
   @EnumSource
+  @FirstCases(1)
   void prunesALayerThatIsStoredTheOtherWayRound(DType dtype) {
     WeightMatrix view = Weights.random(dtype, COLUMNS, ROWS, 1).transposed();
     WeightMatrix source = Weights.copy(view);

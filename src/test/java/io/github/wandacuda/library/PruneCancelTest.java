@@ -9,6 +9,7 @@ import io.github.wandacuda.Mask;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.testing.FirstCases;
 import java.util.Arrays;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -82,6 +83,7 @@ class PruneCancelTest {
   @ParameterizedTest
   @Timeout(60)
   @CsvSource({"1, true", "2, true", "4, true", "1, false", "2, false", "4, false"})
+  @FirstCases(2)
   void anInterruptOrTheCallersOwnCancellationLeavesTheRest(int threads, boolean interrupts) {
     open(threads);
     Thread caller = Thread.currentThread();

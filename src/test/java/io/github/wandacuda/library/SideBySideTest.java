@@ -33,6 +33,7 @@ class SideBySideTest {
   }
 
   @Test
+  @Thorough
   void eightHundredCallsOfFourThreadsGiveTheRightMasks() throws Exception {
     try (Pruner pruner = cpu(3).open()) {
       new ManyCalls(800).run(pruner, 4, 200);
@@ -129,6 +130,7 @@ class SideBySideTest {
 
   /** The pruner's threads may be those of the callers themselves. */
   @Test
+  @Thorough
   void aCallFromTheExecutorsOnlyThreadEnds() throws Exception {
     try (ExecutorService executor = Executors.newFixedThreadPool(1);
         Pruner pruner = cpu(2).executor(executor).open()) {

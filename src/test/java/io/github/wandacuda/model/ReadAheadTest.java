@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -64,6 +65,7 @@ class ReadAheadTest {
 
   @ParameterizedTest
   @MethodSource("families")
+  @FirstCases(4)
   void theyAreTheSame(Path model) {
     float[] expected = states(model, decoder -> {});
     for (int ahead = 0; ahead <= 2; ahead++) {

@@ -19,8 +19,10 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.Gpu;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -107,6 +109,7 @@ abstract class ModelParity {
 
   @ParameterizedTest
   @CsvSource({"wanda, 0.5", "wanda, 2:4", "magnitude, 0.5"})
+  @FirstCases(1)
   void outputsFromStatisticsAreTheCpusByteForByte(String name, String amount) {
     Method method = Method.of(name);
     Calibration calibration =
@@ -139,6 +142,7 @@ abstract class ModelParity {
 
   @ParameterizedTest
   @ValueSource(strings = {"0.5", "2:4"})
+  @Thorough
   void calibratedRunsOfTheTrainedModelAgreeWithTheCpu(String amount) {
     assertAgreement(TestData.TINY_LLAMA, "tiny" + amount.length(), amount, someTokens());
   }
@@ -191,6 +195,7 @@ abstract class ModelParity {
   }
 
   @Test
+  @Thorough
   void perplexityIsTheCpus() {
     List<int[]> windows = someTokens();
     try (Backend cpu = Pruning.cpu(2)) {

@@ -16,6 +16,7 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** However a run ends, it gives back all that it took from the driver: counted by the driver. */
 @Tag("gpu")
 @Tag("pretend")
+@Thorough
 class PretendReleaseTest {
   private static final Path MODEL = TestData.fixture("llama-gqa").resolve("model");
   private static final int OUT_OF_MEMORY = 2;

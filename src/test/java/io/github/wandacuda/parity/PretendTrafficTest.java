@@ -17,6 +17,7 @@ import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -163,6 +164,7 @@ class PretendTrafficTest {
 
   /** Both runs are at the limit of what fits, so that a small one more or less shows. */
   @Test
+  @Thorough
   void withoutRoomForTwoBlocksEachComesWhenItBeginsAndTheBytesAreTheSame() throws IOException {
     GeneratedLlama llama = new GeneratedLlama(BLOCKS, 512, 1408, 64);
     Path model = llama.write(directory.resolve("model"));
@@ -185,6 +187,7 @@ class PretendTrafficTest {
 
   /** Another program takes memory after the backend has looked how much there is. */
   @Test
+  @Thorough
   void onASmallDeviceCopiesOverlapKernelsAndTheBytesAreTheSame() throws IOException {
     GeneratedLlama llama = new GeneratedLlama(BLOCKS, 64, 96, 256);
     Path model = llama.write(directory.resolve("model"));

@@ -8,6 +8,7 @@ import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.simd.VectorRows;
 import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.Thorough;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.OptionalInt;
@@ -267,6 +268,7 @@ class MaskSwapsTest {
   }
 
   @Test
+  @Thorough
   void kernelsAndThreadsGiveOneMask() {
     for (OptionalInt group : new OptionalInt[] {NONE, OptionalInt.of(5)}) {
       LayerCase layer = LayerCase.random(11, 40, 315, 5);

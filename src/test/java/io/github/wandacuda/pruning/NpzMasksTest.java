@@ -8,6 +8,7 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -83,6 +84,7 @@ class NpzMasksTest {
   }
 
   @Test
+  @Thorough
   void aLongDirectoryIsReadAndTheEntryThatIsWrongNamedInOneLine() throws IOException {
     try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(file()))) {
       for (int index = 0; index < 100_000; index++) {
@@ -224,6 +226,7 @@ class NpzMasksTest {
 
   /** Whatever byte is changed or cut off: the same masks, or one clear line. */
   @Test
+  @Thorough
   void damageIsFoundOrHarmless() throws IOException {
     zip(ENTRY, right());
     byte[] whole = Files.readAllBytes(file());

@@ -9,6 +9,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.simd.VectorRows;
+import io.github.wandacuda.testing.FirstCases;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
@@ -56,6 +57,7 @@ class ReconstructionTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 5, 28, 64, 130, 300})
+  @FirstCases(2)
   void errorsFall(int columns) {
     double before = 0;
     double after = 0;

@@ -2,11 +2,13 @@ package io.github.wandacuda.scalar;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Thorough;
 import org.junit.jupiter.api.Test;
 
 class TanhTest {
   /** Every 101st float. */
   @Test
+  @Thorough
   void isOffByLittleMoreThanAUnit() {
     double worst = 0;
     int end = Float.floatToRawIntBits(12f);

@@ -7,6 +7,7 @@ import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.ScalarSparse;
+import io.github.wandacuda.testing.FirstCases;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -38,6 +39,7 @@ class SparseRowsTest {
 
   @ParameterizedTest
   @MethodSource("cases")
+  @FirstCases(2)
   void sumsAreThoseOfTheScalarLoop(Case kase) {
     for (double zeros : new double[] {0, 0.5, 0.97, 1}) {
       for (int columns : COLUMNS) {
@@ -53,6 +55,7 @@ class SparseRowsTest {
 
   @ParameterizedTest
   @MethodSource("cases")
+  @FirstCases(1)
   void longRowsGiveTheSameInSeveralBlocks(Case kase) {
     for (int columns : new int[] {2048, 2049, 4096, 4127, 4160, 8231}) {
       SparseMatrix matrix = SparseMatrix.pack(random(kase.dtype, 13, columns, 0.5, false));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Started;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,6 +42,7 @@ class NativeTokenizersTest {
   }
 
   @Test
+  @Thorough
   void servesTwoProcessesThatStartAtOnce() throws Exception {
     List<Started> both = List.of(start(home), start(home));
     for (Started process : both) {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.testing.Signals;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -49,6 +50,7 @@ class TokenizerProcessTest {
   /** As Ctrl-C does, which may reach the tokenizer first. */
   @ParameterizedTest
   @ValueSource(strings = {"INT", "TERM"})
+  @Thorough
   void isCancelledWhenItIsToldToEnd(String signal) throws Exception {
     List<Long> before = children();
     try (TokenizerProcess tokenizer = Signals.unignored(() -> TokenizerProcess.open(MODEL))) {
@@ -99,6 +101,7 @@ class TokenizerProcessTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
+  @Thorough
   void rejectsWhatIsNoTokenizer(boolean apart) throws IOException {
     List<Long> before = children();
     Path file = directory.resolve("tokenizer.json");

@@ -7,6 +7,7 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.scalar.AllKernels;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.selection.Norms;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
@@ -41,6 +42,7 @@ class ManyRowsTest {
 
   /** Some rows of one kind, some of another, and so on. */
   @Property(shrinking = ShrinkingMode.OFF)
+  @Thorough
   void rowsThatAreAlikeForAWhile(
       @ForAll DType dtype,
       @ForAll Norms norms,
@@ -79,6 +81,7 @@ class ManyRowsTest {
   }
 
   @Property(shrinking = ShrinkingMode.OFF)
+  @Thorough
   void anElementThatIsNotFiniteIsFoundInALaterRowToo(
       @ForAll DType dtype,
       @ForAll Norms norms,

@@ -11,6 +11,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import io.github.wandacuda.testing.selection.MagnitudeCounts;
@@ -131,6 +132,7 @@ class CudaSelectKernelsTest {
   /** More rows than blocks run at a time: 16 of 256 threads on the pretended device. */
   @ParameterizedTest
   @EnumSource(DType.class)
+  @FirstCases(1)
   void guessesRowsFromThoseBefore(DType dtype) {
     for (Values values : Values.values()) {
       LowestPerRow rule = new LowestPerRow(1 + random.nextInt(4095));
@@ -169,6 +171,7 @@ class CudaSelectKernelsTest {
 
   @ParameterizedTest
   @EnumSource(DType.class)
+  @FirstCases(1)
   void selectsInGroupsOfAnySize(DType dtype) {
     for (int size : new int[] {2, 3, 4, 8, 16, 31, 32, 33}) {
       String kernel =

@@ -19,6 +19,7 @@ import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.selection.Norms;
 import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.Values;
@@ -108,6 +109,7 @@ public abstract class DeviceSelectionCases {
 
   @ParameterizedTest
   @EnumSource(Place.class)
+  @FirstCases(2)
   void resultsAreThoseOfHostMemory(Place place) {
     for (DType dtype : DType.values()) {
       for (int columns : new int[] {8, 24, 52}) {
@@ -150,6 +152,7 @@ public abstract class DeviceSelectionCases {
 
   @ParameterizedTest
   @EnumSource(Place.class)
+  @FirstCases(2)
   void magnitudesAreCountedWhereTheyLie(Place place) {
     for (DType dtype : DType.values()) {
       CallerRows rows = rows(place, dtype, 41);
@@ -173,6 +176,7 @@ public abstract class DeviceSelectionCases {
 
   @ParameterizedTest
   @EnumSource(Place.class)
+  @FirstCases(1)
   void aWeightThatIsNotFiniteIsNamed(Place place) {
     for (DType dtype : DType.values()) {
       int[][] bits = Values.GAUSSIAN.matrix(random, dtype, ROWS, 40);
