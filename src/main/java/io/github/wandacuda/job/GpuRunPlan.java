@@ -117,7 +117,7 @@ public record GpuRunPlan(List<Line> lines) {
                 0),
             new Line(
                 "hidden states over the bus",
-                fit ? "none, they stay on the card" : "3 x states x blocks, while kernels run",
+                fit ? "none, they stay on the GPU" : "3 x states x blocks, while kernels run",
                 traffic.states(),
                 gpu.busBytes(),
                 kernels),

@@ -59,10 +59,10 @@ class PackedDecoderTest {
 
   @Test
   void cardsMultiplyPackedWeights() {
-    boolean card = backend.which().isCuda() || backend.which() == TestedBackend.OPENCL_TILES;
+    boolean multiplies = backend.which().isCuda() || backend.which() == TestedBackend.OPENCL_TILES;
     if (backend.which().isGpu()) {
       for (DType dtype : DType.values()) {
-        assertThat(backend.operations().getLast().multipliesSparse(dtype)).isEqualTo(card);
+        assertThat(backend.operations().getLast().multipliesSparse(dtype)).isEqualTo(multiplies);
       }
     }
   }

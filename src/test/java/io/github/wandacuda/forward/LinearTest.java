@@ -35,7 +35,7 @@ class LinearTest extends OperationCases {
   private static final double FLOAT32 = 4e-7;
   private static final double SPLIT_BF16 = 0x1p-18 + FLOAT32;
 
-  /** Those of a card cut sums off where the pretended ones round them. */
+  /** Those of a GPU cut sums off where the pretended ones round them. */
   private static final double CUT_OFF = 4 * FLOAT32;
 
   LinearTest(OpenedBackend backend) {

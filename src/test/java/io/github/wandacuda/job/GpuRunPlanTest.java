@@ -37,16 +37,16 @@ class GpuRunPlanTest {
         """);
   }
 
-  private static GpuRunPlan plan(String card) throws IOException {
-    return plan(GpuRunPlan.Gpu.named(card).orElseThrow(), Precision.HIGH);
+  private static GpuRunPlan plan(String gpu) throws IOException {
+    return plan(GpuRunPlan.Gpu.named(gpu).orElseThrow(), Precision.HIGH);
   }
 
-  private static GpuRunPlan plan(GpuRunPlan.Gpu card, Precision precision) throws IOException {
-    return GpuRunPlan.of(sevenBillion(), 2, 128, 2048, card, precision);
+  private static GpuRunPlan plan(GpuRunPlan.Gpu gpu, Precision precision) throws IOException {
+    return GpuRunPlan.of(sevenBillion(), 2, 128, 2048, gpu, precision);
   }
 
-  private static GpuRunPlan fast(String card) throws IOException {
-    return plan(GpuRunPlan.Gpu.named(card).orElseThrow(), Precision.FAST);
+  private static GpuRunPlan fast(String gpu) throws IOException {
+    return plan(GpuRunPlan.Gpu.named(gpu).orElseThrow(), Precision.FAST);
   }
 
   private static GpuRunPlan.Line line(GpuRunPlan plan, String what) {
@@ -55,8 +55,8 @@ class GpuRunPlanTest {
 
   @ParameterizedTest
   @CsvSource({"h100, 60", "RTX4090, 150"})
-  void aSevenBillionModelStaysBelowItsGoal(String card, double most) throws IOException {
-    GpuRunPlan plan = plan(card);
+  void aSevenBillionModelStaysBelowItsGoal(String gpu, double most) throws IOException {
+    GpuRunPlan plan = plan(gpu);
     assertThat(plan.seconds()).isLessThan(most);
     assertThat(plan.seconds())
         .isCloseTo(plan.lines().stream().mapToDouble(GpuRunPlan.Line::seconds).sum(), within(1e-9));

@@ -66,7 +66,7 @@ class SelectionPropertyTest
     return SELECTORS;
   }
 
-  /** PoCL compiles for each size anew, and pretended cards are slow: every third try is theirs. */
+  /** PoCL compiles for each size anew, and pretended GPUs are slow: every third try is theirs. */
   @BeforeTry
   void leaveOutSomeOnGpus() {
     Assume.that(tries++ % GPU_SHARE == 0 || !onGpus());

@@ -10,7 +10,7 @@ import org.opentest4j.TestAbortedException;
 
 /** The GPU backends, as a program opens them. */
 public enum Gpu {
-  /** On a real card where there is a driver, else on the pretend driver. */
+  /** On a real GPU where there is a driver, else on the pretend driver. */
   CUDA,
   /** On the first device there is, a processor if there is nothing else. */
   OPENCL;

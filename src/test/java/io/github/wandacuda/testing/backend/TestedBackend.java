@@ -19,9 +19,9 @@ public enum TestedBackend {
   OPENCL(null, FirstOpenCl::withVectors, false),
   /** The same device with the matrix kernels of GPUs. */
   OPENCL_TILES(null, FirstOpenCl::withTiles, true),
-  /** A card, or the pretended driver with one that has tensor cores for all 16-bit types. */
+  /** A GPU, or the pretended driver with one that has tensor cores for all 16-bit types. */
   CUDA(null, TestedBackend::openCuda, false),
-  /** The pretended driver with a card whose tensor cores take F16 alone. */
+  /** The pretended driver with a GPU whose tensor cores take F16 alone. */
   CUDA_SM75(null, TestedBackend::pretendSm75, true);
 
   private final VectorShape shape;

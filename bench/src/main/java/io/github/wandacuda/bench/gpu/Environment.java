@@ -21,7 +21,7 @@ final class Environment {
     return facts;
   }
 
-  /** Returns what {@code nvidia-smi} says, one line a card. */
+  /** Returns what {@code nvidia-smi} says, one line a GPU. */
   private static Optional<String> query(String fields) {
     try {
       Process process =
