@@ -55,6 +55,10 @@ void pretendSetDriverVersion(int version) {
   change([=](Driver &driver) { driver.settings.driverVersion = version; });
 }
 
+void pretendSetMultiprocessors(int count) {
+  change([=](Driver &driver) { driver.settings.multiprocessors = count; });
+}
+
 void pretendSetMemory(long bytes) {
   change([=](Driver &driver) { driver.settings.memoryBytes = bytes; });
 }

@@ -12,6 +12,7 @@ PRETEND_EXPORT void pretendReset();
 PRETEND_EXPORT void pretendSetDevices(int count);
 PRETEND_EXPORT void pretendSetCapability(int capability);
 PRETEND_EXPORT void pretendSetDriverVersion(int version);
+PRETEND_EXPORT void pretendSetMultiprocessors(int count);
 PRETEND_EXPORT void pretendSetMemory(long bytes);
 PRETEND_EXPORT void pretendSetHostThreads(int threads);
 

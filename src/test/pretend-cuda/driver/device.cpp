@@ -130,7 +130,7 @@ PRETEND_API cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
       case 13: *value = 1000000; break;                            // kHz
       case 14: *value = 512; break;                                // texture alignment
       case 15: *value = 1; break;                                  // overlaps copies
-      case 16: *value = 4; break;                                  // multiprocessors
+      case 16: *value = driver.settings.multiprocessors; break;
       case 17: case 18: *value = 0; break;                         // time limit, integrated
       case 19: *value = 1; break;                                  // maps host memory
       case 20: *value = 0; break;                                  // compute mode: default

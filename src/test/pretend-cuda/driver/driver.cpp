@@ -22,6 +22,7 @@ Settings Settings::fromEnvironment() {
   settings.devices = environment("PRETEND_CUDA_DEVICES", settings.devices);
   settings.capability = environment("PRETEND_CUDA_CAPABILITY", settings.capability);
   settings.driverVersion = environment("PRETEND_CUDA_DRIVER_VERSION", settings.driverVersion);
+  settings.multiprocessors = environment("PRETEND_CUDA_MULTIPROCESSORS", settings.multiprocessors);
   settings.memoryBytes = environment("PRETEND_CUDA_MEMORY", settings.memoryBytes);
   settings.order = static_cast<Order>(environment("PRETEND_CUDA_ORDER", static_cast<long>(settings.order)));
   settings.hostThreads = environment("PRETEND_CUDA_THREADS", settings.hostThreads);

@@ -30,6 +30,7 @@ struct Settings {
   int devices = 1;
   int capability = 80;
   int driverVersion = 11080;
+  int multiprocessors = 4;
   size_t memoryBytes = size_t{1} << 30;
   Order order = Order::FORWARD;
   uint64_t seed = 1;

@@ -116,6 +116,7 @@ class DamagedCudaKernelsTest {
       delimiterString = " => ",
       value = {
         "if (lower >= rank) => if (lower > rank)",
+        "threshold = guess.threshold; => threshold = guess.threshold; threshold.key = 0u;",
         "(values, 0u, row.size(), rank, count) + 1u => (values, 0u, row.size(), rank, count)",
         "unsigned left = rank - counted.below => unsigned left = rank - counted.below + 1u",
         "return {all >> 16, all & 0xffffu} => return {(all >> 16) + 1u, all & 0xffffu}",

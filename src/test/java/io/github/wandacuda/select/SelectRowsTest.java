@@ -8,6 +8,7 @@ import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.Within;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
 import io.github.wandacuda.testing.selection.GoldenSelection;
 import io.github.wandacuda.testing.selection.NonFiniteMatrix;
 import io.github.wandacuda.testing.selection.Norms;
@@ -28,7 +29,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The lowest of each row. */
-@EachBackend
+@EachBackend(variants = TestedBackend.CUDA_FEW_BLOCKS)
 class SelectRowsTest extends SelectionCases {
   private final RandomGenerator random = new SplittableRandom(7);
 

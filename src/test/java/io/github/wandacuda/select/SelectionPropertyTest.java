@@ -1,6 +1,7 @@
 package io.github.wandacuda.select;
 
 import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
 import io.github.wandacuda.testing.backend.TestedBackends;
 import io.github.wandacuda.testing.selection.MagnitudesProperties;
 import io.github.wandacuda.testing.selection.SelectGroupsProperties;
@@ -38,7 +39,9 @@ class SelectionPropertyTest
   static void open() {
     List<String> missing = new ArrayList<>();
     TestedBackends.chosen()
-        .filter(backend -> !backend.isVariant())
+        .map(backend -> backend == TestedBackend.CUDA ? TestedBackend.CUDA_FEW_BLOCKS : backend)
+        .filter(backend -> !backend.isVariant() || backend == TestedBackend.CUDA_FEW_BLOCKS)
+        .distinct()
         .map(OpenedBackend::new)
         .forEach(
             backend -> {

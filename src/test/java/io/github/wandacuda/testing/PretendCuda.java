@@ -97,6 +97,11 @@ public final class PretendCuda {
     set("pretendSetDriverVersion", version);
   }
 
+  /** Sets how many multiprocessors each device has. */
+  public void multiprocessors(int count) {
+    set("pretendSetMultiprocessors", count);
+  }
+
   /** Sets each device's memory. */
   public void memory(long bytes) {
     call("pretendSetMemory", FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG), bytes);

@@ -44,8 +44,17 @@ final class CudaDevice implements GpuDevice {
    * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   public static CudaDevice open(int index, Precision precision) {
+    return open(index, precision, Integer.MAX_VALUE);
+  }
+
+  /**
+   * Opens a device as {@link #open(int, Precision)} does.
+   *
+   * @param multiprocessors the most that grids are made for, so that blocks have more to do
+   */
+  static CudaDevice open(int index, Precision precision, int multiprocessors) {
     CudaLibrary.require();
-    CudaDeviceInfo info = CudaDeviceInfo.of(index);
+    CudaDeviceInfo info = CudaDeviceInfo.of(index, multiprocessors);
     info.problem()
         .ifPresent(
             problem -> {

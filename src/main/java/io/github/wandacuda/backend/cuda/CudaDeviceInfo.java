@@ -32,6 +32,11 @@ record CudaDeviceInfo(
 
   /** Queries the driver, which must be loaded. */
   static CudaDeviceInfo of(int index) {
+    return of(index, Integer.MAX_VALUE);
+  }
+
+  /** Queries the driver, and says that there are no more multiprocessors than {@code most}. */
+  static CudaDeviceInfo of(int index, int most) {
     String device = CudaDevice.NAME + " device " + index;
     CUdevice handle = new CUdevice();
     CudaContext.check(JCudaDriver.cuDeviceGet(handle, index), device, "cuDeviceGet");
@@ -44,12 +49,14 @@ record CudaDeviceInfo(
         attribute(handle, device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
     int minor =
         attribute(handle, device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    int multiprocessors =
+        attribute(handle, device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
     return new CudaDeviceInfo(
         index,
         handle,
         text(name),
         major * 10 + minor,
-        attribute(handle, device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+        Math.min(multiprocessors, most),
         attribute(
             handle,
             device,

@@ -9,6 +9,7 @@ import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.backend.gpu.KernelsOn;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.BackendAround;
+import io.github.wandacuda.testing.CudaDriver;
 import io.github.wandacuda.testing.PretendCuda;
 import java.util.Optional;
 
@@ -39,6 +40,15 @@ public final class PretendedCuda {
     PretendCuda driver = start(capability);
     CudaDevice device = CudaDevice.open(0, precision);
     return checked(driver, new KernelsOn(device, () -> queue(device), largestBuffer));
+  }
+
+  /** Opens the first device, real or pretended, as if it had one multiprocessor. */
+  public static Backend fewBlocks() {
+    if (CudaDriver.isThere()) {
+      return new GpuBackend(CudaDevice.open(0, Precision.DEFAULT, 1), 2);
+    }
+    PretendCuda driver = start(80);
+    return checked(driver, CudaDevice.open(0, Precision.DEFAULT, 1));
   }
 
   /** Opens the first device alone, with so many bytes of memory. */

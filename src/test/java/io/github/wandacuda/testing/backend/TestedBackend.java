@@ -21,6 +21,8 @@ public enum TestedBackend {
   OPENCL_TILES(null, FirstOpenCl::withTiles, true),
   /** A GPU, or the pretended driver with one that has tensor cores for all 16-bit types. */
   CUDA(null, TestedBackend::openCuda, false),
+  /** As if it had one multiprocessor: a block selects in many rows, each guessed from another. */
+  CUDA_FEW_BLOCKS(null, PretendedCuda::fewBlocks, true),
   /** The pretended driver with a GPU whose tensor cores take F16 alone. */
   CUDA_SM75(null, TestedBackend::pretendSm75, true);
 
@@ -53,14 +55,14 @@ public enum TestedBackend {
   }
 
   public boolean isCuda() {
-    return this == CUDA || this == CUDA_SM75;
+    return this == CUDA || this == CUDA_FEW_BLOCKS || this == CUDA_SM75;
   }
 
   public boolean isOpenCl() {
     return this == OPENCL || this == OPENCL_TILES;
   }
 
-  /** Returns whether it differs from another one in the matrix kernels alone. */
+  /** Returns whether it differs from another one in some kernels alone. */
   public boolean isVariant() {
     return variant;
   }

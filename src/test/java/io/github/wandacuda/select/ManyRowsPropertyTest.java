@@ -1,12 +1,10 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.select;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.scalar.AllKernels;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.selection.Norms;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
@@ -14,19 +12,20 @@ import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
 import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.SelectCase;
 import io.github.wandacuda.testing.selection.Values;
-import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.PropertyDefaults;
 import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.Tag;
 import net.jqwik.api.constraints.IntRange;
 
 /** Matrices of so many rows that what one row tells of the next is used, rightly or wrongly. */
-class ManyRowsTest {
-  private static final Map<String, Selector> SELECTORS = AllKernels.selectors();
-
-  @Property(shrinking = ShrinkingMode.OFF)
+@Tag("operation")
+@PropertyDefaults(shrinking = ShrinkingMode.OFF)
+class ManyRowsPropertyTest extends OnEachBackend {
+  @Property
   void rowsThatAreAlike(
       @ForAll DType dtype,
       @ForAll Values values,
@@ -41,7 +40,7 @@ class ManyRowsTest {
   }
 
   /** Some rows of one kind, some of another, and so on. */
-  @Property(shrinking = ShrinkingMode.OFF)
+  @Property
   @Thorough
   void rowsThatAreAlikeForAWhile(
       @ForAll DType dtype,
@@ -61,7 +60,7 @@ class ManyRowsTest {
   }
 
   /** Limits of few values that many elements have, some equal to the next row's, some not. */
-  @Property(shrinking = ShrinkingMode.OFF)
+  @Property
   void rowsOfFewValues(
       @ForAll DType dtype,
       @ForAll @IntRange(min = 1, max = 12) int different,
@@ -80,7 +79,7 @@ class ManyRowsTest {
     check(dtype, bits, columns, null, percent);
   }
 
-  @Property(shrinking = ShrinkingMode.OFF)
+  @Property
   @Thorough
   void anElementThatIsNotFiniteIsFoundInALaterRowToo(
       @ForAll DType dtype,
@@ -95,7 +94,7 @@ class ManyRowsTest {
     matrix.filled(values.matrix(random, dtype, 40, 600));
     matrix.set(row, column, Values.infinity(dtype) + random.nextInt(2));
     float[] given = norms.vector(random, 600);
-    for (Selector selector : SELECTORS.values()) {
+    for (Selector selector : selectors().values()) {
       PlacedMatrix copy = matrix.copy();
       assertThatThrownBy(
               () ->
@@ -111,9 +110,9 @@ class ManyRowsTest {
     }
   }
 
-  private static void check(DType dtype, int[][] bits, int columns, float[] norms, int percent) {
+  private void check(DType dtype, int[][] bits, int columns, float[] norms, int percent) {
     LowestPerRow rule = new LowestPerRow(columns * percent / 100);
     SelectCase one = new SelectCase(dtype, bits, columns, norms, rule);
-    SELECTORS.forEach((name, selector) -> one.check(name, selector, Layout.DENSE, Layout.DENSE));
+    checkAll(one, Layout.DENSE, Layout.DENSE);
   }
 }
