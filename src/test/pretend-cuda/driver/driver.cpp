@@ -13,7 +13,9 @@ long environment(const char *name, long otherwise) {
 }
 
 // From the first error that a device doesn't recover from.
-bool lasting(CUresult result) { return result >= CUDA_ERROR_ILLEGAL_ADDRESS && result != CUDA_ERROR_NOT_SUPPORTED; }
+bool lasting(CUresult result) {
+  return result >= CUDA_ERROR_ILLEGAL_ADDRESS && result != CUDA_ERROR_NOT_PERMITTED && result != CUDA_ERROR_NOT_SUPPORTED;
+}
 
 }  // namespace
 

@@ -12,11 +12,11 @@ import jcuda.driver.JCudaDriver;
 /** A device's primary context, which any thread may make current for its next calls. */
 final class CudaContext {
   /**
-   * After one of these, every call in the context fails with the same code until it is destroyed.
+   * After one of these, every call in the context fails with the same code until it is destroyed;
+   * not after CUDA_ERROR_DEVICE_UNAVAILABLE, which says that others have the device for themselves.
    */
   private static final Set<Integer> LOST =
       Set.of(
-          CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE,
           CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
           CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE,
           CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,

@@ -75,7 +75,8 @@ final class CudaMemory implements AutoCloseable {
     try (Arena local = Arena.ofConfined()) {
       MemorySegment place = local.allocate(ValueLayout.ADDRESS);
       int result = Pinned.ALLOCATE.call(place, bytes, JCudaDriver.CU_MEMHOSTALLOC_PORTABLE);
-      if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+      if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY
+          || result == CUresult.CUDA_ERROR_NOT_PERMITTED) {
         throw new DeviceMemoryException(
             "%s: %d bytes of host memory can't be pinned: %s"
                 .formatted(context.name(), bytes, CudaContext.describe(result)));

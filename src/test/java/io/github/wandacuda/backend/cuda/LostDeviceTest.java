@@ -13,6 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -74,6 +75,15 @@ class LostDeviceTest {
         .isThrownBy(call::run)
         .withMessage(line);
     assertThat(line).doesNotContain("\n");
+  }
+
+  @Test
+  void aDeviceThatOthersHaveIsNotLost() {
+    driver.fail("cuDevicePrimaryCtxRetain", 1, CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE);
+    assertThatExceptionOfType(BackendUnavailableException.class)
+        .isThrownBy(() -> CudaDevice.open(0, Precision.DEFAULT).close())
+        .withMessageStartingWith(
+            "cuda device 0 (Pretend GPU sm_80): failed: cuDevicePrimaryCtxRetain");
   }
 
   @ParameterizedTest

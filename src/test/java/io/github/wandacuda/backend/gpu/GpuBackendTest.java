@@ -26,6 +26,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How a device's memory is shared, to the byte. */
 @Tag("gpu")
@@ -169,10 +171,11 @@ class GpuBackendTest {
     assertThat(Arrays.stream(counts).sum()).isEqualTo(1200);
   }
 
-  @Test
-  void memoryThatCannotBePinnedWorksToo() {
+  @ParameterizedTest
+  @ValueSource(ints = {CUresult.CUDA_ERROR_OUT_OF_MEMORY, CUresult.CUDA_ERROR_NOT_PERMITTED})
+  void memoryThatCannotBePinnedWorksToo(int result) {
     GpuDevice device = PretendedCuda.device(1 << 20);
-    driver.fail("cuMemHostAlloc", 1, CUresult.CUDA_ERROR_OUT_OF_MEMORY);
+    driver.fail("cuMemHostAlloc", 1, result);
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       WeightMatrix all = weights(backend.hostMemory(12 * 4 * 10, arena), 10, 12);
       Select.once(backend.selector(), all, null, new LowestPerRow(6), all, null);
