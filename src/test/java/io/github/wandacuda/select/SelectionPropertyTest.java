@@ -4,6 +4,7 @@ import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
 import io.github.wandacuda.testing.backend.TestedBackends;
 import io.github.wandacuda.testing.selection.MagnitudesProperties;
+import io.github.wandacuda.testing.selection.ManyRowsProperties;
 import io.github.wandacuda.testing.selection.SelectGroupsProperties;
 import io.github.wandacuda.testing.selection.SelectRowsProperties;
 import io.github.wandacuda.testing.selection.SelectThresholdProperties;
@@ -27,6 +28,7 @@ class SelectionPropertyTest
     implements SelectRowsProperties,
         SelectGroupsProperties,
         SelectThresholdProperties,
+        ManyRowsProperties,
         MagnitudesProperties {
   private static final List<OpenedBackend> OPENED = new ArrayList<>();
   private static final Map<String, Selector> SELECTORS = new LinkedHashMap<>();

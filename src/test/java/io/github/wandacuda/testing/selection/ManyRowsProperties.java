@@ -1,32 +1,23 @@
-package io.github.wandacuda.select;
+package io.github.wandacuda.testing.selection;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.testing.Thorough;
-import io.github.wandacuda.testing.selection.Norms;
-import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
-import io.github.wandacuda.testing.selection.Select;
-import io.github.wandacuda.testing.selection.SelectCase;
-import io.github.wandacuda.testing.selection.Values;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
-import net.jqwik.api.PropertyDefaults;
-import net.jqwik.api.ShrinkingMode;
-import net.jqwik.api.Tag;
 import net.jqwik.api.constraints.IntRange;
 
 /** Matrices of so many rows that what one row tells of the next is used, rightly or wrongly. */
-@Tag("operation")
-@PropertyDefaults(shrinking = ShrinkingMode.OFF)
-class ManyRowsPropertyTest extends OnEachBackend {
+public interface ManyRowsProperties extends SelectionProperties {
   @Property
-  void rowsThatAreAlike(
+  default void rowsThatAreAlike(
       @ForAll DType dtype,
       @ForAll Values values,
       @ForAll Norms norms,
@@ -36,13 +27,13 @@ class ManyRowsPropertyTest extends OnEachBackend {
       @ForAll long seed) {
     RandomGenerator random = new SplittableRandom(seed);
     int[][] bits = values.matrix(random, dtype, rows, columns);
-    check(dtype, bits, columns, norms.vector(random, columns), percent);
+    checkRows(dtype, bits, columns, norms.vector(random, columns), percent);
   }
 
   /** Some rows of one kind, some of another, and so on. */
   @Property
   @Thorough
-  void rowsThatAreAlikeForAWhile(
+  default void rowsThatAreAlikeForAWhile(
       @ForAll DType dtype,
       @ForAll Norms norms,
       @ForAll @IntRange(min = 500, max = 700) int columns,
@@ -56,12 +47,12 @@ class ManyRowsPropertyTest extends OnEachBackend {
       int count = Math.min(stretch, bits.length - first);
       System.arraycopy(kind.matrix(random, dtype, count, columns), 0, bits, first, count);
     }
-    check(dtype, bits, columns, norms.vector(random, columns), percent);
+    checkRows(dtype, bits, columns, norms.vector(random, columns), percent);
   }
 
   /** Limits of few values that many elements have, some equal to the next row's, some not. */
   @Property
-  void rowsOfFewValues(
+  default void rowsOfFewValues(
       @ForAll DType dtype,
       @ForAll @IntRange(min = 1, max = 12) int different,
       @ForAll @IntRange(min = 500, max = 700) int columns,
@@ -76,12 +67,12 @@ class ManyRowsPropertyTest extends OnEachBackend {
         row[c] = choice[random.nextInt(most)];
       }
     }
-    check(dtype, bits, columns, null, percent);
+    checkRows(dtype, bits, columns, null, percent);
   }
 
   @Property
   @Thorough
-  void anElementThatIsNotFiniteIsFoundInALaterRowToo(
+  default void anElementThatIsNotFiniteIsFoundInALaterRowToo(
       @ForAll DType dtype,
       @ForAll Norms norms,
       @ForAll @IntRange(max = 39) int row,
@@ -110,7 +101,7 @@ class ManyRowsPropertyTest extends OnEachBackend {
     }
   }
 
-  private void check(DType dtype, int[][] bits, int columns, float[] norms, int percent) {
+  private void checkRows(DType dtype, int[][] bits, int columns, float[] norms, int percent) {
     LowestPerRow rule = new LowestPerRow(columns * percent / 100);
     SelectCase one = new SelectCase(dtype, bits, columns, norms, rule);
     checkAll(one, Layout.DENSE, Layout.DENSE);
