@@ -139,7 +139,7 @@ final class FixtureChecks extends ModelChecks {
 
   /** Compares a mask with the zeros of the written output: the dense models have none. */
   private static long differentBits(LinearModule module, byte[] mask, Path output) {
-    boolean[] kept = WrittenWeights.kept(module, output);
+    boolean[] kept = kept(module, output);
     int rowBytes = (module.columns() + 7) / 8;
     long different = 0;
     for (int i = 0; i < kept.length; i++) {

@@ -1,5 +1,6 @@
 package io.github.wandacuda.families;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.job.Calibration;
@@ -8,11 +9,13 @@ import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -62,5 +65,20 @@ abstract class ModelChecks {
         Pruning.request(
             output, Method.WANDA, Pruning.HALF, ALL, calibration, true, false, Unreached.MAGNITUDE),
         on);
+  }
+
+  /**
+   * Returns whether each weight of a module of the source was kept in the output, row by row; none
+   * of the source was zero.
+   */
+  static boolean[] kept(LinearModule module, Path output) {
+    Path shard = output.resolve(module.shard().path().getFileName());
+    byte[] bytes = TestData.bytes(shard).get(module.tensor().name());
+    WeightMatrix weights = module.view(MemorySegment.ofArray(bytes));
+    boolean[] kept = new boolean[weights.rows() * weights.columns()];
+    for (int i = 0; i < kept.length; i++) {
+      kept[i] = weights.get(i / weights.columns(), i % weights.columns()) != 0;
+    }
+    return kept;
   }
 }

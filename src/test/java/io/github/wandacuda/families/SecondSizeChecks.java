@@ -191,8 +191,8 @@ final class SecondSizeChecks extends ModelChecks {
     assertThat(result.pruned()).isEqualTo(expected.pruned());
     long different = 0;
     for (ModuleResult module : expected.modules()) {
-      boolean[] kept = WrittenWeights.kept(module.module(), directory.resolve("expected"));
-      boolean[] found = WrittenWeights.kept(module.module(), directory.resolve("found"));
+      boolean[] kept = kept(module.module(), directory.resolve("expected"));
+      boolean[] found = kept(module.module(), directory.resolve("found"));
       different += IntStream.range(0, kept.length).filter(i -> kept[i] != found[i]).count();
     }
     assertThat((double) different / result.elements()).isLessThanOrEqualTo(share);

@@ -3,6 +3,8 @@ package io.github.wandacuda.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
@@ -11,12 +13,19 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.select.Selection;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.BackendAround;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -192,6 +201,53 @@ class InPlaceTest {
         .isInstanceOf(OutputException.class)
         .hasMessageContainingAll("model-00002-of-00003.safetensors", "2 names");
     Directories.assertSame(TestData.TINY_LLAMA, model);
+  }
+
+  /** Changes the last bit of a weight that is kept. */
+  private static final class WrongBackend extends BackendAround {
+    WrongBackend(Backend inner) {
+      super(inner);
+    }
+
+    @Override
+    public Selector selector() {
+      Selector right = super.selector();
+      return new Selector() {
+        @Override
+        public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
+          return wrong(right.prepare(dtype, columns, norms, rule));
+        }
+
+        @Override
+        public void countMagnitudes(WeightMatrix source, long[] counts) {
+          right.countMagnitudes(source, counts);
+        }
+
+        @Override
+        public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
+          right.countMagnitudes(source, upper, counts);
+        }
+      };
+    }
+
+    private static SelectionPlan wrong(SelectionPlan right) {
+      return new SelectionPlan() {
+        @Override
+        public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+          Selection selection = right.select(source, destination, mask);
+          MemorySegment data = destination.data();
+          long last = destination.byteOffset(destination.rows() - 1, destination.columns() - 1);
+          byte bits = data.get(ValueLayout.JAVA_BYTE, last);
+          data.set(ValueLayout.JAVA_BYTE, last, (byte) (bits ^ 1));
+          return selection;
+        }
+
+        @Override
+        public void close() {
+          right.close();
+        }
+      };
+    }
   }
 
   @Test

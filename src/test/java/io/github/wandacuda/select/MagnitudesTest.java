@@ -8,14 +8,11 @@ import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.selection.GoldenSelection;
 import io.github.wandacuda.testing.selection.MagnitudeCounts;
-import io.github.wandacuda.testing.selection.NonFiniteMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
 import io.github.wandacuda.testing.selection.SelectOracle;
 import io.github.wandacuda.testing.selection.Values;
 import java.util.Arrays;
-import java.util.SplittableRandom;
-import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -23,8 +20,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Counts of magnitudes by the upper and by the lower half of their bits. */
 @EachBackend
 class MagnitudesTest extends SelectionCases {
-  private final RandomGenerator random = new SplittableRandom(7);
-
   MagnitudesTest(OpenedBackend backend) {
     super(backend);
   }
@@ -103,14 +98,12 @@ class MagnitudesTest extends SelectionCases {
   @ParameterizedTest
   @EnumSource
   void anElementThatIsNotFiniteIsNamed(DType dtype) {
-    for (Layout layout : Layout.values()) {
-      for (int kind = 0; kind < 4; kind++) {
-        NonFiniteMatrix matrix =
-            NonFiniteMatrix.draw(random, layout, dtype, 6, 1003, kind % 2 == 0, kind / 2 == 0);
-        matrix.checkNamed(
-            () -> selector().countMagnitudes(matrix.view(), new long[Selector.UPPER_BINS]));
-      }
-    }
+    eachNonFinite(
+        dtype,
+        1003,
+        matrix ->
+            matrix.checkNamed(
+                () -> selector().countMagnitudes(matrix.view(), new long[Selector.UPPER_BINS])));
   }
 
   /** Both counts lead to the magnitude at any place of their order. */

@@ -6,6 +6,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
+import io.github.wandacuda.testing.selection.NonFiniteMatrix;
 import io.github.wandacuda.testing.selection.Norms;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
@@ -15,6 +16,8 @@ import io.github.wandacuda.testing.selection.Values;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
 /**
@@ -23,6 +26,8 @@ import java.util.random.RandomGenerator;
  * the scalar specification is the first of the backends.
  */
 abstract class SelectionCases {
+  final RandomGenerator random = new SplittableRandom(7);
+
   private final OpenedBackend backend;
 
   SelectionCases(OpenedBackend backend) {
@@ -78,6 +83,20 @@ abstract class SelectionCases {
     for (Layout from : Layout.values()) {
       for (Layout to : Layout.values()) {
         check(dtype, bits, norms, rule, from, to);
+      }
+    }
+  }
+
+  /** Checks that an element that isn't finite is named, in matrices that lie in each way. */
+  final void checkNonFinite(DType dtype, int columns, SelectionRule rule) {
+    eachNonFinite(dtype, columns, matrix -> matrix.checkSelection(selector(), rule));
+  }
+
+  final void eachNonFinite(DType dtype, int columns, Consumer<NonFiniteMatrix> check) {
+    for (Layout layout : Layout.values()) {
+      for (int kind = 0; kind < 4; kind++) {
+        check.accept(
+            NonFiniteMatrix.draw(random, layout, dtype, 6, columns, kind % 2 == 0, kind / 2 == 0));
       }
     }
   }
