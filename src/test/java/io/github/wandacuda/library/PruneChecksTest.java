@@ -37,42 +37,22 @@ class PruneChecksTest {
   }
 
   private static void refused(ThrowingCallable call, String message) {
-    assertThatIllegalArgumentException().isThrownBy(() -> run(call)).withMessageContaining(message);
+    assertThatIllegalArgumentException().isThrownBy(call).withMessageContaining(message);
   }
 
-  private static void run(ThrowingCallable call) {
-    try {
-      call.call();
-    } catch (RuntimeException | Error e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new AssertionError(e);
-    }
+  private static void isNull(ThrowingCallable call, String name) {
+    assertThatNullPointerException().isThrownBy(call).withMessage(name);
   }
 
   @Test
   void nothingMayBeNull() {
-    assertThatNullPointerException()
-        .isThrownBy(() -> pruner.prune((WeightMatrix) null, MAGNITUDE, HALF))
-        .withMessage("weight");
-    assertThatNullPointerException()
-        .isThrownBy(() -> pruner.prune(weight, null, HALF))
-        .withMessage("criterion");
-    assertThatNullPointerException()
-        .isThrownBy(() -> pruner.prune(weight, MAGNITUDE, null))
-        .withMessage("sparsity");
-    assertThatNullPointerException()
-        .isThrownBy(() -> pruner.prune(weight, MAGNITUDE, HALF, null))
-        .withMessage("options");
-    assertThatNullPointerException()
-        .isThrownBy(() -> pruner.prune(null, weight, MAGNITUDE, HALF, DEFAULT))
-        .withMessage("source");
-    assertThatNullPointerException()
-        .isThrownBy(() -> pruner.prune(weight, null, MAGNITUDE, HALF, DEFAULT))
-        .withMessage("destination");
-    assertThatNullPointerException()
-        .isThrownBy(() -> pruner.mask(weight, null, MAGNITUDE, HALF, DEFAULT))
-        .withMessage("mask");
+    isNull(() -> pruner.prune((WeightMatrix) null, MAGNITUDE, HALF), "weight");
+    isNull(() -> pruner.prune(weight, null, HALF), "criterion");
+    isNull(() -> pruner.prune(weight, MAGNITUDE, null), "sparsity");
+    isNull(() -> pruner.prune(weight, MAGNITUDE, HALF, null), "options");
+    isNull(() -> pruner.prune(null, weight, MAGNITUDE, HALF, DEFAULT), "source");
+    isNull(() -> pruner.prune(weight, null, MAGNITUDE, HALF, DEFAULT), "destination");
+    isNull(() -> pruner.mask(weight, null, MAGNITUDE, HALF, DEFAULT), "mask");
     assertThatNullPointerException().isThrownBy(() -> DEFAULT.withZeroNorms(null));
   }
 
