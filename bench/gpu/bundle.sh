@@ -73,7 +73,7 @@ repack() {
 # damage to kernels is noticed anywhere. The others find Jackson where the program's jar has it.
 make_tests() {
   cp -r "$root/target/test-classes" "$scratch/tests"
-  find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend*' -o -path '*/pruning/Recipe*' \
+  find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend[CDSRT]*' -o -path '*/pruning/Recipe*' \
     -o -name 'DamagedCuda*' -o -name 'DamagedForward*' -o -name 'DamagedKernelTest*' \) -delete
   rm -r "$scratch/tests/io/github/wandacuda"/{adapter,checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,launcher,model,report,system,text}
   "$jdk/bin/java" "$root/src/build/Relocate.java" "$scratch/tests" com/fasterxml/jackson io/github/wandacuda/jackson
