@@ -7,6 +7,7 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Started;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,7 +33,7 @@ class HeapFaults {
   @ValueSource(strings = {"statistics", "magnitude", "samples"})
   void aHeapThatIsExhaustedEndsTheRunWhichGoesOnWithMore(String kind) throws Exception {
     int exhausted = 0;
-    for (int mib : new int[] {5, 9, 16}) {
+    for (int mib : Tier.isEachFault() ? new int[] {5, 9, 16} : new int[] {9}) {
       List<String> options = List.of("-Xmx" + mib + "m", "-XX:-UseGCOverheadLimit");
       try (Started program =
           Command.jar(run.run(kind, run.output(), "--resume")).withOptions(options).start()) {

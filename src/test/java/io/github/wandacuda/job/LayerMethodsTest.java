@@ -152,8 +152,9 @@ class LayerMethodsTest {
   @ValueSource(strings = {"sparsegpt", "ria+swaps", "wanda+reconstruct"})
   @Thorough
   void threadsChangeNoByte(String what) {
-    prune("one", Pruning.rules(what, "0.4"), SAMPLES, 1);
-    prune("three", Pruning.rules(what, "0.4"), SAMPLES, 3);
+    List<int[]> some = SAMPLES.subList(0, 4);
+    prune("one", Pruning.rules(what, "0.4"), some, 1);
+    prune("three", Pruning.rules(what, "0.4"), some, 3);
     Directories.assertSame(out("one"), out("three"));
   }
 
