@@ -1,8 +1,11 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.BackendCheck;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
@@ -14,6 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
@@ -26,11 +30,36 @@ import picocli.CommandLine.Option;
 @Command(
     name = "devices",
     description = "Lists every backend and device, usable or not and why.",
-    footer = {"  wanda-cuda devices", "  wanda-cuda devices --plan h100 --model org/model"})
+    footer = {
+      "  wanda-cuda devices",
+      "  wanda-cuda devices --check",
+      "  wanda-cuda devices --plan h100 --model org/model"
+    })
 final class DevicesCommand extends Subcommand {
   private static final int SAMPLES = 128;
   private static final int LENGTH = 2048;
   private static final int NUMBERS = 5;
+  private static final String CPU = "cpu";
+
+  @Option(
+      names = "--check",
+      description =
+          "Launch the kernels at small odd sizes and compare with the CPU: a line each, exit"
+              + " code 4 if one differs.")
+  private boolean check;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      description =
+          "For --check: this backend's devices alone (default: all that are usable but the CPU).")
+  private String backend;
+
+  @Option(
+      names = "--device",
+      paramLabel = "N",
+      description = "For --check: the device of this number alone.")
+  private Integer device;
 
   @Option(
       names = "--plan",
@@ -65,27 +94,99 @@ final class DevicesCommand extends Subcommand {
   @Option(
       names = BackendOptions.PRECISION,
       paramLabel = "fast|high",
-      description = "For --plan: one 16-bit pass of linear layers, or two (default: high).")
+      description =
+          "For --plan and --check: one 16-bit pass of linear layers, or two (default: high).")
   private Precision precision = Precision.DEFAULT;
 
   @Override
   public void run() {
+    output.exclude("--check", "--plan");
+    if (!check) {
+      output.warnIfGiven("there is no --check", "--backend", "--device");
+    }
     if (gpu != null) {
       plan();
       return;
     }
-    output.warnIfGiven(
-        "there is no --plan",
-        "--model",
-        "--samples",
-        "--sequence-length",
-        BackendOptions.PRECISION);
+    output.warnIfGiven("there is no --plan", "--model", "--samples", "--sequence-length");
+    if (check) {
+      check();
+      return;
+    }
+    output.warnIfGiven("there is no --plan or --check", BackendOptions.PRECISION);
     List<Map<String, Object>> devices = new ArrayList<>();
     for (BackendProvider provider : Backends.providers()) {
       output.detail("looking for devices of %s", provider.name());
       provider.listing().forEach(device -> devices.add(row(provider, device)));
     }
     output.result(Map.of("devices", devices), () -> text(devices));
+  }
+
+  /** Checks each device that was asked for. */
+  private void check() {
+    List<Map<String, Object>> checks = new ArrayList<>();
+    int wrong = 0;
+    if (CPU.equals(backend)) {
+      throw new UsageException("--backend cpu: it is what the others are compared with");
+    }
+    for (BackendProvider provider : Backends.providers()) {
+      for (DeviceDescription found : provider.listing()) {
+        if (found.usable()
+            && !provider.name().equals(CPU)
+            && (backend == null || backend.equals(provider.name()))
+            && (device == null || device == found.index())) {
+          wrong += check(provider.name(), found.index(), checks);
+        }
+      }
+    }
+    if (checks.isEmpty()) {
+      throw new BackendUnavailableException(
+          "no usable device %s: 'wanda-cuda devices' says why".formatted(asked()));
+    }
+    output.result(Map.of("checks", checks), () -> Stream.of(checks.size() + " kernels checked"));
+    if (wrong > 0) {
+      throw new BackendUnavailableException(
+          "%d of %d kernels differ from the CPU's".formatted(wrong, checks.size()));
+    }
+  }
+
+  private String asked() {
+    return (backend == null ? "" : "of " + Printable.of(backend) + " ")
+        + (device == null ? "" : "of number " + device);
+  }
+
+  /** Says a kernel's name before it is launched, so that one that hangs has a name. */
+  private int check(String name, int index, List<Map<String, Object>> checks) {
+    try (Backend opened = Backends.open(name, index, 1, precision).backend();
+        Backend cpu = Backends.open(CPU, 0, 1).backend()) {
+      output.stream("%s %d, %s\n".formatted(name, index, Printable.of(opened.device())));
+      return BackendCheck.run(
+          opened,
+          cpu,
+          new BackendCheck.Listener() {
+            @Override
+            public void starts(String kernel) {
+              output.stream("  " + kernel + ": ");
+            }
+
+            @Override
+            public void ended(String kernel, Optional<String> problem) {
+              output.stream(problem.map(what -> "differs, " + what).orElse("agrees") + "\n");
+              checks.add(check(name, index, kernel, problem));
+            }
+          });
+    }
+  }
+
+  private static Map<String, Object> check(
+      String backend, int device, String kernel, Optional<String> problem) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("backend", backend);
+    row.put("device", device);
+    row.put("kernel", kernel);
+    row.put("agrees", problem.isEmpty());
+    problem.ifPresent(what -> row.put("problem", what));
+    return row;
   }
 
   private static Map<String, Object> row(BackendProvider provider, DeviceDescription device) {

@@ -1,0 +1,435 @@
+package io.github.wandacuda.backend;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.SecondMoments;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Selector;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
+/**
+ * Runs the kernels of a backend at small odd sizes, of many rows, and compares with the scalar
+ * code: bit for bit where every backend gives the same bits. Linear layers, attention, norms and
+ * cross entropy have sums in an order of their own on some GPUs. Left out are the kernels that only
+ * read matrices in a caller's own device memory.
+ */
+public final class BackendCheck {
+  /** How far a sum in another order may be off, of the largest result. */
+  private static final double SUMS = 1e-5;
+
+  /** ... and a linear layer of activations that {@code --precision fast} rounds to BF16. */
+  private static final double FAST = 1e-2;
+
+  private static final int TOKENS = 33;
+  private static final int WIDTH = 70;
+
+  private final Map<String, Case> cases = new LinkedHashMap<>();
+
+  /** A case's inputs are those of its seed, on either side. */
+  private record Case(double tolerance, Function<Side, float[]> run) {}
+
+  /** A backend, whose results are compared with those of the other side. */
+  private static final class Side implements AutoCloseable {
+    private final Operations operations;
+    private final Selector selector;
+    private final SplittableRandom random = new SplittableRandom(1);
+    private final Arena arena = Arena.ofShared();
+    private final List<AutoCloseable> open = new ArrayList<>();
+
+    Side(Operations operations, Selector selector) {
+      this.operations = operations;
+      this.selector = selector;
+    }
+
+    float[] values(int count) {
+      float[] values = new float[count];
+      for (int i = 0; i < count; i++) {
+        values[i] = (float) random.nextGaussian();
+      }
+      return values;
+    }
+
+    Tensor tensor(int rows, int columns, float... values) {
+      Tensor tensor = operations.tensor(rows, columns);
+      open.add(tensor);
+      operations.upload(MemorySegment.ofArray(values), tensor);
+      return tensor;
+    }
+
+    Tensor tensor(int rows, int columns) {
+      return tensor(rows, columns, values(rows * columns));
+    }
+
+    /** Returns a matrix in which every third weight is 0 and many are equal. */
+    WeightMatrix matrix(DType dtype, int rows, int columns) {
+      MemorySegment data = arena.allocate((long) rows * columns * dtype.bytes(), 64);
+      WeightMatrix matrix = WeightMatrix.of(data, dtype, rows, columns);
+      for (int row = 0; row < rows; row++) {
+        for (int column = 0; column < columns; column++) {
+          int tenths = random.nextInt(3) == 0 ? 0 : random.nextInt(-40, 41);
+          matrix.set(row, column, tenths / 10f);
+        }
+      }
+      return matrix;
+    }
+
+    Weight weight(DType dtype, int rows, int columns, boolean packed) {
+      WeightMatrix matrix = matrix(dtype, rows, columns);
+      Weight weight =
+          packed
+              ? operations.sparseWeight(SparseMatrix.pack(matrix, arena))
+              : operations.weight(matrix);
+      open.add(weight);
+      return weight;
+    }
+
+    float[] download(Tensor tensor) {
+      float[] values = new float[tensor.rows() * tensor.columns()];
+      operations.download(tensor, MemorySegment.ofArray(values));
+      return values;
+    }
+
+    @Override
+    public void close() {
+      for (AutoCloseable each : open.reversed()) {
+        try {
+          each.close();
+        } catch (Exception e) {
+          throw new IllegalStateException(e);
+        }
+      }
+      arena.close();
+    }
+  }
+
+  /** Is told what happens. */
+  public interface Listener {
+    /** A kernel is about to be launched. */
+    void starts(String name);
+
+    /**
+     * It has run.
+     *
+     * @param problem what is wrong with its results; empty if nothing is
+     */
+    void ended(String name, Optional<String> problem);
+  }
+
+  private BackendCheck(Backend backend) {
+    for (DType dtype : DType.values()) {
+      addSelection(dtype);
+      addLinear(dtype, backend);
+    }
+    addRows();
+    addElementwise();
+    addAttention();
+    addSums();
+  }
+
+  /**
+   * Checks a backend.
+   *
+   * @param reference what it is compared with
+   * @return how many kernels differ
+   * @throws io.github.wandacuda.error.BackendUnavailableException if the device fails
+   */
+  public static int run(Backend backend, Backend reference, Listener listener) {
+    int wrong = 0;
+    for (Map.Entry<String, Case> each : new BackendCheck(backend).cases.entrySet()) {
+      String name = each.getKey();
+      listener.starts(name);
+      float[] expected = results(each.getValue(), reference);
+      float[] found = results(each.getValue(), backend);
+      Optional<String> problem = difference(found, expected, each.getValue().tolerance);
+      listener.ended(name, problem);
+      wrong += problem.isPresent() ? 1 : 0;
+    }
+    return wrong;
+  }
+
+  private static float[] results(Case one, Backend backend) {
+    try (Side side = new Side(backend.operations(), backend.selector())) {
+      return one.run.apply(side);
+    }
+  }
+
+  private static Optional<String> difference(float[] found, float[] expected, double tolerance) {
+    double largest = 0;
+    for (float value : expected) {
+      largest = Math.max(largest, Math.abs(value));
+    }
+    for (int i = 0; i < expected.length; i++) {
+      boolean same = Float.floatToRawIntBits(found[i]) == Float.floatToRawIntBits(expected[i]);
+      if (!same && !(Math.abs(found[i] - expected[i]) <= tolerance * largest)) {
+        return Optional.of(
+            "result %d of %d: expected %s, found %s"
+                .formatted(i, expected.length, expected[i], found[i]));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private void add(String name, Function<Side, float[]> run) {
+    add(name, 0, run);
+  }
+
+  private void add(String name, double tolerance, Function<Side, float[]> run) {
+    cases.put(name, new Case(tolerance, run));
+  }
+
+  private void addSelection(DType dtype) {
+    // More rows than blocks run at a time on any GPU: they are guessed from those before. The
+    // others
+    // are on both sides of what CUDA's kernels hold: in 16 registers, in 32, in none.
+    addSelection("lowest of many rows", dtype, 1201, 519, new LowestPerRow(200));
+    for (int columns : new int[] {37, 8191, 12001, 17001}) {
+      String what = "lowest of %d columns".formatted(columns);
+      addSelection(what, dtype, 7, columns, new LowestPerRow(columns / 3));
+    }
+    addSelection("lowest 2 of 4", dtype, TOKENS, 84, new LowestPerGroup(2, 4));
+    addSelection("lowest 4 of 8", dtype, TOKENS, 88, new LowestPerGroup(4, 8));
+    addSelection("lowest 5 of 17", dtype, TOKENS, 85, new LowestPerGroup(5, 17));
+    addSelection("lowest 9 of 45", dtype, TOKENS, 90, new LowestPerGroup(9, 45));
+    addSelection("scores up to a limit", dtype, TOKENS, 77, new AtMost(0.7f));
+    add(
+        "count of magnitudes, " + dtype,
+        side -> {
+          WeightMatrix matrix = side.matrix(dtype, 5, 301);
+          long[] upper = new long[Selector.UPPER_BINS];
+          side.selector.countMagnitudes(matrix, upper);
+          long[] lower = new long[Selector.LOWER_BINS];
+          side.selector.countMagnitudes(matrix, Float.floatToIntBits(1) >>> 16, lower);
+          float[] counts = new float[upper.length + lower.length];
+          for (int i = 0; i < counts.length; i++) {
+            counts[i] = i < upper.length ? upper[i] : lower[i - upper.length];
+          }
+          return counts;
+        });
+  }
+
+  private void addSelection(String what, DType dtype, int rows, int columns, SelectionRule rule) {
+    add(
+        what + ", " + dtype,
+        side -> {
+          WeightMatrix matrix = side.matrix(dtype, rows, columns);
+          long maskBytes = rows * Selector.maskRowBytes(columns);
+          MemorySegment mask = side.arena.allocate(maskBytes);
+          float[] norms = side.values(columns);
+          for (int i = 0; i < columns; i++) {
+            norms[i] = Math.abs(norms[i]);
+          }
+          try (SelectionPlan plan = side.selector.prepare(dtype, columns, norms, rule)) {
+            plan.select(matrix, matrix, mask);
+          }
+          float[] results = new float[rows * columns + (int) maskBytes];
+          for (int row = 0; row < rows; row++) {
+            matrix.read(row, 0, columns, results, row * columns);
+          }
+          for (int i = 0; i < maskBytes; i++) {
+            results[rows * columns + i] = mask.get(ValueLayout.JAVA_BYTE, i);
+          }
+          return results;
+        });
+  }
+
+  private void addLinear(DType dtype, Backend backend) {
+    double tolerance = backend.precision().filter(Precision.FAST::equals).isPresent() ? FAST : SUMS;
+    // A token alone, as many as are multiplied row by row, and more.
+    for (int tokens : new int[] {1, 3, 7, TOKENS, 2 * WIDTH}) {
+      add(
+          "linear layer of %d tokens, %s".formatted(tokens, dtype),
+          tolerance,
+          side -> multiplied(side, tokens, dtype, false));
+      if (backend.operations().multipliesSparse(dtype)) {
+        add(
+            "packed linear layer of %d tokens, %s".formatted(tokens, dtype),
+            tolerance,
+            side -> multiplied(side, tokens, dtype, true));
+      }
+    }
+    add(
+        "embedding, " + dtype,
+        side -> {
+          Tensor out = side.tensor(3, WIDTH);
+          side.operations.embed(side.weight(dtype, 9, WIDTH, false), new int[] {8, 0, 8}, out);
+          return side.download(out);
+        });
+  }
+
+  private static float[] multiplied(Side side, int tokens, DType dtype, boolean packed) {
+    int features = 2 * WIDTH + 1;
+    Tensor x = side.tensor(tokens, WIDTH);
+    Weight weight = side.weight(dtype, features, WIDTH, packed);
+    Tensor out = side.tensor(tokens, features);
+    side.operations.linear(x, weight, side.tensor(1, features), out);
+    return side.download(out);
+  }
+
+  private void addRows() {
+    add(
+        "root mean square norm",
+        SUMS,
+        side -> {
+          Tensor out = side.tensor(TOKENS, WIDTH);
+          side.operations.rmsNorm(side.tensor(TOKENS, WIDTH), side.tensor(1, WIDTH), 1e-6f, out);
+          return side.download(out);
+        });
+    add(
+        "layer norm",
+        SUMS,
+        side -> {
+          Tensor out = side.tensor(TOKENS, WIDTH);
+          side.operations.layerNorm(
+              side.tensor(TOKENS, WIDTH), side.tensor(1, WIDTH), side.tensor(1, WIDTH), 1e-6f, out);
+          return side.download(out);
+        });
+    add(
+        "rotation",
+        side -> {
+          Tensor x = side.tensor(TOKENS, WIDTH);
+          side.operations.rotate(x, 14, side.tensor(TOKENS, 7), side.tensor(TOKENS, 7));
+          return side.download(x);
+        });
+    add(
+        "columns of groups",
+        side -> {
+          Tensor out = side.tensor(TOKENS, 15);
+          side.operations.gatherColumns(side.tensor(TOKENS, WIDTH), 2, 3, 14, out);
+          return side.download(out);
+        });
+    add(
+        "rows of experts",
+        side -> {
+          Tensor x = side.tensor(TOKENS, WIDTH);
+          Tensor some = side.tensor(3, WIDTH);
+          int[] rows = {5, 0, 32};
+          side.operations.gatherRows(x, rows, some);
+          side.operations.addRows(some, rows, new float[] {0.5f, 2, -1}, x);
+          return side.download(x);
+        });
+    add(
+        "routing",
+        side -> {
+          Routing routing = side.operations.route(side.tensor(TOKENS, 9), 2, true);
+          float[] results = Arrays.copyOf(routing.weights(), 2 * routing.weights().length);
+          for (int i = 0; i < routing.experts().length; i++) {
+            results[routing.weights().length + i] = routing.experts()[i];
+          }
+          return results;
+        });
+  }
+
+  private void addElementwise() {
+    for (Activation activation : Activation.values()) {
+      add(activation.name(), activation);
+      add(activation.name() + " gate", new Elementwise.Gate(activation));
+    }
+    add("sum", new Elementwise.Add());
+    add("scale", new Elementwise.Scale(0.3f));
+    add("softcap", new Elementwise.Softcap(1.5f));
+  }
+
+  private void add(String name, Elementwise operation) {
+    add(
+        name,
+        side -> {
+          Tensor x = side.tensor(TOKENS, WIDTH);
+          Tensor y = operation.takesTwo() ? side.tensor(TOKENS, WIDTH) : null;
+          Tensor out = side.tensor(TOKENS, WIDTH);
+          side.operations.elementwise(operation, x, y, out);
+          return side.download(out);
+        });
+  }
+
+  private void addAttention() {
+    for (int size : new int[] {16, 80, 128, 200}) {
+      AttentionShape shape = new AttentionShape(TOKENS, 0, 4, 2, size, 0.1f, 20, 9);
+      add("attention, heads of " + size, SUMS, side -> attended(side, shape));
+    }
+    AttentionShape last = new AttentionShape(2 * WIDTH, 2 * WIDTH - 1, 4, 2, 64, 0.1f, 0, 0);
+    add("attention of the last token", SUMS, side -> attended(side, last));
+  }
+
+  private static float[] attended(Side side, AttentionShape shape) {
+    int queries = shape.heads() * shape.headSize();
+    int keys = shape.keyValueHeads() * shape.headSize();
+    int tokens = shape.sequenceLength();
+    Tensor out = side.tensor(tokens - shape.past(), queries);
+    side.operations.attention(
+        side.tensor(tokens - shape.past(), queries),
+        side.tensor(tokens, keys),
+        side.tensor(tokens, keys),
+        shape,
+        null,
+        out);
+    return side.download(out);
+  }
+
+  private void addSums() {
+    add(
+        "squares of columns",
+        side -> {
+          try (ColumnSquares squares = side.operations.columnSquares(WIDTH)) {
+            squares.add(side.tensor(3 * TOKENS, WIDTH));
+            return halves(squares.sums());
+          }
+        });
+    add(
+        "second moments",
+        side -> {
+          try (SecondMoments moments = side.operations.secondMoments(WIDTH)) {
+            moments.add(side.tensor(9 * TOKENS, WIDTH));
+            float[] triangle = new float[WIDTH * (WIDTH + 1) / 2];
+            moments.download(3, MemorySegment.ofArray(triangle));
+            return triangle;
+          }
+        });
+    add(
+        "cross entropy",
+        SUMS,
+        side -> {
+          int[] targets = IntStream.range(0, TOKENS).map(t -> t * 2).toArray();
+          double[] losses = side.operations.crossEntropy(side.tensor(TOKENS, WIDTH), targets);
+          float[] results = new float[losses.length];
+          for (int i = 0; i < losses.length; i++) {
+            results[i] = (float) losses[i];
+          }
+          return results;
+        });
+  }
+
+  /** Returns each number as a float and what that leaves of it. */
+  private static float[] halves(double[] values) {
+    float[] halves = new float[2 * values.length];
+    for (int i = 0; i < values.length; i++) {
+      halves[2 * i] = (float) values[i];
+      halves[2 * i + 1] = (float) (values[i] - halves[2 * i]);
+    }
+    return halves;
+  }
+}

@@ -1,0 +1,105 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.backend.Gpu;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** {@code devices --check}. */
+@Tag("gpu")
+class DeviceCheckTest {
+  private static final Pattern KERNEL = Pattern.compile("\\.visible \\.entry (\\w+)\\(");
+
+  private static Ended check(Object... more) {
+    return InProcess.run("devices", "--check", more);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aSoundDevicePasses(Gpu gpu) {
+    gpu.open().close();
+    String name = gpu.name().toLowerCase(Locale.ROOT);
+    Ended result = check("--backend", name, "--device", 0);
+    assertThat(result.err()).isEmpty();
+    assertThat(result.exitCode()).isZero();
+    assertThat(result.out())
+        .startsWith(name + " 0, ")
+        .contains("\n  attention, heads of 80: agrees\n")
+        .endsWith(" kernels checked\n")
+        .doesNotContain("differs");
+  }
+
+  @Test
+  @Tag("pretend")
+  void everyKernelIsLaunched() throws IOException {
+    PretendCuda driver = PretendCuda.start();
+    List<String> kernels;
+    try (Stream<Path> files = Files.list(Path.of("kernels/generated"))) {
+      kernels =
+          files
+              .filter(file -> file.toString().endsWith(".ptx"))
+              .flatMap(file -> KERNEL.matcher(text(file)).results())
+              .map((MatchResult found) -> found.group(1))
+              .distinct()
+              .toList();
+    }
+    for (Precision precision : Precision.values()) {
+      check("--backend", "cuda", "--precision", precision.label()).succeeds();
+    }
+    assertThat(kernels).hasSizeGreaterThan(80);
+    assertThat(kernels.stream().filter(name -> driver.launches(name) == 0))
+        .as("of callers' memory, of cuBLAS, of GPUs before Ampere")
+        .containsExactlyInAnyOrder(
+            ("inspect_rows_f32 inspect_rows_f16 inspect_rows_bf16 column_squares_runs_f16"
+                    + " column_squares_runs_bf16 linear_epilogue linear_float_bf16")
+                .split(" "));
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "rms_norm, rms_norm.cu, sum += value, sum -= value, root mean square norm",
+    "select_rows, window_select.cuh, threshold = guess.threshold;,"
+        + " threshold = guess.threshold; threshold.key = 0u;, lowest of many rows",
+  })
+  @Tag("pretend")
+  void aDamagedKernelHasItsName(
+      String kernel, String file, String sound, String damaged, String name) throws Exception {
+    try (AutoCloseable kernels = PretendCuda.damaged(kernel, file, sound, damaged);
+        Backend unused = Gpu.CUDA.open()) {
+      Ended result = check("--backend", "cuda");
+      assertThat(result.out()).contains("  " + name).contains(": differs, result ");
+      result.isRefused(4, "kernels differ from the CPU's");
+    }
+  }
+
+  @Test
+  void withoutSuchADeviceThatIsSaid() {
+    check("--device", 7).isRefused(4, "no usable device of number 7");
+    check("--backend", "cpu").isRefused(2, "it is what the others are compared with");
+  }
+}
