@@ -12,7 +12,7 @@ import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -25,17 +25,11 @@ class PrecisionOptionTest {
   private static final String PRODUCT = "cublasGemmEx";
 
   @TempDir Path directory;
-  private PretendCuda driver;
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
 
   @BeforeEach
   void start() {
-    driver = PretendCuda.start();
     driver.loadCublas();
-  }
-
-  @AfterEach
-  void reset() {
-    PretendCuda.start();
   }
 
   private Ended run(String command, Object... more) {

@@ -2,7 +2,7 @@ package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
@@ -17,7 +17,7 @@ abstract class OneBackend {
   final double differentBits;
 
   private final Supplier<Backend> device;
-  private Backend backend;
+  @AutoClose private Backend backend;
 
   OneBackend(Supplier<Backend> device, double differentBits) {
     this.device = device;
@@ -27,13 +27,6 @@ abstract class OneBackend {
   @BeforeAll
   void open() {
     backend = device.get();
-  }
-
-  @AfterAll
-  void close() {
-    if (backend != null) {
-      backend.close();
-    }
   }
 
   final Backend backend() {

@@ -13,7 +13,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -30,17 +30,11 @@ class RunNeedsTest {
   private static final long STATES = 64L * LENGTH * ROW;
 
   @TempDir Path directory;
-  private PretendCuda driver;
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
 
   @BeforeEach
   void start() throws IOException {
-    driver = PretendCuda.start();
     new GeneratedLlama(2, HIDDEN, 96, 256).write(directory.resolve("model"));
-  }
-
-  @AfterEach
-  void reset() {
-    PretendCuda.start();
   }
 
   private RunNeeds needs(String backend) {

@@ -13,7 +13,7 @@ import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -30,18 +30,12 @@ class SourceReadsOnDeviceTest {
   private static final Calibration SAMPLES = Pruning.samples(Collections.nCopies(9, new int[64]));
 
   @TempDir Path directory;
-  private PretendCuda driver;
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
   private Path model;
 
   @BeforeEach
   void start() throws IOException {
-    driver = PretendCuda.start();
     model = new GeneratedLlama(3, 64, 96, 256).write(directory.resolve("model"));
-  }
-
-  @AfterEach
-  void reset() {
-    PretendCuda.start();
   }
 
   private void check(Backend backend, Method method, Calibration calibration) {

@@ -23,7 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -38,8 +38,8 @@ class DeviceCallsTest {
   private final Arena arena = Arena.ofAuto();
   private final float[] norms = new float[COLUMNS];
   private byte[] content;
-  private OpenClCaller program;
-  private Pruner pruner;
+  @AutoClose private OpenClCaller program;
+  @AutoClose private Pruner pruner;
 
   @BeforeEach
   void open() {
@@ -54,16 +54,6 @@ class DeviceCallsTest {
     content = floats.toArray(ValueLayout.JAVA_BYTE);
     program = new OpenClCaller(FirstOpenCl.withVectors());
     pruner = Pruner.builder().backend("opencl").threads(2).open();
-  }
-
-  @AfterEach
-  void close() {
-    if (pruner != null) {
-      pruner.close();
-    }
-    if (program != null) {
-      program.close();
-    }
   }
 
   private DeviceMatrix onDevice() {

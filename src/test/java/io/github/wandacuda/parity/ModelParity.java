@@ -29,7 +29,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -45,7 +45,7 @@ abstract class ModelParity {
   private static final ModuleChoice ALL =
       new ModuleChoice(List.of(Pattern.compile(".")), List.of());
 
-  private Backend gpu;
+  @AutoClose private Backend gpu;
 
   @TempDir Path directory;
 
@@ -54,13 +54,6 @@ abstract class ModelParity {
   @BeforeAll
   void open() {
     gpu = device().open();
-  }
-
-  @AfterAll
-  void close() {
-    if (gpu != null) {
-      gpu.close();
-    }
   }
 
   private RunResult prune(

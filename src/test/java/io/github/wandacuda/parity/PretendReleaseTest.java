@@ -23,8 +23,7 @@ import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,17 +40,7 @@ class PretendReleaseTest {
   private static final int LAUNCH_FAILED = 719;
 
   @TempDir Path directory;
-  private PretendCuda driver;
-
-  @BeforeEach
-  void start() {
-    driver = PretendCuda.start();
-  }
-
-  @AfterEach
-  void reset() {
-    PretendCuda.start();
-  }
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
 
   private static Calibration samples() {
     return Pruning.samples(TestData.tokens(TestData.fixture("llama-gqa").resolve("tokens.json")));

@@ -22,8 +22,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,20 +43,10 @@ class PretendTrafficTest {
   private static final double MASK = 0.1;
 
   @TempDir Path directory;
-  private PretendCuda driver;
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
 
   /** What was said before the last run. */
   private RunTraffic predicted;
-
-  @BeforeEach
-  void start() {
-    driver = PretendCuda.start();
-  }
-
-  @AfterEach
-  void reset() {
-    PretendCuda.start();
-  }
 
   /**
    * Bytes that crossed the bus.

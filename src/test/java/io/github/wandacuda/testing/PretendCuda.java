@@ -24,7 +24,7 @@ import java.util.TreeMap;
  * with g++ into {@code target/pretend-cuda}. Loading it makes it the {@code libcuda.so.1} of this
  * JVM, for good; so tests that do carry the tag {@code gpu}.
  */
-public final class PretendCuda {
+public final class PretendCuda implements AutoCloseable {
   /** In which order the threads of a block take turns. */
   public enum Order {
     FORWARD,
@@ -75,6 +75,13 @@ public final class PretendCuda {
     PretendCuda driver = Loaded.INSTANCE;
     driver.call("pretendReset", FunctionDescriptor.ofVoid());
     return driver;
+  }
+
+  /** Checks that all was given back, and sets the driver back to how it starts. */
+  @Override
+  public void close() {
+    assertThat(outstanding()).isEmpty();
+    PretendCuda unused = start();
   }
 
   /** Makes the pretended cuBLAS the {@code libcublas.so.12} of this JVM, for good. */

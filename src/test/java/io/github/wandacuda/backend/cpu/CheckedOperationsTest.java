@@ -20,21 +20,16 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.Arrays;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 /** What the parts that decoder families differ in refuse to be given. */
 class CheckedOperationsTest {
-  private final Workers workers = new Workers(1);
+  @AutoClose private final Workers workers = new Workers(1);
   private final Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
   private final Tensor two = operations.tensor(2, 4);
   private final Tensor three = operations.tensor(3, 4);
   private final Tensor gain = operations.tensor(1, 4);
-
-  @AfterEach
-  void close() {
-    workers.close();
-  }
 
   private static void refused(ThrowingCallable call, String message) {
     assertThatIllegalArgumentException().isThrownBy(call).withMessage(message);

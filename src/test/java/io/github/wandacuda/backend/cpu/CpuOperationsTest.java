@@ -21,18 +21,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 class CpuOperationsTest {
-  private final Workers workers = new Workers(2);
+  @AutoClose private final Workers workers = new Workers(2);
   private final Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
   private final Samples samples = new Samples(3);
-
-  @AfterEach
-  void close() {
-    workers.close();
-  }
 
   private static void refused(ThrowingCallable call, String message) {
     assertThatIllegalArgumentException().isThrownBy(call).withMessage(message);

@@ -16,8 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import jcuda.driver.CUresult;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,19 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("gpu")
 @Tag("pretend")
 class CudaDeviceTest {
-  private PretendCuda driver;
-
-  @BeforeEach
-  void start() {
-    driver = PretendCuda.start();
-  }
-
-  @AfterEach
-  void nothingIsLeft() {
-    if (driver != null) {
-      assertThat(driver.outstanding()).isEmpty();
-    }
-  }
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
 
   @Test
   void saysHowMuchMemoryWasMissing() {

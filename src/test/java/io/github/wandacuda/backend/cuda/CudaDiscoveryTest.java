@@ -11,8 +11,7 @@ import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.util.List;
 import jcuda.driver.CUresult;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -20,19 +19,7 @@ import org.junit.jupiter.api.Test;
 @Tag("pretend")
 class CudaDiscoveryTest {
   private final CudaBackendProvider provider = new CudaBackendProvider();
-  private PretendCuda driver;
-
-  @BeforeEach
-  void start() {
-    driver = PretendCuda.start();
-  }
-
-  @AfterEach
-  void nothingIsLeft() {
-    if (driver != null) {
-      assertThat(driver.outstanding()).isEmpty();
-    }
-  }
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
 
   private void assertOneUnusable(String reason) {
     assertThat(provider.devices())

@@ -9,9 +9,8 @@ import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.time.Duration;
 import jcuda.driver.CUresult;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assertions;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,19 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class LostDeviceTest {
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
-  private PretendCuda driver;
-
-  @BeforeEach
-  void start() {
-    driver = PretendCuda.start();
-  }
-
-  @AfterEach
-  void nothingIsLeft() {
-    if (driver != null) {
-      assertThat(driver.outstanding()).isEmpty();
-    }
-  }
+  @AutoClose private final PretendCuda driver = PretendCuda.start();
 
   @ParameterizedTest
   @ValueSource(

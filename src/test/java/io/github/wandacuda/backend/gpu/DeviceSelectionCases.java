@@ -28,7 +28,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,8 +42,8 @@ public abstract class DeviceSelectionCases {
   private static final int ROWS = 7;
 
   private final SplittableRandom random = new SplittableRandom(17);
-  private final Arena arena = Arena.ofShared();
-  private CallerProgram program;
+  @AutoClose private final Arena arena = Arena.ofShared();
+  @AutoClose private CallerProgram program;
 
   /** Opens the device and the program. */
   protected abstract CallerProgram open();
@@ -68,14 +68,6 @@ public abstract class DeviceSelectionCases {
   @BeforeEach
   void start() {
     program = open();
-  }
-
-  @AfterEach
-  void nothingIsLeft() {
-    arena.close();
-    if (program != null) {
-      program.close();
-    }
   }
 
   private DeviceSelector selector() {

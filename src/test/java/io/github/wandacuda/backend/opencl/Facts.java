@@ -1,108 +1,53 @@
 package io.github.wandacuda.backend.opencl;
 
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
 import org.jocl.CL;
 
 /** What made-up devices say about themselves. */
 final class Facts {
-  private static final String VERSION = "OpenCL 1.2 made up";
+  /** A GPU that can be used. */
+  static final DeviceFacts GOOD =
+      new DeviceFacts(
+          "GPU",
+          "Maker",
+          "1.2",
+          "OpenCL 1.2 made up",
+          "1",
+          true,
+          true,
+          true,
+          true,
+          64,
+          CL.CL_FP_DENORM,
+          256,
+          32 << 10,
+          3L << 30,
+          1L << 30,
+          20);
 
   private Facts() {}
 
-  /** A GPU that can be used. */
-  static DeviceFacts good() {
-    return withDriver("1");
+  /** Returns a good GPU's facts but for one, by its name there. */
+  static DeviceFacts with(String name, Object fact) {
+    return with(GOOD, name, fact);
   }
 
-  static DeviceFacts withDriver(String driver) {
-    return facts(VERSION, driver, true, true, true, 64, CL.CL_FP_DENORM, 256, true);
-  }
-
-  static DeviceFacts noGpu() {
-    return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_DENORM, 256, false);
-  }
-
-  static DeviceFacts unavailable() {
-    return facts(VERSION, "1", false, true, true, 64, CL.CL_FP_DENORM, 256, true);
-  }
-
-  static DeviceFacts withVersion(String version) {
-    return facts(version, "1", true, true, true, 64, CL.CL_FP_DENORM, 256, true);
-  }
-
-  static DeviceFacts bigEndian() {
-    return facts(VERSION, "1", true, false, true, 64, CL.CL_FP_DENORM, 256, true);
-  }
-
-  static DeviceFacts withoutCompiler() {
-    return facts(VERSION, "1", true, true, false, 64, CL.CL_FP_DENORM, 256, true);
-  }
-
-  static DeviceFacts narrow() {
-    return facts(VERSION, "1", true, true, true, 32, CL.CL_FP_DENORM, 256, true);
-  }
-
-  static DeviceFacts flushing() {
-    return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_FMA, 256, true);
-  }
-
-  static DeviceFacts withGroups(long items) {
-    return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_DENORM, items, true);
-  }
-
-  static DeviceFacts withoutLocalMemory() {
-    return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_DENORM, 256, true, 1 << 10);
-  }
-
-  private static DeviceFacts facts(
-      String version,
-      String driver,
-      boolean available,
-      boolean littleEndian,
-      boolean compiler,
-      int addressBits,
-      long floatConfig,
-      long workGroup,
-      boolean gpu) {
-    return facts(
-        version,
-        driver,
-        available,
-        littleEndian,
-        compiler,
-        addressBits,
-        floatConfig,
-        workGroup,
-        gpu,
-        32 << 10);
-  }
-
-  private static DeviceFacts facts(
-      String version,
-      String driver,
-      boolean available,
-      boolean littleEndian,
-      boolean compiler,
-      int addressBits,
-      long floatConfig,
-      long workGroup,
-      boolean gpu,
-      long localBytes) {
-    return new DeviceFacts(
-        "Card",
-        "Maker",
-        "1.2",
-        version,
-        driver,
-        gpu,
-        available,
-        littleEndian,
-        compiler,
-        addressBits,
-        floatConfig,
-        workGroup,
-        localBytes,
-        3L << 30,
-        1L << 30,
-        20);
+  /** Returns a device's facts but for one, by its name there. */
+  static DeviceFacts with(DeviceFacts facts, String name, Object fact) {
+    List<Object> all = new ArrayList<>();
+    RecordComponent[] components = DeviceFacts.class.getRecordComponents();
+    try {
+      for (RecordComponent each : components) {
+        all.add(each.getName().equals(name) ? fact : each.getAccessor().invoke(facts));
+      }
+      Class<?>[] types =
+          Stream.of(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+      return DeviceFacts.class.getDeclaredConstructor(types).newInstance(all.toArray());
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
+    }
   }
 }

@@ -124,26 +124,8 @@ public final class FirstOpenCl {
   /** Returns the device, which says that its groups have no more room. */
   static OpenClTarget limited(long items, long localBytes) {
     OpenClTarget target = AnyOpenCl.target();
-    DeviceFacts facts = target.facts();
+    DeviceFacts facts = Facts.with(target.facts(), "workGroupSize", items);
     return new OpenClTarget(
-        target.platform(),
-        target.device(),
-        new DeviceFacts(
-            facts.name(),
-            facts.platform(),
-            facts.platformVersion(),
-            facts.version(),
-            facts.driver(),
-            facts.gpu(),
-            facts.available(),
-            facts.littleEndian(),
-            facts.compiler(),
-            facts.addressBits(),
-            facts.floatConfig(),
-            items,
-            localBytes,
-            facts.globalBytes(),
-            facts.largestBuffer(),
-            facts.computeUnits()));
+        target.platform(), target.device(), Facts.with(facts, "localBytes", localBytes));
   }
 }

@@ -10,6 +10,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.jocl.CL;
 import org.junit.jupiter.api.Test;
 
 /** Each device that can't be used says why, in a line. */
@@ -32,17 +33,17 @@ class OpenClDiscoveryTest {
     List<DeviceDescription> devices =
         OpenClBackendProvider.descriptions(
             List.of(
-                Facts.good(),
-                Facts.noGpu(),
-                Facts.unavailable(),
-                Facts.withVersion("OpenCL 1.1 old"),
-                Facts.withVersion("nonsense"),
-                Facts.withoutCompiler(),
-                Facts.flushing(),
-                Facts.bigEndian(),
-                Facts.narrow(),
-                Facts.withGroups(63),
-                Facts.withoutLocalMemory()));
+                Facts.GOOD,
+                Facts.with("gpu", false),
+                Facts.with("available", false),
+                Facts.with("version", "OpenCL 1.1 old"),
+                Facts.with("version", "nonsense"),
+                Facts.with("compiler", false),
+                Facts.with("floatConfig", CL.CL_FP_FMA),
+                Facts.with("littleEndian", false),
+                Facts.with("addressBits", 32),
+                Facts.with("workGroupSize", 63),
+                Facts.with("localBytes", 1 << 10)));
     assertThat(devices)
         .extracting(DeviceDescription::reason)
         .containsExactly(
@@ -68,19 +69,19 @@ class OpenClDiscoveryTest {
 
   @Test
   void versionsAreNumbers() {
-    assertThat(Facts.withVersion("OpenCL 1.10 x").problem()).isEmpty();
-    assertThat(Facts.withVersion("OpenCL 3.0").problem()).isEmpty();
-    assertThat(Facts.withVersion("OpenCL 1.2").problem()).isEmpty();
+    assertThat(Facts.with("version", "OpenCL 1.10 x").problem()).isEmpty();
+    assertThat(Facts.with("version", "OpenCL 3.0").problem()).isEmpty();
+    assertThat(Facts.with("version", "OpenCL 1.2").problem()).isEmpty();
   }
 
   @Test
   void smallGroupsWillDo() {
-    assertThat(Facts.withGroups(64).problem()).isEmpty();
+    assertThat(Facts.with("workGroupSize", 64).problem()).isEmpty();
   }
 
   @Test
   void aKernelHasToFindRoom() {
-    DeviceFacts facts = Facts.good();
+    DeviceFacts facts = Facts.GOOD;
     assertThat(facts.problem(256, 256, 32 << 10)).isEmpty();
     assertThat(facts.problem(256, 192, 0))
         .contains("runs in groups of at most 192 work-items, not 256");
