@@ -3,6 +3,7 @@ package io.github.wandacuda.backend;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
@@ -33,8 +34,8 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /**
- * Runs the kernels of a backend at small odd sizes, of many rows, and compares with the scalar
- * code: bit for bit where every backend gives the same bits. Linear layers, attention, norms and
+ * Runs the kernels of a backend at small odd sizes, some of many rows, and compares with another
+ * backend: bit for bit where all of them give the same bits. Linear layers, attention, norms and
  * cross entropy have sums in an order of their own on some GPUs. Left out are the kernels that only
  * read matrices in a caller's own device memory.
  */
@@ -152,11 +153,10 @@ public final class BackendCheck {
   }
 
   /**
-   * Checks a backend.
+   * Checks a backend, until a kernel fails, after which a device may be lost.
    *
    * @param reference what it is compared with
-   * @return how many kernels differ
-   * @throws io.github.wandacuda.error.BackendUnavailableException if the device fails
+   * @return how many kernels differ or fail
    */
   public static int run(Backend backend, Backend reference, Listener listener) {
     int wrong = 0;
@@ -164,10 +164,15 @@ public final class BackendCheck {
       String name = each.getKey();
       listener.starts(name);
       float[] expected = results(each.getValue(), reference);
-      float[] found = results(each.getValue(), backend);
-      Optional<String> problem = difference(found, expected, each.getValue().tolerance);
-      listener.ended(name, problem);
-      wrong += problem.isPresent() ? 1 : 0;
+      try {
+        float[] found = results(each.getValue(), backend);
+        Optional<String> problem = difference(found, expected, each.getValue().tolerance);
+        listener.ended(name, problem.map("differs, "::concat));
+        wrong += problem.isPresent() ? 1 : 0;
+      } catch (BackendUnavailableException e) {
+        listener.ended(name, Optional.of("failed, " + e.getMessage()));
+        return wrong + 1;
+      }
     }
     return wrong;
   }

@@ -146,7 +146,7 @@ final class DevicesCommand extends Subcommand {
     output.result(Map.of("checks", checks), () -> Stream.of(checks.size() + " kernels checked"));
     if (wrong > 0) {
       throw new BackendUnavailableException(
-          "%d of %d kernels differ from the CPU's".formatted(wrong, checks.size()));
+          "%d of %d kernels differ from the CPU's or fail".formatted(wrong, checks.size()));
     }
   }
 
@@ -171,7 +171,7 @@ final class DevicesCommand extends Subcommand {
 
             @Override
             public void ended(String kernel, Optional<String> problem) {
-              output.stream(problem.map(what -> "differs, " + what).orElse("agrees") + "\n");
+              output.stream(Printable.message(problem.orElse("agrees")) + "\n");
               checks.add(check(name, index, kernel, problem));
             }
           });

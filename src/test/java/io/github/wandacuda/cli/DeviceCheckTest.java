@@ -16,6 +16,7 @@ import java.util.Locale;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import jcuda.driver.CUresult;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -93,8 +94,21 @@ class DeviceCheckTest {
         Backend unused = Gpu.CUDA.open()) {
       Ended result = check("--backend", "cuda");
       assertThat(result.out()).contains("  " + name).contains(": differs, result ");
-      result.isRefused(4, "kernels differ from the CPU's");
+      result.isRefused(4, " kernels differ from the CPU's or fail");
     }
+  }
+
+  @Test
+  @Tag("pretend")
+  void aKernelThatFailsHasItsName() {
+    PretendCuda driver = PretendCuda.start();
+    driver.fail("cuLaunchKernel", 5, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+    Ended result = check("--backend", "cuda");
+    assertThat(result.out())
+        .contains(
+            "  lowest of 17001 columns, F32: failed, cuda device 0 (Pretend GPU sm_80): the device"
+                + " was lost, as seen by ");
+    result.isRefused(4, "1 of 5 kernels differ from the CPU's or fail");
   }
 
   @Test
