@@ -131,14 +131,14 @@ public final class BackendCheck {
   /** Is told what happens. */
   public interface Listener {
     /** A kernel is about to be launched. */
-    void starts(String name);
+    default void starts(String name) {}
 
     /**
      * It has run.
      *
      * @param problem what is wrong with its results; empty if nothing is
      */
-    void ended(String name, Optional<String> problem);
+    default void ended(String name, Optional<String> problem) {}
   }
 
   private BackendCheck(Backend backend) {
