@@ -60,7 +60,7 @@ public final class BackendCheck {
     private final Selector selector;
     private final SplittableRandom random = new SplittableRandom(1);
     private final Arena arena = Arena.ofShared();
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final List<Runnable> closing = new ArrayList<>();
 
     Side(Operations operations, Selector selector) {
       this.operations = operations;
@@ -77,7 +77,7 @@ public final class BackendCheck {
 
     Tensor tensor(int rows, int columns, float... values) {
       Tensor tensor = operations.tensor(rows, columns);
-      open.add(tensor);
+      closing.add(tensor::close);
       operations.upload(MemorySegment.ofArray(values), tensor);
       return tensor;
     }
@@ -105,7 +105,7 @@ public final class BackendCheck {
           packed
               ? operations.sparseWeight(SparseMatrix.pack(matrix, arena))
               : operations.weight(matrix);
-      open.add(weight);
+      closing.add(weight::close);
       return weight;
     }
 
@@ -117,13 +117,7 @@ public final class BackendCheck {
 
     @Override
     public void close() {
-      for (AutoCloseable each : open.reversed()) {
-        try {
-          each.close();
-        } catch (Exception e) {
-          throw new IllegalStateException(e);
-        }
-      }
+      closing.forEach(Runnable::run);
       arena.close();
     }
   }
@@ -208,10 +202,9 @@ public final class BackendCheck {
   }
 
   private void addSelection(DType dtype) {
-    // More rows than blocks run at a time on any GPU: they are guessed from those before. The
-    // others
-    // are on both sides of what CUDA's kernels hold: in 16 registers, in 32, in none.
+    // More rows than blocks run at a time on any GPU: they are guessed from those before.
     addSelection("lowest of many rows", dtype, 1201, 519, new LowestPerRow(200));
+    // On both sides of what CUDA's kernels hold: in 16 registers, in 32, in none.
     for (int columns : new int[] {37, 8191, 12001, 17001}) {
       String what = "lowest of %d columns".formatted(columns);
       addSelection(what, dtype, 7, columns, new LowestPerRow(columns / 3));

@@ -121,6 +121,15 @@ public final class Backends {
         .toList();
   }
 
+  /**
+   * Returns the provider of a backend.
+   *
+   * @throws UsageException if no backend has this name
+   */
+  public static BackendProvider named(String name) {
+    return named(providers(), name);
+  }
+
   private static BackendProvider named(List<BackendProvider> providers, String name) {
     return providers.stream()
         .filter(candidate -> candidate.name().equals(name))

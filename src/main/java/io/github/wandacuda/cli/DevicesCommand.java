@@ -1,11 +1,8 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.BackendCheck;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
-import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
@@ -17,7 +14,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
@@ -39,7 +35,6 @@ final class DevicesCommand extends Subcommand {
   private static final int SAMPLES = 128;
   private static final int LENGTH = 2048;
   private static final int NUMBERS = 5;
-  private static final String CPU = "cpu";
 
   @Option(
       names = "--check",
@@ -51,8 +46,10 @@ final class DevicesCommand extends Subcommand {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
+      defaultValue = Backends.AUTO,
       description =
-          "For --check: this backend's devices alone (default: all that are usable but the CPU).")
+          "For --check: auto, all that are usable but the CPU, or a backend's devices alone"
+              + " (default: ${DEFAULT-VALUE}).")
   private String backend;
 
   @Option(
@@ -110,7 +107,7 @@ final class DevicesCommand extends Subcommand {
     }
     output.warnIfGiven("there is no --plan", "--model", "--samples", "--sequence-length");
     if (check) {
-      check();
+      new DeviceChecks(output, precision).run(backend, device);
       return;
     }
     output.warnIfGiven("there is no --plan or --check", BackendOptions.PRECISION);
@@ -120,73 +117,6 @@ final class DevicesCommand extends Subcommand {
       provider.listing().forEach(device -> devices.add(row(provider, device)));
     }
     output.result(Map.of("devices", devices), () -> text(devices));
-  }
-
-  /** Checks each device that was asked for. */
-  private void check() {
-    List<Map<String, Object>> checks = new ArrayList<>();
-    int wrong = 0;
-    if (CPU.equals(backend)) {
-      throw new UsageException("--backend cpu: it is what the others are compared with");
-    }
-    for (BackendProvider provider : Backends.providers()) {
-      for (DeviceDescription found : provider.listing()) {
-        if (found.usable()
-            && !provider.name().equals(CPU)
-            && (backend == null || backend.equals(provider.name()))
-            && (device == null || device == found.index())) {
-          wrong += check(provider.name(), found.index(), checks);
-        }
-      }
-    }
-    if (checks.isEmpty()) {
-      throw new BackendUnavailableException(
-          "no usable device %s: 'wanda-cuda devices' says why".formatted(asked()));
-    }
-    output.result(Map.of("checks", checks), () -> Stream.of(checks.size() + " kernels checked"));
-    if (wrong > 0) {
-      throw new BackendUnavailableException(
-          "%d of %d kernels differ from the CPU's or fail".formatted(wrong, checks.size()));
-    }
-  }
-
-  private String asked() {
-    return (backend == null ? "" : "of " + Printable.of(backend) + " ")
-        + (device == null ? "" : "of number " + device);
-  }
-
-  /** Says a kernel's name before it is launched, so that one that hangs has a name. */
-  private int check(String name, int index, List<Map<String, Object>> checks) {
-    try (Backend opened = Backends.open(name, index, 1, precision).backend();
-        Backend cpu = Backends.open(CPU, 0, 1).backend()) {
-      output.stream("%s %d, %s\n".formatted(name, index, Printable.of(opened.device())));
-      return BackendCheck.run(
-          opened,
-          cpu,
-          new BackendCheck.Listener() {
-            @Override
-            public void starts(String kernel) {
-              output.stream("  " + kernel + ": ");
-            }
-
-            @Override
-            public void ended(String kernel, Optional<String> problem) {
-              output.stream(Printable.message(problem.orElse("agrees")) + "\n");
-              checks.add(check(name, index, kernel, problem));
-            }
-          });
-    }
-  }
-
-  private static Map<String, Object> check(
-      String backend, int device, String kernel, Optional<String> problem) {
-    Map<String, Object> row = new LinkedHashMap<>();
-    row.put("backend", backend);
-    row.put("device", device);
-    row.put("kernel", kernel);
-    row.put("agrees", problem.isEmpty());
-    problem.ifPresent(what -> row.put("problem", what));
-    return row;
   }
 
   private static Map<String, Object> row(BackendProvider provider, DeviceDescription device) {

@@ -110,5 +110,6 @@ class DeviceCheckTest {
   void withoutSuchADeviceThatIsSaid() {
     check("--device", 7).isRefused(4, "no usable device of number 7");
     check("--backend", "cpu").isRefused(2, "it is what the others are compared with");
+    check("--backend", "gpu").isRefused(2, "one of cuda, opencl, cpu, found 'gpu'");
   }
 }
