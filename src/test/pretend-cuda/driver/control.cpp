@@ -85,7 +85,7 @@ void pretendSetEagerAfter(int streams) {
 void pretendFail(const char *name, long after, int result) {
   change([=](Driver &driver) {
     driver.faults.erase(name);
-    if (after > 0) driver.faults[name] = {after, static_cast<CUresult>(result)};
+    if (after != 0) driver.faults[name] = {after, static_cast<CUresult>(result)};
   });
 }
 

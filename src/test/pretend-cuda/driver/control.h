@@ -25,7 +25,7 @@ PRETEND_EXPORT void pretendSetDeferred(int deferred);
 // How many streams there are before those that are created do all work when it is queued, before the call returns.
 PRETEND_EXPORT void pretendSetEagerAfter(int streams);
 
-// Makes the call of this name (without _v2) fail at its after-th time from now on; 0: never. A failing launch fails when
+// Makes the call of this name (without _v2) fail at its after-th time from now on; 0: never, -1: each time. A failing launch fails when
 // it is run, as on a device; errors from 700 on stay until the context is gone.
 PRETEND_EXPORT void pretendFail(const char *name, long after, int result);
 

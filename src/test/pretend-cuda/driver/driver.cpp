@@ -59,9 +59,11 @@ void require(bool holds, CUresult otherwise) {
 CUresult dueFault(Driver &driver, const char *name) {
   driver.calls[name]++;
   const auto fault = driver.faults.find(name);
-  if (fault == driver.faults.end() || --fault->second.after > 0) return CUDA_SUCCESS;
+  if (fault == driver.faults.end()) return CUDA_SUCCESS;
+  long &after = fault->second.after;
+  if (after > 0 && --after > 0) return CUDA_SUCCESS;
   const CUresult result = fault->second.result;
-  driver.faults.erase(fault);
+  if (after == 0) driver.faults.erase(fault);
   return result;
 }
 

@@ -5,12 +5,8 @@ import static org.assertj.core.api.Assertions.offset;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
-import io.github.wandacuda.testing.CudaDriver;
-import io.github.wandacuda.testing.backend.Gpu;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
 import org.junit.jupiter.api.Tag;
@@ -35,7 +31,8 @@ class GpuParityCudaPrecisionTest {
     CpuTensor bias = samples.tensor(1, features);
     for (Precision precision : Precision.values()) {
       CpuTensor taken = precision == Precision.FAST ? rounded(x) : x;
-      try (OpenedBackend backend = new OpenedBackend(TestedBackend.CUDA, open(precision));
+      try (OpenedBackend backend =
+              new OpenedBackend(TestedBackend.CUDA, TestedBackend.openCuda(precision));
           Operands own = new Operands(backend.operations().get(0));
           Operands scalar = new Operands(backend.scalar())) {
         CpuTensor found = LinearTest.multiplied(own, x, w, bias, 0);
@@ -49,11 +46,6 @@ class GpuParityCudaPrecisionTest {
             .containsExactly(expected.data(), offset((float) (TOLERANCE * largest)));
       }
     }
-  }
-
-  /** The pretended cuBLAS, once it is loaded, would multiply in place of our kernels. */
-  private static Backend open(Precision precision) {
-    return CudaDriver.isThere() ? Gpu.CUDA.open(precision) : PretendedCuda.open(80, precision);
   }
 
   private static CpuTensor rounded(CpuTensor x) {

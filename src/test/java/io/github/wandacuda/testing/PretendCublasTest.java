@@ -28,13 +28,12 @@ class PretendCublasTest {
   private static final int INNER = 7;
   private static final int COMPUTE_32F = 68;
 
-  private PretendCuda driver;
+  private final PretendCuda driver = PretendCuda.start();
   private PretendSession session;
   private final cublasHandle handle = new cublasHandle();
 
   @BeforeEach
   void start() {
-    driver = PretendCuda.start();
     driver.loadCublas();
     driver.deferred(true);
     session = new PretendSession(0);
@@ -45,9 +44,7 @@ class PretendCublasTest {
 
   @AfterEach
   void reset() {
-    if (driver != null) {
-      PretendCuda.start();
-    }
+    PretendCuda.start();
   }
 
   /** Small integers, whose products and sums are exact in every type. */

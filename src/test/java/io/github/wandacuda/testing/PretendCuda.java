@@ -143,7 +143,7 @@ public final class PretendCuda implements AutoCloseable {
    * calls, until the context is gone.
    *
    * @param name of the driver's function, without {@code _v2}
-   * @param after which of the following calls fails, counted from 1; 0 for none
+   * @param after which of the following calls fails, counted from 1; 0 for none, -1 for all
    * @param result a {@code CUresult}
    */
   public void fail(String name, long after, int result) {

@@ -41,21 +41,18 @@ class PretendCudaTest {
   private static final int UNSUPPORTED_PTX_VERSION = 222;
   private static final int NO_BINARY_FOR_GPU = 209;
 
-  private PretendCuda driver;
+  private final PretendCuda driver = PretendCuda.start();
   private PretendSession session;
 
   @BeforeEach
   void start() {
-    driver = PretendCuda.start();
     driver.devices(2);
     session = new PretendSession(0);
   }
 
   @AfterEach
   void reset() {
-    if (driver != null) {
-      PretendCuda.start();
-    }
+    PretendCuda.start();
   }
 
   private static int[] values(int count) {

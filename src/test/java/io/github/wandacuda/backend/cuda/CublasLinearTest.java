@@ -35,13 +35,12 @@ class CublasLinearTest {
   private static final float BEFORE = 3;
 
   private final Arena arena = Arena.ofShared();
-  private PretendCuda driver;
+  private final PretendCuda driver = PretendCuda.start();
   private CudaDevice device;
   private CudaQueue queue;
 
   @BeforeEach
   void start() {
-    driver = PretendCuda.start();
     driver.loadCublas();
     device = CudaDevice.open(0, Precision.DEFAULT);
     queue = device.queue();
@@ -50,10 +49,8 @@ class CublasLinearTest {
   @AfterEach
   void nothingIsLeft() {
     arena.close();
-    if (driver != null) {
-      device.close();
-      assertThat(driver.outstanding()).isEmpty();
-    }
+    device.close();
+    assertThat(driver.outstanding()).isEmpty();
   }
 
   /** Small integers, which every type holds exactly and whose products sum up exactly. */

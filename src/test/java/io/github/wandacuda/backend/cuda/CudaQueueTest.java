@@ -31,13 +31,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("pretend")
 class CudaQueueTest {
   private final Arena arena = Arena.ofShared();
-  private PretendCuda driver;
+  private final PretendCuda driver = PretendCuda.start();
   private CudaDevice device;
   private CudaQueue queue;
 
   @BeforeEach
   void start() {
-    driver = PretendCuda.start();
     device = CudaDevice.open(0, Precision.DEFAULT);
     queue = device.queue();
   }
@@ -45,10 +44,8 @@ class CudaQueueTest {
   @AfterEach
   void nothingIsLeft() {
     arena.close();
-    if (driver != null) {
-      device.close();
-      assertThat(driver.outstanding()).isEmpty();
-    }
+    device.close();
+    assertThat(driver.outstanding()).isEmpty();
   }
 
   private MemorySegment random(long bytes, long seed) {

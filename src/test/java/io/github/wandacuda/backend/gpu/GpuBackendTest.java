@@ -175,7 +175,7 @@ class GpuBackendTest {
   @ValueSource(ints = {CUresult.CUDA_ERROR_OUT_OF_MEMORY, CUresult.CUDA_ERROR_NOT_PERMITTED})
   void memoryThatCannotBePinnedWorksToo(int result) {
     GpuDevice device = PretendedCuda.device(1 << 20);
-    driver.fail("cuMemHostAlloc", 1, result);
+    driver.fail("cuMemHostAlloc", -1, result);
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       WeightMatrix all = weights(backend.hostMemory(12 * 4 * 10, arena), 10, 12);
       Select.once(backend.selector(), all, null, new LowestPerRow(6), all, null);
@@ -203,6 +203,22 @@ class GpuBackendTest {
         Tensor activations = backend.operations().tensor(20, 32)) {
       assertThat(weight.rows()).isEqualTo(100);
       assertThat(activations.rows()).isEqualTo(20);
+    }
+  }
+
+  @Test
+  void aLostDeviceFailsTheCallAndLeavesNothingBehind() {
+    GpuDevice device = PretendedCuda.device(1 << 20);
+    driver.fail("cuLaunchKernel", 3, CUresult.CUDA_ERROR_LAUNCH_FAILED);
+    try (GpuBackend backend = new GpuBackend(device, 2)) {
+      WeightMatrix matrix = weights(arena.allocate(4 * 3 * 40), 3, 40);
+      Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null);
+      Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null);
+      assertThatThrownBy(
+              () ->
+                  Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null))
+          .isInstanceOf(BackendUnavailableException.class)
+          .hasMessageStartingWith("cuda device 0 (Pretend GPU sm_80): the device was lost, ");
     }
   }
 }

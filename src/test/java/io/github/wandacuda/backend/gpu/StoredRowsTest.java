@@ -92,7 +92,7 @@ class StoredRowsTest {
     GpuDevice device = PretendedCuda.device(memory);
     driver.eagerAfter(lazy);
     if (!pinned) {
-      driver.fail("cuMemHostAlloc", 1, CUresult.CUDA_ERROR_OUT_OF_MEMORY);
+      driver.fail("cuMemHostAlloc", -1, CUresult.CUDA_ERROR_OUT_OF_MEMORY);
     }
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       Operations operations = backend.operations();

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.CudaDriver;
 import java.util.function.Supplier;
 import jdk.incubator.vector.VectorShape;
@@ -20,7 +21,7 @@ public enum TestedBackend {
   /** The same device with the matrix kernels of GPUs. */
   OPENCL_TILES(null, FirstOpenCl::withTiles, true),
   /** A GPU, or the pretended driver with one that has tensor cores for all 16-bit types. */
-  CUDA(null, TestedBackend::openCuda, false),
+  CUDA(null, () -> openCuda(Precision.DEFAULT), false),
   /** As if it had one multiprocessor: a block selects in many rows, each guessed from another. */
   CUDA_FEW_BLOCKS(null, PretendedCuda::fewBlocks, true),
   /** The pretended driver with a GPU whose tensor cores take F16 alone. */
@@ -36,8 +37,11 @@ public enum TestedBackend {
     this.variant = variant;
   }
 
-  private static Backend openCuda() {
-    return CudaDriver.isThere() ? Gpu.CUDA.open() : PretendedCuda.open(80);
+  /**
+   * Opens a GPU, or the pretended driver with our own kernels, even if cuBLAS was loaded before.
+   */
+  public static Backend openCuda(Precision precision) {
+    return CudaDriver.isThere() ? Gpu.CUDA.open(precision) : PretendedCuda.open(80, precision);
   }
 
   private static Backend pretendSm75() {
