@@ -29,6 +29,8 @@ __device__ __forceinline__ float gelu(float x) {
 // NaN and -0 stay.
 __device__ __forceinline__ float relu(float x) { return x < 0.0f ? 0.0f : x; }
 
+__device__ __forceinline__ float sigmoid(float x) { return sigmoidOf(x, 1.0f); }
+
 }  // namespace activation
 
 #define ACTIVATION_KERNELS(name, function)                                                                     \
@@ -44,3 +46,4 @@ ACTIVATION_KERNELS(gelu, gelu)
 ACTIVATION_KERNELS(gelu_tanh, geluTanh)
 ACTIVATION_KERNELS(quick_gelu, quickGelu)
 ACTIVATION_KERNELS(relu, relu)
+ACTIVATION_KERNELS(sigmoid, sigmoid)

@@ -63,6 +63,7 @@ const Kind KINDS[] = {
     {"gelu_tanh", [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }},
     {"quick_gelu", [](double x) { return x * sigmoid(1.702 * x); }},
     {"relu", [](double x) { return std::max(x, 0.0); }},
+    {"sigmoid", sigmoid},
 };
 
 void activations(pretend::Harness &harness) {
@@ -104,13 +105,67 @@ void gatherColumns(pretend::Harness &harness) {
   const int offset = unit * static_cast<int>(below(9)), columns = groups * width;
   const int wide = offset + (groups - 1) * stride + width + (below(2) ? 0 : static_cast<int>(below(9)));
   const auto rows = 1 + static_cast<unsigned>(below(3));
-  Buffer<float> source(rows * wide, true), out(rows * columns, true);
+  const int to = unit * static_cast<int>(below(3)), toStride = width + unit * static_cast<int>(below(3));
+  const int outWide = to + (groups - 1) * toStride + width + (below(2) ? 0 : static_cast<int>(below(9)));
+  Buffer<float> source(rows * wide, true), out(rows * outWide, true);
   source.fill(normal);
-  run(harness, "gather_columns", {rows}, rowThreads(columns, 256), 0, source.get(), wide, offset, width, stride, out.get(), columns);
+  out.fill([] { return 7.0f; });
+  run(harness, "gather_columns", {rows}, rowThreads(columns, 256), 0, source.get(), wide, offset, width, stride, out.get(),
+      outWide, to, toStride, columns);
   for (size_t i = 0; i < out.size(); i++) {
-    const size_t column = i % columns;
-    check("gather_columns", out[i], source[i / columns * wide + offset + column / width * stride + column % width], 0);
+    const long long column = static_cast<long long>(i % outWide) - to;
+    const long long group = column < 0 ? groups : column / toStride, inside = column % toStride;
+    const bool copied = group < groups && inside < width;
+    check("gather_columns", out[i], copied ? source[i / outWide * wide + offset + group * stride + inside] : 7.0, 0);
   }
+}
+
+void convolve(pretend::Harness &harness) {
+  const int columns = size(300), kernel = size(6), before = below(2) ? 0 : kernel - 1, length = size(9);
+  const unsigned sequences = 1 + static_cast<unsigned>(below(2)), rows = sequences * length;
+  Buffer<float> x(static_cast<size_t>(sequences) * (before + length) * columns, true), weights(kernel * columns, true);
+  Buffer<float> out(rows * columns, true);
+  x.fill(normal);
+  weights.fill(normal);
+  run(harness, "convolve", {rows}, rowThreads(columns, 256), 0, x.get(), weights.get(), kernel, before, length, out.get(), columns);
+  for (size_t i = 0; i < out.size(); i++) {
+    const int row = static_cast<int>(i) / columns, column = static_cast<int>(i) % columns, end = before + row % length + 1;
+    double sum = 0;
+    for (int j = std::max(0, kernel - end); j < kernel; j++) {
+      const int from = row / length * (before + length) + end - kernel + j;
+      sum += static_cast<double>(weights[j * columns + column]) * x[from * columns + column];
+    }
+    check("convolve", out[i], sum, 10);
+  }
+}
+
+void deltaRule(pretend::Harness &harness) {
+  const int keySize = size(20), columns = size(300), keyHeads = size(3), heads = keyHeads * size(3), length = size(5);
+  const int sequences = 1 + static_cast<int>(below(2)), tokens = sequences * length;
+  Buffer<float> q(tokens * keyHeads * keySize, true), k(q.size(), true), v(tokens * heads * columns, true);
+  Buffer<float> decay(tokens * heads, true), correction(tokens * heads, true), out(v.size(), true);
+  Buffer<float> state(static_cast<size_t>(sequences) * heads * keySize * columns, true);
+  const float width = 1 / std::sqrt(static_cast<float>(keySize));
+  for (Buffer<float> *each : {&q, &k}) each->fill([=] { return width * normal(); });
+  for (Buffer<float> *each : {&decay, &correction}) each->fill([] { return below(1000) / 1000.0f; });
+  for (Buffer<float> *each : {&v, &state}) each->fill(normal);
+  const std::vector<float> before = valuesOf(state);
+  std::vector<double> expected(before.begin(), before.end());
+  run(harness, "delta_rule", {static_cast<unsigned>(sequences * heads)}, rowThreads(columns, 256), 0, q.get(), k.get(), v.get(),
+      decay.get(), correction.get(), state.get(), out.get(), length, keyHeads, heads, keySize, columns);
+  for (int head = 0; head < sequences * heads; head++) {
+    for (int t = head / heads * length; t < (head / heads + 1) * length; t++) {
+      const size_t keys = (t * keyHeads + head % heads / (heads / keyHeads)) * keySize, share = t * heads + head % heads;
+      for (int column = 0; column < columns; column++) {
+        double *of = expected.data() + static_cast<size_t>(head) * keySize * columns + column, product = 0, result = 0;
+        for (int i = 0; i < keySize; i++) product += k[keys + i] * (of[i * columns] *= decay[share]);
+        const double change = correction[share] * (v[share * columns + column] - product);
+        for (int i = 0; i < keySize; i++) result += q[keys + i] * (of[i * columns] += k[keys + i] * change);
+        check("delta_rule", out[share * columns + column], result, 10);
+      }
+    }
+  }
+  for (size_t i = 0; i < state.size(); i++) check("delta_rule's state", state[i], expected[i], 10);
 }
 
 void expertRows(pretend::Harness &harness) {
@@ -234,7 +289,8 @@ void attention(pretend::Harness &harness) {
 
 int main(int argumentCount, char **arguments) {
   return runChecks(argumentCount, arguments, [](pretend::Harness &harness, int) {
-    for (auto each : {layerNorm, scaling, activations, rotate, gatherColumns, expertRows, route, attention}) {
+    for (auto each : {layerNorm, scaling, activations, rotate, gatherColumns, convolve, deltaRule, expertRows, route,
+                      attention}) {
       each(harness);
     }
   });

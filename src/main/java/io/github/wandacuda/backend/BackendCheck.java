@@ -7,6 +7,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Precision;
@@ -68,9 +69,13 @@ public final class BackendCheck {
     }
 
     float[] values(int count) {
+      return values(count, 1);
+    }
+
+    float[] values(int count, float deviation) {
       float[] values = new float[count];
       for (int i = 0; i < count; i++) {
-        values[i] = (float) random.nextGaussian();
+        values[i] = deviation * (float) random.nextGaussian();
       }
       return values;
     }
@@ -318,6 +323,27 @@ public final class BackendCheck {
         side -> {
           Tensor out = side.tensor(TOKENS, 15);
           side.operations.gatherColumns(side.tensor(TOKENS, WIDTH), 2, 3, 14, out);
+          return side.download(out);
+        });
+    add(
+        "convolution",
+        side -> {
+          Tensor out = side.tensor(TOKENS - 3, WIDTH);
+          side.operations.convolve(
+              side.tensor(TOKENS, WIDTH), side.tensor(4, WIDTH), TOKENS - 3, out);
+          return side.download(out);
+        });
+    add(
+        "delta rule",
+        side -> {
+          DeltaShape shape = new DeltaShape(TOKENS, 2, 4, 5, 7);
+          Tensor q = side.tensor(TOKENS, 10);
+          Tensor k = side.tensor(TOKENS, 10, side.values(TOKENS * 10, 0.2f));
+          Tensor decay = side.tensor(TOKENS, 4, side.values(TOKENS * 4, 0.2f));
+          Tensor v = side.tensor(TOKENS, 28);
+          Tensor out = side.tensor(TOKENS, 28);
+          Tensor state = side.tensor(20, 7);
+          side.operations.deltaRule(q, k, v, decay, side.tensor(TOKENS, 4), shape, state, out);
           return side.download(out);
         });
     add(

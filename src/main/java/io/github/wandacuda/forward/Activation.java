@@ -21,5 +21,8 @@ public enum Activation implements Elementwise {
   QUICK_GELU,
 
   /** {@code max(x, 0)}. */
-  RELU
+  RELU,
+
+  /** {@code 1 / (1 + exp(-x))}, of gates. */
+  SIGMOID
 }

@@ -130,6 +130,28 @@ public record CheckedOperations(
   }
 
   @Override
+  public void convolve(Tensor x, Tensor weights, int sequenceLength, Tensor out) {
+    own(x, weights, out);
+    OperandShapes.convolve(x, weights, sequenceLength, out);
+    ifThere(out, () -> backend.convolve(x, weights, sequenceLength, out));
+  }
+
+  @Override
+  public void deltaRule(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor decay,
+      Tensor correction,
+      DeltaShape shape,
+      Tensor state,
+      Tensor out) {
+    own(q, k, v, decay, correction, state, out);
+    OperandShapes.deltaRule(new DeltaOperands<>(q, k, v, decay, correction, shape, state, out));
+    ifThere(out, () -> backend.deltaRule(q, k, v, decay, correction, shape, state, out));
+  }
+
+  @Override
   public void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out) {
     own(x, out);
     if (operation.takesTwo()) {
@@ -147,10 +169,12 @@ public record CheckedOperations(
   }
 
   @Override
-  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
+  public void gatherColumns(Tensor source, ColumnGroups groups, Tensor out) {
     own(source, out);
-    OperandShapes.gatherColumns(source, offset, width, stride, out);
-    ifThere(out, () -> backend.gatherColumns(source, offset, width, stride, out));
+    OperandShapes.gatherColumns(source, groups, out);
+    if (groups.count() > 0) {
+      ifThere(out, () -> backend.gatherColumns(source, groups, out));
+    }
   }
 
   @Override

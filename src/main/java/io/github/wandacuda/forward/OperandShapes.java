@@ -1,6 +1,7 @@
 package io.github.wandacuda.forward;
 
 import java.util.BitSet;
+import java.util.List;
 
 /**
  * Checks that the shapes of an operation's operands fit each other, as {@link Operations} says.
@@ -64,20 +65,64 @@ final class OperandShapes {
     }
   }
 
-  static void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
-    size("result", out, source.rows(), out.columns());
-    if (width < 1 || out.columns() % width != 0) {
+  static void convolve(Tensor x, Tensor weights, int sequenceLength, Tensor out) {
+    if (sequenceLength < 1 || out.rows() % sequenceLength != 0) {
       throw new IllegalArgumentException(
-          "groups of %d columns in %d".formatted(width, out.columns()));
+          "%d tokens in sequences of %d".formatted(out.rows(), sequenceLength));
     }
-    int groups = out.columns() / width;
-    long end = offset + (groups - 1L) * stride + width;
-    if (offset < 0 || stride < 0 || (groups > 0 && end > source.columns())) {
+    int sequences = out.rows() / sequenceLength;
+    if (x.rows() < out.rows() || (sequences > 0 && x.rows() % sequences != 0)) {
       throw new IllegalArgumentException(
-          "%d groups of %d columns from column %d, %d apart, in %d columns"
-              .formatted(groups, width, offset, stride, source.columns()));
+          "%d rows for %d sequences of %d".formatted(x.rows(), sequences, sequenceLength));
+    }
+    same("columns of x", out.columns(), x.columns());
+    size("weights", weights, weights.rows(), out.columns());
+    apart("x", x, out);
+  }
+
+  static void deltaRule(DeltaOperands<Tensor> of) {
+    DeltaShape shape = of.shape();
+    int tokens = of.q().rows();
+    if (tokens % shape.sequenceLength() != 0) {
+      throw new IllegalArgumentException(
+          "%d tokens in sequences of %d".formatted(tokens, shape.sequenceLength()));
+    }
+    int keys = Math.multiplyExact(shape.keyHeads(), shape.keySize());
+    int values = Math.multiplyExact(shape.heads(), shape.valueSize());
+    int states = Math.multiplyExact(shape.heads(), shape.keySize());
+    size("q", of.q(), tokens, keys);
+    size("k", of.k(), tokens, keys);
+    size("v", of.v(), tokens, values);
+    size("decay", of.decay(), tokens, shape.heads());
+    size("correction", of.correction(), tokens, shape.heads());
+    size(
+        "state",
+        of.state(),
+        Math.multiplyExact(tokens / shape.sequenceLength(), states),
+        shape.valueSize());
+    size("result", of.out(), tokens, values);
+    for (Tensor input : List.of(of.q(), of.k(), of.v(), of.decay(), of.correction())) {
+      apart("an input", input, of.out());
+      apart("an input", input, of.state());
+    }
+    apart("the state", of.state(), of.out());
+  }
+
+  static void gatherColumns(Tensor source, ColumnGroups groups, Tensor out) {
+    size("result", out, source.rows(), out.columns());
+    if (groups.count() > 0) {
+      within(groups, groups.from(), groups.fromStride(), groups.fromEnd(), source.columns());
+      within(groups, groups.to(), groups.toStride(), groups.toEnd(), out.columns());
     }
     apart("source", source, out);
+  }
+
+  private static void within(ColumnGroups groups, int first, int stride, long end, int columns) {
+    if (end > columns) {
+      throw new IllegalArgumentException(
+          "%d groups of %d columns from column %d, %d apart, in %d columns"
+              .formatted(groups.count(), groups.width(), first, stride, columns));
+    }
   }
 
   static void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {

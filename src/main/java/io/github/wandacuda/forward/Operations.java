@@ -164,6 +164,42 @@ public interface Operations {
   void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out);
 
   /**
+   * A causal convolution of each column by itself: {@code out[t, c] = sum over j of weights[j, c] *
+   * x[t + before - (kernel - 1) + j, c]}, rows before a sequence's first one taken as 0; {@code
+   * before} is how many rows each sequence of x has more than that of the result.
+   *
+   * @param x [sequences * (before + sequenceLength), columns]
+   * @param weights [kernel, columns]
+   * @param sequenceLength tokens of a sequence of the result
+   * @param out [sequences * sequenceLength, columns]; must not overlap {@code x}
+   */
+  void convolve(Tensor x, Tensor weights, int sequenceLength, Tensor out);
+
+  /**
+   * The gated delta rule (Yang et al., arXiv 2412.06464): for each token of a sequence and each
+   * value head, whose state is the matrix S, {@code S = decay * S}, then {@code S = S + k
+   * (correction * (v - k^T S))}, and the result is {@code q^T S}.
+   *
+   * @param q [sequences * sequenceLength, keyHeads * keySize]
+   * @param k as {@code q}
+   * @param v [sequences * sequenceLength, heads * valueSize]
+   * @param decay [sequences * sequenceLength, heads]
+   * @param correction as {@code decay}
+   * @param state [sequences * heads * keySize, valueSize], before the first token, replaced by that
+   *     after the last
+   * @param out as {@code v}; must not overlap another one
+   */
+  void deltaRule(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor decay,
+      Tensor correction,
+      DeltaShape shape,
+      Tensor state,
+      Tensor out);
+
+  /**
    * Computes each element of {@code out} from those at its place.
    *
    * @param y null if the operation {@linkplain Elementwise#takesTwo takes only x}
@@ -175,6 +211,16 @@ public interface Operations {
   void clear(Tensor x);
 
   /**
+   * Copies groups of columns: {@code out[t, to + i * toStride + j] = source[t, from + i *
+   * fromStride + j]} for each j below the width and each of the groups i. Other columns of {@code
+   * out} stay as they are.
+   *
+   * @param source [tokens, columns]
+   * @param out [tokens, columns]; must not overlap {@code source}
+   */
+  void gatherColumns(Tensor source, ColumnGroups groups, Tensor out);
+
+  /**
    * Copies groups of columns from a fused output: {@code out[t, i * width + j] = source[t, offset +
    * i * stride + j]} for each j below the width and each of the groups of {@code out}.
    *
@@ -184,7 +230,9 @@ public interface Operations {
    * @param stride columns from a group's first to the next group's first
    * @param out [tokens, groups * width]; must not overlap {@code source}
    */
-  void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out);
+  default void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
+    gatherColumns(source, ColumnGroups.all(offset, width, stride, out.columns()), out);
+  }
 
   /**
    * Chooses experts: the k most probable ones of each token by the softmax of its logits, of equal

@@ -2,6 +2,7 @@ package io.github.wandacuda.scalar;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
@@ -95,10 +96,29 @@ public interface CpuForwardKernels {
   void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to);
 
   /**
+   * The convolution of rows {@code from} to {@code to - 1} of {@code out}: from 0, each product is
+   * added by a fused multiply-add, the earliest row's first.
+   */
+  void convolve(
+      CpuTensor x, CpuTensor weights, int sequenceLength, CpuTensor out, int from, int to);
+
+  /**
+   * The delta rule of one value head of one sequence. For each token in order: the state is
+   * multiplied by the decay; the sum of {@code k * S} over the features of a key, added by fused
+   * multiply-adds in order from 0, is subtracted from v, the difference multiplied by the
+   * correction; the product of that with k is added to the state by a fused multiply-add; the
+   * result is the sum of {@code q * S}, added likewise.
+   *
+   * @param task the sequence's number times the heads, plus the head's
+   */
+  void deltaRule(DeltaOperands<CpuTensor> operands, int task);
+
+  /**
    * Computes {@code count} elements. Each operation that is written out is rounded. The activations
    * with a sigmoid are {@code x / (1 + exp(-u))} ({@link Exponential}), with u as the kind says;
    * GELU is {@code x * p}, where p is the {@link NormalTail} of |x| for negative x, else 1 minus
-   * that. As in PyTorch, -Infinity becomes NaN, except with RELU. A cap's tanh is {@link Tanh}.
+   * that. As in PyTorch, -Infinity becomes NaN, except with RELU and SIGMOID. A cap's tanh is
+   * {@link Tanh}.
    *
    * @param y not read if the operation takes only x
    * @param out may be either input

@@ -5,6 +5,8 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.system.WorkerPool;
@@ -134,6 +136,55 @@ public final class ScalarForward implements CpuForwardKernels {
   }
 
   @Override
+  public void convolve(
+      CpuTensor x, CpuTensor weights, int sequenceLength, CpuTensor out, int from, int to) {
+    convolve(x, weights, sequenceLength, out, from, to, 0);
+  }
+
+  /** Does that for columns from {@code first} on. */
+  public static void convolve(
+      CpuTensor x,
+      CpuTensor weights,
+      int sequenceLength,
+      CpuTensor out,
+      int from,
+      int to,
+      int first) {
+    for (int t = from; t < to; t++) {
+      int row = firstRow(x, weights, sequenceLength, out, t);
+      int start = firstTerm(x, sequenceLength, out, t, row);
+      for (int c = first; c < out.columns(); c++) {
+        float sum = 0;
+        for (int j = start; j < weights.rows(); j++) {
+          sum = Math.fma(weights.data()[weights.at(j) + c], x.data()[x.at(row + j) + c], sum);
+        }
+        out.data()[out.at(t) + c] = sum;
+      }
+    }
+  }
+
+  /** Returns the row of x that a convolution's first weight is for, before the first one or not. */
+  public static int firstRow(
+      CpuTensor x, CpuTensor weights, int sequenceLength, CpuTensor out, int t) {
+    int rows = x.rows() / (out.rows() / sequenceLength);
+    return t / sequenceLength * rows
+        + (rows - sequenceLength)
+        + t % sequenceLength
+        - (weights.rows() - 1);
+  }
+
+  /** Returns the first weight whose row is in the sequence. */
+  public static int firstTerm(CpuTensor x, int sequenceLength, CpuTensor out, int t, int row) {
+    int rows = x.rows() / (out.rows() / sequenceLength);
+    return Math.max(0, t / sequenceLength * rows - row);
+  }
+
+  @Override
+  public void deltaRule(DeltaOperands<CpuTensor> operands, int task) {
+    ScalarDeltaRule.run(operands, task, 0, operands.shape().valueSize());
+  }
+
+  @Override
   public void elementwise(
       Elementwise operation,
       float[] x,
@@ -184,16 +235,16 @@ public final class ScalarForward implements CpuForwardKernels {
         yield x * (x < 0 ? tail : 1f - tail);
       }
       case RELU -> x < 0 ? 0f : x;
+      case SIGMOID -> 1f / (1f + Exponential.exp(-x));
     };
   }
 
   /** Copies groups of columns to one row of {@code out}. */
-  public static void gatherColumns(
-      CpuTensor source, int offset, int width, int stride, CpuTensor out, int row) {
-    int groups = out.columns() / width;
-    for (int i = 0; i < groups; i++) {
-      int at = source.at(row) + offset + i * stride;
-      System.arraycopy(source.data(), at, out.data(), out.at(row) + i * width, width);
+  public static void gatherColumns(CpuTensor source, ColumnGroups groups, CpuTensor out, int row) {
+    for (int i = 0; i < groups.count(); i++) {
+      int from = source.at(row) + groups.from() + i * groups.fromStride();
+      int to = out.at(row) + groups.to() + i * groups.toStride();
+      System.arraycopy(source.data(), from, out.data(), to, groups.width());
     }
   }
 

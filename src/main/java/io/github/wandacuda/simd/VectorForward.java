@@ -9,6 +9,7 @@ import static io.github.wandacuda.simd.Lanes.load;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -149,6 +150,30 @@ public final class VectorForward implements CpuForwardKernels {
   }
 
   @Override
+  public void convolve(
+      CpuTensor x, CpuTensor weights, int sequenceLength, CpuTensor out, int from, int to) {
+    int whole = Lanes.FLOATS.loopBound(out.columns());
+    for (int t = from; t < to; t++) {
+      int row = ScalarForward.firstRow(x, weights, sequenceLength, out, t);
+      int start = ScalarForward.firstTerm(x, sequenceLength, out, t, row);
+      for (int c = 0; c < whole; c += Lanes.COUNT) {
+        FloatVector sum = FloatVector.zero(Lanes.FLOATS);
+        for (int j = start; j < weights.rows(); j++) {
+          FloatVector weight = load(weights.data(), weights.at(j) + c);
+          sum = weight.fma(load(x.data(), x.at(row + j) + c), sum);
+        }
+        sum.intoArray(out.data(), out.at(t) + c);
+      }
+    }
+    ScalarForward.convolve(x, weights, sequenceLength, out, from, to, whole);
+  }
+
+  @Override
+  public void deltaRule(DeltaOperands<CpuTensor> operands, int task) {
+    VectorDeltaRule.run(operands, task);
+  }
+
+  @Override
   public void elementwise(
       Elementwise operation,
       float[] x,
@@ -233,6 +258,11 @@ public final class VectorForward implements CpuForwardKernels {
           FloatVector value = load(x, xAt + i);
           FloatVector positive = value.blend(0f, value.compare(VectorOperators.LT, 0f));
           store(positive, up, upAt + i, out, outAt + i);
+        }
+      }
+      case SIGMOID -> {
+        for (int i = 0; i < count; i += Lanes.COUNT) {
+          store(sigmoid(constant(1f), load(x, xAt + i)), up, upAt + i, out, outAt + i);
         }
       }
     }

@@ -49,7 +49,17 @@ class DamagedForwardKernelsTest {
     GATE("activate.cl", "activated * CONST", "activated + CONST", of(Activation.RELU)),
     TAIL("normal_tail.cl", "0x1.e9c47ep-4f", "0x1.e9c4p-4f", of(Activation.GELU)),
     POLYNOMIAL("exponential.cl", "0x1.11121p-7f", "0x1.12p-7f", of(Activation.SILU)),
-    GROUPS("gather_columns.cl", "/ width * stride", "/ width * width", Damage::gatherColumns),
+    GROUPS("gather_columns.cl", "/ width * from_stride", "/ width * width", Damage::gatherColumns),
+    PLACED_GROUPS(
+        "gather_columns.cl", "/ width * to_stride", "/ width * width", Damage::placeColumns),
+    CONVOLVED("convolve.cl", "kernel_size - 1", "kernel_size", Damage::convolve),
+    CONVOLVED_START("convolve.cl", "max(0, -first)", "0", Damage::convolve),
+    DELTA_ORDER(
+        "delta_rule.cl",
+        "own[(long)i * columns] = value;\n        expected",
+        "expected",
+        Damage::delta),
+    DELTA_HEADS("delta_rule.cl", "head / (heads / key_heads)", "head % key_heads", Damage::delta),
     ROWS("expert_rows.cl", "place * columns + column];", "row * columns + column];", Damage::rows),
     ADDED_ROWS("expert_rows.cl", "factor * CONST", "CONST", Damage::rows),
     EXPERTS("route.cl", "expert < other", "expert > other", Damage::route),
@@ -111,7 +121,14 @@ class DamagedForwardKernelsTest {
     CUDA_TAIL("activate", "normal_tail.cuh", "-0x1.4514ecp-4f", "-0x1.45p-4f", of(Activation.GELU)),
     CUDA_TANH("elementwise", "tanh.cuh", "1.0f - __fdiv_rn", "1.0f + __fdiv_rn", Damage::scale),
     CUDA_ROTATION("rotate.cu", "return u - v", "return u + v", Damage::rotatePart),
-    CUDA_GROUPS("gather_columns.cu", "(group) * stride", "(group) * width", Damage::gatherColumns),
+    CUDA_GROUPS("gather_columns.cu", "group * fromStride", "group * width", Damage::gatherColumns),
+    CUDA_PLACED_GROUPS(
+        "gather_columns.cu", "group * toStride", "group * width", Damage::placeColumns),
+    CUDA_CONVOLVED("convolve.cu", "token - (kernel - 1)", "token - kernel", Damage::convolve),
+    CUDA_CONVOLVED_START("convolve.cu", "first < 0 ? -first : 0", "0", Damage::convolve),
+    CUDA_DELTA_DECAY("delta_rule.cu", "= kept;", "= kept / decay;", Damage::delta),
+    CUDA_DELTA_HEADS(
+        "delta_rule.cu", "head / (heads / keyHeads)", "head % keyHeads", Damage::delta),
     CUDA_ADDITION("expert_rows.cu", "sum + factor", "sum - factor", Damage::rows),
     CUDA_MOMENTS_RUN("second_moments.cu", "RUN = 256", "RUN = 512", Damage::allMoments),
     CUDA_DIAGONAL("second_moments.cu", "row <= column &&", "row < column &&", Damage::allMoments),
@@ -255,6 +272,18 @@ class DamagedForwardKernelsTest {
 
     private static void gatherColumns(OpenedBackend on) {
       new GatherColumnsTest(on).columnsOfGroupsComeTogether();
+    }
+
+    private static void placeColumns(OpenedBackend on) {
+      new GatherColumnsTest(on).groupsAreLaidWhereTheyBelong();
+    }
+
+    private static void convolve(OpenedBackend on) {
+      new ConvolveTest(on).eachTokenSeesTheLastOnesOfItsSequence();
+    }
+
+    private static void delta(OpenedBackend on) {
+      new DeltaRuleTest(on).theRuleIsThatOfItsFormula();
     }
 
     private static void rows(OpenedBackend on) {

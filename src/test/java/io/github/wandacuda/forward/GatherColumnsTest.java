@@ -29,6 +29,20 @@ class GatherColumnsTest extends OperationCases {
         out -> assertThat(out.data()).containsExactly(1, 2, 4, 5, 9, 10, 12, 13));
   }
 
+  /** The first group of each row, again and again, between columns that stay. */
+  @Test
+  void groupsAreLaidWhereTheyBelong() {
+    CpuTensor values = Samples.of(2, 0, 1, 2, 3, 4, 5);
+    each(
+        operands -> {
+          Tensor out = operands.in(Samples.of(2, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7));
+          ColumnGroups groups = new ColumnGroups(2, 2, 1, 0, 1, 3);
+          operands.operations().gatherColumns(operands.in(values), groups, out);
+          return operands.values(out);
+        },
+        out -> assertThat(out.data()).containsExactly(7, 1, 2, 7, 1, 2, 7, 7, 4, 5, 7, 4, 5, 7));
+  }
+
   /** Columns: rows, of the source, offset, width, stride, groups, floats before each tensor. */
   @ParameterizedTest
   @CsvSource({
@@ -50,6 +64,16 @@ class GatherColumnsTest extends OperationCases {
           operands -> {
             Tensor out = operands.out(rows, groups * width, offset);
             operands.operations().gatherColumns(operands.in(x, offset), from, width, stride, out);
+            return operands.values(out);
+          });
+      int apart = width + (columns % 4 == 0 ? 8 : 3);
+      CpuTensor around = samples.tensor(rows, 4 + groups * apart);
+      sameBits(
+          "gatherColumns, apart",
+          operands -> {
+            Tensor out = operands.in(around, offset);
+            ColumnGroups placed = new ColumnGroups(groups, width, from, stride, 4, apart);
+            operands.operations().gatherColumns(operands.in(x, offset), placed, out);
             return operands.values(out);
           });
     }

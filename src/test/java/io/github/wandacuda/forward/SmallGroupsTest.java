@@ -49,6 +49,8 @@ class SmallGroupsTest {
       new ElementwiseTest(opened).edgesHaveTheSameBitsAtAnyPlace(31, 1031, 0);
       new GatherColumnsTest(opened)
           .groupsOfAnySizeAndPlaceHaveTheSameBits(3, 900, 1, 257, 300, 3, 0);
+      new ConvolveTest(opened).everySizeGivesTheSameBits(2, 7, 4, 3, 300);
+      new DeltaRuleTest(opened).everySizeGivesTheSameBits(2, 5, 2, 6, 9, 300);
       new ExpertRowsTest(opened).manyRowsAreGatheredAndAdded(40, 81, 1030);
       new RouteTest(opened).anyNumberOfExpertsGivesTheSameBits(17, 60, 4);
       new ColumnSquaresTest(opened).rowsOfAnyNumberAndPlaceGiveTheSameSums(33, 257, 0);

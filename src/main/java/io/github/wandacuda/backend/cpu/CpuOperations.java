@@ -6,7 +6,10 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
+import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.DeltaOperands;
+import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
@@ -155,6 +158,30 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
+  public void convolve(Tensor x, Tensor weights, int sequenceLength, Tensor out) {
+    forRanges(
+        out,
+        (from, to) -> kernels.convolve(own(x), own(weights), sequenceLength, own(out), from, to));
+  }
+
+  @Override
+  public void deltaRule(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor decay,
+      Tensor correction,
+      DeltaShape shape,
+      Tensor state,
+      Tensor out) {
+    DeltaOperands<CpuTensor> operands =
+        new DeltaOperands<>(q, k, v, decay, correction, shape, state, out).map(CpuOperations::own);
+    workers.run(
+        q.rows() / shape.sequenceLength() * shape.heads(),
+        (worker, task) -> kernels.deltaRule(operands, task));
+  }
+
+  @Override
   public void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out) {
     CpuTensor first = own(x);
     CpuTensor second = operation.takesTwo() ? own(y) : first;
@@ -180,9 +207,8 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
-    forEachRow(
-        out, row -> ScalarForward.gatherColumns(own(source), offset, width, stride, own(out), row));
+  public void gatherColumns(Tensor source, ColumnGroups groups, Tensor out) {
+    forEachRow(out, row -> ScalarForward.gatherColumns(own(source), groups, own(out), row));
   }
 
   @Override

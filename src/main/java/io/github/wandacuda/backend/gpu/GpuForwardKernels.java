@@ -3,6 +3,9 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.DeltaOperands;
+import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -136,6 +139,51 @@ public abstract class GpuForwardKernels {
   public abstract void attention(AttentionOperands<DeviceRows> operands);
 
   /**
+   * The convolution of each column by itself.
+   *
+   * @param x [sequences * (before + sequenceLength), columns]
+   * @param weights [kernel, columns]
+   * @param out [sequences * sequenceLength, columns]
+   */
+  public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
+    launch(
+        Launch.of(
+            "convolve",
+            "convolve",
+            Shape.COLUMNS,
+            out,
+            x.data(),
+            weights.data(),
+            weights.rows(),
+            x.rows() / (out.rows() / sequenceLength) - sequenceLength,
+            sequenceLength,
+            out.data()));
+  }
+
+  /** The delta rule, for each feature of a value head of a sequence by itself. */
+  public void deltaRule(DeltaOperands<DeviceRows> of) {
+    DeltaShape shape = of.shape();
+    int heads = of.q().rows() / shape.sequenceLength() * shape.heads();
+    launch(
+        Launch.of(
+            "delta_rule",
+            "delta_rule",
+            Shape.COLUMNS,
+            of.state().rowRange(0, heads),
+            of.q().data(),
+            of.k().data(),
+            of.v().data(),
+            of.decay().data(),
+            of.correction().data(),
+            of.state().data(),
+            of.out().data(),
+            shape.sequenceLength(),
+            shape.keyHeads(),
+            shape.heads(),
+            shape.keySize()));
+  }
+
+  /**
    * Computes each element of {@code out} from those at its place.
    *
    * @param y null if the operation takes only x
@@ -154,24 +202,28 @@ public abstract class GpuForwardKernels {
   }
 
   /**
-   * {@code out[t, i * width + j] = source[t, offset + i * stride + j]} for j below the width.
+   * {@code out[t, to + i * toStride + j] = source[t, from + i * fromStride + j]} for j below the
+   * width.
    *
    * @param source [tokens, columns]
-   * @param out [tokens, groups * width]
+   * @param out [tokens, columns]
    */
-  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
+  public void gatherColumns(DeviceRows source, ColumnGroups groups, DeviceRows out) {
     launch(
         Launch.of(
             "gather_columns",
             "gather_columns",
             Shape.COLUMNS,
-            out,
+            out.columnRange(0, groups.columns()),
             source.data(),
             source.columns(),
-            offset,
-            width,
-            stride,
-            out.data()));
+            groups.from(),
+            groups.width(),
+            groups.fromStride(),
+            out.data(),
+            out.columns(),
+            groups.to(),
+            groups.toStride()));
   }
 
   /**

@@ -5,6 +5,9 @@ import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.DeltaOperands;
+import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
@@ -173,6 +176,26 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
+  public void convolve(Tensor x, Tensor weights, int sequenceLength, Tensor out) {
+    queue.forward().convolve(matrix(x), matrix(weights), sequenceLength, matrix(out));
+  }
+
+  @Override
+  public void deltaRule(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor decay,
+      Tensor correction,
+      DeltaShape shape,
+      Tensor state,
+      Tensor out) {
+    DeltaOperands<Tensor> operands =
+        new DeltaOperands<>(q, k, v, decay, correction, shape, state, out);
+    queue.forward().deltaRule(operands.map(GpuOperations::matrix));
+  }
+
+  @Override
   public void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out) {
     queue.forward().elementwise(operation, matrix(x), matrix(y), matrix(out));
   }
@@ -183,8 +206,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
-    queue.forward().gatherColumns(matrix(source), offset, width, stride, matrix(out));
+  public void gatherColumns(Tensor source, ColumnGroups groups, Tensor out) {
+    queue.forward().gatherColumns(matrix(source), groups, matrix(out));
   }
 
   @Override

@@ -8,6 +8,8 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
+import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
@@ -71,6 +73,9 @@ class CheckedOperationsTest {
     checked.attention(none, none, none, shape, null, none);
     checked.elementwise(Activation.GELU, none, null, none);
     checked.gatherColumns(none, 0, 4, 4, none);
+    checked.convolve(none, gain, 1, none);
+    checked.deltaRule(
+        none, none, none, none, none, new DeltaShape(1, 4, 4, 1, 1), operations.tensor(0, 1), none);
     checked.gatherRows(two, new int[0], none);
     checked.addRows(none, new int[0], new float[0], two);
     checked.clear(none);
@@ -123,13 +128,48 @@ class CheckedOperationsTest {
         "2 groups of 1 columns from column 0, 4 apart, in 4 columns");
     refused(
         () -> operations.gatherColumns(two, -1, 1, 1, out),
-        "2 groups of 1 columns from column -1, 1 apart, in 4 columns");
+        "2 groups of 1 columns from column -1, 1 apart, to column 0, 1 apart");
+    refused(
+        () -> operations.gatherColumns(two, new ColumnGroups(2, 1, 0, 1, 1, 1), out),
+        "2 groups of 1 columns from column 1, 1 apart, in 2 columns");
+    refused(
+        () -> new ColumnGroups(2, 2, 0, 1, 0, 1),
+        "2 groups of 2 columns from column 0, 1 apart, to column 0, 1 apart");
     refused(() -> operations.gatherColumns(two, 0, 3, 1, out), "groups of 3 columns in 2");
     refused(() -> operations.gatherColumns(two, 0, 0, 1, out), "groups of 0 columns in 2");
     refused(
         () -> operations.gatherColumns(three, 0, 1, 1, out), "result: expected 3 x 2, found 2 x 2");
     refused(() -> operations.gatherColumns(two, 0, 4, 4, two), "source overlaps the result");
     operations.gatherColumns(two, 2, 1, 1, out);
+  }
+
+  @Test
+  void convolutionsAndStates() {
+    Tensor out = operations.tensor(2, 4);
+    refused(() -> operations.convolve(two, gain, 3, out), "2 tokens in sequences of 3");
+    refused(() -> operations.convolve(three, gain, 1, out), "3 rows for 2 sequences of 1");
+    refused(
+        () -> operations.convolve(two, operations.tensor(4, 3), 2, out),
+        "weights: expected 4 x 4, found 4 x 3");
+    refused(() -> operations.convolve(two, gain, 2, two), "x overlaps the result");
+    DeltaShape shape = new DeltaShape(2, 2, 2, 2, 2);
+    Tensor shares = operations.tensor(2, 2);
+    Tensor state = operations.tensor(4, 2);
+    refused(
+        () -> operations.deltaRule(two, two, two, shares, shares, shape, shares, out),
+        "state: expected 4 x 2, found 2 x 2");
+    refused(
+        () -> operations.deltaRule(two, two, two, shares, two, shape, state, out),
+        "correction: expected 2 x 2, found 2 x 4");
+    refused(
+        () -> operations.deltaRule(two, two, out, shares, shares, shape, state, out),
+        "an input overlaps the result");
+    refused(
+        () -> operations.deltaRule(three, three, three, shares, shares, shape, state, out),
+        "3 tokens in sequences of 2");
+    refused(() -> new DeltaShape(1, 2, 3, 1, 1), "3 value heads cannot share 2 key heads");
+    refused(() -> new DeltaShape(1, 0, 3, 1, 1), "sizes of a delta rule must be positive");
+    operations.deltaRule(two, two, two, shares, shares, shape, state, out);
   }
 
   @Test

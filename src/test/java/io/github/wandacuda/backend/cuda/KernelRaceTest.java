@@ -93,6 +93,7 @@ class KernelRaceTest {
     "forward, 6, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16"
         + " linear_sparse_4_bf16 linear_unpack_f16",
     "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
+        + " convolve delta_rule"
   })
   void noTwoThreadsMeetUnordered(String program, String rounds, String kernels) throws IOException {
     Ended outcome = run("none", program, rounds);

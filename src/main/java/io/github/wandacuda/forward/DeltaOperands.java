@@ -1,0 +1,24 @@
+package io.github.wandacuda.forward;
+
+import java.util.function.Function;
+
+/**
+ * What the delta rule works on, as {@link Operations#deltaRule} says.
+ *
+ * @param <T> the tensors
+ */
+public record DeltaOperands<T>(
+    T q, T k, T v, T decay, T correction, DeltaShape shape, T state, T out) {
+  /** Returns the same of another type. */
+  public <R> DeltaOperands<R> map(Function<T, R> own) {
+    return new DeltaOperands<>(
+        own.apply(q),
+        own.apply(k),
+        own.apply(v),
+        own.apply(decay),
+        own.apply(correction),
+        shape,
+        own.apply(state),
+        own.apply(out));
+  }
+}
