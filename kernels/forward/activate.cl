@@ -30,6 +30,8 @@ float relu(float x) { return x < 0.0f ? 0.0f : x; }
 
 float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
 
+float relu_squared(float x) { return x < 0.0f ? 0.0f : x * x; }
+
 // The result may be the input: an element is read before it is written, by one work-item.
 __kernel void activate(
     __global const float *x, ulong x_offset, __global float *out, ulong out_offset, long count) {

@@ -31,6 +31,8 @@ __device__ __forceinline__ float relu(float x) { return x < 0.0f ? 0.0f : x; }
 
 __device__ __forceinline__ float sigmoid(float x) { return sigmoidOf(x, 1.0f); }
 
+__device__ __forceinline__ float reluSquared(float x) { return x < 0.0f ? 0.0f : x * x; }
+
 }  // namespace activation
 
 #define ACTIVATION_KERNELS(name, function)                                                                     \
@@ -47,3 +49,4 @@ ACTIVATION_KERNELS(gelu_tanh, geluTanh)
 ACTIVATION_KERNELS(quick_gelu, quickGelu)
 ACTIVATION_KERNELS(relu, relu)
 ACTIVATION_KERNELS(sigmoid, sigmoid)
+ACTIVATION_KERNELS(relu_squared, reluSquared)

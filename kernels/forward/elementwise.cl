@@ -4,6 +4,8 @@
 //
 //   add            reads 8 bytes and writes 4 for each element
 //   scale          reads 4 bytes and writes 4 for each element
+//   clamp_to       reads 4 bytes and writes 4 for each element
+//   xielu          reads 4 bytes and writes 4 for each element
 //   softcap        reads 4 bytes and writes 4 for each element
 #include "device_pointer.cl"
 #include "exponential.cl"
@@ -25,6 +27,27 @@ __kernel void scale(
   long i = (long)get_global_id(0);
   if (i < count) {
     POINTER(float, out)[i] = CONST_POINTER(float, x)[i] * factor;
+  }
+}
+
+__kernel void clamp_to(
+    __global const float *x, ulong x_offset, float low, float high, __global float *out,
+    ulong out_offset, long count) {
+  long i = (long)get_global_id(0);
+  if (i < count) {
+    float value = CONST_POINTER(float, x)[i];
+    POINTER(float, out)[i] = value < low ? low : value > high ? high : value;
+  }
+}
+
+__kernel void xielu(
+    __global const float *x, ulong x_offset, float positive, float negative, float beta,
+    float epsilon, __global float *out, ulong out_offset, long count) {
+  long i = (long)get_global_id(0);
+  if (i < count) {
+    float value = CONST_POINTER(float, x)[i];
+    float rest = (exponential(value > epsilon ? epsilon : value) - 1.0f - value) * negative;
+    POINTER(float, out)[i] = (value > 0.0f ? positive * value * value : rest) + beta * value;
   }
 }
 

@@ -1,5 +1,5 @@
 // LayerNorm: out = (x - mean) / sqrt(variance + epsilon) * gain + bias for each row, with variance = mean((x - mean)^2),
-// rounded like the CPU's.
+// rounded like the CPU's. The gain may have several rows, which the rows take in turn.
 //
 // A work-group of 16 x 16 takes 16 rows (lane_sum.cl): it sums the elements, then the squares of their differences from
 // the mean, so that no digits are lost where the mean is large, then goes through the rows once more. Reads 12 bytes
@@ -10,7 +10,7 @@
 
 __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void layer_norm(
     __global const float *x, ulong x_offset, __global const float *gain, ulong gain_offset,
-    __global const float *bias, ulong bias_offset, float epsilon, __global float *out,
+    int gain_rows, __global const float *bias, ulong bias_offset, float epsilon, __global float *out,
     ulong out_offset, int rows, int columns) {
   __local float lanes[ROWS_PER_GROUP][LANES];
   int lane = (int)get_local_id(0);
@@ -35,7 +35,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void la
   if (row >= rows) {
     return;
   }
-  __global const float *gains = CONST_POINTER(float, gain);
+  __global const float *gains = CONST_POINTER(float, gain) + (long)(row % gain_rows) * columns;
   __global const float *biases = CONST_POINTER(float, bias);
   __global float *to = POINTER(float, out) + start;
   for (int c = lane; c < columns; c += LANES) {

@@ -1,5 +1,5 @@
 // LayerNorm: out = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * gain + bias for each row; the bias may be
-// null, and `out` may be `x`.
+// null, `out` may be `x`, and the gain may have several rows, which the rows take in turn.
 //
 // One block of whole warps for each row (grid.x). The variance is the mean of squared differences, a second pass over
 // the row, since the difference of two large means would lose digits. A thread keeps every blockDim.x-th vector of the
@@ -38,10 +38,11 @@ static __device__ void layerNorm(const Vector *x, const Vector *gain, const Vect
   }
 }
 
-extern "C" __global__ void layer_norm(const float *x, const float *gain, const float *bias, float epsilon, float *out,
-                                      int columns, int cached) {
+extern "C" __global__ void layer_norm(const float *x, const float *gains, int gainRows, const float *bias, float epsilon,
+                                      float *out, int columns, int cached) {
   DYNAMIC_SHARED(float4, cache);
   const long long row = static_cast<long long>(blockIdx.x) * columns;
+  const float *gain = gains + static_cast<long long>(blockIdx.x % gainRows) * columns;
   if (columns % 4 == 0 && aligned16(x) && aligned16(gain) && aligned16(bias) && aligned16(out)) {
     layerNorm(reinterpret_cast<const float4 *>(x + row), reinterpret_cast<const float4 *>(gain),
               reinterpret_cast<const float4 *>(bias), epsilon, reinterpret_cast<float4 *>(out + row), columns, cached,

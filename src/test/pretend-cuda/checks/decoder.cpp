@@ -15,7 +15,8 @@ void layerNorm(pretend::Harness &harness) {
   const int columns = 1 + static_cast<int>(below(below(4) ? 200 : 3000));
   const unsigned rows = 1 + static_cast<unsigned>(below(3));
   const float epsilon = 1e-5f;
-  Buffer<float> x(rows * columns, true), gain(columns, true), bias(columns, true), out(rows * columns, true);
+  const int gains = 1 + static_cast<int>(below(rows));
+  Buffer<float> x(rows * columns, true), gain(gains * columns, true), bias(columns, true), out(rows * columns, true);
   x.fill([] { return 3 + normal(); });
   gain.fill(normal);
   bias.fill(normal);
@@ -25,7 +26,7 @@ void layerNorm(pretend::Harness &harness) {
   float *to = inPlace ? x.get() : out.get();
   const float *biases = biased ? bias.get() : nullptr;
   run(harness, "layer_norm", {rows}, rowThreads(columns, 256), cached * columns * sizeof(float), x.get(), gain.get(),
-      biases, epsilon, to, columns, cached);
+      gains, biases, epsilon, to, columns, cached);
   for (unsigned row = 0; row < rows; row++) {
     const float *from = before.data() + row * columns;
     const double mean = std::accumulate(from, from + columns, 0.0) / columns;
@@ -33,7 +34,7 @@ void layerNorm(pretend::Harness &harness) {
     for (int i = 0; i < columns; i++) squares += (from[i] - mean) * (from[i] - mean);
     const double deviation = std::sqrt(squares / columns + epsilon);
     for (int i = 0; i < columns; i++) {
-      const double expected = (from[i] - mean) / deviation * gain[i] + (biased ? bias[i] : 0);
+      const double expected = (from[i] - mean) / deviation * gain[row % gains * columns + i] + (biased ? bias[i] : 0);
       check("layer_norm", to[row * columns + i], expected, 10);
     }
   }
@@ -82,6 +83,7 @@ void activations(pretend::Harness &harness) {
 
 void rotate(pretend::Harness &harness) {
   const int pairs = 1 + static_cast<int>(below(40)), headSize = 2 * pairs + static_cast<int>(below(2) ? 0 : below(50));
+  const int first = static_cast<int>(below(headSize - 2 * pairs + 1)), interleaved = static_cast<int>(below(2));
   const int heads = 1 + static_cast<int>(below(4)), columns = heads * headSize, positions = 1 + static_cast<int>(below(4));
   const unsigned rows = positions * (1 + static_cast<unsigned>(below(2)));
   Buffer<float> x(rows * columns, true), cos(positions * pairs, true), sin(positions * pairs, true);
@@ -89,13 +91,20 @@ void rotate(pretend::Harness &harness) {
   cos.fill(normal);
   sin.fill(normal);
   const std::vector<float> before = valuesOf(x);
-  run(harness, "rotate_pairs", {rows}, rowThreads(columns, 256), 0, x.get(), heads, headSize, pairs, cos.get(), sin.get(), positions);
+  run(harness, "rotate_pairs", {rows}, rowThreads(columns, 256), 0, x.get(), heads, headSize, first, pairs, interleaved,
+      cos.get(), sin.get(), positions);
   for (size_t i = 0; i < x.size(); i++) {
-    const int inHead = static_cast<int>(i % columns % headSize), feature = inHead % pairs;
-    const size_t low = i - inHead + feature, angle = i / columns % positions * pairs + feature;
-    const double a = before[low], b = before[low + pairs];
-    const double rotated = inHead < pairs ? a * cos[angle] - b * sin[angle] : b * cos[angle] + a * sin[angle];
-    check("rotate", x[i], inHead < 2 * pairs ? rotated : before[i], 10);
+    const int inPairs = static_cast<int>(i % columns % headSize) - first;
+    if (inPairs < 0 || inPairs >= 2 * pairs) {
+      check("rotate", x[i], before[i], 10);
+      continue;
+    }
+    const int pair = interleaved ? inPairs / 2 : inPairs % pairs;
+    const bool second = interleaved ? inPairs % 2 : inPairs >= pairs;
+    const size_t other = interleaved ? (second ? i - 1 : i + 1) : (second ? i - pairs : i + pairs);
+    const size_t angle = i / columns % positions * pairs + pair;
+    const double a = before[second ? other : i], b = before[second ? i : other];
+    check("rotate", x[i], second ? b * cos[angle] + a * sin[angle] : a * cos[angle] - b * sin[angle], 10);
   }
 }
 

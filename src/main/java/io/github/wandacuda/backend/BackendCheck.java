@@ -11,6 +11,7 @@ import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
@@ -315,7 +316,10 @@ public final class BackendCheck {
         "rotation",
         side -> {
           Tensor x = side.tensor(TOKENS, WIDTH);
-          side.operations.rotate(x, 14, side.tensor(TOKENS, 7), side.tensor(TOKENS, 7));
+          Tensor angles = side.tensor(TOKENS, 5);
+          side.operations.rotate(
+              x, new RotaryPairs(14, 0, false), side.tensor(TOKENS, 7), side.tensor(TOKENS, 7));
+          side.operations.rotate(x, new RotaryPairs(14, 3, true), angles, side.tensor(TOKENS, 5));
           return side.download(x);
         });
     add(
@@ -375,7 +379,9 @@ public final class BackendCheck {
     }
     add("sum", new Elementwise.Add());
     add("scale", new Elementwise.Scale(0.3f));
+    add("clamp", new Elementwise.Clamp(-0.5f, 0.25f));
     add("softcap", new Elementwise.Softcap(1.5f));
+    add("xielu", new Elementwise.Xielu(0.8f, 1.3f, 0.5f, -1e-6f));
   }
 
   private void add(String name, Elementwise operation) {

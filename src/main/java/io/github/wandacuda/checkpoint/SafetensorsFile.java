@@ -203,7 +203,7 @@ public final class SafetensorsFile implements AutoCloseable {
                         .wrong(
                             "a vector of F32, F16 or BF16",
                             "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
-    if (info.shape().size() != 1 || info.bytes() > Integer.MAX_VALUE - 8) {
+    if (info.shape().size() > 1 || info.bytes() > Integer.MAX_VALUE - 8) {
       throw ErrorDetails.file(path)
           .tensor(info.name())
           .wrong("a vector below 2 GiB", "%s %s".formatted(type, info.shape()));

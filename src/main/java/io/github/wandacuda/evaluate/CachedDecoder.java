@@ -10,6 +10,7 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.KeyValueCache;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -23,6 +24,12 @@ public final class CachedDecoder implements AutoCloseable {
   private final Operations operations;
   private final List<Block> blocks = new ArrayList<>();
   private final KeyValueCache cache;
+
+  /** The tokens that have been run, and maybe some that were forgotten. */
+  private int[] sequence = {};
+
+  /** The length of the sequence when the keys were rotated that are kept. */
+  private int rotated;
 
   /**
    * Opens all blocks.
@@ -57,13 +64,26 @@ public final class CachedDecoder implements AutoCloseable {
   }
 
   /**
-   * Runs the next tokens of the sequence.
+   * Runs the next tokens of the sequence; all of them once more where the rotary embedding is
+   * another one at the new length, since no key that was kept is right then.
    *
    * @param tokens one or more ids below the vocabulary
    * @return the logits of what follows the last one
    * @throws InputException if one of them isn't finite
    */
   public float[] next(int... tokens) {
+    int past = cache.length();
+    int length = past + tokens.length;
+    sequence = Arrays.copyOf(sequence, length);
+    System.arraycopy(tokens, 0, sequence, past, tokens.length);
+    if (past > 0 && !decoder.rotatesAlike(rotated, length)) {
+      cache.truncate(0);
+    }
+    rotated = length;
+    return run(Arrays.copyOfRange(sequence, cache.length(), length));
+  }
+
+  private float[] run(int[] tokens) {
     try (Tensor hidden = operations.tensor(tokens.length, decoder.hiddenSize())) {
       decoder.embedNext(tokens, cache.length(), hidden);
       for (Block block : blocks) {

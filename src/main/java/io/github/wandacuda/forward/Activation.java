@@ -24,5 +24,8 @@ public enum Activation implements Elementwise {
   RELU,
 
   /** {@code 1 / (1 + exp(-x))}, of gates. */
-  SIGMOID
+  SIGMOID,
+
+  /** {@code max(x, 0)^2} (So et al., arXiv 2109.08668). */
+  RELU_SQUARED
 }

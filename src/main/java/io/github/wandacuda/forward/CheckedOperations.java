@@ -92,7 +92,7 @@ public record CheckedOperations(
   @Override
   public void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out) {
     own(x, gain, out);
-    OperandShapes.norm(x, gain, null, out);
+    OperandShapes.norm(x, gain, 1, null, out);
     ifThere(out, () -> backend.rmsNorm(x, gain, epsilon, out));
   }
 
@@ -100,7 +100,7 @@ public record CheckedOperations(
   public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
     own(x, gain, out);
     ownOrNull(bias);
-    OperandShapes.norm(x, gain, bias, out);
+    OperandShapes.norm(x, gain, Math.max(1, gain.rows()), bias, out);
     ifThere(out, () -> backend.layerNorm(x, gain, bias, epsilon, out));
   }
 
@@ -114,10 +114,10 @@ public record CheckedOperations(
   }
 
   @Override
-  public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
+  public void rotate(Tensor x, RotaryPairs pairs, Tensor cos, Tensor sin) {
     own(x, cos, sin);
-    OperandShapes.rotate(x, headSize, cos, sin);
-    ifThere(x, () -> backend.rotate(x, headSize, cos, sin));
+    OperandShapes.rotate(x, pairs, cos, sin);
+    ifThere(x, () -> backend.rotate(x, pairs, cos, sin));
   }
 
   @Override

@@ -5,7 +5,13 @@ package io.github.wandacuda.forward;
  * y)}.
  */
 public sealed interface Elementwise
-    permits Activation, Elementwise.Gate, Elementwise.Add, Elementwise.Scale, Elementwise.Softcap {
+    permits Activation,
+        Elementwise.Gate,
+        Elementwise.Add,
+        Elementwise.Scale,
+        Elementwise.Clamp,
+        Elementwise.Softcap,
+        Elementwise.Xielu {
   /** Returns whether there is a y. */
   default boolean takesTwo() {
     return this instanceof Gate || this instanceof Add;
@@ -19,6 +25,27 @@ public sealed interface Elementwise
 
   /** {@code x * factor}. */
   record Scale(float factor) implements Elementwise {}
+
+  /**
+   * {@code min(max(x, low), high)}; NaN stays.
+   *
+   * @param low at most {@code high}
+   */
+  record Clamp(float low, float high) implements Elementwise {
+    /** Checks the bounds. */
+    public Clamp {
+      if (!(low <= high)) {
+        throw new IllegalArgumentException("from %s to %s".formatted(low, high));
+      }
+    }
+  }
+
+  /**
+   * xIELU, an activation whose shape is learned (Huang and Schlag, arXiv 2411.13010): {@code
+   * positive * x^2 + beta * x} where x is more than 0, else {@code negative * (exp(min(x, epsilon))
+   * - 1 - x) + beta * x}.
+   */
+  record Xielu(float positive, float negative, float beta, float epsilon) implements Elementwise {}
 
   /**
    * Bounds logits: {@code cap * tanh(x / cap)} (Gemma 2, arXiv 2408.00118, section 2).

@@ -10,8 +10,16 @@ import java.util.List;
 final class OperandShapes {
   private OperandShapes() {}
 
-  static void norm(Tensor x, Tensor gain, Tensor bias, Tensor out) {
-    size("gain", gain, 1, x.columns());
+  /**
+   * Checks a norm's operands.
+   *
+   * @param gains rows of the gain, which the rows of x take in turn
+   */
+  static void norm(Tensor x, Tensor gain, int gains, Tensor bias, Tensor out) {
+    size("gain", gain, gains, x.columns());
+    if (x.rows() % gains != 0) {
+      throw new IllegalArgumentException("%d rows for %d gains".formatted(x.rows(), gains));
+    }
     size("result", out, x.rows(), x.columns());
     if (bias != null) {
       size("bias", bias, 1, x.columns());
@@ -27,7 +35,8 @@ final class OperandShapes {
     }
   }
 
-  static void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
+  static void rotate(Tensor x, RotaryPairs pairs, Tensor cos, Tensor sin) {
+    int headSize = pairs.headSize();
     if (headSize < 2 || x.columns() % headSize != 0) {
       throw new IllegalArgumentException(
           "heads of %d features in %d columns".formatted(headSize, x.columns()));
@@ -36,7 +45,7 @@ final class OperandShapes {
       throw new IllegalArgumentException(
           "%d tokens in sequences of %d".formatted(x.rows(), cos.rows()));
     }
-    if (cos.columns() == 0 || 2L * cos.columns() > headSize) {
+    if (cos.columns() == 0 || pairs.first() + 2L * cos.columns() > headSize) {
       throw new IllegalArgumentException(
           "%d pairs in heads of %d features".formatted(cos.columns(), headSize));
     }

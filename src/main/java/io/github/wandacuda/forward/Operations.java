@@ -116,8 +116,9 @@ public interface Operations {
    * LayerNorm: {@code out = (x - mean(x)) / sqrt(variance(x) + epsilon) * gain + bias} for each
    * row, with the biased variance {@code mean((x - mean(x))^2)} (Ba et al., arXiv 1607.06450).
    *
-   * @param x [tokens, columns]
-   * @param gain [1, columns]
+   * @param x [rows, columns]
+   * @param gain [g, columns], of which row t of x takes row t % g: g is the heads where each has a
+   *     gain of its own, else 1
    * @param bias [1, columns], or null for none
    * @param out [tokens, columns]; may be {@code x}
    */
@@ -135,16 +136,17 @@ public interface Operations {
   void linear(Tensor x, Weight w, Tensor bias, Tensor out);
 
   /**
-   * Rotary position embedding in place (Su et al., arXiv 2104.09864), where pairs are made of two
-   * halves: for pair i of p, {@code (a, b) = (x[i], x[i + p])} of a head becomes {@code (a*cos -
-   * b*sin, b*cos + a*sin)}. Features of a head from 2p on are unchanged.
+   * Rotary position embedding in place (Su et al., arXiv 2104.09864): for pair i of p, {@code (a,
+   * b) = (x[f + i], x[f + i + p])} of a head, or {@code (x[f + 2i], x[f + 2i + 1])} where pairs are
+   * interleaved, becomes {@code (a*cos - b*sin, b*cos + a*sin)}. Features of a head before the
+   * first one, f, and from f + 2p on are unchanged.
    *
    * @param x [sequences * positions, heads * headSize], each sequence starting at position 0
-   * @param headSize features of a head, 2p or more
+   * @param pairs where a head's pairs are
    * @param cos [positions, p]; its rows are the sequence length
    * @param sin as {@code cos}
    */
-  void rotate(Tensor x, int headSize, Tensor cos, Tensor sin);
+  void rotate(Tensor x, RotaryPairs pairs, Tensor cos, Tensor sin);
 
   /**
    * Causal scaled dot-product attention: {@code softmax(softcap(q k^T * scale) + keyBias) v} where

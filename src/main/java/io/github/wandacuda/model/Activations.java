@@ -7,17 +7,18 @@ import java.util.TreeSet;
 /** The activations by their names in configs. */
 final class Activations {
   private static final Map<String, Activation> NAMES =
-      Map.of(
-          "silu", Activation.SILU,
-          "swish", Activation.SILU,
-          "gelu", Activation.GELU,
-          "gelu_python", Activation.GELU,
-          "gelu_new", Activation.GELU_TANH,
-          "gelu_fast", Activation.GELU_TANH,
-          "gelu_accurate", Activation.GELU_TANH,
-          "gelu_pytorch_tanh", Activation.GELU_TANH,
-          "quick_gelu", Activation.QUICK_GELU,
-          "relu", Activation.RELU);
+      Map.ofEntries(
+          Map.entry("silu", Activation.SILU),
+          Map.entry("swish", Activation.SILU),
+          Map.entry("gelu", Activation.GELU),
+          Map.entry("gelu_python", Activation.GELU),
+          Map.entry("gelu_new", Activation.GELU_TANH),
+          Map.entry("gelu_fast", Activation.GELU_TANH),
+          Map.entry("gelu_accurate", Activation.GELU_TANH),
+          Map.entry("gelu_pytorch_tanh", Activation.GELU_TANH),
+          Map.entry("quick_gelu", Activation.QUICK_GELU),
+          Map.entry("relu", Activation.RELU),
+          Map.entry("relu2", Activation.RELU_SQUARED));
 
   private Activations() {}
 

@@ -1,6 +1,7 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
@@ -62,10 +63,13 @@ final class Attention implements Branch {
     project(input, List.of(query, key, value));
     place(query, queryNorm, span);
     place(key, keyNorm, span);
+    bound(value);
+    if (description.queryFactor() != null) {
+      turn(query, description.queryFactor(), span);
+    }
     Tensor keys = cache == null ? key : span.all(cache.keys());
     Tensor values = cache == null ? value : span.all(cache.values());
-    Tensor keyBias = positions.at(description.scores().keyBias(), span.length());
-    operations.attention(query, keys, values, shape(span), keyBias, attended);
+    attend(query, keys, values, span, attended);
     observer.input(List.of(output.module()), attended);
     if (out != null) {
       output.apply(attended, out);
@@ -90,25 +94,68 @@ final class Attention implements Branch {
     }
   }
 
-  /** Norms and rotates the heads of queries or keys in place. */
+  /** Norms, bounds and rotates the heads of queries or keys in place. */
   private void place(Tensor heads, Norm norm, Span span) {
-    if (norm != null) {
+    boolean last = description.normsLast();
+    if (norm != null && !last) {
       norm.applyToHeads(heads);
     }
-    Rotary rotary = description.rotary();
-    if (rotary != null) {
-      Tensor cosines = positions.at(rotary.cosines(), span.positions());
-      Tensor sines = positions.at(rotary.sines(), span.positions());
-      operations.rotate(heads, description.heads().size(), span.added(cosines), span.added(sines));
+    bound(heads);
+    if (description.rotary() != null) {
+      turn(heads, description.rotary(), span);
+    }
+    if (norm != null && last) {
+      norm.applyToHeads(heads);
     }
   }
 
-  private AttentionShape shape(Span span) {
+  private void turn(Tensor heads, Rotary rotary, Span span) {
+    Tensor cosines = positions.at(rotary.cosines(), span.positions(), span.length());
+    Tensor sines = positions.at(rotary.sines(), span.positions(), span.length());
+    operations.rotate(heads, rotary.pairs(), span.added(cosines), span.added(sines));
+  }
+
+  private void bound(Tensor heads) {
+    float bound = description.bound();
+    if (bound > 0) {
+      operations.elementwise(new Elementwise.Clamp(-bound, bound), heads, null, heads);
+    }
+  }
+
+  /**
+   * Runs attention, chunk by chunk where tokens see their own chunk alone: each is a sequence of
+   * its own then.
+   */
+  private void attend(Tensor query, Tensor keys, Tensor values, Span span, Tensor out) {
+    int length = span.length();
+    int chunk = description.scores().chunk();
+    if (chunk == 0 || chunk >= length) {
+      Tensor keyBias = positions.at(description.scores().keyBias(), length, length);
+      operations.attention(query, keys, values, shape(length, span.past()), keyBias, out);
+      return;
+    }
+    for (int sequence = 0; sequence < query.rows() / span.tokens(); sequence++) {
+      for (int from = span.past() / chunk * chunk; from < length; from += chunk) {
+        int first = Math.max(span.past(), from);
+        int end = Math.min(length, from + chunk);
+        int at = sequence * span.tokens() + first - span.past();
+        operations.attention(
+            query.rows(at, end - first),
+            keys.rows(sequence * length + from, end - from),
+            values.rows(sequence * length + from, end - from),
+            shape(end - from, first - from),
+            null,
+            out.rows(at, end - first));
+      }
+    }
+  }
+
+  private AttentionShape shape(int length, int past) {
     Heads heads = description.heads();
     Scores scores = description.scores();
     return new AttentionShape(
-        span.length(),
-        span.past(),
+        length,
+        past,
         heads.queries(),
         heads.keyValueHeads(),
         heads.size(),

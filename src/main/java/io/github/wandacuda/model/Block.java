@@ -189,6 +189,7 @@ public final class Block implements AutoCloseable {
     private final Norm after;
     private final Norm sum;
     private final boolean normedResidual;
+    private final float factor;
 
     /**
      * Puts norms around a branch.
@@ -209,6 +210,7 @@ public final class Block implements AutoCloseable {
       after = Norm.orNull(weights, norms.after());
       sum = Norm.orNull(weights, norms.sum());
       normedResidual = norms.normedResidual();
+      factor = norms.factor();
     }
 
     /** Runs the branch on {@code hidden} and adds its output to {@code hidden}. */
@@ -234,6 +236,9 @@ public final class Block implements AutoCloseable {
     void finish(Tensor out, Tensor hidden) {
       if (after != null) {
         after.apply(out, out);
+      }
+      if (factor != 1) {
+        operations.elementwise(new Elementwise.Scale(factor), out, null, out);
       }
       operations.elementwise(new Elementwise.Add(), hidden, out, hidden);
       if (sum != null) {

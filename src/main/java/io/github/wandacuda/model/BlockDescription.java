@@ -31,16 +31,27 @@ public record BlockDescription(
   }
 
   /**
-   * The norms around a branch: {@code sum(residual + after(branch(before(x))))}. Each is null if
-   * there is none.
+   * The norms around a branch: {@code sum(residual + factor * after(branch(before(x))))}. Each is
+   * null if there is none.
    *
    * @param before of the branch's input
    * @param after of its output
    * @param sum of the sum
    * @param normedResidual whether the residual is the normed input instead of the input
+   * @param factor of what is added to the residual
    */
   public record BranchNorms(
-      NormDescription before, NormDescription after, NormDescription sum, boolean normedResidual) {
+      NormDescription before,
+      NormDescription after,
+      NormDescription sum,
+      boolean normedResidual,
+      float factor) {
+    /** Returns norms of a branch that is added as it is. */
+    BranchNorms(
+        NormDescription before, NormDescription after, NormDescription sum, boolean normed) {
+      this(before, after, sum, normed, 1);
+    }
+
     /** Returns a norm on the input alone. */
     static BranchNorms before(NormDescription norm) {
       return new BranchNorms(norm, null, null, false);
@@ -51,10 +62,14 @@ public record BlockDescription(
    * A block's attention.
    *
    * @param projection how queries, keys and values are made
-   * @param queryNorm a norm over each query head before it is rotated, or null
-   * @param keyNorm as {@code queryNorm}, over each key head
+   * @param queryNorm a norm over each query head, or over all of a token's together, or null
+   * @param keyNorm as {@code queryNorm}, over key heads
+   * @param normsLast whether these norms are after the rotation; else before it
+   * @param bound of the size of each feature of queries, keys and values after the norms, or 0 for
+   *     none
    * @param heads the heads
    * @param rotary how queries and keys are rotated, or null for not at all
+   * @param queryFactor multiplies queries by a factor of their position, or null
    * @param scores what is done to the scores before the softmax
    * @param output [hidden, heads * headSize]
    */
@@ -62,8 +77,11 @@ public record BlockDescription(
       ProjectionDescription projection,
       NormDescription queryNorm,
       NormDescription keyNorm,
+      boolean normsLast,
+      float bound,
       Heads heads,
       Rotary rotary,
+      Rotary queryFactor,
       Scores scores,
       LinearDescription output) {
     /** Returns its linear modules, in the order of their use. */
@@ -78,17 +96,28 @@ public record BlockDescription(
    * @param scale the factor of a query's product with a key
    * @param softcap the bound of a scaled score, or 0 for none
    * @param window how many of the last keys a token sees, or 0 for all
+   * @param chunk tokens of a chunk, of which a token sees its own alone, or 0 for all
    * @param keyBias [heads, sequenceLength], added to the score of each key, or null
    */
-  public record Scores(float scale, float softcap, int window, PositionTable keyBias) {
+  public record Scores(float scale, float softcap, int window, int chunk, PositionTable keyBias) {
+    /** Returns scores that are multiplied by a scale, and nothing else. */
+    static Scores scaled(double scale) {
+      return new Scores((float) scale, 0, 0, 0, null);
+    }
+
     /** Returns scores that are divided by the root of the head's size, and nothing else. */
     static Scores plain(Heads heads) {
-      return new Scores((float) (1 / Math.sqrt(heads.size())), 0, 0, null);
+      return scaled(1 / Math.sqrt(heads.size()));
     }
 
     /** Returns the same with a bias. */
     Scores biased(PositionTable bias) {
-      return new Scores(scale, softcap, window, bias);
+      return new Scores(scale, softcap, window, chunk, bias);
+    }
+
+    /** Returns the same where a token sees only some keys. */
+    Scores seeing(int lastKeys, int ownChunk) {
+      return new Scores(scale, softcap, lastKeys, ownChunk, keyBias);
     }
   }
 
@@ -152,11 +181,26 @@ public record BlockDescription(
    *     gate's rows first
    * @param gated whether there is a gate
    * @param activation of up, or of the gate
+   * @param learned what the names of the activation's own tensors begin with, where it is an xIELU
+   *     instead; else null
    * @param down [hidden, wide]
    */
   public record DenseMlp(
-      List<LinearDescription> inputs, boolean gated, Activation activation, LinearDescription down)
+      List<LinearDescription> inputs,
+      boolean gated,
+      Activation activation,
+      String learned,
+      LinearDescription down)
       implements MlpDescription {
+    /** Describes one whose activation has no tensors. */
+    DenseMlp(
+        List<LinearDescription> inputs,
+        boolean gated,
+        Activation activation,
+        LinearDescription down) {
+      this(inputs, gated, activation, null, down);
+    }
+
     @Override
     public Stream<LinearDescription> linears() {
       return Stream.concat(inputs.stream(), Stream.of(down));

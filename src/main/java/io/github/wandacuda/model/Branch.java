@@ -51,6 +51,7 @@ interface Branch extends AutoCloseable {
     private final List<Linear> inputs;
     private final List<String> inputModules;
     private final Linear down;
+    private final Elementwise between;
 
     LoadedMlp(DecoderWeights weights, Workspace workspace, DenseMlp description, Arena arena) {
       operations = weights.operations();
@@ -60,6 +61,26 @@ interface Branch extends AutoCloseable {
           description.inputs().stream().map(linear -> new Linear(weights, linear, arena)).toList();
       inputModules = inputs.stream().map(Linear::module).toList();
       down = new Linear(weights, description.down(), arena);
+      between = between(weights.tensors());
+    }
+
+    /** Returns what stands between the linear modules, with its numbers read. */
+    private Elementwise between(DecoderTensors tensors) {
+      String learned = description.learned();
+      if (learned == null) {
+        Activation activation = description.activation();
+        return description.gated() ? new Elementwise.Gate(activation) : activation;
+      }
+      float beta = tensors.number(learned + "beta", 0.5f);
+      return new Elementwise.Xielu(
+          softplus(tensors.number(learned + "alpha_p")),
+          beta + softplus(tensors.number(learned + "alpha_n")),
+          beta,
+          tensors.number(learned + "eps", -1e-6f));
+    }
+
+    private static float softplus(float x) {
+      return (float) (Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))));
     }
 
     @Override
@@ -76,8 +97,7 @@ interface Branch extends AutoCloseable {
       if (inputs.size() > 1) {
         inputs.get(1).apply(input, up);
       }
-      Activation activation = description.activation();
-      operations.elementwise(gated ? new Elementwise.Gate(activation) : activation, wide, up, wide);
+      operations.elementwise(between, wide, up, wide);
       observer.input(List.of(down.module()), wide);
       if (out != null) {
         down.apply(wide, out);

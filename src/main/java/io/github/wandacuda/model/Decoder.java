@@ -25,6 +25,10 @@ public final class Decoder implements AutoCloseable {
   private final Operations operations;
   private final DecoderWeights weights;
   private final List<String> linearModules;
+
+  /** The tables of all blocks' rotary embeddings. */
+  private final List<PositionTable> rotations;
+
   private final Workspace workspace;
   private final PositionTensors positions;
   private final Embedding embedding;
@@ -55,6 +59,14 @@ public final class Decoder implements AutoCloseable {
             operations,
             keeping);
     linearModules = description.linears().map(weights.tensors()::require).toList();
+    rotations =
+        IntStream.range(0, blocks())
+            .mapToObj(description.block())
+            .map(block -> block.attention().rotary())
+            .filter(Objects::nonNull)
+            .map(Rotary::cosines)
+            .distinct()
+            .toList();
     workspace = new Workspace(operations);
     positions = new PositionTensors(weights);
     embedding =
@@ -117,6 +129,14 @@ public final class Decoder implements AutoCloseable {
             .map(block -> block.attention().heads())
             .toList();
     return new KeyValueCache(operations, heads, capacity);
+  }
+
+  /**
+   * Returns whether sequences of two lengths have the same rotary embeddings, so that the keys of
+   * one are right for the other.
+   */
+  public boolean rotatesAlike(int length, int other) {
+    return rotations.stream().allMatch(table -> table.kind(length) == table.kind(other));
   }
 
   /** Takes the same decoder on other devices, which are closed with this one. */
@@ -271,9 +291,11 @@ public final class Decoder implements AutoCloseable {
       description = decoder.head();
       int hidden = decoder.shape().hiddenSize();
       int vocabulary = decoder.shape().vocabulary();
-      boolean own = weights.tensors().has(description.weight());
       String name =
-          own ? description.weight() : weights.tensors().fullName(decoder.embedding().table());
+          Stream.of(description.weight(), "language_model." + description.weight())
+              .filter(weights.tensors()::has)
+              .findFirst()
+              .orElseGet(() -> weights.tensors().fullName(decoder.embedding().table()));
       norm = Norm.orNull(weights, description.norm());
       projection =
           description.projection() == null
@@ -300,6 +322,9 @@ public final class Decoder implements AutoCloseable {
       }
       Tensor scores = logits.rows(0, hidden.rows());
       operations.linear(states, weight, null, scores);
+      if (description.scale() != 1) {
+        operations.elementwise(new Elementwise.Scale(description.scale()), scores, null, scores);
+      }
       if (description.softcap() > 0) {
         operations.elementwise(
             new Elementwise.Softcap(description.softcap()), scores, null, scores);

@@ -14,21 +14,41 @@ public final class DecoderFamilies {
   /** In the order of their model types. */
   private static final List<DecoderFamily> KNOWN =
       List.of(
+          new DecoderFamily("apertus", "ApertusForCausalLM", DenseFamilies::apertus),
+          new DecoderFamily("arcee", "ArceeForCausalLM", DenseFamilies::arcee),
           new DecoderFamily("bloom", "BloomForCausalLM", LayerNormFamilies::bloom),
+          new DecoderFamily("cohere", "CohereForCausalLM", DenseFamilies::cohere),
+          new DecoderFamily("cohere2", "Cohere2ForCausalLM", DenseFamilies::cohere2),
+          new DecoderFamily("exaone4", "Exaone4ForCausalLM", DenseFamilies::exaone4),
           new DecoderFamily("falcon", "FalconForCausalLM", LayerNormFamilies::falcon),
           new DecoderFamily("gemma", "GemmaForCausalLM", LlamaFamilies::gemma),
           new DecoderFamily("gemma2", "Gemma2ForCausalLM", LlamaFamilies::gemma2),
+          new DecoderFamily("gemma3_text", "Gemma3ForCausalLM", DenseFamilies::gemma3),
+          new DecoderFamily("glm", "GlmForCausalLM", DenseFamilies::glm),
+          new DecoderFamily("glm4", "Glm4ForCausalLM", DenseFamilies::glm4),
           new DecoderFamily("gpt2", "GPT2LMHeadModel", LayerNormFamilies::gpt2),
           new DecoderFamily("gpt_neox", "GPTNeoXForCausalLM", LayerNormFamilies::gptNeox),
+          new DecoderFamily("granite", "GraniteForCausalLM", DenseFamilies::granite),
+          new DecoderFamily("helium", "HeliumForCausalLM", DenseFamilies::helium),
+          new DecoderFamily(
+              "hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", DenseFamilies::hunyuan),
           new DecoderFamily("llama", "LlamaForCausalLM", LlamaFamilies::llama),
+          new DecoderFamily("ministral3", "Ministral3ForCausalLM", DenseFamilies::ministral3),
           new DecoderFamily("mistral", "MistralForCausalLM", LlamaFamilies::mistral),
           new DecoderFamily("mixtral", "MixtralForCausalLM", LlamaFamilies::mixtral),
+          new DecoderFamily("nemotron", "NemotronForCausalLM", DenseFamilies::nemotron),
+          new DecoderFamily("olmo2", "Olmo2ForCausalLM", DenseFamilies::olmo2),
+          new DecoderFamily("olmo3", "Olmo3ForCausalLM", DenseFamilies::olmo3),
           new DecoderFamily("opt", "OPTForCausalLM", LayerNormFamilies::opt),
           new DecoderFamily("phi3", "Phi3ForCausalLM", LlamaFamilies::phi3),
           new DecoderFamily("qwen2", "Qwen2ForCausalLM", LlamaFamilies::qwen2),
           new DecoderFamily("qwen2_moe", "Qwen2MoeForCausalLM", LlamaFamilies::qwen2Moe),
           new DecoderFamily("qwen3", "Qwen3ForCausalLM", LlamaFamilies::qwen3),
-          new DecoderFamily("qwen3_moe", "Qwen3MoeForCausalLM", LlamaFamilies::qwen3Moe));
+          new DecoderFamily("qwen3_moe", "Qwen3MoeForCausalLM", LlamaFamilies::qwen3Moe),
+          new DecoderFamily("seed_oss", "SeedOssForCausalLM", DenseFamilies::seedOss),
+          new DecoderFamily("smollm3", "SmolLM3ForCausalLM", DenseFamilies::smollm3),
+          new DecoderFamily("stablelm", "StableLmForCausalLM", DenseFamilies::stablelm),
+          new DecoderFamily("starcoder2", "Starcoder2ForCausalLM", DenseFamilies::starcoder2));
 
   private DecoderFamilies() {}
 
@@ -50,7 +70,8 @@ public final class DecoderFamilies {
    */
   public static DecoderFamily of(ModelConfig config) {
     for (DecoderFamily family : KNOWN) {
-      if (isOf(config, family)) {
+      if (isOf(config.decoder(), family)) {
+        config.decoder().requireUnquantized();
         config.requireUnquantized();
         return family;
       }
@@ -77,7 +98,7 @@ public final class DecoderFamilies {
             .mapToInt(module -> LinearModules.block(module.name()).orElse(-1))
             .max()
             .orElse(-1);
-    int further = model.config().root().path("num_nextn_predict_layers").asInt(0);
+    int further = model.config().decoder().root().path("num_nextn_predict_layers").asInt(0);
     if (last >= (long) blocks + further) {
       throw ErrorDetails.file(model.path().resolve(ModelConfig.FILE_NAME))
           .wrong("as many blocks as there are weights of, %d".formatted(last + 1), blocks);

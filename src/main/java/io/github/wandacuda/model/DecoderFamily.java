@@ -20,7 +20,7 @@ public record DecoderFamily(
    *     that the forward pass doesn't compute
    */
   public DecoderDescription describe(ModelConfig config) {
-    return description.apply(config);
+    return description.apply(config.decoder());
   }
 
   /**

@@ -141,6 +141,46 @@ final class DecoderTensors {
     return entry.shard().vector(entry.info());
   }
 
+  /**
+   * Returns a norm's stored gains, widened to float32. Where there are several, they are rows of a
+   * matrix or vectors that are called by their number.
+   */
+  float[] gains(NormDescription norm) {
+    int size = norm.size();
+    int gains = norm.gains();
+    if (gains == 1) {
+      return values(norm.name() + WEIGHT, size);
+    }
+    float[] all = new float[gains * size];
+    if (has(fullName(norm.name() + WEIGHT))) {
+      try (Arena arena = Arena.ofConfined()) {
+        WeightMatrix matrix = read(fullName(norm.name() + WEIGHT), gains, size, arena);
+        for (int gain = 0; gain < gains; gain++) {
+          matrix.read(gain, 0, size, all, gain * size);
+        }
+      }
+      return all;
+    }
+    for (int gain = 0; gain < gains; gain++) {
+      float[] own = values(norm.name() + ".norms." + gain + WEIGHT, size);
+      System.arraycopy(own, 0, all, gain * size, size);
+    }
+    return all;
+  }
+
+  /** Returns a number that is stored alone, widened to float32, or another one if it is absent. */
+  float number(String name, float otherwise) {
+    return has(fullName(name)) ? number(name) : otherwise;
+  }
+
+  /** Returns a number that is stored alone, as a scalar or a vector, widened to float32. */
+  float number(String name) {
+    boolean scalar =
+        checkpoint.find(fullName(name)).stream().anyMatch(at -> at.info().shape().isEmpty());
+    Checkpoint.Entry entry = scalar ? entry(fullName(name)) : entry(fullName(name), 1);
+    return entry.shard().vector(entry.info())[0];
+  }
+
   private Checkpoint.Entry entry(String name, long... shape) {
     Checkpoint.Entry entry =
         checkpoint

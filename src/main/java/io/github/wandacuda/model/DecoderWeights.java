@@ -151,15 +151,15 @@ final class DecoderWeights implements AutoCloseable {
   Tensor gain(NormDescription norm) {
     float[] values;
     if (norm.affine()) {
-      values = tensors.values(norm.name() + WEIGHT, norm.size());
+      values = tensors.gains(norm);
       for (int column = 0; column < values.length; column++) {
         values[column] += norm.gainOffset();
       }
     } else {
-      values = new float[norm.size()];
+      values = new float[norm.size() * norm.gains()];
       Arrays.fill(values, 1);
     }
-    return tensor(values, 1, values.length);
+    return tensor(values, norm.gains(), norm.size());
   }
 
   /** Returns a LayerNorm's bias, or null if it has none. */

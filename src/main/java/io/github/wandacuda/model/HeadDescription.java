@@ -6,13 +6,14 @@ package io.github.wandacuda.model;
  * @param norm the last norm, or null
  * @param projection [the embedding's width, hidden], or null
  * @param weight the output matrix's full name; if the checkpoint lacks it, the embedding is used
- * @param softcap the bound of the logits, or 0 for none
+ * @param scale the factor of the logits
+ * @param softcap the bound of the scaled logits, or 0 for none
  */
 public record HeadDescription(
-    NormDescription norm, LinearDescription projection, String weight, float softcap) {
+    NormDescription norm, LinearDescription projection, String weight, float scale, float softcap) {
 
   /** Describes a norm and an output matrix. */
   public static HeadDescription of(NormDescription norm, String weight) {
-    return new HeadDescription(norm, null, weight, 0);
+    return new HeadDescription(norm, null, weight, 1, 0);
   }
 }

@@ -2,6 +2,7 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.BranchNorms;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
@@ -82,12 +83,7 @@ final class LayerNormFamilies {
         alibi
             ? null
             : RotaryFrequencies.of(
-                config,
-                heads.size(),
-                List.of(),
-                1,
-                RotaryFrequencies.DEFAULT_THETA,
-                List.of("rope_theta"));
+                config, RotaryPairs.halves(heads.size()), RotaryFrequencies.DEFAULTS);
     Scores plain = Scores.plain(heads);
     Scores scores = alibi ? plain.biased(Alibi.brainTable(heads.queries(), plain.scale())) : plain;
     Activation activation = Activations.of(config, "activation", "gelu");
@@ -169,7 +165,7 @@ final class LayerNormFamilies {
                       LinearDescription.conv1d(name + "attn.c_attn", 3 * hidden, hidden), heads),
                   heads,
                   null,
-                  new Scores(blockScale, 0, 0, null),
+                  Scores.scaled(blockScale),
                   LinearDescription.conv1d(name + "attn.c_proj", hidden, hidden)),
               BranchNorms.before(norms.apply(name + "ln_1")),
               mlp(
@@ -196,11 +192,12 @@ final class LayerNormFamilies {
     Rotary rotary =
         RotaryFrequencies.of(
             config,
-            heads.size(),
-            List.of("rotary_pct", "partial_rotary_factor"),
-            0.25,
-            RotaryFrequencies.DEFAULT_THETA,
-            List.of("rope_theta", "rotary_emb_base"));
+            RotaryPairs.halves(heads.size()),
+            new RotaryFrequencies.Defaults(
+                List.of("rotary_pct", "partial_rotary_factor"),
+                0.25,
+                List.of("rope_theta", "rotary_emb_base"),
+                RotaryFrequencies.DEFAULT_THETA));
     Activation activation = Activations.of(config, "hidden_act", "gelu");
     return new DecoderDescription(
         new DecoderShape(
@@ -291,6 +288,7 @@ final class LayerNormFamilies {
             normed ? norm.apply("final_layer_norm") : null,
             projection("project_out", embedded, hidden),
             "lm_head.weight",
+            1,
             0));
   }
 
@@ -313,7 +311,8 @@ final class LayerNormFamilies {
       Rotary rotary,
       Scores scores,
       LinearDescription output) {
-    return new AttentionDescription(projection, null, null, heads, rotary, scores, output);
+    return new AttentionDescription(
+        projection, null, null, false, 0, heads, rotary, null, scores, output);
   }
 
   /** Returns an MLP whose second module is the first one turned round. */
@@ -365,7 +364,7 @@ final class LayerNormFamilies {
     }
 
     private static PositionTable table(int heads, DoubleUnaryOperator round, float scale) {
-      return length -> {
+      return (positions, length) -> {
         float[] slopes = slopes(heads);
         float[] table = new float[Math.multiplyExact(slopes.length, length)];
         for (int at = 0; at < table.length; at++) {

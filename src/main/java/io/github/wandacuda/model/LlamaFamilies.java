@@ -8,8 +8,8 @@ import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.BlockDescription.SharedExpert;
+import io.github.wandacuda.model.RotaryFrequencies.Defaults;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.IntFunction;
@@ -57,7 +57,7 @@ final class LlamaFamilies {
     Windows windows = Windows.of(config, 0, block -> true);
     int experts = config.positive("num_local_experts");
     LlamaStyle style = new LlamaStyle(config, 0, MIXTRAL_EPSILON);
-    style.defaultTheta = MIXTRAL_THETA;
+    style.rope = Defaults.of(MIXTRAL_THETA);
     style.window = windows::at;
     style.mlp =
         block -> {
@@ -83,9 +83,10 @@ final class LlamaFamilies {
   static DecoderDescription phi3(ModelConfig config) {
     Windows windows = Windows.of(config, 0, block -> true);
     LlamaStyle style = new LlamaStyle(config, 0, PHI3_EPSILON);
-    style.rotaryPart = List.of("partial_rotary_factor");
+    style.rope = Defaults.partial(1, RotaryFrequencies.DEFAULT_THETA);
     style.window = windows::at;
-    style.fused = true;
+    style.fusedAttention = true;
+    style.fusedMlp = true;
     return style.decoder();
   }
 
@@ -213,14 +214,14 @@ final class LlamaFamilies {
     float scoreCap = cap(config, "attn_logit_softcapping", GEMMA2_SCORE_CAP);
     float logitCap = cap(config, "final_logit_softcapping", GEMMA2_LOGIT_CAP);
     LlamaStyle style = gemmaStyle(config);
-    style.scores = new Scores(scale, scoreCap, 0, null);
+    style.scores = new Scores(scale, scoreCap, 0, 0, null);
     style.logitCap = logitCap;
     style.window = windows::at;
-    style.normsAround = true;
+    style.norms = LlamaStyle.AROUND;
     return style.decoder();
   }
 
-  private static LlamaStyle gemmaStyle(ModelConfig config) {
+  static LlamaStyle gemmaStyle(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, GEMMA_HEAD_SIZE, EPSILON).withAttentionBias();
     style.activation = gemmaActivation(config);
     style.gainOffset = 1;
@@ -241,76 +242,8 @@ final class LlamaFamilies {
   }
 
   /** Reads a bound; returns 0 for null, which means none. */
-  private static float cap(ModelConfig config, String key, double otherwise) {
+  static float cap(ModelConfig config, String key, double otherwise) {
     boolean none = config.has(key) && config.find(key).isEmpty();
     return none ? 0 : (float) config.number(key, otherwise);
-  }
-
-  /** Which of a model's blocks have a window, and its size. */
-  private static final class Windows {
-    private static final String SIZE = "sliding_window";
-    private static final String TYPES = "layer_types";
-    private static final int QWEN_WINDOW = 4096;
-    private static final int QWEN_FULL_BLOCKS = 28;
-
-    private final ModelConfig config;
-    private final int size;
-    private final List<JsonNode> types;
-    private final IntPredicate windowed;
-
-    private Windows(ModelConfig config, int size, IntPredicate windowed) {
-      this.config = config;
-      this.size = size;
-      this.types = config.list(TYPES);
-      this.windowed = windowed;
-    }
-
-    /**
-     * Reads {@code sliding_window}, and {@code layer_types}, if there are any, which say which
-     * blocks have the window.
-     *
-     * @param otherwise the window if the key is absent, 0 for none; the value null means none
-     * @param windowed the blocks that have the window if the config doesn't say
-     */
-    static Windows of(ModelConfig config, int otherwise, IntPredicate windowed) {
-      int size = config.has(SIZE) ? config.positive(SIZE, 0) : otherwise;
-      return new Windows(config, size, windowed);
-    }
-
-    /** Does what {@link #of} does for a window that counts only with {@code use_sliding_window}. */
-    static Windows ifUsed(ModelConfig config, int otherwise, IntPredicate windowed) {
-      return config.flag("use_sliding_window", false)
-          ? of(config, otherwise, windowed)
-          : new Windows(config, 0, windowed);
-    }
-
-    /** Reads the windows of Qwen 2 and 3: in the blocks from {@code max_window_layers} on. */
-    static Windows ofQwen(ModelConfig config) {
-      // 0 is legal here: every block has the window then.
-      int full =
-          config
-              .find("max_window_layers")
-              .filter(value -> value.isInt() && value.intValue() == 0)
-              .map(value -> 0)
-              .orElseGet(() -> config.positive("max_window_layers", QWEN_FULL_BLOCKS));
-      return ifUsed(config, QWEN_WINDOW, block -> block >= full);
-    }
-
-    /** Returns how many of the last keys a block's tokens see, or 0 for all. */
-    int at(int block) {
-      if (types.isEmpty()) {
-        return windowed.test(block) ? size : 0;
-      }
-      if (block >= types.size()) {
-        throw config.wrong(TYPES, "a type for block " + block, config.root().get(TYPES));
-      }
-      return switch (types.get(block).asText()) {
-        case "sliding_attention" -> size;
-        case "full_attention" -> 0;
-        default ->
-            throw config.notComputed(
-                TYPES, "sliding_attention or full_attention", types.get(block));
-      };
-    }
   }
 }

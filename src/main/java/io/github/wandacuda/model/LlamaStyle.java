@@ -1,12 +1,14 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.BranchNorms;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.BlockDescription.ProjectionDescription;
 import io.github.wandacuda.model.BlockDescription.Scores;
+import io.github.wandacuda.model.NormDescription.Kind;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.function.IntUnaryOperator;
@@ -18,16 +20,46 @@ import java.util.function.IntUnaryOperator;
  * 2302.13971, section 2.2). A family sets what differs.
  */
 final class LlamaStyle {
-  private static final int DEFAULT_MAXIMUM_LENGTH = 2048;
+  /** LLaMA's norms, one before each branch. */
+  static final BlockNorms BEFORE =
+      new BlockNorms("input_layernorm", null, "post_attention_layernorm", null);
+
+  /** Gemma's, one before and one after each branch. */
+  static final BlockNorms AROUND =
+      new BlockNorms(
+          "input_layernorm",
+          "post_attention_layernorm",
+          "pre_feedforward_layernorm",
+          "post_feedforward_layernorm");
+
+  /** OLMo's, one after each branch. */
+  static final BlockNorms AFTER =
+      new BlockNorms(null, "post_attention_layernorm", null, "post_feedforward_layernorm");
+
+  /** One for both branches, which are parallel. */
+  static final BlockNorms SHARED = new BlockNorms("input_layernorm", null, "input_layernorm", null);
+
+  /**
+   * What comes before the names of a decoder's tensors: in a language model, in a bare one, and in
+   * models that read pictures or sound as well.
+   */
+  private static final List<String> PREFIXES =
+      List.of("model.", "", "model.language_model.", "language_model.model.", "language_model.");
 
   final ModelConfig config;
   final int hidden;
   final Heads heads;
 
-  /** Keys of the rotated share of a head; none where all of it is rotated. */
-  List<String> rotaryPart = List.of();
+  RotaryFrequencies.Defaults rope = RotaryFrequencies.DEFAULTS;
 
-  double defaultTheta = RotaryFrequencies.DEFAULT_THETA;
+  /** Whether pairs of features that are turned are neighbours. */
+  boolean interleaved;
+
+  /** A block's rotary embedding, null for none; the config's in all blocks if this isn't set. */
+  IntFunction<Rotary> rotary;
+
+  /** What multiplies a block's queries by their position, or null. */
+  IntFunction<Rotary> queryFactor = block -> null;
 
   /** Whether q, k and v have biases; likewise o, and the MLP's modules. */
   boolean projectionBias;
@@ -35,19 +67,50 @@ final class LlamaStyle {
   boolean outputBias;
   boolean mlpBias;
 
-  /** Whether there are norms over the heads of q and k. */
+  /** The kind of all norms but those of q and k. */
+  Kind normKind = Kind.RMS;
+
+  /** Names of a block's norms. */
+  BlockNorms norms = BEFORE;
+
+  /** Whether there are norms of q and k. */
   boolean headNorms;
 
-  /** Whether norms stand before and after each branch; else before them alone. */
-  boolean normsAround;
+  Kind headNormKind = Kind.RMS;
 
-  /** Whether there is one module for q, k and v, and one for gate and up. */
-  boolean fused;
+  /** Whether these are over all heads together; else over each. */
+  boolean wholeNorms;
+
+  /** Whether each head has a gain of its own. */
+  boolean ownGains;
+
+  /** Whether they are after the rotation. */
+  boolean normsLast;
+
+  /** The bound of the size of q, k and v, or 0 for none. */
+  float bound;
+
+  String queryNorm = "q_norm";
+  String keyNorm = "k_norm";
+
+  /** Whether both branches read the block's input. */
+  boolean parallel;
+
+  /** The factor of both branches' outputs. */
+  float residualFactor = 1;
+
+  /** Whether there is one module for q, k and v; likewise for gate and up. */
+  boolean fusedAttention;
+
+  boolean fusedMlp;
 
   /** The number that is added to a norm's stored gain. */
   float gainOffset;
 
   float embeddingScale = 1;
+
+  /** The factor of the logits. */
+  float logitScale = 1;
 
   /** The bound of the logits, or 0 for none. */
   float logitCap;
@@ -57,12 +120,19 @@ final class LlamaStyle {
   /** How many of the last keys a block's tokens see, or 0 for all. */
   IntUnaryOperator window = block -> 0;
 
+  /** Tokens of a chunk, of which a block's tokens see their own alone, or 0 for all. */
+  IntUnaryOperator chunk = block -> 0;
+
   /** A block's scores but for their window. */
   Scores scores;
 
   IntFunction<MlpDescription> mlp;
 
   private final float epsilon;
+
+  /** The names of a block's norms inside of it; null where there is none. */
+  record BlockNorms(
+      String beforeAttention, String afterAttention, String beforeMlp, String afterMlp) {}
 
   /**
    * Reads what the configs of all these families have.
@@ -71,9 +141,18 @@ final class LlamaStyle {
    * @param defaultEpsilon the norms' epsilon if the config has none
    */
   LlamaStyle(ModelConfig config, int defaultHeadSize, double defaultEpsilon) {
+    this(config, defaultHeadSize, "rms_norm_eps", defaultEpsilon);
+  }
+
+  /**
+   * Does the same.
+   *
+   * @param epsilonKey the key of the norms' epsilon
+   */
+  LlamaStyle(ModelConfig config, int defaultHeadSize, String epsilonKey, double defaultEpsilon) {
     this.config = config;
     hidden = config.positive("hidden_size");
-    epsilon = (float) config.number("rms_norm_eps", defaultEpsilon);
+    epsilon = (float) config.number(epsilonKey, defaultEpsilon);
     heads = HeadSizes.of(config, hidden, defaultHeadSize);
     scores = Scores.plain(heads);
     mlp = block -> gated(in(block, "mlp."), config.positive("intermediate_size"));
@@ -107,6 +186,33 @@ final class LlamaStyle {
         LinearDescription.of(down, hidden, wide, mlpBias));
   }
 
+  /**
+   * Returns an MLP without a gate by its modules' names.
+   *
+   * @param learned as {@link DenseMlp} says, or null
+   */
+  MlpDescription ungated(String up, String down, String learned) {
+    int wide = config.positive("intermediate_size");
+    return new DenseMlp(
+        List.of(LinearDescription.of(up, wide, hidden, mlpBias)),
+        false,
+        activation,
+        learned,
+        LinearDescription.of(down, hidden, wide, mlpBias));
+  }
+
+  /**
+   * Reads the rotary embedding of one type of layers.
+   *
+   * @param defaults as the family has them
+   * @param layers the type
+   * @param scaled whether a scaling that isn't for a type of layers is for these
+   */
+  Rotary rotary(RotaryFrequencies.Defaults defaults, String layers, boolean scaled) {
+    return RotaryFrequencies.of(
+        config, new RotaryPairs(heads.size(), 0, interleaved), defaults, layers, scaled);
+  }
+
   DecoderDescription decoder() {
     DecoderShape shape =
         new DecoderShape(
@@ -114,55 +220,67 @@ final class LlamaStyle {
             hidden,
             config.positive("vocab_size"),
             RotaryFrequencies.positions(
-                config, config.positive("max_position_embeddings", DEFAULT_MAXIMUM_LENGTH)));
-    Rotary rotary =
-        RotaryFrequencies.of(
-            config, heads.size(), rotaryPart, 1, defaultTheta, List.of("rope_theta"));
+                config,
+                config.positive("max_position_embeddings", RotaryFrequencies.DEFAULT_POSITIONS)));
+    if (rotary == null) {
+      Rotary all = rotary(rope, RotaryFrequencies.FULL, true);
+      rotary = block -> all;
+    }
     if (activation == null) {
       activation = Activations.of(config, "hidden_act", "silu");
     }
     return new DecoderDescription(
         shape,
-        List.of("model.", ""),
+        PREFIXES,
         new EmbeddingDescription("embed_tokens.weight", hidden, null, embeddingScale, null, null),
-        block -> block(block, rotary),
-        new HeadDescription(norm("norm", hidden), null, "lm_head.weight", logitCap));
+        this::block,
+        new HeadDescription(
+            norm(normKind, "norm", hidden), null, "lm_head.weight", logitScale, logitCap));
   }
 
-  private NormDescription norm(String name, int size) {
-    return new NormDescription(NormDescription.Kind.RMS, name, size, epsilon, true, gainOffset);
+  private NormDescription norm(Kind kind, String name, int size) {
+    return new NormDescription(kind, name, size, epsilon, true, gainOffset);
   }
 
-  private BlockDescription block(int block, Rotary rotary) {
+  private BlockDescription block(int block) {
     String attention = in(block, "self_attn.");
-    Scores own =
-        new Scores(scores.scale(), scores.softcap(), window.applyAsInt(block), scores.keyBias());
     return new BlockDescription(
         new AttentionDescription(
             projection(attention),
-            headNorms ? norm(attention + "q_norm", heads.size()) : null,
-            headNorms ? norm(attention + "k_norm", heads.size()) : null,
+            headNorms ? headNorm(attention + queryNorm, heads.queries()) : null,
+            headNorms ? headNorm(attention + keyNorm, heads.keyValueHeads()) : null,
+            normsLast,
+            bound,
             heads,
-            rotary,
-            own,
+            rotary.apply(block),
+            queryFactor.apply(block),
+            scores.seeing(window.applyAsInt(block), chunk.applyAsInt(block)),
             LinearDescription.of(attention + "o_proj", hidden, heads.queryWidth(), outputBias)),
-        norms(block, "input_layernorm", "post_attention_layernorm"),
-        fused ? fusedMlp(block) : mlp.apply(block),
-        normsAround
-            ? norms(block, "pre_feedforward_layernorm", "post_feedforward_layernorm")
-            : norms(block, "post_attention_layernorm", null),
-        false);
+        norms(block, norms.beforeAttention(), norms.afterAttention()),
+        fusedMlp ? fusedMlp(block) : mlp.apply(block),
+        norms(block, norms.beforeMlp(), norms.afterMlp()),
+        parallel);
+  }
+
+  private NormDescription headNorm(String name, int count) {
+    int size = wholeNorms ? heads.size() * count : heads.size();
+    return new NormDescription(
+        headNormKind, name, size, epsilon, true, gainOffset, ownGains ? count : 1);
   }
 
   private BranchNorms norms(int block, String before, String after) {
-    NormDescription behind = normsAround ? norm(in(block, after), hidden) : null;
-    return new BranchNorms(norm(in(block, before), hidden), behind, null, false);
+    return new BranchNorms(
+        before == null ? null : norm(normKind, in(block, before), hidden),
+        after == null ? null : norm(normKind, in(block, after), hidden),
+        null,
+        false,
+        residualFactor);
   }
 
   private ProjectionDescription projection(String attention) {
     int queries = heads.queryWidth();
     int keys = heads.keyValueWidth();
-    return fused
+    return fusedAttention
         ? ProjectionDescription.sideBySide(
             LinearDescription.of(
                 attention + "qkv_proj", queries + 2 * keys, hidden, projectionBias),

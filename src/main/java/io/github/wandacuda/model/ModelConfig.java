@@ -2,6 +2,8 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
@@ -16,6 +18,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -28,6 +31,7 @@ import java.util.function.Predicate;
  * @param packed whether it says that the model's weights are packed
  */
 public record ModelConfig(Path file, JsonNode root, boolean packed) {
+  private static final ObjectMapper JSON = new ObjectMapper();
   private static final String AGAIN = "take config.json again from where the model came from";
 
   /** What works for a model whose forward pass isn't known, for a failure's hint. */
@@ -86,6 +90,22 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
       throw ErrorDetails.file(file)
           .wrong("a config.json", "that it can't be read: " + Printable.reason(e), e);
     }
+  }
+
+  /**
+   * Returns the config of the decoder: in a model that reads pictures or sound as well, its {@code
+   * text_config}.
+   */
+  public ModelConfig decoder() {
+    JsonNode text = root.path("text_config");
+    return text.isObject() ? new ModelConfig(file, text, packed) : this;
+  }
+
+  /** Returns the same config with values for keys that it lacks. */
+  ModelConfig having(Map<String, ?> defaults) {
+    ObjectNode all = root.deepCopy();
+    defaults.forEach((key, value) -> all.putIfAbsent(key, JSON.valueToTree(value)));
+    return new ModelConfig(file, all, packed);
   }
 
   /** Returns {@code model_type}, or an empty string. */

@@ -26,7 +26,8 @@ final class Norm implements AutoCloseable {
   void apply(Tensor input, Tensor output) {
     switch (description.kind()) {
       case RMS -> operations.rmsNorm(input, gain, description.epsilon(), output);
-      case LAYER -> operations.layerNorm(input, gain, bias, description.epsilon(), output);
+      case LAYER, LAYER_WITHOUT_BIAS ->
+          operations.layerNorm(input, gain, bias, description.epsilon(), output);
     }
   }
 

@@ -1,14 +1,20 @@
 package io.github.wandacuda.model;
 
-/** Numbers that depend on a sequence's length alone, such as a rotary embedding's cosines. */
+/** Numbers that depend on positions alone, such as a rotary embedding's cosines. */
 @FunctionalInterface
 interface PositionTable {
   /**
-   * Returns the table for sequences of a length.
+   * Returns the table.
    *
-   * @param sequenceLength tokens, 1 or more
+   * @param positions how many positions it is for, from 0 on
+   * @param length tokens of the whole sequence, 1 or more
    */
-  Values at(int sequenceLength);
+  Values at(int positions, int length);
+
+  /** Returns a number that is the same for all lengths of sequences that have the same tables. */
+  default int kind(int length) {
+    return 0;
+  }
 
   /**
    * A matrix.

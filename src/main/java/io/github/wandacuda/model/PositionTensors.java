@@ -4,38 +4,50 @@ import io.github.wandacuda.forward.Tensor;
 import java.util.IdentityHashMap;
 import java.util.Map;
 
-/** Caches tables of positions on the device, for one sequence length at a time. */
+/** Caches tables of positions on the device, for one number of positions at a time. */
 final class PositionTensors implements AutoCloseable {
   private final DecoderWeights weights;
-  private final Map<PositionTable, Tensor> tensors = new IdentityHashMap<>();
-  private int length;
+  private final Map<PositionTable, Loaded> tables = new IdentityHashMap<>();
+  private int positions;
 
   PositionTensors(DecoderWeights weights) {
     this.weights = weights;
   }
 
+  /** A table for the lengths of a kind. */
+  private record Loaded(int kind, Tensor tensor) {}
+
   /**
-   * Returns a table, or null for null. It is valid until a table of another length is asked for.
+   * Returns a table, or null for null. It is valid until one for another number of positions or
+   * another length is asked for.
+   *
+   * @param positions the table is for, {@code length} or more
+   * @param length tokens of the whole sequence
    */
-  Tensor at(PositionTable table, int sequenceLength) {
+  Tensor at(PositionTable table, int positions, int length) {
     if (table == null) {
       return null;
     }
-    if (sequenceLength != length) {
+    if (positions != this.positions) {
       close();
-      length = sequenceLength;
+      this.positions = positions;
     }
-    return tensors.computeIfAbsent(table, this::upload);
-  }
-
-  private Tensor upload(PositionTable table) {
-    PositionTable.Values values = table.at(length);
-    return weights.tensor(values.data(), values.rows(), values.columns());
+    int kind = table.kind(length);
+    Loaded loaded = tables.get(table);
+    if (loaded == null || loaded.kind() != kind) {
+      if (loaded != null) {
+        tables.remove(table).tensor().close();
+      }
+      PositionTable.Values values = table.at(positions, length);
+      loaded = new Loaded(kind, weights.tensor(values.data(), values.rows(), values.columns()));
+      tables.put(table, loaded);
+    }
+    return loaded.tensor();
   }
 
   @Override
   public void close() {
-    tensors.values().forEach(Tensor::close);
-    tensors.clear();
+    tables.values().forEach(loaded -> loaded.tensor().close());
+    tables.clear();
   }
 }

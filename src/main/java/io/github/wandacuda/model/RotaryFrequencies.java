@@ -1,31 +1,53 @@
 package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.NullNode;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.model.Rotary.Turns;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
 /**
  * Reads a rotary embedding's frequencies from a config: from {@code rope_theta} and {@code
- * rope_scaling}, or from {@code rope_parameters}, which newer configs have for both. They are
- * computed in float32 as in Hugging Face transformers.
+ * rope_scaling}, or from {@code rope_parameters}, which newer configs have for both, some of them
+ * for each type of layer. They are computed in float32 as in Hugging Face transformers.
  */
 final class RotaryFrequencies {
   /** The base of most families if the config has none. */
   static final double DEFAULT_THETA = 10_000;
 
+  /** What most families' configs have: a base, and no share of a head. */
+  static final Defaults DEFAULTS = Defaults.of(DEFAULT_THETA);
+
+  /** The types of layers in configs. */
+  static final String FULL = "full_attention";
+
+  static final String SLIDING = "sliding_attention";
+
   /** Far beyond any model's; without the bound a config could demand any amount of memory. */
   private static final int MOST_FEATURES = 1 << 16;
+
+  /** The positions of a model whose config has none. */
+  static final int DEFAULT_POSITIONS = 2048;
 
   private static final String SCALING = "rope_scaling";
   private static final String PARAMETERS = "rope_parameters";
   private static final String THETA = "rope_theta";
   private static final String PARTIAL = "partial_rotary_factor";
   private static final String ORIGINAL_POSITIONS = "original_max_position_embeddings";
+  private static final String POSITIONS = "max_position_embeddings";
   private static final String DEFAULT = "default";
   private static final String LINEAR = "linear";
-  private static final Set<String> KINDS = Set.of(DEFAULT, LINEAR, "llama3");
+  private static final String LLAMA3 = "llama3";
+  private static final String YARN = "yarn";
+  private static final String DYNAMIC = "dynamic";
+  private static final String LONGROPE = "longrope";
+
+  /** {@code su} is what longrope was called first; mrope turns the tokens of a text as default. */
+  private static final Set<String> KINDS =
+      Set.of(DEFAULT, "mrope", LINEAR, LLAMA3, YARN, DYNAMIC, LONGROPE, "su");
 
   /** The keys that an object without a kind of scaling may have. */
   private static final Set<String> UNSCALED = Set.of("rope_type", "type", THETA, PARTIAL);
@@ -34,75 +56,125 @@ final class RotaryFrequencies {
   private final String key;
   private final Optional<JsonNode> scaling;
 
-  private RotaryFrequencies(ModelConfig config) {
+  /** Whether the object is for one type of layers. */
+  private final boolean typed;
+
+  private RotaryFrequencies(ModelConfig config, String layers) {
     this.config = config;
-    key = config.find(PARAMETERS).isPresent() ? PARAMETERS : SCALING;
-    scaling = config.find(key);
+    String all = config.find(PARAMETERS).isPresent() ? PARAMETERS : SCALING;
+    Optional<JsonNode> object = config.find(all);
+    typed = object.isPresent() && object.get().hasNonNull(layers);
+    key = typed ? all + "." + layers : all;
+    scaling = typed ? Optional.of(object.get().get(layers)) : object;
     if (scaling.isPresent() && !scaling.get().isObject()) {
       throw config.wrong(key, "an object", scaling.get());
     }
   }
 
   /**
-   * Returns how many positions a model with a rotary embedding takes. A linear scaling multiplies
-   * the number that it was trained for, unless the config gives the product already.
+   * What a family's rotary embedding is like.
+   *
+   * @param partKeys keys of the rotated share of a head; the first one that is present counts; none
+   *     where all of it is rotated
+   * @param part the share if the config has none
+   * @param thetaKeys keys of the base; the first one that is present counts
+   * @param theta the base if the config has none
+   */
+  record Defaults(List<String> partKeys, double part, List<String> thetaKeys, double theta) {
+    /** Describes one of whole heads by its base. */
+    static Defaults of(double theta) {
+      return new Defaults(List.of(), 1, List.of(THETA), theta);
+    }
+
+    /** Describes one that turns a share of a head, by its key in newer configs. */
+    static Defaults partial(double part, double theta) {
+      return new Defaults(List.of(PARTIAL), part, List.of(THETA), theta);
+    }
+  }
+
+  /**
+   * Returns how many positions a model with a rotary embedding takes. A scaling multiplies the
+   * number that it was trained for, unless the config gives the product already.
    *
    * @param positions the number in the config
    */
   static int positions(ModelConfig config, int positions) {
-    RotaryFrequencies reader = new RotaryFrequencies(config);
-    boolean stretched =
-        reader.scaling.isPresent()
-            && reader.kind().equals(LINEAR)
-            && !reader.scaling.get().has(ORIGINAL_POSITIONS);
-    return stretched ? (int) (positions * reader.factor()) : positions;
+    RotaryFrequencies reader = new RotaryFrequencies(config, FULL);
+    if (reader.scaling.isEmpty()) {
+      return positions;
+    }
+    JsonNode node = reader.scaling.get();
+    return switch (reader.kind()) {
+      case LINEAR -> node.has(ORIGINAL_POSITIONS) ? positions : reader.times(positions);
+      case YARN -> Math.max(positions, reader.times(reader.number(ORIGINAL_POSITIONS, positions)));
+      // The base grows with the sequence, so that none is too long.
+      case DYNAMIC -> ModelConfig.MOST;
+      default -> positions;
+    };
+  }
+
+  /** Returns a number of the scaling's object, or 0 if there is none. */
+  static double setting(ModelConfig config, String inside) {
+    RotaryFrequencies reader = new RotaryFrequencies(config, FULL);
+    return reader.scaling.isPresent() ? reader.orZero(inside) : 0;
+  }
+
+  private int times(double positions) {
+    return (int) Math.min(ModelConfig.MOST, positions * factor());
   }
 
   /**
-   * Reads an embedding that rotates a part of each head, or all of it.
+   * Reads the embedding of a model's layers.
    *
-   * @param headSize features of a head, even
-   * @param partKeys keys of the rotated share of a head; the first one that is present counts; none
-   *     where all of it is rotated
-   * @param defaultPart the share if the config has none
-   * @param defaultTheta the base if the config has none
-   * @param thetaKeys keys of the base; the first one that is present counts
+   * @param pairs where a head's pairs are, if all that follows its first one is rotated
    * @throws io.github.wandacuda.error.InputException for a kind of scaling that is not computed
    */
+  static Rotary of(ModelConfig config, RotaryPairs pairs, Defaults defaults) {
+    return of(config, pairs, defaults, FULL, true);
+  }
+
+  /**
+   * Reads the embedding of one type of layers.
+   *
+   * @param pairs as above
+   * @param layers the type
+   * @param scaled whether a scaling that isn't for a type of layers is for these
+   */
   static Rotary of(
-      ModelConfig config,
-      int headSize,
-      List<String> partKeys,
-      double defaultPart,
-      double defaultTheta,
-      List<String> thetaKeys) {
-    RotaryFrequencies reader = new RotaryFrequencies(config);
-    double theta = reader.number(THETA, thetaKeys, defaultTheta);
-    double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaultPart);
+      ModelConfig config, RotaryPairs pairs, Defaults defaults, String layers, boolean scaled) {
+    RotaryFrequencies reader = new RotaryFrequencies(config, layers);
+    double theta = reader.number(THETA, defaults.thetaKeys(), defaults.theta());
+    List<String> partKeys = defaults.partKeys();
+    double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaults.part());
     if (part > 1) {
       throw ErrorDetails.file(config.file())
           .part(partKeys.get(0))
           .wrong("at most the whole of a head, 1", part);
     }
-    if (headSize > MOST_FEATURES) {
+    int size = pairs.headSize() - pairs.first();
+    if (size > MOST_FEATURES) {
       throw ErrorDetails.file(config.file())
-          .wrong("heads of at most %d features".formatted(MOST_FEATURES), headSize);
+          .wrong("heads of at most %d features".formatted(MOST_FEATURES), size);
     }
-    int features = (int) (headSize * part);
-    int pairs = Math.ceilDiv(features, 2);
-    if (pairs < 1 || 2 * pairs > headSize) {
+    int features = (int) (size * part);
+    int count = Math.ceilDiv(features, 2);
+    if (count < 1 || 2 * count > size) {
       throw ErrorDetails.file(config.file())
-          .part("heads of %d features".formatted(headSize))
+          .part("heads of %d features".formatted(size))
           .wrong("an even number of them to rotate", features);
     }
-    return new Rotary(reader.scaled(plain(theta, features, pairs)));
+    boolean plain = reader.scaling.isEmpty() || !(scaled || reader.typed);
+    return plain
+        ? Rotary.fixed(pairs, new Turns(plain(theta, features, count), 1))
+        : reader.scaled(pairs, theta, features, count);
   }
 
   /**
    * Returns a number from the object of the scaling or, if that lacks it, from the config itself.
    */
   private double number(String inside, List<String> keys, double otherwise) {
-    if (scaling.isPresent() && scaling.get().has(inside)) {
+    boolean own = typed || keys.contains(inside) || !inside.equals(THETA);
+    if (own && scaling.isPresent() && scaling.get().has(inside)) {
       return config.number(key, scaling.get(), inside);
     }
     for (String candidate : keys) {
@@ -111,6 +183,18 @@ final class RotaryFrequencies {
       }
     }
     return otherwise;
+  }
+
+  /** Returns a number of the scaling's object, or {@code otherwise} if it is absent or null. */
+  private double number(String inside, double otherwise) {
+    return scaling.orElseThrow().hasNonNull(inside)
+        ? config.number(key, scaling.get(), inside)
+        : otherwise;
+  }
+
+  /** Returns a number of the scaling's object, which may be 0 as if it were absent. */
+  private double orZero(String inside) {
+    return scaling.orElseThrow().path(inside).asDouble() == 0 ? 0 : number(inside, 0);
   }
 
   /** Returns theta^(-2i/d) for each pair i of d features. */
@@ -123,14 +207,15 @@ final class RotaryFrequencies {
     return frequencies;
   }
 
-  private float[] scaled(float[] plain) {
-    if (scaling.isEmpty()) {
-      return plain;
-    }
+  private Rotary scaled(RotaryPairs pairs, double theta, int features, int count) {
+    float[] plain = plain(theta, features, count);
     return switch (kind()) {
-      case DEFAULT -> plain;
-      case LINEAR -> linear(plain, factor());
-      default -> llama3(plain, scaling.get());
+      case LINEAR -> Rotary.fixed(pairs, new Turns(linear(plain, factor()), 1));
+      case LLAMA3 -> Rotary.fixed(pairs, new Turns(llama3(plain, scaling.get()), 1));
+      case YARN -> Rotary.fixed(pairs, yarn(plain, theta, features));
+      case DYNAMIC -> dynamic(pairs, theta, features, count);
+      case LONGROPE, "su" -> longrope(pairs, theta, features, count);
+      default -> Rotary.fixed(pairs, new Turns(plain, 1));
     };
   }
 
@@ -152,7 +237,8 @@ final class RotaryFrequencies {
       return DEFAULT;
     }
     if (!KINDS.contains(kind.asText())) {
-      throw config.notComputed(key, "a scaling of kind default, linear or llama3", kind);
+      throw config.notComputed(
+          key, "a scaling of kind default, linear, llama3, yarn, dynamic or longrope", kind);
     }
     return kind.asText();
   }
@@ -189,6 +275,109 @@ final class RotaryFrequencies {
         double smooth = (length / wave - low) / (high - low);
         scaled[i] = (float) ((1 - smooth) * frequency / factor + smooth * frequency);
       }
+    }
+    return scaled;
+  }
+
+  /**
+   * YaRN (Peng et al., arXiv 2309.00071): waves that turn often within the length of the training
+   * are kept, those that don't are stretched, those between are blended.
+   */
+  private Turns yarn(float[] plain, double theta, int features) {
+    JsonNode node = scaling.orElseThrow();
+    double factor = factor();
+    double length = number(ORIGINAL_POSITIONS, config.positive(POSITIONS, DEFAULT_POSITIONS));
+    double low = yarnPair(features, theta, length, number("beta_fast", 32));
+    double high = yarnPair(features, theta, length, number("beta_slow", 1));
+    if (node.path("truncate").asBoolean(true)) {
+      low = Math.floor(low);
+      high = Math.ceil(high);
+    }
+    low = Math.max(low, 0);
+    high = Math.min(high, features - 1.0);
+    double width = low == high ? 0.001 : high - low;
+    float[] scaled = new float[plain.length];
+    for (int i = 0; i < plain.length; i++) {
+      double stretched = Math.clamp((i - low) / width, 0, 1);
+      scaled[i] = (float) ((1 - stretched) * plain[i] + stretched * plain[i] / factor);
+    }
+    double all = orZero("mscale_all_dim");
+    double own = orZero("mscale");
+    double attention =
+        own != 0 && all != 0
+            ? yarnScale(factor, own) / yarnScale(factor, all)
+            : yarnScale(factor, 1);
+    return new Turns(scaled, (float) number("attention_factor", attention));
+  }
+
+  /** Returns the pair that turns so many times within a length, as a fraction. */
+  private static double yarnPair(int features, double theta, double length, double turns) {
+    return features * Math.log(length / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
+  }
+
+  private static double yarnScale(double factor, double scale) {
+    return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
+  }
+
+  /**
+   * NTK-aware scaling: the base grows with the length of the sequence, for all its positions. With
+   * an {@code alpha} it grows by that, whatever the length.
+   */
+  private Rotary dynamic(RotaryPairs pairs, double theta, int features, int count) {
+    if (features <= 2) {
+      throw config.wrong(key, "more than 2 rotated features of a head", scaling.orElseThrow());
+    }
+    double exponent = features / (features - 2.0);
+    double alpha = orZero("alpha");
+    if (alpha != 0) {
+      return Rotary.fixed(
+          pairs, new Turns(plain(theta * Math.pow(alpha, exponent), features, count), 1));
+    }
+    double factor = factor();
+    int trained = config.positive(POSITIONS, DEFAULT_POSITIONS);
+    return Rotary.byLength(
+        pairs,
+        length -> Math.max(length, trained),
+        length -> {
+          double times = factor * Math.max(length, trained) / trained - (factor - 1);
+          return new Turns(plain(theta * Math.pow(times, exponent), features, count), 1);
+        });
+  }
+
+  /**
+   * LongRoPE (Ding et al., arXiv 2402.13753): each frequency is divided by a factor of its own, of
+   * one list in sequences of the length of the training, of another in longer ones.
+   */
+  private Rotary longrope(RotaryPairs pairs, double theta, int features, int count) {
+    double longest = config.positive(POSITIONS, DEFAULT_POSITIONS);
+    boolean given = config.find(ORIGINAL_POSITIONS).isPresent();
+    double inside = number(ORIGINAL_POSITIONS, longest);
+    int trained = (int) (given ? config.positive(ORIGINAL_POSITIONS) : inside);
+    double stretch =
+        given || scaling.orElseThrow().hasNonNull(ORIGINAL_POSITIONS)
+            ? longest / trained
+            : number("factor", 1);
+    double root = stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(trained));
+    double attention = number("attention_factor", root);
+    float[] plain = plain(theta, features, count);
+    Turns near =
+        new Turns(divided(plain, "short_factor"), (float) number("short_mscale", attention));
+    Turns far = new Turns(divided(plain, "long_factor"), (float) number("long_mscale", attention));
+    return Rotary.byLength(
+        pairs, length -> length > trained ? 1 : 0, length -> length > trained ? far : near);
+  }
+
+  private float[] divided(float[] plain, String name) {
+    JsonNode found = scaling.orElseThrow().path(name);
+    JsonNode factors = found.isMissingNode() ? NullNode.getInstance() : found;
+    float[] scaled = new float[plain.length];
+    for (int i = 0; i < plain.length; i++) {
+      double factor = factors.path(i).asDouble(0);
+      if (factors.size() != plain.length || !(factor > 0)) {
+        throw config.wrong(
+            key + "." + name, "%d positive numbers".formatted(plain.length), factors);
+      }
+      scaled[i] = (float) (plain[i] / factor);
     }
     return scaled;
   }

@@ -4,6 +4,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -84,6 +85,7 @@ public interface CpuForwardKernels {
    * divided by the columns; {@code 1 / sqrt(variance + epsilon)}, each of the three operations
    * rounded, is multiplied by the difference, rounded, and by the gain, rounded; the bias is added.
    *
+   * @param gain row t takes its row t % gain.rows
    * @param bias null for none
    */
   void layerNorm(
@@ -93,7 +95,7 @@ public interface CpuForwardKernels {
    * Rotates rows {@code from} to {@code to - 1}; both products are rounded before they are added or
    * subtracted.
    */
-  void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to);
+  void rotate(CpuTensor x, RotaryPairs pairs, CpuTensor cos, CpuTensor sin, int from, int to);
 
   /**
    * The convolution of rows {@code from} to {@code to - 1} of {@code out}: from 0, each product is

@@ -9,6 +9,7 @@ import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.PackedTriangle;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -110,26 +111,27 @@ public final class ScalarForward implements CpuForwardKernels {
     float factor = 1f / (float) Math.sqrt(variance + epsilon);
     for (int c = 0; c < x.columns(); c++) {
       float normal = (x.data()[x.at(t) + c] - mean) * factor;
-      float gained = normal * gain.data()[gain.at(0) + c];
+      float gained = normal * gain.data()[gain.at(t % gain.rows()) + c];
       out.data()[out.at(t) + c] = bias == null ? gained : gained + bias.data()[bias.at(0) + c];
     }
   }
 
   @Override
-  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
-    int pairs = cos.columns();
+  public void rotate(
+      CpuTensor x, RotaryPairs pairs, CpuTensor cos, CpuTensor sin, int from, int to) {
+    int distance = pairs.distance(cos.columns());
     float[] data = x.data();
     for (int t = from; t < to; t++) {
       int position = t % cos.rows();
-      for (int head = 0; head < x.columns(); head += headSize) {
-        for (int i = 0; i < pairs; i++) {
-          int at = x.at(t) + head + i;
+      for (int head = 0; head < x.columns(); head += pairs.headSize()) {
+        for (int i = 0; i < cos.columns(); i++) {
+          int at = x.at(t) + head + pairs.first() + i * pairs.step();
           float c = cos.data()[cos.at(position) + i];
           float s = sin.data()[sin.at(position) + i];
           float a = data[at];
-          float b = data[at + pairs];
+          float b = data[at + distance];
           data[at] = a * c - b * s;
-          data[at + pairs] = b * c + a * s;
+          data[at + distance] = b * c + a * s;
         }
       }
     }
@@ -216,6 +218,19 @@ public final class ScalarForward implements CpuForwardKernels {
           out[outAt + i] = x[xAt + i] * factor;
         }
       }
+      case Elementwise.Clamp clamp -> {
+        float low = clamp.low();
+        float high = clamp.high();
+        for (int i = 0; i < count; i++) {
+          float value = x[xAt + i];
+          out[outAt + i] = value < low ? low : value > high ? high : value;
+        }
+      }
+      case Elementwise.Xielu xielu -> {
+        for (int i = 0; i < count; i++) {
+          out[outAt + i] = of(xielu, x[xAt + i]);
+        }
+      }
       case Elementwise.Softcap softcap -> {
         float cap = softcap.cap();
         for (int i = 0; i < count; i++) {
@@ -236,7 +251,17 @@ public final class ScalarForward implements CpuForwardKernels {
       }
       case RELU -> x < 0 ? 0f : x;
       case SIGMOID -> 1f / (1f + Exponential.exp(-x));
+      case RELU_SQUARED -> x < 0 ? 0f : x * x;
     };
+  }
+
+  private static float of(Elementwise.Xielu xielu, float x) {
+    float linear = xielu.beta() * x;
+    if (x > 0) {
+      return xielu.positive() * x * x + linear;
+    }
+    float bounded = x > xielu.epsilon() ? xielu.epsilon() : x;
+    return (Exponential.exp(bounded) - 1f - x) * xielu.negative() + linear;
   }
 
   /** Copies groups of columns to one row of {@code out}. */

@@ -11,6 +11,7 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.PackedWeight;
@@ -110,14 +111,20 @@ public final class VectorForward implements CpuForwardKernels {
   }
 
   @Override
-  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
+  public void rotate(
+      CpuTensor x, RotaryPairs pairs, CpuTensor cos, CpuTensor sin, int from, int to) {
+    if (pairs.interleaved()) {
+      // Little beside the linear layers, which make what is rotated.
+      REST.rotate(x, pairs, cos, sin, from, to);
+      return;
+    }
     for (int row = from; row < to; row++) {
       int position = row % cos.rows();
       int end = x.at(row) + x.columns();
-      for (int head = x.at(row); head < end; head += headSize) {
+      for (int head = x.at(row); head < end; head += pairs.headSize()) {
         rotate(
             x.data(),
-            head,
+            head + pairs.first(),
             cos.columns(),
             cos.data(),
             cos.at(position),
@@ -189,6 +196,8 @@ public final class VectorForward implements CpuForwardKernels {
       case Elementwise.Gate gate -> activate(gate.activation(), x, xAt, y, yAt, out, outAt, whole);
       case Elementwise.Add add -> add(x, xAt, y, yAt, out, outAt, whole);
       case Elementwise.Scale scale -> scale(scale.factor(), x, xAt, out, outAt, whole);
+      case Elementwise.Clamp clamp -> clamp(clamp.low(), clamp.high(), x, xAt, out, outAt, whole);
+      case Elementwise.Xielu xielu -> xielu(xielu, x, xAt, out, outAt, whole);
       case Elementwise.Softcap softcap -> softcap(softcap.cap(), x, xAt, out, outAt, whole);
     }
     REST.elementwise(operation, x, xAt + whole, y, yAt + whole, out, outAt + whole, count - whole);
@@ -204,6 +213,32 @@ public final class VectorForward implements CpuForwardKernels {
   private static void scale(float factor, float[] x, int at, float[] out, int outAt, int count) {
     for (int i = 0; i < count; i += Lanes.COUNT) {
       load(x, at + i).mul(factor).intoArray(out, outAt + i);
+    }
+  }
+
+  private static void clamp(
+      float low, float high, float[] x, int at, float[] out, int outAt, int count) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      FloatVector value = load(x, at + i);
+      value
+          .blend(high, value.compare(VectorOperators.GT, high))
+          .blend(low, value.compare(VectorOperators.LT, low))
+          .intoArray(out, outAt + i);
+    }
+  }
+
+  private static void xielu(
+      Elementwise.Xielu of, float[] x, int at, float[] out, int outAt, int count) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      FloatVector value = load(x, at + i);
+      FloatVector linear = value.mul(of.beta());
+      FloatVector square = value.mul(of.positive()).mul(value);
+      FloatVector bounded =
+          value.blend(of.epsilon(), value.compare(VectorOperators.GT, of.epsilon()));
+      FloatVector rest = VectorMath.exp(bounded).sub(1f).sub(value).mul(of.negative());
+      rest.blend(square, value.compare(VectorOperators.GT, 0f))
+          .add(linear)
+          .intoArray(out, outAt + i);
     }
   }
 
@@ -256,8 +291,13 @@ public final class VectorForward implements CpuForwardKernels {
       case RELU -> {
         for (int i = 0; i < count; i += Lanes.COUNT) {
           FloatVector value = load(x, xAt + i);
-          FloatVector positive = value.blend(0f, value.compare(VectorOperators.LT, 0f));
-          store(positive, up, upAt + i, out, outAt + i);
+          store(positive(value, value), up, upAt + i, out, outAt + i);
+        }
+      }
+      case RELU_SQUARED -> {
+        for (int i = 0; i < count; i += Lanes.COUNT) {
+          FloatVector value = load(x, xAt + i);
+          store(positive(value, value.mul(value)), up, upAt + i, out, outAt + i);
         }
       }
       case SIGMOID -> {
@@ -271,6 +311,11 @@ public final class VectorForward implements CpuForwardKernels {
   /** Returns x / (1 + exp(-u)). */
   private static FloatVector sigmoid(FloatVector x, FloatVector u) {
     return x.div(VectorMath.exp(u.neg()).add(1f));
+  }
+
+  /** Returns a value where x isn't negative, else 0. */
+  private static FloatVector positive(FloatVector x, FloatVector value) {
+    return value.blend(0f, x.compare(VectorOperators.LT, 0f));
   }
 
   private static FloatVector gelu(FloatVector x) {

@@ -54,7 +54,7 @@ final class VectorNorms {
     float[] biases = bias == null ? null : bias.data();
     float[] out = to.data();
     int xAt = of.at(row);
-    int gainAt = gain.at(0);
+    int gainAt = gain.at(row % gain.rows());
     int biasAt = bias == null ? 0 : bias.at(0);
     int outAt = to.at(row);
     int whole = Lanes.FLOATS.loopBound(of.columns());

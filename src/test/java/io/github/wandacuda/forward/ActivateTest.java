@@ -8,6 +8,7 @@ import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -28,6 +29,7 @@ class ActivateTest extends OperationCases {
       case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
       case RELU -> Math.max(x, 0);
       case SIGMOID -> 1 / (1 + Math.exp(-x));
+      case RELU_SQUARED -> Math.max(x, 0) * Math.max(x, 0);
     };
   }
 
@@ -84,7 +86,7 @@ class ActivateTest extends OperationCases {
           for (int i = 0; i <= 4000; i++) {
             double expected = activation(activation, at(x, 0, i));
             double size = activation == Activation.SIGMOID ? 1 : Math.abs(at(x, 0, i));
-            double allowed = 4e-7 * size;
+            double allowed = 4e-7 * Math.max(size, expected);
             assertThat(at(out, 0, i)).as("%s", at(x, 0, i)).isCloseTo(expected, within(allowed));
           }
         });
@@ -137,9 +139,11 @@ class ActivateTest extends OperationCases {
         x -> {
           boolean sigmoid = activation == Activation.SIGMOID;
           float[] expected =
-              sigmoid
-                  ? new float[] {1, 1, Float.NaN, 0.5f, 0.5f}
-                  : new float[] {200f, inf, Float.NaN, 0f, -0f};
+              switch (activation) {
+                case SIGMOID -> new float[] {1, 1, Float.NaN, 0.5f, 0.5f};
+                case RELU_SQUARED -> new float[] {40_000f, inf, Float.NaN, 0f, 0f};
+                default -> new float[] {200f, inf, Float.NaN, 0f, -0f};
+              };
           assertThat(x.data()[0]).isBetween(-1e-30f, 0f);
           assertThat(Arrays.copyOfRange(x.data(), 1, 6)).containsExactly(expected);
           assertThat(x.data()[6]).isBetween(0f, sigmoid ? 0.5f : 1e-40f);
@@ -150,9 +154,11 @@ class ActivateTest extends OperationCases {
   @Test
   void reluOfANegativeIsZero() {
     CpuTensor values = Samples.of(1, -1e-40f, -1f, Float.NEGATIVE_INFINITY);
-    each(
-        operands -> activated(Activation.RELU, operands, values),
-        x -> assertThat(x.data()).containsExactly(0f, 0f, 0f));
+    for (Activation activation : List.of(Activation.RELU, Activation.RELU_SQUARED)) {
+      each(
+          operands -> activated(activation, operands, values),
+          x -> assertThat(x.data()).containsExactly(0f, 0f, 0f));
+    }
   }
 
   /** Activates and gates, into another tensor and in place. */

@@ -36,7 +36,13 @@ class DamagedForwardKernelsTest {
     BIAS("layer_norm.cl", "bias == 0", "bias != 0", Damage::layerNorm),
     ADDITION("elementwise.cl", "+ CONST_POINTER", "- CONST_POINTER", Damage::add),
     ROTATION("rotate.cl", "a * c - b * s", "a * c + b * s", Damage::rotate),
-    PART("rotate.cl", "at[pairs]", "at[head_size / 2]", Damage::rotate),
+    PART("rotate.cl", "at[distance]", "at[head_size / 2]", Damage::rotate),
+    NEIGHBOURS("rotate.cl", "i * step", "i", Damage::rotateNeighbours),
+    FIRST("rotate.cl", "head_size + first", "head_size", Damage::rotateNeighbours),
+    GAINS("layer_norm.cl", "row % gain_rows", "row / gain_rows", Damage::gains),
+    CLAMP("elementwise.cl", "value > high", "value > low", Damage::clamp),
+    XIELU("elementwise.cl", "1.0f - value", "1.0f + value", Damage::xielu),
+    SQUARED("activate.cl", "0.0f : x * x", "0.0f : x", of(Activation.RELU_SQUARED)),
     FACTOR("elementwise.cl", "* factor", "+ factor", Damage::scale),
     CAP("elementwise.cl", "[i] / cap", "[i]", Damage::scale),
     TANH("tanh.cl", "1.33314422036e-1f", "1.33314e-1f", Damage::softcap),
@@ -129,6 +135,12 @@ class DamagedForwardKernelsTest {
     CUDA_DELTA_DECAY("delta_rule.cu", "= kept;", "= kept / decay;", Damage::delta),
     CUDA_DELTA_HEADS(
         "delta_rule.cu", "head / (heads / keyHeads)", "head % keyHeads", Damage::delta),
+    CUDA_NEIGHBOURS("rotate.cu", "? 2 * i", "? i", Damage::rotateNeighbours),
+    CUDA_FIRST("rotate.cu", "size + first", "size", Damage::rotateNeighbours),
+    CUDA_GAINS("layer_norm.cu", "% gainRows", "/ gainRows", Damage::gains),
+    CUDA_CLAMP("elementwise.cu", "a > high", "a > low", Damage::clamp),
+    CUDA_XIELU("elementwise.cu", "1.0f - a", "1.0f + a", Damage::xielu),
+    CUDA_SQUARED("activate.cu", "0.0f : x * x", "0.0f : x", of(Activation.RELU_SQUARED)),
     CUDA_ADDITION("expert_rows.cu", "sum + factor", "sum - factor", Damage::rows),
     CUDA_MOMENTS_RUN("second_moments.cu", "RUN = 256", "RUN = 512", Damage::allMoments),
     CUDA_DIAGONAL("second_moments.cu", "row <= column &&", "row < column &&", Damage::allMoments),
@@ -256,6 +268,22 @@ class DamagedForwardKernelsTest {
 
     private static void rotate(OpenedBackend on) {
       new RotateTest(on).headsOfAnySizeAndPlaceGiveTheSameBits(2, 3, 5, 6, 1, 0);
+    }
+
+    private static void rotateNeighbours(OpenedBackend on) {
+      new RotateTest(on).neighboursAreTurnedFromTheFirstFeatureOn();
+    }
+
+    private static void gains(OpenedBackend on) {
+      new LayerNormTest(on).rowsTakeTheGainsInTurn();
+    }
+
+    private static void clamp(OpenedBackend on) {
+      new ElementwiseTest(on).clampBounds();
+    }
+
+    private static void xielu(OpenedBackend on) {
+      new ElementwiseTest(on).xieluFollowsItsFormula();
     }
 
     private static void scale(OpenedBackend on) {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.scalar.CpuTensor;
@@ -8,14 +9,17 @@ import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Addition, scaling, bounding and clearing: the scalar code's bits everywhere. */
+/** Addition, scaling, bounding, xIELU and clearing: the scalar code's bits everywhere. */
 @EachBackend
 class ElementwiseTest extends OperationCases {
+  private static final Elementwise.Xielu XIELU = new Elementwise.Xielu(0.8f, 1.3f, 0.5f, -1e-6f);
+
   ElementwiseTest(OpenedBackend backend) {
     super(backend);
   }
@@ -51,6 +55,46 @@ class ElementwiseTest extends OperationCases {
             assertThat(at(x, 0, i)).isCloseTo(expected, within(2e-7 * Math.abs(expected)));
           }
           assertThat(x.data()[7]).isNaN();
+        });
+  }
+
+  @Test
+  void clampBounds() {
+    float inf = Float.POSITIVE_INFINITY;
+    each(
+        operands -> {
+          Tensor x = operands.in(Samples.of(1, -inf, -3f, -2f, -0f, 7f, 8f, inf, Float.NaN));
+          operands.operations().elementwise(new Elementwise.Clamp(-2f, 7f), x, null, x);
+          return operands.values(x);
+        },
+        x -> assertThat(x.data()).containsExactly(-2f, -2f, -2f, -0f, 7f, 7f, 7f, Float.NaN));
+    assertThatThrownBy(() -> new Elementwise.Clamp(2, 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("from 2.0 to 1.0");
+  }
+
+  @Test
+  void xieluFollowsItsFormula() {
+    CpuTensor before = CpuTensor.zeros(1, 4001);
+    for (int i = 0; i <= 4000; i++) {
+      before.data()[i] = (i - 2000) * 0.005f;
+    }
+    each(
+        operands -> {
+          Tensor x = operands.in(before);
+          operands.operations().elementwise(XIELU, x, null, x);
+          return operands.values(x);
+        },
+        x -> {
+          for (int i = 0; i <= 4000; i++) {
+            double of = before.data()[i];
+            double expected =
+                of > 0
+                    ? XIELU.positive() * of * of + XIELU.beta() * of
+                    : XIELU.negative() * (Math.expm1(Math.min(of, XIELU.epsilon())) - of)
+                        + XIELU.beta() * of;
+            assertThat(at(x, 0, i)).isCloseTo(expected, within(4e-7 * (1 + Math.abs(expected))));
+          }
         });
   }
 
@@ -111,6 +155,9 @@ class ElementwiseTest extends OperationCases {
             Tensor bounded = operands.in(samples.tensor(257, columns));
             operands.operations().elementwise(new Elementwise.Scale(3.1f), x, null, scaled);
             operands.operations().elementwise(new Elementwise.Softcap(1.3f), scaled, null, bounded);
+            operands.operations().elementwise(XIELU, bounded, null, bounded);
+            operands.operations().elementwise(new Elementwise.Clamp(-1, 1), bounded, null, scaled);
+            operands.operations().elementwise(new Elementwise.Add(), bounded, scaled, bounded);
             return operands.values(bounded);
           });
     }
@@ -141,6 +188,15 @@ class ElementwiseTest extends OperationCases {
             operands.operations().elementwise(new Elementwise.Scale(-1.7f), scaled, null, scaled);
             return operands.values(scaled);
           });
+      for (Elementwise operation : List.of(new Elementwise.Clamp(-0.5f, 2), XIELU)) {
+        sameBits(
+            operation.toString(),
+            operands -> {
+              Tensor changed = operands.in(values, offset);
+              operands.operations().elementwise(operation, changed, null, changed);
+              return operands.values(changed);
+            });
+      }
       for (float cap : new float[] {0.8f, 2.5f}) {
         sameBits(
             "softcap",
@@ -151,6 +207,17 @@ class ElementwiseTest extends OperationCases {
             });
       }
     }
+  }
+
+  @Test
+  void xieluOverTheWholeRangeHasTheSameBits() {
+    sameBits(
+        "xielu",
+        operands -> {
+          Tensor x = operands.in(Samples.wholeRange());
+          operands.operations().elementwise(XIELU, x, null, x);
+          return operands.values(x);
+        });
   }
 
   @ParameterizedTest

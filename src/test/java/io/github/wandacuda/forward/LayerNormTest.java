@@ -74,6 +74,18 @@ class LayerNormTest extends OperationCases {
   }
 
   @Test
+  void rowsTakeTheGainsInTurn() {
+    each(
+        operands -> {
+          Tensor x = operands.in(Samples.of(4, 1, 3, 2, 6, -1, 1, 4, 8));
+          Tensor gains = operands.in(Samples.of(2, 1, 2, 10, 20));
+          operands.operations().layerNorm(x, gains, null, 0, x);
+          return operands.values(x);
+        },
+        x -> assertThat(x.data()).containsExactly(-1, 2, -10, 20, -1, 2, -10, 20));
+  }
+
+  @Test
   void everyWidthAgrees() {
     for (int columns : WIDTHS) {
       for (boolean biased : BIASED) {
@@ -83,7 +95,7 @@ class LayerNormTest extends OperationCases {
               Samples samples = new Samples(columns);
               Tensor x =
                   operands.in(samples.spoil(samples.tensor(130, columns), spoiled(20 * columns)));
-              Tensor gain = operands.in(samples.tensor(1, columns));
+              Tensor gain = operands.in(samples.tensor(biased ? 1 : 13, columns));
               Tensor bias = biased ? operands.in(samples.tensor(1, columns)) : null;
               operands.operations().layerNorm(x, gain, bias, 1e-5f, x);
               return operands.values(x);

@@ -32,7 +32,9 @@ class RotateTest extends OperationCases {
     each(
         operands -> {
           Tensor x = operands.in(before);
-          operands.operations().rotate(x, 2 * half, operands.in(cos), operands.in(sin));
+          operands
+              .operations()
+              .rotate(x, RotaryPairs.halves(2 * half), operands.in(cos), operands.in(sin));
           return operands.values(x);
         },
         x -> {
@@ -57,10 +59,25 @@ class RotateTest extends OperationCases {
         operands -> {
           Tensor x = operands.in(Samples.of(2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
           Tensor cos = operands.in(Samples.of(2, 1, 0));
-          operands.operations().rotate(x, 3, cos, operands.in(Samples.of(2, 0, 1)));
+          operands
+              .operations()
+              .rotate(x, RotaryPairs.halves(3), cos, operands.in(Samples.of(2, 0, 1)));
           return operands.values(x);
         },
         x -> assertThat(x.data()).containsExactly(1, 2, 3, 4, 5, 6, -8, 7, 9, -11, 10, 12));
+  }
+
+  @Test
+  void neighboursAreTurnedFromTheFirstFeatureOn() {
+    each(
+        operands -> {
+          Tensor x = operands.in(Samples.of(2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+          RotaryPairs pairs = new RotaryPairs(6, 1, true);
+          Tensor cos = operands.in(Samples.of(2, 1, 0, 0, 1));
+          operands.operations().rotate(x, pairs, cos, operands.in(Samples.of(2, 0, 1, 2, 0)));
+          return operands.values(x);
+        },
+        x -> assertThat(x.data()).containsExactly(1, 2, 3, -5, 4, 6, 7, -18, 16, 10, 11, 12));
   }
 
   @Test
@@ -75,7 +92,7 @@ class RotateTest extends OperationCases {
               Tensor x = operands.in(samples.spoil(samples.tensor(30, 3 * headSize), 200));
               Tensor cos = operands.in(samples.tensor(10, pairs));
               Tensor sin = operands.in(samples.tensor(10, pairs));
-              operands.operations().rotate(x, headSize, cos, sin);
+              operands.operations().rotate(x, RotaryPairs.halves(headSize), cos, sin);
               return operands.values(x);
             });
       }
@@ -94,15 +111,21 @@ class RotateTest extends OperationCases {
   })
   void headsOfAnySizeAndPlaceGiveTheSameBits(
       int sequences, int positions, int heads, int headSize, int pairs, int offset) {
-    sameBits(
-        "rotate",
-        operands -> {
-          Samples samples = new Samples(headSize);
-          Tensor x = operands.in(samples.tensor(sequences * positions, heads * headSize), offset);
-          Tensor cos = operands.in(samples.tensor(positions, pairs));
-          Tensor sin = operands.in(samples.tensor(positions, pairs), offset);
-          operands.operations().rotate(x, headSize, cos, sin);
-          return operands.values(x);
-        });
+    for (boolean interleaved : new boolean[] {false, true}) {
+      for (int first : new int[] {0, headSize - 2 * pairs}) {
+        sameBits(
+            "interleaved %s, from feature %d on".formatted(interleaved, first),
+            operands -> {
+              Samples samples = new Samples(headSize);
+              Tensor x =
+                  operands.in(samples.tensor(sequences * positions, heads * headSize), offset);
+              Tensor cos = operands.in(samples.tensor(positions, pairs));
+              Tensor sin = operands.in(samples.tensor(positions, pairs), offset);
+              RotaryPairs of = new RotaryPairs(headSize, first, interleaved);
+              operands.operations().rotate(x, of, cos, sin);
+              return operands.values(x);
+            });
+      }
+    }
   }
 }

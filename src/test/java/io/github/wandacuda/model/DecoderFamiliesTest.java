@@ -68,9 +68,9 @@ class DecoderFamiliesTest {
     assertThatThrownBy(() -> DecoderFamilies.of(config))
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(
-            "%s: no forward pass for model_type '%s' with architecture '%s'; known are bloom"
+            "%s: no forward pass for model_type '%s' with architecture '%s'; known are apertus"
                     .formatted(config.file(), type, architecture)
-                + " (BloomForCausalLM), falcon (FalconForCausalLM), ")
+                + " (ApertusForCausalLM), arcee (ArceeForCausalLM), ")
         .hasMessageContaining("gpt2 (GPT2LMHeadModel)")
         .hasMessageEndingWith(
             "; `statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass, and"
@@ -121,11 +121,14 @@ class DecoderFamiliesTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "'rope_scaling': {'type': 'dynamic', 'factor': 2.0} | rope_scaling: expected a scaling of"
-            + " kind default, linear or llama3, found \"dynamic\"; `statistics`",
-        "'rope_scaling': {'rope_type': 'yarn', 'factor': 2.0} | found \"yarn\"; `statistics`",
-        "'rope_scaling': {'rope_type': 'longrope'} | found \"longrope\"; `statistics`",
-        "'rope_parameters': {'rope_type': 'yarn'} | rope_parameters: expected a scaling of kind",
+        "'rope_scaling': {'type': 'cubic', 'factor': 2.0} | rope_scaling: expected a scaling of"
+            + " kind default, linear, llama3, yarn, dynamic or longrope, found \"cubic\";"
+            + " `statistics`",
+        "'rope_scaling': {'rope_type': 'longrope'} | rope_scaling.short_factor: expected 2 positive"
+            + " numbers, found null",
+        "'rope_scaling': {'type': 'su', 'short_factor': [1, 0]} | found [1,0]",
+        "'rope_parameters': {'rope_type': 'yarn'} | rope_parameters.factor: expected a positive",
+        "'head_dim': 2, 'rope_scaling': {'type': 'dynamic'} | rope_scaling: expected more than 2",
         "'rope_scaling': {'rope_type': 'linear'} | rope_scaling.factor: expected a positive",
         "'rope_scaling': 'linear' | rope_scaling: expected an object, found \"linear\"",
         "'rope_scaling': [4.0] | rope_scaling: expected an object, found [4.0]",
@@ -134,7 +137,8 @@ class DecoderFamiliesTest {
         "'rope_scaling': {'factor': 4.0} | rope_scaling: expected an object with a rope_type,",
         "'rope_scaling': {'type': 7} | rope_scaling: expected a scaling of kind default,",
         "'rope_scaling': {'type': ''} | rope_scaling: expected a scaling of kind default,",
-        "'rope_parameters': {'full_attention': {'rope_theta': 1.0}} | rope_parameters: expected an",
+        "'rope_parameters': {'sliding_attention': {'rope_theta': 1.0}} | rope_parameters: expected"
+            + " an",
         "'quantization_config': {'quant_method': 'gptq', 'bits': 4} | quantization_config: expected"
             + " weights that are not quantized, found \"gptq\"; `statistics` and",
         "'quantization_config': {'quant_method': 'awq'} | found \"awq\"; `statistics`",
@@ -181,7 +185,8 @@ class DecoderFamiliesTest {
         "falcon | 'new_decoder_architecture': true, 'num_kv_heads': 3 | num_kv_heads: expected a"
             + " divisor of 4, found 3",
         "gpt_neox | 'rotary_pct': 0.1 | heads of 4 features: expected an even number",
-        "phi3 | 'rope_scaling': {'type': 'su', 'long_factor': []} | found \"su\"; `statistics`",
+        "smollm3 | 'no_rope_layers': [1, 0], 'num_hidden_layers': 3 | no_rope_layers: expected a",
+        "gemma3_text | 'use_bidirectional_attention': true | use_bidirectional_attention: expected",
         "gpt2 | 'n_layer': 1 | n_embd: expected a positive whole number, found nothing",
         "gemma2 | 'attn_logit_softcapping': 1e300 | attn_logit_softcapping: expected a positive",
         "phi3 | 'partial_rotary_factor': 1e9 | partial_rotary_factor: expected at most the whole",

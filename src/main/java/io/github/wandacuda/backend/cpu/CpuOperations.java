@@ -13,6 +13,7 @@ import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
@@ -146,8 +147,8 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
-    forRanges(x, (from, to) -> kernels.rotate(own(x), headSize, own(cos), own(sin), from, to));
+  public void rotate(Tensor x, RotaryPairs pairs, Tensor cos, Tensor sin) {
+    forRanges(x, (from, to) -> kernels.rotate(own(x), pairs, own(cos), own(sin), from, to));
   }
 
   @Override

@@ -9,6 +9,7 @@ import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.forward.RotaryPairs;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
@@ -128,15 +129,17 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   }
 
   @Override
-  public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
+  public void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin) {
     rows(
         device.function("rotate", "rotate_pairs"),
         x,
         0,
         x.data(),
-        x.columns() / headSize,
-        headSize,
+        x.columns() / pairs.headSize(),
+        pairs.headSize(),
+        pairs.first(),
         cos.columns(),
+        pairs.interleaved() ? 1 : 0,
         cos.data(),
         sin.data(),
         cos.rows());

@@ -7,6 +7,7 @@ import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.RotaryPairs;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Locale;
@@ -56,14 +57,23 @@ public abstract class GpuForwardKernels {
   /**
    * LayerNorm; {@code out} may be {@code x}.
    *
-   * @param gain float32 [columns]
+   * @param gain float32 [gains, columns], which rows take in turn
    * @param bias float32 [columns], or null
    */
   public void layerNorm(
-      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
+      DeviceRows x, DeviceRows gain, DevicePointer bias, float epsilon, DeviceRows out) {
     launch(
         Launch.of(
-            "layer_norm", "layer_norm", Shape.ROWS, x, x.data(), gain, bias, epsilon, out.data()));
+            "layer_norm",
+            "layer_norm",
+            Shape.ROWS,
+            x,
+            x.data(),
+            gain.data(),
+            gain.rows(),
+            bias,
+            epsilon,
+            out.data()));
   }
 
   /**
@@ -127,13 +137,13 @@ public abstract class GpuForwardKernels {
   }
 
   /**
-   * Rotary embedding in place, of each head's first features, two for each column of {@code cos}.
+   * Rotary embedding in place, of a pair of each head's features for each column of {@code cos}.
    *
    * @param x [sequences * positions, heads * headSize]
    * @param cos [positions, pairs]
    * @param sin as {@code cos}
    */
-  public abstract void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin);
+  public abstract void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin);
 
   /** Causal attention in one pass over the keys inside the window, with an online softmax. */
   public abstract void attention(AttentionOperands<DeviceRows> operands);
@@ -195,9 +205,23 @@ public abstract class GpuForwardKernels {
           case Activation kind -> Launch.of(kind, "activate", out, x.data(), out.data());
           case Elementwise.Gate gate ->
               Launch.of(gate.activation(), "gate", out, x.data(), y.data(), out.data());
-          case Elementwise.Add add -> elementwise("add", x.data(), y.data(), out);
-          case Elementwise.Scale scale -> elementwise("scale", x.data(), scale.factor(), out);
-          case Elementwise.Softcap softcap -> elementwise("softcap", x.data(), softcap.cap(), out);
+          case Elementwise.Add add -> elementwise("add", out, x.data(), y.data(), out.data());
+          case Elementwise.Scale scale ->
+              elementwise("scale", out, x.data(), scale.factor(), out.data());
+          case Elementwise.Clamp clamp ->
+              elementwise("clamp_to", out, x.data(), clamp.low(), clamp.high(), out.data());
+          case Elementwise.Softcap softcap ->
+              elementwise("softcap", out, x.data(), softcap.cap(), out.data());
+          case Elementwise.Xielu of ->
+              elementwise(
+                  "xielu",
+                  out,
+                  x.data(),
+                  of.positive(),
+                  of.negative(),
+                  of.beta(),
+                  of.epsilon(),
+                  out.data());
         });
   }
 
@@ -309,8 +333,8 @@ public abstract class GpuForwardKernels {
    */
   public abstract void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
 
-  private static Launch elementwise(String name, DevicePointer x, Object other, DeviceRows out) {
-    return Launch.of("elementwise", name, Shape.ELEMENTS, out, x, other, out.data());
+  private static Launch elementwise(String name, DeviceRows out, Object... arguments) {
+    return Launch.of("elementwise", name, Shape.ELEMENTS, out, arguments);
   }
 
   /** Tokens for which the kernels of packed weights are compiled, beside one. */

@@ -11,6 +11,7 @@ import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.StoredRows;
@@ -155,7 +156,7 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
-    queue.forward().layerNorm(matrix(x), data(gain), data(bias), epsilon, matrix(out));
+    queue.forward().layerNorm(matrix(x), matrix(gain), data(bias), epsilon, matrix(out));
   }
 
   @Override
@@ -164,8 +165,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
-    queue.forward().rotate(matrix(x), headSize, matrix(cos), matrix(sin));
+  public void rotate(Tensor x, RotaryPairs pairs, Tensor cos, Tensor sin) {
+    queue.forward().rotate(matrix(x), pairs, matrix(cos), matrix(sin));
   }
 
   @Override

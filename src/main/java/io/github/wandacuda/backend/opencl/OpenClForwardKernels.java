@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.gpu.DeviceSparse;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.RotaryPairs;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -89,19 +90,22 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   }
 
   @Override
-  public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
-    int pairs = cos.columns();
+  public void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin) {
+    int count = cos.columns();
     queue.columns(
         kernel("rotate.cl", "rotate_pairs"),
-        x.columns() / headSize * pairs,
+        x.columns() / pairs.headSize() * count,
         x.rows(),
         x.data(),
         cos.data(),
         sin.data(),
         x.rows(),
         x.columns(),
-        headSize,
-        pairs,
+        pairs.headSize(),
+        pairs.first(),
+        count,
+        pairs.step(),
+        pairs.distance(count),
         cos.rows());
   }
 

@@ -12,6 +12,7 @@ import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -69,7 +70,7 @@ class CheckedOperationsTest {
     checked.rmsNorm(none, gain, 1f, none);
     checked.layerNorm(none, gain, null, 1f, none);
     checked.linear(none, square, null, none);
-    checked.rotate(none, 4, angles, angles);
+    checked.rotate(none, RotaryPairs.halves(4), angles, angles);
     checked.attention(none, none, none, shape, null, none);
     checked.elementwise(Activation.GELU, none, null, none);
     checked.gatherColumns(none, 0, 4, 4, none);
@@ -85,8 +86,8 @@ class CheckedOperationsTest {
 
   @Test
   void normsAndActivations() {
-    refused(
-        () -> operations.layerNorm(two, two, null, 1f, two), "gain: expected 1 x 4, found 2 x 4");
+    refused(() -> operations.rmsNorm(two, two, 1f, two), "gain: expected 1 x 4, found 2 x 4");
+    refused(() -> operations.layerNorm(two, three, null, 1f, two), "2 rows for 3 gains");
     refused(
         () -> operations.layerNorm(two, gain, three, 1f, two), "bias: expected 1 x 4, found 3 x 4");
     refused(
@@ -112,9 +113,13 @@ class CheckedOperationsTest {
     refused(() -> new AttentionShape(2, 0, 1, 1, 1, 1f, -1f, 0), "softcap -1.0, window 0");
     refused(() -> new AttentionShape(2, 0, 1, 1, 1, 1f, 0f, -2), "softcap 0.0, window -2");
     Tensor small = operations.tensor(2, 3);
-    refused(() -> operations.rotate(two, 4, small, small), "3 pairs in heads of 4 features");
+    refused(
+        () -> operations.rotate(two, RotaryPairs.halves(4), small, small),
+        "3 pairs in heads of 4 features");
     Tensor none = operations.tensor(2, 0);
-    refused(() -> operations.rotate(two, 4, none, none), "0 pairs in heads of 4 features");
+    refused(
+        () -> operations.rotate(two, RotaryPairs.halves(4), none, none),
+        "0 pairs in heads of 4 features");
   }
 
   @Test

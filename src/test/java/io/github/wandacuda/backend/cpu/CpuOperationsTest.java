@@ -9,6 +9,7 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -161,14 +162,30 @@ class CpuOperationsTest {
   void rotateChecksItsShapes() {
     Tensor x = operations.tensor(4, 12);
     Tensor table = operations.tensor(2, 2);
-    refused(() -> operations.rotate(x, 5, table, table), "heads of 5 features in 12 columns");
-    refused(() -> operations.rotate(x, 8, table, table), "heads of 8 features in 12 columns");
-    refused(() -> operations.rotate(x, 0, table, table), "heads of 0 features in 12 columns");
+    refused(
+        () -> operations.rotate(x, RotaryPairs.halves(5), table, table),
+        "heads of 5 features in 12 columns");
+    refused(
+        () -> operations.rotate(x, RotaryPairs.halves(8), table, table),
+        "heads of 8 features in 12 columns");
+    refused(
+        () -> operations.rotate(x, RotaryPairs.halves(0), table, table),
+        "heads of 0 features in 12 columns");
     Tensor three = operations.tensor(3, 2);
-    refused(() -> operations.rotate(x, 4, three, three), "4 tokens in sequences of 3");
-    refused(() -> operations.rotate(x, 3, table, table), "2 pairs in heads of 3 features");
-    refused(() -> operations.rotate(x, 4, table, three), "sin: expected 2 x 2, found 3 x 2");
-    operations.rotate(x, 4, table, table);
+    refused(
+        () -> operations.rotate(x, RotaryPairs.halves(4), three, three),
+        "4 tokens in sequences of 3");
+    refused(
+        () -> operations.rotate(x, RotaryPairs.halves(3), table, table),
+        "2 pairs in heads of 3 features");
+    refused(
+        () -> operations.rotate(x, RotaryPairs.halves(4), table, three),
+        "sin: expected 2 x 2, found 3 x 2");
+    refused(
+        () -> operations.rotate(x, new RotaryPairs(4, 1, true), table, table),
+        "2 pairs in heads of 4 features");
+    refused(() -> new RotaryPairs(4, -1, true), "pairs from feature -1 on");
+    operations.rotate(x, RotaryPairs.halves(4), table, table);
   }
 
   @Test
