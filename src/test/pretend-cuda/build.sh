@@ -73,7 +73,7 @@ kernel_file() {
   source=$1
   name=$(basename "$source" .cu)
   inputs=$out/build/$name.inputs
-  { echo "$kernel"; cat "$source" "$(dirname "$source")"/*.cuh "$kernels"/lib/*.cuh "$here"/runtime/*.h; } 2>/dev/null |
+  { echo "$kernel $architectures"; cat "$source" "$(dirname "$source")"/*.cuh "$kernels"/lib/*.cuh "$here"/runtime/*.h; } 2>/dev/null |
     sha256sum >"$inputs.new"
   if cmp -s "$inputs.new" "$inputs" && ls "$out/kernels/$name".*so >/dev/null 2>&1; then
     return

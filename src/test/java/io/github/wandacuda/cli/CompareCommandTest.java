@@ -237,6 +237,7 @@ class CompareCommandTest {
 
   /** The first line is the heading, the second the dense model's. */
   @Test
+  @Thorough
   void anInterruptedComparisonGoesOn() throws IOException {
     List<Object> words = words("--methods", "wanda,ria", "--sparsity", "0.3,0.6");
     JsonNode whole = InProcess.run(words, "--json").succeeds().json();

@@ -10,6 +10,7 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.Gpu;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -83,6 +84,7 @@ class DeviceCheckTest {
         + " threshold = guess.threshold; threshold.key = 0u;, lowest of many rows",
   })
   @Tag("pretend")
+  @Thorough
   void aDamagedKernelHasItsName(
       String kernel, String file, String sound, String damaged, String name) throws Exception {
     try (AutoCloseable kernels = PretendCuda.damaged(kernel, file, sound, damaged);

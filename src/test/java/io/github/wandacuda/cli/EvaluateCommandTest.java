@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -75,7 +76,7 @@ class EvaluateCommandTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
-  @FirstCases(1)
+  @Thorough
   void aGenericTaskGivesTheReferencesNumbers(boolean bos) throws IOException {
     List<Object> words = Words.of("--tasks %s --log-likelihoods", DATA.resolve("generic.jsonl"));
     if (!bos) {
@@ -96,6 +97,7 @@ class EvaluateCommandTest {
   }
 
   @Test
+  @Thorough
   void mmluIsSharedOutToGroupsAndSubjects() throws IOException {
     JsonNode mmlu = json("--tasks", "mmlu", "--data", DATA.resolve("hub")).get("tasks").get("mmlu");
     assertThat(mmlu.has("log_likelihoods")).isFalse();
@@ -113,6 +115,7 @@ class EvaluateCommandTest {
   }
 
   @Test
+  @Thorough
   void printsATable() {
     Ended result = run("--tasks", "hellaswag,rte,mmlu", "--data", DATA.resolve("hub")).succeeds();
     assertThat(result.out().lines())

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -122,6 +123,7 @@ class NoRegularFilesTest {
 
   @ParameterizedTest
   @MethodSource("all")
+  @FirstCases(8)
   void areRefused(String place, String command, Kind kind) throws IOException {
     TestData.copy(MODEL, directory.resolve("model"));
     TestData.copy(MODEL, directory.resolve("pruned"));

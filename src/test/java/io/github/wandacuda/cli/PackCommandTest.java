@@ -75,7 +75,7 @@ class PackCommandTest {
 
   @ParameterizedTest
   @MethodSource("families")
-  @FirstCases(4)
+  @FirstCases(2)
   void aFamilyComesBackToTheByte(String family) throws IOException {
     Path dense = TestData.fixture(family).resolve("model");
     pack(dense);

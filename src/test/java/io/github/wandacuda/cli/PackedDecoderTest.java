@@ -11,6 +11,7 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
@@ -46,6 +47,7 @@ class PackedDecoderTest {
   }
 
   @Test
+  @Thorough
   void logitsAreThoseOfTheDenseModel() {
     Path pruned = InProcess.pruned(TestData.TINY_LLAMA, directory.resolve("pruned"));
     Path packed = InProcess.packed(pruned, directory.resolve("packed"));

@@ -69,7 +69,7 @@ class TextFormatsTest {
 
   @ParameterizedTest
   @FieldSource("OPTIONS")
-  @FirstCases(2)
+  @FirstCases(1)
   void aTextOfAnyFormIsTaken(String command) {
     if (command.endsWith("--tokens")) {
       return;

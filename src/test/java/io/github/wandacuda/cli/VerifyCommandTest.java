@@ -11,6 +11,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -150,7 +151,7 @@ class VerifyCommandTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"((([a-z_.0-9]+)+)+)+!", "MILLION", "(a|aa)+$", "(.*)*(.*)*(.*)*!"})
-  @FirstCases(1)
+  @Thorough
   void aPatternOutOfTheRecordTakesNoTime(String pattern) throws IOException {
     edit("include", pattern.equals("MILLION") ? "x".repeat(1 << 20) : pattern);
     Ended result = verify();

@@ -8,6 +8,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
@@ -49,6 +50,7 @@ class LogLikelihoodsTest {
   /** The logits are those of Hugging Face transformers. */
   @ParameterizedTest
   @MethodSource("families")
+  @FirstCases(6)
   void areThoseOfTransformers(String family) {
     Path fixture = TestData.fixture(family);
     List<int[]> windows = TestData.tokens(fixture.resolve("tokens.json"));

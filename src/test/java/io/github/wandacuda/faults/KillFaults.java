@@ -45,7 +45,7 @@ class KillFaults {
   private long stops;
 
   private void write() throws IOException {
-    run = new Case(directory, new GeneratedLlama(6, 512, 1408, 2000), 6, 128);
+    run = new Case(directory, new GeneratedLlama(6, 256, 512, 1000), 4, 64);
   }
 
   @ParameterizedTest

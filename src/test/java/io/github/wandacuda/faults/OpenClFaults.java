@@ -9,6 +9,7 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Tier;
 import io.github.wandacuda.testing.Words;
 import java.io.File;
 import java.io.IOException;
@@ -70,7 +71,8 @@ class OpenClFaults {
     try (Stream<Path> files = Files.walk(KERNELS)) {
       kernels = files.filter(file -> file.toString().endsWith(".cl")).sorted().toList();
     }
-    for (Path kernel : kernels) {
+    for (int index = 0; index < kernels.size(); index += Tier.isEachFault() ? 1 : 5) {
+      Path kernel = kernels.get(index);
       Path classes = Files.createTempDirectory(directory, "damaged");
       Path damaged = Files.createDirectories(classes.resolve(FOLDER));
       Files.writeString(

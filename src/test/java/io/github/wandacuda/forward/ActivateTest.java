@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.util.Arrays;
@@ -188,6 +189,7 @@ class ActivateTest extends OperationCases {
 
   @ParameterizedTest
   @EnumSource
+  @FirstCases(2)
   void everyWidthGivesTheSameBits(Activation activation) {
     for (int columns : WIDTHS) {
       sameBits(

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import org.junit.jupiter.api.Test;
@@ -167,6 +168,7 @@ class ColumnSquaresTest extends OperationCases {
 
   /** 2^16 groups of work-items are what some devices allow. */
   @Test
+  @Thorough
   void rowsMayBeMany() {
     assumeFalse(which().isEmulated(), "too many to emulate");
     sameSums(0, new Samples(11).tensor(256 * 33_000, 1));

@@ -11,6 +11,7 @@ import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCuda.Order;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
 import java.util.ArrayList;
@@ -186,7 +187,7 @@ class CudaForwardTest {
   /** Their results go into some columns of a wider matrix, whose others have to stay. */
   @ParameterizedTest
   @EnumSource(names = {"CUDA", "CUDA_SM75"})
-  @FirstCases(1)
+  @Thorough
   void weightsComeInPieces(TestedBackend which) {
     int capability = which == TestedBackend.CUDA ? 80 : 75;
     try (OpenedBackend opened =

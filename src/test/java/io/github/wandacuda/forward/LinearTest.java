@@ -7,6 +7,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
@@ -155,6 +156,7 @@ class LinearTest extends OperationCases {
     "4, 16, 16", "12, 32, 256", "13, 33, 257", "63, 65, 17", "64, 64, 255", "65, 63, 513",
     "129, 127, 300", "7, 4, 0", "600, 9, 31"
   })
+  @FirstCases(10)
   void everySizeAgrees(int tokens, int features, int columns) {
     for (DType dtype : DType.values()) {
       if (columns > 0 || dtype == DType.F32 || !which().isCuda()) {
@@ -170,6 +172,7 @@ class LinearTest extends OperationCases {
     "2, 16, 300", "3, 257, 512", "8, 33, 31", "9, 70, 513", "20, 300, 257",
     "4, 5, 0"
   })
+  @FirstCases(2)
   void residentWeightsAgree(int tokens, int features, int columns) {
     for (DType dtype : DType.values()) {
       for (Samples.Layout layout : Samples.Layout.values()) {

@@ -145,7 +145,7 @@ class ClusterPruneTest {
     "sparsegpt+reconstruct, 0.5, 3, 1, 300",
     "wanda+reconstruct, 0.5, 2, 3, 2",
   })
-  @FirstCases(3)
+  @FirstCases(1)
   void methodsAreThoseOfOneMachine(
       String what, String amount, int workers, int samples, int length) {
     Cluster cluster = ClusterRuns.Several.of(workers);
@@ -155,7 +155,7 @@ class ClusterPruneTest {
   /** Experts that no token reaches, layers that are stored the other way round, parallel blocks. */
   @ParameterizedTest
   @ValueSource(strings = {"mixtral", "qwen2_moe", "gpt2", "gpt_neox", "opt-350m"})
-  @FirstCases
+  @FirstCases(1)
   void familiesAreThoseOfOneMachine(String family) {
     assertLikeOneMachine(
         TestData.fixture(family).resolve("model"),
@@ -348,6 +348,7 @@ class ClusterPruneTest {
   }
 
   @Test
+  @Thorough
   void aModuleThatWasDamagedMeanwhileIsToldOf() {
     interrupt("sparsegpt", 7, 7);
     Damage.flip(output().resolve(".wanda-cuda.module-0"), -1, 1);
@@ -437,6 +438,7 @@ class ClusterPruneTest {
   }
 
   @Test
+  @Thorough
   void aMissingBatchMeansTheBlockIsNotSaved() throws IOException {
     stop("wanda", false, 0, 3);
     Files.delete(states(2, 1));
@@ -456,6 +458,7 @@ class ClusterPruneTest {
   }
 
   @Test
+  @Thorough
   void oneMachineGoesOnWithTheBlocksThatAClusterSaved() {
     stop("wanda", false, 0, 3);
     Pruning.prune(model, saving("wanda", true, 300), 2);
@@ -464,6 +467,7 @@ class ClusterPruneTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"wanda", "sparsegpt"})
+  @FirstCases(1)
   void badInputIsSaidAsOnOneMachineAndLeavesNothing(String what) {
     Path broken = TestData.copy(model, directory.resolve("model"));
     Damage.nan(broken);

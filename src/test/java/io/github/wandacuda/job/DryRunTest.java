@@ -43,7 +43,7 @@ class DryRunTest {
 
   @ParameterizedTest
   @MethodSource("families")
-  @FirstCases(3)
+  @FirstCases(1)
   void everyMethodOnEveryFamily(String family) {
     Path fixture = TestData.fixture(family);
     estimate(fixture.resolve("model"), fixture.resolve("tokens.json"));

@@ -14,9 +14,9 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
-import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -149,7 +149,7 @@ class PartRunTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"MAGNITUDE", "RIA"})
-  @FirstCases(1)
+  @Thorough
   void otherMethodsToo(Method method) throws IOException {
     Path expected = directory.resolve("expected");
     Calibration norms = method == Method.RIA ? STATISTICS : new Calibration.None();

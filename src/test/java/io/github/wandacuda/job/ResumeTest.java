@@ -274,7 +274,7 @@ class ResumeTest {
     "ria, 0.5, false",
     "ria, shared, false"
   })
-  @FirstCases(3)
+  @FirstCases(1)
   void everyMethodGoesOnToTheSameBytes(String what, String amount, boolean bySamples) {
     model = small;
     PruneRequest stopped = small(what, amount, bySamples, output);

@@ -16,7 +16,6 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
-import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
@@ -61,7 +60,7 @@ class SharedSparsityTest {
   @EnumSource(
       value = Allocation.Rule.class,
       names = {"ATP", "DLP", "OWL"})
-  @FirstCases(1)
+  @Thorough
   void theMeanIsTheTotalAndEachBlockIsProgress(Allocation.Rule rule) {
     List<Long> done = new ArrayList<>();
     long[] all = new long[1];

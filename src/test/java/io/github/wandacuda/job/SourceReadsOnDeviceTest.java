@@ -10,6 +10,7 @@ import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -53,13 +54,14 @@ class SourceReadsOnDeviceTest {
   }
 
   @Test
+  @Thorough
   void withoutSamplesItIsRead() {
     check(Backends.open("cuda", 0, 2).backend(), Method.MAGNITUDE, new Calibration.None());
   }
 
   @ParameterizedTest
   @EnumSource(names = {"WANDA", "RIA"})
-  @FirstCases(1)
+  @Thorough
   void eachDeviceReadsTheBlocks(Method method) {
     driver.devices(2);
     check(Backends.openAll("cuda", 2, Precision.DEFAULT).backend(), method, SAMPLES);

@@ -146,7 +146,7 @@ class LauncherIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"-Xint", "-Xcomp", "-XX:TieredStopAtLevel=1", "-XX:-TieredCompilation"})
+  @ValueSource(strings = {"-Xint", "-XX:TieredStopAtLevel=1", "-XX:-TieredCompilation"})
   void theUsersCompilerWins(String option) throws Exception {
     Ended program = start(Javas.RECENT, List.of(option), "show").run().succeeds();
     assertThat(program.out()).contains(option).doesNotContain("CompileCommand");

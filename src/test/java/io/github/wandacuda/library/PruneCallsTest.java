@@ -14,6 +14,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.ZeroNorms;
 import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.Thorough;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -80,7 +81,7 @@ class PruneCallsTest {
 
   @ParameterizedTest
   @EnumSource
-  @FirstCases(1)
+  @Thorough
   void prunesInPlaceIntoADestinationAndToAMaskAlike(DType dtype) {
     WeightMatrix source = Weights.random(dtype, ROWS, COLUMNS, 1);
     float[] norms = Weights.norms(COLUMNS, 2);

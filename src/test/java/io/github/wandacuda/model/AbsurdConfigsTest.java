@@ -24,7 +24,7 @@ class AbsurdConfigsTest {
 
   @ParameterizedTest
   @MethodSource("families")
-  @FirstCases(4)
+  @FirstCases(2)
   void endInOneLineOrRun(String family) {
     List<String> wrong = new ArrayList<>();
     int refused = 0;

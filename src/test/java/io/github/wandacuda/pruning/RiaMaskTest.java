@@ -12,6 +12,7 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.pruning.ModuleRules.Scope;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.lang.foreign.MemorySegment;
@@ -95,6 +96,7 @@ class RiaMaskTest {
 
   @ParameterizedTest
   @EnumSource
+  @FirstCases(1)
   void everyTypeLayoutAndThreadCountAgreesWithTheFormula(DType dtype) {
     SplittableRandom random = new SplittableRandom(dtype.ordinal());
     for (int columns : new int[] {1, 7, 64, 203}) {

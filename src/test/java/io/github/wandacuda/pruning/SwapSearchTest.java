@@ -9,7 +9,6 @@ import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.testing.CpuDecoder;
-import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import java.lang.foreign.Arena;
@@ -114,7 +113,7 @@ class SwapSearchTest {
   /** Eight candidates a side left up to 1.6 times as much. */
   @ParameterizedTest
   @CsvSource({"320, 0.3", "320, 0.7", "320, 1.2", "40, 0.5", "4, 0.3"})
-  @FirstCases(1)
+  @Thorough
   void noMoreIsLeftThanByASearchOfAllPairs(int tokens, double decay) {
     for (double share : new double[] {0.5, 0.7, 0.9}) {
       Errors errors = errors(correlated(40, tokens, decay, share), OptionalInt.empty());

@@ -2,6 +2,7 @@ package io.github.wandacuda.scalar;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.FirstCases;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -37,6 +38,7 @@ class ExponentialTest {
     "0, 1e-7, false, 0.51",
     "1e-7, 110, false, 1.02",
   })
+  @FirstCases(1)
   void isOffByLittleMoreThanAUnit(float from, float to, boolean negative, double bound) {
     assertThat(worst(from, to, negative)).isLessThanOrEqualTo(bound);
   }

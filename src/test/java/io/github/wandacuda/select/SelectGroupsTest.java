@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.selection.GoldenSelection;
@@ -41,6 +43,7 @@ class SelectGroupsTest extends SelectionCases {
    */
   @ParameterizedTest
   @EnumSource
+  @FirstCases(1)
   void everySizeOfGroupAgrees(DType dtype) {
     int most = which().isOpenCl() ? 200 : 2000;
     for (int size = 2; size <= 33; size++) {
@@ -60,6 +63,7 @@ class SelectGroupsTest extends SelectionCases {
         2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
         27, 28, 29, 30, 31, 32, 33, 64, 255
       })
+  @FirstCases(12)
   void everyKindOfGroupAgrees(int size) {
     DType dtype = DType.values()[size % DType.values().length];
     for (int i = 0; i < 2; i++) {
@@ -81,6 +85,7 @@ class SelectGroupsTest extends SelectionCases {
 
   @ParameterizedTest
   @ValueSource(ints = {64, 500, 3000})
+  @FirstCases(1)
   void largeGroupsAgree(int size) {
     for (DType dtype : DType.values()) {
       checkAllValues(random, dtype, 2, 3 * size, new LowestPerGroup(size / 2, size));
@@ -157,6 +162,7 @@ class SelectGroupsTest extends SelectionCases {
 
   /** A grid of CUDA's blocks is less than 65536 high. */
   @Test
+  @Thorough
   void moreRowsThanAGridIsHighAgree() {
     LowestPerGroup rule = new LowestPerGroup(2, 4);
     check(random, DType.F16, Values.GAUSSIAN, Norms.FEW, 70_000, 4, rule);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Within;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
@@ -112,6 +113,7 @@ class SelectRowsTest extends SelectionCases {
     "F16, 8192", "BF16, 8193", "F16, 11008", "BF16, 14336", "F16, 14337",
     "F32, 16385"
   })
+  @FirstCases(5)
   void everySizeAgrees(DType dtype, int columns) {
     checkAllValues(random, dtype, 2, columns, new LowestPerRow(columns / 2));
     checkAllValues(random, dtype, 1, columns, new LowestPerRow(1 + random.nextInt(columns - 1)));
@@ -130,6 +132,7 @@ class SelectRowsTest extends SelectionCases {
   /** Rows that a GPU reads again in each pass, since they fit nowhere. */
   @ParameterizedTest
   @CsvSource({"F16, 70000", "F32, 100003", "F16, 100003", "BF16, 100003", "F16, 300000"})
+  @FirstCases(2)
   void longRowsAgree(DType dtype, int columns) {
     for (Values values :
         new Values[] {Values.GAUSSIAN, Values.FEW, Values.ZEROS, Values.CONSTANT}) {

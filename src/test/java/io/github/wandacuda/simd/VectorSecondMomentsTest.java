@@ -8,6 +8,7 @@ import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.testing.Thorough;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,7 @@ class VectorSecondMomentsTest {
 
   /** As few columns as give full blocks to two workers, of which the last ones are cut off. */
   @Test
+  @Thorough
   void fullBlocksHoldTheScalarSums() {
     compare(CpuForwardKernels.RUN + 3, 1100);
   }

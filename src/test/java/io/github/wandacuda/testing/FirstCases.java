@@ -1,6 +1,7 @@
 package io.github.wandacuda.testing;
 
 import java.lang.annotation.ElementType;
+import java.lang.annotation.Inherited;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
@@ -12,8 +13,12 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.platform.commons.support.AnnotationSupport;
 
-/** A test of many cases, of which all but the first few run with the profile {@code all} alone. */
-@Target(ElementType.METHOD)
+/**
+ * A test of many cases, or a class of such tests, of which all but the first few run with the
+ * profile {@code all} alone.
+ */
+@Target({ElementType.METHOD, ElementType.TYPE})
+@Inherited
 @Retention(RetentionPolicy.RUNTIME)
 @ExtendWith(FirstCases.Condition.class)
 public @interface FirstCases {
@@ -29,6 +34,7 @@ public @interface FirstCases {
       Matcher found = CASE.matcher(context.getUniqueId());
       int most =
           AnnotationSupport.findAnnotation(context.getElement(), FirstCases.class)
+              .or(() -> AnnotationSupport.findAnnotation(context.getTestClass(), FirstCases.class))
               .map(FirstCases::value)
               .orElse(Integer.MAX_VALUE);
       return !Tier.isAll() && found.find() && Integer.parseInt(found.group(1)) > most

@@ -61,6 +61,7 @@ class DocumentsTest {
   }
 
   @Test
+  @Thorough
   void holdsTextsLongerThanJacksonTakesByDefault() throws IOException {
     String text = "x".repeat(21_000_000);
     Path file = Files.writeString(directory.resolve("a.jsonl"), "{\"text\": \"" + text + "\"}");

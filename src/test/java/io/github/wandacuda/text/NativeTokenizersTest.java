@@ -35,6 +35,7 @@ class NativeTokenizersTest {
   }
 
   @Test
+  @Thorough
   void keepsTheLibraryInTheHomeAndSaysNothing() throws Exception {
     assertThat(printed(home)).isEqualTo(EXPECTED);
     assertThat(files(home.resolve(".djl.ai/tokenizers"))).hasSize(1);
@@ -52,6 +53,7 @@ class NativeTokenizersTest {
   }
 
   @Test
+  @Thorough
   void leavesNothingBehindWhereThereIsNoHome() throws Exception {
     assertThat(printed(directory.resolve("nowhere"))).isEqualTo(EXPECTED);
     assertThat(files(temporary)).isEmpty();
@@ -59,6 +61,7 @@ class NativeTokenizersTest {
   }
 
   @Test
+  @Thorough
   void leavesNothingBehindWhereItsFolderInTheHomeIsTaken() throws Exception {
     Files.writeString(home.resolve(".djl.ai"), "a file");
     assertThat(printed(home)).isEqualTo(EXPECTED);
@@ -98,6 +101,7 @@ class NativeTokenizersTest {
   }
 
   @Test
+  @Thorough
   void usesTheFolderThatTheUserNamed() throws Exception {
     Path cache = directory.resolve("cache");
     assertThat(printed(home, "-DDJL_CACHE_DIR=" + cache)).isEqualTo(EXPECTED);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Signals;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
@@ -117,6 +118,7 @@ class TokenizerProcessTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
+  @FirstCases(1)
   void reportsATextThatItCannotEncode(boolean apart) throws IOException {
     DjlTokenizerTest.write(
         directory,

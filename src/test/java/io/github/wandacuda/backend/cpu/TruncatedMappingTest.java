@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TruncatedMappingTest {
   @ParameterizedTest
   @EnumSource(names = {"SCALAR", "VECTOR_256"})
-  @FirstCases
+  @FirstCases(1)
   void aFileThatShrinksUnderItsMappingIsAnOrdinaryError(AllKernels kernels, @TempDir Path directory)
       throws Exception {
     List<String> options = List.of("--add-modules=" + ThisRuntime.VECTOR_MODULE);

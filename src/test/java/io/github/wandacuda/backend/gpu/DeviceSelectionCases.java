@@ -101,7 +101,7 @@ public abstract class DeviceSelectionCases {
 
   @ParameterizedTest
   @EnumSource(Place.class)
-  @FirstCases(2)
+  @FirstCases(1)
   void resultsAreThoseOfHostMemory(Place place) {
     for (DType dtype : DType.values()) {
       for (int columns : new int[] {8, 24, 52}) {
@@ -245,6 +245,7 @@ public abstract class DeviceSelectionCases {
   /** Activations in either memory, one after the other, as the same ones in host memory. */
   @ParameterizedTest
   @EnumSource(Place.class)
+  @FirstCases(2)
   void columnSquaresAreThoseOfHostMemory(Place place) {
     for (DType dtype : DType.values()) {
       int columns = 37;
