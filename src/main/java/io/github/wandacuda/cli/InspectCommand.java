@@ -94,6 +94,10 @@ final class InspectCommand extends Subcommand {
       object.put(
           "packed_bytes", shards.stream().mapToLong(shard -> shard.stored().byteSize()).sum());
     }
+    Map<String, Long> towers = LinearModules.towers(checkpoint);
+    if (!towers.isEmpty()) {
+      object.put("left_alone", towers);
+    }
     String obstacle = obstacle(model);
     object.put("calibrated_run", obstacle == null);
     object.put("obstacle", obstacle);
@@ -167,7 +171,15 @@ final class InspectCommand extends Subcommand {
                 "packed: %s weights, in files of %s bytes"
                     .formatted(object.get("packed_modules"), object.get("packed_bytes")))
             : Stream.of();
-    return Stream.of(byModule ? modules(modules) : blocks(modules), foot, packed)
+    Stream<String> towers =
+        object.get("left_alone") instanceof Map<?, ?> found
+            ? found.entrySet().stream()
+                .map(
+                    tower ->
+                        "left alone: %s, %s parameters"
+                            .formatted(Printable.of(tower.getKey().toString()), tower.getValue()))
+            : Stream.of();
+    return Stream.of(byModule ? modules(modules) : blocks(modules), foot, packed, towers)
         .flatMap(Function.identity());
   }
 

@@ -76,7 +76,7 @@ public final class DecoderFamilies {
         return family;
       }
     }
-    throw unknown(config);
+    throw unknown(config.decoder());
   }
 
   /**

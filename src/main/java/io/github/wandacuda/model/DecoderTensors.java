@@ -142,13 +142,13 @@ final class DecoderTensors {
   }
 
   /**
-   * Returns a norm's stored gains, widened to float32. Where there are several, they are rows of a
-   * matrix or vectors that are called by their number.
+   * Returns a norm's stored gains, widened to float32. Where each head has its own, they are rows
+   * of a matrix or vectors that are called by their number.
    */
   float[] gains(NormDescription norm) {
     int size = norm.size();
     int gains = norm.gains();
-    if (gains == 1) {
+    if (gains == 0) {
       return values(norm.name() + WEIGHT, size);
     }
     float[] all = new float[gains * size];

@@ -149,6 +149,7 @@ final class DecoderWeights implements AutoCloseable {
 
   /** Returns a norm's gain; ones if it has none. */
   Tensor gain(NormDescription norm) {
+    int rows = Math.max(1, norm.gains());
     float[] values;
     if (norm.affine()) {
       values = tensors.gains(norm);
@@ -156,10 +157,10 @@ final class DecoderWeights implements AutoCloseable {
         values[column] += norm.gainOffset();
       }
     } else {
-      values = new float[norm.size() * norm.gains()];
+      values = new float[norm.size() * rows];
       Arrays.fill(values, 1);
     }
-    return tensor(values, norm.gains(), norm.size());
+    return tensor(values, rows, norm.size());
   }
 
   /** Returns a LayerNorm's bias, or null if it has none. */

@@ -4,9 +4,12 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.TensorNames;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -54,6 +57,22 @@ public final class LinearModules {
         .flatMap(entry -> module(entry, transposed, hasDecoder).stream())
         .sorted(Comparator.comparing(LinearModule::name, TensorNames.ORDER))
         .toList();
+  }
+
+  /**
+   * Returns the towers beside the decoder of a multimodal model, and how many parameters each has:
+   * no forward pass runs them, and nothing in them is pruned.
+   */
+  public static Map<String, Long> towers(Checkpoint checkpoint) {
+    Map<String, Long> towers = new TreeMap<>(TensorNames.ORDER);
+    for (Checkpoint.Entry entry : checkpoint.tensors()) {
+      Matcher tower = OTHER_TOWER.matcher(entry.info().name());
+      if (tower.find()) {
+        String name = entry.info().name().substring(0, tower.end() - 1);
+        towers.merge(name, entry.info().elements(), Long::sum);
+      }
+    }
+    return towers;
   }
 
   private static Optional<LinearModule> module(

@@ -265,7 +265,7 @@ final class LlamaStyle {
   private NormDescription headNorm(String name, int count) {
     int size = wholeNorms ? heads.size() * count : heads.size();
     return new NormDescription(
-        headNormKind, name, size, epsilon, true, gainOffset, ownGains ? count : 1);
+        headNormKind, name, size, epsilon, true, gainOffset, ownGains ? count : 0);
   }
 
   private BranchNorms norms(int block, String before, String after) {

@@ -9,15 +9,15 @@ package io.github.wandacuda.model;
  * @param epsilon what is added to the mean square or the variance
  * @param affine whether it has a gain and, if it is a LayerNorm, a bias
  * @param gainOffset what is added to the stored gain: 1 where zeros mean no change
- * @param gains how many gains there are, which rows take in turn: one for each head where it has
- *     its own, else 1
+ * @param gains how many gains there are, which rows take in turn, where each head has its own; 0
+ *     where all rows have the same
  */
 record NormDescription(
     Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset, int gains) {
   /** Describes one with the same gain for all rows. */
   NormDescription(
       Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset) {
-    this(kind, name, size, epsilon, affine, gainOffset, 1);
+    this(kind, name, size, epsilon, affine, gainOffset, 0);
   }
 
   /** How a row is normalized. */

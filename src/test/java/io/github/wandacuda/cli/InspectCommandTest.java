@@ -41,6 +41,28 @@ class InspectCommandTest {
   }
 
   @Test
+  void aTowerBesideTheDecoderIsSaidToBeLeftAlone() throws IOException {
+    Files.writeString(
+        directory.resolve("config.json"),
+        """
+        {"model_type": "gemma3", "text_config": {"model_type": "other"}}
+        """);
+    new SafetensorsBytes()
+        .f32("model.language_model.layers.0.mlp.up_proj.weight", 2, 4)
+        .f32("model.vision_tower.layers.0.q_proj.weight", 2, 2)
+        .f32("model.vision_tower.norm.weight", 3)
+        .write(directory.resolve("model.safetensors"));
+    List<String> lines = lines("inspect", "--model", directory);
+    assertThat(lines.get(0))
+        .startsWith("gemma3, no architecture: no calibrated run, since ")
+        .contains("no forward pass for model_type 'other'");
+    assertThat(lines.getLast()).isEqualTo("left alone: model.vision_tower, 7 parameters");
+    JsonNode json = InProcess.line("inspect --model %s --json", directory).json();
+    assertThat(json.at("/left_alone/model.vision_tower").asInt()).isEqualTo(7);
+    assertThat(json.get("modules")).hasSize(1);
+  }
+
+  @Test
   void aPatternChoosesModules() {
     Ended result = InProcess.line("inspect --model %s --match 1.*q_proj --json", LLAMA);
     JsonNode json = result.json();

@@ -29,7 +29,12 @@ final class FixtureChecks extends ModelChecks {
   private final List<int[]> tokens;
 
   FixtureChecks(String family, Backend backend) {
-    super(backend, TestData.fixture(family).resolve("model"));
+    this(family, backend, TestData.fixture(family).resolve("model"));
+  }
+
+  /** Checks another model directory, which is the family's in other words. */
+  FixtureChecks(String family, Backend backend, Path model) {
+    super(backend, model);
     fixture = TestData.fixture(family);
     expected = TestData.json(fixture.resolve("expected.json"));
     tokens = TestData.tokens(fixture.resolve("tokens.json"));

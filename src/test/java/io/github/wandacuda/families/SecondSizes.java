@@ -112,6 +112,60 @@ final class SecondSizes {
       * falcon, multi-query, sequential, biases | BF16 | transformer. | falcon
         'num_attention_heads': 3, 'num_kv_heads': 3, 'parallel_attn': false, 'bias': true,
         'activation': 'gelu_pytorch_tanh', 'rope_theta': 77.0
+      sizes 'hidden_size': 30, 'num_hidden_layers': 4, 'intermediate_size': 41,
+        'num_attention_heads': 3, 'num_key_value_heads': 1
+      * gemma3, bases by type of layer, a bound | BF16 | model. | gemma3_text
+        'head_dim': 10, 'query_pre_attn_scalar': 7, 'final_logit_softcapping': 9.0,
+        'sliding_window': 5, 'layer_types': ['sliding_attention', 'full_attention',
+        'sliding_attention', 'full_attention'], 'rope_parameters': {'full_attention': {'rope_type':
+        'linear', 'factor': 4.0, 'rope_theta': 3000.0}, 'sliding_attention': {'rope_theta': 100.0}}
+      * olmo2, biases, dynamic | F16 |  | olmo2
+        'attention_bias': true, 'max_position_embeddings': 23, 'rms_norm_eps': 1e-6,
+        'rope_scaling': {'rope_type': 'dynamic', 'factor': 3.0}
+      * olmo3, every fourth block global, yarn not truncated | BF16 | model. | olmo3
+        'sliding_window': 4, 'rms_norm_eps': 1e-6, 'rope_parameters': {'rope_type': 'yarn',
+        'factor': 5.0, 'rope_theta': 900.0, 'original_max_position_embeddings': 20, 'truncate':
+        false}
+      * granite, biases, untied | F32 |  | granite
+        'attention_bias': true, 'mlp_bias': true, 'embedding_multiplier': 3.0,
+        'attention_multiplier': 0.4, 'residual_multiplier': 0.7, 'logits_scaling': 1.7
+      * smollm3, every second block without rotary and with a window | BF16 | model. | smollm3
+        'use_sliding_window': true, 'sliding_window': 6, 'no_rope_layer_interval': 2,
+        'attention_bias': true
+      * cohere, biases, no norms of q and k | F16 | model. | cohere
+        'attention_bias': true, 'logit_scale': 0.4
+      * cohere2, every second block global | BF16 |  | cohere2
+        'sliding_window': 5, 'sliding_window_pattern': 2, 'head_dim': 14, 'logit_scale': 0.7
+      * glm4, a third of each head turned | BF16 | model. | glm4
+        'head_dim': 12, 'attention_bias': true, 'rms_norm_eps': 1e-5, 'rope_parameters':
+        {'rope_type': 'default', 'partial_rotary_factor': 0.34, 'rope_theta': 50.0}
+      * glm | F32 |  | glm
+        'head_dim': 12, 'rms_norm_eps': 1e-5, 'rope_theta': 70.0
+      * starcoder2, no biases, no window | F16 | model. | starcoder2
+        'use_bias': false, 'sliding_window': null
+      * stablelm, parallel, norms of q and k | BF16 |  | stablelm
+        'use_parallel_residual': true, 'qk_layernorm': true, 'partial_rotary_factor': 0.4
+      * nemotron, biases | BF16 | model. | nemotron
+        'attention_bias': true, 'mlp_bias': true, 'head_dim': 8
+      * arcee | F32 |  | arcee
+        'rms_norm_eps': 1e-5
+      * exaone4, no windows | F16 |  | exaone4
+        'sliding_window': null, 'rms_norm_eps': 1e-5
+      * exaone4, a pattern of letters | BF16 | model. | exaone4
+        'sliding_window': 6, 'sliding_window_pattern': 'LG', 'rms_norm_eps': 1e-5
+      * hunyuan, biases | BF16 |  | hunyuan_v1_dense
+        'attention_bias': true, 'rms_norm_eps': 1e-5, 'rope_theta': 40.0
+      * seed_oss, other biases, longrope in short sequences | F16 | model. | seed_oss
+        'head_dim': 8, 'attention_bias': false, 'attention_out_bias': true, 'mlp_bias': true,
+        'rms_norm_eps': 1e-6, 'max_position_embeddings': 320, 'original_max_position_embeddings':
+        40, 'rope_scaling': {'rope_type': 'longrope', 'short_factor': [1, 1.5, 2, 3],
+        'long_factor': [4, 5, 6, 7]}
+      * helium | BF16 |  | helium
+        'head_dim': 10, 'mlp_bias': true, 'rms_norm_eps': 1e-6
+      * apertus, biases, not scaled | BF16 | model. | apertus
+        'attention_bias': true, 'mlp_bias': true, 'rope_scaling': null, 'rms_norm_eps': 1e-5
+      * ministral3, a window, no factor | F16 | model. | ministral3
+        'head_dim': 10, 'sliding_window': 7, 'rms_norm_eps': 1e-5
       """;
 
   private SecondSizes() {}

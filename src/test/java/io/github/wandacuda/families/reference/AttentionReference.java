@@ -12,6 +12,12 @@ final class AttentionReference {
   /** The angle per position of each rotated pair, or null. */
   double[] frequencies;
 
+  /** Whether pairs are neighbours instead of halves. */
+  boolean interleaved;
+
+  /** The factor of cosines and sines. */
+  double factor = 1;
+
   /** [heads][positions] added to scores, or null. */
   double[][] bias;
 
@@ -57,7 +63,7 @@ final class AttentionReference {
     return bias == null ? capped : capped + bias[head][j];
   }
 
-  private double[][] rotated(double[][] x) {
+  double[][] rotated(double[][] x) {
     if (frequencies == null) {
       return x;
     }
@@ -66,12 +72,14 @@ final class AttentionReference {
     for (int t = 0; t < x.length; t++) {
       for (int head = 0; head < x[t].length; head += size) {
         for (int i = 0; i < pairs; i++) {
-          double cos = Math.cos(t * frequencies[i]);
-          double sin = Math.sin(t * frequencies[i]);
-          double a = x[t][head + i];
-          double b = x[t][head + pairs + i];
-          out[t][head + i] = a * cos - b * sin;
-          out[t][head + pairs + i] = b * cos + a * sin;
+          double cos = factor * Math.cos(t * frequencies[i]);
+          double sin = factor * Math.sin(t * frequencies[i]);
+          int first = head + (interleaved ? 2 * i : i);
+          int second = interleaved ? first + 1 : first + pairs;
+          double a = x[t][first];
+          double b = x[t][second];
+          out[t][first] = a * cos - b * sin;
+          out[t][second] = b * cos + a * sin;
         }
       }
     }

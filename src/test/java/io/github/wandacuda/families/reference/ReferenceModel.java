@@ -47,6 +47,9 @@ public abstract class ReferenceModel {
 
   /** Returns the model of a config. */
   public static ReferenceModel of(String config, String dtype, String prefix, long seed) {
+    if (DenseModels.TYPES.stream().anyMatch(type -> config.contains("\"%s\"".formatted(type)))) {
+      return new DenseModels(config, dtype, prefix, seed);
+    }
     return config.contains("\"gpt2\"")
             || config.contains("\"opt\"")
             || config.contains("\"gpt_neox\"")
