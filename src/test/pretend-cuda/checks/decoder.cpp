@@ -49,6 +49,14 @@ void scaling(pretend::Harness &harness) {
   run(harness, "softcap", {blocks}, 256, 0, x.get(), 7.0f, x.get(), static_cast<long long>(count));
   run(harness, "scale", {blocks}, 256, 0, x.get(), -2.5f, x.get(), static_cast<long long>(count));
   for (size_t i = 0; i < count; i++) check("softcap, scale", x[i], -17.5 * std::tanh(before[i] / 7.0), 20);
+  const std::vector<float> scaled = valuesOf(x);
+  run(harness, "xielu", {blocks}, 256, 0, x.get(), 0.75f, 1.25f, 0.5f, -1e-6f, x.get(), static_cast<long long>(count));
+  run(harness, "clamp_to", {blocks}, 256, 0, x.get(), -5.0f, 60.0f, x.get(), static_cast<long long>(count));
+  for (size_t i = 0; i < count; i++) {
+    const double value = scaled[i], rest = 1.25 * (std::expm1(std::min(value, -1e-6)) - value);
+    const double expected = (value > 0 ? 0.75 * value * value : rest) + 0.5 * value;
+    check("xielu, clamp_to", x[i], std::clamp(expected, -5.0, 60.0), 100);
+  }
 }
 
 struct Kind {
@@ -65,6 +73,7 @@ const Kind KINDS[] = {
     {"quick_gelu", [](double x) { return x * sigmoid(1.702 * x); }},
     {"relu", [](double x) { return std::max(x, 0.0); }},
     {"sigmoid", sigmoid},
+    {"relu_squared", [](double x) { return std::pow(std::max(x, 0.0), 2); }},
 };
 
 void activations(pretend::Harness &harness) {
