@@ -135,7 +135,6 @@ final class SparkProcesses implements AutoCloseable {
             "spark.cores.max=" + executors,
             "spark.executor.cores=1",
             "spark.executor.memory=512m",
-            "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1",
             "spark.driver.host=127.0.0.1",
             "spark.driver.bindAddress=127.0.0.1",
             "spark.checkpoint.dir=" + directory.resolve("saved"),
@@ -151,8 +150,6 @@ final class SparkProcesses implements AutoCloseable {
   private Process start(String name, String classPath, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    // Spark's own classes are many and run briefly: compiled at length they take twice the time.
-    command.add("-XX:TieredStopAtLevel=1");
     command.add("--add-modules=jdk.incubator.vector");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("--sun-misc-unsafe-memory-access=allow");
