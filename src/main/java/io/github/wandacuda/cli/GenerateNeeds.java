@@ -20,8 +20,10 @@ final class GenerateNeeds {
     var description = DecoderFamilies.of(model.config()).describe(model.config());
     long cache = 0;
     for (int block = 0; block < description.shape().blocks(); block++) {
-      var heads = description.block().apply(block).attention().heads();
-      cache += 2L * heads.keyValueWidth() * Float.BYTES * tokens;
+      for (var kept : description.block().apply(block).attention().kept()) {
+        long rows = kept.rows() > 0 ? kept.rows() : tokens;
+        cache += rows * kept.columns() * Float.BYTES;
+      }
     }
     return cache
         + model.checkpoint().tensors().stream().mapToLong(entry -> bytes(entry, packed)).sum();

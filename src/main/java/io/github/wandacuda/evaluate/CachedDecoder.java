@@ -60,7 +60,9 @@ public final class CachedDecoder implements AutoCloseable {
 
   /** Forgets all tokens from token {@code count} on. */
   public void truncate(int count) {
-    cache.truncate(count);
+    if (cache.truncate(count) < count) {
+      var unused = next(Arrays.copyOf(sequence, count));
+    }
   }
 
   /**

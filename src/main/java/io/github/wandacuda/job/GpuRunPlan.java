@@ -70,7 +70,7 @@ public record GpuRunPlan(List<Line> lines) {
     RunTraffic traffic = RunTraffic.of(blocks, work, bytesPerWeight, fit ? 0 : states);
     int pruned = blocks - 1;
     double products = blocks * work.productsToLastInput() + pruned * work.products();
-    double scores = 2.0 * (length + 1) * block.attention().heads().queryWidth();
+    double scores = 2.0 * (length + 1) * block.attention().queryWidth();
     double floats = blocks * (work.floats() + work.squares()) + pruned * work.floats();
     Line linear =
         new Line(

@@ -2,9 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.BlockDescription;
-import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
 import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.model.BlockDescription.MixerDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.LinearDescription;
@@ -90,17 +90,13 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
               .toList();
       Part last = parts.getLast();
       double products = parts.stream().mapToDouble(Part::products).sum();
-      AttentionDescription attention = block.attention();
-      double turned =
-          attention.rotary() == null
-              ? 0
-              : attention.heads().queryWidth() + attention.heads().keyValueWidth();
+      MixerDescription attention = block.attention();
       double inputs = parts.stream().mapToDouble(part -> part.share * part.linear.columns()).sum();
       double inner = inner(block.mlp(), 1);
       // A norm and a rotation are read and written; two values are read for a sum or a gate.
       double floats =
           (1 + halves / 2.0) * inputs
-              + 2 * (turned + norms(block) * hidden)
+              + 2 * (attention.rotatedWidth() + norms(block) * hidden)
               + 2 * 3 * hidden
               + 2 * 2 * hidden
               + 3 * inner;

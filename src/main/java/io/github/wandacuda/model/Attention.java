@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
@@ -53,23 +54,30 @@ final class Attention implements Branch {
     Tensor key =
         cache == null
             ? workspace.take(Place.KEY, tokens, heads.keyValueWidth())
-            : span.added(cache.keys());
+            : span.added(cache.first());
     Tensor value =
         cache == null
             ? workspace.take(Place.VALUE, tokens, heads.keyValueWidth())
-            : span.added(cache.values());
+            : span.added(cache.second());
     Tensor attended = workspace.take(Place.ATTENDED, tokens, heads.queryWidth());
+    Tensor gate =
+        description.projection().gated()
+            ? workspace.take(Place.GATE, tokens, heads.queryWidth())
+            : null;
     observer.input(modules, input);
-    project(input, List.of(query, key, value));
+    project(input, List.of(query, key, value), gate);
     place(query, queryNorm, span);
     place(key, keyNorm, span);
     bound(value);
     if (description.queryFactor() != null) {
       turn(query, description.queryFactor(), span);
     }
-    Tensor keys = cache == null ? key : span.all(cache.keys());
-    Tensor values = cache == null ? value : span.all(cache.values());
+    Tensor keys = cache == null ? key : span.all(cache.first());
+    Tensor values = cache == null ? value : span.all(cache.second());
     attend(query, keys, values, span, attended);
+    if (gate != null) {
+      operations.elementwise(new Elementwise.Gate(Activation.SIGMOID), gate, attended, attended);
+    }
     observer.input(List.of(output.module()), attended);
     if (out != null) {
       output.apply(attended, out);
@@ -77,10 +85,19 @@ final class Attention implements Branch {
   }
 
   /** Runs the modules of queries, keys and values, or the one for all, whose output is split. */
-  private void project(Tensor input, List<Tensor> outs) {
+  private void project(Tensor input, List<Tensor> outs, Tensor gate) {
     List<Columns> columns = description.projection().columns();
     if (columns.isEmpty()) {
-      for (int at = 0; at < outs.size(); at++) {
+      if (gate == null) {
+        projections.getFirst().apply(input, outs.getFirst());
+      } else {
+        int size = description.heads().size();
+        Tensor both = workspace.take(Place.FUSED, input.rows(), projections.getFirst().rows());
+        projections.getFirst().apply(input, both);
+        operations.gatherColumns(both, 0, size, 2 * size, outs.getFirst());
+        operations.gatherColumns(both, size, size, 2 * size, gate);
+      }
+      for (int at = 1; at < outs.size(); at++) {
         projections.get(at).apply(input, outs.get(at));
       }
       return;

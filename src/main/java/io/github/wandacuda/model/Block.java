@@ -47,7 +47,7 @@ public final class Block implements AutoCloseable {
         new Residual(
             weights,
             workspace,
-            new Attention(weights, workspace, positions, description.attention(), memory),
+            Branch.mixer(weights, workspace, positions, description.attention(), memory),
             Place.ATTENTION_BRANCH,
             description.attentionNorms());
     mlp =

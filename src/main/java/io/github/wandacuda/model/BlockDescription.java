@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 /**
  * A decoder block: attention and an MLP, each on a branch beside the residual.
  *
- * @param attention the attention
+ * @param attention what mixes a sequence's tokens
  * @param attentionNorms the norms around it
  * @param mlp the MLP
  * @param mlpNorms the norms around it
@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  *     MLP reads attention's sum
  */
 public record BlockDescription(
-    AttentionDescription attention,
+    MixerDescription attention,
     BranchNorms attentionNorms,
     MlpDescription mlp,
     BranchNorms mlpNorms,
@@ -58,6 +58,35 @@ public record BlockDescription(
     }
   }
 
+  /** What mixes a sequence's tokens. */
+  public sealed interface MixerDescription {
+    /** Returns its linear modules, in the order of their use. */
+    Stream<LinearDescription> linears();
+
+    /** Returns the last of them, [hidden, features]. */
+    LinearDescription output();
+
+    /** Returns the features of all queries that meet every key, none without attention. */
+    int queryWidth();
+
+    /** Returns how queries and keys are rotated, or null for not at all. */
+    Rotary rotary();
+
+    /** Returns the features of a token that are rotated. */
+    int rotatedWidth();
+
+    /** Returns both matrices that a sequence's next tokens need of those before. */
+    List<Kept> kept();
+  }
+
+  /**
+   * What is kept of a sequence's tokens.
+   *
+   * @param rows of a state that each token changes; 0 for a row of each token
+   * @param columns of the matrix
+   */
+  public record Kept(int rows, int columns) {}
+
   /**
    * A block's attention.
    *
@@ -83,10 +112,164 @@ public record BlockDescription(
       Rotary rotary,
       Rotary queryFactor,
       Scores scores,
-      LinearDescription output) {
-    /** Returns its linear modules, in the order of their use. */
+      LinearDescription output)
+      implements MixerDescription {
+    @Override
     public Stream<LinearDescription> linears() {
       return Stream.concat(projection.linears().stream(), Stream.of(output));
+    }
+
+    @Override
+    public int queryWidth() {
+      return heads.queryWidth();
+    }
+
+    @Override
+    public int rotatedWidth() {
+      return rotary == null ? 0 : heads.queryWidth() + heads.keyValueWidth();
+    }
+
+    /** Keys and values. */
+    @Override
+    public List<Kept> kept() {
+      Kept each = new Kept(0, heads.keyValueWidth());
+      return List.of(each, each);
+    }
+  }
+
+  /**
+   * Latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1): keys and values of all heads are
+   * made of one narrow latent, but for a rotated part of the key that the heads share. A query is
+   * [plain | rotated] features, so is a key.
+   *
+   * @param queries one module for the queries, [heads * (plain + rotated), hidden]; or two, through
+   *     a narrow width
+   * @param queryNorm over that width, or null without it
+   * @param compress [latent + rotated, hidden]
+   * @param latentNorm over the latent
+   * @param expand [heads * (plain + valueSize), latent], whose output is each head's key and value
+   * @param heads how many
+   * @param rotated rotated features of a head
+   * @param valueSize features of a head's value
+   * @param rotary how the rotated features are turned
+   * @param scale the factor of a query's product with a key
+   * @param output [hidden, heads * valueSize]
+   */
+  public record LatentDescription(
+      List<LinearDescription> queries,
+      NormDescription queryNorm,
+      LinearDescription compress,
+      NormDescription latentNorm,
+      LinearDescription expand,
+      int heads,
+      int rotated,
+      int valueSize,
+      Rotary rotary,
+      float scale,
+      LinearDescription output)
+      implements MixerDescription {
+    @Override
+    public Stream<LinearDescription> linears() {
+      return Stream.concat(queries.stream(), Stream.of(compress, expand, output));
+    }
+
+    /** Returns the features of a head's key that aren't rotated. */
+    int plain() {
+      return expand.rows() / heads - valueSize;
+    }
+
+    /** Returns the features of a head in attention: those of a key or of a value, with zeros. */
+    int size() {
+      return Math.max(plain() + rotated, valueSize);
+    }
+
+    @Override
+    public int queryWidth() {
+      return Math.multiplyExact(heads, size());
+    }
+
+    @Override
+    public int rotatedWidth() {
+      return (heads + 1) * rotated;
+    }
+
+    /** Latents and rotated keys. */
+    @Override
+    public List<Kept> kept() {
+      return List.of(new Kept(0, expand.columns()), new Kept(0, rotated));
+    }
+  }
+
+  /**
+   * A gated delta net (Yang et al., arXiv 2412.06464): queries, keys and values go through a short
+   * convolution, then each head reads from a matrix, its state, that decays and is corrected token
+   * by token.
+   *
+   * @param inputs one module for queries, keys, values and gates, head by head of the keys, and one
+   *     for the corrections' and the decays' steps, likewise; or one for queries, keys and values
+   *     side by side, one for the gates, one for the corrections, one for the decays
+   * @param convolution its weight's name without {@code .weight}, [2 * keys + values, 1, kernel]
+   * @param kernel tokens that the convolution sees
+   * @param decay the name of the decays' logarithms, [heads]
+   * @param step the name of what is added to the decays' steps, [heads]
+   * @param keyHeads query and key heads; each serves as many neighbouring heads of the values
+   * @param keySize features of a query or key head
+   * @param heads value heads
+   * @param norm over each head of the result, before it is gated
+   * @param output [hidden, heads * norm.size]
+   */
+  public record DeltaNetDescription(
+      List<LinearDescription> inputs,
+      String convolution,
+      int kernel,
+      String decay,
+      String step,
+      int keyHeads,
+      int keySize,
+      int heads,
+      NormDescription norm,
+      LinearDescription output)
+      implements MixerDescription {
+    @Override
+    public Stream<LinearDescription> linears() {
+      return Stream.concat(inputs.stream(), Stream.of(output));
+    }
+
+    /** Returns the features of all keys. */
+    int keyWidth() {
+      return keyHeads * keySize;
+    }
+
+    /** Returns the features of all values. */
+    int valueWidth() {
+      return output.columns();
+    }
+
+    /** Returns the features of queries, keys and values together. */
+    int channels() {
+      return 2 * keyWidth() + valueWidth();
+    }
+
+    @Override
+    public int queryWidth() {
+      return 0;
+    }
+
+    @Override
+    public Rotary rotary() {
+      return null;
+    }
+
+    @Override
+    public int rotatedWidth() {
+      return 0;
+    }
+
+    /** The convolution's last inputs, and the states. */
+    @Override
+    public List<Kept> kept() {
+      return List.of(
+          new Kept(Math.max(1, kernel - 1), channels()), new Kept(heads * keySize, norm.size()));
     }
   }
 
@@ -128,12 +311,15 @@ public record BlockDescription(
    *     headSize, hidden]; or one for all, [(heads + 2 * keyValueHeads) * headSize, hidden], whose
    *     output is split
    * @param columns the columns of that output that are queries, keys and values; none without it
+   * @param gated whether the first of three has as many rows more: behind each query head its gate,
+   *     by whose sigmoid attention's result is multiplied
    */
-  public record ProjectionDescription(List<LinearDescription> linears, List<Columns> columns) {
+  public record ProjectionDescription(
+      List<LinearDescription> linears, List<Columns> columns, boolean gated) {
     /** Describes a linear module for each of the three. */
     static ProjectionDescription separate(
         LinearDescription query, LinearDescription key, LinearDescription value) {
-      return new ProjectionDescription(List.of(query, key, value), List.of());
+      return new ProjectionDescription(List.of(query, key, value), List.of(), false);
     }
 
     /** Describes an output of all queries, then all keys, then all values. */
@@ -154,7 +340,8 @@ public record BlockDescription(
           List.of(
               new Columns(0, queries, stride),
               new Columns(queries, keys, stride),
-              new Columns(queries + keys, keys, stride)));
+              new Columns(queries + keys, keys, stride)),
+          false);
     }
   }
 

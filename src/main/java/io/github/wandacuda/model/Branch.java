@@ -5,8 +5,12 @@ import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.BlockDescription.AttentionDescription;
+import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
 import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.model.BlockDescription.LatentDescription;
+import io.github.wandacuda.model.BlockDescription.MixerDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.Workspace.Place;
 import java.lang.foreign.Arena;
@@ -33,6 +37,22 @@ interface Branch extends AutoCloseable {
   @Override
   default void close() {
     linears().forEach(Linear::close);
+  }
+
+  /** Loads what mixes a sequence's tokens, as a description says. */
+  static Branch mixer(
+      DecoderWeights weights,
+      Workspace workspace,
+      PositionTensors positions,
+      MixerDescription description,
+      Arena arena) {
+    return switch (description) {
+      case AttentionDescription attention ->
+          new Attention(weights, workspace, positions, attention, arena);
+      case LatentDescription latent ->
+          new LatentAttention(weights, workspace, positions, latent, arena);
+      case DeltaNetDescription delta -> new DeltaNet(weights, workspace, delta, arena);
+    };
   }
 
   /** Loads the MLP that a description says. */

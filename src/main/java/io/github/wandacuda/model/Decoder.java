@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.BlockDescription.Kept;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -118,17 +119,18 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Reserves memory for the keys and values of a sequence; the caller closes it before the decoder.
+   * Reserves memory for what is kept of a sequence's tokens; the caller closes it before the
+   * decoder.
    *
    * @param capacity tokens, 1 or more
    */
   public KeyValueCache cache(int capacity) {
-    List<Heads> heads =
+    List<Kept> kept =
         IntStream.range(0, blocks())
             .mapToObj(description.block())
-            .map(block -> block.attention().heads())
+            .flatMap(block -> block.attention().kept().stream())
             .toList();
-    return new KeyValueCache(operations, heads, capacity);
+    return new KeyValueCache(operations, kept, capacity);
   }
 
   /**

@@ -135,6 +135,26 @@ final class DecoderTensors {
     return WeightMatrix.of(copy, dtype, rows.length, columns);
   }
 
+  /**
+   * Returns the weight of a convolution of each channel by itself, widened to float32.
+   *
+   * @return [kernel, channels]
+   */
+  float[] convolution(String name, int channels, int kernel) {
+    Checkpoint.Entry entry = entry(fullName(name), channels, 1, kernel);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
+      entry.shard().read(entry.info(), 0, copy);
+      WeightMatrix weight =
+          WeightMatrix.of(copy, entry.info().type().orElseThrow(), channels, kernel).transposed();
+      float[] values = new float[Math.multiplyExact(kernel, channels)];
+      for (int row = 0; row < kernel; row++) {
+        weight.read(row, 0, channels, values, row * channels);
+      }
+      return values;
+    }
+  }
+
   /** Returns a vector, widened to float32. */
   float[] values(String name, int length) {
     Checkpoint.Entry entry = entry(fullName(name), length);

@@ -2,38 +2,47 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.BlockDescription.Kept;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
 /**
- * The keys and values of one sequence's tokens, block by block, so that a block computes only what
- * is new (Pope et al., arXiv 2211.05102, section 2.1). Keys are normed and rotated already.
+ * What is kept of one sequence's tokens, block by block, so that a block computes only what is new
+ * (Pope et al., arXiv 2211.05102, section 2.1): keys, normed and rotated already, and values, or
+ * what they are made of; or a state that each token changes.
  *
  * <p>New tokens go through all blocks by {@link Block#extend}, then {@link #append} counts them.
  * The memory is that of the device, float32, for all tokens that there may be. Used from one
  * thread.
  */
 public final class KeyValueCache implements AutoCloseable {
+  private final Operations operations;
   private final int capacity;
 
-  /** The keys of each block and its values, one after the other. */
+  /** Both matrices of each block, one after the other. */
   private final List<Tensor> tensors = new ArrayList<>();
+
+  private final List<Tensor> states = new ArrayList<>();
 
   private int length;
 
   /**
    * Reserves memory.
    *
-   * @param heads those of each block
+   * @param kept what is kept for each block, two each
    * @param capacity tokens, 1 or more
    */
-  KeyValueCache(Operations operations, List<Heads> heads, int capacity) {
+  KeyValueCache(Operations operations, List<Kept> kept, int capacity) {
+    this.operations = operations;
     this.capacity = capacity;
     try {
-      for (Heads block : heads) {
-        tensors.add(operations.tensor(capacity, block.keyValueWidth()));
-        tensors.add(operations.tensor(capacity, block.keyValueWidth()));
+      for (Kept each : kept) {
+        boolean state = each.rows() > 0;
+        tensors.add(operations.tensor(state ? each.rows() : capacity, each.columns()));
+        if (state) {
+          states.add(tensors.getLast());
+        }
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -41,8 +50,8 @@ public final class KeyValueCache implements AutoCloseable {
     }
   }
 
-  /** One block's keys and values: [capacity, keyValueHeads * headSize]. */
-  record BlockCache(Tensor keys, Tensor values) {}
+  /** What is kept for a block, in the order of its description. */
+  record BlockCache(Tensor first, Tensor second) {}
 
   /** Returns the tokens that the memory is for. */
   public int capacity() {
@@ -60,9 +69,18 @@ public final class KeyValueCache implements AutoCloseable {
     length += tokens;
   }
 
-  /** Forgets all tokens from token {@code count} on. */
-  public void truncate(int count) {
-    length = Objects.checkIndex(count, length + 1);
+  /**
+   * Forgets all tokens from token {@code count} on.
+   *
+   * @return how many are left: none, although some should, if a state can't go back to them
+   */
+  public int truncate(int count) {
+    boolean shorter = Objects.checkIndex(count, length + 1) < length;
+    if (shorter) {
+      states.forEach(operations::clear);
+    }
+    length = shorter && !states.isEmpty() ? 0 : count;
+    return length;
   }
 
   BlockCache block(int index) {

@@ -120,13 +120,19 @@ final class LlamaFamilies {
   static DecoderDescription qwen2Moe(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
     style.projectionBias = config.flag("qkv_bias", true);
+    return withSharedExpert(style);
+  }
+
+  /** Describes a mixture of Qwen's with an expert of all tokens. */
+  static DecoderDescription withSharedExpert(LlamaStyle style) {
     return qwenMixture(
         style,
         name ->
             new SharedExpert(
                 LinearDescription.of(name + "shared_expert_gate", 1, style.hidden, false),
                 style.gated(
-                    name + "shared_expert.", config.positive("shared_expert_intermediate_size"))));
+                    name + "shared_expert.",
+                    style.config.positive("shared_expert_intermediate_size"))));
   }
 
   /** Qwen 3 MoE (arXiv 2505.09388): Qwen 3 with a mixture of experts, without a shared one. */

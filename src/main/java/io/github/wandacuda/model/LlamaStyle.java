@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.BranchNorms;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.MixerDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.BlockDescription.ProjectionDescription;
 import io.github.wandacuda.model.BlockDescription.Scores;
@@ -128,7 +129,13 @@ final class LlamaStyle {
 
   IntFunction<MlpDescription> mlp;
 
-  private final float epsilon;
+  /** What mixes a block's tokens: attention by heads, if this isn't set. */
+  IntFunction<MixerDescription> mixer = this::attention;
+
+  /** Whether attention's result is gated, by what the queries' module gives behind each head. */
+  boolean gated;
+
+  final float epsilon;
 
   /** The names of a block's norms inside of it; null where there is none. */
   record BlockNorms(
@@ -242,20 +249,25 @@ final class LlamaStyle {
     return new NormDescription(kind, name, size, epsilon, true, gainOffset);
   }
 
-  private BlockDescription block(int block) {
+  /** Describes a block's attention by heads. */
+  MixerDescription attention(int block) {
     String attention = in(block, "self_attn.");
+    return new AttentionDescription(
+        projection(attention),
+        headNorms ? headNorm(attention + queryNorm, heads.queries()) : null,
+        headNorms ? headNorm(attention + keyNorm, heads.keyValueHeads()) : null,
+        normsLast,
+        bound,
+        heads,
+        rotary.apply(block),
+        queryFactor.apply(block),
+        scores.seeing(window.applyAsInt(block), chunk.applyAsInt(block)),
+        LinearDescription.of(attention + "o_proj", hidden, heads.queryWidth(), outputBias));
+  }
+
+  private BlockDescription block(int block) {
     return new BlockDescription(
-        new AttentionDescription(
-            projection(attention),
-            headNorms ? headNorm(attention + queryNorm, heads.queries()) : null,
-            headNorms ? headNorm(attention + keyNorm, heads.keyValueHeads()) : null,
-            normsLast,
-            bound,
-            heads,
-            rotary.apply(block),
-            queryFactor.apply(block),
-            scores.seeing(window.applyAsInt(block), chunk.applyAsInt(block)),
-            LinearDescription.of(attention + "o_proj", hidden, heads.queryWidth(), outputBias)),
+        mixer.apply(block),
         norms(block, norms.beforeAttention(), norms.afterAttention()),
         fusedMlp ? fusedMlp(block) : mlp.apply(block),
         norms(block, norms.beforeMlp(), norms.afterMlp()),
@@ -285,10 +297,14 @@ final class LlamaStyle {
             LinearDescription.of(
                 attention + "qkv_proj", queries + 2 * keys, hidden, projectionBias),
             heads)
-        : ProjectionDescription.separate(
-            LinearDescription.of(attention + "q_proj", queries, hidden, projectionBias),
-            LinearDescription.of(attention + "k_proj", keys, hidden, projectionBias),
-            LinearDescription.of(attention + "v_proj", keys, hidden, projectionBias));
+        : new ProjectionDescription(
+            List.of(
+                LinearDescription.of(
+                    attention + "q_proj", gated ? 2 * queries : queries, hidden, projectionBias),
+                LinearDescription.of(attention + "k_proj", keys, hidden, projectionBias),
+                LinearDescription.of(attention + "v_proj", keys, hidden, projectionBias)),
+            List.of(),
+            gated);
   }
 
   private MlpDescription fusedMlp(int block) {

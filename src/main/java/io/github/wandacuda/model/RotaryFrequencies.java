@@ -310,6 +310,19 @@ final class RotaryFrequencies {
     return new Turns(scaled, (float) number("attention_factor", attention));
   }
 
+  /**
+   * Returns the factor of latent attention's scores: YaRN's scale of {@code mscale_all_dim}, for
+   * queries and for keys.
+   */
+  static double latentScale(ModelConfig config) {
+    RotaryFrequencies reader = new RotaryFrequencies(config, FULL);
+    if (reader.scaling.isEmpty() || reader.orZero("mscale_all_dim") == 0) {
+      return 1;
+    }
+    double scale = yarnScale(reader.factor(), reader.orZero("mscale_all_dim"));
+    return scale * scale;
+  }
+
   /** Returns the pair that turns so many times within a length, as a fraction. */
   private static double yarnPair(int features, double theta, double length, double turns) {
     return features * Math.log(length / (turns * 2 * Math.PI)) / (2 * Math.log(theta));

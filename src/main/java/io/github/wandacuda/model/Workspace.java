@@ -31,6 +31,19 @@ final class Workspace implements AutoCloseable {
     KEY,
     VALUE,
     ATTENDED,
+    /** What keys and values, or low-rank queries, are made of. */
+    LATENT,
+    /** The rotated features that the keys of all heads share. */
+    SHARED_KEY,
+    /** Features of all heads, before or after those of a key or value are chosen. */
+    WIDE,
+    /** A short convolution's inputs. */
+    MIXED,
+    CONVOLVED,
+    /** How much of a state is corrected, and how much is kept. */
+    CORRECTION,
+    DECAY,
+    STATE,
     GATE,
     UP,
     ROUTER,

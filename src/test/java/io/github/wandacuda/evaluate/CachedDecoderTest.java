@@ -39,7 +39,15 @@ class CachedDecoderTest {
   private static final int NEW = 8;
 
   private static final Set<String> ON_GPUS =
-      Set.of("llama-gqa", "gemma2", "gemma3_text", "bloom", "qwen2_moe", "falcon", "gpt_neox");
+      Set.of(
+          "llama-gqa",
+          "gemma2",
+          "gemma3_text",
+          "bloom",
+          "qwen2_moe",
+          "falcon",
+          "gpt_neox",
+          "qwen3_next");
 
   private final OpenedBackend backend;
 
@@ -105,6 +113,7 @@ class CachedDecoderTest {
         "gemma3_text",
         "llama-dynamic",
         "phi3-longrope",
+        "qwen3_next",
         "bloom",
         "qwen2_moe",
         "falcon",
@@ -122,6 +131,7 @@ class CachedDecoderTest {
         "phi3",
         "qwen2",
         "qwen3",
+        "qwen3_5_text",
         "apertus",
         "cohere",
         "cohere2",
@@ -140,7 +150,7 @@ class CachedDecoderTest {
         "stablelm",
         "starcoder2"
       })
-  @FirstCases(5)
+  @FirstCases(6)
   void tokensOneByOneGiveWhatTheWholePrefixGives(String family) {
     assumeTrue(
         !backend.which().isGpu() || ON_GPUS.contains(family),

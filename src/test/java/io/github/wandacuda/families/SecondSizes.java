@@ -70,6 +70,19 @@ final class SecondSizes {
         'head_dim': 14, 'num_experts': 6, 'num_experts_per_tok': 2, 'moe_intermediate_size': 11,
         'norm_topk_prob': true, 'mlp_only_layers': [1], 'rms_norm_eps': 1e-6,
         'tie_word_embeddings': true
+      sizes 'hidden_size': 26, 'num_hidden_layers': 4, 'num_attention_heads': 3,
+        'num_key_value_heads': 1, 'head_dim': 10, 'partial_rotary_factor': 0.4, 'rms_norm_eps': 1e-5
+      * qwen3_next, three value heads a key head, half of the blocks | BF16 | model. | qwen3_next
+        'linear_num_key_heads': 2, 'linear_num_value_heads': 6, 'linear_key_head_dim': 11,
+        'linear_value_head_dim': 7, 'linear_conv_kernel_dim': 3, 'full_attention_interval': 2,
+        'num_experts': 5, 'num_experts_per_tok': 2, 'moe_intermediate_size': 9,
+        'shared_expert_intermediate_size': 11, 'intermediate_size': 17, 'mlp_only_layers': [1],
+        'norm_topk_prob': true
+      * qwen3_5_text, one value head a key head, biases | F16 |  | qwen3_5_text
+        'linear_num_key_heads': 3, 'linear_num_value_heads': 3, 'linear_key_head_dim': 6,
+        'linear_value_head_dim': 4, 'linear_conv_kernel_dim': 2, 'intermediate_size': 21,
+        'attention_bias': true, 'layer_types': ['linear_attention', 'full_attention',
+        'linear_attention', 'linear_attention']
       sizes
       * gpt2, an odd width inside, scaled by block | BF16 |  | gpt2
         'n_embd': 21, 'n_head': 3, 'n_layer': 3, 'n_positions': 40, 'n_inner': 37,

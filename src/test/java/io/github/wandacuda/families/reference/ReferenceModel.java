@@ -217,7 +217,7 @@ public abstract class ReferenceModel {
       this.seed = seed;
     }
 
-    private float[] get(String name, double mean, double deviation, int... shape) {
+    float[] get(String name, double mean, double deviation, int... shape) {
       Values values =
           tensors.computeIfAbsent(
               name,

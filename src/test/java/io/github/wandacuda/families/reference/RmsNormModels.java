@@ -20,9 +20,14 @@ final class RmsNormModels extends ReferenceModel {
     return type.startsWith("gemma");
   }
 
+  private boolean hybrid() {
+    return type.equals("qwen3_next") || type.equals("qwen3_5_text");
+  }
+
   private double[][] norm(double[][] x, String name) {
-    double[] gain = tensors.vector(name + ".weight", x[0].length, gemma() ? 0 : 1, 0.2);
-    for (int c = 0; gemma() && c < gain.length; c++) {
+    boolean aroundOne = gemma() || hybrid();
+    double[] gain = tensors.vector(name + ".weight", x[0].length, aroundOne ? 0 : 1, 0.2);
+    for (int c = 0; aroundOne && c < gain.length; c++) {
       gain[c] += 1;
     }
     return Rows.rmsNorm(x, gain, number("rms_norm_eps", 1e-6));
@@ -61,7 +66,20 @@ final class RmsNormModels extends ReferenceModel {
     return Rows.add(x, mlp(norm(x, name + "post_attention_layernorm"), block, name));
   }
 
+  /** Returns whether a block has a state instead of attention. */
+  private boolean linear(int block) {
+    if (config.hasNonNull("layer_types")) {
+      return config.get("layer_types").get(block).asText().startsWith("linear");
+    }
+    return hybrid() && (block + 1) % integer("full_attention_interval") != 0;
+  }
+
   private double[][] attention(double[][] x, int block, String name) {
+    if (linear(block)) {
+      boolean fused = type.equals("qwen3_next");
+      double epsilon = number("rms_norm_eps", 1e-6);
+      return Mixers.deltaNet(this, x, name + "linear_attn.", fused, epsilon);
+    }
     int heads = integer("num_attention_heads");
     int shared = integer("num_key_value_heads", heads);
     int size = integer("head_dim", hidden / heads);
@@ -87,16 +105,35 @@ final class RmsNormModels extends ReferenceModel {
       k = Rows.columns(fused, heads * size, (heads + shared) * size);
       v = Rows.columns(fused, (heads + shared) * size, all);
     } else {
-      q = linear(x, name + "self_attn.q_proj", heads * size, bias);
+      q = linear(x, name + "self_attn.q_proj", (hybrid() ? 2 : 1) * heads * size, bias);
       k = linear(x, name + "self_attn.k_proj", shared * size, bias);
       v = linear(x, name + "self_attn.v_proj", shared * size, bias);
+    }
+    double[][] gates = null;
+    if (hybrid()) {
+      gates = everySecond(q, size, 1);
+      q = everySecond(q, size, 0);
     }
     if (type.startsWith("qwen3")) {
       q = headNorm(q, name + "self_attn.q_norm", size);
       k = headNorm(k, name + "self_attn.k_norm", size);
     }
-    return linear(
-        attention.run(q, k, v), name + "self_attn.o_proj", hidden, flag("attention_bias", false));
+    double[][] out = attention.run(q, k, v);
+    if (gates != null) {
+      out = Rows.multiply(Rows.map(gates, value -> 1 / (1 + Math.exp(-value))), out);
+    }
+    return linear(out, name + "self_attn.o_proj", hidden, flag("attention_bias", false));
+  }
+
+  /** Returns every second group of columns, from the first or the second on. */
+  private static double[][] everySecond(double[][] x, int size, int first) {
+    double[][] out = new double[x.length][x[0].length / 2];
+    for (int t = 0; t < x.length; t++) {
+      for (int c = 0; c < out[t].length; c++) {
+        out[t][c] = x[t][(2 * (c / size) + first) * size + c % size];
+      }
+    }
+    return out;
   }
 
   private double theta() {
@@ -146,7 +183,7 @@ final class RmsNormModels extends ReferenceModel {
     if (type.equals("mixtral")) {
       return experts(x, name + "block_sparse_moe.", integer("num_local_experts"), true);
     }
-    if (type.endsWith("_moe")) {
+    if (type.endsWith("_moe") || type.equals("qwen3_next")) {
       boolean listed = false;
       for (JsonNode dense : config.path("mlp_only_layers")) {
         listed |= dense.intValue() == block;
@@ -203,7 +240,7 @@ final class RmsNormModels extends ReferenceModel {
     for (int e = 0; e < count; e++) {
       addExpert(x, weights, e, name, out);
     }
-    if (type.equals("qwen2_moe")) {
+    if (type.equals("qwen2_moe") || type.equals("qwen3_next")) {
       double[][] gate = linear(x, name + "shared_expert_gate", 1, false);
       double[][] shared =
           gatedMlp(

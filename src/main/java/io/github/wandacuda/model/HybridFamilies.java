@@ -1,0 +1,107 @@
+package io.github.wandacuda.model;
+
+import static io.github.wandacuda.model.LlamaStyle.in;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
+import io.github.wandacuda.model.NormDescription.Kind;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntPredicate;
+
+/** Families of which most blocks have a state instead of attention. */
+final class HybridFamilies {
+  private static final int HEAD_SIZE = 256;
+  private static final double EPSILON = 1e-6;
+  private static final double ROTATED_PART = 0.25;
+  private static final int FULL_INTERVAL = 4;
+  private static final int KERNEL = 4;
+  private static final int KEY_HEADS = 16;
+  private static final int VALUE_HEADS = 32;
+  private static final int LINEAR_HEAD_SIZE = 128;
+  private static final String TYPES = "layer_types";
+  private static final String HEADS_KEY = "linear_num_value_heads";
+
+  private HybridFamilies() {}
+
+  /**
+   * Qwen3-Next: Qwen 2's mixture of experts, gated attention in every fourth block, and gated delta
+   * nets in the others.
+   */
+  static DecoderDescription qwen3Next(ModelConfig config) {
+    return LlamaFamilies.withSharedExpert(
+        style(config.having(Map.of("norm_topk_prob", true)), true));
+  }
+
+  /** Qwen 3.5: the same with dense MLPs, and a delta net's inputs from modules of their own. */
+  static DecoderDescription qwen35(ModelConfig config) {
+    return style(config, false).decoder();
+  }
+
+  private static LlamaStyle style(ModelConfig config, boolean fused) {
+    LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, EPSILON).withAttentionBias();
+    style.gainOffset = 1;
+    style.headNorms = true;
+    style.gated = true;
+    style.rope = RotaryFrequencies.Defaults.partial(ROTATED_PART, RotaryFrequencies.DEFAULT_THETA);
+    IntPredicate linear = linearBlocks(config);
+    style.mixer =
+        block -> linear.test(block) ? deltaNet(style, block, fused) : style.attention(block);
+    return style;
+  }
+
+  private static IntPredicate linearBlocks(ModelConfig config) {
+    List<JsonNode> types = config.list(TYPES);
+    int interval = config.positive("full_attention_interval", FULL_INTERVAL);
+    return block -> {
+      if (types.isEmpty()) {
+        return (block + 1) % interval != 0;
+      }
+      if (block >= types.size()) {
+        throw config.wrong(TYPES, "a type for block " + block, config.root().get(TYPES));
+      }
+      return switch (types.get(block).asText()) {
+        case "linear_attention" -> true;
+        case RotaryFrequencies.FULL -> false;
+        default ->
+            throw config.notComputed(TYPES, "linear_attention or full_attention", types.get(block));
+      };
+    };
+  }
+
+  /** Describes a block's delta net (Yang et al., arXiv 2412.06464). */
+  private static DeltaNetDescription deltaNet(LlamaStyle style, int block, boolean fused) {
+    ModelConfig config = style.config;
+    int keyHeads = config.positive("linear_num_key_heads", KEY_HEADS);
+    int heads = config.positive(HEADS_KEY, VALUE_HEADS);
+    if (heads % keyHeads != 0) {
+      throw config.wrong(HEADS_KEY, "a multiple of " + keyHeads, config.root().path(HEADS_KEY));
+    }
+    int keySize = config.positive("linear_key_head_dim", LINEAR_HEAD_SIZE);
+    int valueSize = config.positive("linear_value_head_dim", LINEAR_HEAD_SIZE);
+    config.requireWidth(HEADS_KEY, 2L * keyHeads * keySize + 2L * heads * valueSize);
+    int keys = keyHeads * keySize;
+    int values = heads * valueSize;
+    int hidden = style.hidden;
+    String name = in(block, "linear_attn.");
+    return new DeltaNetDescription(
+        fused
+            ? List.of(
+                LinearDescription.of(name + "in_proj_qkvz", 2 * keys + 2 * values, hidden, false),
+                LinearDescription.of(name + "in_proj_ba", 2 * heads, hidden, false))
+            : List.of(
+                LinearDescription.of(name + "in_proj_qkv", 2 * keys + values, hidden, false),
+                LinearDescription.of(name + "in_proj_z", values, hidden, false),
+                LinearDescription.of(name + "in_proj_b", heads, hidden, false),
+                LinearDescription.of(name + "in_proj_a", heads, hidden, false)),
+        name + "conv1d",
+        config.positive("linear_conv_kernel_dim", KERNEL),
+        name + "A_log",
+        name + "dt_bias",
+        keyHeads,
+        keySize,
+        heads,
+        new NormDescription(Kind.RMS, name + "norm", valueSize, style.epsilon, true, 0),
+        LinearDescription.of(name + "out_proj", hidden, values, false));
+  }
+}

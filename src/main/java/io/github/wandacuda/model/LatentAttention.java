@@ -1,0 +1,164 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.BlockDescription.LatentDescription;
+import io.github.wandacuda.model.Workspace.Place;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Latent attention as {@link LatentDescription} says, with its weights loaded. Its heads are those
+ * of other attention, with zeros behind the narrower one of keys and values. A cache keeps the
+ * latents, of which keys and values are made anew.
+ */
+final class LatentAttention implements Branch {
+  private final Operations operations;
+  private final Workspace workspace;
+  private final PositionTensors positions;
+  private final LatentDescription description;
+  private final List<Linear> queries;
+  private final Norm queryNorm;
+  private final Linear compress;
+  private final Norm latentNorm;
+  private final Linear expand;
+  private final Linear output;
+
+  LatentAttention(
+      DecoderWeights weights,
+      Workspace workspace,
+      PositionTensors positions,
+      LatentDescription description,
+      Arena arena) {
+    operations = weights.operations();
+    this.workspace = workspace;
+    this.positions = positions;
+    this.description = description;
+    queries =
+        description.queries().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+    queryNorm = Norm.orNull(weights, description.queryNorm());
+    compress = new Linear(weights, description.compress(), arena);
+    latentNorm = Norm.orNull(weights, description.latentNorm());
+    expand = new Linear(weights, description.expand(), arena);
+    output = new Linear(weights, description.output(), arena);
+  }
+
+  @Override
+  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+    observer.input(List.of(queries.getFirst().module(), compress.module()), input);
+    Tensor query = query(input, span, observer);
+    KeyValueCache.BlockCache cache = span.cache();
+    int rank = expand.columns();
+    int rotated = description.rotated();
+    Tensor latent =
+        cache == null
+            ? workspace.take(Place.LATENT, input.rows(), rank)
+            : span.added(cache.first());
+    Tensor shared =
+        cache == null
+            ? workspace.take(Place.SHARED_KEY, input.rows(), rotated)
+            : span.added(cache.second());
+    Tensor both = workspace.take(Place.FUSED, input.rows(), compress.rows());
+    compress.apply(input, both);
+    operations.gatherColumns(both, 0, rank, 0, latent);
+    operations.gatherColumns(both, rank, rotated, 0, shared);
+    latentNorm.apply(latent, latent);
+    rotate(shared, description.rotary().pairs(), span);
+    observer.input(List.of(expand.module()), latent);
+    Tensor attended =
+        cache == null
+            ? attend(query, latent, shared, span)
+            : attend(query, span.all(cache.first()), span.all(cache.second()), span);
+    observer.input(List.of(output.module()), attended);
+    if (out != null) {
+      output.apply(attended, out);
+    }
+  }
+
+  private Tensor query(Tensor input, Span span, InputObserver observer) {
+    Tensor from = input;
+    if (queries.size() > 1) {
+      from = workspace.take(Place.LATENT, input.rows(), queries.getFirst().rows());
+      queries.getFirst().apply(input, from);
+      queryNorm.apply(from, from);
+      observer.input(List.of(queries.getLast().module()), from);
+    }
+    int size = description.plain() + description.rotated();
+    Tensor query = heads(Place.QUERY, input.rows(), size);
+    if (size == description.size()) {
+      queries.getLast().apply(from, query);
+    } else {
+      Tensor wide = workspace.take(Place.WIDE, input.rows(), queries.getLast().rows());
+      queries.getLast().apply(from, wide);
+      place(wide, 0, size, size, 0, query);
+    }
+    boolean interleaved = description.rotary().pairs().interleaved();
+    rotate(query, new RotaryPairs(description.size(), description.plain(), interleaved), span);
+    return query;
+  }
+
+  private Tensor attend(Tensor query, Tensor latents, Tensor shared, Span span) {
+    int heads = description.heads();
+    int plain = description.plain();
+    int valueSize = description.valueSize();
+    Tensor wide = workspace.take(Place.WIDE, latents.rows(), expand.rows());
+    expand.apply(latents, wide);
+    Tensor key = heads(Place.KEY, latents.rows(), plain + description.rotated());
+    place(wide, 0, plain, plain + valueSize, 0, key);
+    place(shared, 0, description.rotated(), 0, plain, key);
+    Tensor value = heads(Place.VALUE, latents.rows(), valueSize);
+    place(wide, plain, valueSize, plain + valueSize, 0, value);
+    int size = description.size();
+    Tensor attended = workspace.take(Place.ATTENDED, query.rows(), description.queryWidth());
+    AttentionShape shape =
+        new AttentionShape(
+            span.length(), span.past(), heads, heads, size, description.scale(), 0, 0);
+    operations.attention(query, key, value, shape, null, attended);
+    if (valueSize == size) {
+      return attended;
+    }
+    Tensor narrow = workspace.take(Place.WIDE, query.rows(), output.columns());
+    operations.gatherColumns(attended, 0, valueSize, size, narrow);
+    return narrow;
+  }
+
+  /** Returns memory for all heads, zeros where they are wider than {@code size}. */
+  private Tensor heads(Place place, int tokens, int size) {
+    Tensor heads = workspace.take(place, tokens, description.queryWidth());
+    if (size < description.size()) {
+      operations.clear(heads);
+    }
+    return heads;
+  }
+
+  /** Copies some features of each head, or the same ones to all heads where the stride is 0. */
+  private void place(Tensor source, int from, int width, int stride, int to, Tensor heads) {
+    operations.gatherColumns(
+        source,
+        new ColumnGroups(description.heads(), width, from, stride, to, description.size()),
+        heads);
+  }
+
+  private void rotate(Tensor heads, RotaryPairs pairs, Span span) {
+    Rotary rotary = description.rotary();
+    Tensor cosines = positions.at(rotary.cosines(), span.positions(), span.length());
+    Tensor sines = positions.at(rotary.sines(), span.positions(), span.length());
+    operations.rotate(heads, pairs, span.added(cosines), span.added(sines));
+  }
+
+  @Override
+  public Stream<Linear> linears() {
+    return Stream.concat(queries.stream(), Stream.of(compress, expand, output));
+  }
+
+  @Override
+  public void close() {
+    linears().forEach(Linear::close);
+    Norm.close(queryNorm);
+    Norm.close(latentNorm);
+  }
+}
