@@ -1,6 +1,7 @@
 // Causal attention: softmax(softcap(q k^T * scale) + bias) v for each head, token i of a sequence seeing the last
 // `window` of tokens 0 to i of it; query head h reads key and value head h / group. The bound of scores, cap * tanh(score
-// / cap), and the bias, of a head's keys, may be absent.
+// / cap), and the bias, of a head's keys, may be absent. A head's sink, if there is one, is the score of one more key,
+// which has no value: the highest score begins with it, and the sum with its 1.
 //
 // One pass over the keys with an online softmax (Dao et al., arXiv 2205.14135), in float32 without tensor cores. A block
 // of 128 threads has 64 queries of one head and takes 64 keys at a time: scores, 8 queries by 4 keys a thread, from
@@ -48,7 +49,8 @@ constexpr int QUERIES = GROUPS * MINE<SLOTS>;
 
 struct Problem {
   const float *q, *k, *v;
-  const float *bias;  // [heads, length], or null
+  const float *bias;   // [heads, length], or null
+  const float *sinks;  // [heads], or null
   float *out;
   int length, heads, group, size;
   int window;  // the last keys that a query sees, all if it is the length
@@ -106,15 +108,17 @@ struct Block {
   const int lane = threadIdx.x % LANES;
   const int queries = threadIdx.x / LANES;  // this thread has this one and every GROUPS-th further on
   float highest[MINE];
-  float sums[MINE] = {};
+  float sums[MINE];
   float outputs[MINE][SLOTS * 4] = {};
   float scores[MINE][KEYS_OF_THREAD];
 
   __device__ __forceinline__ Block(const Problem &problem, Shared<SLOTS> &shared)
       : problem(problem), place(problem, QUERIES<SLOTS>, SLOTS * 64), shared(shared) {
+    const float sink = problem.sinks == nullptr ? -INFINITY : problem.sinks[place.head];
 #pragma unroll
     for (int i = 0; i < MINE; i++) {
-      highest[i] = -INFINITY;
+      highest[i] = sink;
+      sums[i] = sink > -INFINITY ? 1.0f : 0.0f;
     }
   }
 
@@ -382,8 +386,9 @@ __device__ __forceinline__ void attention(const Problem &problem) {
 // Defines the kernel for heads of up to so many features, a multiple of 64. Small ones leave room for three blocks.
 #define ATTENTION_KERNEL(features)                                                                                   \
   extern "C" __global__ void __launch_bounds__(THREADS, features == 64 ? 3 : 2)                                      \
-      attention_##features(const float *q, const float *k, const float *v, const float *bias, float *out,            \
-                           int length, int heads, int group, int size, int window, float scale, float cap) {         \
+      attention_##features(const float *q, const float *k, const float *v, const float *bias, const float *sinks,    \
+                           float *out, int length, int heads, int group, int size, int window, float scale,          \
+                           float cap) {                                                                              \
     const bool aligned = size % 4 == 0 && aligned16(q) && aligned16(k) && aligned16(v);                              \
-    attention<features / 64>({q, k, v, bias, out, length, heads, group, size, window, scale, cap, aligned});         \
+    attention<features / 64>({q, k, v, bias, sinks, out, length, heads, group, size, window, scale, cap, aligned});  \
   }

@@ -59,8 +59,8 @@ __kernel void attention_row_scores(
 }
 
 __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void attention_row_softmax(
-    __global float *scores, ulong scores_offset, __global float *sums, ulong sums_offset,
-    int first_place, int places, int queries, int length, int past, int heads, int window) {
+    __global const float *sinks, ulong sinks_offset, __global float *scores, ulong scores_offset,
+    __global float *sums, ulong sums_offset, int first_place, int places, int queries, int length, int past, int heads, int window) {
   __local float lanes[ROWS_PER_GROUP][LANES];
   int lane = (int)get_local_id(0);
   int row = (int)get_global_id(1);
@@ -71,7 +71,8 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void at
   int first = first_key(token, window);
   int start = first / LANES * LANES + lane;
   __global float *p = POINTER(float, scores) + (long)own * length;
-  float highest = -INFINITY;
+  float sink = sinks == 0 ? -INFINITY : CONST_POINTER(float, sinks)[(first_place + own) % heads];
+  float highest = sink;
   for (int j = start; j <= token; j += LANES) {
     highest = j >= first && p[j] > highest ? p[j] : highest;
   }
@@ -85,7 +86,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void at
   }
   sum = combine_lanes(lanes, sum);
   if (writes && lane == 0) {
-    POINTER(float, sums)[row] = sum;
+    POINTER(float, sums)[row] = sinks == 0 ? sum : sum + exponential(sink - highest);
   }
 }
 

@@ -62,8 +62,8 @@ static __device__ __forceinline__ float product(const float *q, const float *k, 
 }
 
 #define PARAMETERS                                                                                               \
-  const float *q, const float *k, const float *v, const float *keyBias, float *out, float *scores, float *sums,  \
-      float *chains, int firstPlace, int queries, int length, int past, int heads, int group, int size, int window,   \
+  const float *q, const float *k, const float *v, const float *keyBias, const float *sinks, float *out,          \
+      float *scores, float *sums, float *chains, int firstPlace, int queries, int length, int past, int heads, int group, int size, int window,   \
       float scale, float softcap
 #define SHAPE \
   const Shape shape { queries, length, past, heads, group, size, window, scale, softcap }
@@ -94,7 +94,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_row_softmax(PARA
   SHAPE;
   const Place place(shape, firstPlace + blockIdx.x);
   float *row = scores + static_cast<long long>(blockIdx.x) * length;
-  float highest = -INFINITY;
+  const float sink = sinks == nullptr ? -INFINITY : sinks[place.head];
+  float highest = sink;
   for (int j = place.first + threadIdx.x; j <= place.token; j += THREADS) {
     highest = row[j] > highest ? row[j] : highest;
   }
@@ -128,7 +129,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_row_softmax(PARA
         shared[i] += shared[i + width];
       }
     }
-    sums[blockIdx.x] = shared[0];
+    sums[blockIdx.x] = sinks == nullptr ? shared[0] : shared[0] + exponentialOf(sink - highest);
   }
 }
 

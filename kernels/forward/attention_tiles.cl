@@ -18,7 +18,8 @@
 // keys operations, so the limit is arithmetic. Local memory: 64 x 65 scores, 8.5 KiB for what passes through, 2.3 KiB
 // of softmax: 27 KiB, and with 16 queries 11 KiB.
 //
-// The highest score begins as the lowest finite float: a score of -Infinity is then exp(-Infinity), never exp(NaN),
+// The highest score begins as the head's sink, if there is one, and the sum as its 1: one more key, which has no value.
+// Else the highest score begins as the lowest finite float: a score of -Infinity is then exp(-Infinity), never exp(NaN),
 // and a comparison passes over NaN as the CPU's does. Neither a later token of the same sequence nor another sequence
 // has any influence, whatever it holds.
 //
@@ -162,8 +163,8 @@ void add_values(
 __kernel __attribute__((reqd_work_group_size(SIDE, DOWN, 1))) void attention_tiles(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset,
     __global const float *v, ulong v_offset, __global const float *key_bias, ulong key_bias_offset,
-    __global float *out, ulong out_offset, int length, int heads, int heads_per_key, int head_size,
-    float scale, float softcap, int window) {
+    __global const float *sinks, ulong sinks_offset, __global float *out, ulong out_offset, int length,
+    int heads, int heads_per_key, int head_size, float scale, float softcap, int window) {
   __local float scores[QUERIES * SCORES_LINE];
   __local float4 staged[STAGED / 4];
   __local float shares[QUERIES][SHARES];
@@ -190,8 +191,8 @@ __kernel __attribute__((reqd_work_group_size(SIDE, DOWN, 1))) void attention_til
   int query = (down * SIDE + across) / SHARES;
   int share = (down * SIDE + across) % SHARES;
   __local float *quarter = scores + query * SCORES_LINE + share * (TILE / SHARES);
-  float highest = LOWEST;
-  float sum = 0.0f;
+  float highest = sinks == 0 ? LOWEST : fmax(LOWEST, CONST_POINTER(float, sinks)[head]);
+  float sum = sinks == 0 ? 0.0f : 1.0f;
 
   float results[4][PARTS];
 #pragma unroll

@@ -19,7 +19,8 @@
 // is arithmetic. The work-item keeps 2 * HEAD_SIZE * PANEL + 48 * PANEL floats of private memory: 38 KiB for heads of
 // 128 features and vectors of 16 floats, which is what a second-level cache is for. No local memory.
 //
-// The highest score begins as the lowest finite float: a score of -Infinity is then exp(-Infinity), never exp(NaN),
+// The highest score begins as the head's sink, if there is one, and the sum as its 1: one more key, which has no value.
+// Else the highest score begins as the lowest finite float: a score of -Infinity is then exp(-Infinity), never exp(NaN),
 // and a comparison passes over NaN as the CPU's does. Neither a later token of the same sequence nor another sequence
 // has any influence, whatever it holds.
 //
@@ -181,8 +182,8 @@ void add_values(
 // dimension 2 over sequences.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset, __global const float *v,
-    ulong v_offset, __global const float *key_bias, ulong key_bias_offset, __global float *out, ulong out_offset,
-    int length, int heads, int heads_per_key, float scale, float softcap, int window) {
+    ulong v_offset, __global const float *key_bias, ulong key_bias_offset, __global const float *sinks,
+    ulong sinks_offset, __global float *out, ulong out_offset, int length, int heads, int heads_per_key, float scale, float softcap, int window) {
   float queries[HEAD_SIZE * PANEL];
   float results[HEAD_SIZE * PANEL];
   float scores[KEYS * PANEL];
@@ -202,10 +203,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
   for (int i = 0; i < HEAD_SIZE * PANEL; i++) {
     results[i] = 0.0f;
   }
-  vector low_highest = (vector)(LOWEST);
-  vector high_highest = (vector)(LOWEST);
-  vector low_sum = (vector)(0.0f);
-  vector high_sum = (vector)(0.0f);
+  vector low_highest = (vector)(sinks == 0 ? LOWEST : fmax(LOWEST, CONST_POINTER(float, sinks)[head]));
+  vector high_highest = low_highest;
+  vector low_sum = (vector)(sinks == 0 ? 0.0f : 1.0f);
+  vector high_sum = low_sum;
   for (int key = WINDOWED ? max(0, first - window + 1) : 0; key < first + query_count; key += KEYS) {
     int count = min(KEYS, first + query_count - key);
     for (int t = 0; t < count; t += ROWS) {

@@ -7,6 +7,7 @@
 //   clamp_to       reads 4 bytes and writes 4 for each element
 //   xielu          reads 4 bytes and writes 4 for each element
 //   softcap        reads 4 bytes and writes 4 for each element
+//   clamped_gate   reads 8 bytes and writes 4 for each element
 #include "device_pointer.cl"
 #include "exponential.cl"
 #include "tanh.cl"
@@ -57,5 +58,19 @@ __kernel void softcap(
   long i = (long)get_global_id(0);
   if (i < count) {
     POINTER(float, out)[i] = cap * hyperbolic_tangent(CONST_POINTER(float, x)[i] / cap);
+  }
+}
+
+// The gate of gpt-oss; NaN stays.
+__kernel void clamped_gate(
+    __global const float *x, ulong x_offset, __global const float *y, ulong y_offset, float limit,
+    __global float *out, ulong out_offset, long count) {
+  long i = (long)get_global_id(0);
+  if (i < count) {
+    float g = CONST_POINTER(float, x)[i];
+    float u = CONST_POINTER(float, y)[i];
+    g = g > limit ? limit : g;
+    u = u > limit ? limit : u < -limit ? -limit : u;
+    POINTER(float, out)[i] = g / (1.0f + exponential(-(1.702f * g))) * (u + 1.0f);
   }
 }

@@ -215,8 +215,10 @@ void route(pretend::Harness &harness) {
   Buffer<float> logits(tokens * experts, true), weights(tokens * k, true);
   Buffer<int> chosen(tokens * k, true);
   logits.fill([=] { return coarse ? std::round(2 * normal()) : 2 * normal(); });
-  run(harness, "route", {static_cast<unsigned>(tokens + 7) / 8}, 128, 0, logits.get(), tokens, experts, k, renormalize,
-      chosen.get(), weights.get());
+  const float *none = nullptr;
+  const float least = 0, factor = 1, threshold = 0;
+  run(harness, "route", {static_cast<unsigned>(tokens + 7) / 8}, 128, 0, logits.get(), none, 0, 0, k, 1, 1, 1, renormalize,
+      least, factor, threshold, chosen.get(), weights.get(), tokens, experts);
   for (int token = 0; token < tokens; token++) {
     const float *from = logits.get() + token * experts;
     std::vector<int> order(experts);
@@ -231,21 +233,68 @@ void route(pretend::Harness &harness) {
   }
 }
 
-// Attention with or without a window, a bound of scores and biases of keys.
+// Groups of experts by the sum of their two best sigmoids with corrections, and a sparse mixer.
+void routeInGroups(pretend::Harness &harness) {
+  const int tokens = size(40), groups = 1 + static_cast<int>(below(20)), inGroup = 2 + static_cast<int>(below(8));
+  const int experts = groups * inGroup, chosenGroups = 1 + static_cast<int>(below(groups));
+  const int k = 1 + static_cast<int>(below(std::min(chosenGroups * inGroup, 12))), sparse = static_cast<int>(below(2));
+  const float least = 1e-20f, factor = 2.5f, threshold = 0.5f;
+  Buffer<float> logits(tokens * experts, true), correction(experts, true), weights(tokens * k, true);
+  Buffer<int> chosen(tokens * k, true);
+  logits.fill(normal);
+  correction.fill(normal);
+  const float *none = nullptr;
+  run(harness, "route", {static_cast<unsigned>(tokens + 7) / 8}, 128, 0, logits.get(), sparse ? none : correction.get(),
+      sparse ? 2 : 1, sparse, k, sparse ? 1 : groups, sparse ? 1 : chosenGroups, 2, 1, least, factor, threshold, chosen.get(),
+      weights.get(), tokens, experts);
+  for (int token = 0; token < tokens; token++) {
+    const float *from = logits.get() + token * experts;
+    const auto sigmoid = [=](int e) { return 1 / (1 + std::exp(-static_cast<double>(from[e]))); };
+    const auto value = [&](int e) { return sparse ? from[e] : sigmoid(e) + correction[e]; };
+    std::vector<int> order(experts);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return value(a) > value(b); });
+    if (!sparse) {
+      std::vector<double> best(groups);
+      std::vector<int> seen(groups), ranked(groups);
+      for (int e : order) best[e / inGroup] += seen[e / inGroup]++ < 2 ? value(e) : 0;
+      std::iota(ranked.begin(), ranked.end(), 0);
+      std::stable_sort(ranked.begin(), ranked.end(), [&](int a, int b) { return best[a] > best[b]; });
+      ranked.resize(chosenGroups);
+      std::erase_if(order, [&](int e) { return std::count(ranked.begin(), ranked.end(), e / inGroup) == 0; });
+    }
+    std::vector<double> expected(k);
+    for (int i = 0; i < k; i++) {
+      double near = 0;
+      for (size_t e = i; e < order.size(); e++) {
+        const double top = from[order[i]], logit = from[order[e]];
+        near += (top - logit) / std::max(std::abs(logit), top) <= threshold ? std::exp(logit - top) : 0;
+      }
+      expected[i] = sparse ? 1 / near : sigmoid(order[i]);
+    }
+    const double sum = std::accumulate(expected.begin(), expected.end(), 0.0);
+    for (int i = 0; i < k; i++) {
+      check("route's expert in a group", chosen[token * k + i], order[i], 0);
+      check("route's weight in a group", weights[token * k + i], expected[i] / sum * factor, 4);
+    }
+  }
+}
+
+// Attention with or without a window, a bound of scores, biases of keys and sinks.
 struct Attention {
   const int variant, queries, headSize, length, groupSize, keyHeads, heads, sequences, window;
   const float scale, cap;
-  const bool biased;
-  Buffer<float> q, k, v, bias, out;
+  const bool biased, sunk;
+  Buffer<float> q, k, v, bias, sinks, out;
 
   explicit Attention(int variant)
       : variant(variant), queries(variant == 256 ? 32 : 64), headSize(variant == 256 ? size(300) : size(variant)),
         length(size(140)), groupSize(1 + static_cast<int>(below(3))), keyHeads(1 + static_cast<int>(below(2))),
         heads(keyHeads * groupSize), sequences(1 + static_cast<int>(below(2))), window(below(2) ? length : size(length + 2)),
-        scale(1 / std::sqrt(static_cast<float>(headSize))), cap(below(2) ? 0 : 1.5f), biased(below(2)), q(tokens() * wide(), true),
-        k(tokens() * narrow(), true), v(tokens() * narrow(), true), bias(static_cast<size_t>(heads) * length, true),
+        scale(1 / std::sqrt(static_cast<float>(headSize))), cap(below(2) ? 0 : 1.5f), biased(below(2)), sunk(below(2)), q(tokens() * wide(), true),
+        k(tokens() * narrow(), true), v(tokens() * narrow(), true), bias(static_cast<size_t>(heads) * length, true), sinks(heads, true),
         out(tokens() * wide(), true) {
-    for (Buffer<float> *each : {&q, &k, &v, &bias}) each->fill(normal);
+    for (Buffer<float> *each : {&q, &k, &v, &bias, &sinks}) each->fill(normal);
   }
 
   size_t tokens() const { return static_cast<size_t>(sequences) * length; }
@@ -257,8 +306,8 @@ struct Attention {
   uint64_t launch(pretend::Harness &harness) {
     const pretend::Index grid = {static_cast<unsigned>(sequences * heads * blocksOfHead()), static_cast<unsigned>(slabs())};
     const float *biases = biased ? bias.get() : nullptr;
-    return run(harness, name(), grid, 128, 0, q.get(), k.get(), v.get(), biases, out.get(), length, heads, groupSize,
-               headSize, window, scale, cap);
+    return run(harness, name(), grid, 128, 0, q.get(), k.get(), v.get(), biases, sunk ? sinks.get() : nullptr,
+               out.get(), length, heads, groupSize, headSize, window, scale, cap);
   }
 
   std::string name() const { return "attention_" + std::to_string(variant); }
@@ -283,7 +332,7 @@ struct Attention {
   void compare(size_t token, int head) {
     const size_t first = std::max<long long>(token / length * length, static_cast<long long>(token) - window + 1);
     std::vector<double> expected(headSize);
-    double sum = 0;
+    double sum = sunk ? std::exp(static_cast<double>(sinks[head])) : 0;
     for (size_t other = first; other <= token; other++) {
       const double weight = std::exp(score(token, other, head));
       sum += weight;
@@ -308,7 +357,7 @@ void attention(pretend::Harness &harness) {
 int main(int argumentCount, char **arguments) {
   return runChecks(argumentCount, arguments, [](pretend::Harness &harness, int) {
     for (auto each : {layerNorm, scaling, activations, rotate, gatherColumns, convolve, deltaRule, expertRows, route,
-                      attention}) {
+                      routeInGroups, attention}) {
       each(harness);
     }
   });

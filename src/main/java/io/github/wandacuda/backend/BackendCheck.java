@@ -13,6 +13,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -360,16 +361,19 @@ public final class BackendCheck {
           side.operations.addRows(some, rows, new float[] {0.5f, 2, -1}, x);
           return side.download(x);
         });
-    add(
-        "routing",
-        side -> {
-          Routing routing = side.operations.route(side.tensor(TOKENS, 9), 2, true);
-          float[] results = Arrays.copyOf(routing.weights(), 2 * routing.weights().length);
-          for (int i = 0; i < routing.experts().length; i++) {
-            results[routing.weights().length + i] = routing.experts()[i];
-          }
-          return results;
-        });
+    add("routing", side -> routed(side, RoutingRule.softmax(2, true)));
+    RoutingRule sigmoids = RoutingRule.of(RoutingRule.Scores.SIGMOID, 2, true);
+    add("routing by groups", side -> routed(side, sigmoids.in(new RoutingRule.Groups(3, 2, 2))));
+  }
+
+  private static float[] routed(Side side, RoutingRule rule) {
+    Tensor correction = rule.groups().count() == 1 ? null : side.tensor(1, 9);
+    Routing routing = side.operations.route(side.tensor(TOKENS, 9), correction, rule);
+    float[] results = Arrays.copyOf(routing.weights(), 2 * routing.weights().length);
+    for (int i = 0; i < routing.experts().length; i++) {
+      results[routing.weights().length + i] = routing.experts()[i];
+    }
+    return results;
   }
 
   private void addElementwise() {
@@ -382,6 +386,7 @@ public final class BackendCheck {
     add("clamp", new Elementwise.Clamp(-0.5f, 0.25f));
     add("softcap", new Elementwise.Softcap(1.5f));
     add("xielu", new Elementwise.Xielu(0.8f, 1.3f, 0.5f, -1e-6f));
+    add("clamped gate", new Elementwise.ClampedGate(1.5f));
   }
 
   private void add(String name, Elementwise operation) {
@@ -416,6 +421,7 @@ public final class BackendCheck {
         side.tensor(tokens, keys),
         shape,
         null,
+        shape.window() == 0 ? null : side.tensor(1, shape.heads()),
         out);
     return side.download(out);
   }

@@ -51,7 +51,7 @@ public final class SafetensorsFile implements AutoCloseable {
    */
   public static SafetensorsFile of(
       Path path, byte[] headerBytes, Function<List<TensorInfo>, TensorBytes> bytes) {
-    SafetensorsHeader header = SafetensorsHeader.alone(path, headerBytes);
+    SafetensorsHeader header = ExpertStacks.apart(path, SafetensorsHeader.alone(path, headerBytes));
     return new SafetensorsFile(path, headerBytes.clone(), header, bytes.apply(header.tensors()));
   }
 
@@ -94,7 +94,8 @@ public final class SafetensorsFile implements AutoCloseable {
       throws IOException {
     long length = channel.size();
     byte[] headerBytes = readHeader(path, channel, length, room);
-    SafetensorsHeader header = SafetensorsHeader.parse(path, headerBytes, length, room);
+    SafetensorsHeader header =
+        ExpertStacks.apart(path, SafetensorsHeader.parse(path, headerBytes, length, room));
     return new SafetensorsFile(
         path, headerBytes, header, new StoredTensors(path, channel, length, headerBytes.length));
   }
@@ -164,12 +165,19 @@ public final class SafetensorsFile implements AutoCloseable {
     return metadata;
   }
 
-  /** Returns the tensors in the order of their bytes. */
+  /**
+   * Returns the tensors in the order of their bytes; of one that holds a matrix or a bias of each
+   * expert the experts' parts, as {@code mlp.experts.down_proj.0.weight} is of {@code
+   * mlp.experts.down_proj}.
+   */
   public List<TensorInfo> tensors() {
     return ordered;
   }
 
-  /** Returns a tensor by its name, or nothing if the file has none of that name. */
+  /**
+   * Returns a tensor, a whole one or one of {@link #tensors}, by its name, or nothing if the file
+   * has none of that name.
+   */
   public Optional<TensorInfo> tensor(String name) {
     return Optional.ofNullable(tensors.get(name));
   }

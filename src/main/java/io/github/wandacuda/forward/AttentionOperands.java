@@ -7,8 +7,9 @@ import java.util.function.Function;
  *
  * @param <T> the tensors
  * @param keyBias null for none
+ * @param sinks null for none
  */
-public record AttentionOperands<T>(T q, T k, T v, AttentionShape shape, T keyBias, T out) {
+public record AttentionOperands<T>(T q, T k, T v, AttentionShape shape, T keyBias, T sinks, T out) {
   /**
    * Returns the same of another type.
    *
@@ -16,6 +17,12 @@ public record AttentionOperands<T>(T q, T k, T v, AttentionShape shape, T keyBia
    */
   public <R> AttentionOperands<R> map(Function<T, R> own) {
     return new AttentionOperands<>(
-        own.apply(q), own.apply(k), own.apply(v), shape, own.apply(keyBias), own.apply(out));
+        own.apply(q),
+        own.apply(k),
+        own.apply(v),
+        shape,
+        own.apply(keyBias),
+        own.apply(sinks),
+        own.apply(out));
   }
 }

@@ -122,11 +122,21 @@ public record CheckedOperations(
 
   @Override
   public void attention(
-      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionShape shape,
+      Tensor keyBias,
+      Tensor sinks,
+      Tensor out) {
     own(q, k, v, out);
     ownOrNull(keyBias);
+    ownOrNull(sinks);
     OperandShapes.attention(q, k, v, shape, keyBias, out);
-    ifThere(out, () -> backend.attention(q, k, v, shape, keyBias, out));
+    if (sinks != null) {
+      OperandShapes.size("sinks", sinks, 1, shape.heads());
+    }
+    ifThere(out, () -> backend.attention(q, k, v, shape, keyBias, sinks, out));
   }
 
   @Override
@@ -178,14 +188,13 @@ public record CheckedOperations(
   }
 
   @Override
-  public Routing route(Tensor logits, int k, boolean renormalize) {
+  public Routing route(Tensor logits, Tensor correction, RoutingRule rule) {
     own(logits);
-    if (k < 1 || k > logits.columns()) {
-      throw new IllegalArgumentException("%d of %d experts".formatted(k, logits.columns()));
-    }
+    ownOrNull(correction);
+    OperandShapes.route(logits, correction, rule);
     return logits.rows() == 0
-        ? new Routing(k, new int[0], new float[0])
-        : backend.route(logits, k, renormalize);
+        ? new Routing(rule.expertsPerToken(), new int[0], new float[0])
+        : backend.route(logits, correction, rule);
   }
 
   @Override

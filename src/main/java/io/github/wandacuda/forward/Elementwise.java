@@ -7,6 +7,7 @@ package io.github.wandacuda.forward;
 public sealed interface Elementwise
     permits Activation,
         Elementwise.Gate,
+        Elementwise.ClampedGate,
         Elementwise.Add,
         Elementwise.Scale,
         Elementwise.Clamp,
@@ -14,11 +15,26 @@ public sealed interface Elementwise
         Elementwise.Xielu {
   /** Returns whether there is a y. */
   default boolean takesTwo() {
-    return this instanceof Gate || this instanceof Add;
+    return this instanceof Gate || this instanceof ClampedGate || this instanceof Add;
   }
 
   /** The gate of a gated MLP: {@code activation(x) * y} (Shazeer, arXiv 2002.05202). */
   record Gate(Activation activation) implements Elementwise {}
+
+  /**
+   * The gate of gpt-oss (arXiv 2508.10925): {@code g * sigmoid(1.702 * g) * (u + 1)} with {@code g
+   * = min(x, limit)} and {@code u = min(max(y, -limit), limit)}; NaN stays.
+   *
+   * @param limit more than 0
+   */
+  record ClampedGate(float limit) implements Elementwise {
+    /** Checks the limit. */
+    public ClampedGate {
+      if (!(limit > 0)) {
+        throw new IllegalArgumentException("limit %s".formatted(limit));
+      }
+    }
+  }
 
   /** {@code x + y}. */
   record Add() implements Elementwise {}

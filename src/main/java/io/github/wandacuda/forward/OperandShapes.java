@@ -134,6 +134,23 @@ final class OperandShapes {
     }
   }
 
+  static void route(Tensor logits, Tensor correction, RoutingRule rule) {
+    int experts = logits.columns();
+    RoutingRule.Groups groups = rule.groups();
+    int size = experts / groups.count();
+    int k = rule.expertsPerToken();
+    if (experts % groups.count() != 0 || groups.best() > Math.max(1, size)) {
+      throw new IllegalArgumentException(
+          "%d groups of %d experts".formatted(groups.count(), experts));
+    }
+    if (k < 1 || k > groups.chosen() * size) {
+      throw new IllegalArgumentException("%d of %d experts".formatted(k, groups.chosen() * size));
+    }
+    if (correction != null) {
+      size("correction", correction, 1, experts);
+    }
+  }
+
   static void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
     same("rows", x.rows(), rows.length);
     same("factors", x.rows(), factors.length);

@@ -161,9 +161,19 @@ public interface Operations {
    * @param shape the heads, the length of a sequence, its queries, the scale, softcap and window
    * @param keyBias [heads, sequenceLength], added to a head's scores of each key of a sequence, or
    *     null; a head's slope times the key's position makes ALiBi (Press et al., arXiv 2108.12409)
+   * @param sinks [1, heads], the score of one more key of each head, which takes its share of the
+   *     softmax and has no value (Xiao et al., arXiv 2309.17453; gpt-oss, arXiv 2508.10925), or
+   *     null
    * @param out as {@code q}
    */
-  void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out);
+  void attention(
+      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor sinks, Tensor out);
+
+  /** Attention without sinks. */
+  default void attention(
+      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
+    attention(q, k, v, shape, keyBias, null, out);
+  }
 
   /**
    * A causal convolution of each column by itself: {@code out[t, c] = sum over j of weights[j, c] *
@@ -237,17 +247,17 @@ public interface Operations {
   }
 
   /**
-   * Chooses experts: the k most probable ones of each token by the softmax of its logits, of equal
-   * ones the lowest first (Shazeer et al., arXiv 1701.06538; Jiang et al., arXiv 2401.04088,
-   * section 2.1).
+   * Chooses experts: the best ones of each token by what a rule makes of its logits, of equal ones
+   * the lowest first (Shazeer et al., arXiv 1701.06538; Jiang et al., arXiv 2401.04088, section
+   * 2.1).
    *
    * @param logits [tokens, experts]
-   * @param k experts of a token, from 1 to all
-   * @param renormalize whether a token's weights are divided by their sum; else they are the
-   *     softmax's probabilities
+   * @param correction [1, experts], added to the scores that experts are chosen by and not to their
+   *     weights (Wang et al., arXiv 2408.15664), or null
+   * @param rule what is chosen; as many experts as there are at most, of groups that they fill
    * @return the routing, in host memory, since the host decides which experts run
    */
-  Routing route(Tensor logits, int k, boolean renormalize);
+  Routing route(Tensor logits, Tensor correction, RoutingRule rule);
 
   /**
    * Copies rows: row i of {@code out} becomes row {@code rows[i]} of {@code x}.

@@ -113,7 +113,7 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       if (!(mlp instanceof Experts experts)) {
         return mlp.linears().map(linear -> new Part(linear, share));
       }
-      double each = share * experts.expertsPerToken() / experts.router().rows();
+      double each = share * experts.rule().expertsPerToken() / experts.router().rows();
       Stream<Part> routed =
           Stream.concat(
               Stream.of(new Part(experts.router(), share)),
@@ -129,7 +129,7 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
         case DenseMlp dense -> share * dense.down().columns();
         case Experts experts -> {
           double shared = experts.shared() == null ? 0 : inner(experts.shared().mlp(), share);
-          yield shared + experts.expertsPerToken() * inner(experts.expert().apply(0), share);
+          yield shared + experts.rule().expertsPerToken() * inner(experts.expert().apply(0), share);
         }
       };
     }

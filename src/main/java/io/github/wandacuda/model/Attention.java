@@ -23,6 +23,7 @@ final class Attention implements Branch {
   private final List<String> modules;
   private final Norm queryNorm;
   private final Norm keyNorm;
+  private final Tensor sinks;
   private final Linear output;
 
   Attention(
@@ -42,6 +43,8 @@ final class Attention implements Branch {
     modules = projections.stream().map(Linear::module).toList();
     queryNorm = Norm.orNull(weights, description.queryNorm());
     keyNorm = Norm.orNull(weights, description.keyNorm());
+    String sunk = description.scores().sinks();
+    sinks = sunk == null ? null : weights.vector(sunk, description.heads().queries());
     output = new Linear(weights, description.output(), arena);
   }
 
@@ -148,7 +151,7 @@ final class Attention implements Branch {
     int chunk = description.scores().chunk();
     if (chunk == 0 || chunk >= length) {
       Tensor keyBias = positions.at(description.scores().keyBias(), length, length);
-      operations.attention(query, keys, values, shape(length, span.past()), keyBias, out);
+      operations.attention(query, keys, values, shape(length, span.past()), keyBias, sinks, out);
       return;
     }
     for (int sequence = 0; sequence < query.rows() / span.tokens(); sequence++) {
@@ -162,6 +165,7 @@ final class Attention implements Branch {
             values.rows(sequence * length + from, end - from),
             shape(end - from, first - from),
             null,
+            sinks,
             out.rows(at, end - first));
       }
     }
@@ -191,5 +195,8 @@ final class Attention implements Branch {
     linears().forEach(Linear::close);
     Norm.close(queryNorm);
     Norm.close(keyNorm);
+    if (sinks != null) {
+      sinks.close();
+    }
   }
 }

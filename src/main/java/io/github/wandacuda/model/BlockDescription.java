@@ -1,6 +1,7 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.RoutingRule;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
@@ -281,11 +282,14 @@ public record BlockDescription(
    * @param window how many of the last keys a token sees, or 0 for all
    * @param chunk tokens of a chunk, of which a token sees its own alone, or 0 for all
    * @param keyBias [heads, sequenceLength], added to the score of each key, or null
+   * @param sinks the name of the tensor that has a score of one more key of each head, after the
+   *     decoder's prefix, or null
    */
-  public record Scores(float scale, float softcap, int window, int chunk, PositionTable keyBias) {
+  public record Scores(
+      float scale, float softcap, int window, int chunk, PositionTable keyBias, String sinks) {
     /** Returns scores that are multiplied by a scale, and nothing else. */
     static Scores scaled(double scale) {
-      return new Scores((float) scale, 0, 0, 0, null);
+      return new Scores((float) scale, 0, 0, 0, null, null);
     }
 
     /** Returns scores that are divided by the root of the head's size, and nothing else. */
@@ -295,12 +299,17 @@ public record BlockDescription(
 
     /** Returns the same with a bias. */
     Scores biased(PositionTable bias) {
-      return new Scores(scale, softcap, window, chunk, bias);
+      return new Scores(scale, softcap, window, chunk, bias, sinks);
     }
 
     /** Returns the same where a token sees only some keys. */
     Scores seeing(int lastKeys, int ownChunk) {
-      return new Scores(scale, softcap, lastKeys, ownChunk, keyBias);
+      return new Scores(scale, softcap, lastKeys, ownChunk, keyBias, sinks);
+    }
+
+    /** Returns the same with sinks, or without if their name is null. */
+    Scores sunk(String name) {
+      return new Scores(scale, softcap, window, chunk, keyBias, name);
     }
   }
 
@@ -364,10 +373,11 @@ public record BlockDescription(
    * {@code down(activation(up(x)))}, or with a gate {@code down(activation(gate(x)) * up(x))}
    * (Shazeer, arXiv 2002.05202).
    *
-   * @param inputs up; or gate and up, each [wide, hidden]; or one for both, [2 * wide, hidden], the
-   *     gate's rows first
+   * @param inputs up; or gate and up, each [wide, hidden]; or one for both, [2 * wide, hidden]
    * @param gated whether there is a gate
-   * @param activation of up, or of the gate
+   * @param interleaved whether a module for both has the gate's and up's rows by turns; else the
+   *     gate's rows come first
+   * @param activation of up, or of the gate; one that takes two is of gate and up together
    * @param learned what the names of the activation's own tensors begin with, where it is an xIELU
    *     instead; else null
    * @param down [hidden, wide]
@@ -375,17 +385,18 @@ public record BlockDescription(
   public record DenseMlp(
       List<LinearDescription> inputs,
       boolean gated,
-      Activation activation,
+      boolean interleaved,
+      Elementwise activation,
       String learned,
       LinearDescription down)
       implements MlpDescription {
-    /** Describes one whose activation has no tensors. */
+    /** Describes one whose activation has no tensors, and that has the gate's rows first. */
     DenseMlp(
         List<LinearDescription> inputs,
         boolean gated,
-        Activation activation,
+        Elementwise activation,
         LinearDescription down) {
-      this(inputs, gated, activation, null, down);
+      this(inputs, gated, false, activation, null, down);
     }
 
     @Override
@@ -399,15 +410,18 @@ public record BlockDescription(
    * 2401.04088, section 2.1).
    *
    * @param router [experts, hidden]
-   * @param expertsPerToken how many experts a token is sent to
-   * @param renormalize whether a token's weights are divided by their sum
+   * @param rule how experts are chosen and weighed
+   * @param correction the name of the tensor that is added to what experts are chosen by, after the
+   *     decoder's prefix, or null
+   * @param weighsInputs whether an expert's weight is the factor of its input; else of its output
    * @param expert describes an expert by its index
    * @param shared the expert of all tokens, or null
    */
   public record Experts(
       LinearDescription router,
-      int expertsPerToken,
-      boolean renormalize,
+      RoutingRule rule,
+      String correction,
+      boolean weighsInputs,
       IntFunction<MlpDescription> expert,
       SharedExpert shared)
       implements MlpDescription {
@@ -422,15 +436,16 @@ public record BlockDescription(
           Stream.concat(Stream.of(router), all().flatMap(MlpDescription::linears));
       return shared == null
           ? routed
-          : Stream.of(routed, Stream.of(shared.gate), shared.mlp.linears())
+          : Stream.of(routed, Stream.ofNullable(shared.gate), shared.mlp.linears())
               .flatMap(linears -> linears);
     }
   }
 
   /**
-   * An expert for all tokens, weighed by {@code sigmoid(gate(x))}.
+   * An expert for all tokens.
    *
-   * @param gate [1, hidden]
+   * @param gate [1, hidden], whose output's sigmoid is the expert's weight, or null for a weight of
+   *     1
    * @param mlp the expert
    */
   public record SharedExpert(LinearDescription gate, MlpDescription mlp) {}

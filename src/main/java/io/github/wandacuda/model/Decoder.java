@@ -284,6 +284,7 @@ public final class Decoder implements AutoCloseable {
     private final Norm norm;
     private final Linear projection;
     private final Weight weight;
+    private final Tensor bias;
     private final Tensor normed;
     private final Tensor projected;
     private final Tensor logits;
@@ -305,6 +306,7 @@ public final class Decoder implements AutoCloseable {
               : new Linear(weights, description.projection(), arena);
       int width = projection == null ? hidden : projection.rows();
       weight = weights.matrix(name, vocabulary, width, arena);
+      bias = description.bias() == null ? null : weights.fullVector(description.bias(), vocabulary);
       normed = operations.tensor(ROWS, hidden);
       projected = projection == null ? null : operations.tensor(ROWS, width);
       logits = operations.tensor(ROWS, vocabulary);
@@ -323,7 +325,7 @@ public final class Decoder implements AutoCloseable {
         states = narrow;
       }
       Tensor scores = logits.rows(0, hidden.rows());
-      operations.linear(states, weight, null, scores);
+      operations.linear(states, weight, bias, scores);
       if (description.scale() != 1) {
         operations.elementwise(new Elementwise.Scale(description.scale()), scores, null, scores);
       }
@@ -342,6 +344,9 @@ public final class Decoder implements AutoCloseable {
         projected.close();
       }
       weight.close();
+      if (bias != null) {
+        bias.close();
+      }
       normed.close();
       logits.close();
       arena.close();

@@ -19,6 +19,7 @@ public final class DecoderFamilies {
           new DecoderFamily("bloom", "BloomForCausalLM", LayerNormFamilies::bloom),
           new DecoderFamily("cohere", "CohereForCausalLM", DenseFamilies::cohere),
           new DecoderFamily("cohere2", "Cohere2ForCausalLM", DenseFamilies::cohere2),
+          new DecoderFamily("ernie4_5_moe", "Ernie4_5_MoeForCausalLM", MixtureFamilies::ernieMoe),
           new DecoderFamily("exaone4", "Exaone4ForCausalLM", DenseFamilies::exaone4),
           new DecoderFamily("falcon", "FalconForCausalLM", LayerNormFamilies::falcon),
           new DecoderFamily("gemma", "GemmaForCausalLM", LlamaFamilies::gemma),
@@ -26,21 +27,30 @@ public final class DecoderFamilies {
           new DecoderFamily("gemma3_text", "Gemma3ForCausalLM", DenseFamilies::gemma3),
           new DecoderFamily("glm", "GlmForCausalLM", DenseFamilies::glm),
           new DecoderFamily("glm4", "Glm4ForCausalLM", DenseFamilies::glm4),
+          new DecoderFamily("glm4_moe", "Glm4MoeForCausalLM", MixtureFamilies::glm4Moe),
           new DecoderFamily("gpt2", "GPT2LMHeadModel", LayerNormFamilies::gpt2),
           new DecoderFamily("gpt_neox", "GPTNeoXForCausalLM", LayerNormFamilies::gptNeox),
+          new DecoderFamily("gpt_oss", "GptOssForCausalLM", MixtureFamilies::gptOss),
           new DecoderFamily("granite", "GraniteForCausalLM", DenseFamilies::granite),
+          new DecoderFamily("granitemoe", "GraniteMoeForCausalLM", MixtureFamilies::graniteMoe),
+          new DecoderFamily(
+              "granitemoeshared", "GraniteMoeSharedForCausalLM", MixtureFamilies::graniteMoe),
           new DecoderFamily("helium", "HeliumForCausalLM", DenseFamilies::helium),
           new DecoderFamily(
               "hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", DenseFamilies::hunyuan),
           new DecoderFamily("llama", "LlamaForCausalLM", LlamaFamilies::llama),
+          new DecoderFamily("llama4_text", "Llama4ForCausalLM", MixtureFamilies::llama4),
+          new DecoderFamily("minimax_m2", "MiniMaxM2ForCausalLM", MixtureFamilies::minimaxM2),
           new DecoderFamily("ministral3", "Ministral3ForCausalLM", DenseFamilies::ministral3),
           new DecoderFamily("mistral", "MistralForCausalLM", LlamaFamilies::mistral),
           new DecoderFamily("mixtral", "MixtralForCausalLM", LlamaFamilies::mixtral),
           new DecoderFamily("nemotron", "NemotronForCausalLM", DenseFamilies::nemotron),
           new DecoderFamily("olmo2", "Olmo2ForCausalLM", DenseFamilies::olmo2),
           new DecoderFamily("olmo3", "Olmo3ForCausalLM", DenseFamilies::olmo3),
+          new DecoderFamily("olmoe", "OlmoeForCausalLM", MixtureFamilies::olmoe),
           new DecoderFamily("opt", "OPTForCausalLM", LayerNormFamilies::opt),
           new DecoderFamily("phi3", "Phi3ForCausalLM", LlamaFamilies::phi3),
+          new DecoderFamily("phimoe", "PhimoeForCausalLM", MixtureFamilies::phimoe),
           new DecoderFamily("qwen2", "Qwen2ForCausalLM", LlamaFamilies::qwen2),
           new DecoderFamily("qwen2_moe", "Qwen2MoeForCausalLM", LlamaFamilies::qwen2Moe),
           new DecoderFamily("qwen3", "Qwen3ForCausalLM", LlamaFamilies::qwen3),
@@ -93,15 +103,14 @@ public final class DecoderFamilies {
     return family.open(model.config(), model.checkpoint(), operations, WeightKeeping.WHILE_OPEN);
   }
 
-  /** Blocks beyond the decoder's may be there that predict further tokens, as many as are said. */
   private static void requireAllBlocks(ModelDirectory model, int blocks) {
     int last =
         model.modules().stream()
+            .filter(module -> !module.further())
             .mapToInt(module -> LinearModules.block(module.name()).orElse(-1))
             .max()
             .orElse(-1);
-    int further = model.config().decoder().root().path("num_nextn_predict_layers").asInt(0);
-    if (last >= (long) blocks + further) {
+    if (last >= blocks) {
       throw ErrorDetails.file(model.path().resolve(ModelConfig.FILE_NAME))
           .wrong("as many blocks as there are weights of, %d".formatted(last + 1), blocks);
     }

@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -155,10 +156,22 @@ final class DecoderTensors {
     }
   }
 
-  /** Returns a vector, widened to float32. */
+  /** Returns a vector, which may be stored as a matrix of one row, widened to float32. */
   float[] values(String name, int length) {
-    Checkpoint.Entry entry = entry(fullName(name), length);
-    return entry.shard().vector(entry.info());
+    return fullValues(fullName(name), length);
+  }
+
+  /** Does the same by the full name. */
+  float[] fullValues(String fullName, int length) {
+    boolean row =
+        checkpoint.find(fullName).filter(found -> found.info().shape().size() == 2).isPresent();
+    Checkpoint.Entry entry = row ? entry(fullName, 1, length) : entry(fullName, length);
+    TensorInfo info = entry.info();
+    return entry
+        .shard()
+        .vector(
+            new TensorInfo(
+                info.name(), info.dtype(), List.of((long) length), info.begin(), info.end()));
   }
 
   /**

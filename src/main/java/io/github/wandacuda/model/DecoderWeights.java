@@ -178,7 +178,13 @@ final class DecoderWeights implements AutoCloseable {
     return weight(memory -> tensors.read(fullName, rows, columns, memory), arena).weight();
   }
 
-  private Tensor vector(String name, int length) {
+  /** Returns a vector, widened to float32, as a row, by its full name. */
+  Tensor fullVector(String fullName, int length) {
+    return tensor(tensors.fullValues(fullName, length), 1, length);
+  }
+
+  /** Returns a vector, widened to float32, as a row. */
+  Tensor vector(String name, int length) {
     return tensor(tensors.values(name, length), 1, length);
   }
 

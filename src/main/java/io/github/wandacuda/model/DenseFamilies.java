@@ -45,7 +45,12 @@ final class DenseFamilies {
     LlamaStyle style = LlamaFamilies.gemmaStyle(config);
     style.scores =
         new Scores(
-            (float) scale, LlamaFamilies.cap(config, "attn_logit_softcapping", 0), 0, 0, null);
+            (float) scale,
+            LlamaFamilies.cap(config, "attn_logit_softcapping", 0),
+            0,
+            0,
+            null,
+            null);
     style.logitCap = LlamaFamilies.cap(config, "final_logit_softcapping", 0);
     style.norms = LlamaStyle.AROUND;
     style.headNorms = true;

@@ -288,6 +288,7 @@ final class LayerNormFamilies {
             normed ? norm.apply("final_layer_norm") : null,
             projection("project_out", embedded, hidden),
             "lm_head.weight",
+            null,
             1,
             0));
   }

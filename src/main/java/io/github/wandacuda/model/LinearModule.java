@@ -15,9 +15,16 @@ import java.lang.foreign.MemorySegment;
  * @param tensor the weight
  * @param transposed whether the weight is stored as [in, out], as GPT-2's Conv1D does
  * @param router whether it is a mixture-of-experts router
+ * @param further whether it is of a block that predicts further tokens, which is no part of the
+ *     decoder
  */
 public record LinearModule(
-    String name, SafetensorsFile shard, TensorInfo tensor, boolean transposed, boolean router) {
+    String name,
+    SafetensorsFile shard,
+    TensorInfo tensor,
+    boolean transposed,
+    boolean router,
+    boolean further) {
 
   /** Returns whether the weight is of a type that can be pruned. */
   public boolean prunable() {
@@ -61,6 +68,6 @@ public record LinearModule(
 
   /** Returns the module as it is in a copy of its shard. */
   public LinearModule in(SafetensorsFile copy) {
-    return new LinearModule(name, copy, tensor, transposed, router);
+    return new LinearModule(name, copy, tensor, transposed, router, further);
   }
 }

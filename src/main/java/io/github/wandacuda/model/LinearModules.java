@@ -30,7 +30,11 @@ public final class LinearModules {
   private static final Pattern DECODER = Pattern.compile("(?:^|\\.)decoder\\.");
   private static final Pattern NO_LINEAR =
       Pattern.compile("embed|norm|rotary|(?:^|\\.)(?:wte|wpe)");
-  private static final Set<String> ROUTERS = Set.of("gate", "shared_expert_gate", "router");
+  private static final Pattern ROUTER =
+      Pattern.compile("(?:^|\\.)(?:gate|shared_expert_gate|router|router\\.layer)$");
+
+  /** A stack's part, which of the experts is its number, unless the stack's name has an ending. */
+  private static final Pattern PART = Pattern.compile("\\.experts\\.(\\w+)_proj\\.\\d+$");
 
   /** Model types whose linear modules are Conv1D, stored as [in, out]. */
   private static final Set<String> CONV1D = Set.of("gpt2", "openai-gpt", "imagegpt");
@@ -45,16 +49,10 @@ public final class LinearModules {
    * their names.
    */
   public static List<LinearModule> of(ModelConfig config, Checkpoint checkpoint) {
-    boolean transposed =
-        config.modelType().isEmpty()
-            ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
-            : CONV1D.contains(config.modelType());
-    boolean hasDecoder =
-        checkpoint.tensors().stream()
-            .anyMatch(entry -> DECODER.matcher(entry.info().name()).find());
+    Finder finder = new Finder(config, checkpoint);
     return checkpoint.tensors().stream()
         .filter(entry -> entry.info().shape().size() == 2)
-        .flatMap(entry -> module(entry, transposed, hasDecoder).stream())
+        .flatMap(entry -> finder.module(entry).stream())
         .sorted(Comparator.comparing(LinearModule::name, TensorNames.ORDER))
         .toList();
   }
@@ -75,23 +73,65 @@ public final class LinearModules {
     return towers;
   }
 
-  private static Optional<LinearModule> module(
-      Checkpoint.Entry entry, boolean transposed, boolean hasDecoder) {
-    String tensor = entry.info().name();
-    int inside = insideOfBlock(tensor);
-    int end = tensor.lastIndexOf('.');
-    if (inside < 0 || inside >= end || !WEIGHTS.contains(tensor.substring(end + 1))) {
-      return Optional.empty();
+  /** Finds the modules of one model. */
+  private static final class Finder {
+    private final boolean conv1d;
+    private final boolean hasDecoder;
+    private final int hidden;
+    private final FurtherBlocks further;
+
+    Finder(ModelConfig config, Checkpoint checkpoint) {
+      conv1d =
+          config.modelType().isEmpty()
+              ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
+              : CONV1D.contains(config.modelType());
+      hasDecoder =
+          checkpoint.tensors().stream()
+              .anyMatch(entry -> DECODER.matcher(entry.info().name()).find());
+      hidden = config.decoder().root().path("hidden_size").asInt(0);
+      further = FurtherBlocks.of(config, checkpoint);
     }
-    String before = tensor.substring(0, inside);
-    if (OTHER_TOWER.matcher(before).find()
-        || (hasDecoder && ENCODER.matcher(before).find())
-        || NO_LINEAR.matcher(tensor.substring(inside, end)).find()) {
-      return Optional.empty();
+
+    Optional<LinearModule> module(Checkpoint.Entry entry) {
+      String tensor = entry.info().name();
+      int inside = insideOfBlock(tensor);
+      int end = tensor.lastIndexOf('.');
+      if (inside < 0 || inside >= end || !WEIGHTS.contains(tensor.substring(end + 1))) {
+        return Optional.empty();
+      }
+      String before = tensor.substring(0, inside);
+      if (OTHER_TOWER.matcher(before).find()
+          || (hasDecoder && ENCODER.matcher(before).find())
+          || NO_LINEAR.matcher(tensor.substring(inside, end)).find()) {
+        return Optional.empty();
+      }
+      String name = tensor.substring(0, end);
+      return Optional.of(
+          new LinearModule(
+              name,
+              entry.shard(),
+              entry.info(),
+              conv1d || isTransposed(name, entry),
+              ROUTER.matcher(name).find(),
+              further.have(name)));
     }
-    String name = tensor.substring(0, end);
-    boolean router = ROUTERS.contains(name.substring(name.lastIndexOf('.') + 1));
-    return Optional.of(new LinearModule(name, entry.shard(), entry.info(), transposed, router));
+
+    /**
+     * Returns whether a part of a stack is stored as [in, out]. So are those whose name has no
+     * ending, unless the hidden size says otherwise.
+     */
+    private boolean isTransposed(String name, Checkpoint.Entry entry) {
+      Matcher part = PART.matcher(name);
+      String stack = name.substring(0, name.lastIndexOf('.'));
+      if (!part.find() || entry.shard().tensor(stack).isEmpty()) {
+        return false;
+      }
+      List<Long> shape = entry.info().shape();
+      boolean down = part.group(1).equals("down");
+      boolean rows = shape.get(0) == hidden;
+      boolean columns = shape.get(1) == hidden;
+      return rows == columns || (down ? columns : rows);
+    }
   }
 
   /**

@@ -4,7 +4,7 @@ import static io.github.wandacuda.model.LlamaStyle.in;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.BlockDescription.SharedExpert;
@@ -55,24 +55,12 @@ final class LlamaFamilies {
   /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
   static DecoderDescription mixtral(ModelConfig config) {
     Windows windows = Windows.of(config, 0, block -> true);
-    int experts = config.positive("num_local_experts");
     LlamaStyle style = new LlamaStyle(config, 0, MIXTRAL_EPSILON);
     style.rope = Defaults.of(MIXTRAL_THETA);
     style.window = windows::at;
     style.mlp =
-        block -> {
-          String name = in(block, "block_sparse_moe.");
-          return mixture(
-              config,
-              LinearDescription.of(name + "gate", experts, style.hidden, false),
-              true,
-              expert -> {
-                String own = name + "experts." + expert + ".";
-                int wide = config.positive("intermediate_size");
-                return style.gated(own + "w1", own + "w3", own + "w2", wide);
-              },
-              null);
-        };
+        MixtureFamilies.mixtralExperts(
+            style, RoutingRule.softmax(config.positive(PER_TOKEN), true), false);
     return style.decoder();
   }
 
@@ -162,31 +150,15 @@ final class LlamaFamilies {
           }
           String name = in(block, "mlp.");
           int wide = config.positive("moe_intermediate_size");
-          return mixture(
+          return MixtureFamilies.mixture(
               config,
               LinearDescription.of(name + "gate", experts, style.hidden, false),
-              config.flag("norm_topk_prob", false),
+              RoutingRule.softmax(config.positive(PER_TOKEN), config.flag("norm_topk_prob", false)),
+              null,
               expert -> style.gated(name + "experts." + expert + ".", wide),
               shared.apply(name));
         };
     return style.decoder();
-  }
-
-  /** Describes a mixture, see {@link Experts}. */
-  private static MlpDescription mixture(
-      ModelConfig config,
-      LinearDescription router,
-      boolean renormalize,
-      IntFunction<MlpDescription> expert,
-      SharedExpert shared) {
-    int perToken = config.positive(PER_TOKEN);
-    if (perToken > router.rows()) {
-      throw config.wrong(
-          PER_TOKEN,
-          "at most the %d experts".formatted(router.rows()),
-          config.root().get(PER_TOKEN));
-    }
-    return new Experts(router, perToken, renormalize, expert, shared);
   }
 
   /**
@@ -220,7 +192,7 @@ final class LlamaFamilies {
     float scoreCap = cap(config, "attn_logit_softcapping", GEMMA2_SCORE_CAP);
     float logitCap = cap(config, "final_logit_softcapping", GEMMA2_LOGIT_CAP);
     LlamaStyle style = gemmaStyle(config);
-    style.scores = new Scores(scale, scoreCap, 0, 0, null);
+    style.scores = new Scores(scale, scoreCap, 0, 0, null, null);
     style.logitCap = logitCap;
     style.window = windows::at;
     style.norms = LlamaStyle.AROUND;

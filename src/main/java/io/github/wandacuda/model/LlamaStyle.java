@@ -12,6 +12,7 @@ import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.NormDescription.Kind;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -79,6 +80,12 @@ final class LlamaStyle {
 
   Kind headNormKind = Kind.RMS;
 
+  /** The blocks that have them. */
+  IntPredicate headNormed = block -> true;
+
+  /** Whether they have gains. */
+  boolean headGains = true;
+
   /** Whether these are over all heads together; else over each. */
   boolean wholeNorms;
 
@@ -109,6 +116,12 @@ final class LlamaStyle {
   float gainOffset;
 
   float embeddingScale = 1;
+
+  /** The name of the heads' sinks within attention, or null for none. */
+  String sinks;
+
+  /** Whether the output matrix has a bias. */
+  boolean headBias;
 
   /** The factor of the logits. */
   float logitScale = 1;
@@ -203,6 +216,7 @@ final class LlamaStyle {
     return new DenseMlp(
         List.of(LinearDescription.of(up, wide, hidden, mlpBias)),
         false,
+        false,
         activation,
         learned,
         LinearDescription.of(down, hidden, wide, mlpBias));
@@ -242,7 +256,12 @@ final class LlamaStyle {
         new EmbeddingDescription("embed_tokens.weight", hidden, null, embeddingScale, null, null),
         this::block,
         new HeadDescription(
-            norm(normKind, "norm", hidden), null, "lm_head.weight", logitScale, logitCap));
+            norm(normKind, "norm", hidden),
+            null,
+            "lm_head.weight",
+            headBias ? "lm_head.bias" : null,
+            logitScale,
+            logitCap));
   }
 
   private NormDescription norm(Kind kind, String name, int size) {
@@ -252,16 +271,19 @@ final class LlamaStyle {
   /** Describes a block's attention by heads. */
   MixerDescription attention(int block) {
     String attention = in(block, "self_attn.");
+    boolean normed = headNorms && headNormed.test(block);
     return new AttentionDescription(
         projection(attention),
-        headNorms ? headNorm(attention + queryNorm, heads.queries()) : null,
-        headNorms ? headNorm(attention + keyNorm, heads.keyValueHeads()) : null,
+        normed ? headNorm(attention + queryNorm, heads.queries()) : null,
+        normed ? headNorm(attention + keyNorm, heads.keyValueHeads()) : null,
         normsLast,
         bound,
         heads,
         rotary.apply(block),
         queryFactor.apply(block),
-        scores.seeing(window.applyAsInt(block), chunk.applyAsInt(block)),
+        scores
+            .seeing(window.applyAsInt(block), chunk.applyAsInt(block))
+            .sunk(sinks == null ? null : attention + sinks),
         LinearDescription.of(attention + "o_proj", hidden, heads.queryWidth(), outputBias));
   }
 
@@ -277,7 +299,7 @@ final class LlamaStyle {
   private NormDescription headNorm(String name, int count) {
     int size = wholeNorms ? heads.size() * count : heads.size();
     return new NormDescription(
-        headNormKind, name, size, epsilon, true, gainOffset, ownGains ? count : 0);
+        headNormKind, name, size, epsilon, headGains, gainOffset, ownGains ? count : 0);
   }
 
   private BranchNorms norms(int block, String before, String after) {

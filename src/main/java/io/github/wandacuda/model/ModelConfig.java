@@ -137,6 +137,13 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
     return find(key).map(value -> positive(key, value)).orElse(otherwise);
   }
 
+  /** Returns a whole number from 0 on, or {@code otherwise} if the key is absent or null. */
+  public int whole(String key, int otherwise) {
+    Optional<JsonNode> value = find(key);
+    boolean none = value.isPresent() && value.get().isInt() && value.get().intValue() == 0;
+    return none ? 0 : positive(key, otherwise);
+  }
+
   /**
    * Returns a positive whole number that configs have under several names.
    *

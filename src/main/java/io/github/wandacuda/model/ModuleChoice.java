@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 /**
  * A choice of a model's linear modules. Without patterns to include, all but routers are chosen. A
  * pattern matches a module if it is found anywhere in its name. Patterns to exclude are applied
- * last.
+ * last. Blocks that predict further tokens are left alone but for patterns that match nothing else.
  *
  * @param include patterns that replace the default choice
  * @param exclude patterns that remove from it
@@ -54,8 +54,8 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
     exclude.forEach(pattern -> requireMatch("`exclude`", pattern, candidates, search));
     Predicate<LinearModule> included =
         include.isEmpty()
-            ? module -> !module.router()
-            : module -> matchesAny(include, module, search);
+            ? module -> !module.router() && !module.further()
+            : included(candidates, search);
     List<LinearModule> chosen =
         candidates.stream()
             .filter(included)
@@ -68,6 +68,20 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
               .hint("'wanda-cuda inspect' lists the names"));
     }
     return chosen;
+  }
+
+  private Predicate<LinearModule> included(List<LinearModule> candidates, Search search) {
+    List<Pattern> ofDecoder =
+        include.stream()
+            .filter(
+                pattern ->
+                    candidates.stream()
+                        .anyMatch(
+                            module -> !module.further() && search.finds(pattern, module.name())))
+            .toList();
+    List<Pattern> ofFurther =
+        include.stream().filter(pattern -> !ofDecoder.contains(pattern)).toList();
+    return module -> matchesAny(module.further() ? ofFurther : ofDecoder, module, search);
   }
 
   private static void requireMatch(

@@ -75,7 +75,7 @@ final class RotaryFrequencies {
    * What a family's rotary embedding is like.
    *
    * @param partKeys keys of the rotated share of a head; the first one that is present counts; none
-   *     where all of it is rotated
+   *     where the share is always the same
    * @param part the share if the config has none
    * @param thetaKeys keys of the base; the first one that is present counts
    * @param theta the base if the config has none
@@ -145,7 +145,8 @@ final class RotaryFrequencies {
     RotaryFrequencies reader = new RotaryFrequencies(config, layers);
     double theta = reader.number(THETA, defaults.thetaKeys(), defaults.theta());
     List<String> partKeys = defaults.partKeys();
-    double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaults.part());
+    double part =
+        partKeys.isEmpty() ? defaults.part() : reader.number(PARTIAL, partKeys, defaults.part());
     if (part > 1) {
       throw ErrorDetails.file(config.file())
           .part(partKeys.get(0))

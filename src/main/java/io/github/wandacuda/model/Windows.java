@@ -45,12 +45,7 @@ final class Windows {
   /** Reads the windows of Qwen 2 and 3: in the blocks from {@code max_window_layers} on. */
   static Windows ofQwen(ModelConfig config) {
     // 0 is legal here: every block has the window then.
-    int full =
-        config
-            .find("max_window_layers")
-            .filter(value -> value.isInt() && value.intValue() == 0)
-            .map(value -> 0)
-            .orElseGet(() -> config.positive("max_window_layers", QWEN_FULL_BLOCKS));
+    int full = config.whole("max_window_layers", QWEN_FULL_BLOCKS);
     return ifUsed(config, QWEN_WINDOW, block -> block >= full);
   }
 

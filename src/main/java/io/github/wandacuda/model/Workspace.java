@@ -48,6 +48,7 @@ final class Workspace implements AutoCloseable {
     UP,
     ROUTER,
     EXPERT_INPUT,
+    WEIGHED_INPUT,
     EXPERT_OUTPUT,
     /** Embeddings before they are projected to the hidden size. */
     NARROW,

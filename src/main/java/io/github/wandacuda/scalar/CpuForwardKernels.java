@@ -67,8 +67,9 @@ public interface CpuForwardKernels {
    * exp(s[j] - max)} ({@link Exponential}), where max passes over NaN; the output is the sum over j
    * of {@code p[j] * v[j]} in runs, which begin at the sequence's tokens 0, {@link #RUN} and so on,
    * those without a key left out, divided by the sum of p, in which token j's is {@link LaneSum}'s
-   * element j. So what a token gets hangs on no other query, and is the same if the tokens before
-   * it have none.
+   * element j; with sinks, max is the head's sink at least, and {@code exp(sink - max)} is added to
+   * that sum. So what a token gets hangs on no other query, and is the same if the tokens before it
+   * have none.
    */
   void attention(AttentionOperands<CpuTensor> operands, WorkerPool workers);
 

@@ -207,6 +207,15 @@ public final class ScalarForward implements CpuForwardKernels {
           out[outAt + i] = of(gate.activation(), x[xAt + i]) * y[yAt + i];
         }
       }
+      case Elementwise.ClampedGate gate -> {
+        for (int i = 0; i < count; i++) {
+          float limit = gate.limit();
+          float g = x[xAt + i] > limit ? limit : x[xAt + i];
+          float u = y[yAt + i] > limit ? limit : y[yAt + i];
+          u = u < -limit ? -limit : u;
+          out[outAt + i] = of(Activation.QUICK_GELU, g) * (u + 1f);
+        }
+      }
       case Elementwise.Add add -> {
         for (int i = 0; i < count; i++) {
           out[outAt + i] = x[xAt + i] + y[yAt + i];
@@ -369,11 +378,12 @@ public final class ScalarForward implements CpuForwardKernels {
       CpuTensor v,
       AttentionShape shape,
       CpuTensor keyBias,
+      CpuTensor sinks,
       CpuTensor out) {
     static void attention(AttentionOperands<CpuTensor> of, WorkerPool workers) {
       AttentionShape shape = of.shape();
       ScalarAttention attention =
-          new ScalarAttention(of.q(), of.k(), of.v(), shape, of.keyBias(), of.out());
+          new ScalarAttention(of.q(), of.k(), of.v(), shape, of.keyBias(), of.sinks(), of.out());
       workers.run(
           of.q().rows() / shape.queries() * shape.heads(),
           (worker, task) -> {
@@ -396,7 +406,8 @@ public final class ScalarForward implements CpuForwardKernels {
       int column = head * size;
       int shared = head / (shape.heads() / shape.keyValueHeads()) * size;
       int first = shape.firstKey(i);
-      float max = Float.NEGATIVE_INFINITY;
+      float sink = sinks == null ? Float.NEGATIVE_INFINITY : sinks.data()[sinks.at(0) + head];
+      float max = sink;
       for (int j = first; j <= i; j++) {
         float product =
             ScalarForward.dot(
@@ -405,6 +416,7 @@ public final class ScalarForward implements CpuForwardKernels {
         max = p[j] > max ? p[j] : max;
       }
       float sum = exponentials(p, first, i, max);
+      sum = sinks == null ? sum : sum + Exponential.exp(sink - max);
       for (int d = 0; d < size; d++) {
         float total = weighted(p, first, i, start, shared + d);
         out.data()[out.at(query) + column + d] = total / sum;

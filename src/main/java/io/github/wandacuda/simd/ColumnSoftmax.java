@@ -15,19 +15,25 @@ final class ColumnSoftmax {
   /** The sixteen partial sums of each query; the first is the whole sum once they are combined. */
   private final float[] partial = new float[LaneSum.LANES * RegisterTile.COLUMNS];
 
+  /** What the sink adds to each of these sums. */
+  private final float[] shares = new float[RegisterTile.COLUMNS];
+
   private AttentionShape shape;
   private CpuTensor keyBias;
+  private CpuTensor sinks;
   private int head;
 
   /**
    * Sets the parameters of the scores.
    *
    * @param keyBias added to the scores, null for none
+   * @param sinks of the heads, null for none
    * @param head the head of the scores
    */
-  void reshape(AttentionShape shape, CpuTensor keyBias, int head) {
+  void reshape(AttentionShape shape, CpuTensor keyBias, CpuTensor sinks, int head) {
     this.shape = shape;
     this.keyBias = keyBias;
+    this.sinks = sinks;
     this.head = head;
   }
 
@@ -47,6 +53,7 @@ final class ColumnSoftmax {
     float scale = bent ? 1f : shape.scale();
     int keys = Math.min(end, group + RegisterTile.COLUMNS);
     boolean hides = shape.firstKey(group + RegisterTile.COLUMNS - 1) > 0;
+    float sink = sinks == null ? Float.NEGATIVE_INFINITY : sinks.data()[sinks.at(0) + head];
     for (int lane = 0; lane < RegisterTile.COLUMNS; lane += Lanes.COUNT) {
       int at = scores.at(0, column) + lane;
       int query = group + lane;
@@ -55,10 +62,13 @@ final class ColumnSoftmax {
       }
       if (hides) {
         WindowSoftmax window = new WindowSoftmax(scores.data(), at, shape, query, keys);
-        window.exponentials(window.scale(scale), partial, lane);
+        FloatVector max = window.scale(scale, sink);
+        window.exponentials(max, partial, lane);
+        share(sink, max, lane);
       } else {
-        FloatVector max = scale(scores.data(), at, query, keys, scale);
+        FloatVector max = scale(scores.data(), at, query, keys, scale, sink);
         exponentials(scores.data(), at, query, keys, max, lane);
+        share(sink, max, lane);
       }
     }
     for (int width = LaneSum.LANES / 2; width > 0; width /= 2) {
@@ -66,6 +76,15 @@ final class ColumnSoftmax {
       for (int at = 0; at < half; at += Lanes.COUNT) {
         load(partial, at).add(load(partial, at + half)).intoArray(partial, at);
       }
+    }
+    for (int lane = 0; sinks != null && lane < RegisterTile.COLUMNS; lane += Lanes.COUNT) {
+      load(partial, lane).add(load(shares, lane)).intoArray(partial, lane);
+    }
+  }
+
+  private void share(float sink, FloatVector max, int lane) {
+    if (sinks != null) {
+      VectorMath.exp(FloatVector.broadcast(Lanes.FLOATS, sink).sub(max)).intoArray(shares, lane);
     }
   }
 
@@ -99,9 +118,14 @@ final class ColumnSoftmax {
     }
   }
 
-  /** Scales the scores of one vector of queries, from {@code query} on; returns their maxima. */
-  private static FloatVector scale(float[] data, int from, int query, int keys, float scale) {
-    FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+  /**
+   * Scales the scores of one vector of queries, from {@code query} on; returns their maxima.
+   *
+   * @param least the least maximum
+   */
+  private static FloatVector scale(
+      float[] data, int from, int query, int keys, float scale, float least) {
+    FloatVector max = FloatVector.broadcast(Lanes.FLOATS, least);
     int common = Math.min(keys, query + 1);
     int at = from;
     for (int j = 0; j < common; j++, at += RegisterTile.COLUMNS) {
@@ -170,9 +194,9 @@ final class ColumnSoftmax {
       causal = Math.clamp(query + 1, common, end);
     }
 
-    /** Scales the scores; returns their maxima. */
-    FloatVector scale(float scale) {
-      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+    /** Scales the scores; returns their maxima, the least of which is given. */
+    FloatVector scale(float scale, float least) {
+      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, least);
       for (int j = from; j < end; j++) {
         int at = start + j * RegisterTile.COLUMNS;
         FloatVector score = FloatVector.fromArray(Lanes.FLOATS, data, at).mul(scale);

@@ -6,6 +6,7 @@ import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.Exponential;
 import io.github.wandacuda.scalar.LaneSum;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -116,8 +117,7 @@ final class FewQueries {
     for (int member = 0; member < members; member++) {
       int head = part.head(shape, member);
       int token = part.token(shape, member);
-      sums[member] =
-          softmax.exponentials(scores, member * length, shape, operands.keyBias(), head, token);
+      sums[member] = softmax.exponentials(scores, member * length, operands, head, token);
     }
     values.multiply(operands.v(), scores, length, shape, part);
     for (int member = 0; member < members; member++) {
@@ -185,15 +185,18 @@ final class FewQueries {
      *
      * @param scores products of the query and the keys; room for a whole number of sixteen keys
      * @param at the score of the sequence's first key
-     * @param keyBias added to the scores, null for none
      * @param token the query's token
-     * @return the sum of the exponentials
+     * @return the sum of the exponentials, the sink's included
      */
     float exponentials(
-        float[] scores, int at, AttentionShape shape, CpuTensor keyBias, int head, int token) {
+        float[] scores, int at, AttentionOperands<CpuTensor> operands, int head, int token) {
+      AttentionShape shape = operands.shape();
+      CpuTensor keyBias = operands.keyBias();
+      CpuTensor sinks = operands.sinks();
+      float sink = sinks == null ? Float.NEGATIVE_INFINITY : sinks.data()[sinks.at(0) + head];
       int first = shape.firstKey(token);
       int start = first / LaneSum.LANES * LaneSum.LANES;
-      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, sink);
       for (int j = start; j <= token; j += Lanes.COUNT) {
         FloatVector score = load(scores, at + j).mul(shape.scale());
         if (shape.softcap() > 0) {
@@ -216,7 +219,8 @@ final class FewQueries {
         FloatVector before = load(lanes, lane);
         before.blend(before.add(p), seen(j, first, token)).intoArray(lanes, lane);
       }
-      return LaneSum.combine(lanes);
+      float sum = LaneSum.combine(lanes);
+      return sinks == null ? sum : sum + Exponential.exp(sink - highest);
     }
 
     /** Returns which of a vector's keys, from {@code j} on, are among those that a token sees. */

@@ -52,7 +52,7 @@ final class QueryBlock {
     sums.reshape(size, end - first);
     packQueries(operands.q(), size, start, head, first, end);
     multiplyKeys(shared, shape, first, end);
-    softmax.reshape(shape, operands.keyBias(), head);
+    softmax.reshape(shape, operands.keyBias(), operands.sinks(), head);
     for (int group = first; group < end; group += RegisterTile.COLUMNS) {
       int column = group - first;
       softmax.exponentials(scores, column, group, end);

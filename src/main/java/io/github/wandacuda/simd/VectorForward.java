@@ -194,6 +194,8 @@ public final class VectorForward implements CpuForwardKernels {
     switch (operation) {
       case Activation activation -> activate(activation, x, xAt, null, 0, out, outAt, whole);
       case Elementwise.Gate gate -> activate(gate.activation(), x, xAt, y, yAt, out, outAt, whole);
+      case Elementwise.ClampedGate gate ->
+          clampedGate(gate.limit(), x, xAt, y, yAt, out, outAt, whole);
       case Elementwise.Add add -> add(x, xAt, y, yAt, out, outAt, whole);
       case Elementwise.Scale scale -> scale(scale.factor(), x, xAt, out, outAt, whole);
       case Elementwise.Clamp clamp -> clamp(clamp.low(), clamp.high(), x, xAt, out, outAt, whole);
@@ -201,6 +203,18 @@ public final class VectorForward implements CpuForwardKernels {
       case Elementwise.Softcap softcap -> softcap(softcap.cap(), x, xAt, out, outAt, whole);
     }
     REST.elementwise(operation, x, xAt + whole, y, yAt + whole, out, outAt + whole, count - whole);
+  }
+
+  private static void clampedGate(
+      float limit, float[] x, int xAt, float[] y, int yAt, float[] out, int outAt, int count) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      FloatVector gate = load(x, xAt + i);
+      gate = gate.blend(limit, gate.compare(VectorOperators.GT, limit));
+      FloatVector up = load(y, yAt + i);
+      up = up.blend(limit, up.compare(VectorOperators.GT, limit));
+      up = up.blend(-limit, up.compare(VectorOperators.LT, -limit));
+      sigmoid(gate, gate.mul(QUICK)).mul(up.add(1f)).intoArray(out, outAt + i);
+    }
   }
 
   private static void add(

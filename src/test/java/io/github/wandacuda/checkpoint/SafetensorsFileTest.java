@@ -54,6 +54,53 @@ class SafetensorsFileTest {
   }
 
   @Test
+  void partsOfExpertsAreTensorsOfTheirOwn() throws IOException {
+    byte[] data = new byte[24];
+    for (int i = 0; i < data.length; i++) {
+      data[i] = (byte) i;
+    }
+    TestFiles.write(
+        file(),
+        data,
+        entry("l.0.mlp.experts.down_proj", "U8", "[2,3,2]", 0, 12),
+        entry("l.0.mlp.experts.down_proj_bias", "U8", "[2,2]", 12, 16),
+        entry("l.0.block_sparse_moe.input_linear.weight", "U8", "[1,2,2]", 16, 20),
+        entry("l.0.linear_attn.conv1d.weight", "U8", "[2,1,2]", 20, 24));
+    try (var file = SafetensorsFile.open(file())) {
+      assertThat(names(file))
+          .containsExactly(
+              "l.0.mlp.experts.down_proj.0.weight",
+              "l.0.mlp.experts.down_proj.1.weight",
+              "l.0.mlp.experts.down_proj.0.bias",
+              "l.0.mlp.experts.down_proj.1.bias",
+              "l.0.block_sparse_moe.input_linear.0.weight",
+              "l.0.linear_attn.conv1d.weight");
+      TensorInfo part = file.tensor("l.0.mlp.experts.down_proj.1.weight").orElseThrow();
+      assertThat(part.shape()).containsExactly(3L, 2L);
+      assertThat(TensorBytes.of(file, part)).containsExactly(6, 7, 8, 9, 10, 11);
+      TensorInfo bias = file.tensor("l.0.mlp.experts.down_proj.1.bias").orElseThrow();
+      assertThat(TensorBytes.of(file, bias)).containsExactly(14, 15);
+      assertThat(file.tensor("l.0.mlp.experts.down_proj")).isPresent();
+    }
+  }
+
+  @Test
+  void partsThatAreCalledLikeOthersAreRefused() throws IOException {
+    TestFiles.write(
+        file(),
+        new byte[6],
+        entry("experts.up_proj", "U8", "[2,1,2]", 0, 4),
+        entry("experts.up_proj.1.weight", "U8", "[1,2]", 4, 6));
+    assertInputError(() -> SafetensorsFile.open(file()), "a tensor of this name beside it");
+    TestFiles.sparse(
+        file(),
+        3_000_000,
+        entry("experts.up_proj", "U8", "[1000001,1,1]", 0, 1_000_001),
+        entry("x", "U8", "[1999999]", 1_000_001, 3_000_000));
+    assertInputError(() -> SafetensorsFile.open(file()), "at most 1000000 tensors and experts");
+  }
+
+  @Test
   void tensorsComeInTheOrderOfTheirBytes() throws IOException {
     byte[] data = {1, 2, 3, 4, 5, 6};
     TestFiles.write(

@@ -47,6 +47,7 @@ class CachedDecoderTest {
           "qwen2_moe",
           "falcon",
           "gpt_neox",
+          "gpt_oss",
           "qwen3_next");
 
   private final OpenedBackend backend;
@@ -110,6 +111,8 @@ class CachedDecoderTest {
       strings = {
         "llama-gqa",
         "gemma2",
+        "gpt_oss",
+        "llama4_text",
         "gemma3_text",
         "llama-dynamic",
         "phi3-longrope",
@@ -148,9 +151,16 @@ class CachedDecoderTest {
         "seed_oss",
         "smollm3",
         "stablelm",
-        "starcoder2"
+        "starcoder2",
+        "ernie4_5_moe",
+        "glm4_moe",
+        "granitemoe",
+        "minimax_m2",
+        "olmoe",
+        "phimoe",
+        "qwen3_moe"
       })
-  @FirstCases(6)
+  @FirstCases(8)
   void tokensOneByOneGiveWhatTheWholePrefixGives(String family) {
     assumeTrue(
         !backend.which().isGpu() || ON_GPUS.contains(family),

@@ -2,6 +2,7 @@ package io.github.wandacuda.families;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunResult;
@@ -15,7 +16,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
-import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.TensorBytes;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -72,8 +73,11 @@ abstract class ModelChecks {
    * of the source was zero.
    */
   static boolean[] kept(LinearModule module, Path output) {
-    Path shard = output.resolve(module.shard().path().getFileName());
-    byte[] bytes = TestData.bytes(shard).get(module.tensor().name());
+    byte[] bytes;
+    try (SafetensorsFile shard =
+        SafetensorsFile.open(output.resolve(module.shard().path().getFileName()))) {
+      bytes = TensorBytes.of(shard, module.tensor());
+    }
     WeightMatrix weights = module.view(MemorySegment.ofArray(bytes));
     boolean[] kept = new boolean[weights.rows() * weights.columns()];
     for (int i = 0; i < kept.length; i++) {

@@ -30,9 +30,23 @@ class AttentionTest extends OperationCases {
     super(backend);
   }
 
-  /** What attention takes; a bias may be null. */
+  /** What attention takes; a bias and sinks may be null. */
   private record Inputs(
-      AttentionShape shape, CpuTensor q, CpuTensor k, CpuTensor v, CpuTensor bias) {
+      AttentionShape shape,
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      CpuTensor bias,
+      CpuTensor sinks) {
+    Inputs(AttentionShape shape, CpuTensor q, CpuTensor k, CpuTensor v, CpuTensor bias) {
+      this(shape, q, k, v, bias, null);
+    }
+
+    /** With sinks of normal values. */
+    Inputs sunk() {
+      return new Inputs(shape, q, k, v, bias, new Samples(10).tensor(1, shape.heads()));
+    }
+
     static Inputs random(AttentionShape shape, int sequences, float deviation, int spoiled) {
       Samples samples = new Samples(8);
       int tokens = sequences * shape.sequenceLength();
@@ -53,7 +67,7 @@ class AttentionTest extends OperationCases {
     }
 
     Inputs biased(CpuTensor keyBias) {
-      return new Inputs(shape, q, k, v, keyBias);
+      return new Inputs(shape, q, k, v, keyBias, sinks);
     }
 
     /** The same keys and values, and of each sequence the last queries alone. */
@@ -69,7 +83,7 @@ class AttentionTest extends OperationCases {
               shape.scale(),
               shape.softcap(),
               shape.window());
-      return new Inputs(late, lastRows(q, length, queries), k, v, bias);
+      return new Inputs(late, lastRows(q, length, queries), k, v, bias, sinks);
     }
 
     /** With a bias of normal values. */
@@ -87,6 +101,7 @@ class AttentionTest extends OperationCases {
               operands.in(v, offset),
               shape,
               bias == null ? null : operands.in(bias, offset),
+              sinks == null ? null : operands.in(sinks),
               out);
       return operands.values(out);
     }
@@ -161,7 +176,7 @@ class AttentionTest extends OperationCases {
     int size = shape.headSize();
     int shared = head * shape.keyValueHeads() / shape.heads();
     double[] weights = new double[length];
-    double sum = 0;
+    double sum = inputs.sinks() == null ? 0 : Math.exp(at(inputs.sinks(), 0, head));
     for (int j = 0; j <= token % length; j++) {
       double score = 0;
       for (int d = 0; d < size; d++) {
@@ -195,7 +210,9 @@ class AttentionTest extends OperationCases {
   void boundsWindowsAndBiasesFollowTheirFormula(
       int length, int heads, int shared, int size, float cap, int window) {
     AttentionShape shape = new AttentionShape(length, 0, heads, shared, size, 0.6f, cap, window);
-    followsItsFormula(Inputs.random(shape, 2).biased(), 3e-6 + (which().isGpu() ? GPU : 0));
+    double allowed = 3e-6 + (which().isGpu() ? GPU : 0);
+    followsItsFormula(Inputs.random(shape, 2).biased(), allowed);
+    followsItsFormula(Inputs.random(shape, 2).sunk(), allowed);
   }
 
   /**
@@ -215,7 +232,10 @@ class AttentionTest extends OperationCases {
     AttentionShape shape = shape(length, heads, shared, size, cap, window);
     for (Inputs all :
         new Inputs[] {
-          Inputs.random(shape, 2), Inputs.random(shape, 2).biased(), Inputs.random(shape, 1, 1, 40)
+          Inputs.random(shape, 2),
+          Inputs.random(shape, 2).biased(),
+          Inputs.random(shape, 2).sunk(),
+          Inputs.random(shape, 1, 1, 40)
         }) {
       Inputs last = all.last(queries);
       agree(last, 0);
@@ -386,6 +406,8 @@ class AttentionTest extends OperationCases {
     agree(Inputs.random(shape(40, 2, 1, 16, 0, 0), 2, 1, 300), 0);
     agree(Inputs.random(shape(270, 1, 1, 2, 0, 0), 1, 1, 200), 0);
     agree(Inputs.random(shape(40, 2, 1, 16, 3, 0), 2, 1, 300).biased(), 0);
+    agree(Inputs.random(shape(40, 2, 1, 16, 3, 0), 2, 1, 300).sunk(), 0);
+    agree(Inputs.random(shape(300, 2, 1, 16, 0, 70), 1).biased().sunk(), 0);
     agree(Inputs.random(shape(290, 1, 1, 2, 0, 30), 2, 1, 100), 0);
     agree(Inputs.random(shape(290, 1, 1, 2, 3, 270), 2, 1, 100).biased(), 0);
   }

@@ -234,7 +234,9 @@ class CudaForwardTest {
       operations.rmsNorm(x, gain, 1e-5f, x);
       results.add(Samples.bits(OperationCases.bits(operations.crossEntropy(x, new int[40]))));
       operations.layerNorm(x, gain, null, 1e-5f, x);
-      results.add(Samples.bits(Samples.of(40, operations.route(x, 4, false).weights())));
+      results.add(
+          Samples.bits(
+              Samples.of(40, operations.route(x, null, RoutingRule.softmax(4, false)).weights())));
       Tensor out = operands.out(100, 144);
       AttentionShape shape =
           new AttentionShape(100, 0, 2, 1, 72, (float) (1 / Math.sqrt(72)), 0, 0);

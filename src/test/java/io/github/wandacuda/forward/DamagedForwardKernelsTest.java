@@ -70,8 +70,11 @@ class DamagedForwardKernelsTest {
     ADDED_ROWS("expert_rows.cl", "factor * CONST", "CONST", Damage::rows),
     EXPERTS("route.cl", "expert < other", "expert > other", Damage::route),
     ROUNDS("route.cl", "last = best", "last = -1", Damage::route),
-    PROBABILITY("route.cl", "highest) / sum", "highest)", Damage::route),
-    RENORMALIZED("route.cl", "/= weight_sum", "*= weight_sum", Damage::route),
+    PROBABILITY("route.cl", "token->highest) / token->sum", "token->highest)", Damage::route),
+    RENORMALIZED("route.cl", "weight / divisor", "weight * divisor", Damage::route),
+    CORRECTION("route.cl", "value + token->correction[expert]", "value", Damage::correction),
+    EXPERT_GROUPS("route.cl", "number(first + second)", "first", Damage::groups),
+    NEAR("route.cl", "> threshold", "< threshold", Damage::sparseMixer),
     SQUARES_RUN("column_squares.cl", "define RUN 32", "define RUN 64", Damage::squares),
     LOW_SUM("exact_sum.cl", "sum.y + (", "sum.y - (", Damage::manySquares),
     MOMENTS_RUN("second_moments.cl", "RUN 256", "RUN 128", Damage::momentsOfRuns),
@@ -151,6 +154,9 @@ class DamagedForwardKernelsTest {
         Damage::allMoments),
     CUDA_EXPERTS("route.cu", "candidate < chosen", "candidate <= chosen", Damage::route),
     CUDA_TIES("route.cu", "candidate > best", "candidate < best", Damage::route),
+    CUDA_CORRECTION("route.cu", "value + correction[expert]", "value", Damage::correction),
+    CUDA_EXPERT_GROUPS("route.cu", "first + second", "first", Damage::groups),
+    CUDA_NEAR("route.cu", "> threshold", "< threshold", Damage::sparseMixer),
     CUDA_WINDOW(
         "attention_64",
         "attention.cuh",
@@ -320,6 +326,18 @@ class DamagedForwardKernelsTest {
 
     private static void route(OpenedBackend on) {
       new RouteTest(on).theMostProbableExpertsAreChosen();
+    }
+
+    private static void correction(OpenedBackend on) {
+      new RouteTest(on).aCorrectionChoosesAndDoesNotWeigh();
+    }
+
+    private static void groups(OpenedBackend on) {
+      new RouteTest(on).groupsAreRankedByTheirBestOrTheirTwoBest();
+    }
+
+    private static void sparseMixer(OpenedBackend on) {
+      new RouteTest(on).aSparseMixerWeighsAmongTheExpertsThatAreNearEnough();
     }
 
     private static void squares(OpenedBackend on) {

@@ -99,6 +99,52 @@ class ElementwiseTest extends OperationCases {
   }
 
   @Test
+  void aClampedGateBoundsBothOfItsInputs() {
+    CpuTensor x = Samples.of(2, 1, 9, -9, Float.NaN, 0.5f, 2);
+    CpuTensor y = Samples.of(2, 2, 3, -8, 1, Float.NaN, -0.5f);
+    each(
+        operands -> {
+          Tensor gate = operands.in(x);
+          operands
+              .operations()
+              .elementwise(new Elementwise.ClampedGate(7), gate, operands.in(y), gate);
+          return operands.values(gate);
+        },
+        out -> {
+          for (int i = 0; i < 6; i++) {
+            double gate = Math.min(x.data()[x.at(0) + i], 7);
+            double up = Math.clamp((double) y.data()[y.at(0) + i], -7, 7);
+            double expected = gate / (1 + Math.exp(-1.702 * gate)) * (up + 1);
+            assertThat((double) out.data()[out.at(0) + i])
+                .satisfies(
+                    found -> {
+                      if (Double.isNaN(expected)) {
+                        assertThat(found).isNaN();
+                      } else {
+                        assertThat(found)
+                            .isCloseTo(expected, within(2e-6 * Math.abs(expected) + 1e-12));
+                      }
+                    });
+          }
+        });
+  }
+
+  @Test
+  void clampedGatesOfEveryWidthHaveTheSameBits() {
+    for (int columns : WIDTHS) {
+      sameBits(
+          columns + " columns",
+          operands -> {
+            Samples samples = new Samples(columns);
+            Tensor x = operands.in(samples.spoil(samples.tensor(257, columns, 0, 2), 100));
+            Tensor y = operands.in(samples.spoil(samples.tensor(257, columns, 0, 2), 100));
+            operands.operations().elementwise(new Elementwise.ClampedGate(1.5f), x, y, y);
+            return operands.values(y);
+          });
+    }
+  }
+
+  @Test
   void aNewTensorIsZeroAndItsRowsAreNoCopies() {
     each(
         operands -> {

@@ -3,10 +3,13 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.forward.RoutingRule.Groups;
+import io.github.wandacuda.forward.RoutingRule.Scores;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -19,12 +22,23 @@ class RouteTest extends OperationCases {
     super(backend);
   }
 
-  /** Returns experts in the first row and weights in the second. */
   private static CpuTensor routed(
       Operands operands, CpuTensor logits, int offset, int k, boolean renormalize) {
-    Routing routing = operands.operations().route(operands.in(logits, offset), k, renormalize);
-    int count = logits.rows() * k;
-    assertThat(routing.expertsPerToken()).isEqualTo(k);
+    return routed(operands, logits, null, offset, RoutingRule.softmax(k, renormalize));
+  }
+
+  /** Returns experts in the first row and weights in the second. */
+  private static CpuTensor routed(
+      Operands operands, CpuTensor logits, CpuTensor correction, int offset, RoutingRule rule) {
+    Routing routing =
+        operands
+            .operations()
+            .route(
+                operands.in(logits, offset),
+                correction == null ? null : operands.in(correction),
+                rule);
+    int count = logits.rows() * rule.expertsPerToken();
+    assertThat(routing.expertsPerToken()).isEqualTo(rule.expertsPerToken());
     assertThat(routing.experts()).hasSize(count);
     CpuTensor both = CpuTensor.zeros(2, count);
     for (int i = 0; i < count; i++) {
@@ -60,6 +74,83 @@ class RouteTest extends OperationCases {
             assertThat(found.data())
                 .containsExactly(
                     new float[] {2, 1, 0, 1, 2 * third, third, 0.5f, 0.5f}, within(1e-7f)));
+  }
+
+  @Test
+  void aCorrectionChoosesAndDoesNotWeigh() {
+    float three = (float) Math.log(3);
+    CpuTensor logits = Samples.of(1, 0, three, -three, 0);
+    CpuTensor correction = Samples.of(1, 0, -1, 0.5f, 0.125f);
+    RoutingRule rule = RoutingRule.of(Scores.SIGMOID, 2, false);
+    each(
+        operands -> routed(operands, logits, correction, 0, rule),
+        found ->
+            assertThat(found.data())
+                .containsExactly(new float[] {2, 3, 0.25f, 0.5f}, within(1e-7f)));
+    each(
+        operands -> routed(operands, logits, null, 0, rule),
+        found ->
+            assertThat(found.data())
+                .containsExactly(new float[] {1, 0, 0.75f, 0.5f}, within(1e-7f)));
+    RoutingRule whole = RoutingRule.of(Scores.SIGMOID, 2, true).weighed(0, 3);
+    each(
+        operands -> routed(operands, logits, correction, 0, whole),
+        found -> assertThat(found.data()).containsExactly(new float[] {2, 3, 1, 2}, within(1e-6f)));
+    RoutingRule least = RoutingRule.of(Scores.SIGMOID, 2, true).weighed(3, 1);
+    each(
+        operands -> routed(operands, logits, correction, 0, least),
+        found ->
+            assertThat(found.data())
+                .containsExactly(new float[] {2, 3, 0.25f / 3, 0.5f / 3}, within(1e-7f)));
+  }
+
+  /** The best expert is in the first group, the best two together in the second. */
+  @Test
+  void groupsAreRankedByTheirBestOrTheirTwoBest() {
+    CpuTensor logits = Samples.of(1, 3, -5, 2, 1.9f, 0, 1);
+    for (int best = 1; best <= 2; best++) {
+      RoutingRule rule = RoutingRule.of(Scores.SIGMOID, 2, false).in(new Groups(3, 1, best));
+      float[] experts = best == 1 ? new float[] {0, 1} : new float[] {2, 3};
+      each(
+          operands -> routed(operands, logits, null, 0, rule),
+          found -> assertThat(Arrays.copyOf(found.data(), 2)).containsExactly(experts));
+    }
+  }
+
+  /** Of the logits 2, 1.9, 1 and -3 only those within a tenth of the highest count. */
+  @Test
+  void aSparseMixerWeighsAmongTheExpertsThatAreNearEnough() {
+    CpuTensor logits = Samples.of(1, 1, 2, -3, 1.9f);
+    RoutingRule rule = new RoutingRule(Scores.SPARSE_MIXER, 2, Groups.ONE, false, 0, 1, 0.1f);
+    float share = (float) (1 / (1 + Math.exp(-0.1)));
+    each(
+        operands -> routed(operands, logits, null, 0, rule),
+        found ->
+            assertThat(found.data()).containsExactly(new float[] {1, 3, share, 1}, within(1e-6f)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "SOFTMAX, 1, 1, 1", "SOFTMAX, 8, 3, 1", "SOFTMAX, 4, 2, 2",
+    "SIGMOID, 1, 1, 1", "SIGMOID, 4, 2, 2", "SIGMOID, 32, 20, 2",
+    "SIGMOID, 64, 40, 1", "SPARSE_MIXER, 1, 1, 1"
+  })
+  void everyRuleGivesTheSameBits(Scores scores, int groups, int chosen, int best) {
+    Samples samples = new Samples(groups);
+    for (int experts : new int[] {64, 192}) {
+      CpuTensor logits = samples.tensor(19, experts, 0, 2);
+      CpuTensor correction = samples.tensor(1, experts);
+      RoutingRule rule =
+          new RoutingRule(
+              scores, 5, new Groups(groups, chosen, best), groups != 8, 1e-20f, 2.5f, 0.4f);
+      sameBits("uncorrected", operands -> routed(operands, logits, null, 3, rule));
+      sameBits("corrected", operands -> routed(operands, logits, correction, 0, rule));
+      for (int i = 0; i < experts; i++) {
+        correction.data()[correction.at(0) + i] = i % 3 - 1;
+      }
+      CpuTensor equal = CpuTensor.zeros(3, experts);
+      sameBits("equal", operands -> routed(operands, equal, correction, 0, rule));
+    }
   }
 
   @ParameterizedTest

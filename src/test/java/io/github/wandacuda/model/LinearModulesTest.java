@@ -47,6 +47,60 @@ class LinearModulesTest {
   }
 
   @Test
+  void eachExpertOfAStackIsAModule() throws IOException {
+    SafetensorsBytes weights =
+        new SafetensorsBytes()
+            .f32("model.layers.0.mlp.experts.gate_up_proj", 2, 4, 6)
+            .f32("model.layers.0.mlp.experts.down_proj", 2, 3, 4)
+            .f32("model.layers.1.mlp.experts.gate_up_proj", 1, 6, 4)
+            .f32("model.layers.1.mlp.experts.down_proj", 1, 4, 3)
+            .f32("model.layers.1.block_sparse_moe.output_linear.weight", 1, 5, 2)
+            .f32("model.layers.1.block_sparse_moe.router.layer.weight", 1, 4);
+    try (ModelDirectory model = model("{\"hidden_size\": 4}", weights)) {
+      assertThat(model.modules())
+          .map(module -> module.name() + " " + module.rows() + " " + module.columns())
+          .containsExactly(
+              "model.layers.0.mlp.experts.down_proj.0 4 3",
+              "model.layers.0.mlp.experts.down_proj.1 4 3",
+              "model.layers.0.mlp.experts.gate_up_proj.0 6 4",
+              "model.layers.0.mlp.experts.gate_up_proj.1 6 4",
+              "model.layers.1.block_sparse_moe.output_linear.0 5 2",
+              "model.layers.1.block_sparse_moe.router.layer 1 4",
+              "model.layers.1.mlp.experts.down_proj.0 4 3",
+              "model.layers.1.mlp.experts.gate_up_proj.0 6 4");
+      assertThat(model.modules().get(0).transposed()).isTrue();
+      assertThat(model.modules().get(6).transposed()).isFalse();
+      assertThat(names(model.choose(ModuleChoice.DEFAULT)))
+          .hasSize(7)
+          .doesNotContain("model.layers.1.block_sparse_moe.router.layer");
+    }
+  }
+
+  /** They are beyond the blocks that the config counts, or have a prefix of their own. */
+  @Test
+  void blocksThatPredictFurtherTokensAreChosenOnlyByTheirNames() throws IOException {
+    SafetensorsBytes weights =
+        new SafetensorsBytes()
+            .f32("model.layers.0.mlp.up_proj.weight", 2, 4)
+            .f32("model.layers.1.mlp.up_proj.weight", 2, 4)
+            .f32("model.layers.1.eh_proj.weight", 2, 4)
+            .f32("mtp.layers.0.mlp.up_proj.weight", 2, 4);
+    try (ModelDirectory model = model("{\"num_hidden_layers\": 1}", weights)) {
+      assertThat(names(model.choose(ModuleChoice.DEFAULT)))
+          .containsExactly("model.layers.0.mlp.up_proj");
+      assertThat(names(model.choose(choice("up_proj"))))
+          .containsExactly("model.layers.0.mlp.up_proj");
+      assertThat(names(model.choose(choice("layers\\.1\\."))))
+          .containsExactly("model.layers.1.eh_proj", "model.layers.1.mlp.up_proj");
+      assertThat(names(model.choose(choice("mtp")))).containsExactly("mtp.layers.0.mlp.up_proj");
+    }
+  }
+
+  private static ModuleChoice choice(String pattern) {
+    return new ModuleChoice(List.of(Pattern.compile(pattern)), List.of());
+  }
+
+  @Test
   void findsMatricesInsideBlocksAlone() throws IOException {
     SafetensorsBytes weights = new SafetensorsBytes();
     for (String name :

@@ -15,6 +15,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -153,8 +154,15 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void attention(
-      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
-    AttentionOperands<Tensor> operands = new AttentionOperands<>(q, k, v, shape, keyBias, out);
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionShape shape,
+      Tensor keyBias,
+      Tensor sinks,
+      Tensor out) {
+    AttentionOperands<Tensor> operands =
+        new AttentionOperands<>(q, k, v, shape, keyBias, sinks, out);
     kernels.attention(operands.map(CpuOperations::own), workers);
   }
 
@@ -213,10 +221,11 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public Routing route(Tensor logits, int k, boolean renormalize) {
-    int places = Math.multiplyExact(logits.rows(), k);
-    Routing routing = new Routing(k, new int[places], new float[places]);
-    forEachRow(logits, token -> ScalarRoute.route(own(logits), token, renormalize, routing));
+  public Routing route(Tensor logits, Tensor correction, RoutingRule rule) {
+    int places = Math.multiplyExact(logits.rows(), rule.expertsPerToken());
+    Routing routing = new Routing(rule.expertsPerToken(), new int[places], new float[places]);
+    forEachRow(
+        logits, token -> ScalarRoute.route(own(logits), own(correction), token, rule, routing));
     return routing;
   }
 

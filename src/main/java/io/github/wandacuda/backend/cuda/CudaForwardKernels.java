@@ -151,20 +151,9 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   }
 
   @Override
-  public void route(
-      DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
-    queue.launch(
-        device.function("route", "route"),
-        Grid.of(Math.ceilDiv(logits.rows(), ROUTED_TOKENS)),
-        ROUTE_THREADS,
-        0,
-        logits.data(),
-        logits.rows(),
-        logits.columns(),
-        k,
-        renormalize ? 1 : 0,
-        experts,
-        weights);
+  protected void launchRoute(int tokens, Object... arguments) {
+    Grid grid = Grid.of(Math.ceilDiv(tokens, ROUTED_TOKENS));
+    queue.launch(device.function("route", "route"), grid, ROUTE_THREADS, 0, arguments);
   }
 
   @Override
@@ -303,6 +292,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
           operands.k().data(),
           operands.v().data(),
           operands.keyBias() == null ? null : operands.keyBias().data(),
+          operands.sinks() == null ? null : operands.sinks().data(),
           operands.out().data(),
           length,
           shape.heads(),
@@ -328,6 +318,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
               operands.k().data(),
               operands.v().data(),
               operands.keyBias() == null ? null : operands.keyBias().data(),
+              operands.sinks() == null ? null : operands.sinks().data(),
               operands.out().data(),
               part.scores(),
               part.sums(),

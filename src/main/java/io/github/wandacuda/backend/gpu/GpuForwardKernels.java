@@ -8,6 +8,7 @@ import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.forward.RoutingRule;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Locale;
@@ -205,6 +206,8 @@ public abstract class GpuForwardKernels {
           case Activation kind -> Launch.of(kind, "activate", out, x.data(), out.data());
           case Elementwise.Gate gate ->
               Launch.of(gate.activation(), "gate", out, x.data(), y.data(), out.data());
+          case Elementwise.ClampedGate gate ->
+              elementwise("clamped_gate", out, x.data(), y.data(), gate.limit(), out.data());
           case Elementwise.Add add -> elementwise("add", out, x.data(), y.data(), out.data());
           case Elementwise.Scale scale ->
               elementwise("scale", out, x.data(), scale.factor(), out.data());
@@ -251,14 +254,42 @@ public abstract class GpuForwardKernels {
   }
 
   /**
-   * Chooses the k most probable experts of each token, of equal ones the lowest first.
+   * Chooses each token's experts as a rule says, of equal ones the lowest first.
    *
    * @param logits [tokens, experts]
-   * @param experts int32 [tokens, k]
-   * @param weights float32 [tokens, k]
+   * @param correction float32 [experts], or null
+   * @param experts int32 [tokens, rule.expertsPerToken]
+   * @param weights float32, as {@code experts}
    */
-  public abstract void route(
-      DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights);
+  public void route(
+      DeviceRows logits,
+      DevicePointer correction,
+      RoutingRule rule,
+      DevicePointer experts,
+      DevicePointer weights) {
+    RoutingRule.Groups groups = rule.groups();
+    launchRoute(
+        logits.rows(),
+        logits.data(),
+        correction,
+        rule.scores().ordinal(),
+        rule.byLogits(correction != null) ? 1 : 0,
+        rule.expertsPerToken(),
+        groups.count(),
+        groups.chosen(),
+        groups.best(),
+        rule.renormalize() ? 1 : 0,
+        rule.least(),
+        rule.scale(),
+        rule.threshold(),
+        experts,
+        weights,
+        logits.rows(),
+        logits.columns());
+  }
+
+  /** Queues the kernel of {@code route}. */
+  protected abstract void launchRoute(int tokens, Object... arguments);
 
   /**
    * {@code out[i] = x[rows[i]]}.

@@ -13,6 +13,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
@@ -171,8 +172,15 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public void attention(
-      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
-    AttentionOperands<Tensor> operands = new AttentionOperands<>(q, k, v, shape, keyBias, out);
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      AttentionShape shape,
+      Tensor keyBias,
+      Tensor sinks,
+      Tensor out) {
+    AttentionOperands<Tensor> operands =
+        new AttentionOperands<>(q, k, v, shape, keyBias, sinks, out);
     queue.forward().attention(operands.map(GpuOperations::matrix));
   }
 
@@ -212,11 +220,12 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public Routing route(Tensor logits, int k, boolean renormalize) {
+  public Routing route(Tensor logits, Tensor correction, RoutingRule rule) {
+    int k = rule.expertsPerToken();
     long bytes = (long) Math.multiplyExact(logits.rows(), k) * Integer.BYTES;
     DevicePointer experts = results.atLeast(2 * bytes);
     DevicePointer weights = experts.plus(bytes);
-    queue.forward().route(matrix(logits), k, renormalize, experts, weights);
+    queue.forward().route(matrix(logits), data(correction), rule, experts, weights);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
       queue.complete(() -> queue.download(experts, host));

@@ -61,6 +61,7 @@ final class OpenClAttention implements AutoCloseable {
         operands.k().data(),
         operands.v().data(),
         bias(operands),
+        sinks(operands),
         operands.out().data(),
         shape.sequenceLength(),
         shape.heads(),
@@ -87,6 +88,7 @@ final class OpenClAttention implements AutoCloseable {
         operands.k().data(),
         operands.v().data(),
         bias(operands),
+        sinks(operands),
         operands.out().data(),
         length,
         shape.heads(),
@@ -98,6 +100,10 @@ final class OpenClAttention implements AutoCloseable {
 
   private static DevicePointer bias(AttentionOperands<DeviceRows> operands) {
     return operands.keyBias() == null ? null : operands.keyBias().data();
+  }
+
+  private static DevicePointer sinks(AttentionOperands<DeviceRows> operands) {
+    return operands.sinks() == null ? null : operands.sinks().data();
   }
 
   /** Returns the compiler options for the scores: window, softcap and key bias. */
@@ -143,6 +149,7 @@ final class OpenClAttention implements AutoCloseable {
           queue.rows(
               kernel("attention_row_softmax"),
               part.count(),
+              sinks(operands),
               part.scores(),
               part.sums(),
               part.first(),

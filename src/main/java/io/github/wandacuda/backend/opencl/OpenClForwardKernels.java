@@ -115,18 +115,8 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   }
 
   @Override
-  public void route(
-      DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
-    queue.rows(
-        kernel("route.cl", "route"),
-        logits.rows(),
-        logits.data(),
-        k,
-        renormalize ? 1 : 0,
-        experts,
-        weights,
-        logits.rows(),
-        logits.columns());
+  protected void launchRoute(int tokens, Object... arguments) {
+    queue.rows(kernel("route.cl", "route"), tokens, arguments);
   }
 
   /** A sum is a pair of floats. */

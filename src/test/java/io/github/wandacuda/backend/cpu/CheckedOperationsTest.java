@@ -13,6 +13,7 @@ import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -80,7 +81,7 @@ class CheckedOperationsTest {
     checked.gatherRows(two, new int[0], none);
     checked.addRows(none, new int[0], new float[0], two);
     checked.clear(none);
-    assertThat(checked.route(none, 2, true).experts()).isEmpty();
+    assertThat(checked.route(none, null, RoutingRule.softmax(2, true)).experts()).isEmpty();
     assertThat(checked.crossEntropy(none, new int[0])).isEmpty();
   }
 
@@ -97,6 +98,8 @@ class CheckedOperationsTest {
         () -> operations.elementwise(Activation.GELU, two, null, three),
         "result: expected 2 x 4, found 3 x 4");
     refused(() -> operations.elementwise(new Elementwise.Softcap(0f), two, null, two), "cap 0.0");
+    refused(() -> new Elementwise.ClampedGate(0), "limit 0.0");
+    refused(() -> new RoutingRule.Groups(2, 3, 1), "3 of 2 groups by the best 1");
     refused(
         () -> operations.elementwise(new Elementwise.Softcap(Float.NaN), two, null, two),
         "cap NaN");
@@ -107,6 +110,9 @@ class CheckedOperationsTest {
     AttentionShape shape = new AttentionShape(2, 0, 2, 2, 2, 1f, 0, 0);
     Tensor bias = operations.tensor(2, 3);
     Tensor out = operations.tensor(2, 4);
+    refused(
+        () -> operations.attention(two, two, two, shape, null, bias, out),
+        "sinks: expected 1 x 2, found 2 x 3");
     refused(
         () -> operations.attention(two, two, two, shape, bias, out),
         "key bias: expected 2 x 2, found 2 x 3");
@@ -179,8 +185,23 @@ class CheckedOperationsTest {
 
   @Test
   void experts() {
-    refused(() -> operations.route(two, 0, true), "0 of 4 experts");
-    refused(() -> operations.route(two, 5, true), "5 of 4 experts");
+    refused(() -> operations.route(two, null, RoutingRule.softmax(0, true)), "0 of 4 experts");
+    refused(() -> operations.route(two, null, RoutingRule.softmax(5, true)), "5 of 4 experts");
+    RoutingRule grouped = RoutingRule.softmax(3, true).in(new RoutingRule.Groups(2, 1, 2));
+    refused(() -> operations.route(two, null, grouped), "3 of 2 experts");
+    refused(
+        () ->
+            operations.route(
+                two, null, RoutingRule.softmax(1, true).in(new RoutingRule.Groups(3, 1, 1))),
+        "3 groups of 4 experts");
+    refused(
+        () ->
+            operations.route(
+                two, null, RoutingRule.softmax(1, true).in(new RoutingRule.Groups(4, 2, 2))),
+        "4 groups of 4 experts");
+    refused(
+        () -> operations.route(two, two, RoutingRule.softmax(1, true)),
+        "correction: expected 1 x 4, found 2 x 4");
     refused(
         () -> operations.gatherRows(two, new int[] {0, 1, 2}, three), "row 2 is 2; there are 2");
     refused(

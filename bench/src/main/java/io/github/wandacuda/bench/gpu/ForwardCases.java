@@ -210,7 +210,7 @@ final class ForwardCases {
               turn ->
                   kernels.attention(
                       new AttentionOperands<>(
-                          q[turn], k[turn], v[turn], attention, null, out[turn])),
+                          q[turn], k[turn], v[turn], attention, null, null, out[turn])),
               () -> checkAttention(bench, content, out[0], attention));
         });
   }

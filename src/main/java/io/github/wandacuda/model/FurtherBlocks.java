@@ -1,0 +1,44 @@
+package io.github.wandacuda.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.regex.Pattern;
+
+/**
+ * The blocks of a checkpoint that predict tokens beyond the next one (Gloeckle et al., arXiv
+ * 2404.19737). They follow the decoder's blocks, as many as the config or the projection of each
+ * says, or have a prefix of their own; a decoder runs without them.
+ *
+ * @param first the number of the first one that follows the decoder's
+ * @param end the number behind the last one
+ */
+record FurtherBlocks(int first, int end) {
+  private static final List<String> COUNTS =
+      List.of("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers");
+  private static final Pattern PREFIX = Pattern.compile("(?:^|\\.)mtp\\.");
+  private static final String PROJECTION = ".eh_proj.weight";
+
+  static FurtherBlocks of(ModelConfig config, Checkpoint checkpoint) {
+    JsonNode root = config.decoder().root();
+    int blocks = root.path("num_hidden_layers").asInt(Integer.MAX_VALUE);
+    int said = COUNTS.stream().mapToInt(key -> root.path(key).asInt(0)).max().orElse(0);
+    int projected =
+        checkpoint.tensors().stream()
+            .map(entry -> entry.info().name())
+            .filter(name -> name.endsWith(PROJECTION))
+            .map(LinearModules::block)
+            .flatMapToInt(OptionalInt::stream)
+            .max()
+            .orElse(-1);
+    return new FurtherBlocks(
+        blocks, Math.max((int) Math.min((long) blocks + said, Integer.MAX_VALUE), projected + 1));
+  }
+
+  /** Returns whether a tensor is in one of them, by its name. */
+  boolean have(String name) {
+    int block = LinearModules.block(name).orElse(-1);
+    return PREFIX.matcher(name).find() || (block >= first && block < end);
+  }
+}

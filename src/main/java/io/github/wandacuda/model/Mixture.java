@@ -1,0 +1,179 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.model.Workspace.Place;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * A mixture as {@link Experts} says, with its weights loaded. An expert runs on the tokens that the
+ * router sends to it, and not at all if there are none; an observer sees only these tokens as the
+ * inputs of its modules.
+ */
+final class Mixture implements Branch {
+  private final Operations operations;
+  private final Workspace workspace;
+  private final Experts description;
+  private final Linear router;
+  private final Tensor correction;
+  private final List<Branch> experts;
+  private final Linear sharedGate;
+  private final Branch shared;
+
+  Mixture(DecoderWeights weights, Workspace workspace, Experts description, Arena arena) {
+    operations = weights.operations();
+    this.workspace = workspace;
+    this.description = description;
+    router = new Linear(weights, description.router(), arena);
+    correction =
+        description.correction() == null
+            ? null
+            : weights.vector(description.correction(), router.rows());
+    experts =
+        description.all().map(expert -> Branch.mlp(weights, workspace, expert, arena)).toList();
+    BlockDescription.SharedExpert common = description.shared();
+    sharedGate =
+        common == null || common.gate() == null ? null : new Linear(weights, common.gate(), arena);
+    shared = common == null ? null : Branch.mlp(weights, workspace, common.mlp(), arena);
+  }
+
+  @Override
+  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+    Tensor logits = workspace.take(Place.ROUTER, input.rows(), experts.size());
+    observer.input(List.of(router.module()), input);
+    router.apply(input, logits);
+    List<ExpertTokens> tokens =
+        ExpertTokens.of(operations.route(logits, correction, description.rule()), experts.size());
+    if (out != null) {
+      operations.clear(out);
+    }
+    for (int expert = 0; expert < experts.size(); expert++) {
+      if (tokens.get(expert).rows().length > 0) {
+        run(experts.get(expert), tokens.get(expert), input, observer, out);
+      }
+    }
+    if (shared != null) {
+      runShared(input, observer, out);
+    }
+  }
+
+  private void run(
+      Branch expert, ExpertTokens tokens, Tensor input, InputObserver observer, Tensor out) {
+    int count = tokens.rows().length;
+    Tensor some = gathered(tokens, input);
+    if (out == null) {
+      expert.run(some, Span.whole(count), observer, null);
+    } else {
+      Tensor result = workspace.take(Place.EXPERT_OUTPUT, count, out.columns());
+      expert.run(some, Span.whole(count), observer, result);
+      float[] weights = description.weighsInputs() ? ExpertTokens.ones(count) : tokens.weights();
+      operations.addRows(result, tokens.rows(), weights, out);
+    }
+  }
+
+  /** Returns an expert's input. */
+  private Tensor gathered(ExpertTokens tokens, Tensor input) {
+    int count = tokens.rows().length;
+    Tensor some = workspace.take(Place.EXPERT_INPUT, count, input.columns());
+    operations.gatherRows(input, tokens.rows(), some);
+    if (!description.weighsInputs()) {
+      return some;
+    }
+    Tensor weighed = workspace.take(Place.WEIGHED_INPUT, count, input.columns());
+    operations.clear(weighed);
+    operations.addRows(some, IntStream.range(0, count).toArray(), tokens.weights(), weighed);
+    return weighed;
+  }
+
+  @Override
+  public Stream<Linear> linears() {
+    Stream<Linear> routed =
+        Stream.concat(Stream.of(router), experts.stream().flatMap(Branch::linears));
+    return shared == null
+        ? routed
+        : Stream.of(routed, Stream.ofNullable(sharedGate), shared.linears()).flatMap(all -> all);
+  }
+
+  /** Adds the shared expert's weighed output to {@code out}, unless that is null. */
+  private void runShared(Tensor input, InputObserver observer, Tensor out) {
+    if (sharedGate != null) {
+      observer.input(List.of(sharedGate.module()), input);
+    }
+    if (out == null) {
+      shared.run(input, Span.whole(input.rows()), observer, null);
+      return;
+    }
+    float[] weights = sharedGate == null ? null : sharedWeights(input);
+    Tensor result = workspace.take(Place.EXPERT_OUTPUT, input.rows(), out.columns());
+    shared.run(input, Span.whole(input.rows()), observer, result);
+    if (weights == null) {
+      operations.elementwise(new Elementwise.Add(), out, result, out);
+    } else {
+      operations.addRows(result, IntStream.range(0, input.rows()).toArray(), weights, out);
+    }
+  }
+
+  private float[] sharedWeights(Tensor input) {
+    float[] weights = new float[input.rows()];
+    Tensor logits = workspace.take(Place.ROUTER, input.rows(), 1);
+    sharedGate.apply(input, logits);
+    operations.download(logits, MemorySegment.ofArray(weights));
+    for (int token = 0; token < weights.length; token++) {
+      weights[token] = (float) (1 / (1 + StrictMath.exp(-weights[token])));
+    }
+    return weights;
+  }
+
+  @Override
+  public void close() {
+    Branch.super.close();
+    if (correction != null) {
+      correction.close();
+    }
+  }
+
+  /**
+   * The tokens that were sent to one expert.
+   *
+   * @param rows their rows, in order
+   * @param weights of the expert, one for each
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
+  private record ExpertTokens(int[] rows, float[] weights) {
+
+    /** Sorts a routing's tokens by expert. */
+    static List<ExpertTokens> of(Routing routing, int experts) {
+      int[] counts = new int[experts];
+      for (int expert : routing.experts()) {
+        counts[expert]++;
+      }
+      List<ExpertTokens> all = new ArrayList<>();
+      for (int count : counts) {
+        all.add(new ExpertTokens(new int[count], new float[count]));
+      }
+      int[] filled = new int[experts];
+      for (int place = 0; place < routing.experts().length; place++) {
+        int expert = routing.experts()[place];
+        int at = filled[expert]++;
+        all.get(expert).rows()[at] = place / routing.expertsPerToken();
+        all.get(expert).weights()[at] = routing.weights()[place];
+      }
+      return all;
+    }
+
+    static float[] ones(int count) {
+      float[] ones = new float[count];
+      Arrays.fill(ones, 1);
+      return ones;
+    }
+  }
+}

@@ -1,0 +1,458 @@
+package io.github.wandacuda.model;
+
+import static io.github.wandacuda.model.LlamaStyle.in;
+
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.RoutingRule;
+import io.github.wandacuda.forward.RoutingRule.Groups;
+import io.github.wandacuda.forward.RoutingRule.Scores;
+import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.Experts;
+import io.github.wandacuda.model.BlockDescription.MlpDescription;
+import io.github.wandacuda.model.BlockDescription.SharedExpert;
+import io.github.wandacuda.model.NormDescription.Kind;
+import io.github.wandacuda.model.RotaryFrequencies.Defaults;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
+
+/** Families that are mixtures of experts in LLaMA's style, and the mixtures of others. */
+final class MixtureFamilies {
+  /** What DeepSeek adds to the sum that weights are divided by; it shows only in a sum of 0. */
+  private static final double DEEPSEEK_LEAST = 1e-20;
+
+  private static final double EPSILON = 1e-6;
+  private static final double LARGER_EPSILON = 1e-5;
+  private static final int GLM_HEAD_SIZE = 128;
+  private static final double ERNIE_LEAST = 1e-12;
+  private static final double PHI_JITTER = 0.01;
+  private static final int LLAMA4_HEAD_SIZE = 128;
+  private static final int LLAMA4_CHUNK = 8192;
+  private static final double LLAMA4_SCALE = 0.1;
+  private static final double LLAMA4_FLOOR = 8192;
+  private static final int GPT_OSS_HEAD_SIZE = 64;
+  private static final int GPT_OSS_WINDOW = 128;
+  private static final double GPT_OSS_LIMIT = 7;
+  private static final String PER_TOKEN = "num_experts_per_tok";
+
+  private MixtureFamilies() {}
+
+  /**
+   * OLMoE (arXiv 2409.02060): LLaMA with norms over all heads of q and k together, bounds of q, k
+   * and v in some models, and a mixture.
+   */
+  static DecoderDescription olmoe(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
+    style.headNorms = true;
+    style.wholeNorms = true;
+    style.bound = (float) config.number("clip_qkv", 0);
+    int experts = config.positive("num_experts");
+    boolean renormalize = config.flag("norm_topk_prob", false);
+    style.mlp =
+        block -> {
+          String name = in(block, "mlp.");
+          return mixture(
+              config,
+              LinearDescription.of(name + "gate", experts, style.hidden, false),
+              RoutingRule.softmax(config.positive(PER_TOKEN), renormalize),
+              null,
+              expert ->
+                  style.gated(
+                      name + "experts." + expert + ".", config.positive("intermediate_size")),
+              null);
+        };
+    return style.decoder();
+  }
+
+  /**
+   * Granite 3's mixtures: Granite with experts in one tensor, and in some models an expert for all
+   * tokens. A softmax of the chosen logits alone is that of all, renormalized.
+   */
+  static DecoderDescription graniteMoe(ModelConfig config) {
+    LlamaStyle style = DenseFamilies.graniteStyle(config);
+    int experts = config.positive("num_local_experts");
+    int common = config.whole("shared_intermediate_size", 0);
+    style.mlp =
+        block -> {
+          String name = in(block, "block_sparse_moe.");
+          return mixture(
+              config,
+              LinearDescription.of(name + "router.layer", experts, style.hidden, false),
+              RoutingRule.softmax(config.positive(PER_TOKEN), true),
+              null,
+              expert ->
+                  fused(
+                      style,
+                      name + "input_linear." + expert,
+                      name + "output_linear." + expert,
+                      config.positive("intermediate_size")),
+              common == 0
+                  ? null
+                  : new SharedExpert(
+                      null,
+                      fused(
+                          style,
+                          in(block, "shared_mlp.input_linear"),
+                          in(block, "shared_mlp.output_linear"),
+                          common)));
+        };
+    return style.decoder();
+  }
+
+  private static MlpDescription fused(LlamaStyle style, String both, String down, int wide) {
+    return new DenseMlp(
+        List.of(LinearDescription.of(both, 2 * wide, style.hidden, false)),
+        true,
+        style.activation,
+        LinearDescription.of(down, style.hidden, wide, false));
+  }
+
+  /** GLM 4.5 (arXiv 2508.06471): LLaMA with half of each head turned and DeepSeek V3's mixture. */
+  static DecoderDescription glm4Moe(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, GLM_HEAD_SIZE, LARGER_EPSILON);
+    style.projectionBias = config.flag("attention_bias", false);
+    style.rope = Defaults.partial(0.5, RotaryFrequencies.DEFAULT_THETA);
+    style.headNorms = config.flag("use_qk_norm", false);
+    style.mlp = deepseek(style, deepseekV3Rule(config, 1), true);
+    return style.decoder();
+  }
+
+  /**
+   * MiniMax M2: LLaMA with norms over all heads of q and k together, a part of each head turned,
+   * and a mixture that is chosen by sigmoids.
+   */
+  static DecoderDescription minimaxM2(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
+    style.headNorms = config.flag("use_qk_norm", true);
+    style.wholeNorms = true;
+    int size = style.heads.size();
+    int rotated = config.positive("rotary_dim", size);
+    double share = rotated < size ? (rotated + 0.5) / size : 1;
+    style.rope = new Defaults(List.of(), share, List.of("rope_theta"), 5e6);
+    style.window = Windows.of(config, 0, block -> true)::at;
+    style.mlp =
+        mixtralExperts(
+            style,
+            RoutingRule.of(Scores.SIGMOID, config.positive(PER_TOKEN), true),
+            config.flag("use_routing_bias", true));
+    return style.decoder();
+  }
+
+  /**
+   * Describes a mixture with Mixtral's names.
+   *
+   * @param corrected whether a correction is added to what experts are chosen by
+   */
+  static IntFunction<MlpDescription> mixtralExperts(
+      LlamaStyle style, RoutingRule rule, boolean corrected) {
+    ModelConfig config = style.config;
+    int experts = config.positive("num_local_experts");
+    return block -> {
+      String name = in(block, "block_sparse_moe.");
+      return mixture(
+          config,
+          LinearDescription.of(name + "gate", experts, style.hidden, false),
+          rule,
+          corrected ? name + "e_score_correction_bias" : null,
+          expert -> {
+            String own = name + "experts." + expert + ".";
+            int wide = config.positive("intermediate_size");
+            return style.gated(own + "w1", own + "w3", own + "w2", wide);
+          },
+          null);
+    };
+  }
+
+  /**
+   * Phi-3.5-MoE (arXiv 2404.14219): LLaMA with LayerNorms, biases, also of the logits, and a sparse
+   * mixer.
+   */
+  static DecoderDescription phimoe(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON).withAttentionBias();
+    style.normKind = Kind.LAYER;
+    style.rope = Defaults.of(1e6);
+    style.headBias = config.flag("lm_head_bias", false);
+    style.window = Windows.of(config, 0, block -> true)::at;
+    float threshold = (float) (2 * config.number("router_jitter_noise", PHI_JITTER));
+    style.mlp =
+        mixtralExperts(
+            style,
+            new RoutingRule(
+                Scores.SPARSE_MIXER,
+                config.positive(PER_TOKEN, 2),
+                Groups.ONE,
+                false,
+                0,
+                1,
+                threshold),
+            false);
+    return style.decoder();
+  }
+
+  /**
+   * ERNIE 4.5's mixtures: LLaMA with interleaved pairs, and experts that are chosen by their
+   * probabilities with a correction.
+   */
+  static DecoderDescription ernieMoe(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON);
+    style.projectionBias = config.flag("use_bias", false);
+    style.outputBias = style.projectionBias;
+    style.mlpBias = style.projectionBias;
+    style.interleaved = true;
+    style.rope = Defaults.of(5e5);
+    int first = config.whole("moe_layer_start_index", 1);
+    int interval = config.positive("moe_layer_interval", 1);
+    int last =
+        config
+            .find("moe_layer_end_index")
+            .filter(index -> index.asInt() >= 0)
+            .map(index -> config.whole("moe_layer_end_index", 0))
+            .orElse(Integer.MAX_VALUE);
+    int experts = config.positive("moe_num_experts");
+    int shared = config.whole("moe_num_shared_experts", 0);
+    RoutingRule rule =
+        RoutingRule.softmax(config.positive("moe_k"), true)
+            .weighed((float) config.number("moe_norm_min", ERNIE_LEAST), 1);
+    IntFunction<MlpDescription> plain = style.mlp;
+    style.mlp =
+        block -> {
+          if ((block + 1) % interval != 0 || block < first || block > last) {
+            return plain.apply(block);
+          }
+          String name = in(block, "mlp.");
+          int wide = config.positive("moe_intermediate_size");
+          return mixture(
+              config,
+              LinearDescription.of(name + "gate", experts, style.hidden, false),
+              rule,
+              name + "moe_statics.e_score_correction_bias",
+              expert -> style.gated(name + "experts." + expert + ".", wide),
+              shared(style, name + "shared_experts.", wide, shared));
+        };
+    return style.decoder();
+  }
+
+  /**
+   * Llama 4's text part: LLaMA with interleaved pairs, chunks, and norms without gains of q and k
+   * after their rotation, in most blocks; queries that grow with their position in the others; and
+   * a mixture that weighs its experts' inputs.
+   */
+  static DecoderDescription llama4(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, LLAMA4_HEAD_SIZE, LARGER_EPSILON).withAttentionBias();
+    IntPredicate rotated = DenseFamilies.rotatedBlocks(config);
+    int chunk = config.positive("attention_chunk_size", LLAMA4_CHUNK);
+    style.interleaved = true;
+    style.rope = Defaults.of(5e5);
+    Rotary rotary = style.rotary(style.rope, RotaryFrequencies.FULL, true);
+    style.rotary = block -> rotated.test(block) ? rotary : null;
+    var types = config.list("layer_types");
+    style.chunk =
+        block ->
+            (block < types.size()
+                    ? types.get(block).asText().equals("chunked_attention")
+                    : rotated.test(block))
+                ? chunk
+                : 0;
+    style.headNorms = config.flag("use_qk_norm", true);
+    style.headNormed = rotated;
+    style.headGains = false;
+    style.normsLast = true;
+    if (config.flag("attn_temperature_tuning", true)) {
+      double scale = config.number("attn_scale", LLAMA4_SCALE);
+      double floor = config.number("floor_scale", LLAMA4_FLOOR);
+      Rotary factor =
+          Rotary.scaling(
+              style.heads.size(),
+              position -> 1 + scale * Math.log1p(Math.floor((position + 1) / floor)));
+      style.queryFactor = block -> rotated.test(block) ? null : factor;
+    }
+    IntPredicate mixed = llama4Mixtures(config);
+    int experts = config.positive("num_local_experts");
+    style.mlp =
+        block -> {
+          String name = in(block, "feed_forward.");
+          return mixed.test(block)
+              ? llama4Mixture(style, name, experts)
+              : style.gated(name, config.positive("intermediate_size_mlp"));
+        };
+    return style.decoder();
+  }
+
+  private static IntPredicate llama4Mixtures(ModelConfig config) {
+    int step = config.positive("interleave_moe_layer_step", 1);
+    Set<Integer> listed = new HashSet<>();
+    config.list("moe_layers").forEach(block -> listed.add(block.asInt(-1)));
+    return block ->
+        config.find("moe_layers").isPresent() ? listed.contains(block) : (block + 1) % step == 0;
+  }
+
+  private static MlpDescription llama4Mixture(LlamaStyle style, String name, int experts) {
+    ModelConfig config = style.config;
+    int wide = config.positive("intermediate_size");
+    LinearDescription router = LinearDescription.of(name + "router", experts, style.hidden, false);
+    RoutingRule rule = RoutingRule.of(Scores.SIGMOID, config.positive(PER_TOKEN), false);
+    requireExperts(config, router, rule);
+    return new Experts(
+        router,
+        rule,
+        null,
+        true,
+        expert -> stacked(style, name + "experts.", expert, wide, false, style.activation),
+        new SharedExpert(null, style.gated(name + "shared_expert.", wide)));
+  }
+
+  /** Describes an expert whose weights are parts of stacks of [in, out]. */
+  private static MlpDescription stacked(
+      LlamaStyle style, String name, int expert, int wide, boolean biased, Elementwise activation) {
+    return new DenseMlp(
+        List.of(
+            new LinearDescription(
+                name + "gate_up_proj." + expert, 2 * wide, style.hidden, biased, true)),
+        true,
+        biased,
+        activation,
+        null,
+        new LinearDescription(name + "down_proj." + expert, style.hidden, wide, biased, true));
+  }
+
+  /**
+   * gpt-oss (arXiv 2508.10925): LLaMA with biases, sinks, windows in every second block, and a
+   * mixture whose gate is bounded. A softmax of the chosen logits alone is that of all,
+   * renormalized.
+   */
+  static DecoderDescription gptOss(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, GPT_OSS_HEAD_SIZE, LARGER_EPSILON);
+    style.projectionBias = config.flag("attention_bias", true);
+    style.outputBias = style.projectionBias;
+    style.rope = Defaults.of(150_000);
+    style.sinks = "sinks";
+    style.window = Windows.of(config, GPT_OSS_WINDOW, block -> block % 2 == 0)::at;
+    Elementwise gate =
+        new Elementwise.ClampedGate((float) config.number("swiglu_limit", GPT_OSS_LIMIT));
+    int experts = config.positive("num_local_experts");
+    style.mlp =
+        block -> {
+          String name = in(block, "mlp.");
+          int wide = config.positive("intermediate_size");
+          return mixture(
+              config,
+              LinearDescription.of(name + "router", experts, style.hidden, true),
+              RoutingRule.softmax(config.positive(PER_TOKEN), true),
+              null,
+              expert -> stacked(style, name + "experts.", expert, wide, true, gate),
+              null);
+        };
+    return style.decoder();
+  }
+
+  /**
+   * Describes the MLP of a block of DeepSeek V2 or V3 or GLM 4.5: dense in the first blocks, then a
+   * mixture with shared experts as one.
+   *
+   * @param rule how experts are chosen
+   * @param corrected whether a correction is added to what they are chosen by
+   */
+  static IntFunction<MlpDescription> deepseek(
+      LlamaStyle style, RoutingRule rule, boolean corrected) {
+    ModelConfig config = style.config;
+    int dense = config.whole("first_k_dense_replace", 0);
+    int step = config.positive("moe_layer_freq", 1);
+    int experts = config.positive("n_routed_experts");
+    int shared = config.whole("n_shared_experts", 0);
+    IntFunction<MlpDescription> plain = style.mlp;
+    return block -> {
+      if (block < dense || block % step != 0) {
+        return plain.apply(block);
+      }
+      String name = in(block, "mlp.");
+      int wide = config.positive("moe_intermediate_size");
+      return mixture(
+          config,
+          LinearDescription.of(name + "gate", experts, style.hidden, false),
+          rule,
+          corrected ? name + "gate.e_score_correction_bias" : null,
+          expert -> style.gated(name + "experts." + expert + ".", wide),
+          shared(style, name + "shared_experts.", wide, shared));
+    };
+  }
+
+  /** Reads how DeepSeek V2 chooses experts (arXiv 2405.04434, section 2.2). */
+  static RoutingRule deepseekV2Rule(ModelConfig config) {
+    String method = config.text("topk_method", "greedy");
+    RoutingRule rule =
+        RoutingRule.softmax(config.positive(PER_TOKEN), false)
+            .weighed(0, (float) config.number("routed_scaling_factor", 1));
+    return switch (method) {
+      case "greedy" -> rule;
+      case "group_limited_greedy" -> rule.in(groups(config, 1));
+      default ->
+          throw config.notComputed(
+              "topk_method", "greedy or group_limited_greedy", config.root().get("topk_method"));
+    };
+  }
+
+  /** Reads how DeepSeek V3 and GLM 4.5 choose experts (arXiv 2412.19437, section 2.1.2). */
+  static RoutingRule deepseekV3Rule(ModelConfig config, double defaultScale) {
+    boolean renormalize = config.flag("norm_topk_prob", true);
+    return RoutingRule.of(Scores.SIGMOID, config.positive(PER_TOKEN), renormalize)
+        .in(groups(config, 2))
+        .weighed(
+            (float) DEEPSEEK_LEAST, (float) config.number("routed_scaling_factor", defaultScale));
+  }
+
+  /**
+   * Reads the groups that experts are chosen from.
+   *
+   * @param best how many of a group's experts it is ranked by
+   */
+  private static Groups groups(ModelConfig config, int best) {
+    int experts = config.positive("n_routed_experts");
+    int count = config.positive("n_group", 1);
+    int chosen = config.positive("topk_group", count);
+    if (count > Groups.MOST || experts % count != 0 || (count > 1 && experts / count < best)) {
+      throw config.wrong(
+          "n_group",
+          "%d or a divisor of the %d experts with at least %d a group".formatted(1, experts, best),
+          config.root().get("n_group"));
+    }
+    if (chosen > count || config.positive(PER_TOKEN) > experts / count * chosen) {
+      throw config.wrong(
+          "topk_group",
+          "at most the %d groups, with as many experts as a token is sent to".formatted(count),
+          config.root().get("topk_group"));
+    }
+    return count == 1 ? Groups.ONE : new Groups(count, chosen, best);
+  }
+
+  /** Describes experts for all tokens, as one that is as wide as all, or returns null for none. */
+  private static SharedExpert shared(LlamaStyle style, String name, int wide, int count) {
+    if (count == 0) {
+      return null;
+    }
+    style.config.requireWidth("moe_intermediate_size", (long) wide * count);
+    return new SharedExpert(null, style.gated(name, wide * count));
+  }
+
+  /** Describes a mixture, see {@link Experts}. */
+  static MlpDescription mixture(
+      ModelConfig config,
+      LinearDescription router,
+      RoutingRule rule,
+      String correction,
+      IntFunction<MlpDescription> expert,
+      SharedExpert shared) {
+    requireExperts(config, router, rule);
+    return new Experts(router, rule, correction, false, expert, shared);
+  }
+
+  private static void requireExperts(
+      ModelConfig config, LinearDescription router, RoutingRule rule) {
+    if (rule.expertsPerToken() > router.rows()) {
+      String key = config.has(PER_TOKEN) ? PER_TOKEN : "moe_k";
+      throw config.wrong(
+          key, "at most the %d experts".formatted(router.rows()), config.root().get(key));
+    }
+  }
+}
