@@ -33,7 +33,15 @@ final class DenseFamilies {
   static DecoderDescription gemma3(ModelConfig given) {
     ModelConfig config =
         given.having(
-            Map.of("num_attention_heads", 8, "num_key_value_heads", 4, "vocab_size", 262_208));
+            Map.of(
+                "num_attention_heads",
+                8,
+                "num_key_value_heads",
+                4,
+                "vocab_size",
+                262_208,
+                "max_position_embeddings",
+                131_072));
     if (config.flag("use_bidirectional_attention", false)) {
       throw config.notComputed(
           "use_bidirectional_attention",
@@ -59,6 +67,16 @@ final class DenseFamilies {
     Rotary near = style.rotary(local, RotaryFrequencies.SLIDING, false);
     Rotary far = style.rotary(Defaults.of(1e6), RotaryFrequencies.FULL, true);
     style.rotary = block -> windows.isWindowed(block) ? near : far;
+    return style.decoder();
+  }
+
+  /** OLMo (arXiv 2402.00838): LayerNorms without gains, and in some models bounded q, k and v. */
+  static DecoderDescription olmo(ModelConfig config) {
+    // The epsilon has no key.
+    LlamaStyle style = new LlamaStyle(config, 0, "", LARGER_EPSILON).withAttentionBias();
+    style.normKind = Kind.LAYER;
+    style.affine = false;
+    style.bound = (float) config.number("clip_qkv", 0);
     return style.decoder();
   }
 
@@ -208,6 +226,44 @@ final class DenseFamilies {
     return style.decoder();
   }
 
+  /** ERNIE 4.5's dense models: LLaMA with interleaved pairs. */
+  static DecoderDescription ernie(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, LARGER_EPSILON);
+    style.projectionBias = config.flag("use_bias", false);
+    style.outputBias = style.projectionBias;
+    style.mlpBias = style.projectionBias;
+    style.interleaved = true;
+    style.rope = Defaults.of(5e5);
+    return style.decoder();
+  }
+
+  /** CWM (arXiv 2510.02387): Llama 3 with a window in all but every fourth block. */
+  static DecoderDescription cwm(ModelConfig given) {
+    ModelConfig config = stretched(given, 16);
+    LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, LARGER_EPSILON);
+    style.mlpBias = config.flag("mlp_bias", false);
+    style.rope = Defaults.of(1e6);
+    style.window = Windows.of(config, 8192, block -> block % 4 != 0)::at;
+    return style.decoder();
+  }
+
+  /** Returns a config with Llama 3's scaling, if it doesn't say anything of one. */
+  private static ModelConfig stretched(ModelConfig config, double factor) {
+    Map<String, ?> scaling =
+        Map.of(
+            "rope_type",
+            "llama3",
+            "factor",
+            factor,
+            "original_max_position_embeddings",
+            8192,
+            "low_freq_factor",
+            1,
+            "high_freq_factor",
+            4);
+    return config.has("rope_parameters") ? config : config.having(Map.of("rope_scaling", scaling));
+  }
+
   /** StarCoder 2 (arXiv 2402.19173): LayerNorms, biases, windows, and an MLP without a gate. */
   static DecoderDescription starcoder2(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, "norm_epsilon", LARGER_EPSILON);
@@ -316,10 +372,7 @@ final class DenseFamilies {
    * activation is learned.
    */
   static DecoderDescription apertus(ModelConfig given) {
-    ModelConfig config =
-        given.has("rope_parameters")
-            ? given
-            : given.having(Map.of("rope_scaling", APERTUS_SCALING));
+    ModelConfig config = stretched(given, 8);
     LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
     style.rope = Defaults.of(12e6);
@@ -336,14 +389,6 @@ final class DenseFamilies {
                 learned ? in(block, "mlp.act_fn.") : null);
     return style.decoder();
   }
-
-  private static final Map<String, Object> APERTUS_SCALING =
-      Map.of(
-          "rope_type", "llama3",
-          "factor", 8.0,
-          "original_max_position_embeddings", 8192,
-          "low_freq_factor", 1.0,
-          "high_freq_factor", 4.0);
 
   /** Ministral 3: Mistral whose queries grow with the logarithm of their position. */
   static DecoderDescription ministral3(ModelConfig config) {

@@ -69,8 +69,10 @@ final class LlamaStyle {
   boolean outputBias;
   boolean mlpBias;
 
-  /** The kind of all norms but those of q and k. */
+  /** The kind of all norms but those of q and k, and whether they have gains. */
   Kind normKind = Kind.RMS;
+
+  boolean affine = true;
 
   /** Names of a block's norms. */
   BlockNorms norms = BEFORE;
@@ -265,7 +267,7 @@ final class LlamaStyle {
   }
 
   private NormDescription norm(Kind kind, String name, int size) {
-    return new NormDescription(kind, name, size, epsilon, true, gainOffset);
+    return new NormDescription(kind, name, size, epsilon, affine, gainOffset);
   }
 
   /** Describes a block's attention by heads. */

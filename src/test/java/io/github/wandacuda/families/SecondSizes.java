@@ -173,6 +173,12 @@ final class SecondSizes {
         'rms_norm_eps': 1e-6, 'max_position_embeddings': 320, 'original_max_position_embeddings':
         40, 'rope_scaling': {'rope_type': 'longrope', 'short_factor': [1, 1.5, 2, 3],
         'long_factor': [4, 5, 6, 7]}
+      * olmo, bounded | BF16 | model. | olmo
+        'clip_qkv': 0.7, 'tie_word_embeddings': true
+      * ernie4_5, biases | F16 |  | ernie4_5
+        'head_dim': 10, 'use_bias': true, 'rms_norm_eps': 1e-5
+      * cwm, not scaled | BF16 | model. | cwm
+        'head_dim': 10, 'sliding_window': 4, 'rope_scaling': null, 'rms_norm_eps': 1e-5
       * helium | BF16 |  | helium
         'head_dim': 10, 'mlp_bias': true, 'rms_norm_eps': 1e-6
       * apertus, biases, not scaled | BF16 | model. | apertus

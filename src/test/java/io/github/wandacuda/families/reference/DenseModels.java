@@ -12,8 +12,11 @@ final class DenseModels extends ReferenceModel {
   static final List<String> TYPES =
       List.of(
           "gemma3_text",
+          "olmo",
           "olmo2",
           "olmo3",
+          "ernie4_5",
+          "cwm",
           "granite",
           "smollm3",
           "cohere",
@@ -67,6 +70,9 @@ final class DenseModels extends ReferenceModel {
 
   private double[][] norm(double[][] x, String name) {
     int width = x[0].length;
+    if (is("olmo")) {
+      return Rows.layerNorm(x, null, null, 1e-5);
+    }
     if (is("cohere", "cohere2", "stablelm", "starcoder2", "nemotron")) {
       double[] gain = tensors.vector(name + ".weight", width, is("nemotron") ? 0 : 1, 0.2);
       double[] bias =
@@ -127,7 +133,7 @@ final class DenseModels extends ReferenceModel {
     boolean bias =
         flag("attention_bias", is("seed_oss"))
             || flag("use_qkv_bias", false)
-            || (is("starcoder2") && flag("use_bias", true));
+            || flag("use_bias", is("starcoder2"));
     boolean outBias =
         is("seed_oss")
             ? flag("attention_out_bias", false)
@@ -140,7 +146,7 @@ final class DenseModels extends ReferenceModel {
               ? number("attention_multiplier", 1)
               : 1 / Math.sqrt(number("query_pre_attn_scalar", 256));
     }
-    attention.interleaved = is("cohere", "cohere2", "glm", "glm4", "helium");
+    attention.interleaved = is("cohere", "cohere2", "glm", "glm4", "helium", "ernie4_5");
     if (rotated(block)) {
       turn(attention, block, x.length);
     }
@@ -151,6 +157,13 @@ final class DenseModels extends ReferenceModel {
       q = attention.rotated(q);
       k = attention.rotated(k);
       attention.frequencies = null;
+    }
+    if (config.hasNonNull("clip_qkv")) {
+      double most = number("clip_qkv", 0);
+      DoubleUnaryOperator clip = value -> Math.clamp(value, -most, most);
+      q = Rows.map(q, clip);
+      k = Rows.map(k, clip);
+      v = Rows.map(v, clip);
     }
     q = headNorm(q, name, "q");
     k = headNorm(k, name, "k");
@@ -202,6 +215,7 @@ final class DenseModels extends ReferenceModel {
     }
     return switch (type) {
       case "starcoder2", "ministral3" -> true;
+      case "cwm" -> block % 4 != 0;
       case "smollm3" -> flag("use_sliding_window", false) && !rotated(block);
       case "gemma3_text", "cohere2", "olmo3", "exaone4" ->
           (block + 1) % pattern.asInt(is("gemma3_text") ? 6 : 4) != 0;
@@ -248,6 +262,8 @@ final class DenseModels extends ReferenceModel {
                     switch (type) {
                       case "smollm3" -> 2e6;
                       case "helium" -> 1e5;
+                      case "cwm" -> 1e6;
+                      case "ernie4_5" -> 5e5;
                       case "apertus" -> 12e6;
                       default -> 1e4;
                     }));
@@ -304,7 +320,7 @@ final class DenseModels extends ReferenceModel {
 
   private double[][] mlp(double[][] x, String name) {
     int wide = integer("intermediate_size");
-    boolean bias = is("starcoder2") ? flag("use_bias", true) : flag("mlp_bias", false);
+    boolean bias = flag("use_bias", is("starcoder2")) || flag("mlp_bias", false);
     if (is("glm", "glm4")) {
       double[][] both = linear(x, name + "gate_up_proj", 2 * wide, false);
       double[][] gate = Rows.map(Rows.columns(both, 0, wide), Rows.activation("silu"));
