@@ -20,6 +20,8 @@ public final class DecoderFamilies {
           new DecoderFamily("cohere", "CohereForCausalLM", DenseFamilies::cohere),
           new DecoderFamily("cohere2", "Cohere2ForCausalLM", DenseFamilies::cohere2),
           new DecoderFamily("cwm", "CwmForCausalLM", DenseFamilies::cwm),
+          new DecoderFamily("deepseek_v2", "DeepseekV2ForCausalLM", MixtureFamilies::deepseekV2),
+          new DecoderFamily("deepseek_v3", "DeepseekV3ForCausalLM", MixtureFamilies::deepseekV3),
           new DecoderFamily("ernie4_5", "Ernie4_5ForCausalLM", DenseFamilies::ernie),
           new DecoderFamily("ernie4_5_moe", "Ernie4_5_MoeForCausalLM", MixtureFamilies::ernieMoe),
           new DecoderFamily("exaone4", "Exaone4ForCausalLM", DenseFamilies::exaone4),
@@ -30,6 +32,8 @@ public final class DecoderFamilies {
           new DecoderFamily("glm", "GlmForCausalLM", DenseFamilies::glm),
           new DecoderFamily("glm4", "Glm4ForCausalLM", DenseFamilies::glm4),
           new DecoderFamily("glm4_moe", "Glm4MoeForCausalLM", MixtureFamilies::glm4Moe),
+          new DecoderFamily(
+              "glm4_moe_lite", "Glm4MoeLiteForCausalLM", MixtureFamilies::glm4MoeLite),
           new DecoderFamily("gpt2", "GPT2LMHeadModel", LayerNormFamilies::gpt2),
           new DecoderFamily("gpt_neox", "GPTNeoXForCausalLM", LayerNormFamilies::gptNeox),
           new DecoderFamily("gpt_oss", "GptOssForCausalLM", MixtureFamilies::gptOss),
@@ -40,6 +44,7 @@ public final class DecoderFamilies {
           new DecoderFamily("helium", "HeliumForCausalLM", DenseFamilies::helium),
           new DecoderFamily(
               "hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", DenseFamilies::hunyuan),
+          new DecoderFamily("kimi_k2", "DeepseekV3ForCausalLM", MixtureFamilies::deepseekV3),
           new DecoderFamily("llama", "LlamaForCausalLM", LlamaFamilies::llama),
           new DecoderFamily("llama4_text", "Llama4ForCausalLM", MixtureFamilies::llama4),
           new DecoderFamily("minimax_m2", "MiniMaxM2ForCausalLM", MixtureFamilies::minimaxM2),
@@ -55,6 +60,7 @@ public final class DecoderFamilies {
           new DecoderFamily("opt", "OPTForCausalLM", LayerNormFamilies::opt),
           new DecoderFamily("phi3", "Phi3ForCausalLM", LlamaFamilies::phi3),
           new DecoderFamily("phimoe", "PhimoeForCausalLM", MixtureFamilies::phimoe),
+          new DecoderFamily("phimoe", "PhiMoEForCausalLM", MixtureFamilies::phimoe),
           new DecoderFamily("qwen2", "Qwen2ForCausalLM", LlamaFamilies::qwen2),
           new DecoderFamily(
               "qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration", LlamaFamilies::qwen2),

@@ -23,6 +23,7 @@ final class MixtureFamilies {
   /** What DeepSeek adds to the sum that weights are divided by; it shows only in a sum of 0. */
   private static final double DEEPSEEK_LEAST = 1e-20;
 
+  private static final double DEEPSEEK_SCALE = 2.5;
   private static final double EPSILON = 1e-6;
   private static final double LARGER_EPSILON = 1e-5;
   private static final int GLM_HEAD_SIZE = 128;
@@ -347,6 +348,37 @@ final class MixtureFamilies {
     return style.decoder();
   }
 
+  /** DeepSeek V2 (arXiv 2405.04434): LLaMA with latent attention and a mixture. */
+  static DecoderDescription deepseekV2(ModelConfig config) {
+    LlamaStyle style = latentStyle(config, EPSILON);
+    style.mlp = deepseek(style, deepseekV2Rule(config), false);
+    return style.decoder();
+  }
+
+  /**
+   * DeepSeek V3 (arXiv 2412.19437), R1 and Kimi K2: V2 whose experts are chosen by sigmoids with a
+   * correction.
+   */
+  static DecoderDescription deepseekV3(ModelConfig config) {
+    LlamaStyle style = latentStyle(config, EPSILON);
+    style.mlp = deepseek(style, deepseekV3Rule(config, DEEPSEEK_SCALE), true);
+    return style.decoder();
+  }
+
+  /** GLM 4.7 Flash: DeepSeek V3 with GLM's defaults. */
+  static DecoderDescription glm4MoeLite(ModelConfig config) {
+    LlamaStyle style = latentStyle(config, LARGER_EPSILON);
+    style.mlp = deepseek(style, deepseekV3Rule(config, 1), true);
+    return style.decoder();
+  }
+
+  private static LlamaStyle latentStyle(ModelConfig config, double epsilon) {
+    LlamaStyle style = new LlamaStyle(config, 0, epsilon);
+    style.mlpBias = config.flag("mlp_bias", false);
+    LatentFamilies.useLatents(style);
+    return style;
+  }
+
   /**
    * Describes the MLP of a block of DeepSeek V2 or V3 or GLM 4.5: dense in the first blocks, then a
    * mixture with shared experts as one.
@@ -354,7 +386,7 @@ final class MixtureFamilies {
    * @param rule how experts are chosen
    * @param corrected whether a correction is added to what they are chosen by
    */
-  static IntFunction<MlpDescription> deepseek(
+  private static IntFunction<MlpDescription> deepseek(
       LlamaStyle style, RoutingRule rule, boolean corrected) {
     ModelConfig config = style.config;
     int dense = config.whole("first_k_dense_replace", 0);
@@ -379,7 +411,7 @@ final class MixtureFamilies {
   }
 
   /** Reads how DeepSeek V2 chooses experts (arXiv 2405.04434, section 2.2). */
-  static RoutingRule deepseekV2Rule(ModelConfig config) {
+  private static RoutingRule deepseekV2Rule(ModelConfig config) {
     String method = config.text("topk_method", "greedy");
     RoutingRule rule =
         RoutingRule.softmax(config.positive(PER_TOKEN), false)
@@ -394,7 +426,7 @@ final class MixtureFamilies {
   }
 
   /** Reads how DeepSeek V3 and GLM 4.5 choose experts (arXiv 2412.19437, section 2.1.2). */
-  static RoutingRule deepseekV3Rule(ModelConfig config, double defaultScale) {
+  private static RoutingRule deepseekV3Rule(ModelConfig config, double defaultScale) {
     boolean renormalize = config.flag("norm_topk_prob", true);
     return RoutingRule.of(Scores.SIGMOID, config.positive(PER_TOKEN), renormalize)
         .in(groups(config, 2))

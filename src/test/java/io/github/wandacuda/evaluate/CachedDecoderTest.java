@@ -152,6 +152,8 @@ class CachedDecoderTest {
         "smollm3",
         "stablelm",
         "starcoder2",
+        "deepseek_v2",
+        "deepseek_v3",
         "ernie4_5_moe",
         "glm4_moe",
         "granitemoe",
