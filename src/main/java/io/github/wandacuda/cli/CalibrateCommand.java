@@ -37,7 +37,7 @@ import picocli.CommandLine.Option;
       "      --output norms.safetensors"
     })
 final class CalibrateCommand extends Subcommand {
-  @Mixin private ModelOption model;
+  @Mixin private ModelOption.Decoder model;
 
   @Option(
       names = "--calibration",

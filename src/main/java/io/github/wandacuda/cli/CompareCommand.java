@@ -61,7 +61,7 @@ final class CompareCommand extends Subcommand {
 
   private static final String REPORT = "--report";
 
-  @Mixin private ModelOption model;
+  @Mixin private ModelOption.Decoder model;
 
   @Mixin private CalibrationOptions calibrations;
 

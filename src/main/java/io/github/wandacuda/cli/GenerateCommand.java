@@ -53,7 +53,7 @@ final class GenerateCommand extends Subcommand {
   private static final double NANOS = 1e9;
   private static final double MEGABYTE = 1e6;
 
-  @Mixin private ModelOption model;
+  @Mixin private ModelOption.Decoder model;
   @Mixin private PromptOptions prompt;
 
   @Option(

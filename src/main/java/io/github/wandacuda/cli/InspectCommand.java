@@ -7,7 +7,10 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.Inspector;
 import io.github.wandacuda.job.Inspector.Inspection;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.FamilyFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
@@ -18,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -34,13 +38,15 @@ import picocli.CommandLine.Option;
 final class InspectCommand extends Subcommand {
   private static final long SMALL = 1 << 24;
 
+  private static final int MOST_BLOCKS = 10_000;
+
   /** The widest column of names. A longer name shifts only its own row. */
   private static final int WIDEST = 100;
 
   /** Where modules stand that have no number. */
   private static final String OUTSIDE = "none";
 
-  @Mixin private ModelOption model;
+  @Mixin private ModelOption.Decoder model;
 
   @Option(names = "--modules", description = "Show each module instead of each block.")
   private boolean byModule;
@@ -62,6 +68,7 @@ final class InspectCommand extends Subcommand {
               : model.choose(new ModuleChoice(List.of(match), List.of()));
       Map<String, Object> object = facts(model);
       output.row(head(object));
+      output.detail("parts, and how many blocks have each: %s", object.get("parts"));
       List<Inspection> modules = Inspector.inspect(chosen, threads(chosen), output.progress());
       modules.sort(Comparator.comparing(Inspection::name, TensorNames.NATURAL));
       object.put("prunable", prunable(modules));
@@ -98,21 +105,37 @@ final class InspectCommand extends Subcommand {
     if (!towers.isEmpty()) {
       object.put("left_alone", towers);
     }
-    String obstacle = obstacle(model);
+    Map<String, Integer> parts = null;
+    String obstacle = null;
+    try {
+      parts = parts(model);
+    } catch (InputException e) {
+      obstacle = OptionNames.in(e.details()).line();
+    }
     object.put("calibrated_run", obstacle == null);
     object.put("obstacle", obstacle);
+    object.put("parts", parts);
     return object;
   }
 
-  /** Returns why the program can't run the model, as its config says, or null if it can. */
-  private static String obstacle(ModelDirectory model) {
-    try {
-      model.config().requireUnquantized();
-      DecoderFamilies.of(model.config()).describe(model.config());
-      return null;
-    } catch (InputException e) {
-      return OptionNames.in(e.details()).line();
+  /**
+   * Returns what the decoder's blocks are made of, and how many blocks have each.
+   *
+   * @throws InputException if the program can't run the model, as its config says
+   */
+  private static Map<String, Integer> parts(ModelDirectory model) {
+    model.config().requireUnquantized();
+    DecoderDescription description = DecoderFamilies.of(model.config()).describe(model.config());
+    Map<String, Integer> parts = new TreeMap<>();
+    // A config may claim more blocks than there are.
+    int blocks = Math.min(description.shape().blocks(), MOST_BLOCKS);
+    for (int index = 0; index < blocks; index++) {
+      BlockDescription block = description.block().apply(index);
+      for (Object part : List.of(block.attention(), block.mlp())) {
+        parts.merge(FamilyFile.kind(part.getClass()), 1, Integer::sum);
+      }
     }
+    return parts;
   }
 
   private static String head(Map<String, Object> facts) {

@@ -9,7 +9,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /** The option for the model that a command reads. */
-final class ModelOption {
+class ModelOption {
   @Option(
       names = "--model",
       paramLabel = "DIR",
@@ -23,12 +23,33 @@ final class ModelOption {
   public ModelDirectory open() {
     Path path = HubCache.find(given);
     UnfinishedRun.requireNone(path);
-    return ModelDirectory.open(path);
+    return ModelDirectory.open(path, family());
   }
 
   /** Opens the model, even if a part of it is pruned in place. */
   public ModelDirectory openAnyway() {
-    return ModelDirectory.open(HubCache.find(given));
+    return ModelDirectory.open(HubCache.find(given), family());
+  }
+
+  /** Returns the file that describes the model's family, or null for none. */
+  Path family() {
+    return null;
+  }
+
+  /** The options for a model that is run, or told whether it can be. */
+  static final class Decoder extends ModelOption {
+    @Option(
+        names = "--family",
+        paramLabel = "FILE",
+        description =
+            "A JSON description of the decoder, for a model whose model_type isn't known but which"
+                + " is made of known parts.")
+    private Path family;
+
+    @Override
+    Path family() {
+      return family;
+    }
   }
 
   /** Prints the model that a command works on, with {@code --verbose}. */

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
         "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
     footer = {"  wanda-cuda perplexity --model org/model --text wiki.parquet"})
 final class PerplexityCommand extends Subcommand {
-  @Mixin private ModelOption model;
+  @Mixin private ModelOption.Decoder model;
 
   @Option(
       names = "--text",

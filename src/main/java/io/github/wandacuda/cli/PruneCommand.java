@@ -42,7 +42,7 @@ final class PruneCommand extends Subcommand {
   static final String SAVED_STATISTICS = "--save-statistics";
   static final String REPORT = "--report";
 
-  @Mixin private ModelOption model;
+  @Mixin private ModelOption.Decoder model;
   @Mixin TargetOptions target;
 
   @Option(
@@ -135,6 +135,9 @@ final class PruneCommand extends Subcommand {
     Map<String, List<Path>> files = new LinkedHashMap<>(methods.files());
     files.putAll(calibrations.files(rules));
     files.putAll(maskFiles.files());
+    if (model.family() != null) {
+      files.put("family", List.of(model.family()));
+    }
     return files;
   }
 

@@ -95,7 +95,7 @@ record PruneRun(
 
   /** Measures the pruned model, and returns what it says beside the dense one. */
   private Perplexities compared(EvaluateOption.Measured before) {
-    try (ModelDirectory pruned = ModelDirectory.open(request.output())) {
+    try (ModelDirectory pruned = ModelDirectory.open(request.output(), model.family())) {
       return command.evaluation.compared(before, measure(pruned, false), model.path());
     }
   }

@@ -14,6 +14,10 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.CharacterCodingException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /** Reads JSON as a tree, within bounds on its size. */
 public final class JsonTree {
@@ -52,6 +56,56 @@ public final class JsonTree {
     } catch (CharacterCodingException e) {
       throw new JsonParseException(null, "other bytes than UTF-8", e);
     }
+  }
+
+  /**
+   * A value and where it is.
+   *
+   * @param line of its key, or where it begins if it has none, from 1
+   * @param scalar null for an object or a list
+   * @param fields of an object, else null
+   * @param elements of a list, else null
+   */
+  public record Located(
+      int line, JsonNode scalar, Map<String, Located> fields, List<Located> elements) {}
+
+  /**
+   * Does what {@link #read} does, and tells lines.
+   *
+   * @return null if there is nothing but white space
+   */
+  public static Located located(InputStream in) throws IOException {
+    try (JsonParser json = parser(new BufferedInputStream(in))) {
+      return json.nextToken() == null ? null : located(json, line(json));
+    } catch (CharacterCodingException e) {
+      throw new JsonParseException(null, "other bytes than UTF-8", e);
+    }
+  }
+
+  private static int line(JsonParser json) {
+    return json.currentTokenLocation().getLineNr();
+  }
+
+  private static Located located(JsonParser json, int line) throws IOException {
+    if (json.currentToken() == JsonToken.START_OBJECT) {
+      Map<String, Located> fields = new LinkedHashMap<>();
+      for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
+        int at = line(json);
+        json.nextToken();
+        if (fields.put(key, located(json, at)) != null) {
+          throw new JsonParseException(json, "the key '%s' is there twice".formatted(key));
+        }
+      }
+      return new Located(line, null, fields, null);
+    }
+    if (json.currentToken() == JsonToken.START_ARRAY) {
+      List<Located> elements = new ArrayList<>();
+      while (json.nextToken() != JsonToken.END_ARRAY) {
+        elements.add(located(json, line(json)));
+      }
+      return new Located(line, null, null, elements);
+    }
+    return new Located(line, value(json), null, null);
   }
 
   /**

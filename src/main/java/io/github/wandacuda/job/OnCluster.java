@@ -129,10 +129,19 @@ public record OnCluster(Cluster cluster, Devices devices) {
   }
 
   /** A model that all machines of a cluster read, by the same path. */
-  record SharedSource(String path, String sha256) implements Serializable {
+  record SharedSource(String path, String family, String sha256) implements Serializable {
     /** Returns the source that this process has open. */
     public static SharedSource of(ModelDirectory model) {
-      return new SharedSource(model.path().toAbsolutePath().toString(), SourceDigest.of(model));
+      return of(model, SourceDigest.of(model));
+    }
+
+    /** Does the same for a known digest. */
+    static SharedSource of(ModelDirectory model, String sha256) {
+      Path family = model.family();
+      return new SharedSource(
+          model.path().toAbsolutePath().toString(),
+          family == null ? null : family.toAbsolutePath().toString(),
+          sha256);
     }
 
     /**
@@ -141,7 +150,8 @@ public record OnCluster(Cluster cluster, Devices devices) {
      * @throws InputException if there is none at its path, or another one than where the run began
      */
     public ModelDirectory open() {
-      ModelDirectory directory = ModelDirectory.open(Path.of(path));
+      ModelDirectory directory =
+          ModelDirectory.open(Path.of(path), family == null ? null : Path.of(family));
       return OnFailure.close(directory::close, () -> checked(directory));
     }
 

@@ -35,8 +35,7 @@ record RunDescription(
   public static RunDescription of(
       RunScope scope, Path output, Provenance plan, boolean verify, OnCluster.Devices devices) {
     return new RunDescription(
-        new OnCluster.SharedSource(
-            scope.model().path().toAbsolutePath().toString(), plan.sourceSha256()),
+        OnCluster.SharedSource.of(scope.model(), plan.sourceSha256()),
         output.toAbsolutePath().toString(),
         scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
         scope.isCalibrated() && scope.rules().needMoments(),

@@ -6,7 +6,7 @@ import java.util.TreeSet;
 
 /** The activations by their names in configs. */
 final class Activations {
-  private static final Map<String, Activation> NAMES =
+  static final Map<String, Activation> NAMES =
       Map.ofEntries(
           Map.entry("silu", Activation.SILU),
           Map.entry("swish", Activation.SILU),
@@ -31,9 +31,13 @@ final class Activations {
   static Activation of(ModelConfig config, String key, String otherwise) {
     Activation activation = NAMES.get(config.text(key, otherwise));
     if (activation == null) {
-      String known = String.join(", ", new TreeSet<>(NAMES.keySet()));
-      throw config.notComputed(key, "one of " + known, config.root().get(key));
+      throw config.notComputed(key, "one of " + known(), config.root().get(key));
     }
     return activation;
+  }
+
+  /** Returns all names. */
+  static String known() {
+    return String.join(", ", new TreeSet<>(NAMES.keySet()));
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.RoutingRule;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -29,6 +30,14 @@ public record BlockDescription(
    */
   public Stream<LinearDescription> linears() {
     return Stream.concat(attention.linears(), mlp.linears());
+  }
+
+  /** Returns all its norms. */
+  Stream<NormDescription> norms() {
+    Stream<NormDescription> around =
+        Stream.of(attentionNorms, mlpNorms)
+            .flatMap(norms -> Stream.of(norms.before, norms.after, norms.sum));
+    return Stream.concat(around, attention.norms()).filter(Objects::nonNull);
   }
 
   /**
@@ -66,6 +75,9 @@ public record BlockDescription(
 
     /** Returns the last of them, [hidden, features]. */
     LinearDescription output();
+
+    /** Returns its norms, null where there is none. */
+    Stream<NormDescription> norms();
 
     /** Returns the features of all queries that meet every key, none without attention. */
     int queryWidth();
@@ -118,6 +130,11 @@ public record BlockDescription(
     @Override
     public Stream<LinearDescription> linears() {
       return Stream.concat(projection.linears().stream(), Stream.of(output));
+    }
+
+    @Override
+    public Stream<NormDescription> norms() {
+      return Stream.of(queryNorm, keyNorm);
     }
 
     @Override
@@ -185,6 +202,11 @@ public record BlockDescription(
     }
 
     @Override
+    public Stream<NormDescription> norms() {
+      return Stream.of(queryNorm, latentNorm);
+    }
+
+    @Override
     public int queryWidth() {
       return Math.multiplyExact(heads, size());
     }
@@ -249,6 +271,11 @@ public record BlockDescription(
     /** Returns the features of queries, keys and values together. */
     int channels() {
       return 2 * keyWidth() + valueWidth();
+    }
+
+    @Override
+    public Stream<NormDescription> norms() {
+      return Stream.of(norm);
     }
 
     @Override

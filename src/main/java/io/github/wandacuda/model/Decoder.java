@@ -60,6 +60,10 @@ public final class Decoder implements AutoCloseable {
             operations,
             keeping);
     linearModules = description.linears().map(weights.tensors()::require).toList();
+    IntStream.range(0, blocks())
+        .mapToObj(description.block())
+        .flatMap(BlockDescription::norms)
+        .forEach(weights.tensors()::require);
     rotations =
         IntStream.range(0, blocks())
             .mapToObj(description.block())

@@ -95,11 +95,15 @@ public final class DecoderFamilies {
 
   /**
    * Returns the family of a model: by its model type, which its architecture must not contradict,
-   * or by its architecture if the config names no type.
+   * or by its architecture if the config names no type; or that which a file describes.
    *
    * @throws InputException if no family is known, or the weights are quantized
    */
   public static DecoderFamily of(ModelConfig config) {
+    if (config.family() != null) {
+      config.decoder().requireUnquantized();
+      return config.family().family();
+    }
     for (DecoderFamily family : KNOWN) {
       if (isOf(config.decoder(), family)) {
         config.decoder().requireUnquantized();

@@ -78,7 +78,24 @@ final class DecoderTensors {
         fullName(linear.name()) + WEIGHT,
         transposed ? linear.columns() : linear.rows(),
         transposed ? linear.rows() : linear.columns());
+    if (linear.bias()) {
+      var unused = entry(fullName(linear.name()) + ".bias", linear.rows());
+    }
     return fullName(linear.name());
+  }
+
+  /**
+   * Checks what a norm is stored as, unless each head has its own.
+   *
+   * @throws InputException if a tensor is missing or of another shape
+   */
+  void require(NormDescription norm) {
+    if (norm.affine() && norm.gains() == 1) {
+      var unused = entry(fullName(norm.name()) + WEIGHT, norm.size());
+      if (norm.kind() == NormDescription.Kind.LAYER) {
+        unused = entry(fullName(norm.name()) + ".bias", norm.size());
+      }
+    }
   }
 
   /** Returns what the checkpoint has as a linear module's weight, if it has any. */

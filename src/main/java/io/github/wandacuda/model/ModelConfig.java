@@ -29,8 +29,9 @@ import java.util.function.Predicate;
  * @param file its path
  * @param root its content, an object; of a packed model that of its source
  * @param packed whether it says that the model's weights are packed
+ * @param family describes the model's family, or null for that of the model type
  */
-public record ModelConfig(Path file, JsonNode root, boolean packed) {
+public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile family) {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String AGAIN = "take config.json again from where the model came from";
 
@@ -51,7 +52,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Makes the config of a model that isn't packed. */
   public ModelConfig(Path file, JsonNode root) {
-    this(file, root, false);
+    this(file, root, false, null);
   }
 
   /**
@@ -72,7 +73,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
       }
       if (PackedConfig.isPacked(root)) {
         byte[] source = PackedConfig.source(file, InputFile.bytes(file));
-        return new ModelConfig(file, JsonTree.read(new ByteArrayInputStream(source)), true);
+        return new ModelConfig(file, JsonTree.read(new ByteArrayInputStream(source)), true, null);
       }
       return new ModelConfig(file, root);
     } catch (NoSuchFileException e) {
@@ -98,14 +99,19 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    */
   public ModelConfig decoder() {
     JsonNode text = root.path("text_config");
-    return text.isObject() ? new ModelConfig(file, text, packed) : this;
+    return text.isObject() ? new ModelConfig(file, text, packed, family) : this;
   }
 
   /** Returns the same config with values for keys that it lacks. */
   ModelConfig having(Map<String, ?> defaults) {
     ObjectNode all = root.deepCopy();
     defaults.forEach((key, value) -> all.putIfAbsent(key, JSON.valueToTree(value)));
-    return new ModelConfig(file, all, packed);
+    return new ModelConfig(file, all, packed, family);
+  }
+
+  /** Returns the same config of a family that a file describes. */
+  ModelConfig of(FamilyFile described) {
+    return new ModelConfig(file, root, packed, described);
   }
 
   /** Returns {@code model_type}, or an empty string. */

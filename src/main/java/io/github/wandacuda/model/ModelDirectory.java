@@ -27,10 +27,27 @@ public record ModelDirectory(
    * @throws InputException if its config or weights are missing or broken
    */
   public static ModelDirectory open(Path path) {
+    return open(path, null);
+  }
+
+  /**
+   * Does the same for a model of a family that a file describes.
+   *
+   * @param family the file, or null for the family that the config names
+   */
+  public static ModelDirectory open(Path path, Path family) {
     ModelConfig config = ModelConfig.read(path);
+    if (family != null) {
+      config = config.of(FamilyFile.read(family));
+    }
     Checkpoint checkpoint =
         Checkpoint.open(path, config.packed() ? PackedShard::unpacked : PackedShard::requireDense);
     return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
+  }
+
+  /** Returns the file that describes the family, or null for none. */
+  public Path family() {
+    return config.family() == null ? null : config.family().file();
   }
 
   /** Returns whether the weights are stored packed. */

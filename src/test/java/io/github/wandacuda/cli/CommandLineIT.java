@@ -56,7 +56,7 @@ class CommandLineIT {
     assertThat(fields(inspect.json()))
         .containsExactly(
             """
-            model_type architecture parameters bytes calibrated_run obstacle prunable zeros
+            model_type architecture parameters bytes calibrated_run obstacle parts prunable zeros
             sparsity modules\
             """
                 .split("\\s+"));

@@ -76,6 +76,7 @@ class InspectCommandTest {
     assertThat(json.get("architecture").asText()).isEqualTo("LlamaForCausalLM");
     assertThat(json.get("calibrated_run").asBoolean()).isTrue();
     assertThat(json.get("obstacle").isNull()).isTrue();
+    assertThat(json.get("parts").toString()).isEqualTo("{\"attention\":2,\"denseMlp\":2}");
     InProcess.line("inspect --model %s --match conv", LLAMA).fails(2, "conv");
     assertThat(InProcess.line("inspect --model %s --match (", LLAMA).exitCode()).isEqualTo(2);
   }

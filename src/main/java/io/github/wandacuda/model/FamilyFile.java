@@ -1,0 +1,655 @@
+package io.github.wandacuda.model;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.io.JsonTree.Located;
+import io.github.wandacuda.model.BlockDescription.AttentionDescription;
+import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntFunction;
+import java.util.function.Supplier;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * A family that a JSON file describes, in the words of {@link DecoderDescription}: an object has a
+ * key for each component of the record that it becomes. A number may be an expression of keys of
+ * the model's config; in a name the block's number stands for {@code {block}}, an expert's for
+ * {@code {expert}}.
+ */
+public final class FamilyFile {
+  /** What a record's components are where the file doesn't say. Other numbers it has to say. */
+  private static final Map<String, String> OTHERWISE =
+      Arrays.stream(
+              """
+              DecoderDescription.prefixes ["model.", ""]
+              EmbeddingDescription.scale 1
+              HeadDescription.scale 1
+              HeadDescription.softcap 0
+              BranchNorms.factor 1
+              BlockDescription.attentionNorms {}
+              BlockDescription.mlpNorms {}
+              AttentionDescription.bound 0
+              Scores.softcap 0
+              Scores.window 0
+              Scores.chunk 0
+              NormDescription.kind "rms"
+              NormDescription.affine true
+              NormDescription.gainOffset 0
+              NormDescription.gains 1
+              ProjectionDescription.columns []
+              Columns.stride 0
+              RotaryWords.first 0
+              RotaryWords.part 1
+              RotaryWords.theta 10000
+              RotaryWords.layers "full_attention"
+              RotaryWords.scaled true
+              RoutingRule.scores "softmax"
+              RoutingRule.groups {"count": 1, "chosen": 1, "best": 1}
+              RoutingRule.least 0
+              RoutingRule.scale 1
+              RoutingRule.threshold 0
+              Where.key ""
+              Where.is ""
+              Where.every 1
+              Where.from 0
+              Where.before 2147483647
+              """
+                  .split("\n"))
+          .map(line -> line.split(" ", 2))
+          .collect(Collectors.toMap(words -> words[0], words -> words[1]));
+
+  /** Components that must be there though they aren't numbers. */
+  private static final List<String> REQUIRED =
+      List.of(
+          "DecoderDescription.shape",
+          "DecoderDescription.embedding",
+          "DecoderDescription.block",
+          "DecoderDescription.head",
+          "EmbeddingDescription.table",
+          "HeadDescription.weight",
+          "BlockDescription.attention",
+          "BlockDescription.mlp",
+          "AttentionDescription.projection",
+          "AttentionDescription.heads",
+          "AttentionDescription.scores",
+          "AttentionDescription.output",
+          "LatentDescription.queries",
+          "LatentDescription.compress",
+          "LatentDescription.latentNorm",
+          "LatentDescription.expand",
+          "LatentDescription.rotary",
+          "LatentDescription.output",
+          "DeltaNetDescription.inputs",
+          "DeltaNetDescription.convolution",
+          "DeltaNetDescription.decay",
+          "DeltaNetDescription.step",
+          "DeltaNetDescription.norm",
+          "DeltaNetDescription.output",
+          "ProjectionDescription.linears",
+          "DenseMlp.inputs",
+          "DenseMlp.activation",
+          "DenseMlp.down",
+          "Experts.router",
+          "Experts.rule",
+          "Experts.expert",
+          "SharedExpert.mlp",
+          "LinearDescription.name",
+          "NormDescription.name",
+          "Positions.table");
+
+  private static final String WHERE = "where";
+  private static final String KIND = "kind";
+
+  private final Path file;
+  private final Located root;
+
+  private FamilyFile(Path file) {
+    this.file = file;
+    root = HeapBudget.within(file, this::root);
+    Object unused = value(root, DecoderDescription.class, "the description", null);
+  }
+
+  /** How a head's features are turned, as {@link RotaryFrequencies#of} takes it. */
+  record RotaryWords(
+      int headSize,
+      int first,
+      boolean interleaved,
+      float part,
+      float theta,
+      String layers,
+      boolean scaled) {
+    Rotary of(ModelConfig config) {
+      return RotaryFrequencies.of(
+          config,
+          new RotaryPairs(headSize, first, interleaved),
+          RotaryFrequencies.Defaults.partial(part, theta),
+          layers,
+          scaled);
+    }
+  }
+
+  /**
+   * Which blocks a description is for: those of which a list in the config says something, or every
+   * so many from one on, before another.
+   */
+  record Where(String key, String is, int every, int from, int before) {
+    boolean holds(ModelConfig config, int block) {
+      boolean listed = key.isEmpty() || config.root().path(key).path(block).asText().equals(is);
+      return listed && block >= from && block < before && (block - from) % every == 0;
+    }
+  }
+
+  /** What a value depends on. */
+  private record Scope(ModelConfig config, int block, int expert) {}
+
+  /**
+   * Reads a description.
+   *
+   * @throws InputException if it isn't one
+   */
+  static FamilyFile read(Path file) {
+    return new FamilyFile(file);
+  }
+
+  Path file() {
+    return file;
+  }
+
+  DecoderFamily family() {
+    return new DecoderFamily("", "", config -> describe(new Scope(config, 0, 0)));
+  }
+
+  private DecoderDescription describe(Scope scope) {
+    return (DecoderDescription) value(root, DecoderDescription.class, "the description", scope);
+  }
+
+  private Located root() {
+    try (var in = InputFile.stream(file)) {
+      Located root = JsonTree.located(in);
+      if (root == null) {
+        throw ErrorDetails.file(file).wrong("a JSON object", "an empty file");
+      }
+      return root;
+    } catch (JsonProcessingException e) {
+      int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
+      throw ErrorDetails.file(file)
+          .part("line " + line)
+          .wrong("JSON", Printable.of(e.getOriginalMessage()), e);
+    } catch (IOException e) {
+      throw InputException.unreadable(file, "a description of a family", e);
+    }
+  }
+
+  /**
+   * Returns what a value becomes.
+   *
+   * @param place the key, for messages
+   * @param scope what it depends on; null to check keys and kinds alone, which gives null
+   */
+  private Object value(Located json, Type type, String place, Scope scope) {
+    if (json.scalar() != null && json.scalar().isNull()) {
+      return null;
+    }
+    if (type instanceof ParameterizedType generic) {
+      Type inner = generic.getActualTypeArguments()[0];
+      return generic.getRawType() == List.class
+          ? list(json, inner, place, scope)
+          : inner == BlockDescription.class
+              ? blocks(json, place, scope)
+              : experts(json, inner, place, scope);
+    }
+    Class<?> raw = (Class<?>) type;
+    if (raw == int.class || raw == float.class) {
+      return number(json, raw, place, scope);
+    }
+    if (raw == boolean.class) {
+      return flag(json, place, scope);
+    }
+    if (raw == String.class) {
+      return text(json, place, scope);
+    }
+    if (raw == Rotary.class) {
+      RotaryWords words = (RotaryWords) value(json, RotaryWords.class, place, scope);
+      return scope == null ? null : within(json, place, () -> words.of(scope.config));
+    }
+    if (raw == Activation.class) {
+      return activation(json, place);
+    }
+    if (raw.isEnum()) {
+      return constant(json, raw, place);
+    }
+    if (raw == Elementwise.class && json.fields() == null) {
+      return activation(json, place);
+    }
+    return raw.isSealed()
+        ? kind(json, raw, place, scope)
+        : object(json, raw, place, scope, List.of());
+  }
+
+  private Object object(
+      Located json, Class<?> type, String place, Scope scope, List<String> others) {
+    if (json.fields() == null) {
+      throw wrong(json, place, "an object", json);
+    }
+    Map<String, RecordComponent> components = components(type);
+    for (Map.Entry<String, Located> field : json.fields().entrySet()) {
+      if (!components.containsKey(field.getKey()) && !others.contains(field.getKey())) {
+        List<String> known = new ArrayList<>(components.keySet());
+        known.addAll(others);
+        throw ErrorDetails.file(file)
+            .part("line %d: %s".formatted(field.getValue().line(), Printable.of(field.getKey())))
+            .wrong("one of the keys " + String.join(", ", known), "this key");
+      }
+    }
+    List<Object> values = new ArrayList<>();
+    for (RecordComponent component : type.getRecordComponents()) {
+      values.add(component(json, type, component, scope));
+    }
+    return scope == null ? null : within(json, place, () -> fitting(make(type, values)));
+  }
+
+  /** Checks the widths that no tensor's shape tells. */
+  private static Object fitting(Object made) {
+    if (made instanceof AttentionDescription attention) {
+      Heads heads = attention.heads();
+      List<LinearDescription> linears = attention.projection().linears();
+      int queries = heads.queryWidth() * (attention.projection().gated() ? 2 : 1);
+      boolean separate = attention.projection().columns().isEmpty();
+      requireFit(
+          heads.keyValueHeads() > 0
+              && heads.queries() % heads.keyValueHeads() == 0
+              && attention.output().columns() == heads.queryWidth()
+              && linears.size() == (separate ? 3 : 1)
+              && (!separate || linears.get(0).rows() == queries)
+              && (!separate || linears.get(2).rows() == heads.keyValueWidth()),
+          "%d heads of %d in modules of other widths".formatted(heads.queries(), heads.size()));
+    } else if (made instanceof DenseMlp mlp) {
+      int wide = mlp.down().columns();
+      int both = mlp.gated() && mlp.inputs().size() == 1 ? 2 * wide : wide;
+      requireFit(
+          mlp.inputs().size() <= (mlp.gated() ? 2 : 1)
+              && mlp.inputs().stream().allMatch(input -> input.rows() == both),
+          "a width of %d between modules of others".formatted(wide));
+    }
+    return made;
+  }
+
+  private static void requireFit(boolean fits, String found) {
+    if (!fits) {
+      throw new IllegalArgumentException(found);
+    }
+  }
+
+  /** Returns a record's components that a file can say, by their names. */
+  static Map<String, RecordComponent> components(Class<?> type) {
+    Map<String, RecordComponent> components = new LinkedHashMap<>();
+    for (RecordComponent component : type.getRecordComponents()) {
+      if (component.getType() != PositionTable.class
+          && !component.getName().equals("queryFactor")) {
+        components.put(component.getName(), component);
+      }
+    }
+    return components;
+  }
+
+  /** Returns what a component is where the file doesn't say, as JSON, or nothing if it has to. */
+  static Optional<String> otherwise(Class<?> type, RecordComponent component) {
+    String name = type.getSimpleName() + "." + component.getName();
+    if (OTHERWISE.containsKey(name)) {
+      return Optional.of(OTHERWISE.get(name));
+    }
+    boolean number = component.getType() == int.class || component.getType() == float.class;
+    return number || REQUIRED.contains(name)
+        ? Optional.empty()
+        : Optional.of(component.getType() == boolean.class ? "false" : "null");
+  }
+
+  private Object component(Located json, Class<?> type, RecordComponent component, Scope scope) {
+    String name = component.getName();
+    Located there = json.fields().get(name);
+    if (there == null) {
+      there =
+          otherwise(type, component)
+              .map(text -> located(text, json.line()))
+              .orElseThrow(
+                  () ->
+                      ErrorDetails.file(file)
+                          .part("line " + json.line())
+                          .wrong("the key '%s'".formatted(name), "none"));
+    }
+    return components(type).containsKey(name)
+        ? value(there, component.getGenericType(), name, scope)
+        : null;
+  }
+
+  private static Located located(String text, int line) {
+    try {
+      return at(
+          JsonTree.located(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8))), line);
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Located at(Located json, int line) {
+    return new Located(line, json.scalar(), json.fields(), json.elements());
+  }
+
+  private static Object make(Class<?> type, List<Object> values) {
+    Class<?>[] types =
+        Arrays.stream(type.getRecordComponents())
+            .map(RecordComponent::getType)
+            .toArray(Class<?>[]::new);
+    try {
+      Constructor<?> constructor = type.getDeclaredConstructor(types);
+      constructor.setAccessible(true);
+      return constructor.newInstance(values.toArray());
+    } catch (InvocationTargetException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw new IllegalStateException(e);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private List<Object> list(Located json, Type inner, String place, Scope scope) {
+    if (json.elements() == null) {
+      throw wrong(json, place, "a list", json);
+    }
+    List<Object> values = new ArrayList<>();
+    json.elements().forEach(element -> values.add(value(element, inner, place, scope)));
+    return values;
+  }
+
+  /** Returns which block is described by which element: the first whose {@code where} holds. */
+  private Object blocks(Located json, String place, Scope scope) {
+    List<Located> all = json.elements() == null ? List.of(json) : json.elements();
+    if (scope == null) {
+      for (Located one : all) {
+        where(one, null);
+        Object unused = object(one, BlockDescription.class, place, null, List.of(WHERE));
+      }
+      return null;
+    }
+    return (IntFunction<BlockDescription>)
+        block -> {
+          Scope own = new Scope(scope.config, block, 0);
+          return all.stream()
+              .filter(one -> where(one, own).holds(scope.config, block))
+              .findFirst()
+              .map(one -> object(one, BlockDescription.class, place, own, List.of(WHERE)))
+              .map(BlockDescription.class::cast)
+              .orElseThrow(() -> wrong(json, place, "a description of block " + block, "none"));
+        };
+  }
+
+  private Where where(Located block, Scope scope) {
+    Located where = block.fields() == null ? null : block.fields().get(WHERE);
+    Located said = where == null ? located("{}", block.line()) : where;
+    return (Where) value(said, Where.class, WHERE, scope);
+  }
+
+  private Object experts(Located json, Type inner, String place, Scope scope) {
+    if (scope == null) {
+      return value(json, inner, place, null);
+    }
+    return (IntFunction<Object>)
+        expert -> value(json, inner, place, new Scope(scope.config, scope.block, expert));
+  }
+
+  /** Returns a record of one of some kinds, which a key names. */
+  private Object kind(Located json, Class<?> type, String place, Scope scope) {
+    if (json.fields() == null) {
+      throw wrong(json, place, "an object", json);
+    }
+    Map<String, Class<?>> kinds = kinds(type);
+    String first = kinds.keySet().iterator().next();
+    Located said = json.fields().get(KIND);
+    String name = said == null || said.scalar() == null ? first : said.scalar().asText();
+    if (!kinds.containsKey(name)) {
+      throw wrong(said, KIND, "one of " + String.join(", ", kinds.keySet()), said);
+    }
+    return object(json, kinds.get(name), place, scope, List.of(KIND));
+  }
+
+  /** Returns the records of a sealed type by the words for them. */
+  static Map<String, Class<?>> kinds(Class<?> type) {
+    Map<String, Class<?>> kinds = new LinkedHashMap<>();
+    for (Class<?> kind : type.getPermittedSubclasses()) {
+      if (kind.isRecord()) {
+        kinds.put(kind(kind), kind);
+      }
+    }
+    return kinds;
+  }
+
+  /** Returns the word for one of several kinds of parts. */
+  public static String kind(Class<?> part) {
+    String name = part.getSimpleName().replace("Description", "");
+    return name.substring(0, 1).toLowerCase(Locale.ROOT) + name.substring(1);
+  }
+
+  private Object constant(Located json, Class<?> type, String place) {
+    Map<String, Object> words = new LinkedHashMap<>();
+    for (Object constant : type.getEnumConstants()) {
+      words.put(((Enum<?>) constant).name().toLowerCase(Locale.ROOT), constant);
+    }
+    Object found = json.scalar() == null ? null : words.get(json.scalar().asText());
+    if (found == null) {
+      throw wrong(json, place, "one of " + String.join(", ", words.keySet()), json);
+    }
+    return found;
+  }
+
+  private Activation activation(Located json, String place) {
+    Activation found = json.scalar() == null ? null : Activations.NAMES.get(json.scalar().asText());
+    if (found == null) {
+      throw wrong(json, place, "one of " + Activations.known(), json);
+    }
+    return found;
+  }
+
+  private Object flag(Located json, String place, Scope scope) {
+    if (json.scalar() != null && json.scalar().isTextual()) {
+      return scope != null
+          && within(json, place, () -> scope.config.flag(json.scalar().asText(), false));
+    }
+    if (json.scalar() == null || !json.scalar().isBoolean()) {
+      throw wrong(json, place, "true, false or a key of config.json", json);
+    }
+    return json.scalar().booleanValue();
+  }
+
+  private String text(Located json, String place, Scope scope) {
+    if (json.scalar() == null || !json.scalar().isTextual()) {
+      throw wrong(json, place, "a string", json);
+    }
+    String text = json.scalar().asText();
+    return scope == null
+        ? text
+        : text.replace("{block}", String.valueOf(scope.block))
+            .replace("{expert}", String.valueOf(scope.expert));
+  }
+
+  private Object number(Located json, Class<?> type, String place, Scope scope) {
+    if (json.scalar() == null || !(json.scalar().isNumber() || json.scalar().isTextual())) {
+      throw wrong(json, place, "a number, or an expression of keys of config.json", json);
+    }
+    double number =
+        json.scalar().isNumber()
+            ? json.scalar().doubleValue()
+            : new Expression(json, place, scope).value();
+    if (type == float.class) {
+      return (float) number;
+    }
+    if (scope != null
+        && (number != Math.rint(number) || number < 0 || number > Integer.MAX_VALUE)) {
+      throw wrong(json, place, "a whole number", String.valueOf(number));
+    }
+    return (int) number;
+  }
+
+  /** Runs what may find a value wrong; what is said without a file gets this one and the line. */
+  private <T> T within(Located json, String place, Supplier<T> making) {
+    try {
+      return making.get();
+    } catch (IllegalArgumentException | NullPointerException | ArithmeticException e) {
+      throw ErrorDetails.file(file)
+          .part("line %d: %s".formatted(json.line(), place))
+          .wrong("values that fit each other", Printable.of(String.valueOf(e.getMessage())), e);
+    }
+  }
+
+  private static String said(JsonNode found) {
+    return found.isMissingNode() ? "nothing" : found.toString();
+  }
+
+  private InputException wrong(Located json, String place, String expected, Located found) {
+    JsonNode scalar = found.scalar();
+    String said =
+        scalar != null ? scalar.toString() : found.fields() != null ? "an object" : "a list";
+    return wrong(json, place, expected, said);
+  }
+
+  private InputException wrong(Located json, String place, String expected, String found) {
+    return ErrorDetails.file(file)
+        .part("line %d: %s".formatted(json.line(), place))
+        .wrong(expected, Printable.of(found));
+  }
+
+  /**
+   * A number by keys of the config: {@code a * b}, with + - * / ^ and parentheses; {@code a ? b} is
+   * b where the config has no a.
+   */
+  private final class Expression {
+    private static final Pattern TOKEN =
+        Pattern.compile("\\s*(?:([0-9.]+(?:e-?[0-9]+)?)|([A-Za-z_][\\w.]*)|([-+*/^()?]))\\s*");
+
+    private final Located json;
+    private final String place;
+    private final Scope scope;
+    private final List<MatchResult> tokens = new ArrayList<>();
+    private int at;
+
+    Expression(Located json, String place, Scope scope) {
+      this.json = json;
+      this.place = place;
+      this.scope = scope;
+      String text = json.scalar().asText();
+      Matcher matcher = TOKEN.matcher(text);
+      int end = 0;
+      while (end < text.length() && matcher.find(end) && matcher.start() == end) {
+        tokens.add(matcher.toMatchResult());
+        end = matcher.end();
+      }
+      if (end < text.length() || tokens.isEmpty()) {
+        throw wrong(json, place, "an expression of numbers, keys and + - * / ^ ? ( )", json);
+      }
+    }
+
+    double value() {
+      double value = sum();
+      if (at < tokens.size()) {
+        throw wrong(json, place, "the end of the expression", tokens.get(at).group().strip());
+      }
+      return value;
+    }
+
+    private boolean takes(String sign) {
+      boolean there = at < tokens.size() && sign.equals(tokens.get(at).group(3));
+      at += there ? 1 : 0;
+      return there;
+    }
+
+    private double sum() {
+      double value = product();
+      while (true) {
+        if (takes("+")) {
+          value += product();
+        } else if (takes("-")) {
+          value -= product();
+        } else {
+          return value;
+        }
+      }
+    }
+
+    private double product() {
+      double value = power();
+      while (true) {
+        if (takes("*")) {
+          value *= power();
+        } else if (takes("/")) {
+          value /= power();
+        } else {
+          return value;
+        }
+      }
+    }
+
+    private double power() {
+      double value = atom();
+      return takes("^") ? Math.pow(value, power()) : value;
+    }
+
+    private double atom() {
+      if (takes("-")) {
+        return -atom();
+      }
+      if (takes("(")) {
+        double value = sum();
+        if (!takes(")")) {
+          throw wrong(json, place, "a closing parenthesis", json);
+        }
+        return value;
+      }
+      MatchResult token = at < tokens.size() ? tokens.get(at++) : null;
+      if (token != null && token.group(1) != null) {
+        return Double.parseDouble(token.group(1));
+      }
+      if (token == null || token.group(2) == null) {
+        throw wrong(json, place, "a number or a key of config.json", json);
+      }
+      String key = token.group(2);
+      JsonNode found = scope == null ? null : scope.config.root().at("/" + key.replace('.', '/'));
+      boolean there = found != null && found.isNumber();
+      if (takes("?")) {
+        double otherwise = atom();
+        return there ? found.doubleValue() : otherwise;
+      }
+      if (scope != null && !there) {
+        throw wrong(json, place, "the number '%s' in config.json".formatted(key), said(found));
+      }
+      return there ? found.doubleValue() : 1;
+    }
+  }
+}

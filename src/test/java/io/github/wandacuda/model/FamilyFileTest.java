@@ -1,0 +1,252 @@
+package io.github.wandacuda.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.cpu.ScalarCpu;
+import io.github.wandacuda.calibration.Perplexity;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * Families that JSON files describe: the page's one runs as ours, the published schema is that of
+ * the records, and what is wrong is named with its line.
+ */
+class FamilyFileTest {
+  private static final JsonMapper JSON = JsonMapper.builder().build();
+  private static final Path PAGE = Path.of("src/site/markdown/families.md");
+  private static final Path SCHEMA =
+      Path.of("src/main/resources/io/github/wandacuda/model/family.schema.json");
+  private static final Path QWEN3 = TestData.fixture("qwen3").resolve("model");
+  private static final Path NEXT = TestData.fixture("qwen3_next").resolve("model");
+
+  @TempDir Path directory;
+
+  private static String page() throws IOException {
+    Matcher block =
+        Pattern.compile("```json\n(\\{\n  \"shape\".*?)```", Pattern.DOTALL)
+            .matcher(Files.readString(PAGE));
+    assertThat(block.find()).isTrue();
+    return block.group(1);
+  }
+
+  private Path file(String json) throws IOException {
+    return Files.writeString(directory.resolve("family.json"), json);
+  }
+
+  private static double perplexity(Path model, Path family) {
+    List<int[]> tokens = TestData.tokens(model.resolveSibling("tokens.json"));
+    try (ModelDirectory opened = ModelDirectory.open(model, family);
+        Backend scalar = ScalarCpu.open(2);
+        Decoder decoder = DecoderFamilies.open(opened, scalar.operations())) {
+      return Perplexity.of(decoder, scalar.operations(), tokens, Progress.NONE);
+    }
+  }
+
+  @Test
+  void thePagesFamilyRunsAsOurs() throws IOException {
+    assertThat(perplexity(QWEN3, file(page()))).isEqualTo(perplexity(QWEN3, null));
+  }
+
+  @Test
+  void partsOfAllKindsAreDescribed() {
+    Path family = Path.of("src/test/resources/families/qwen3_next.json");
+    assertThat(perplexity(NEXT, family)).isEqualTo(perplexity(NEXT, null));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          "embedding":      | "embeding":    | line 6: embeding: expected one of the keys shape,
+          "gated": true     | "gate": true   | line 63: gate: expected one of the keys inputs,
+          "silu"            | "tanh"         | line 64: activation: expected one of gelu,
+          "head_dim ^ -0.5" | "head_dims"    | line 40: scale: expected the number 'head_dims' in
+          "head_dim ^ -0.5" | "head_dim ^"   | line 40: scale: expected a number or a key of
+          "head_dim ^ -0.5" | "head_dim & 2" | line 40: scale: expected an expression of numbers,
+          "intermediate_size" | "intermediate_size / 3" | : expected a whole number, found 26.6
+          "gated": true     | "gated": 1     | line 63: gated: expected true, false or a key of
+          "weight": "lm_head.weight" | "softcap": 0 | expected the key 'weight', found none
+          "queries": "num_attention_heads" | "queries": 5 | line 13: attention: expected values that fit each other, found 5 heads of 16 in
+          "intermediate_size", | "hidden_size", | line 52: mlp: expected values that fit each other
+          """)
+  void whatIsWrongIsNamedWithItsLine(String sound, String wrong, String message)
+      throws IOException {
+    Path family = file(page().replace(sound, wrong));
+    assertThatThrownBy(() -> perplexity(QWEN3, family))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining(message);
+  }
+
+  /** Before a block is read. */
+  @Test
+  void everyTensorsShapeIsChecked() throws IOException {
+    Path family =
+        file(page().replace("q_norm\", \"size\": \"head_dim\"", "q_norm\", \"size\": 15"));
+    try (ModelDirectory opened = ModelDirectory.open(QWEN3, family);
+        Backend scalar = ScalarCpu.open(1)) {
+      assertThatThrownBy(() -> DecoderFamilies.open(opened, scalar.operations()))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("model.layers.0.self_attn.q_norm.weight: expected shape [15]");
+    }
+  }
+
+  @Test
+  void thePublishedSchemaIsThatOfTheRecords() throws IOException {
+    String schema =
+        JSON.writerWithDefaultPrettyPrinter().writeValueAsString(new Schema().whole()) + "\n";
+    if (Boolean.getBoolean("schema.write")) {
+      Files.writeString(SCHEMA, schema);
+    }
+    assertThat(Files.readString(SCHEMA)).as("written anew with -Dschema.write").isEqualTo(schema);
+    try (InputStream in = FamilyFile.class.getResourceAsStream("family.schema.json")) {
+      JsonSchema validator =
+          JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+              .getSchema(JSON.readTree(in));
+      assertThat(validator.validate(JSON.readTree(page()))).isEmpty();
+      String next = Files.readString(Path.of("src/test/resources/families/qwen3_next.json"));
+      assertThat(validator.validate(JSON.readTree(next))).isEmpty();
+      for (String wrong : List.of("\"embeding\":", "\"embedding\": 1, \"more\":")) {
+        JsonNode found = JSON.readTree(page().replace("\"embedding\":", wrong));
+        assertThat(validator.validate(found)).as(wrong).isNotEmpty();
+      }
+    }
+  }
+
+  /** Makes the schema of the records that a file's objects become. */
+  private static final class Schema {
+    private final ObjectNode definitions = JSON.createObjectNode();
+
+    ObjectNode whole() {
+      ObjectNode schema = JSON.createObjectNode();
+      schema.put("$schema", "https://json-schema.org/draft/2020-12/schema");
+      schema.put(
+          "$id",
+          "https://github.com/wandacuda/wanda-cuda/raw/main/"
+              + SCHEMA.toString().replace('\\', '/'));
+      schema.put("title", "A family of decoders for wanda-cuda's --family");
+      schema.setAll((ObjectNode) of(DecoderDescription.class));
+      schema.set("$defs", definitions);
+      return schema;
+    }
+
+    private JsonNode of(Type type) {
+      if (type instanceof ParameterizedType generic) {
+        Type inner = generic.getActualTypeArguments()[0];
+        if (generic.getRawType() == List.class || inner == BlockDescription.class) {
+          ObjectNode list = JSON.createObjectNode().put("type", "array");
+          list.set("items", of(inner));
+          return generic.getRawType() == List.class ? list : any(of(inner), list);
+        }
+        return of(inner);
+      }
+      Class<?> raw = (Class<?>) type;
+      if (raw == int.class || raw == float.class) {
+        return types("number", "string");
+      }
+      if (raw == boolean.class) {
+        return types("boolean", "string");
+      }
+      if (raw == String.class) {
+        return JSON.createObjectNode().put("type", "string");
+      }
+      if (raw == Rotary.class) {
+        return of(FamilyFile.RotaryWords.class);
+      }
+      if (raw == Activation.class) {
+        return words(new TreeSet<>(Activations.NAMES.keySet()));
+      }
+      if (raw.isEnum()) {
+        return words(
+            List.of(raw.getEnumConstants()).stream()
+                .map(constant -> constant.toString().toLowerCase(Locale.ROOT))
+                .toList());
+      }
+      if (!definitions.has(raw.getSimpleName())) {
+        definitions.putObject(raw.getSimpleName());
+        definitions.set(raw.getSimpleName(), raw.isSealed() ? kinds(raw) : object(raw, null));
+      }
+      return JSON.createObjectNode().put("$ref", "#/$defs/" + raw.getSimpleName());
+    }
+
+    private JsonNode kinds(Class<?> type) {
+      ArrayNode kinds = JSON.createArrayNode();
+      if (type == Elementwise.class) {
+        kinds.add(of(Activation.class));
+      }
+      FamilyFile.kinds(type).forEach((name, kind) -> kinds.add(object(kind, name)));
+      return JSON.createObjectNode().set("anyOf", kinds);
+    }
+
+    private ObjectNode object(Class<?> type, String kind) {
+      ObjectNode properties = JSON.createObjectNode();
+      ArrayNode required = JSON.createArrayNode();
+      for (Map.Entry<String, RecordComponent> each : FamilyFile.components(type).entrySet()) {
+        properties.set(each.getKey(), of(each.getValue().getGenericType()));
+        if (FamilyFile.otherwise(type, each.getValue()).isEmpty()) {
+          required.add(each.getKey());
+        }
+      }
+      if (kind != null) {
+        properties.putObject("kind").put("const", kind);
+      }
+      if (type == BlockDescription.class) {
+        properties.set("where", of(FamilyFile.Where.class));
+      }
+      ObjectNode object = JSON.createObjectNode().put("type", "object");
+      object.set("properties", properties);
+      object.set("required", required);
+      return object.put("additionalProperties", false);
+    }
+
+    private static ObjectNode types(String... names) {
+      ObjectNode node = JSON.createObjectNode();
+      ArrayNode types = node.putArray("type");
+      List.of(names).forEach(types::add);
+      return node;
+    }
+
+    private static ObjectNode words(Iterable<String> names) {
+      ObjectNode node = JSON.createObjectNode();
+      ArrayNode words = node.putArray("enum");
+      names.forEach(words::add);
+      return node;
+    }
+
+    private static ObjectNode any(JsonNode... nodes) {
+      ObjectNode node = JSON.createObjectNode();
+      ArrayNode all = node.putArray("anyOf");
+      List.of(nodes).forEach(all::add);
+      return node;
+    }
+  }
+}
