@@ -33,7 +33,7 @@ class CachedDecoderTest {
   private static final double GPU = 2e-4;
 
   /** Those whose rotary embedding depends on the length of the sequence. */
-  private static final Set<String> BY_LENGTH = Set.of("llama-dynamic", "phi3-longrope");
+  private static final Set<String> BY_LENGTH = Set.of("llama-dynamic", "phi3-longrope", "phimoe");
 
   private static final int PROMPT = 19;
   private static final int NEW = 8;
