@@ -90,7 +90,7 @@ final class DecoderTensors {
    * @throws InputException if a tensor is missing or of another shape
    */
   void require(NormDescription norm) {
-    if (norm.affine() && norm.gains() == 1) {
+    if (norm.affine() && norm.gains() == 0) {
       var unused = entry(fullName(norm.name()) + WEIGHT, norm.size());
       if (norm.kind() == NormDescription.Kind.LAYER) {
         unused = entry(fullName(norm.name()) + ".bias", norm.size());

@@ -62,7 +62,7 @@ public final class FamilyFile {
               NormDescription.kind "rms"
               NormDescription.affine true
               NormDescription.gainOffset 0
-              NormDescription.gains 1
+              NormDescription.gains 0
               ProjectionDescription.columns []
               Columns.stride 0
               RotaryWords.first 0

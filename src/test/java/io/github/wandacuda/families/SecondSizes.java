@@ -83,6 +83,15 @@ final class SecondSizes {
         'linear_value_head_dim': 4, 'linear_conv_kernel_dim': 2, 'intermediate_size': 21,
         'attention_bias': true, 'layer_types': ['linear_attention', 'full_attention',
         'linear_attention', 'linear_attention']
+      sizes 'hidden_size': 26, 'num_hidden_layers': 2, 'num_attention_heads': 3,
+        'intermediate_size': 37, 'rms_norm_eps': 1e-5, 'first_k_dense_replace': 2,
+        'n_routed_experts': 4, 'num_experts_per_tok': 2, 'moe_intermediate_size': 8
+      * deepseek_v3, values wider than keys, rotated halves, biases | BF16 | model. | deepseek_v3
+        'q_lora_rank': 9, 'kv_lora_rank': 7, 'qk_nope_head_dim': 5, 'qk_rope_head_dim': 4,
+        'v_head_dim': 11, 'attention_bias': true, 'rope_interleave': false
+      * deepseek_v2, queries of the hidden states themselves | F16 |  | deepseek_v2
+        'q_lora_rank': null, 'kv_lora_rank': 12, 'qk_nope_head_dim': 7, 'qk_rope_head_dim': 6,
+        'v_head_dim': 5
       sizes
       * gpt2, an odd width inside, scaled by block | BF16 |  | gpt2
         'n_embd': 21, 'n_head': 3, 'n_layer': 3, 'n_positions': 40, 'n_inner': 37,

@@ -75,6 +75,9 @@ final class RmsNormModels extends ReferenceModel {
   }
 
   private double[][] attention(double[][] x, int block, String name) {
+    if (type.startsWith("deepseek")) {
+      return Mixers.latent(this, x, name + "self_attn.", theta());
+    }
     if (linear(block)) {
       boolean fused = type.equals("qwen3_next");
       double epsilon = number("rms_norm_eps", 1e-6);
