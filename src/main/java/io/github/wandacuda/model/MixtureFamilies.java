@@ -2,6 +2,7 @@ package io.github.wandacuda.model;
 
 import static io.github.wandacuda.model.LlamaStyle.in;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.forward.RoutingRule.Groups;
@@ -14,6 +15,7 @@ import io.github.wandacuda.model.NormDescription.Kind;
 import io.github.wandacuda.model.RotaryFrequencies.Defaults;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
@@ -27,6 +29,8 @@ final class MixtureFamilies {
   private static final double EPSILON = 1e-6;
   private static final double LARGER_EPSILON = 1e-5;
   private static final int GLM_HEAD_SIZE = 128;
+  private static final String ROTATED = "rotary_dim";
+  private static final double MINIMAX_THETA = 5e6;
   private static final double ERNIE_LEAST = 1e-12;
   private static final double PHI_JITTER = 0.01;
   private static final int LLAMA4_HEAD_SIZE = 128;
@@ -36,6 +40,23 @@ final class MixtureFamilies {
   private static final int GPT_OSS_HEAD_SIZE = 64;
   private static final int GPT_OSS_WINDOW = 128;
   private static final double GPT_OSS_LIMIT = 7;
+
+  /** For configs that say nothing of it. */
+  private static final Map<String, Object> GPT_OSS_SCALING =
+      Map.of(
+          "rope_type",
+          "yarn",
+          "factor",
+          32.0,
+          "beta_fast",
+          32.0,
+          "beta_slow",
+          1.0,
+          "truncate",
+          false,
+          "original_max_position_embeddings",
+          4096);
+
   private static final String PER_TOKEN = "num_experts_per_tok";
 
   private MixtureFamilies() {}
@@ -128,10 +149,10 @@ final class MixtureFamilies {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
     style.headNorms = config.flag("use_qk_norm", true);
     style.wholeNorms = true;
-    int size = style.heads.size();
-    int rotated = config.positive("rotary_dim", size);
-    double share = rotated < size ? (rotated + 0.5) / size : 1;
-    style.rope = new Defaults(List.of(), share, List.of("rope_theta"), 5e6);
+    style.rope =
+        config.find(ROTATED).isPresent()
+            ? rotated(style, config.positive(ROTATED))
+            : Defaults.partial(1, MINIMAX_THETA);
     style.window = Windows.of(config, 0, block -> true)::at;
     style.mlp =
         mixtralExperts(
@@ -139,6 +160,16 @@ final class MixtureFamilies {
             RoutingRule.of(Scores.SIGMOID, config.positive(PER_TOKEN), true),
             config.flag("use_routing_bias", true));
     return style.decoder();
+  }
+
+  /**
+   * Returns an embedding that turns a number of a head's features, whatever else the config says.
+   */
+  private static Defaults rotated(LlamaStyle style, int features) {
+    int size = style.heads.size();
+    // Half a feature more, since the share is multiplied by the size and rounded down.
+    double share = features < size ? (features + 0.5) / size : 1;
+    return new Defaults(List.of(), share, List.of("rope_theta"), MINIMAX_THETA);
   }
 
   /**
@@ -260,7 +291,9 @@ final class MixtureFamilies {
     style.headNormed = rotated;
     style.headGains = false;
     style.normsLast = true;
-    if (config.flag("attn_temperature_tuning", true)) {
+    String tuning = "attn_temperature_tuning";
+    // The first configs have a number here.
+    if (config.find(tuning).map(JsonNode::isNumber).orElse(false) || config.flag(tuning, true)) {
       double scale = config.number("attn_scale", LLAMA4_SCALE);
       double floor = config.number("floor_scale", LLAMA4_FLOOR);
       Rotary factor =
@@ -323,7 +356,9 @@ final class MixtureFamilies {
    * mixture whose gate is bounded. A softmax of the chosen logits alone is that of all,
    * renormalized.
    */
-  static DecoderDescription gptOss(ModelConfig config) {
+  static DecoderDescription gptOss(ModelConfig given) {
+    boolean told = given.has("rope_scaling") || given.has("rope_parameters");
+    ModelConfig config = told ? given : given.having(Map.of("rope_scaling", GPT_OSS_SCALING));
     LlamaStyle style = new LlamaStyle(config, GPT_OSS_HEAD_SIZE, LARGER_EPSILON);
     style.projectionBias = config.flag("attention_bias", true);
     style.outputBias = style.projectionBias;

@@ -62,9 +62,9 @@ class BlockScoresTest {
     return scores;
   }
 
-  /** GPT-2's weights are stored transposed, the mixtures' blocks have routers. */
+  /** GPT-2's weights are stored transposed, the mixtures' blocks have routers, or one tensor. */
   @ParameterizedTest
-  @ValueSource(strings = {"gpt2", "llama-gqa", "qwen2_moe"})
+  @ValueSource(strings = {"gpt2", "llama-gqa", "qwen2_moe", "granitemoe"})
   void areThoseOfTheDefinition(String family) {
     try (ModelDirectory model = ModelDirectory.open(TestData.fixture(family).resolve("model"))) {
       List<ModuleBlock> blocks = ModuleBlock.of(model.modules());
