@@ -24,6 +24,7 @@ import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -68,7 +69,9 @@ final class InspectCommand extends Subcommand {
               : model.choose(new ModuleChoice(List.of(match), List.of()));
       Map<String, Object> object = facts(model);
       output.row(head(object));
-      output.detail("parts, and how many blocks have each: %s", object.get("parts"));
+      if (object.get("parts") instanceof Map<?, ?> parts) {
+        output.detail("blocks with %s", text(parts));
+      }
       List<Inspection> modules = Inspector.inspect(chosen, threads(chosen), output.progress());
       modules.sort(Comparator.comparing(Inspection::name, TensorNames.NATURAL));
       object.put("prunable", prunable(modules));
@@ -136,6 +139,12 @@ final class InspectCommand extends Subcommand {
       }
     }
     return parts;
+  }
+
+  private static String text(Map<?, ?> parts) {
+    return parts.entrySet().stream()
+        .map(part -> "%s: %s".formatted(part.getKey(), part.getValue()))
+        .collect(Collectors.joining(", "));
   }
 
   private static String head(Map<String, Object> facts) {

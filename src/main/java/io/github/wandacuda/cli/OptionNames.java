@@ -12,7 +12,7 @@ final class OptionNames {
    */
   static final List<String> SETTINGS =
       List.of(
-          ("allocation backend calibration cluster data exclude in-place include join "
+          ("allocation backend calibration cluster data exclude family in-place include join "
                   + "method output overwrite packed part pattern refine report resume samples "
                   + "second-moments sequence-length sparsity statistics tasks unreached")
               .split(" "));

@@ -173,17 +173,27 @@ public final class DecoderFamilies {
   }
 
   private static InputException unknown(ModelConfig config) {
-    String names =
+    String ofType =
         KNOWN.stream()
+            .filter(family -> family.modelType().equals(config.modelType()))
             .map(family -> "%s (%s)".formatted(family.modelType(), family.architecture()))
             .collect(Collectors.joining(", "));
+    String names =
+        ofType.isEmpty()
+            ? KNOWN.stream()
+                .map(DecoderFamily::modelType)
+                .distinct()
+                .collect(Collectors.joining(", "))
+            : ofType;
     String found =
         "model_type '%s' with architecture '%s'"
             .formatted(Printable.of(config.modelType()), Printable.of(config.architecture()));
     return new InputException(
         ErrorDetails.file(config.file())
-            .expected("an architecture of " + names, found)
-            .said("no forward pass for %s; known are %s".formatted(found, names))
+            .expected("one of " + names, found)
+            .said(
+                "no forward pass for %s; known are %s, and `family` describes others"
+                    .formatted(found, names))
             .hint(ModelConfig.WITHOUT_A_PASS));
   }
 }

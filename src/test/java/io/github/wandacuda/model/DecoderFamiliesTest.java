@@ -59,20 +59,24 @@ class DecoderFamiliesTest {
 
   @ParameterizedTest
   @CsvSource({
-    "llama, LlamaForSequenceClassification", "mamba, MambaForCausalLM", "'', ''",
-    "gemma3, ''", "deepseek_v3, LlamaForCausalLM", "mistral, LlamaForCausalLM",
-    "other, LlamaForCausalLM", "'', MambaForCausalLM"
+    "llama, LlamaForSequenceClassification, llama (LlamaForCausalLM)",
+    "deepseek_v3, LlamaForCausalLM, deepseek_v3 (DeepseekV3ForCausalLM)",
+    "mistral, LlamaForCausalLM, mistral (MistralForCausalLM)",
+    "mamba, MambaForCausalLM, 'apertus, arcee, '",
+    "'', '', 'apertus, arcee, '",
+    "other, LlamaForCausalLM, 'apertus, arcee, '",
+    "'', MambaForCausalLM, 'apertus, arcee, '",
+    "gemma3, '', 'apertus, arcee, '"
   })
-  void anUnknownOneNamesTheKnown(String type, String architecture) {
+  void anUnknownOneNamesTheKnown(String type, String architecture, String known) {
     ModelConfig config =
         config("{'model_type': '%s', 'architectures': ['%s']}".formatted(type, architecture));
     assertThatThrownBy(() -> DecoderFamilies.of(config))
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(
-            "%s: no forward pass for model_type '%s' with architecture '%s'; known are apertus"
-                    .formatted(config.file(), type, architecture)
-                + " (ApertusForCausalLM), arcee (ArceeForCausalLM), ")
-        .hasMessageContaining("gpt2 (GPT2LMHeadModel)")
+            "%s: no forward pass for model_type '%s' with architecture '%s'; known are %s"
+                .formatted(config.file(), type, architecture, known))
+        .hasMessageContaining(", and `family` describes others")
         .hasMessageEndingWith(
             "; `statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass, and"
                 + " prune what is stored as F32, F16 or BF16");
