@@ -45,14 +45,18 @@ public final class SourceDigest {
   }
 
   /**
-   * Returns a description of config.json and of each shard, so that a message can name the one that
-   * differs. It holds the time of the last change, since a run must not be resumed with weights
-   * that have changed.
+   * Returns a description of config.json, the family's file and each shard, so that a message can
+   * name the one that differs. It holds the time of the last change, since a run must not be
+   * resumed with weights that have changed.
    */
   public static Map<String, String> byFile(ModelDirectory model) {
     Map<String, String> files = new LinkedHashMap<>();
     Path config = model.config().file();
     files.put(config.getFileName().toString(), "sha256 " + shortened(read(config)));
+    if (model.family() != null) {
+      files.put(
+          "family " + model.family().getFileName(), "sha256 " + shortened(read(model.family())));
+    }
     Checkpoint checkpoint = model.checkpoint();
     for (SafetensorsFile shard : checkpoint.shards()) {
       files.put(

@@ -13,7 +13,9 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.io.JsonTree.Located;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
+import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.lang.reflect.Constructor;
@@ -290,6 +292,25 @@ public final class FamilyFile {
               && (!separate || linears.get(0).rows() == queries)
               && (!separate || linears.get(2).rows() == heads.keyValueWidth()),
           "%d heads of %d in modules of other widths".formatted(heads.queries(), heads.size()));
+    } else if (made instanceof LatentDescription latent) {
+      int heads = latent.heads();
+      requireFit(
+          heads > 0
+              && latent.plain() >= 0
+              && (latent.plain() + latent.valueSize()) * heads == latent.expand().rows()
+              && latent.queries().getLast().rows() == heads * (latent.plain() + latent.rotated())
+              && latent.compress().rows() == latent.expand().columns() + latent.rotated()
+              && latent.output().columns() == heads * latent.valueSize(),
+          "%d heads in modules of other widths".formatted(heads));
+    } else if (made instanceof DeltaNetDescription net) {
+      int rows = net.inputs().stream().mapToInt(LinearDescription::rows).sum();
+      requireFit(
+          net.keyHeads() > 0
+              && net.heads() % net.keyHeads() == 0
+              && net.valueWidth() == net.heads() * net.norm().size()
+              && rows == net.channels() + net.valueWidth() + 2 * net.heads(),
+          "%d value heads of %d in modules of other widths"
+              .formatted(net.heads(), net.norm().size()));
     } else if (made instanceof DenseMlp mlp) {
       int wide = mlp.down().columns();
       int both = mlp.gated() && mlp.inputs().size() == 1 ? 2 * wide : wide;

@@ -17,6 +17,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.io.InputStream;
@@ -107,6 +108,15 @@ class FamilyFileTest {
         .hasMessageContaining(message);
   }
 
+  @Test
+  void aDeltaNetsHeadsFitItsModules() throws IOException {
+    String sound = Files.readString(Path.of("src/test/resources/families/qwen3_next.json"));
+    Path family = file(sound.replace("\"linear_num_key_heads\"", "1"));
+    assertThatThrownBy(() -> perplexity(NEXT, family))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("heads of 6 in modules of other widths");
+  }
+
   /** Before a block is read. */
   @Test
   void everyTensorsShapeIsChecked() throws IOException {
@@ -117,6 +127,22 @@ class FamilyFileTest {
       assertThatThrownBy(() -> DecoderFamilies.open(opened, scalar.operations()))
           .isInstanceOf(InputException.class)
           .hasMessageContaining("model.layers.0.self_attn.q_norm.weight: expected shape [15]");
+    }
+  }
+
+  /** A run that resumes compares what it reads by these. */
+  @Test
+  void anotherDescriptionIsAnotherSource() throws IOException {
+    Path family = file(page());
+    Map<String, String> before = digests(family);
+    assertThat(digests(family)).isEqualTo(before);
+    Files.writeString(family, page() + "\n");
+    assertThat(digests(family)).isNotEqualTo(before);
+  }
+
+  private static Map<String, String> digests(Path family) {
+    try (ModelDirectory opened = ModelDirectory.open(QWEN3, family)) {
+      return SourceDigest.byFile(opened);
     }
   }
 
