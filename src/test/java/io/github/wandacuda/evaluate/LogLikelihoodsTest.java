@@ -43,8 +43,9 @@ class LogLikelihoodsTest {
         Arrays.copyOf(tokens, length - 1), Arrays.copyOfRange(tokens, length - targets, length));
   }
 
+  /** All but the one whose rotary embedding is that of a whole window. */
   static Stream<String> families() {
-    return TestData.families().stream();
+    return TestData.families().stream().filter(family -> !family.equals("llama-dynamic"));
   }
 
   /** The logits are those of Hugging Face transformers. */
