@@ -63,7 +63,8 @@ class DryRunTest {
     Calibration.FromSamples calibration = new Calibration.FromSamples(samples, "0".repeat(64), 0);
     try (ModelDirectory model = ModelDirectory.open(path);
         Backend backend = Pruning.cpu(2)) {
-      List<ModuleRules> all = rules();
+      boolean fours = model.modules().stream().allMatch(module -> module.columns() % 4 == 0);
+      List<ModuleRules> all = rules(fours ? 4 : 2);
       for (ModuleRules rules : all) {
         RunScope scope =
             RunScope.of(
@@ -97,12 +98,12 @@ class DryRunTest {
     return new Stopwatch(Duration.ZERO, Progress.NONE);
   }
 
-  private static List<ModuleRules> rules() {
+  private static List<ModuleRules> rules(int group) {
     List<ModuleRules> all = new ArrayList<>();
     for (Method method : Method.values()) {
       all.add(ModuleRules.of(method, HALF));
       if (method != Method.WANDA_VARIANT) {
-        all.add(ModuleRules.of(method, new Sparsity.GroupPattern(2, 4)));
+        all.add(ModuleRules.of(method, new Sparsity.GroupPattern(group / 2, group)));
       }
       ModuleRules fitted = ModuleRules.of(method, HALF).with(MethodKey.UPDATE, "reconstruct");
       if (method != Method.SPARSEGPT) {
