@@ -26,7 +26,7 @@ final class CommandHelp {
   static {
     group(
         "What",
-        "--model --dense --pruned --zeros-of --adapter --check --plan --prompt --prompt-tokens --tokens",
+        "--model --family --dense --pruned --zeros-of --adapter --check --plan --prompt --prompt-tokens --tokens",
         "--temperature --top-p",
         "--method --methods --recipe --recipes --include --exclude --match --modules");
     group("How much", "--sparsity --pattern --allocation --refine --update");
