@@ -136,7 +136,7 @@ final class PruneCommand extends Subcommand {
     files.putAll(calibrations.files(rules));
     files.putAll(maskFiles.files());
     if (model.family() != null) {
-      files.put("family", List.of(model.family()));
+      files.put(Provenance.FAMILY, List.of(model.family()));
     }
     return files;
   }

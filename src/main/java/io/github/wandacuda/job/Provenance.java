@@ -52,6 +52,10 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   public static final String UPDATE = "update";
 
   static final String FILES = "files";
+
+  /** Of the files that a run reads beside the model, the one that describes its family. */
+  public static final String FAMILY = "family";
+
   static final String MODULES = RulesRecord.MODULES;
   static final String ELEMENTS = "elements";
   static final String PRUNED = "pruned";
@@ -81,6 +85,10 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.putAll(RulesRecord.of(rules).values());
     values.put("allocation", request.allocation());
     values.put("masks_sha256", request.masks().map(PruneRequest.MasksIn::sha256).orElse(null));
+    List<Path> family = request.files().get(FAMILY);
+    values.put(
+        "family_sha256",
+        family == null ? null : SourceDigest.ofFiles("a description of a family", family, ""));
     values.put("include", texts(request.choice().include()));
     values.put("exclude", texts(request.choice().exclude()));
     values.put("unreached", rules.needNorms() ? request.unreached().label() : null);

@@ -36,8 +36,8 @@ final class ProvenanceJson {
     // How the total was shared out, and each module's share.
     add(forms, Form.TEXT, "allocation");
     add(forms, Form.NUMBERS, RulesRecord.SHARES);
-    // Of the file that masks were taken from.
-    add(forms, Form.TEXT, "masks_sha256");
+    // Of the file that masks were taken from, and of the one that describes the family.
+    add(forms, Form.TEXT, "masks_sha256", "family_sha256");
     add(forms, Form.TEXTS, "include", "exclude");
     // What is done to modules that no sample reached, if norms are used.
     add(forms, Form.TEXT, "unreached");

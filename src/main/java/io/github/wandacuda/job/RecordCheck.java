@@ -36,6 +36,7 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     String mode = record.rules().update() ? Provenance.UPDATE : Provenance.MASK;
     require(mode.equals(record.value("mode")), "mode", mode + " by its method");
     digest("masks_sha256");
+    digest("family_sha256");
     compareNorms();
     compareUnreached();
     return unchecked();

@@ -25,6 +25,7 @@ class ResumeOptionsTest {
   /** Options that aren't in the command already, what each is given, and what else that wants. */
   private static final String COMPARE =
       """
+      --family @family.json
       --samples 3
       --sequence-length 15
       --seed 1
@@ -37,6 +38,7 @@ class ResumeOptionsTest {
 
   private static final String PRUNE =
       """
+      --family @family.json
       --method wanda
       --scope row
       --sparsity 0.4
@@ -67,6 +69,14 @@ class ResumeOptionsTest {
     String text = "Once upon a time, far away. ".repeat(9);
     documents = directory.resolve("documents.jsonl");
     Files.write(documents, Collections.nCopies(3, "{\"text\": \"%s\"}".formatted(text)));
+    String page = Files.readString(Path.of("src/site/markdown/families.md"));
+    String qwen3 = page.substring(page.indexOf("```json") + 7, page.lastIndexOf("```"));
+    // What the page describes, as the little LLaMA has it.
+    Files.writeString(
+        directory.resolve("family.json"),
+        qwen3
+            .replaceAll("(?s)\"queryNorm\".*?(?=\"heads\")", "")
+            .replace("head_dim", "(hidden_size / num_attention_heads)"));
   }
 
   private static List<Object> words(String command, Object... more) {
