@@ -26,7 +26,7 @@ class HeapFaults {
 
   @BeforeEach
   void write() throws IOException {
-    run = new Case(directory, new GeneratedLlama(6, 256, 512, 2000), 4, 64);
+    run = new Case(directory, new GeneratedLlama(6, 256, 512, 2000), 8, 128);
   }
 
   @ParameterizedTest

@@ -26,7 +26,7 @@ class InputFaults {
 
   @BeforeEach
   void write() throws IOException {
-    run = new Case(directory, new GeneratedLlama(6, 256, 512, 1000), 12, 64);
+    run = new Case(directory, new GeneratedLlama(6, 384, 1024, 2000), 12, 128);
   }
 
   @ParameterizedTest

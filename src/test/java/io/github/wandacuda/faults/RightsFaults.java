@@ -26,7 +26,7 @@ class RightsFaults {
 
   @BeforeEach
   void write() throws IOException {
-    run = new Case(directory, new GeneratedLlama(6, 128, 256, 1000), 16, 64);
+    run = new Case(directory, new GeneratedLlama(6, 256, 512, 2000), 16, 128);
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 

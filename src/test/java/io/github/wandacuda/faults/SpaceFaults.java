@@ -28,7 +28,7 @@ class SpaceFaults {
 
   @BeforeEach
   void mount() throws Exception {
-    run = new Case(directory, new GeneratedLlama(6, 256, 512, 2000), 4, 64);
+    run = new Case(directory, new GeneratedLlama(6, 256, 512, 2000), 8, 128);
     disk = Files.createDirectory(run.output());
     assumeTrue(
         Mounts.mount(disk, "size=40m"), "skipped: mounting a small tmpfs needs root's rights");
