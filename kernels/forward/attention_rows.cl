@@ -60,7 +60,8 @@ __kernel void attention_row_scores(
 
 __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void attention_row_softmax(
     __global const float *sinks, ulong sinks_offset, __global float *scores, ulong scores_offset,
-    __global float *sums, ulong sums_offset, int first_place, int places, int queries, int length, int past, int heads, int window) {
+    __global float *sums, ulong sums_offset, int first_place, int places, int queries, int length, int past, int heads,
+    int window) {
   __local float lanes[ROWS_PER_GROUP][LANES];
   int lane = (int)get_local_id(0);
   int row = (int)get_global_id(1);
