@@ -61,19 +61,22 @@ class RouteTest extends OperationCases {
   void theMostProbableExpertsAreChosen() {
     float two = (float) Math.log(2);
     float third = 1 / 3f;
-    CpuTensor logits = Samples.of(2, 0, two, 2 * two, 0, 5, 5, 5, 5);
+    // Of 0 and -0 too the first is chosen first.
+    CpuTensor logits = Samples.of(3, 0, two, 2 * two, 0, 5, 5, 5, 5, -0f, 0, 0, -0f);
     each(
         operands -> routed(operands, logits, 0, 2, false),
         found ->
             assertThat(found.data())
                 .containsExactly(
-                    new float[] {2, 1, 0, 1, 0.5f, 0.25f, 0.25f, 0.25f}, within(1e-7f)));
+                    new float[] {2, 1, 0, 1, 0, 1, 0.5f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f},
+                    within(1e-7f)));
     each(
         operands -> routed(operands, logits, 0, 2, true),
         found ->
             assertThat(found.data())
                 .containsExactly(
-                    new float[] {2, 1, 0, 1, 2 * third, third, 0.5f, 0.5f}, within(1e-7f)));
+                    new float[] {2, 1, 0, 1, 0, 1, 2 * third, third, 0.5f, 0.5f, 0.5f, 0.5f},
+                    within(1e-7f)));
   }
 
   @Test
