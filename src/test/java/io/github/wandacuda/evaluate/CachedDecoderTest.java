@@ -42,7 +42,6 @@ class CachedDecoderTest {
       Set.of(
           "llama-gqa",
           "gemma2",
-          "gemma3_text",
           "bloom",
           "qwen2_moe",
           "falcon",
