@@ -153,7 +153,6 @@ class DamagedForwardKernelsTest {
         "tile.column <= tile.row",
         Damage::allMoments),
     CUDA_EXPERTS("route.cu", "candidate < chosen", "candidate <= chosen", Damage::route),
-    CUDA_TIES("route.cu", "value + 0.0f : ", "value : ", Damage::route),
     CUDA_CORRECTION("route.cu", "value + correction[expert]", "value", Damage::correction),
     CUDA_EXPERT_GROUPS("route.cu", "first + second", "first", Damage::groups),
     CUDA_NEAR("route.cu", "> threshold", "< threshold", Damage::sparseMixer),
