@@ -228,13 +228,18 @@ final class DenseFamilies {
 
   /** ERNIE 4.5's dense models: LLaMA with interleaved pairs. */
   static DecoderDescription ernie(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, LARGER_EPSILON);
+    return ernieStyle(config, HEAD_SIZE).decoder();
+  }
+
+  /** Returns what ERNIE's models have in common. */
+  static LlamaStyle ernieStyle(ModelConfig config, int headSize) {
+    LlamaStyle style = new LlamaStyle(config, headSize, LARGER_EPSILON);
     style.projectionBias = config.flag("use_bias", false);
     style.outputBias = style.projectionBias;
     style.mlpBias = style.projectionBias;
     style.interleaved = true;
     style.rope = Defaults.of(5e5);
-    return style.decoder();
+    return style;
   }
 
   /** CWM (arXiv 2510.02387): Llama 3 with a window in all but every fourth block. */

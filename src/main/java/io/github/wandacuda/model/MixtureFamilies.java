@@ -228,12 +228,7 @@ final class MixtureFamilies {
    * probabilities with a correction.
    */
   static DecoderDescription ernieMoe(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON);
-    style.projectionBias = config.flag("use_bias", false);
-    style.outputBias = style.projectionBias;
-    style.mlpBias = style.projectionBias;
-    style.interleaved = true;
-    style.rope = Defaults.of(5e5);
+    LlamaStyle style = DenseFamilies.ernieStyle(config, 0);
     int first = config.whole("moe_layer_start_index", 1);
     int interval = config.positive("moe_layer_interval", 1);
     int last =
@@ -249,20 +244,11 @@ final class MixtureFamilies {
             .weighed((float) config.number("moe_norm_min", ERNIE_LEAST), 1);
     IntFunction<MlpDescription> plain = style.mlp;
     style.mlp =
-        block -> {
-          if ((block + 1) % interval != 0 || block < first || block > last) {
-            return plain.apply(block);
-          }
-          String name = in(block, "mlp.");
-          int wide = config.positive("moe_intermediate_size");
-          return mixture(
-              config,
-              LinearDescription.of(name + "gate", experts, style.hidden, false),
-              rule,
-              name + "moe_statics.e_score_correction_bias",
-              expert -> style.gated(name + "experts." + expert + ".", wide),
-              shared(style, name + "shared_experts.", wide, shared));
-        };
+        block ->
+            (block + 1) % interval != 0 || block < first || block > last
+                ? plain.apply(block)
+                : withShared(
+                    style, block, experts, rule, "moe_statics.e_score_correction_bias", shared);
     return style.decoder();
   }
 
@@ -429,20 +415,30 @@ final class MixtureFamilies {
     int experts = config.positive("n_routed_experts");
     int shared = config.whole("n_shared_experts", 0);
     IntFunction<MlpDescription> plain = style.mlp;
-    return block -> {
-      if (block < dense || block % step != 0) {
-        return plain.apply(block);
-      }
-      String name = in(block, "mlp.");
-      int wide = config.positive("moe_intermediate_size");
-      return mixture(
-          config,
-          LinearDescription.of(name + "gate", experts, style.hidden, false),
-          rule,
-          corrected ? name + "gate.e_score_correction_bias" : null,
-          expert -> style.gated(name + "experts." + expert + ".", wide),
-          shared(style, name + "shared_experts.", wide, shared));
-    };
+    String correction = corrected ? "gate.e_score_correction_bias" : null;
+    return block ->
+        block < dense || block % step != 0
+            ? plain.apply(block)
+            : withShared(style, block, experts, rule, correction, shared);
+  }
+
+  /**
+   * Describes a block's mixture whose experts and shared experts have widths of their own.
+   *
+   * @param correction the correction's name within the mixture, or null for none
+   * @param shared how many experts are for all tokens
+   */
+  private static MlpDescription withShared(
+      LlamaStyle style, int block, int experts, RoutingRule rule, String correction, int shared) {
+    String name = in(block, "mlp.");
+    int wide = style.config.positive("moe_intermediate_size");
+    return mixture(
+        style.config,
+        LinearDescription.of(name + "gate", experts, style.hidden, false),
+        rule,
+        correction == null ? null : name + correction,
+        expert -> style.gated(name + "experts." + expert + ".", wide),
+        shared(style, name + "shared_experts.", wide, shared));
   }
 
   /** Reads how DeepSeek V2 chooses experts (arXiv 2405.04434, section 2.2). */
