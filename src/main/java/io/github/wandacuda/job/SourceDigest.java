@@ -54,8 +54,7 @@ public final class SourceDigest {
     Path config = model.config().file();
     files.put(config.getFileName().toString(), "sha256 " + shortened(read(config)));
     if (model.family() != null) {
-      files.put(
-          "family " + model.family().getFileName(), "sha256 " + shortened(read(model.family())));
+      files.put("family", "sha256 " + shortened(read(model.family())));
     }
     Checkpoint checkpoint = model.checkpoint();
     for (SafetensorsFile shard : checkpoint.shards()) {
