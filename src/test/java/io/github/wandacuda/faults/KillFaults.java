@@ -181,14 +181,14 @@ class KillFaults {
         LoraFolder.write(
             directory.resolve("adapter"),
             LoraFolder.CONFIG,
-            LoraFolder.pair("model.layers.3.self_attn.q_proj", 512, 512, 0.01f));
+            LoraFolder.pair("model.layers.3.self_attn.q_proj", 256, 256, 0.01f));
     Path expected = directory.resolve("merged");
     long start = System.nanoTime();
     Command.jar(merge(adapter, expected)).run().succeeds();
     long millis = millisSince(start);
     while (kills == 0 || System.nanoTime() - start < METHOD_TIME.toNanos()) {
       try (Started program = Command.jar(merge(adapter, run.output())).start()) {
-        if (!program.endsWithin(random.nextLong(LEAST_MILLIS / 2, millis))) {
+        if (!program.endsWithin(random.nextLong(LEAST_MILLIS / 2, LEAST_MILLIS + millis))) {
           program.signal("KILL");
           program.exitCode();
           kills++;
