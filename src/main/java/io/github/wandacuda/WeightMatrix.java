@@ -20,7 +20,8 @@ import java.util.Objects;
  *     row-major matrix
  */
 public record WeightMatrix(
-    MemorySegment data, DType dtype, int rows, int columns, long rowStride, long columnStride) {
+    MemorySegment data, DType dtype, int rows, int columns, long rowStride, long columnStride)
+    implements RowReader {
 
   /**
    * Checks that the whole matrix lies inside {@code data}.
@@ -160,6 +161,7 @@ public record WeightMatrix(
    * @param to receives the numbers
    * @param offset where in it the first goes
    */
+  @Override
   public void read(int row, int column, int count, float[] to, int offset) {
     dtype.read(data, byteOffset(row, column), columnStride, to, offset, count);
   }

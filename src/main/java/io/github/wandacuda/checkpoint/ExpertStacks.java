@@ -16,18 +16,21 @@ import java.util.regex.Pattern;
  * own, called after the stack, the expert's number and what it is: the parts of {@code
  * mlp.experts.down_proj} are {@code mlp.experts.down_proj.0.weight}, {@code
  * mlp.experts.down_proj.1.weight} and so on, those of {@code mlp.experts.down_proj_bias} are {@code
- * mlp.experts.down_proj.0.bias} and so on. A file's header has the stacks, and parts lie in it as
- * those do.
+ * mlp.experts.down_proj.0.bias} and so on; of a quantized stack there are {@code weight_blocks},
+ * {@code weight_scales} and the like, blocks as [rows, bytes of a row]. A file's header has the
+ * stacks, and parts lie in it as those do.
  */
 final class ExpertStacks {
-  /** The names of stacks and, last, of their biases. */
+  /**
+   * The names of stacks and, last, of what is stored beside them, which is called by its ending.
+   */
   private static final Pattern STACK =
       Pattern.compile(
           "(?:\\.|^)(?:experts\\.(?:gate_up_proj|gate_proj|up_proj|down_proj)"
-              + "|block_sparse_moe\\.(?:input_linear|output_linear))(?:\\.weight|(_bias))?$");
+              + "|block_sparse_moe\\.(?:input_linear|output_linear))(?:\\.weight|"
+              + "(_bias|_blocks|_scales|_scale|_scale_inv|_weight_scale|_weight_scale_2))?$");
 
   private static final int MATRICES = 3;
-  private static final int VECTORS = 2;
 
   private ExpertStacks() {}
 
@@ -67,19 +70,30 @@ final class ExpertStacks {
   }
 
   private static Optional<Parts> parts(TensorInfo tensor) {
-    int dimensions = tensor.shape().size();
-    if (dimensions < VECTORS || dimensions > MATRICES || tensor.bytes() == 0) {
-      return Optional.empty();
-    }
     Matcher name = STACK.matcher(tensor.name());
-    if (!name.find()
-        || dimensions != (name.group(1) == null ? MATRICES : VECTORS)
-        || tensor.bytes() % tensor.shape().getFirst() != 0) {
+    int dimensions = tensor.shape().size();
+    if (dimensions == 0 || tensor.bytes() == 0 || !name.find()) {
       return Optional.empty();
     }
-    String suffix = name.group(1) == null ? ".weight" : ".bias";
-    return Optional.of(
-        new Parts(tensor, tensor.name().replaceFirst("(?:\\.weight|_bias)$", ""), suffix));
+    String ending = name.group(1) == null ? "" : name.group(1);
+    boolean fits =
+        switch (ending) {
+          case "" -> dimensions == MATRICES;
+          case "_bias" -> dimensions == MATRICES - 1;
+          case "_blocks" -> dimensions == MATRICES + 1;
+          default -> dimensions <= MATRICES;
+        };
+    if (!fits || tensor.bytes() % tensor.shape().getFirst() != 0) {
+      return Optional.empty();
+    }
+    String suffix =
+        switch (ending) {
+          case "" -> ".weight";
+          case "_bias" -> ".bias";
+          default -> ending.startsWith("_weight") ? "." + ending.substring(1) : ".weight" + ending;
+        };
+    String stack = tensor.name().replaceFirst("(?:\\.weight|" + ending + ")$", "");
+    return Optional.of(new Parts(tensor, stack, suffix));
   }
 
   /** A stack's parts: what comes before and behind an expert's number in their names. */
@@ -88,10 +102,11 @@ final class ExpertStacks {
       List<Long> shape = stack.shape();
       long bytes = stack.bytes() / shape.getFirst();
       long begin = stack.begin() + expert * bytes;
+      List<Long> rest = shape.subList(1, shape.size());
       return new TensorInfo(
           prefix + '.' + expert + suffix,
           stack.dtype(),
-          shape.subList(1, shape.size()),
+          rest.size() == MATRICES ? List.of(rest.get(0), rest.get(1) * rest.get(2)) : rest,
           begin,
           begin + bytes);
     }

@@ -137,9 +137,7 @@ final class EvaluateOption {
     var family = DecoderFamilies.of(measured.config());
     int room = family.shape(measured.config()).maximumLength() - prompt.length;
     int limit = Math.max(0, Math.min(SAMPLE_TOKENS, room));
-    try (Decoder decoder =
-            family.open(
-                measured.config(), measured.checkpoint(), operations, WeightKeeping.RESIDENT);
+    try (Decoder decoder = family.open(measured, operations, WeightKeeping.RESIDENT);
         CachedDecoder cached = new CachedDecoder(decoder, operations, prompt.length + limit)) {
       return Generation.run(
               cached,

@@ -109,8 +109,7 @@ final class GenerateCommand extends Subcommand {
           Operations operations = backend.operations();
           int length = given.ids().length + limit;
           WeightKeeping keeping = keeping(directory, operations, length);
-          try (Decoder decoder =
-                  family.open(directory.config(), directory.checkpoint(), operations, keeping);
+          try (Decoder decoder = family.open(directory, operations, keeping);
               CachedDecoder cached = new CachedDecoder(decoder, operations, length)) {
             double load = (System.nanoTime() - began) / NANOS;
             long bytes = GenerateNeeds.tokenBytes(directory, packed(keeping, operations));

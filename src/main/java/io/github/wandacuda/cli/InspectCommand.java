@@ -127,7 +127,7 @@ final class InspectCommand extends Subcommand {
    * @throws InputException if the program can't run the model, as its config says
    */
   private static Map<String, Integer> parts(ModelDirectory model) {
-    model.config().requireUnquantized();
+    model.config().requireRead();
     DecoderDescription description = DecoderFamilies.of(model.config()).describe(model.config());
     Map<String, Integer> parts = new TreeMap<>();
     // A config may claim more blocks than there are.

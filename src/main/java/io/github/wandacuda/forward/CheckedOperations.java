@@ -2,8 +2,8 @@ package io.github.wandacuda.forward;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Objects;
@@ -56,12 +56,12 @@ public record CheckedOperations(
   }
 
   @Override
-  public Weight weight(WeightMatrix matrix) {
+  public Weight weight(RowReader matrix) {
     return backend.weight(matrix);
   }
 
   @Override
-  public Weight residentWeight(WeightMatrix matrix) {
+  public Weight residentWeight(RowReader matrix) {
     return backend.residentWeight(matrix);
   }
 

@@ -1,8 +1,8 @@
 package io.github.wandacuda.forward;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
@@ -48,7 +48,7 @@ public interface Operations {
    * Makes a weight readable for the device. A backend that reads host memory keeps the view itself,
    * so the memory must stay allocated and unchanged until the weight is closed.
    */
-  Weight weight(WeightMatrix matrix);
+  Weight weight(RowReader matrix);
 
   /**
    * Makes a weight ready to be multiplied many times, with one to a few rows at a time: a backend
@@ -57,7 +57,7 @@ public interface Operations {
    * @param matrix may be freed if the weight {@linkplain Weight#ownsMemory owns its memory}
    * @return for {@link #linear} alone
    */
-  default Weight residentWeight(WeightMatrix matrix) {
+  default Weight residentWeight(RowReader matrix) {
     return weight(matrix);
   }
 

@@ -203,7 +203,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
   /**
    * The tiles of a module that is pruned in its own file. Before a tile is written over its
    * weights, each element is checked to be +0.0 or the weight that was read, since afterwards there
-   * is nothing to compare with.
+   * is nothing to compare with. Codes of a quantized weight are changed by the mask alone.
    */
   private static final class CheckedTiles extends ModuleTiles {
     private final LinearModule module;
@@ -230,9 +230,10 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
     }
 
     @Override
-    public void write(int worker, int tile) {
+    public void write(int worker, int tile, MemorySegment mask) {
       MemorySegment after = bytes(worker, tile);
-      if (after.byteSize() > 0
+      if (module.quantized() == null
+          && after.byteSize() > 0
           && !keepsOrZeroes(stored(copies.of(worker, after.byteSize())), stored(after))) {
         throw new VerificationException(
             ErrorDetails.file(module.shard().path())
@@ -241,7 +242,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
                     "a weight was to be changed to something else than 0;"
                         + " nothing of its tile was written"));
       }
-      super.write(worker, tile);
+      super.write(worker, tile, mask);
     }
 
     private static boolean keepsOrZeroes(WeightMatrix before, WeightMatrix after) {

@@ -34,7 +34,7 @@ record ModuleRequest(
 
   /** Gives a block the pruned weight, which is held. */
   void keepIn(Block block) {
-    block.replace(module.name(), module.view(held.bytes()));
+    block.replace(module.name(), module.rows(held.bytes()));
   }
 
   /** Returns the norm of each input column, or null to score by magnitude. */

@@ -1,6 +1,9 @@
 package io.github.wandacuda.job;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -9,13 +12,17 @@ import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileSource;
+import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 
 /**
  * The tiles of a module's weight: read from its file and written to a shard, or held in memory,
- * where they are pruned and stay.
+ * where they are pruned and stay. A quantized weight's tiles are widened to float32, and what is
+ * pruned of them is made 0 in the codes.
  */
 class ModuleTiles implements TileSource {
+  private static final long ALIGNMENT = 64;
+
   private final LinearModule module;
   private final SafetensorsFile file;
   private final ShardWriter writer;
@@ -23,7 +30,13 @@ class ModuleTiles implements TileSource {
   private final TileBuffers buffers;
   private final PhaseClock clock;
   private final DType dtype;
+
+  /** Bytes of a row in the file. */
   private final long rowBytes;
+
+  /** Bytes of a row that is widened, or 0. */
+  private final long widenedBytes;
+
   private final RowTiles tiles;
 
   /**
@@ -37,7 +50,6 @@ class ModuleTiles implements TileSource {
       TileBuffers buffers,
       PhaseClock clock) {
     this(module, file, writer, null, buffers, clock);
-    buffers.reserve(tiles.tileRows() * rowBytes);
   }
 
   private ModuleTiles(
@@ -53,11 +65,23 @@ class ModuleTiles implements TileSource {
     this.held = held;
     this.buffers = buffers;
     this.clock = clock;
-    dtype = module.tensor().type().orElseThrow();
-    rowBytes = (long) module.columns() * dtype.bytes();
+    boolean quantized = module.quantized() != null;
+    dtype = quantized ? DType.F32 : module.tensor().type().orElseThrow();
+    rowBytes =
+        quantized
+            ? Math.ceilDiv(module.tensor().bytes(), Math.max(1, module.rows()))
+            : (long) module.columns() * dtype.bytes();
+    widenedBytes = quantized ? (long) module.columns() * Float.BYTES : 0;
     tiles =
         RowTiles.of(
-            module.rows(), rowBytes, !module.transposed(), buffers.tileBytes(), buffers.workers());
+            module.rows(),
+            rowBytes + widenedBytes,
+            !module.transposed(),
+            buffers.tileBytes(),
+            buffers.workers());
+    if (held == null || quantized) {
+      buffers.reserve(placeOfWidened(tiles.tileRows()) + tiles.tileRows() * widenedBytes);
+    }
   }
 
   /** Cuts a weight that is held, as {@code buffers} say. */
@@ -84,17 +108,59 @@ class ModuleTiles implements TileSource {
       file.read(module.tensor(), from(tile), bytes);
       clock.addReadWrite(System.nanoTime() - start);
     }
+    if (module.quantized() != null) {
+      return widened(codes(bytes, tile), worker);
+    }
     return module.transposed()
         ? module.view(bytes)
         : WeightMatrix.of(bytes, dtype, tiles.rowsOf(tile), module.columns());
   }
 
+  private WeightMatrix widened(QuantizedMatrix codes, int worker) {
+    WeightMatrix values = values(worker, codes.rows());
+    float[] row = new float[codes.columns()];
+    for (int index = 0; index < codes.rows(); index++) {
+      codes.read(index, 0, row.length, row, 0);
+      MemorySegment.copy(row, 0, values.data(), FLOAT, index * widenedBytes, row.length);
+    }
+    return values;
+  }
+
+  private WeightMatrix values(int worker, int rows) {
+    long place = placeOfWidened(tiles.tileRows());
+    MemorySegment memory = buffers.of(worker, place + rows * widenedBytes).asSlice(place);
+    return WeightMatrix.of(memory, DType.F32, rows, module.columns());
+  }
+
+  /** Returns where widened rows begin in a buffer: behind those that are read. */
+  private long placeOfWidened(int rows) {
+    return held == null ? Math.ceilDiv(rows * rowBytes, ALIGNMENT) * ALIGNMENT : 0;
+  }
+
+  /** Returns a view of the codes of a tile's rows. */
+  final QuantizedMatrix codes(MemorySegment bytes, int tile) {
+    return module.transposed()
+        ? module.quantized().matrix(bytes)
+        : module.quantized().rows(bytes, tiles.firstRow(tile), tiles.rowsOf(tile));
+  }
+
   @Override
-  public void write(int worker, int tile) {
+  public void write(int worker, int tile, MemorySegment mask) {
+    if (module.quantized() != null) {
+      prune(worker, tile, mask);
+    }
     if (writer != null) {
       long start = System.nanoTime();
       writer.write(module.tensor(), from(tile), bytes(worker, tile));
       clock.addReadWrite(System.nanoTime() - start);
+    }
+  }
+
+  private void prune(int worker, int tile, MemorySegment mask) {
+    QuantizedMatrix codes = codes(bytes(worker, tile), tile);
+    long maskRow = Selector.maskRowBytes(columns());
+    for (int row = 0; row < codes.rows(); row++) {
+      codes.keep(row, mask.asSlice(row * maskRow, maskRow));
     }
   }
 
@@ -106,9 +172,9 @@ class ModuleTiles implements TileSource {
     return tiles.tileRows() * rowBytes;
   }
 
-  /** Returns the memory of a tile, valid from its read to its write. */
+  /** Returns the memory of a tile as it is stored, valid from its read to its write. */
   final MemorySegment bytes(int worker, int tile) {
-    long count = tiles.rowsOf(tile) * rowBytes;
+    long count = module.transposed() ? module.tensor().bytes() : tiles.rowsOf(tile) * rowBytes;
     return held == null ? buffers.of(worker, count) : held.bytes().asSlice(from(tile), count);
   }
 }

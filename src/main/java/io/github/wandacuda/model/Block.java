@@ -1,6 +1,6 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
@@ -159,7 +159,7 @@ public final class Block implements AutoCloseable {
    * @param module its full name
    * @param weight of the same shape; stays reachable and unchanged until the block is closed
    */
-  public void replace(String module, WeightMatrix weight) {
+  public void replace(String module, RowReader weight) {
     copies().forEach(copy -> copy.linear(module).replace(weight));
   }
 

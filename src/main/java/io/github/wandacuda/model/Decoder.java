@@ -1,6 +1,5 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
@@ -43,20 +42,20 @@ public final class Decoder implements AutoCloseable {
   /**
    * Assembles a decoder.
    *
-   * @param checkpoint its weights, read while the decoder is open
+   * @param model its weights are read while the decoder is open
    * @param keeping whether blocks stay open and are run often, with few tokens at a time
    * @throws io.github.wandacuda.error.InputException if a tensor is missing or of the wrong shape
    */
   Decoder(
       DecoderDescription description,
-      Checkpoint checkpoint,
+      ModelDirectory model,
       Operations operations,
       WeightKeeping keeping) {
     this.description = description;
     this.operations = operations;
     weights =
         new DecoderWeights(
-            DecoderTensors.of(checkpoint, description.prefixes(), description.embedding().table()),
+            DecoderTensors.of(model, description.prefixes(), description.embedding().table()),
             operations,
             keeping);
     linearModules = description.linears().map(weights.tensors()::require).toList();

@@ -97,17 +97,17 @@ public final class DecoderFamilies {
    * Returns the family of a model: by its model type, which its architecture must not contradict,
    * or by its architecture if the config names no type; or that which a file describes.
    *
-   * @throws InputException if no family is known, or the weights are quantized
+   * @throws InputException if no family is known, or the weights are quantized in a format that
+   *     isn't read
    */
   public static DecoderFamily of(ModelConfig config) {
     if (config.family() != null) {
-      config.decoder().requireUnquantized();
+      config.requireRead();
       return config.family().family();
     }
     for (DecoderFamily family : KNOWN) {
       if (isOf(config.decoder(), family)) {
-        config.decoder().requireUnquantized();
-        config.requireUnquantized();
+        config.requireRead();
         return family;
       }
     }
@@ -123,7 +123,7 @@ public final class DecoderFamilies {
   public static Decoder open(ModelDirectory model, Operations operations) {
     DecoderFamily family = of(model.config());
     requireAllBlocks(model, family.shape(model.config()).blocks());
-    return family.open(model.config(), model.checkpoint(), operations, WeightKeeping.WHILE_OPEN);
+    return family.open(model, operations, WeightKeeping.WHILE_OPEN);
   }
 
   private static void requireAllBlocks(ModelDirectory model, int blocks) {

@@ -1,6 +1,5 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.forward.Operations;
 import java.util.function.Function;
 
@@ -35,13 +34,12 @@ public record DecoderFamily(
   /**
    * Opens a model of this family.
    *
-   * @param checkpoint its weights, read while the decoder is open
+   * @param model its weights are read while the decoder is open
    * @param keeping how long its blocks' weights are used
    * @throws io.github.wandacuda.error.InputException as {@link #describe} does, and if a tensor is
    *     missing or of the wrong shape
    */
-  public Decoder open(
-      ModelConfig config, Checkpoint checkpoint, Operations operations, WeightKeeping keeping) {
-    return new Decoder(describe(config), checkpoint, operations, keeping);
+  public Decoder open(ModelDirectory model, Operations operations, WeightKeeping keeping) {
+    return new Decoder(describe(model.config()), model, operations, keeping);
   }
 }

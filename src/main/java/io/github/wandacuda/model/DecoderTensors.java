@@ -11,6 +11,7 @@ import io.github.wandacuda.forward.WeightsAhead;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -28,33 +29,46 @@ final class DecoderTensors {
   private final Checkpoint checkpoint;
   private final String prefix;
 
+  /** Modules whose weights are quantized, by their full names. */
+  private final Map<String, QuantizedModule> quantized;
+
   /** Tensors that were read already, by their full names. */
   private final Map<String, MemorySegment> read;
 
-  private DecoderTensors(Checkpoint checkpoint, String prefix, Map<String, MemorySegment> read) {
+  private DecoderTensors(
+      Checkpoint checkpoint,
+      String prefix,
+      Map<String, QuantizedModule> quantized,
+      Map<String, MemorySegment> read) {
     this.checkpoint = Objects.requireNonNull(checkpoint);
     this.prefix = prefix;
+    this.quantized = quantized;
     this.read = read;
   }
 
   /**
-   * Finds a checkpoint's prefix.
+   * Finds a model's prefix.
    *
    * @param prefixes possible prefixes of names
    * @param tensor a tensor of every checkpoint, by which the prefix is told
    */
-  static DecoderTensors of(Checkpoint checkpoint, List<String> prefixes, String tensor) {
+  static DecoderTensors of(ModelDirectory model, List<String> prefixes, String tensor) {
+    Checkpoint checkpoint = model.checkpoint();
     String prefix =
         prefixes.stream()
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderTensors(checkpoint, prefix, Map.of());
+    Map<String, QuantizedModule> quantized = new HashMap<>();
+    model.modules().stream()
+        .filter(module -> module.quantized() != null)
+        .forEach(module -> quantized.put(module.name(), module.quantized()));
+    return new DecoderTensors(checkpoint, prefix, quantized, Map.of());
   }
 
   /** Returns the same tensors, of which some were read already: their bytes by their full names. */
   DecoderTensors having(Map<String, MemorySegment> tensors) {
-    return new DecoderTensors(checkpoint, prefix, tensors);
+    return new DecoderTensors(checkpoint, prefix, quantized, tensors);
   }
 
   /** Returns a name with the prefix, as in the checkpoint. */
@@ -74,14 +88,35 @@ final class DecoderTensors {
    */
   String require(LinearDescription linear) {
     boolean transposed = linear.transposed();
-    entry(
-        fullName(linear.name()) + WEIGHT,
-        transposed ? linear.columns() : linear.rows(),
-        transposed ? linear.rows() : linear.columns());
+    Optional<QuantizedModule> codes = quantized(linear);
+    if (codes.isPresent()) {
+      require(linear, codes.get());
+    } else {
+      entry(
+          fullName(linear.name()) + WEIGHT,
+          transposed ? linear.columns() : linear.rows(),
+          transposed ? linear.rows() : linear.columns());
+    }
     if (linear.bias()) {
       var unused = entry(fullName(linear.name()) + ".bias", linear.rows());
     }
     return fullName(linear.name());
+  }
+
+  private static void require(LinearDescription linear, QuantizedModule codes) {
+    codes.requireRead();
+    if (codes.rows() != linear.rows() || codes.columns() != linear.columns()) {
+      throw ErrorDetails.file(codes.codes().shard().path())
+          .tensor(codes.codes().info().name())
+          .wrong(
+              "%d x %d weights, as config.json says".formatted(linear.rows(), linear.columns()),
+              "%d x %d".formatted(codes.rows(), codes.columns()));
+    }
+  }
+
+  /** Returns how a linear module's weight is quantized, if it is. */
+  Optional<QuantizedModule> quantized(LinearDescription linear) {
+    return Optional.ofNullable(quantized.get(fullName(linear.name())));
   }
 
   /**
@@ -100,7 +135,9 @@ final class DecoderTensors {
 
   /** Returns what the checkpoint has as a linear module's weight, if it has any. */
   Optional<Checkpoint.Entry> stored(LinearDescription linear) {
-    return checkpoint.find(fullName(linear.name()) + WEIGHT);
+    return quantized(linear)
+        .map(QuantizedModule::codes)
+        .or(() -> checkpoint.find(fullName(linear.name()) + WEIGHT));
   }
 
   /**
@@ -116,6 +153,11 @@ final class DecoderTensors {
         : read(name, linear.rows(), linear.columns(), arena);
   }
 
+  /** Copies the codes of a linear module's weight from their file. */
+  MemorySegment codes(QuantizedModule module, Arena arena) {
+    return copy(module.codes(), arena);
+  }
+
   /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
   Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
     return stored(linear)
@@ -126,12 +168,16 @@ final class DecoderTensors {
   /** Copies a matrix from its file. */
   WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
     Checkpoint.Entry entry = entry(fullName, rows, columns);
-    MemorySegment copy = read.get(fullName);
+    return WeightMatrix.of(copy(entry, arena), entry.info().type().orElseThrow(), rows, columns);
+  }
+
+  private MemorySegment copy(Checkpoint.Entry entry, Arena arena) {
+    MemorySegment copy = read.get(entry.info().name());
     if (copy == null) {
       copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
       entry.shard().read(entry.info(), 0, copy);
     }
-    return WeightMatrix.of(copy, entry.info().type().orElseThrow(), rows, columns);
+    return copy;
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.PackedModule;
@@ -87,6 +88,11 @@ final class DecoderWeights implements AutoCloseable {
     if (here != null) {
       return new Loaded(here, null);
     }
+    Optional<QuantizedModule> quantized = tensors.quantized(linear);
+    if (quantized.isPresent()) {
+      return weight(
+          memory -> quantized.get().matrix(tensors.codes(quantized.get(), memory)), arena);
+    }
     Optional<PackedModule> packed = packed(linear);
     if (packed.isPresent()) {
       return new Loaded(sparse(packed.get(), linear.transposed()), null);
@@ -133,11 +139,11 @@ final class DecoderWeights implements AutoCloseable {
     }
   }
 
-  private Loaded weight(Function<Arena, WeightMatrix> reading, Arena arena) {
+  private Loaded weight(Function<Arena, RowReader> reading, Arena arena) {
     if (keeping != WeightKeeping.WHILE_OPEN) {
       return new Loaded(keep(memory -> operations.residentWeight(reading.apply(memory))), null);
     }
-    WeightMatrix matrix = reading.apply(arena);
+    RowReader matrix = reading.apply(arena);
     Weight weight = operations.weight(matrix);
     return new Loaded(weight, weight.ownsMemory() ? null : matrix.data());
   }

@@ -1,6 +1,6 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -57,7 +57,7 @@ final class Linear implements AutoCloseable {
     operations.linear(input, weight, bias, output);
   }
 
-  void replace(WeightMatrix matrix) {
+  void replace(RowReader matrix) {
     if (matrix.rows() != weight.rows() || matrix.columns() != weight.columns()) {
       throw new IllegalArgumentException(
           "%s is %d x %d, not %d x %d"

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -17,6 +18,8 @@ import java.lang.foreign.MemorySegment;
  * @param router whether it is a mixture-of-experts router
  * @param further whether it is of a block that predicts further tokens, which is no part of the
  *     decoder
+ * @param quantized how the weight is quantized, in which case {@code tensor} holds its codes; or
+ *     null
  */
 public record LinearModule(
     String name,
@@ -24,26 +27,43 @@ public record LinearModule(
     TensorInfo tensor,
     boolean transposed,
     boolean router,
-    boolean further) {
+    boolean further,
+    QuantizedModule quantized) {
 
   /** Returns whether the weight is of a type that can be pruned. */
   public boolean prunable() {
-    return tensor.type().isPresent();
+    return quantized == null ? tensor.type().isPresent() : quantized.prunable();
+  }
+
+  /** Returns whether the weight is of a type that is computed with. */
+  public boolean isRead() {
+    return quantized == null ? tensor.type().isPresent() : quantized.isRead();
+  }
+
+  /** Returns what the weight is stored as, for people. */
+  public String format() {
+    return quantized == null || !quantized.isRead() ? tensor.dtype() : quantized.format();
   }
 
   /** Returns the number of output features. */
   public int rows() {
+    if (quantized != null) {
+      return quantized.rows();
+    }
     return transposed ? tensor.columns() : tensor.rows();
   }
 
   /** Returns the number of input features. */
   public int columns() {
+    if (quantized != null) {
+      return quantized.columns();
+    }
     return transposed ? tensor.rows() : tensor.columns();
   }
 
   /** Returns the number of weights. */
   public long elements() {
-    return tensor.elements();
+    return (long) rows() * columns();
   }
 
   /** Returns the size of the packed mask in bytes. */
@@ -55,6 +75,11 @@ public record LinearModule(
    * Returns a view as [output features, input features] of the weight's bytes, laid out as in the
    * file.
    */
+  public RowReader rows(MemorySegment bytes) {
+    return quantized == null ? view(bytes) : quantized.matrix(bytes);
+  }
+
+  /** Does the same for a weight that isn't quantized. */
   public WeightMatrix view(MemorySegment bytes) {
     WeightMatrix stored =
         WeightMatrix.of(bytes, tensor.type().orElseThrow(), tensor.rows(), tensor.columns());
@@ -68,6 +93,6 @@ public record LinearModule(
 
   /** Returns the module as it is in a copy of its shard. */
   public LinearModule in(SafetensorsFile copy) {
-    return new LinearModule(name, copy, tensor, transposed, router, further);
+    return new LinearModule(name, copy, tensor, transposed, router, further, quantized);
   }
 }

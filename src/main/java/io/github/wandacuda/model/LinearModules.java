@@ -2,6 +2,7 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.ErrorDetails;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +10,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -20,7 +22,8 @@ import java.util.regex.Pattern;
  */
 public final class LinearModules {
   private static final Set<String> BLOCKS = Set.of("layer", "layers", "h", "block", "blocks");
-  private static final Set<String> WEIGHTS = Set.of("weight", "qweight", "weight_packed");
+  private static final Set<String> WEIGHTS =
+      Set.of("weight", "qweight", "weight_packed", "weight_blocks");
 
   /** Towers for pictures and sound beside the decoder of a multimodal model. */
   private static final Pattern OTHER_TOWER =
@@ -49,7 +52,17 @@ public final class LinearModules {
    * their names.
    */
   public static List<LinearModule> of(ModelConfig config, Checkpoint checkpoint) {
-    Finder finder = new Finder(config, checkpoint);
+    Optional<Quantization> quantization = Quantization.of(config);
+    Function<NamePatterns.Search, List<LinearModule>> work =
+        search -> find(config, checkpoint, new QuantizedTensors(quantization, checkpoint, search));
+    return quantization.isEmpty()
+        ? work.apply(new NamePatterns.Search())
+        : NamePatterns.inTime(ErrorDetails.file(quantization.get().file()), work);
+  }
+
+  private static List<LinearModule> find(
+      ModelConfig config, Checkpoint checkpoint, QuantizedTensors quantized) {
+    Finder finder = new Finder(config, checkpoint, quantized);
     return checkpoint.tensors().stream()
         .filter(entry -> entry.info().shape().size() == 2)
         .flatMap(entry -> finder.module(entry).stream())
@@ -79,8 +92,10 @@ public final class LinearModules {
     private final boolean hasDecoder;
     private final int hidden;
     private final FurtherBlocks further;
+    private final QuantizedTensors quantized;
 
-    Finder(ModelConfig config, Checkpoint checkpoint) {
+    Finder(ModelConfig config, Checkpoint checkpoint, QuantizedTensors quantized) {
+      this.quantized = quantized;
       conv1d =
           config.modelType().isEmpty()
               ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
@@ -106,14 +121,17 @@ public final class LinearModules {
         return Optional.empty();
       }
       String name = tensor.substring(0, end);
+      boolean stored = conv1d || isTransposed(name, entry);
+      QuantizedModule codes = quantized.find(name, stored).orElse(null);
       return Optional.of(
           new LinearModule(
               name,
               entry.shard(),
               entry.info(),
-              conv1d || isTransposed(name, entry),
+              codes == null ? stored : !codes.hasDenseRows(),
               ROUTER.matcher(name).find(),
-              further.have(name)));
+              further.have(name),
+              codes));
     }
 
     /**

@@ -46,10 +46,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   /** Far beyond any model's sizes, and small enough that the sum of a few fits into an int. */
   static final int MOST = 1 << 27;
 
-  /** Keys that say that weights are quantized; the second one is older. */
-  private static final List<String> QUANTIZATION =
-      List.of("quantization_config", "compression_config");
-
   /** Makes the config of a model that isn't packed. */
   public ModelConfig(Path file, JsonNode root) {
     this(file, root, false, null);
@@ -247,18 +243,18 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   }
 
   /**
-   * Checks that the weights are stored as numbers that a forward pass computes with.
+   * Checks that the weights are stored as numbers that a forward pass computes with, or quantized
+   * in a format that it reads.
    *
-   * @throws InputException if the model says that they are quantized
+   * @throws InputException if the model says that they are stored otherwise
    */
-  public void requireUnquantized() {
-    for (String key : QUANTIZATION) {
-      if (root.hasNonNull(key)) {
-        JsonNode method = root.path(key).path("quant_method");
-        throw notComputed(
-            key, "weights that are not quantized", method.isTextual() ? method : root.path(key));
-      }
-    }
+  public void requireRead() {
+    Quantization.of(this)
+        .filter(quantization -> !quantization.isRead())
+        .ifPresent(
+            quantization -> {
+              throw quantization.unread();
+            });
   }
 
   /**

@@ -119,6 +119,9 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
 
   private static void requirePrunable(LinearModule module) {
     if (!module.prunable()) {
+      if (module.quantized() != null) {
+        throw module.quantized().unprunable();
+      }
       throw module
           .place()
           .hint("leave it out with `exclude` '%s'".formatted(module.name()))

@@ -152,8 +152,11 @@ public final class LayerPruner implements AutoCloseable {
         (worker, tile) -> {
           PrunedTile written = new PrunedTile(layer.rules, layer.mask, source.columns());
           WeightMatrix weights = source.read(worker, tile);
-          written.write(weights, layer.fitted, source.tiles().firstRow(tile));
-          source.write(worker, tile);
+          int first = source.tiles().firstRow(tile);
+          written.write(weights, layer.fitted, first);
+          long maskRow = Selector.maskRowBytes(source.columns());
+          long maskBytes = source.tiles().rowsOf(tile) * maskRow;
+          source.write(worker, tile, layer.mask.asSlice(first * maskRow, maskBytes));
           pruned.add(written.pruned);
           zeros.add(written.zeros);
           zeroRows.add(written.zeroRows);

@@ -75,7 +75,7 @@ public final class TilePruner implements AutoCloseable {
           zeroRows.add(zeroRows(weights));
         });
     clock.addSelect(System.nanoTime() - start);
-    source.write(worker, tile);
+    source.write(worker, tile, tileMask);
   }
 
   private Selection select(int first, WeightMatrix weights, MemorySegment mask) {

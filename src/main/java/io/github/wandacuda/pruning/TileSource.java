@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.WeightMatrix;
+import java.lang.foreign.MemorySegment;
 
 /** A matrix that comes in tiles. Called from several workers at once, each for tiles of its own. */
 public interface TileSource {
@@ -17,8 +18,12 @@ public interface TileSource {
    */
   WeightMatrix read(int worker, int tile);
 
-  /** Takes back a tile that was read and changed. */
-  void write(int worker, int tile);
+  /**
+   * Takes back a tile that was read and changed.
+   *
+   * @param mask the tile's rows of the packed mask: which elements are kept
+   */
+  void write(int worker, int tile, MemorySegment mask);
 
   /**
    * The tiles of a matrix that lies in memory: views, so that changes are where they belong at
@@ -36,6 +41,6 @@ public interface TileSource {
     }
 
     @Override
-    public void write(int worker, int tile) {}
+    public void write(int worker, int tile, MemorySegment mask) {}
   }
 }

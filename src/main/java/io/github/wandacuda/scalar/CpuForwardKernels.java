@@ -1,5 +1,6 @@
 package io.github.wandacuda.scalar;
 
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.DeltaOperands;
@@ -37,7 +38,7 @@ public interface CpuForwardKernels {
    *
    * @param bias null for none
    */
-  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers);
+  void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
   /**
    * Copies a weight into the order in which {@link #linear(CpuTensor, PackedWeight, CpuTensor,

@@ -1,6 +1,7 @@
 package io.github.wandacuda.scalar;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
@@ -31,8 +32,7 @@ public final class ScalarForward implements CpuForwardKernels {
   private static final int COLUMNS_PER_TASK = 16;
 
   @Override
-  public void linear(
-      CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  public void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     workers.runRanges(
         w.rows(),
         FEATURES_PER_TASK,

@@ -6,6 +6,7 @@ import static io.github.wandacuda.scalar.ScalarForward.TWICE_ROOT;
 import static io.github.wandacuda.simd.Lanes.constant;
 import static io.github.wandacuda.simd.Lanes.load;
 
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
@@ -56,8 +57,7 @@ public final class VectorForward implements CpuForwardKernels {
   private final VectorSecondMoments moments = new VectorSecondMoments();
 
   @Override
-  public void linear(
-      CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  public void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     linear.linear(x, w, bias, out, workers);
   }
 

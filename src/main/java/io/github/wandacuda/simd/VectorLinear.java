@@ -1,6 +1,6 @@
 package io.github.wandacuda.simd;
 
-import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
@@ -54,7 +54,7 @@ final class VectorLinear {
   /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
-  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     Source source =
         (to, feature, count, column, depth) -> to.pack(w, feature, count, column, depth);
     linear(x, source, bias, out, workers);
@@ -198,7 +198,7 @@ final class VectorLinear {
      *
      * @param depth a run or less
      */
-    public void pack(WeightMatrix w, int feature, int count, int column, int depth) {
+    public void pack(RowReader w, int feature, int count, int column, int depth) {
       data = RegisterTile.grown(data, RegisterTile.wholeColumns(count), CpuForwardKernels.RUN);
       for (int i = 0; i < count; i += Lanes.COUNT) {
         int features = Math.min(Lanes.COUNT, count - i);

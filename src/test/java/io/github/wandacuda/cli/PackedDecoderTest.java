@@ -38,9 +38,7 @@ class PackedDecoderTest {
   private float[][] logits(Path path, WeightKeeping keeping) {
     Operations operations = backend.operations().getLast();
     try (ModelDirectory model = ModelDirectory.open(path);
-        Decoder decoder =
-            DecoderFamilies.of(model.config())
-                .open(model.config(), model.checkpoint(), operations, keeping);
+        Decoder decoder = DecoderFamilies.of(model.config()).open(model, operations, keeping);
         CachedDecoder cached = new CachedDecoder(decoder, operations, CAPACITY)) {
       return new float[][] {cached.next(PROMPT).clone(), cached.next(PROMPT[0]).clone()};
     }

@@ -60,8 +60,7 @@ class CachedDecoderTest {
   }
 
   private Decoder open(ModelDirectory model, WeightKeeping keeping) {
-    return DecoderFamilies.of(model.config())
-        .open(model.config(), model.checkpoint(), operations(), keeping);
+    return DecoderFamilies.of(model.config()).open(model, operations(), keeping);
   }
 
   /** Returns the logits after each token of a sequence that is run as a whole. */

@@ -4,19 +4,26 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.system.Sha256;
 import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TensorBytes;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -142,17 +149,46 @@ final class FixtureChecks extends ModelChecks {
     }
   }
 
-  /** Compares a mask with the zeros of the written output: the dense models have none. */
-  private static long differentBits(LinearModule module, byte[] mask, Path output) {
+  /**
+   * Compares a mask with the zeros of the written output, but where the dense model has its own.
+   */
+  private long differentBits(LinearModule module, byte[] mask, Path output) {
     boolean[] kept = kept(module, output);
+    boolean[] own = kept(module, model());
     int rowBytes = (module.columns() + 7) / 8;
     long different = 0;
     for (int i = 0; i < kept.length; i++) {
       int column = i % module.columns();
       int packed = mask[i / module.columns() * rowBytes + column / 8];
-      different += kept[i] == ((packed >> column % 8 & 1) == 1) ? 0 : 1;
+      different += !own[i] || kept[i] == ((packed >> column % 8 & 1) == 1) ? 0 : 1;
     }
     return different;
+  }
+
+  /**
+   * Prunes as the fixture says, and compares each tensor that a mask touches by its digest.
+   *
+   * @param key what the fixture calls the run
+   */
+  void prunedTensorsAre(String key, Calibration calibration, Sparsity sparsity, Path output) {
+    JsonNode run = expected.get(key);
+    ModuleChoice choice = leftOut(run.path("not_2of4"));
+    RunResult result = prune(backend, calibration, sparsity, choice, output);
+    assertThat(result.maskSha256()).isEqualTo(run.get("mask_sha256").asText());
+    try (Checkpoint written = Checkpoint.open(output)) {
+      run.get("tensors")
+          .properties()
+          .forEach(
+              tensor ->
+                  assertThat(digest(written.find(tensor.getKey()).orElseThrow()))
+                      .as(tensor.getKey())
+                      .isEqualTo(tensor.getValue().asText()));
+    }
+  }
+
+  private static String digest(Checkpoint.Entry entry) {
+    byte[] bytes = TensorBytes.of(entry.shard(), entry.info());
+    return HexFormat.of().formatHex(Sha256.digest().digest(bytes));
   }
 
   private void assertMasks(RunResult result) {

@@ -1,6 +1,8 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.WeightMatrix;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.RowReader;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.forward.Tensor;
@@ -60,11 +62,30 @@ abstract class ModelChecks {
     }
   }
 
+  final Path model() {
+    return model;
+  }
+
+  /** Leaves out modules whose columns a pattern doesn't divide. */
+  static ModuleChoice leftOut(JsonNode names) {
+    List<Pattern> patterns =
+        names
+            .valueStream()
+            .map(name -> Pattern.compile("^" + Pattern.quote(name.asText()) + "$"))
+            .toList();
+    return new ModuleChoice(List.of(Pattern.compile(".")), patterns);
+  }
+
   final RunResult prune(Backend on, Calibration calibration, Path output) {
+    return prune(on, calibration, Pruning.HALF, ALL, output);
+  }
+
+  final RunResult prune(
+      Backend on, Calibration calibration, Sparsity sparsity, ModuleChoice choice, Path output) {
     return Pruning.prune(
         model,
         Pruning.request(
-            output, Method.WANDA, Pruning.HALF, ALL, calibration, true, false, Unreached.MAGNITUDE),
+            output, Method.WANDA, sparsity, choice, calibration, true, false, Unreached.MAGNITUDE),
         on);
   }
 
@@ -73,16 +94,26 @@ abstract class ModelChecks {
    * of the source was zero.
    */
   static boolean[] kept(LinearModule module, Path output) {
-    byte[] bytes;
-    try (SafetensorsFile shard =
-        SafetensorsFile.open(output.resolve(module.shard().path().getFileName()))) {
-      bytes = TensorBytes.of(shard, module.tensor());
-    }
-    WeightMatrix weights = module.view(MemorySegment.ofArray(bytes));
-    boolean[] kept = new boolean[weights.rows() * weights.columns()];
+    float[] weights = weights(module, output);
+    boolean[] kept = new boolean[weights.length];
     for (int i = 0; i < kept.length; i++) {
-      kept[i] = weights.get(i / weights.columns(), i % weights.columns()) != 0;
+      kept[i] = weights[i] != 0;
     }
     return kept;
+  }
+
+  /** Returns a module's weights in a model directory, row by row. */
+  static float[] weights(LinearModule module, Path directory) {
+    byte[] bytes;
+    try (SafetensorsFile shard =
+        SafetensorsFile.open(directory.resolve(module.shard().path().getFileName()))) {
+      bytes = TensorBytes.of(shard, module.tensor());
+    }
+    RowReader weights = module.rows(MemorySegment.ofArray(bytes));
+    float[] values = new float[weights.rows() * weights.columns()];
+    for (int row = 0; row < weights.rows(); row++) {
+      weights.read(row, 0, weights.columns(), values, row * weights.columns());
+    }
+    return values;
   }
 }

@@ -99,10 +99,13 @@ public final class ChangedConfigs implements AutoCloseable {
    */
   public boolean isRefused(ObjectNode config) {
     ModelConfig changed = new ModelConfig(file, config);
-    try (Decoder decoder =
-        DecoderFamilies.of(changed)
-            .open(changed, checkpoint, backend.operations(), WeightKeeping.WHILE_OPEN)) {
-      run(decoder);
+    try {
+      List<LinearModule> modules = LinearModules.of(changed, checkpoint);
+      ModelDirectory model = new ModelDirectory(file.getParent(), changed, checkpoint, modules);
+      DecoderFamily family = DecoderFamilies.of(changed);
+      try (Decoder decoder = family.open(model, backend.operations(), WeightKeeping.WHILE_OPEN)) {
+        run(decoder);
+      }
       return false;
     } catch (WandaException e) {
       if (e.getMessage().lines().count() != 1 || e.getMessage().length() > 2000) {

@@ -36,7 +36,7 @@ class ChunkedAttentionTest {
   private Decoder decoder(ModelDirectory model) {
     LlamaStyle style = new LlamaStyle(model.config(), 0, 1e-6);
     style.chunk = block -> CHUNK;
-    return new Decoder(style.decoder(), model.checkpoint(), operations(), WeightKeeping.WHILE_OPEN);
+    return new Decoder(style.decoder(), model, operations(), WeightKeeping.WHILE_OPEN);
   }
 
   /** Returns the hidden states of sequences out of the last block, one after the other. */

@@ -21,6 +21,6 @@ final class SmallModules {
   private static LinearModule module(String name, long outer, long inner, boolean transposed) {
     TensorInfo info =
         new TensorInfo(name + ".weight", "F16", List.of(outer, inner), 0, 2 * outer * inner);
-    return new LinearModule(name, null, info, transposed, false, false);
+    return new LinearModule(name, null, info, transposed, false, false, null);
   }
 }

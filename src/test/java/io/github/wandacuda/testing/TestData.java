@@ -29,7 +29,16 @@ public final class TestData {
 
   /** Returns the names of all decoder families' fixtures. */
   public static List<String> families() {
-    try (Stream<Path> folders = Files.list(Path.of("testdata/fixtures"))) {
+    return folders("fixtures");
+  }
+
+  /** Returns the names of all fixtures of quantized checkpoints. */
+  public static List<String> quantized() {
+    return folders("quantized");
+  }
+
+  private static List<String> folders(String parent) {
+    try (Stream<Path> folders = Files.list(Path.of("testdata", parent))) {
       return folders
           .filter(Files::isDirectory)
           .map(folder -> folder.getFileName().toString())
@@ -40,9 +49,10 @@ public final class TestData {
     }
   }
 
-  /** Returns the folder of a decoder family's fixture. */
-  public static Path fixture(String family) {
-    return Path.of("testdata/fixtures").resolve(family);
+  /** Returns the folder of a fixture of a decoder family or of a quantized checkpoint. */
+  public static Path fixture(String name) {
+    Path quantized = Path.of("testdata/quantized").resolve(name);
+    return Files.exists(quantized) ? quantized : Path.of("testdata/fixtures").resolve(name);
   }
 
   /** Reads a JSON file. */

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
@@ -30,6 +31,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 
 /**
@@ -90,14 +92,17 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public CpuWeight weight(WeightMatrix matrix) {
-    return new CpuWeight(matrix, null, null, bfloat != null && BfloatLinear.takes(matrix));
+  public CpuWeight weight(RowReader matrix) {
+    boolean rounding =
+        bfloat != null && matrix instanceof WeightMatrix plain && BfloatLinear.takes(plain);
+    return new CpuWeight(matrix, null, null, rounding);
   }
 
   @Override
-  public CpuWeight residentWeight(WeightMatrix matrix) {
-    return kernels
-        .pack(matrix, workers)
+  public CpuWeight residentWeight(RowReader matrix) {
+    Optional<PackedWeight> packing =
+        matrix instanceof WeightMatrix plain ? kernels.pack(plain, workers) : Optional.empty();
+    return packing
         .map(packed -> new CpuWeight(null, packed, null, false))
         .orElseGet(() -> new CpuWeight(matrix, null, null, false));
   }
@@ -114,8 +119,7 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void embed(Weight table, int[] tokens, Tensor out) {
-    WeightMatrix matrix = ((CpuWeight) table).matrix();
-    if (matrix == null) {
+    if (!(((CpuWeight) table).matrix() instanceof WeightMatrix matrix)) {
       throw new IllegalArgumentException("a resident weight is for linear layers alone");
     }
     forRanges(out, (from, to) -> ScalarForward.embed(matrix, tokens, own(out), from, to));
@@ -141,7 +145,7 @@ public final class CpuOperations implements Operations {
     } else if (weight.packed() != null) {
       kernels.linear(own(x), weight.packed(), own(bias), own(out), workers);
     } else if (weight.rounding()) {
-      bfloat.linear(own(x), weight.matrix(), own(bias), own(out), workers);
+      bfloat.linear(own(x), (WeightMatrix) weight.matrix(), own(bias), own(out), workers);
     } else {
       kernels.linear(own(x), weight.matrix(), own(bias), own(out), workers);
     }
@@ -341,7 +345,7 @@ public final class CpuOperations implements Operations {
    * @param rounding whether activations are rounded to the matrix's type
    */
   public record CpuWeight(
-      WeightMatrix matrix, PackedWeight packed, SparseMatrix sparse, boolean rounding)
+      RowReader matrix, PackedWeight packed, SparseMatrix sparse, boolean rounding)
       implements Weight {
     @Override
     public int rows() {

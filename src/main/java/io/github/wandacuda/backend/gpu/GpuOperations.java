@@ -1,6 +1,8 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
@@ -110,8 +112,11 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public GpuWeight weight(WeightMatrix matrix) {
-    return GpuWeight.Dense.of(matrix, weights);
+  public GpuWeight weight(RowReader matrix) {
+    return switch (matrix) {
+      case WeightMatrix plain -> GpuWeight.Dense.of(plain, weights);
+      case QuantizedMatrix codes -> GpuWeight.Quantized.of(codes, weights);
+    };
   }
 
   @Override

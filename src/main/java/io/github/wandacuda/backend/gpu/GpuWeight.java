@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Weight;
@@ -157,6 +158,44 @@ abstract sealed class GpuWeight implements Weight {
     @Override
     public boolean ownsMemory() {
       return true;
+    }
+  }
+
+  /**
+   * A quantized weight. Its codes are in host memory, and its rows are widened in tiles whenever it
+   * is used.
+   */
+  static final class Quantized extends GpuWeight {
+    private final QuantizedMatrix host;
+
+    private Quantized(QuantizedMatrix host, WeightUpload upload) {
+      super(null, upload);
+      this.host = host;
+    }
+
+    static Quantized of(QuantizedMatrix host, WeightUpload upload) {
+      return new Quantized(host, upload);
+    }
+
+    @Override
+    void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
+      requireOpen();
+      upload.widen(host, (rows, first) -> upload.linear(x, rows, first, bias, out));
+    }
+
+    @Override
+    DeviceRows whole() {
+      throw new IllegalArgumentException("a quantized weight is for linear layers alone");
+    }
+
+    @Override
+    public int rows() {
+      return host.rows();
+    }
+
+    @Override
+    public int columns() {
+      return host.columns();
     }
   }
 

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -113,6 +114,22 @@ final class WeightUpload implements AutoCloseable {
         packed.dtype(),
         (rows, first) -> {
           queue.forward().unpack(packed.rowRange(first, rows.rows()), rows);
+          work.run(rows, first);
+        });
+  }
+
+  /** Queues work for all rows of a quantized weight, widened piece by piece. */
+  void widen(QuantizedMatrix codes, GpuWeight.RowWork work) {
+    forEachPiece(
+        codes.rows(),
+        codes.columns(),
+        DType.F32,
+        (rows, first) -> {
+          float[] values = new float[Math.multiplyExact(rows.rows(), codes.columns())];
+          for (int row = 0; row < rows.rows(); row++) {
+            codes.read(first + row, 0, codes.columns(), values, row * codes.columns());
+          }
+          upload(WeightMatrix.of(values, rows.rows(), codes.columns()), rows);
           work.run(rows, first);
         });
   }

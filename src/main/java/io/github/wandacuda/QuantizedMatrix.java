@@ -1,0 +1,409 @@
+package io.github.wandacuda;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Objects;
+
+/**
+ * A view of a linear layer's weight as codes and scales, [rows = output features, columns = input
+ * features], in memory of another owner. Element (r, c) is
+ *
+ * <pre>(value of the code - zero point) * scale of its block * factor, or / factor</pre>
+ *
+ * rounded once to float32: the products before the last are exact for the formats that there are.
+ *
+ * @param codes one for each element
+ * @param scales one for each block of elements
+ */
+public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
+  private static final int BYTE = 0xff;
+
+  /** Bytes of codes that are copied at a time before they are widened. */
+  private static final int BUFFER = 1024;
+
+  private static final ThreadLocal<byte[]> BUFFERS =
+      ThreadLocal.withInitial(() -> new byte[BUFFER]);
+
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final long BYTES_OF_ONE = 0x0101_0101_0101_0101L;
+  private static final long NIBBLES_OF_ONE = 0x1111_1111L;
+
+  /** All bits of the codes that eight bits of a mask keep. */
+  private static final long[] KEPT_BYTES = kept(Byte.SIZE);
+
+  private static final long[] KEPT_NIBBLES = kept(Byte.SIZE / 2);
+
+  private static long[] kept(int bits) {
+    long[] kept = new long[1 << Byte.SIZE];
+    for (int mask = 0; mask < kept.length; mask++) {
+      for (int column = 0; column < Byte.SIZE; column++) {
+        if ((mask >> column & 1) != 0) {
+          kept[mask] |= ((1L << bits) - 1) << column * bits;
+        }
+      }
+    }
+    return kept;
+  }
+
+  /**
+   * The codes of a matrix. Code (r, c) are the {@code bits} bits of {@code data} from bit {@code r
+   * * rowBits + c * columnBits} on, the lowest first; so of two codes of 4 bits in a byte the lower
+   * half comes first.
+   *
+   * @param data the memory
+   * @param format what a code stands for
+   * @param bits of a code, 1 to 8
+   * @param rows 0 or more
+   * @param columns 0 or more
+   * @param rowBits from one row to the next, a multiple of 8
+   * @param columnBits from one column to the next: {@code bits}, unless rows are interleaved
+   */
+  public record Codes(
+      MemorySegment data,
+      NumberFormat format,
+      int bits,
+      int rows,
+      int columns,
+      long rowBits,
+      long columnBits) {
+    /** Checks that all codes lie in the memory. */
+    public Codes {
+      Objects.requireNonNull(format, "format");
+      if (rows < 0 || columns < 0 || bits < 1 || bits > Byte.SIZE || rowBits % Byte.SIZE != 0) {
+        throw new IllegalArgumentException(
+            "%d x %d codes of %d bits, %d bits a row".formatted(rows, columns, bits, rowBits));
+      }
+      if (rows > 0 && columns > 0) {
+        long end = (rows - 1) * rowBits + (columns - 1) * columnBits + bits;
+        if (Math.ceilDiv(end, Byte.SIZE) > data.byteSize()) {
+          throw new IllegalArgumentException(
+              "%d x %d codes of %d bits in %d bytes"
+                  .formatted(rows, columns, bits, data.byteSize()));
+        }
+      }
+    }
+
+    /**
+     * {@return codes whose rows lie one after the other, each in whole bytes}
+     *
+     * @param rowBytes bytes of a row, with its padding
+     */
+    public static Codes of(
+        MemorySegment data, NumberFormat format, int bits, int rows, int columns, long rowBytes) {
+      return new Codes(data, format, bits, rows, columns, rowBytes * Byte.SIZE, bits);
+    }
+
+    /** {@return one code} */
+    public int get(int row, int column) {
+      long at = row * rowBits + column * columnBits;
+      int shift = (int) (at % Byte.SIZE);
+      return word(at / Byte.SIZE, shift) >> shift & (1 << bits) - 1;
+    }
+
+    /** Sets one code, and leaves all other bits as they are. */
+    public void set(int row, int column, int code) {
+      long at = row * rowBits + column * columnBits;
+      int shift = (int) (at % Byte.SIZE);
+      long from = at / Byte.SIZE;
+      int mask = (1 << bits) - 1 << shift;
+      int word = word(from, shift) & ~mask | code << shift & mask;
+      data.set(ValueLayout.JAVA_BYTE, from, (byte) word);
+      if (shift + bits > Byte.SIZE) {
+        data.set(ValueLayout.JAVA_BYTE, from + 1, (byte) (word >> Byte.SIZE));
+      }
+    }
+
+    /** Returns the byte or the two bytes that a code lies in. */
+    private int word(long at, int shift) {
+      int low = data.get(ValueLayout.JAVA_BYTE, at) & BYTE;
+      return shift + bits > Byte.SIZE
+          ? low | (data.get(ValueLayout.JAVA_BYTE, at + 1) & BYTE) << Byte.SIZE
+          : low;
+    }
+
+    private Codes rows(int from, int count) {
+      long start = Math.min(data.byteSize(), from * rowBits / Byte.SIZE);
+      return new Codes(data.asSlice(start), format, bits, count, columns, rowBits, columnBits);
+    }
+
+    /** Copies codes of a row, each to a byte; by bulk copies where they lie side by side. */
+    private void read(int row, int column, int count, byte[] to) {
+      if (columnBits == Byte.SIZE) {
+        long at = row * rowBits / Byte.SIZE + column;
+        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, to, 0, count);
+      } else if (bits == 4 && columnBits == 4 && column % 2 == 0) {
+        long at = row * rowBits / Byte.SIZE + column / 2;
+        int bytes = (count + 1) / 2;
+        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, to, to.length - bytes, bytes);
+        for (int i = 0; i < count; i++) {
+          int pair = to[to.length - bytes + i / 2];
+          to[i] = (byte) (i % 2 == 0 ? pair & 0xf : pair >> 4 & 0xf);
+        }
+      } else {
+        for (int i = 0; i < count; i++) {
+          to[i] = (byte) get(row, column + i);
+        }
+      }
+    }
+  }
+
+  /**
+   * The scales of a matrix: element (r, c) has scale {@code (firstRow + r) / blockRows * groups +
+   * g} and its zero point, where g is {@code c / blockColumns}, or {@code groupOf[c]}.
+   *
+   * @param data the scales, one after the other, finite and not negative
+   * @param format what they are stored as
+   * @param firstRow the number of the first row among those that the scales are of
+   * @param blockRows rows of a block, 1 or more
+   * @param blockColumns columns of a block, 1 or more
+   * @param groups scales of a row
+   * @param groupOf the group of each column, or null
+   * @param zeros the zero points, a byte each, as the codes are read; or null
+   * @param zero the zero point of all elements, where {@code zeros} is null
+   * @param factor of all elements, finite and above 0
+   * @param divides whether the factor divides
+   */
+  public record Scales(
+      MemorySegment data,
+      NumberFormat format,
+      int firstRow,
+      int blockRows,
+      int blockColumns,
+      int groups,
+      int[] groupOf,
+      byte[] zeros,
+      int zero,
+      float factor,
+      boolean divides) {
+
+    /** {@return scales of blocks, with neither zero points nor a factor} */
+    public static Scales of(
+        MemorySegment data, NumberFormat format, int blockRows, int blockColumns, int groups) {
+      return new Scales(data, format, 0, blockRows, blockColumns, groups, null, null, 0, 1, false);
+    }
+
+    /** {@return the same ones, whose columns are in the groups that are given} */
+    public Scales groupedBy(int[] groupOfColumn) {
+      return new Scales(
+          data,
+          format,
+          firstRow,
+          blockRows,
+          1,
+          groups,
+          groupOfColumn,
+          zeros,
+          zero,
+          factor,
+          divides);
+    }
+
+    /** {@return the same ones with one zero point} */
+    public Scales withZero(int point) {
+      return new Scales(
+          data,
+          format,
+          firstRow,
+          blockRows,
+          blockColumns,
+          groups,
+          groupOf,
+          null,
+          point,
+          factor,
+          divides);
+    }
+
+    /** {@return the same ones with a zero point for each} */
+    public Scales withZeros(byte[] points) {
+      return new Scales(
+          data,
+          format,
+          firstRow,
+          blockRows,
+          blockColumns,
+          groups,
+          groupOf,
+          points,
+          0,
+          factor,
+          divides);
+    }
+
+    /** {@return the same ones with a factor for all elements} */
+    public Scales withFactor(float number, boolean isDivisor) {
+      return new Scales(
+          data,
+          format,
+          firstRow,
+          blockRows,
+          blockColumns,
+          groups,
+          groupOf,
+          zeros,
+          zero,
+          number,
+          isDivisor);
+    }
+
+    /** {@return the scales of the rows from a number on} */
+    public Scales from(int row) {
+      return new Scales(
+          data,
+          format,
+          firstRow + row,
+          blockRows,
+          blockColumns,
+          groups,
+          groupOf,
+          zeros,
+          zero,
+          factor,
+          divides);
+    }
+
+    /** {@return the number of an element's scale} */
+    public long index(int row, int column) {
+      int group = groupOf == null ? column / blockColumns : groupOf[column];
+      return (long) ((firstRow + row) / blockRows) * groups + group;
+    }
+
+    private float zero(NumberFormat codes, long index) {
+      return codes.value(zeroCode(index));
+    }
+
+    private int zeroCode(long index) {
+      return zeros == null ? zero : zeros[(int) index] & BYTE;
+    }
+
+    private float scaled(float value, float scale) {
+      float product = value * scale;
+      return divides ? product / factor : product * factor;
+    }
+  }
+
+  @Override
+  public MemorySegment data() {
+    return codes.data;
+  }
+
+  @Override
+  public int rows() {
+    return codes.rows;
+  }
+
+  @Override
+  public int columns() {
+    return codes.columns;
+  }
+
+  /**
+   * {@return a view of {@code count} rows from row {@code from}}
+   *
+   * @param from the first row
+   * @param count how many rows
+   */
+  public QuantizedMatrix rows(int from, int count) {
+    Objects.checkFromIndexSize(from, count, rows());
+    return new QuantizedMatrix(codes.rows(from, count), scales.from(from));
+  }
+
+  /** {@return element (row, column)} Meant for errors and tests, not for loops. */
+  public float get(int row, int column) {
+    long index = scales.index(row, column);
+    float value = codes.format.value(codes.get(row, column)) - scales.zero(codes.format, index);
+    return scales.scaled(value, scales.format.value(scales.data, index));
+  }
+
+  /** {@return the code of +0 at a place} */
+  public int zeroCode(int row, int column) {
+    return scales.zeroCode(scales.index(row, column));
+  }
+
+  /**
+   * Makes those elements of a row +0 that a mask doesn't keep; all other bits stay as they are.
+   *
+   * @param row the row
+   * @param mask a bit for each column, the lowest first, set where the element is kept
+   */
+  public void keep(int row, MemorySegment mask) {
+    int column = scales.zeros == null ? keepEights(row, mask) : 0;
+    for (; column < columns(); column++) {
+      int bits = mask.get(ValueLayout.JAVA_BYTE, column / Byte.SIZE);
+      if ((bits >> column % Byte.SIZE & 1) == 0) {
+        codes.set(row, column, zeroCode(row, column));
+      }
+    }
+  }
+
+  /**
+   * Does that for codes in whole groups of eight whose zero is one code, and returns where they
+   * end.
+   */
+  private int keepEights(int row, MemorySegment mask) {
+    int bits = codes.bits;
+    if (codes.columnBits != bits || (bits != Byte.SIZE && bits != Byte.SIZE / 2)) {
+      return 0;
+    }
+    long zero = scales.zero * (bits == Byte.SIZE ? BYTES_OF_ONE : NIBBLES_OF_ONE);
+    long[] kept = bits == Byte.SIZE ? KEPT_BYTES : KEPT_NIBBLES;
+    long at = row * codes.rowBits / Byte.SIZE;
+    int eights = columns() / Byte.SIZE;
+    for (int eight = 0; eight < eights; eight++, at += bits) {
+      long keep = kept[mask.get(ValueLayout.JAVA_BYTE, eight) & BYTE];
+      if (bits == Byte.SIZE) {
+        long stored = codes.data.get(LONG, at);
+        codes.data.set(LONG, at, stored & keep | zero & ~keep);
+      } else {
+        int stored = codes.data.get(INT, at);
+        codes.data.set(INT, at, (int) (stored & keep | zero & ~keep));
+      }
+    }
+    return eights * Byte.SIZE;
+  }
+
+  @Override
+  public void read(int row, int column, int count, float[] to, int offset) {
+    byte[] buffer = BUFFERS.get();
+    int most = buffer.length / 2;
+    for (int done = 0; done < count; done += most) {
+      int part = Math.min(most, count - done);
+      codes.read(row, column + done, part, buffer);
+      widen(row, column + done, part, buffer, to, offset + done);
+    }
+  }
+
+  /** Widens codes of a row, block by block. */
+  private void widen(int row, int column, int count, byte[] from, float[] to, int offset) {
+    NumberFormat format = codes.format;
+    for (int i = 0; i < count; ) {
+      int end = endOfBlock(column, i, count);
+      long index = scales.index(row, column + i);
+      float scale = scales.format.value(scales.data, index);
+      float zero = scales.zero(format, index);
+      for (; i < end; i++) {
+        to[offset + i] = scales.scaled(format.value(from[i]) - zero, scale);
+      }
+    }
+  }
+
+  /** Returns where the block that element {@code i} of a part is in ends in it. */
+  private int endOfBlock(int column, int i, int count) {
+    if (scales.groupOf != null) {
+      return i + 1;
+    }
+    long next = ((column + i) / scales.blockColumns + 1L) * scales.blockColumns;
+    return (int) Math.min(count, next - column);
+  }
+
+  /** Returns the shape, and what codes and scales are. */
+  @Override
+  public String toString() {
+    return "QuantizedMatrix[%d x %d %s of %d bits, scales %s]"
+        .formatted(rows(), columns(), codes.format, codes.bits, scales.format);
+  }
+}

@@ -1,0 +1,196 @@
+package io.github.wandacuda.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.JsonTree;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * What a model's files say of how its weights are quantized: {@code quantization_config} of its
+ * config, or ModelOpt's {@code hf_quant_config.json}.
+ *
+ * @param file where it is said
+ * @param key the object's name in it
+ * @param settings the object
+ * @param method {@code quant_method}, in lower case
+ */
+record Quantization(Path file, String key, JsonNode settings, String method) {
+  /** The older second one is that of compressed-tensors. */
+  private static final List<String> KEYS = List.of("quantization_config", "compression_config");
+
+  private static final String MODELOPT_FILE = "hf_quant_config.json";
+  private static final String MODELOPT = "modelopt";
+
+  private static final Set<String> READ =
+      Set.of(
+          "fp8",
+          "fbgemm_fp8",
+          "compressed-tensors",
+          MODELOPT,
+          "modelopt_fp4",
+          "modelopt_mixed",
+          "mxfp4",
+          "gptq",
+          "awq");
+
+  /** Lists of modules that aren't quantized, as each method calls them. */
+  private static final List<String> LISTS =
+      List.of("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules");
+
+  /** Returns what is said, or nothing if nothing is. */
+  static Optional<Quantization> of(ModelConfig config) {
+    for (ModelConfig each : List.of(config, config.decoder())) {
+      for (String key : KEYS) {
+        JsonNode settings = each.root().path(key);
+        if (settings.isObject()) {
+          return Optional.of(of(config.file(), key, settings));
+        }
+      }
+    }
+    Path other = config.file().resolveSibling(MODELOPT_FILE);
+    if (!Files.exists(other)) {
+      return Optional.empty();
+    }
+    JsonNode settings = read(other).path("quantization");
+    return Optional.of(new Quantization(other, "quantization", settings, MODELOPT));
+  }
+
+  private static Quantization of(Path file, String key, JsonNode settings) {
+    String method = settings.path("quant_method").asText("").toLowerCase(Locale.ROOT);
+    return new Quantization(file, key, settings, method);
+  }
+
+  private static JsonNode read(Path file) {
+    try (var in = InputFile.stream(file)) {
+      return JsonTree.read(in);
+    } catch (IOException e) {
+      throw ErrorDetails.file(file).wrong("JSON", Printable.reason(e), e);
+    }
+  }
+
+  /** Returns whether weights of the method can be read. */
+  boolean isRead() {
+    return READ.contains(method);
+  }
+
+  /** Returns the failure of a method whose weights can't be read. */
+  InputException unread() {
+    return ErrorDetails.file(file)
+        .part(key + ".quant_method")
+        .hint("inspecting and removing whole experts work")
+        .wrong(
+            "weights in a format that can be read",
+            Printable.of(settings.path("quant_method").asText(settings.toString())));
+  }
+
+  /** Returns the failure of a setting. */
+  InputException wrong(String setting, String expected, JsonNode found) {
+    String text = found.isMissingNode() ? "nothing" : Printable.of(found.toString());
+    return ErrorDetails.file(file).part(key + "." + setting).wrong(expected, text);
+  }
+
+  /** Returns a whole number from 1 on, or {@code otherwise} if there is none. */
+  int positive(JsonNode object, String setting, int otherwise) {
+    JsonNode value = object.path(setting);
+    if (value.isMissingNode() || value.isNull()) {
+      return otherwise;
+    }
+    if (!value.canConvertToInt() || value.intValue() < 1) {
+      throw wrong(setting, "a whole number from 1 on", value);
+    }
+    return value.intValue();
+  }
+
+  /** Returns rows and columns of a block, or nothing if there is no such setting. */
+  Optional<int[]> block(JsonNode object, String setting) {
+    JsonNode value = object.path(setting);
+    if (value.isMissingNode() || value.isNull()) {
+      return Optional.empty();
+    }
+    int[] block = {value.path(0).asInt(0), value.path(1).asInt(0)};
+    if (value.size() != 2 || block[0] < 1 || block[1] < 1) {
+      throw wrong(setting, "rows and columns of a block", value);
+    }
+    return Optional.of(block);
+  }
+
+  /** Returns whether a list of modules that aren't quantized names a module. */
+  boolean isLeftOut(String module, NamePatterns.Search search) {
+    for (String list : LISTS) {
+      for (JsonNode entry : settings.path(list)) {
+        if (names(list, entry.asText(), module, search)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Compares whole parts of a path: by its beginning alone, {@code mlp.gate} would name {@code
+   * mlp.gate_proj} too.
+   */
+  private boolean names(String list, String entry, String module, NamePatterns.Search search) {
+    if (entry.startsWith("re:")) {
+      return search.begins(pattern(list, entry.substring("re:".length())), module);
+    }
+    if (entry.indexOf('*') >= 0) {
+      String glob = Pattern.quote(entry).replace("*", "\\E.*\\Q");
+      return search.matches(pattern(list, glob + "(?:\\..*)?"), module);
+    }
+    return ("." + module + ".").contains("." + entry + ".");
+  }
+
+  private Pattern pattern(String list, String text) {
+    try {
+      return NamePatterns.compile(text);
+    } catch (PatternSyntaxException e) {
+      throw ErrorDetails.file(file)
+          .part(key + "." + list)
+          .wrong("a regular expression behind re:", Printable.of(text), e);
+    }
+  }
+
+  /**
+   * Returns the group of settings of compressed-tensors that is a module's: the first that names
+   * it, else the one of all linear modules.
+   */
+  Optional<JsonNode> group(String module, NamePatterns.Search search) {
+    List<JsonNode> groups = new ArrayList<>();
+    settings.path("config_groups").forEach(groups::add);
+    for (JsonNode group : groups) {
+      for (JsonNode target : group.path("targets")) {
+        String text = target.asText();
+        boolean named =
+            text.startsWith("re:")
+                ? search.begins(pattern("config_groups", text.substring("re:".length())), module)
+                : text.equals(module);
+        if (named) {
+          return Optional.of(group);
+        }
+      }
+    }
+    return groups.stream()
+        .filter(
+            group -> group.path("targets").valueStream().anyMatch(t -> "Linear".equals(t.asText())))
+        .findFirst();
+  }
+
+  /** Returns the settings of a module's weights in a group of compressed-tensors. */
+  JsonNode weights(Optional<JsonNode> group) {
+    return group.map(found -> found.path("weights")).orElse(MissingNode.getInstance());
+  }
+}

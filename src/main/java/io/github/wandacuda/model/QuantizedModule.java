@@ -1,0 +1,243 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.NumberFormat;
+import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.QuantizedMatrix.Codes;
+import io.github.wandacuda.QuantizedMatrix.Scales;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.SoftReference;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** A linear module whose weight is stored as codes and scales, in tensors of a format. */
+public final class QuantizedModule {
+  private final String format;
+  private final Checkpoint.Entry codes;
+  private final List<Checkpoint.Entry> others;
+  private final Layout layout;
+  private final int rows;
+  private final int columns;
+  private final NumberFormat number;
+  private final int bits;
+  private final Supplier<Scales> reading;
+  private final InputException failure;
+
+  /** Scales that were read already, which may be read again. */
+  private SoftReference<Scales> scales = new SoftReference<>(null);
+
+  /** How codes lie in their tensor. */
+  enum Layout {
+    /** Row by row, each in whole bytes. */
+    ROWS,
+    /** A byte each, column by column. */
+    COLUMNS,
+    /** Words of 32 bits, each of them with codes of consecutive columns of one row: GPTQ. */
+    WORDS_OF_COLUMNS,
+    /** Words of 32 bits, each of them with codes of eight rows of one column: AWQ. */
+    WORDS_OF_ROWS
+  }
+
+  /**
+   * Describes a module.
+   *
+   * @param format its name, for people
+   * @param codes the tensor that pruning changes
+   * @param others all other tensors of the weight
+   * @param bits of a code
+   * @param reading reads and checks the scales
+   */
+  QuantizedModule(
+      String format,
+      Checkpoint.Entry codes,
+      List<Checkpoint.Entry> others,
+      Layout layout,
+      int rows,
+      int columns,
+      NumberFormat number,
+      int bits,
+      Supplier<Scales> reading) {
+    this(format, codes, others, layout, rows, columns, number, bits, reading, null);
+  }
+
+  private QuantizedModule(
+      String format,
+      Checkpoint.Entry codes,
+      List<Checkpoint.Entry> others,
+      Layout layout,
+      int rows,
+      int columns,
+      NumberFormat number,
+      int bits,
+      Supplier<Scales> reading,
+      InputException failure) {
+    this.format = format;
+    this.codes = codes;
+    this.others = List.copyOf(others);
+    this.layout = layout;
+    this.rows = rows;
+    this.columns = columns;
+    this.number = number;
+    this.bits = bits;
+    this.reading = reading;
+    this.failure = failure;
+  }
+
+  /**
+   * Describes a weight whose format isn't read, which all other work may copy.
+   *
+   * @param failure of all that would read it
+   */
+  static QuantizedModule unread(Checkpoint.Entry codes, InputException failure) {
+    return new QuantizedModule(
+        Printable.of(codes.info().dtype()),
+        codes,
+        List.of(),
+        Layout.ROWS,
+        codes.info().rows(),
+        codes.info().columns(),
+        NumberFormat.UNSIGNED,
+        Byte.SIZE,
+        () -> null,
+        failure);
+  }
+
+  /** Returns whether the weight can be read. */
+  public boolean isRead() {
+    return failure == null;
+  }
+
+  /**
+   * Checks that the weight can be read.
+   *
+   * @throws InputException if it can't
+   */
+  void requireRead() {
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  /** Returns the format's name, such as {@code FP8 of 128 x 128 blocks}. */
+  public String format() {
+    return format;
+  }
+
+  /** Returns the tensor that pruning changes. */
+  Checkpoint.Entry codes() {
+    return codes;
+  }
+
+  /** Returns the number of output features. */
+  public int rows() {
+    return rows;
+  }
+
+  /** Returns the number of input features. */
+  public int columns() {
+    return columns;
+  }
+
+  /** Returns the bits that an element takes in the file, with its share of the scales. */
+  public double bitsPerWeight() {
+    long bytes = codes.info().bytes();
+    for (Checkpoint.Entry other : others) {
+      bytes += other.info().bytes();
+    }
+    return rows == 0 || columns == 0 ? 0 : (double) bytes * Byte.SIZE / rows / columns;
+  }
+
+  /** Returns whether each row's codes lie in bytes of its own, one row after the other. */
+  public boolean hasDenseRows() {
+    return layout == Layout.ROWS;
+  }
+
+  /** Returns whether single weights can be made 0 in their tensor. */
+  public boolean prunable() {
+    return isRead() && (layout == Layout.ROWS || layout == Layout.COLUMNS);
+  }
+
+  /** Returns the bytes of a row's codes, where rows are dense. */
+  public long rowBytes() {
+    return rows == 0 ? 0 : codes.info().bytes() / rows;
+  }
+
+  /**
+   * Returns a view of the whole weight.
+   *
+   * @param bytes those of the codes' tensor
+   * @throws InputException if a scale is missing, of another type or shape, or no number from 0 on
+   */
+  public QuantizedMatrix matrix(MemorySegment bytes) {
+    return new QuantizedMatrix(
+        switch (layout) {
+          case ROWS -> Codes.of(bytes, number, bits, rows, columns, rowBytes());
+          case COLUMNS ->
+              new Codes(bytes, number, bits, rows, columns, Byte.SIZE, (long) rows * Byte.SIZE);
+          case WORDS_OF_COLUMNS -> ofColumns(bytes);
+          case WORDS_OF_ROWS -> ofRows(bytes);
+        },
+        scales());
+  }
+
+  /**
+   * Returns a view of some rows, where rows are dense.
+   *
+   * @param bytes those of the rows' codes alone
+   */
+  public QuantizedMatrix rows(MemorySegment bytes, int first, int count) {
+    Codes some = Codes.of(bytes, number, bits, count, columns, rowBytes());
+    return new QuantizedMatrix(some, scales().from(first));
+  }
+
+  private synchronized Scales scales() {
+    Scales read = scales.get();
+    if (read == null) {
+      read = reading.get();
+      scales = new SoftReference<>(read);
+    }
+    return read;
+  }
+
+  /** Brings the codes of GPTQ into rows: word w of a row lies at {@code w * rows + row}. */
+  private Codes ofColumns(MemorySegment bytes) {
+    int words = Math.toIntExact(codes.info().bytes() / Integer.BYTES / Math.max(1, rows));
+    MemorySegment turned = MemorySegment.ofArray(new int[Math.multiplyExact(rows, words)]);
+    for (int word = 0; word < words; word++) {
+      for (int row = 0; row < rows; row++) {
+        long from = ((long) word * rows + row) * Integer.BYTES;
+        long to = ((long) row * words + word) * Integer.BYTES;
+        MemorySegment.copy(bytes, from, turned, to, Integer.BYTES);
+      }
+    }
+    return Codes.of(turned, number, bits, rows, columns, (long) words * Integer.BYTES);
+  }
+
+  /** Brings the codes of AWQ into rows. */
+  private Codes ofRows(MemorySegment bytes) {
+    long rowBytes = Math.ceilDiv(columns, 2);
+    MemorySegment turned =
+        MemorySegment.ofArray(new byte[Math.toIntExact(Math.multiplyExact(rows, rowBytes))]);
+    Codes result = Codes.of(turned, number, bits, rows, columns, rowBytes);
+    Codes stored = Codes.of(bytes, number, bits, columns, rows, rows / 2);
+    for (int column = 0; column < columns; column++) {
+      for (int row = 0; row < rows; row++) {
+        result.set(row, column, stored.get(column, QuantizedTensors.awqPlace(row)));
+      }
+    }
+    return result;
+  }
+
+  /** Returns the failure of single weights that can't be made 0. */
+  InputException unprunable() {
+    requireRead();
+    return ErrorDetails.file(codes.shard().path())
+        .tensor(codes.info().name())
+        .hint(
+            "inspecting, generating, perplexity and calibration work; leave it out with `exclude`")
+        .wrong("weights in a format in which single ones can be pruned", format);
+  }
+}
