@@ -125,6 +125,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           : low;
     }
 
+    private int bit(int row, long bit) {
+      long at = row * rowBits + bit;
+      return data.get(ValueLayout.JAVA_BYTE, at / Byte.SIZE) >> at % Byte.SIZE & 1;
+    }
+
     private Codes rows(int from, int count) {
       long start = Math.min(data.byteSize(), from * rowBits / Byte.SIZE);
       return new Codes(data.asSlice(start), format, bits, count, columns, rowBits, columnBits);
@@ -321,7 +326,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
 
   /** {@return the code of +0 at a place} */
   public int zeroCode(int row, int column) {
-    return scales.zeroCode(scales.index(row, column));
+    return scales.zeros == null ? scales.zero : scales.zeroCode(scales.index(row, column));
   }
 
   /**
@@ -364,6 +369,35 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       }
     }
     return eights * Byte.SIZE;
+  }
+
+  /**
+   * {@return whether each code of a row is that of another matrix or that of +0, and the bits
+   * behind the last code are the same}
+   *
+   * @param source of the same shape and format
+   * @param row the row
+   */
+  public boolean keepsOrZeroes(QuantizedMatrix source, int row) {
+    byte[] now = BUFFERS.get();
+    byte[] before = new byte[now.length];
+    int most = now.length / 2;
+    for (int from = 0; from < columns(); from += most) {
+      int part = Math.min(most, columns() - from);
+      codes.read(row, from, part, now);
+      source.codes.read(row, from, part, before);
+      for (int i = 0; i < part; i++) {
+        if (now[i] != before[i] && (now[i] & BYTE) != zeroCode(row, from + i)) {
+          return false;
+        }
+      }
+    }
+    for (long bit = columns() * codes.columnBits; bit < codes.rowBits; bit++) {
+      if (codes.bit(row, bit) != source.codes.bit(row, bit)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   @Override

@@ -144,10 +144,12 @@ public record PruningRules(
   /**
    * Checks that modules can be pruned so.
    *
-   * @throws io.github.wandacuda.error.InputException if the columns of one don't fall into groups;
-   *     the message says how all such modules are left out
+   * @throws io.github.wandacuda.error.InputException if the columns of one don't fall into groups,
+   *     or the codes of one would have to change that are kept; the message says how all such
+   *     modules are left out
    */
   public void check(List<LinearModule> modules) {
+    requireKeptCodes(modules);
     List<LinearModule> unfit = modules.stream().filter(module -> unfit(module) != null).toList();
     if (!unfit.isEmpty()) {
       LinearModule first = unfit.get(0);
@@ -161,6 +163,26 @@ public record PruningRules(
           .wrong(
               "columns that are a multiple of %d for pattern %s".formatted(pattern.size(), pattern),
               first.columns());
+    }
+  }
+
+  private void requireKeptCodes(List<LinearModule> modules) {
+    List<LinearModule> changed =
+        modules.stream()
+            .filter(module -> module.quantized() != null && of(module).updates())
+            .toList();
+    if (!changed.isEmpty()) {
+      LinearModule first = changed.getFirst();
+      throw first
+          .place()
+          .hint(
+              "take a `method` that only chooses weights, without `update`"
+                  + (changed.size() == modules.size()
+                      ? ""
+                      : ", or leave it out with `exclude` '%s'".formatted(names(changed))))
+          .wrong(
+              "F32, F16 or BF16, since %s changes kept weights".formatted(of(first).label()),
+              first.format());
     }
   }
 
