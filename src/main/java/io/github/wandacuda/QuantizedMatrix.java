@@ -290,6 +290,29 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       return (long) ((firstRow + row) / blockRows) * groups + group;
     }
 
+    /** {@return an element's scale} */
+    public float get(int row, int column) {
+      return format.value(data, index(row, column));
+    }
+
+    /** {@return what a code stands for at a place} */
+    public float value(NumberFormat codes, int code, int row, int column) {
+      long index = index(row, column);
+      return scaled(codes.value(code) - zero(codes, index), format.value(data, index));
+    }
+
+    /**
+     * {@return the floating-point code of the number nearest to another one, at a place}
+     *
+     * @param value finite
+     */
+    public int nearest(NumberFormat codes, int row, int column, float value) {
+      double scale = get(row, column);
+      double whole = divides ? scale / factor : scale * factor;
+      // Where the scale is 0, all codes stand for 0.
+      return codes.nearest(whole == 0 ? 0 : (float) (value / whole));
+    }
+
     private float zero(NumberFormat codes, long index) {
       return codes.value(zeroCode(index));
     }
@@ -332,14 +355,12 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
 
   /** {@return element (row, column)} Meant for errors and tests, not for loops. */
   public float get(int row, int column) {
-    long index = scales.index(row, column);
-    float value = codes.format.value(codes.get(row, column)) - scales.zero(codes.format, index);
-    return scales.scaled(value, scales.format.value(scales.data, index));
+    return scales.value(codes.format, codes.get(row, column), row, column);
   }
 
   /** {@return the scale of the block that an element is in} */
   public float scale(int row, int column) {
-    return scales.format.value(scales.data, scales.index(row, column));
+    return scales.get(row, column);
   }
 
   /**
@@ -355,6 +376,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       codes.read(row, column, part, buffer);
       System.arraycopy(buffer, 0, to, column, part);
     }
+  }
+
+  /** {@return the floating-point code of the number nearest to another one, see {@link Scales}} */
+  public int nearest(int row, int column, float value) {
+    return scales.nearest(codes.format, row, column, value);
   }
 
   /** {@return the code of +0 at a place} */

@@ -230,7 +230,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
     }
 
     @Override
-    public void write(int worker, int tile, MemorySegment mask) {
+    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {
       MemorySegment after = bytes(worker, tile);
       if (module.quantized() == null
           && after.byteSize() > 0
@@ -242,7 +242,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
                     "a weight was to be changed to something else than 0;"
                         + " nothing of its tile was written"));
       }
-      super.write(worker, tile, mask);
+      super.write(worker, tile, mask, fitted);
     }
 
     private static boolean keepsOrZeroes(WeightMatrix before, WeightMatrix after) {
