@@ -14,6 +14,7 @@ import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The tiles of a module's weight: read from its file and written to a shard, or held in memory,
@@ -165,9 +166,9 @@ class ModuleTiles implements TileSource {
   }
 
   @Override
-  public void write(int worker, int tile, MemorySegment mask) {
+  public void write(int worker, int tile, MemorySegment mask, boolean fitted) {
     if (module.quantized() != null) {
-      prune(codes(worker, tile), mask);
+      prune(worker, tile, mask, fitted);
     }
     checkChanges(worker, tile);
     if (writer != null) {
@@ -180,11 +181,34 @@ class ModuleTiles implements TileSource {
   /** Called before a tile is written, when it is as it will be. */
   void checkChanges(int worker, int tile) {}
 
-  private void prune(QuantizedMatrix codes, MemorySegment mask) {
+  private void prune(int worker, int tile, MemorySegment mask, boolean fitted) {
+    QuantizedMatrix codes = codes(worker, tile);
+    if (fitted) {
+      requantize(values(worker, codes.rows()), codes);
+    }
     long maskRow = Selector.maskRowBytes(columns());
     for (int row = 0; row < codes.rows(); row++) {
       codes.keep(row, mask.asSlice(row * maskRow, maskRow));
     }
+  }
+
+  /** Writes the codes of weights that were fitted; those that stay as they are keep theirs. */
+  private static void requantize(WeightMatrix values, QuantizedMatrix codes) {
+    float[] stored = new float[codes.columns()];
+    for (int row = 0; row < codes.rows(); row++) {
+      codes.read(row, 0, stored.length, stored, 0);
+      for (int column = 0; column < stored.length; column++) {
+        float value = values.get(row, column);
+        if (value != stored[column]) {
+          codes.codes().set(row, column, codes.nearest(row, column, value));
+        }
+      }
+    }
+  }
+
+  @Override
+  public Optional<Rounding> rounding() {
+    return Optional.ofNullable(module.quantized()).map(quantized -> quantized::rounded);
   }
 
   private long from(int tile) {

@@ -236,7 +236,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     }
 
     @Override
-    public void write(int worker, int tile, MemorySegment mask) {}
+    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 
     long bytes() {
       return module.tensor().bytes() / super.tiles().rows() * tiles().rows();

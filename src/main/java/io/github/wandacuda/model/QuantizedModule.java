@@ -198,6 +198,17 @@ public final class QuantizedModule {
     return new QuantizedMatrix(some, scales().from(first));
   }
 
+  /** Returns the number nearest to another one that the module can hold at a place. */
+  public float rounded(int row, int column, float value) {
+    Scales all = scales();
+    return all.value(number, all.nearest(number, row, column, value), row, column);
+  }
+
+  /** Returns whether weights that are fitted can be rounded to its codes. */
+  public boolean canRequantize() {
+    return prunable() && (number == NumberFormat.E4M3 || number == NumberFormat.E2M1);
+  }
+
   private synchronized Scales scales() {
     Scales read = scales.get();
     if (read == null) {
