@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.LoraFolder;
+import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -94,6 +96,7 @@ class QuantizedCommandsTest {
             sampled + " --allocation dlp --method ria",
             sampled + " --refine swaps",
             sampled + " --method wanda-variant",
+            sampled + " --refine swaps --cluster local",
             "--method magnitude --exclude o_proj");
     for (String way : ways) {
       InProcess.line(
@@ -167,6 +170,67 @@ class QuantizedCommandsTest {
             "merge-lora --quiet --model %s --adapter %s --output %s",
             model(BLOCK), adapter, directory.resolve("merged"))
         .isRefused(3, module + ".weight: expected F32, F16 or BF16 to merge, found F8_E4M3");
+  }
+
+  @Test
+  void anAdapterIsMergedIntoWhatIsNotQuantizedBesideCodes() throws IOException {
+    String module = "model.layers.0.self_attn.q_proj";
+    Path output = pruned("fbgemm-fp8-llama-gqa", "--method magnitude");
+    Path adapter =
+        LoraFolder.write(
+            directory.resolve("lora"), LoraFolder.CONFIG, LoraFolder.pair(module, 32, 32, 1));
+    Path merged = directory.resolve("merged");
+    InProcess.line(
+            "merge-lora --quiet --model %s --adapter %s --output %s", output, adapter, merged)
+        .succeeds();
+    InProcess.line("verify --zeros-of %s --model %s", output, merged).succeeds();
+  }
+
+  /** As fbgemm stores a mixture's experts: [experts, inputs, outputs], a scale for each output. */
+  @Test
+  void expertsStoredByColumnsArePruned() throws IOException {
+    Path model = Files.createDirectory(directory.resolve("model"));
+    Files.writeString(
+        model.resolve("config.json"),
+        """
+        {"hidden_size": 8, "quantization_config": {"quant_method": "fbgemm_fp8"}}
+        """);
+    byte[] codes = new byte[2 * 8 * 6];
+    for (int i = 0; i < codes.length; i++) {
+      codes[i] = (byte) (i * 37 % 0x7f);
+    }
+    String stack = "model.layers.0.feed_forward.experts.";
+    new SafetensorsBytes()
+        .raw(stack + "gate_up_proj", "F8_E4M3", codes, 2, 8, 6)
+        .f32(stack + "gate_up_proj_scale", 2, 1, 6)
+        .raw(stack + "down_proj", "F8_E4M3", Arrays.copyOf(codes, 2 * 3 * 8), 2, 3, 8)
+        .f32(stack + "down_proj_scale", 2, 1, 8)
+        .write(model.resolve("model.safetensors"));
+    JsonNode modules = InProcess.line("inspect --json --model %s", model).json().get("modules");
+    assertThat(modules).hasSize(4);
+    JsonNode gate = modules.get(2);
+    assertThat(gate.get("name").asText()).isEqualTo(stack + "gate_up_proj.0");
+    assertThat(List.of(gate.get("rows").asInt(), gate.get("columns").asInt()))
+        .containsExactly(6, 8);
+    // The first output's scale is 0.
+    assertThat(gate.get("zeros").asInt()).isEqualTo(8);
+    SafetensorsBytes norms = new SafetensorsBytes().metadata("format", "wanda-cuda.statistics.v1");
+    modules.forEach(
+        module ->
+            norms.f32(module.get("name").asText() + ".input_norm", module.get("columns").asInt()));
+    Path statistics = norms.write(directory.resolve("norms.safetensors"));
+    for (String more :
+        List.of(
+            "--method magnitude",
+            "--method magnitude --pattern 2:4 --exclude down",
+            "--allocation owl --statistics " + statistics)) {
+      Path output = directory.resolve("out" + more.length());
+      InProcess.line("prune --quiet --backend cpu --model %s --output %s " + more, model, output)
+          .succeeds();
+      InProcess.line("verify --dense %s --pruned %s", model, output).succeeds();
+      InProcess.line("verify --zeros-of %s --model %s", output, output).succeeds();
+      InProcess.line("verify --zeros-of %s --model %s", output, model).fails(5, "0.0");
+    }
   }
 
   @ParameterizedTest
