@@ -141,13 +141,14 @@ public final class QuantizedModule {
     return columns;
   }
 
+  /** Returns the bytes of all tensors of the weight. */
+  public long bytes() {
+    return codes.info().bytes() + others.stream().mapToLong(other -> other.info().bytes()).sum();
+  }
+
   /** Returns the bits that an element takes in the file, with its share of the scales. */
   public double bitsPerWeight() {
-    long bytes = codes.info().bytes();
-    for (Checkpoint.Entry other : others) {
-      bytes += other.info().bytes();
-    }
-    return rows == 0 || columns == 0 ? 0 : (double) bytes * Byte.SIZE / rows / columns;
+    return rows == 0 || columns == 0 ? 0 : (double) bytes() * Byte.SIZE / rows / columns;
   }
 
   /** Returns whether each row's codes lie in bytes of its own, one row after the other. */
