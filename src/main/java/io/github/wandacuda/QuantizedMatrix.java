@@ -178,6 +178,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           : low;
     }
 
+    private int bit(int row, long bit) {
+      long at = row * rowBits + bit;
+      return data.get(ValueLayout.JAVA_BYTE, at / Byte.SIZE) >> at % Byte.SIZE & 1;
+    }
+
     private Codes rows(int from, int count) {
       long start = Math.min(data.byteSize(), from * rowBits / Byte.SIZE);
       return new Codes(data.asSlice(start), format, bits, count, columns, rowBits, columnBits);
@@ -444,7 +449,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
 
   /** {@return the code of +0 at a place} */
   public int zeroCode(int row, int column) {
-    return scales.zeroCode(scales.index(row, column));
+    return scales.zeros == null ? scales.zero : scales.zeroCode(scales.index(row, column));
   }
 
   /**
@@ -487,6 +492,31 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       }
     }
     return eights * Byte.SIZE;
+  }
+
+  /**
+   * {@return whether each code of a row is that of another matrix or that of +0, and the bits
+   * behind the last code are the same}
+   *
+   * @param source of the same shape and format
+   * @param row the row
+   */
+  public boolean keepsOrZeroes(QuantizedMatrix source, int row) {
+    byte[] now = new byte[columns()];
+    byte[] before = new byte[columns()];
+    codes(row, now);
+    source.codes(row, before);
+    for (int column = 0; column < now.length; column++) {
+      if (now[column] != before[column] && (now[column] & BYTE) != zeroCode(row, column)) {
+        return false;
+      }
+    }
+    for (long bit = columns() * codes.columnBits; bit < codes.rowBits; bit++) {
+      if (codes.bit(row, bit) != source.codes.bit(row, bit)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   @Override

@@ -50,7 +50,12 @@ class ModuleTiles implements TileSource {
       ShardWriter writer,
       TileBuffers buffers,
       PhaseClock clock) {
-    this(module, file, writer, null, buffers, clock);
+    this(module, file, writer, null, cut(module, buffers), buffers, clock);
+  }
+
+  /** Prepares tiles that are only read, cut as another module's may be. */
+  ModuleTiles(LinearModule module, RowTiles tiles, TileBuffers buffers) {
+    this(module, module.shard(), null, null, tiles, buffers, new PhaseClock(buffers.workers()));
   }
 
   private ModuleTiles(
@@ -58,6 +63,7 @@ class ModuleTiles implements TileSource {
       SafetensorsFile file,
       ShardWriter writer,
       ModuleRequest.HeldWeight held,
+      RowTiles tiles,
       TileBuffers buffers,
       PhaseClock clock) {
     this.module = module;
@@ -66,29 +72,38 @@ class ModuleTiles implements TileSource {
     this.held = held;
     this.buffers = buffers;
     this.clock = clock;
-    boolean quantized = module.quantized() != null;
-    dtype = quantized ? DType.F32 : module.tensor().type().orElseThrow();
-    rowBytes =
-        quantized
-            ? Math.ceilDiv(module.tensor().bytes(), Math.max(1, module.rows()))
-            : (long) module.columns() * dtype.bytes();
-    widenedBytes = quantized ? (long) module.columns() * Float.BYTES : 0;
-    tiles =
-        RowTiles.of(
-            module.rows(),
-            rowBytes + widenedBytes,
-            !module.transposed(),
-            buffers.tileBytes(),
-            buffers.workers());
-    if (held == null || quantized) {
+    this.tiles = tiles;
+    dtype = module.tensor().type().orElse(DType.F32);
+    rowBytes = rowBytes(module);
+    widenedBytes = widenedBytes(module);
+    if (held == null || !module.isPlain()) {
       buffers.reserve(placeOfWidened(tiles.tileRows()) + tiles.tileRows() * widenedBytes);
     }
+  }
+
+  /** Cuts a module as suits some buffers. */
+  static RowTiles cut(LinearModule module, TileBuffers buffers) {
+    return RowTiles.of(
+        module.rows(),
+        rowBytes(module) + widenedBytes(module),
+        !module.transposed(),
+        buffers.tileBytes(),
+        buffers.workers());
+  }
+
+  private static long rowBytes(LinearModule module) {
+    return Math.ceilDiv(module.tensor().bytes(), Math.max(1, module.rows()));
+  }
+
+  private static long widenedBytes(LinearModule module) {
+    return module.isPlain() ? 0 : (long) module.columns() * Float.BYTES;
   }
 
   /** Cuts a weight that is held, as {@code buffers} say. */
   static ModuleTiles of(
       LinearModule module, ModuleRequest.HeldWeight held, TileBuffers buffers, PhaseClock clock) {
-    return new ModuleTiles(module, module.shard(), null, held, buffers, clock);
+    RowTiles tiles = cut(module, buffers);
+    return new ModuleTiles(module, module.shard(), null, held, tiles, buffers, clock);
   }
 
   @Override
@@ -138,6 +153,11 @@ class ModuleTiles implements TileSource {
     return held == null ? Math.ceilDiv(rows * rowBytes, ALIGNMENT) * ALIGNMENT : 0;
   }
 
+  /** Returns a view of the codes of a tile that was read. */
+  final QuantizedMatrix codes(int worker, int tile) {
+    return codes(bytes(worker, tile), tile);
+  }
+
   /** Returns a view of the codes of a tile's rows. */
   final QuantizedMatrix codes(MemorySegment bytes, int tile) {
     return module.transposed()
@@ -150,6 +170,7 @@ class ModuleTiles implements TileSource {
     if (module.quantized() != null) {
       prune(worker, tile, mask, fitted);
     }
+    checkChanges(worker, tile);
     if (writer != null) {
       long start = System.nanoTime();
       writer.write(module.tensor(), from(tile), bytes(worker, tile));
@@ -157,8 +178,11 @@ class ModuleTiles implements TileSource {
     }
   }
 
+  /** Called before a tile is written, when it is as it will be. */
+  void checkChanges(int worker, int tile) {}
+
   private void prune(int worker, int tile, MemorySegment mask, boolean fitted) {
-    QuantizedMatrix codes = codes(bytes(worker, tile), tile);
+    QuantizedMatrix codes = codes(worker, tile);
     if (fitted) {
       requantize(values(worker, codes.rows()), codes);
     }

@@ -164,11 +164,11 @@ public record PruningRules(
    * Checks that modules can be pruned so.
    *
    * @throws io.github.wandacuda.error.InputException if the columns of one don't fall into groups,
-   *     or its kept weights would be fitted and can't be stored; the message says how all such
+   *     or the codes of one would have to change that are kept; the message says how all such
    *     modules are left out
    */
   public void check(List<LinearModule> modules) {
-    requireStorable(modules);
+    requireKeptCodes(modules);
     List<LinearModule> unfit = modules.stream().filter(module -> unfit(module) != null).toList();
     if (!unfit.isEmpty()) {
       LinearModule first = unfit.get(0);
@@ -185,24 +185,27 @@ public record PruningRules(
     }
   }
 
-  private void requireStorable(List<LinearModule> modules) {
-    List<LinearModule> unfit =
-        modules.stream().filter(module -> of(module).updates() && !isStorable(module)).toList();
-    if (!unfit.isEmpty()) {
-      LinearModule first = unfit.getFirst();
-      boolean some =
-          !requantize && unfit.stream().allMatch(each -> each.quantized().canRequantize());
+  private void requireKeptCodes(List<LinearModule> modules) {
+    List<LinearModule> changed =
+        modules.stream().filter(module -> of(module).updates() && !canFit(module)).toList();
+    if (!changed.isEmpty()) {
+      LinearModule first = changed.getFirst();
+      boolean rounds = !requantize && first.quantized().canRequantize();
       throw first
           .place()
           .hint(
-              "%stake a method that only chooses what goes, or leave it out with `exclude` '%s'"
-                  .formatted(
-                      some ? "`requantize` rounds them to its codes; or " : "", names(unfit)))
-          .wrong("weights that can be fitted", first.format());
+              (rounds ? "`requantize` rounds them to its codes; or " : "")
+                  + "take a `method` that only chooses weights, without `update`"
+                  + (changed.size() == modules.size()
+                      ? ""
+                      : ", or leave it out with `exclude` '%s'".formatted(names(changed))))
+          .wrong(
+              "F32, F16 or BF16, since %s changes kept weights".formatted(of(first).label()),
+              first.format());
     }
   }
 
-  private boolean isStorable(LinearModule module) {
+  private boolean canFit(LinearModule module) {
     return module.quantized() == null || (requantize && module.quantized().canRequantize());
   }
 
