@@ -65,7 +65,6 @@ class RequantizeTest {
   @ParameterizedTest
   @ValueSource(strings = {"ct-int4-zero-llama-gqa", "ct-int8-channel-llama-gqa"})
   void wholeNumbersAreNotRoundedTo(String name) {
-    prune(TestData.fixture(name), "out", "sparsegpt --requantize")
-        .fails(3, "changes kept weights");
+    prune(TestData.fixture(name), "out", "sparsegpt --requantize").fails(3, "changes kept weights");
   }
 }
