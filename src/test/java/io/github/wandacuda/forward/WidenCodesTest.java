@@ -95,10 +95,13 @@ class WidenCodesTest extends OperationCases {
     for (int exponent = -149; exponent < 128; exponent += 23) {
       byte[] bits = new byte[ones.length * format.bits() / Byte.SIZE];
       random.nextBytes(bits);
-      float divisor = Math.scalb(random.nextFloat(1, 2), exponent);
-      agree(
-          "%s / %s".formatted(format, divisor),
-          column(NumberFormat.UNSIGNED, ones, format, MemorySegment.ofArray(bits), divisor));
+      MemorySegment scales = MemorySegment.ofArray(bits);
+      for (float mantissa : new float[] {1, random.nextFloat(1, 2)}) {
+        float divisor = Math.scalb(mantissa, exponent);
+        agree(
+            "%s / %s".formatted(format, divisor),
+            column(NumberFormat.UNSIGNED, ones, format, scales, divisor));
+      }
     }
   }
 
