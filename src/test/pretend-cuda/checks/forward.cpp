@@ -345,6 +345,52 @@ void linearUnpack(pretend::Harness &harness) {
   }
 }
 
+// Whole numbers of 1 to 8 bits, with a float32 scale and a zero point for each block, in memory as small as may be.
+void codes(pretend::Harness &harness) {
+  const int rows = size(9), columns = size(300), bits = size(8), blockRows = size(3), blockColumns = size(40);
+  const bool turned = bits == 8 && below(2);
+  const int groups = (columns + blockColumns - 1) / blockColumns, blocks = (rows + blockRows - 1) / blockRows * groups;
+  const long long rowBits = turned ? 8 : (columns * bits + 7) / 8 * 8, columnBits = turned ? 8 * rows : bits;
+  const long long stride = columns + static_cast<long long>(below(3));
+  const int maskWords = (columns + 31) / 32;
+  Buffer<unsigned char> data(static_cast<size_t>(turned ? rows * columns : rows * rowBits / 8)), zeros(blocks);
+  Buffer<unsigned> mask(static_cast<size_t>(rows) * maskWords);
+  Buffer<float> scales(blocks), out((rows - 1) * stride + columns, true);
+  data.fill([] { return static_cast<unsigned char>(below(256)); });
+  zeros.fill([&] { return static_cast<unsigned char>(below(1u << bits)); });
+  scales.fill(normal);
+  mask.fill([] { return static_cast<unsigned>(generator()); });
+  const auto code = [&](int row, int column) {
+    int found = 0;
+    for (int i = 0; i < bits; i++) {
+      const long long at = row * rowBits + column * columnBits + i;
+      found |= (data[at / 8] >> at % 8 & 1) << i;
+    }
+    return found;
+  };
+  const auto block = [&](int row, int column) { return row / blockRows * groups + column / blockColumns; };
+  const auto compare = [&](const char *name, const std::function<double(int, int)> &found, const std::function<double(int, int)> &expected) {
+    for (int i = 0; i < rows * columns; i++) check(name, found(i / columns, i % columns), expected(i / columns, i % columns), 10);
+  };
+  const auto value = [&](int row, int column) {
+    return (code(row, column) - zeros[block(row, column)]) * scales[block(row, column)] / 3.0;
+  };
+  const int *none = nullptr;
+  const auto threads = rowThreads(columns, 256);
+  run(harness, "widen_codes", {static_cast<unsigned>(rows)}, threads, 0, data.get(), rowBits, columnBits, bits, 5,
+      reinterpret_cast<unsigned char *>(scales.get()), 8, 0, blockRows, blockColumns, groups, none, zeros.get(), 0, 3.0f, 1,
+      out.get(), stride, columns);
+  compare("widen_codes", [&](int row, int column) { return out[row * stride + column]; }, value);
+  std::vector<int> before;
+  for (int i = 0; i < rows * columns; i++) before.push_back(code(i / columns, i % columns));
+  run(harness, "prune_codes", {static_cast<unsigned>(rows)}, threads, 0, data.get(), rowBits, columnBits, bits, 0,
+      blockRows, blockColumns, groups, none, zeros.get(), 0, mask.get(), columns);
+  compare("prune_codes", code, [&](int row, int column) {
+    const bool kept = mask[row * maskWords + column / 32] >> column % 32 & 1;
+    return kept ? before[row * columns + column] : zeros[block(row, column)];
+  });
+}
+
 void linearFinish(pretend::Harness &harness) {
   const int features = size(600);
   const auto rows = 1 + static_cast<unsigned>(below(3));
@@ -369,7 +415,7 @@ int main(int argumentCount, char **arguments) {
   return runChecks(argumentCount, arguments, [&](pretend::Harness &harness, int architecture) {
     if (only == "linear_float") return linearFloat(harness);
     if (only == "linear_tensor") return linearTensor(harness, architecture);
-    for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearSparse, linearUnpack, linearFinish}) {
+    for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearSparse, linearUnpack, codes, linearFinish}) {
       each(harness);
     }
     linearTensor(harness, architecture);

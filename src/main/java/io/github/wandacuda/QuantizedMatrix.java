@@ -5,6 +5,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.IntSummaryStatistics;
 import java.util.Objects;
 import java.util.ServiceLoader;
 
@@ -20,6 +22,13 @@ import java.util.ServiceLoader;
  * @param scales one for each block of elements
  */
 public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
+  /** Checks that each element has a scale. */
+  public QuantizedMatrix {
+    if (codes.rows > 0 && codes.columns > 0) {
+      scales.requireFor(codes.rows, codes.columns);
+    }
+  }
+
   private static final int BYTE = 0xff;
 
   private static final int NIBBLE = 4;
@@ -90,14 +99,16 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
         throw new IllegalArgumentException(
             "%d x %d codes of %d bits, %d bits a row".formatted(rows, columns, bits, rowBits));
       }
-      if (rows > 0 && columns > 0) {
-        long end = (rows - 1) * rowBits + (columns - 1) * columnBits + bits;
-        if (Math.ceilDiv(end, Byte.SIZE) > data.byteSize()) {
-          throw new IllegalArgumentException(
-              "%d x %d codes of %d bits in %d bytes"
-                  .formatted(rows, columns, bits, data.byteSize()));
-        }
+      if (bytes(bits, rows, columns, rowBits, columnBits) > data.byteSize()) {
+        throw new IllegalArgumentException(
+            "%d x %d codes of %d bits in %d bytes".formatted(rows, columns, bits, data.byteSize()));
       }
+    }
+
+    private static long bytes(int bits, int rows, int columns, long rowBits, long columnBits) {
+      return rows == 0 || columns == 0
+          ? 0
+          : Math.ceilDiv((rows - 1) * rowBits + (columns - 1) * columnBits + bits, Byte.SIZE);
     }
 
     /**
@@ -108,6 +119,35 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     public static Codes of(
         MemorySegment data, NumberFormat format, int bits, int rows, int columns, long rowBytes) {
       return new Codes(data, format, bits, rows, columns, rowBytes * Byte.SIZE, bits);
+    }
+
+    /** {@return the bytes up to the last code's end} */
+    public long bytes() {
+      return bytes(bits, rows, columns, rowBits, columnBits);
+    }
+
+    /** {@return the bytes of a row in memory of its own, with its padding} */
+    public long rowBytes() {
+      return Math.ceilDiv(isByRows() ? rowBits : (long) columns * bits, Byte.SIZE);
+    }
+
+    private boolean isByRows() {
+      return columnBits == bits && rowBits >= (long) columns * bits;
+    }
+
+    /** {@return the same codes, copied if their rows don't lie one after the other} */
+    public Codes byRows() {
+      if (isByRows()) {
+        return this;
+      }
+      byte[] copy = new byte[Math.toIntExact(rows * rowBytes())];
+      Codes codes = of(MemorySegment.ofArray(copy), format, bits, rows, columns, rowBytes());
+      for (int row = 0; row < rows; row++) {
+        for (int column = 0; column < columns; column++) {
+          codes.set(row, column, get(row, column));
+        }
+      }
+      return codes;
     }
 
     /** {@return one code} */
@@ -316,6 +356,25 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       double whole = divides ? scale / factor : scale * factor;
       // Where the scale is 0, all codes stand for 0.
       return codes.nearest(whole == 0 ? 0 : (float) (value / whole));
+    }
+
+    private void requireFor(int rows, int columns) {
+      int lowest = 0;
+      int highest = (columns - 1) / blockColumns;
+      if (groupOf != null) {
+        IntSummaryStatistics used = Arrays.stream(groupOf, 0, columns).summaryStatistics();
+        lowest = used.getMin();
+        highest = used.getMax();
+      }
+      long count = ((firstRow + rows - 1) / blockRows + 1L) * groups;
+      long most = data.byteSize() * Byte.SIZE / format.bits();
+      if (lowest < 0
+          || highest >= groups
+          || count > (zeros == null ? most : Math.min(most, zeros.length))) {
+        throw new IllegalArgumentException(
+            "groups %d to %d of %d, %d scales of %d"
+                .formatted(lowest, highest, groups, most, count));
+      }
     }
 
     private float zero(NumberFormat codes, long index) {

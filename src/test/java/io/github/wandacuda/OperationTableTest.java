@@ -50,7 +50,8 @@ class OperationTableTest {
       Set.of(
           """
           CudaForwardKernels OpenClForwardKernels GpuForwardKernels ScalarForward VectorForward
-          VectorNorms CudaSelectKernels OpenClSelectKernels RowElements ScalarSelect VectorSelect\
+          VectorNorms CudaSelectKernels OpenClSelectKernels RowElements ScalarSelect VectorSelect
+          QuantizedMatrix\
           """
               .split("\\s+"));
 

@@ -1,6 +1,10 @@
 package io.github.wandacuda.backend;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.NumberFormat;
+import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.QuantizedMatrix.Codes;
+import io.github.wandacuda.QuantizedMatrix.Scales;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.BackendUnavailableException;
@@ -59,15 +63,17 @@ public final class BackendCheck {
 
   /** A backend, whose results are compared with those of the other side. */
   private static final class Side implements AutoCloseable {
+    private final Backend backend;
     private final Operations operations;
     private final Selector selector;
     private final SplittableRandom random = new SplittableRandom(1);
     private final Arena arena = Arena.ofShared();
     private final List<Runnable> closing = new ArrayList<>();
 
-    Side(Operations operations, Selector selector) {
-      this.operations = operations;
-      this.selector = selector;
+    Side(Backend backend) {
+      this.backend = backend;
+      operations = backend.operations();
+      selector = backend.selector();
     }
 
     float[] values(int count) {
@@ -116,6 +122,48 @@ public final class BackendCheck {
       return weight;
     }
 
+    /** Returns codes that are finite, with scales from one on for blocks of 3 x 17. */
+    QuantizedMatrix codes(NumberFormat format, int bits, NumberFormat scale, int one) {
+      int groups = Math.ceilDiv(WIDTH, 17);
+      byte[] codes = new byte[TOKENS * WIDTH];
+      byte[] scales = new byte[TOKENS / 3 * groups * scale.bits() / Byte.SIZE];
+      for (int i = 0; i < codes.length; i++) {
+        codes[i] = (byte) (random.nextInt() & 0xbf);
+      }
+      for (int i = 0; i < scales.length; i++) {
+        int code = i * Byte.SIZE % scale.bits() == 0 ? one + random.nextInt(7) : one;
+        scales[i] = (byte) (code >> i * Byte.SIZE % scale.bits());
+      }
+      return new QuantizedMatrix(
+          Codes.of(MemorySegment.ofArray(codes), format, bits, TOKENS, WIDTH, WIDTH),
+          Scales.of(MemorySegment.ofArray(scales), scale, 3, 17, groups).withFactor(3, true));
+    }
+
+    /** Prunes half of the codes on the device and on the host, or where there is one alone. */
+    void prune(Weight weight, QuantizedMatrix codes) {
+      WeightMatrix rows = WeightMatrix.of(new float[TOKENS * WIDTH], TOKENS, WIDTH);
+      float[] values = new float[WIDTH];
+      for (int row = 0; row < TOKENS; row++) {
+        codes.read(row, 0, WIDTH, values, 0);
+        for (int column = 0; column < WIDTH; column++) {
+          rows.set(row, column, values[column]);
+        }
+      }
+      long maskRow = Selector.maskRowBytes(WIDTH);
+      MemorySegment mask = arena.allocate(TOKENS * maskRow);
+      SelectionRule half = new LowestPerRow(WIDTH / 2);
+      try (SelectionPlan plan = selector.prepare(DType.F32, WIDTH, null, half)) {
+        backend
+            .resident(weight)
+            .ifPresentOrElse(
+                codesThere -> plan.select(codesThere, 0, rows, mask),
+                () -> plan.select(rows, null, mask));
+      }
+      for (int row = 0; row < TOKENS; row++) {
+        codes.keep(row, mask.asSlice(row * maskRow, maskRow));
+      }
+    }
+
     float[] download(Tensor tensor) {
       float[] values = new float[tensor.rows() * tensor.columns()];
       operations.download(tensor, MemorySegment.ofArray(values));
@@ -147,6 +195,9 @@ public final class BackendCheck {
       addSelection(dtype);
       addLinear(dtype, backend);
     }
+    addCodes(NumberFormat.E4M3, 8, NumberFormat.F32, 0x3f800000);
+    addCodes(NumberFormat.E2M1, 4, NumberFormat.E4M3, 0x38);
+    addCodes(NumberFormat.UNSIGNED, 3, NumberFormat.BF16, 0x3f80);
     addRows();
     addElementwise();
     addAttention();
@@ -179,7 +230,7 @@ public final class BackendCheck {
   }
 
   private static float[] results(Case one, Backend backend) {
-    try (Side side = new Side(backend.operations(), backend.selector())) {
+    try (Side side = new Side(backend)) {
       return one.run.apply(side);
     }
   }
@@ -293,6 +344,21 @@ public final class BackendCheck {
     Tensor out = side.tensor(tokens, features);
     side.operations.linear(x, weight, side.tensor(1, features), out);
     return side.download(out);
+  }
+
+  /** They are pruned by half where they lie, and multiplied. */
+  private void addCodes(NumberFormat format, int bits, NumberFormat scale, int one) {
+    add(
+        "quantized weights, %s of %d bits".formatted(format, bits),
+        side -> {
+          QuantizedMatrix codes = side.codes(format, bits, scale, one);
+          Weight weight = side.operations.weight(codes);
+          side.closing.add(weight::close);
+          side.prune(weight, codes);
+          Tensor out = side.tensor(TOKENS, codes.rows());
+          side.operations.linear(side.tensor(TOKENS, codes.columns()), weight, null, out);
+          return side.download(out);
+        });
   }
 
   private void addRows() {

@@ -129,7 +129,14 @@ public final class PruneJob {
     if (!needs.onDevice() || elements == 0 || !scope.rules().areByTiles()) {
       return Optional.empty();
     }
-    long bytes = scope.chosen().stream().mapToLong(module -> module.tensor().bytes()).sum();
+    long bytes =
+        scope.chosen().stream()
+            .mapToLong(
+                module ->
+                    module.quantized() == null
+                        ? module.tensor().bytes()
+                        : module.quantized().bytes())
+            .sum();
     ModelConfig config = scope.model().config();
     return Optional.of(
         RunTraffic.of(

@@ -144,10 +144,14 @@ public final class QuantizedModule {
     return columns;
   }
 
+  /** Returns the bytes of all tensors of the weight. */
+  public long bytes() {
+    return tensors().mapToLong(TensorInfo::bytes).sum();
+  }
+
   /** Returns the bits that an element takes in the file, with its share of the scales. */
   public double bitsPerWeight() {
-    long bytes = tensors().mapToLong(TensorInfo::bytes).sum();
-    return rows == 0 || columns == 0 ? 0 : (double) bytes * Byte.SIZE / rows / columns;
+    return rows == 0 || columns == 0 ? 0 : (double) bytes() * Byte.SIZE / rows / columns;
   }
 
   /** Returns the tensors that hold the weight: its codes, scales and whatever tells of them. */

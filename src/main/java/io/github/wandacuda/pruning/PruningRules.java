@@ -22,13 +22,16 @@ import java.util.stream.Stream;
  * @param allocated the shares of modules by name, where they differ
  * @param unreached what becomes of modules that no sample reached
  * @param kept names of modules that stay as they are, known once norms are
+ * @param requantize whether weights that are fitted may be rounded to the codes of a quantized
+ *     checkpoint
  */
 public record PruningRules(
     ModuleRules common,
     List<Stage> stages,
     Map<String, Double> allocated,
     Unreached unreached,
-    Set<String> kept) {
+    Set<String> kept,
+    boolean requantize) {
   private static final String RECIPE = "recipe";
   private static final Pattern BLOCK = Pattern.compile("\\.\\d+\\.");
 
@@ -79,6 +82,21 @@ public record PruningRules(
     this(common, List.of(), Map.of(), unreached, Set.of());
   }
 
+  /** Makes rules that leave the kept weights of quantized modules as they are. */
+  public PruningRules(
+      ModuleRules common,
+      List<Stage> stages,
+      Map<String, Double> allocated,
+      Unreached unreached,
+      Set<String> kept) {
+    this(common, stages, allocated, unreached, kept, false);
+  }
+
+  /** Returns the same rules, which may round fitted weights to a quantized checkpoint's codes. */
+  public PruningRules requantizing() {
+    return new PruningRules(common, stages, allocated, unreached, kept, true);
+  }
+
   /** Returns what is done in a word: {@code wanda+swaps}. */
   public String label() {
     return stages.isEmpty() ? common.label() : RECIPE;
@@ -96,7 +114,7 @@ public record PruningRules(
 
   /** Returns the same rules for a run that kept some modules as they are. */
   public PruningRules keeping(Set<String> names) {
-    return new PruningRules(common, stages, allocated, unreached, names);
+    return new PruningRules(common, stages, allocated, unreached, names, requantize);
   }
 
   /** Returns the same rules without what follows the choice of masks. */
@@ -108,12 +126,13 @@ public record PruningRules(
             .toList(),
         allocated,
         unreached,
-        kept);
+        kept,
+        requantize);
   }
 
   /** Returns the same rules with a share for each module. */
   public PruningRules allocating(Map<String, Double> shares) {
-    return new PruningRules(common, stages, shares, unreached, kept);
+    return new PruningRules(common, stages, shares, unreached, kept, requantize);
   }
 
   /** Returns the same rules once it is known which modules nothing reached. */
@@ -168,15 +187,15 @@ public record PruningRules(
 
   private void requireKeptCodes(List<LinearModule> modules) {
     List<LinearModule> changed =
-        modules.stream()
-            .filter(module -> module.quantized() != null && of(module).updates())
-            .toList();
+        modules.stream().filter(module -> of(module).updates() && !canFit(module)).toList();
     if (!changed.isEmpty()) {
       LinearModule first = changed.getFirst();
+      boolean rounds = !requantize && first.quantized().canRequantize();
       throw first
           .place()
           .hint(
-              "take a `method` that only chooses weights, without `update`"
+              (rounds ? "`requantize` rounds them to its codes; or " : "")
+                  + "take a `method` that only chooses weights, without `update`"
                   + (changed.size() == modules.size()
                       ? ""
                       : ", or leave it out with `exclude` '%s'".formatted(names(changed))))
@@ -184,6 +203,10 @@ public record PruningRules(
               "F32, F16 or BF16, since %s changes kept weights".formatted(of(first).label()),
               first.format());
     }
+  }
+
+  private boolean canFit(LinearModule module) {
+    return module.quantized() == null || (requantize && module.quantized().canRequantize());
   }
 
   /** Returns a regular expression for some modules, those of any block where there are several. */

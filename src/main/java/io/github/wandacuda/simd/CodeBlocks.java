@@ -71,7 +71,8 @@ final class CodeBlocks implements PackedWeight {
             && scaling.factor() == 1
             && !scaling.divides();
     boolean lookedUp = w.codes().bits() == NIBBLE && W >= 1 << NIBBLE - 1;
-    boolean bytes = w.codes().format() == NumberFormat.E4M3 && W >= Long.BYTES;
+    boolean bytes =
+        w.codes().format() == NumberFormat.E4M3 && scaling.zero() == 0 && W >= Long.BYTES;
     if (!plain || !(lookedUp || bytes) || w.rows() == 0 || w.columns() == 0) {
       return Optional.empty();
     }

@@ -42,8 +42,11 @@ public final class VectorWidening implements WideningKernels {
       float scale,
       float[] to,
       int offset) {
+    boolean whole = format == NumberFormat.I8 || format == NumberFormat.UNSIGNED;
+    // A zero point of -0 would make -0 of +0.
+    boolean alone = whole || Float.floatToRawIntBits(zero) == 0;
     int done =
-        switch (format) {
+        switch (alone ? format : NumberFormat.F32) {
           case E4M3 -> small(codes, from, count, 8, 3, 0x7f, scale, to, offset);
           case E2M1 -> small(codes, from, count, 4, 1, -1, scale, to, offset);
           case I8 -> whole(codes, from, count, -1, zero, scale, to, offset);

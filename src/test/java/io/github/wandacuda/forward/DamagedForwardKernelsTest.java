@@ -3,7 +3,9 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.NumberFormat;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.scalar.RandomCodes;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.OpenedBackend;
@@ -124,6 +126,25 @@ class DamagedForwardKernelsTest {
         "first + lane < columns",
         "first + lane + 1 < columns",
         Damage::unpacked),
+    CODES_BYTES("codes.cl", "shift + w.bits > 8", "shift > 8", Damage::codes),
+    CODES_POWER("codes.cl", "0x1p126f", "0x1p125f", Damage::smallNumbers),
+    CODES_SMALLEST("codes.cl", "code == 0u", "code == 300u", Damage::powers),
+    CODES_BLOCKS("codes.cl", "(w.first_row + row)", "row", Damage::codes),
+    CODES_ZEROS("codes.cl", ": w.zeros[index]", ": 0", Damage::codes),
+    CODES_GROUPS("codes.cl", ": w.group_of[column]", ": w.group_of[0]", Damage::codes),
+    QUOTIENT_TIES("widen_codes.cl", "(kept & 1u) != 0", "false", Damage::quotients),
+    QUOTIENT_REST("widen_codes.cl", "rest != 0", "false", Damage::quotients),
+    QUOTIENT_SMALL("widen_codes.cl", "1 - raised", "0 - raised", Damage::quotients),
+    QUOTIENT_LARGE("widen_codes.cl", "exponent > 253", "exponent > 254", Damage::quotients),
+    CUDA_CODES_BYTES("widen_codes", "codes.cuh", "shift + w.bits > 8", "shift > 8", Damage::codes),
+    CUDA_CODES_POWER("widen_codes", "codes.cuh", "0x1p120f", "0x1p119f", Damage::blocks),
+    CUDA_CODES_SMALLEST("widen_codes", "codes.cuh", "code == 0u", "code == 300u", Damage::powers),
+    CUDA_CODES_BLOCKS("widen_codes", "codes.cuh", "(w.firstRow + row)", "row", Damage::codes),
+    CUDA_CODES_QUOTIENT(
+        "widen_codes.cu",
+        "__fdiv_rn(product, factor)",
+        "product * __fdiv_rn(1.0f, factor)",
+        Damage::quotients),
     CUDA_LAYER_NORM(
         "layer_norm.cu", "value - mean) * factor", "value + mean) * factor", Damage::longRows),
     CUDA_GELU("activate.cu", "x < 0.0f ? tail", "x > 0.0f ? tail", of(Activation.GELU)),
@@ -377,6 +398,26 @@ class DamagedForwardKernelsTest {
 
     private static void sparse(OpenedBackend on) {
       new LinearSparseTest(on).everySizeAgrees(3, 9, 33);
+    }
+
+    private static void codes(OpenedBackend on) {
+      new WidenCodesTest(on).everyShapeAgrees(RandomCodes.THREE_BITS);
+    }
+
+    private static void blocks(OpenedBackend on) {
+      new WidenCodesTest(on).everyShapeAgrees(RandomCodes.BLOCKS);
+    }
+
+    private static void smallNumbers(OpenedBackend on) {
+      new WidenCodesTest(on).everyShapeAgrees(RandomCodes.MXFP4);
+    }
+
+    private static void powers(OpenedBackend on) {
+      new WidenCodesTest(on).everyCodeIsItsNumber(NumberFormat.E8M0);
+    }
+
+    private static void quotients(OpenedBackend on) {
+      new WidenCodesTest(on).quotientsAreTheNearest(NumberFormat.F32);
     }
 
     private static void longRows(OpenedBackend on) {

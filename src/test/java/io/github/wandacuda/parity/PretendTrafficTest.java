@@ -151,6 +151,28 @@ class PretendTrafficTest {
     assertOverlap((BLOCKS - 1) * linearBytes(model), block);
   }
 
+  /**
+   * Of a quantized weight codes and scales go up, when its block begins, and the mask goes down.
+   */
+  @Test
+  void ofAQuantizedWeightCodesCrossTheBusOnce() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(BLOCKS, 256, 704, 512);
+    Path model = llama.writeFp8(directory.resolve("model"));
+    List<int[]> samples = samples(llama, directory.resolve("samples.json"), 3, 32);
+    long states = 3 * 32 * 256 * Float.BYTES;
+    long block = blockBytes(model);
+    List<Moved> blocks;
+    try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
+      blocks = prune(backend, model, samples, "out");
+    }
+    for (Moved moved : blocks.subList(1, BLOCKS)) {
+      assertThat(moved.up()).isBetween(block, (long) (LIMIT * block));
+      assertThat(moved.down()).isLessThan((long) (2 * MASK * block) + states);
+    }
+    assertThat(driver.traffic("upBytes") / predicted.up()).isBetween(1.0, LIMIT + EMBEDDING);
+    assertThat(driver.traffic("downBytes") / predicted.down()).isBetween(1.0, LIMIT);
+  }
+
   /** Both runs are at the limit of what fits, so that a small one more or less shows. */
   @Test
   @Thorough

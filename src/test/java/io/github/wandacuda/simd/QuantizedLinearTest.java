@@ -34,7 +34,7 @@ class QuantizedLinearTest {
       codes[i] = (byte) (format == NumberFormat.E2M1 ? i % 16 : i);
     }
     for (float scale : new float[] {1, 0.013f, 0, Float.MIN_VALUE, 1e-40f, 3e35f}) {
-      for (float zero : format == NumberFormat.UNSIGNED ? new float[] {0, 8, 255} : new float[1]) {
+      for (float zero : new float[] {0, -0f, 8, 255}) {
         float[] expected = new float[codes.length + 2];
         float[] found = new float[codes.length + 2];
         new ScalarWidening().widen(format, codes, 1, codes.length - 1, zero, scale, expected, 2);

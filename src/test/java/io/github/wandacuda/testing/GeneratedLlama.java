@@ -25,8 +25,20 @@ import java.util.TreeMap;
 public record GeneratedLlama(int blocks, int hidden, int inner, int vocabulary) {
   private static final int HEAD = 32;
 
+  /** Rows and columns that have a scale. */
+  private static final int BLOCK = 128;
+
   /** Writes the model's directory. */
   public Path write(Path directory) throws IOException {
+    return write(directory, false);
+  }
+
+  /** Writes the directory of such a model whose linear modules are FP8 with scales of blocks. */
+  public Path writeFp8(Path directory) throws IOException {
+    return write(directory, true);
+  }
+
+  private Path write(Path directory, boolean fp8) throws IOException {
     Files.createDirectories(directory);
     Random random = new Random(1);
     StringJoiner shardOf = new StringJoiner(",", "{\"weight_map\":{", "}}");
@@ -36,13 +48,18 @@ public record GeneratedLlama(int blocks, int hidden, int inner, int vocabulary) 
       SafetensorsBytes shard = new SafetensorsBytes();
       Map<String, int[]> tensors = tensors(index, shards);
       for (Map.Entry<String, int[]> tensor : tensors.entrySet()) {
-        shard.raw(tensor.getKey(), "BF16", weights(random, tensor.getValue()), tensor.getValue());
+        if (fp8 && tensor.getKey().endsWith("proj.weight")) {
+          shardOf.add("\"%s_scale_inv\":\"%s\"".formatted(tensor.getKey(), file));
+          codes(shard, random, tensor.getKey(), tensor.getValue());
+        } else {
+          shard.raw(tensor.getKey(), "BF16", weights(random, tensor.getValue()), tensor.getValue());
+        }
         shardOf.add("\"%s\":\"%s\"".formatted(tensor.getKey(), file));
       }
       shard.write(directory.resolve(file));
     }
     Files.writeString(directory.resolve("model.safetensors.index.json"), shardOf.toString());
-    Files.writeString(directory.resolve("config.json"), config());
+    Files.writeString(directory.resolve("config.json"), config(fp8));
     return directory;
   }
 
@@ -92,14 +109,39 @@ public record GeneratedLlama(int blocks, int hidden, int inner, int vocabulary) 
     return bytes.array();
   }
 
-  private String config() {
+  /** Adds codes of numbers below 2, and a scale for each block. */
+  private static void codes(SafetensorsBytes shard, Random random, String name, int[] shape) {
+    byte[] codes = new byte[shape[0] * shape[1]];
+    random.nextBytes(codes);
+    for (int i = 0; i < codes.length; i++) {
+      codes[i] &= (byte) 0xbf;
+    }
+    int[] blocks = {Math.ceilDiv(shape[0], BLOCK), Math.ceilDiv(shape[1], BLOCK)};
+    ByteBuffer scales =
+        ByteBuffer.allocate(4 * blocks[0] * blocks[1]).order(ByteOrder.LITTLE_ENDIAN);
+    while (scales.hasRemaining()) {
+      scales.putFloat((1 + random.nextFloat()) / (float) Math.sqrt(shape[1]));
+    }
+    shard.raw(name, "F8_E4M3", codes, shape);
+    shard.raw(name + "_scale_inv", "F32", scales.array(), blocks);
+  }
+
+  private String config(boolean fp8) {
+    String quantization =
+        fp8
+            ? """
+            , "quantization_config": {"quant_method": "fp8", "fmt": "e4m3",
+             "activation_scheme": "dynamic", "weight_block_size": [%d, %d]}\
+            """
+                .formatted(BLOCK, BLOCK)
+            : "";
     return """
-        {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": %d,
-         "intermediate_size": %d, "num_hidden_layers": %d, "num_attention_heads": %d,
-         "num_key_value_heads": %d, "vocab_size": %d, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-         "max_position_embeddings": 2048, "tie_word_embeddings": false, "hidden_act": "silu"}
-        """
-        .formatted(hidden, inner, blocks, hidden / HEAD, hidden / HEAD, vocabulary);
+    {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": %d,
+     "intermediate_size": %d, "num_hidden_layers": %d, "num_attention_heads": %d,
+     "num_key_value_heads": %d, "vocab_size": %d, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+     "max_position_embeddings": 2048, "tie_word_embeddings": false, "hidden_act": "silu"%s}
+    """
+        .formatted(hidden, inner, blocks, hidden / HEAD, hidden / HEAD, vocabulary, quantization);
   }
 
   /** Writes statistics for it. */

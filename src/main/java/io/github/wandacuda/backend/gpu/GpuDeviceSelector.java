@@ -144,7 +144,7 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     }
 
     @Override
-    public void takeBack(SelectionSlot slot, DeviceRows pruned, int first) {
+    public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {
       if (!rows.isAligned()) {
         copy(slot.queue(), pruned, rows.rowRange(first, pruned.rows()));
         slot.queue().finish();

@@ -138,6 +138,68 @@ public abstract class GpuForwardKernels {
   }
 
   /**
+   * Writes rows of a quantized weight as float32, with the bits of {@link
+   * io.github.wandacuda.QuantizedMatrix}.
+   *
+   * @param first the first row's number
+   * @param out of its columns
+   */
+  public void widen(DeviceCodes w, int first, DeviceRows out) {
+    launch(
+        Launch.of(
+            "widen_codes",
+            "widen_codes",
+            Shape.COLUMNS,
+            out,
+            w.codesOf(first),
+            w.rowBits(),
+            w.columnBits(),
+            w.bits(),
+            w.format().ordinal(),
+            w.scales(),
+            w.layout().format().ordinal(),
+            w.layout().firstRow() + first,
+            w.layout().blockRows(),
+            w.layout().blockColumns(),
+            w.layout().groups(),
+            w.groupOf(),
+            w.zeros(),
+            w.layout().zero(),
+            w.layout().factor(),
+            w.layout().divides() ? 1 : 0,
+            out.data(),
+            out.stride()));
+  }
+
+  /**
+   * Makes codes those of 0 that a mask doesn't keep.
+   *
+   * @param first the first row's number
+   * @param mask of {@code rows}, as {@link GpuSelectKernels#select} writes it
+   * @param rows of the weight's columns; their elements aren't read
+   */
+  public void prune(DeviceCodes w, int first, DevicePointer mask, DeviceRows rows) {
+    launch(
+        Launch.of(
+            "widen_codes",
+            "prune_codes",
+            Shape.COLUMNS,
+            rows,
+            w.codesOf(first),
+            w.rowBits(),
+            w.columnBits(),
+            w.bits(),
+            w.layout().firstRow() + first,
+            w.layout().blockRows(),
+            w.layout().blockColumns(),
+            w.layout().groups(),
+            w.groupOf(),
+            w.zeros(),
+            w.layout().zero(),
+            mask));
+  }
+
+  /**
    * Rotary embedding in place, of a pair of each head's features for each column of {@code cos}.
    *
    * @param x [sequences * positions, heads * headSize]

@@ -52,7 +52,7 @@ final class GpuSelector implements Selector, AutoCloseable {
     }
 
     @Override
-    public void takeBack(SelectionSlot slot, DeviceRows pruned, int first) {
+    public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {
       if (destination != null) {
         slot.download(pruned, destination.rows(first, pruned.rows()));
       }
@@ -169,17 +169,22 @@ final class GpuSelector implements Selector, AutoCloseable {
       return selection;
     }
 
-    private static HeldMatrix held(ResidentMatrix matrix, int first, WeightMatrix rows) {
-      if (!(matrix instanceof DeviceRows all)) {
-        throw new IllegalArgumentException("a matrix of another backend");
-      }
-      if (all.dtype() != rows.dtype() || all.columns() != rows.columns()) {
+    private static SlotMatrix held(ResidentMatrix matrix, int first, WeightMatrix rows) {
+      DType dtype =
+          switch (matrix) {
+            case DeviceRows numbers -> numbers.dtype();
+            case DeviceCodes unused -> DType.F32;
+            default -> throw new IllegalArgumentException("a matrix of another backend");
+          };
+      if (dtype != rows.dtype() || matrix.columns() != rows.columns()) {
         throw new IllegalArgumentException(
             "%d columns of %s on the device, %d of %s on the host"
-                .formatted(all.columns(), all.dtype(), rows.columns(), rows.dtype()));
+                .formatted(matrix.columns(), dtype, rows.columns(), rows.dtype()));
       }
-      Objects.checkFromIndexSize(first, rows.rows(), all.rows());
-      return new HeldMatrix(all.rowRange(first, rows.rows()), rows);
+      Objects.checkFromIndexSize(first, rows.rows(), matrix.rows());
+      return matrix instanceof DeviceRows numbers
+          ? new HeldMatrix(numbers.rowRange(first, rows.rows()), rows)
+          : new HeldCodes((DeviceCodes) matrix, first, rows);
     }
 
     @Override
@@ -208,7 +213,39 @@ final class GpuSelector implements Selector, AutoCloseable {
       }
 
       @Override
-      public void takeBack(SelectionSlot slot, DeviceRows pruned, int first) {}
+      public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {}
+
+      @Override
+      public float element(SelectionSlot slot, int row, int column) {
+        return host.get(row, column);
+      }
+    }
+
+    /**
+     * Codes that lie on the device, and their elements in host memory: kernels widen rows, select
+     * in them and prune the codes by the mask.
+     *
+     * @param firstRow the number of the first of the rows
+     * @param host the elements, as they were
+     */
+    private record HeldCodes(DeviceCodes codes, int firstRow, WeightMatrix host)
+        implements SlotMatrix {
+      @Override
+      public TileShape shape() {
+        return new TileShape(DType.F32, host.rows(), host.columns(), false);
+      }
+
+      @Override
+      public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
+        DeviceRows rows = shape().at(room, count);
+        slot.queue().forward().widen(codes, firstRow + first, rows);
+        return rows;
+      }
+
+      @Override
+      public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {
+        slot.queue().forward().prune(codes, firstRow + first, mask, pruned);
+      }
 
       @Override
       public float element(SelectionSlot slot, int row, int column) {

@@ -50,7 +50,7 @@ abstract sealed class GpuWeight implements Weight {
    */
   abstract void linear(GpuTensor x, GpuTensor bias, GpuTensor out);
 
-  /** Returns all rows as they lie on the device, aligned, unless they don't. */
+  /** Returns all rows as they lie on the device, of numbers aligned, unless they don't. */
   Optional<ResidentMatrix> resident() {
     return Optional.empty();
   }
@@ -162,25 +162,60 @@ abstract sealed class GpuWeight implements Weight {
   }
 
   /**
-   * A quantized weight. Its codes are in host memory, and its rows are widened in tiles whenever it
-   * is used.
+   * A quantized weight, whose rows are widened piece by piece whenever it is used. Its codes are on
+   * the device if enough memory remains free; else they are in host memory, and a piece's are
+   * copied.
    */
   static final class Quantized extends GpuWeight {
+    /** The weight in host memory, or null if it is on the device. */
     private final QuantizedMatrix host;
 
-    private Quantized(QuantizedMatrix host, WeightUpload upload) {
-      super(null, upload);
+    /** The weight on the device; null if it isn't there. */
+    private final DeviceCodes matrix;
+
+    private Quantized(
+        QuantizedMatrix host, DeviceCodes matrix, DeviceBuffer buffer, WeightUpload upload) {
+      super(buffer, upload);
       this.host = host;
+      this.matrix = matrix;
     }
 
+    /**
+     * Copies a quantized weight to the device, if it fits.
+     *
+     * @param host the weight, in memory that must not change while this reads it
+     */
     static Quantized of(QuantizedMatrix host, WeightUpload upload) {
-      return new Quantized(host, upload);
+      DeviceBuffer buffer = upload.allocate(DeviceCodes.bytes(host));
+      if (buffer == null) {
+        return new Quantized(host, null, null, upload);
+      }
+      return OnFailure.close(
+          () -> {
+            upload.settle();
+            buffer.close();
+          },
+          () -> {
+            DeviceCodes matrix = DeviceCodes.copy(host, buffer.at(0), upload::send);
+            return new Quantized(null, matrix, buffer, upload);
+          });
     }
 
     @Override
     void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
       requireOpen();
-      upload.widen(host, (rows, first) -> upload.linear(x, rows, first, bias, out));
+      RowWork work = (rows, first) -> upload.linear(x, rows, first, bias, out);
+      if (matrix != null) {
+        upload.widen(matrix, work);
+      } else {
+        upload.widen(host, work);
+      }
+    }
+
+    @Override
+    Optional<ResidentMatrix> resident() {
+      requireOpen();
+      return Optional.ofNullable(matrix);
     }
 
     @Override
@@ -190,12 +225,17 @@ abstract sealed class GpuWeight implements Weight {
 
     @Override
     public int rows() {
-      return host.rows();
+      return matrix == null ? host.rows() : matrix.rows();
     }
 
     @Override
     public int columns() {
-      return host.columns();
+      return matrix == null ? host.columns() : matrix.columns();
+    }
+
+    @Override
+    public boolean ownsMemory() {
+      return matrix != null;
     }
   }
 

@@ -89,14 +89,12 @@ final class SelectionSlot implements AutoCloseable {
     for (int first = 0; first < shape.rows(); first += tile.rows()) {
       int rows = Math.min(tile.rows(), shape.rows() - first);
       DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
-      queue
-          .pruning()
-          .select(
-              weights, norms, rule, weights, mask == null ? null : tile.masks(), tile.reports());
+      DevicePointer masks = mask == null ? null : tile.masks();
+      queue.pruning().select(weights, norms, rule, weights, masks, tile.reports());
       RowReports report = report(tile, rows);
       // Before the result replaces what may be its source, so that the element is still there.
       report.requireFinite(this, matrix, first);
-      matrix.takeBack(this, weights, first);
+      matrix.takeBack(this, weights, masks, first);
       if (mask != null) {
         downloadMask(tile, shape, first, rows, mask);
       }

@@ -18,8 +18,12 @@ interface SlotMatrix {
    */
   DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count);
 
-  /** Takes rows that are pruned to where the result goes, and waits for the end. */
-  void takeBack(SelectionSlot slot, DeviceRows pruned, int first);
+  /**
+   * Takes rows that are pruned to where the result goes, and waits for the end.
+   *
+   * @param mask of these rows on the device, or null
+   */
+  void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first);
 
   /** Returns an element of a row that wasn't taken back. */
   float element(SelectionSlot slot, int row, int column);

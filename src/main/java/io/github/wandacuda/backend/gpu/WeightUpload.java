@@ -118,27 +118,56 @@ final class WeightUpload implements AutoCloseable {
         });
   }
 
-  /** Queues work for all rows of a quantized weight, widened piece by piece. */
-  void widen(QuantizedMatrix codes, GpuWeight.RowWork work) {
+  /**
+   * Queues work for all rows of a quantized weight, widened piece by piece.
+   *
+   * @throws DeviceMemoryException if the device lacks memory for one row
+   */
+  void widen(DeviceCodes codes, GpuWeight.RowWork work) {
     forEachPiece(
         codes.rows(),
         codes.columns(),
         DType.F32,
         (rows, first) -> {
-          float[] values = new float[Math.multiplyExact(rows.rows(), codes.columns())];
-          for (int row = 0; row < rows.rows(); row++) {
-            codes.read(first + row, 0, codes.columns(), values, row * codes.columns());
-          }
-          upload(WeightMatrix.of(values, rows.rows(), codes.columns()), rows);
+          queue.forward().widen(codes, first, rows);
+          work.run(rows, first);
+        });
+  }
+
+  /** Does that for a weight whose codes are on the host: those of a piece go to the device. */
+  void widen(QuantizedMatrix host, GpuWeight.RowWork work) {
+    forEachPiece(
+        host.rows(),
+        host.columns(),
+        DType.F32,
+        DeviceCodes.rowBytes(host),
+        DeviceCodes.bytesBesideRows(host),
+        (rows, first) -> {
+          QuantizedMatrix some = host.rows(first, rows.rows());
+          QuantizedMatrix piece = new QuantizedMatrix(some.codes().byRows(), some.scales());
+          DevicePointer room = rows.data().plus(rows.rows() * rows.pitch());
+          queue.forward().widen(DeviceCodes.copy(piece, room, this::send), 0, rows);
           work.run(rows, first);
         });
   }
 
   private void forEachPiece(int count, int columns, DType dtype, GpuWeight.RowWork work) {
+    forEachPiece(count, columns, dtype, 0, 0, work);
+  }
+
+  /**
+   * Queues work for all rows, piece by piece.
+   *
+   * @param besideRow bytes that are free behind a piece's rows for each of them
+   * @param beside and for all of them
+   */
+  private void forEachPiece(
+      int count, int columns, DType dtype, long besideRow, long beside, GpuWeight.RowWork work) {
     long pitch = Math.max(dtype.bytes(), HostRows.devicePitch(columns, dtype));
-    int rows = Math.clamp(pieceBytes / pitch, 1, Math.max(1, count));
-    DevicePointer room = room(rows, pitch);
-    int fitting = (int) Math.min(rows, room.buffer().bytes() / pitch);
+    long rowBytes = pitch + besideRow;
+    int rows = Math.clamp((pieceBytes - beside) / rowBytes, 1, Math.max(1, count));
+    DevicePointer room = room(rows, rowBytes, beside);
+    int fitting = (int) Math.min(rows, (room.buffer().bytes() - beside) / rowBytes);
     for (int first = 0; first < count; first += fitting) {
       int part = Math.min(fitting, count - first);
       work.run(new DeviceRows(room, dtype, part, columns, pitch / dtype.bytes()), first);
@@ -172,16 +201,19 @@ final class WeightUpload implements AutoCloseable {
     queue.forward().sparse(x.matrix(), w, biases, out.matrix());
   }
 
-  /** Returns memory for the given rows, or for as many of them as the device has memory for. */
-  private DevicePointer room(int rows, long pitch) {
+  /**
+   * Returns memory for the given rows and what is beside them, or for as many of them as the device
+   * has memory for.
+   */
+  private DevicePointer room(int rows, long rowBytes, long beside) {
     for (int fewer = rows; ; fewer /= 2) {
       try {
-        return piece.atLeast(fewer * pitch);
+        return piece.atLeast(fewer * rowBytes + beside);
       } catch (DeviceMemoryException e) {
         if (fewer == 1) {
           throw e;
         }
-        pieceBytes = fewer / 2 * pitch;
+        pieceBytes = fewer / 2 * rowBytes + beside;
       }
     }
   }

@@ -1,0 +1,61 @@
+// Quantized weights as QuantizedMatrix has them: codes in a stream of bits, and scales of blocks. An element is
+// (value of the code - zero point) * scale * factor, or / factor, each rounded to nearest.
+//
+// A small floating-point number's exponent and fraction, moved to where a float32 has them, are the number divided by a
+// power of two, as a subnormal where it is one: multiplying by that power is exact.
+#pragma once
+#include "widen.cuh"
+
+// In the order of NumberFormat, by which the host passes them.
+enum NumberFormat { E4M3, E5M2, E2M1, E8M0, I8, UNSIGNED, F16, BF16, F32 };
+
+struct Codes {
+  const unsigned char *codes;
+  long long rowBits, columnBits;
+  int bits, format;
+  const unsigned char *scales;
+  int scaleFormat, firstRow, blockRows, blockColumns, groups;
+  const int *groupOf;
+  const unsigned char *zeros;
+  int zero;
+};
+
+static __device__ __forceinline__ float numberOf(int format, unsigned code) {
+  switch (format) {
+    case E4M3:
+      return (code & 0x7fu) == 0x7fu
+                 ? __uint_as_float(0x7fc00000u)
+                 : __uint_as_float((code & 0x7fu) << 20 | (code & 0x80u) << 24) * 0x1p120f;
+    case E5M2: return Float16Values::widen(static_cast<unsigned short>(code << 8));
+    case E2M1: return __uint_as_float((code & 7u) << 22 | (code & 8u) << 28) * 0x1p126f;
+    case E8M0: return __uint_as_float(code == 255u ? 0x7fc00000u : code == 0u ? 0x00400000u : code << 23);
+    case I8: return static_cast<float>(static_cast<signed char>(code));
+    case UNSIGNED: return static_cast<float>(code);
+    case F16: return Float16Values::widen(static_cast<unsigned short>(code));
+    case BF16: return __uint_as_float(code << 16);
+    default: return __uint_as_float(code);
+  }
+}
+
+static __device__ __forceinline__ float scaleAt(const Codes &w, long long index) {
+  return numberOf(w.scaleFormat, w.scaleFormat == F32   ? reinterpret_cast<const unsigned *>(w.scales)[index]
+                                 : w.scaleFormat >= F16 ? reinterpret_cast<const unsigned short *>(w.scales)[index]
+                                                        : w.scales[index]);
+}
+
+static __device__ __forceinline__ long long scaleIndex(const Codes &w, int row, int column) {
+  const int group = w.groupOf == nullptr ? static_cast<int>(static_cast<unsigned>(column) / w.blockColumns) : w.groupOf[column];
+  return static_cast<long long>((w.firstRow + row) / w.blockRows) * w.groups + group;
+}
+
+static __device__ __forceinline__ unsigned zeroCode(const Codes &w, long long index) {
+  return w.zeros == nullptr ? w.zero : w.zeros[index];
+}
+
+// A code is in one byte or in two.
+static __device__ __forceinline__ unsigned codeAt(const Codes &w, long long bit) {
+  const unsigned char *from = w.codes + bit / 8;
+  const unsigned shift = bit % 8;
+  const unsigned word = shift + w.bits > 8 ? from[0] | static_cast<unsigned>(from[1]) << 8 : from[0];
+  return word >> shift & ((1u << w.bits) - 1u);
+}

@@ -1,0 +1,131 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.NumberFormat;
+import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.QuantizedMatrix.Scales;
+import io.github.wandacuda.select.ResidentMatrix;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.BiConsumer;
+
+/**
+ * A {@link QuantizedMatrix} in a device's memory.
+ *
+ * @param codes the first row's
+ * @param format what a code stands for
+ * @param bits of a code
+ * @param rows number of rows
+ * @param columns elements of a row
+ * @param rowBits from one row's codes to the next, a multiple of 8
+ * @param columnBits from one column's codes to the next
+ * @param scales the scales, from the first row's block on
+ * @param layout how they are laid out and used, without their memory
+ * @param zeros a zero point for each of them, a byte each; or null
+ * @param groupOf int32 [columns], or null
+ */
+public record DeviceCodes(
+    DevicePointer codes,
+    NumberFormat format,
+    int bits,
+    int rows,
+    int columns,
+    long rowBits,
+    long columnBits,
+    DevicePointer scales,
+    Scales layout,
+    DevicePointer zeros,
+    DevicePointer groupOf)
+    implements ResidentMatrix {
+  /** Where each part of the memory may begin. */
+  private static final long ALIGNMENT = 256;
+
+  private static final MemorySegment NONE = MemorySegment.NULL;
+
+  /** What is copied: codes, scales, zero points and groups. */
+  private static List<MemorySegment> parts(QuantizedMatrix host) {
+    Scales scales = host.scales();
+    int block = scales.firstRow() / scales.blockRows();
+    int blocks = Math.ceilDiv(scales.firstRow() + host.rows(), scales.blockRows()) - block;
+    long first = (long) block * scales.groups();
+    long count = (long) blocks * scales.groups();
+    long bytes = scales.format().bits() / Byte.SIZE;
+    byte[] zeros = scales.zeros();
+    int[] groups = scales.groupOf();
+    return List.of(
+        host.data().asSlice(0, host.codes().bytes()),
+        scales.data().asSlice(first * bytes, count * bytes),
+        zeros == null ? NONE : MemorySegment.ofArray(zeros).asSlice(first, count),
+        groups == null ? NONE : MemorySegment.ofArray(groups));
+  }
+
+  private static long aligned(long bytes) {
+    return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+  }
+
+  /** Returns the memory that a weight takes. */
+  static long bytes(QuantizedMatrix host) {
+    return parts(host).stream().mapToLong(part -> aligned(part.byteSize())).sum();
+  }
+
+  /** Returns what each row of a weight takes whose rows lie one after the other, at most. */
+  static long rowBytes(QuantizedMatrix host) {
+    return host.codes().rowBytes() + scaleRowBytes(host.scales());
+  }
+
+  private static long scaleRowBytes(Scales scales) {
+    int zero = scales.zeros() == null ? 0 : Byte.BYTES;
+    return (long) scales.groups() * (scales.format().bits() / Byte.SIZE + zero);
+  }
+
+  /** Returns what some of its rows take beside that, at most: a block more, groups and gaps. */
+  static long bytesBesideRows(QuantizedMatrix host) {
+    long groups = host.scales().groupOf() == null ? 0 : (long) host.columns() * Integer.BYTES;
+    return scaleRowBytes(host.scales()) + groups + 4 * ALIGNMENT;
+  }
+
+  /** Describes a weight in memory of {@link #bytes} bytes, whose parts are brought there. */
+  static DeviceCodes copy(
+      QuantizedMatrix host, DevicePointer to, BiConsumer<MemorySegment, DevicePointer> send) {
+    DevicePointer[] places = new DevicePointer[4];
+    DevicePointer next = to;
+    int place = 0;
+    for (MemorySegment part : parts(host)) {
+      places[place++] = part.equals(NONE) ? null : next;
+      if (part.byteSize() > 0) {
+        send.accept(part, next);
+        next = next.plus(aligned(part.byteSize()));
+      }
+    }
+    Scales scales = host.scales();
+    Scales layout =
+        new Scales(
+            NONE,
+            scales.format(),
+            scales.firstRow() % scales.blockRows(),
+            scales.blockRows(),
+            scales.blockColumns(),
+            scales.groups(),
+            null,
+            null,
+            scales.zero(),
+            scales.factor(),
+            scales.divides());
+    return new DeviceCodes(
+        places[0],
+        host.codes().format(),
+        host.codes().bits(),
+        host.rows(),
+        host.columns(),
+        host.codes().rowBits(),
+        host.codes().columnBits(),
+        places[1],
+        layout,
+        places[2],
+        places[3]);
+  }
+
+  /** Returns where a row's codes begin. */
+  DevicePointer codesOf(int row) {
+    return codes.plus(row * rowBits / Byte.SIZE);
+  }
+}

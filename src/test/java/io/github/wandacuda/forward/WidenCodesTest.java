@@ -1,0 +1,117 @@
+package io.github.wandacuda.forward;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.NumberFormat;
+import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.QuantizedMatrix.Codes;
+import io.github.wandacuda.QuantizedMatrix.Scales;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.RandomCodes;
+import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.backend.EachBackend;
+import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Quantized weights in linear layers: the elements that {@link QuantizedMatrix} says, to the bit
+ * but for the sign of 0.
+ */
+@EachBackend(variants = TestedBackend.OPENCL_TILES)
+class WidenCodesTest extends OperationCases {
+  WidenCodesTest(OpenedBackend backend) {
+    super(backend);
+  }
+
+  /** Multiplies by the unit matrix: [columns, rows]. */
+  private void agree(String what, QuantizedMatrix matrix) {
+    int columns = matrix.columns();
+    CpuTensor units = CpuTensor.zeros(columns, columns);
+    CpuTensor expected = CpuTensor.zeros(columns, matrix.rows());
+    float[] row = new float[columns];
+    for (int r = 0; r < matrix.rows(); r++) {
+      matrix.read(r, 0, columns, row, 0);
+      for (int c = 0; c < columns; c++) {
+        units.data()[c * columns + c] = 1;
+        expected.data()[c * matrix.rows() + r] = row[c] + 0f;
+      }
+    }
+    each(
+        operands -> {
+          Tensor out = operands.out(columns, matrix.rows(), 1);
+          Weight weight = operands.operations().weight(matrix);
+          try (weight) {
+            operands.operations().linear(operands.in(units), weight, null, out);
+            return operands.values(out);
+          }
+        },
+        found -> assertThat(Samples.bits(found)).as(what).isEqualTo(Samples.bits(expected)));
+  }
+
+  /** Returns a column of codes, with a scale for each. */
+  private static QuantizedMatrix column(
+      NumberFormat format, byte[] codes, NumberFormat scale, MemorySegment scales, float divisor) {
+    int bits = Math.min(Byte.SIZE, format.bits());
+    return new QuantizedMatrix(
+        Codes.of(MemorySegment.ofArray(codes), format, bits, codes.length, 1, 1),
+        Scales.of(scales, scale, 1, 1, 1).withFactor(divisor, true));
+  }
+
+  /** Infinities and NaN too, which don't meet others here. */
+  @ParameterizedTest
+  @EnumSource(
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"F16", "BF16", "F32"})
+  void everyCodeIsItsNumber(NumberFormat format) {
+    byte[] codes = new byte[1 << format.bits()];
+    for (int code = 0; code < codes.length; code++) {
+      codes[code] = (byte) code;
+    }
+    MemorySegment ones = MemorySegment.ofArray(new byte[codes.length]).fill((byte) 0x38);
+    agree(format.name(), column(format, codes, NumberFormat.E4M3, ones, 1));
+    agree(
+        format + " as a scale",
+        column(
+            NumberFormat.E4M3,
+            ones.toArray(ValueLayout.JAVA_BYTE),
+            format == NumberFormat.E2M1 ? NumberFormat.E4M3 : format,
+            MemorySegment.ofArray(codes),
+            1));
+  }
+
+  /** Numbers from the smallest to the largest, and quotients in all of their range. */
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16", "F32"})
+  void quotientsAreTheNearest(NumberFormat format) {
+    Random random = new Random(format.ordinal());
+    byte[] ones = new byte[700];
+    Arrays.fill(ones, (byte) 1);
+    for (int exponent = -149; exponent < 128; exponent += 23) {
+      byte[] bits = new byte[ones.length * format.bits() / Byte.SIZE];
+      random.nextBytes(bits);
+      MemorySegment scales = MemorySegment.ofArray(bits);
+      for (float mantissa : new float[] {1, random.nextFloat(1, 2)}) {
+        float divisor = Math.scalb(mantissa, exponent);
+        agree(
+            "%s / %s".formatted(format, divisor),
+            column(NumberFormat.UNSIGNED, ones, format, scales, divisor));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyShapeAgrees(RandomCodes kind) {
+    Random random = new Random(kind.ordinal());
+    for (int round = 0; round < 30; round++) {
+      QuantizedMatrix matrix = kind.random(random);
+      agree("%d: %s".formatted(round, matrix), matrix);
+    }
+  }
+}
