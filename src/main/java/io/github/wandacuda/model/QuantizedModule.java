@@ -18,6 +18,9 @@ import java.util.stream.Stream;
 
 /** A linear module whose weight is stored as codes and scales, in tensors of a format. */
 public final class QuantizedModule {
+  /** Where nibble k of a word of AWQ belongs among eight rows. */
+  private static final int[] AWQ_ROWS = {0, 2, 4, 6, 1, 3, 5, 7};
+
   private final String format;
   private final Checkpoint.Entry codes;
   private final List<Checkpoint.Entry> others;
@@ -236,6 +239,15 @@ public final class QuantizedModule {
     return Codes.of(turned, number, bits, rows, columns, (long) words * Integer.BYTES);
   }
 
+  /** Returns which nibble of its row in the file an output feature of AWQ is. */
+  static int awqPlace(int row) {
+    int place = 0;
+    while (AWQ_ROWS[place] != row % AWQ_ROWS.length) {
+      place++;
+    }
+    return row - row % AWQ_ROWS.length + place;
+  }
+
   /** Brings the codes of AWQ into rows. */
   private Codes ofRows(MemorySegment bytes) {
     long rowBytes = Math.ceilDiv(columns, 2);
@@ -245,7 +257,7 @@ public final class QuantizedModule {
     Codes stored = Codes.of(bytes, number, bits, columns, rows, rows / 2);
     for (int column = 0; column < columns; column++) {
       for (int row = 0; row < rows; row++) {
-        result.set(row, column, stored.get(column, QuantizedTensors.awqPlace(row)));
+        result.set(row, column, stored.get(column, awqPlace(row)));
       }
     }
     return result;

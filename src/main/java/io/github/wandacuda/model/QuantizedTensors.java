@@ -43,9 +43,6 @@ final class QuantizedTensors {
   private static final List<String> CODES =
       List.of(".weight", ".weight_packed", ".qweight", ".weight_blocks");
 
-  /** Where nibble k of a word of AWQ belongs among eight rows. */
-  private static final int[] AWQ_ROWS = {0, 2, 4, 6, 1, 3, 5, 7};
-
   private final Optional<Quantization> config;
   private final Checkpoint checkpoint;
   private final NamePatterns.Search search;
@@ -55,15 +52,6 @@ final class QuantizedTensors {
     this.config = config;
     this.checkpoint = checkpoint;
     this.search = search;
-  }
-
-  /** Returns which nibble of its row in the file an output feature of AWQ is. */
-  static int awqPlace(int row) {
-    int place = 0;
-    while (AWQ_ROWS[place] != row % AWQ_ROWS.length) {
-      place++;
-    }
-    return row - row % AWQ_ROWS.length + place;
   }
 
   /**
@@ -581,7 +569,7 @@ final class QuantizedTensors {
       byte[] turned = new byte[Math.multiplyExact(rows, groups)];
       for (int row = 0; row < rows; row++) {
         for (int group = 0; group < groups; group++) {
-          int code = codes.get(group, awq ? awqPlace(row) : row);
+          int code = codes.get(group, awq ? QuantizedModule.awqPlace(row) : row);
           turned[row * groups + group] = (byte) (code + added);
         }
       }
