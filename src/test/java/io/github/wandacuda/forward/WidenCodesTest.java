@@ -17,6 +17,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -112,6 +113,28 @@ class WidenCodesTest extends OperationCases {
     for (int round = 0; round < 30; round++) {
       QuantizedMatrix matrix = kind.random(random);
       agree("%d: %s".formatted(round, matrix), matrix);
+    }
+  }
+
+  /** As many tokens as are multiplied by codes, and one more; runs of columns, and many of them. */
+  @ParameterizedTest
+  @CsvSource({"1, 5, 70", "2, 17, 300", "3, 16, 257", "4, 33, 513", "5, 3, 300", "1, 2, 4500"})
+  void everyNumberOfTokensAgrees(int tokens, int rows, int columns) {
+    for (RandomCodes kind : RandomCodes.values()) {
+      QuantizedMatrix matrix = kind.random(new Random(columns), rows, columns);
+      Samples samples = new Samples(tokens);
+      CpuTensor x = samples.tensor(tokens, columns);
+      CpuTensor bias = tokens % 2 == 0 ? null : samples.tensor(1, rows);
+      sameBits(
+          matrix.toString(),
+          operands -> {
+            Tensor out = operands.out(tokens, rows, 1);
+            Tensor biases = bias == null ? null : operands.in(bias, 1);
+            try (Weight weight = operands.operations().residentWeight(matrix)) {
+              operands.operations().linear(operands.in(x, 1), weight, biases, out);
+            }
+            return operands.values(out);
+          });
     }
   }
 }
