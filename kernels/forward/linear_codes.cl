@@ -19,12 +19,13 @@ __kernel void linear_code_runs(
   codes_t w = CODES;
   __global const float *from = CONST_POINTER(float, x);
   float chain[MOST_TOKENS] = {0.0f, 0.0f, 0.0f, 0.0f};
+  long scales_from = row_scales(w, feature);
   float none = 0.0f;
   float scale = 0.0f;
   int next = 0;
   for (int column = run * RUN; column < min((run + 1) * RUN, columns); column++) {
     if (column >= next) {
-      long index = scale_index(w, feature, column);
+      long index = scales_from + column_group(w, column);
       none = number_of(format, zero_code(w, index));
       scale = scale_at(w, index);
       next = group_of == 0 ? (column / block_columns + 1) * block_columns : column + 1;

@@ -1,22 +1,23 @@
-// The linear layer of linear_rows.cuh for quantized weights, read as codes: its bits are those of the weights widened to
-// float32, without their 4 bytes being written and read. A thread looks a scale up where its next block begins.
+// The linear layer of linear_rows.cuh for quantized weights, read as codes, 1/8 to 1 byte each: its bits are those of the
+// weights widened to float32. A thread looks a scale up where its next block begins.
 #include "codes.cuh"
 #include "linear_rows.cuh"
 
 struct CodeRow {
+  static constexpr int STEP = 4;
   const Codes &w;
-  int row;
+  long long bit, firstScale;
   int next;
   float zero, scale;
 
   __device__ __forceinline__ float at(int column) {
     if (column >= next) {
-      const long long index = scaleIndex(w, row, column);
+      const long long index = firstScale + columnGroup(w, column);
       zero = numberOf(w.format, zeroCode(w, index));
       scale = scaleAt(w, index);
       next = w.groupOf == nullptr ? (column / w.blockColumns + 1) * w.blockColumns : column + 1;
     }
-    return element(w, codeAt(w, row * w.rowBits + column * w.columnBits), zero, scale);
+    return element(w, codeAt(w, bit + column * w.columnBits), zero, scale);
   }
 
   __device__ __forceinline__ float4 four(int column, int available) {
@@ -34,7 +35,9 @@ struct CodeRow {
       name(CODES_PARAMETERS, const float *x, const float *bias, float *out, long long outStride, int tokens,        \
            int features, int columns) {                                                                             \
     const Codes w = CODES;                                                                                          \
-    const auto row = [&](int feature) { return CodeRow{w, feature, 0, 0.0f, 0.0f}; };                               \
+    const auto row = [&](int feature) {                                                                             \
+      return CodeRow{w, feature * rowBits, firstScale(w, feature), 0, 0.0f, 0.0f};                                  \
+    };                                                                                                              \
     linearRows<TOKENS>(x, row, bias, out, outStride, {tokens, features, columns});                                  \
   }
 

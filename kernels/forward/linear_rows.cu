@@ -4,6 +4,7 @@
 
 template <class Type>
 struct Row {
+  static constexpr int STEP = 16;
   const typename Type::Element *weights;
 
   __device__ __forceinline__ float4 four(int column, int available) const {

@@ -3,9 +3,9 @@
 //
 // Sums are made as the CPU makes them, to the bit: chains of fused multiply-adds over RUN columns, added up in order. A
 // chain is one thread's, and a block of 256 threads has 16 features and 16 runs of them at a time. A thread goes along
-// its run 16 columns at a time, whose loads don't wait for each other; the sectors that they leave half read come from
-// the first-level cache next: 256 threads hold 32 KiB of lines at most. Of x, all threads of a run read the same
-// address. Chains of 16 runs meet in shared memory, where a thread for each feature and token adds them in order.
+// its run 16 columns at a time (4 of codes), whose loads don't wait for each other; the sectors that they leave half read
+// come from the first-level cache next: 256 threads hold 32 KiB of lines at most. Of x, all threads of a run read the
+// same address. Chains of 16 runs meet in shared memory, where a thread for each feature and token adds them in order.
 //
 // Reads each weight once, and of x 4 bytes a column for 16 features, from the second-level cache or nearer; 2 or 3
 // instructions beside a multiply-add (widening, loads of four). Shared memory: 1 KiB a token.
@@ -18,7 +18,6 @@ constexpr int THREADS = 256;
 constexpr int FEATURES = 16;
 constexpr int RUNS = THREADS / FEATURES;
 constexpr int RUN = 256;
-constexpr int STEP = 16;
 
 struct Sizes {
   int tokens, features, columns;
@@ -31,10 +30,12 @@ static __device__ __forceinline__ float extended(float chain, float4 x, float4 w
   return __fmaf_rn(x.w, w.w, chain);
 }
 
-// Adds the products of one run of a feature to a chain for each token; its row gives four weights at a time, in order.
+// Adds the products of one run of a feature to a chain for each token; its row gives four weights at a time, in order,
+// and says how many columns are taken together.
 template <int TOKENS, class Row>
 static __device__ __forceinline__ void multiplyRun(float (&chain)[TOKENS], const float *x, Row w, int run, Sizes sizes,
                                                    bool aligned) {
+  constexpr int STEP = Row::STEP;
   const int end = run + RUN < sizes.columns ? run + RUN : sizes.columns;
   for (int column = run; column < end; column += STEP) {
     float4 weights[STEP / 4];

@@ -20,7 +20,7 @@ __kernel void widen_codes(
   }
   codes_t w = CODES;
   for (long row = (long)get_global_id(1); row < rows; row += get_global_size(1)) {
-    long index = scale_index(w, (int)row, column);
+    long index = row_scales(w, (int)row) + column_group(w, column);
     float none = number_of(format, zero_code(w, index));
     uint code = code_at(w, row * row_bits + column * column_bits);
     POINTER(float, out)[row * stride + column] = element(w, code, none, scale_at(w, index));
@@ -48,7 +48,7 @@ __kernel void prune_codes(
     __global const uint *kept = CONST_POINTER(uint, mask) + row * ((columns + 31) / 32);
     for (int column = eight; column < min(eight + 8, columns); column++) {
       if ((kept[column / 32] >> column % 32 & 1u) == 0) {
-        uint code = zero_code(w, scale_index(w, (int)row, column));
+        uint code = zero_code(w, row_scales(w, (int)row) + column_group(w, column));
         set_code(POINTER(uchar, codes), row * row_bits + column * column_bits, bits, code);
       }
     }

@@ -14,8 +14,9 @@
 extern "C" __global__ void widen_codes(CODES_PARAMETERS, float *out, long long stride, int columns) {
   const Codes w = CODES;
   const int row = static_cast<int>(blockIdx.x);
+  const long long scale = firstScale(w, row);
   for (int column = threadIdx.x; column < columns; column += blockDim.x) {
-    const long long index = scaleIndex(w, row, column);
+    const long long index = scale + columnGroup(w, column);
     const float zero = numberOf(format, zeroCode(w, index));
     out[row * stride + column] = element(w, codeAt(w, row * rowBits + column * columnBits), zero, scaleAt(w, index));
   }
@@ -34,11 +35,12 @@ static __device__ __forceinline__ void setCode(unsigned char *codes, long long b
 extern "C" __global__ void prune_codes(CODES_PARAMETERS, const unsigned *mask, int columns) {
   const Codes w = CODES;
   const int row = static_cast<int>(blockIdx.x);
+  const long long scale = firstScale(w, row);
   const unsigned *kept = mask + static_cast<long long>(row) * ((columns + 31) / 32);
   for (int eight = threadIdx.x * 8; eight < columns; eight += blockDim.x * 8) {
     for (int column = eight; column < columns && column < eight + 8; column++) {
       if ((kept[column / 32] >> column % 32 & 1u) == 0) {
-        setCode(codes, row * rowBits + column * columnBits, bits, zeroCode(w, scaleIndex(w, row, column)));
+        setCode(codes, row * rowBits + column * columnBits, bits, zeroCode(w, scale + columnGroup(w, column)));
       }
     }
   }

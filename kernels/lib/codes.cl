@@ -56,10 +56,10 @@ float scale_at(codes_t w, long index) {
   return number_of(w.scale_format, code);
 }
 
-long scale_index(codes_t w, int row, int column) {
-  int group = w.group_of == 0 ? column / w.block_columns : w.group_of[column];
-  return (long)((w.first_row + row) / w.block_rows) * w.groups + group;
-}
+// The number of a row's first scale.
+long row_scales(codes_t w, int row) { return (long)((w.first_row + row) / w.block_rows) * w.groups; }
+
+int column_group(codes_t w, int column) { return w.group_of == 0 ? column / w.block_columns : w.group_of[column]; }
 
 uint zero_code(codes_t w, long index) { return w.zeros == 0 ? (uint)w.zero : w.zeros[index]; }
 

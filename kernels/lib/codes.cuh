@@ -54,9 +54,13 @@ static __device__ __forceinline__ float scaleAt(const Codes &w, long long index)
                                                         : w.scales[index]);
 }
 
-static __device__ __forceinline__ long long scaleIndex(const Codes &w, int row, int column) {
-  const int group = w.groupOf == nullptr ? static_cast<int>(static_cast<unsigned>(column) / w.blockColumns) : w.groupOf[column];
-  return static_cast<long long>((w.firstRow + row) / w.blockRows) * w.groups + group;
+// The number of a row's first scale.
+static __device__ __forceinline__ long long firstScale(const Codes &w, int row) {
+  return static_cast<long long>((w.firstRow + row) / w.blockRows) * w.groups;
+}
+
+static __device__ __forceinline__ int columnGroup(const Codes &w, int column) {
+  return w.groupOf == nullptr ? column / w.blockColumns : w.groupOf[column];
 }
 
 static __device__ __forceinline__ unsigned zeroCode(const Codes &w, long long index) {
