@@ -2,10 +2,13 @@ package io.github.wandacuda;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.IntSummaryStatistics;
 import java.util.Objects;
+import java.util.ServiceLoader;
 
 /**
  * A view of a linear layer's weight as codes and scales, [rows = output features, columns = input
@@ -28,8 +31,18 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
 
   private static final int BYTE = 0xff;
 
-  /** Bytes of codes that are copied at a time before they are widened. */
-  private static final int BUFFER = 1024;
+  private static final int NIBBLE = 4;
+  private static final long LOW_NIBBLES = 0x0f0f_0f0f_0f0f_0f0fL;
+  private static final VarHandle INTS =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle LONGS =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  /** Codes that are copied at a time before they are widened. */
+  private static final int PART = 4096;
+
+  /** Room for a part and, behind it, for pairs of codes. */
+  private static final int BUFFER = 2 * PART;
 
   private static final ThreadLocal<byte[]> BUFFERS =
       ThreadLocal.withInitial(() -> new byte[BUFFER]);
@@ -165,6 +178,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           : low;
     }
 
+    private int bit(int row, long bit) {
+      long at = row * rowBits + bit;
+      return data.get(ValueLayout.JAVA_BYTE, at / Byte.SIZE) >> at % Byte.SIZE & 1;
+    }
+
     private Codes rows(int from, int count) {
       long start = Math.min(data.byteSize(), from * rowBits / Byte.SIZE);
       return new Codes(data.asSlice(start), format, bits, count, columns, rowBits, columnBits);
@@ -175,18 +193,23 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       if (columnBits == Byte.SIZE) {
         long at = row * rowBits / Byte.SIZE + column;
         MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, to, 0, count);
-      } else if (bits == 4 && columnBits == 4 && column % 2 == 0) {
-        long at = row * rowBits / Byte.SIZE + column / 2;
-        int bytes = (count + 1) / 2;
-        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, to, to.length - bytes, bytes);
-        for (int i = 0; i < count; i++) {
-          int pair = to[to.length - bytes + i / 2];
-          to[i] = (byte) (i % 2 == 0 ? pair & 0xf : pair >> 4 & 0xf);
-        }
+      } else if (bits == NIBBLE && columnBits == NIBBLE && column % 2 == 0) {
+        readPairs(row * rowBits / Byte.SIZE + column / 2, count, to);
       } else {
         for (int i = 0; i < count; i++) {
           to[i] = (byte) get(row, column + i);
         }
+      }
+    }
+
+    /** Copies pairs to the end of an array, from where eight codes at a time are spread. */
+    private void readPairs(long at, int count, byte[] to) {
+      int bytes = Math.ceilDiv(count, 2);
+      int from = to.length - bytes - Integer.BYTES;
+      MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, to, from, bytes);
+      for (int i = 0; i < count; i += Long.BYTES) {
+        int pairs = (int) INTS.get(to, from + i / 2);
+        LONGS.set(to, i, Long.expand(pairs, LOW_NIBBLES));
       }
     }
   }
@@ -312,6 +335,29 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       return (long) ((firstRow + row) / blockRows) * groups + group;
     }
 
+    /** {@return an element's scale} */
+    public float get(int row, int column) {
+      return format.value(data, index(row, column));
+    }
+
+    /** {@return what a code stands for at a place} */
+    public float value(NumberFormat codes, int code, int row, int column) {
+      long index = index(row, column);
+      return scaled(codes.value(code) - zero(codes, index), format.value(data, index));
+    }
+
+    /**
+     * {@return the floating-point code of the number nearest to another one, at a place}
+     *
+     * @param value finite
+     */
+    public int nearest(NumberFormat codes, int row, int column, float value) {
+      double scale = get(row, column);
+      double whole = divides ? scale / factor : scale * factor;
+      // Where the scale is 0, all codes stand for 0.
+      return codes.nearest(whole == 0 ? 0 : (float) (value / whole));
+    }
+
     private void requireFor(int rows, int columns) {
       int lowest = 0;
       int highest = (columns - 1) / blockColumns;
@@ -373,14 +419,37 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
 
   /** {@return element (row, column)} Meant for errors and tests, not for loops. */
   public float get(int row, int column) {
-    long index = scales.index(row, column);
-    float value = codes.format.value(codes.get(row, column)) - scales.zero(codes.format, index);
-    return scales.scaled(value, scales.format.value(scales.data, index));
+    return scales.value(codes.format, codes.get(row, column), row, column);
+  }
+
+  /** {@return the scale of the block that an element is in} */
+  public float scale(int row, int column) {
+    return scales.get(row, column);
+  }
+
+  /**
+   * Copies a row's codes.
+   *
+   * @param row its row, from 0
+   * @param to receives them, a byte each
+   */
+  public void codes(int row, byte[] to) {
+    byte[] buffer = BUFFERS.get();
+    for (int column = 0; column < columns(); column += PART) {
+      int part = Math.min(PART, columns() - column);
+      codes.read(row, column, part, buffer);
+      System.arraycopy(buffer, 0, to, column, part);
+    }
+  }
+
+  /** {@return the floating-point code of the number nearest to another one, see {@link Scales}} */
+  public int nearest(int row, int column, float value) {
+    return scales.nearest(codes.format, row, column, value);
   }
 
   /** {@return the code of +0 at a place} */
   public int zeroCode(int row, int column) {
-    return scales.zeroCode(scales.index(row, column));
+    return scales.zeros == null ? scales.zero : scales.zeroCode(scales.index(row, column));
   }
 
   /**
@@ -425,12 +494,36 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     return eights * Byte.SIZE;
   }
 
+  /**
+   * {@return whether each code of a row is that of another matrix or that of +0, and the bits
+   * behind the last code are the same}
+   *
+   * @param source of the same shape and format
+   * @param row the row
+   */
+  public boolean keepsOrZeroes(QuantizedMatrix source, int row) {
+    byte[] now = new byte[columns()];
+    byte[] before = new byte[columns()];
+    codes(row, now);
+    source.codes(row, before);
+    for (int column = 0; column < now.length; column++) {
+      if (now[column] != before[column] && (now[column] & BYTE) != zeroCode(row, column)) {
+        return false;
+      }
+    }
+    for (long bit = columns() * codes.columnBits; bit < codes.rowBits; bit++) {
+      if (codes.bit(row, bit) != source.codes.bit(row, bit)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   @Override
   public void read(int row, int column, int count, float[] to, int offset) {
     byte[] buffer = BUFFERS.get();
-    int most = buffer.length / 2;
-    for (int done = 0; done < count; done += most) {
-      int part = Math.min(most, count - done);
+    for (int done = 0; done < count; done += PART) {
+      int part = Math.min(PART, count - done);
       codes.read(row, column + done, part, buffer);
       widen(row, column + done, part, buffer, to, offset + done);
     }
@@ -444,8 +537,16 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       long index = scales.index(row, column + i);
       float scale = scales.format.value(scales.data, index);
       float zero = scales.zero(format, index);
-      for (; i < end; i++) {
-        to[offset + i] = scales.scaled(format.value(from[i]) - zero, scale);
+      Loaded.KERNELS.widen(format, from, i, end - i, zero, scale, to, offset + i);
+      i = end;
+    }
+    if (scales.divides) {
+      for (int i = 0; i < count; i++) {
+        to[offset + i] /= scales.factor;
+      }
+    } else if (scales.factor != 1) {
+      for (int i = 0; i < count; i++) {
+        to[offset + i] *= scales.factor;
       }
     }
   }
@@ -457,6 +558,14 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     }
     long next = ((column + i) / scales.blockColumns + 1L) * scales.blockColumns;
     return (int) Math.min(count, next - column);
+  }
+
+  /** Looked for when a matrix is first read. */
+  private static final class Loaded {
+    static final WideningKernels KERNELS =
+        ServiceLoader.load(WideningKernels.class, WideningKernels.class.getClassLoader())
+            .findFirst()
+            .orElseThrow(() -> new IllegalStateException("the library's jar is not whole"));
   }
 
   /** Returns the shape, and what codes and scales are. */

@@ -174,7 +174,7 @@ public record LoraAdapter(
 
     private LoraModule checked(LoraModule pair) {
       LinearModule module = pair.module();
-      if (!module.prunable()) {
+      if (!module.isPlain()) {
         throw module
             .place()
             .wrong("F32, F16 or BF16 to merge", Printable.of(module.tensor().dtype()));

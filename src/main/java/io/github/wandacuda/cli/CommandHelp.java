@@ -26,7 +26,8 @@ final class CommandHelp {
   static {
     group(
         "What",
-        "--model --family --dense --pruned --zeros-of --adapter --check --plan --prompt --prompt-tokens --tokens",
+        "--model --family --dense --pruned --zeros-of --adapter --check --plan --prompt"
+            + " --prompt-tokens --tokens",
         "--temperature --top-p",
         "--method --methods --recipe --recipes --include --exclude --match --modules");
     group("How much", "--sparsity --pattern --allocation --refine --update");
@@ -41,7 +42,7 @@ final class CommandHelp {
     group("Machine", "--backend --device --precision --threads --cluster --part");
     group(
         RARE,
-        "--scope --refine-swaps --unreached --combine-masks --no-bos",
+        "--scope --refine-swaps --requantize --unreached --combine-masks --no-bos",
         "--strict --io --checkpoint-every --no-verify --yes --help --version");
   }
 

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedShard;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -43,6 +44,10 @@ final class InspectCommand extends Subcommand {
 
   /** The widest column of names. A longer name shifts only its own row. */
   private static final int WIDEST = 100;
+
+  /** Ends of the names of tensors that quantize activations, which nothing here does. */
+  private static final List<String> ACTIVATION_SCALES =
+      List.of(".input_scale", ".activation_scale", ".input_global_scale");
 
   /** Where modules stand that have no number. */
   private static final String OUTSIDE = "none";
@@ -93,9 +98,7 @@ final class InspectCommand extends Subcommand {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("model_type", model.config().modelType());
     object.put("architecture", model.config().architecture());
-    object.put(
-        "parameters",
-        checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum());
+    object.put("parameters", parameters(model));
     object.put("bytes", checkpoint.totalBytes());
     if (checkpoint.shards().stream().allMatch(shard -> shard.bytes() instanceof PackedShard)) {
       List<PackedShard> shards =
@@ -119,6 +122,23 @@ final class InspectCommand extends Subcommand {
     object.put("obstacle", obstacle);
     object.put("parts", parts);
     return object;
+  }
+
+  /** Counts weights and other numbers, but for scales and what else tells of codes. */
+  private static long parameters(ModelDirectory model) {
+    long stored =
+        model.checkpoint().tensors().stream()
+            .filter(entry -> ACTIVATION_SCALES.stream().noneMatch(entry.info().name()::endsWith))
+            .mapToLong(entry -> entry.info().elements())
+            .sum();
+    return stored
+        + model.modules().stream()
+            .filter(module -> !module.isPlain() && module.isRead())
+            .mapToLong(
+                module ->
+                    module.elements()
+                        - module.quantized().tensors().mapToLong(TensorInfo::elements).sum())
+            .sum();
   }
 
   /**
@@ -160,7 +180,7 @@ final class InspectCommand extends Subcommand {
 
   private static long prunable(List<Inspection> modules) {
     return modules.stream()
-        .filter(inspection -> inspection.module().prunable())
+        .filter(inspection -> inspection.module().isRead())
         .mapToLong(inspection -> inspection.module().elements())
         .sum();
   }
@@ -178,6 +198,10 @@ final class InspectCommand extends Subcommand {
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("name", inspection.module().name());
     row.put("dtype", inspection.module().tensor().dtype());
+    if (!inspection.module().isPlain() && inspection.module().isRead()) {
+      row.put("format", inspection.module().format());
+      row.put("bits", inspection.module().quantized().bitsPerWeight());
+    }
     row.put("rows", inspection.module().rows());
     row.put("columns", inspection.module().columns());
     row.put("zeros", inspection.zeros());
@@ -217,7 +241,9 @@ final class InspectCommand extends Subcommand {
 
   private static Stream<String> modules(List<Inspection> modules) {
     int longest = modules.stream().mapToInt(row -> shown(row).length()).max().orElse(6);
-    String line = "%-" + Math.min(WIDEST, longest) + "s  %-5s %17s  %8s  %s";
+    int widest = modules.stream().mapToInt(row -> stored(row).length()).max().orElse(5);
+    String line =
+        "%-" + Math.min(WIDEST, longest) + "s  %-" + Math.max(5, widest) + "s %17s  %8s  %s";
     return Stream.concat(
         Stream.of(line.formatted("module", "dtype", "rows x columns", "zeros", "patterns")),
         modules.stream().map(row -> module(line, row)));
@@ -227,11 +253,19 @@ final class InspectCommand extends Subcommand {
     return format
         .formatted(
             shown(row),
-            Printable.of(row.module().tensor().dtype()),
+            stored(row),
             row.module().rows() + " x " + row.module().columns(),
             "%.2f %%".formatted(100 * row.sparsity()),
             String.join(" ", row.patterns()))
         .stripTrailing();
+  }
+
+  /** Returns what a weight is stored as, and with scales, how many bits it takes with them. */
+  private static String stored(Inspection row) {
+    LinearModule module = row.module();
+    return module.isPlain() || !module.isRead()
+        ? Printable.of(module.tensor().dtype())
+        : "%s (%.2f bits)".formatted(module.format(), module.quantized().bitsPerWeight());
   }
 
   private static String shown(Inspection row) {

@@ -47,6 +47,13 @@ final class MethodOptions {
       description = "All of these by stages, in YAML; excludes them as options.")
   private Path recipeFile;
 
+  @Option(
+      names = "--requantize",
+      description =
+          "Round weights that a method fits to the codes of a quantized checkpoint, under its own"
+              + " scales.")
+  private boolean requantize;
+
   private PruningPlan plan;
 
   /** Returns what is asked for, without contradictions. */
@@ -63,6 +70,9 @@ final class MethodOptions {
                         ", ", RECIPE + " says itself what ", " and --allocation say")));
       }
       plan = PruningPlan.of(recipeFile, Unreached.of(unreached));
+    }
+    if (requantize && !plan.rules().requantize()) {
+      plan = plan.requantizing();
     }
     return plan;
   }
@@ -111,6 +121,9 @@ final class MethodOptions {
   }
 
   public void warnOfIdle(PruningRules rules, OutputOptions output) {
+    if (!rules.update()) {
+      output.warnIfGiven("no weight is fitted", "--requantize");
+    }
     if (recipeFile != null) {
       return;
     }

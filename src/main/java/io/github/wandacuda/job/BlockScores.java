@@ -1,16 +1,13 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.FiniteWeights;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.WorkerPool;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
@@ -62,15 +59,16 @@ record BlockScores(double mean, double outliers) {
 
   /**
    * Counts over the Wanda scores of a module. A row here is one of the stored tensor: an output
-   * feature, or an input feature where the module is stored transposed, so that each is read once
-   * and in order.
+   * feature, or an input feature where numbers are stored transposed, so that each is read once and
+   * in order.
    */
   private static final class ModuleScores {
     /** Sums side by side, since an addition waits for the one before it. */
     private static final int SUMS = 8;
 
     private final LinearModule module;
-    private final TensorInfo tensor;
+    private final LinearModule stored;
+    private final boolean turned;
     private final float[] norms;
     private final WorkerPool workers;
     private final TileBuffers buffers;
@@ -82,7 +80,8 @@ record BlockScores(double mean, double outliers) {
                 .formatted(norms.length, module.name(), module.columns()));
       }
       this.module = module;
-      this.tensor = module.tensor();
+      stored = module.stored();
+      turned = stored.transposed() != module.transposed();
       this.norms = norms;
       this.workers = workers;
       this.buffers = buffers;
@@ -92,7 +91,7 @@ record BlockScores(double mean, double outliers) {
      * Returns the sum of the scores; refuses a weight that isn't finite and a score beyond float32.
      */
     double sum() {
-      double[] sums = new double[tensor.rows()];
+      double[] sums = new double[stored.rows()];
       forRows(
           (row, weights, scores) -> {
             sums[row] = sum(scores);
@@ -104,7 +103,7 @@ record BlockScores(double mean, double outliers) {
     }
 
     long above(double threshold) {
-      long[] counts = new long[tensor.rows()];
+      long[] counts = new long[stored.rows()];
       forRows((row, weights, scores) -> counts[row] = count(scores, threshold));
       return Arrays.stream(counts).sum();
     }
@@ -115,20 +114,14 @@ record BlockScores(double mean, double outliers) {
     }
 
     private void forRows(RowBody body) {
-      DType dtype = tensor.type().orElseThrow();
-      long rowBytes = (long) tensor.columns() * dtype.bytes();
-      RowTiles tiles =
-          RowTiles.of(tensor.rows(), rowBytes, true, buffers.tileBytes(), workers.count());
-      buffers.reserve(tiles.tileRows() * rowBytes);
+      RowTiles tiles = ModuleTiles.cut(stored, buffers);
+      ModuleTiles source = new ModuleTiles(stored, tiles, buffers);
       workers.run(
           tiles.count(),
           (worker, tile) -> {
-            float[] scores = new float[tensor.columns()];
+            float[] scores = new float[stored.columns()];
             int first = tiles.firstRow(tile);
-            MemorySegment rows = buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
-            module.shard().read(tensor, first * rowBytes, rows);
-            WeightMatrix weights =
-                WeightMatrix.of(rows, dtype, tiles.rowsOf(tile), tensor.columns());
+            WeightMatrix weights = source.read(worker, tile);
             for (int row = 0; row < weights.rows(); row++) {
               weights.read(row, 0, scores.length, scores, 0);
               score(first + row, scores);
@@ -139,7 +132,7 @@ record BlockScores(double mean, double outliers) {
 
     /** Turns a row's weights into scores. */
     private void score(int row, float[] scores) {
-      if (module.transposed()) {
+      if (turned) {
         float norm = norms[row];
         for (int i = 0; i < scores.length; i++) {
           scores[i] = Math.abs(scores[i]) * norm;
@@ -174,12 +167,12 @@ record BlockScores(double mean, double outliers) {
     }
 
     private InputException problem(int row, WeightMatrix weights) {
-      for (int column = 0; column < tensor.columns(); column++) {
+      for (int column = 0; column < stored.columns(); column++) {
         float value = weights.get(0, column);
         if (!Float.isFinite(value)) {
           return FiniteWeights.problem(
               module,
-              module.transposed()
+              turned
                   ? new NonFiniteWeightException(column, row, value)
                   : new NonFiniteWeightException(row, column, value));
         }

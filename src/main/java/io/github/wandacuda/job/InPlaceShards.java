@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.DirectIo;
@@ -29,6 +30,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /**
  * A model's own shards while they are pruned.
@@ -203,7 +205,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
   /**
    * The tiles of a module that is pruned in its own file. Before a tile is written over its
    * weights, each element is checked to be +0.0 or the weight that was read, since afterwards there
-   * is nothing to compare with. Codes of a quantized weight are changed by the mask alone.
+   * is nothing to compare with.
    */
   private static final class CheckedTiles extends ModuleTiles {
     private final LinearModule module;
@@ -230,11 +232,13 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
     }
 
     @Override
-    public void write(int worker, int tile, MemorySegment mask) {
+    void checkChanges(int worker, int tile) {
       MemorySegment after = bytes(worker, tile);
-      if (module.quantized() == null
-          && after.byteSize() > 0
-          && !keepsOrZeroes(stored(copies.of(worker, after.byteSize())), stored(after))) {
+      MemorySegment before = copies.of(worker, after.byteSize());
+      if (after.byteSize() > 0
+          && !(module.quantized() == null
+              ? keepsOrZeroes(stored(before), stored(after))
+              : keepsOrZeroes(codes(before, tile), codes(after, tile)))) {
         throw new VerificationException(
             ErrorDetails.file(module.shard().path())
                 .tensor(module.tensor().name())
@@ -242,7 +246,10 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
                     "a weight was to be changed to something else than 0;"
                         + " nothing of its tile was written"));
       }
-      super.write(worker, tile, mask);
+    }
+
+    private static boolean keepsOrZeroes(QuantizedMatrix before, QuantizedMatrix after) {
+      return IntStream.range(0, after.rows()).allMatch(row -> after.keepsOrZeroes(before, row));
     }
 
     private static boolean keepsOrZeroes(WeightMatrix before, WeightMatrix after) {

@@ -55,7 +55,7 @@ public final class Inspector {
         TileBuffers buffers = TileBuffers.inCache(threads)) {
       for (LinearModule module : modules) {
         inspections.add(
-            module.prunable()
+            module.isRead()
                 ? inspect(module, workers, buffers)
                 : new Inspection(module, 0, List.of()));
         read += module.tensor().bytes();

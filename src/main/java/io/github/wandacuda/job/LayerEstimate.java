@@ -247,7 +247,7 @@ final class LayerEstimate implements AutoCloseable {
     }
 
     @Override
-    public void write(int worker, int tile, MemorySegment mask) {}
+    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
   }
 
   @Override

@@ -1,11 +1,11 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
@@ -27,8 +27,8 @@ final class ModuleCheck implements Job {
   private final Failures failures;
   private final MaskPool masks;
   private final Consumer<MemorySegment> checked;
-  private final TileSource before;
-  private final TileSource after;
+  private final ModuleTiles before;
+  private final ModuleTiles after;
   private final LongAdder zeros = new LongAdder();
   private final LongAdder taken = new LongAdder();
   private MemorySegment mask;
@@ -71,6 +71,8 @@ final class ModuleCheck implements Job {
       check.read(dense, zeroed, row);
       if (rules.updates()) {
         requireFinite(zeroed, row, first);
+      } else if (module.quantized() != null) {
+        compareCodes(before.codes(worker, tile), after.codes(worker, tile), row, first);
       } else if (!check.keepsOrZeroes()) {
         reportChanges(dense, zeroed, row, first);
       }
@@ -149,8 +151,43 @@ final class ModuleCheck implements Job {
         }
       }
     }
-    String more = count > 1 ? ", and %d more of the row".formatted(count - 1) : "";
-    report(first + row, count, what + more);
+    report(first + row, count, what + more(count));
+  }
+
+  private static String more(int count) {
+    return count > 1 ? ", and %d more of the row".formatted(count - 1) : "";
+  }
+
+  /**
+   * Compares bits: a code may change that stands for the same number, such as any code under a
+   * scale of 0.
+   */
+  private void compareCodes(QuantizedMatrix dense, QuantizedMatrix zeroed, int row, int first) {
+    if (zeroed.keepsOrZeroes(dense, row)) {
+      return;
+    }
+    int count = 0;
+    String what =
+        "row %d: expected the source's bits behind the last code, found others"
+            .formatted(first + row);
+    for (int column = 0; column < dense.columns(); column++) {
+      int was = dense.codes().get(row, column);
+      int is = zeroed.codes().get(row, column);
+      int zero = dense.zeroCode(row, column);
+      if (is != was && is != zero && count++ == 0) {
+        what =
+            "row %d, column %d: expected code 0x%02x (%s) or 0x%02x (0.0), found 0x%02x (%s)"
+                .formatted(
+                    first + row,
+                    column,
+                    was,
+                    dense.get(row, column),
+                    zero,
+                    is,
+                    zeroed.get(row, column));
+      }
+    }
+    report(first + row, Math.max(1, count), what + more(count));
   }
 
   private void reportGroups(RowCheck check, int row) {

@@ -14,6 +14,7 @@ import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The tiles of a module's weight: read from its file and written to a shard, or held in memory,
@@ -49,7 +50,12 @@ class ModuleTiles implements TileSource {
       ShardWriter writer,
       TileBuffers buffers,
       PhaseClock clock) {
-    this(module, file, writer, null, buffers, clock);
+    this(module, file, writer, null, cut(module, buffers), buffers, clock);
+  }
+
+  /** Prepares tiles that are only read, cut as another module's may be. */
+  ModuleTiles(LinearModule module, RowTiles tiles, TileBuffers buffers) {
+    this(module, module.shard(), null, null, tiles, buffers, new PhaseClock(buffers.workers()));
   }
 
   private ModuleTiles(
@@ -57,6 +63,7 @@ class ModuleTiles implements TileSource {
       SafetensorsFile file,
       ShardWriter writer,
       ModuleRequest.HeldWeight held,
+      RowTiles tiles,
       TileBuffers buffers,
       PhaseClock clock) {
     this.module = module;
@@ -65,29 +72,38 @@ class ModuleTiles implements TileSource {
     this.held = held;
     this.buffers = buffers;
     this.clock = clock;
-    boolean quantized = module.quantized() != null;
-    dtype = quantized ? DType.F32 : module.tensor().type().orElseThrow();
-    rowBytes =
-        quantized
-            ? Math.ceilDiv(module.tensor().bytes(), Math.max(1, module.rows()))
-            : (long) module.columns() * dtype.bytes();
-    widenedBytes = quantized ? (long) module.columns() * Float.BYTES : 0;
-    tiles =
-        RowTiles.of(
-            module.rows(),
-            rowBytes + widenedBytes,
-            !module.transposed(),
-            buffers.tileBytes(),
-            buffers.workers());
-    if (held == null || quantized) {
+    this.tiles = tiles;
+    dtype = module.tensor().type().orElse(DType.F32);
+    rowBytes = rowBytes(module);
+    widenedBytes = widenedBytes(module);
+    if (held == null || !module.isPlain()) {
       buffers.reserve(placeOfWidened(tiles.tileRows()) + tiles.tileRows() * widenedBytes);
     }
+  }
+
+  /** Cuts a module as suits some buffers. */
+  static RowTiles cut(LinearModule module, TileBuffers buffers) {
+    return RowTiles.of(
+        module.rows(),
+        rowBytes(module) + widenedBytes(module),
+        !module.transposed(),
+        buffers.tileBytes(),
+        buffers.workers());
+  }
+
+  private static long rowBytes(LinearModule module) {
+    return Math.ceilDiv(module.tensor().bytes(), Math.max(1, module.rows()));
+  }
+
+  private static long widenedBytes(LinearModule module) {
+    return module.isPlain() ? 0 : (long) module.columns() * Float.BYTES;
   }
 
   /** Cuts a weight that is held, as {@code buffers} say. */
   static ModuleTiles of(
       LinearModule module, ModuleRequest.HeldWeight held, TileBuffers buffers, PhaseClock clock) {
-    return new ModuleTiles(module, module.shard(), null, held, buffers, clock);
+    RowTiles tiles = cut(module, buffers);
+    return new ModuleTiles(module, module.shard(), null, held, tiles, buffers, clock);
   }
 
   @Override
@@ -137,6 +153,11 @@ class ModuleTiles implements TileSource {
     return held == null ? Math.ceilDiv(rows * rowBytes, ALIGNMENT) * ALIGNMENT : 0;
   }
 
+  /** Returns a view of the codes of a tile that was read. */
+  final QuantizedMatrix codes(int worker, int tile) {
+    return codes(bytes(worker, tile), tile);
+  }
+
   /** Returns a view of the codes of a tile's rows. */
   final QuantizedMatrix codes(MemorySegment bytes, int tile) {
     return module.transposed()
@@ -145,10 +166,11 @@ class ModuleTiles implements TileSource {
   }
 
   @Override
-  public void write(int worker, int tile, MemorySegment mask) {
+  public void write(int worker, int tile, MemorySegment mask, boolean fitted) {
     if (module.quantized() != null) {
-      prune(worker, tile, mask);
+      prune(worker, tile, mask, fitted);
     }
+    checkChanges(worker, tile);
     if (writer != null) {
       long start = System.nanoTime();
       writer.write(module.tensor(), from(tile), bytes(worker, tile));
@@ -156,12 +178,37 @@ class ModuleTiles implements TileSource {
     }
   }
 
-  private void prune(int worker, int tile, MemorySegment mask) {
-    QuantizedMatrix codes = codes(bytes(worker, tile), tile);
+  /** Called before a tile is written, when it is as it will be. */
+  void checkChanges(int worker, int tile) {}
+
+  private void prune(int worker, int tile, MemorySegment mask, boolean fitted) {
+    QuantizedMatrix codes = codes(worker, tile);
+    if (fitted) {
+      requantize(values(worker, codes.rows()), codes);
+    }
     long maskRow = Selector.maskRowBytes(columns());
     for (int row = 0; row < codes.rows(); row++) {
       codes.keep(row, mask.asSlice(row * maskRow, maskRow));
     }
+  }
+
+  /** Writes the codes of weights that were fitted; those that stay as they are keep theirs. */
+  private static void requantize(WeightMatrix values, QuantizedMatrix codes) {
+    float[] stored = new float[codes.columns()];
+    for (int row = 0; row < codes.rows(); row++) {
+      codes.read(row, 0, stored.length, stored, 0);
+      for (int column = 0; column < stored.length; column++) {
+        float value = values.get(row, column);
+        if (value != stored[column]) {
+          codes.codes().set(row, column, codes.nearest(row, column, value));
+        }
+      }
+    }
+  }
+
+  @Override
+  public Optional<Rounding> rounding() {
+    return Optional.ofNullable(module.quantized()).map(quantized -> quantized::rounded);
   }
 
   private long from(int tile) {

@@ -142,7 +142,7 @@ enum Packing {
   }
 
   private static boolean canBePacked(LinearModule module) {
-    return module.prunable()
+    return module.isPlain()
         && module.elements() > 0
         && module.tensor().name().endsWith(".weight")
         && PackedFormat.Names.of(module.tensor().name()).all().stream()

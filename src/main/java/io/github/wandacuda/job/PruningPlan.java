@@ -53,6 +53,11 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return plan;
   }
 
+  /** Returns the same plan, which may round fitted weights to a quantized checkpoint's codes. */
+  public PruningPlan requantizing() {
+    return new PruningPlan(rules.requantizing(), recipe, allocation);
+  }
+
   private static PruningRules rules(Recipe recipe, Unreached unreached) {
     List<PruningRules.Stage> stages =
         recipe.stages().stream()

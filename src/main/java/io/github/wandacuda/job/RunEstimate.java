@@ -21,6 +21,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -233,6 +234,9 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       long rows = Math.min(tiles.rows(), count * tiles.tileRows());
       return new RowTiles((int) rows, tiles.tileRows());
     }
+
+    @Override
+    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 
     long bytes() {
       return module.tensor().bytes() / super.tiles().rows() * tiles().rows();

@@ -139,7 +139,7 @@ public record RunNeeds(
   private static long packing(ModelDirectory model) {
     long modules =
         model.modules().stream()
-            .filter(LinearModule::prunable)
+            .filter(LinearModule::isPlain)
             .mapToLong(module -> module.tensor().bytes())
             .sum();
     return SourceReads.ofTensors(model) + modules;
@@ -308,7 +308,7 @@ public record RunNeeds(
     }
 
     private static long saved(LinearModule module, ModuleRules rules) {
-      if (rules.method() == Method.MASKS || !module.prunable()) {
+      if (rules.method() == Method.MASKS || !module.isPlain()) {
         return 0;
       }
       long elements = module.elements();

@@ -152,7 +152,7 @@ public final class Verifier {
             ? recorded.get().modules(dense)
             : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
     PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
-    rules.check(chosen);
+    rules.requantizing().check(chosen);
     boolean packed = isPacked(pruned, failures);
     List<Path> added = compareFiles(dense, pruned, failures);
     Pruned all = new Pruned(dense, pruned, packed, rules, chosen);

@@ -1,6 +1,5 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -8,7 +7,6 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -36,7 +34,7 @@ public final class ZerosVerifier {
    *
    * @param pruned the linear modules of the pruned model
    * @param other those of the other model, which need names and shapes alike, but not types
-   * @throws InputException if a weight isn't F32, F16 or BF16, or a file is broken
+   * @throws InputException if a weight's numbers aren't known, or a file is broken
    */
   public static Found verify(List<LinearModule> pruned, List<LinearModule> other, Workers workers) {
     Failures failures = new Failures();
@@ -49,10 +47,11 @@ public final class ZerosVerifier {
         if (counterpart == null) {
           failures.add(inWords(module) + ": expected it in the other model too, found none");
         } else if (!isAlike(module, counterpart)) {
+          boolean plain = arePlain(module, counterpart);
           failures.add(
               "%s: expected shape %s, found %s"
                   .formatted(
-                      inWords(counterpart), module.tensor().shape(), counterpart.tensor().shape()));
+                      inWords(counterpart), shape(module, plain), shape(counterpart, plain)));
         } else {
           jobs.add(new Comparison(module, counterpart, buffers, failures));
         }
@@ -68,8 +67,20 @@ public final class ZerosVerifier {
   }
 
   private static boolean isAlike(LinearModule module, LinearModule counterpart) {
-    return module.tensor().shape().equals(counterpart.tensor().shape())
-        && module.transposed() == counterpart.transposed();
+    boolean plain = arePlain(module, counterpart);
+    return shape(module, plain).equals(shape(counterpart, plain))
+        && (!plain || module.transposed() == counterpart.transposed());
+  }
+
+  /** Returns whether two weights are compared as they are stored. */
+  private static boolean arePlain(LinearModule module, LinearModule counterpart) {
+    return module.isPlain() && counterpart.isPlain();
+  }
+
+  private static List<Long> shape(LinearModule module, boolean stored) {
+    return stored
+        ? module.tensor().shape()
+        : List.of((long) module.rows(), (long) module.columns());
   }
 
   private static String inWords(LinearModule module) {
@@ -77,42 +88,34 @@ public final class ZerosVerifier {
         .formatted(Printable.of(module.shard().path()), Printable.of(module.tensor().name()));
   }
 
-  /** A job that compares two weights, some stored rows at a time. */
+  /** A job that compares two weights, some rows at a time. */
   private static final class Comparison implements Job {
-    private final LinearModule pruned;
     private final LinearModule other;
-    private final DType prunedType;
-    private final DType otherType;
-    private final TilePairs buffers;
+    private final boolean turned;
     private final Failures failures;
     private final int columns;
     private final RowTiles tiles;
+    private final ModuleTiles expected;
+    private final ModuleTiles found;
     private final LongAdder zeros = new LongAdder();
 
     Comparison(LinearModule pruned, LinearModule other, TilePairs buffers, Failures failures) {
-      this.pruned = pruned;
       this.other = other;
-      this.buffers = buffers;
       this.failures = failures;
-      prunedType = type(pruned);
-      otherType = type(other);
-      columns = pruned.tensor().columns();
-      long rowBytes = (long) columns * Math.max(prunedType.bytes(), otherType.bytes());
-      tiles = RowTiles.of(pruned.tensor().rows(), rowBytes, true, buffers.pieceBytes(), 1);
-      buffers.reserve(tiles.tileRows() * rowBytes);
-    }
-
-    private static DType type(LinearModule module) {
-      return module
-          .tensor()
-          .type()
-          .orElseThrow(
-              () ->
-                  module
-                      .place()
-                      .wrong(
-                          "F32, F16 or BF16, to see its zeros",
-                          Printable.of(module.tensor().dtype())));
+      pruned.requireRead();
+      other.requireRead();
+      boolean plain = arePlain(pruned, other);
+      LinearModule was = plain ? pruned.stored() : pruned;
+      LinearModule is = plain ? other.stored() : other;
+      turned = is.transposed() != other.transposed();
+      columns = is.columns();
+      RowTiles one = ModuleTiles.cut(was, buffers.dense());
+      RowTiles two = ModuleTiles.cut(is, buffers.pruned());
+      // What is transposed is read as a whole.
+      boolean whole = was.transposed() || is.transposed();
+      tiles = one.tileRows() < two.tileRows() == whole ? two : one;
+      expected = new ModuleTiles(was, tiles, buffers.dense());
+      found = new ModuleTiles(is, tiles, buffers.pruned());
     }
 
     @Override
@@ -123,31 +126,25 @@ public final class ZerosVerifier {
     @Override
     public void run(int worker, int tile) {
       int first = tiles.firstRow(tile);
-      int rows = tiles.rowsOf(tile);
-      long before = (long) columns * prunedType.bytes();
-      long after = (long) columns * otherType.bytes();
-      MemorySegment expected = buffers.dense().of(worker, rows * before);
-      MemorySegment found = buffers.pruned().of(worker, rows * after);
-      pruned.shard().read(pruned.tensor(), first * before, expected);
-      other.shard().read(other.tensor(), first * after, found);
-      WeightMatrix was = WeightMatrix.of(expected, prunedType, rows, columns);
-      WeightMatrix is = WeightMatrix.of(found, otherType, rows, columns);
-      RowWords wasWords = new RowWords(prunedType, columns);
-      RowWords isWords = new RowWords(otherType, columns);
-      for (int row = 0; row < rows; row++) {
-        wasWords.read(was, row);
-        isWords.read(is, row);
-        compare(wasWords, isWords, is, row, first + row);
+      WeightMatrix was = expected.read(worker, tile);
+      WeightMatrix is = found.read(worker, tile);
+      RowWords wasWords = new RowWords(was.dtype(), columns);
+      RowWords isWords = new RowWords(is.dtype(), columns);
+      for (int row = 0; row < is.rows(); row++) {
+        int wasAt = wasWords.read(was, row);
+        int isAt = isWords.read(is, row);
+        compare(wasWords, wasAt, isWords, isAt, is, row, first + row);
       }
     }
 
-    private void compare(RowWords was, RowWords is, WeightMatrix found, int row, int stored) {
+    private void compare(
+        RowWords was, int wasAt, RowWords is, int isAt, WeightMatrix found, int row, int stored) {
       int rowZeros = 0;
       int lost = 0;
       int firstLost = -1;
       for (int from = 0; from < columns; from += RowWords.BITS) {
-        long expected = was.zeros(from / was.lanes());
-        long gone = expected & ~is.zeros(from / is.lanes());
+        long expected = was.zeros(wasAt + from / was.lanes());
+        long gone = expected & ~is.zeros(isAt + from / is.lanes());
         rowZeros += Long.bitCount(expected);
         lost += Long.bitCount(gone);
         if (firstLost < 0 && gone != 0) {
@@ -161,7 +158,6 @@ public final class ZerosVerifier {
     }
 
     private void report(int storedRow, int storedColumn, int lost, float found) {
-      boolean turned = other.transposed();
       String more =
           lost > 1 ? ", and %d more of the %s".formatted(lost - 1, turned ? "column" : "row") : "";
       failures.add(

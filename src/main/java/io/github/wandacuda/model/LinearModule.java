@@ -5,6 +5,8 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 
@@ -32,12 +34,17 @@ public record LinearModule(
 
   /** Returns whether the weight is of a type that can be pruned. */
   public boolean prunable() {
-    return quantized == null ? tensor.type().isPresent() : quantized.prunable();
+    return quantized == null ? isPlain() : quantized.prunable();
   }
 
   /** Returns whether the weight is of a type that is computed with. */
   public boolean isRead() {
-    return quantized == null ? tensor.type().isPresent() : quantized.isRead();
+    return quantized == null ? isPlain() : quantized.isRead();
+  }
+
+  /** Returns whether the weight is stored as numbers, without scales. */
+  public boolean isPlain() {
+    return tensor.type().isPresent();
   }
 
   /** Returns what the weight is stored as, for people. */
@@ -89,6 +96,27 @@ public record LinearModule(
   /** Returns this module's file and tensor, for an error message. */
   public ErrorDetails place() {
     return ErrorDetails.file(shard.path()).tensor(tensor.name());
+  }
+
+  /**
+   * Returns the module with rows and columns as they are stored, which are turned where it is
+   * transposed; a quantized one stays as it is.
+   */
+  public LinearModule stored() {
+    return isPlain() ? new LinearModule(name, shard, tensor, false, router, further, null) : this;
+  }
+
+  /**
+   * Checks that the weight's numbers are known.
+   *
+   * @throws InputException if they aren't
+   */
+  public void requireRead() {
+    if (quantized != null) {
+      quantized.requireRead();
+    } else if (!isPlain()) {
+      throw place().wrong("F32, F16 or BF16", Printable.of(tensor.dtype()));
+    }
   }
 
   /** Returns the module as it is in a copy of its shard. */

@@ -37,8 +37,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
 
   /** What works for a model whose forward pass isn't known, for a failure's hint. */
   public static final String WITHOUT_A_PASS =
-      "`statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass, and prune"
-          + " what is stored as F32, F16 or BF16";
+      "`statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass";
 
   /** The file's name in a model directory. */
   public static final String FILE_NAME = SideFiles.CONFIG;

@@ -58,6 +58,9 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
         if (settings.isObject()) {
           return Optional.of(of(config.file(), key, settings));
         }
+        if (!settings.isMissingNode() && !settings.isNull()) {
+          throw config.wrong(key, "an object", settings);
+        }
       }
     }
     Path other = config.file().resolveSibling(MODELOPT_FILE);

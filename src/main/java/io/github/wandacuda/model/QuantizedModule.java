@@ -5,13 +5,16 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.QuantizedMatrix.Codes;
 import io.github.wandacuda.QuantizedMatrix.Scales;
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.SoftReference;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /** A linear module whose weight is stored as codes and scales, in tensors of a format. */
 public final class QuantizedModule {
@@ -53,7 +56,7 @@ public final class QuantizedModule {
   QuantizedModule(
       String format,
       Checkpoint.Entry codes,
-      List<Checkpoint.Entry> others,
+      Collection<Checkpoint.Entry> others,
       Layout layout,
       int rows,
       int columns,
@@ -66,7 +69,7 @@ public final class QuantizedModule {
   private QuantizedModule(
       String format,
       Checkpoint.Entry codes,
-      List<Checkpoint.Entry> others,
+      Collection<Checkpoint.Entry> others,
       Layout layout,
       int rows,
       int columns,
@@ -143,12 +146,17 @@ public final class QuantizedModule {
 
   /** Returns the bytes of all tensors of the weight. */
   public long bytes() {
-    return codes.info().bytes() + others.stream().mapToLong(other -> other.info().bytes()).sum();
+    return tensors().mapToLong(TensorInfo::bytes).sum();
   }
 
   /** Returns the bits that an element takes in the file, with its share of the scales. */
   public double bitsPerWeight() {
     return rows == 0 || columns == 0 ? 0 : (double) bytes() * Byte.SIZE / rows / columns;
+  }
+
+  /** Returns the tensors that hold the weight: its codes, scales and whatever tells of them. */
+  public Stream<TensorInfo> tensors() {
+    return Stream.concat(Stream.of(codes), others.stream()).map(Checkpoint.Entry::info);
   }
 
   /** Returns whether each row's codes lie in bytes of its own, one row after the other. */
@@ -192,6 +200,17 @@ public final class QuantizedModule {
   public QuantizedMatrix rows(MemorySegment bytes, int first, int count) {
     Codes some = Codes.of(bytes, number, bits, count, columns, rowBytes());
     return new QuantizedMatrix(some, scales().from(first));
+  }
+
+  /** Returns the number nearest to another one that the module can hold at a place. */
+  public float rounded(int row, int column, float value) {
+    Scales all = scales();
+    return all.value(number, all.nearest(number, row, column, value), row, column);
+  }
+
+  /** Returns whether weights that are fitted can be rounded to its codes. */
+  public boolean canRequantize() {
+    return prunable() && (number == NumberFormat.E4M3 || number == NumberFormat.E2M1);
   }
 
   private synchronized Scales scales() {

@@ -14,10 +14,11 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.QuantizedModule.Layout;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -160,7 +161,7 @@ final class QuantizedTensors {
     private final Checkpoint.Entry codes;
     private final TensorInfo info;
     private final boolean transposed;
-    private final List<Checkpoint.Entry> others = new ArrayList<>();
+    private final Set<Checkpoint.Entry> others = new LinkedHashSet<>();
 
     Module(Quantization settings, String name, Checkpoint.Entry codes, boolean transposed) {
       this.settings = settings;

@@ -70,7 +70,7 @@ public final class LayerPruner implements AutoCloseable {
       TileSource source, ModuleRules rules, LayerInputs inputs, MemorySegment mask) {
     long start = System.nanoTime();
     try (Arena arena = Arena.ofShared()) {
-      Layer layer = new Layer(read(source, arena), rules, inputs, mask, arena);
+      Layer layer = new Layer(read(source, arena), source.rounding(), rules, inputs, mask, arena);
       layer.prune();
       clock.addSelect((System.nanoTime() - start) * workers.count());
       return write(source, layer);
@@ -156,7 +156,8 @@ public final class LayerPruner implements AutoCloseable {
           written.write(weights, layer.fitted, first);
           long maskRow = Selector.maskRowBytes(source.columns());
           long maskBytes = source.tiles().rowsOf(tile) * maskRow;
-          source.write(worker, tile, layer.mask.asSlice(first * maskRow, maskBytes));
+          MemorySegment tileMask = layer.mask.asSlice(first * maskRow, maskBytes);
+          source.write(worker, tile, tileMask, layer.fitted != null);
           pruned.add(written.pruned);
           zeros.add(written.zeros);
           zeroRows.add(written.zeroRows);
@@ -167,6 +168,7 @@ public final class LayerPruner implements AutoCloseable {
   /** A module under way. */
   private final class Layer {
     private final WeightMatrix dense;
+    private final Optional<TileSource.Rounding> rounding;
     private final ModuleRules rules;
     private final LayerInputs inputs;
     private final float[] norms;
@@ -181,11 +183,13 @@ public final class LayerPruner implements AutoCloseable {
 
     Layer(
         WeightMatrix dense,
+        Optional<TileSource.Rounding> rounding,
         ModuleRules rules,
         LayerInputs inputs,
         MemorySegment mask,
         Arena arena) {
       this.dense = dense;
+      this.rounding = rounding;
       this.rules = rules;
       this.inputs = inputs;
       norms = rules.scoringNorms(inputs.norms());
@@ -248,6 +252,7 @@ public final class LayerPruner implements AutoCloseable {
       long pruned =
           new SparseGpt(backend.operations(), workers, factor.get())
               .prune(fitted, rules.sparsity(), mask);
+      roundFitted();
       if (rules.sparsity() instanceof Sparsity.Ratio ratio) {
         long most =
             ratio.of(dense.elements())
@@ -260,6 +265,22 @@ public final class LayerPruner implements AutoCloseable {
                   .formatted(100 * ((double) lost() / dense.elements())));
         }
       }
+    }
+
+    /** Rounds fitted weights before the error is measured that they leave. */
+    private void roundFitted() {
+      rounding.ifPresent(
+          codes ->
+              workers.run(
+                  fitted.rows(),
+                  (worker, row) -> {
+                    for (int column = 0; column < fitted.columns(); column++) {
+                      float value = fitted.get(row, column);
+                      if (Float.isFinite(value)) {
+                        fitted.set(row, column, codes.nearest(row, column, value));
+                      }
+                    }
+                  }));
     }
 
     /** Counts the weights that had a part in the outputs and are pruned. */
@@ -300,6 +321,7 @@ public final class LayerPruner implements AutoCloseable {
       if (rules.reconstruct() && !warnOfFewTokens()) {
         new Reconstruction(moments).solve(dense, mask, result);
         fitted = result;
+        roundFitted();
         last = chosen.after(moments, dense, result);
       }
       errors =

@@ -22,13 +22,16 @@ import java.util.stream.Stream;
  * @param allocated the shares of modules by name, where they differ
  * @param unreached what becomes of modules that no sample reached
  * @param kept names of modules that stay as they are, known once norms are
+ * @param requantize whether weights that are fitted may be rounded to the codes of a quantized
+ *     checkpoint
  */
 public record PruningRules(
     ModuleRules common,
     List<Stage> stages,
     Map<String, Double> allocated,
     Unreached unreached,
-    Set<String> kept) {
+    Set<String> kept,
+    boolean requantize) {
   private static final String RECIPE = "recipe";
   private static final Pattern BLOCK = Pattern.compile("\\.\\d+\\.");
 
@@ -79,6 +82,21 @@ public record PruningRules(
     this(common, List.of(), Map.of(), unreached, Set.of());
   }
 
+  /** Makes rules that leave the kept weights of quantized modules as they are. */
+  public PruningRules(
+      ModuleRules common,
+      List<Stage> stages,
+      Map<String, Double> allocated,
+      Unreached unreached,
+      Set<String> kept) {
+    this(common, stages, allocated, unreached, kept, false);
+  }
+
+  /** Returns the same rules, which may round fitted weights to a quantized checkpoint's codes. */
+  public PruningRules requantizing() {
+    return new PruningRules(common, stages, allocated, unreached, kept, true);
+  }
+
   /** Returns what is done in a word: {@code wanda+swaps}. */
   public String label() {
     return stages.isEmpty() ? common.label() : RECIPE;
@@ -96,7 +114,7 @@ public record PruningRules(
 
   /** Returns the same rules for a run that kept some modules as they are. */
   public PruningRules keeping(Set<String> names) {
-    return new PruningRules(common, stages, allocated, unreached, names);
+    return new PruningRules(common, stages, allocated, unreached, names, requantize);
   }
 
   /** Returns the same rules without what follows the choice of masks. */
@@ -108,12 +126,13 @@ public record PruningRules(
             .toList(),
         allocated,
         unreached,
-        kept);
+        kept,
+        requantize);
   }
 
   /** Returns the same rules with a share for each module. */
   public PruningRules allocating(Map<String, Double> shares) {
-    return new PruningRules(common, stages, shares, unreached, kept);
+    return new PruningRules(common, stages, shares, unreached, kept, requantize);
   }
 
   /** Returns the same rules once it is known which modules nothing reached. */
@@ -144,10 +163,12 @@ public record PruningRules(
   /**
    * Checks that modules can be pruned so.
    *
-   * @throws io.github.wandacuda.error.InputException if the columns of one don't fall into groups;
-   *     the message says how all such modules are left out
+   * @throws io.github.wandacuda.error.InputException if the columns of one don't fall into groups,
+   *     or the codes of one would have to change that are kept; the message says how all such
+   *     modules are left out
    */
   public void check(List<LinearModule> modules) {
+    requireKeptCodes(modules);
     List<LinearModule> unfit = modules.stream().filter(module -> unfit(module) != null).toList();
     if (!unfit.isEmpty()) {
       LinearModule first = unfit.get(0);
@@ -162,6 +183,30 @@ public record PruningRules(
               "columns that are a multiple of %d for pattern %s".formatted(pattern.size(), pattern),
               first.columns());
     }
+  }
+
+  private void requireKeptCodes(List<LinearModule> modules) {
+    List<LinearModule> changed =
+        modules.stream().filter(module -> of(module).updates() && !canFit(module)).toList();
+    if (!changed.isEmpty()) {
+      LinearModule first = changed.getFirst();
+      boolean rounds = !requantize && first.quantized().canRequantize();
+      throw first
+          .place()
+          .hint(
+              (rounds ? "`requantize` rounds them to its codes; or " : "")
+                  + "take a `method` that only chooses weights, without `update`"
+                  + (changed.size() == modules.size()
+                      ? ""
+                      : ", or leave it out with `exclude` '%s'".formatted(names(changed))))
+          .wrong(
+              "F32, F16 or BF16, since %s changes kept weights".formatted(of(first).label()),
+              first.format());
+    }
+  }
+
+  private boolean canFit(LinearModule module) {
+    return module.quantized() == null || (requantize && module.quantized().canRequantize());
   }
 
   /** Returns a regular expression for some modules, those of any block where there are several. */

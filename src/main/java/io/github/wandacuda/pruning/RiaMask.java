@@ -114,7 +114,7 @@ final class RiaMask {
 
     /** Does nothing: the scores that are left of a tile are nobody's. */
     @Override
-    public void write(int worker, int tile, MemorySegment mask) {}
+    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
   }
 
   /**

@@ -75,7 +75,7 @@ public final class TilePruner implements AutoCloseable {
           zeroRows.add(zeroRows(weights));
         });
     clock.addSelect(System.nanoTime() - start);
-    source.write(worker, tile, tileMask);
+    source.write(worker, tile, tileMask, false);
   }
 
   private Selection select(int first, WeightMatrix weights, MemorySegment mask) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** A matrix that comes in tiles. Called from several workers at once, each for tiles of its own. */
 public interface TileSource {
@@ -18,12 +19,25 @@ public interface TileSource {
    */
   WeightMatrix read(int worker, int tile);
 
+  /** Rounds weights that are fitted to what the file holds. */
+  @FunctionalInterface
+  interface Rounding {
+    /** Returns the number nearest to another one that can be stored at a place of the matrix. */
+    float nearest(int row, int column, float value);
+  }
+
+  /** Returns how fitted weights are rounded, unless they become the tiles' type. */
+  default Optional<Rounding> rounding() {
+    return Optional.empty();
+  }
+
   /**
    * Takes back a tile that was read and changed.
    *
    * @param mask the tile's rows of the packed mask: which elements are kept
+   * @param fitted whether kept elements were changed too
    */
-  void write(int worker, int tile, MemorySegment mask);
+  void write(int worker, int tile, MemorySegment mask, boolean fitted);
 
   /**
    * The tiles of a matrix that lies in memory: views, so that changes are where they belong at
@@ -41,6 +55,6 @@ public interface TileSource {
     }
 
     @Override
-    public void write(int worker, int tile, MemorySegment mask) {}
+    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
   }
 }

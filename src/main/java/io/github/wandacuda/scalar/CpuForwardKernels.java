@@ -1,7 +1,6 @@
 package io.github.wandacuda.scalar;
 
 import io.github.wandacuda.RowReader;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
@@ -46,7 +45,7 @@ public interface CpuForwardKernels {
    *
    * @return nothing if these kernels multiply it no faster than as it is
    */
-  Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers);
+  Optional<PackedWeight> pack(RowReader w, WorkerPool workers);
 
   /** The other {@code linear}, to the bit, of a weight that {@link #pack} made. */
   void linear(CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers);

@@ -46,7 +46,7 @@ public final class ScalarForward implements CpuForwardKernels {
   }
 
   @Override
-  public Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers) {
+  public Optional<PackedWeight> pack(RowReader w, WorkerPool workers) {
     return Optional.empty();
   }
 

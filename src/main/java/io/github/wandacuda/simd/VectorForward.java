@@ -6,6 +6,7 @@ import static io.github.wandacuda.scalar.ScalarForward.TWICE_ROOT;
 import static io.github.wandacuda.simd.Lanes.constant;
 import static io.github.wandacuda.simd.Lanes.load;
 
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
@@ -53,24 +54,37 @@ public final class VectorForward implements CpuForwardKernels {
 
   private final VectorLinear linear = new VectorLinear();
   private final VectorLinearRows fewRows = new VectorLinearRows();
+  private final VectorLinearCodes fewRowsOfCodes = new VectorLinearCodes();
   private final VectorAttention attention = new VectorAttention();
   private final VectorSecondMoments moments = new VectorSecondMoments();
 
   @Override
   public void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    linear.linear(x, w, bias, out, workers);
+    linear.linear(x, w::read, bias, out, workers);
   }
 
   @Override
-  public Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers) {
-    return Optional.of(FeatureBlocks.of(w, workers));
+  public Optional<PackedWeight> pack(RowReader w, WorkerPool workers) {
+    return switch (w) {
+      case WeightMatrix matrix -> Optional.of(FeatureBlocks.of(matrix, workers));
+      case QuantizedMatrix codes -> CodeBlocks.of(codes, workers);
+    };
   }
 
   @Override
   public void linear(
       CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    boolean few = x.rows() <= VectorLinearRows.MOST_ROWS;
+    if (w instanceof CodeBlocks codes) {
+      if (few) {
+        fewRowsOfCodes.linear(x, codes, bias, out, workers);
+      } else {
+        linear.linear(x, codes::read, bias, out, workers);
+      }
+      return;
+    }
     FeatureBlocks blocks = (FeatureBlocks) w;
-    if (x.rows() <= VectorLinearRows.MOST_ROWS) {
+    if (few) {
       fewRows.linear(x, blocks, bias, out, workers);
     } else {
       linear.linear(x, blocks, bias, out, workers);

@@ -1,6 +1,5 @@
 package io.github.wandacuda.simd;
 
-import io.github.wandacuda.RowReader;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
@@ -54,7 +53,13 @@ final class VectorLinear {
   /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
-  void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  /** Reads a part of a row of weights, as {@link io.github.wandacuda.RowReader#read} does. */
+  @FunctionalInterface
+  interface Rows {
+    void read(int row, int column, int count, float[] to, int offset);
+  }
+
+  void linear(CpuTensor x, Rows w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     Source source =
         (to, feature, count, column, depth) -> to.pack(w, feature, count, column, depth);
     linear(x, source, bias, out, workers);
@@ -198,7 +203,7 @@ final class VectorLinear {
      *
      * @param depth a run or less
      */
-    public void pack(RowReader w, int feature, int count, int column, int depth) {
+    public void pack(Rows w, int feature, int count, int column, int depth) {
       data = RegisterTile.grown(data, RegisterTile.wholeColumns(count), CpuForwardKernels.RUN);
       for (int i = 0; i < count; i += Lanes.COUNT) {
         int features = Math.min(Lanes.COUNT, count - i);

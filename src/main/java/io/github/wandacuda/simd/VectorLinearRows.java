@@ -116,13 +116,13 @@ final class VectorLinearRows {
     return w.at(Math.min(last, feature + block * FEATURES), column);
   }
 
-  private static void add(float[] totals, float[] chains, int count) {
+  static void add(float[] totals, float[] chains, int count) {
     for (int i = 0; i < count; i += Lanes.COUNT) {
       load(totals, i).add(load(chains, i)).intoArray(totals, i);
     }
   }
 
-  private static void write(
+  static void write(
       float[] totals, int width, CpuTensor bias, CpuTensor out, int feature, int count) {
     for (int row = 0; row < out.rows(); row++) {
       int from = row * width;

@@ -214,7 +214,8 @@ class MergeLoraCommandTest {
     Path turned = model("d", "gpt2", "F16", 2, "layers.0.q_proj", "layers.0.k_proj");
     assertThat(zeros(turned).exitCode()).isEqualTo(5);
     Path quantized = model("e", "llama", "I8", 1, "layers.0.q_proj", "layers.0.k_proj");
-    zeros(quantized).fails(3, "expected F32, F16 or BF16, to see its zeros, found I8");
+    zeros(quantized)
+        .fails(3, "expected F32, F16 or BF16, or a quantization_config in config.json, found I8");
   }
 
   @Test

@@ -29,9 +29,7 @@ abstract class QuantizedParity extends OneBackend {
 
   /** Returns those of which single weights are pruned. */
   static List<String> prunable() {
-    return all().stream()
-        .filter(name -> !name.startsWith("gptq") && !name.startsWith("awq"))
-        .toList();
+    return TestData.prunable();
   }
 
   private FixtureChecks checks(String name) {

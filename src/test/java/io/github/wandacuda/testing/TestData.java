@@ -37,6 +37,13 @@ public final class TestData {
     return folders("quantized");
   }
 
+  /** Returns the names of those of which single weights are pruned. */
+  public static List<String> prunable() {
+    return quantized().stream()
+        .filter(name -> !name.startsWith("gptq") && !name.startsWith("awq"))
+        .toList();
+  }
+
   private static List<String> folders(String parent) {
     try (Stream<Path> folders = Files.list(Path.of("testdata", parent))) {
       return folders
@@ -58,10 +65,15 @@ public final class TestData {
   /** Reads a JSON file. */
   public static JsonNode json(Path file) {
     try {
-      return JSON.readTree(Files.readAllBytes(file));
+      return json(Files.readAllBytes(file));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** Reads bytes of JSON. */
+  public static JsonNode json(byte[] bytes) throws IOException {
+    return JSON.readTree(bytes);
   }
 
   /** Reads a list of lists of token ids. */

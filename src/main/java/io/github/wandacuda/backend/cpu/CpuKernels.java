@@ -1,15 +1,18 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.SparseKernels;
+import io.github.wandacuda.WideningKernels;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.scalar.RadixSelect;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarSparse;
+import io.github.wandacuda.scalar.ScalarWidening;
 import io.github.wandacuda.simd.ExpandRows;
 import io.github.wandacuda.simd.Lanes;
 import io.github.wandacuda.simd.PanelRows;
 import io.github.wandacuda.simd.VectorForward;
+import io.github.wandacuda.simd.VectorWidening;
 import io.github.wandacuda.system.ThisRuntime;
 
 /**
@@ -30,6 +33,10 @@ record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String des
         : new CpuKernels(new RadixSelect(), new ScalarForward(), "scalar: " + ADVICE);
   }
 
+  static WideningKernels chooseWidening() {
+    return ThisRuntime.hasVectors() ? VectorCpuKernels.createWidening() : new ScalarWidening();
+  }
+
   static SparseKernels chooseSparse() {
     return ThisRuntime.hasVectors() ? VectorCpuKernels.createSparse() : new ScalarSparse();
   }
@@ -40,6 +47,10 @@ record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String des
 
     public static CpuKernels create() {
       return new CpuKernels(new VectorSelect(), new VectorForward(), Lanes.describe() + " vectors");
+    }
+
+    public static WideningKernels createWidening() {
+      return new VectorWidening();
     }
 
     /** Returns what multiplies sparse matrices fastest on this processor. */

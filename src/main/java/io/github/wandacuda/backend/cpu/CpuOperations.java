@@ -31,7 +31,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import java.util.Optional;
 import java.util.function.IntConsumer;
 
 /**
@@ -100,9 +99,8 @@ public final class CpuOperations implements Operations {
 
   @Override
   public CpuWeight residentWeight(RowReader matrix) {
-    Optional<PackedWeight> packing =
-        matrix instanceof WeightMatrix plain ? kernels.pack(plain, workers) : Optional.empty();
-    return packing
+    return kernels
+        .pack(matrix, workers)
         .map(packed -> new CpuWeight(null, packed, null, false))
         .orElseGet(() -> new CpuWeight(matrix, null, null, false));
   }

@@ -59,7 +59,7 @@ public final class GenerateCase implements AutoCloseable {
     backend = Backends.open("cpu", 0, threads).backend();
     decoder =
         DecoderFamilies.of(model.config())
-            .open(model.config(), model.checkpoint(), backend.operations(), WeightKeeping.RESIDENT);
+            .open(model, backend.operations(), WeightKeeping.RESIDENT);
     cached = new CachedDecoder(decoder, backend.operations(), promptTokens + newTokens);
     int[] prompt = new int[promptTokens];
     for (int i = 0; i < promptTokens; i++) {

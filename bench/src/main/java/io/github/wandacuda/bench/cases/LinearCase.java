@@ -1,6 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
@@ -21,6 +22,7 @@ public final class LinearCase implements AutoCloseable {
   private final Backend backend;
   private final Operations operations;
   private final WeightMatrix matrix;
+  private final RowReader multiplied;
   private final WeightMatrix activations;
   private final Tensor input;
   private final Weight weight;
@@ -33,7 +35,7 @@ public final class LinearCase implements AutoCloseable {
    * @param dtype of the weight
    */
   public LinearCase(int tokens, String shape, DType dtype, int threads) {
-    this(tokens, shape, dtype, threads, Operations::weight);
+    this(tokens, shape, dtype, threads, (memory, weights) -> weights, Operations::weight);
   }
 
   private LinearCase(
@@ -41,13 +43,15 @@ public final class LinearCase implements AutoCloseable {
       String shape,
       DType dtype,
       int threads,
-      BiFunction<Operations, WeightMatrix, Weight> keeping) {
+      BiFunction<Arena, WeightMatrix, RowReader> stored,
+      BiFunction<Operations, RowReader, Weight> keeping) {
     int[] sizes = Matrices.sizes(shape);
     backend = Backends.open("cpu", 0, threads).backend();
     operations = backend.operations();
     matrix = Matrices.normal(arena, dtype, sizes[0], sizes[1], NormalWeights.DEVIATION, 1);
     activations = Matrices.normal(arena, DType.F32, tokens, sizes[1], 1, 2);
-    weight = keeping.apply(operations, matrix);
+    multiplied = stored.apply(arena, matrix);
+    weight = keeping.apply(operations, multiplied);
     input = operations.tensor(tokens, sizes[1]);
     operations.upload(activations.data(), input);
     output = operations.tensor(tokens, sizes[0]);
@@ -55,7 +59,23 @@ public final class LinearCase implements AutoCloseable {
 
   /** Makes a layer whose weight is kept for one to a few tokens, as a generation keeps it. */
   public static LinearCase resident(int tokens, String shape, DType dtype, int threads) {
-    return new LinearCase(tokens, shape, dtype, threads, Operations::residentWeight);
+    return new LinearCase(
+        tokens, shape, dtype, threads, (memory, weights) -> weights, Operations::residentWeight);
+  }
+
+  /**
+   * Makes a layer of codes, kept as {@link #resident} does if there is one token.
+   *
+   * @param format {@code FP8}, of blocks of 128 x 128, or {@code MXFP4}
+   */
+  public static LinearCase coded(int tokens, String shape, String format, int threads) {
+    return new LinearCase(
+        tokens,
+        shape,
+        DType.BF16,
+        threads,
+        (memory, weights) -> Quantizing.of(weights, format, memory),
+        tokens == 1 ? Operations::residentWeight : Operations::weight);
   }
 
   /** Runs the layer. */
@@ -105,8 +125,10 @@ public final class LinearCase implements AutoCloseable {
 
   private void check(int token, int row, MemorySegment outputs) {
     double expected = 0;
-    for (int column = 0; column < matrix.columns(); column++) {
-      expected += (double) activations.get(token, column) * matrix.get(row, column);
+    float[] weights = new float[matrix.columns()];
+    multiplied.read(row, 0, weights.length, weights, 0);
+    for (int column = 0; column < weights.length; column++) {
+      expected += (double) activations.get(token, column) * weights[column];
     }
     float found = outputs.getAtIndex(ValueLayout.JAVA_FLOAT, (long) token * matrix.rows() + row);
     if (Math.abs(found - expected) > TOLERANCE) {

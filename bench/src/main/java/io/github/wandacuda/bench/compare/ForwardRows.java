@@ -56,6 +56,20 @@ final class ForwardRows {
     }
   }
 
+  static Outcome codesBesideBfloat(Row row, Place place, Pairs pairs) {
+    int tokens = row.number("tokens");
+    String shape = row.get("shape");
+    try (LinearCase codes = LinearCase.coded(tokens, shape, row.get("format"), THREADS);
+        LinearCase plain =
+            tokens == 1
+                ? LinearCase.resident(1, shape, DType.BF16, THREADS)
+                : new LinearCase(tokens, shape, DType.BF16, THREADS)) {
+      codes.check();
+      plain.check();
+      return pairs.measure(Unit.FLOPS, side(codes), side(plain));
+    }
+  }
+
   static Outcome tokenBesideRead(Row row, Place place, Pairs pairs) {
     try (GenerateCase generate =
             new GenerateCase(

@@ -15,6 +15,8 @@ final class Measurements {
           Map.entry("call-overhead-small", SelectRows::callBesidePlan),
           Map.entry("norms-read", ForwardRows::normsBesideRead),
           Map.entry("linear-read", ForwardRows::fewTokensBesideRead),
+          Map.entry("codes-linear", ForwardRows::codesBesideBfloat),
+          Map.entry("codes-token", ForwardRows::codesBesideBfloat),
           Map.entry("generate-read", ForwardRows::tokenBesideRead),
           Map.entry("sparse-dense-50", SparseRows::besideDense),
           Map.entry("sparse-dense-60", SparseRows::besideDense),

@@ -1,0 +1,207 @@
+package io.github.wandacuda.simd;
+
+import static io.github.wandacuda.simd.Lanes.load;
+
+import io.github.wandacuda.scalar.CpuForwardKernels;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Linear layers of one to a few rows of activations and a quantized weight, multiplied from its
+ * codes in the order of {@link VectorLinearRows}. A weight is widened in registers to what {@link
+ * io.github.wandacuda.QuantizedMatrix} says, and is a factor of one chain at once.
+ *
+ * <p>E4M3 is brought to where float32 has exponent and mantissa, which makes it 2^-120 times what
+ * it is, also where it is subnormal, and the scale is 2^120 times what it is: the product is
+ * rounded as that of the two themselves would be. Codes of 4 bits are looked up among the lanes of
+ * a vector.
+ */
+final class VectorLinearCodes {
+  private static final int RUN = CpuForwardKernels.RUN;
+  private static final int FEATURES = CodeBlocks.FEATURES;
+  private static final int W = Lanes.COUNT;
+
+  /** Blocks that are read side by side. */
+  private static final int BLOCKS = 2;
+
+  private static final int WIDTH = BLOCKS * FEATURES;
+  private static final int FRACTION_SHIFT = 20;
+  private static final int FRACTION_AND_SIGN = 0x87f0_0000;
+  private static final float REBIAS = 0x1p120f;
+
+  /** Values of codes of 4 bits. */
+  private static final int LOOKED_UP = 16;
+
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+  private static final VectorSpecies<Byte> BYTES =
+      VectorShape.forBitSize(Math.max(64, W * Byte.SIZE)).withLanes(byte.class);
+
+  private final WorkerLocal<Sums> sums = new WorkerLocal<>(Sums::new);
+
+  private static final class Sums {
+    final float[] chains = new float[VectorLinearRows.MOST_ROWS * WIDTH];
+    final float[] totals = new float[VectorLinearRows.MOST_ROWS * WIDTH];
+  }
+
+  /** See {@link CpuForwardKernels}; x has at most {@link VectorLinearRows#MOST_ROWS} rows. */
+  void linear(CpuTensor x, CodeBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    sums.prepare(workers);
+    workers.runRanges(
+        w.rows(),
+        WIDTH,
+        (worker, from, to) -> {
+          Sums own = sums.of(worker);
+          multiply(x, w, from, own);
+          VectorLinearRows.write(own.totals, WIDTH, bias, out, from, to - from);
+        });
+  }
+
+  private static void multiply(CpuTensor x, CodeBlocks w, int feature, Sums own) {
+    int count = x.rows() * WIDTH;
+    // -0 changes no chain that is added to it, not even the sign of a zero.
+    Arrays.fill(own.totals, 0, count, -0f);
+    int column = 0;
+    do {
+      int end = Math.min(w.columns(), column + RUN);
+      Arrays.fill(own.chains, 0, count, 0f);
+      while (column < end) {
+        int group = w.groupColumns() - column % w.groupColumns();
+        int depth = Math.min(group, end - column);
+        for (int row = 0; row < x.rows(); row++) {
+          multiply(
+              x.data(), x.at(row) + column, w, feature, column, depth, own.chains, row * WIDTH);
+        }
+        column += depth;
+      }
+      VectorLinearRows.add(own.totals, own.chains, count);
+    } while (column < w.columns());
+  }
+
+  /** Goes on with the chains of one row, in columns of one group. */
+  private static void multiply(
+      float[] x, int at, CodeBlocks w, int feature, int column, int depth, float[] chains, int to) {
+    int last = (w.rows() - 1) / FEATURES * FEATURES;
+    int next = Math.min(last, feature + FEATURES);
+    long a = w.at(feature, column);
+    long b = w.at(next, column);
+    long scaleA = w.scaleAt(feature, column);
+    long scaleB = w.scaleAt(next, column);
+    if (w.table() != null) {
+      nibbles(w, a, b, scaleA, scaleB, depth, x, at, chains, to);
+    } else {
+      floats(w, a, b, scaleA, scaleB, depth, x, at, chains, to);
+    }
+  }
+
+  private static FloatVector scale(CodeBlocks w, long at, int vector) {
+    long from = at + (long) vector * W * Float.BYTES;
+    FloatVector scale =
+        FloatVector.fromMemorySegment(Lanes.FLOATS, w.scales(), from, ByteOrder.nativeOrder());
+    return w.table() == null ? scale.mul(REBIAS) : scale;
+  }
+
+  /** Multiplies two blocks of E4M3. */
+  private static void floats(
+      CodeBlocks w,
+      long a,
+      long b,
+      long scaleA,
+      long scaleB,
+      int depth,
+      float[] x,
+      int at,
+      float[] chains,
+      int to) {
+    MemorySegment codes = w.codes();
+    FloatVector sa0 = scale(w, scaleA, 0);
+    FloatVector sa1 = scale(w, scaleA, 1);
+    FloatVector sb0 = scale(w, scaleB, 0);
+    FloatVector sb1 = scale(w, scaleB, 1);
+    FloatVector a0 = load(chains, to);
+    FloatVector a1 = load(chains, to + W);
+    FloatVector b0 = load(chains, to + 2 * W);
+    FloatVector b1 = load(chains, to + 3 * W);
+    for (int k = 0; k < depth; k++) {
+      long step = (long) k * FEATURES;
+      FloatVector factor = FloatVector.broadcast(Lanes.FLOATS, x[at + k]);
+      a0 = factor.fma(small(codes, a + step).mul(sa0), a0);
+      a1 = factor.fma(small(codes, a + step + W).mul(sa1), a1);
+      b0 = factor.fma(small(codes, b + step).mul(sb0), b0);
+      b1 = factor.fma(small(codes, b + step + W).mul(sb1), b1);
+    }
+    a0.intoArray(chains, to);
+    a1.intoArray(chains, to + W);
+    b0.intoArray(chains, to + 2 * W);
+    b1.intoArray(chains, to + 3 * W);
+  }
+
+  private static FloatVector small(MemorySegment codes, long at) {
+    return bytes(codes, at)
+        .lanewise(VectorOperators.LSHL, FRACTION_SHIFT)
+        .and(FRACTION_AND_SIGN)
+        .reinterpretAsFloats();
+  }
+
+  /** Multiplies two blocks of codes of 4 bits. */
+  private static void nibbles(
+      CodeBlocks w,
+      long a,
+      long b,
+      long scaleA,
+      long scaleB,
+      int depth,
+      float[] x,
+      int at,
+      float[] chains,
+      int to) {
+    MemorySegment codes = w.codes();
+    FloatVector low = load(w.table(), 0);
+    FloatVector high = load(w.table(), LOOKED_UP - W);
+    FloatVector sa0 = scale(w, scaleA, 0);
+    FloatVector sa1 = scale(w, scaleA, 1);
+    FloatVector sb0 = scale(w, scaleB, 0);
+    FloatVector sb1 = scale(w, scaleB, 1);
+    FloatVector a0 = load(chains, to);
+    FloatVector a1 = load(chains, to + W);
+    FloatVector b0 = load(chains, to + 2 * W);
+    FloatVector b1 = load(chains, to + 3 * W);
+    for (int k = 0; k < depth; k++) {
+      long step = (long) k * W;
+      FloatVector factor = FloatVector.broadcast(Lanes.FLOATS, x[at + k]);
+      IntVector first = bytes(codes, a + step);
+      IntVector second = bytes(codes, b + step);
+      a0 = factor.fma(value(first, low, high).mul(sa0), a0);
+      a1 = factor.fma(value(first.lanewise(VectorOperators.LSHR, 4), low, high).mul(sa1), a1);
+      b0 = factor.fma(value(second, low, high).mul(sb0), b0);
+      b1 = factor.fma(value(second.lanewise(VectorOperators.LSHR, 4), low, high).mul(sb1), b1);
+    }
+    a0.intoArray(chains, to);
+    a1.intoArray(chains, to + W);
+    b0.intoArray(chains, to + 2 * W);
+    b1.intoArray(chains, to + 3 * W);
+  }
+
+  private static IntVector bytes(MemorySegment codes, long at) {
+    ByteVector bytes = ByteVector.fromMemorySegment(BYTES, codes, at, ORDER);
+    return (IntVector) bytes.convertShape(VectorOperators.B2I, Lanes.INTS, 0);
+  }
+
+  /** Looks codes up by their lowest 4 bits: in one vector of 16 lanes, or in two of 8. */
+  private static FloatVector value(IntVector code, FloatVector low, FloatVector high) {
+    IntVector found = code.and(W - 1).selectFrom(low.reinterpretAsInts());
+    if (W < LOOKED_UP) {
+      IntVector other = code.and(W - 1).selectFrom(high.reinterpretAsInts());
+      found = found.blend(other, code.and(W).compare(VectorOperators.NE, 0));
+    }
+    return found.reinterpretAsFloats();
+  }
+}
