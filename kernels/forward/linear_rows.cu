@@ -1,95 +1,23 @@
-// A linear layer for one to four tokens, as when a text is generated: out[t, o] = sum over c of x[t, c] * w[o, c] + bias[o]
-// for weights of any type. A weight is read once and used for all tokens, so the time is that of reading the weights.
-//
-// Sums are made as the CPU makes them, to the bit: chains of fused multiply-adds over RUN columns, added up in order. A
-// chain is one thread's, and a block of 256 threads has 16 features and 16 runs of them at a time. A thread goes along
-// its run 16 columns at a time, whose loads don't wait for each other; the sectors that they leave half read come from
-// the first-level cache next: 256 threads hold 32 KiB of lines at most. Of x, all threads of a run read the same
-// address. Chains of 16 runs meet in shared memory, where a thread for each feature and token adds them in order.
-//
-// Reads each weight once, and of x 4 bytes a column for 16 features, from the second-level cache or nearer; 2 or 3
-// instructions beside a multiply-add (widening, loads of four). Shared memory: 1 KiB a token.
-//
-// Edges: what lies outside is read as zero and not written; a missing token repeats the last one.
-#include "float_vectors.cuh"
+// The linear layer of linear_rows.cuh for weights of any type.
+#include "linear_rows.cuh"
 #include "widen.cuh"
 
-constexpr int THREADS = 256;
-constexpr int FEATURES = 16;
-constexpr int RUNS = THREADS / FEATURES;
-constexpr int RUN = 256;
-constexpr int STEP = 16;
+template <class Type>
+struct Row {
+  static constexpr int STEP = 16;
+  const typename Type::Element *weights;
 
-struct Sizes {
-  int tokens, features, columns;
+  __device__ __forceinline__ float4 four(int column, int available) const {
+    return loadFourWeights<Type>(weights + column, available);
+  }
 };
-
-static __device__ __forceinline__ float extended(float chain, float4 x, float4 w) {
-  chain = __fmaf_rn(x.x, w.x, chain);
-  chain = __fmaf_rn(x.y, w.y, chain);
-  chain = __fmaf_rn(x.z, w.z, chain);
-  return __fmaf_rn(x.w, w.w, chain);
-}
-
-// Adds the products of one run of a feature to a chain for each token.
-template <class Type, int TOKENS>
-static __device__ __forceinline__ void multiplyRun(float (&chain)[TOKENS], const float *x, const typename Type::Element *w,
-                                                   int run, Sizes sizes, bool aligned) {
-  const int end = run + RUN < sizes.columns ? run + RUN : sizes.columns;
-  for (int column = run; column < end; column += STEP) {
-    float4 weights[STEP / 4];
-#pragma unroll
-    for (int i = 0; i < STEP / 4; i++) {
-      weights[i] = loadFourWeights<Type>(w + column + 4 * i, end - column - 4 * i);
-    }
-#pragma unroll
-    for (int t = 0; t < TOKENS; t++) {
-      const float *row = x + static_cast<long long>(t < sizes.tokens ? t : sizes.tokens - 1) * sizes.columns;
-#pragma unroll
-      for (int i = 0; i < STEP / 4; i++) {
-        chain[t] = extended(chain[t], loadFour(row + column + 4 * i, end - column - 4 * i, aligned), weights[i]);
-      }
-    }
-  }
-}
-
-template <class Type, int TOKENS>
-static __device__ __forceinline__ void linearRows(const float *x, const typename Type::Element *w, long long stride,
-                                                  const float *bias, float *out, long long outStride, Sizes sizes) {
-  __shared__ float chains[RUNS][TOKENS * FEATURES];
-  const bool aligned = sizes.columns % 4 == 0 && aligned16(x);
-  const int own = threadIdx.x % FEATURES;
-  const int place = threadIdx.x / FEATURES;
-  const int firstFeature = blockIdx.x * FEATURES;
-  const bool sums = threadIdx.x < TOKENS * FEATURES;
-  float sum = 0.0f;
-  for (int first = 0; first < sizes.columns; first += RUNS * RUN) {
-    const int run = first + place * RUN;
-    float chain[TOKENS] = {};
-    if (firstFeature + own < sizes.features && run < sizes.columns) {
-      multiplyRun<Type, TOKENS>(chain, x, w + (firstFeature + own) * stride, run, sizes, aligned);
-    }
-#pragma unroll
-    for (int t = 0; t < TOKENS; t++) {
-      chains[place][t * FEATURES + own] = chain[t];
-    }
-    __syncthreads();
-    for (int i = 0; sums && i < RUNS && first + i * RUN < sizes.columns; i++) {
-      sum = first + i == 0 ? chains[i][threadIdx.x] : sum + chains[i][threadIdx.x];
-    }
-    __syncthreads();
-  }
-  const int feature = firstFeature + own;
-  if (sums && place < sizes.tokens && feature < sizes.features) {
-    out[place * outStride + feature] = bias == nullptr ? sum : sum + bias[feature];
-  }
-}
 
 #define LINEAR_ROWS(name, Type, Element, TOKENS)                                                                    \
   extern "C" __global__ void __launch_bounds__(THREADS)                                                             \
       name(const float *x, const Element *w, long long stride, const float *bias, float *out, long long outStride,  \
            int tokens, int features, int columns) {                                                                 \
-    linearRows<Type, TOKENS>(x, w, stride, bias, out, outStride, {tokens, features, columns});                      \
+    const auto row = [=](int feature) { return Row<Type>{w + feature * stride}; };                                  \
+    linearRows<TOKENS>(x, row, bias, out, outStride, {tokens, features, columns});                                  \
   }
 
 LINEAR_ROWS(linear_row_f32, Float32Values, float, 1)

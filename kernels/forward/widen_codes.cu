@@ -11,19 +11,14 @@
 // pruned. No shared memory, no barriers.
 #include "codes.cuh"
 
-extern "C" __global__ void widen_codes(const unsigned char *codes, long long rowBits, long long columnBits, int bits,
-                                       int format, const unsigned char *scales, int scaleFormat, int firstRow,
-                                       int blockRows, int blockColumns, int groups, const int *groupOf,
-                                       const unsigned char *zeros, int zero, float factor, int divides, float *out,
-                                       long long stride, int columns) {
-  const Codes w = {codes,     rowBits,      columnBits, bits,    format, scales, scaleFormat, firstRow,
-                   blockRows, blockColumns, groups,     groupOf, zeros,  zero};
+extern "C" __global__ void widen_codes(CODES_PARAMETERS, float *out, long long stride, int columns) {
+  const Codes w = CODES;
   const int row = static_cast<int>(blockIdx.x);
+  const long long scale = firstScale(w, row);
   for (int column = threadIdx.x; column < columns; column += blockDim.x) {
-    const long long index = scaleIndex(w, row, column);
-    const float value = numberOf(format, codeAt(w, row * rowBits + column * columnBits));
-    const float product = __fmul_rn(__fsub_rn(value, numberOf(format, zeroCode(w, index))), scaleAt(w, index));
-    out[row * stride + column] = divides != 0 ? __fdiv_rn(product, factor) : __fmul_rn(product, factor);
+    const long long index = scale + columnGroup(w, column);
+    const float zero = numberOf(format, zeroCode(w, index));
+    out[row * stride + column] = element(w, codeAt(w, row * rowBits + column * columnBits), zero, scaleAt(w, index));
   }
 }
 
@@ -37,17 +32,15 @@ static __device__ __forceinline__ void setCode(unsigned char *codes, long long b
   }
 }
 
-extern "C" __global__ void prune_codes(unsigned char *codes, long long rowBits, long long columnBits, int bits,
-                                       int firstRow, int blockRows, int blockColumns, int groups, const int *groupOf,
-                                       const unsigned char *zeros, int zero, const unsigned *mask, int columns) {
-  const Codes w = {codes,     rowBits,      columnBits, bits,    0,     nullptr, 0, firstRow,
-                   blockRows, blockColumns, groups,     groupOf, zeros, zero};
+extern "C" __global__ void prune_codes(CODES_PARAMETERS, const unsigned *mask, int columns) {
+  const Codes w = CODES;
   const int row = static_cast<int>(blockIdx.x);
+  const long long scale = firstScale(w, row);
   const unsigned *kept = mask + static_cast<long long>(row) * ((columns + 31) / 32);
   for (int eight = threadIdx.x * 8; eight < columns; eight += blockDim.x * 8) {
     for (int column = eight; column < columns && column < eight + 8; column++) {
       if ((kept[column / 32] >> column % 32 & 1u) == 0) {
-        setCode(codes, row * rowBits + column * columnBits, bits, zeroCode(w, scaleIndex(w, row, column)));
+        setCode(codes, row * rowBits + column * columnBits, bits, zeroCode(w, scale + columnGroup(w, column)));
       }
     }
   }

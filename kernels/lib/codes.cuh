@@ -10,7 +10,7 @@
 enum NumberFormat { E4M3, E5M2, E2M1, E8M0, I8, UNSIGNED, F16, BF16, F32 };
 
 struct Codes {
-  const unsigned char *codes;
+  unsigned char *codes;
   long long rowBits, columnBits;
   int bits, format;
   const unsigned char *scales;
@@ -18,7 +18,18 @@ struct Codes {
   const int *groupOf;
   const unsigned char *zeros;
   int zero;
+  float factor;
+  int divides;
 };
+
+// What every kernel takes of them, and as one.
+#define CODES_PARAMETERS                                                                                          \
+  unsigned char *codes, long long rowBits, long long columnBits, int bits, int format, const unsigned char *scales, \
+      int scaleFormat, int firstRow, int blockRows, int blockColumns, int groups, const int *groupOf,             \
+      const unsigned char *zeros, int zero, float factor, int divides
+#define CODES                                                                                                  \
+  {codes,        rowBits, columnBits, bits,  format, scales, scaleFormat, firstRow, blockRows,                 \
+   blockColumns, groups,  groupOf,    zeros, zero,   factor, divides}
 
 static __device__ __forceinline__ float numberOf(int format, unsigned code) {
   switch (format) {
@@ -43,9 +54,13 @@ static __device__ __forceinline__ float scaleAt(const Codes &w, long long index)
                                                         : w.scales[index]);
 }
 
-static __device__ __forceinline__ long long scaleIndex(const Codes &w, int row, int column) {
-  const int group = w.groupOf == nullptr ? static_cast<int>(static_cast<unsigned>(column) / w.blockColumns) : w.groupOf[column];
-  return static_cast<long long>((w.firstRow + row) / w.blockRows) * w.groups + group;
+// The number of a row's first scale.
+static __device__ __forceinline__ long long firstScale(const Codes &w, int row) {
+  return static_cast<long long>((w.firstRow + row) / w.blockRows) * w.groups;
+}
+
+static __device__ __forceinline__ int columnGroup(const Codes &w, int column) {
+  return w.groupOf == nullptr ? column / w.blockColumns : w.groupOf[column];
 }
 
 static __device__ __forceinline__ unsigned zeroCode(const Codes &w, long long index) {
@@ -58,4 +73,9 @@ static __device__ __forceinline__ unsigned codeAt(const Codes &w, long long bit)
   const unsigned shift = bit % 8;
   const unsigned word = shift + w.bits > 8 ? from[0] | static_cast<unsigned>(from[1]) << 8 : from[0];
   return word >> shift & ((1u << w.bits) - 1u);
+}
+
+static __device__ __forceinline__ float element(const Codes &w, unsigned code, float zero, float scale) {
+  const float product = __fmul_rn(__fsub_rn(numberOf(w.format, code), zero), scale);
+  return w.divides != 0 ? __fdiv_rn(product, w.factor) : __fmul_rn(product, w.factor);
 }

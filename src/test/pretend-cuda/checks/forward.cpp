@@ -377,14 +377,32 @@ void codes(pretend::Harness &harness) {
   };
   const int *none = nullptr;
   const auto threads = rowThreads(columns, 256);
-  run(harness, "widen_codes", {static_cast<unsigned>(rows)}, threads, 0, data.get(), rowBits, columnBits, bits, 5,
-      reinterpret_cast<unsigned char *>(scales.get()), 8, 0, blockRows, blockColumns, groups, none, zeros.get(), 0, 3.0f, 1,
-      out.get(), stride, columns);
+  const auto launch = [&](const char *name, unsigned blocks, unsigned blockThreads, auto... more) {
+    run(harness, name, {blocks}, blockThreads, 0, data.get(), rowBits, columnBits, bits, 5,
+        reinterpret_cast<unsigned char *>(scales.get()), 8, 0, blockRows, blockColumns, groups, none, zeros.get(), 0, 3.0f,
+        1, more...);
+  };
+  launch("widen_codes", static_cast<unsigned>(rows), threads, out.get(), stride, columns);
   compare("widen_codes", [&](int row, int column) { return out[row * stride + column]; }, value);
+  const int tokens = 1 + static_cast<int>(below(4));
+  Buffer<float> x(tokens * columns, true), bias(rows, true), result(tokens * rows, true);
+  x.fill(normal);
+  bias.fill(normal);
+  const char *name = tokens == 1 ? "linear_codes_1" : "linear_codes_4";
+  launch(name, static_cast<unsigned>(rows + 15) / 16, 256, x.get(), bias.get(), result.get(), static_cast<long long>(rows), tokens,
+         rows, columns);
+  for (int i = 0; i < tokens * rows; i++) {
+    double expected = bias[i % rows], magnitude = 1;
+    for (int column = 0; column < columns; column++) {
+      const double product = x[i / rows * columns + column] * value(i % rows, column);
+      expected += product;
+      magnitude += std::abs(product);
+    }
+    check(name, result[i], expected, magnitude);
+  }
   std::vector<int> before;
   for (int i = 0; i < rows * columns; i++) before.push_back(code(i / columns, i % columns));
-  run(harness, "prune_codes", {static_cast<unsigned>(rows)}, threads, 0, data.get(), rowBits, columnBits, bits, 0,
-      blockRows, blockColumns, groups, none, zeros.get(), 0, mask.get(), columns);
+  launch("prune_codes", static_cast<unsigned>(rows), threads, mask.get(), columns);
   compare("prune_codes", code, [&](int row, int column) {
     const bool kept = mask[row * maskWords + column / 32] >> column % 32 & 1;
     return kept ? before[row * columns + column] : zeros[block(row, column)];

@@ -346,7 +346,7 @@ public final class BackendCheck {
     return side.download(out);
   }
 
-  /** They are pruned by half where they lie, and multiplied. */
+  /** They are pruned by half where they lie, and multiplied with many tokens, few and one. */
   private void addCodes(NumberFormat format, int bits, NumberFormat scale, int one) {
     add(
         "quantized weights, %s of %d bits".formatted(format, bits),
@@ -355,8 +355,11 @@ public final class BackendCheck {
           Weight weight = side.operations.weight(codes);
           side.closing.add(weight::close);
           side.prune(weight, codes);
-          Tensor out = side.tensor(TOKENS, codes.rows());
-          side.operations.linear(side.tensor(TOKENS, codes.columns()), weight, null, out);
+          Tensor x = side.tensor(TOKENS, WIDTH);
+          Tensor out = side.tensor(TOKENS + 4, TOKENS);
+          side.operations.linear(x, weight, null, out.rows(0, TOKENS));
+          side.operations.linear(x.rows(0, 3), weight, null, out.rows(TOKENS, 3));
+          side.operations.linear(x.rows(5, 1), weight, null, out.rows(TOKENS + 3, 1));
           return side.download(out);
         });
   }

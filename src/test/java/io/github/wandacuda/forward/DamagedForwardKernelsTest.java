@@ -132,19 +132,21 @@ class DamagedForwardKernelsTest {
     CODES_BLOCKS("codes.cl", "(w.first_row + row)", "row", Damage::codes),
     CODES_ZEROS("codes.cl", ": w.zeros[index]", ": 0", Damage::codes),
     CODES_GROUPS("codes.cl", ": w.group_of[column]", ": w.group_of[0]", Damage::codes),
-    QUOTIENT_TIES("widen_codes.cl", "(kept & 1u) != 0", "false", Damage::quotients),
-    QUOTIENT_REST("widen_codes.cl", "rest != 0", "false", Damage::quotients),
-    QUOTIENT_SMALL("widen_codes.cl", "1 - raised", "0 - raised", Damage::quotients),
-    QUOTIENT_LARGE("widen_codes.cl", "exponent > 253", "exponent > 254", Damage::quotients),
+    QUOTIENT_TIES("codes.cl", "(kept & 1u) != 0", "false", Damage::quotients),
+    QUOTIENT_REST("codes.cl", "rest != 0", "false", Damage::quotients),
+    QUOTIENT_SMALL("codes.cl", "1 - raised", "0 - raised", Damage::quotients),
+    QUOTIENT_LARGE("codes.cl", "exponent > 253", "exponent > 254", Damage::quotients),
     CUDA_CODES_BYTES("widen_codes", "codes.cuh", "shift + w.bits > 8", "shift > 8", Damage::codes),
     CUDA_CODES_POWER("widen_codes", "codes.cuh", "0x1p120f", "0x1p119f", Damage::blocks),
     CUDA_CODES_SMALLEST("widen_codes", "codes.cuh", "code == 0u", "code == 300u", Damage::powers),
     CUDA_CODES_BLOCKS("widen_codes", "codes.cuh", "(w.firstRow + row)", "row", Damage::codes),
     CUDA_CODES_QUOTIENT(
-        "widen_codes.cu",
-        "__fdiv_rn(product, factor)",
-        "product * __fdiv_rn(1.0f, factor)",
+        "widen_codes",
+        "codes.cuh",
+        "__fdiv_rn(product, w.factor)",
+        "product * __fdiv_rn(1.0f, w.factor)",
         Damage::quotients),
+    CUDA_FEW_CODES("linear_codes.cu", "column >= next", "next == 0", Damage::fewTokens),
     CUDA_LAYER_NORM(
         "layer_norm.cu", "value - mean) * factor", "value + mean) * factor", Damage::longRows),
     CUDA_GELU("activate.cu", "x < 0.0f ? tail", "x > 0.0f ? tail", of(Activation.GELU)),
@@ -402,6 +404,10 @@ class DamagedForwardKernelsTest {
 
     private static void codes(OpenedBackend on) {
       new WidenCodesTest(on).everyShapeAgrees(RandomCodes.THREE_BITS);
+    }
+
+    private static void fewTokens(OpenedBackend on) {
+      new WidenCodesTest(on).everyNumberOfTokensAgrees(3, 16, 257);
     }
 
     private static void blocks(OpenedBackend on) {

@@ -17,6 +17,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -29,29 +30,38 @@ class WidenCodesTest extends OperationCases {
     super(backend);
   }
 
-  /** Multiplies by the unit matrix: [columns, rows]. */
+  /** Multiplies by units, of more tokens than are multiplied by codes, and of one for a column. */
   private void agree(String what, QuantizedMatrix matrix) {
+    agree(what, matrix, matrix.columns() + 4);
+    if (matrix.columns() == 1) {
+      agree(what, matrix, 1);
+    }
+  }
+
+  private void agree(String what, QuantizedMatrix matrix, int tokens) {
     int columns = matrix.columns();
-    CpuTensor units = CpuTensor.zeros(columns, columns);
-    CpuTensor expected = CpuTensor.zeros(columns, matrix.rows());
-    float[] row = new float[columns];
-    for (int r = 0; r < matrix.rows(); r++) {
-      matrix.read(r, 0, columns, row, 0);
-      for (int c = 0; c < columns; c++) {
-        units.data()[c * columns + c] = 1;
-        expected.data()[c * matrix.rows() + r] = row[c] + 0f;
+    CpuTensor units = CpuTensor.zeros(tokens, columns);
+    CpuTensor expected = CpuTensor.zeros(tokens, matrix.rows());
+    for (int token = 0; token < tokens; token++) {
+      int column = token % columns;
+      units.data()[token * columns + column] = 1;
+      for (int row = 0; row < matrix.rows(); row++) {
+        matrix.read(row, column, 1, expected.data(), token * matrix.rows() + row);
+        expected.data()[token * matrix.rows() + row] += 0f;
       }
     }
     each(
         operands -> {
-          Tensor out = operands.out(columns, matrix.rows(), 1);
-          Weight weight = operands.operations().weight(matrix);
-          try (weight) {
+          Tensor out = operands.out(tokens, matrix.rows(), 1);
+          try (Weight weight = operands.operations().weight(matrix)) {
             operands.operations().linear(operands.in(units), weight, null, out);
             return operands.values(out);
           }
         },
-        found -> assertThat(Samples.bits(found)).as(what).isEqualTo(Samples.bits(expected)));
+        found ->
+            assertThat(Samples.bits(found))
+                .as("%s, %d tokens", what, tokens)
+                .isEqualTo(Samples.bits(expected)));
   }
 
   /** Returns a column of codes, with a scale for each. */
@@ -112,6 +122,28 @@ class WidenCodesTest extends OperationCases {
     for (int round = 0; round < 30; round++) {
       QuantizedMatrix matrix = kind.random(random);
       agree("%d: %s".formatted(round, matrix), matrix);
+    }
+  }
+
+  /** As many tokens as are multiplied by codes, and one more; runs of columns, and many of them. */
+  @ParameterizedTest
+  @CsvSource({"1, 5, 70", "2, 17, 300", "3, 16, 257", "4, 33, 513", "5, 3, 300", "1, 2, 4500"})
+  void everyNumberOfTokensAgrees(int tokens, int rows, int columns) {
+    for (RandomCodes kind : RandomCodes.values()) {
+      QuantizedMatrix matrix = kind.random(new Random(columns), rows, columns);
+      Samples samples = new Samples(tokens);
+      CpuTensor x = samples.tensor(tokens, columns);
+      CpuTensor bias = tokens % 2 == 0 ? null : samples.tensor(1, rows);
+      sameBits(
+          matrix.toString(),
+          operands -> {
+            Tensor out = operands.out(tokens, rows, 1);
+            Tensor biases = bias == null ? null : operands.in(bias, 1);
+            try (Weight weight = operands.operations().residentWeight(matrix)) {
+              operands.operations().linear(operands.in(x, 1), weight, biases, out);
+            }
+            return operands.values(out);
+          });
     }
   }
 }

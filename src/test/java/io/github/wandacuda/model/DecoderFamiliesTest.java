@@ -143,8 +143,9 @@ class DecoderFamiliesTest {
         "'rope_scaling': {'type': ''} | rope_scaling: expected a scaling of kind default,",
         "'rope_parameters': {'sliding_attention': {'rope_theta': 1.0}} | rope_parameters: expected"
             + " an",
-        "'quantization_config': {'quant_method': 'bitsandbytes'} | quantization_config.quant_method:"
-            + " expected weights in a format that can be read, found bitsandbytes;",
+        "'quantization_config': {'quant_method': 'bitsandbytes'} |"
+            + " quantization_config.quant_method: expected weights in a format that can be read,"
+            + " found bitsandbytes;",
         "'quantization_config': {'load_in_4bit': true} | found {\"load_in_4bit\":true};",
         "'quantization_config': [] | quantization_config: expected an object, found []",
         "'compression_config': {'quant_method': 'hqq'} | compression_config.quant_method: expected",

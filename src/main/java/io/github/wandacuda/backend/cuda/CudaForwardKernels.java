@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.backend.gpu.AttentionPlaces;
+import io.github.wandacuda.backend.gpu.DeviceCodes;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
@@ -121,6 +122,11 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   @Override
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     linear.linear(x, w, bias, out);
+  }
+
+  @Override
+  public void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
+    linear.codes(x, w, bias, out);
   }
 
   @Override

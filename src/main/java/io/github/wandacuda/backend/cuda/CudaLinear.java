@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.gpu.DeviceCodes;
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
@@ -88,6 +89,19 @@ final class CudaLinear implements AutoCloseable {
     String name = CudaFunction.name(out.rows() == 1 ? "linear_row" : "linear_rows", w.dtype());
     int blocks = Math.ceilDiv(out.columns(), ROW_FEATURES);
     launch(device.function("linear_rows", name), blocks, x, w, bias, out);
+  }
+
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#codes}. */
+  void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
+    String name = out.rows() == 1 ? "linear_codes_1" : "linear_codes_4";
+    Grid grid = Grid.of(Math.ceilDiv(out.columns(), ROW_FEATURES));
+    queue.launch(
+        device.function("linear_codes", name),
+        grid,
+        THREADS,
+        0,
+        w.arguments(
+            0, x.data(), bias, out.data(), out.stride(), out.rows(), out.columns(), x.columns()));
   }
 
   private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {

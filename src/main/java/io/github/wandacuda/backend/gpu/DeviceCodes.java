@@ -5,8 +5,10 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.QuantizedMatrix.Scales;
 import io.github.wandacuda.select.ResidentMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiConsumer;
+import java.util.stream.Stream;
 
 /**
  * A {@link QuantizedMatrix} in a device's memory.
@@ -124,8 +126,30 @@ public record DeviceCodes(
         places[3]);
   }
 
-  /** Returns where a row's codes begin. */
-  DevicePointer codesOf(int row) {
-    return codes.plus(row * rowBits / Byte.SIZE);
+  /**
+   * Returns the arguments of a kernel for rows from one on.
+   *
+   * @param more those that follow
+   */
+  public Object[] arguments(int first, Object... more) {
+    Object[] own = {
+      codes.plus(first * rowBits / Byte.SIZE),
+      rowBits,
+      columnBits,
+      bits,
+      format.ordinal(),
+      scales,
+      layout.format().ordinal(),
+      layout.firstRow() + first,
+      layout.blockRows(),
+      layout.blockColumns(),
+      layout.groups(),
+      groupOf,
+      zeros,
+      layout.zero(),
+      layout.factor(),
+      layout.divides() ? 1 : 0
+    };
+    return Stream.of(own, more).flatMap(Arrays::stream).toArray();
   }
 }

@@ -88,7 +88,10 @@ public abstract class GpuForwardKernels {
    */
   public abstract void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
 
-  /** Returns whether {@link #sparse} reads packed weights as fast as others, or faster. */
+  /**
+   * Returns whether {@link #sparse} and {@link #codes} read packed and quantized weights as fast as
+   * others, or faster.
+   */
   public abstract boolean multipliesSparse();
 
   /**
@@ -151,24 +154,7 @@ public abstract class GpuForwardKernels {
             "widen_codes",
             Shape.COLUMNS,
             out,
-            w.codesOf(first),
-            w.rowBits(),
-            w.columnBits(),
-            w.bits(),
-            w.format().ordinal(),
-            w.scales(),
-            w.layout().format().ordinal(),
-            w.layout().firstRow() + first,
-            w.layout().blockRows(),
-            w.layout().blockColumns(),
-            w.layout().groups(),
-            w.groupOf(),
-            w.zeros(),
-            w.layout().zero(),
-            w.layout().factor(),
-            w.layout().divides() ? 1 : 0,
-            out.data(),
-            out.stride()));
+            w.arguments(first, out.data(), out.stride())));
   }
 
   /**
@@ -179,25 +165,17 @@ public abstract class GpuForwardKernels {
    * @param rows of the weight's columns; their elements aren't read
    */
   public void prune(DeviceCodes w, int first, DevicePointer mask, DeviceRows rows) {
-    launch(
-        Launch.of(
-            "widen_codes",
-            "prune_codes",
-            Shape.COLUMNS,
-            rows,
-            w.codesOf(first),
-            w.rowBits(),
-            w.columnBits(),
-            w.bits(),
-            w.layout().firstRow() + first,
-            w.layout().blockRows(),
-            w.layout().blockColumns(),
-            w.layout().groups(),
-            w.groupOf(),
-            w.zeros(),
-            w.layout().zero(),
-            mask));
+    launch(Launch.of("widen_codes", "prune_codes", Shape.COLUMNS, rows, w.arguments(first, mask)));
   }
+
+  /**
+   * A linear layer of a quantized weight for a few tokens, with the CPU's bits.
+   *
+   * @param x [tokens, columns], at most 4
+   * @param bias float32 [features], or null
+   * @param out [tokens, features]
+   */
+  public abstract void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out);
 
   /**
    * Rotary embedding in place, of a pair of each head's features for each column of {@code cos}.
@@ -430,8 +408,8 @@ public abstract class GpuForwardKernels {
     return Launch.of("elementwise", name, Shape.ELEMENTS, out, arguments);
   }
 
-  /** Tokens for which the kernels of packed weights are compiled, beside one. */
-  private static final int FEW_TOKENS = 4;
+  /** Tokens for which the kernels of packed and of quantized weights are compiled, beside one. */
+  static final int FEW_TOKENS = 4;
 
   private static final int MOST_TOKENS = 8;
 

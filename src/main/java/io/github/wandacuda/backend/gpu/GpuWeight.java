@@ -162,9 +162,9 @@ abstract sealed class GpuWeight implements Weight {
   }
 
   /**
-   * A quantized weight, whose rows are widened piece by piece whenever it is used. Its codes are on
-   * the device if enough memory remains free; else they are in host memory, and a piece's are
-   * copied.
+   * A quantized weight, which is multiplied as it is by a few rows; for more it is widened piece by
+   * piece. Its codes are on the device if enough memory remains free; else they are in host memory,
+   * and a piece's are copied.
    */
   static final class Quantized extends GpuWeight {
     /** The weight in host memory, or null if it is on the device. */
@@ -204,11 +204,10 @@ abstract sealed class GpuWeight implements Weight {
     @Override
     void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
       requireOpen();
-      RowWork work = (rows, first) -> upload.linear(x, rows, first, bias, out);
       if (matrix != null) {
-        upload.widen(matrix, work);
+        upload.linear(x, matrix, bias, out);
       } else {
-        upload.widen(host, work);
+        upload.widen(host, (rows, first) -> upload.linear(x, rows, first, bias, out));
       }
     }
 

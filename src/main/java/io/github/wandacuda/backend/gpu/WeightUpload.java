@@ -123,7 +123,7 @@ final class WeightUpload implements AutoCloseable {
    *
    * @throws DeviceMemoryException if the device lacks memory for one row
    */
-  void widen(DeviceCodes codes, GpuWeight.RowWork work) {
+  private void widen(DeviceCodes codes, GpuWeight.RowWork work) {
     forEachPiece(
         codes.rows(),
         codes.columns(),
@@ -199,6 +199,16 @@ final class WeightUpload implements AutoCloseable {
   void sparse(GpuTensor x, DeviceSparse w, GpuTensor bias, GpuTensor out) {
     DevicePointer biases = bias == null ? null : bias.matrix().data();
     queue.forward().sparse(x.matrix(), w, biases, out.matrix());
+  }
+
+  /** Queues a linear layer of a quantized weight, which is widened for more than a few tokens. */
+  void linear(GpuTensor x, DeviceCodes w, GpuTensor bias, GpuTensor out) {
+    if (x.rows() <= GpuForwardKernels.FEW_TOKENS && queue.forward().multipliesSparse()) {
+      DevicePointer biases = bias == null ? null : bias.matrix().data();
+      queue.forward().codes(x.matrix(), w, biases, out.matrix());
+    } else {
+      widen(w, (rows, first) -> linear(x, rows, first, bias, out));
+    }
   }
 
   /**

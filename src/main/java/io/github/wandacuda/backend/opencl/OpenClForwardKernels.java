@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.gpu.DeviceCodes;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
@@ -71,6 +72,11 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   @Override
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     linear.linear(x, w, bias, out);
+  }
+
+  @Override
+  public void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
+    linear.codes(x, w, bias, out);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.gpu.DeviceCodes;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
@@ -60,12 +61,11 @@ final class OpenClLinear implements AutoCloseable {
   }
 
   private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    int runs = Math.ceilDiv(x.columns(), RUN);
-    DevicePointer memory = chains.atLeast((long) runs * x.rows() * w.rows() * Float.BYTES);
+    DevicePointer memory = chains(x, out);
     queue.columns(
         kernel("linear_rows", "linear_row_runs", weightOption(w.dtype())),
         w.rows(),
-        runs,
+        runs(x),
         x.data(),
         w.data(),
         w.stride(),
@@ -73,9 +73,32 @@ final class OpenClLinear implements AutoCloseable {
         x.rows(),
         x.columns(),
         w.rows());
+    sums(x, memory, bias, out);
+  }
+
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#codes}. */
+  void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
+    DevicePointer memory = chains(x, out);
     queue.columns(
-        kernel("linear_rows", "linear_row_sums", weightOption(w.dtype())),
+        kernel("linear_codes", "linear_code_runs", ""),
         w.rows(),
+        runs(x),
+        w.arguments(0, x.data(), memory, x.rows(), x.columns(), w.rows()));
+    sums(x, memory, bias, out);
+  }
+
+  private static int runs(DeviceRows x) {
+    return Math.ceilDiv(x.columns(), RUN);
+  }
+
+  private DevicePointer chains(DeviceRows x, DeviceRows out) {
+    return chains.atLeast((long) runs(x) * x.rows() * out.columns() * Float.BYTES);
+  }
+
+  private void sums(DeviceRows x, DevicePointer memory, DevicePointer bias, DeviceRows out) {
+    queue.columns(
+        kernel("linear_rows", "linear_row_sums", weightOption(DType.F32)),
+        out.columns(),
         x.rows(),
         memory,
         bias,
@@ -83,7 +106,7 @@ final class OpenClLinear implements AutoCloseable {
         out.stride(),
         x.rows(),
         x.columns(),
-        w.rows());
+        out.columns());
   }
 
   private void tiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
