@@ -34,7 +34,7 @@ final class CommandHelp {
     group(
         "From what",
         "--calibration --statistics --masks --text --tasks --data --evaluate",
-        "--samples --sequence-length --seed --join --windows --limit --second-moments");
+        "--samples --sequence-length --seed --join --windows --limit --second-moments --experts");
     group(
         "Where to",
         "--output --in-place --packed --report --save-statistics --save-masks",
