@@ -1,6 +1,5 @@
 package io.github.wandacuda.calibration;
 
-import io.github.wandacuda.error.ErrorDetails;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -38,26 +37,6 @@ public enum ExpertScore {
   /** Returns the name on the command line. */
   public String label() {
     return name().toLowerCase(Locale.ROOT);
-  }
-
-  /** Returns all names on the command line. */
-  public static List<String> labels() {
-    return Arrays.stream(values()).map(ExpertScore::label).toList();
-  }
-
-  /**
-   * Returns the score of a name.
-   *
-   * @throws io.github.wandacuda.error.UsageException if there is none
-   */
-  public static ExpertScore of(String label) {
-    return Arrays.stream(values())
-        .filter(score -> score.label().equals(label))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                ErrorDetails.of("--score")
-                    .refused("one of " + String.join(", ", labels()), "'%s'".formatted(label)));
   }
 
   /** Returns the name of the tensor that a statistics file has of a router's experts. */

@@ -9,14 +9,18 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
+import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Option;
 
 /** Options for the removal of whole parts of a model. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
 
+  private static final String SCORES =
+      Arrays.stream(ExpertScore.values()).map(ExpertScore::label).collect(Collectors.joining(", "));
   private static final Pattern SIZE = Pattern.compile("(\\d{1,12})(|KB|MB|GB)");
 
   @Option(
@@ -78,7 +82,16 @@ final class StructureOptions {
   }
 
   public ExpertScore score() {
-    return score == null ? ExpertScore.REAP : ExpertScore.of(score);
+    if (score == null) {
+      return ExpertScore.REAP;
+    }
+    return Arrays.stream(ExpertScore.values())
+        .filter(known -> known.label().equals(score))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                ErrorDetails.of("--score")
+                    .refused("one of " + SCORES, "'%s'".formatted(Printable.of(score))));
   }
 
   /**

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
@@ -268,6 +269,8 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
       case "--cluster" -> Clusters.names();
       case "--combine-masks" -> List.of("intersection", "union");
       case "--device" -> List.of("0", "all");
+      case "--structure" -> List.of(StructureRequest.EXPERTS);
+      case "--score" -> of(ExpertScore.values(), ExpertScore::label);
       case "--plan" -> GpuRunPlan.Gpu.known().stream().map(GpuRunPlan.Gpu::name).toList();
       case "--tasks" -> Tasks.names();
       case "--unreached" -> of(Unreached.values(), Unreached::label);

@@ -231,9 +231,7 @@ public final class ExpertRemoval {
       }
     }
     if (mixtures.isEmpty()) {
-      throw place
-          .hint("it is none, or no loader's names are known")
-          .wrong("a mixture of experts", "a model without experts");
+      throw place.wrong("a mixture of experts", "tensors of none");
     }
   }
 

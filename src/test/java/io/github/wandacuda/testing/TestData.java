@@ -70,6 +70,12 @@ public final class TestData {
     return Files.exists(quantized) ? quantized : Path.of("testdata/fixtures").resolve(name);
   }
 
+  /** Returns the token ids that it is evaluated on. */
+  public static List<int[]> evaluation(String name) {
+    Path own = STRUCTURED.resolve(name).resolve("evaluation.json");
+    return tokens(Files.exists(own) ? own : fixture(name).resolve("tokens.json"));
+  }
+
   /** Reads a JSON file. */
   public static JsonNode json(Path file) {
     try {
