@@ -11,6 +11,7 @@ import io.github.wandacuda.evaluate.Tasks;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.GpuRunPlan;
+import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Unreached;

@@ -46,6 +46,7 @@ class ResumeOptionsTest {
       --refine swaps
       --refine-swaps 3 --refine swaps
       --update reconstruct
+      --requantize --update reconstruct
       --unreached keep
       --allocation @allocation.json
       --recipe @recipe.yaml
