@@ -9,6 +9,7 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
+import java.util.List;
 
 /**
  * A device through which batches pass one after the other: each is embedded, observed in a block or
@@ -85,9 +86,27 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   private InputObserver beside(InputObserver also) {
-    return (modules, input) -> {
-      observer.input(modules, input);
-      also.input(modules, input);
+    return new InputObserver() {
+      @Override
+      public void input(List<String> modules, Tensor input) {
+        observer.input(modules, input);
+        also.input(modules, input);
+      }
+
+      @Override
+      public void expert(Expert expert, float[] weights, Tensor output) {
+        also.expert(expert, weights, output);
+      }
+
+      @Override
+      public boolean seesAbsence() {
+        return also.seesAbsence();
+      }
+
+      @Override
+      public void without(Expert expert, Tensor change) {
+        also.without(expert, change);
+      }
     };
   }
 

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
 /**
@@ -92,18 +93,32 @@ public final class BlockwiseRun implements AutoCloseable {
     return observe(block, memory, true);
   }
 
+  /**
+   * Does what {@link #observeAndAdvance(Block, Arena)} does without second moments, and sums what
+   * the block's experts do.
+   */
+  Map<String, float[]> observeAndAdvance(Block block, ExpertSums experts) {
+    InputNorms norms = new InputNorms();
+    observe(
+        block,
+        norms,
+        true,
+        (share, batch) -> experts.of(batch.index(), share.decoder().operations()));
+    return norms.norms(block.inputFeatures(), samples.size());
+  }
+
   private BlockStatistics observe(Block block, Arena memory, boolean advance) {
     InputNorms norms = new InputNorms();
     Map<String, Integer> features = block.inputFeatures();
     if (memory == null) {
-      observe(block, norms, advance, InputObserver.NONE);
+      observe(block, norms, advance, (share, batch) -> InputObserver.NONE);
       return new BlockStatistics(norms.norms(features, samples.size()), Map.of(), Map.of());
     }
     if (shares.count() > 1) {
       throw new IllegalStateException("second moments on %d devices".formatted(shares.count()));
     }
     try (InputMoments moments = new InputMoments(operations)) {
-      observe(block, norms, advance, moments);
+      observe(block, norms, advance, (share, batch) -> moments);
       return new BlockStatistics(
           norms.norms(features, samples.size()),
           moments.grams(features, samples.size(), memory),
@@ -111,14 +126,20 @@ public final class BlockwiseRun implements AutoCloseable {
     }
   }
 
-  private void observe(Block block, InputNorms norms, boolean advance, InputObserver also) {
+  private void observe(
+      Block block,
+      InputNorms norms,
+      boolean advance,
+      BiFunction<BatchShares.Share, SampleBatch, InputObserver> also) {
     shares.each(
         block,
         watcher,
         (share, own, batch, at) ->
             norms.add(
                 batch.index(),
-                share.runner().observe(own, batch, share.states(), at, advance, also)));
+                share
+                    .runner()
+                    .observe(own, batch, share.states(), at, advance, also.apply(share, batch))));
   }
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */

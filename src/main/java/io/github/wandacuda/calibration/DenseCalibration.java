@@ -13,6 +13,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -35,6 +37,28 @@ public final class DenseCalibration {
     return new Statistics(norms, samples.size(), samples.get(0).length);
   }
 
+  /** Does the same, and scores the experts of mixtures in ways that are wanted. */
+  public static Statistics run(
+      Decoder decoder,
+      Operations operations,
+      List<int[]> samples,
+      Collection<ExpertScore> wanted,
+      Progress progress) {
+    SortedMap<String, float[]> norms = new TreeMap<>();
+    SortedMap<String, float[]> experts = new TreeMap<>();
+    overBlocks(
+        decoder,
+        operations,
+        samples,
+        progress,
+        (run, block) -> {
+          ExpertSums sums = new ExpertSums(wanted);
+          norms.putAll(run.observeAndAdvance(block, sums));
+          experts.putAll(sums.scores());
+        });
+    return new Statistics(norms, experts, samples.size(), samples.get(0).length, false);
+  }
+
   /** Takes a block's second moments, which hold until it returns. */
   @FunctionalInterface
   interface Moments<E extends Exception> {
@@ -50,24 +74,43 @@ public final class DenseCalibration {
       Moments<E> moments)
       throws E {
     SortedMap<String, float[]> norms = new TreeMap<>();
+    overBlocks(
+        decoder,
+        operations,
+        samples,
+        progress,
+        (run, block) -> {
+          try (Arena memory = Arena.ofShared()) {
+            BlockStatistics found = run.observeAndAdvance(block, moments == null ? null : memory);
+            norms.putAll(found.norms());
+            if (moments != null) {
+              moments.take(found.grams());
+            }
+          }
+        });
+    return norms;
+  }
+
+  /** Runs the samples through a block. */
+  private interface Pass<E extends Exception> {
+    void run(BlockwiseRun samples, Block block) throws E;
+  }
+
+  private static <E extends Exception> void overBlocks(
+      Decoder decoder, Operations operations, List<int[]> samples, Progress progress, Pass<E> pass)
+      throws E {
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
       run.watchedBy(passing);
       passing.overBlocks(
           0,
           index -> {
-            try (Block block = decoder.block(index);
-                Arena memory = Arena.ofShared()) {
+            try (Block block = decoder.block(index)) {
               decoder.readAhead(index + 1);
-              BlockStatistics found = run.observeAndAdvance(block, moments == null ? null : memory);
-              norms.putAll(found.norms());
-              if (moments != null) {
-                moments.take(found.grams());
-              }
+              pass.run(run, block);
             }
           });
     }
-    return norms;
   }
 
   /**
@@ -157,7 +200,8 @@ public final class DenseCalibration {
 
     /** Returns the statistics but for the second moments, once the file is written. */
     public Statistics statistics() {
-      return new Statistics(norms, samples.size(), samples.get(0).length, joined);
+      return new Statistics(
+          norms, Collections.emptySortedMap(), samples.size(), samples.get(0).length, joined);
     }
   }
 }

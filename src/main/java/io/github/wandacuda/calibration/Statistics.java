@@ -13,6 +13,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,16 +26,22 @@ import java.util.TreeMap;
  * counts samples, not tokens, as in the code of Wanda (arXiv 2306.11695). A common factor changes
  * no mask.
  *
- * <p>The file is a safetensors file with an F32 vector {@code <module>.input_norm} for each module.
- * It may have second moments too, which are left to {@link GramFile}.
+ * <p>The file is a safetensors file with an F32 vector {@code <module>.input_norm} for each module,
+ * and for routers vectors called as {@link ExpertScore#tensor} says. It may have second moments
+ * too, which are left to {@link GramFile}.
  *
  * @param norms the norms by module name
+ * @param experts the scores of mixtures' experts by the names of their tensors
  * @param samples S
  * @param sequenceLength tokens of a sample
  * @param joined whether samples were drawn from documents that were joined
  */
 public record Statistics(
-    SortedMap<String, float[]> norms, int samples, int sequenceLength, boolean joined) {
+    SortedMap<String, float[]> norms,
+    SortedMap<String, float[]> experts,
+    int samples,
+    int sequenceLength,
+    boolean joined) {
   /** The value of the file's {@code format}. */
   public static final String FORMAT = "wanda-cuda.statistics.v1";
 
@@ -45,7 +52,7 @@ public record Statistics(
 
   /** Makes statistics of samples that weren't joined, or of which that isn't known. */
   public Statistics(SortedMap<String, float[]> norms, int samples, int sequenceLength) {
-    this(norms, samples, sequenceLength, false);
+    this(norms, Collections.emptySortedMap(), samples, sequenceLength, false);
   }
 
   /**
@@ -66,11 +73,17 @@ public record Statistics(
           in.tensors().stream().filter(tensor -> !tensor.name().endsWith(GramFile.SUFFIX)).toList();
       requireRoom(file, vectors);
       SortedMap<String, float[]> norms = new TreeMap<>();
+      SortedMap<String, float[]> experts = new TreeMap<>();
       for (TensorInfo tensor : vectors) {
-        norms.put(module(file, tensor), vector(in, tensor));
+        if (ExpertScore.isNamed(tensor.name())) {
+          experts.put(tensor.name(), vector(in, tensor, "score", "expert"));
+        } else {
+          norms.put(module(file, tensor), vector(in, tensor, "norm", "column"));
+        }
       }
       return new Statistics(
           norms,
+          experts,
           count(file, in.metadata(), "samples"),
           count(file, in.metadata(), "sequence_length"),
           in.metadata().containsKey(JOIN));
@@ -105,7 +118,7 @@ public record Statistics(
     return tensor.name().substring(0, tensor.name().length() - SUFFIX.length());
   }
 
-  private static float[] vector(SafetensorsFile in, TensorInfo tensor) {
+  private static float[] vector(SafetensorsFile in, TensorInfo tensor, String what, String of) {
     if (!tensor.type().equals(Optional.of(DType.F32)) || tensor.shape().size() != 1) {
       throw ErrorDetails.file(in.path())
           .tensor(tensor.name())
@@ -117,7 +130,7 @@ public record Statistics(
         throw ErrorDetails.file(in.path())
             .tensor(tensor.name())
             .hint("calibrate again")
-            .wrong("a finite norm of 0 or more at column %d".formatted(column), norms[column]);
+            .wrong("a finite %s of 0 or more at %s %d".formatted(what, of, column), norms[column]);
       }
     }
     return norms;
@@ -140,14 +153,14 @@ public record Statistics(
 
   /** Returns the file's content. */
   public AtomicWrite.Content content() {
-    SortedMap<String, float[]> tensors = new TreeMap<>();
+    SortedMap<String, float[]> tensors = new TreeMap<>(experts);
     norms.forEach((module, values) -> tensors.put(module + SUFFIX, values));
     return SafetensorsWriter.content(tensors, metadata());
   }
 
   /** Returns the same of samples that were joined or not. */
   public Statistics joined(boolean other) {
-    return new Statistics(norms, samples, sequenceLength, other);
+    return new Statistics(norms, experts, samples, sequenceLength, other);
   }
 
   /** Returns the file's metadata. */

@@ -87,6 +87,13 @@ public final class Checkpoint implements AutoCloseable {
     throw withoutWeights(modelDirectory);
   }
 
+  /** Returns a checkpoint of shards that aren't written yet; several have an index. */
+  public static Checkpoint planned(Path directory, List<SafetensorsFile> shards) {
+    Optional<Path> index =
+        shards.size() > 1 ? Optional.of(directory.resolve(INDEX)) : Optional.empty();
+    return new Checkpoint(directory, index, shards);
+  }
+
   private static boolean isThere(Path path) {
     return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
   }

@@ -174,6 +174,11 @@ public final class SafetensorsFile implements AutoCloseable {
     return ordered;
   }
 
+  /** Returns the tensors as the header has them, also those that hold a matrix of each expert. */
+  public List<TensorInfo> stored() {
+    return SafetensorsHeader.alone(path, headerBytes).tensors();
+  }
+
   /**
    * Returns a tensor, a whole one or one of {@link #tensors}, by its name, or nothing if the file
    * has none of that name.

@@ -67,11 +67,16 @@ public final class ShardWriter implements AutoCloseable {
    * @throws OutputException if it can't be written, is a link or has a second name
    */
   public static ShardWriter create(Path path, SafetensorsFile layout, DirectIo io) {
+    return create(path, layout, layout.path(), io);
+  }
+
+  /** Does the same for a layout whose file isn't there; it gets the modes of another one. */
+  public static ShardWriter create(Path path, SafetensorsFile layout, Path like, DirectIo io) {
     requireOwn(path, layout);
     FileChannel channel =
         open(
             path,
-            FileModes.like(layout.path()),
+            FileModes.like(like),
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE,
@@ -136,7 +141,7 @@ public final class ShardWriter implements AutoCloseable {
     String found = null;
     if (Files.isSymbolicLink(path)) {
       found = "a link";
-    } else if (FileIdentity.of(path).equals(FileIdentity.of(layout.path()))) {
+    } else if (Files.exists(path) && FileIdentity.of(path).equals(FileIdentity.of(layout.path()))) {
       found = "the model's";
     } else if (Files.isRegularFile(path) && FileIdentity.names(path) > 1) {
       found = "one with a second name (hard link)";

@@ -51,7 +51,7 @@ final class TensorLayout {
   }
 
   /** Returns the bits of an element, or 0 for a type that the format doesn't define. */
-  private static int bits(String dtype) {
+  static int bits(String dtype) {
     return switch (dtype) {
       case "F4" -> 4;
       case "F6_E2M3", "F6_E3M2" -> 6;

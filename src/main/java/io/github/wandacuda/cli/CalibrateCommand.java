@@ -4,9 +4,11 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
+import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.ClusterCalibration;
@@ -60,6 +62,13 @@ final class CalibrateCommand extends Subcommand {
               + " weights or refine masks; they are larger than the model.")
   private boolean secondMoments;
 
+  @Option(
+      names = "--experts",
+      description =
+          "Also writes the scores of a mixture's experts, from which --structure experts of prune"
+              + " can remove any number.")
+  private boolean experts;
+
   @Mixin private ResultFiles.OverwriteOption overwrite;
   @Mixin private SampleOptions sampling;
   @Mixin private BackendOptions backends;
@@ -69,6 +78,7 @@ final class CalibrateCommand extends Subcommand {
   public void run() {
     backends.check();
     cluster.check(false, false);
+    output.exclude("--experts", "--second-moments", ClusterOption.NAME);
     if (cluster.given() && secondMoments) {
       throw new UsageException(
           "--cluster: a cluster writes no second moments to a file; 'wanda-cuda prune' needs none"
@@ -142,7 +152,17 @@ final class CalibrateCommand extends Subcommand {
       }
     }
     try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(false))) {
-      return DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());
+      Statistics statistics =
+          experts
+              ? DenseCalibration.run(
+                  decoder, backend.operations(), tokens, ExpertScore.CHEAP, output.progress())
+              : DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());
+      if (experts && statistics.experts().isEmpty()) {
+        throw ErrorDetails.file(directory.config().file())
+            .hint("leave --experts out")
+            .wrong("a mixture of experts", "none in the decoder");
+      }
+      return statistics;
     }
   }
 
@@ -155,6 +175,7 @@ final class CalibrateCommand extends Subcommand {
     object.put("precision", Precision.label(backend.precision()));
     object.put("modules", statistics.norms().size());
     object.put("second_moments", secondMoments);
+    object.put("routers", statistics.experts().size() / ExpertScore.CHEAP.size());
     object.put("samples", statistics.samples());
     object.put("sequence_length", statistics.sequenceLength());
     object.put("seconds", Map.of("total", seconds));

@@ -31,13 +31,13 @@ final class CalibrationOptions {
 
   @Mixin SampleOptions sampling;
 
-  public void check(PruningRules rules) {
+  /** Checks that what needs norms or scores, if it does, has them from one place. */
+  public void check(boolean needed, String what) {
     if (calibration != null && statistics != null) {
       throw new UsageException("--calibration and --statistics exclude each other");
     }
-    if (rules.needNorms() && calibration == null && statistics == null) {
-      throw new UsageException(
-          "method %s needs --calibration FILE or --statistics FILE".formatted(rules.label()));
+    if (needed && calibration == null && statistics == null) {
+      throw new UsageException("%s needs --calibration FILE or --statistics FILE".formatted(what));
     }
   }
 

@@ -30,11 +30,13 @@ final class CommandHelp {
             + " --prompt-tokens --tokens",
         "--temperature --top-p",
         "--method --methods --recipe --recipes --include --exclude --match --modules");
-    group("How much", "--sparsity --pattern --allocation --refine --update");
+    group(
+        "How much",
+        "--structure --score --remove --sparsity --pattern --allocation --refine --update");
     group(
         "From what",
         "--calibration --statistics --masks --text --tasks --data --evaluate",
-        "--samples --sequence-length --seed --join --windows --limit --second-moments");
+        "--samples --sequence-length --seed --join --windows --limit --second-moments --experts");
     group(
         "Where to",
         "--output --in-place --packed --report --save-statistics --save-masks",
@@ -42,7 +44,7 @@ final class CommandHelp {
     group("Machine", "--backend --device --precision --threads --cluster --part");
     group(
         RARE,
-        "--scope --refine-swaps --requantize --unreached --combine-masks --no-bos",
+        "--scope --shard-size --refine-swaps --requantize --unreached --combine-masks --no-bos",
         "--strict --io --checkpoint-every --no-verify --yes --help --version");
   }
 

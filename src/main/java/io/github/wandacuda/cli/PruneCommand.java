@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.UsageException;
@@ -10,6 +11,7 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.UnfinishedRun;
+import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PruningRules;
@@ -67,6 +69,7 @@ final class PruneCommand extends Subcommand {
 
   @Mixin private ResultFiles.OverwriteOption overwrite;
   @Mixin private MethodOptions methods;
+  @Mixin StructureOptions structures;
   @Mixin MaskOptions maskFiles;
   @Mixin CalibrationOptions calibrations;
   @Mixin EvaluateOption evaluation;
@@ -77,9 +80,14 @@ final class PruneCommand extends Subcommand {
   @Override
   public void run() {
     backends.check();
+    structures.check(output);
+    if (structures.given()) {
+      removeParts();
+      return;
+    }
     PruningRules rules = methods.plan().rules();
     maskFiles.check(rules);
-    calibrations.check(rules);
+    calibrations.check(rules.needNorms(), "method " + rules.label());
     target.check(calibrations.fromSamples(rules));
     cluster.check(target.inPlace, rules.needMasks());
     target.checkPart(calibrations.fromSamples(rules), rules.needMasks(), output);
@@ -130,8 +138,35 @@ final class PruneCommand extends Subcommand {
     }
   }
 
+  /** Removes whole parts of the model, see {@link StructureRun}. */
+  private void removeParts() {
+    PruningRules rules = methods.plan().rules();
+    Sparsity.Ratio sparsity = (Sparsity.Ratio) rules.common().sparsity();
+    calibrations.check(true, StructureOptions.STRUCTURE);
+    target.check(calibrations.fromSamples(rules));
+    calibrations.warnOfIdle(rules, output);
+    output.warnIfGiven("a run that removes parts saves no hidden states", "--checkpoint-every");
+    if (target.resume) {
+      output.warnIfGiven("what is resumed is always checked", "--no-verify");
+    }
+    try (MemoryWatch memory = new MemoryWatch();
+        ModelDirectory directory = model.open()) {
+      ModelOption.say(directory, output);
+      int unused = structures.count(ExpertRemoval.of(directory), sparsity);
+      try (ResultFiles results = results(directory, target.output)) {
+        evaluation.prepare(directory, output);
+        Calibration calibration = calibrations.load(directory, output);
+        try (Backend backend = backends.open(output)) {
+          new StructureRun(
+                  this, directory, calibration, files(rules), sparsity, backend, results, memory)
+              .run(dryRun);
+        }
+      }
+    }
+  }
+
   /** Returns the files that are read beside the model, by what they are. */
-  private Map<String, List<Path>> files(PruningRules rules) {
+  Map<String, List<Path>> files(PruningRules rules) {
     Map<String, List<Path>> files = new LinkedHashMap<>(methods.files());
     files.putAll(calibrations.files(rules));
     files.putAll(maskFiles.files());

@@ -35,9 +35,10 @@ import picocli.CommandLine.Option;
 @Command(
     name = "verify",
     description =
-        "Proves that a pruned directory is its dense source with weights zeroed and nothing else"
-            + " changed. What the options don't say is taken from its wanda-cuda.json. With"
-            + " --zeros-of, proves that another model has all zeros of a pruned one.",
+        "Proves that a pruned directory is its dense source with weights zeroed, or parts removed,"
+            + " and nothing else changed. What the options don't say is taken from its"
+            + " wanda-cuda.json. With --zeros-of, proves that another model has all zeros of a"
+            + " pruned one.",
     footer = {"  wanda-cuda verify --dense org/model --pruned pruned"})
 final class VerifyCommand extends Subcommand {
   private static final String ZEROS_OF = "--zeros-of";
@@ -119,7 +120,7 @@ final class VerifyCommand extends Subcommand {
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("verified", holds);
-      object.put("mode", found.updated() ? Provenance.UPDATE : Provenance.MASK);
+      object.put("mode", found.mode());
       addFailures(object, found);
       object.put("added", found.added().stream().map(Path::toString).toList());
       object.put("unchecked", found.unchecked());
@@ -151,9 +152,12 @@ final class VerifyCommand extends Subcommand {
 
   private static Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
     String changes =
-        found.updated()
-            ? "weights zeroed, and kept weights of the same modules fitted, which can't be proven"
-            : "weights zeroed and nothing else changed";
+        switch (found.mode()) {
+          case Provenance.UPDATE ->
+              "weights zeroed, and kept weights of the same modules fitted, which can't be proven";
+          case Provenance.STRUCTURE -> "parts removed and nothing else changed";
+          default -> "weights zeroed and nothing else changed";
+        };
     Stream<String> result =
         holds
             ? OutputOptions.lines("verified: %s is %s with %s", pruned, dense, changes)

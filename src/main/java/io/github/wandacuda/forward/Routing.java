@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward;
 
+import java.util.Arrays;
+
 /**
  * The experts that each token is sent to, and their weights.
  *
@@ -8,4 +10,12 @@ package io.github.wandacuda.forward;
  * @param weights [tokens * expertsPerToken], the factor of each of these experts' outputs
  */
 @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
-public record Routing(int expertsPerToken, int[] experts, float[] weights) {}
+public record Routing(int expertsPerToken, int[] experts, float[] weights) {
+  /** Returns whether another routing sends a token to the same experts with the same weights. */
+  public boolean isSame(Routing other, int token) {
+    int from = token * expertsPerToken;
+    int to = from + expertsPerToken;
+    return Arrays.equals(experts, from, to, other.experts, from, to)
+        && Arrays.equals(weights, from, to, other.weights, from, to);
+  }
+}

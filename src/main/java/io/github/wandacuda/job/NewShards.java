@@ -23,18 +23,25 @@ final class NewShards implements AutoCloseable {
   private final List<ShardWriter> open = new ArrayList<>();
 
   private final Optional<Consumer<Path>> check;
+  private final DirectIo io;
 
   /**
    * Makes shards that replace nothing or, with a check, those that have their names, which stay
    * until then. Each is checked under its temporary name before, on the background thread.
    */
-  NewShards(OutputDirectory output, Optional<Consumer<Path>> check) {
+  NewShards(OutputDirectory output, Optional<Consumer<Path>> check, DirectIo io) {
     this.output = output;
     this.check = check;
+    this.io = io;
   }
 
-  /** Begins a shard with the source's name and the layout's header. */
+  /** Begins a shard with the source's name and modes and the layout's header. */
   ShardWriter begin(SafetensorsFile source, SafetensorsFile layout) {
+    return begin(source, layout, source.path());
+  }
+
+  /** Begins a shard with the source's name, another file's modes and the layout's header. */
+  ShardWriter begin(SafetensorsFile source, SafetensorsFile layout, Path like) {
     Path target = output.file(source.path().getFileName());
     Path temporary = AtomicWrite.temporary(target);
     try {
@@ -45,7 +52,7 @@ final class NewShards implements AutoCloseable {
     } catch (IOException e) {
       throw OutputException.unwritable(target, e);
     }
-    ShardWriter writer = ShardWriter.create(temporary, layout, DirectIo.BUFFERED);
+    ShardWriter writer = ShardWriter.create(temporary, layout, like, io);
     open.add(writer);
     return writer;
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
@@ -242,7 +243,7 @@ enum Packing {
         List<LinearModule> modules,
         SafetensorsFile shard,
         Consumer<Path> check) {
-      try (NewShards written = new NewShards(output, Optional.of(check))) {
+      try (NewShards written = new NewShards(output, Optional.of(check), DirectIo.BUFFERED)) {
         direction.write(modules, List.of(shard), written, workers, () -> {});
         written.finish();
       }

@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.StepCount;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
@@ -155,7 +156,7 @@ public final class PackingJob {
                 .count(),
             progress);
     progress.begin(0);
-    try (NewShards written = new NewShards(directory, Optional.empty())) {
+    try (NewShards written = new NewShards(directory, Optional.empty(), DirectIo.BUFFERED)) {
       for (int from = 0; from < shards.size(); from += workers.count()) {
         List<SafetensorsFile> some =
             shards.subList(from, Math.min(shards.size(), from + workers.count()));

@@ -13,6 +13,7 @@ import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
+import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
@@ -22,12 +23,14 @@ import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -51,6 +54,14 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   /** The mode of a run that changes kept weights too. */
   public static final String UPDATE = "update";
 
+  /** The mode of a run that removes whole parts and keeps the bits of all others. */
+  public static final String STRUCTURE = "structure";
+
+  static final String SCORE = "score";
+  static final String REMOVED = "removed";
+  static final String CONFIG = "config";
+  static final String SHARD_SIZE = "shard_size";
+
   static final String FILES = "files";
 
   /** Of the files that a run reads beside the model, the one that describes its family. */
@@ -62,6 +73,11 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static final String ZEROS = "zeros";
   static final String MASKS = "mask_sha256";
   static final String KEPT = "kept";
+
+  /** What is known of scores or norms, which nothing in the result shows. */
+  private static final List<String> ORIGIN =
+      List.of(
+          "samples", "sequence_length", "seed", "join", "calibration_sha256", "statistics_sha256");
 
   /** Takes an ordered copy. */
   public Provenance {
@@ -86,23 +102,12 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("allocation", request.allocation());
     values.put("masks_sha256", request.masks().map(PruneRequest.MasksIn::sha256).orElse(null));
     List<Path> family = request.files().get(FAMILY);
-    values.put(
-        "family_sha256",
-        family == null ? null : SourceDigest.ofFiles("a description of a family", family, ""));
+    values.put("family_sha256", digest(family));
     values.put("include", texts(request.choice().include()));
     values.put("exclude", texts(request.choice().exclude()));
     values.put("unreached", rules.needNorms() ? request.unreached().label() : null);
     values.put(FILES, names(request.files()));
-    if (request.calibration() instanceof Calibration.FromSamples samples) {
-      values.put("samples", samples.samples().size());
-      values.put("sequence_length", samples.sequenceLength());
-      values.put("seed", samples.seed());
-      values.put("join", samples.joined() ? true : null);
-      values.put("calibration_sha256", samples.sha256());
-    }
-    if (request.calibration() instanceof Calibration.FromStatistics statistics) {
-      values.put("statistics_sha256", statistics.sha256());
-    }
+    values.putAll(calibration(request.calibration()));
     values.put("source_sha256", source);
     values.put(
         MODULES, modules.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList());
@@ -110,6 +115,45 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put(PRUNED, 0L);
     values.put(ZEROS, 0L);
     return new Provenance(values);
+  }
+
+  /** Returns the provenance of a run that removes whole parts of a model. */
+  static Provenance planned(StructureRequest request, StructurePlan plan, String version) {
+    Map<String, Object> removed = new LinkedHashMap<>();
+    request.removed().forEach((block, numbers) -> removed.put(block.toString(), numbers));
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("format", FORMAT);
+    values.put("version", version);
+    values.put("mode", STRUCTURE);
+    values.put(STRUCTURE, request.structure());
+    values.put(SCORE, request.score());
+    values.put(REMOVED, removed);
+    values.put(CONFIG, plan.config());
+    values.put(SHARD_SIZE, request.shardBytes());
+    values.put("family_sha256", digest(request.files().get(FAMILY)));
+    values.put(FILES, names(request.files()));
+    values.putAll(calibration(request.calibration()));
+    values.put("source_sha256", SourceDigest.of(plan.model()));
+    return new Provenance(values);
+  }
+
+  private static String digest(List<Path> family) {
+    return family == null ? null : SourceDigest.ofFiles("a description of a family", family, "");
+  }
+
+  private static Map<String, Object> calibration(Calibration calibration) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    if (calibration instanceof Calibration.FromSamples samples) {
+      values.put("samples", samples.samples().size());
+      values.put("sequence_length", samples.sequenceLength());
+      values.put("seed", samples.seed());
+      values.put("join", samples.joined() ? true : null);
+      values.put("calibration_sha256", samples.sha256());
+    }
+    if (calibration instanceof Calibration.FromStatistics statistics) {
+      values.put("statistics_sha256", statistics.sha256());
+    }
+    return values;
   }
 
   /** Returns a copy with the run's results. */
@@ -183,7 +227,9 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
-      provenance.rules();
+      if (!provenance.isStructure()) {
+        provenance.rules();
+      }
       return provenance;
     } catch (JsonProcessingException e) {
       throw notOurs(file, e.getOriginalMessage().lines().findFirst().get(), e);
@@ -200,6 +246,28 @@ public record Provenance(Map<String, Object> values) implements Serializable {
             .said("not what this tool writes: " + why.replace("`", ""))
             .hint("take the file back from where the model was pruned, or prune again"),
         cause);
+  }
+
+  /** Returns whether the run removed whole parts. */
+  boolean isStructure() {
+    return STRUCTURE.equals(text("mode"));
+  }
+
+  /** Returns the keys of a run that removed parts that neither these nor the source prove. */
+  List<String> unproven() {
+    List<String> keys = new ArrayList<>(List.of("version", SCORE));
+    keys.addAll(ORIGIN);
+    keys.retainAll(values.keySet());
+    return keys;
+  }
+
+  /** Returns what a run removed, by block; nothing if that isn't said. */
+  @SuppressWarnings("unchecked") // Its form says so.
+  Map<Integer, List<Integer>> removed() {
+    Map<Integer, List<Integer>> removed = new TreeMap<>();
+    ((Map<String, List<Integer>>) values.getOrDefault(REMOVED, Map.of()))
+        .forEach((block, numbers) -> removed.put(Integer.valueOf(block), numbers));
+    return removed;
   }
 
   /** Returns the value of a key, or null if it isn't there. */

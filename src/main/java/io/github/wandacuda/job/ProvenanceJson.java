@@ -31,6 +31,12 @@ final class ProvenanceJson {
     for (MethodKey key : MethodKey.values()) {
       add(forms, Form.of(key), key.recordKey());
     }
+    // In place of those keys, how a smaller model was made: what was removed by what score, by
+    // block; the numbers that its config has; and the bytes of a shard at most.
+    add(forms, Form.TEXT, Provenance.STRUCTURE, Provenance.SCORE);
+    add(forms, Form.INTEGER_LISTS, Provenance.REMOVED);
+    add(forms, Form.WHOLES, Provenance.CONFIG);
+    add(forms, Form.WHOLE, Provenance.SHARD_SIZE);
     // In place of those keys, the stages of a recipe.
     add(forms, Form.STAGES, RulesRecord.STAGES);
     // How the total was shared out, and each module's share.
@@ -103,6 +109,15 @@ final class ProvenanceJson {
         "an object of numbers",
         node -> node.isObject() && areAll(node, JsonNode::isNumber),
         node -> map(node, JsonNode::doubleValue)),
+    WHOLES(
+        "an object of integers",
+        node -> node.isObject() && areAll(node, Form::isInteger),
+        node -> map(node, JsonNode::longValue)),
+    INTEGER_LISTS(
+        "an object of lists of 32-bit integers",
+        node ->
+            node.isObject() && areAll(node, list -> list.isArray() && areAll(list, INTEGER.isSo)),
+        node -> map(node, list -> list(list, JsonNode::intValue))),
     STAGES(
         "a list of objects",
         node -> areAll(node, JsonNode::isObject),

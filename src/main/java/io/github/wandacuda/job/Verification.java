@@ -13,14 +13,15 @@ import java.util.stream.Stream;
  * @param tensors what is wrong with rows, by tensor in the natural order of their names
  * @param added files beside the model that no program loads; they are no failures
  * @param unchecked keys of the record whose values neither the weights nor the source can prove
- * @param updated whether kept weights may differ, since the method fits them
+ * @param mode what the record says was done: {@link Provenance#MASK}, {@link Provenance#UPDATE},
+ *     after which kept weights may differ, or {@link Provenance#STRUCTURE}
  */
 public record Verification(
     List<String> others,
     List<TensorFailures> tensors,
     List<Path> added,
     List<String> unchecked,
-    boolean updated) {
+    String mode) {
   /** Takes copies of the lists. */
   public Verification {
     others = List.copyOf(others);
@@ -31,7 +32,8 @@ public record Verification(
 
   /** Returns the result of a verification that went no further than its failures. */
   static Verification of(Failures failures) {
-    return new Verification(failures.others(), failures.tensors(), List.of(), List.of(), false);
+    return new Verification(
+        failures.others(), failures.tensors(), List.of(), List.of(), Provenance.MASK);
   }
 
   /**

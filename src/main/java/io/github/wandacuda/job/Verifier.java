@@ -12,6 +12,7 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
@@ -101,6 +102,23 @@ public final class Verifier {
     List<SafetensorsFile> shards = dense.checkpoint().shards();
     try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
         Workers workers = new Workers(threads)) {
+      Failures found = new Failures();
+      Optional<Provenance> smaller =
+          UnfinishedRun.isIn(pruned)
+              ? Optional.empty()
+              : provenance(pruned, found).filter(Provenance::isStructure);
+      if (smaller.isPresent()) {
+        requireNothingClaimed(claim);
+        shards.forEach(shard -> shard.bytes().readThrough(io));
+        List<Path> added =
+            new StructureCheck(dense, pruned, smaller.get(), found)
+                .check(
+                    (file, failures) -> compareFile(dense.path(), pruned, file, failures),
+                    workers,
+                    progress);
+        return new Verification(
+            found.others(), found.tensors(), added, smaller.get().unproven(), Provenance.STRUCTURE);
+      }
       return verify(
           dense,
           pruned,
@@ -137,16 +155,19 @@ public final class Verifier {
       failures.add(UnfinishedRun.describe(pruned).line());
       return Verification.of(failures);
     }
+    Optional<Provenance> record = provenance(pruned, failures);
+    if (record.filter(Provenance::isStructure).isPresent()) {
+      throw new UsageException("a model whose parts were removed is verified without `cluster`");
+    }
     Optional<RecordCheck> recorded =
-        provenance(pruned, failures)
-            .map(record -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), record, failures));
+        record.map(found -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), found, failures));
     if (claim.sparsity() == null && recorded.isEmpty()) {
       failures.add(
           "%s: has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
               .formatted(Printable.of(pruned), Provenance.FILE_NAME));
       return Verification.of(failures);
     }
-    List<String> unchecked = recorded.map(record -> record.compareCause(dense)).orElse(List.of());
+    List<String> unchecked = recorded.map(check -> check.compareCause(dense)).orElse(List.of());
     List<LinearModule> chosen =
         claim.choice() == null && recorded.isPresent()
             ? recorded.get().modules(dense)
@@ -166,7 +187,19 @@ public final class Verifier {
       Optional<OutputCheck.Found> unrecorded = shards.check(all, failures, MaskSink.NONE);
     }
     return new Verification(
-        failures.others(), failures.tensors(), added, unchecked, rules.update());
+        failures.others(),
+        failures.tensors(),
+        added,
+        unchecked,
+        rules.update() ? Provenance.UPDATE : Provenance.MASK);
+  }
+
+  private static void requireNothingClaimed(Claim claim) {
+    if (!claim.equals(Claim.NONE)) {
+      throw new UsageException(
+          "parts of this model were removed, so `method`, `sparsity`, `pattern`, `include` and"
+              + " `exclude` say nothing of it");
+    }
   }
 
   /** Returns a name for masks that have to wait, as few do in one process. */

@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * @param end the number behind the last one
  */
 record FurtherBlocks(int first, int end) {
-  private static final List<String> COUNTS =
+  static final List<String> COUNTS =
       List.of("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers");
   private static final Pattern PREFIX = Pattern.compile("(?:^|\\.)mtp\\.");
   private static final String PROJECTION = ".eh_proj.weight";

@@ -3,11 +3,20 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.forward.Tensor;
 import java.util.List;
 
-/** Sees the inputs of a block's linear modules while the block runs. */
+/** Sees the inputs of a block's linear modules, and its experts' outputs, while the block runs. */
 @FunctionalInterface
 public interface InputObserver {
   /** Ignores all inputs. */
   InputObserver NONE = (modules, input) -> {};
+
+  /**
+   * An expert of a mixture.
+   *
+   * @param router the full name of the mixture's router
+   * @param index the expert's number
+   * @param count how many experts the mixture has
+   */
+  record Expert(String router, int index, int count) {}
 
   /**
    * Called before the modules run.
@@ -16,4 +25,25 @@ public interface InputObserver {
    * @param input [tokens, in_features]; valid during the call only
    */
   void input(List<String> modules, Tensor input);
+
+  /**
+   * Called after an expert has run, unless no token was sent to it.
+   *
+   * @param weights the factor of each row, as the model applies it to the output
+   * @param output [tokens, hidden size], not weighed yet; valid during the call only
+   */
+  default void expert(Expert expert, float[] weights, Tensor output) {}
+
+  /** Returns whether {@link #without} is to be called, for which mixtures run many times more. */
+  default boolean seesAbsence() {
+    return false;
+  }
+
+  /**
+   * Called with what a mixture's output changes by if it lacks an expert, and its router chooses
+   * among the others.
+   *
+   * @param change [tokens, hidden size] of all tokens; valid during the call only
+   */
+  default void without(Expert expert, Tensor change) {}
 }

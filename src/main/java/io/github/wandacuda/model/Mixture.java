@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -20,6 +21,9 @@ import java.util.stream.Stream;
  * inputs of its modules.
  */
 final class Mixture implements Branch {
+  /** A logit or correction that is below all others, but finite, since some are subtracted. */
+  private static final float NEVER = -1e30f;
+
   private final Operations operations;
   private final Workspace workspace;
   private final Experts description;
@@ -51,23 +55,30 @@ final class Mixture implements Branch {
     Tensor logits = workspace.take(Place.ROUTER, input.rows(), experts.size());
     observer.input(List.of(router.module()), input);
     router.apply(input, logits);
-    List<ExpertTokens> tokens =
-        ExpertTokens.of(operations.route(logits, correction, description.rule()), experts.size());
+    Routing routing = operations.route(logits, correction, description.rule());
     if (out != null) {
       operations.clear(out);
     }
-    for (int expert = 0; expert < experts.size(); expert++) {
-      if (tokens.get(expert).rows().length > 0) {
-        run(experts.get(expert), tokens.get(expert), input, observer, out);
-      }
+    run(ExpertTokens.of(routing, experts.size(), token -> true), input, observer, out);
+    if (out != null && observer.seesAbsence()) {
+      leaveOutEach(logits, routing, input, observer);
     }
     if (shared != null) {
       runShared(input, observer, out);
     }
   }
 
+  private void run(List<ExpertTokens> tokens, Tensor input, InputObserver observer, Tensor out) {
+    for (int expert = 0; expert < experts.size(); expert++) {
+      if (tokens.get(expert).rows().length > 0) {
+        run(expert, tokens.get(expert), input, observer, out);
+      }
+    }
+  }
+
   private void run(
-      Branch expert, ExpertTokens tokens, Tensor input, InputObserver observer, Tensor out) {
+      int index, ExpertTokens tokens, Tensor input, InputObserver observer, Tensor out) {
+    Branch expert = experts.get(index);
     int count = tokens.rows().length;
     Tensor some = gathered(tokens, input);
     if (out == null) {
@@ -76,8 +87,51 @@ final class Mixture implements Branch {
       Tensor result = workspace.take(Place.EXPERT_OUTPUT, count, out.columns());
       expert.run(some, Span.whole(count), observer, result);
       float[] weights = description.weighsInputs() ? ExpertTokens.ones(count) : tokens.weights();
+      observer.expert(expert(index), weights, result);
       operations.addRows(result, tokens.rows(), weights, out);
     }
+  }
+
+  private InputObserver.Expert expert(int index) {
+    return new InputObserver.Expert(router.module(), index, experts.size());
+  }
+
+  /**
+   * Shows an observer how the output of all tokens changes without each of the experts, one by one.
+   * Only the tokens whose routing changes are run.
+   */
+  private void leaveOutEach(Tensor logits, Routing routing, Tensor input, InputObserver observer) {
+    int count = experts.size();
+    float[] values = new float[logits.rows() * count];
+    operations.download(logits, MemorySegment.ofArray(values));
+    float[] corrections = new float[count];
+    if (correction != null) {
+      operations.download(correction, MemorySegment.ofArray(corrections));
+    }
+    for (int expert = 0; expert < count; expert++) {
+      Tensor own = lowered(Place.ROUTER, values, expert);
+      Tensor ownCorrection =
+          correction == null ? null : lowered(Place.CORRECTION, corrections, expert);
+      Routing other = operations.route(own, ownCorrection, description.rule());
+      IntPredicate changed = token -> !routing.isSame(other, token);
+      Tensor change = workspace.take(Place.ABSENCE, input.rows(), input.columns());
+      operations.clear(change);
+      run(ExpertTokens.of(routing, count, changed), input, InputObserver.NONE, change);
+      operations.elementwise(new Elementwise.Scale(-1), change, null, change);
+      run(ExpertTokens.of(other, count, changed), input, InputObserver.NONE, change);
+      observer.without(expert(expert), change);
+    }
+  }
+
+  /** Returns rows of values of which an expert's are so low that no router takes it. */
+  private Tensor lowered(Place place, float[] values, int expert) {
+    float[] own = values.clone();
+    for (int at = expert; at < own.length; at += experts.size()) {
+      own[at] = NEVER;
+    }
+    Tensor tensor = workspace.take(place, own.length / experts.size(), experts.size());
+    operations.upload(MemorySegment.ofArray(own), tensor);
+    return tensor;
   }
 
   /** Returns an expert's input. */
@@ -150,11 +204,14 @@ final class Mixture implements Branch {
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   private record ExpertTokens(int[] rows, float[] weights) {
 
-    /** Sorts a routing's tokens by expert. */
-    static List<ExpertTokens> of(Routing routing, int experts) {
+    /** Sorts those of a routing's tokens that are wanted by expert. */
+    static List<ExpertTokens> of(Routing routing, int experts, IntPredicate wanted) {
+      int perToken = routing.expertsPerToken();
       int[] counts = new int[experts];
-      for (int expert : routing.experts()) {
-        counts[expert]++;
+      for (int place = 0; place < routing.experts().length; place++) {
+        if (wanted.test(place / perToken)) {
+          counts[routing.experts()[place]]++;
+        }
       }
       List<ExpertTokens> all = new ArrayList<>();
       for (int count : counts) {
@@ -162,10 +219,12 @@ final class Mixture implements Branch {
       }
       int[] filled = new int[experts];
       for (int place = 0; place < routing.experts().length; place++) {
-        int expert = routing.experts()[place];
-        int at = filled[expert]++;
-        all.get(expert).rows()[at] = place / routing.expertsPerToken();
-        all.get(expert).weights()[at] = routing.weights()[place];
+        if (wanted.test(place / perToken)) {
+          int expert = routing.experts()[place];
+          int at = filled[expert]++;
+          all.get(expert).rows()[at] = place / perToken;
+          all.get(expert).weights()[at] = routing.weights()[place];
+        }
       }
       return all;
     }

@@ -50,6 +50,8 @@ final class Workspace implements AutoCloseable {
     EXPERT_INPUT,
     WEIGHED_INPUT,
     EXPERT_OUTPUT,
+    /** What a mixture's output changes by without one of its experts. */
+    ABSENCE,
     /** Embeddings before they are projected to the hidden size. */
     NARROW,
     POSITIONS

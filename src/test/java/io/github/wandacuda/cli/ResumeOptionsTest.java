@@ -46,6 +46,7 @@ class ResumeOptionsTest {
       --refine swaps
       --refine-swaps 3 --refine swaps
       --update reconstruct
+      --requantize --update reconstruct
       --unreached keep
       --allocation @allocation.json
       --recipe @recipe.yaml
@@ -151,6 +152,8 @@ class ResumeOptionsTest {
   void pruneTellsAllOptionsApart() throws IOException {
     Set<String> tried = options(PRUNE);
     tried.addAll(List.of("--in-place", "--part"));
+    // StructureCommandTest tries these.
+    tried.addAll(List.of("--structure", "--remove", "--score", "--shard-size"));
     assertThat(tried)
         .as("an option is listed in OutputOptions, or tried here")
         .isEqualTo(decisive(new PruneCommand()));

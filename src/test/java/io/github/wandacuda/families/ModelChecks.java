@@ -47,8 +47,8 @@ abstract class ModelChecks {
   }
 
   /** Returns the logits of a sample's tokens, one row after the other. */
-  final float[] logits(Decoder decoder, int[] sample) {
-    try (Tensor hidden = backend.operations().tensor(sample.length, decoder.hiddenSize())) {
+  static float[] logits(Decoder decoder, int[] sample) {
+    try (Tensor hidden = decoder.operations().tensor(sample.length, decoder.hiddenSize())) {
       decoder.embed(sample, sample.length, hidden);
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {
@@ -57,7 +57,7 @@ abstract class ModelChecks {
       }
       Tensor logits = decoder.logits(hidden);
       float[] values = new float[logits.rows() * logits.columns()];
-      backend.operations().download(logits, MemorySegment.ofArray(values));
+      decoder.operations().download(logits, MemorySegment.ofArray(values));
       return values;
     }
   }

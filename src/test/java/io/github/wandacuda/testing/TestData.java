@@ -25,7 +25,22 @@ public final class TestData {
   /** What the original Wanda code made of it. */
   public static final Path GOLDEN = Path.of("testdata/golden/tiny-llama");
 
+  /** Targets of structured pruning. */
+  public static final Path STRUCTURED = Path.of("testdata/golden/structured");
+
   private TestData() {}
+
+  /** Returns the folder of a mixture that {@link #STRUCTURED} has targets of. */
+  public static Path structured(String name) {
+    Path own = STRUCTURED.resolve(name);
+    return Files.exists(own) ? own : fixture(name);
+  }
+
+  /** Returns the token ids that its experts are scored by. */
+  public static List<int[]> calibration(String name) {
+    Path own = STRUCTURED.resolve(name).resolve("calibration.json");
+    return tokens(Files.exists(own) ? own : fixture(name).resolve("tokens.json"));
+  }
 
   /** Returns the names of all decoder families' fixtures. */
   public static List<String> families() {
@@ -60,6 +75,12 @@ public final class TestData {
   public static Path fixture(String name) {
     Path quantized = Path.of("testdata/quantized").resolve(name);
     return Files.exists(quantized) ? quantized : Path.of("testdata/fixtures").resolve(name);
+  }
+
+  /** Returns the token ids that it is evaluated on. */
+  public static List<int[]> evaluation(String name) {
+    Path own = STRUCTURED.resolve(name).resolve("evaluation.json");
+    return tokens(Files.exists(own) ? own : fixture(name).resolve("tokens.json"));
   }
 
   /** Reads a JSON file. */

@@ -1,0 +1,51 @@
+package io.github.wandacuda.calibration;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * How much an expert of a mixture counts, by the tokens that its router sends to it: f is the
+ * expert's output, g its factor as the model applies it, and norms are Euclidean.
+ */
+public enum ExpertScore {
+  /** The mean of g * |f| (REAP, Lasby et al., arXiv 2510.13999); 0 for an expert without tokens. */
+  REAP("saliency"),
+  /** How many tokens there are. */
+  FREQUENCY("frequency"),
+  /** The sum of |f|. */
+  EAN("ean"),
+  /** The sum of g * |f|. */
+  WEIGHTED("weighted"),
+  /**
+   * The mean over all tokens of the squared change of the mixture's output if the router loses the
+   * expert. It runs each mixture once more for each of its experts.
+   */
+  DROP("drop");
+
+  /** Those that one pass gives, with hardly any work. */
+  public static final List<ExpertScore> CHEAP = List.of(REAP, FREQUENCY, EAN, WEIGHTED);
+
+  private static final String PREFIX = ".expert_";
+
+  private final String ending;
+
+  ExpertScore(String name) {
+    ending = PREFIX + name;
+  }
+
+  /** Returns the name on the command line. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Returns the name of the tensor that a statistics file has of a router's experts. */
+  public String tensor(String router) {
+    return router + ending;
+  }
+
+  /** Returns whether a statistics file has a score in a tensor of this name. */
+  static boolean isNamed(String tensor) {
+    return Arrays.stream(values()).anyMatch(score -> tensor.endsWith(score.ending));
+  }
+}

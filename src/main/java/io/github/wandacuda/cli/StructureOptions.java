@@ -1,0 +1,129 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibration.ExpertScore;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.StructureRequest;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.ModelDirectory;
+import java.util.Arrays;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Option;
+
+/** Options for the removal of whole parts of a model. */
+final class StructureOptions {
+  static final String STRUCTURE = "--structure";
+
+  private static final String SCORES =
+      Arrays.stream(ExpertScore.values()).map(ExpertScore::label).collect(Collectors.joining(", "));
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,12})(|KB|MB|GB)");
+
+  @Option(
+      names = STRUCTURE,
+      paramLabel = "NAME",
+      description =
+          "experts: remove whole experts of each mixture, so that an ordinary smaller model is"
+              + " left; --sparsity R is their share. The kept weights are not fitted.")
+  private String structure;
+
+  @Option(
+      names = "--remove",
+      paramLabel = "N",
+      description = "With --structure: how many go of each layer, instead of --sparsity.")
+  private Integer remove;
+
+  @Option(
+      names = "--score",
+      paramLabel = "NAME",
+      description =
+          "What experts go by, the lowest first: reap, frequency, ean, weighted or drop (default:"
+              + " reap).")
+  private String score;
+
+  @Option(
+      names = "--shard-size",
+      paramLabel = "BYTES",
+      description =
+          "Size of the shards that --structure writes, such as 5GB (default: the source's"
+              + " largest).")
+  private String shardSize;
+
+  public boolean given() {
+    return structure != null;
+  }
+
+  /** Checks what can be checked without a model. */
+  public void check(OutputOptions output) {
+    if (!given()) {
+      for (String option : new String[] {"--remove", "--score", "--shard-size"}) {
+        if (output.given(option)) {
+          throw new UsageException("%s goes with %s".formatted(option, STRUCTURE));
+        }
+      }
+      return;
+    }
+    if (!structure.equals(StructureRequest.EXPERTS)) {
+      throw ErrorDetails.of(STRUCTURE)
+          .refused(StructureRequest.EXPERTS, "'%s'".formatted(Printable.of(structure)));
+    }
+    output.exclude("--remove", "--sparsity");
+    output.exclude(
+        STRUCTURE,
+        ("--method --scope --pattern --refine --refine-swaps --update --recipe --allocation"
+                + " --requantize --unreached --include --exclude --masks --combine-masks"
+                + " --save-masks --in-place --packed --part --cluster --report")
+            .split(" "));
+    var unused = score();
+  }
+
+  public ExpertScore score() {
+    if (score == null) {
+      return ExpertScore.REAP;
+    }
+    return Arrays.stream(ExpertScore.values())
+        .filter(known -> known.label().equals(score))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                ErrorDetails.of("--score")
+                    .refused("one of " + SCORES, "'%s'".formatted(Printable.of(score))));
+  }
+
+  /**
+   * Returns how many experts of each mixture go.
+   *
+   * @param sparsity their share, unless the number is given
+   */
+  public int count(ExpertRemoval experts, Sparsity.Ratio sparsity) {
+    int count = remove == null ? experts.share(sparsity.fraction()) : remove;
+    experts.requireRemovable(count);
+    return count;
+  }
+
+  /** Returns the bytes of a shard at most. */
+  public long shardBytes(ModelDirectory model) {
+    if (shardSize == null) {
+      return model.checkpoint().shards().stream()
+          .mapToLong(SafetensorsFile::byteSize)
+          .max()
+          .orElseThrow();
+    }
+    Matcher size = SIZE.matcher(shardSize);
+    long number = size.matches() ? Long.parseLong(size.group(1)) : 0;
+    if (number == 0) {
+      throw ErrorDetails.of("--shard-size")
+          .refused("a number with KB, MB, GB or nothing", "'%s'".formatted(shardSize));
+    }
+    return switch (size.group(2)) {
+      case "KB" -> number * 1000;
+      case "MB" -> number * 1_000_000;
+      case "GB" -> number * 1_000_000_000;
+      default -> number;
+    };
+  }
+}

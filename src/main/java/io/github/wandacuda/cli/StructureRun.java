@@ -1,0 +1,186 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.DenseCalibration;
+import io.github.wandacuda.calibration.ExpertScore;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.StructureJob;
+import io.github.wandacuda.job.StructureRequest;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.report.PruneReport.Perplexities;
+import io.github.wandacuda.system.ThisRuntime;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.stream.Stream;
+
+/** A run of {@code prune} that removes whole parts of a model. */
+record StructureRun(
+    PruneCommand command,
+    ModelDirectory model,
+    Calibration calibration,
+    Map<String, List<Path>> files,
+    Sparsity.Ratio sparsity,
+    Backend backend,
+    ResultFiles results,
+    MemoryWatch memory) {
+
+  void run(boolean dry) {
+    ExpertRemoval experts = ExpertRemoval.of(model);
+    int count = command.structures.count(experts, sparsity);
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    long start = System.nanoTime();
+    // A plan's sizes don't hang on which experts go, so none is run for it.
+    Optional<Statistics> statistics = dry && sampled ? Optional.empty() : Optional.of(statistics());
+    double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
+    SortedMap<Integer, List<Integer>> removed =
+        experts.lowest(
+            count,
+            router ->
+                statistics
+                    .map(all -> scores(all, router, experts.experts()))
+                    .orElse(new float[experts.experts()]));
+    StructureRequest request =
+        new StructureRequest(
+            command.target.output,
+            StructureRequest.EXPERTS,
+            command.structures.score().label(),
+            removed,
+            calibration,
+            files,
+            command.structures.shardBytes(model),
+            command.target.resume,
+            !command.target.skipVerification,
+            command.target.storage().io());
+    StructureJob job = new StructureJob(request, experts.without(removed));
+    Map<String, Object> object = new LinkedHashMap<>();
+    if (dry) {
+      object.put("dry_run", true);
+    }
+    object.put("output", request.output().toString());
+    object.put("structure", request.structure());
+    object.put("score", request.score());
+    object.put("backend", backend.name());
+    object.put("device", backend.device());
+    object.put("precision", Precision.label(backend.precision()));
+    statistics.ifPresent(known -> object.put("removed", removed));
+    object.put("experts_before", experts.experts());
+    object.put("experts_after", experts.experts() - count);
+    object.put("parameters_before", StructureJob.parameters(model.checkpoint()));
+    object.put("parameters_after", job.parametersAfter());
+    object.put("bytes_before", model.checkpoint().totalBytes());
+    object.put("bytes_after", job.bytesAfter());
+    if (dry) {
+      job.requireRoom();
+      command.output.result(
+          object,
+          () -> Stream.concat(text(object, "would have "), Stream.of("nothing was written")));
+      return;
+    }
+    Optional<EvaluateOption.Measured> before =
+        command.evaluation.given()
+            ? command.evaluating(() -> Optional.of(measure(model, true)))
+            : Optional.empty();
+    StructureJob.Result result =
+        job.run(
+            backend.concurrency(),
+            ThisRuntime.programVersion(),
+            command.output.progress(),
+            () -> results.write(PruneCommand.SAVED_STATISTICS, statistics.orElseThrow().content()));
+    Optional<Perplexities> perplexities =
+        before.map(dense -> command.evaluating(() -> compared(dense)));
+    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
+    object.put("seconds", command.around(result.seconds().calibrated(calibrate)).toJson());
+    memory.addTo(object);
+    String done = result.wasFinished() ? "finished before, nothing was done; " : "";
+    command.output.written(
+        object,
+        () ->
+            Stream.concat(
+                text(object, done),
+                perplexities.stream()
+                    .map(
+                        both ->
+                            "  text        perplexity %.4f before, %.4f after"
+                                .formatted(both.before(), both.after()))));
+  }
+
+  private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
+    return command.evaluation.measure(measured, before, false, backend, command.output);
+  }
+
+  private Perplexities compared(EvaluateOption.Measured before) {
+    try (ModelDirectory smaller = ModelDirectory.open(command.target.output, model.family())) {
+      return command.evaluation.compared(before, measure(smaller, false), model.path());
+    }
+  }
+
+  /** Reads or computes the scores, and what comes with them. */
+  private Statistics statistics() {
+    if (calibration instanceof Calibration.FromStatistics read) {
+      return read.statistics();
+    }
+    Calibration.FromSamples samples = (Calibration.FromSamples) calibration;
+    RunNeeds.requireMemory(model, samples.samples(), 0);
+    List<ExpertScore> wanted = new ArrayList<>(ExpertScore.CHEAP);
+    if (command.structures.score() == ExpertScore.DROP) {
+      wanted.add(ExpertScore.DROP);
+    }
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
+      return DenseCalibration.run(
+              decoder, backend.operations(), samples.samples(), wanted, command.output.progress())
+          .joined(samples.joined());
+    }
+  }
+
+  private float[] scores(Statistics statistics, String router, int experts) {
+    String tensor = command.structures.score().tensor(router);
+    float[] scores = statistics.experts().get(tensor);
+    if (scores == null || scores.length != experts) {
+      ErrorDetails place =
+          calibration instanceof Calibration.FromStatistics read
+              ? ErrorDetails.file(read.file())
+              : ErrorDetails.file(model.path());
+      throw place
+          .tensor(tensor)
+          .hint(
+              command.structures.score() == ExpertScore.DROP
+                  ? "only prune with --calibration scores by drop, and --save-statistics keeps it"
+                  : "calibrate with --experts")
+          .wrong(
+              "scores of %d experts".formatted(experts), scores == null ? "none" : scores.length);
+    }
+    return scores;
+  }
+
+  private static Stream<String> text(Map<String, Object> object, String done) {
+    return OutputOptions.lines(
+        """
+        %s: %s%d of %d experts in each mixture, chosen by %s
+          parameters  %d of %d
+          bytes       %d of %d, %.1f %%\
+        """,
+        object.get("output"),
+        done,
+        object.get("experts_after"),
+        object.get("experts_before"),
+        object.get("score"),
+        object.get("parameters_after"),
+        object.get("parameters_before"),
+        object.get("bytes_after"),
+        object.get("bytes_before"),
+        100.0 * (long) object.get("bytes_after") / (long) object.get("bytes_before"));
+  }
+}

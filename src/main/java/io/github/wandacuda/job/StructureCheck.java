@@ -1,0 +1,103 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.ExtraFiles;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.BiConsumer;
+
+/**
+ * The check of a smaller model against the one that it is a part of: each tensor is the slice that
+ * its record says, to the byte, its config differs in the recorded keys alone and describes its
+ * tensors, and nothing is missing or added.
+ */
+record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
+  /** Checks all of it; the failures are added, the files that no loader reads returned. */
+  List<Path> check(BiConsumer<Path, Failures> copied, Workers workers, Progress progress) {
+    requireEqual("format", Provenance.FORMAT);
+    requireEqual("source_sha256", SourceDigest.of(dense));
+    requireEqual(Provenance.STRUCTURE, StructureRequest.EXPERTS);
+    if (!failures.isEmpty()) {
+      return List.of();
+    }
+    StructurePlan plan;
+    try {
+      plan = ExpertRemoval.of(dense).without(record.removed());
+    } catch (InputException | NumberFormatException e) {
+      RealCause.throwIfBehind(e);
+      add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
+      return List.of();
+    }
+    requireEqual(Provenance.CONFIG, plan.config());
+    Checkpoint smaller =
+        plan.checkpoint((long) record.values().getOrDefault(Provenance.SHARD_SIZE, 0L));
+    SideFiles sideFiles = StructureJob.sideFiles(dense, smaller, directory);
+    sideFiles.files().forEach(file -> copied.accept(file, failures));
+    requireBytes(Path.of(SideFiles.CONFIG), plan.configBytes());
+    smaller
+        .index()
+        .ifPresent(index -> requireBytes(index.getFileName(), StructureJob.index(smaller)));
+    var unused =
+        new OutputCheck(directory, false, OutputCheck.THROUGH_CACHE, null, failures)
+            .check(smaller.shards(), List.of(), tensor -> true, MaskSink.NONE, workers, progress);
+    ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
+    extra.loaded().forEach(file -> add(file, "nothing, as in the source", "a file"));
+    if (failures.isEmpty()) {
+      requireDescribed(dense.family());
+    }
+    return extra.others();
+  }
+
+  /** Checks that the config of the smaller model says what its tensors are. */
+  private void requireDescribed(Path family) {
+    try (ModelDirectory pruned = ModelDirectory.open(directory, family)) {
+      int unused = ExpertRemoval.of(pruned).experts();
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.getMessage());
+    }
+  }
+
+  private void requireEqual(String key, Object expected) {
+    Object found = record.value(key);
+    if (!expected.equals(found)) {
+      failures.add(
+          "%s: %s: expected %s, found %s"
+              .formatted(
+                  Printable.of(directory.resolve(Provenance.FILE_NAME)),
+                  key,
+                  expected,
+                  Printable.of(String.valueOf(found))));
+    }
+  }
+
+  private void requireBytes(Path file, byte[] expected) {
+    try {
+      int at = Arrays.mismatch(expected, InputFile.bytes(directory.resolve(file)));
+      if (at >= 0) {
+        add(file, "what its record says of the source's", "that it differs at byte " + at);
+      }
+    } catch (IOException e) {
+      add(file, "a file of the smaller model", "that it can't be read: " + Printable.reason(e));
+    }
+  }
+
+  private void add(Path file, String expected, String found) {
+    failures.add(
+        "%s: expected %s, found %s"
+            .formatted(Printable.of(directory.resolve(file)), expected, Printable.of(found)));
+  }
+}

@@ -1,0 +1,256 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.DirectIo;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes the smaller model that a {@link StructurePlan} describes: its shards anew, piece by piece,
+ * the files beside them, and last the index, {@code config.json} and {@code wanda-cuda.json}. An
+ * interrupted run keeps the shards that have their names; they are compared again when it is
+ * resumed.
+ */
+public final class StructureJob {
+  private static final Logger LOG = LoggerFactory.getLogger(StructureJob.class);
+
+  private final StructureRequest request;
+  private final StructurePlan plan;
+  private final ModelDirectory model;
+  private final Checkpoint smaller;
+  private final SideFiles sideFiles;
+
+  /**
+   * Checks what can be checked before anything is written.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the output isn't empty
+   */
+  public StructureJob(StructureRequest request, StructurePlan plan) {
+    OutputPlace.check(request.output(), plan.model().path(), request.resume());
+    this.request = request;
+    this.plan = plan;
+    model = plan.model();
+    smaller = plan.checkpoint(request.shardBytes());
+    sideFiles = sideFiles(model, smaller, request.output());
+  }
+
+  /**
+   * The result.
+   *
+   * @param wasFinished whether an earlier run had finished the output, so that nothing was done
+   */
+  public record Result(boolean wasFinished, PhaseClock.Seconds seconds) {}
+
+  /** Returns the files beside the weights that a smaller model needs. */
+  static SideFiles sideFiles(ModelDirectory model, Checkpoint smaller, Path output) {
+    SideFiles all = SideFiles.of(model.checkpoint(), output);
+    List<Path> last = new ArrayList<>();
+    smaller.index().ifPresent(index -> last.add(index.getFileName()));
+    last.add(Path.of(SideFiles.CONFIG));
+    return new SideFiles(all.directory(), all.files(), last, all.leftOut());
+  }
+
+  /** Returns the bytes of an index of shards. */
+  static byte[] index(Checkpoint smaller) {
+    SortedMap<String, Object> map = new TreeMap<>();
+    long bytes = 0;
+    for (SafetensorsFile shard : smaller.shards()) {
+      for (TensorInfo tensor : shard.stored()) {
+        map.put(tensor.name(), shard.path().getFileName().toString());
+        bytes += tensor.bytes();
+      }
+    }
+    Map<String, Object> index = new LinkedHashMap<>();
+    index.put("metadata", Map.of("total_size", bytes));
+    index.put("weight_map", map);
+    return (JsonText.of(index) + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** Returns the bytes of the smaller model's shards. */
+  public long bytesAfter() {
+    return smaller.totalBytes();
+  }
+
+  /** Returns how many numbers the smaller model's tensors have. */
+  public long parametersAfter() {
+    return parameters(smaller);
+  }
+
+  /** Returns how many numbers a checkpoint's tensors have. */
+  public static long parameters(Checkpoint checkpoint) {
+    return checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum();
+  }
+
+  /**
+   * Checks that there is enough disk space, as the run itself does first.
+   *
+   * @throws io.github.wandacuda.error.OutputException if there isn't
+   */
+  public void requireRoom() {
+    SpaceCheck.requireDisk(
+        request.output(), smaller.totalBytes() - SpaceCheck.taken(request.output()));
+  }
+
+  /**
+   * Writes the output, compares it and completes it.
+   *
+   * @param threads number of threads, 1 or more
+   * @param version of this program, for {@code wanda-cuda.json}
+   * @param beforeEnd called right before the result is completed
+   * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
+   *     another run is at work in it
+   * @throws io.github.wandacuda.error.InputException if a file is broken
+   * @throws io.github.wandacuda.error.OutputException if the output can't be written
+   * @throws VerificationException if it isn't what it should be
+   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
+   */
+  public Result run(int threads, String version, Progress progress, Runnable beforeEnd) {
+    Provenance provenance = Provenance.planned(request, plan, version);
+    Set<Path> own = sideFiles.withShards(smaller);
+    PhaseClock clock = new PhaseClock(threads);
+    try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
+        Workers workers = new Workers(threads);
+        OutputDirectory directory =
+            OutputDirectory.open(request.output(), model.path(), request.resume(), own)) {
+      if (isFinished(directory, Fingerprint.of(provenance))) {
+        return new Result(true, clock.seconds());
+      }
+      try {
+        requireRoom();
+        write(directory, io, workers, clock, progress);
+        beforeEnd.run();
+        end(directory);
+        directory.finish(provenance, () -> {});
+        return new Result(false, clock.seconds());
+      } catch (RuntimeException | Error e) {
+        directory.settle(e);
+        throw e;
+      }
+    }
+  }
+
+  /** Looks at the run that is there, and begins this one unless it is finished. */
+  private boolean isFinished(OutputDirectory directory, Fingerprint cause) {
+    if (directory.finished().isPresent()) {
+      cause.requireSame(request.output(), Fingerprint.of(directory.finished().get()));
+      return true;
+    }
+    Fingerprint run = cause.with(SourceDigest.byFile(model));
+    directory.interrupted().ifPresent(there -> run.requireSame(request.output(), there.run()));
+    if (directory.interrupted().isEmpty()) {
+      directory.journal().restart(RunRecords.run(run));
+    }
+    return false;
+  }
+
+  private void write(
+      OutputDirectory directory,
+      DirectIo io,
+      Workers workers,
+      PhaseClock clock,
+      Progress progress) {
+    sideFiles
+        .leftOut()
+        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+    var added = new OutputPlace.AddedFiles(smaller, sideFiles, directory);
+    added.requireNoneBefore();
+    model.checkpoint().shards().forEach(shard -> shard.bytes().readThrough(io));
+    List<SafetensorsFile> shards =
+        smaller.shards().stream()
+            .filter(shard -> !(directory.interrupted().isPresent() && holds(shard, workers)))
+            .toList();
+    StepCount steps =
+        new StepCount(
+            "tensor",
+            shards.stream()
+                .flatMap(shard -> shard.tensors().stream())
+                .filter(tensor -> tensor.bytes() > 0)
+                .count(),
+            progress);
+    progress.begin(0);
+    try (NewShards written = new NewShards(directory, Optional.empty(), io);
+        TileBuffers buffers = TileBuffers.inCache(workers.count())) {
+      Path like = model.checkpoint().shards().getFirst().path();
+      for (SafetensorsFile shard : shards) {
+        ShardWriter writer = written.begin(shard, shard, like);
+        List<Job> copies = new ArrayList<>();
+        for (TensorInfo tensor : shard.tensors()) {
+          copies.add(new Counted(CopyTask.of(shard, tensor, writer, buffers, clock), steps::done));
+        }
+        workers.run(copies);
+        written.complete(shard, writer);
+      }
+      written.finish();
+    }
+    if (request.verify()) {
+      long start = System.nanoTime();
+      shards.forEach(shard -> require(shard, workers));
+      clock.addVerify(System.nanoTime() - start);
+    }
+    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+    added.requireNoneAfter();
+  }
+
+  private void end(OutputDirectory directory) {
+    smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
+    replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
+    new OutputPlace.AddedFiles(smaller, sideFiles, directory).removeLeftovers();
+  }
+
+  private void replace(OutputDirectory directory, Path file, byte[] content) {
+    AtomicWrite.replace(
+        directory.file(file), out -> out.write(content), FileModes.like(model.config().file()));
+  }
+
+  /** Returns whether the output has a shard, and it is right. */
+  private boolean holds(SafetensorsFile shard, Workers workers) {
+    if (!Files.isRegularFile(place(shard), LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    try {
+      require(shard, workers);
+      return true;
+    } catch (InputException | VerificationException e) {
+      RealCause.throwIfBehind(e);
+      return false;
+    }
+  }
+
+  private void require(SafetensorsFile shard, Workers workers) {
+    OutputCheck.requireCopy(shard, place(shard), false, workers);
+  }
+
+  private Path place(SafetensorsFile shard) {
+    return request.output().resolve(shard.path().getFileName());
+  }
+}

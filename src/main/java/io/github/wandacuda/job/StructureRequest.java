@@ -1,0 +1,44 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * A request to remove whole parts of a model.
+ *
+ * @param output the directory of the smaller model
+ * @param structure what is removed: {@code experts}
+ * @param score what it was chosen by
+ * @param removed the numbers of what goes, by block
+ * @param calibration what the scores come from
+ * @param files that are read beside the model, by what they are
+ * @param shardBytes bytes of a shard at most
+ * @param resume whether the output may hold an interrupted or finished run
+ * @param verify whether what was written is read back and compared
+ * @param io how files are read and written
+ */
+public record StructureRequest(
+    Path output,
+    String structure,
+    String score,
+    SortedMap<Integer, List<Integer>> removed,
+    Calibration calibration,
+    Map<String, List<Path>> files,
+    long shardBytes,
+    boolean resume,
+    boolean verify,
+    IoMode io) {
+  /** What is removed where whole experts are. */
+  public static final String EXPERTS = "experts";
+
+  /** Takes copies. */
+  public StructureRequest {
+    removed = Collections.unmodifiableSortedMap(new TreeMap<>(removed));
+    files = Map.copyOf(files);
+  }
+}

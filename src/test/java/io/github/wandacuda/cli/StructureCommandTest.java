@@ -1,0 +1,492 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.Experts;
+import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.TensorBytes;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code prune --structure experts} and {@code verify} of what it writes. */
+class StructureCommandTest {
+  private static final Path FIXTURE = TestData.fixture("mixtral");
+  private static final Path MODEL = FIXTURE.resolve("model");
+
+  @TempDir Path directory;
+
+  private Path output;
+  private Path source;
+
+  @BeforeEach
+  void name() {
+    output = directory.resolve("out");
+    source = TestData.copy(MODEL, directory.resolve("source"));
+  }
+
+  private Ended prune(Path model, String options, Object... values) {
+    return InProcess.line(
+        "prune --model %s --output %s --structure experts --backend cpu " + options,
+        with(List.of(model, output), values));
+  }
+
+  private static Object[] with(List<Object> first, Object... values) {
+    List<Object> all = new ArrayList<>(first);
+    all.addAll(List.of(values));
+    return all.toArray();
+  }
+
+  private Path scores(Path model, Integer... lowest) {
+    return Experts.scores(model, directory.resolve("scores.safetensors"), List.of(lowest));
+  }
+
+  private Ended verify() {
+    return InProcess.line("verify --dense %s --pruned %s --json", source, output);
+  }
+
+  @Test
+  void samplesAndStatisticsGiveTheSameModel() {
+    Path tokens = FIXTURE.resolve("tokens.json");
+    Path statistics = directory.resolve("statistics.safetensors");
+    InProcess.line(
+            "calibrate --experts --model %s --calibration %s --output %s --backend cpu",
+            MODEL, tokens, statistics)
+        .succeeds();
+    JsonNode sampled =
+        prune(MODEL, "--calibration %s --sparsity 0.25 --evaluate %s --json", tokens, tokens)
+            .succeeds()
+            .json();
+    assertThat(sampled.get("structure").asText()).isEqualTo("experts");
+    assertThat(sampled.get("score").asText()).isEqualTo("reap");
+    assertThat(sampled.get("removed").toString()).isEqualTo("{\"0\":[1],\"1\":[2]}");
+    assertThat(sampled.get("parameters_before").asLong()).isEqualTo(51616);
+    assertThat(sampled.get("parameters_after").asLong()).isEqualTo(42336);
+    assertThat(sampled.get("bytes_before").asLong())
+        .isEqualTo(MODEL.resolve("model.safetensors").toFile().length());
+    assertThat(sampled.get("bytes_after").asLong())
+        .isEqualTo(output.resolve("model.safetensors").toFile().length());
+    assertThat(sampled.get("perplexity").get("after").asDouble()).isBetween(40.666, 40.667);
+    Path other = output;
+    output = directory.resolve("other");
+    prune(MODEL, "--statistics %s --remove 1", statistics).succeeds();
+    assertThat(output.resolve("model.safetensors"))
+        .hasSameBinaryContentAs(other.resolve("model.safetensors"));
+    assertThat(output.resolve("config.json")).hasSameTextualContentAs(other.resolve("config.json"));
+  }
+
+  /** Each family's names are known, and what is left of it is a model of the family. */
+  @ParameterizedTest
+  @CsvSource({
+    "deepseek_v2, 2",
+    "ernie4_5_moe, 2",
+    "glm4_moe, 3",
+    "glm4_moe-mtp, 3",
+    "gpt_oss, 2",
+    "granitemoe, 2",
+    "llama4_text, 2",
+    "minimax_m2, 3",
+    "mixtral, 1",
+    "olmoe, 2",
+    "phimoe, 1",
+    "qwen2_moe, 1",
+    "qwen3_moe, 2",
+    "qwen3_next, 2"
+  })
+  void familiesLoseExperts(String family, int count) {
+    Path fixture = TestData.fixture(family);
+    source = fixture.resolve("model");
+    Integer[] lowest = IntStream.range(1, 1 + count).boxed().toArray(Integer[]::new);
+    JsonNode result =
+        prune(source, "--statistics %s --remove %s --json", scores(source, lowest), count)
+            .succeeds()
+            .json();
+    assertThat(result.get("removed")).isNotEmpty();
+    for (JsonNode block : result.get("removed")) {
+      assertThat(block.valueStream().map(JsonNode::asInt)).containsExactly(lowest);
+    }
+    try (CpuDecoder smaller = CpuDecoder.open(output, 2)) {
+      assertThat(smaller.perplexity(TestData.tokens(fixture.resolve("tokens.json"))))
+          .isBetween(1.0, 1e4);
+    }
+    verify().succeeds();
+    JsonNode config = TestData.json(output.resolve("config.json"));
+    assertThat(config.path("num_nextn_predict_layers").asInt(0)).isZero();
+  }
+
+  @Test
+  void dropScoresComeFromSamples() {
+    Path statistics = directory.resolve("saved.safetensors");
+    prune(
+            source,
+            "--score drop --remove 1 --calibration %s --save-statistics %s",
+            FIXTURE.resolve("tokens.json"),
+            statistics)
+        .succeeds();
+    Path first = output;
+    output = directory.resolve("again");
+    prune(source, "--score drop --remove 1 --statistics %s", statistics).succeeds();
+    assertThat(output.resolve("model.safetensors"))
+        .hasSameBinaryContentAs(first.resolve("model.safetensors"));
+  }
+
+  @Test
+  void plansWriteNothing() {
+    JsonNode plan =
+        prune(source, "--remove 1 --statistics %s --dry-run --json", scores(source, 3))
+            .succeeds()
+            .json();
+    assertThat(plan.get("removed").get("0").toString()).isEqualTo("[3]");
+    assertThat(output).doesNotExist();
+    long bytes = plan.get("bytes_after").asLong();
+    JsonNode sampled =
+        prune(
+                source,
+                "--remove 1 --calibration %s --dry-run --json",
+                FIXTURE.resolve("tokens.json"))
+            .succeeds()
+            .json();
+    assertThat(sampled.get("bytes_after").asLong()).isEqualTo(bytes);
+    assertThat(sampled.has("removed")).isFalse();
+    assertThat(output).doesNotExist();
+    prune(source, "--remove 1 --statistics %s", scores(source, 3)).succeeds();
+    assertThat(output.resolve("model.safetensors")).hasSize(bytes);
+  }
+
+  private void written() {
+    prune(source, "--remove 1 --statistics %s --shard-size 60KB", scores(source, 1)).succeeds();
+    assertThat(TestData.names(output)).contains("model-00003-of-00003.safetensors");
+    verify().succeeds();
+  }
+
+  private static void flip(Path file, long fromEnd) throws IOException {
+    try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+      bytes.seek(bytes.length() - fromEnd);
+      int value = bytes.read();
+      bytes.seek(bytes.length() - fromEnd);
+      bytes.write(value ^ 1);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void changedBytesAreFound(int shard) throws IOException {
+    written();
+    flip(output.resolve("model-0000%d-of-00003.safetensors".formatted(shard)), 5);
+    verify().fails(5, "differs at byte");
+  }
+
+  @Test
+  void exchangedRouterRowsAreFound() throws IOException {
+    written();
+    changeRows("model.layers.1.block_sparse_moe.gate.weight");
+    verify().fails(5, "tensor model.layers.1.block_sparse_moe.gate.weight", "differs at byte 0");
+  }
+
+  private void changeRows(String tensor) throws IOException {
+    for (int shard = 1; shard <= 3; shard++) {
+      Path file = output.resolve("model-0000%d-of-00003.safetensors".formatted(shard));
+      try (var in = SafetensorsFile.open(file)) {
+        if (in.tensor(tensor).isPresent()) {
+          long at = in.dataOffset() + in.tensor(tensor).get().begin();
+          byte[] all = Files.readAllBytes(file);
+          int row = (int) in.tensor(tensor).get().bytes() / 3;
+          byte[] first = Arrays.copyOfRange(all, (int) at, (int) at + row);
+          System.arraycopy(all, (int) at + row, all, (int) at, row);
+          System.arraycopy(first, 0, all, (int) at + row, row);
+          Files.write(file, all);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "config.json | \"num_local_experts\": 3 | \"num_local_experts\": 4 | config.json: expected",
+        "config.json | \"rms_norm_eps\" | \"rms_norm_epS\" | config.json: expected",
+        "wanda-cuda.json | \"0\" : [ 1 ] | \"0\" : [ 2 ] | differs at byte",
+        "wanda-cuda.json | \"0\" : [ 1 ] | \"0\" : [ 1, 1 ] | block 0: expected 2 of the experts",
+        "wanda-cuda.json | \"0\" : [ 1 ] | \"7\" : [ 1 ] | those with mixtures, [0, 1]",
+        "wanda-cuda.json | \"num_local_experts\" : 3 | \"num_local_experts\" : 2 | config:"
+            + " expected",
+        "wanda-cuda.json | \"experts\" | \"blocks\" | structure: expected experts, found blocks",
+        "model.safetensors.index.json | 00001-of | 00002-of | index.json: expected"
+      })
+  void changedFilesAreFound(String file, String from, String to, String said) throws IOException {
+    written();
+    TestData.replace(output.resolve(file), from, to);
+    verify().fails(5, said);
+  }
+
+  @Test
+  void missingAndAddedFilesAreFound() throws IOException {
+    written();
+    Files.copy(MODEL.resolve("model.safetensors"), output.resolve("more.safetensors"));
+    verify().fails(5, "more.safetensors: expected nothing, as in the source");
+    Files.delete(output.resolve("more.safetensors"));
+    Files.delete(output.resolve("model-00002-of-00003.safetensors"));
+    verify().fails(5, "model-00002-of-00003.safetensors");
+  }
+
+  @Test
+  void anotherSourceIsFound() throws IOException {
+    written();
+    TestData.replace(source.resolve("config.json"), "1e-05", "1e-06");
+    verify().fails(5, "source_sha256");
+  }
+
+  @Test
+  void optionsThatSayNothingOfItAreRefused() throws IOException {
+    written();
+    InProcess.line("verify --dense %s --pruned %s --sparsity 0.5", source, output)
+        .isRefused(2, "--sparsity");
+    InProcess.line("prune --model %s --output %s --remove 1 --method magnitude", source, output)
+        .isRefused(2, "--remove goes with --structure");
+    for (String other :
+        List.of(
+            "--update reconstruct",
+            "--in-place",
+            "--part 1/2",
+            "--cluster local",
+            "--packed",
+            "--method wanda",
+            "--pattern 2:4",
+            "--include x",
+            "--report r.json")) {
+      prune(source, other + " --statistics nowhere")
+          .isRefused(2, "--structure and " + other.split(" ")[0] + " exclude each other");
+    }
+    prune(source, "--remove 1 --sparsity 0.5 --statistics nowhere")
+        .isRefused(2, "--remove and --sparsity exclude each other");
+    prune(source, "--score best --statistics nowhere").isRefused(2, "one of reap, frequency");
+    InProcess.line("prune --model %s --output %s --structure all", source, output)
+        .isRefused(2, "--structure: expected experts, found 'all'");
+    prune(source, "--remove 1 --shard-size 0 --statistics %s", scores(source, 1))
+        .isRefused(2, "--shard-size: expected a number");
+  }
+
+  @Test
+  void finishedOutputsAreTheirRunsAlone() {
+    written();
+    Path scores = directory.resolve("scores.safetensors");
+    String same = "--resume --statistics %s ";
+    prune(source, same + "--remove 1 --shard-size 60KB", scores).succeeds();
+    for (String other :
+        List.of(
+            "--remove 2 --shard-size 60KB",
+            "--remove 1 --shard-size 61KB",
+            "--sparsity 0.5 --shard-size 60KB")) {
+      prune(source, same + other, scores).isRefused(2, "the output of another run");
+    }
+    InProcess.line("prune --resume --method magnitude --model %s --output %s", source, output)
+        .isRefused(2, "the output of another run");
+    Path saved = directory.resolve("saved.safetensors");
+    Path tokens = FIXTURE.resolve("tokens.json");
+    output = directory.resolve("scored");
+    prune(source, "--remove 1 --calibration %s --save-statistics %s", tokens, saved).succeeds();
+    prune(source, "--remove 1 --calibration %s --score frequency --resume", tokens)
+        .isRefused(2, "score (there reap, now frequency)");
+    InProcess.line(
+            "prune --resume --method magnitude --model %s --output %s --structure experts",
+            source, output)
+        .isRefused(2, "--structure and --method exclude each other");
+  }
+
+  @Test
+  void idleOptionsAreNamed() {
+    Ended plan =
+        prune(
+                source,
+                "--remove 1 --dry-run --statistics %s --checkpoint-every 9 --seed 1",
+                scores(source, 1))
+            .succeeds();
+    assertThat(plan.err()).contains("--checkpoint-every has no effect", "--seed has no effect");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "mixtral | 3 | num_experts_per_tok: expected at most the 1 experts",
+        "mixtral | 4 | expected 1 to 3 experts to remove of 4, found 4",
+        "mixtral | 0 | expected 1 to 3 experts to remove of 4, found 0",
+        "deepseek_v3 | 4 | n_group: expected as many experts of each of 4 groups to remove, and 2",
+        "deepseek_v3 | 3 | n_group: expected as many experts of each of 4 groups",
+        "llama-gqa | 1 | expected a mixture of experts"
+      })
+  void whatCanNotGoIsRefused(String name, int count, String said) {
+    prune(TestData.fixture(name).resolve("model"), "--statistics nowhere --remove " + count)
+        .isRefused(3, said);
+    assertThat(output).doesNotExist();
+  }
+
+  @Test
+  void groupsLoseTheSameNumber() {
+    source = TestData.fixture("fp8-block-deepseek_v3").resolve("model");
+    JsonNode result =
+        prune(source, "--statistics %s --sparsity 0.5 --json", scores(source, 0, 1, 2, 5))
+            .succeeds()
+            .json();
+    // 12 in 4 groups: 1 of each, though int(12 * 0.5) are 6; of equal groups the least scored.
+    assertThat(result.get("removed").toString()).isEqualTo("{\"1\":[0,5,8,11]}");
+    verify().succeeds();
+  }
+
+  @Test
+  void scoresOfAnotherModelAreRefused() {
+    prune(source, "--remove 1 --statistics %s", FIXTURE.resolve("dense.statistics.safetensors"))
+        .isRefused(3, "gate.expert_saliency", "scores of 4 experts", "none");
+    Path qwen = TestData.fixture("qwen3_moe").resolve("model");
+    InProcess.line(
+            "calibrate --experts --model %s --calibration %s --output %s --backend cpu",
+            TestData.fixture("llama-gqa").resolve("model"),
+            TestData.fixture("llama-gqa").resolve("tokens.json"),
+            directory.resolve("none.safetensors"))
+        .isRefused(3, "a mixture of experts");
+    prune(qwen, "--remove 1 --statistics %s", scores(source, 1)).isRefused(3, "expert_saliency");
+  }
+
+  /** Changes a tensor of a checkpoint, or leaves it out. */
+  private interface Edit {
+    /** Adds the tensor, its bytes, and others, as they are to be. */
+    void add(TensorInfo tensor, byte[] bytes, SafetensorsBytes to);
+  }
+
+  /** Makes a copy of a quantized fixture in which some of the tensors are others. */
+  private Path edited(String name, Edit edit) throws IOException {
+    Path copy = TestData.copy(TestData.fixture(name).resolve("model"), directory.resolve("edited"));
+    Path file = copy.resolve("model.safetensors");
+    SafetensorsBytes made = new SafetensorsBytes();
+    try (SafetensorsFile in = SafetensorsFile.open(file)) {
+      for (TensorInfo tensor : in.stored()) {
+        edit.add(tensor, TensorBytes.of(in, tensor), made);
+      }
+    }
+    Path unused = made.write(file);
+    return copy;
+  }
+
+  private static void put(TensorInfo tensor, String name, byte[] bytes, SafetensorsBytes to) {
+    int[] shape = tensor.shape().stream().mapToInt(Long::intValue).toArray();
+    to.raw(name, tensor.dtype(), bytes, shape);
+  }
+
+  private static Edit all() {
+    return (tensor, bytes, to) -> put(tensor, tensor.name(), bytes, to);
+  }
+
+  private static final String NVFP4 = "modelopt-nvfp4-mixtral";
+
+  @Test
+  void anExpertThatLacksWhatOthersHaveIsRefused() throws IOException {
+    String missing = "model.layers.0.block_sparse_moe.experts.1.w1.weight_scale";
+    Path model =
+        edited(
+            NVFP4,
+            (tensor, bytes, to) -> {
+              if (!tensor.name().equals(missing)) {
+                put(tensor, tensor.name(), bytes, to);
+              }
+            });
+    prune(model, "--remove 1 --statistics nowhere").isRefused(3, missing, "missing");
+  }
+
+  @Test
+  void aRouterOfAnotherSizeIsRefused() throws IOException {
+    String router = "model.layers.1.block_sparse_moe.gate.weight";
+    Path model =
+        edited(
+            NVFP4,
+            (tensor, bytes, to) -> {
+              if (tensor.name().equals(router)) {
+                int row = bytes.length / 4;
+                int columns = tensor.shape().get(1).intValue();
+                to.raw(router, tensor.dtype(), Arrays.copyOf(bytes, 3 * row), 3, columns);
+              } else {
+                put(tensor, tensor.name(), bytes, to);
+              }
+            });
+    prune(model, "--remove 1 --statistics nowhere").isRefused(3, router, "shape");
+  }
+
+  @Test
+  void aQuantizedRouterIsRefused() throws IOException {
+    String router = "model.layers.1.block_sparse_moe.gate.weight";
+    Path model =
+        edited(
+            NVFP4,
+            (tensor, bytes, to) -> {
+              put(tensor, tensor.name(), bytes, to);
+              if (tensor.name().equals(router)) {
+                to.f32(router.replace("weight", "input_scale"));
+              }
+            });
+    prune(model, "--remove 1 --statistics nowhere").isRefused(3, "gate.input_scale", "a router");
+  }
+
+  @Test
+  void settingsOfSingleExpertsAreRefused() throws IOException {
+    Path model = edited("ct-int4-experts-mixtral", all());
+    TestData.replace(
+        model.resolve("config.json"),
+        "\"ignore\": [",
+        "\"ignore\": [\"model.layers.0.mlp.experts.3.up_proj\", ");
+    prune(model, "--remove 1 --statistics nowhere")
+        .isRefused(3, "quantization_config: expected no experts by their numbers");
+  }
+
+  @Test
+  void expertsOfFormatsThatAreNotReadCanGo() throws IOException {
+    source = edited(NVFP4, all());
+    TestData.replace(source.resolve("config.json"), "\"modelopt\"", "\"exl3\"");
+    prune(source, "--remove 1 --statistics %s", scores(source, 1)).succeeds();
+    verify().succeeds();
+    output = directory.resolve("sampled");
+    prune(source, "--remove 1 --calibration %s", FIXTURE.resolve("tokens.json"))
+        .isRefused(3, "exl3", "removing whole experts work");
+  }
+
+  /** Loaders count their experts by the same key and leave them out anyway. */
+  @Test
+  void blocksThatPredictSeveralTokensGo() throws IOException {
+    source =
+        edited(
+            "fp8-block-deepseek_v3",
+            (tensor, bytes, to) -> {
+              put(tensor, tensor.name(), bytes, to);
+              if (tensor.name().startsWith("model.layers.1.")) {
+                put(tensor, tensor.name().replace("layers.1.", "layers.2."), bytes, to);
+              }
+              if (tensor.name().equals("lm_head.weight")) {
+                to.f32("model.layers.2.eh_proj.weight", 2, 2);
+              }
+            });
+    JsonNode result =
+        prune(source, "--remove 4 --statistics %s --json", scores(source, 0, 3, 6, 9))
+            .succeeds()
+            .json();
+    assertThat(result.get("removed").toString()).isEqualTo("{\"1\":[0,3,6,9]}");
+    assertThat(TestData.bytes(output.resolve("model.safetensors")).keySet())
+        .noneMatch(name -> name.startsWith("model.layers.2."));
+    verify().succeeds();
+  }
+}

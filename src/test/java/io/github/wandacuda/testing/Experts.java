@@ -1,0 +1,72 @@
+package io.github.wandacuda.testing;
+
+import io.github.wandacuda.calibration.ExpertScore;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.StructureJob;
+import io.github.wandacuda.job.StructureRequest;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Runs that remove experts. */
+public final class Experts {
+  /** More than any model here has. */
+  private static final int MOST = 16;
+
+  private Experts() {}
+
+  /** Returns the request of a run that removes some, by block. */
+  public static StructureRequest request(
+      Path output, SortedMap<Integer, List<Integer>> removed, long shardBytes, boolean resume) {
+    return new StructureRequest(
+        output,
+        StructureRequest.EXPERTS,
+        ExpertScore.REAP.label(),
+        removed,
+        new Calibration.None(),
+        Map.of(),
+        shardBytes,
+        resume,
+        true,
+        IoMode.AUTO);
+  }
+
+  /** Writes a model without some of its experts, and returns where. */
+  public static Path remove(Path path, Path output, SortedMap<Integer, List<Integer>> removed) {
+    try (ModelDirectory model = ModelDirectory.open(path)) {
+      StructureRequest request = request(output, removed, 1 << 20, false);
+      var unused =
+          new StructureJob(request, ExpertRemoval.of(model).without(removed))
+              .run(2, "test", Progress.NONE, () -> {});
+      return output;
+    }
+  }
+
+  /** Writes statistics by which some experts of every mixture have the lowest scores. */
+  public static Path scores(Path path, Path file, List<Integer> lowest) {
+    SortedMap<String, float[]> scores = new TreeMap<>();
+    try (ModelDirectory model = ModelDirectory.open(path)) {
+      int experts = ExpertRemoval.of(model).experts();
+      for (LinearModule module : model.modules()) {
+        float[] own = new float[experts];
+        for (int expert = 0; expert < experts; expert++) {
+          own[expert] = lowest.contains(expert) ? 0 : 1 + MOST - expert;
+        }
+        if (module.router()) {
+          scores.put(ExpertScore.REAP.tensor(module.name()), own);
+        }
+      }
+    }
+    AtomicWrite.write(file, new Statistics(new TreeMap<>(), scores, 1, 1, false).content());
+    return file;
+  }
+}
