@@ -4,18 +4,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedTensor;
-import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -24,7 +22,6 @@ import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * The experts of a model's mixtures, and the model without some of them. They are found by the
@@ -38,39 +35,41 @@ import java.util.stream.Stream;
 public final class ExpertRemoval {
   private static final Pattern EXPERT = Pattern.compile("(.+)\\.experts\\.(\\d{1,6})\\.(.+)");
   private static final Pattern STACK =
-      Pattern.compile(
-          "(.+)\\.experts\\.\\D.*|(.+\\.block_sparse_moe)\\.(?:input|output)_linear\\..+");
+      Pattern.compile("(.+)(?:\\.experts\\.\\D|(?<=\\.block_sparse_moe)\\.(?:in|out)put_linear).*");
 
-  /** What is behind a mixture's name in its router's tensors, which have a part of each expert. */
+  /** What is behind a mixture's name in its router's tensors. */
   private static final Pattern ROUTER = Pattern.compile("(?:gate|router)\\..+");
 
-  private static final Pattern ROUTER_WEIGHT =
-      Pattern.compile("(?:gate|router)(?:\\.(?:layer|wg|classifier))?\\.weight");
+  private static final String INNER = "(?:gate|router)(?:\\.(?:layer|wg|classifier))?\\.";
+  private static final Pattern ROUTER_WEIGHT = Pattern.compile(INNER + "weight");
   private static final Pattern ROUTER_VECTOR =
       Pattern.compile(
-          "(?:(?:gate|router)(?:\\.(?:layer|wg|classifier))?\\.bias)"
-              + "|(?:(?:gate|router|moe_statics)\\.)?(?:e_score_correction_bias|expert_bias)");
+          INNER
+              + "bias|(?:(?:gate|router|moe_statics)\\.)?(?:e_score_correction_bias|expert_bias)");
 
-  /** An entry of a list of modules that names an expert by its number. */
-  private static final Pattern NUMBERED = Pattern.compile("experts\\\\?\\.\\(?[0-9]");
+  /** What names an expert by its number in a list of modules. */
+  private static final Pattern NUMBERED = Pattern.compile("experts\\\\*\\.\\(?[0-9]");
 
   private static final Set<String> FLOATS = Set.of("F64", "F32", "F16", "BF16");
-
   private static final List<String> COUNTS =
       List.of("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts");
   private static final List<String> PER_TOKEN =
       List.of(
           "num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_topk", "moe_k");
   private static final String GROUPS = "n_group";
-  private static final String CHOSEN_GROUPS = "topk_group";
 
   private final ModelDirectory model;
   private final ErrorDetails place;
   private final FurtherBlocks further;
-  private final List<Checkpoint.Entry> stored;
 
-  /** By the number of their blocks. */
-  private final SortedMap<Integer, Mixture> mixtures = new TreeMap<>();
+  /** All tensors, in their order. */
+  private final List<Part> parts = new ArrayList<>();
+
+  /** The routers' weights by their mixtures' names. */
+  private final Map<String, Part> routers = new HashMap<>();
+
+  /** The mixtures' names by their blocks. */
+  private final SortedMap<Integer, String> mixtures = new TreeMap<>();
 
   private final int experts;
   private final int groups;
@@ -79,15 +78,15 @@ public final class ExpertRemoval {
     this.model = model;
     place = ErrorDetails.file(model.config().file());
     further = FurtherBlocks.of(model.config(), model.checkpoint());
-    stored = stored(model.checkpoint().shards());
     find();
     experts = count();
     groups = number(GROUPS, 1);
     if (experts % groups != 0) {
       throw place.part(GROUPS).wrong("a divisor of the %d experts".formatted(experts), groups);
     }
-    mixtures.values().forEach(mixture -> mixture.check(experts));
-    requireUnnumbered();
+    parts.forEach(part -> part.check(experts));
+    requireAll();
+    Quantization.of(model.config()).ifPresent(ExpertRemoval::requireUnnumbered);
   }
 
   /**
@@ -101,133 +100,95 @@ public final class ExpertRemoval {
     return new ExpertRemoval(model);
   }
 
-  private static List<Checkpoint.Entry> stored(List<SafetensorsFile> shards) {
-    return shards.stream()
-        .flatMap(shard -> shard.stored().stream().map(info -> new Checkpoint.Entry(shard, info)))
-        .toList();
-  }
-
-  /** The tensors of a mixture. */
-  private static final class Mixture {
-    final String name;
-
-    /** Each expert's own, by its number and what follows that in their names. */
-    final SortedMap<Integer, SortedMap<String, Checkpoint.Entry>> own = new TreeMap<>();
-
-    /** Those that have a part of each expert. */
-    final List<Checkpoint.Entry> stacks = new ArrayList<>();
-
-    final List<Checkpoint.Entry> vectors = new ArrayList<>();
-    Checkpoint.Entry router;
-
-    Mixture(String name) {
-      this.name = name;
+  /**
+   * A tensor's part in a mixture.
+   *
+   * @param mixture the name of the mixture, or null for none
+   * @param expert the expert whose own it is, or -1
+   * @param rest what is behind the expert or the mixture in its name
+   * @param dimension along which it has a part of each expert, or -1
+   */
+  private record Part(
+      Checkpoint.Entry entry, String mixture, int expert, String rest, int dimension) {
+    String name() {
+      return entry.info().name();
     }
 
-    String routerModule() {
-      String tensor = router.info().name();
-      return tensor.substring(0, tensor.lastIndexOf('.'));
+    ErrorDetails at() {
+      return ErrorDetails.file(entry.shard().path()).tensor(name());
     }
 
     void check(int experts) {
-      Set<String> endings = new TreeSet<>();
-      own.values().forEach(tensors -> endings.addAll(tensors.keySet()));
-      for (int expert = 0; expert < (own.isEmpty() ? 0 : experts); expert++) {
-        for (String ending : endings) {
-          if (!own.containsKey(expert) || !own.get(expert).containsKey(ending)) {
-            throw ErrorDetails.file(
-                    own.firstEntry().getValue().firstEntry().getValue().shard().path())
-                .tensor("%s.experts.%d.%s".formatted(name, expert, ending))
-                .wrong("it, as of other experts", "that it is missing");
-          }
-        }
-      }
-      if (!own.isEmpty() && own.lastKey() >= experts) {
-        Checkpoint.Entry more = own.lastEntry().getValue().firstEntry().getValue();
-        throw at(more).wrong("one of the %d experts of config.json".formatted(experts), "another");
-      }
-      stacks.stream()
-          .filter(stack -> stack.info().elements() != 1)
-          .forEach(stack -> require(stack, experts, 0));
-      require(router, experts, 0);
-      if (!FLOATS.contains(router.info().dtype())) {
-        throw at(router)
-            .wrong("a router that isn't quantized", Printable.of(router.info().dtype()));
-      }
-      vectors.forEach(vector -> require(vector, experts, dimension(vector)));
-    }
-
-    private static void require(Checkpoint.Entry entry, int experts, int dimension) {
       List<Long> shape = entry.info().shape();
-      if (shape.size() <= dimension
-          || shape.get(dimension) != experts
-          || entry.info().bytes() % experts != 0) {
-        throw at(entry)
-            .wrong("a shape of %d experts, as config.json says".formatted(experts), shape);
+      boolean fits =
+          dimension < 0
+              || (shape.size() > dimension
+                  && shape.get(dimension) == experts
+                  && entry.info().bytes() % experts == 0);
+      if (!fits) {
+        throw at().wrong("a shape of %d experts, as config.json says".formatted(experts), shape);
       }
-    }
-
-    /** Returns the dimension of a vector that experts are along: ERNIE has a row of them. */
-    private static int dimension(Checkpoint.Entry vector) {
-      List<Long> shape = vector.info().shape();
-      return shape.size() == 2 && shape.get(0) == 1 ? 1 : 0;
-    }
-
-    /** Returns what is left of one of its tensors; nothing if the tensor's expert goes. */
-    Stream<SlicedTensor> keep(Checkpoint.Entry entry, List<Integer> kept) {
-      Matcher expert = EXPERT.matcher(entry.info().name());
-      if (expert.matches()) {
-        int number = kept.indexOf(Integer.parseInt(expert.group(2)));
-        return number < 0
-            ? Stream.empty()
-            : Stream.of(
-                SlicedTensor.whole(
-                    "%s.experts.%d.%s".formatted(name, number, expert.group(3)), entry));
+      if (expert >= experts) {
+        throw at().wrong("one of the %d experts of config.json".formatted(experts), "another");
       }
-      boolean sliced =
-          entry.equals(router)
-              || vectors.contains(entry)
-              || (stacks.contains(entry) && entry.info().elements() != 1);
-      return Stream.of(
-          sliced
-              ? SlicedTensor.of(entry, vectors.contains(entry) ? dimension(entry) : 0, kept)
-              : SlicedTensor.whole(entry.info().name(), entry));
     }
   }
 
-  private static ErrorDetails at(Checkpoint.Entry entry) {
-    return ErrorDetails.file(entry.shard().path()).tensor(entry.info().name());
+  private static Part part(Checkpoint.Entry entry, Set<String> mixtures) {
+    String tensor = entry.info().name();
+    List<Long> shape = entry.info().shape();
+    Matcher expert = EXPERT.matcher(tensor);
+    if (expert.matches()) {
+      int number = Integer.parseInt(expert.group(2));
+      return new Part(entry, expert.group(1), number, expert.group(3), -1);
+    }
+    Matcher stack = STACK.matcher(tensor);
+    if (stack.matches()) {
+      // One number for all experts is a scale of activations.
+      return new Part(entry, stack.group(1), -1, tensor, entry.info().elements() == 1 ? -1 : 0);
+    }
+    for (int dot = tensor.lastIndexOf('.'); dot > 0; dot = tensor.lastIndexOf('.', dot - 1)) {
+      String rest = tensor.substring(dot + 1);
+      if (!mixtures.contains(tensor.substring(0, dot))) {
+        continue;
+      }
+      // ERNIE has corrections as a row.
+      boolean row = shape.size() == 2 && shape.get(0) == 1;
+      boolean weight = ROUTER_WEIGHT.matcher(rest).matches();
+      Part part = new Part(entry, tensor.substring(0, dot), -1, rest, row && !weight ? 1 : 0);
+      if (weight ? FLOATS.contains(entry.info().dtype()) : ROUTER_VECTOR.matcher(rest).matches()) {
+        return part;
+      }
+      if (ROUTER.matcher(rest).matches()) {
+        throw part.at()
+            .wrong("a router that isn't quantized", Printable.of(entry.info().dtype()) + " there");
+      }
+    }
+    return new Part(entry, null, -1, tensor, -1);
   }
 
   private void find() {
-    Map<String, Mixture> byName = new HashMap<>();
-    for (Checkpoint.Entry entry : stored) {
-      String tensor = entry.info().name();
-      Matcher expert = EXPERT.matcher(tensor);
-      Matcher stack = STACK.matcher(tensor);
-      if (expert.matches()) {
-        int number = Integer.parseInt(expert.group(2));
-        byName
-            .computeIfAbsent(expert.group(1), Mixture::new)
-            .own
-            .computeIfAbsent(number, first -> new TreeMap<>())
-            .put(expert.group(3), entry);
-      } else if (stack.matches()) {
-        String name = stack.group(1) == null ? stack.group(2) : stack.group(1);
-        byName.computeIfAbsent(name, Mixture::new).stacks.add(entry);
-      }
+    Set<String> names = new TreeSet<>();
+    List<Checkpoint.Entry> stored = new ArrayList<>();
+    for (SafetensorsFile shard : model.checkpoint().shards()) {
+      shard.stored().forEach(info -> stored.add(new Checkpoint.Entry(shard, info)));
     }
-    stored.forEach(entry -> takeRouters(entry, byName));
-    for (Mixture mixture : byName.values()) {
-      if (mixture.router == null) {
-        throw ErrorDetails.file(model.path())
-            .tensor(mixture.name + ".gate.weight")
-            .wrong("a mixture's router", "that it is missing");
+    stored.stream()
+        .map(entry -> part(entry, Set.of()).mixture())
+        .filter(Objects::nonNull)
+        .forEach(names::add);
+    stored.forEach(entry -> parts.add(part(entry, names)));
+    parts.stream()
+        .filter(part -> part.mixture() != null && ROUTER_WEIGHT.matcher(part.rest()).matches())
+        .forEach(part -> routers.put(part.mixture(), part));
+    for (String name : names) {
+      Part router = routers.get(name);
+      if (router == null) {
+        throw missing(name + ".gate.weight");
       }
-      OptionalInt block = LinearModules.block(mixture.router.info().name());
-      if (!further.have(mixture.router.info().name())
-          && (block.isEmpty() || mixtures.put(block.getAsInt(), mixture) != null)) {
-        throw at(mixture.router).wrong("one mixture in each block", "another");
+      int block = LinearModules.block(router.name()).orElse(-1);
+      if (!further.have(router.name()) && mixtures.put(block, name) != null) {
+        throw router.at().wrong("one mixture in each block", "another");
       }
     }
     if (mixtures.isEmpty()) {
@@ -235,34 +196,53 @@ public final class ExpertRemoval {
     }
   }
 
-  /** Takes a tensor of a mixture's router to its mixture. */
-  private static void takeRouters(Checkpoint.Entry entry, Map<String, Mixture> byName) {
-    String tensor = entry.info().name();
-    for (int dot = tensor.lastIndexOf('.'); dot > 0; dot = tensor.lastIndexOf('.', dot - 1)) {
-      Mixture mixture = byName.get(tensor.substring(0, dot));
-      String rest = tensor.substring(dot + 1);
-      if (mixture == null) {
-        continue;
+  private InputException missing(String tensor) {
+    return ErrorDetails.file(model.path())
+        .tensor(tensor)
+        .wrong("it, as of other experts and mixtures", "that it is missing");
+  }
+
+  /** Checks that each expert of a mixture has tensors of the same names. */
+  private void requireAll() {
+    Map<String, Set<String>> endings = new TreeMap<>();
+    Set<String> names = new HashSet<>();
+    for (Part part : parts) {
+      names.add(part.name());
+      if (part.expert() >= 0) {
+        endings.computeIfAbsent(part.mixture(), first -> new TreeSet<>()).add(part.rest());
       }
-      if (ROUTER_WEIGHT.matcher(rest).matches()) {
-        mixture.router = entry;
-      } else if (ROUTER_VECTOR.matcher(rest).matches()) {
-        mixture.vectors.add(entry);
-      } else if (ROUTER.matcher(rest).matches()) {
-        throw at(entry)
-            .wrong("a router of a weight and biases that aren't quantized", "this tensor");
-      }
+    }
+    endings.forEach(
+        (mixture, all) -> {
+          for (int expert = 0; expert < experts; expert++) {
+            for (String ending : all) {
+              String name = own(mixture, expert, ending);
+              if (!names.contains(name)) {
+                throw missing(name);
+              }
+            }
+          }
+        });
+  }
+
+  private static String own(String mixture, int expert, String ending) {
+    return "%s.experts.%d.%s".formatted(mixture, expert, ending);
+  }
+
+  /** Refuses settings of single experts, which would be other ones' afterwards. */
+  private static void requireUnnumbered(Quantization quantization) {
+    Matcher numbered = NUMBERED.matcher(quantization.settings().toString());
+    if (numbered.find()) {
+      throw ErrorDetails.file(quantization.file())
+          .part(quantization.key())
+          .wrong("no experts by their numbers, which change", numbered.group() + "...");
     }
   }
 
   /** Returns the number of experts, as all keys say that are there. */
   private int count() {
-    Set<Integer> said = new LinkedHashSet<>();
-    for (String key : COUNTS) {
-      values(key).values().stream()
-          .filter(value -> !value.isNull())
-          .forEach(value -> said.add(positive(key, value)));
-    }
+    Set<Integer> said = new TreeSet<>();
+    COUNTS.forEach(key -> values(key).values().forEach(value -> said.add(positive(key, value))));
     if (said.size() != 1) {
       throw place
           .part(String.join(", ", COUNTS))
@@ -272,7 +252,7 @@ public final class ExpertRemoval {
   }
 
   private int positive(String key, JsonNode value) {
-    if (!value.canConvertToInt() || !value.isIntegralNumber() || value.intValue() < 1) {
+    if (!value.isInt() || value.intValue() < 1) {
       throw place.part(key).wrong("a whole number from 1 on", Printable.of(value.toString()));
     }
     return value.intValue();
@@ -282,32 +262,14 @@ public final class ExpertRemoval {
     return model.config().decoder().find(key).map(value -> positive(key, value)).orElse(otherwise);
   }
 
-  /** Returns the values of a key, by its path. */
+  /** Returns the values of a key that aren't null, by its path. */
   private Map<String, JsonNode> values(String key) {
     Map<String, JsonNode> values = new TreeMap<>();
     JsonNode root = model.config().root();
-    JsonNode text = root.path(StructurePlan.TEXT);
-    if (root.has(key)) {
-      values.put(key, root.get(key));
-    }
-    if (text.has(key)) {
-      values.put(StructurePlan.TEXT + "." + key, text.get(key));
-    }
+    values.put(key, root.path(key));
+    values.put("text_config." + key, root.path("text_config").path(key));
+    values.values().removeIf(value -> value.isMissingNode() || value.isNull());
     return values;
-  }
-
-  /** Refuses settings of single experts, which would be other ones' afterwards. */
-  private void requireUnnumbered() {
-    Quantization.of(model.config())
-        .ifPresent(
-            quantization -> {
-              Matcher numbered = NUMBERED.matcher(quantization.settings().toString());
-              if (numbered.find()) {
-                throw ErrorDetails.file(quantization.file())
-                    .part(quantization.key())
-                    .wrong("no experts by their numbers, which change", numbered.group() + "...");
-              }
-            });
   }
 
   /** Returns how many experts each mixture has. */
@@ -331,23 +293,22 @@ public final class ExpertRemoval {
    */
   public SortedMap<Integer, List<Integer>> lowest(int count, Function<String, float[]> scores) {
     requireRemovable(count);
+    int size = experts / groups;
     SortedMap<Integer, List<Integer>> removed = new TreeMap<>();
     mixtures.forEach(
-        (block, mixture) -> {
-          float[] own = scores.apply(mixture.routerModule());
-          int size = experts / groups;
-          removed.put(
-              block,
-              IntStream.range(0, groups)
-                  .boxed()
-                  .flatMap(
-                      group ->
-                          IntStream.range(group * size, (group + 1) * size)
-                              .boxed()
-                              .sorted(Comparator.comparing(expert -> own[expert]))
-                              .limit(count / groups))
-                  .sorted()
-                  .toList());
+        (block, name) -> {
+          String router = routers.get(name).name();
+          float[] own = scores.apply(router.substring(0, router.lastIndexOf('.')));
+          List<Integer> lowest = new ArrayList<>();
+          for (int group = 0; group < groups; group++) {
+            IntStream.range(group * size, (group + 1) * size)
+                .boxed()
+                .sorted(Comparator.comparing(expert -> own[expert]))
+                .limit(count / groups)
+                .sorted()
+                .forEach(lowest::add);
+          }
+          removed.put(block, lowest);
         });
     return removed;
   }
@@ -356,11 +317,8 @@ public final class ExpertRemoval {
   public void requireRemovable(int count) {
     int kept = experts - count;
     if (count < 1 || kept < 1) {
-      throw place
-          .hint("a mixture keeps one at least, and one goes at least")
-          .wrong("1 to %d experts to remove of %d".formatted(experts - 1, experts), count);
+      throw place.wrong("1 to %d experts to remove of %d".formatted(experts - 1, experts), count);
     }
-    int chosen = groups == 1 ? 1 : number(CHOSEN_GROUPS, groups);
     if (count % groups != 0 || (groups > 1 && kept / groups < 2)) {
       throw place
           .part(GROUPS)
@@ -368,16 +326,16 @@ public final class ExpertRemoval {
               "as many experts of each of %d groups to remove, and 2 that stay".formatted(groups),
               "%d of %d".formatted(count, experts));
     }
+    int most = kept / groups * (groups == 1 ? 1 : number("topk_group", groups));
     for (String key : PER_TOKEN) {
       for (JsonNode value : values(key).values()) {
-        int perToken = value.isArray() ? value.path(0).asInt(0) : value.asInt(0);
-        if (perToken > kept / groups * chosen) {
+        if ((value.isArray() ? value.path(0) : value).asInt(0) > most) {
           throw place
               .part(key)
               .wrong(
                   "at most the %d experts that a token can be sent to without %d of %d"
-                      .formatted(kept / groups * chosen, count, experts),
-                  perToken);
+                      .formatted(most, count, experts),
+                  value);
         }
       }
     }
@@ -390,70 +348,54 @@ public final class ExpertRemoval {
    * @throws InputException if they aren't as many of each mixture, or so many can't go
    */
   public StructurePlan without(Map<Integer, List<Integer>> removed) {
-    List<Integer> first = removed.isEmpty() ? List.of() : removed.values().iterator().next();
-    requireRemovable(first.size());
-    Map<Checkpoint.Entry, Mixture> of = new HashMap<>();
-    Map<Mixture, List<Integer>> kept = new HashMap<>();
     if (!removed.keySet().equals(mixtures.keySet())) {
       throw place
           .part("blocks")
           .wrong("those with mixtures, " + mixtures.keySet(), removed.keySet());
     }
+    int count = removed.get(mixtures.firstKey()).size();
+    requireRemovable(count);
+    Map<String, List<Integer>> kept = new HashMap<>();
     mixtures.forEach(
-        (block, mixture) -> {
-          Set<Integer> gone = new TreeSet<>(removed.get(block));
+        (block, name) -> {
+          List<Integer> gone = removed.get(block);
           List<Integer> left =
-              IntStream.range(0, experts).boxed().filter(expert -> !gone.contains(expert)).toList();
-          if (gone.size() != removed.get(block).size() || left.size() != experts - first.size()) {
+              IntStream.range(0, experts).boxed().filter(each -> !gone.contains(each)).toList();
+          if (gone.size() != count || left.size() != experts - count) {
             throw place
                 .part("block " + block)
-                .wrong(
-                    "%d of the experts 0 to %d".formatted(first.size(), experts - 1),
-                    removed.get(block));
+                .wrong("%d of the experts 0 to %d".formatted(count, experts - 1), gone);
           }
-          kept.put(mixture, left);
-          mixture.own.values().stream()
-              .map(SortedMap::values)
-              .flatMap(Collection::stream)
-              .forEach(entry -> of.put(entry, mixture));
-          Stream.of(mixture.stacks, mixture.vectors, List.of(mixture.router))
-              .flatMap(List::stream)
-              .forEach(entry -> of.put(entry, mixture));
+          kept.put(name, left);
         });
-    boolean drops =
-        stored.stream()
-            .map(entry -> entry.info().name())
-            .anyMatch(name -> further.have(name) && isExpert(name));
+    boolean drops = routers.size() > mixtures.size();
     List<SlicedTensor> tensors = new ArrayList<>();
-    for (Checkpoint.Entry entry : stored) {
-      Mixture mixture = of.get(entry);
-      if (mixture != null) {
-        mixture.keep(entry, kept.get(mixture)).forEach(tensors::add);
-      } else if (!drops || !further.have(entry.info().name())) {
-        tensors.add(SlicedTensor.whole(entry.info().name(), entry));
+    for (Part part : parts) {
+      if (!drops || !further.have(part.name())) {
+        add(part, kept.get(part.mixture()), tensors);
       }
     }
-    SortedMap<String, Long> config = new TreeMap<>(TensorNames.ORDER);
-    edit(COUNTS, experts - first.size(), config);
+    SortedMap<String, Long> config = new TreeMap<>();
+    COUNTS.forEach(
+        key -> values(key).keySet().forEach(path -> config.put(path, (long) experts - count)));
     if (drops) {
-      edit(FurtherBlocks.COUNTS, 0, config);
+      FurtherBlocks.COUNTS.forEach(
+          key -> values(key).keySet().forEach(path -> config.put(path, 0L)));
     }
     return new StructurePlan(model, tensors, config);
   }
 
-  private static boolean isExpert(String tensor) {
-    return EXPERT.matcher(tensor).matches() || STACK.matcher(tensor).matches();
-  }
-
-  private void edit(List<String> keys, long number, Map<String, Long> config) {
-    for (String key : keys) {
-      values(key)
-          .forEach(
-              (path, value) -> {
-                if (value.isIntegralNumber() && value.longValue() != number) {
-                  config.put(path, number);
-                }
-              });
+  /** Adds what is left of a tensor; nothing if its expert goes. */
+  private static void add(Part part, List<Integer> kept, List<SlicedTensor> tensors) {
+    if (part.expert() >= 0) {
+      int number = kept.indexOf(part.expert());
+      if (number >= 0) {
+        tensors.add(SlicedTensor.whole(own(part.mixture(), number, part.rest()), part.entry()));
+      }
+    } else if (part.dimension() >= 0) {
+      tensors.add(SlicedTensor.of(part.entry(), part.dimension(), kept));
+    } else {
+      tensors.add(SlicedTensor.whole(part.name(), part.entry()));
     }
   }
 }

@@ -29,9 +29,6 @@ import java.util.TreeMap;
  */
 public record StructurePlan(
     ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Long> config) {
-  /** The object that has the decoder's keys where a model reads pictures or sound as well. */
-  static final String TEXT = "text_config";
-
   /** Takes copies. */
   public StructurePlan {
     tensors = List.copyOf(tensors);
