@@ -74,7 +74,7 @@ repack() {
 make_tests() {
   cp -r "$root/target/test-classes" "$scratch/tests"
   find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend[CDSRT]*' -o -path '*/pruning/Recipe*' \
-    -o -name 'DamagedCuda*' -o -name 'DamagedForward*' -o -name 'DamagedKernelTest*' \) -delete
+    -o -name 'DamagedCuda*' -o -name 'GpuParity*Experts*' -o -name 'DamagedForward*' -o -name 'DamagedKernelTest*' \) -delete
   rm -r "$scratch/tests/io/github/wandacuda"/{adapter,checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,launcher,model,report,system,text}
   "$jdk/bin/java" "$root/src/build/Relocate.java" "$scratch/tests" com/fasterxml/jackson io/github/wandacuda/jackson
   "$jdk/bin/jar" --create --file "$out/lib/tests.jar" -C "$scratch/tests" .
@@ -84,12 +84,14 @@ make_tests() {
   mvn -B -ntp -q -f "$root/bench/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.platform -DincludeScope=provided
   cp -r "$root/testdata" "$out/testdata"
-  rm -r "$out/testdata/tasks"
+  rm -r "$out/testdata/tasks" "$out/testdata/golden/structured"
   # Families of kernels that others have too, or that tests of operations run.
   (cd "$out/testdata/fixtures" && rm -r apertus cohere cohere2 deepseek_v2 ernie4_5_moe exaone4 gemma3_text \
-    gemma3_text-pattern glm4 glm4_moe glm4_moe-mtp granite granitemoe hunyuan_v1_dense llama-dynamic llama-yarn llama4_text \
-    minimax_m2 ministral3 nemotron olmo2 olmo3 olmoe phi3-longrope phimoe qwen3_5_text qwen3_moe seed_oss smollm3 \
-    stablelm starcoder2)
+    gemma3_text-pattern glm4 glm4_moe glm4_moe-mtp gpt_neox-sequential granite granitemoe hunyuan_v1_dense llama-dynamic \
+    llama-yarn llama4_text minimax_m2 ministral3 mistral nemotron olmo2 olmo3 olmoe phi3 phi3-longrope phimoe qwen2 \
+    qwen3_5_text qwen3_moe seed_oss smollm3 stablelm starcoder2)
+  # Formats of codes that a test of the kernel has too.
+  find "$out/testdata/quantized" -mindepth 1 -maxdepth 1 ! -name mxfp4-gpt_oss ! -name fp8-block-bf16-qwen3 -exec rm -r {} +
 }
 
 make_benchmarks() {

@@ -13,8 +13,8 @@ final class OptionNames {
   static final List<String> SETTINGS =
       List.of(
           ("allocation backend calibration cluster data exclude family in-place include join method"
-               + " output overwrite packed part pattern refine report requantize resume samples"
-               + " second-moments sequence-length sparsity statistics tasks unreached update")
+                  + " output overwrite packed part pattern refine report requantize resume samples"
+                  + " second-moments sequence-length sparsity statistics tasks unreached update")
               .split(" "));
 
   private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");
