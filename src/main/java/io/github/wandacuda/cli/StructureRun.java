@@ -56,7 +56,7 @@ record StructureRun(
     StructureRequest request =
         new StructureRequest(
             command.target.output,
-            StructureRequest.EXPERTS,
+            StructureRequest.Structure.EXPERTS,
             command.structures.score().label(),
             removed,
             calibration,
@@ -71,7 +71,7 @@ record StructureRun(
       object.put("dry_run", true);
     }
     object.put("output", request.output().toString());
-    object.put("structure", request.structure());
+    object.put("structure", request.structure().label());
     object.put("score", request.score());
     object.put("backend", backend.name());
     object.put("device", backend.device());

@@ -35,7 +35,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   private List<Path> check(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
     requireEqual("source_sha256", SourceDigest.of(dense));
-    requireEqual(Provenance.STRUCTURE, StructureRequest.EXPERTS);
+    requireEqual(Provenance.STRUCTURE, StructureRequest.Structure.EXPERTS.label());
     if (!failures.isEmpty()) {
       return List.of();
     }
