@@ -396,9 +396,10 @@ class StructureCommandTest {
 
   private static final String NVFP4 = "modelopt-nvfp4-mixtral";
 
-  @Test
-  void anExpertThatLacksWhatOthersHaveIsRefused() throws IOException {
-    String missing = "model.layers.0.block_sparse_moe.experts.1.w1.weight_scale";
+  @ParameterizedTest
+  @ValueSource(strings = {"weight_scale", "input_scale"})
+  void anExpertThatLacksWhatOthersHaveIsRefused(String ending) throws IOException {
+    String missing = "model.layers.0.block_sparse_moe.experts.1.w1." + ending;
     Path model =
         edited(
             NVFP4,
