@@ -85,33 +85,27 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return the norms of the inputs, by module; zeros for one that no token reached
    */
   public BlockStatistics observe(Block block, Arena memory) {
-    return observe(block, memory, false);
-  }
-
-  /** Does what {@link #observe} does, and keeps the outputs as the next block's input. */
-  public BlockStatistics observeAndAdvance(Block block, Arena memory) {
-    return observe(block, memory, true);
+    return observe(block, memory, false, new ExpertSums(List.of()));
   }
 
   /**
-   * Does what {@link #observeAndAdvance(Block, Arena)} does without second moments, and sums what
-   * the block's experts do.
+   * Does what {@link #observe} does, and keeps the outputs as the next block's input.
+   *
+   * @param experts sums what the block's experts do, unless there are second moments
    */
-  Map<String, float[]> observeAndAdvance(Block block, ExpertSums experts) {
-    InputNorms norms = new InputNorms();
-    observe(
-        block,
-        norms,
-        true,
-        (share, batch) -> experts.of(batch.index(), share.decoder().operations()));
-    return norms.norms(block.inputFeatures(), samples.size());
+  BlockStatistics observeAndAdvance(Block block, Arena memory, ExpertSums experts) {
+    return observe(block, memory, true, experts);
   }
 
-  private BlockStatistics observe(Block block, Arena memory, boolean advance) {
+  private BlockStatistics observe(Block block, Arena memory, boolean advance, ExpertSums experts) {
     InputNorms norms = new InputNorms();
     Map<String, Integer> features = block.inputFeatures();
     if (memory == null) {
-      observe(block, norms, advance, (share, batch) -> InputObserver.NONE);
+      observe(
+          block,
+          norms,
+          advance,
+          (share, batch) -> experts.of(batch.index(), share.decoder().operations()));
       return new BlockStatistics(norms.norms(features, samples.size()), Map.of(), Map.of());
     }
     if (shares.count() > 1) {

@@ -14,7 +14,6 @@ import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -33,8 +32,7 @@ public final class DenseCalibration {
    */
   public static Statistics run(
       Decoder decoder, Operations operations, List<int[]> samples, Progress progress) {
-    SortedMap<String, float[]> norms = norms(decoder, operations, samples, progress, null);
-    return new Statistics(norms, samples.size(), samples.get(0).length);
+    return run(decoder, operations, samples, List.of(), progress);
   }
 
   /** Does the same, and scores the experts of mixtures in ways that are wanted. */
@@ -44,18 +42,9 @@ public final class DenseCalibration {
       List<int[]> samples,
       Collection<ExpertScore> wanted,
       Progress progress) {
-    SortedMap<String, float[]> norms = new TreeMap<>();
     SortedMap<String, float[]> experts = new TreeMap<>();
-    overBlocks(
-        decoder,
-        operations,
-        samples,
-        progress,
-        (run, block) -> {
-          ExpertSums sums = new ExpertSums(wanted);
-          norms.putAll(run.observeAndAdvance(block, sums));
-          experts.putAll(sums.scores());
-        });
+    SortedMap<String, float[]> norms =
+        norms(decoder, operations, samples, progress, wanted, experts, null);
     return new Statistics(norms, experts, samples.size(), samples.get(0).length, false);
   }
 
@@ -65,52 +54,41 @@ public final class DenseCalibration {
     void take(Map<String, Gram> grams) throws E;
   }
 
-  /** Does what {@link #run} does; sums second moments too if {@code moments} takes them. */
+  /**
+   * Does what {@link #run} does and puts the experts' scores into a map; sums second moments too if
+   * {@code moments} takes them.
+   */
   static <E extends Exception> SortedMap<String, float[]> norms(
       Decoder decoder,
       Operations operations,
       List<int[]> samples,
       Progress progress,
+      Collection<ExpertScore> wanted,
+      SortedMap<String, float[]> experts,
       Moments<E> moments)
       throws E {
     SortedMap<String, float[]> norms = new TreeMap<>();
-    overBlocks(
-        decoder,
-        operations,
-        samples,
-        progress,
-        (run, block) -> {
-          try (Arena memory = Arena.ofShared()) {
-            BlockStatistics found = run.observeAndAdvance(block, moments == null ? null : memory);
-            norms.putAll(found.norms());
-            if (moments != null) {
-              moments.take(found.grams());
-            }
-          }
-        });
-    return norms;
-  }
-
-  /** Runs the samples through a block. */
-  private interface Pass<E extends Exception> {
-    void run(BlockwiseRun samples, Block block) throws E;
-  }
-
-  private static <E extends Exception> void overBlocks(
-      Decoder decoder, Operations operations, List<int[]> samples, Progress progress, Pass<E> pass)
-      throws E {
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
       run.watchedBy(passing);
       passing.overBlocks(
           0,
           index -> {
-            try (Block block = decoder.block(index)) {
+            try (Block block = decoder.block(index);
+                Arena memory = Arena.ofShared()) {
               decoder.readAhead(index + 1);
-              pass.run(run, block);
+              ExpertSums sums = new ExpertSums(wanted);
+              BlockStatistics found =
+                  run.observeAndAdvance(block, moments == null ? null : memory, sums);
+              experts.putAll(sums.scores());
+              norms.putAll(found.norms());
+              if (moments != null) {
+                moments.take(found.grams());
+              }
             }
           });
     }
+    return norms;
   }
 
   /**
@@ -163,6 +141,8 @@ public final class DenseCalibration {
               operations,
               samples,
               progress,
+              List.of(),
+              new TreeMap<>(),
               grams -> {
                 for (String module : decoder.linearModules()) {
                   if (grams.containsKey(module)) {
@@ -200,8 +180,7 @@ public final class DenseCalibration {
 
     /** Returns the statistics but for the second moments, once the file is written. */
     public Statistics statistics() {
-      return new Statistics(
-          norms, Collections.emptySortedMap(), samples.size(), samples.get(0).length, joined);
+      return new Statistics(norms, samples.size(), samples.get(0).length).joined(joined);
     }
   }
 }

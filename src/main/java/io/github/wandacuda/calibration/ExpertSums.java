@@ -12,101 +12,92 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.function.IntToDoubleFunction;
 
 /**
  * Sums what {@link ExpertScore}s are made of while samples run through a block, in double. Batches
  * are added up in their order, so that the bits don't depend on who ran them.
  */
 final class ExpertSums {
-  private final boolean absence;
+  private final Collection<ExpertScore> wanted;
   private final Map<Integer, BatchSums> batches = new ConcurrentSkipListMap<>();
 
-  /**
-   * Begins at zero; {@link ExpertScore#DROP} is there if it is among the scores that are wanted.
-   */
+  /** Begins at zero; sums nothing if no scores are wanted. */
   ExpertSums(Collection<ExpertScore> wanted) {
-    absence = wanted.contains(ExpertScore.DROP);
+    this.wanted = wanted;
   }
 
   /** Returns what sums a batch that runs on a device. */
   InputObserver of(int batch, Operations operations) {
-    return batches.computeIfAbsent(batch, first -> new BatchSums(operations, absence));
+    return wanted.isEmpty()
+        ? InputObserver.NONE
+        : batches.computeIfAbsent(
+            batch, first -> new BatchSums(operations, wanted.contains(ExpertScore.DROP)));
   }
 
   /** Returns the scores of all routers by their names in a statistics file. */
   Map<String, float[]> scores() {
-    Map<String, double[][]> totals = new TreeMap<>();
-    for (BatchSums batch : batches.values()) {
-      batch.sums.forEach(
-          (router, sums) -> {
-            double[][] total = totals.computeIfAbsent(router, first -> zeros(sums[0].length));
-            for (int kind = 0; kind < sums.length; kind++) {
-              Arrays.setAll(total[kind], add(total[kind], sums[kind]));
-            }
-          });
-    }
+    BatchSums all = new BatchSums(null, false);
+    batches.values().forEach(all::add);
     Map<String, float[]> scores = new TreeMap<>();
-    totals.forEach((router, total) -> put(router, total, scores));
+    all.tokens.forEach(
+        (router, tokens) -> {
+          double[] weighted = all.of(ExpertScore.WEIGHTED, router, tokens.length);
+          double[] frequency = all.of(ExpertScore.FREQUENCY, router, tokens.length);
+          double[] mean = all.of(ExpertScore.REAP, router, tokens.length);
+          Arrays.setAll(mean, expert -> weighted[expert] / Math.max(1, frequency[expert]));
+          double[] drop = all.sums.getOrDefault(ExpertScore.DROP.tensor(router), new double[0]);
+          Arrays.setAll(drop, expert -> drop[expert] / tokens[expert]);
+        });
+    all.sums.forEach((tensor, sums) -> scores.put(tensor, finite(tensor, sums)));
     return scores;
   }
 
-  private static IntToDoubleFunction add(double[] to, double[] more) {
-    return at -> to[at] + more[at];
-  }
-
-  private static double[][] zeros(int experts) {
-    return new double[Kind.values().length][experts];
-  }
-
-  private void put(String router, double[][] total, Map<String, float[]> scores) {
-    double[] tokens = total[Kind.TOKENS.ordinal()];
-    double[] weighted = total[Kind.WEIGHTED.ordinal()];
-    put(router, ExpertScore.FREQUENCY, tokens, 1, scores);
-    put(router, ExpertScore.EAN, total[Kind.NORMS.ordinal()], 1, scores);
-    put(router, ExpertScore.WEIGHTED, weighted, 1, scores);
-    double[] means = new double[tokens.length];
-    Arrays.setAll(means, expert -> weighted[expert] / Math.max(1, tokens[expert]));
-    put(router, ExpertScore.REAP, means, 1, scores);
-    if (absence) {
-      double all = total[Kind.ALL_TOKENS.ordinal()][0];
-      put(router, ExpertScore.DROP, total[Kind.CHANGES.ordinal()], all, scores);
-    }
-  }
-
-  private static void put(
-      String router, ExpertScore score, double[] sums, double by, Map<String, float[]> scores) {
+  private static float[] finite(String tensor, double[] sums) {
     float[] values = new float[sums.length];
     for (int expert = 0; expert < values.length; expert++) {
-      values[expert] = (float) (sums[expert] / by);
+      values[expert] = (float) sums[expert];
       if (!Float.isFinite(values[expert])) {
-        throw ErrorDetails.of("module " + Printable.of(router))
+        throw ErrorDetails.of(Printable.of(tensor))
             .wrong(
                 "a finite score of expert %d".formatted(expert),
                 "%s: its outputs are too large".formatted(values[expert]));
       }
     }
-    scores.put(score.tensor(router), values);
+    return values;
   }
 
-  /** What is summed for each expert, or in the first one's place. */
-  private enum Kind {
-    TOKENS,
-    NORMS,
-    WEIGHTED,
-    CHANGES,
-    ALL_TOKENS
-  }
-
-  /** The sums over one batch, by router. */
+  /** The sums over one batch. */
   private static final class BatchSums implements InputObserver {
     private final Operations operations;
     private final boolean absence;
-    private final Map<String, double[][]> sums = new TreeMap<>();
+
+    /** By the names of tensors in a statistics file. */
+    private final Map<String, double[]> sums = new TreeMap<>();
+
+    /** By router, all tokens that the absence of each expert was seen for. */
+    private final Map<String, double[]> tokens = new TreeMap<>();
 
     BatchSums(Operations operations, boolean absence) {
       this.operations = operations;
       this.absence = absence;
+    }
+
+    void add(BatchSums batch) {
+      batch.sums.forEach((name, more) -> add(sums, name, more));
+      batch.tokens.forEach((name, more) -> add(tokens, name, more));
+    }
+
+    private static void add(Map<String, double[]> to, String name, double[] more) {
+      double[] all = to.computeIfAbsent(name, first -> new double[more.length]);
+      Arrays.setAll(all, expert -> all[expert] + more[expert]);
+    }
+
+    private double[] of(ExpertScore score, String router, int experts) {
+      return sums.computeIfAbsent(score.tensor(router), first -> new double[experts]);
+    }
+
+    private double[] tokens(Expert expert) {
+      return tokens.computeIfAbsent(expert.router(), first -> new double[expert.count()]);
     }
 
     @Override
@@ -114,14 +105,18 @@ final class ExpertSums {
 
     @Override
     public void expert(Expert expert, float[] weights, Tensor output) {
-      double[][] own = of(expert);
       double[] squares = squares(output);
+      double norms = 0;
+      double weighted = 0;
       for (int row = 0; row < squares.length; row++) {
         double norm = Math.sqrt(squares[row]);
-        own[Kind.NORMS.ordinal()][expert.index()] += norm;
-        own[Kind.WEIGHTED.ordinal()][expert.index()] += weights[row] * norm;
+        norms += norm;
+        weighted += weights[row] * norm;
       }
-      own[Kind.TOKENS.ordinal()][expert.index()] += squares.length;
+      int experts = tokens(expert).length;
+      of(ExpertScore.FREQUENCY, expert.router(), experts)[expert.index()] += squares.length;
+      of(ExpertScore.EAN, expert.router(), experts)[expert.index()] += norms;
+      of(ExpertScore.WEIGHTED, expert.router(), experts)[expert.index()] += weighted;
     }
 
     @Override
@@ -131,15 +126,9 @@ final class ExpertSums {
 
     @Override
     public void without(Expert expert, Tensor change) {
-      double[][] own = of(expert);
-      own[Kind.CHANGES.ordinal()][expert.index()] += Arrays.stream(squares(change)).sum();
-      if (expert.index() == 0) {
-        own[Kind.ALL_TOKENS.ordinal()][0] += change.rows();
-      }
-    }
-
-    private double[][] of(Expert expert) {
-      return sums.computeIfAbsent(expert.router(), first -> zeros(expert.count()));
+      of(ExpertScore.DROP, expert.router(), expert.count())[expert.index()] +=
+          Arrays.stream(squares(change)).sum();
+      tokens(expert)[expert.index()] += change.rows();
     }
 
     /** Returns the sum of the squares of each row. */

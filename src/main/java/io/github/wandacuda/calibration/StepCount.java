@@ -1,5 +1,8 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import java.util.List;
+
 /** Counts steps that several threads do, and tells of each that is done. */
 public final class StepCount {
   private final String what;
@@ -18,6 +21,18 @@ public final class StepCount {
     this.what = what;
     this.total = total;
     this.progress = progress;
+  }
+
+  /** Begins to count the tensors of files that have bytes. */
+  public static StepCount ofTensors(List<SafetensorsFile> files, Progress progress) {
+    progress.begin(0);
+    return new StepCount(
+        "tensor",
+        files.stream()
+            .flatMap(file -> file.tensors().stream())
+            .filter(tensor -> tensor.bytes() > 0)
+            .count(),
+        progress);
   }
 
   /** Called when a step is done. */

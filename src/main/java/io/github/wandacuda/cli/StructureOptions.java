@@ -4,23 +4,18 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.StructureRequest;
+import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
-import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Option;
 
 /** Options for the removal of whole parts of a model. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
 
-  private static final String SCORES =
-      Arrays.stream(ExpertScore.values()).map(ExpertScore::label).collect(Collectors.joining(", "));
   private static final Pattern SIZE = Pattern.compile("(\\d{1,12})(|KB|MB|GB)");
 
   @Option(
@@ -29,7 +24,7 @@ final class StructureOptions {
       description =
           "experts: remove whole experts of each mixture, so that an ordinary smaller model is"
               + " left; --sparsity R is their share. The kept weights are not fitted.")
-  private String structure;
+  private Structure structure;
 
   @Option(
       names = "--remove",
@@ -43,7 +38,7 @@ final class StructureOptions {
       description =
           "What experts go by, the lowest first: reap, frequency, ean, weighted or drop (default:"
               + " reap).")
-  private String score;
+  private ExpertScore score = ExpertScore.REAP;
 
   @Option(
       names = "--shard-size",
@@ -67,10 +62,6 @@ final class StructureOptions {
       }
       return;
     }
-    if (!structure.equals(StructureRequest.EXPERTS)) {
-      throw ErrorDetails.of(STRUCTURE)
-          .refused(StructureRequest.EXPERTS, "'%s'".formatted(Printable.of(structure)));
-    }
     output.exclude("--remove", "--sparsity");
     output.exclude(
         STRUCTURE,
@@ -78,20 +69,10 @@ final class StructureOptions {
                 + " --requantize --unreached --include --exclude --masks --combine-masks"
                 + " --save-masks --in-place --packed --part --cluster --report")
             .split(" "));
-    var unused = score();
   }
 
   public ExpertScore score() {
-    if (score == null) {
-      return ExpertScore.REAP;
-    }
-    return Arrays.stream(ExpertScore.values())
-        .filter(known -> known.label().equals(score))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                ErrorDetails.of("--score")
-                    .refused("one of " + SCORES, "'%s'".formatted(Printable.of(score))));
+    return score;
   }
 
   /**

@@ -15,6 +15,7 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
@@ -55,7 +56,7 @@ record StructureRun(
     StructureRequest request =
         new StructureRequest(
             command.target.output,
-            StructureRequest.EXPERTS,
+            StructureRequest.Structure.EXPERTS,
             command.structures.score().label(),
             removed,
             calibration,
@@ -70,7 +71,7 @@ record StructureRun(
       object.put("dry_run", true);
     }
     object.put("output", request.output().toString());
-    object.put("structure", request.structure());
+    object.put("structure", request.structure().label());
     object.put("score", request.score());
     object.put("backend", backend.name());
     object.put("device", backend.device());
@@ -93,7 +94,8 @@ record StructureRun(
         command.evaluation.given()
             ? command.evaluating(() -> Optional.of(measure(model, true)))
             : Optional.empty();
-    StructureJob.Result result =
+    boolean finished = job.isFinished();
+    PhaseClock.Seconds seconds =
         job.run(
             backend.concurrency(),
             ThisRuntime.programVersion(),
@@ -102,9 +104,9 @@ record StructureRun(
     Optional<Perplexities> perplexities =
         before.map(dense -> command.evaluating(() -> compared(dense)));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
-    object.put("seconds", command.around(result.seconds().calibrated(calibrate)).toJson());
+    object.put("seconds", command.around(seconds.calibrated(calibrate)).toJson());
     memory.addTo(object);
-    String done = result.wasFinished() ? "finished before, nothing was done; " : "";
+    String done = finished ? "finished before, nothing was done; " : "";
     command.output.written(
         object,
         () ->
@@ -149,16 +151,9 @@ record StructureRun(
     String tensor = command.structures.score().tensor(router);
     float[] scores = statistics.experts().get(tensor);
     if (scores == null || scores.length != experts) {
-      ErrorDetails place =
-          calibration instanceof Calibration.FromStatistics read
-              ? ErrorDetails.file(read.file())
-              : ErrorDetails.file(model.path());
-      throw place
+      throw ErrorDetails.file(files.values().iterator().next().getFirst())
           .tensor(tensor)
-          .hint(
-              command.structures.score() == ExpertScore.DROP
-                  ? "only prune with --calibration scores by drop, and --save-statistics keeps it"
-                  : "calibrate with --experts")
+          .hint("calibrate --experts writes all but drop, --save-statistics of prune that too")
           .wrong(
               "scores of %d experts".formatted(experts), scores == null ? "none" : scores.length);
     }

@@ -147,15 +147,7 @@ public final class PackingJob {
         model.checkpoint().shards().stream()
             .filter(shard -> !(directory.interrupted().isPresent() && holds(shard, workers)))
             .toList();
-    StepCount steps =
-        new StepCount(
-            "tensor",
-            shards.stream()
-                .flatMap(shard -> shard.tensors().stream())
-                .filter(tensor -> tensor.bytes() > 0)
-                .count(),
-            progress);
-    progress.begin(0);
+    StepCount steps = StepCount.ofTensors(shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), DirectIo.BUFFERED)) {
       for (int from = 0; from < shards.size(); from += workers.count()) {
         List<SafetensorsFile> some =

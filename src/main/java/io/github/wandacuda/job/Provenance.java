@@ -125,7 +125,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("format", FORMAT);
     values.put("version", version);
     values.put("mode", STRUCTURE);
-    values.put(STRUCTURE, request.structure());
+    values.put(STRUCTURE, request.structure().label());
     values.put(SCORE, request.score());
     values.put(REMOVED, removed);
     values.put(CONFIG, plan.config());

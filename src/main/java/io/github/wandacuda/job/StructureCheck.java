@@ -17,7 +17,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.BiConsumer;
 
 /**
  * The check of a smaller model against the one that it is a part of: each tensor is the slice that
@@ -25,11 +24,18 @@ import java.util.function.BiConsumer;
  * tensors, and nothing is missing or added.
  */
 record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
-  /** Checks all of it; the failures are added, the files that no loader reads returned. */
-  List<Path> check(BiConsumer<Path, Failures> copied, Workers workers, Progress progress) {
+  /** Checks all of it. */
+  Verification verify(Workers workers, Progress progress) {
+    List<Path> added = check(workers, progress);
+    return new Verification(
+        failures.others(), failures.tensors(), added, record.unproven(), Provenance.STRUCTURE);
+  }
+
+  /** Adds all failures, and returns the files that were added and that no loader reads. */
+  private List<Path> check(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
     requireEqual("source_sha256", SourceDigest.of(dense));
-    requireEqual(Provenance.STRUCTURE, StructureRequest.EXPERTS);
+    requireEqual(Provenance.STRUCTURE, StructureRequest.Structure.EXPERTS.label());
     if (!failures.isEmpty()) {
       return List.of();
     }
@@ -45,7 +51,9 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     Checkpoint smaller =
         plan.checkpoint((long) record.values().getOrDefault(Provenance.SHARD_SIZE, 0L));
     SideFiles sideFiles = StructureJob.sideFiles(dense, smaller, directory);
-    sideFiles.files().forEach(file -> copied.accept(file, failures));
+    sideFiles
+        .files()
+        .forEach(file -> Verifier.compareFile(dense.path(), directory, file, failures));
     requireBytes(Path.of(SideFiles.CONFIG), plan.configBytes());
     smaller
         .index()

@@ -64,13 +64,6 @@ public final class StructureJob {
     sideFiles = sideFiles(model, smaller, request.output());
   }
 
-  /**
-   * The result.
-   *
-   * @param wasFinished whether an earlier run had finished the output, so that nothing was done
-   */
-  public record Result(boolean wasFinished, PhaseClock.Seconds seconds) {}
-
   /** Returns the files beside the weights that a smaller model needs. */
   static SideFiles sideFiles(ModelDirectory model, Checkpoint smaller, Path output) {
     SideFiles all = SideFiles.of(model.checkpoint(), output);
@@ -106,6 +99,11 @@ public final class StructureJob {
     return parameters(smaller);
   }
 
+  /** Returns whether an earlier run has finished in the output, so that nothing will be done. */
+  public boolean isFinished() {
+    return OutputPlace.isFinished(request.output());
+  }
+
   /** Returns how many numbers a checkpoint's tensors have. */
   public static long parameters(Checkpoint checkpoint) {
     return checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum();
@@ -134,7 +132,8 @@ public final class StructureJob {
    * @throws VerificationException if it isn't what it should be
    * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
-  public Result run(int threads, String version, Progress progress, Runnable beforeEnd) {
+  public PhaseClock.Seconds run(
+      int threads, String version, Progress progress, Runnable beforeEnd) {
     Provenance provenance = Provenance.planned(request, plan, version);
     Set<Path> own = sideFiles.withShards(smaller);
     PhaseClock clock = new PhaseClock(threads);
@@ -142,8 +141,15 @@ public final class StructureJob {
         Workers workers = new Workers(threads);
         OutputDirectory directory =
             OutputDirectory.open(request.output(), model.path(), request.resume(), own)) {
-      if (isFinished(directory, Fingerprint.of(provenance))) {
-        return new Result(true, clock.seconds());
+      Fingerprint cause = Fingerprint.of(provenance);
+      if (directory.finished().isPresent()) {
+        cause.requireSame(request.output(), Fingerprint.of(directory.finished().get()));
+        return clock.seconds();
+      }
+      Fingerprint run = cause.with(SourceDigest.byFile(model));
+      directory.interrupted().ifPresent(there -> run.requireSame(request.output(), there.run()));
+      if (directory.interrupted().isEmpty()) {
+        directory.journal().restart(RunRecords.run(run));
       }
       try {
         requireRoom();
@@ -151,26 +157,12 @@ public final class StructureJob {
         beforeEnd.run();
         end(directory);
         directory.finish(provenance, () -> {});
-        return new Result(false, clock.seconds());
+        return clock.seconds();
       } catch (RuntimeException | Error e) {
         directory.settle(e);
         throw e;
       }
     }
-  }
-
-  /** Looks at the run that is there, and begins this one unless it is finished. */
-  private boolean isFinished(OutputDirectory directory, Fingerprint cause) {
-    if (directory.finished().isPresent()) {
-      cause.requireSame(request.output(), Fingerprint.of(directory.finished().get()));
-      return true;
-    }
-    Fingerprint run = cause.with(SourceDigest.byFile(model));
-    directory.interrupted().ifPresent(there -> run.requireSame(request.output(), there.run()));
-    if (directory.interrupted().isEmpty()) {
-      directory.journal().restart(RunRecords.run(run));
-    }
-    return false;
   }
 
   private void write(
@@ -189,15 +181,7 @@ public final class StructureJob {
         smaller.shards().stream()
             .filter(shard -> !(directory.interrupted().isPresent() && holds(shard, workers)))
             .toList();
-    StepCount steps =
-        new StepCount(
-            "tensor",
-            shards.stream()
-                .flatMap(shard -> shard.tensors().stream())
-                .filter(tensor -> tensor.bytes() > 0)
-                .count(),
-            progress);
-    progress.begin(0);
+    StepCount steps = StepCount.ofTensors(shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), io);
         TileBuffers buffers = TileBuffers.inCache(workers.count())) {
       Path like = model.checkpoint().shards().getFirst().path();

@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -12,7 +13,7 @@ import java.util.TreeMap;
  * A request to remove whole parts of a model.
  *
  * @param output the directory of the smaller model
- * @param structure what is removed: {@code experts}
+ * @param structure what is removed
  * @param score what it was chosen by
  * @param removed the numbers of what goes, by block
  * @param calibration what the scores come from
@@ -24,7 +25,7 @@ import java.util.TreeMap;
  */
 public record StructureRequest(
     Path output,
-    String structure,
+    Structure structure,
     String score,
     SortedMap<Integer, List<Integer>> removed,
     Calibration calibration,
@@ -33,8 +34,16 @@ public record StructureRequest(
     boolean resume,
     boolean verify,
     IoMode io) {
-  /** What is removed where whole experts are. */
-  public static final String EXPERTS = "experts";
+  /** What can be removed. */
+  public enum Structure {
+    /** Whole experts of mixtures. */
+    EXPERTS;
+
+    /** Returns the name in files and on the command line. */
+    public String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
 
   /** Takes copies. */
   public StructureRequest {

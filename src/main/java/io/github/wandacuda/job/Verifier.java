@@ -102,22 +102,14 @@ public final class Verifier {
     List<SafetensorsFile> shards = dense.checkpoint().shards();
     try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
         Workers workers = new Workers(threads)) {
-      Failures found = new Failures();
       Optional<Provenance> smaller =
           UnfinishedRun.isIn(pruned)
               ? Optional.empty()
-              : provenance(pruned, found).filter(Provenance::isStructure);
-      if (smaller.isPresent()) {
-        requireNothingClaimed(claim);
+              : provenance(pruned, new Failures()).filter(Provenance::isStructure);
+      if (smaller.isPresent() && claim.equals(Claim.NONE)) {
         shards.forEach(shard -> shard.bytes().readThrough(io));
-        List<Path> added =
-            new StructureCheck(dense, pruned, smaller.get(), found)
-                .check(
-                    (file, failures) -> compareFile(dense.path(), pruned, file, failures),
-                    workers,
-                    progress);
-        return new Verification(
-            found.others(), found.tensors(), added, smaller.get().unproven(), Provenance.STRUCTURE);
+        return new StructureCheck(dense, pruned, smaller.get(), new Failures())
+            .verify(workers, progress);
       }
       return verify(
           dense,
@@ -157,7 +149,9 @@ public final class Verifier {
     }
     Optional<Provenance> record = provenance(pruned, failures);
     if (record.filter(Provenance::isStructure).isPresent()) {
-      throw new UsageException("a model whose parts were removed is verified without `cluster`");
+      throw new UsageException(
+          "parts of this model were removed, which is verified without `cluster`, `method`,"
+              + " `sparsity`, `pattern`, `include` and `exclude`");
     }
     Optional<RecordCheck> recorded =
         record.map(found -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), found, failures));
@@ -192,14 +186,6 @@ public final class Verifier {
         added,
         unchecked,
         rules.update() ? Provenance.UPDATE : Provenance.MASK);
-  }
-
-  private static void requireNothingClaimed(Claim claim) {
-    if (!claim.equals(Claim.NONE)) {
-      throw new UsageException(
-          "parts of this model were removed, so `method`, `sparsity`, `pattern`, `include` and"
-              + " `exclude` say nothing of it");
-    }
   }
 
   /** Returns a name for masks that have to wait, as few do in one process. */
@@ -254,7 +240,7 @@ public final class Verifier {
     return extra.others();
   }
 
-  private static void compareFile(Path dense, Path directory, Path file, Failures failures) {
+  static void compareFile(Path dense, Path directory, Path file, Failures failures) {
     Path copy = directory.resolve(file);
     try {
       if (!Files.isRegularFile(copy)) {

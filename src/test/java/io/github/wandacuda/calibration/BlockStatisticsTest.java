@@ -54,7 +54,8 @@ class BlockStatisticsTest {
             Block block = cpu.decoder().block(index)) {
           Map<String, float[]> norms = run.observe(block, null).norms();
           BlockStatistics observed = run.observe(block, memory);
-          BlockStatistics advanced = run.observeAndAdvance(block, memory);
+          BlockStatistics advanced =
+              run.observeAndAdvance(block, memory, new ExpertSums(List.of()));
           assertThat(observed.norms()).containsExactlyInAnyOrderEntriesOf(norms);
           assertThat(observed.grams()).containsOnlyKeys(block.inputFeatures().keySet());
           observed.grams().forEach((module, gram) -> same(gram, norms.get(module)));

@@ -29,7 +29,7 @@ public final class Experts {
       Path output, SortedMap<Integer, List<Integer>> removed, long shardBytes, boolean resume) {
     return new StructureRequest(
         output,
-        StructureRequest.EXPERTS,
+        StructureRequest.Structure.EXPERTS,
         ExpertScore.REAP.label(),
         removed,
         new Calibration.None(),
