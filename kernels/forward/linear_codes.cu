@@ -1,5 +1,6 @@
 // The linear layer of linear_rows.cuh for quantized weights, read as codes, 1/8 to 1 byte each: its bits are those of the
-// weights widened to float32. A thread looks a scale up where its next block begins.
+// weights widened to float32. A thread looks a scale up where its next block begins. Not for factors that divide: a division's
+// slow path is called, for which registers would be spilled.
 #include "codes.cuh"
 #include "linear_rows.cuh"
 
@@ -17,7 +18,7 @@ struct CodeRow {
       scale = scaleAt(w, index);
       next = w.groupOf == nullptr ? (column / w.blockColumns + 1) * w.blockColumns : column + 1;
     }
-    return element(w, codeAt(w, bit + column * w.columnBits), zero, scale);
+    return __fmul_rn(product(w, codeAt(w, bit + column * w.columnBits), zero, scale), w.factor);
   }
 
   __device__ __forceinline__ float4 four(int column, int available) {

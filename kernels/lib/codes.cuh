@@ -75,7 +75,11 @@ static __device__ __forceinline__ unsigned codeAt(const Codes &w, long long bit)
   return word >> shift & ((1u << w.bits) - 1u);
 }
 
+static __device__ __forceinline__ float product(const Codes &w, unsigned code, float zero, float scale) {
+  return __fmul_rn(__fsub_rn(numberOf(w.format, code), zero), scale);
+}
+
 static __device__ __forceinline__ float element(const Codes &w, unsigned code, float zero, float scale) {
-  const float product = __fmul_rn(__fsub_rn(numberOf(w.format, code), zero), scale);
+  const float product = ::product(w, code, zero, scale);
   return w.divides != 0 ? __fdiv_rn(product, w.factor) : __fmul_rn(product, w.factor);
 }

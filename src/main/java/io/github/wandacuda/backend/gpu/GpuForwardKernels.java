@@ -172,6 +172,7 @@ public abstract class GpuForwardKernels {
    * A linear layer of a quantized weight for a few tokens, with the CPU's bits.
    *
    * @param x [tokens, columns], at most 4
+   * @param w one whose factor doesn't divide
    * @param bias float32 [features], or null
    * @param out [tokens, features]
    */

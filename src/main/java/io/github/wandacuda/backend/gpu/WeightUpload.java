@@ -201,9 +201,13 @@ final class WeightUpload implements AutoCloseable {
     queue.forward().sparse(x.matrix(), w, biases, out.matrix());
   }
 
-  /** Queues a linear layer of a quantized weight, which is widened for more than a few tokens. */
+  /**
+   * Queues a linear layer of a quantized weight, which is widened for more than a few tokens, or if
+   * its factor divides.
+   */
   void linear(GpuTensor x, DeviceCodes w, GpuTensor bias, GpuTensor out) {
-    if (x.rows() <= GpuForwardKernels.FEW_TOKENS && queue.forward().multipliesSparse()) {
+    boolean few = x.rows() <= GpuForwardKernels.FEW_TOKENS;
+    if (few && !w.layout().divides() && queue.forward().multipliesSparse()) {
       DevicePointer biases = bias == null ? null : bias.matrix().data();
       queue.forward().codes(x.matrix(), w, biases, out.matrix());
     } else {
