@@ -136,7 +136,8 @@ public final class BackendCheck {
       }
       return new QuantizedMatrix(
           Codes.of(MemorySegment.ofArray(codes), format, bits, TOKENS, WIDTH, WIDTH),
-          Scales.of(MemorySegment.ofArray(scales), scale, 3, 17, groups).withFactor(3, true));
+          Scales.of(MemorySegment.ofArray(scales), scale, 3, 17, groups)
+              .withFactor(3, scale == NumberFormat.F32));
     }
 
     /** Prunes half of the codes on the device and on the host, or where there is one alone. */
