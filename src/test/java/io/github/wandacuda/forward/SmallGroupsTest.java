@@ -3,6 +3,7 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.scalar.RandomCodes;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.OpenedBackend;
@@ -38,6 +39,8 @@ class SmallGroupsTest {
       new LinearTest(opened).everySizeAgrees(98, 130, 300);
       new LinearSparseTest(opened).everySizeAgrees(3, 9, 33);
       new LinearSparseTest(opened).everySizeAgrees(9, 20, 70);
+      new WidenCodesTest(opened).everyShapeAgrees(RandomCodes.NVFP4);
+      new WidenCodesTest(opened).everyNumberOfTokensAgrees(2, 17, 300);
       new AttentionTest(opened).everySizeAgrees(2, 67, 4, 2, 300, 0);
       new AttentionTest(opened).allAtOnceAgree(140, 2, 1, 80, 33, 4, -0.2f, 0);
       new AttentionTest(opened).lastQueriesGetWhatTheyGetAmongAll(70, 9, 2, 2, 20, 2, 0);
