@@ -1,11 +1,9 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.backend.Gpu;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")
-@FirstCases(2)
 class GpuParityOpenClExpertsTest extends ExpertsParity {
   GpuParityOpenClExpertsTest() {
     super(Gpu.OPENCL::open, 1e-5);
