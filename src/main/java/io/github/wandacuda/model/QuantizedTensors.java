@@ -81,6 +81,7 @@ final class QuantizedTensors {
           QuantizedModule.unread(
               codes,
               place(codes)
+                  .hint("leave it out with `exclude` '%s'".formatted(name))
                   .wrong(
                       "F32, F16 or BF16, or a quantization_config in config.json",
                       Printable.of(codes.info().dtype()))));
