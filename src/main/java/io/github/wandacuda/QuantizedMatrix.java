@@ -114,6 +114,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     /**
      * {@return codes whose rows lie one after the other, each in whole bytes}
      *
+     * @param data the memory
+     * @param format what is stored
+     * @param bits of a code, 1 to 8
+     * @param rows 0 or more
+     * @param columns 0 or more
      * @param rowBytes bytes of a row, with its padding
      */
     public static Codes of(
@@ -150,14 +155,25 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       return codes;
     }
 
-    /** {@return one code} */
+    /**
+     * {@return one code}
+     *
+     * @param row its row, from 0
+     * @param column its column, from 0
+     */
     public int get(int row, int column) {
       long at = row * rowBits + column * columnBits;
       int shift = (int) (at % Byte.SIZE);
       return word(at / Byte.SIZE, shift) >> shift & (1 << bits) - 1;
     }
 
-    /** Sets one code, and leaves all other bits as they are. */
+    /**
+     * Sets one code, and leaves all other bits as they are.
+     *
+     * @param row its row, from 0
+     * @param column its column, from 0
+     * @param code of which the lowest bits count
+     */
     public void set(int row, int column, int code) {
       long at = row * rowBits + column * columnBits;
       int shift = (int) (at % Byte.SIZE);
@@ -243,13 +259,25 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       float factor,
       boolean divides) {
 
-    /** {@return scales of blocks, with neither zero points nor a factor} */
+    /**
+     * {@return scales of blocks, with neither zero points nor a factor}
+     *
+     * @param data the memory
+     * @param format what is stored
+     * @param blockRows rows of a block, 1 or more
+     * @param blockColumns columns of a block, 1 or more
+     * @param groups scales of a row
+     */
     public static Scales of(
         MemorySegment data, NumberFormat format, int blockRows, int blockColumns, int groups) {
       return new Scales(data, format, 0, blockRows, blockColumns, groups, null, null, 0, 1, false);
     }
 
-    /** {@return the same ones, whose columns are in the groups that are given} */
+    /**
+     * {@return the same ones, whose columns are in the groups that are given}
+     *
+     * @param groupOfColumn one for each column, from 0
+     */
     public Scales groupedBy(int[] groupOfColumn) {
       return new Scales(
           data,
@@ -265,7 +293,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           divides);
     }
 
-    /** {@return the same ones with one zero point} */
+    /**
+     * {@return the same ones with one zero point}
+     *
+     * @param point its code
+     */
     public Scales withZero(int point) {
       return new Scales(
           data,
@@ -281,7 +313,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           divides);
     }
 
-    /** {@return the same ones with a zero point for each} */
+    /**
+     * {@return the same ones with a zero point for each}
+     *
+     * @param points a code for each scale
+     */
     public Scales withZeros(byte[] points) {
       return new Scales(
           data,
@@ -297,7 +333,12 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           divides);
     }
 
-    /** {@return the same ones with a factor for all elements} */
+    /**
+     * {@return the same ones with a factor for all elements}
+     *
+     * @param number finite and above 0
+     * @param isDivisor whether elements are divided by it
+     */
     public Scales withFactor(float number, boolean isDivisor) {
       return new Scales(
           data,
@@ -313,7 +354,11 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           isDivisor);
     }
 
-    /** {@return the scales of the rows from a number on} */
+    /**
+     * {@return the scales of the rows from a number on}
+     *
+     * @param row the first row, which becomes row 0
+     */
     public Scales from(int row) {
       return new Scales(
           data,
@@ -329,18 +374,35 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
           divides);
     }
 
-    /** {@return the number of an element's scale} */
+    /**
+     * {@return the number of an element's scale}
+     *
+     * @param row its row, from 0
+     * @param column its column, from 0
+     */
     public long index(int row, int column) {
       int group = groupOf == null ? column / blockColumns : groupOf[column];
       return (long) ((firstRow + row) / blockRows) * groups + group;
     }
 
-    /** {@return an element's scale} */
+    /**
+     * {@return an element's scale}
+     *
+     * @param row its row, from 0
+     * @param column its column, from 0
+     */
     public float get(int row, int column) {
       return format.value(data, index(row, column));
     }
 
-    /** {@return what a code stands for at a place} */
+    /**
+     * {@return what a code stands for at a place}
+     *
+     * @param codes what a code stands for
+     * @param code of which the lowest bits count
+     * @param row its row, from 0
+     * @param column its column, from 0
+     */
     public float value(NumberFormat codes, int code, int row, int column) {
       long index = index(row, column);
       return scaled(codes.value(code) - zero(codes, index), format.value(data, index));
@@ -349,6 +411,9 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     /**
      * {@return the floating-point code of the number nearest to another one, at a place}
      *
+     * @param codes what a code stands for
+     * @param row its row, from 0
+     * @param column its column, from 0
      * @param value finite
      */
     public int nearest(NumberFormat codes, int row, int column, float value) {
@@ -417,12 +482,22 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     return new QuantizedMatrix(codes.rows(from, count), scales.from(from));
   }
 
-  /** {@return element (row, column)} Meant for errors and tests, not for loops. */
+  /**
+   * {@return element (row, column)} Meant for errors and tests, not for loops.
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   */
   public float get(int row, int column) {
     return scales.value(codes.format, codes.get(row, column), row, column);
   }
 
-  /** {@return the scale of the block that an element is in} */
+  /**
+   * {@return the scale of the block that an element is in}
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   */
   public float scale(int row, int column) {
     return scales.get(row, column);
   }
@@ -442,12 +517,23 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     }
   }
 
-  /** {@return the floating-point code of the number nearest to another one, see {@link Scales}} */
+  /**
+   * {@return the floating-point code of the number nearest to another one, see {@link Scales}}
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   * @param value any finite number
+   */
   public int nearest(int row, int column, float value) {
     return scales.nearest(codes.format, row, column, value);
   }
 
-  /** {@return the code of +0 at a place} */
+  /**
+   * {@return the code of +0 at a place}
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   */
   public int zeroCode(int row, int column) {
     return scales.zeros == null ? scales.zero : scales.zeroCode(scales.index(row, column));
   }
