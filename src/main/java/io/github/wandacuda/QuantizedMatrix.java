@@ -279,18 +279,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
      * @param groupOfColumn one for each column, from 0
      */
     public Scales groupedBy(int[] groupOfColumn) {
-      return new Scales(
-          data,
-          format,
-          firstRow,
-          blockRows,
-          1,
-          groups,
-          groupOfColumn,
-          zeros,
-          zero,
-          factor,
-          divides);
+      return with(firstRow, 1, groupOfColumn, zeros, zero, factor, divides);
     }
 
     /**
@@ -299,18 +288,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
      * @param point its code
      */
     public Scales withZero(int point) {
-      return new Scales(
-          data,
-          format,
-          firstRow,
-          blockRows,
-          blockColumns,
-          groups,
-          groupOf,
-          null,
-          point,
-          factor,
-          divides);
+      return with(firstRow, blockColumns, groupOf, null, point, factor, divides);
     }
 
     /**
@@ -319,18 +297,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
      * @param points a code for each scale
      */
     public Scales withZeros(byte[] points) {
-      return new Scales(
-          data,
-          format,
-          firstRow,
-          blockRows,
-          blockColumns,
-          groups,
-          groupOf,
-          points,
-          0,
-          factor,
-          divides);
+      return with(firstRow, blockColumns, groupOf, points, 0, factor, divides);
     }
 
     /**
@@ -340,18 +307,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
      * @param isDivisor whether elements are divided by it
      */
     public Scales withFactor(float number, boolean isDivisor) {
-      return new Scales(
-          data,
-          format,
-          firstRow,
-          blockRows,
-          blockColumns,
-          groups,
-          groupOf,
-          zeros,
-          zero,
-          number,
-          isDivisor);
+      return with(firstRow, blockColumns, groupOf, zeros, zero, number, isDivisor);
     }
 
     /**
@@ -360,18 +316,29 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
      * @param row the first row, which becomes row 0
      */
     public Scales from(int row) {
+      return with(firstRow + row, blockColumns, groupOf, zeros, zero, factor, divides);
+    }
+
+    private Scales with(
+        int row,
+        int wide,
+        int[] groupOfColumn,
+        byte[] points,
+        int point,
+        float number,
+        boolean isDivisor) {
       return new Scales(
           data,
           format,
-          firstRow + row,
+          row,
           blockRows,
-          blockColumns,
+          wide,
           groups,
-          groupOf,
-          zeros,
-          zero,
-          factor,
-          divides);
+          groupOfColumn,
+          points,
+          point,
+          number,
+          isDivisor);
     }
 
     /**

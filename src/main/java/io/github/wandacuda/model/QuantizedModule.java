@@ -228,15 +228,29 @@ public final class QuantizedModule {
   /** Brings the codes of GPTQ into rows: word w of a row lies at {@code w * rows + row}. */
   private Codes ofColumns(MemorySegment bytes) {
     int words = Math.toIntExact(codes.info().bytes() / Integer.BYTES / Math.max(1, rows));
-    MemorySegment turned = MemorySegment.ofArray(new int[Math.multiplyExact(rows, words)]);
-    for (int word = 0; word < words; word++) {
-      for (int row = 0; row < rows; row++) {
-        long from = ((long) word * rows + row) * Integer.BYTES;
-        long to = ((long) row * words + word) * Integer.BYTES;
-        MemorySegment.copy(bytes, from, turned, to, Integer.BYTES);
+    MemorySegment turned = turned(bytes, words, rows, Integer.BYTES);
+    return Codes.of(turned, number, bits, rows, columns, (long) words * Integer.BYTES);
+  }
+
+  /**
+   * Turns a matrix round.
+   *
+   * @param from its elements, [rows, columns]
+   * @param bytes of an element
+   * @return [columns, rows]
+   */
+  static MemorySegment turned(MemorySegment from, int rows, int columns, int bytes) {
+    long all = (long) rows * columns * bytes;
+    MemorySegment turned =
+        MemorySegment.ofArray(new long[Math.toIntExact(Math.ceilDiv(all, Long.BYTES))])
+            .asSlice(0, all);
+    for (int row = 0; row < rows; row++) {
+      for (int column = 0; column < columns; column++) {
+        long at = ((long) row * columns + column) * bytes;
+        MemorySegment.copy(from, at, turned, ((long) column * rows + row) * bytes, bytes);
       }
     }
-    return Codes.of(turned, number, bits, rows, columns, (long) words * Integer.BYTES);
+    return turned;
   }
 
   /** Returns which nibble of its row in the file an output feature of AWQ is. */

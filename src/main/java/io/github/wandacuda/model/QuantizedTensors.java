@@ -548,16 +548,9 @@ final class QuantizedTensors {
 
     private Scales turned(Checkpoint.Entry scale, int columns, int groups) {
       Scales stored = new Scaling(1, Math.max(1, columns), groups).of(scale);
-      int rows = scale.info().columns();
       int bytes = stored.format().bits() / Byte.SIZE;
-      MemorySegment turned = MemorySegment.ofArray(new byte[(int) stored.data().byteSize()]);
-      for (int group = 0; group < groups; group++) {
-        for (int row = 0; row < rows; row++) {
-          long from = ((long) group * rows + row) * bytes;
-          MemorySegment.copy(
-              stored.data(), from, turned, ((long) row * groups + group) * bytes, bytes);
-        }
-      }
+      MemorySegment turned =
+          QuantizedModule.turned(stored.data(), groups, scale.info().columns(), bytes);
       return Scales.of(turned, stored.format(), 1, Math.ceilDiv(columns, groups), groups);
     }
 
@@ -567,38 +560,30 @@ final class QuantizedTensors {
       int groups = entry.info().rows();
       long rowBytes = (long) entry.info().columns() * Integer.BYTES;
       Codes codes = Codes.of(read(entry), NumberFormat.UNSIGNED, bits, groups, rows, rowBytes);
-      byte[] turned = new byte[Math.multiplyExact(rows, groups)];
-      for (int row = 0; row < rows; row++) {
-        for (int group = 0; group < groups; group++) {
-          int code = codes.get(group, awq ? QuantizedModule.awqPlace(row) : row);
-          turned[row * groups + group] = (byte) (code + added);
-        }
-      }
-      return turned;
+      return unpacked(codes, added, awq);
     }
 
     /** Returns codes that are packed along the columns of [words, groups], as [rows, groups]. */
     private static byte[] ofColumns(Checkpoint.Entry entry, int bits, int rows) {
       int words = entry.info().rows();
       int groups = entry.info().columns();
-      MemorySegment stored = read(entry);
-      MemorySegment turned = MemorySegment.ofArray(new int[Math.multiplyExact(words, groups)]);
-      for (int word = 0; word < words; word++) {
+      MemorySegment turned = QuantizedModule.turned(read(entry), words, groups, Integer.BYTES);
+      long rowBytes = (long) words * Integer.BYTES;
+      Codes codes = Codes.of(turned, NumberFormat.UNSIGNED, bits, groups, rows, rowBytes);
+      return unpacked(codes, 0, false);
+    }
+
+    /** Returns codes of [groups, rows], a byte each, as [rows, groups]. */
+    private static byte[] unpacked(Codes codes, int added, boolean awq) {
+      int groups = codes.rows();
+      byte[] unpacked = new byte[Math.multiplyExact(codes.columns(), groups)];
+      for (int row = 0; row < codes.columns(); row++) {
         for (int group = 0; group < groups; group++) {
-          long from = ((long) word * groups + group) * Integer.BYTES;
-          long to = ((long) group * words + word) * Integer.BYTES;
-          MemorySegment.copy(stored, from, turned, to, Integer.BYTES);
+          int code = codes.get(group, awq ? QuantizedModule.awqPlace(row) : row);
+          unpacked[row * groups + group] = (byte) (code + added);
         }
       }
-      Codes codes =
-          Codes.of(turned, NumberFormat.UNSIGNED, bits, groups, rows, (long) words * Integer.BYTES);
-      byte[] zeros = new byte[Math.multiplyExact(rows, groups)];
-      for (int row = 0; row < rows; row++) {
-        for (int group = 0; group < groups; group++) {
-          zeros[row * groups + group] = (byte) codes.get(group, row);
-        }
-      }
-      return zeros;
+      return unpacked;
     }
 
     private Optional<Checkpoint.Entry> other(String suffix) {
