@@ -45,6 +45,21 @@ public record StructureRequest(
     }
   }
 
+  /** What happens to the output projections that read what is left. */
+  public enum Update {
+    /** They keep their weights. */
+    NONE,
+    /** They give their own output again, by least squares. */
+    RECONSTRUCT,
+    /** They give the dense model's hidden states, by least squares. */
+    REALIGN;
+
+    /** Returns the name in files and on the command line. */
+    public String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
   /** Takes copies. */
   public StructureRequest {
     removed = Collections.unmodifiableSortedMap(new TreeMap<>(removed));

@@ -14,6 +14,7 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -102,6 +103,15 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     ObjectNode all = root.deepCopy();
     defaults.forEach((key, value) -> all.putIfAbsent(key, JSON.valueToTree(value)));
     return new ModelConfig(file, all, packed, family);
+  }
+
+  /** Returns another config of the same family. */
+  ModelConfig with(byte[] json) {
+    try {
+      return new ModelConfig(file, JSON.readTree(json), packed, family);
+    } catch (IOException e) {
+      throw new UncheckedIOException("made of a config.json", e);
+    }
   }
 
   /** Returns the same config of a family that a file describes. */

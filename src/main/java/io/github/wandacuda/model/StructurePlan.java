@@ -7,12 +7,14 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedShards;
 import io.github.wandacuda.checkpoint.SlicedTensor;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.InputFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -33,6 +35,31 @@ public record StructurePlan(
   public StructurePlan {
     tensors = List.copyOf(tensors);
     config = Collections.unmodifiableSortedMap(new TreeMap<>(config));
+  }
+
+  /**
+   * Returns the plan with other weights in the place of some slices.
+   *
+   * @param files have them, by the smaller model's names, in the slices' shapes and types
+   */
+  public StructurePlan with(List<SafetensorsFile> files) {
+    Map<String, SlicedTensor> others = new HashMap<>();
+    for (SafetensorsFile file : files) {
+      for (TensorInfo info : file.stored()) {
+        others.put(info.name(), SlicedTensor.whole(info.name(), new Checkpoint.Entry(file, info)));
+      }
+    }
+    return new StructurePlan(
+        model,
+        tensors.stream().map(tensor -> others.getOrDefault(tensor.name(), tensor)).toList(),
+        config);
+  }
+
+  /** Returns the smaller model, which is read from the larger one. */
+  public ModelDirectory opened() {
+    Checkpoint smaller = checkpoint(Long.MAX_VALUE);
+    ModelConfig own = model.config().with(configBytes());
+    return new ModelDirectory(model.path(), own, smaller, LinearModules.of(own, smaller));
   }
 
   /** Returns the smaller checkpoint, which is read from the larger one. */
