@@ -11,9 +11,9 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.UnfinishedRun;
-import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
@@ -152,13 +152,22 @@ final class PruneCommand extends Subcommand {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
-      int unused = structures.count(ExpertRemoval.of(directory), sparsity);
+      Removal removal = structures.structure().find(directory);
+      int count = structures.count(removal, sparsity);
       try (ResultFiles results = results(directory, target.output)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, output);
         try (Backend backend = backends.open(output)) {
           new StructureRun(
-                  this, directory, calibration, files(rules), sparsity, backend, results, memory)
+                  this,
+                  directory,
+                  removal,
+                  count,
+                  calibration,
+                  files(rules),
+                  backend,
+                  results,
+                  memory)
               .run(dryRun);
         }
       }

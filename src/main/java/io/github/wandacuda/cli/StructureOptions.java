@@ -1,15 +1,17 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.StructureRequest.Structure;
-import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
+import java.util.Iterator;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Options for the removal of whole parts of a model. */
@@ -37,8 +39,9 @@ final class StructureOptions {
       paramLabel = "NAME",
       description =
           "What experts go by, the lowest first: reap, frequency, ean, weighted or drop (default:"
-              + " reap).")
-  private ExpertScore score = ExpertScore.REAP;
+              + " reap).",
+      completionCandidates = ScoreNames.class)
+  private String score;
 
   @Option(
       names = "--shard-size",
@@ -48,8 +51,22 @@ final class StructureOptions {
               + " largest).")
   private String shardSize;
 
+  /** The names of all scores. */
+  private static final class ScoreNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Stream.of(Structure.values())
+          .flatMap(structure -> structure.scores().stream())
+          .iterator();
+    }
+  }
+
   public boolean given() {
     return structure != null;
+  }
+
+  public Structure structure() {
+    return structure;
   }
 
   /** Checks what can be checked without a model. */
@@ -69,20 +86,26 @@ final class StructureOptions {
                 + " --requantize --unreached --include --exclude --masks --combine-masks"
                 + " --save-masks --in-place --packed --part --cluster --report")
             .split(" "));
+    if (!structure.scores().contains(score())) {
+      throw ErrorDetails.of("--score")
+          .refused(
+              "one of %s for %s".formatted(structure.scores(), structure.label()),
+              "'%s'".formatted(score));
+    }
   }
 
-  public ExpertScore score() {
-    return score;
+  public String score() {
+    return score == null ? structure.scores().getFirst() : score.toLowerCase(Locale.ROOT);
   }
 
   /**
-   * Returns how many experts of each mixture go.
+   * Returns how many parts go.
    *
    * @param sparsity their share, unless the number is given
    */
-  public int count(ExpertRemoval experts, Sparsity.Ratio sparsity) {
-    int count = remove == null ? experts.share(sparsity.fraction()) : remove;
-    experts.requireRemovable(count);
+  public int count(Removal removal, Sparsity.Ratio sparsity) {
+    int count = remove == null ? removal.share(sparsity.fraction()) : remove;
+    removal.requireRemovable(count);
     return count;
   }
 

@@ -1,6 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.ExpertScore;
@@ -11,10 +10,12 @@ import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
+import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.ThisRuntime;
@@ -22,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -31,54 +33,62 @@ import java.util.stream.Stream;
 record StructureRun(
     PruneCommand command,
     ModelDirectory model,
+    Removal removal,
+    int count,
     Calibration calibration,
     Map<String, List<Path>> files,
-    Sparsity.Ratio sparsity,
     Backend backend,
     ResultFiles results,
     MemoryWatch memory) {
 
+  /**
+   * The parts that go.
+   *
+   * @param removed their numbers, by block
+   * @param statistics what their scores come from, if that can be saved
+   */
+  private record Choice(
+      SortedMap<Integer, List<Integer>> removed, Optional<Statistics> statistics) {}
+
   void run(boolean dry) {
-    ExpertRemoval experts = ExpertRemoval.of(model);
-    int count = command.structures.count(experts, sparsity);
     boolean sampled = calibration instanceof Calibration.FromSamples;
+    // A plan's sizes don't hang on which parts go, so no sample is run for it.
+    boolean known = !(dry && sampled);
     long start = System.nanoTime();
-    // A plan's sizes don't hang on which experts go, so none is run for it.
-    Optional<Statistics> statistics = dry && sampled ? Optional.empty() : Optional.of(statistics());
+    Choice choice =
+        switch (removal) {
+          case ExpertRemoval experts -> choose(experts, known);
+        };
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
-    SortedMap<Integer, List<Integer>> removed =
-        experts.lowest(
-            count,
-            router ->
-                statistics
-                    .map(all -> scores(all, router, experts.experts()))
-                    .orElse(new float[experts.experts()]));
+    Structure structure = command.structures.structure();
     StructureRequest request =
         new StructureRequest(
             command.target.output,
-            StructureRequest.Structure.EXPERTS,
-            command.structures.score().label(),
-            removed,
+            structure,
+            command.structures.score(),
+            choice.removed(),
             calibration,
             files,
             command.structures.shardBytes(model),
             command.target.resume,
             !command.target.skipVerification,
             command.target.storage().io());
-    StructureJob job = new StructureJob(request, experts.without(removed));
+    StructureJob job = new StructureJob(request, removal.without(choice.removed()));
     Map<String, Object> object = new LinkedHashMap<>();
     if (dry) {
       object.put("dry_run", true);
     }
     object.put("output", request.output().toString());
-    object.put("structure", request.structure().label());
+    object.put("structure", structure.label());
     object.put("score", request.score());
     object.put("backend", backend.name());
     object.put("device", backend.device());
     object.put("precision", Precision.label(backend.precision()));
-    statistics.ifPresent(known -> object.put("removed", removed));
-    object.put("experts_before", experts.experts());
-    object.put("experts_after", experts.experts() - count);
+    if (known) {
+      object.put("removed", structure.removed(choice.removed()));
+    }
+    object.put(structure.label() + "_before", removal.size());
+    object.put(structure.label() + "_after", removal.size() - count);
     object.put("parameters_before", StructureJob.parameters(model.checkpoint()));
     object.put("parameters_after", job.parametersAfter());
     object.put("bytes_before", model.checkpoint().totalBytes());
@@ -100,7 +110,11 @@ record StructureRun(
             backend.concurrency(),
             ThisRuntime.programVersion(),
             command.output.progress(),
-            () -> results.write(PruneCommand.SAVED_STATISTICS, statistics.orElseThrow().content()));
+            () ->
+                choice
+                    .statistics()
+                    .ifPresent(
+                        used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
     Optional<Perplexities> perplexities =
         before.map(dense -> command.evaluating(() -> compared(dense)));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
@@ -129,6 +143,18 @@ record StructureRun(
     }
   }
 
+  private Choice choose(ExpertRemoval experts, boolean known) {
+    Optional<Statistics> statistics = known ? Optional.of(statistics()) : Optional.empty();
+    return new Choice(
+        experts.lowest(
+            count,
+            router ->
+                statistics
+                    .map(all -> scores(all, router, experts.size()))
+                    .orElse(new float[experts.size()])),
+        statistics);
+  }
+
   /** Reads or computes the scores, and what comes with them. */
   private Statistics statistics() {
     if (calibration instanceof Calibration.FromStatistics read) {
@@ -137,7 +163,7 @@ record StructureRun(
     Calibration.FromSamples samples = (Calibration.FromSamples) calibration;
     RunNeeds.requireMemory(model, samples.samples(), 0);
     List<ExpertScore> wanted = new ArrayList<>(ExpertScore.CHEAP);
-    if (command.structures.score() == ExpertScore.DROP) {
+    if (score() == ExpertScore.DROP) {
       wanted.add(ExpertScore.DROP);
     }
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
@@ -147,8 +173,12 @@ record StructureRun(
     }
   }
 
+  private ExpertScore score() {
+    return ExpertScore.valueOf(command.structures.score().toUpperCase(Locale.ROOT));
+  }
+
   private float[] scores(Statistics statistics, String router, int experts) {
-    String tensor = command.structures.score().tensor(router);
+    String tensor = score().tensor(router);
     float[] scores = statistics.experts().get(tensor);
     if (scores == null || scores.length != experts) {
       throw ErrorDetails.file(files.values().iterator().next().getFirst())
@@ -160,17 +190,19 @@ record StructureRun(
     return scores;
   }
 
-  private static Stream<String> text(Map<String, Object> object, String done) {
+  private Stream<String> text(Map<String, Object> object, String done) {
+    Structure structure = command.structures.structure();
     return OutputOptions.lines(
         """
-        %s: %s%d of %d experts in each mixture, chosen by %s
+        %s: %s%d of %d %s, chosen by %s
           parameters  %d of %d
           bytes       %d of %d, %.1f %%\
         """,
         object.get("output"),
         done,
-        object.get("experts_after"),
-        object.get("experts_before"),
+        removal.size() - count,
+        removal.size(),
+        structure.parts(),
         object.get("score"),
         object.get("parameters_after"),
         object.get("parameters_before"),

@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -119,15 +120,13 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
   /** Returns the provenance of a run that removes whole parts of a model. */
   static Provenance planned(StructureRequest request, StructurePlan plan, String version) {
-    Map<String, Object> removed = new LinkedHashMap<>();
-    request.removed().forEach((block, numbers) -> removed.put(block.toString(), numbers));
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", FORMAT);
     values.put("version", version);
     values.put("mode", STRUCTURE);
     values.put(STRUCTURE, request.structure().label());
     values.put(SCORE, request.score());
-    values.put(REMOVED, removed);
+    values.put(REMOVED, request.structure().removed(request.removed()));
     values.put(CONFIG, plan.config());
     values.put(SHARD_SIZE, request.shardBytes());
     values.put("family_sha256", digest(request.files().get(FAMILY)));
@@ -261,12 +260,19 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return keys;
   }
 
-  /** Returns what a run removed, by block; nothing if that isn't said. */
+  /**
+   * Returns what a run removed, by block, of a block that went itself none; nothing if that isn't
+   * said.
+   */
   @SuppressWarnings("unchecked") // Its form says so.
-  Map<Integer, List<Integer>> removed() {
-    Map<Integer, List<Integer>> removed = new TreeMap<>();
-    ((Map<String, List<Integer>>) values.getOrDefault(REMOVED, Map.of()))
-        .forEach((block, numbers) -> removed.put(Integer.valueOf(block), numbers));
+  SortedMap<Integer, List<Integer>> removed() {
+    SortedMap<Integer, List<Integer>> removed = new TreeMap<>();
+    if (value(REMOVED) instanceof List<?> blocks) {
+      blocks.forEach(block -> removed.put((Integer) block, List.of()));
+    } else if (value(REMOVED) instanceof Map<?, ?> parts) {
+      ((Map<String, List<Integer>>) parts)
+          .forEach((block, numbers) -> removed.put(Integer.valueOf(block), numbers));
+    }
     return removed;
   }
 

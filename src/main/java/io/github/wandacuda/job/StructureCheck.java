@@ -7,8 +7,9 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.system.RealCause;
@@ -17,6 +18,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The check of a smaller model against the one that it is a part of: each tensor is the slice that
@@ -35,13 +40,26 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   private List<Path> check(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
     requireEqual("source_sha256", SourceDigest.of(dense));
-    requireEqual(Provenance.STRUCTURE, StructureRequest.Structure.EXPERTS.label());
+    Optional<Structure> structure =
+        Stream.of(Structure.values())
+            .filter(known -> known.label().equals(record.value(Provenance.STRUCTURE)))
+            .findFirst();
+    if (structure.isEmpty()) {
+      String known =
+          Stream.of(Structure.values()).map(Structure::label).collect(Collectors.joining(", "));
+      add(
+          Path.of(Provenance.FILE_NAME),
+          Provenance.STRUCTURE + " as one of " + known,
+          String.valueOf(record.value(Provenance.STRUCTURE)));
+    }
     if (!failures.isEmpty()) {
       return List.of();
     }
     StructurePlan plan;
     try {
-      plan = ExpertRemoval.of(dense).without(record.removed());
+      SortedMap<Integer, List<Integer>> removed = record.removed();
+      plan = structure.get().find(dense).without(removed);
+      requireEqual(Provenance.REMOVED, structure.get().removed(removed));
     } catch (InputException | NumberFormatException e) {
       RealCause.throwIfBehind(e);
       add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
@@ -64,15 +82,15 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
     extra.loaded().forEach(file -> add(file, "nothing, as in the source", "a file"));
     if (failures.isEmpty()) {
-      requireDescribed(dense.family());
+      requireDescribed(structure.get());
     }
     return extra.others();
   }
 
   /** Checks that the config of the smaller model says what its tensors are. */
-  private void requireDescribed(Path family) {
-    try (ModelDirectory pruned = ModelDirectory.open(directory, family)) {
-      int unused = ExpertRemoval.of(pruned).experts();
+  private void requireDescribed(Structure structure) {
+    try (ModelDirectory pruned = ModelDirectory.open(directory, dense.family())) {
+      Removal unused = structure.find(pruned);
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
       failures.add(e.getMessage());

@@ -1,13 +1,19 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 
 /**
  * A request to remove whole parts of a model.
@@ -15,7 +21,7 @@ import java.util.TreeMap;
  * @param output the directory of the smaller model
  * @param structure what is removed
  * @param score what it was chosen by
- * @param removed the numbers of what goes, by block
+ * @param removed the numbers of what goes, by block; of a block that goes itself, none
  * @param calibration what the scores come from
  * @param files that are read beside the model, by what they are
  * @param shardBytes bytes of a shard at most
@@ -37,7 +43,46 @@ public record StructureRequest(
   /** What can be removed. */
   public enum Structure {
     /** Whole experts of mixtures. */
-    EXPERTS;
+    EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels());
+
+    private final String parts;
+    private final Function<ModelDirectory, Removal> finder;
+    private final List<String> scores;
+
+    Structure(String parts, Function<ModelDirectory, Removal> finder, List<String> scores) {
+      this.parts = parts;
+      this.finder = finder;
+      this.scores = scores;
+    }
+
+    /**
+     * Finds what a model has of it.
+     *
+     * @throws io.github.wandacuda.error.InputException if it has none, or the config doesn't
+     *     describe it
+     */
+    public Removal find(ModelDirectory model) {
+      return finder.apply(model);
+    }
+
+    /** Returns what the parts are called whose number a result says. */
+    public String parts() {
+      return parts;
+    }
+
+    /** Returns the names of the scores that it can go by, the default first. */
+    public List<String> scores() {
+      return scores;
+    }
+
+    /**
+     * Returns what was removed, as files and results have it: by block, or the blocks themselves.
+     */
+    public Object removed(SortedMap<Integer, List<Integer>> removed) {
+      Map<String, Object> byBlock = new LinkedHashMap<>();
+      removed.forEach((block, numbers) -> byBlock.put(block.toString(), numbers));
+      return byBlock;
+    }
 
     /** Returns the name in files and on the command line. */
     public String label() {

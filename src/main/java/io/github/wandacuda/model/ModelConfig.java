@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /**
@@ -96,6 +97,18 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   public ModelConfig decoder() {
     JsonNode text = root.path("text_config");
     return text.isObject() ? new ModelConfig(file, text, packed, family) : this;
+  }
+
+  /**
+   * Returns the values of a key that aren't null, in the config and in its {@code text_config}, by
+   * the key's path: the names of the objects that it is in come before it, with dots.
+   */
+  Map<String, JsonNode> values(String key) {
+    Map<String, JsonNode> values = new TreeMap<>();
+    values.put(key, root.path(key));
+    values.put("text_config." + key, root.path("text_config").path(key));
+    values.values().removeIf(value -> value.isMissingNode() || value.isNull());
+    return values;
   }
 
   /** Returns the same config with values for keys that it lacks. */

@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedShards;
@@ -22,15 +23,17 @@ import java.util.TreeMap;
 
 /**
  * What a smaller model is of a larger one: which parts of which tensors, under which names, and the
- * numbers that its config has.
+ * values that its config has.
  *
  * @param model the larger model
  * @param tensors the tensors of the smaller one, in their order
- * @param config the values that differ, by their keys; those within an object begin with its key
- *     and a dot
+ * @param config the values that differ or are added, by their keys; those within an object begin
+ *     with its key and a dot. They are what JSON can say, in Java's types
  */
 public record StructurePlan(
-    ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Long> config) {
+    ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Object> config) {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   /** Takes copies. */
   public StructurePlan {
     tensors = List.copyOf(tensors);
@@ -73,36 +76,67 @@ public record StructurePlan(
   /** Returns the bytes of the smaller model's {@code config.json}. */
   public byte[] configBytes() {
     try {
-      return edited(InputFile.bytes(model.config().file()), config);
+      return edited(InputFile.bytes(model.config().file()));
     } catch (IOException e) {
       throw InputException.unreadable(model.config().file(), "a config.json", e);
     }
   }
 
-  /** Puts numbers in the place of others and leaves every other byte as it is. */
-  private static byte[] edited(byte[] source, Map<String, Long> numbers) throws IOException {
+  /**
+   * Puts values in the place of others, or where their object begins if they are new, and leaves
+   * every other byte as it is.
+   */
+  private byte[] edited(byte[] source) throws IOException {
+    Map<String, Object> values = new TreeMap<>();
+    config.forEach((path, value) -> values.put("/" + path.replace('.', '/'), value));
     ByteArrayOutputStream edited = new ByteArrayOutputStream();
     int copied = 0;
     try (JsonParser json = new JsonFactory().createParser(source)) {
       for (JsonToken token = json.nextToken(); token != null; token = json.nextToken()) {
-        Long number =
-            token == JsonToken.VALUE_NUMBER_INT
-                ? numbers.get(
-                    json.getParsingContext()
-                        .pathAsPointer()
-                        .toString()
-                        .substring(1)
-                        .replace('/', '.'))
-                : null;
-        if (number != null) {
-          int at = (int) json.currentTokenLocation().getByteOffset();
-          edited.write(source, copied, at - copied);
-          edited.writeBytes(number.toString().getBytes(StandardCharsets.US_ASCII));
-          copied = at + json.getTextLength();
+        if (!token.isScalarValue() && !token.isStructStart()) {
+          continue;
+        }
+        String pointer = json.getParsingContext().pathAsPointer().toString();
+        int begin = (int) json.currentTokenLocation().getByteOffset();
+        if (values.containsKey(pointer)) {
+          edited.write(source, copied, begin - copied);
+          edited.writeBytes(JSON.writeValueAsBytes(values.get(pointer)));
+          json.skipChildren();
+          json.finishToken();
+          copied = (int) json.currentLocation().getByteOffset();
+        } else if (token == JsonToken.START_OBJECT) {
+          edited.write(source, copied, begin + 1 - copied);
+          copied = begin + 1;
+          add(values, pointer, source, copied, edited);
         }
       }
     }
     edited.write(source, copied, source.length - copied);
     return edited.toByteArray();
+  }
+
+  /** Writes those values that an object doesn't have yet, with the space before its first key. */
+  private void add(
+      Map<String, Object> values,
+      String object,
+      byte[] source,
+      int begin,
+      ByteArrayOutputStream edited)
+      throws IOException {
+    int key = begin;
+    while (Character.isWhitespace(source[key])) {
+      key++;
+    }
+    for (String pointer : values.keySet()) {
+      int name = pointer.lastIndexOf('/');
+      if (pointer.substring(0, name).equals(object)
+          && model.config().root().at(pointer).isMissingNode()) {
+        edited.write(source, begin, key - begin);
+        edited.writeBytes(JSON.writeValueAsBytes(pointer.substring(name + 1)));
+        edited.writeBytes(": ".getBytes(StandardCharsets.US_ASCII));
+        edited.writeBytes(JSON.writeValueAsBytes(values.get(pointer)));
+        edited.write(',');
+      }
+    }
   }
 }

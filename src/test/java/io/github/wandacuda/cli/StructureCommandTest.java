@@ -225,10 +225,11 @@ class StructureCommandTest {
         "config.json | \"rms_norm_eps\" | \"rms_norm_epS\" | config.json: expected",
         "wanda-cuda.json | \"0\" : [ 1 ] | \"0\" : [ 2 ] | differs at byte",
         "wanda-cuda.json | \"0\" : [ 1 ] | \"0\" : [ 1, 1 ] | block 0: expected 2 of the experts",
+        "wanda-cuda.json | \"0\" : [ 1 ] | \"00\" : [ 1 ] | removed: expected {0=[1]",
         "wanda-cuda.json | \"0\" : [ 1 ] | \"7\" : [ 1 ] | those with mixtures, [0, 1]",
         "wanda-cuda.json | \"num_local_experts\" : 3 | \"num_local_experts\" : 2 | config:"
             + " expected",
-        "wanda-cuda.json | \"experts\" | \"blocks\" | structure: expected experts, found blocks",
+        "wanda-cuda.json | \"experts\" | \"widths\" | expected structure as one of experts, found widths",
         "model.safetensors.index.json | 00001-of | 00002-of | index.json: expected"
       })
   void changedFilesAreFound(String file, String from, String to, String said) throws IOException {
@@ -277,7 +278,8 @@ class StructureCommandTest {
     }
     prune(source, "--remove 1 --sparsity 0.5 --statistics nowhere")
         .isRefused(2, "--remove and --sparsity exclude each other");
-    prune(source, "--score best --statistics nowhere").isRefused(2, "one of [REAP, FREQUENCY");
+    prune(source, "--score best --statistics nowhere")
+        .isRefused(2, "one of [reap, frequency, ean, weighted, drop] for experts, found 'best'");
     InProcess.line("prune --model %s --output %s --structure all", source, output)
         .isRefused(2, "--structure: expected one of [EXPERTS]");
     prune(source, "--remove 1 --shard-size 0 --statistics %s", scores(source, 1))

@@ -105,7 +105,7 @@ abstract class ExpertsParity extends OneBackend {
               run.get("kept").get(block.toString()).forEach(expert -> kept.add(expert.asInt()));
               assertThat(gone).as("%s %s of block %d", rule, ratio, block).isNotEmpty();
               assertThat(kept).doesNotContainAnyElementsOf(gone);
-              assertThat(kept.size() + gone.size()).isEqualTo(experts.experts());
+              assertThat(kept.size() + gone.size()).isEqualTo(experts.size());
             });
         Experts.remove(path, output, removed);
       }
