@@ -1,5 +1,7 @@
 package io.github.wandacuda.calibration;
 
+import java.util.stream.IntStream;
+
 /**
  * The mean second moments of what a linear module reads and of what is missing behind it, over all
  * tokens of all samples.
@@ -8,6 +10,11 @@ package io.github.wandacuda.calibration;
  * @param joint of the inputs, a column of ones, and what is missing, if that was asked for
  */
 public record OutputMoments(int inputs, Gram joint) {
+  /** Returns whether no token reached the module, or none with another input than 0. */
+  public boolean isZero() {
+    return IntStream.range(0, inputs).allMatch(column -> joint.get(column, column) == 0);
+  }
+
   /** Returns the mean of the product of two inputs. */
   public float input(int column, int other) {
     return joint.get(column, other);

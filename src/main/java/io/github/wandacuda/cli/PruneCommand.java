@@ -140,7 +140,7 @@ final class PruneCommand extends Subcommand {
 
   /** Removes whole parts of the model, see {@link StructureRun}. */
   private void removeParts() {
-    PruningRules rules = methods.plan().rules();
+    PruningRules rules = methods.partRules();
     Sparsity.Ratio sparsity = (Sparsity.Ratio) rules.common().sparsity();
     calibrations.check(true, StructureOptions.STRUCTURE);
     target.check(calibrations.fromSamples(rules));
@@ -163,6 +163,7 @@ final class PruneCommand extends Subcommand {
                   directory,
                   removal,
                   count,
+                  methods.partUpdate(),
                   calibration,
                   files(rules),
                   backend,

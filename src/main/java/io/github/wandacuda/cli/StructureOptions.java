@@ -18,14 +18,17 @@ import picocli.CommandLine.Option;
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
 
+  private static final String MULTIPLE = "--multiple";
+
   private static final Pattern SIZE = Pattern.compile("(\\d{1,12})(|KB|MB|GB)");
 
   @Option(
       names = STRUCTURE,
       paramLabel = "NAME",
       description =
-          "experts: remove whole experts of each mixture, so that an ordinary smaller model is"
-              + " left; --sparsity R is their share. The kept weights are not fitted.")
+          "Remove whole parts, so that an ordinary smaller model is left; --sparsity R is their"
+              + " share: experts of each mixture, channels of each MLP, or heads of each block, in"
+              + " groups that share a key and a value. --update fits what is left.")
   private Structure structure;
 
   @Option(
@@ -35,11 +38,19 @@ final class StructureOptions {
   private Integer remove;
 
   @Option(
+      names = MULTIPLE,
+      paramLabel = "N",
+      description =
+          "Keep a multiple of N channels (default: 256 in MLPs of 2,048 and wider, else 32 if their"
+              + " width is one, else 1); --remove is exact.")
+  private Integer multiple;
+
+  @Option(
       names = "--score",
       paramLabel = "NAME",
       description =
-          "What experts go by, the lowest first: reap, frequency, ean, weighted or drop (default:"
-              + " reap).",
+          "What goes first, the lowest: of experts reap, frequency, ean, weighted or drop (default:"
+              + " reap); of channels and heads greedy, wanda, flap or magnitude (default: greedy).",
       completionCandidates = ScoreNames.class)
   private String score;
 
@@ -72,17 +83,23 @@ final class StructureOptions {
   /** Checks what can be checked without a model. */
   public void check(OutputOptions output) {
     if (!given()) {
-      for (String option : new String[] {"--remove", "--score", "--shard-size"}) {
+      for (String option : new String[] {"--remove", MULTIPLE, "--score", "--shard-size"}) {
         if (output.given(option)) {
           throw new UsageException("%s goes with %s".formatted(option, STRUCTURE));
         }
       }
       return;
     }
-    output.exclude("--remove", "--sparsity");
+    output.exclude("--remove", "--sparsity", MULTIPLE);
+    if (multiple != null && (structure != Structure.CHANNELS || multiple < 1)) {
+      throw ErrorDetails.of(MULTIPLE)
+          .refused(
+              "1 or more, for --structure channels",
+              "%d for %s".formatted(multiple, structure.label()));
+    }
     output.exclude(
         STRUCTURE,
-        ("--method --scope --pattern --refine --refine-swaps --update --recipe --allocation"
+        ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
                 + " --requantize --unreached --include --exclude --masks --combine-masks"
                 + " --save-masks --in-place --packed --part --cluster --report")
             .split(" "));
@@ -104,7 +121,10 @@ final class StructureOptions {
    * @param sparsity their share, unless the number is given
    */
   public int count(Removal removal, Sparsity.Ratio sparsity) {
-    int count = remove == null ? removal.share(sparsity.fraction()) : remove;
+    int count =
+        remove == null
+            ? removal.share(sparsity.fraction(), multiple == null ? 0 : multiple)
+            : remove;
     removal.requireRemovable(count);
     return count;
   }

@@ -5,17 +5,22 @@ import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.StructureFit;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.ThisRuntime;
@@ -27,6 +32,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** A run of {@code prune} that removes whole parts of a model. */
@@ -35,6 +42,7 @@ record StructureRun(
     ModelDirectory model,
     Removal removal,
     int count,
+    Optional<Update> update,
     Calibration calibration,
     Map<String, List<Path>> files,
     Backend backend,
@@ -50,30 +58,36 @@ record StructureRun(
   private record Choice(
       SortedMap<Integer, List<Integer>> removed, Optional<Statistics> statistics) {}
 
+  /** From so many samples on weights are fitted unless it is said otherwise. */
+  private static final int SAMPLES_TO_FIT = 64;
+
   void run(boolean dry) {
     boolean sampled = calibration instanceof Calibration.FromSamples;
+    Structure structure = command.structures.structure();
+    Update fits = update(structure);
     // A plan's sizes don't hang on which parts go, so no sample is run for it.
     boolean known = !(dry && sampled);
     long start = System.nanoTime();
     Choice choice =
         switch (removal) {
           case ExpertRemoval experts -> choose(experts, known);
+          case WidthRemoval width -> new Choice(firstOf(width), Optional.empty());
         };
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
-    Structure structure = command.structures.structure();
     StructureRequest request =
         new StructureRequest(
             command.target.output,
             structure,
             command.structures.score(),
             choice.removed(),
+            fits,
             calibration,
             files,
             command.structures.shardBytes(model),
             command.target.resume,
             !command.target.skipVerification,
             command.target.storage().io());
-    StructureJob job = new StructureJob(request, removal.without(choice.removed()));
+    StructureJob job = new StructureJob(request, model, removal);
     Map<String, Object> object = new LinkedHashMap<>();
     if (dry) {
       object.put("dry_run", true);
@@ -81,6 +95,7 @@ record StructureRun(
     object.put("output", request.output().toString());
     object.put("structure", structure.label());
     object.put("score", request.score());
+    object.put("update", fits.label());
     object.put("backend", backend.name());
     object.put("device", backend.device());
     object.put("precision", Precision.label(backend.precision()));
@@ -107,7 +122,7 @@ record StructureRun(
     boolean finished = job.isFinished();
     PhaseClock.Seconds seconds =
         job.run(
-            backend.concurrency(),
+            backend,
             ThisRuntime.programVersion(),
             command.output.progress(),
             () ->
@@ -115,6 +130,7 @@ record StructureRun(
                     .statistics()
                     .ifPresent(
                         used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
+    object.put("removed", structure.removed(job.removed()));
     Optional<Perplexities> perplexities =
         before.map(dense -> command.evaluating(() -> compared(dense)));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
@@ -131,6 +147,43 @@ record StructureRun(
                         both ->
                             "  text        perplexity %.4f before, %.4f after"
                                 .formatted(both.before(), both.after()))));
+  }
+
+  /** Returns how weights are fitted. */
+  private Update update(Structure structure) {
+    boolean wide = removal instanceof WidthRemoval;
+    if (!(calibration instanceof Calibration.FromSamples samples)) {
+      if (wide || update.orElse(Update.NONE) != Update.NONE) {
+        throw new UsageException(
+            "--structure %s: expected samples, which --calibration names, to %s"
+                .formatted(structure.label(), wide ? "choose by" : "fit weights to"));
+      }
+      return Update.NONE;
+    }
+    if (!wide && update.orElse(null) == Update.RECONSTRUCT) {
+      throw new UsageException(
+          "--update: expected realign or none for %s, found reconstruct"
+              .formatted(structure.label()));
+    }
+    boolean usual = update.isEmpty() && samples.samples().size() >= SAMPLES_TO_FIT;
+    Update asked = update.orElse(usual ? Update.REALIGN : Update.NONE);
+    Optional<InputException> problem =
+        asked == Update.NONE ? Optional.empty() : StructureFit.problem(model, asked);
+    if (problem.isPresent() && !usual) {
+      throw problem.get();
+    }
+    problem.ifPresent(
+        why -> command.output.detail("weights stay as they are: %s", why.getMessage()));
+    return problem.isPresent() ? Update.NONE : asked;
+  }
+
+  /** Returns as many of each block as go, in the place of those that samples will tell. */
+  private SortedMap<Integer, List<Integer>> firstOf(WidthRemoval width) {
+    SortedMap<Integer, List<Integer>> first = new TreeMap<>();
+    for (int block = 0; block < width.blocks(); block++) {
+      first.put(block, IntStream.range(0, count).boxed().toList());
+    }
+    return first;
   }
 
   private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
@@ -194,7 +247,7 @@ record StructureRun(
     Structure structure = command.structures.structure();
     return OutputOptions.lines(
         """
-        %s: %s%d of %d %s, chosen by %s
+        %s: %s%d of %d %s, chosen by %s%s
           parameters  %d of %d
           bytes       %d of %d, %.1f %%\
         """,
@@ -204,6 +257,9 @@ record StructureRun(
         removal.size(),
         structure.parts(),
         object.get("score"),
+        object.get("update").equals(Update.NONE.label())
+            ? ""
+            : ", fitted by " + object.get("update"),
         object.get("parameters_after"),
         object.get("parameters_before"),
         object.get("bytes_after"),

@@ -14,6 +14,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
@@ -61,6 +62,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static final String SCORE = "score";
   static final String REMOVED = "removed";
   static final String CONFIG = "config";
+  static final String FITTED = "fitted";
   static final String SHARD_SIZE = "shard_size";
 
   static final String FILES = "files";
@@ -128,6 +130,10 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put(SCORE, request.score());
     values.put(REMOVED, request.structure().removed(request.removed()));
     values.put(CONFIG, plan.config());
+    values.put(
+        MethodKey.UPDATE.recordKey(),
+        request.update() == StructureRequest.Update.NONE ? null : request.update().label());
+    values.put(FITTED, plan.replaced().isEmpty() ? null : plan.replaced());
     values.put(SHARD_SIZE, request.shardBytes());
     values.put("family_sha256", digest(request.files().get(FAMILY)));
     values.put(FILES, names(request.files()));
@@ -194,6 +200,15 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   Map<String, Object> cause() {
     Map<String, Object> cause = new LinkedHashMap<>(values);
     List.of(FILES, ELEMENTS, PRUNED, ZEROS, MASKS, KEPT).forEach(cause::remove);
+    cause.remove(FITTED);
+    if (StructureRequest.Structure.isOfWidth(text(STRUCTURE))) {
+      // How many go is asked for, which of them is a result.
+      cause.computeIfPresent(
+          REMOVED,
+          (key, blocks) ->
+              ((Map<?, ?>) blocks)
+                  .values().stream().map(numbers -> ((List<?>) numbers).size()).toList());
+    }
     return cause;
   }
 
@@ -254,7 +269,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
   /** Returns the keys of a run that removed parts that neither these nor the source prove. */
   List<String> unproven() {
-    List<String> keys = new ArrayList<>(List.of("version", SCORE));
+    List<String> keys = new ArrayList<>(List.of("version", SCORE, FITTED));
     keys.addAll(ORIGIN);
     keys.retainAll(values.keySet());
     return keys;
@@ -274,6 +289,11 @@ public record Provenance(Map<String, Object> values) implements Serializable {
           .forEach((block, numbers) -> removed.put(Integer.valueOf(block), numbers));
     }
     return removed;
+  }
+
+  /** Returns the names of the tensors that a run fitted to what it left. */
+  List<String> fitted() {
+    return texts(FITTED) == null ? List.of() : texts(FITTED);
   }
 
   /** Returns the value of a key, or null if it isn't there. */

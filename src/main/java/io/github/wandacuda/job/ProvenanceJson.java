@@ -38,6 +38,8 @@ final class ProvenanceJson {
     add(forms, Form.TEXT, Provenance.STRUCTURE, Provenance.SCORE);
     add(forms, Form.PARTS, Provenance.REMOVED);
     add(forms, Form.VALUES, Provenance.CONFIG);
+    // The tensors that were fitted to what is left, whose bytes nothing proves.
+    add(forms, Form.TEXTS, Provenance.FITTED);
     add(forms, Form.WHOLE, Provenance.SHARD_SIZE);
     // In place of those keys, the stages of a recipe.
     add(forms, Form.STAGES, RulesRecord.STAGES);

@@ -8,9 +8,13 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.FiniteWeights;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
@@ -19,7 +23,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -76,9 +82,16 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     smaller
         .index()
         .ifPresent(index -> requireBytes(index.getFileName(), StructureJob.index(smaller)));
+    Set<String> fitted = Set.copyOf(record.fitted());
     var unused =
         new OutputCheck(directory, false, OutputCheck.THROUGH_CACHE, null, failures)
-            .check(smaller.shards(), List.of(), tensor -> true, MaskSink.NONE, workers, progress);
+            .check(
+                smaller.shards(),
+                List.of(),
+                tensor -> !fitted.contains(tensor.name()),
+                MaskSink.NONE,
+                workers,
+                progress);
     ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
     extra.loaded().forEach(file -> add(file, "nothing, as in the source", "a file"));
     if (failures.isEmpty()) {
@@ -91,10 +104,32 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   private void requireDescribed(Structure structure) {
     try (ModelDirectory pruned = ModelDirectory.open(directory, dense.family())) {
       Removal unused = structure.find(pruned);
+      if (!record.fitted().isEmpty()) {
+        requireFitted(pruned);
+      }
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
       failures.add(e.getMessage());
     }
+  }
+
+  /** Checks that what was fitted may have been, and is finite. */
+  private void requireFitted(ModelDirectory pruned) {
+    ModelConfig config = pruned.config();
+    List<String> outputs = DecoderFamilies.of(config).describe(config).outputs(pruned);
+    Set<String> left = new TreeSet<>(record.fitted());
+    for (LinearModule module : pruned.modules()) {
+      if (left.contains(module.tensor().name()) && outputs.contains(module.name())) {
+        left.remove(module.tensor().name());
+        FiniteWeights.require(module);
+      }
+    }
+    left.forEach(
+        name ->
+            add(
+                Path.of(Provenance.FILE_NAME),
+                "fitted weights of output projections alone",
+                Printable.of(name)));
   }
 
   private void requireEqual(String key, Object expected) {

@@ -2,9 +2,12 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.model.WidthRemoval;
+import io.github.wandacuda.pruning.ColumnScore;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -14,6 +17,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * A request to remove whole parts of a model.
@@ -21,7 +25,9 @@ import java.util.function.Function;
  * @param output the directory of the smaller model
  * @param structure what is removed
  * @param score what it was chosen by
- * @param removed the numbers of what goes, by block; of a block that goes itself, none
+ * @param removed the numbers of what goes, by block; of a block that goes itself, none. Which
+ *     channels or heads go is only found while they are removed, so these are as many others
+ * @param update what happens to the weights that read what is left
  * @param calibration what the scores come from
  * @param files that are read beside the model, by what they are
  * @param shardBytes bytes of a shard at most
@@ -34,6 +40,7 @@ public record StructureRequest(
     Structure structure,
     String score,
     SortedMap<Integer, List<Integer>> removed,
+    Update update,
     Calibration calibration,
     Map<String, List<Path>> files,
     long shardBytes,
@@ -43,7 +50,17 @@ public record StructureRequest(
   /** What can be removed. */
   public enum Structure {
     /** Whole experts of mixtures. */
-    EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels());
+    EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels()),
+    /** Channels of MLPs. */
+    CHANNELS(
+        "channels of each MLP",
+        model -> WidthRemoval.of(model, Half.MLP),
+        labels(ColumnScore.values())),
+    /** Heads, in groups that share a key and a value. */
+    HEADS(
+        "groups of heads that share a key and a value",
+        model -> WidthRemoval.of(model, Half.ATTENTION),
+        labels(ColumnScore.values()));
 
     private final String parts;
     private final Function<ModelDirectory, Removal> finder;
@@ -53,6 +70,10 @@ public record StructureRequest(
       this.parts = parts;
       this.finder = finder;
       this.scores = scores;
+    }
+
+    private static List<String> labels(ColumnScore... scores) {
+      return Stream.of(scores).map(ColumnScore::label).toList();
     }
 
     /**
@@ -84,6 +105,11 @@ public record StructureRequest(
       return byBlock;
     }
 
+    /** Returns whether a name is of what is only found while it is removed. */
+    static boolean isOfWidth(String label) {
+      return CHANNELS.label().equals(label) || HEADS.label().equals(label);
+    }
+
     /** Returns the name in files and on the command line. */
     public String label() {
       return name().toLowerCase(Locale.ROOT);
@@ -109,5 +135,26 @@ public record StructureRequest(
   public StructureRequest {
     removed = Collections.unmodifiableSortedMap(new TreeMap<>(removed));
     files = Map.copyOf(files);
+  }
+
+  /** Returns whether samples run through the blocks to choose or to fit what is left. */
+  boolean fits() {
+    return update != Update.NONE || Structure.isOfWidth(structure.label());
+  }
+
+  /** Returns the same request with what goes. */
+  StructureRequest with(SortedMap<Integer, List<Integer>> found) {
+    return new StructureRequest(
+        output,
+        structure,
+        score,
+        found,
+        update,
+        calibration,
+        files,
+        shardBytes,
+        resume,
+        verify,
+        io);
   }
 }

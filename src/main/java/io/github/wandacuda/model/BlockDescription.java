@@ -32,6 +32,19 @@ public record BlockDescription(
     return Stream.concat(attention.linears(), mlp.linears());
   }
 
+  /**
+   * Returns whether it is two steps, each of which adds the outputs of linear modules, times a
+   * factor, to the hidden states: then these depend on a module's weights linearly.
+   */
+  public boolean isAdditive() {
+    return !parallel && attentionNorms.isBefore() && mlpNorms.isBefore();
+  }
+
+  /** Returns the linear modules whose outputs its branches are. */
+  public Stream<LinearDescription> outputs() {
+    return Stream.concat(Stream.of(attention.output()), mlp.outputs());
+  }
+
   /** Returns all its norms. */
   Stream<NormDescription> norms() {
     Stream<NormDescription> around =
@@ -60,6 +73,11 @@ public record BlockDescription(
     BranchNorms(
         NormDescription before, NormDescription after, NormDescription sum, boolean normed) {
       this(before, after, sum, normed, 1);
+    }
+
+    /** Returns whether there is none but on the input. */
+    boolean isBefore() {
+      return after == null && sum == null && !normedResidual;
     }
 
     /** Returns a norm on the input alone. */
@@ -394,6 +412,9 @@ public record BlockDescription(
   public sealed interface MlpDescription {
     /** Returns its linear modules, in the order of their use. */
     Stream<LinearDescription> linears();
+
+    /** Returns the linear modules whose outputs it is made of. */
+    Stream<LinearDescription> outputs();
   }
 
   /**
@@ -430,6 +451,11 @@ public record BlockDescription(
     public Stream<LinearDescription> linears() {
       return Stream.concat(inputs.stream(), Stream.of(down));
     }
+
+    @Override
+    public Stream<LinearDescription> outputs() {
+      return Stream.of(down);
+    }
   }
 
   /**
@@ -455,6 +481,12 @@ public record BlockDescription(
     /** Returns all experts, described one after the other. */
     public Stream<MlpDescription> all() {
       return IntStream.range(0, router.rows()).mapToObj(expert);
+    }
+
+    @Override
+    public Stream<LinearDescription> outputs() {
+      return Stream.concat(Stream.ofNullable(shared).map(SharedExpert::mlp), all())
+          .flatMap(MlpDescription::outputs);
     }
 
     @Override

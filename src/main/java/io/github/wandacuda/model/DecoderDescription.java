@@ -29,6 +29,19 @@ public record DecoderDescription(
     Objects.requireNonNull(block.apply(0));
   }
 
+  /**
+   * Returns the full names of the linear modules whose outputs are added to a model's hidden
+   * states.
+   */
+  public List<String> outputs(ModelDirectory model) {
+    DecoderTensors tensors = DecoderTensors.of(model, prefixes, embedding.table());
+    return IntStream.range(0, shape.blocks())
+        .mapToObj(block)
+        .flatMap(BlockDescription::outputs)
+        .map(linear -> tensors.fullName(linear.name()))
+        .toList();
+  }
+
   /** Returns the linear modules of all blocks, described one after the other. */
   public Stream<LinearDescription> linears() {
     return IntStream.range(0, shape.blocks()).mapToObj(block).flatMap(BlockDescription::linears);

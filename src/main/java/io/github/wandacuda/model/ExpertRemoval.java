@@ -271,7 +271,7 @@ public final class ExpertRemoval implements Removal {
 
   /** Returns how many experts a share is: as many of each group. */
   @Override
-  public int share(double ratio) {
+  public int share(double ratio, int multiple) {
     return (int) (experts * ratio / groups) * groups;
   }
 

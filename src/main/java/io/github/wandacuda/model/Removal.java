@@ -4,12 +4,16 @@ import java.util.List;
 import java.util.Map;
 
 /** The parts of a kind that a model has, and the model without some of them. */
-public sealed interface Removal permits ExpertRemoval {
+public sealed interface Removal permits ExpertRemoval, WidthRemoval {
   /** Returns how many parts there are: in the model, or in each of its layers that has them. */
   int size();
 
-  /** Returns how many of them a share is. */
-  int share(double ratio);
+  /**
+   * Returns how many of them a share is.
+   *
+   * @param multiple of which as many as possible stay, or 0 for what the kind has
+   */
+  int share(double ratio, int multiple);
 
   /**
    * Checks that so many can go.

@@ -58,6 +58,14 @@ public record StructurePlan(
         config);
   }
 
+  /** Returns the names of tensors that are no slices of the larger model's. */
+  public List<String> replaced() {
+    return tensors.stream()
+        .filter(tensor -> !model.checkpoint().shards().contains(tensor.shard()))
+        .map(SlicedTensor::name)
+        .toList();
+  }
+
   /** Returns the smaller model, which is read from the larger one. */
   public ModelDirectory opened() {
     Checkpoint smaller = checkpoint(Long.MAX_VALUE);

@@ -26,10 +26,16 @@ import java.util.stream.IntStream;
  * The channels of a model's MLPs, or the groups of its heads that share a key and a value, and the
  * model without some of them: of each block as many, since configs have one number.
  */
-public final class WidthRemoval {
+public final class WidthRemoval implements Removal {
   private static final String HEADS = "num_attention_heads";
   private static final String KEY_VALUE_HEADS = "num_key_value_heads";
   private static final String HEAD_SIZE = "head_dim";
+
+  /** Channels that stay are a multiple of the first number in wide MLPs, else of the second. */
+  private static final int WIDE = 2048;
+
+  private static final int WIDE_MULTIPLE = 256;
+  private static final int MULTIPLE = 32;
 
   /** Keys of an MLP's width. */
   private static final List<String> WIDTHS =
@@ -218,9 +224,26 @@ public final class WidthRemoval {
     return decoder.shape().blocks();
   }
 
-  /** Returns how many channels, or groups of heads, each block has. */
-  public int groups() {
+  @Override
+  public int size() {
     return groups;
+  }
+
+  /** Channels that stay are a multiple, by default one that kernels and file formats ask for. */
+  @Override
+  public int share(double ratio, int multiple) {
+    int count = (int) (groups * ratio);
+    if (half == Half.ATTENTION) {
+      return count;
+    }
+    int usual = groups >= WIDE ? WIDE_MULTIPLE : groups % MULTIPLE == 0 ? MULTIPLE : 1;
+    int unit = multiple > 0 ? multiple : usual;
+    return Math.max(0, groups - Math.ceilDiv(groups - count, unit) * unit);
+  }
+
+  /** Returns which half has them. */
+  public Half half() {
+    return half;
   }
 
   /** Returns the input columns of a half's last linear module that are one of them. */
@@ -228,13 +251,12 @@ public final class WidthRemoval {
     return width;
   }
 
-  /** Checks that so many of each block can go. */
+  @Override
   public void requireRemovable(int count) {
     if (count < 1 || count >= groups) {
       throw place.wrong(
           "1 to %d %s of each block to remove of %d"
-              .formatted(
-                  groups - 1, half == Half.MLP ? "channels" : "groups of heads", groups),
+              .formatted(groups - 1, half == Half.MLP ? "channels" : "groups of heads", groups),
           count);
     }
     int left = (groups - count) * width;
@@ -256,12 +278,7 @@ public final class WidthRemoval {
     return attention(decoder.block().apply(0)).heads().size();
   }
 
-  /**
-   * Returns the model without some of them.
-   *
-   * @param removed those that go, by block
-   * @throws InputException if they aren't as many of each block, or so many can't go
-   */
+  @Override
   public StructurePlan without(Map<Integer, List<Integer>> removed) {
     int count = removed.values().stream().mapToInt(List::size).findFirst().orElse(0);
     requireRemovable(count);
@@ -298,14 +315,15 @@ public final class WidthRemoval {
     return new StructurePlan(model, sliced, config(groups - count));
   }
 
-  private SortedMap<String, Long> config(long left) {
-    SortedMap<String, Long> config = new TreeMap<>();
+  private SortedMap<String, Object> config(int left) {
+    SortedMap<String, Object> config = new TreeMap<>();
+    String of = model.config().decoder() == model.config() ? "" : "text_config.";
     if (half == Half.MLP) {
-      widthKeys().forEach(key -> config.put(key, left));
+      widthKeys().forEach(key -> config.put(of + key, left));
     } else {
-      config.put(HEADS, left * (width / headSize()));
-      config.put(KEY_VALUE_HEADS, left);
-      config.put(HEAD_SIZE, (long) headSize());
+      config.put(of + HEADS, left * (width / headSize()));
+      config.put(of + KEY_VALUE_HEADS, left);
+      config.put(of + HEAD_SIZE, headSize());
     }
     return config;
   }

@@ -27,6 +27,9 @@ public record ModuleRules(Map<MethodKey, Object> values) {
   /** What follows the choice of the mask and has a name of its own, in that order. */
   private static final List<MethodKey> AFTER = List.of(MethodKey.REFINE, MethodKey.UPDATE);
 
+  /** The word for weights that keep their bits. */
+  private static final String NO_UPDATE = "none";
+
   /** What scores are compared within. */
   public enum Scope {
     /** A row. */
@@ -53,6 +56,12 @@ public record ModuleRules(Map<MethodKey, Object> values) {
           && !(key == MethodKey.SPARSITY && all.containsKey(MethodKey.PATTERN))) {
         all.putIfAbsent(key, key.otherwise());
       }
+    }
+    Object update = all.get(MethodKey.UPDATE);
+    if (NO_UPDATE.equals(update)) {
+      all.remove(MethodKey.UPDATE);
+    } else if ("realign".equals(update)) {
+      throw new UsageException("`update` realign: expected reconstruct, unless whole parts go");
     }
     values = Collections.unmodifiableMap(all);
     Object method = all.get(MethodKey.METHOD);

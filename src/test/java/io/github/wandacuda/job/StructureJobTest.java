@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -15,6 +16,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Experts;
+import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TensorBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -105,12 +107,14 @@ class StructureJobTest {
   }
 
   private void run(Path output, boolean resume, Progress progress, Runnable beforeEnd) {
-    try (ModelDirectory model = ModelDirectory.open(MIXTRAL)) {
+    try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
+        Backend backend = Pruning.cpu(2)) {
       var unused =
           new StructureJob(
                   Experts.request(output, removed(1), SHARD, resume),
-                  ExpertRemoval.of(model).without(removed(1)))
-              .run(2, "test", progress, beforeEnd);
+                  model,
+                  ExpertRemoval.of(model))
+              .run(backend, "test", progress, beforeEnd);
     }
   }
 
@@ -176,12 +180,12 @@ class StructureJobTest {
   void anotherRunIsNotResumed() {
     Path output = directory.resolve("out");
     run(output, false, Progress.NONE, () -> {});
-    try (ModelDirectory model = ModelDirectory.open(MIXTRAL)) {
+    try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
+        Backend backend = Pruning.cpu(2)) {
       StructureJob other =
           new StructureJob(
-              Experts.request(output, removed(2), SHARD, true),
-              ExpertRemoval.of(model).without(removed(2)));
-      assertThatThrownBy(() -> other.run(2, "test", Progress.NONE, () -> {}))
+              Experts.request(output, removed(2), SHARD, true), model, ExpertRemoval.of(model));
+      assertThatThrownBy(() -> other.run(backend, "test", Progress.NONE, () -> {}))
           .isInstanceOf(UsageException.class)
           .hasMessageContaining("removed (there {0=[1], 1=[1]}, now {0=[2], 1=[2]})");
     }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.testing;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
@@ -32,6 +33,7 @@ public final class Experts {
         StructureRequest.Structure.EXPERTS,
         ExpertScore.REAP.label(),
         removed,
+        StructureRequest.Update.NONE,
         new Calibration.None(),
         Map.of(),
         shardBytes,
@@ -42,11 +44,12 @@ public final class Experts {
 
   /** Writes a model without some of its experts, and returns where. */
   public static Path remove(Path path, Path output, SortedMap<Integer, List<Integer>> removed) {
-    try (ModelDirectory model = ModelDirectory.open(path)) {
+    try (ModelDirectory model = ModelDirectory.open(path);
+        Backend backend = Pruning.cpu(2)) {
       StructureRequest request = request(output, removed, 1 << 20, false);
       var unused =
-          new StructureJob(request, ExpertRemoval.of(model).without(removed))
-              .run(2, "test", Progress.NONE, () -> {});
+          new StructureJob(request, model, ExpertRemoval.of(model))
+              .run(backend, "test", Progress.NONE, () -> {});
       return output;
     }
   }
