@@ -1,10 +1,12 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import java.util.Iterator;
@@ -24,22 +26,24 @@ final class StructureOptions {
       names = STRUCTURE,
       paramLabel = "NAME",
       description =
-          "experts: remove whole experts of each mixture, so that an ordinary smaller model is"
-              + " left; --sparsity R is their share. The kept weights are not fitted.")
+          "experts, blocks: remove whole experts of each mixture, or whole blocks, so that an"
+              + " ordinary smaller model is left; --sparsity R is their share. The kept weights are"
+              + " not fitted.")
   private Structure structure;
 
   @Option(
       names = "--remove",
       paramLabel = "N",
-      description = "With --structure: how many go of each layer, instead of --sparsity.")
+      description =
+          "With --structure: how many blocks, or experts of each layer, go, instead of --sparsity.")
   private Integer remove;
 
   @Option(
       names = "--score",
       paramLabel = "NAME",
       description =
-          "What experts go by, the lowest first: reap, frequency, ean, weighted or drop (default:"
-              + " reap).",
+          "What they go by, the lowest first: experts by reap, frequency, ean, weighted or drop"
+              + " (default: reap); blocks by loss, influence or angular (default: loss).",
       completionCandidates = ScoreNames.class)
   private String score;
 
@@ -92,6 +96,14 @@ final class StructureOptions {
               "one of %s for %s".formatted(structure.scores(), structure.label()),
               "'%s'".formatted(score));
     }
+    if (structure == Structure.BLOCKS) {
+      if (!output.given("--calibration")) {
+        throw new UsageException("--structure blocks needs --calibration FILE");
+      }
+      if (output.given(PruneCommand.SAVED_STATISTICS)) {
+        throw new UsageException("--save-statistics: blocks go by no statistics");
+      }
+    }
   }
 
   public String score() {
@@ -106,6 +118,9 @@ final class StructureOptions {
   public int count(Removal removal, Sparsity.Ratio sparsity) {
     int count = remove == null ? removal.share(sparsity.fraction()) : remove;
     removal.requireRemovable(count);
+    if (removal instanceof BlockRemoval blocks && score().equals(BlockScore.LOSS.label())) {
+      blocks.requireInnerRemovable(count);
+    }
     return count;
   }
 

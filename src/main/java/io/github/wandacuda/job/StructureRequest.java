@@ -1,7 +1,9 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
@@ -43,7 +45,9 @@ public record StructureRequest(
   /** What can be removed. */
   public enum Structure {
     /** Whole experts of mixtures. */
-    EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels());
+    EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels()),
+    /** Whole blocks. */
+    BLOCKS("blocks", BlockRemoval::of, BlockScore.labels());
 
     private final String parts;
     private final Function<ModelDirectory, Removal> finder;
@@ -79,6 +83,9 @@ public record StructureRequest(
      * Returns what was removed, as files and results have it: by block, or the blocks themselves.
      */
     public Object removed(SortedMap<Integer, List<Integer>> removed) {
+      if (this == BLOCKS) {
+        return List.copyOf(removed.keySet());
+      }
       Map<String, Object> byBlock = new LinkedHashMap<>();
       removed.forEach((block, numbers) -> byBlock.put(block.toString(), numbers));
       return byBlock;
