@@ -1,10 +1,12 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import java.util.Iterator;
@@ -27,14 +29,15 @@ final class StructureOptions {
       paramLabel = "NAME",
       description =
           "Remove whole parts, so that an ordinary smaller model is left; --sparsity R is their"
-              + " share: experts of each mixture, channels of each MLP, or heads of each block, in"
-              + " groups that share a key and a value. --update fits what is left.")
+              + " share: experts of each mixture, blocks, channels of each MLP, or heads of each"
+              + " block, in groups that share a key and a value. --update fits what is left.")
   private Structure structure;
 
   @Option(
       names = "--remove",
       paramLabel = "N",
-      description = "With --structure: how many go of each layer, instead of --sparsity.")
+      description =
+          "With --structure: how many blocks, or experts of each layer, go, instead of --sparsity.")
   private Integer remove;
 
   @Option(
@@ -49,8 +52,9 @@ final class StructureOptions {
       names = "--score",
       paramLabel = "NAME",
       description =
-          "What goes first, the lowest: of experts reap, frequency, ean, weighted or drop (default:"
-              + " reap); of channels and heads greedy, wanda, flap or magnitude (default: greedy).",
+          "What goes first, the lowest: experts by reap, frequency, ean, weighted or drop (default:"
+              + " reap); blocks by loss, influence or angular (default: loss); channels and heads by"
+              + " greedy, wanda, flap or magnitude (default: greedy).",
       completionCandidates = ScoreNames.class)
   private String score;
 
@@ -109,6 +113,14 @@ final class StructureOptions {
               "one of %s for %s".formatted(structure.scores(), structure.label()),
               "'%s'".formatted(score));
     }
+    if (structure == Structure.BLOCKS) {
+      if (!output.given("--calibration")) {
+        throw new UsageException("--structure blocks needs --calibration FILE");
+      }
+      if (output.given(PruneCommand.SAVED_STATISTICS)) {
+        throw new UsageException("--save-statistics: blocks go by no statistics");
+      }
+    }
   }
 
   public String score() {
@@ -126,6 +138,9 @@ final class StructureOptions {
             ? removal.share(sparsity.fraction(), multiple == null ? 0 : multiple)
             : remove;
     removal.requireRemovable(count);
+    if (removal instanceof BlockRemoval blocks && score().equals(BlockScore.LOSS.label())) {
+      blocks.requireInnerRemovable(count);
+    }
     return count;
   }
 

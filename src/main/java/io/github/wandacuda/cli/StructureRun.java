@@ -1,6 +1,8 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockChoice;
+import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Statistics;
@@ -15,6 +17,7 @@ import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.job.StructureRequest.Update;
+import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
@@ -23,6 +26,7 @@ import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
+import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,6 +38,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /** A run of {@code prune} that removes whole parts of a model. */
@@ -65,13 +70,14 @@ record StructureRun(
     boolean sampled = calibration instanceof Calibration.FromSamples;
     Structure structure = command.structures.structure();
     Update fits = update(structure);
-    // A plan's sizes don't hang on which parts go, so no sample is run for it.
+    // No sample is run for a plan: experts are of one size, and of blocks the smallest are taken.
     boolean known = !(dry && sampled);
     long start = System.nanoTime();
     Choice choice =
         switch (removal) {
           case ExpertRemoval experts -> choose(experts, known);
           case WidthRemoval width -> new Choice(firstOf(width), Optional.empty());
+          case BlockRemoval blocks -> choose(blocks, known);
         };
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
     StructureRequest request =
@@ -206,6 +212,32 @@ record StructureRun(
                     .map(all -> scores(all, router, experts.size()))
                     .orElse(new float[experts.size()])),
         statistics);
+  }
+
+  private Choice choose(BlockRemoval blocks, boolean known) {
+    int period = blocks.period();
+    if (!known) {
+      double[] bytes = LongStream.of(blocks.bytes()).asDoubleStream().toArray();
+      return choice(
+          BlockChoice.lowest(
+              bytes.length, count, period, 0, left -> BlockChoice.sums(left, period, bytes)));
+    }
+    List<int[]> samples = ((Calibration.FromSamples) calibration).samples();
+    long states = RunNeeds.stateBytes(model, samples);
+    RunNeeds.requireMemory(model, samples, states);
+    int together = (int) Math.clamp(MachineFacts.availableMemory() / 2 / states, 1, blocks.size());
+    BlockScore score = BlockScore.valueOf(command.structures.score().toUpperCase(Locale.ROOT));
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
+      return choice(
+          new BlockChoice(decoder, backend.operations(), samples, period, command.output.progress())
+              .choose(score, count, together));
+    }
+  }
+
+  private static Choice choice(List<Integer> blocks) {
+    SortedMap<Integer, List<Integer>> removed = new TreeMap<>();
+    blocks.forEach(block -> removed.put(block, List.of()));
+    return new Choice(removed, Optional.empty());
   }
 
   /** Reads or computes the scores, and what comes with them. */

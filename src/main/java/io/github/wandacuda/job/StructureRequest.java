@@ -1,8 +1,10 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.model.Block.Half;
+import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
@@ -51,6 +53,8 @@ public record StructureRequest(
   public enum Structure {
     /** Whole experts of mixtures. */
     EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels()),
+    /** Whole blocks. */
+    BLOCKS("blocks", BlockRemoval::of, BlockScore.labels()),
     /** Channels of MLPs. */
     CHANNELS(
         "channels of each MLP",
@@ -100,6 +104,9 @@ public record StructureRequest(
      * Returns what was removed, as files and results have it: by block, or the blocks themselves.
      */
     public Object removed(SortedMap<Integer, List<Integer>> removed) {
+      if (this == BLOCKS) {
+        return List.copyOf(removed.keySet());
+      }
       Map<String, Object> byBlock = new LinkedHashMap<>();
       removed.forEach((block, numbers) -> byBlock.put(block.toString(), numbers));
       return byBlock;

@@ -42,6 +42,7 @@ record FurtherBlocks(int first, int end) {
   static Map<String, Object> none(ModelConfig config) {
     Map<String, Object> none = new TreeMap<>();
     COUNTS.forEach(key -> config.values(key).keySet().forEach(path -> none.put(path, 0)));
+    none.keySet().removeIf(path -> config.root().at("/" + path.replace('.', '/')).asInt(0) == 0);
     return none;
   }
 

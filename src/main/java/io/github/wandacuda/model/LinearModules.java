@@ -86,6 +86,11 @@ public final class LinearModules {
     return towers;
   }
 
+  /** Returns whether a name is of a tower beside the decoder. */
+  static boolean isOfOtherTower(String name) {
+    return OTHER_TOWER.matcher(name).find();
+  }
+
   /** Finds the modules of one model. */
   private static final class Finder {
     private final boolean conv1d;
@@ -115,7 +120,7 @@ public final class LinearModules {
         return Optional.empty();
       }
       String before = tensor.substring(0, inside);
-      if (OTHER_TOWER.matcher(before).find()
+      if (isOfOtherTower(before)
           || (hasDecoder && ENCODER.matcher(before).find())
           || NO_LINEAR.matcher(tensor.substring(inside, end)).find()) {
         return Optional.empty();

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The parts of a kind that a model has, and the model without some of them. */
-public sealed interface Removal permits ExpertRemoval, WidthRemoval {
+public sealed interface Removal permits ExpertRemoval, BlockRemoval, WidthRemoval {
   /** Returns how many parts there are: in the model, or in each of its layers that has them. */
   int size();
 
