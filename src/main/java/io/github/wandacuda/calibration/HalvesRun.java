@@ -15,6 +15,7 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -27,6 +28,8 @@ public final class HalvesRun implements AutoCloseable {
   private final Decoder decoder;
   private final Operations operations;
   private final BatchShares shares;
+  private final List<int[]> samples;
+  private final int used;
   private final long tokens;
   private final int batchTokens;
   private final SampleProgress watcher;
@@ -35,14 +38,26 @@ public final class HalvesRun implements AutoCloseable {
    * Embeds the samples.
    *
    * @param samples token ids, all lists of the same length, at least one
+   * @param held how many of the last samples run through the blocks without being counted
    * @param watcher is told of samples that pass a half
    */
-  public HalvesRun(Decoder decoder, List<int[]> samples, SampleProgress watcher) {
+  public HalvesRun(Decoder decoder, List<int[]> samples, int held, SampleProgress watcher) {
     this.decoder = decoder;
+    this.samples = List.copyOf(samples);
     this.watcher = watcher;
     operations = decoder.operations();
-    List<SampleBatch> batches = SampleBatch.of(samples);
-    tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
+    used = samples.size() - held;
+    List<SampleBatch> batches = new ArrayList<>(SampleBatch.of(samples.subList(0, used)));
+    if (held > 0) {
+      int counted = batches.size();
+      SampleBatch.of(samples.subList(used, samples.size()))
+          .forEach(
+              batch ->
+                  batches.add(
+                      new SampleBatch(
+                          counted + batch.index(), used + batch.firstSample(), batch.samples())));
+    }
+    tokens = (long) used * samples.get(0).length;
     batchTokens = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
     shares = new BatchShares(decoder, batches);
     try {
@@ -83,6 +98,9 @@ public final class HalvesRun implements AutoCloseable {
           block,
           watcher,
           (share, own, batch, at) -> {
+            if (batch.firstSample() >= used) {
+              return;
+            }
             Tensor rows = share.runner().rows(batch.tokens());
             share.states().read(at, rows);
             own.forward(half, rows, batch.sequenceLength(), InputObserver.NONE);
@@ -121,6 +139,9 @@ public final class HalvesRun implements AutoCloseable {
           block,
           watcher,
           (share, own, batch, at) -> {
+            if (batch.firstSample() >= used) {
+              return;
+            }
             Tensor rows = share.runner().rows(batch.tokens());
             share.states().read(at, rows);
             Tensor rest = missing == null ? null : some.rows(0, batch.tokens());
@@ -257,6 +278,22 @@ public final class HalvesRun implements AutoCloseable {
           },
           true);
     }
+  }
+
+  /**
+   * Returns the perplexity of the samples that aren't counted, when all have passed the last block:
+   * the exponential of the mean over samples of their mean next-token loss.
+   */
+  public double perplexity() {
+    double sum = 0;
+    for (int sample = used; sample < samples.size(); sample++) {
+      int[] targets = Arrays.copyOfRange(samples.get(sample), 1, samples.get(sample).length);
+      BatchShares.Share share = shares.of(sample);
+      Tensor rows = share.runner().rows(targets.length);
+      share.states().read(share.at((long) sample * (targets.length + 1)), rows);
+      sum += Arrays.stream(decoder.losses(rows, targets)).average().orElseThrow();
+    }
+    return Math.exp(sum / (samples.size() - used));
   }
 
   /** All columns of a source that are as many, from a column of the copy on. */

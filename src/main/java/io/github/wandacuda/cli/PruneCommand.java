@@ -152,8 +152,8 @@ final class PruneCommand extends Subcommand {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
-      Removal removal = structures.structure().find(directory);
-      int count = structures.count(removal, sparsity);
+      Optional<Removal> removal = structures.find(directory);
+      removal.ifPresent(all -> structures.count(all, sparsity));
       try (ResultFiles results = results(directory, target.output)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, output);
@@ -162,7 +162,7 @@ final class PruneCommand extends Subcommand {
                   this,
                   directory,
                   removal,
-                  count,
+                  sparsity,
                   methods.partUpdate(),
                   calibration,
                   files(rules),

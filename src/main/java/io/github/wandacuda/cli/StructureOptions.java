@@ -11,6 +11,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import java.util.Iterator;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -84,6 +85,16 @@ final class StructureOptions {
     return structure;
   }
 
+  /** Finds the parts of the kind that is asked for, if it is one. */
+  public Optional<Removal> find(ModelDirectory model) {
+    return structure == Structure.AUTO ? Optional.empty() : Optional.of(structure.find(model));
+  }
+
+  /** Returns of what a multiple stays, or 0 if that isn't said. */
+  public int multiple() {
+    return multiple == null ? 0 : multiple;
+  }
+
   /** Checks what can be checked without a model. */
   public void check(OutputOptions output) {
     if (!given()) {
@@ -95,10 +106,11 @@ final class StructureOptions {
       return;
     }
     output.exclude("--remove", "--sparsity", MULTIPLE);
-    if (multiple != null && (structure != Structure.CHANNELS || multiple < 1)) {
+    if (multiple != null
+        && ((structure != Structure.CHANNELS && structure != Structure.AUTO) || multiple < 1)) {
       throw ErrorDetails.of(MULTIPLE)
           .refused(
-              "1 or more, for --structure channels",
+              "1 or more, for --structure channels or auto",
               "%d for %s".formatted(multiple, structure.label()));
     }
     output.exclude(
@@ -107,6 +119,9 @@ final class StructureOptions {
                 + " --requantize --unreached --include --exclude --masks --combine-masks"
                 + " --save-masks --in-place --packed --part --cluster --report")
             .split(" "));
+    if (structure == Structure.AUTO) {
+      output.exclude(STRUCTURE, "--remove", "--score");
+    }
     if (!structure.scores().contains(score())) {
       throw ErrorDetails.of("--score")
           .refused(
@@ -133,10 +148,7 @@ final class StructureOptions {
    * @param sparsity their share, unless the number is given
    */
   public int count(Removal removal, Sparsity.Ratio sparsity) {
-    int count =
-        remove == null
-            ? removal.share(sparsity.fraction(), multiple == null ? 0 : multiple)
-            : remove;
+    int count = remove == null ? removal.share(sparsity.fraction(), multiple()) : remove;
     removal.requireRemovable(count);
     if (removal instanceof BlockRemoval blocks && score().equals(BlockScore.LOSS.label())) {
       blocks.requireInnerRemovable(count);

@@ -31,10 +31,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The content of {@code wanda-cuda.json}: how a pruned directory was made. Two equal runs write the
@@ -128,12 +127,12 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("mode", STRUCTURE);
     values.put(STRUCTURE, request.structure().label());
     values.put(SCORE, request.score());
-    values.put(REMOVED, request.structure().removed(request.removed()));
+    values.put(REMOVED, request.removed().written(request.structure()));
     values.put(CONFIG, plan.config());
     values.put(
         MethodKey.UPDATE.recordKey(),
         request.update() == StructureRequest.Update.NONE ? null : request.update().label());
-    values.put(FITTED, plan.replaced().isEmpty() ? null : plan.replaced());
+    values.put(FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
     values.put(SHARD_SIZE, request.shardBytes());
     values.put("family_sha256", digest(request.files().get(FAMILY)));
     values.put(FILES, names(request.files()));
@@ -201,13 +200,10 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     Map<String, Object> cause = new LinkedHashMap<>(values);
     List.of(FILES, ELEMENTS, PRUNED, ZEROS, MASKS, KEPT).forEach(cause::remove);
     cause.remove(FITTED);
-    if (StructureRequest.Structure.isOfWidth(text(STRUCTURE))) {
-      // How many go is asked for, which of them is a result.
-      cause.computeIfPresent(
-          REMOVED,
-          (key, blocks) ->
-              ((Map<?, ?>) blocks)
-                  .values().stream().map(numbers -> ((List<?>) numbers).size()).toList());
+    if (isStructure()) {
+      // How many channels and heads go is asked for, which of them is a result.
+      structure()
+          .ifPresent(kind -> cause.computeIfPresent(REMOVED, (key, all) -> removed(kind).asked()));
     }
     return cause;
   }
@@ -275,20 +271,16 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return keys;
   }
 
-  /**
-   * Returns what a run removed, by block, of a block that went itself none; nothing if that isn't
-   * said.
-   */
-  @SuppressWarnings("unchecked") // Its form says so.
-  SortedMap<Integer, List<Integer>> removed() {
-    SortedMap<Integer, List<Integer>> removed = new TreeMap<>();
-    if (value(REMOVED) instanceof List<?> blocks) {
-      blocks.forEach(block -> removed.put((Integer) block, List.of()));
-    } else if (value(REMOVED) instanceof Map<?, ?> parts) {
-      ((Map<String, List<Integer>>) parts)
-          .forEach((block, numbers) -> removed.put(Integer.valueOf(block), numbers));
-    }
-    return removed;
+  /** Returns what kind of parts a run removed; nothing if it isn't known. */
+  Optional<StructureRequest.Structure> structure() {
+    return Stream.of(StructureRequest.Structure.values())
+        .filter(known -> known.label().equals(value(STRUCTURE)))
+        .findFirst();
+  }
+
+  /** Returns what a run removed. */
+  RemovedParts removed(StructureRequest.Structure kind) {
+    return RemovedParts.read(kind, value(REMOVED));
   }
 
   /** Returns the names of the tensors that a run fitted to what it left. */

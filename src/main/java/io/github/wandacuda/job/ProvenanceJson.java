@@ -115,9 +115,9 @@ final class ProvenanceJson {
         node -> map(node, JsonNode::doubleValue)),
     VALUES("an object", JsonNode::isObject, node -> map(node, Form::any)),
     PARTS(
-        "a list of 32-bit integers, or an object of such lists",
-        node -> areIntegers(node) || (node.isObject() && areAll(node, Form::areIntegers)),
-        node -> node.isArray() ? integers(node) : map(node, Form::integers)),
+        "a list of 32-bit integers, or an object of such lists, or of such objects",
+        node -> areIntegers(node) || (node.isObject() && areAll(node, Form::areParts)),
+        Form::any),
     STAGES(
         "a list of objects",
         node -> areAll(node, JsonNode::isObject),
@@ -173,8 +173,8 @@ final class ProvenanceJson {
       return node.isArray() && areAll(node, INTEGER.isSo);
     }
 
-    private static List<Integer> integers(JsonNode node) {
-      return list(node, JsonNode::intValue);
+    private static boolean areParts(JsonNode node) {
+      return areIntegers(node) || (node.isObject() && areAll(node, Form::areIntegers));
     }
 
     private static boolean areAll(JsonNode node, Predicate<JsonNode> isSo) {

@@ -24,7 +24,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -46,10 +45,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   private List<Path> check(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
     requireEqual("source_sha256", SourceDigest.of(dense));
-    Optional<Structure> structure =
-        Stream.of(Structure.values())
-            .filter(known -> known.label().equals(record.value(Provenance.STRUCTURE)))
-            .findFirst();
+    Optional<Structure> structure = record.structure();
     if (structure.isEmpty()) {
       String known =
           Stream.of(Structure.values()).map(Structure::label).collect(Collectors.joining(", "));
@@ -62,10 +58,12 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
       return List.of();
     }
     StructurePlan plan;
+    Set<Structure> kinds;
     try {
-      SortedMap<Integer, List<Integer>> removed = record.removed();
-      plan = structure.get().find(dense).without(removed);
-      requireEqual(Provenance.REMOVED, structure.get().removed(removed));
+      RemovedParts removed = record.removed(structure.get());
+      plan = removed.plan(dense);
+      requireEqual(Provenance.REMOVED, removed.written(structure.get()));
+      kinds = removed.kinds().keySet();
     } catch (InputException | NumberFormatException e) {
       RealCause.throwIfBehind(e);
       add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
@@ -95,15 +93,17 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
     extra.loaded().forEach(file -> add(file, "nothing, as in the source", "a file"));
     if (failures.isEmpty()) {
-      requireDescribed(structure.get());
+      requireDescribed(kinds);
     }
     return extra.others();
   }
 
   /** Checks that the config of the smaller model says what its tensors are. */
-  private void requireDescribed(Structure structure) {
+  private void requireDescribed(Set<Structure> kinds) {
     try (ModelDirectory pruned = ModelDirectory.open(directory, dense.family())) {
-      Removal unused = structure.find(pruned);
+      for (Structure kind : kinds) {
+        Removal unused = kind.find(pruned);
+      }
       if (!record.fitted().isEmpty()) {
         requireFitted(pruned);
       }

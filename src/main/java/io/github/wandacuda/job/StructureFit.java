@@ -15,6 +15,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Block.Half;
@@ -22,13 +23,9 @@ import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
-import io.github.wandacuda.model.StructurePlan;
-import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.ColumnScore;
 import io.github.wandacuda.pruning.OutputFit;
 import io.github.wandacuda.system.Workers;
@@ -39,7 +36,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -53,19 +49,20 @@ import java.util.stream.IntStream;
  * or heads that go, and fits the weights of the output projections to what is left. Memory holds
  * one block, of the smaller model and of the dense one; fitted weights are written block by block.
  *
- * @param request what is asked for
  * @param dense the model as it was
  * @param smaller the model to go through: that of which blocks or experts went already, or the
  *     dense one
- * @param blocks the dense block that each block of the smaller one was
- * @param going what goes of each block, by the half that has it
+ * @param removed what goes, of channels and heads as many others
+ * @param score what channels and heads are chosen by
+ * @param update how weights are fitted
  */
 public record StructureFit(
-    StructureRequest request,
     ModelDirectory dense,
     ModelDirectory smaller,
-    List<Integer> blocks,
-    Map<Half, Going> going,
+    RemovedParts removed,
+    ColumnScore score,
+    Update update,
+    Calibration.FromSamples calibration,
     Backend backend) {
   /** Samples pass each half of a block dense, observed and smaller, about. */
   private static final int PASSES = 6;
@@ -73,39 +70,25 @@ public record StructureFit(
   private static final long ALIGNMENT = 64;
 
   /**
-   * What goes of each block.
-   *
-   * @param score what it is chosen by, the lowest first
-   * @param width input columns of the half's last linear module for each
-   * @param count how many go
-   */
-  record Going(ColumnScore score, int width, int count) {}
-
-  /**
    * What was done.
    *
-   * @param removed what goes, by block
+   * @param removed what went
    * @param files have the fitted weights, as they are stored
+   * @param perplexity of the samples that were held back, if any were
    */
-  record Result(SortedMap<Integer, List<Integer>> removed, List<Path> files) {}
+  record Result(RemovedParts removed, List<Path> files, double perplexity) {}
 
-  /** Prepares for a removal that a plan is of. */
+  /** Prepares for the removal of some parts. */
   static StructureFit of(
-      StructureRequest request, Removal removal, StructurePlan plan, Backend backend) {
-    ModelDirectory dense = plan.model();
-    int count = DecoderFamilies.shape(dense).blocks();
-    List<Integer> all = IntStream.range(0, count).boxed().toList();
-    if (removal instanceof WidthRemoval width) {
-      ColumnScore score = ColumnScore.valueOf(request.score().toUpperCase(Locale.ROOT));
-      int each = request.removed().firstEntry().getValue().size();
-      Going going = new Going(score, width.width(), each);
-      return new StructureFit(request, dense, dense, all, Map.of(width.half(), going), backend);
-    }
-    List<Integer> left =
-        removal instanceof ExpertRemoval
-            ? all
-            : all.stream().filter(block -> !request.removed().containsKey(block)).toList();
-    return new StructureFit(request, dense, plan.opened(), left, Map.of(), backend);
+      ModelDirectory dense,
+      RemovedParts removed,
+      ColumnScore score,
+      Update update,
+      Calibration.FromSamples calibration,
+      Backend backend) {
+    RemovedParts known = removed.known();
+    ModelDirectory smaller = known.kinds().isEmpty() ? dense : known.plan(dense).opened();
+    return new StructureFit(dense, smaller, removed, score, update, calibration, backend);
   }
 
   /**
@@ -140,17 +123,21 @@ public record StructureFit(
   }
 
   private boolean realigns() {
-    return request.update() == Update.REALIGN;
+    return update == Update.REALIGN;
   }
 
   /**
    * Goes through the blocks.
    *
-   * @param place where a file of a name is written
+   * @param place where a file of a name is written, or null to write none
+   * @param held how many of the last samples are only measured
    */
-  Result run(Function<String, Path> place, Progress progress) {
-    Result result = new Result(new TreeMap<>(request.removed()), new ArrayList<>());
-    List<int[]> samples = ((Calibration.FromSamples) request.calibration()).samples();
+  Result run(Function<String, Path> place, int held, Progress progress) {
+    Map<Structure, SortedMap<Integer, List<Integer>>> found = new TreeMap<>(removed.kinds());
+    List<Path> files = new ArrayList<>();
+    double perplexity;
+    List<Integer> blocks = removed.left(DecoderFamilies.shape(dense).blocks());
+    List<int[]> samples = calibration.samples();
     try (Decoder decoder = DecoderFamilies.open(smaller, backend.forwards(true));
         Decoder teacher =
             smaller == dense || !realigns()
@@ -158,10 +145,10 @@ public record StructureFit(
                 : DecoderFamilies.open(dense, backend.forwards(true));
         Workers workers = new Workers(backend.concurrency())) {
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), PASSES);
-      try (HalvesRun run = new HalvesRun(decoder, samples, passing);
+      try (HalvesRun run = new HalvesRun(decoder, samples, held, passing);
           HalvesRun goal =
               realigns()
-                  ? new HalvesRun(teacher == null ? decoder : teacher, samples, passing)
+                  ? new HalvesRun(teacher == null ? decoder : teacher, samples, held, passing)
                   : null) {
         for (int gone = 0; teacher != null && gone < blocks.get(0); gone++) {
           pass(teacher, goal, gone);
@@ -173,7 +160,7 @@ public record StructureFit(
                   Block block = decoder.block(index);
                   Block own = teacher == null ? null : teacher.block(blocks.get(index))) {
                 decoder.readAhead(index + 1);
-                Step step = new Step(index, block, workers, arena, result);
+                Step step = new Step(blocks.get(index), block, workers, arena, found);
                 for (Half half : Half.values()) {
                   passing.begin(index, half.ordinal() * PASSES / 2, "sample");
                   if (realigns()) {
@@ -188,12 +175,15 @@ public record StructureFit(
                   step.fit(run, goal, half);
                   run.advance(block, half);
                 }
-                step.write(place);
+                if (place != null) {
+                  step.write(index, place).ifPresent(files::add);
+                }
               }
             });
+        perplexity = held == 0 ? Double.NaN : run.perplexity();
       }
     }
-    return result;
+    return new Result(new RemovedParts(new TreeMap<>(found)), files, perplexity);
   }
 
   /** Takes the dense samples through a block that isn't there any more. */
@@ -207,26 +197,31 @@ public record StructureFit(
 
   /** What is done with one block. */
   private final class Step {
-    private final int index;
+    private final int number;
     private final Block block;
     private final Workers workers;
     private final Arena arena;
-    private final Result result;
+    private final Map<Structure, SortedMap<Integer, List<Integer>>> found;
     private final Map<TensorInfo, WeightMatrix> fitted = new LinkedHashMap<>();
     private long written;
 
-    Step(int index, Block block, Workers workers, Arena arena, Result result) {
-      this.index = index;
+    Step(
+        int number,
+        Block block,
+        Workers workers,
+        Arena arena,
+        Map<Structure, SortedMap<Integer, List<Integer>>> found) {
+      this.number = number;
       this.block = block;
       this.workers = workers;
       this.arena = arena;
-      this.result = result;
+      this.found = found;
     }
 
     /** Chooses what goes of a half, and gives the block the weights that are left. */
     void fit(HalvesRun run, HalvesRun goal, Half half) {
-      Going wanted = going.get(half);
-      if (wanted == null && !realigns()) {
+      Structure wanted = half == Half.MLP ? Structure.CHANNELS : Structure.HEADS;
+      if (!found.containsKey(wanted) && !realigns()) {
         return;
       }
       try (HiddenStates missing = realigns() ? run.missing(block, half, goal) : null) {
@@ -235,7 +230,7 @@ public record StructureFit(
             LinearModule module = module(name);
             OutputMoments moments = run.moments(block, half, name, missing, memory);
             if (!moments.isZero()) {
-              WeightMatrix change = fit(module, moments, wanted, half, memory);
+              WeightMatrix change = fit(module, moments, wanted, memory);
               if (missing != null && block.outputs(half).size() > 1) {
                 run.take(block, half, name, missing, change);
               }
@@ -247,20 +242,21 @@ public record StructureFit(
 
     /** Fits one module, and returns how its weights change, in F32. */
     private WeightMatrix fit(
-        LinearModule module, OutputMoments moments, Going wanted, Half half, Arena memory) {
+        LinearModule module, OutputMoments moments, Structure wanted, Arena memory) {
       RowReader source = source(module);
       WeightMatrix wide = widened(source, memory);
       OutputFit fit = new OutputFit(backend.operations(), workers, memory, wide, moments);
       List<Integer> kept = IntStream.range(0, source.columns()).boxed().toList();
-      if (wanted != null) {
+      if (found.containsKey(wanted)) {
+        int width = wanted == Structure.CHANNELS ? 1 : kept.size() / groups();
         List<Integer> gone =
-            fit.lowest(wanted.score, wanted.width, wanted.count, realigns())
+            fit.lowest(score, width, removed.count(wanted), realigns())
                 .orElseThrow(() -> unfit(module));
-        result.removed.put(index, gone);
-        kept = kept.stream().filter(at -> !gone.contains(at / wanted.width)).toList();
+        found.get(wanted).put(number, gone);
+        kept = kept.stream().filter(at -> !gone.contains(at / width)).toList();
       }
       WeightMatrix left =
-          request.update() == Update.NONE
+          update == Update.NONE
               ? null
               : fit.fitted(kept, realigns()).orElseThrow(() -> unfit(module));
       return install(module, wide, kept, left);
@@ -310,10 +306,10 @@ public record StructureFit(
       return wide;
     }
 
-    /** Writes the block's fitted weights. */
-    void write(Function<String, Path> place) {
+    /** Writes the block's fitted weights, if there are any. */
+    Optional<Path> write(int index, Function<String, Path> place) {
       if (fitted.isEmpty()) {
-        return;
+        return Optional.empty();
       }
       Path file = place.apply("%s.fit-%d".formatted(AtomicWrite.OWN, index));
       AtomicWrite.replace(
@@ -325,8 +321,13 @@ public record StructureFit(
             }
           },
           FileModes.ownerOnly());
-      result.files.add(file);
+      return Optional.of(file);
     }
+  }
+
+  /** Returns how many groups of heads each block has. */
+  private int groups() {
+    return Structure.HEADS.find(dense).size();
   }
 
   private LinearModule module(String name) {

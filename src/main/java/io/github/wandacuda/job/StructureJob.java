@@ -15,7 +15,6 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
@@ -47,7 +46,6 @@ public final class StructureJob {
   private static final Logger LOG = LoggerFactory.getLogger(StructureJob.class);
 
   private final ModelDirectory model;
-  private final Removal removal;
 
   /** Where channels or heads go, with others of them until it is known which. */
   private StructureRequest request;
@@ -61,11 +59,10 @@ public final class StructureJob {
    *
    * @throws io.github.wandacuda.error.UsageException if the output isn't empty
    */
-  public StructureJob(StructureRequest request, ModelDirectory model, Removal removal) {
+  public StructureJob(StructureRequest request, ModelDirectory model) {
     OutputPlace.check(request.output(), model.path(), request.resume());
     this.model = model;
-    this.removal = removal;
-    take(request, removal.without(request.removed()));
+    take(request, request.removed().plan(model));
   }
 
   private void take(StructureRequest found, StructurePlan of) {
@@ -76,7 +73,7 @@ public final class StructureJob {
   }
 
   /** Returns what goes, which is known of channels and heads when the run has ended. */
-  public SortedMap<Integer, List<Integer>> removed() {
+  public RemovedParts removed() {
     return request.removed();
   }
 
@@ -162,7 +159,7 @@ public final class StructureJob {
       if (directory.finished().isPresent()) {
         Provenance there = directory.finished().get();
         cause.requireSame(request.output(), Fingerprint.of(there));
-        request = request.with(there.removed());
+        request = request.with(there.removed(request.structure()));
         return clock.seconds();
       }
       Fingerprint run = cause.with(SourceDigest.byFile(model));
@@ -198,10 +195,16 @@ public final class StructureJob {
       List<SafetensorsFile> fitted) {
     long start = System.nanoTime();
     StructureFit.Result result =
-        StructureFit.of(request, removal, plan, backend)
-            .run(name -> directory.file(Path.of(name)), progress);
+        StructureFit.of(
+                model,
+                request.removed(),
+                request.columnScore(),
+                request.update(),
+                (Calibration.FromSamples) request.calibration(),
+                backend)
+            .run(name -> directory.file(Path.of(name)), 0, progress);
     result.files().forEach(file -> fitted.add(SafetensorsFile.open(file)));
-    take(request.with(result.removed()), removal.without(result.removed()).with(fitted));
+    take(request.with(result.removed()), result.removed().plan(model).with(fitted));
     clock.addCalibrate(System.nanoTime() - start);
   }
 

@@ -11,13 +11,9 @@ import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.ColumnScore;
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -27,8 +23,8 @@ import java.util.stream.Stream;
  * @param output the directory of the smaller model
  * @param structure what is removed
  * @param score what it was chosen by
- * @param removed the numbers of what goes, by block; of a block that goes itself, none. Which
- *     channels or heads go is only found while they are removed, so these are as many others
+ * @param removed what goes; which channels or heads is only found while they are removed, so these
+ *     are as many others
  * @param update what happens to the weights that read what is left
  * @param calibration what the scores come from
  * @param files that are read beside the model, by what they are
@@ -41,7 +37,7 @@ public record StructureRequest(
     Path output,
     Structure structure,
     String score,
-    SortedMap<Integer, List<Integer>> removed,
+    RemovedParts removed,
     Update update,
     Calibration calibration,
     Map<String, List<Path>> files,
@@ -64,7 +60,9 @@ public record StructureRequest(
     HEADS(
         "groups of heads that share a key and a value",
         model -> WidthRemoval.of(model, Half.ATTENTION),
-        labels(ColumnScore.values()));
+        labels(ColumnScore.values())),
+    /** The mix of these that does best. */
+    AUTO("parts", null, List.of("perplexity"));
 
     private final String parts;
     private final Function<ModelDirectory, Removal> finder;
@@ -100,21 +98,9 @@ public record StructureRequest(
       return scores;
     }
 
-    /**
-     * Returns what was removed, as files and results have it: by block, or the blocks themselves.
-     */
-    public Object removed(SortedMap<Integer, List<Integer>> removed) {
-      if (this == BLOCKS) {
-        return List.copyOf(removed.keySet());
-      }
-      Map<String, Object> byBlock = new LinkedHashMap<>();
-      removed.forEach((block, numbers) -> byBlock.put(block.toString(), numbers));
-      return byBlock;
-    }
-
-    /** Returns whether a name is of what is only found while it is removed. */
-    static boolean isOfWidth(String label) {
-      return CHANNELS.label().equals(label) || HEADS.label().equals(label);
+    /** Returns whether it is only found while it is removed which of it goes. */
+    public boolean isOfWidth() {
+      return this == CHANNELS || this == HEADS;
     }
 
     /** Returns the name in files and on the command line. */
@@ -140,17 +126,25 @@ public record StructureRequest(
 
   /** Takes copies. */
   public StructureRequest {
-    removed = Collections.unmodifiableSortedMap(new TreeMap<>(removed));
     files = Map.copyOf(files);
   }
 
   /** Returns whether samples run through the blocks to choose or to fit what is left. */
   boolean fits() {
-    return update != Update.NONE || Structure.isOfWidth(structure.label());
+    return update != Update.NONE
+        || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
+  }
+
+  /** Returns what channels and heads are chosen by. */
+  ColumnScore columnScore() {
+    return Stream.of(ColumnScore.values())
+        .filter(known -> known.label().equals(score))
+        .findFirst()
+        .orElse(ColumnScore.GREEDY);
   }
 
   /** Returns the same request with what goes. */
-  StructureRequest with(SortedMap<Integer, List<Integer>> found) {
+  StructureRequest with(RemovedParts found) {
     return new StructureRequest(
         output,
         structure,

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * What a smaller model is of a larger one: which parts of which tensors, under which names, and the
@@ -29,15 +30,50 @@ import java.util.TreeMap;
  * @param tensors the tensors of the smaller one, in their order
  * @param config the values that differ or are added, by their keys; those within an object begin
  *     with its key and a dot. They are what JSON can say, in Java's types
+ * @param fitted names of tensors that have other weights than the larger model's
  */
 public record StructurePlan(
-    ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Object> config) {
+    ModelDirectory model,
+    List<SlicedTensor> tensors,
+    SortedMap<String, Object> config,
+    List<String> fitted) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Takes copies. */
   public StructurePlan {
     tensors = List.copyOf(tensors);
     config = Collections.unmodifiableSortedMap(new TreeMap<>(config));
+    fitted = List.copyOf(fitted);
+  }
+
+  /** Makes a plan of slices alone. */
+  StructurePlan(
+      ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Object> config) {
+    this(model, tensors, config, List.of());
+  }
+
+  /** Returns the plan that leaves a model as it is. */
+  public static StructurePlan whole(ModelDirectory model) {
+    return new StructurePlan(
+        model,
+        model.checkpoint().shards().stream()
+            .flatMap(
+                shard ->
+                    shard.stored().stream()
+                        .map(
+                            info ->
+                                SlicedTensor.whole(info.name(), new Checkpoint.Entry(shard, info))))
+            .toList(),
+        new TreeMap<>());
+  }
+
+  /**
+   * Returns the plan that does what this one does and then another one, of what this one leaves.
+   */
+  public StructurePlan then(StructurePlan next) {
+    SortedMap<String, Object> all = new TreeMap<>(config);
+    all.putAll(next.config);
+    return new StructurePlan(model, next.tensors, all);
   }
 
   /**
@@ -55,15 +91,8 @@ public record StructurePlan(
     return new StructurePlan(
         model,
         tensors.stream().map(tensor -> others.getOrDefault(tensor.name(), tensor)).toList(),
-        config);
-  }
-
-  /** Returns the names of tensors that are no slices of the larger model's. */
-  public List<String> replaced() {
-    return tensors.stream()
-        .filter(tensor -> !model.checkpoint().shards().contains(tensor.shard()))
-        .map(SlicedTensor::name)
-        .toList();
+        config,
+        List.copyOf(new TreeSet<>(others.keySet())));
   }
 
   /** Returns the smaller model, which is read from the larger one. */

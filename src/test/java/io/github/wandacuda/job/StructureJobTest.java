@@ -11,7 +11,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
 import io.github.wandacuda.testing.CpuDecoder;
@@ -110,10 +109,7 @@ class StructureJobTest {
     try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
         Backend backend = Pruning.cpu(2)) {
       var unused =
-          new StructureJob(
-                  Experts.request(output, removed(1), SHARD, resume),
-                  model,
-                  ExpertRemoval.of(model))
+          new StructureJob(Experts.request(output, removed(1), SHARD, resume), model)
               .run(backend, "test", progress, beforeEnd);
     }
   }
@@ -183,8 +179,7 @@ class StructureJobTest {
     try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
         Backend backend = Pruning.cpu(2)) {
       StructureJob other =
-          new StructureJob(
-              Experts.request(output, removed(2), SHARD, true), model, ExpertRemoval.of(model));
+          new StructureJob(Experts.request(output, removed(2), SHARD, true), model);
       assertThatThrownBy(() -> other.run(backend, "test", Progress.NONE, () -> {}))
           .isInstanceOf(UsageException.class)
           .hasMessageContaining("removed (there {0=[1], 1=[1]}, now {0=[2], 1=[2]})");

@@ -7,6 +7,7 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.RemovedParts;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ExpertRemoval;
@@ -32,7 +33,7 @@ public final class Experts {
         output,
         StructureRequest.Structure.EXPERTS,
         ExpertScore.REAP.label(),
-        removed,
+        RemovedParts.of(StructureRequest.Structure.EXPERTS, removed),
         StructureRequest.Update.NONE,
         new Calibration.None(),
         Map.of(),
@@ -47,9 +48,7 @@ public final class Experts {
     try (ModelDirectory model = ModelDirectory.open(path);
         Backend backend = Pruning.cpu(2)) {
       StructureRequest request = request(output, removed, 1 << 20, false);
-      var unused =
-          new StructureJob(request, model, ExpertRemoval.of(model))
-              .run(backend, "test", Progress.NONE, () -> {});
+      var unused = new StructureJob(request, model).run(backend, "test", Progress.NONE, () -> {});
       return output;
     }
   }

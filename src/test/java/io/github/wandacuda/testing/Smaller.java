@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.RemovedParts;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.StructureRequest.Structure;
@@ -60,7 +61,7 @@ public final class Smaller {
                 output,
                 structure,
                 score,
-                removed,
+                RemovedParts.of(structure, removed),
                 update,
                 new Calibration.FromSamples(samples, "", 0),
                 Map.of(),
@@ -68,9 +69,8 @@ public final class Smaller {
                 false,
                 true,
                 IoMode.AUTO),
-            model,
-            structure.find(model));
+            model);
     var unused = job.run(backend, "test", Progress.NONE, () -> {});
-    return job.removed();
+    return job.removed().kinds().get(structure);
   }
 }
