@@ -121,7 +121,8 @@ public record StructureSearch(
       if (gone > 0) {
         first = first.with(Structure.BLOCKS, RemovedParts.blocks(order.subList(0, gone)));
       }
-      int most = heads.map(all -> (int) (all.size() * ratio + 0.5)).orElse(0);
+      int most =
+          heads.map(all -> Math.min(all.size() - 1, (int) Math.ceil(all.size() * ratio))).orElse(0);
       for (int group : new TreeSet<>(List.of(0, Math.min(1, most), most))) {
         mix(first, group, filler, rest, wanted, choice).ifPresent(mixes::add);
       }
