@@ -16,6 +16,7 @@ import io.github.wandacuda.testing.Blocks;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -37,11 +38,6 @@ abstract class BlocksParity extends OneBackend {
   BlocksParity(Supplier<Backend> device, double tolerance) {
     super(device, 0);
     this.tolerance = tolerance;
-  }
-
-  /** Returns which blocks are taken out of the model together. */
-  Stream<String> sets() {
-    return DEPTH.get("perplexity_without").propertyStream().map(set -> set.getKey());
   }
 
   private <T> T choose(List<int[]> samples, Function<BlockChoice, T> choice) {
@@ -99,7 +95,10 @@ abstract class BlocksParity extends OneBackend {
   @Test
   void smallerModelsAreTheReferences(@TempDir Path directory) {
     List<int[]> evaluation = TestData.tokens(TestData.GOLDEN.resolve("evaluation.json"));
-    sets()
+    DEPTH
+        .get("perplexity_without")
+        .propertyStream()
+        .map(Map.Entry::getKey)
         .forEach(
             set -> {
               List<Integer> gone = Stream.of(set.split(",")).map(Integer::valueOf).toList();
