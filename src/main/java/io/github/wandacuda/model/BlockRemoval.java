@@ -107,7 +107,7 @@ public final class BlockRemoval implements Removal {
       require(decoder.block().apply(block), stem + block + ".", tensors);
     }
     kinds = BlockKinds.of(decoder, stem);
-    counted = lists().filter(this::isCounted).toList();
+    counted = lists().filter(list -> says(without(list, model.config()), kinds)).toList();
     String container = stem.substring(stem.lastIndexOf('.', stem.length() - 2) + 1);
     numbered = Pattern.compile(NUMBERED.formatted(Pattern.quote(container.replace(".", ""))));
   }
@@ -173,10 +173,6 @@ public final class BlockRemoval implements Removal {
     }
   }
 
-  private List<String> kinds(ModelConfig config) {
-    return BlockKinds.of(family.describe(config), stem);
-  }
-
   /** Returns the keys of lists that say of each block what it is. */
   private Stream<String> lists() {
     JsonNode root = model.config().root();
@@ -186,11 +182,12 @@ public final class BlockRemoval implements Removal {
         .map(Map.Entry::getKey);
   }
 
-  private boolean isCounted(String list) {
+  /** Returns whether a config describes blocks of some kinds. */
+  private boolean says(ModelConfig config, List<String> expected) {
     try {
-      return kinds(without(list, model.config())).equals(kinds);
+      return BlockKinds.of(family.describe(config), stem).equals(expected);
     } catch (InputException e) {
-      return false; // The family needs the list.
+      return false; // The family has no such blocks.
     }
   }
 
@@ -258,8 +255,8 @@ public final class BlockRemoval implements Removal {
     ModelConfig smaller =
         new ModelConfig(
             model.config().file(), JSON.valueToTree(root), false, model.config().family());
-    return kinds(smaller).equals(expected)
-        && counted.stream().allMatch(list -> kinds(without(list, smaller)).equals(expected));
+    return says(smaller, expected)
+        && counted.stream().allMatch(list -> says(without(list, smaller), expected));
   }
 
   @Override

@@ -81,6 +81,23 @@ public final class Blocks {
     }
   }
 
+  private static void add(
+      SafetensorsFile in, TensorInfo tensor, List<Integer> blocks, SafetensorsBytes made) {
+    int[] shape = tensor.shape().stream().mapToInt(Long::intValue).toArray();
+    byte[] bytes = TensorBytes.of(in, tensor);
+    Matcher numbered = NUMBERED.matcher(tensor.name());
+    if (!numbered.matches()) {
+      made.raw(tensor.name(), tensor.dtype(), bytes, shape);
+      return;
+    }
+    int block = Integer.parseInt(numbered.group(2));
+    for (int at = 0; at < blocks.size(); at++) {
+      if (blocks.get(at) == block) {
+        made.raw(numbered.group(1) + at + numbered.group(3), tensor.dtype(), bytes, shape);
+      }
+    }
+  }
+
   /**
    * Makes a model of a fixture's blocks, each as often as it is named; lists of the config that
    * have an entry for each block are made alike.
@@ -89,23 +106,11 @@ public final class Blocks {
    */
   public static Path made(String name, Path output, List<Integer> blocks, String settings) {
     Path from = TestData.fixture(name).resolve("model");
-    try (SafetensorsFile in = SafetensorsFile.open(from.resolve("model.safetensors"))) {
+    try (ModelDirectory model = ModelDirectory.open(from)) {
       Files.createDirectories(output);
       SafetensorsBytes made = new SafetensorsBytes();
-      for (TensorInfo tensor : in.stored()) {
-        int[] shape = tensor.shape().stream().mapToInt(Long::intValue).toArray();
-        byte[] bytes = TensorBytes.of(in, tensor);
-        Matcher numbered = NUMBERED.matcher(tensor.name());
-        if (!numbered.matches()) {
-          made.raw(tensor.name(), tensor.dtype(), bytes, shape);
-          continue;
-        }
-        int block = Integer.parseInt(numbered.group(2));
-        for (int at = 0; at < blocks.size(); at++) {
-          if (blocks.get(at) == block) {
-            made.raw(numbered.group(1) + at + numbered.group(3), tensor.dtype(), bytes, shape);
-          }
-        }
+      for (SafetensorsFile shard : model.checkpoint().shards()) {
+        shard.stored().forEach(tensor -> add(shard, tensor, blocks, made));
       }
       made.write(output.resolve("model.safetensors"));
       ObjectNode config = (ObjectNode) TestData.json(from.resolve("config.json"));
