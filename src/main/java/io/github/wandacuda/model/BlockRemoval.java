@@ -26,6 +26,7 @@ import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The blocks of a decoder, and the model without some of them. The others get numbers without gaps,
@@ -43,9 +44,11 @@ public final class BlockRemoval implements Removal {
   /** In the names of lists that have an entry for each block. */
   private static final Pattern BY_BLOCK = Pattern.compile("layer|block|pattern");
 
+  private static final String DENSE = "mlp_only_layers";
+  private static final String MIXTURES = "moe_layers";
+
   /** Lists of blocks' numbers. */
-  private static final Set<String> NUMBERS =
-      Set.of("mlp_only_layers", "moe_layers", "full_attn_idxs");
+  private static final Set<String> NUMBERS = Set.of(DENSE, MIXTURES, "full_attn_idxs");
 
   /** How many of the first blocks are of a kind. */
   private static final Set<String> FIRST =
@@ -57,7 +60,6 @@ public final class BlockRemoval implements Removal {
 
   private static final String LAST = "moe_layer_end_index";
   private static final String STEP = "decoder_sparse_step";
-  private static final String DENSE = "mlp_only_layers";
   private static final String TEXT = "text_config";
 
   /** A block's number in the name of a module, or one of several in an expression for names. */
@@ -78,8 +80,8 @@ public final class BlockRemoval implements Removal {
 
   private final List<String> kinds;
 
-  /** Whether the blocks' kinds are the same without the lists that say them. */
-  private final boolean counted;
+  /** Lists of the config without which kinds would be the same: blocks' numbers tell them too. */
+  private final List<String> counted;
 
   private final Pattern numbered;
 
@@ -105,7 +107,7 @@ public final class BlockRemoval implements Removal {
       require(decoder.block().apply(block), stem + block + ".", tensors);
     }
     kinds = BlockKinds.of(decoder, stem);
-    counted = isCounted();
+    counted = lists().filter(list -> says(without(list, model.config()), kinds)).toList();
     String container = stem.substring(stem.lastIndexOf('.', stem.length() - 2) + 1);
     numbered = Pattern.compile(NUMBERED.formatted(Pattern.quote(container.replace(".", ""))));
   }
@@ -171,31 +173,29 @@ public final class BlockRemoval implements Removal {
     }
   }
 
-  private List<String> kinds(ModelConfig config) {
-    return BlockKinds.of(family.describe(config), stem);
+  /** Returns the keys of lists that say of each block what it is. */
+  private Stream<String> lists() {
+    JsonNode root = model.config().root();
+    return Stream.of(root, root.path(TEXT))
+        .flatMap(object -> object.properties().stream())
+        .filter(key -> isByBlock(key.getKey(), key.getValue()) || key.getKey().equals(MIXTURES))
+        .map(Map.Entry::getKey);
   }
 
-  /** Returns whether kinds are the same without the lists that say them. */
-  private boolean isCounted() {
+  /** Returns whether a config describes blocks of some kinds. */
+  private boolean says(ModelConfig config, List<String> expected) {
     try {
-      return kinds(listless(model.config())).equals(kinds);
+      return BlockKinds.of(family.describe(config), stem).equals(expected);
     } catch (InputException e) {
-      return false; // The family needs the lists.
+      return false; // The family has no such blocks.
     }
   }
 
-  /** Returns a config without the lists that say blocks' kinds, other than of a few exceptions. */
-  private ModelConfig listless(ModelConfig config) {
+  private static ModelConfig without(String key, ModelConfig config) {
     ObjectNode root = config.root().deepCopy();
-    Set<String> lists = new TreeSet<>(Set.of("moe_layers"));
-    for (JsonNode object : List.of(model.config().root(), model.config().root().path(TEXT))) {
-      object.properties().stream()
-          .filter(key -> isByBlock(key.getKey(), key.getValue()))
-          .forEach(key -> lists.add(key.getKey()));
-    }
-    root.remove(lists);
+    root.remove(key);
     if (root.path(TEXT) instanceof ObjectNode text) {
-      text.remove(lists);
+      text.remove(key);
     }
     return new ModelConfig(config.file(), root, false, config.family());
   }
@@ -255,8 +255,8 @@ public final class BlockRemoval implements Removal {
     ModelConfig smaller =
         new ModelConfig(
             model.config().file(), JSON.valueToTree(root), false, model.config().family());
-    return kinds(smaller).equals(expected)
-        && (!counted || kinds(listless(smaller)).equals(expected));
+    return says(smaller, expected)
+        && counted.stream().allMatch(list -> says(without(list, smaller), expected));
   }
 
   @Override

@@ -229,7 +229,7 @@ class StructureCommandTest {
         "wanda-cuda.json | \"0\" : [ 1 ] | \"7\" : [ 1 ] | those with mixtures, [0, 1]",
         "wanda-cuda.json | \"num_local_experts\" : 3 | \"num_local_experts\" : 2 | config:"
             + " expected",
-        "wanda-cuda.json | \"experts\" | \"widths\" | expected structure as one of experts, found widths",
+        "wanda-cuda.json | \"experts\" | \"widths\" | expected structure as one of experts, blocks, found widths",
         "model.safetensors.index.json | 00001-of | 00002-of | index.json: expected"
       })
   void changedFilesAreFound(String file, String from, String to, String said) throws IOException {
@@ -281,7 +281,7 @@ class StructureCommandTest {
     prune(source, "--score best --statistics nowhere")
         .isRefused(2, "one of [reap, frequency, ean, weighted, drop] for experts, found 'best'");
     InProcess.line("prune --model %s --output %s --structure all", source, output)
-        .isRefused(2, "--structure: expected one of [EXPERTS]");
+        .isRefused(2, "--structure: expected one of [EXPERTS, BLOCKS]");
     prune(source, "--remove 1 --shard-size 0 --statistics %s", scores(source, 1))
         .isRefused(2, "--shard-size: expected a number");
   }
