@@ -106,7 +106,7 @@ class BlockRemovalTest {
     check(path, samples, two);
     try (ModelDirectory model = ModelDirectory.open(path)) {
       BlockRemoval removal = BlockRemoval.of(model);
-      assertThat(removal.share(0.99)).isEqualTo(parts.size() - period);
+      assertThat(removal.share(0.99, 0)).isEqualTo(parts.size() - period);
       if (period > 1) {
         assertThatThrownBy(() -> removal.requireRemovable(period - 1))
             .isInstanceOf(InputException.class)

@@ -4,17 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.BlockwiseRun;
-import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.StructureJob;
-import io.github.wandacuda.job.StructureRequest;
+import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.Block;
-import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -46,24 +40,7 @@ public final class Blocks {
 
   /** Writes a model without some of its blocks, and returns where. */
   public static Path remove(Path path, Path output, Collection<Integer> blocks) {
-    try (ModelDirectory model = ModelDirectory.open(path)) {
-      StructureRequest request =
-          new StructureRequest(
-              output,
-              StructureRequest.Structure.BLOCKS,
-              BlockScore.LOSS.label(),
-              map(blocks),
-              new Calibration.None(),
-              Map.of(),
-              1 << 20,
-              false,
-              true,
-              IoMode.AUTO);
-      var unused =
-          new StructureJob(request, BlockRemoval.of(model).without(map(blocks)))
-              .run(2, "test", Progress.NONE, () -> {});
-      return output;
-    }
+    return Smaller.without(path, output, Structure.BLOCKS, map(blocks));
   }
 
   /** Returns the losses of samples that pass some of a model's blocks alone. */

@@ -1,14 +1,11 @@
 package io.github.wandacuda.testing;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.ExpertScore;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RemovedParts;
-import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModule;
@@ -45,12 +42,7 @@ public final class Experts {
 
   /** Writes a model without some of its experts, and returns where. */
   public static Path remove(Path path, Path output, SortedMap<Integer, List<Integer>> removed) {
-    try (ModelDirectory model = ModelDirectory.open(path);
-        Backend backend = Pruning.cpu(2)) {
-      StructureRequest request = request(output, removed, 1 << 20, false);
-      var unused = new StructureJob(request, model).run(backend, "test", Progress.NONE, () -> {});
-      return output;
-    }
+    return Smaller.without(path, output, StructureRequest.Structure.EXPERTS, removed);
   }
 
   /** Writes statistics by which some experts of every mixture have the lowest scores. */

@@ -17,7 +17,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 
-/** Runs that remove channels or heads. */
+/** Runs that remove parts. */
 public final class Smaller {
   private Smaller() {}
 
@@ -45,7 +45,7 @@ public final class Smaller {
     }
   }
 
-  /** Writes a model without some parts; without channels or heads as many as are given. */
+  /** Writes a model without some parts and fits what is left; returns what went. */
   public static SortedMap<Integer, List<Integer>> remove(
       ModelDirectory model,
       Path output,
@@ -55,22 +55,37 @@ public final class Smaller {
       SortedMap<Integer, List<Integer>> removed,
       List<int[]> samples,
       Backend backend) {
+    Calibration calibration =
+        samples.isEmpty() ? new Calibration.None() : new Calibration.FromSamples(samples, "", 0);
+    RemovedParts parts = RemovedParts.of(structure, removed);
     StructureJob job =
         new StructureJob(
             new StructureRequest(
                 output,
                 structure,
                 score,
-                RemovedParts.of(structure, removed),
+                parts,
                 update,
-                new Calibration.FromSamples(samples, "", 0),
+                calibration,
                 Map.of(),
-                1L << 30,
+                1 << 20,
                 false,
                 true,
                 IoMode.AUTO),
             model);
     var unused = job.run(backend, "test", Progress.NONE, () -> {});
     return job.removed().kinds().get(structure);
+  }
+
+  /** Writes a model without some experts or blocks, and returns where. */
+  public static Path without(
+      Path path, Path output, Structure structure, SortedMap<Integer, List<Integer>> removed) {
+    try (ModelDirectory model = ModelDirectory.open(path);
+        Backend backend = Pruning.cpu(2)) {
+      String score = structure.scores().getFirst();
+      var unused =
+          remove(model, output, structure, score, Update.NONE, removed, List.of(), backend);
+      return output;
+    }
   }
 }
