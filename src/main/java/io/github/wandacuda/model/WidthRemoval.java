@@ -104,6 +104,31 @@ public final class WidthRemoval implements Removal {
         addHeads(block, attention(decoder.block().apply(block)));
       }
     }
+    requireDescribed();
+  }
+
+  /** Checks that the family takes the sizes that the config of a smaller model will have. */
+  private void requireDescribed() {
+    if (groups < 2) {
+      return;
+    }
+    byte[] json = new StructurePlan(model, List.of(), config(groups - 1)).configBytes();
+    ModelConfig smaller = model.config().with(json);
+    int columns = 0;
+    try {
+      BlockDescription first = DecoderFamilies.of(smaller).describe(smaller).block().apply(0);
+      columns =
+          half == Half.MLP
+              ? ((DenseMlp) first.mlp()).down().columns()
+              : first.attention().output().columns();
+    } catch (InputException e) {
+      // It doesn't.
+    }
+    if (columns != (groups - 1) * width) {
+      throw place.wrong(
+          "a family whose config says the width of an MLP, and a head's size beside their number",
+          "another");
+    }
   }
 
   private DenseMlp mlp(BlockDescription block) {
@@ -253,6 +278,9 @@ public final class WidthRemoval implements Removal {
 
   @Override
   public void requireRemovable(int count) {
+    if (groups == 1) {
+      throw place.wrong("2 or more in each block, to remove some", "1");
+    }
     if (count < 1 || count >= groups) {
       throw place.wrong(
           "1 to %d %s of each block to remove of %d"
