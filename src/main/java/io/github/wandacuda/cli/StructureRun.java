@@ -25,6 +25,7 @@ import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -32,7 +33,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.LongStream;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** A run of {@code prune} that removes whole parts of a model. */
@@ -58,7 +59,7 @@ record StructureRun(
 
   void run(boolean dry) {
     boolean sampled = calibration instanceof Calibration.FromSamples;
-    // No sample is run for a plan: experts are of one size, and of blocks the smallest are taken.
+    // No sample is run for a plan: experts are of one size, most blocks are.
     boolean known = !(dry && sampled);
     long start = System.nanoTime();
     Choice choice =
@@ -163,28 +164,28 @@ record StructureRun(
   }
 
   private Choice choose(BlockRemoval blocks, boolean known) {
-    int period = blocks.period();
-    if (!known) {
-      double[] bytes = LongStream.of(blocks.bytes()).asDoubleStream().toArray();
-      return choice(
-          BlockChoice.lowest(
-              bytes.length, count, period, 0, left -> BlockChoice.sums(left, period, bytes)));
+    Collection<Integer> gone = IntStream.range(0, count).boxed().toList();
+    if (known) {
+      List<int[]> samples = ((Calibration.FromSamples) calibration).samples();
+      long states = RunNeeds.stateBytes(model, samples);
+      RunNeeds.requireMemory(model, samples, states);
+      int together =
+          (int) Math.clamp(MachineFacts.availableMemory() / 2 / states, 1, blocks.size());
+      try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
+        gone =
+            new BlockChoice(
+                    decoder,
+                    backend.operations(),
+                    samples,
+                    blocks.period(),
+                    together,
+                    command.output.progress())
+                .choose(
+                    BlockScore.valueOf(command.structures.score().toUpperCase(Locale.ROOT)), count);
+      }
     }
-    List<int[]> samples = ((Calibration.FromSamples) calibration).samples();
-    long states = RunNeeds.stateBytes(model, samples);
-    RunNeeds.requireMemory(model, samples, states);
-    int together = (int) Math.clamp(MachineFacts.availableMemory() / 2 / states, 1, blocks.size());
-    BlockScore score = BlockScore.valueOf(command.structures.score().toUpperCase(Locale.ROOT));
-    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
-      return choice(
-          new BlockChoice(decoder, backend.operations(), samples, period, command.output.progress())
-              .choose(score, count, together));
-    }
-  }
-
-  private static Choice choice(List<Integer> blocks) {
     SortedMap<Integer, List<Integer>> removed = new TreeMap<>();
-    blocks.forEach(block -> removed.put(block, List.of()));
+    gone.forEach(block -> removed.put(block, List.of()));
     return new Choice(removed, Optional.empty());
   }
 
