@@ -18,55 +18,53 @@ import java.util.stream.IntStream;
  * Chooses blocks of a decoder that can go, by samples that run through it. Scores are of the
  * residual stream before the final norm; of equal ones the first counts.
  *
- * <p>Of L blocks, influence and angle take one pass over the samples. The loss takes a pass for
+ * <p>Of L blocks, influence and angle take one pass over the samples. The loss takes a trial for
  * each block that is left, again for each that goes, but the trials of a round run side by side:
  * one begins where the model without its block begins to differ, so that a round takes about L² / 2
  * runs of the samples through a block instead of L², and each block's weights are read once for as
  * many trials as there is memory for the hidden states of.
+ *
+ * @param samples token ids, all lists of the same length, at least one
+ * @param period how many blocks side by side go at a time
+ * @param together trials that run side by side, 1 or more
  */
-public final class BlockChoice {
-  private final Decoder decoder;
-  private final Operations operations;
-  private final List<int[]> samples;
-  private final int period;
-  private final Progress progress;
-
-  /**
-   * Prepares a choice.
-   *
-   * @param samples token ids, all lists of the same length, at least one
-   * @param period how many blocks side by side go at a time
-   */
-  public BlockChoice(
-      Decoder decoder, Operations operations, List<int[]> samples, int period, Progress progress) {
-    this.decoder = decoder;
-    this.operations = operations;
-    this.samples = List.copyOf(samples);
-    this.period = period;
-    this.progress = progress;
-  }
-
+public record BlockChoice(
+    Decoder decoder,
+    Operations operations,
+    List<int[]> samples,
+    int period,
+    int together,
+    Progress progress) {
   /**
    * Chooses by a score.
    *
    * @param count how many blocks, a multiple of the period
-   * @param together trials of the loss that run side by side, 1 or more
    * @return the blocks in the order in which they go
    */
-  public List<Integer> choose(BlockScore score, int count, int together) {
-    int blocks = decoder.blocks();
+  public List<Integer> choose(BlockScore score, int count) {
     return switch (score) {
       case LOSS -> {
-        Trials trials = new Trials(count, together);
-        yield lowest(blocks, count, period, 1, trials::losses);
+        Rounds rounds = new Rounds(count);
+        yield lowest(count, period, 1, rounds::losses);
       }
       case INFLUENCE -> {
         double[] influence = influence();
-        yield lowest(blocks, count, period, 0, left -> sums(left, period, influence));
+        yield lowest(
+            count,
+            period,
+            0,
+            left ->
+                IntStream.rangeClosed(0, left.size() - period)
+                    .mapToDouble(
+                        at ->
+                            left.subList(at, at + period).stream()
+                                .mapToDouble(block -> influence[block])
+                                .sum())
+                    .toArray());
       }
       case ANGULAR -> {
         double[] angles = angles(count);
-        yield lowest(blocks, count, count, 0, left -> angles);
+        yield lowest(count, count, 0, left -> angles);
       }
     };
   }
@@ -74,38 +72,30 @@ public final class BlockChoice {
   /**
    * Chooses blocks side by side with the lowest scores until there are enough.
    *
-   * @param period how many go at a time
+   * @param length how many go at a time
    * @param first the place of the first one among those left that may go
    * @param scores returns those of each place from there on at which such blocks can begin
    */
-  public static List<Integer> lowest(
-      int blocks, int count, int period, int first, Function<List<Integer>, double[]> scores) {
-    List<Integer> left = new ArrayList<>(IntStream.range(0, blocks).boxed().toList());
+  private List<Integer> lowest(
+      int count, int length, int first, Function<List<Integer>, double[]> scores) {
+    List<Integer> left = new ArrayList<>(IntStream.range(0, decoder.blocks()).boxed().toList());
     List<Integer> gone = new ArrayList<>();
     while (gone.size() < count) {
       double[] all = scores.apply(left);
       int lowest = 0;
       for (int at = 1; at < all.length; at++) {
-        // Of what isn't a number, this makes the largest.
+        // What isn't a number counts as the largest.
         lowest = Double.compare(all[at], all[lowest]) < 0 ? at : lowest;
       }
       if (!Double.isFinite(all[lowest])) {
         throw ErrorDetails.of("block " + left.get(first + lowest))
             .wrong("a score that is finite", all[lowest]);
       }
-      List<Integer> run = left.subList(first + lowest, first + lowest + period);
+      List<Integer> run = left.subList(first + lowest, first + lowest + length);
       gone.addAll(run);
       run.clear();
     }
     return gone;
-  }
-
-  /** Returns the sums of values of so many blocks side by side, by where they begin. */
-  public static double[] sums(List<Integer> left, int period, double[] values) {
-    return IntStream.rangeClosed(0, left.size() - period)
-        .mapToDouble(
-            at -> left.subList(at, at + period).stream().mapToDouble(block -> values[block]).sum())
-        .toArray();
   }
 
   /** Takes the samples' states before a block and behind it. */
@@ -211,87 +201,69 @@ public final class BlockChoice {
     return product / (Math.sqrt(ones) * Math.sqrt(others));
   }
 
-  /** The rounds in which a block each is left out for a trial. */
-  private final class Trials {
-    private final int together;
+  /** The rounds in which trials leave out each block that may go. */
+  private final class Rounds {
     private final long all;
     private long done;
 
-    Trials(int count, int together) {
-      this.together = together;
+    Rounds(int count) {
       all =
-          IntStream.range(0, count / period)
-              .mapToLong(round -> passes(decoder.blocks() - round * period))
+          IntStream.iterate(decoder.blocks() - 1 - period, starts -> starts - period)
+              .limit(count / period)
+              .mapToLong(starts -> starts * (starts + 3L) / 2)
               .sum();
       progress.begin(0);
     }
 
-    /** Returns how often the samples run through a block in a round. */
-    private long passes(int left) {
-      long starts = left - 1L - period;
-      return starts + starts * (starts + 1) / 2;
-    }
-
-    /** A run without the blocks from a place among those left on. */
-    private record Trial(int start, BlockwiseRun run) {}
-
-    /** Returns the mean loss of the samples without blocks side by side, from the second on. */
+    /** Returns the mean losses of the samples without blocks side by side, from the second on. */
     double[] losses(List<Integer> left) {
       double[] losses = new double[left.size() - 1 - period];
       try (BlockwiseRun whole = new BlockwiseRun(decoder, operations, samples)) {
-        advance(whole, left.get(0));
+        advance(left, 0, List.of(whole));
         for (int from = 1; from <= losses.length; from += together) {
           int to = Math.min(from + together, losses.length + 1);
-          List<Trial> trials = new ArrayList<>();
+          List<BlockwiseRun> trials = new ArrayList<>();
           try {
             for (int at = from; at < left.size(); at++) {
-              pass(left, at, to, whole, trials);
+              if (at < to) {
+                MemorySegment states = whole.states();
+                trials.add(
+                    new BlockwiseRun(decoder, operations, samples, own -> own.copyFrom(states)));
+              }
+              // A trial has begun at the first block that it leaves out.
+              int past = Math.clamp(at - from - period + 1, 0, trials.size());
+              List<BlockwiseRun> passing = new ArrayList<>(trials.subList(0, past));
+              if (at < Math.min(to, losses.length)) {
+                passing.add(whole);
+              }
+              advance(left, at, passing);
             }
-            for (Trial trial : trials) {
-              losses[trial.start() - 1] = loss(trial.run());
+            for (int trial = 0; trial < trials.size(); trial++) {
+              losses[from - 1 + trial] =
+                  IntStream.range(0, samples.size())
+                      .mapToDouble(trials.get(trial)::meanLoss)
+                      .average()
+                      .orElseThrow();
             }
           } finally {
-            trials.forEach(trial -> trial.run().close());
+            trials.forEach(BlockwiseRun::close);
           }
         }
       }
       return losses;
     }
 
-    private void pass(List<Integer> left, int at, int to, BlockwiseRun whole, List<Trial> trials) {
-      if (at < to) {
-        MemorySegment states = whole.states();
-        trials.add(
-            new Trial(
-                at, new BlockwiseRun(decoder, operations, samples, own -> own.copyFrom(states))));
+    private void advance(List<Integer> left, int at, List<BlockwiseRun> passing) {
+      if (passing.isEmpty()) {
+        return;
       }
       try (Block block = decoder.block(left.get(at))) {
         decoder.readAhead(at + 1 < left.size() ? left.get(at + 1) : decoder.blocks());
-        for (Trial trial : trials) {
-          if (at >= trial.start() + period) {
-            advance(trial.run(), block);
-          }
-        }
-        if (at < to && at + period + 1 < left.size()) {
-          advance(whole, block);
+        for (BlockwiseRun run : passing) {
+          run.advance(block);
+          progress.step("run through a block", ++done, all);
         }
       }
-    }
-
-    private void advance(BlockwiseRun run, int index) {
-      try (Block block = decoder.block(index)) {
-        advance(run, block);
-      }
-    }
-
-    private void advance(BlockwiseRun run, Block block) {
-      run.advance(block);
-      done++;
-      progress.step("run through a block", done, all);
-    }
-
-    private double loss(BlockwiseRun run) {
-      return IntStream.range(0, samples.size()).mapToDouble(run::meanLoss).average().orElseThrow();
     }
   }
 }

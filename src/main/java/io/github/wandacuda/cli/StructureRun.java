@@ -53,7 +53,7 @@ record StructureRun(
     boolean sampled = calibration instanceof Calibration.FromSamples;
     Structure structure = command.structures.structure();
     Update fits = update(structure);
-    // No sample is run for a plan: experts are of one size, and of blocks the smallest are taken.
+    // No sample is run for a plan: experts are of one size, most blocks are.
     boolean known = !(dry && sampled);
     long start = System.nanoTime();
     Choice choice = choose(structure, fits, known);

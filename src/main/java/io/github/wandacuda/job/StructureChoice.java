@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.stream.LongStream;
+import java.util.stream.IntStream;
 
 /**
  * The choice of the parts of a model that go, as far as it is made before they are removed: of
@@ -120,19 +120,17 @@ public record StructureChoice(
 
   /** Chooses blocks, in the order in which they go. */
   List<Integer> blocks(BlockRemoval blocks, int count, BlockScore score) {
-    int period = blocks.period();
     if (!known) {
-      double[] bytes = LongStream.of(blocks.bytes()).asDoubleStream().toArray();
-      return BlockChoice.lowest(
-          bytes.length, count, period, 0, left -> BlockChoice.sums(left, period, bytes));
+      return IntStream.range(0, count).boxed().toList();
     }
     List<int[]> samples = ((Calibration.FromSamples) calibration).samples();
     long states = RunNeeds.stateBytes(model, samples);
     RunNeeds.requireMemory(model, samples, states);
     int together = (int) Math.clamp(MachineFacts.availableMemory() / 2 / states, 1, blocks.size());
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
-      return new BlockChoice(decoder, backend.operations(), samples, period, progress)
-          .choose(score, count, together);
+      return new BlockChoice(
+              decoder, backend.operations(), samples, blocks.period(), together, progress)
+          .choose(score, count);
     }
   }
 }

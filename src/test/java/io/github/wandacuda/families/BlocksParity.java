@@ -40,16 +40,16 @@ abstract class BlocksParity extends OneBackend {
     this.tolerance = tolerance;
   }
 
-  private <T> T choose(List<int[]> samples, Function<BlockChoice, T> choice) {
+  private <T> T choose(List<int[]> samples, int together, Function<BlockChoice, T> choice) {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
         Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
       return choice.apply(
-          new BlockChoice(decoder, backend().operations(), samples, 1, Progress.NONE));
+          new BlockChoice(decoder, backend().operations(), samples, 1, together, Progress.NONE));
     }
   }
 
   private List<Integer> chosen(List<int[]> samples, BlockScore score, int count, int together) {
-    return choose(samples, choice -> choice.choose(score, count, together));
+    return choose(samples, together, choice -> choice.choose(score, count));
   }
 
   private void checkScores(double[] found, JsonNode expected) {
@@ -66,7 +66,7 @@ abstract class BlocksParity extends OneBackend {
 
   @Test
   void influenceIsTheReferences() {
-    checkScores(choose(SAMPLES, BlockChoice::influence), DEPTH.get("block_influence"));
+    checkScores(choose(SAMPLES, 1, BlockChoice::influence), DEPTH.get("block_influence"));
     JsonNode order = DEPTH.get("orders").get("block_influence_once");
     assertThat(chosen(SAMPLES, BlockScore.INFLUENCE, 5, 1)).isEqualTo(first(order, 5));
   }
@@ -76,7 +76,7 @@ abstract class BlocksParity extends OneBackend {
   void anglesAreTheReferences(int count) {
     String key = Integer.toString(count);
     checkScores(
-        choose(SAMPLES, all -> all.angles(count)),
+        choose(SAMPLES, 1, all -> all.angles(count)),
         DEPTH.get("angular_distance_last_token").get(key));
     int start = DEPTH.get("angular_start").get(key).asInt();
     assertThat(chosen(SAMPLES, BlockScore.ANGULAR, count, 1))

@@ -30,12 +30,12 @@ class GpuBlocksTest {
         ModelDirectory model = ModelDirectory.open(TestData.fixture("smollm3").resolve("model"));
         Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       BlockChoice choice =
-          new BlockChoice(decoder, backend.operations(), samples, 1, Progress.NONE);
+          new BlockChoice(decoder, backend.operations(), samples, 1, 2, Progress.NONE);
       List<Object> scores = new ArrayList<>();
       scores.add(choice.influence());
       scores.add(choice.angles(2));
       for (BlockScore score : BlockScore.values()) {
-        scores.add(choice.choose(score, 2, 2));
+        scores.add(choice.choose(score, 2));
       }
       return scores;
     }

@@ -110,7 +110,7 @@ class BlockRemovalTest {
       if (period > 1) {
         assertThatThrownBy(() -> removal.requireRemovable(period - 1))
             .isInstanceOf(InputException.class)
-            .hasMessageContaining("a multiple of %d blocks to remove", period);
+            .hasMessageContaining("whole periods of %d blocks to remove", period);
         assertThatThrownBy(() -> removal.without(Blocks.map(List.of(0))))
             .isInstanceOf(InputException.class)
             .hasMessageContaining("blocks: expected whole periods of their kinds, found [0]");
