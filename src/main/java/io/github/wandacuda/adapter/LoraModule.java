@@ -16,7 +16,6 @@ import io.github.wandacuda.model.LinearModule;
  * @param file the adapter's file
  * @param a {@code lora_A.weight}, [rank, in]
  * @param b {@code lora_B.weight}, [out, rank]
- * @param rank the rank
  * @param scale α/r or α/√r
  */
 public record LoraModule(

@@ -2,7 +2,6 @@ package io.github.wandacuda.backend;
 
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.ArrayList;
@@ -41,7 +40,6 @@ public final class Backends {
    * @param name a backend's name, or {@link #AUTO}
    * @param device the device's index within its backend
    * @param threads CPU threads to use, 1 or more
-   * @throws UsageException if no backend has that name
    * @throws BackendUnavailableException if there is no such device, or it can't be used
    */
   public static Choice open(String name, int device, int threads) {
@@ -97,8 +95,6 @@ public final class Backends {
    * @param name a backend's name, or {@link #AUTO}
    * @param threads CPU threads to use, 1 or more
    * @param precision of linear layers, where the backend has more than one
-   * @throws UsageException if no backend has that name
-   * @throws BackendUnavailableException if it has no usable device
    */
   public static Choice openAll(String name, int threads, Precision precision) {
     Opening opening = (provider, index) -> provider.open(index, threads, precision);
@@ -121,11 +117,7 @@ public final class Backends {
         .toList();
   }
 
-  /**
-   * Returns the provider of a backend.
-   *
-   * @throws UsageException if no backend has this name
-   */
+  /** Returns the provider of a backend. */
   public static BackendProvider named(String name) {
     return named(providers(), name);
   }

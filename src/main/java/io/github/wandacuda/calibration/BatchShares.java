@@ -48,9 +48,7 @@ final class BatchShares implements AutoCloseable {
   /**
    * A device and its batches.
    *
-   * @param decoder the decoder on it
    * @param runner runs them
-   * @param states their hidden states
    */
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {

@@ -12,7 +12,6 @@ import java.util.stream.Stream;
  * hint}. Every part may be null.
  *
  * @param file the file or directory that is wrong
- * @param tensor the tensor in it
  * @param part what else it is about: a part of the file, a place in the tensor, an option
  * @param expected what should have been there
  * @param found what is there
@@ -99,7 +98,6 @@ public record ErrorDetails(
     return new ErrorDetails(file, tensor, part, expected, found, said, hint);
   }
 
-  /** Returns the one line. */
   public String line() {
     String place =
         Stream.of(

@@ -309,7 +309,6 @@ public record CheckedOperations(
   /**
    * Checks the operands of {@link SecondMoments}.
    *
-   * @param columns of the matrices
    * @param own throws if a tensor isn't the backend's own
    * @param moments does the work; there are elements
    */

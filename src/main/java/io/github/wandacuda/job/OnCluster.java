@@ -32,7 +32,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
    *
    * @param inPlace whether the model's own shards are pruned
    * @param masks whether masks come from files
-   * @throws UsageException if not
    */
   public static void check(boolean inPlace, boolean masks) {
     if (inPlace) {

@@ -120,7 +120,6 @@ public record PruneRequest(
   /**
    * Masks that a run takes from files.
    *
-   * @param masks the masks
    * @param sha256 a SHA-256 of the files' bytes, in hexadecimal
    */
   public record MasksIn(ModuleMasks masks, String sha256) implements AutoCloseable {

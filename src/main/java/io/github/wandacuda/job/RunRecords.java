@@ -34,7 +34,6 @@ import java.util.stream.Collectors;
  *       and later blocks no longer hold.
  * </ul>
  *
- * @param run the fingerprint
  * @param tensors the last record of each tensor, by its name
  * @param states the records of hidden states, the latest first
  */
@@ -43,7 +42,6 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   /**
    * A tensor that is written.
    *
-   * @param name its name
    * @param checksum the CRC-32C of its bytes
    * @param module the module's result; null for a copied tensor
    */

@@ -76,7 +76,6 @@ public record SharedSparsity(PruningRules rules, String label) {
     };
   }
 
-  /** Returns the total that rules have. */
   static Sparsity.Ratio total(PruningRules rules) {
     if (rules.common().method() != Method.MASKS
         && rules.common().sparsity() instanceof Sparsity.Ratio total) {

@@ -26,7 +26,6 @@ import java.util.function.Predicate;
  * A model's {@code config.json}, with errors that name the file, the key, what was expected and
  * what was found.
  *
- * @param file its path
  * @param root its content, an object; of a packed model that of its source
  * @param packed whether it says that the model's weights are packed
  * @param family describes the model's family, or null for that of the model type
@@ -50,11 +49,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     this(file, root, false, null);
   }
 
-  /**
-   * Reads {@code directory/config.json}.
-   *
-   * @throws InputException if it is missing or no JSON object
-   */
+  /** Reads {@code directory/config.json}. */
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     return HeapBudget.within(file, () -> of(file));
@@ -124,11 +119,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return root.hasNonNull(key) ? Optional.of(root.path(key)) : Optional.empty();
   }
 
-  /**
-   * Returns a positive whole number.
-   *
-   * @throws InputException if the key is absent or something else
-   */
+  /** Returns a positive whole number. */
   public int positive(String key) {
     return positive(key, find(key).orElseThrow(() -> missing(key, "a positive whole number")));
   }
@@ -169,7 +160,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
    * Checks that a product of sizes isn't larger than any tensor's width.
    *
    * @param key one of the sizes, for the message
-   * @throws InputException if it is
    */
   public void requireWidth(String key, long width) {
     if (width > MOST) {
@@ -219,7 +209,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
    * Returns a positive number of a nested object.
    *
    * @param parent the object's key, for the message
-   * @throws InputException if the key is absent or something else
    */
   public double number(String parent, JsonNode object, String key) {
     JsonNode value = object.path(key);

@@ -40,11 +40,7 @@ public enum Method {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  /**
-   * Returns the method of a name.
-   *
-   * @throws UsageException for any other name
-   */
+  /** Returns the method of a name. */
   public static Method of(String label) {
     return of(label, EnumSet.allOf(Method.class), MethodKey.METHOD.label());
   }

@@ -40,11 +40,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     }
   }
 
-  /**
-   * Adds what isn't said, and checks that the values go together.
-   *
-   * @throws UsageException if they don't
-   */
+  /** Adds what isn't said, and checks that the values go together. */
   public ModuleRules {
     Map<MethodKey, Object> all = new EnumMap<>(MethodKey.class);
     all.putAll(values);
@@ -93,11 +89,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(values);
   }
 
-  /**
-   * Makes the rules that {@link #written} wrote down.
-   *
-   * @throws UsageException if the values contradict each other
-   */
+  /** Makes the rules that {@link #written} wrote down. */
   public static ModuleRules read(Map<String, Object> written) {
     Object method = written.get(MethodKey.METHOD.recordKey());
     Object sparsity = written.get(MethodKey.SPARSITY.recordKey());

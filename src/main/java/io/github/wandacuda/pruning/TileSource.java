@@ -9,7 +9,6 @@ public interface TileSource {
   /** Returns how the matrix is cut. */
   RowTiles tiles();
 
-  /** Returns the number of columns. */
   int columns();
 
   /**

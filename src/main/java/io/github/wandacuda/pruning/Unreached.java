@@ -68,11 +68,7 @@ public enum Unreached {
         .toList();
   }
 
-  /**
-   * Fails if this says so and nothing reached a module.
-   *
-   * @throws InputException that names it
-   */
+  /** Fails if this says so and nothing reached a module. */
   public void check(LinearModule module, float[] norms) {
     if (this == FAIL && isUnreached(norms)) {
       throw new InputException(

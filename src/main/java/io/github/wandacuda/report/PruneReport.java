@@ -275,7 +275,6 @@ public record PruneReport(
       }
     }
 
-    /** Returns the object that JSON has. */
     public Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("before", before);

@@ -127,7 +127,6 @@ final class CodeBlocks implements PackedWeight {
     return Math.ceilDiv(columns, groupColumns);
   }
 
-  /** Returns the bytes of a column of a block. */
   int columnBytes() {
     return table == null ? FEATURES : FEATURES / 2;
   }

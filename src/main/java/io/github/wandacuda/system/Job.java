@@ -11,7 +11,6 @@ public interface Job {
     return getClass();
   }
 
-  /** Returns the number of tasks. */
   int tasks();
 
   /**

@@ -23,7 +23,6 @@ public interface DeviceQueue extends AutoCloseable {
    * @param device the address of the first row on the device
    * @param devicePitch bytes from a row to the next in device memory
    * @param rowBytes bytes of a row to copy
-   * @param rows number of rows
    */
   default void upload(
       MemorySegment host,
@@ -64,7 +63,6 @@ public interface DeviceQueue extends AutoCloseable {
    * @param to where the first row goes, apart from what is copied
    * @param toPitch bytes from a row to the next there
    * @param rowBytes bytes of a row to copy
-   * @param rows how many
    */
   default void copy(
       DevicePointer from,
@@ -87,11 +85,7 @@ public interface DeviceQueue extends AutoCloseable {
    */
   void startAfter(long callerQueue);
 
-  /**
-   * Lets what is queued here from now on begin after what is queued there so far.
-   *
-   * @param other a queue of this device
-   */
+  /** Lets what is queued here from now on begin after what is queued there so far. */
   void startAfter(DeviceQueue other);
 
   /** Sets bytes to zero. */

@@ -353,11 +353,7 @@ public abstract class GpuForwardKernels {
             "expert_rows", "add_rows", Shape.COLUMNS, x, x.data(), rows, factors, out.data()));
   }
 
-  /**
-   * Returns the bytes of the running sums of {@link #columnSquares}.
-   *
-   * @param columns columns of the matrices
-   */
+  /** Returns the bytes of the running sums of {@link #columnSquares}. */
   public abstract long columnSquaresBytes(int columns);
 
   /**
@@ -469,7 +465,6 @@ public abstract class GpuForwardKernels {
       return macro == null ? "" : "-D " + macro + variant;
     }
 
-    /** Returns the number of elements. */
     public long elements() {
       return (long) over.rows() * over.columns();
     }

@@ -37,7 +37,6 @@ final class GpuStoredRows implements StoredRows {
     }
   }
 
-  /** Returns how many of {@code count} rows from a row on are resident. */
   private long residentOf(long from, long count) {
     return Math.clamp(resident.rows() - from, 0, count);
   }

@@ -37,7 +37,6 @@ abstract sealed class GpuWeight implements Weight {
     /**
      * Queues the work.
      *
-     * @param rows the rows on the device
      * @param first the first row's number
      */
     void run(DeviceRows rows, int first);

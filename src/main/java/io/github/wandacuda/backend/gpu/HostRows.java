@@ -16,7 +16,6 @@ final class HostRows {
 
   private HostRows() {}
 
-  /** Returns the bytes of a row. */
   static long rowBytes(WeightMatrix matrix) {
     return (long) matrix.columns() * matrix.dtype().bytes();
   }
@@ -40,12 +39,10 @@ final class HostRows {
         * GpuSelectKernels.ROW_ALIGNMENT;
   }
 
-  /** Returns the bytes of rows on a device. */
   static long deviceBytes(int rows, int columns, DType dtype) {
     return devicePitch(columns, dtype) * rows;
   }
 
-  /** Returns rows that start at {@code start} on a device. */
   static DeviceRows onDevice(DevicePointer start, DType dtype, int rows, int columns) {
     long stride = devicePitch(columns, dtype) / dtype.bytes();
     return new DeviceRows(start, dtype, rows, columns, stride);

@@ -8,8 +8,6 @@ import java.util.function.Consumer;
  *
  * @param from where they are
  * @param to where they go
- * @param rowBytes bytes of a row
- * @param rows number of rows
  */
 public record RowCopy(Place from, Place to, long rowBytes, long rows) {
   /**

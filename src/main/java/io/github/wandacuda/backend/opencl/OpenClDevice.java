@@ -293,12 +293,10 @@ final class OpenClDevice implements GpuDevice {
       return object;
     }
 
-    /** Returns the context of a queue. */
     public static cl_context contextOf(cl_command_queue queue) {
       return ofQueue(queue, CL.CL_QUEUE_CONTEXT, Sizeof.cl_context, new cl_context());
     }
 
-    /** Returns the device of a queue. */
     public static cl_device_id deviceOf(cl_command_queue queue) {
       return ofQueue(queue, CL.CL_QUEUE_DEVICE, Sizeof.cl_device_id, new cl_device_id());
     }

@@ -183,7 +183,6 @@ final class OpenClSelectKernels implements GpuSelectKernels {
           joined(common, rule));
     }
 
-    /** Returns the number of octets of a row. */
     static int octets(DeviceRows matrix) {
       return Math.ceilDiv(matrix.columns(), OCTET);
     }
