@@ -5,12 +5,10 @@ import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
-import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.DeltaOperands;
-import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
@@ -155,17 +153,8 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public void attention(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      AttentionShape shape,
-      Tensor keyBias,
-      Tensor sinks,
-      Tensor out) {
-    AttentionOperands<Tensor> operands =
-        new AttentionOperands<>(q, k, v, shape, keyBias, sinks, out);
-    kernels.attention(operands.map(CpuOperations::own), workers);
+  public void attention(AttentionOperands<Tensor> of) {
+    kernels.attention(of.map(CpuOperations::own), workers);
   }
 
   @Override
@@ -176,19 +165,10 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public void deltaRule(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Tensor decay,
-      Tensor correction,
-      DeltaShape shape,
-      Tensor state,
-      Tensor out) {
-    DeltaOperands<CpuTensor> operands =
-        new DeltaOperands<>(q, k, v, decay, correction, shape, state, out).map(CpuOperations::own);
+  public void deltaRule(DeltaOperands<Tensor> of) {
+    DeltaOperands<CpuTensor> operands = of.map(CpuOperations::own);
     workers.run(
-        q.rows() / shape.sequenceLength() * shape.heads(),
+        of.q().rows() / of.shape().sequenceLength() * of.shape().heads(),
         (worker, task) -> kernels.deltaRule(operands, task));
   }
 

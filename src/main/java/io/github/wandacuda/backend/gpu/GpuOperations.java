@@ -6,10 +6,8 @@ import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
-import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaOperands;
-import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
@@ -176,17 +174,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public void attention(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      AttentionShape shape,
-      Tensor keyBias,
-      Tensor sinks,
-      Tensor out) {
-    AttentionOperands<Tensor> operands =
-        new AttentionOperands<>(q, k, v, shape, keyBias, sinks, out);
-    queue.forward().attention(operands.map(GpuOperations::matrix));
+  public void attention(AttentionOperands<Tensor> of) {
+    queue.forward().attention(of.map(GpuOperations::matrix));
   }
 
   @Override
@@ -195,18 +184,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public void deltaRule(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Tensor decay,
-      Tensor correction,
-      DeltaShape shape,
-      Tensor state,
-      Tensor out) {
-    DeltaOperands<Tensor> operands =
-        new DeltaOperands<>(q, k, v, decay, correction, shape, state, out);
-    queue.forward().deltaRule(operands.map(GpuOperations::matrix));
+  public void deltaRule(DeltaOperands<Tensor> of) {
+    queue.forward().deltaRule(of.map(GpuOperations::matrix));
   }
 
   @Override
