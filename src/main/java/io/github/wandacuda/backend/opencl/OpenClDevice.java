@@ -240,19 +240,7 @@ final class OpenClDevice implements GpuDevice {
    * for them, but fills in the handles of objects that OpenCL writes to; so a handle takes the way
    * through a few bytes of device memory. A number that is no handle ends the process, as in C.
    */
-  private static final class OpenClHandles {
-    private final cl_context context;
-    private final cl_command_queue queue;
-
-    /**
-     * Creates the objects' source.
-     *
-     * @param context the context that handles pass through
-     */
-    public OpenClHandles(cl_context context, cl_command_queue queue) {
-      this.context = context;
-      this.queue = queue;
-    }
+  private record OpenClHandles(cl_context context, cl_command_queue queue) {
 
     /**
      * Returns a queue.
