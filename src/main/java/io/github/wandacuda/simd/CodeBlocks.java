@@ -154,14 +154,6 @@ final class CodeBlocks implements PackedWeight {
     return table;
   }
 
-  NumberFormat format() {
-    return format;
-  }
-
-  float zero() {
-    return zero;
-  }
-
   MemorySegment codes() {
     return codes;
   }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.forward.AttentionShape;
+import java.util.function.Consumer;
 
 /**
  * The places, each a query and a head, of attention of a sequence's last queries, and the device
@@ -28,13 +29,6 @@ public final class AttentionPlaces {
   public record Part(
       int first, int count, DevicePointer scores, DevicePointer sums, DevicePointer chains) {}
 
-  /** Work on some places. */
-  @FunctionalInterface
-  public interface PartWork {
-    /** Queues the work. */
-    void run(Part part);
-  }
-
   /** Returns the runs of 256 keys of a sequence. */
   public static int runs(AttentionShape shape) {
     return Math.ceilDiv(shape.sequenceLength(), RUN);
@@ -47,7 +41,7 @@ public final class AttentionPlaces {
    * @param memory grows to what a part needs
    */
   public static void forEachPart(
-      int queries, AttentionShape shape, GrowingBuffer memory, PartWork work) {
+      int queries, AttentionShape shape, GrowingBuffer memory, Consumer<Part> work) {
     int places = Math.multiplyExact(queries, shape.heads());
     long scores = shape.sequenceLength();
     long chains = (long) runs(shape) * shape.headSize();
@@ -57,7 +51,7 @@ public final class AttentionPlaces {
       int count = Math.min(most, places - first);
       DevicePointer start = memory.atLeast(count * bytes);
       DevicePointer sums = start.plus(count * scores * Float.BYTES);
-      work.run(new Part(first, count, start, sums, sums.plus((long) count * Float.BYTES)));
+      work.accept(new Part(first, count, start, sums, sums.plus((long) count * Float.BYTES)));
     }
   }
 }

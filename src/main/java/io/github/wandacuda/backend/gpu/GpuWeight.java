@@ -31,17 +31,6 @@ abstract sealed class GpuWeight implements Weight {
     this.upload = upload;
   }
 
-  /** Work on some of a weight's rows. */
-  @FunctionalInterface
-  interface RowWork {
-    /**
-     * Queues the work.
-     *
-     * @param first the first row's number
-     */
-    void run(DeviceRows rows, int first);
-  }
-
   /**
    * Queues a linear layer.
    *

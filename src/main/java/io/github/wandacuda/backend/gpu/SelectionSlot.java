@@ -7,6 +7,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 
 /**
@@ -157,11 +158,7 @@ final class SelectionSlot implements AutoCloseable {
         (weights, bins) -> queue.pruning().countLower(weights, upper, bins));
   }
 
-  private interface Counter {
-    void count(DeviceRows weights, DevicePointer bins);
-  }
-
-  private long[] count(SlotMatrix matrix, int bins, Counter counter) {
+  private long[] count(SlotMatrix matrix, int bins, BiConsumer<DeviceRows, DevicePointer> counter) {
     SlotMatrix.TileShape shape = matrix.shape();
     SlotMemory.Tile tile = begin(matrix, bins);
     DevicePointer onDevice = tile.counts();
@@ -171,7 +168,7 @@ final class SelectionSlot implements AutoCloseable {
       int rows = Math.min(tile.rows(), shape.rows() - first);
       DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
       queue.clear(onDevice, staged.byteSize());
-      counter.count(weights, onDevice);
+      counter.accept(weights, onDevice);
       queue.download(onDevice, staged);
       queue.finish();
       for (int bin = 0; bin < bins; bin++) {
