@@ -92,7 +92,7 @@ record ShardTask(
       List<LinearModule> modules =
           chosen.stream().filter(module -> module.shard() == shard).toList();
       PhaseClock clock = new PhaseClock(workers.count());
-      Progress wanted = (what, done, total) -> run.requireWanted(node);
+      Progress wanted = (what, done, total, share) -> run.requireWanted(node);
       boolean keeps = !task.earlier().isEmpty() && holds(shard, output, task.earlier());
       try (ShardMasks masks = ShardMasks.create(run.temporary(), modules)) {
         ModuleDigests digests = new ModuleDigests(modules.size());

@@ -352,7 +352,7 @@ public final class ModelPruner {
               Optional.empty());
       PruneJob job = PruneJob.toOutput(source, request);
       try (Backend opened = Backends.open(backend, device, threads).backend()) {
-        Progress progress = progress();
+        Progress progress = listener::done;
         if (plan.shares()) {
           List<LinearModule> chosen = job.chosen();
           job =
@@ -395,20 +395,6 @@ public final class ModelPruner {
     DecoderShape shape = DecoderFamilies.shape(source);
     return Calibration.FromSamples.of(
         CalibrationSamples.of(samples, shape.maximumLength(), shape.vocabulary()), 0);
-  }
-
-  private Progress progress() {
-    return new Progress() {
-      @Override
-      public void step(String what, long done, long total) {
-        step(what, done, total, (double) done / total);
-      }
-
-      @Override
-      public void step(String what, long done, long total, double share) {
-        listener.done(what, done, total, share);
-      }
-    };
   }
 
   private static Module module(ModuleResult result) {

@@ -292,7 +292,7 @@ class HostileOutputTest {
             () ->
                 prune(
                     output,
-                    (what, done, total) -> {
+                    (what, done, total, share) -> {
                       try {
                         Files.createDirectories(added.getParent());
                         Files.writeString(added, "added");
@@ -397,7 +397,11 @@ class HostileOutputTest {
       // What was begun with other modes is no other run.
       removeAll(to);
       assertThatThrownBy(
-              () -> prune(secret, to, (what, done, total) -> check(to, file, folder, done, total)))
+              () ->
+                  prune(
+                      secret,
+                      to,
+                      (what, done, total, share) -> check(to, file, folder, done, total)))
           .isInstanceOf(IllegalStateException.class);
       prune(secret, to, Progress.NONE);
       assertModes(to, file, folder);

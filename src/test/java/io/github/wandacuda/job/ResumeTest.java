@@ -123,7 +123,7 @@ class ResumeTest {
   /** What is told to {@code progress} are the steps of pruning, without those of the check. */
   private RunResult prune(PruneRequest request, int threads, Progress progress, MaskSink masks) {
     Progress pruning =
-        (what, done, total) -> {
+        (what, done, total, share) -> {
           if (!what.startsWith("verified")) {
             progress.step(what, done, total);
           }
@@ -186,7 +186,7 @@ class ResumeTest {
         prune(
             request(kind, 0.5, output),
             1,
-            (what, now, total) -> {
+            (what, now, total, share) -> {
               if (now >= step && now < total) {
                 caller.interrupt();
               }
@@ -206,7 +206,7 @@ class ResumeTest {
   void nothingButWhatIsMissingIsDone() {
     stopAfter(request(Kind.STATISTICS, 0.5, output), MODULES - 2, 1);
     List<Long> totals = new ArrayList<>();
-    prune(request(Kind.STATISTICS, 0.5, output), (what, done, total) -> totals.add(total));
+    prune(request(Kind.STATISTICS, 0.5, output), (what, done, total, share) -> totals.add(total));
     assertThat(totals).containsExactly(2L, 2L);
   }
 
@@ -216,7 +216,7 @@ class ResumeTest {
       stopAfter(Kind.SAMPLES, block);
     }
     List<Long> blocks = new ArrayList<>();
-    prune(request(Kind.SAMPLES, 0.5, output), (what, done, total) -> blocks.add(done));
+    prune(request(Kind.SAMPLES, 0.5, output), (what, done, total, share) -> blocks.add(done));
     assertThat(blocks.get(0)).isGreaterThanOrEqualTo(BLOCKS - 1);
     Directories.assertSame(uninterrupted(Kind.SAMPLES), output);
   }

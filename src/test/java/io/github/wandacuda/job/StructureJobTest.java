@@ -137,7 +137,7 @@ class StructureJobTest {
     Path output = directory.resolve("out");
     AtomicInteger left = new AtomicInteger(steps);
     Progress interrupting =
-        (what, done, all) -> {
+        (what, done, all, share) -> {
           if (left.decrementAndGet() == 0) {
             throw new CancelledException("cancelled", null);
           }

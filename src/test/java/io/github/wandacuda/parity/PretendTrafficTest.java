@@ -78,7 +78,7 @@ class PretendTrafficTest {
     driver.traceTraffic();
     List<Moved> sums = new ArrayList<>(List.of(new Moved(0, 0)));
     Progress watch =
-        (what, done, total) -> {
+        (what, done, total, share) -> {
           if (what.equals("block")) {
             sums.add(moved());
             blocks.add(sums.getLast().minus(sums.get(sums.size() - 2)));

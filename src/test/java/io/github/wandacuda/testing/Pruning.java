@@ -154,7 +154,7 @@ public final class Pruning {
   public static AbstractThrowableAssert<?, ?> stopped(long step, Consumer<Progress> run) {
     Thread caller = Thread.currentThread();
     Progress stop =
-        (what, done, total) -> {
+        (what, done, total, share) -> {
           if (done >= step) {
             caller.interrupt();
           }
