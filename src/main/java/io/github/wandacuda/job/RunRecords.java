@@ -62,7 +62,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     Map<String, Object> record() {
       Map<String, Object> record = new LinkedHashMap<>();
       record.put("tensor", name);
-      record.put("crc32c", hex(checksum));
+      record.put("crc32c", JournalLines.hex(checksum));
       if (module != null) {
         module.addTo(record);
       }
@@ -138,7 +138,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   static Map<String, Object> states(int block, int checksum) {
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("states", block);
-    record.put("crc32c", hex(checksum));
+    record.put("crc32c", JournalLines.hex(checksum));
     return record;
   }
 
@@ -209,10 +209,6 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
 
   private static int checksum(JsonNode record) {
     return HexFormat.fromHexDigits(record.path("crc32c").asText());
-  }
-
-  private static String hex(int checksum) {
-    return HexFormat.of().toHexDigits(checksum);
   }
 
   private static String encoded(float[] values) {

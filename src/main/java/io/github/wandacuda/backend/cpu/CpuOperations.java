@@ -1,5 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
@@ -27,7 +29,6 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 
@@ -36,9 +37,6 @@ import java.util.function.IntConsumer;
  * do the arithmetic.
  */
 public final class CpuOperations implements Operations {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
@@ -359,8 +357,6 @@ public final class CpuOperations implements Operations {
    * are 4 bytes for the square of the columns.
    */
   private static final class CpuSecondMoments implements SecondMoments {
-    private static final ValueLayout.OfFloat FLOAT =
-        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final long ALIGNMENT = 64;
     private static final int ROWS_PER_TASK = 64;
 

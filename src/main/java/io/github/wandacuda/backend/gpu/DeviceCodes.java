@@ -59,7 +59,7 @@ public record DeviceCodes(
         groups == null ? NONE : MemorySegment.ofArray(groups));
   }
 
-  private static long aligned(long bytes) {
+  static long aligned(long bytes) {
     return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
   }
 

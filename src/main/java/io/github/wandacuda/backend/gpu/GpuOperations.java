@@ -1,5 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
@@ -23,7 +25,6 @@ import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -293,9 +294,6 @@ final class GpuOperations implements Operations, AutoCloseable {
    * quotient has the same bits for the same sum everywhere.
    */
   private static final class GpuSecondMoments implements SecondMoments {
-    private static final ValueLayout.OfFloat FLOAT =
-        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     /** Bytes of sums that are on the host at a time. */
     private static final long PART_BYTES = 16 << 20;
 
