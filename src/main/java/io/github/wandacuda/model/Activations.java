@@ -30,7 +30,7 @@ final class Activations {
   static Activation of(ModelConfig config, String key, String otherwise) {
     Activation activation = NAMES.get(config.text(key, otherwise));
     if (activation == null) {
-      throw config.notComputed(key, "one of " + known(), config.root().get(key));
+      throw config.notComputed(key, "one of " + known());
     }
     return activation;
   }

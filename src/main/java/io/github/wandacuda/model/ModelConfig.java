@@ -18,7 +18,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -92,10 +91,16 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return text.isObject() ? new ModelConfig(file, text, packed, family) : this;
   }
 
-  /** Returns the same config with values for keys that it lacks. */
-  ModelConfig having(Map<String, ?> defaults) {
+  /** Returns the same config with the values of an object in JSON for keys that it lacks. */
+  ModelConfig having(String defaults) {
     ObjectNode all = root.deepCopy();
-    defaults.forEach((key, value) -> all.putIfAbsent(key, JSON.valueToTree(value)));
+    try {
+      JSON.readTree(defaults)
+          .properties()
+          .forEach(key -> all.putIfAbsent(key.getKey(), key.getValue()));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
     return new ModelConfig(file, all, packed, family);
   }
 
@@ -245,12 +250,22 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
             });
   }
 
+  /** Returns the failure of the value that a key has, which the forward pass doesn't compute. */
+  InputException notComputed(String key, String expected) {
+    return notComputed(key, expected, root.path(key));
+  }
+
   /**
    * Returns the failure of a key that asks for something that the forward pass doesn't compute. Its
    * hint names what works without a forward pass.
    */
   public InputException notComputed(String key, String expected, JsonNode found) {
     return new InputException(wrong(key, expected, found).details().hint(WITHOUT_A_PASS));
+  }
+
+  /** Returns the failure of the value that a key has. */
+  InputException wrong(String key, String expected) {
+    return wrong(key, expected, root.path(key));
   }
 
   /** Returns the failure of a key that has the wrong value. */
