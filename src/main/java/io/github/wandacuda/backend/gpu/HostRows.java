@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongFunction;
 
@@ -63,12 +64,16 @@ final class HostRows {
       DeviceRows to) {
     long rowBytes = rowBytes(from);
     if (readable && isByRows(from)) {
-      queue.upload(from.data(), hostPitch(from), to.data(), to.pitch(), rowBytes, from.rows());
+      queue.copy(
+          Place.of(from.data(), hostPitch(from)),
+          Place.of(to.data(), to.pitch()),
+          rowBytes,
+          from.rows());
       return;
     }
     MemorySegment dense = room.apply(from.rows() * rowBytes);
     gather(from, dense);
-    queue.upload(dense, rowBytes, to.data(), to.pitch(), rowBytes, from.rows());
+    queue.copy(Place.of(dense, rowBytes), Place.of(to.data(), to.pitch()), rowBytes, from.rows());
   }
 
   /** Copies the whole matrix to {@code dense}. */

@@ -24,11 +24,11 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
    * @param pitch bytes from a row to the next
    */
   public record Place(MemorySegment host, DevicePointer device, long pitch) {
-    static Place of(MemorySegment host, long pitch) {
+    public static Place of(MemorySegment host, long pitch) {
       return new Place(host, null, pitch);
     }
 
-    static Place of(DevicePointer device, long pitch) {
+    public static Place of(DevicePointer device, long pitch) {
       return new Place(null, device, pitch);
     }
 

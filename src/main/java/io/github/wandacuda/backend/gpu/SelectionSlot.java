@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
@@ -63,13 +64,17 @@ final class SelectionSlot implements AutoCloseable {
   void download(DeviceRows from, WeightMatrix to) {
     long rowBytes = HostRows.rowBytes(to);
     if (HostRows.isByRows(to) && pinned.contains(to.data())) {
-      queue.download(
-          from.data(), from.pitch(), to.data(), HostRows.hostPitch(to), rowBytes, to.rows());
+      queue.copy(
+          Place.of(from.data(), from.pitch()),
+          Place.of(to.data(), HostRows.hostPitch(to)),
+          rowBytes,
+          to.rows());
       queue.finish();
       return;
     }
     MemorySegment staged = weights.exactly(to.rows() * rowBytes);
-    queue.download(from.data(), from.pitch(), staged, rowBytes, rowBytes, to.rows());
+    queue.copy(
+        Place.of(from.data(), from.pitch()), Place.of(staged, rowBytes), rowBytes, to.rows());
     queue.finish();
     HostRows.scatter(staged, to);
   }
@@ -118,7 +123,8 @@ final class SelectionSlot implements AutoCloseable {
       SlotMemory.Tile tile, SlotMatrix.TileShape shape, int first, int rows, MemorySegment mask) {
     long rowBytes = Selector.maskRowBytes(shape.columns());
     MemorySegment staged = masks.exactly(rows * rowBytes);
-    queue.download(tile.masks(), shape.maskPitch(), staged, rowBytes, rowBytes, rows);
+    queue.copy(
+        Place.of(tile.masks(), shape.maskPitch()), Place.of(staged, rowBytes), rowBytes, rows);
     queue.finish();
     MemorySegment.copy(staged, 0, mask, first * rowBytes, rows * rowBytes);
   }
