@@ -85,22 +85,6 @@ public record PruneRequest(
         output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
   }
 
-  /** Returns the same request with another use of the disk. */
-  public PruneRequest with(Storage other) {
-    return new PruneRequest(
-        output,
-        rules,
-        choice,
-        calibration,
-        verify,
-        resume,
-        allocation,
-        masks,
-        packed,
-        other,
-        files);
-  }
-
   /** Returns what is done to modules that no sample reached. */
   Unreached unreached() {
     return rules.unreached();

@@ -93,8 +93,10 @@ class HostileOutputTest {
 
   private static void prune(Path from, Path to, Progress progress) {
     PruneRequest request =
-        Pruning.request(to, Method.WANDA, Pruning.HALF, Pruning.samples(samples), true, true)
-            .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
+        Pruning.storing(
+            Pruning.request(to, Method.WANDA, Pruning.HALF, Pruning.samples(samples), true, true),
+            IoMode.DIRECT,
+            Duration.ZERO);
     Pruning.prune(from, request, 1, progress);
   }
 

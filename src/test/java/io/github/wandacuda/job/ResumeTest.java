@@ -111,9 +111,10 @@ class ResumeTest {
 
   private static PruneRequest request(Kind kind, double sparsity, Path to) {
     Method method = kind == Kind.MAGNITUDE ? Method.MAGNITUDE : Method.WANDA;
-    return Pruning.request(
-            to, method, new Sparsity.Ratio(sparsity), kind.calibration(), false, true)
-        .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
+    return Pruning.storing(
+        Pruning.request(to, method, new Sparsity.Ratio(sparsity), kind.calibration(), false, true),
+        IoMode.DIRECT,
+        Duration.ZERO);
   }
 
   private RunResult prune(PruneRequest request, Progress progress) {
@@ -247,7 +248,8 @@ class ResumeTest {
   }
 
   private PruneRequest small(String what, String amount, boolean bySamples, Path to) {
-    return new PruneRequest(
+    return Pruning.storing(
+        new PruneRequest(
             to,
             rules(what, amount),
             ModuleChoice.DEFAULT,
@@ -255,8 +257,9 @@ class ResumeTest {
             true,
             true,
             amount.equals("shared") ? "atp, step 0.06" : null,
-            Optional.empty())
-        .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
+            Optional.empty()),
+        IoMode.DIRECT,
+        Duration.ZERO);
   }
 
   /** From statistics what is written is kept module by module, from samples block by block. */
@@ -298,7 +301,8 @@ class ResumeTest {
       assertThat(module.zeros()).isEqualTo(whole.modules().get(index).zeros());
     }
     try (ModelDirectory opened = ModelDirectory.open(small)) {
-      assertThat(Verifier.verify(opened, output, Verifier.Claim.NONE, 2).failures()).isEmpty();
+      assertThat(Verifier.verify(opened, output, Verifier.Claim.NONE, 2, Progress.NONE).failures())
+          .isEmpty();
     }
   }
 
