@@ -258,7 +258,6 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       int zero,
       float factor,
       boolean divides) {
-
     /**
      * {@return scales of blocks, with neither zero points nor a factor}
      *

@@ -52,7 +52,6 @@ final class BatchShares implements AutoCloseable {
    */
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {
-
     private static Share of(Decoder decoder, List<SampleBatch> batches) {
       long tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
       int most = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();

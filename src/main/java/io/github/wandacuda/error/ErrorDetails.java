@@ -27,7 +27,6 @@ public record ErrorDetails(
     String said,
     String hint)
     implements Serializable {
-
   /** A failure of which nothing is known yet. */
   public static final ErrorDetails NOWHERE =
       new ErrorDetails(null, null, null, null, null, null, null);

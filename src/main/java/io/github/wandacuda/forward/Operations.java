@@ -21,7 +21,6 @@ import java.util.OptionalLong;
  * weights and sums that are made.
  */
 public interface Operations {
-
   /** Returns a new tensor of zeros. */
   Tensor tensor(int rows, int columns);
 

@@ -26,7 +26,6 @@ import java.util.function.BiFunction;
  * @param devices what each of its processes opens
  */
 public record OnCluster(Cluster cluster, Devices devices) {
-
   /**
    * Checks that a cluster can do what is asked for.
    *

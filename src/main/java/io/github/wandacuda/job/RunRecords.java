@@ -38,7 +38,6 @@ import java.util.stream.Collectors;
  * @param states the records of hidden states, the latest first
  */
 public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<States> states) {
-
   /**
    * A tensor that is written.
    *

@@ -42,7 +42,6 @@ import java.util.stream.Collectors;
 record ShardTask(
     RunDescription run, String shard, Map<String, float[]> norms, List<RunRecords.Tensor> earlier)
     implements ClusterTask<ShardResult> {
-
   /** Takes collections that travel. */
   public ShardTask {
     norms = new TreeMap<>(norms);

@@ -23,7 +23,6 @@ public record BlockDescription(
     MlpDescription mlp,
     BranchNorms mlpNorms,
     boolean parallel) {
-
   /**
    * Returns the block's linear modules, routers and experts included, in the order of their use.
    */

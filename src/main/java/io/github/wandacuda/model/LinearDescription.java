@@ -10,7 +10,6 @@ package io.github.wandacuda.model;
  */
 public record LinearDescription(
     String name, int rows, int columns, boolean bias, boolean transposed) {
-
   /** Describes one that is stored as [out, in]. */
   public static LinearDescription of(String name, int rows, int columns, boolean bias) {
     return new LinearDescription(name, rows, columns, bias, false);

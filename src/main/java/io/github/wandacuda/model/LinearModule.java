@@ -30,7 +30,6 @@ public record LinearModule(
     boolean router,
     boolean further,
     QuantizedModule quantized) {
-
   /** Returns whether the weight is of a type that can be pruned. */
   public boolean prunable() {
     return quantized == null ? isPlain() : quantized.prunable();

@@ -18,7 +18,6 @@ import java.util.List;
 public record ModelDirectory(
     Path path, ModelConfig config, Checkpoint checkpoint, List<LinearModule> modules)
     implements AutoCloseable {
-
   /**
    * Opens a model directory. Of a packed one everything is that of the model that it stands for,
    * whose weights are unpacked as they are read.

@@ -17,7 +17,6 @@ import java.util.function.IntUnaryOperator;
  * @param sines as {@code cosines}
  */
 record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
-
   /**
    * How a sequence's positions turn.
    *

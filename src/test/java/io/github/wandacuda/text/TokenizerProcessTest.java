@@ -24,7 +24,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenizerProcessTest {
-
   @TempDir private Path directory;
 
   private static List<Long> children() {

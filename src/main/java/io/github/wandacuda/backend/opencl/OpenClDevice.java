@@ -241,7 +241,6 @@ final class OpenClDevice implements GpuDevice {
    * through a few bytes of device memory. A number that is no handle ends the process, as in C.
    */
   private record OpenClHandles(cl_context context, cl_command_queue queue) {
-
     /**
      * Returns a queue.
      *
