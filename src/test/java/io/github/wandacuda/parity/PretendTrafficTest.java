@@ -52,7 +52,6 @@ class PretendTrafficTest {
    * Bytes that crossed the bus.
    *
    * @param up to the device
-   * @param down from it
    */
   private record Moved(long up, long down) {
     Moved minus(Moved other) {

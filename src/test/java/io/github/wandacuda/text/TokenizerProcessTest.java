@@ -85,7 +85,6 @@ class TokenizerProcessTest {
     assertThat(children()).isEqualTo(before);
   }
 
-  /** Opens one in this process or in one of its own. */
   private static Tokenizer open(Path model, boolean apart) {
     return apart ? TokenizerProcess.open(model) : DjlTokenizer.open(model);
   }

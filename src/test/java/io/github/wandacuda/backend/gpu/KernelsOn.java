@@ -19,7 +19,6 @@ public final class KernelsOn implements GpuDevice {
   /**
    * Changes a device.
    *
-   * @param inner the device
    * @param queues gives queues that have the kernels
    * @param largestBuffer bytes that it says it can allocate at once
    */
