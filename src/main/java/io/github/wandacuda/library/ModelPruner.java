@@ -28,6 +28,7 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.Labelled;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -176,7 +177,7 @@ public final class ModelPruner {
     try {
       said.put(
           MethodKey.METHOD,
-          Method.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS)), "method"));
+          Labelled.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS)), "method"));
       return this;
     } catch (UsageException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
