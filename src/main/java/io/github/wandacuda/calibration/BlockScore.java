@@ -1,11 +1,9 @@
 package io.github.wandacuda.calibration;
 
-import java.util.Arrays;
-import java.util.List;
-import java.util.Locale;
+import io.github.wandacuda.system.Labelled;
 
 /** What blocks of a decoder are removed by, see {@link BlockChoice}. */
-public enum BlockScore {
+public enum BlockScore implements Labelled {
   /**
    * The mean loss without a block, which goes before the next is looked for (SLEB, Song et al.,
    * arXiv 2402.09025); the first and the last block stay.
@@ -17,15 +15,5 @@ public enum BlockScore {
    * The mean angle between the input of some blocks side by side and their output, at the last
    * token (Gromov et al., arXiv 2403.17887).
    */
-  ANGULAR;
-
-  /** Returns the name on the command line. */
-  public String label() {
-    return name().toLowerCase(Locale.ROOT);
-  }
-
-  /** Returns the names of all on the command line. */
-  public static List<String> labels() {
-    return Arrays.stream(values()).map(BlockScore::label).toList();
-  }
+  ANGULAR
 }

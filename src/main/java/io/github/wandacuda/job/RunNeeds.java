@@ -189,8 +189,6 @@ public record RunNeeds(
   /**
    * Checks that there is memory for the hidden states of a run that prunes nothing, and for {@code
    * more} bytes.
-   *
-   * @throws io.github.wandacuda.error.UsageException if there isn't
    */
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
     SpaceCheck.requireMemory(stateBytes(model, samples) + activations(model) + more);

@@ -10,9 +10,9 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.ColumnScore;
+import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -46,11 +46,11 @@ public record StructureRequest(
     boolean verify,
     IoMode io) {
   /** What can be removed. */
-  public enum Structure {
+  public enum Structure implements Labelled {
     /** Whole experts of mixtures. */
-    EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels()),
+    EXPERTS("experts in each mixture", ExpertRemoval::of, labels(ExpertScore.values())),
     /** Whole blocks. */
-    BLOCKS("blocks", BlockRemoval::of, BlockScore.labels()),
+    BLOCKS("blocks", BlockRemoval::of, labels(BlockScore.values())),
     /** Channels of MLPs. */
     CHANNELS(
         "channels of each MLP",
@@ -74,8 +74,8 @@ public record StructureRequest(
       this.scores = scores;
     }
 
-    private static List<String> labels(ColumnScore... scores) {
-      return Stream.of(scores).map(ColumnScore::label).toList();
+    private static List<String> labels(Labelled... scores) {
+      return Stream.of(scores).map(Labelled::label).toList();
     }
 
     /**
@@ -102,26 +102,16 @@ public record StructureRequest(
     public boolean isOfWidth() {
       return this == CHANNELS || this == HEADS;
     }
-
-    /** Returns the name in files and on the command line. */
-    public String label() {
-      return name().toLowerCase(Locale.ROOT);
-    }
   }
 
   /** What happens to the output projections that read what is left. */
-  public enum Update {
+  public enum Update implements Labelled {
     /** They keep their weights. */
     NONE,
     /** They give their own output again, by least squares. */
     RECONSTRUCT,
     /** They give the dense model's hidden states, by least squares. */
-    REALIGN;
-
-    /** Returns the name in files and on the command line. */
-    public String label() {
-      return name().toLowerCase(Locale.ROOT);
-    }
+    REALIGN
   }
 
   /** Takes copies. */

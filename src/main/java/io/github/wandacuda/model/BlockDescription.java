@@ -13,7 +13,6 @@ import java.util.stream.Stream;
  *
  * @param attention what mixes a sequence's tokens
  * @param attentionNorms the norms around it
- * @param mlp the MLP
  * @param mlpNorms the norms around it
  * @param parallel whether both branches read the block's input and are added in one sum; else the
  *     MLP reads attention's sum
@@ -24,7 +23,6 @@ public record BlockDescription(
     MlpDescription mlp,
     BranchNorms mlpNorms,
     boolean parallel) {
-
   /**
    * Returns the block's linear modules, routers and experts included, in the order of their use.
    */
@@ -127,7 +125,6 @@ public record BlockDescription(
    * @param normsLast whether these norms are after the rotation; else before it
    * @param bound of the size of each feature of queries, keys and values after the norms, or 0 for
    *     none
-   * @param heads the heads
    * @param rotary how queries and keys are rotated, or null for not at all
    * @param queryFactor multiplies queries by a factor of their position, or null
    * @param scores what is done to the scores before the softmax
@@ -184,7 +181,6 @@ public record BlockDescription(
    * @param compress [latent + rotated, hidden]
    * @param latentNorm over the latent
    * @param expand [heads * (plain + valueSize), latent], whose output is each head's key and value
-   * @param heads how many
    * @param rotated rotated features of a head
    * @param valueSize features of a head's value
    * @param rotary how the rotated features are turned

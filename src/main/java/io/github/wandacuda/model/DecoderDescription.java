@@ -10,7 +10,6 @@ import java.util.stream.Stream;
  * A decoder: its parts and the names of its tensors. Blocks and experts are described when they are
  * asked for, since a config may claim a billion of them.
  *
- * @param shape its sizes
  * @param prefixes what the names of all tensors but the output matrix may begin with: that of a
  *     language model and that of a bare decoder. An error names the first one if none is found
  * @param embedding how token ids become hidden states

@@ -167,7 +167,7 @@ public final class LinearModules {
     for (int dot = tensor.indexOf('.'); dot > from; dot = tensor.indexOf('.', from)) {
       String part = tensor.substring(from, dot);
       from = dot + 1;
-      if (numbered && isNumber(part)) {
+      if (numbered && part.chars().allMatch(c -> c >= '0' && c <= '9')) {
         return from;
       }
       numbered = BLOCKS.contains(part);
@@ -198,9 +198,5 @@ public final class LinearModules {
   public static Optional<String> withinBlock(String name) {
     int inside = insideOfBlock(name);
     return inside < 0 ? Optional.empty() : Optional.of(name.substring(inside));
-  }
-
-  private static boolean isNumber(String part) {
-    return part.chars().allMatch(c -> c >= '0' && c <= '9');
   }
 }

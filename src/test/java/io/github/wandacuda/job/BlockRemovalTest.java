@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
@@ -51,7 +52,7 @@ class BlockRemovalTest {
 
   private static List<String> verify(Path dense, Path pruned) {
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).failures();
+      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE).failures();
     }
   }
 

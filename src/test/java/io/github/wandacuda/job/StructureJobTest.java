@@ -101,7 +101,7 @@ class StructureJobTest {
 
   private static List<String> verify(Path dense, Path pruned) {
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).failures();
+      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE).failures();
     }
   }
 
@@ -137,7 +137,7 @@ class StructureJobTest {
     Path output = directory.resolve("out");
     AtomicInteger left = new AtomicInteger(steps);
     Progress interrupting =
-        (what, done, all) -> {
+        (what, done, all, share) -> {
           if (left.decrementAndGet() == 0) {
             throw new CancelledException("cancelled", null);
           }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.job.StructureRequest.Update;
@@ -69,7 +70,7 @@ class WidthRemovalTest {
     double[] found = Blocks.losses(output, samples, List.of());
     assertThat(found).as(family).containsExactly(expected, within(1e-4));
     try (ModelDirectory model = ModelDirectory.open(path)) {
-      assertThat(Verifier.verify(model, output, Verifier.Claim.NONE, 2).failures())
+      assertThat(Verifier.verify(model, output, Verifier.Claim.NONE, 2, Progress.NONE).failures())
           .as(family)
           .isEmpty();
     }
