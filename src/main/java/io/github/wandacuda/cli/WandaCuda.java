@@ -177,7 +177,9 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
             .setOut(results)
             .setErr(err.printer().writer())
             .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
-            .setExecutionExceptionHandler((e, commandLine, parsed) -> errors.report(e))
+            .setExecutionExceptionHandler(
+                (e, line, parsed) ->
+                    errors.report(e, line.getCommandSpec().optionsMap()::containsKey))
             .execute(words.toArray(String[]::new));
     results.flush();
     return exitCode;
