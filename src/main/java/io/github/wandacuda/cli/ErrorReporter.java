@@ -213,7 +213,14 @@ final class ErrorReporter {
     private static ErrorDetails refused(ParameterException e, String help) {
       if (e.getCause() instanceof TypeConversionException fault
           && e.getArgSpec() instanceof OptionSpec option) {
-        return ErrorDetails.of(option.longestName()).said(fault.getMessage()).hint(help);
+        ErrorDetails place = ErrorDetails.of(option.longestName()).hint(help);
+        String found = "'%s'".formatted(Printable.of(e.getValue()));
+        if (option.type().isEnum()) {
+          return place.expected(String.join(" or ", WandaCuda.words(option)), found);
+        }
+        return option.type() == double.class
+            ? place.expected("a number such as 0.5", found)
+            : place.said(fault.getMessage());
       }
       String message =
           e.getMessage() == null || e.getMessage().isEmpty() ? "no message" : e.getMessage();
