@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /**
  * Runs samples through a decoder one block at a time: all samples through the first block, then all
@@ -161,6 +163,11 @@ public final class BlockwiseRun implements AutoCloseable {
 
   private long firstToken(int sample) {
     return (long) sample * sequenceLength;
+  }
+
+  /** Returns the {@link #meanLoss} of each sample. */
+  public DoubleStream meanLosses() {
+    return IntStream.range(0, samples.size()).mapToDouble(this::meanLoss);
   }
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */

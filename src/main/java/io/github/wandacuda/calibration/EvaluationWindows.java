@@ -120,22 +120,6 @@ public final class EvaluationWindows implements Serializable {
     return windows;
   }
 
-  /**
-   * Checks that all windows have the same length, and returns them.
-   *
-   * @param file where they come from
-   */
-  public EvaluationWindows requireOneLength(Path file) {
-    for (int i = 1; i < windows.length; i++) {
-      if (windows[i].length != windows[0].length) {
-        throw ErrorDetails.file(file)
-            .part("list %d".formatted(i + 1))
-            .wrong("%d token ids, as in the first".formatted(windows[0].length), windows[i].length);
-      }
-    }
-    return this;
-  }
-
   /** Returns a digest of the windows' token ids, as that of calibration samples. */
   public String sha256() {
     return CalibrationSamples.digest(windows);

@@ -6,6 +6,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -28,9 +29,7 @@ public final class Perplexity {
    */
   public static double of(
       Decoder decoder, Operations operations, List<int[]> windows, Progress progress) {
-    SortedMap<Integer, List<int[]>> byLength = new TreeMap<>();
-    windows.forEach(
-        window -> byLength.computeIfAbsent(window.length, any -> new ArrayList<>()).add(window));
+    Collection<List<int[]>> byLength = byLength(windows);
     int steps = byLength.size() * decoder.blocks();
     double all = windows.stream().mapToLong(window -> window.length).sum();
     double tokensDone = 0;
@@ -38,7 +37,7 @@ public final class Perplexity {
     double[] losses = new double[windows.size()];
     int measured = 0;
     progress.begin(0);
-    for (List<int[]> group : byLength.values()) {
+    for (List<int[]> group : byLength) {
       try (BlockwiseRun run = new BlockwiseRun(decoder, operations, group)) {
         SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
         if (byLength.size() == 1) {
@@ -70,6 +69,14 @@ public final class Perplexity {
           .wrong("a mean loss whose exponential is finite", mean(losses));
     }
     return perplexity;
+  }
+
+  /** Returns windows by their lengths, the shortest first, since a run's are of one length. */
+  public static Collection<List<int[]>> byLength(List<int[]> windows) {
+    SortedMap<Integer, List<int[]>> byLength = new TreeMap<>();
+    windows.forEach(
+        window -> byLength.computeIfAbsent(window.length, any -> new ArrayList<>()).add(window));
+    return byLength.values();
   }
 
   /**

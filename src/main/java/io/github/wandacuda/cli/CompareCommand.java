@@ -129,9 +129,7 @@ final class CompareCommand extends Subcommand {
       InputFile.require(text);
       Calibration calibration = calibrations.load(directory, output);
       EvaluationWindows windows =
-          texts
-              .of(text, calibrations.sampling.sequenceLength(), directory, output)
-              .requireOneLength(text);
+          texts.of(text, calibrations.sampling.sequenceLength(), directory, output);
       Optional<Evaluation> asked =
           tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -59,15 +60,20 @@ final class ErrorReporter {
 
   /** Reports a failure, or its real cause, and returns its exit code. */
   public int report(Throwable failure) {
+    return report(failure, option -> true);
+  }
+
+  /** Does what {@link #report(Throwable)} does, for a command that has some options alone. */
+  public int report(Throwable failure, Predicate<String> options) {
     Throwable e = RealCause.behind(failure).map(Throwable.class::cast).orElse(failure);
     int exitCode = exitCode(e);
-    print(details(e), exitCode, verbose ? trace(e).lines().toList() : List.of());
+    print(details(e, options), exitCode, verbose ? trace(e).lines().toList() : List.of());
     return exitCode;
   }
 
-  private static ErrorDetails details(Throwable e) {
+  private static ErrorDetails details(Throwable e, Predicate<String> options) {
     if (e instanceof WandaException known) {
-      return OptionNames.in(known.details());
+      return OptionNames.in(known.details(), options);
     }
     if (e instanceof OutOfMemoryError) {
       return ErrorDetails.NOWHERE
@@ -207,7 +213,14 @@ final class ErrorReporter {
     private static ErrorDetails refused(ParameterException e, String help) {
       if (e.getCause() instanceof TypeConversionException fault
           && e.getArgSpec() instanceof OptionSpec option) {
-        return ErrorDetails.of(option.longestName()).said(fault.getMessage()).hint(help);
+        ErrorDetails place = ErrorDetails.of(option.longestName()).hint(help);
+        String found = "'%s'".formatted(Printable.of(e.getValue()));
+        if (option.type().isEnum()) {
+          return place.expected(String.join(" or ", WandaCuda.words(option)), found);
+        }
+        return option.type() == double.class
+            ? place.expected("a number such as 0.5", found)
+            : place.said(fault.getMessage());
       }
       String message =
           e.getMessage() == null || e.getMessage().isEmpty() ? "no message" : e.getMessage();

@@ -310,7 +310,8 @@ final class GenerateCommand extends Subcommand {
     private int[] ids() {
       List<int[]> lists = TokenLists.readOne(tokens);
       if (lists.size() != 1) {
-        throw ErrorDetails.file(tokens).wrong("one list of token ids", lists.size() + " lists");
+        throw ErrorDetails.file(tokens)
+            .wrong("one list of token ids", lists.isEmpty() ? "none" : "several");
       }
       return lists.getFirst();
     }

@@ -69,9 +69,7 @@ final class InspectCommand extends Subcommand {
     try (ModelDirectory model = this.model.open()) {
       ModelOption.say(model, output);
       List<LinearModule> chosen =
-          match == null
-              ? model.modules()
-              : model.choose(new ModuleChoice(List.of(match), List.of()));
+          match == null ? model.modules() : ModuleChoice.named("--match", match, model.modules());
       Map<String, Object> object = facts(model);
       output.row(head(object));
       if (object.get("parts") instanceof Map<?, ?> parts) {
@@ -116,7 +114,7 @@ final class InspectCommand extends Subcommand {
     try {
       parts = parts(model);
     } catch (InputException e) {
-      obstacle = OptionNames.in(e.details()).line();
+      obstacle = OptionNames.in(e.details(), "--family"::equals).line();
     }
     object.put("calibrated_run", obstacle == null);
     object.put("obstacle", obstacle);
@@ -147,8 +145,7 @@ final class InspectCommand extends Subcommand {
    * @throws InputException if the program can't run the model, as its config says
    */
   private static Map<String, Integer> parts(ModelDirectory model) {
-    model.config().requireRead();
-    DecoderDescription description = DecoderFamilies.of(model.config()).describe(model.config());
+    DecoderDescription description = DecoderFamilies.describe(model);
     Map<String, Integer> parts = new TreeMap<>();
     // A config may claim more blocks than there are.
     int blocks = Math.min(description.shape().blocks(), MOST_BLOCKS);

@@ -2,7 +2,9 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Turns the settings that a failure's text names between backquotes into command-line options. */
 final class OptionNames {
@@ -19,7 +21,32 @@ final class OptionNames {
 
   private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");
 
+  /** Where a hint goes on with another way out. */
+  private static final Pattern WAYS = Pattern.compile("(?=; |, or )");
+
   private OptionNames() {}
+
+  /**
+   * Returns a failure in the words of a command that has some options: of its hint what names no
+   * others, unless it names their command, or no hint.
+   */
+  public static ErrorDetails in(ErrorDetails details, Predicate<String> options) {
+    if (details.hint() == null) {
+      return in(details);
+    }
+    String hint =
+        WAYS.splitAsStream(details.hint())
+            .filter(
+                way ->
+                    way.contains("'wanda-cuda ")
+                        || NAMED
+                            .matcher(way)
+                            .results()
+                            .allMatch(has -> options.test(in(has.group()))))
+            .collect(Collectors.joining())
+            .replaceFirst("^(; |, or )", "");
+    return in(details.hint(hint.isEmpty() ? null : hint));
+  }
 
   /**
    * Returns a failure in the command line's words. What was found is left unchanged, there and in

@@ -50,11 +50,6 @@ abstract class PackingCommand extends Subcommand {
       ModelOption.say(model, output);
       PackingJob.Result result =
           way.job(model, directory, resume, !skipVerification).run(count, output.progress());
-      if (!model.isPacked() && result.ratio() >= 1) {
-        output.warn(
-            "packed it takes %d bytes, before %d: it has too few zeros; take it as it was, or prune it"
-                .formatted(result.bytesAfter(), result.bytesBefore()));
-      }
       double seconds = totalSeconds();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("output", directory.toString());

@@ -92,7 +92,10 @@ final class PerplexityCommand extends Subcommand {
         object,
         () ->
             OutputOptions.lines(
-                "perplexity %.4f over %d windows of %d tokens",
-                perplexity, windows.count(), windows.longest()));
+                "perplexity %.4f over %d windows of %s%d tokens",
+                perplexity,
+                windows.count(),
+                windows.tokens() < (long) windows.count() * windows.longest() ? "at most " : "",
+                windows.longest()));
   }
 }

@@ -132,6 +132,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
     CommandHelp.show(line);
     return line.registerConverter(Integer.class, WholeNumber.INT)
+        .registerConverter(int.class, WholeNumber.INT)
         .registerConverter(Long.class, WholeNumber.LONG)
         .registerConverter(long.class, WholeNumber.LONG)
         .setCaseInsensitiveEnumValuesAllowed(true)
@@ -177,7 +178,9 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
             .setOut(results)
             .setErr(err.printer().writer())
             .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
-            .setExecutionExceptionHandler((e, commandLine, parsed) -> errors.report(e))
+            .setExecutionExceptionHandler(
+                (e, line, parsed) ->
+                    errors.report(e, line.getCommandSpec().optionsMap()::containsKey))
             .execute(words.toArray(String[]::new));
     results.flush();
     return exitCode;
@@ -253,7 +256,8 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
   }
 
-  private static List<String> words(OptionSpec option) {
+  /** Returns the words that an option takes, if they are few. */
+  static List<String> words(OptionSpec option) {
     if (option.type().isEnum()) {
       return of(option.type().getEnumConstants(), Object::toString);
     }

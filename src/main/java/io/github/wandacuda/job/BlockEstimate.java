@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockStatistics;
 import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -10,6 +11,8 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -49,7 +52,7 @@ final class BlockEstimate implements AutoCloseable {
   BlockEstimate(
       ModelDirectory model,
       Backend backend,
-      List<int[]> samples,
+      List<int[]> all,
       double tokens,
       int middle,
       Stopwatch watch) {
@@ -58,6 +61,9 @@ final class BlockEstimate implements AutoCloseable {
     decoder = DecoderFamilies.open(model, backend.operations());
     try {
       block = decoder.block(Math.min(middle, decoder.blocks() - 1));
+      List<int[]> samples =
+          Collections.max(
+              Perplexity.byLength(all), Comparator.comparingDouble(BlockEstimate::tokens));
       int[] first = samples.get(0);
       int[] few = Arrays.copyOf(first, Math.min(FEW_TOKENS, first.length));
       little = new BlockwiseRun(decoder, backend.operations(), List.of(few));

@@ -53,7 +53,7 @@ public final class Comparison implements ComparisonWork {
    * @param choice which modules are pruned
    * @param calibration what the modules' norms come from: samples, by which errors are measured
    *     too, or statistics
-   * @param text what perplexity is measured on, in windows of one length
+   * @param text what perplexity is measured on
    * @param tasks what models are asked
    */
   public Comparison(

@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.SampleProgress;
 import io.github.wandacuda.evaluate.Evaluation;
@@ -16,9 +17,9 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Workers;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * Prunes a model in memory as a calibrated run does, and runs other sequences through each block
@@ -30,7 +31,7 @@ final class MemoryPass implements BlockPass.Sink {
   private final Optional<Evaluation> tasks;
   private final boolean sampled;
   private SampleProgress passing;
-  private BlockwiseRun testing;
+  private final List<BlockwiseRun> testing = new ArrayList<>();
   private ForwardPass asking;
   private int blocks;
   private double[] losses;
@@ -83,8 +84,11 @@ final class MemoryPass implements BlockPass.Sink {
   public void open(Decoder decoder, SampleProgress progress) {
     passing = progress;
     blocks = decoder.blocks();
-    testing = new BlockwiseRun(decoder, backend.operations(), tested);
-    testing.watchedBy(progress);
+    Perplexity.byLength(tested)
+        .forEach(windows -> testing.add(new BlockwiseRun(decoder, backend.operations(), windows)));
+    if (testing.size() == 1) {
+      testing.getFirst().watchedBy(progress);
+    }
     asking = tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null);
   }
 
@@ -96,12 +100,12 @@ final class MemoryPass implements BlockPass.Sink {
   @Override
   public void end(int index, Block block) {
     passing.begin(index, sampled ? BlockPass.PASSES : 0, "tested sample");
-    testing.advance(block);
+    testing.forEach(run -> run.advance(block));
     if (asking != null) {
       asking.advance(block);
     }
     if (index + 1 == blocks) {
-      losses = IntStream.range(0, tested.size()).mapToDouble(testing::meanLoss).toArray();
+      losses = testing.stream().flatMapToDouble(BlockwiseRun::meanLosses).toArray();
       scores = asking == null ? List.of() : tasks.orElseThrow().scores(asking);
     }
   }
@@ -111,8 +115,6 @@ final class MemoryPass implements BlockPass.Sink {
     if (asking != null) {
       asking.close();
     }
-    if (testing != null) {
-      testing.close();
-    }
+    testing.forEach(BlockwiseRun::close);
   }
 }

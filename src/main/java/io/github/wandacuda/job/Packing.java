@@ -1,5 +1,7 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.PackedFormat;
@@ -41,6 +43,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** From weights with zeros to packed ones, or back to what those stand for. */
 enum Packing {
@@ -85,19 +89,22 @@ enum Packing {
     }
   }
 
-  /** Writes some of the source's shards side by side; {@code done} is called after each tensor. */
-  void write(
+  /** Plans shards: what weights keep is counted, since a header says how long each tensor is. */
+  List<ShardPlan> plan(
       List<LinearModule> modules,
       List<SafetensorsFile> shards,
-      NewShards output,
       Workers workers,
-      Runnable done) {
+      Progress progress) {
+    return packs()
+        ? counted(modules, shards, workers, progress)
+        : shards.stream().map(shard -> new ShardPlan(shard, List.of(), shard)).toList();
+  }
+
+  /** Writes some of the source's shards side by side; {@code done} is called after each tensor. */
+  void write(List<ShardPlan> plans, NewShards output, Workers workers, Runnable done) {
     RowPacking rows = PackedShard.packing();
     try (PackBuffers buffers = PackBuffers.of(workers.count())) {
-      List<ShardPlan> plans =
-          packs()
-              ? counted(modules, shards, buffers, workers, rows)
-              : shards.stream().map(shard -> new ShardPlan(shard, List.of(), shard)).toList();
+      plans.forEach(plan -> plan.modules().forEach(buffers::reserve));
       List<Job> jobs = new ArrayList<>();
       Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
       for (ShardPlan plan : plans) {
@@ -110,20 +117,22 @@ enum Packing {
     }
   }
 
-  /** Counts what weights keep, since a header says how long each tensor is. */
   private static List<ShardPlan> counted(
       List<LinearModule> modules,
       List<SafetensorsFile> shards,
-      PackBuffers buffers,
       Workers workers,
-      RowPacking rows) {
+      Progress progress) {
     Map<SafetensorsFile, List<ModulePlan>> counted = new LinkedHashMap<>();
-    shards.forEach(shard -> counted.put(shard, plans(modules, shard, buffers)));
-    workers.run(
-        counted.values().stream()
-            .flatMap(List::stream)
-            .map(plan -> new Count(plan, buffers, rows))
-            .toList());
+    try (PackBuffers buffers = PackBuffers.of(workers.count())) {
+      shards.forEach(shard -> counted.put(shard, plans(modules, shard, buffers)));
+      List<ModulePlan> plans = counted.values().stream().flatMap(List::stream).toList();
+      StepCount steps = new StepCount("weight to count", plans.size(), progress);
+      RowPacking rows = PackedShard.packing();
+      workers.run(
+          plans.stream()
+              .<Job>map(plan -> new Counted(new Count(plan, buffers, rows), steps::done))
+              .toList());
+    }
     return counted.entrySet().stream()
         .map(shard -> ShardPlan.of(shard.getKey(), shard.getValue()))
         .toList();
@@ -203,15 +212,17 @@ enum Packing {
     /** Packs all shards, and compares each with the one that it replaces if that is wanted. */
     public void pack(boolean verify) {
       Packing.PACK.require(model);
+      List<ShardPlan> plans = new ArrayList<>();
       for (SafetensorsFile source : model.checkpoint().shards()) {
         try (SafetensorsFile pruned = SafetensorsFile.open(place(source))) {
           Consumer<Path> check =
               verify
                   ? temporary -> OutputCheck.requireCopy(pruned, temporary, true, workers)
                   : temporary -> {};
-          replace(Packing.PACK, modules(source, pruned), pruned, check);
+          plans.addAll(replace(Packing.PACK, modules(source, pruned), pruned, check));
         }
       }
+      ShardPlan.warnOfLarger(plans);
     }
 
     /**
@@ -230,22 +241,25 @@ enum Packing {
     private void unpack(Path place) {
       try (SafetensorsFile stored = SafetensorsFile.open(place)) {
         if (PackedFormat.isPacked(stored.metadata())) {
-          replace(Packing.UNPACK, List.of(), PackedShard.unpacked(stored), temporary -> {});
+          List<ShardPlan> unused =
+              replace(Packing.UNPACK, List.of(), PackedShard.unpacked(stored), temporary -> {});
         }
       } catch (InputException broken) {
         RealCause.throwIfBehind(broken);
       }
     }
 
-    private void replace(
+    private List<ShardPlan> replace(
         Packing direction,
         List<LinearModule> modules,
         SafetensorsFile shard,
         Consumer<Path> check) {
+      List<ShardPlan> plans = direction.plan(modules, List.of(shard), workers, Progress.NONE);
       try (NewShards written = new NewShards(output, Optional.of(check), DirectIo.BUFFERED)) {
-        direction.write(modules, List.of(shard), written, workers, () -> {});
+        direction.write(plans, written, workers, () -> {});
         written.finish();
       }
+      return plans;
     }
 
     private Path place(SafetensorsFile source) {
@@ -270,8 +284,8 @@ enum Packing {
    * How a shard lies packed. Its tensors are in the order of their elements' sizes, the largest
    * first, so that each is aligned, and otherwise in the source's order.
    */
-  private record ShardPlan(
-      SafetensorsFile source, List<ModulePlan> modules, SafetensorsFile layout) {
+  record ShardPlan(SafetensorsFile source, List<ModulePlan> modules, SafetensorsFile layout) {
+    private static final Logger LOG = LoggerFactory.getLogger(Packing.class);
     private static final Pattern SIZE = Pattern.compile("\\D+(\\d+).*");
 
     /** A tensor that has no place yet. */
@@ -287,6 +301,19 @@ enum Packing {
           return 1;
         }
         return Math.clamp(Integer.parseInt(size.group(1)) / Byte.SIZE, 1, Long.BYTES);
+      }
+    }
+
+    /** Warns if packed shards take no less than the source's. */
+    static void warnOfLarger(List<ShardPlan> packed) {
+      long before = packed.stream().mapToLong(plan -> plan.source().byteSize()).sum();
+      long after = packed.stream().mapToLong(plan -> plan.layout().byteSize()).sum();
+      if (after >= before) {
+        LOG.warn(
+            "packed it takes {} bytes, not packed {}: it has too few zeros; take it as it was, or"
+                + " prune it",
+            after,
+            before);
       }
     }
 

@@ -137,12 +137,15 @@ public final class PackingJob {
         model.checkpoint().shards().stream()
             .filter(shard -> !(directory.interrupted().isPresent() && holds(shard, workers)))
             .toList();
+    List<Packing.ShardPlan> plans = direction.plan(model.modules(), shards, workers, progress);
+    if (direction.packs() && directory.interrupted().isEmpty()) {
+      Packing.ShardPlan.warnOfLarger(plans);
+    }
     StepCount steps = StepCount.ofTensors(shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), DirectIo.BUFFERED)) {
-      for (int from = 0; from < shards.size(); from += workers.count()) {
-        List<SafetensorsFile> some =
-            shards.subList(from, Math.min(shards.size(), from + workers.count()));
-        direction.write(model.modules(), some, written, workers, steps::done);
+      for (int from = 0; from < plans.size(); from += workers.count()) {
+        int to = Math.min(plans.size(), from + workers.count());
+        direction.write(plans.subList(from, to), written, workers, steps::done);
       }
       written.finish();
     }

@@ -125,6 +125,21 @@ public final class DecoderFamilies {
     return family.open(model, operations, WeightKeeping.WHILE_OPEN);
   }
 
+  /**
+   * Describes a model's decoder.
+   *
+   * @throws InputException as {@link #of}, or if the checkpoint has more blocks, or weights of a
+   *     type that isn't known
+   */
+  public static DecoderDescription describe(ModelDirectory model) {
+    DecoderDescription description = of(model.config()).describe(model.config());
+    requireAllBlocks(model, description.shape().blocks());
+    model.modules().stream()
+        .filter(module -> !module.isRead() && !module.further())
+        .forEach(module -> module.quantized().requireRead());
+    return description;
+  }
+
   private static void requireAllBlocks(ModelDirectory model, int blocks) {
     int last =
         model.modules().stream()

@@ -49,6 +49,24 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
     return chosen;
   }
 
+  /**
+   * Returns the modules in whose names a pattern is found, whatever their weights are.
+   *
+   * @param option what gives the pattern, for messages
+   * @throws UsageException if it is found in none, or if matching takes too long
+   */
+  public static List<LinearModule> named(
+      String option, Pattern pattern, List<LinearModule> candidates) {
+    return NamePatterns.inTime(
+        ErrorDetails.of(option),
+        search -> {
+          requireMatch(option, pattern, candidates, search);
+          return candidates.stream()
+              .filter(module -> search.finds(pattern, module.name()))
+              .toList();
+        });
+  }
+
   private List<LinearModule> matching(List<LinearModule> candidates, Search search) {
     include.forEach(pattern -> requireMatch("`include`", pattern, candidates, search));
     exclude.forEach(pattern -> requireMatch("`exclude`", pattern, candidates, search));

@@ -33,7 +33,7 @@ public record PruningRules(
     Set<String> kept,
     boolean requantize) {
   private static final String RECIPE = "recipe";
-  private static final Pattern BLOCK = Pattern.compile("\\.\\d+\\.");
+  private static final Pattern BLOCK = Pattern.compile("\\.\\d+(?=\\.|$)");
 
   /** What is done to some modules. Each module's name is searched once. */
   public static final class Stage {
@@ -194,13 +194,16 @@ public record PruningRules(
       throw first
           .place()
           .hint(
-              (rounds ? "`requantize` rounds them to its codes; or " : "")
-                  + "take a `method` that only chooses weights, without `update`"
+              (rounds ? "`requantize` rounds them to its codes, or " : "")
+                  + "take a method that only chooses weights, without an update"
                   + (changed.size() == modules.size()
                       ? ""
                       : ", or leave it out with `exclude` '%s'".formatted(names(changed))))
           .wrong(
-              "F32, F16 or BF16, since %s changes kept weights".formatted(of(first).label()),
+              "%s, since %s changes kept weights"
+                  .formatted(
+                      requantize ? "F32, F16, BF16, FP8 or FP4" : "F32, F16 or BF16",
+                      of(first).label()),
               first.format());
     }
   }
@@ -213,7 +216,7 @@ public record PruningRules(
   private static String names(List<LinearModule> modules) {
     return modules.stream()
         .map(LinearModule::name)
-        .map(name -> modules.size() == 1 ? name : BLOCK.matcher(name).replaceAll(".\\\\d+."))
+        .map(name -> modules.size() == 1 ? name : BLOCK.matcher(name).replaceAll(".\\\\d+"))
         .distinct()
         .collect(Collectors.joining("|"));
   }

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.EditedModel;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -77,8 +78,42 @@ class InspectCommandTest {
     assertThat(json.get("calibrated_run").asBoolean()).isTrue();
     assertThat(json.get("obstacle").isNull()).isTrue();
     assertThat(json.get("parts").toString()).isEqualTo("{\"attention\":2,\"denseMlp\":2}");
-    InProcess.line("inspect --model %s --match conv", LLAMA).fails(2, "conv");
+    InProcess.line("inspect --model %s --match conv", LLAMA).isRefused(2, "--match: 'conv'");
     assertThat(InProcess.line("inspect --model %s --match (", LLAMA).exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void aPatternAlsoChoosesModulesThatCannotBePruned() {
+    assertThat(
+            InProcess.line(
+                    "inspect --model %s --match down_proj --json",
+                    TestData.fixture("gptq-v2-llama-gqa").resolve("model"))
+                .json()
+                .get("modules"))
+        .hasSize(2);
+  }
+
+  @Test
+  void aConfigOfFewerBlocksThanThereAreIsAnObstacle() throws IOException {
+    EditedModel edited = EditedModel.of(LLAMA);
+    edited.config().put("num_hidden_layers", 1);
+    Path model = edited.write(directory.resolve("fewer"));
+    JsonNode json = InProcess.line("inspect --model %s --json", model).json();
+    assertThat(json.get("calibrated_run").asBoolean()).isFalse();
+    assertThat(json.get("obstacle").asText()).contains("expected as many blocks");
+  }
+
+  @Test
+  void aWeightOfAnUnknownTypeIsAnObstacleWithoutAWayOutThatInspectLacks() throws IOException {
+    EditedModel edited = EditedModel.of(LLAMA);
+    edited
+        .tensors()
+        .compute(
+            "model.layers.0.self_attn.q_proj.weight",
+            (name, old) -> EditedModel.Tensor.zeros("F64", Double.BYTES, old.shape()));
+    Path model = edited.write(directory.resolve("unknown"));
+    JsonNode json = InProcess.line("inspect --model %s --json", model).json();
+    assertThat(json.get("obstacle").asText()).endsWith("found F64");
   }
 
   @Test

@@ -14,6 +14,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
 
@@ -105,6 +106,33 @@ class OptionNamesTest {
             .hint("`method` magnitude");
     assertThat(OptionNames.in(details).line())
         .isEqualTo("`samples`: --include: expected --output, found `resume`; --method magnitude");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--exclude --join | --join joins them, or take less; leave it out with --exclude 'q'",
+        "--exclude | take less; leave it out with --exclude 'q'",
+        "--join | --join joins them, or take less",
+        "--tasks | take less"
+      })
+  void aHintNamesNoOptionThatACommandLacks(String options, String expected) {
+    ErrorDetails details =
+        ErrorDetails.of("text")
+            .expected("more", "less")
+            .hint("`join` joins them, or take less; leave it out with `exclude` 'q'");
+    assertThat(OptionNames.in(details, Set.of(options.split(" "))::contains).hint())
+        .isEqualTo(expected);
+  }
+
+  @Test
+  void aHintWithoutAWayOutIsNone() {
+    ErrorDetails details = ErrorDetails.of("text").expected("more", "less");
+    assertThat(OptionNames.in(details.hint("`join` joins them"), option -> false).hint()).isNull();
+    assertThat(OptionNames.in(details.hint("`join` of 'wanda-cuda prune'"), none -> false).hint())
+        .isEqualTo("--join of 'wanda-cuda prune'");
+    assertThat(OptionNames.in(details, option -> false).hint()).isNull();
   }
 
   @Test

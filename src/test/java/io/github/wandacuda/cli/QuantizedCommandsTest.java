@@ -150,6 +150,17 @@ class QuantizedCommandsTest {
   }
 
   @Test
+  void compareOffersNoOptionThatPruneAloneHas() {
+    String refused =
+        InProcess.line(
+                "compare --backend cpu --model %s --calibration %s --text %s --methods sparsegpt",
+                model(BLOCK), tokens(BLOCK), tokens(BLOCK))
+            .fails(3, "; take a method that only chooses weights")
+            .err();
+    assertThat(refused).doesNotContain("--requantize", "--method", "--update");
+  }
+
+  @Test
   void modulesThatAreNotQuantizedMayStillBeFitted() {
     Path output =
         pruned(

@@ -1,5 +1,8 @@
 package io.github.wandacuda.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
@@ -11,6 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -65,6 +69,35 @@ class TextFormatsTest {
   @FieldSource("OPTIONS")
   void tokenIdsAreTakenWithoutATokenizer(String command) {
     run(command, withoutTokenizer, ids).succeeds();
+  }
+
+  @ParameterizedTest
+  @FieldSource("OPTIONS")
+  void listsOfSeveralLengthsAreWindows(String command) throws IOException {
+    Path lists = Files.writeString(directory.resolve("lists.json"), "[[3,4,5,6],[7,8],[9,10,11]]");
+    if (!command.endsWith("--calibration")) {
+      run(command, withoutTokenizer, lists).succeeds();
+    }
+  }
+
+  @Test
+  void aComparisonHasThePerplexityOfListsOfSeveralLengths() throws IOException {
+    Path lists = Files.writeString(directory.resolve("lists.json"), "[[3,4,5,6],[7,8],[9,10,11]]");
+    double perplexity =
+        run("perplexity --json --model {in} --text", withoutTokenizer, lists)
+            .json()
+            .get("perplexity")
+            .asDouble();
+    JsonNode compared =
+        run(
+                "compare --json --methods wanda --sparsity 0 --model {in} --calibration {ids} --text",
+                withoutTokenizer,
+                lists)
+            .json();
+    assertThat(compared.at("/dense/perplexity").asDouble()).isEqualTo(perplexity);
+    assertThat(compared.at("/runs/0/perplexity").asDouble()).isEqualTo(perplexity);
+    assertThat(run("perplexity --model {in} --text", withoutTokenizer, lists).out())
+        .contains("over 3 windows of at most 4 tokens");
   }
 
   @ParameterizedTest

@@ -83,8 +83,7 @@ class DryRunTest {
           assertThat(time.about()).as(rules.label()).isBetween(time.least(), time.most());
         }
       }
-      EvaluationWindows text =
-          EvaluationWindows.ofTokens(tokens, Integer.MAX_VALUE).requireOneLength(tokens);
+      EvaluationWindows text = EvaluationWindows.ofTokens(tokens, Integer.MAX_VALUE);
       Comparison comparison =
           new Comparison(model, backend, ModuleChoice.DEFAULT, calibration, text, Optional.empty());
       List<PruningRules> runs =
