@@ -38,7 +38,6 @@ public record LoraAdapter(
 
   private static final String PICKLED = "adapter_model.bin";
 
-  /** Takes a copy of the list. */
   public LoraAdapter {
     modules = List.copyOf(modules);
   }
@@ -125,7 +124,6 @@ public record LoraAdapter(
       return modules;
     }
 
-    /** Puts a tensor into one of two maps by its module's name. */
     private void sort(TensorInfo tensor, Map<String, TensorInfo> as, Map<String, TensorInfo> bs) {
       String name = tensor.name();
       boolean first = name.endsWith(A);

@@ -20,7 +20,6 @@ import io.github.wandacuda.model.LinearModule;
  */
 public record LoraModule(
     LinearModule module, SafetensorsFile file, TensorInfo a, TensorInfo b, int rank, float scale) {
-  /** Returns a tensor's place, for an error message. */
   ErrorDetails place(TensorInfo tensor) {
     return ErrorDetails.file(file.path()).tensor(tensor.name());
   }

@@ -39,7 +39,6 @@ public final class BatchRunner implements AutoCloseable {
     return hidden.rows(0, count);
   }
 
-  /** Computes the states that the first block reads. */
   public void embed(SampleBatch batch, HiddenStates states, long at) {
     Tensor rows = rows(batch.tokens());
     decoder.embed(batch.ids(), batch.sequenceLength(), rows);

@@ -102,7 +102,6 @@ final class BatchShares implements AutoCloseable {
     return shares.size();
   }
 
-  /** Returns the states of all samples. */
   MemorySegment states() {
     if (shares.size() == 1) {
       return shares.get(0).states().all();

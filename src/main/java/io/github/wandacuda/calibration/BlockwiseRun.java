@@ -165,7 +165,6 @@ public final class BlockwiseRun implements AutoCloseable {
     return (long) sample * sequenceLength;
   }
 
-  /** Returns the {@link #meanLoss} of each sample. */
   public DoubleStream meanLosses() {
     return IntStream.range(0, samples.size()).mapToDouble(this::meanLoss);
   }

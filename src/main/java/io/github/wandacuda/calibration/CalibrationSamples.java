@@ -70,17 +70,14 @@ public final class CalibrationSamples {
     return tokens;
   }
 
-  /** Returns whether they were drawn from documents that were joined. */
   public boolean joined() {
     return joined;
   }
 
-  /** Returns the number of tokens of each sample. */
   public int sequenceLength() {
     return tokens[0].length;
   }
 
-  /** Returns the {@linkplain #digest digest} of the samples. */
   public String sha256() {
     return digest(tokens);
   }

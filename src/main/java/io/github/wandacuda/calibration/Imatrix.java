@@ -115,7 +115,6 @@ public final class Imatrix {
     return ErrorDetails.file(file).tensor(weight).wrong(expected, found);
   }
 
-  /** Returns the statistics of the weights that were added. */
   Statistics statistics(long chunks, long chunkTokens) {
     if (norms.isEmpty()) {
       throw ErrorDetails.file(file)

@@ -5,7 +5,6 @@ package io.github.wandacuda.calibration;
  * Called by the thread that runs the samples.
  */
 public final class SampleProgress {
-  /** Tells nobody. */
   static final SampleProgress NONE = new SampleProgress(Progress.NONE, 1, 1);
 
   private final Progress progress;
@@ -31,7 +30,6 @@ public final class SampleProgress {
   /** What is done with a block. */
   @FunctionalInterface
   public interface Work<E extends Exception> {
-    /** Does it with the block of a number. */
     void run(int block) throws E;
   }
 

@@ -42,7 +42,6 @@ public record Statistics(
     int samples,
     int sequenceLength,
     boolean joined) {
-  /** The value of the file's {@code format}. */
   public static final String FORMAT = "wanda-cuda.statistics.v1";
 
   /** What the name of a tensor of norms ends in. */
@@ -151,7 +150,6 @@ public record Statistics(
         .wrong("a whole number", "'%s'".formatted(Printable.of(value)));
   }
 
-  /** Returns the file's content. */
   public AtomicWrite.Content content() {
     SortedMap<String, float[]> tensors = new TreeMap<>(experts);
     norms.forEach((module, values) -> tensors.put(module + SUFFIX, values));
@@ -163,7 +161,6 @@ public record Statistics(
     return new Statistics(norms, experts, samples, sequenceLength, other);
   }
 
-  /** Returns the file's metadata. */
   public Map<String, String> metadata() {
     Map<String, String> metadata = new TreeMap<>();
     metadata.put("format", FORMAT);
@@ -204,7 +201,6 @@ public record Statistics(
       return new GramFile(SafetensorsFile.open(file));
     }
 
-    /** Returns whether there are second moments of a module. */
     public boolean has(String module) {
       return file.tensor(module + SUFFIX).isPresent();
     }

@@ -35,7 +35,6 @@ public final class StepCount {
         progress);
   }
 
-  /** Called when a step is done. */
   public synchronized void done() {
     done++;
     progress.step(what, done, total);

@@ -135,12 +135,10 @@ public final class SafetensorsFile implements AutoCloseable {
     }
   }
 
-  /** Returns the file's path as it was given. */
   public Path path() {
     return path;
   }
 
-  /** Returns the file's length in bytes. */
   public long byteSize() {
     return dataOffset() + (ordered.isEmpty() ? 0 : ordered.getLast().end());
   }
@@ -227,7 +225,6 @@ public final class SafetensorsFile implements AutoCloseable {
     return values;
   }
 
-  /** Closes the file. */
   @Override
   public void close() {
     bytes.close();

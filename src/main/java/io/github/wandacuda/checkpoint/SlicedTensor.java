@@ -17,7 +17,6 @@ public record SlicedTensor(
   /** Bytes of the source, from an offset in it on. */
   public record Range(long offset, long bytes) {}
 
-  /** Takes copies of the lists. */
   public SlicedTensor {
     shape = List.copyOf(shape);
     ranges = List.copyOf(ranges);
@@ -57,7 +56,6 @@ public record SlicedTensor(
     return new SlicedTensor(source.name(), entry.shard(), source, shape, ranges);
   }
 
-  /** Returns the number of bytes. */
   public long bytes() {
     return ranges.stream().mapToLong(Range::bytes).sum();
   }

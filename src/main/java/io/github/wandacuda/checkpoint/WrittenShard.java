@@ -68,7 +68,6 @@ public final class WrittenShard implements AutoCloseable {
         && Arrays.equals(header, found);
   }
 
-  /** Returns the shard's path. */
   public Path path() {
     return path;
   }

@@ -47,7 +47,6 @@ public record ErrorDetails(
     return new ErrorDetails(name, tensor, part, expected, found, said, hint);
   }
 
-  /** Returns the same of a tensor in the file. */
   public ErrorDetails tensor(String name) {
     return new ErrorDetails(file, name, part, expected, found, said, hint);
   }
@@ -57,7 +56,6 @@ public record ErrorDetails(
     return new ErrorDetails(file, tensor, name, expected, found, said, hint);
   }
 
-  /** Returns the same with what should be there and what is. */
   public ErrorDetails expected(String expected, String found) {
     return new ErrorDetails(file, tensor, part, expected, found, said, hint);
   }
@@ -67,7 +65,6 @@ public record ErrorDetails(
     return new InputException(expected(expected, String.valueOf(found)));
   }
 
-  /** Returns the same failure with what led to it. */
   public InputException wrong(String expected, Object found, Throwable cause) {
     return new InputException(expected(expected, String.valueOf(found)), cause);
   }
@@ -82,7 +79,6 @@ public record ErrorDetails(
     return new UsageException(expected(expected, String.valueOf(found)));
   }
 
-  /** Returns the same failure with what led to it. */
   public UsageException refused(String expected, Object found, Throwable cause) {
     return new UsageException(expected(expected, String.valueOf(found)), cause);
   }

@@ -25,7 +25,6 @@ public final class ForwardPass implements AutoCloseable {
   private final Operations operations;
   private final List<Group> groups = new ArrayList<>();
 
-  /** Embeds inputs. */
   ForwardPass(Decoder decoder, Operations operations, List<Input> inputs) {
     this.decoder = decoder;
     this.operations = operations;
@@ -74,7 +73,6 @@ public final class ForwardPass implements AutoCloseable {
     }
   }
 
-  /** Runs all inputs through the next block. */
   public void advance(Block block) {
     groups.forEach(group -> group.run.advance(block));
   }
@@ -93,7 +91,6 @@ public final class ForwardPass implements AutoCloseable {
     groups.forEach(Group::close);
   }
 
-  /** Inputs of one length. */
   private final class Group implements AutoCloseable {
     private final List<Input> inputs;
     private final BlockwiseRun run;

@@ -49,7 +49,6 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
     return tasks.stream().mapToDouble(task -> task.accuracy().mean()).average();
   }
 
-  /** Reads what {@link #toJson} wrote. */
   public static TaskFigures of(JsonNode object) {
     return new TaskFigures(
         object.path(DOCUMENTS).asInt(), accuracy(object, ACCURACY), accuracy(object, NORMALIZED));

@@ -26,7 +26,6 @@ public record AttentionShape(
     float scale,
     float softcap,
     int window) {
-  /** Checks the sizes. */
   public AttentionShape {
     if (sequenceLength < 1 || heads < 1 || keyValueHeads < 1 || headSize < 1) {
       throw new IllegalArgumentException("attention sizes must be positive");

@@ -12,7 +12,6 @@ package io.github.wandacuda.forward;
  * @param toStride as {@code fromStride} in the copy; the width at least
  */
 public record ColumnGroups(int count, int width, int from, int fromStride, int to, int toStride) {
-  /** Checks the sizes. */
   public ColumnGroups {
     if (count < 0 || width < 1 || from < 0 || fromStride < 0 || to < 0 || toStride < width) {
       throw new IllegalArgumentException(
@@ -29,7 +28,6 @@ public record ColumnGroups(int count, int width, int from, int fromStride, int t
     return new ColumnGroups(columns / width, width, from, fromStride, 0, width);
   }
 
-  /** Returns the columns of all groups together. */
   public int columns() {
     return count * width;
   }

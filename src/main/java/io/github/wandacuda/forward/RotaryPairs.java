@@ -9,7 +9,6 @@ package io.github.wandacuda.forward;
  *     second half
  */
 public record RotaryPairs(int headSize, int first, boolean interleaved) {
-  /** Checks the first feature. */
   public RotaryPairs {
     if (first < 0) {
       throw new IllegalArgumentException("pairs from feature %d on".formatted(first));

@@ -54,7 +54,6 @@ public sealed interface Calibration {
    */
   record FromSamples(List<int[]> samples, String sha256, long seed, boolean joined)
       implements Calibration, Serializable {
-    /** Copies the list. */
     public FromSamples {
       samples = List.copyOf(samples);
     }
@@ -69,7 +68,6 @@ public sealed interface Calibration {
       this(samples, sha256, seed, false);
     }
 
-    /** Returns the number of tokens of a sample. */
     public int sequenceLength() {
       return samples.get(0).length;
     }

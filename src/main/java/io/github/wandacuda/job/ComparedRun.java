@@ -48,7 +48,6 @@ public record ComparedRun(
   private static final String WEIGHTS = "weights";
   private static final String ZEROS = "zeros";
 
-  /** Copies the collections. */
   public ComparedRun {
     tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
     modules = List.copyOf(modules);
@@ -63,7 +62,6 @@ public record ComparedRun(
    *     sample reached the module
    */
   public record ModuleFigures(String name, long weights, long zeros, OptionalDouble error) {
-    /** Returns the share of zeros. */
     public double sparsity() {
       return weights == 0 ? 0 : (double) zeros / weights;
     }
@@ -107,7 +105,6 @@ public record ComparedRun(
     return weights == 0 ? 0 : (double) zeros / weights;
   }
 
-  /** Returns the object that the command line's JSON has. */
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put(METHOD, method);
@@ -132,7 +129,6 @@ public record ComparedRun(
     return object;
   }
 
-  /** Reads what {@link #toJson} wrote. */
   public static ComparedRun of(JsonNode object) {
     return new ComparedRun(
         object.path(METHOD).asText(),
@@ -168,7 +164,6 @@ public record ComparedRun(
     private static final String PERPLEXITY = "perplexity";
     static final String TASKS = "tasks";
 
-    /** Copies the map. */
     public DenseFigures {
       tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
     }
@@ -180,7 +175,6 @@ public record ComparedRun(
       return object;
     }
 
-    /** Reads what {@link #toJson()} wrote. */
     static DenseFigures of(JsonNode object) {
       return new DenseFigures(object.path(PERPLEXITY).asDouble(), tasksOf(object));
     }

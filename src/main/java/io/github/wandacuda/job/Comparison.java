@@ -72,11 +72,7 @@ public final class Comparison implements ComparisonWork {
     this.tasks = tasks;
   }
 
-  /**
-   * Checks that the modules can be pruned by some rules.
-   *
-   * @throws io.github.wandacuda.error.InputException if one can't, or has no norms
-   */
+  /** Checks that the modules can be pruned by some rules. */
   public void check(PruningRules rules) {
     RunScope unused = RunScope.of(model, RunEstimate.request(rules, choice, calibration));
   }
@@ -93,7 +89,6 @@ public final class Comparison implements ComparisonWork {
     return chosen;
   }
 
-  /** Checks that there is memory. */
   public void requireMemory(List<PruningRules> runs) {
     RunNeeds.requireMemory(model, sequences(), moreBytes(runs));
   }
@@ -154,7 +149,6 @@ public final class Comparison implements ComparisonWork {
     }
   }
 
-  /** Measures the dense model. */
   ComparedRun.DenseFigures dense(Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);

@@ -133,7 +133,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
       return of(model, SourceDigest.of(model));
     }
 
-    /** Does the same for a known digest. */
     static SharedSource of(ModelDirectory model, String sha256) {
       Path family = model.family();
       return new SharedSource(
@@ -169,7 +168,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
    * knows.
    */
   record GivenPaths(List<Path> directories) {
-    /** Takes a copy of the list. */
     public GivenPaths {
       directories = List.copyOf(directories);
     }

@@ -89,7 +89,6 @@ public final class PackingJob {
    *
    * @param threads number of threads, 1 or more
    * @throws UsageException if the output belongs to another run, or another run is at work in it
-   * @throws CancelledException if the thread is interrupted
    */
   public Result run(int threads, Progress progress) {
     if (resume && isFinished()) {

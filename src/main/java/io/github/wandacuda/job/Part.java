@@ -87,7 +87,6 @@ public record Part(int number, int of) {
     }
   }
 
-  /** Returns the part's shards. */
   public List<SafetensorsFile> shareOf(List<SafetensorsFile> shards) {
     return shares(shards).get(number - 1);
   }
@@ -117,7 +116,6 @@ public record Part(int number, int of) {
     return least;
   }
 
-  /** Returns the part in words. */
   @Override
   public String toString() {
     return "part %d of %d".formatted(number, of);
@@ -136,7 +134,6 @@ public record Part(int number, int of) {
       return new PartState(part, part.of(), true);
     }
 
-    /** Returns the state in words. */
     @Override
     public String toString() {
       return "%s; %d of %d parts are done".formatted(part, done, part.of());

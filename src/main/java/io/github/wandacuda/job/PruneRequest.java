@@ -85,7 +85,6 @@ public record PruneRequest(
         output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
   }
 
-  /** Returns what is done to modules that no sample reached. */
   Unreached unreached() {
     return rules.unreached();
   }

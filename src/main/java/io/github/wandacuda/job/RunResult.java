@@ -30,7 +30,6 @@ public record RunResult(
     this(provenance, modules, seconds, null);
   }
 
-  /** Returns the same with other times. */
   public RunResult with(PhaseClock.Seconds other) {
     return new RunResult(provenance, modules, other, part);
   }
@@ -78,7 +77,6 @@ public record RunResult(
     return modules.stream().mapToLong(ModuleResult::zeroRows).sum();
   }
 
-  /** Returns the share of zeros. */
   public double sparsity() {
     return elements() == 0 ? 0 : (double) zeros() / elements();
   }
@@ -94,7 +92,6 @@ public record RunResult(
         .average();
   }
 
-  /** Returns the norms that the run used. */
   public Statistics statistics(int samples, int sequenceLength) {
     SortedMap<String, float[]> norms = new TreeMap<>();
     modules.stream()

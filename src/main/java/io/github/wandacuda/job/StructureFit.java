@@ -78,7 +78,6 @@ public record StructureFit(
    */
   record Result(RemovedParts removed, List<Path> files, double perplexity) {}
 
-  /** Prepares for the removal of some parts. */
   static StructureFit of(
       ModelDirectory dense,
       RemovedParts removed,
@@ -195,7 +194,6 @@ public record StructureFit(
     }
   }
 
-  /** What is done with one block. */
   private final class Step {
     private final int number;
     private final Block block;

@@ -54,11 +54,7 @@ public final class StructureJob {
   private Checkpoint smaller;
   private SideFiles sideFiles;
 
-  /**
-   * Checks what can be checked before anything is written.
-   *
-   * @throws io.github.wandacuda.error.UsageException if the output isn't empty
-   */
+  /** Checks what can be checked before anything is written. */
   public StructureJob(StructureRequest request, ModelDirectory model) {
     OutputPlace.check(request.output(), model.path(), request.resume());
     this.model = model;
@@ -86,7 +82,6 @@ public final class StructureJob {
     return new SideFiles(all.directory(), all.files(), last, all.leftOut());
   }
 
-  /** Returns the bytes of an index of shards. */
   static byte[] index(Checkpoint smaller) {
     SortedMap<String, Object> map = new TreeMap<>();
     long bytes = 0;
@@ -107,7 +102,6 @@ public final class StructureJob {
     return smaller.totalBytes();
   }
 
-  /** Returns how many numbers the smaller model's tensors have. */
   public long parametersAfter() {
     return parameters(smaller);
   }
@@ -122,11 +116,7 @@ public final class StructureJob {
     return checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum();
   }
 
-  /**
-   * Checks that there is enough disk space, as the run itself does first.
-   *
-   * @throws io.github.wandacuda.error.OutputException if there isn't
-   */
+  /** Checks that there is enough disk space, as the run itself does first. */
   public void requireRoom() {
     SpaceCheck.requireDisk(
         request.output(), smaller.totalBytes() - SpaceCheck.taken(request.output()));
@@ -140,10 +130,6 @@ public final class StructureJob {
    * @param beforeEnd called right before the result is completed
    * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
    *     another run is at work in it
-   * @throws io.github.wandacuda.error.InputException if a file is broken
-   * @throws io.github.wandacuda.error.OutputException if the output can't be written
-   * @throws VerificationException if it isn't what it should be
-   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
   public PhaseClock.Seconds run(
       Backend backend, String version, Progress progress, Runnable beforeEnd) {

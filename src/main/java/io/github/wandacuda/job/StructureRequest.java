@@ -47,11 +47,8 @@ public record StructureRequest(
     IoMode io) {
   /** What can be removed. */
   public enum Structure implements Labelled {
-    /** Whole experts of mixtures. */
     EXPERTS("experts in each mixture", ExpertRemoval::of, labels(ExpertScore.values())),
-    /** Whole blocks. */
     BLOCKS("blocks", BlockRemoval::of, labels(BlockScore.values())),
-    /** Channels of MLPs. */
     CHANNELS(
         "channels of each MLP",
         model -> WidthRemoval.of(model, Half.MLP),
@@ -114,7 +111,6 @@ public record StructureRequest(
     REALIGN
   }
 
-  /** Takes copies. */
   public StructureRequest {
     files = Map.copyOf(files);
   }
@@ -125,7 +121,6 @@ public record StructureRequest(
         || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
   }
 
-  /** Returns what channels and heads are chosen by. */
   ColumnScore columnScore() {
     return Stream.of(ColumnScore.values())
         .filter(known -> known.label().equals(score))
@@ -133,7 +128,6 @@ public record StructureRequest(
         .orElse(ColumnScore.GREEDY);
   }
 
-  /** Returns the same request with what goes. */
   StructureRequest with(RemovedParts found) {
     return new StructureRequest(
         output,

@@ -57,7 +57,6 @@ public record StructureSearch(
    * @param perplexity on the samples that are held back; infinite if it isn't finite
    */
   public record Trial(RemovedParts removed, double share, double perplexity) {
-    /** Returns it as a report has it. */
     public Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();
       removed.kinds().keySet().forEach(kind -> object.put(kind.label(), removed.count(kind)));

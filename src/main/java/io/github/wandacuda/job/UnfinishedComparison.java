@@ -113,7 +113,6 @@ public final class UnfinishedComparison {
     }
   }
 
-  /** Returns the figures of the dense model, if they were measured. */
   public Optional<DenseFigures> dense() {
     return dense;
   }
@@ -131,7 +130,6 @@ public final class UnfinishedComparison {
         .findFirst();
   }
 
-  /** Adds the figures of the dense model. */
   public void addDense(DenseFigures figures) {
     dense = Optional.of(figures);
     write();

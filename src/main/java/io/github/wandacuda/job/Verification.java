@@ -22,7 +22,6 @@ public record Verification(
     List<Path> added,
     List<String> unchecked,
     String mode) {
-  /** Takes copies of the lists. */
   public Verification {
     others = List.copyOf(others);
     tensors = List.copyOf(tensors);
@@ -55,7 +54,6 @@ public record Verification(
    */
   public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows)
       implements Serializable {
-    /** Takes a copy of the list. */
     public TensorFailures {
       rows = List.copyOf(rows);
     }
@@ -69,17 +67,14 @@ public record Verification(
     }
   }
 
-  /** Returns whether nothing is wrong. */
   public boolean holds() {
     return others.isEmpty() && tensors.isEmpty();
   }
 
-  /** Returns how many failures there are. */
   public long count() {
     return others.size() + tensors.stream().mapToLong(TensorFailures::count).sum();
   }
 
-  /** Returns all failures in words. */
   public List<String> failures() {
     return Stream.concat(others.stream(), tensors.stream().flatMap(TensorFailures::inWords))
         .toList();

@@ -25,7 +25,6 @@ public final class Block implements AutoCloseable {
   public enum Half {
     /** Attention, or another mixer of a sequence's tokens. */
     ATTENTION,
-    /** The MLP. */
     MLP
   }
 
@@ -217,7 +216,6 @@ public final class Block implements AutoCloseable {
         .orElseThrow(() -> new IllegalArgumentException("no module " + module));
   }
 
-  /** Frees the block's weights. */
   @Override
   public void close() {
     others.forEach(Block::close);
@@ -279,7 +277,6 @@ public final class Block implements AutoCloseable {
       return out;
     }
 
-    /** Adds a branch's output to the residual. */
     void finish(Tensor out, Tensor hidden) {
       if (after != null) {
         after.apply(out, out);

@@ -270,12 +270,10 @@ public record BlockDescription(
       return Stream.concat(inputs.stream(), Stream.of(output));
     }
 
-    /** Returns the features of all keys. */
     int keyWidth() {
       return keyHeads * keySize;
     }
 
-    /** Returns the features of all values. */
     int valueWidth() {
       return output.columns();
     }
@@ -336,7 +334,6 @@ public record BlockDescription(
       return scaled(1 / Math.sqrt(heads.size()));
     }
 
-    /** Returns the same with a bias. */
     Scores biased(PositionTable bias) {
       return new Scores(scale, softcap, window, chunk, bias, sinks);
     }

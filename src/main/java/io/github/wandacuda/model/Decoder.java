@@ -78,7 +78,6 @@ public final class Decoder implements AutoCloseable {
             weights, workspace, description.embedding(), description.shape().vocabulary());
   }
 
-  /** Returns the number of decoder blocks. */
   public int blocks() {
     return description.shape().blocks();
   }
@@ -93,7 +92,6 @@ public final class Decoder implements AutoCloseable {
     return operations;
   }
 
-  /** Returns the width of the hidden states. */
   public int hiddenSize() {
     return description.shape().hiddenSize();
   }
@@ -253,7 +251,6 @@ public final class Decoder implements AutoCloseable {
     return head.logits(hidden);
   }
 
-  /** Frees all memory of the devices. */
   @Override
   public void close() {
     if (loaders != null) {
@@ -315,7 +312,6 @@ public final class Decoder implements AutoCloseable {
       logits = operations.tensor(ROWS, vocabulary);
     }
 
-    /** Returns the logits of at most {@link #ROWS} hidden states, valid until the next call. */
     Tensor logits(Tensor hidden) {
       Tensor states = hidden;
       if (norm != null) {

@@ -181,7 +181,6 @@ final class DecoderWeights implements AutoCloseable {
     return weight(memory -> tensors.read(fullName, rows, columns, memory), arena).weight();
   }
 
-  /** Returns a vector, widened to float32, as a row, by its full name. */
   Tensor fullVector(String fullName, int length) {
     return tensor(tensors.fullValues(fullName, length), 1, length);
   }
@@ -191,7 +190,6 @@ final class DecoderWeights implements AutoCloseable {
     return tensor(tensors.values(name, length), 1, length);
   }
 
-  /** Returns a tensor with the given values. */
   Tensor tensor(float[] values, int rows, int columns) {
     Tensor tensor = operations.tensor(rows, columns);
     operations.upload(MemorySegment.ofArray(values), tensor);

@@ -8,7 +8,6 @@ package io.github.wandacuda.model;
  * @param size features of a head
  */
 public record Heads(int queries, int keyValueHeads, int size) {
-  /** Returns the features of all query heads. */
   public int queryWidth() {
     return Math.multiplyExact(queries, size);
   }

@@ -6,7 +6,6 @@ import java.util.List;
 /** Sees the inputs of a block's linear modules, and its experts' outputs, while the block runs. */
 @FunctionalInterface
 public interface InputObserver {
-  /** Ignores all inputs. */
   InputObserver NONE = (modules, input) -> {};
 
   /**

@@ -66,12 +66,10 @@ public record LinearModule(
     return transposed ? tensor.rows() : tensor.columns();
   }
 
-  /** Returns the number of weights. */
   public long elements() {
     return (long) rows() * columns();
   }
 
-  /** Returns the size of the packed mask in bytes. */
   public long maskBytes() {
     return rows() * Selector.maskRowBytes(columns());
   }
@@ -91,7 +89,6 @@ public record LinearModule(
     return transposed ? stored.transposed() : stored;
   }
 
-  /** Returns this module's file and tensor, for an error message. */
   public ErrorDetails place() {
     return ErrorDetails.file(shard.path()).tensor(tensor.name());
   }

@@ -484,7 +484,6 @@ final class MixtureFamilies {
     return new SharedExpert(null, style.gated(name, wide * count));
   }
 
-  /** Describes a mixture, see {@link Experts}. */
   static MlpDescription mixture(
       ModelConfig config,
       LinearDescription router,

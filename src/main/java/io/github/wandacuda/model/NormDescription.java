@@ -20,7 +20,6 @@ record NormDescription(
     this(kind, name, size, epsilon, affine, gainOffset, 0);
   }
 
-  /** How a row is normalized. */
   enum Kind {
     /** By its root mean square (Zhang and Sennrich, arXiv 1910.07467). */
     RMS,

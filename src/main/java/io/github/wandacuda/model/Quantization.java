@@ -84,12 +84,10 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
     }
   }
 
-  /** Returns whether weights of the method can be read. */
   boolean isRead() {
     return READ.contains(method);
   }
 
-  /** Returns the failure of a method whose weights can't be read. */
   InputException unread() {
     return ErrorDetails.file(file)
         .part(key + ".quant_method")
@@ -99,7 +97,6 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
             Printable.of(settings.path("quant_method").asText(settings.toString())));
   }
 
-  /** Returns the failure of a setting. */
   InputException wrong(String setting, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : Printable.of(found.toString());
     return ErrorDetails.file(file).part(key + "." + setting).wrong(expected, text);

@@ -111,12 +111,10 @@ public final class QuantizedModule {
         failure);
   }
 
-  /** Returns whether the weight can be read. */
   public boolean isRead() {
     return failure == null;
   }
 
-  /** Checks that the weight can be read. */
   void requireRead() {
     if (failure != null) {
       throw failure;
@@ -133,12 +131,10 @@ public final class QuantizedModule {
     return codes;
   }
 
-  /** Returns the number of output features. */
   public int rows() {
     return rows;
   }
 
-  /** Returns the number of input features. */
   public int columns() {
     return columns;
   }
@@ -273,7 +269,6 @@ public final class QuantizedModule {
     return result;
   }
 
-  /** Returns the failure of single weights that can't be made 0. */
   InputException unprunable() {
     requireRead();
     return ErrorDetails.file(codes.shard().path())

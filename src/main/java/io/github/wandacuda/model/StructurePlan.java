@@ -39,14 +39,12 @@ public record StructurePlan(
     List<String> fitted) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** Takes copies. */
   public StructurePlan {
     tensors = List.copyOf(tensors);
     config = Collections.unmodifiableSortedMap(new TreeMap<>(config));
     fitted = List.copyOf(fitted);
   }
 
-  /** Makes a plan of slices alone. */
   StructurePlan(
       ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Object> config) {
     this(model, tensors, config, List.of());
@@ -110,7 +108,6 @@ public record StructurePlan(
         SlicedShards.of(model.path(), tensors, shards.getFirst().metadata(), shardBytes));
   }
 
-  /** Returns the bytes of the smaller model's {@code config.json}. */
   public byte[] configBytes() {
     try {
       return edited(InputFile.bytes(model.config().file()));

@@ -244,7 +244,6 @@ public final class WidthRemoval implements Removal {
     cuts.put(module + ".weight", new Cut(block, dimension, parts));
   }
 
-  /** Returns the number of the model's blocks. */
   public int blocks() {
     return decoder.shape().blocks();
   }
@@ -266,7 +265,6 @@ public final class WidthRemoval implements Removal {
     return Math.max(0, groups - Math.ceilDiv(groups - count, unit) * unit);
   }
 
-  /** Returns which half has them. */
   public Half half() {
     return half;
   }

@@ -42,7 +42,6 @@ public final class LayerPruner implements AutoCloseable {
 
   private Optional<GramFactor> factor;
 
-  /** Creates a pruner of modules. */
   public LayerPruner(Backend backend, Selector selector, WorkerPool workers, PhaseClock clock) {
     this.backend = backend;
     this.selector = selector;
@@ -165,7 +164,6 @@ public final class LayerPruner implements AutoCloseable {
     return new Result(pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
   }
 
-  /** A module under way. */
   private final class Layer {
     private final WeightMatrix dense;
     private final Optional<TileSource.Rounding> rounding;

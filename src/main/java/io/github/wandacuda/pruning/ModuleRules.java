@@ -135,7 +135,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return written;
   }
 
-  /** Returns how weights are scored. */
   public Method method() {
     return (Method) values.get(MethodKey.METHOD);
   }
@@ -187,12 +186,10 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(others);
   }
 
-  /** Returns the same rules for another share. */
   public ModuleRules with(Sparsity other) {
     return with(key(other), other);
   }
 
-  /** Returns the same rules but for a key. */
   public ModuleRules with(MethodKey key, Object value) {
     Map<MethodKey, Object> others = new EnumMap<>(values);
     if (value instanceof Sparsity) {
@@ -226,12 +223,10 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return (method() == Method.WANDA || method() == Method.MAGNITUDE) && !swaps() && !reconstruct();
   }
 
-  /** Returns whether the second moments of the module's inputs are needed. */
   public boolean needsMoments() {
     return method() == Method.SPARSEGPT || swaps() || reconstruct();
   }
 
-  /** Returns whether the norms of the module's input columns are needed. */
   public boolean needsNorms() {
     return needsMoments() || (method() != Method.MAGNITUDE && method() != Method.MASKS);
   }

@@ -43,7 +43,6 @@ import org.slf4j.LoggerFactory;
 public record Recipe(Path file, List<Stage> stages) {
   private static final Logger LOG = LoggerFactory.getLogger(Recipe.class);
 
-  /** Copies the list. */
   public Recipe {
     stages = List.copyOf(stages);
   }

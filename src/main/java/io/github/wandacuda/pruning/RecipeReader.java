@@ -48,7 +48,6 @@ final class RecipeReader {
     this.events = new YamlEvents(file);
   }
 
-  /** Returns the stages of the file. */
   List<Stage> stages() {
     List<Stage> stages = events.is(Event.ID.MappingStart) ? named() : list();
     events.requireEnd();

@@ -35,7 +35,6 @@ public final class TileBuffers implements AutoCloseable {
     return new TileBuffers(workers, IN_CACHE, (bytes, arena) -> arena.allocate(bytes, CACHE_LINE));
   }
 
-  /** Returns how many work side by side. */
   public int workers() {
     return workers;
   }

@@ -27,7 +27,6 @@ public record ColumnBlock(int width, float[] upper, boolean[] dead) {
     return Math.ceilDiv(width, Long.SIZE);
   }
 
-  /** Returns an element of the factor's diagonal. */
   public float diagonal(int column) {
     return upper[column * stride() + column];
   }

@@ -16,7 +16,6 @@ import java.util.Objects;
  */
 @SuppressWarnings("ArrayRecordComponent") // Compared by isSame alone.
 public record SelectionArguments(DType dtype, int columns, float[] norms, SelectionRule rule) {
-  /** Checks the arguments of {@link Selector#prepare}. */
   public SelectionArguments {
     Objects.requireNonNull(dtype, "dtype");
     Objects.requireNonNull(rule, "rule");

@@ -49,7 +49,6 @@ public sealed interface SelectionRule {
    * @param count elements to prune in a row, from 0 to the number of columns
    */
   record LowestPerRow(int count) implements Lowest {
-    /** Checks the count's sign. */
     public LowestPerRow {
       if (count < 0) {
         throw new IllegalArgumentException("count " + count);
@@ -114,7 +113,6 @@ public sealed interface SelectionRule {
    * @param threshold the highest score to prune, finite
    */
   record AtMost(float threshold) implements SelectionRule {
-    /** Checks that the threshold is a number. */
     public AtMost {
       if (!Float.isFinite(threshold)) {
         throw new IllegalArgumentException("threshold " + threshold);

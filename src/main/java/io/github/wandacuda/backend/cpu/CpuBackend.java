@@ -13,7 +13,6 @@ import java.util.Optional;
 
 /** The processor that this JVM runs on. */
 final class CpuBackend implements Backend {
-  /** The backend's name, as {@code --backend} takes it. */
   static final String NAME = "cpu";
 
   private static final long CACHE_LINE = 64;

@@ -246,7 +246,6 @@ public final class CpuOperations implements Operations {
     void run(int from, int to);
   }
 
-  /** Runs work on all rows of a tensor, in ranges. */
   private void forRanges(Tensor tensor, Rows work) {
     int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
     workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));

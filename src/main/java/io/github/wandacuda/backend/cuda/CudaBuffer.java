@@ -30,7 +30,6 @@ final class CudaBuffer implements DeviceBuffer {
     throw new IllegalArgumentException("memory of another backend");
   }
 
-  /** Returns an address as JCuda takes it. */
   public static CUdeviceptr pointer(DevicePointer place) {
     return of(place).address.withByteOffset(place.offset());
   }
@@ -59,7 +58,6 @@ final class CudaBuffer implements DeviceBuffer {
     return address;
   }
 
-  /** Returns the start of the buffer as a number. */
   public long address() {
     return address.value();
   }

@@ -17,7 +17,6 @@ import jcuda.driver.JCudaDriver;
 
 /** An open CUDA device. */
 final class CudaDevice implements GpuDevice {
-  /** The backend's name. */
   static final String NAME = "cuda";
 
   private final CudaDeviceInfo info;
@@ -83,12 +82,10 @@ final class CudaDevice implements GpuDevice {
     return Optional.of(precision);
   }
 
-  /** Returns what the driver says about the device. */
   CudaDeviceInfo info() {
     return info;
   }
 
-  /** Returns the context of all calls. */
   public CudaContext context() {
     return context;
   }
@@ -167,7 +164,6 @@ final class CudaDevice implements GpuDevice {
         allocation.at(offset), matrix.dtype(), matrix.rows(), matrix.columns(), matrix.rowStride());
   }
 
-  /** Removes a closed queue. */
   void forget(CudaQueue queue) {
     queues.remove(queue);
   }
@@ -227,7 +223,6 @@ final class CudaDevice implements GpuDevice {
       }
     }
 
-    /** Returns whether it is a device's memory. */
     public boolean isDeviceMemory() {
       return memoryType == CUmemorytype.CU_MEMORYTYPE_DEVICE;
     }

@@ -269,7 +269,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
       memory = new GrowingBuffer(queue.device(), queue);
     }
 
-    /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}. */
     void attention(AttentionOperands<DeviceRows> operands) {
       if (operands.shape().past() > 0) {
         rows(operands);

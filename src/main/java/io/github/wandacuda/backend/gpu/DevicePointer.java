@@ -9,7 +9,6 @@ import java.util.Objects;
  * @param offset bytes from its start
  */
 public record DevicePointer(DeviceBuffer buffer, long offset) {
-  /** Checks that the address is inside the memory or at its end. */
   public DevicePointer {
     Objects.requireNonNull(buffer, "buffer");
     if (offset < 0 || offset > buffer.bytes()) {
@@ -18,7 +17,6 @@ public record DevicePointer(DeviceBuffer buffer, long offset) {
     }
   }
 
-  /** Returns the address {@code bytes} further on. */
   public DevicePointer plus(long bytes) {
     return new DevicePointer(buffer, offset + bytes);
   }

@@ -18,7 +18,6 @@ public record DeviceSparse(
     DType dtype,
     int rows,
     int columns) {
-  /** Returns a view of {@code count} rows from row {@code from}. */
   public DeviceSparse rowRange(int from, int count) {
     long rowBytes = Math.ceilDiv(columns, Byte.SIZE);
     return new DeviceSparse(

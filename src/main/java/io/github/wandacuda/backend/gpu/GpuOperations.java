@@ -333,7 +333,6 @@ final class GpuOperations implements Operations, AutoCloseable {
       }
     }
 
-    /** Frees the memory, after all queued work on it. */
     @Override
     public void close() {
       if (!closed) {

@@ -135,7 +135,6 @@ final class GpuStoredRows implements StoredRows {
       return rowBytes == 0 ? wanted : Math.clamp(room / rowBytes, 0, wanted);
     }
 
-    /** Returns how many rows there is room for. */
     long rows() {
       return rows;
     }

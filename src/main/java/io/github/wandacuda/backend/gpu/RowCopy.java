@@ -32,7 +32,6 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
       return new Place(null, device, pitch);
     }
 
-    /** Returns whether the rows are in host memory. */
     public boolean isHost() {
       return host != null;
     }
@@ -42,7 +41,6 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
     }
   }
 
-  /** Checks that the rows are inside both memories. */
   public RowCopy {
     if (rowBytes < 0 || rows < 0 || (rows > 1 && Math.min(from.pitch, to.pitch) < rowBytes)) {
       throw new IllegalArgumentException(
@@ -55,7 +53,6 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
     }
   }
 
-  /** Returns whether there is nothing to copy. */
   public boolean isEmpty() {
     return rowBytes == 0 || rows == 0;
   }

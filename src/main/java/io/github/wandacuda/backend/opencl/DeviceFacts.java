@@ -118,7 +118,6 @@ record DeviceFacts(
     return Optional.empty();
   }
 
-  /** Returns a short description of the device. */
   public String summary() {
     return String.format(
         Locale.ROOT,
