@@ -177,7 +177,7 @@ public record Statistics(
    * are larger than a model. For each module there is an F32 vector {@code <module>.input_gram}:
    * the upper triangle of {@link Gram}, row by row.
    */
-  public static final class GramFile implements AutoCloseable {
+  public record GramFile(SafetensorsFile file) implements AutoCloseable {
     /** What the name of a tensor of second moments ends in. */
     public static final String SUFFIX = ".input_gram";
 
@@ -190,12 +190,6 @@ public record Statistics(
      * An input below this has no square in float32, though its product with another may be there.
      */
     private static final double VANISHED = 1e-15;
-
-    private final SafetensorsFile file;
-
-    private GramFile(SafetensorsFile file) {
-      this.file = file;
-    }
 
     public static GramFile open(Path file) {
       return new GramFile(SafetensorsFile.open(file));

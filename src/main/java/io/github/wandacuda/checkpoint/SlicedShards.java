@@ -13,13 +13,7 @@ import java.util.Map;
  * The shards of a checkpoint that isn't written yet, whose tensors are parts of another one's: they
  * can be read as if they were, which reads the other.
  */
-public final class SlicedShards implements TensorBytes {
-  private final List<Piece> pieces;
-
-  private SlicedShards(List<Piece> pieces) {
-    this.pieces = pieces;
-  }
-
+public record SlicedShards(List<Piece> pieces) implements TensorBytes {
   /** A range of a source, and where it begins in the data section. */
   private record Piece(
       long begin, SafetensorsFile shard, TensorInfo source, SlicedTensor.Range range) {}

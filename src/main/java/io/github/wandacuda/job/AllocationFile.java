@@ -34,18 +34,10 @@ import java.util.regex.PatternSyntaxException;
  * <p>What is no such object, or can't be read, is a wrong input; an object that asks for what can't
  * be is a wrong request, as an option would be.
  */
-public final class AllocationFile {
+public record AllocationFile(Path file, List<Entry> entries) {
   private static final String WHAT = "allocation";
   private static final long LONGEST = 16 << 20;
   private static final Pattern NUMBER = Pattern.compile("\\d+");
-
-  private final Path file;
-  private final List<Entry> entries;
-
-  private AllocationFile(Path file, List<Entry> entries) {
-    this.file = file;
-    this.entries = entries;
-  }
 
   /** A key and its value; the pattern is null for a block's number. */
   private record Entry(String key, Pattern pattern, double sparsity) {

@@ -28,35 +28,18 @@ import java.util.stream.IntStream;
  *
  * <p>Products are those of linear layers in float32; the inverse is never made whole but applied as
  * its two triangular factors, which costs half as many digits.
+ *
+ * @param arena takes what is computed
+ * @param weights of the module in F32, [output features, input features]
  */
-public final class OutputFit {
+public record OutputFit(
+    Operations operations,
+    WorkerPool workers,
+    Arena arena,
+    WeightMatrix weights,
+    OutputMoments moments) {
   /** Rows of a product that are on the device at a time. */
   private static final int TILE = 256;
-
-  private final Operations operations;
-  private final WorkerPool workers;
-  private final Arena arena;
-  private final WeightMatrix weights;
-  private final OutputMoments moments;
-
-  /**
-   * Prepares.
-   *
-   * @param arena takes what is computed
-   * @param weights of the module in F32, [output features, input features]
-   */
-  public OutputFit(
-      Operations operations,
-      WorkerPool workers,
-      Arena arena,
-      WeightMatrix weights,
-      OutputMoments moments) {
-    this.operations = operations;
-    this.workers = workers;
-    this.arena = arena;
-    this.weights = weights;
-    this.moments = moments;
-  }
 
   /**
    * Chooses groups of neighbouring columns that go: those with the lowest scores, of equal ones the
@@ -67,8 +50,7 @@ public final class OutputFit {
    * @param missing whether the weights will be fitted to what is missing behind the module too
    * @return them in ascending order, or nothing if the moments can't be factored
    */
-  public Optional<List<Integer>> lowest(
-      ColumnScore score, int width, int count, boolean missing) {
+  public Optional<List<Integer>> lowest(ColumnScore score, int width, int count, boolean missing) {
     if (score == ColumnScore.GREEDY) {
       return greedy(width, count, missing);
     }
@@ -188,8 +170,7 @@ public final class OutputFit {
   /** Returns the factor's transposed. */
   private WeightMatrix transposed(GramFactor factor, Arena memory) {
     int columns = factor.columns();
-    return matrix(
-        columns, columns, memory, (i, j) -> j <= i ? factor.column(i)[j] : 0);
+    return matrix(columns, columns, memory, (i, j) -> j <= i ? factor.column(i)[j] : 0);
   }
 
   /** Computes an element. */
