@@ -73,12 +73,7 @@ public record LoraAdapter(
     file.close();
   }
 
-  /**
-   * Joins the tensors of an adapter to pairs, and the pairs to the modules of a model.
-   *
-   * @param config the adapter's config
-   * @param file the adapter's tensors
-   */
+  /** Joins the tensors of an adapter to pairs, and the pairs to the modules of a model. */
   private record LoraPairs(AdapterConfig config, SafetensorsFile file, ModelDirectory model) {
     private static final String BEFORE = "base_model.model.";
     private static final String A = ".lora_A.weight";

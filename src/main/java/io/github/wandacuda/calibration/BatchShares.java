@@ -45,11 +45,7 @@ final class BatchShares implements AutoCloseable {
     }
   }
 
-  /**
-   * A device and its batches.
-   *
-   * @param runner runs them
-   */
+  /** A device and its batches. */
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {
     private static Share of(Decoder decoder, List<SampleBatch> batches) {

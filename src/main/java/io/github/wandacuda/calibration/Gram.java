@@ -45,7 +45,6 @@ public record Gram(int columns, MemorySegment triangle) {
    * Writes the whole matrix, row by row, {@code columns * columns} little-endian floats.
    *
    * @param square takes them
-   * @param workers share the rows of the triangle
    */
   public void copyTo(MemorySegment square, WorkerPool workers) {
     workers.runRanges(columns, BLOCK, (worker, from, to) -> copyRows(from, to, square));

@@ -39,7 +39,6 @@ public final class HalvesRun implements AutoCloseable {
    *
    * @param samples token ids, all lists of the same length, at least one
    * @param held how many of the last samples run through the blocks without being counted
-   * @param watcher is told of samples that pass a half
    */
   public HalvesRun(Decoder decoder, List<int[]> samples, int held, SampleProgress watcher) {
     this.decoder = decoder;
@@ -205,7 +204,6 @@ public final class HalvesRun implements AutoCloseable {
    * last linear modules reads, times the factor of its output.
    *
    * @param missing what is missing behind it, or null to sum no more than the inputs
-   * @param arena takes the moments
    * @throws io.github.wandacuda.error.InputException if they aren't finite
    */
   public OutputMoments moments(

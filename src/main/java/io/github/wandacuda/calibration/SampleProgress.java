@@ -17,8 +17,6 @@ public final class SampleProgress {
   /**
    * Prepares for a decoder.
    *
-   * @param progress is told
-   * @param blocks of the decoder
    * @param passes of the samples through each block, which take about as long as each other
    */
   public SampleProgress(Progress progress, int blocks, int passes) {

@@ -33,7 +33,6 @@ import java.util.TreeMap;
  * @param norms the norms by module name
  * @param experts the scores of mixtures' experts by the names of their tensors
  * @param samples S
- * @param sequenceLength tokens of a sample
  * @param joined whether samples were drawn from documents that were joined
  */
 public record Statistics(
@@ -203,7 +202,6 @@ public record Statistics(
      * Reads the second moments of a module.
      *
      * @param norms the norms of the module's input columns, whose squares the diagonal has to be
-     * @param memory takes them
      * @throws InputException if there are none, or they are of another size, aren't finite, aren't
      *     those of the norms, or are larger than inputs of these norms can have; the message names
      *     row and column

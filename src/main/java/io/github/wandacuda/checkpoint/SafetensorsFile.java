@@ -58,7 +58,6 @@ public final class SafetensorsFile implements AutoCloseable {
   /**
    * Checks the whole header of a file and holds the file open.
    *
-   * @param path the file, or a symbolic link to it
    * @throws InputException if it isn't there, can't be read, or breaks the format in any way
    */
   public static SafetensorsFile open(Path path) {

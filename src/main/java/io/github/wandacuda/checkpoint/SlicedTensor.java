@@ -6,7 +6,6 @@ import java.util.List;
 /**
  * A tensor that is made of parts of another one, byte for byte.
  *
- * @param name its own name
  * @param shard has the other
  * @param source the other
  * @param shape its own shape

@@ -163,7 +163,6 @@ final class ComparedMethods {
    *
    * @param label what people call it: {@code wanda+swaps+atp}, or a recipe's file
    * @param sparsity how much goes, unless a recipe says it
-   * @param plan what is done to modules
    * @param files the SHA-256 of the files that say it, or null if there are none
    */
   record Run(String label, Optional<Sparsity> sparsity, PruningPlan plan, String files) {

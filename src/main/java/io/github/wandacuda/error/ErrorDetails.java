@@ -11,12 +11,8 @@ import java.util.stream.Stream;
  * object that {@code --json} prints: {@code file: tensor name: part: expected this, found that;
  * hint}. Every part may be null.
  *
- * @param file the file or directory that is wrong
  * @param part what else it is about: a part of the file, a place in the tensor, an option
- * @param expected what should have been there
- * @param found what is there
  * @param said the failure in a sentence of its own, where "expected, found" doesn't fit
- * @param hint what to do about it
  */
 public record ErrorDetails(
     String file,

@@ -35,7 +35,6 @@ public final class CachedDecoder implements AutoCloseable {
    * Opens all blocks.
    *
    * @param decoder stays open until this is closed; best one whose weights are resident
-   * @param operations those of the decoder
    * @param capacity tokens of the sequence at most, 1 or more
    */
   public CachedDecoder(Decoder decoder, Operations operations, int capacity) {

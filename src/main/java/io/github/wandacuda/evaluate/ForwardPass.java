@@ -39,7 +39,6 @@ public final class ForwardPass implements AutoCloseable {
   /**
    * An input and the tokens that are scored after it.
    *
-   * @param tokens the input
    * @param requests the indices of the requests that it is of
    * @param targets what to score: for each request the tokens of which the last one follows the
    *     input

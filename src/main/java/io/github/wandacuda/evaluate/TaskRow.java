@@ -113,7 +113,6 @@ record TaskRow(Path file, long number, JsonNode content) {
    * Returns the index of the right answer.
    *
    * @param key a key whose value is a whole number, the same as a string, or a truth value
-   * @param choices the number of answers
    */
   int label(String key, int choices) {
     return label(key, 0, choices);

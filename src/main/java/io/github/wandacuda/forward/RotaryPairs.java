@@ -3,7 +3,6 @@ package io.github.wandacuda.forward;
 /**
  * Which of a head's features are pairs that a rotary embedding turns.
  *
- * @param headSize features of a head
  * @param first the first feature of the first pair; those before it aren't turned
  * @param interleaved whether a pair is two neighbours; else it is one of a first half and one of a
  *     second half

@@ -56,7 +56,6 @@ public record ComparedRun(
   /**
    * A module after pruning.
    *
-   * @param name of the module
    * @param zeros how many of them are zero
    * @param error {@code ||(W - V) X||^2 / ||W X||^2} over the calibration samples, or nothing if no
    *     sample reached the module

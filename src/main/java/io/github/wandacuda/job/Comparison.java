@@ -48,9 +48,7 @@ public final class Comparison implements ComparisonWork {
   /**
    * Prepares a comparison.
    *
-   * @param model the dense model
    * @param backend does the work; the caller closes it
-   * @param choice which modules are pruned
    * @param calibration what the modules' norms come from: samples, by which errors are measured
    *     too, or statistics
    * @param text what perplexity is measured on

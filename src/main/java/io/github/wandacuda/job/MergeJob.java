@@ -74,7 +74,6 @@ public final class MergeJob {
   /**
    * Merges, checks and completes the output.
    *
-   * @param threads number of threads, 1 or more
    * @throws InputException if a file is broken or a merged weight isn't finite
    */
   public Result run(int threads, Progress progress) {

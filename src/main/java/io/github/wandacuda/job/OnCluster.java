@@ -22,7 +22,6 @@ import java.util.function.BiFunction;
 /**
  * A cluster for a run's samples and shards.
  *
- * @param cluster does them
  * @param devices what each of its processes opens
  */
 public record OnCluster(Cluster cluster, Devices devices) {

@@ -87,7 +87,6 @@ public final class PackingJob {
   /**
    * Writes the output, compares it and completes it.
    *
-   * @param threads number of threads, 1 or more
    * @throws UsageException if the output belongs to another run, or another run is at work in it
    */
   public Result run(int threads, Progress progress) {

@@ -124,7 +124,6 @@ public record Part(int number, int of) {
   /**
    * How far a run in parts was when one of them ended.
    *
-   * @param part the part that ended
    * @param done parts of which every shard is finished
    * @param finished whether the output is complete: the last part has put everything together
    */

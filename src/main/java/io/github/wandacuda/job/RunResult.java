@@ -13,10 +13,8 @@ import java.util.TreeMap;
 /**
  * The result of a run of {@code prune}.
  *
- * @param provenance the record that it wrote
  * @param modules the results of the chosen modules, in the natural order of their names; empty if
  *     an earlier run had finished the output
- * @param seconds the time by phase
  * @param part which part of a run this was, or null; unless that has finished the output, the
  *     modules are the part's, and their masks have no digest
  */

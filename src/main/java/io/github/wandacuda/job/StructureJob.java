@@ -126,7 +126,6 @@ public final class StructureJob {
    * Writes the output, compares it and completes it.
    *
    * @param backend runs samples; the caller closes it
-   * @param version of this program, for {@code wanda-cuda.json}
    * @param beforeEnd called right before the result is completed
    * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
    *     another run is at work in it

@@ -40,7 +40,6 @@ public record Verification(
    *
    * @param row its number, or -1 for the whole matrix
    * @param weight how many elements are wrong
-   * @param text the failure in words
    */
   public record RowFailure(int row, long weight, String text) implements Serializable {}
 
@@ -48,8 +47,6 @@ public record Verification(
    * What is wrong with a tensor's rows.
    *
    * @param file the file that holds it, printable
-   * @param tensor its name
-   * @param count number of failures
    * @param rows the failures, the worst first; fewer than {@code count} if there are too many
    */
   public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows)

@@ -172,11 +172,7 @@ final class DecoderWeights implements AutoCloseable {
     return biased ? vector(norm.name() + BIAS, norm.size()) : null;
   }
 
-  /**
-   * Does what {@link #weight} does for a matrix that is no linear module.
-   *
-   * @param fullName the tensor's full name
-   */
+  /** Does what {@link #weight} does for a matrix that is no linear module. */
   Weight matrix(String fullName, int rows, int columns, Arena arena) {
     return weight(memory -> tensors.read(fullName, rows, columns, memory), arena).weight();
   }

@@ -3,7 +3,6 @@ package io.github.wandacuda.model;
 /**
  * The heads of an attention.
  *
- * @param queries number of query heads
  * @param keyValueHeads number of key heads and of value heads, a divisor of {@code queries}
  * @param size features of a head
  */

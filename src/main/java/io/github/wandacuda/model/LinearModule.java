@@ -13,8 +13,6 @@ import java.lang.foreign.MemorySegment;
  * A linear module of a decoder block, with the tensor that holds its weight.
  *
  * @param name as in the checkpoint, without {@code .weight}
- * @param shard the file that holds the weight
- * @param tensor the weight
  * @param transposed whether the weight is stored as [in, out], as GPT-2's Conv1D does
  * @param router whether it is a mixture-of-experts router
  * @param further whether it is of a block that predicts further tokens, which is no part of the

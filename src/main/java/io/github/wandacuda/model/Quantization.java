@@ -24,7 +24,6 @@ import java.util.regex.PatternSyntaxException;
  *
  * @param file where it is said
  * @param key the object's name in it
- * @param settings the object
  * @param method {@code quant_method}, in lower case
  */
 record Quantization(Path file, String key, JsonNode settings, String method) {

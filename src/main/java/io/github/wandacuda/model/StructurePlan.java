@@ -26,7 +26,6 @@ import java.util.TreeSet;
  * What a smaller model is of a larger one: which parts of which tensors, under which names, and the
  * values that its config has.
  *
- * @param model the larger model
  * @param tensors the tensors of the smaller one, in their order
  * @param config the values that differ or are added, by their keys; those within an object begin
  *     with its key and a dot. They are what JSON can say, in Java's types

@@ -259,22 +259,14 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return updates() || !countsRows();
   }
 
-  /**
-   * Returns what goes of each row or group at most, and if rows are counted at least.
-   *
-   * @param columns elements in a row
-   */
+  /** Returns what goes of each row or group at most, and if rows are counted at least. */
   public SelectionRule.Lowest perRow(int columns) {
     return countsRows()
         ? SelectionRule.of(sparsity(), columns)
         : new SelectionRule.LowestPerRow(columns);
   }
 
-  /**
-   * Returns how many zeros the matrix has at least, if its rows aren't counted.
-   *
-   * @param columns elements in a row
-   */
+  /** Returns how many zeros the matrix has at least, if its rows aren't counted. */
   public long leastZeros(long rows, int columns) {
     if (countsRows() || !(sparsity() instanceof Sparsity.Ratio ratio)) {
       return 0;

@@ -107,7 +107,6 @@ public record OutputFit(
    * Fits the weights of the columns that stay.
    *
    * @param kept them, in ascending order
-   * @param missing whether to fit to what is missing behind the module too
    * @return [output features, kept columns] in F32, or nothing if the moments can't be factored
    */
   public Optional<WeightMatrix> fitted(List<Integer> kept, boolean missing) {

@@ -41,11 +41,7 @@ public record PruningRules(
     private final ModuleRules rules;
     private final Map<String, Boolean> searched = new ConcurrentHashMap<>();
 
-    /**
-     * Makes a stage.
-     *
-     * @param modules found in the names of the modules that it is for
-     */
+    /** Makes a stage. */
     public Stage(Pattern modules, ModuleRules rules) {
       this.modules = modules;
       this.rules = rules;

@@ -114,7 +114,6 @@ public record Recipe(Path file, List<Stage> stages) {
    *
    * @param modules found anywhere in a module's name without {@code .weight}; nothing for all
    *     modules
-   * @param rules what is done to them
    * @param allocation how the sparsity is shared out over the blocks of this stage's modules
    * @param line the line at which the stage begins, from 1
    */

@@ -23,7 +23,6 @@ import java.util.stream.Stream;
 /**
  * The report of {@code compare}.
  *
- * @param dense the dense model
  * @param runs the ways of pruning it, in the order that was asked for
  */
 public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {

@@ -5,7 +5,6 @@ package io.github.wandacuda.scalar;
  * weights, and of the factor, are {@link #stride} elements apart in arrays, of which the first
  * {@code width} are the block's.
  *
- * @param width columns of the block
  * @param upper the block of the factor U on its diagonal, {@code width} rows; 0 below the diagonal
  * @param dead which columns never had an input other than 0
  */

@@ -12,16 +12,11 @@ public sealed interface SelectionRule {
   /**
    * Checks that rows can be pruned so.
    *
-   * @param columns elements in a row
    * @throws IllegalArgumentException if not
    */
   void check(int columns);
 
-  /**
-   * Returns what is pruned of each row or group.
-   *
-   * @param columns elements in a row
-   */
+  /** Returns what is pruned of each row or group. */
   static Lowest of(Sparsity sparsity, int columns) {
     return switch (sparsity) {
       case Sparsity.Ratio ratio -> new LowestPerRow((int) ratio.of(columns));

@@ -43,7 +43,6 @@ final class CpuBackend implements Backend {
   /**
    * Opens the processor.
    *
-   * @param kernels what computes
    * @param device the processor's name, for people
    * @param threads threads to use, 1 or more; selections run on those of the callers
    * @param found a library for products with activations rounded to BF16, if there is one; null to

@@ -35,12 +35,7 @@ final class CudaDevice implements GpuDevice {
     this.modules = new CudaModules(context, info.capability());
   }
 
-  /**
-   * Opens a device.
-   *
-   * @param index its number in the driver's order
-   * @param precision of linear layers on tensor cores
-   */
+  /** Opens a device. */
   public static CudaDevice open(int index, Precision precision) {
     return open(index, precision, Integer.MAX_VALUE);
   }
@@ -94,7 +89,6 @@ final class CudaDevice implements GpuDevice {
    * Returns a kernel, which is loaded at the first call.
    *
    * @param file its file's name under {@code kernels}, without the ending
-   * @param name the kernel's name
    */
   public CudaFunction function(String file, String name) {
     return modules.function(file, name);

@@ -76,7 +76,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
    * Queues kernels.
    *
    * @param cublas multiplies matrices of 16 bits if it is present; closed with this
-   * @param precision of linear layers on tensor cores
    */
   public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
     this.queue = queue;

@@ -5,7 +5,6 @@ import java.util.Objects;
 /**
  * An address in a device's memory.
  *
- * @param buffer the memory
  * @param offset bytes from its start
  */
 public record DevicePointer(DeviceBuffer buffer, long offset) {

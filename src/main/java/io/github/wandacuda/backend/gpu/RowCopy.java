@@ -5,9 +5,6 @@ import java.util.function.Consumer;
 
 /**
  * Rows that are copied between host and device memory or within a device, whose pitches may differ.
- *
- * @param from where they are
- * @param to where they go
  */
 public record RowCopy(Place from, Place to, long rowBytes, long rows) {
   /**
