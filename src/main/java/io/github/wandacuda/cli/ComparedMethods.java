@@ -22,7 +22,6 @@ import picocli.CommandLine.Option;
 
 /** Options for which methods are compared, and at which sparsities. */
 final class ComparedMethods {
-  private static final String PLUS = "+";
   private static final String UNIFORM = "uniform";
   private static final List<String> DEFAULT = List.of("wanda", "magnitude");
 
@@ -113,7 +112,7 @@ final class ComparedMethods {
       String name = plan.files().isEmpty() ? each : plan.files().get(0).getFileName().toString();
       all.add(
           Run.of(
-              rules.label() + (plan.shares() ? PLUS + name : ""),
+              rules.label() + (plan.shares() ? "+" + name : ""),
               Optional.of(rules.sparsity()),
               plan));
     }

@@ -35,7 +35,6 @@ import java.util.regex.PatternSyntaxException;
  * be is a wrong request, as an option would be.
  */
 public record AllocationFile(Path file, List<Entry> entries) {
-  private static final String WHAT = "allocation";
   private static final long LONGEST = 16 << 20;
   private static final Pattern NUMBER = Pattern.compile("\\d+");
 
@@ -63,7 +62,8 @@ public record AllocationFile(Path file, List<Entry> entries) {
           () ->
               new AllocationFile(
                   file,
-                  JsonInput.read(file, WHAT, InputFile.stream(file), json -> entries(file, json))));
+                  JsonInput.read(
+                      file, "allocation", InputFile.stream(file), json -> entries(file, json))));
     } catch (IOException e) {
       throw InputException.unreadable(file, "an allocation", e);
     }
@@ -72,7 +72,7 @@ public record AllocationFile(Path file, List<Entry> entries) {
   private static List<Entry> entries(Path file, JsonParser json) throws IOException {
     if (json.nextToken() != JsonToken.START_OBJECT) {
       throw ErrorDetails.file(file)
-          .part(WHAT)
+          .part("allocation")
           .wrong("a JSON object from modules or blocks to sparsities", JsonInput.found(json));
     }
     Set<String> keys = new HashSet<>();

@@ -35,8 +35,6 @@ import java.util.stream.Stream;
  * Each run is calibrated as {@code prune} does it, so that its masks are the same to the bit.
  */
 public final class Comparison implements ComparisonWork {
-  private static final String SPILL = "masks";
-
   private final ModelDirectory model;
   private final Backend backend;
   private final List<LinearModule> chosen;
@@ -171,7 +169,7 @@ public final class Comparison implements ComparisonWork {
     PruningRules rules = way.shared().rules();
     List<LinearModule> modules = chosen(rules);
     try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-compare");
-        MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve(SPILL))) {
+        MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve("masks"))) {
       MemoryPass.Result result =
           MemoryPass.run(
               model, backend, rules, modules, calibration, windows, tasks, true, masks, progress);

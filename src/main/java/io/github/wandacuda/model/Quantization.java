@@ -30,7 +30,6 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
   /** The older second one is that of compressed-tensors. */
   private static final List<String> KEYS = List.of("quantization_config", "compression_config");
 
-  private static final String MODELOPT_FILE = "hf_quant_config.json";
   private static final String MODELOPT = "modelopt";
 
   private static final Set<String> READ =
@@ -62,7 +61,7 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
         }
       }
     }
-    Path other = config.file().resolveSibling(MODELOPT_FILE);
+    Path other = config.file().resolveSibling("hf_quant_config.json");
     if (!Files.exists(other)) {
       return Optional.empty();
     }

@@ -29,7 +29,6 @@ import java.util.stream.IntStream;
 public final class WidthRemoval implements Removal {
   private static final String HEADS = "num_attention_heads";
   private static final String KEY_VALUE_HEADS = "num_key_value_heads";
-  private static final String HEAD_SIZE = "head_dim";
 
   /** Channels that stay are a multiple of the first number in wide MLPs, else of the second. */
   private static final int WIDE = 2048;
@@ -349,7 +348,7 @@ public final class WidthRemoval implements Removal {
     } else {
       config.put(of + HEADS, left * (width / headSize()));
       config.put(of + KEY_VALUE_HEADS, left);
-      config.put(of + HEAD_SIZE, headSize());
+      config.put(of + "head_dim", headSize());
     }
     return config;
   }

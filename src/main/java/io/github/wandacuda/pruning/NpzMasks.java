@@ -32,7 +32,6 @@ import java.util.zip.ZipFile;
  */
 final class NpzMasks implements ModuleMasks {
   private static final String ENDING = MaskFile.SUFFIX + ".npy";
-  private static final String WHAT = "a zip archive of NumPy arrays";
   private static final String CHANGED = "it was cut or changed: copy or download it again";
 
   private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
@@ -64,7 +63,8 @@ final class NpzMasks implements ModuleMasks {
     } catch (IOException e) {
       throw ErrorDetails.file(path)
           .hint(CHANGED)
-          .wrong(WHAT, "that it can't be read: " + Printable.reason(e), e);
+          .wrong(
+              "a zip archive of NumPy arrays", "that it can't be read: " + Printable.reason(e), e);
     }
   }
 

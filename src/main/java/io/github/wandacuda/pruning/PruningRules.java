@@ -32,7 +32,6 @@ public record PruningRules(
     Unreached unreached,
     Set<String> kept,
     boolean requantize) {
-  private static final String RECIPE = "recipe";
   private static final Pattern BLOCK = Pattern.compile("\\.\\d+(?=\\.|$)");
 
   /** What is done to some modules. Each module's name is searched once. */
@@ -92,11 +91,11 @@ public record PruningRules(
 
   /** Returns what is done in a word: {@code wanda+swaps}. */
   public String label() {
-    return stages.isEmpty() ? common.label() : RECIPE;
+    return stages.isEmpty() ? common.label() : "recipe";
   }
 
   public String method() {
-    return stages.isEmpty() ? common.method().label() : RECIPE;
+    return stages.isEmpty() ? common.method().label() : "recipe";
   }
 
   public String amount() {

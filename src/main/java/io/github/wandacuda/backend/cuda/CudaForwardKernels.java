@@ -246,7 +246,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
    * sequence's last queries, with the CPU's bits.
    */
   private static final class CudaAttention implements AutoCloseable {
-    private static final String FILE = "attention_rows";
     private static final int THREADS = 256;
 
     /** Of a block that works on whole sequences. */
@@ -351,7 +350,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
     }
 
     private void launch(String kernel, Grid grid, Object... arguments) {
-      queue.launch(queue.device().function(FILE, kernel), grid, THREADS, 0, arguments);
+      queue.launch(queue.device().function("attention_rows", kernel), grid, THREADS, 0, arguments);
     }
 
     @Override
