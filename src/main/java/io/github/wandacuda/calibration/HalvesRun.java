@@ -13,6 +13,7 @@ import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -59,15 +60,7 @@ public final class HalvesRun implements AutoCloseable {
     tokens = (long) used * samples.get(0).length;
     batchTokens = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
     shares = new BatchShares(decoder, batches);
-    try {
-      shares.each(
-          null,
-          SampleProgress.NONE,
-          (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
-    }
+    OnFailure.run(this::close, () -> shares.embed(SampleProgress.NONE));
   }
 
   /** Runs a half of a block on all samples and keeps its outputs as the next half's input. */

@@ -90,11 +90,7 @@ public record Statistics(
 
   /** Returns whether a file's metadata say that it is a statistics file. */
   public static boolean isOne(Path file) {
-    try (SafetensorsFile in = SafetensorsFile.open(file)) {
-      return FORMAT.equals(in.metadata().get("format"));
-    } catch (InputException e) {
-      return false;
-    }
+    return SafetensorsFile.isOf(file, FORMAT);
   }
 
   private static void requireRoom(Path file, List<TensorInfo> vectors) {

@@ -64,6 +64,15 @@ public final class SafetensorsFile implements AutoCloseable {
     return open(path, new SafetensorsHeader.Budget(), null);
   }
 
+  /** Returns whether a file's metadata say that it is of a format. */
+  public static boolean isOf(Path path, String format) {
+    try (SafetensorsFile file = open(path)) {
+      return format.equals(file.metadata.get("format"));
+    } catch (InputException e) {
+      return false;
+    }
+  }
+
   /** Opens one of a model's shards, whose headers share a budget of memory. */
   static SafetensorsFile open(Path path, SafetensorsHeader.Budget room) {
     return open(path, room, "download it, or copy it here");

@@ -115,14 +115,15 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return new Provenance(values);
   }
 
-  static Provenance planned(StructureRequest request, StructurePlan plan, String version) {
+  static Provenance planned(
+      StructureRequest request, RemovedParts removed, StructurePlan plan, String version) {
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", FORMAT);
     values.put("version", version);
     values.put("mode", STRUCTURE);
     values.put(STRUCTURE, request.structure().label());
     values.put(SCORE, request.score());
-    values.put(REMOVED, request.removed().written(request.structure()));
+    values.put(REMOVED, removed.written(request.structure()));
     values.put(CONFIG, plan.config());
     values.put(
         MethodKey.UPDATE.recordKey(),

@@ -123,19 +123,4 @@ public record StructureRequest(
         .findFirst()
         .orElse(ColumnScore.GREEDY);
   }
-
-  StructureRequest with(RemovedParts found) {
-    return new StructureRequest(
-        output,
-        structure,
-        score,
-        found,
-        update,
-        calibration,
-        files,
-        shardBytes,
-        resume,
-        verify,
-        io);
-  }
 }

@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.BlockDescription.Kept;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -162,12 +163,11 @@ public final class Decoder implements AutoCloseable {
       return load(index);
     }
     Block[] blocks = new Block[1 + others.size()];
-    try {
-      loaders.run(blocks.length, (worker, copy) -> blocks[copy] = copies().get(copy).load(index));
-    } catch (RuntimeException | Error e) {
-      Stream.of(blocks).filter(Objects::nonNull).forEach(Block::close);
-      throw e;
-    }
+    OnFailure.run(
+        () -> Stream.of(blocks).filter(Objects::nonNull).forEach(Block::close),
+        () ->
+            loaders.run(
+                blocks.length, (worker, copy) -> blocks[copy] = copies().get(copy).load(index)));
     blocks[0].add(List.of(blocks).subList(1, blocks.length));
     return blocks[0];
   }

@@ -21,7 +21,6 @@ import java.util.function.Function;
 /** A decoder's weights on a device, copied there from its {@linkplain DecoderTensors tensors}. */
 final class DecoderWeights implements AutoCloseable {
   private static final long ALIGNMENT = 64;
-  private static final String WEIGHT = ".weight";
   private static final String BIAS = ".bias";
 
   private final DecoderTensors tensors;

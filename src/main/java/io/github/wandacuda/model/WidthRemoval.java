@@ -264,15 +264,6 @@ public final class WidthRemoval implements Removal {
     return Math.max(0, groups - Math.ceilDiv(groups - count, unit) * unit);
   }
 
-  public Half half() {
-    return half;
-  }
-
-  /** Returns the input columns of a half's last linear module that are one of them. */
-  public int width() {
-    return width;
-  }
-
   @Override
   public void requireRemovable(int count) {
     if (groups == 1) {

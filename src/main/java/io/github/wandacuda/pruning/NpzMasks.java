@@ -5,6 +5,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.system.OnFailure;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -53,13 +54,8 @@ final class NpzMasks implements ModuleMasks {
   private static NpzMasks opened(Path path, Collection<LinearModule> modules) {
     try {
       NpzMasks masks = new NpzMasks(path, new ZipFile(path.toFile()));
-      try {
-        masks.check(modules);
-        return masks;
-      } catch (RuntimeException | Error e) {
-        masks.close();
-        throw e;
-      }
+      OnFailure.run(masks::close, () -> masks.check(modules));
+      return masks;
     } catch (IOException e) {
       throw ErrorDetails.file(path)
           .hint(CHANGED)

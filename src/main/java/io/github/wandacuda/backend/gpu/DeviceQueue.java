@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.slf4j.LoggerFactory;
@@ -70,12 +71,7 @@ public interface DeviceQueue extends AutoCloseable {
    * memory may be freed afterwards.
    */
   default void complete(Runnable copies) {
-    try {
-      copies.run();
-    } catch (RuntimeException e) {
-      settle();
-      throw e;
-    }
+    OnFailure.run(this::settle, copies);
     finish();
   }
 
