@@ -67,7 +67,6 @@ record LittleEndianFile(Path file, ByteBuffer bytes) {
     moveTo(bytes.position(), count);
   }
 
-  /** Moves to the byte {@code start + offset}. */
   void moveTo(long start, long offset) {
     if (offset < 0 || offset > bytes.limit() - start) {
       throw cut();

@@ -21,7 +21,6 @@ public record SlicedTensor(
     ranges = List.copyOf(ranges);
   }
 
-  /** Returns a whole tensor by another name. */
   public static SlicedTensor whole(String name, Checkpoint.Entry entry) {
     TensorInfo source = entry.info();
     return new SlicedTensor(

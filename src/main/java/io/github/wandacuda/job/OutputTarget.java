@@ -134,7 +134,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     return Map.of(ARITHMETIC, cluster.map(OnCluster::arithmetic).orElseGet(backend::arithmetic));
   }
 
-  /** What was written: the modules' results, and the digest of their masks. */
   record Written(List<ModuleResult> results, String masks) {}
 
   private final class OutputRun implements Run {

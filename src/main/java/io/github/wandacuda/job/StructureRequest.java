@@ -49,7 +49,6 @@ public record StructureRequest(
         "channels of each MLP",
         model -> WidthRemoval.of(model, Half.MLP),
         labels(ColumnScore.values())),
-    /** Heads, in groups that share a key and a value. */
     HEADS(
         "groups of heads that share a key and a value",
         model -> WidthRemoval.of(model, Half.ATTENTION),

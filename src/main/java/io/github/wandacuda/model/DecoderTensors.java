@@ -194,7 +194,6 @@ record DecoderTensors(
     return fullValues(fullName(name), length);
   }
 
-  /** Does the same by the full name. */
   float[] fullValues(String fullName, int length) {
     boolean row =
         checkpoint.find(fullName).filter(found -> found.info().shape().size() == 2).isPresent();

@@ -146,7 +146,6 @@ public record OutputFit(
     }
   }
 
-  /** Returns the factor of the moments of some columns. */
   private Optional<GramFactor> factor(List<Integer> columns) {
     int count = columns.size();
     Gram gram = new Gram(count, arena.allocate(Gram.elements(count) * Float.BYTES));
@@ -166,13 +165,11 @@ public record OutputFit(
     return transposed(factor, arena);
   }
 
-  /** Returns the factor's transposed. */
   private WeightMatrix transposed(GramFactor factor, Arena memory) {
     int columns = factor.columns();
     return matrix(columns, columns, memory, (i, j) -> j <= i ? factor.column(i)[j] : 0);
   }
 
-  /** Computes an element. */
   @FunctionalInterface
   private interface Element {
     float at(int row, int column);

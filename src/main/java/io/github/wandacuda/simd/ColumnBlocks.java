@@ -21,7 +21,6 @@ final class ColumnBlocks {
   /** Rows of activations of a group, where there is more than one. */
   static final int TOGETHER = 4;
 
-  /** Columns of a word. */
   static final int WORD = SparseKernels.CHAINS;
 
   /** Floats of a vector. */
@@ -52,7 +51,6 @@ final class ColumnBlocks {
   /** The same, when a block began. */
   private final long[] before = new long[ROWS];
 
-  /** Blocks of a row. */
   int blocks;
 
   /** Groups of rows of activations. */

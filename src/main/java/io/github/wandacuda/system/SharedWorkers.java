@@ -20,7 +20,6 @@ public record SharedWorkers(int count, Executor executor) implements WorkerPool 
     }
   }
 
-  /** Returns the calling thread alone. */
   public static SharedWorkers callerAlone() {
     return new SharedWorkers(1, Runnable::run);
   }

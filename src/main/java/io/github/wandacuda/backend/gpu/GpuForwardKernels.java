@@ -284,7 +284,6 @@ public abstract class GpuForwardKernels {
         logits.columns());
   }
 
-  /** Queues the kernel of {@code route}. */
   protected abstract void launchRoute(int tokens, Object... arguments);
 
   public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
