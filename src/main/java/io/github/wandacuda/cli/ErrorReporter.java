@@ -33,15 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
  * --verbose} the stack trace follows.
  */
 final class ErrorReporter {
-  private static final int INTERNAL_ERROR = 1;
   private static final int USAGE = 2;
-  private static final int INPUT = 3;
-  private static final int BACKEND = 4;
-  private static final int VERIFICATION = 5;
-  private static final int OUTPUT = 6;
-
-  /** The code of SIGINT, by which a person cancels. */
-  private static final int CANCELLED = 130;
 
   private final PrintStream err;
   private final boolean json;
@@ -125,12 +117,12 @@ final class ErrorReporter {
   private static int exitCode(Throwable failure) {
     return switch (failure) {
       case UsageException e -> USAGE;
-      case InputException e -> INPUT;
-      case BackendUnavailableException e -> BACKEND;
-      case VerificationException e -> VERIFICATION;
-      case OutputException e -> OUTPUT;
-      case CancelledException e -> CANCELLED;
-      default -> INTERNAL_ERROR;
+      case InputException e -> 3;
+      case BackendUnavailableException e -> 4;
+      case VerificationException e -> 5;
+      case OutputException e -> 6;
+      case CancelledException e -> 130; // As of SIGINT, by which a person cancels.
+      default -> 1;
     };
   }
 

@@ -50,9 +50,6 @@ import picocli.CommandLine.Option;
       "      --tokens 64"
     })
 final class GenerateCommand extends Subcommand {
-  private static final double NANOS = 1e9;
-  private static final double MEGABYTE = 1e6;
-
   @Mixin private ModelOption.Decoder model;
   @Mixin private PromptOptions prompt;
 
@@ -111,7 +108,7 @@ final class GenerateCommand extends Subcommand {
           WeightKeeping keeping = keeping(directory, operations, length);
           try (Decoder decoder = family.open(directory, operations, keeping);
               CachedDecoder cached = new CachedDecoder(decoder, operations, length)) {
-            double load = (System.nanoTime() - began) / NANOS;
+            double load = (System.nanoTime() - began) / 1e9;
             long bytes = GenerateNeeds.tokenBytes(directory, packed(keeping, operations));
             generate(cached, given, limit, ends, load, bytes);
           }
@@ -232,7 +229,7 @@ final class GenerateCommand extends Subcommand {
                 given.ids().length,
                 generation.promptSeconds(),
                 generation.tokensPerSecond(),
-                bytes / MEGABYTE));
+                bytes / 1e6));
   }
 
   /** Options for the text that a model goes on with. */
