@@ -20,9 +20,8 @@ public final class SlicedShards implements TensorBytes {
     this.pieces = pieces;
   }
 
-  /** A range of a source, and where it begins in the data section. */
-  private record Piece(
-      long begin, SafetensorsFile shard, TensorInfo source, SlicedTensor.Range range) {}
+  /** A tensor, and where it begins in the data section. */
+  private record Piece(long begin, SlicedTensor tensor) {}
 
   /**
    * Lays tensors out in shards in their order; within one, those of large elements come first, so
@@ -66,10 +65,8 @@ public final class SlicedShards implements TensorBytes {
     long at = 0;
     for (SlicedTensor tensor : ordered) {
       long begin = at;
-      for (SlicedTensor.Range range : tensor.ranges()) {
-        pieces.add(new Piece(at, tensor.shard(), tensor.source(), range));
-        at += range.bytes();
-      }
+      pieces.add(new Piece(at, tensor));
+      at += tensor.bytes();
       String dtype = tensor.source().dtype();
       layout.add(new TensorInfo(tensor.name(), dtype, tensor.shape(), begin, at));
     }
@@ -87,9 +84,8 @@ public final class SlicedShards implements TensorBytes {
     for (long done = 0; done < destination.byteSize(); ) {
       Piece piece = at(from + done);
       long within = from + done - piece.begin;
-      long count = Math.min(destination.byteSize() - done, piece.range.bytes() - within);
-      piece.shard.read(
-          piece.source, piece.range.offset() + within, destination.asSlice(done, count));
+      long count = Math.min(destination.byteSize() - done, piece.tensor.bytes() - within);
+      piece.tensor.read(within, destination.asSlice(done, count));
       done += count;
     }
   }
