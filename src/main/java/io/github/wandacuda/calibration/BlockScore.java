@@ -1,9 +1,5 @@
 package io.github.wandacuda.calibration;
 
-import java.util.Arrays;
-import java.util.List;
-import java.util.Locale;
-
 /** What blocks of a decoder are removed by, see {@link BlockChoice}. */
 public enum BlockScore {
   /**
@@ -17,15 +13,5 @@ public enum BlockScore {
    * The mean angle between the input of some blocks side by side and their output, at the last
    * token (Gromov et al., arXiv 2403.17887).
    */
-  ANGULAR;
-
-  /** Returns the name on the command line. */
-  public String label() {
-    return name().toLowerCase(Locale.ROOT);
-  }
-
-  /** Returns the names of all on the command line. */
-  public static List<String> labels() {
-    return Arrays.stream(values()).map(BlockScore::label).toList();
-  }
+  ANGULAR
 }

@@ -39,11 +39,6 @@ public enum ExpertScore {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  /** Returns the names of all on the command line. */
-  public static List<String> labels() {
-    return Arrays.stream(values()).map(ExpertScore::label).toList();
-  }
-
   /** Returns the name of the tensor that a statistics file has of a router's experts. */
   public String tensor(String router) {
     return router + ending;

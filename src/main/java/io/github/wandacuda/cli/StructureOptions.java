@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
@@ -118,7 +117,7 @@ final class StructureOptions {
   public int count(Removal removal, Sparsity.Ratio sparsity) {
     int count = remove == null ? removal.share(sparsity.fraction()) : remove;
     removal.requireRemovable(count);
-    if (removal instanceof BlockRemoval blocks && score().equals(BlockScore.LOSS.label())) {
+    if (removal instanceof BlockRemoval blocks && score().equals(structure.scores().getFirst())) {
       blocks.requireInnerRemovable(count);
     }
     return count;

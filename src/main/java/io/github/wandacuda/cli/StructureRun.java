@@ -225,7 +225,6 @@ record StructureRun(
   }
 
   private Stream<String> text(Map<String, Object> object, String done) {
-    Structure structure = command.structures.structure();
     return OutputOptions.lines(
         """
         %s: %s%d of %d %s, chosen by %s
@@ -236,7 +235,7 @@ record StructureRun(
         done,
         removal.size() - count,
         removal.size(),
-        structure.parts(),
+        object.get("structure"),
         object.get("score"),
         object.get("parameters_after"),
         object.get("parameters_before"),

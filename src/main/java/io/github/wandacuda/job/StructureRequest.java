@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * A request to remove whole parts of a model.
@@ -45,18 +46,16 @@ public record StructureRequest(
   /** What can be removed. */
   public enum Structure {
     /** Whole experts of mixtures. */
-    EXPERTS("experts in each mixture", ExpertRemoval::of, ExpertScore.labels()),
+    EXPERTS(ExpertRemoval::of, ExpertScore.values()),
     /** Whole blocks. */
-    BLOCKS("blocks", BlockRemoval::of, BlockScore.labels());
+    BLOCKS(BlockRemoval::of, BlockScore.values());
 
-    private final String parts;
     private final Function<ModelDirectory, Removal> finder;
     private final List<String> scores;
 
-    Structure(String parts, Function<ModelDirectory, Removal> finder, List<String> scores) {
-      this.parts = parts;
+    Structure(Function<ModelDirectory, Removal> finder, Enum<?>... scores) {
       this.finder = finder;
-      this.scores = scores;
+      this.scores = Stream.of(scores).map(score -> score.name().toLowerCase(Locale.ROOT)).toList();
     }
 
     /**
@@ -67,11 +66,6 @@ public record StructureRequest(
      */
     public Removal find(ModelDirectory model) {
       return finder.apply(model);
-    }
-
-    /** Returns what the parts are called whose number a result says. */
-    public String parts() {
-      return parts;
     }
 
     /** Returns the names of the scores that it can go by, the default first. */

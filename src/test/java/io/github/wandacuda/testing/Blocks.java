@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
@@ -51,7 +50,7 @@ public final class Blocks {
           new StructureRequest(
               output,
               StructureRequest.Structure.BLOCKS,
-              BlockScore.LOSS.label(),
+              "loss",
               map(blocks),
               new Calibration.None(),
               Map.of(),
