@@ -293,7 +293,7 @@ public final class BlockRemoval implements Removal {
       return before(value.intValue(), kept);
     } else if (LAST.equals(key) && value.asInt(-1) >= 0) {
       return before(value.intValue() + 1, kept) - 1;
-    } else if (NUMBERS.contains(key)) {
+    } else if (NUMBERS.contains(key) && value.isArray()) {
       return places(value.valueStream().map(block -> block.asInt(-1)), kept);
     } else if (isByBlock(key, value)) {
       return kept.stream().map(block -> plain(value.get(block))).toList();
