@@ -118,6 +118,7 @@ public final class FamilyFile {
           "DenseMlp.inputs",
           "DenseMlp.activation",
           "DenseMlp.down",
+          "Gate.activation",
           "Experts.router",
           "Experts.rule",
           "Experts.expert",
@@ -128,6 +129,7 @@ public final class FamilyFile {
 
   private static final String WHERE = "where";
   private static final String KIND = "kind";
+  private static final String NONE = "null";
 
   private final Path file;
   private final Located root;
@@ -216,9 +218,6 @@ public final class FamilyFile {
    * @param scope what it depends on; null to check keys and kinds alone, which gives null
    */
   private Object value(Located json, Type type, String place, Scope scope) {
-    if (json.scalar() != null && json.scalar().isNull()) {
-      return null;
-    }
     if (type instanceof ParameterizedType generic) {
       Type inner = generic.getActualTypeArguments()[0];
       return generic.getRawType() == List.class
@@ -311,6 +310,12 @@ public final class FamilyFile {
               && rows == net.channels() + net.valueWidth() + 2 * net.heads(),
           "%d value heads of %d in modules of other widths"
               .formatted(net.heads(), net.norm().size()));
+    } else if (made instanceof DecoderDescription decoder) {
+      LinearDescription projection = decoder.embedding().projection();
+      int width = projection == null ? decoder.embedding().width() : projection.rows();
+      requireFit(
+          width == decoder.shape().hiddenSize(),
+          "an embedding of another width, %d".formatted(width));
     } else if (made instanceof DenseMlp mlp) {
       int wide = mlp.down().columns();
       int both = mlp.gated() && mlp.inputs().size() == 1 ? 2 * wide : wide;
@@ -349,7 +354,7 @@ public final class FamilyFile {
     boolean number = component.getType() == int.class || component.getType() == float.class;
     return number || REQUIRED.contains(name)
         ? Optional.empty()
-        : Optional.of(component.getType() == boolean.class ? "false" : "null");
+        : Optional.of(component.getType() == boolean.class ? "false" : NONE);
   }
 
   private Object component(Located json, Class<?> type, RecordComponent component, Scope scope) {
@@ -365,7 +370,9 @@ public final class FamilyFile {
                           .part("line " + json.line())
                           .wrong("the key '%s'".formatted(name), "none"));
     }
+    boolean none = there.scalar() != null && there.scalar().isNull();
     return components(type).containsKey(name)
+            && !(none && otherwise(type, component).equals(Optional.of(NONE)))
         ? value(there, component.getGenericType(), name, scope)
         : null;
   }
@@ -529,6 +536,9 @@ public final class FamilyFile {
         json.scalar().isNumber()
             ? json.scalar().doubleValue()
             : new Expression(json, place, scope).value();
+    if (scope != null && !Float.isFinite((float) number)) {
+      throw wrong(json, place, "a finite number", String.valueOf(number));
+    }
     if (type == float.class) {
       return (float) number;
     }
@@ -572,6 +582,9 @@ public final class FamilyFile {
    * b where the config has no a.
    */
   private final class Expression {
+    /** More than any size needs; they may be nested as deep. */
+    private static final int MOST = 200;
+
     private static final Pattern TOKEN =
         Pattern.compile("\\s*(?:([0-9.]+(?:e-?[0-9]+)?)|([A-Za-z_][\\w.]*)|([-+*/^()?]))\\s*");
 
@@ -592,7 +605,7 @@ public final class FamilyFile {
         tokens.add(matcher.toMatchResult());
         end = matcher.end();
       }
-      if (end < text.length() || tokens.isEmpty()) {
+      if (end < text.length() || tokens.isEmpty() || tokens.size() > MOST) {
         throw wrong(json, place, "an expression of numbers, keys and + - * / ^ ? ( )", json);
       }
     }
