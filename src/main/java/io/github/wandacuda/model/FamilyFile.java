@@ -8,6 +8,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
@@ -15,6 +16,7 @@ import io.github.wandacuda.io.JsonTree.Located;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -287,6 +289,7 @@ public final class FamilyFile {
           heads.keyValueHeads() > 0
               && heads.queries() % heads.keyValueHeads() == 0
               && attention.output().columns() == heads.queryWidth()
+              && turns(attention.rotary(), heads.size())
               && linears.size() == (separate ? 3 : 1)
               && (!separate || linears.get(0).rows() == queries)
               && (!separate || linears.get(2).rows() == heads.keyValueWidth()),
@@ -296,6 +299,7 @@ public final class FamilyFile {
       requireFit(
           heads > 0
               && latent.plain() >= 0
+              && turns(latent.rotary(), latent.rotated())
               && (latent.plain() + latent.valueSize()) * heads == latent.expand().rows()
               && latent.queries().getLast().rows() == heads * (latent.plain() + latent.rotated())
               && latent.compress().rows() == latent.expand().columns() + latent.rotated()
@@ -320,11 +324,25 @@ public final class FamilyFile {
       int wide = mlp.down().columns();
       int both = mlp.gated() && mlp.inputs().size() == 1 ? 2 * wide : wide;
       requireFit(
-          mlp.inputs().size() <= (mlp.gated() ? 2 : 1)
+          !mlp.inputs().isEmpty()
+              && mlp.inputs().size() <= (mlp.gated() ? 2 : 1)
               && mlp.inputs().stream().allMatch(input -> input.rows() == both),
           "a width of %d between modules of others".formatted(wide));
+    } else if (made instanceof Experts experts) {
+      RoutingRule rule = experts.rule();
+      RoutingRule.Groups groups = rule.groups();
+      int all = experts.router().rows();
+      requireFit(
+          all % groups.count() == 0
+              && rule.expertsPerToken() > 0
+              && rule.expertsPerToken() <= all / groups.count() * groups.chosen(),
+          "%d of %d experts for a token".formatted(rule.expertsPerToken(), all));
     }
     return made;
+  }
+
+  private static boolean turns(Rotary rotary, int headSize) {
+    return rotary == null || rotary.pairs().headSize() == headSize;
   }
 
   private static void requireFit(boolean fits, String found) {
