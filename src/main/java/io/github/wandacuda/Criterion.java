@@ -4,7 +4,6 @@ import java.util.Objects;
 
 /** How weights are scored. The ones with the lowest scores are pruned. */
 public sealed interface Criterion {
-
   /**
    * {@return Wanda's criterion: a weight's score is |W| times the norm of its input column, the
    * product rounded to float32, compared within each row or group (arXiv 2306.11695, section 3)}

@@ -14,7 +14,7 @@ import java.util.function.LongBinaryOperator;
  * <p>A mask may be read by several threads at once, but not while one changes it.
  */
 public final class Mask {
-  private static final ValueLayout.OfLong LONG =
+  static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
 

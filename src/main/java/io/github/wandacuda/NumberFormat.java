@@ -1,5 +1,7 @@
 package io.github.wandacuda;
 
+import static io.github.wandacuda.DType.INT;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -31,8 +33,6 @@ public enum NumberFormat {
 
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int BYTE = 0xff;
   private static final int EXPONENT_OF_ONE = 127;
 

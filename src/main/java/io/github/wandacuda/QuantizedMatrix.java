@@ -1,5 +1,8 @@
 package io.github.wandacuda;
 
+import static io.github.wandacuda.DType.INT;
+import static io.github.wandacuda.Mask.LONG;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
@@ -47,10 +50,6 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
   private static final ThreadLocal<byte[]> BUFFERS =
       ThreadLocal.withInitial(() -> new byte[BUFFER]);
 
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final long BYTES_OF_ONE = 0x0101_0101_0101_0101L;
   private static final long NIBBLES_OF_ONE = 0x1111_1111L;
 
@@ -258,7 +257,6 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       int zero,
       float factor,
       boolean divides) {
-
     /**
      * {@return scales of blocks, with neither zero points nor a factor}
      *

@@ -1,9 +1,10 @@
 package io.github.wandacuda;
 
+import static io.github.wandacuda.Mask.LONG;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Objects;
 import java.util.ServiceLoader;
 
@@ -28,9 +29,6 @@ import java.util.ServiceLoader;
 public final class SparseMatrix {
   /** The most rows of activations that a call multiplies. */
   public static final int MOST_ROWS = 8;
-
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final MemorySegment values;
   private final MemorySegment bitmask;

@@ -22,7 +22,6 @@ import java.util.Objects;
 public record WeightMatrix(
     MemorySegment data, DType dtype, int rows, int columns, long rowStride, long columnStride)
     implements RowReader {
-
   /**
    * Checks that the whole matrix lies inside {@code data}.
    *

@@ -31,7 +31,6 @@ import java.util.regex.PatternSyntaxException;
  * without it, the weights would be silently wrong. Keys of training alone are passed over, and so
  * is any other key whose value switches nothing on: null, false, 0 or empty.
  *
- * @param file its path
  * @param rank {@code r}, the rank of a module that no pattern names
  * @param alpha {@code lora_alpha}, likewise
  * @param rootScaled {@code use_rslora}: the scale is α/√r in place of α/r

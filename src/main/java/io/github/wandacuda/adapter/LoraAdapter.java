@@ -26,7 +26,6 @@ import java.util.stream.Stream;
 /**
  * A LoRA adapter in the directory that PEFT's {@code save_pretrained} wrote, open for reading.
  *
- * @param path the directory
  * @param config its {@code adapter_config.json}
  * @param file its {@code adapter_model.safetensors}
  * @param modules the modules that it changes, in code-point order of their names
@@ -80,7 +79,6 @@ public record LoraAdapter(
    *
    * @param config the adapter's config
    * @param file the adapter's tensors
-   * @param model the model that it is for
    */
   private record LoraPairs(AdapterConfig config, SafetensorsFile file, ModelDirectory model) {
     private static final String BEFORE = "base_model.model.";
@@ -119,7 +117,8 @@ public record LoraAdapter(
               throw wrong(a, "one pair for each module", "a second one for " + module.name());
             }
             int rank = ranks.get(name);
-            float scale = scale(rank, alphas.get(name));
+            float scale =
+                (float) (alphas.get(name) / (config.rootScaled() ? Math.sqrt(rank) : rank));
             modules.add(checked(new LoraModule(module, file, a, bs.get(name), rank, scale)));
           });
       modules.sort(Comparator.comparing(pair -> pair.module().name(), TensorNames.ORDER));
@@ -147,10 +146,6 @@ public record LoraAdapter(
       if (!others.containsKey(name)) {
         throw wrong(tensor, "its pair " + BEFORE + Printable.of(name) + end, "none");
       }
-    }
-
-    private float scale(int rank, double alpha) {
-      return (float) (alpha / (config.rootScaled() ? Math.sqrt(rank) : rank));
     }
 
     private LinearModule find(String name, TensorInfo a, Map<String, LinearModule> byName) {

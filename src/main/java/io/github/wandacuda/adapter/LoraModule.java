@@ -16,12 +16,10 @@ import io.github.wandacuda.model.LinearModule;
  * @param file the adapter's file
  * @param a {@code lora_A.weight}, [rank, in]
  * @param b {@code lora_B.weight}, [out, rank]
- * @param rank the rank
  * @param scale α/r or α/√r
  */
 public record LoraModule(
     LinearModule module, SafetensorsFile file, TensorInfo a, TensorInfo b, int rank, float scale) {
-
   /** Returns a tensor's place, for an error message. */
   ErrorDetails place(TensorInfo tensor) {
     return ErrorDetails.file(file.path()).tensor(tensor.name());

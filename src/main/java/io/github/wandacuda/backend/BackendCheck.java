@@ -9,8 +9,10 @@ import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
@@ -418,7 +420,9 @@ public final class BackendCheck {
           Tensor v = side.tensor(TOKENS, 28);
           Tensor out = side.tensor(TOKENS, 28);
           Tensor state = side.tensor(20, 7);
-          side.operations.deltaRule(q, k, v, decay, side.tensor(TOKENS, 4), shape, state, out);
+          Tensor correction = side.tensor(TOKENS, 4);
+          side.operations.deltaRule(
+              new DeltaOperands<>(q, k, v, decay, correction, shape, state, out));
           return side.download(out);
         });
     add(
@@ -486,13 +490,14 @@ public final class BackendCheck {
     int tokens = shape.sequenceLength();
     Tensor out = side.tensor(tokens - shape.past(), queries);
     side.operations.attention(
-        side.tensor(tokens - shape.past(), queries),
-        side.tensor(tokens, keys),
-        side.tensor(tokens, keys),
-        shape,
-        null,
-        shape.window() == 0 ? null : side.tensor(1, shape.heads()),
-        out);
+        new AttentionOperands<>(
+            side.tensor(tokens - shape.past(), queries),
+            side.tensor(tokens, keys),
+            side.tensor(tokens, keys),
+            shape,
+            null,
+            shape.window() == 0 ? null : side.tensor(1, shape.heads()),
+            out));
     return side.download(out);
   }
 

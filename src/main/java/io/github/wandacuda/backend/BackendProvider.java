@@ -39,7 +39,6 @@ public interface BackendProvider {
    * @param device its index in {@link #devices()}
    * @param threads CPU threads to use, 1 or more
    * @param precision of linear layers
-   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   Backend open(int device, int threads, Precision precision);
 
@@ -48,7 +47,6 @@ public interface BackendProvider {
    *
    * @param device its index in {@link #devices()}
    * @param workers stay the caller's
-   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   default Backend open(int device, WorkerPool workers) {
     return open(device, workers.count());

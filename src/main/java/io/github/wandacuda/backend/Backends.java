@@ -2,13 +2,13 @@ package io.github.wandacuda.backend;
 
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
@@ -41,7 +41,6 @@ public final class Backends {
    * @param name a backend's name, or {@link #AUTO}
    * @param device the device's index within its backend
    * @param threads CPU threads to use, 1 or more
-   * @throws UsageException if no backend has that name
    * @throws BackendUnavailableException if there is no such device, or it can't be used
    */
   public static Choice open(String name, int device, int threads) {
@@ -67,13 +66,8 @@ public final class Backends {
     return open(name, device, (provider, index) -> provider.open(index, workers));
   }
 
-  /** Opens a provider's device. */
-  @FunctionalInterface
-  private interface Opening {
-    Backend open(BackendProvider provider, int device);
-  }
-
-  private static Choice open(String name, int device, Opening opening) {
+  private static Choice open(
+      String name, int device, BiFunction<BackendProvider, Integer, Backend> opening) {
     List<BackendProvider> providers = providers();
     if (name.equals(AUTO)) {
       return openFirst(
@@ -97,11 +91,10 @@ public final class Backends {
    * @param name a backend's name, or {@link #AUTO}
    * @param threads CPU threads to use, 1 or more
    * @param precision of linear layers, where the backend has more than one
-   * @throws UsageException if no backend has that name
-   * @throws BackendUnavailableException if it has no usable device
    */
   public static Choice openAll(String name, int threads, Precision precision) {
-    Opening opening = (provider, index) -> provider.open(index, threads, precision);
+    BiFunction<BackendProvider, Integer, Backend> opening =
+        (provider, index) -> provider.open(index, threads, precision);
     List<BackendProvider> providers = providers();
     if (name.equals(AUTO)) {
       return openFirst(providers, candidate -> true, "device", opening);
@@ -121,11 +114,7 @@ public final class Backends {
         .toList();
   }
 
-  /**
-   * Returns the provider of a backend.
-   *
-   * @throws UsageException if no backend has this name
-   */
+  /** Returns the provider of a backend. */
   public static BackendProvider named(String name) {
     return named(providers(), name);
   }
@@ -146,7 +135,7 @@ public final class Backends {
       List<BackendProvider> providers,
       Predicate<DeviceDescription> wanted,
       String what,
-      Opening opening) {
+      BiFunction<BackendProvider, Integer, Backend> opening) {
     List<String> passed = new ArrayList<>();
     for (BackendProvider provider : providers) {
       List<DeviceDescription> devices = provider.devices();
@@ -179,7 +168,10 @@ public final class Backends {
   }
 
   private static Choice open(
-      BackendProvider provider, List<DeviceDescription> devices, String reason, Opening opening) {
+      BackendProvider provider,
+      List<DeviceDescription> devices,
+      String reason,
+      BiFunction<BackendProvider, Integer, Backend> opening) {
     List<Backend> opened = new ArrayList<>();
     try {
       for (DeviceDescription device : devices) {
@@ -192,13 +184,16 @@ public final class Backends {
     return new Choice(opened.size() == 1 ? opened.get(0) : new DeviceGroup(opened), reason);
   }
 
-  private static Backend open(BackendProvider provider, DeviceDescription device, Opening opening) {
+  private static Backend open(
+      BackendProvider provider,
+      DeviceDescription device,
+      BiFunction<BackendProvider, Integer, Backend> opening) {
     if (!device.usable()) {
       throw new BackendUnavailableException(
           "%s device %d (%s) can't be used: %s"
               .formatted(provider.name(), device.index(), device.name(), device.reason()));
     }
-    return opening.open(provider, device.index());
+    return opening.apply(provider, device.index());
   }
 
   /** Says what is missing: a device of that number, or, where none can be used, any at all. */

@@ -48,13 +48,10 @@ final class BatchShares implements AutoCloseable {
   /**
    * A device and its batches.
    *
-   * @param decoder the decoder on it
    * @param runner runs them
-   * @param states their hidden states
    */
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {
-
     private static Share of(Decoder decoder, List<SampleBatch> batches) {
       long tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
       int most = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();

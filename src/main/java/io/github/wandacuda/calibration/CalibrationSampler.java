@@ -32,7 +32,6 @@ public final class CalibrationSampler {
   /**
    * Returns the samples that a request asks for.
    *
-   * @param request the request
    * @param tokenizer gives the model's tokenizer, which isn't closed here; only called if there is
    *     text
    * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
@@ -48,11 +47,7 @@ public final class CalibrationSampler {
         request.join().isPresent());
   }
 
-  /**
-   * Returns whether a file's samples are its lists in their order, so that no draw is needed.
-   *
-   * @throws io.github.wandacuda.error.UsageException if the name's ending is that of no text
-   */
+  /** Returns whether a file's samples are its lists in their order, so that no draw is needed. */
   public static boolean takesListsInOrder(Path file) {
     return TextFormat.of(file) == TextFormat.TOKENS;
   }

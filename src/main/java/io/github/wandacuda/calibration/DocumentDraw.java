@@ -35,11 +35,9 @@ final class DocumentDraw {
    * Prepares the draw.
    *
    * @param file where the documents come from, for the message of a failure
-   * @param documents their number
    * @param sequenceLength the tokens of a sample
    * @param seed the argument of Python's {@code random.seed}
    * @param tokenCount gives the number of tokens of a document; called once for each document drawn
-   * @throws InputException if there are no documents
    */
   DocumentDraw(
       Path file, int documents, int sequenceLength, long seed, IntUnaryOperator tokenCount) {

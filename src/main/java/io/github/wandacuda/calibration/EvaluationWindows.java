@@ -43,7 +43,6 @@ public final class EvaluationWindows implements Serializable {
    * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
    *     window, or ids that the model doesn't know
-   * @throws UsageException as {@link #requireLength} does
    */
   public static EvaluationWindows ofText(
       Path file, Tokenizer tokenizer, int length, int vocabularySize) {
@@ -126,12 +125,10 @@ public final class EvaluationWindows implements Serializable {
     return CalibrationSamples.digest(windows);
   }
 
-  /** Returns the number of windows. */
   public int count() {
     return windows.length;
   }
 
-  /** Returns the number of tokens in all windows. */
   public long tokens() {
     return Arrays.stream(windows).mapToLong(window -> window.length).sum();
   }

@@ -1,14 +1,14 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.system.Labelled;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * How much an expert of a mixture counts, by the tokens that its router sends to it: f is the
  * expert's output, g its factor as the model applies it, and norms are Euclidean.
  */
-public enum ExpertScore {
+public enum ExpertScore implements Labelled {
   /** The mean of g * |f| (REAP, Lasby et al., arXiv 2510.13999); 0 for an expert without tokens. */
   REAP("saliency"),
   /** How many tokens there are. */
@@ -32,11 +32,6 @@ public enum ExpertScore {
 
   ExpertScore(String name) {
     ending = PREFIX + name;
-  }
-
-  /** Returns the name on the command line. */
-  public String label() {
-    return name().toLowerCase(Locale.ROOT);
   }
 
   /** Returns the name of the tensor that a statistics file has of a router's experts. */

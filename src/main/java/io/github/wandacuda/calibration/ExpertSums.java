@@ -131,7 +131,6 @@ final class ExpertSums {
       tokens(expert)[expert.index()] += change.rows();
     }
 
-    /** Returns the sum of the squares of each row. */
     private double[] squares(Tensor rows) {
       float[] values = new float[Math.multiplyExact(rows.rows(), rows.columns())];
       operations.download(rows, MemorySegment.ofArray(values));

@@ -72,11 +72,7 @@ public final class Imatrix {
         });
   }
 
-  /**
-   * Checks the number of weights, before memory is allocated for them.
-   *
-   * @throws InputException if there are more than any model has
-   */
+  /** Checks the number of weights, before memory is allocated for them. */
   static int requireFew(Path file, int count) {
     if (count > MOST) {
       throw ErrorDetails.file(file).wrong("at most %d weights".formatted(MOST), count);

@@ -1,7 +1,6 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.SecondMoments;
@@ -41,9 +40,7 @@ public final class InputMoments implements InputObserver, AutoCloseable {
    * than one is in memory twice.
    *
    * @param inputFeatures the input features of each module
-   * @param samples the number of samples
    * @param memory takes them
-   * @throws InputException if one is not finite
    */
   public Map<String, Gram> grams(Map<String, Integer> inputFeatures, int samples, Arena memory) {
     Map<String, Gram> grams = new HashMap<>();

@@ -1,7 +1,6 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
@@ -50,8 +49,6 @@ public final class InputNorms {
    *
    * @param inputFeatures the input features of each module; a module that no token reached, such as
    *     an expert, gets zeros
-   * @param samples the number of samples
-   * @throws InputException if one is not finite
    */
   public synchronized Map<String, float[]> norms(Map<String, Integer> inputFeatures, int samples) {
     Map<String, float[]> norms = new HashMap<>();
@@ -76,11 +73,7 @@ public final class InputNorms {
       sums = new LinkedHashMap<>(sums);
     }
 
-    /**
-     * Checks the sums.
-     *
-     * @throws InputException if a norm isn't finite
-     */
+    /** Checks the sums. */
     void requireFinite() {
       sums.forEach((modules, columns) -> norms(modules.get(0), columns, 1));
     }
@@ -89,8 +82,6 @@ public final class InputNorms {
      * Returns norms from sums of squares.
      *
      * @param module what reads the columns
-     * @param samples the number of samples
-     * @throws InputException if one isn't finite
      */
     static float[] norms(String module, double[] sums, int samples) {
       float[] norms = new float[sums.length];

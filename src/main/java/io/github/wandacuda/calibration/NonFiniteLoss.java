@@ -22,7 +22,6 @@ public final class NonFiniteLoss {
    *
    * @param tokens the sequence
    * @param sequence what it is called in messages
-   * @param loss the loss
    * @return the failure; it names the module, row and column of the first value that isn't finite
    */
   public static InputException of(
@@ -50,11 +49,7 @@ public final class NonFiniteLoss {
    * @param sample the sample that runs, in words
    */
   record NonFiniteSearch(Operations operations, String sample) implements InputObserver {
-    /**
-     * Checks the input of linear modules.
-     *
-     * @throws InputException if one isn't finite
-     */
+    /** Checks the input of linear modules. */
     @Override
     public void input(List<String> modules, Tensor input) {
       try (Arena arena = Arena.ofConfined()) {

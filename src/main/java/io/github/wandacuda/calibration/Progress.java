@@ -4,7 +4,7 @@ package io.github.wandacuda.calibration;
 @FunctionalInterface
 public interface Progress {
   /** Ignores all progress. */
-  Progress NONE = (what, done, total) -> {};
+  Progress NONE = (what, done, total, share) -> {};
 
   /**
    * Called when a step is done.
@@ -12,16 +12,13 @@ public interface Progress {
    * @param what the kind of step, such as {@code block}
    * @param done number of steps done, this one included
    * @param total number of all steps
-   */
-  void step(String what, long done, long total);
-
-  /**
-   * Called when a step is done, instead of {@link #step(String, long, long)}, if steps are unequal.
-   *
    * @param share how much of all work is done, from 0 to 1
    */
-  default void step(String what, long done, long total, double share) {
-    step(what, done, total);
+  void step(String what, long done, long total, double share);
+
+  /** Called when one of several equal steps is done. */
+  default void step(String what, long done, long total) {
+    step(what, done, total, (double) done / total);
   }
 
   /**
@@ -60,11 +57,6 @@ public interface Progress {
   default Progress part(String name, int index, int count) {
     Progress whole = this;
     return new Progress() {
-      @Override
-      public void step(String what, long done, long total) {
-        step(what, done, total, (double) done / total);
-      }
-
       @Override
       public void step(String what, long done, long total, double share) {
         whole.step(name + what, index * total + done, count * total, (index + share) / count);

@@ -48,7 +48,6 @@ public record SampleBatch(int index, int firstSample, List<int[]> samples) imple
     return samples.get(0).length;
   }
 
-  /** Returns the tokens of all its samples. */
   public int tokens() {
     return samples.size() * sequenceLength();
   }

@@ -200,11 +200,7 @@ public record Statistics(
       this.file = file;
     }
 
-    /**
-     * Opens a statistics file.
-     *
-     * @throws InputException if it isn't a safetensors file
-     */
+    /** Opens a statistics file. */
     public static GramFile open(Path file) {
       return new GramFile(SafetensorsFile.open(file));
     }

@@ -226,7 +226,6 @@ public final class Checkpoint implements AutoCloseable {
     return index;
   }
 
-  /** Returns the shard of a file name. */
   public SafetensorsFile shard(String name) {
     return shards.stream()
         .filter(shard -> shard.path().getFileName().toString().equals(name))

@@ -37,11 +37,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
     others = List.copyOf(others);
   }
 
-  /**
-   * Finds the files that were added to a copy of a model.
-   *
-   * @throws io.github.wandacuda.error.InputException if a folder can't be read
-   */
+  /** Finds the files that were added to a copy of a model. */
   public static ExtraFiles of(Checkpoint source, SideFiles sideFiles, Path copy) {
     Set<Path> known = sideFiles.withShards(source);
     known.add(Path.of(SideFiles.MANIFEST));

@@ -74,11 +74,7 @@ public final class PackedShard implements TensorBytes {
         stored.path(), header(stored), tensors -> new PackedShard(stored, tensors));
   }
 
-  /**
-   * Returns a shard that isn't packed.
-   *
-   * @throws InputException if it is, of whatever version
-   */
+  /** Returns a shard that isn't packed. */
   public static SafetensorsFile requireDense(SafetensorsFile stored) {
     if (PackedFormat.isPacked(stored.metadata())) {
       throw ErrorDetails.file(stored.path())
@@ -145,7 +141,6 @@ public final class PackedShard implements TensorBytes {
         && tensor.type().isPresent();
   }
 
-  /** Returns the file as it is stored. */
   public SafetensorsFile stored() {
     return stored;
   }

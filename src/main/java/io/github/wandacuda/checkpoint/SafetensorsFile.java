@@ -192,7 +192,6 @@ public final class SafetensorsFile implements AutoCloseable {
    * meanwhile, the file is closed.
    *
    * @throws IndexOutOfBoundsException if the tensor ends before that
-   * @throws InputException if the file has become shorter
    * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted
    */
   public void read(TensorInfo info, long offset, MemorySegment destination) {

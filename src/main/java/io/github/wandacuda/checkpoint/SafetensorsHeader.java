@@ -27,11 +27,7 @@ public record SafetensorsHeader(
   /** Bytes of the number that a file starts with. */
   static final int LENGTH_BYTES = Long.BYTES;
 
-  /**
-   * Reads the header of a file that lies in memory, and checks all of it.
-   *
-   * @throws InputException if it breaks the format in any way
-   */
+  /** Reads the header of a file that lies in memory, and checks all of it. */
   public static SafetensorsHeader of(MemorySegment file) {
     byte[] prefix = start(file, Math.min(file.byteSize(), LENGTH_BYTES));
     int length = length(null, prefix, file.byteSize());

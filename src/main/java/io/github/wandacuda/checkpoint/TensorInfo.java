@@ -26,7 +26,6 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
     return DType.of(dtype);
   }
 
-  /** Returns the number of elements. */
   public long elements() {
     long elements = 1;
     for (long size : shape) {
@@ -35,7 +34,6 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
     return elements;
   }
 
-  /** Returns the number of bytes. */
   public long bytes() {
     return end - begin;
   }

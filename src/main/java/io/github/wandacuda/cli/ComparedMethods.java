@@ -167,7 +167,6 @@ final class ComparedMethods {
    * @param files the SHA-256 of the files that say it, or null if there are none
    */
   record Run(String label, Optional<Sparsity> sparsity, PruningPlan plan, String files) {
-
     static Run of(String label, Optional<Sparsity> sparsity, PruningPlan plan) {
       return new Run(
           label,

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruningPlan;
+import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
@@ -12,6 +13,7 @@ import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -77,6 +79,22 @@ final class MethodOptions {
     return plan;
   }
 
+  /**
+   * Returns what is asked for where whole parts go, but for the update, which isn't one of rows.
+   */
+  public PruningRules partRules() {
+    Map<MethodKey, Object> given = keys.values();
+    given.remove(MethodKey.UPDATE);
+    plan = PruningPlan.of(rules(given), Allocation.Rule.UNIFORM);
+    return plan.rules();
+  }
+
+  /** Returns the update that is asked for where whole parts go. */
+  public Optional<Update> partUpdate() {
+    return Optional.ofNullable((String) keys.values().get(MethodKey.UPDATE))
+        .map(word -> Update.valueOf(word.toUpperCase(Locale.ROOT)));
+  }
+
   public Map<String, List<Path>> files() {
     if (recipeFile != null) {
       return Map.of("recipe", List.of(recipeFile));
@@ -109,7 +127,10 @@ final class MethodOptions {
   }
 
   private PruningRules common() {
-    Map<MethodKey, Object> given = keys.values();
+    return rules(keys.values());
+  }
+
+  private PruningRules rules(Map<MethodKey, Object> given) {
     if (given.get(MethodKey.METHOD) == Method.MASKS && keys.sparsity().isPresent()) {
       throw new UsageException(
           "--method masks: the masks say how much goes, so it excludes --sparsity and --pattern");

@@ -87,11 +87,6 @@ final class ProgressPrinter implements Progress {
   }
 
   @Override
-  public void step(String what, long done, long total) {
-    step(what, done, total, (double) done / total);
-  }
-
-  @Override
   public void within(String what, long done, long total, double share) {
     if (pass == null || !pass.what().equals(what)) {
       pass = new Pass(what, nanos.getAsLong(), done);

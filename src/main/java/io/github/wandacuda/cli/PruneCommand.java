@@ -11,9 +11,9 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.UnfinishedRun;
-import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
@@ -140,7 +140,7 @@ final class PruneCommand extends Subcommand {
 
   /** Removes whole parts of the model, see {@link StructureRun}. */
   private void removeParts() {
-    PruningRules rules = methods.plan().rules();
+    PruningRules rules = methods.partRules();
     Sparsity.Ratio sparsity = (Sparsity.Ratio) rules.common().sparsity();
     calibrations.check(true, StructureOptions.STRUCTURE);
     target.check(calibrations.fromSamples(rules));
@@ -152,13 +152,23 @@ final class PruneCommand extends Subcommand {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
-      int unused = structures.count(ExpertRemoval.of(directory), sparsity);
+      Optional<Removal> removal = structures.find(directory);
+      removal.ifPresent(all -> structures.count(all, sparsity));
       try (ResultFiles results = results(directory, target.output)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, output);
         try (Backend backend = backends.open(output)) {
           new StructureRun(
-                  this, directory, calibration, files(rules), sparsity, backend, results, memory)
+                  this,
+                  directory,
+                  removal,
+                  sparsity,
+                  methods.partUpdate(),
+                  calibration,
+                  files(rules),
+                  backend,
+                  results,
+                  memory)
               .run(dryRun);
         }
       }

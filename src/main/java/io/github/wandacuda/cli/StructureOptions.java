@@ -1,20 +1,27 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.calibration.ExpertScore;
+import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.StructureRequest.Structure;
-import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
+import java.util.Iterator;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Options for the removal of whole parts of a model. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
+
+  private static final String MULTIPLE = "--multiple";
 
   private static final Pattern SIZE = Pattern.compile("(\\d{1,12})(|KB|MB|GB)");
 
@@ -22,23 +29,35 @@ final class StructureOptions {
       names = STRUCTURE,
       paramLabel = "NAME",
       description =
-          "experts: remove whole experts of each mixture, so that an ordinary smaller model is"
-              + " left; --sparsity R is their share. The kept weights are not fitted.")
+          "Remove whole parts, so that an ordinary smaller model is left; --sparsity R is their"
+              + " share: experts of each mixture, blocks, channels of each MLP, or heads of each"
+              + " block, in groups that share a key and a value. --update fits what is left.")
   private Structure structure;
 
   @Option(
       names = "--remove",
       paramLabel = "N",
-      description = "With --structure: how many go of each layer, instead of --sparsity.")
+      description =
+          "With --structure: how many blocks, or experts of each layer, go, instead of --sparsity.")
   private Integer remove;
+
+  @Option(
+      names = MULTIPLE,
+      paramLabel = "N",
+      description =
+          "Keep a multiple of N channels (default: 256 in MLPs of 2,048 and wider, else 32 if their"
+              + " width is one, else 1); --remove is exact.")
+  private Integer multiple;
 
   @Option(
       names = "--score",
       paramLabel = "NAME",
       description =
-          "What experts go by, the lowest first: reap, frequency, ean, weighted or drop (default:"
-              + " reap).")
-  private ExpertScore score = ExpertScore.REAP;
+          "What goes first, the lowest: experts by reap, frequency, ean, weighted or drop (default:"
+              + " reap); blocks by loss, influence or angular (default: loss); channels and heads by"
+              + " greedy, wanda, flap or magnitude (default: greedy).",
+      completionCandidates = ScoreNames.class)
+  private String score;
 
   @Option(
       names = "--shard-size",
@@ -48,41 +67,92 @@ final class StructureOptions {
               + " largest).")
   private String shardSize;
 
+  /** The names of all scores. */
+  private static final class ScoreNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Stream.of(Structure.values())
+          .flatMap(structure -> structure.scores().stream())
+          .iterator();
+    }
+  }
+
   public boolean given() {
     return structure != null;
+  }
+
+  public Structure structure() {
+    return structure;
+  }
+
+  /** Finds the parts of the kind that is asked for, if it is one. */
+  public Optional<Removal> find(ModelDirectory model) {
+    return structure == Structure.AUTO ? Optional.empty() : Optional.of(structure.find(model));
+  }
+
+  /** Returns of what a multiple stays, or 0 if that isn't said. */
+  public int multiple() {
+    return multiple == null ? 0 : multiple;
   }
 
   /** Checks what can be checked without a model. */
   public void check(OutputOptions output) {
     if (!given()) {
-      for (String option : new String[] {"--remove", "--score", "--shard-size"}) {
+      for (String option : new String[] {"--remove", MULTIPLE, "--score", "--shard-size"}) {
         if (output.given(option)) {
           throw new UsageException("%s goes with %s".formatted(option, STRUCTURE));
         }
       }
       return;
     }
-    output.exclude("--remove", "--sparsity");
+    output.exclude("--remove", "--sparsity", MULTIPLE);
+    if (multiple != null
+        && ((structure != Structure.CHANNELS && structure != Structure.AUTO) || multiple < 1)) {
+      throw ErrorDetails.of(MULTIPLE)
+          .refused(
+              "1 or more, for --structure channels or auto",
+              "%d for %s".formatted(multiple, structure.label()));
+    }
     output.exclude(
         STRUCTURE,
-        ("--method --scope --pattern --refine --refine-swaps --update --recipe --allocation"
+        ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
                 + " --requantize --unreached --include --exclude --masks --combine-masks"
                 + " --save-masks --in-place --packed --part --cluster --report")
             .split(" "));
+    if (structure == Structure.AUTO) {
+      output.exclude(STRUCTURE, "--remove", "--score");
+    }
+    if (!structure.scores().contains(score())) {
+      throw ErrorDetails.of("--score")
+          .refused(
+              "one of %s for %s".formatted(structure.scores(), structure.label()),
+              "'%s'".formatted(score));
+    }
+    if (structure == Structure.BLOCKS) {
+      if (!output.given("--calibration")) {
+        throw new UsageException("--structure blocks needs --calibration FILE");
+      }
+      if (output.given(PruneCommand.SAVED_STATISTICS)) {
+        throw new UsageException("--save-statistics: blocks go by no statistics");
+      }
+    }
   }
 
-  public ExpertScore score() {
-    return score;
+  public String score() {
+    return score == null ? structure.scores().getFirst() : score.toLowerCase(Locale.ROOT);
   }
 
   /**
-   * Returns how many experts of each mixture go.
+   * Returns how many parts go.
    *
    * @param sparsity their share, unless the number is given
    */
-  public int count(ExpertRemoval experts, Sparsity.Ratio sparsity) {
-    int count = remove == null ? experts.share(sparsity.fraction()) : remove;
-    experts.requireRemovable(count);
+  public int count(Removal removal, Sparsity.Ratio sparsity) {
+    int count = remove == null ? removal.share(sparsity.fraction(), multiple()) : remove;
+    removal.requireRemovable(count);
+    if (removal instanceof BlockRemoval blocks && score().equals(BlockScore.LOSS.label())) {
+      blocks.requireInnerRemovable(count);
+    }
     return count;
   }
 

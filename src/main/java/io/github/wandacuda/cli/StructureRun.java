@@ -2,83 +2,99 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.DenseCalibration;
-import io.github.wandacuda.calibration.ExpertScore;
-import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.RemovedParts;
+import io.github.wandacuda.job.StructureChoice;
+import io.github.wandacuda.job.StructureFit;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.job.StructureRequest.Update;
+import io.github.wandacuda.job.StructureSearch;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** A run of {@code prune} that removes whole parts of a model. */
 record StructureRun(
     PruneCommand command,
     ModelDirectory model,
+    Optional<Removal> removal,
+    Sparsity.Ratio sparsity,
+    Optional<Update> update,
     Calibration calibration,
     Map<String, List<Path>> files,
-    Sparsity.Ratio sparsity,
     Backend backend,
     ResultFiles results,
     MemoryWatch memory) {
+  /** From so many samples on weights are fitted unless it is said otherwise. */
+  private static final int SAMPLES_TO_FIT = 64;
+
+  /**
+   * The parts that go.
+   *
+   * @param trials what was tried, the best first
+   */
+  private record Choice(StructureChoice.Chosen chosen, List<StructureSearch.Trial> trials) {}
 
   void run(boolean dry) {
-    ExpertRemoval experts = ExpertRemoval.of(model);
-    int count = command.structures.count(experts, sparsity);
     boolean sampled = calibration instanceof Calibration.FromSamples;
+    Structure structure = command.structures.structure();
+    Update fits = update(structure);
+    // No sample is run for a plan: experts are of one size, most blocks are.
+    boolean known = !(dry && sampled);
     long start = System.nanoTime();
-    // A plan's sizes don't hang on which experts go, so none is run for it.
-    Optional<Statistics> statistics = dry && sampled ? Optional.empty() : Optional.of(statistics());
+    Choice choice = choose(structure, fits, known);
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
-    SortedMap<Integer, List<Integer>> removed =
-        experts.lowest(
-            count,
-            router ->
-                statistics
-                    .map(all -> scores(all, router, experts.experts()))
-                    .orElse(new float[experts.experts()]));
+    RemovedParts removed = choice.chosen().removed();
     StructureRequest request =
         new StructureRequest(
             command.target.output,
-            StructureRequest.Structure.EXPERTS,
-            command.structures.score().label(),
+            structure,
+            command.structures.score(),
             removed,
+            fits,
             calibration,
             files,
             command.structures.shardBytes(model),
             command.target.resume,
             !command.target.skipVerification,
             command.target.storage().io());
-    StructureJob job = new StructureJob(request, experts.without(removed));
+    StructureJob job = new StructureJob(request, model);
     Map<String, Object> object = new LinkedHashMap<>();
     if (dry) {
       object.put("dry_run", true);
     }
     object.put("output", request.output().toString());
-    object.put("structure", request.structure().label());
+    object.put("structure", structure.label());
     object.put("score", request.score());
+    object.put("update", fits.label());
     object.put("backend", backend.name());
     object.put("device", backend.device());
     object.put("precision", Precision.label(backend.precision()));
-    statistics.ifPresent(known -> object.put("removed", removed));
-    object.put("experts_before", experts.experts());
-    object.put("experts_after", experts.experts() - count);
+    if (known) {
+      object.put("removed", removed.written(structure));
+    }
+    for (Structure kind : removed.kinds().keySet()) {
+      int size = kind.find(model).size();
+      object.put(kind.label() + "_before", size);
+      object.put(kind.label() + "_after", size - removed.count(kind));
+    }
+    if (structure == Structure.AUTO && !dry) {
+      object.put("trials", choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
+    }
     object.put("parameters_before", StructureJob.parameters(model.checkpoint()));
     object.put("parameters_after", job.parametersAfter());
     object.put("bytes_before", model.checkpoint().totalBytes());
@@ -87,7 +103,9 @@ record StructureRun(
       job.requireRoom();
       command.output.result(
           object,
-          () -> Stream.concat(text(object, "would have "), Stream.of("nothing was written")));
+          () ->
+              Stream.concat(
+                  text(object, removed, "would have "), Stream.of("nothing was written")));
       return;
     }
     Optional<EvaluateOption.Measured> before =
@@ -97,10 +115,16 @@ record StructureRun(
     boolean finished = job.isFinished();
     PhaseClock.Seconds seconds =
         job.run(
-            backend.concurrency(),
+            backend,
             ThisRuntime.programVersion(),
             command.output.progress(),
-            () -> results.write(PruneCommand.SAVED_STATISTICS, statistics.orElseThrow().content()));
+            () ->
+                choice
+                    .chosen()
+                    .statistics()
+                    .ifPresent(
+                        used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
+    object.put("removed", job.removed().written(structure));
     Optional<Perplexities> perplexities =
         before.map(dense -> command.evaluating(() -> compared(dense)));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
@@ -111,12 +135,62 @@ record StructureRun(
         object,
         () ->
             Stream.concat(
-                text(object, done),
+                text(object, removed, done),
                 perplexities.stream()
                     .map(
                         both ->
                             "  text        perplexity %.4f before, %.4f after"
                                 .formatted(both.before(), both.after()))));
+  }
+
+  /** Returns how weights are fitted. */
+  private Update update(Structure structure) {
+    boolean wide = structure != Structure.EXPERTS && structure != Structure.BLOCKS;
+    if (!(calibration instanceof Calibration.FromSamples samples)) {
+      if (wide || update.orElse(Update.NONE) != Update.NONE) {
+        throw new UsageException(
+            "--structure %s: expected samples, which --calibration names, to %s"
+                .formatted(structure.label(), update.isEmpty() ? "choose by" : "fit weights to"));
+      }
+      return Update.NONE;
+    }
+    if (update.orElse(null) == Update.RECONSTRUCT
+        && (structure == Structure.EXPERTS || structure == Structure.BLOCKS)) {
+      throw new UsageException(
+          "--update: expected realign or none for %s, found reconstruct"
+              .formatted(structure.label()));
+    }
+    boolean usual = update.isEmpty() && samples.samples().size() >= SAMPLES_TO_FIT;
+    Update asked = update.orElse(usual ? Update.REALIGN : Update.NONE);
+    Optional<InputException> problem =
+        asked == Update.NONE ? Optional.empty() : StructureFit.problem(model, asked);
+    if (problem.isPresent() && !usual) {
+      throw problem.get();
+    }
+    problem.ifPresent(
+        why -> command.output.detail("weights stay as they are: %s", why.getMessage()));
+    return problem.isPresent() ? Update.NONE : asked;
+  }
+
+  private Choice choose(Structure structure, Update fits, boolean known) {
+    if (structure != Structure.AUTO) {
+      StructureChoice choice =
+          new StructureChoice(model, backend, calibration, known, command.output.progress());
+      int count = command.structures.count(removal.orElseThrow(), sparsity);
+      return new Choice(
+          choice.choose(structure, removal.get(), count, command.structures.score()), List.of());
+    }
+    StructureSearch search =
+        new StructureSearch(
+            model,
+            backend,
+            (Calibration.FromSamples) calibration,
+            fits,
+            command.structures.multiple(),
+            command.output.progress());
+    List<StructureSearch.Trial> trials = search.run(sparsity.fraction(), known);
+    return new Choice(
+        new StructureChoice.Chosen(trials.getFirst().removed(), Optional.empty()), trials);
   }
 
   private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
@@ -129,49 +203,30 @@ record StructureRun(
     }
   }
 
-  /** Reads or computes the scores, and what comes with them. */
-  private Statistics statistics() {
-    if (calibration instanceof Calibration.FromStatistics read) {
-      return read.statistics();
-    }
-    Calibration.FromSamples samples = (Calibration.FromSamples) calibration;
-    RunNeeds.requireMemory(model, samples.samples(), 0);
-    List<ExpertScore> wanted = new ArrayList<>(ExpertScore.CHEAP);
-    if (command.structures.score() == ExpertScore.DROP) {
-      wanted.add(ExpertScore.DROP);
-    }
-    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
-      return DenseCalibration.run(
-              decoder, backend.operations(), samples.samples(), wanted, command.output.progress())
-          .joined(samples.joined());
-    }
-  }
-
-  private float[] scores(Statistics statistics, String router, int experts) {
-    String tensor = command.structures.score().tensor(router);
-    float[] scores = statistics.experts().get(tensor);
-    if (scores == null || scores.length != experts) {
-      throw ErrorDetails.file(files.values().iterator().next().getFirst())
-          .tensor(tensor)
-          .hint("calibrate --experts writes all but drop, --save-statistics of prune that too")
-          .wrong(
-              "scores of %d experts".formatted(experts), scores == null ? "none" : scores.length);
-    }
-    return scores;
-  }
-
-  private static Stream<String> text(Map<String, Object> object, String done) {
+  private Stream<String> text(Map<String, Object> object, RemovedParts removed, String done) {
+    String parts =
+        removed.kinds().keySet().stream()
+            .map(
+                kind ->
+                    "%s of %s %s"
+                        .formatted(
+                            object.get(kind.label() + "_after"),
+                            object.get(kind.label() + "_before"),
+                            kind.parts()))
+            .collect(Collectors.joining(", "));
     return OutputOptions.lines(
         """
-        %s: %s%d of %d experts in each mixture, chosen by %s
+        %s: %s%s, chosen by %s%s
           parameters  %d of %d
           bytes       %d of %d, %.1f %%\
         """,
         object.get("output"),
         done,
-        object.get("experts_after"),
-        object.get("experts_before"),
+        parts,
         object.get("score"),
+        object.get("update").equals(Update.NONE.label())
+            ? ""
+            : ", fitted by " + object.get("update"),
         object.get("parameters_after"),
         object.get("parameters_before"),
         object.get("bytes_after"),

@@ -80,6 +80,12 @@ final class VerifyCommand extends Subcommand {
       description = "With --zeros-of: the model that was made of it, merged or fine-tuned.")
   private String model;
 
+  @Option(
+      names = "--family",
+      paramLabel = "FILE",
+      description = "A JSON description of the decoder, with which it was pruned.")
+  private Path family;
+
   @Mixin
   private KeyOptions keys = new KeyOptions(MethodKey.METHOD, MethodKey.SPARSITY, MethodKey.PATTERN);
 
@@ -114,7 +120,7 @@ final class VerifyCommand extends Subcommand {
     Path pruned = HubCache.find(givenPruned);
     cluster.check();
     UnfinishedRun.requireNone(dense);
-    try (ModelDirectory directory = ModelDirectory.open(dense)) {
+    try (ModelDirectory directory = ModelDirectory.open(dense, family)) {
       ModelOption.say(directory, output);
       Verification found = verify(directory, pruned, claim);
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());

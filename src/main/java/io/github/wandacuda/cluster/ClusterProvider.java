@@ -11,7 +11,6 @@ public interface ClusterProvider {
    * @param besideHeap bytes that each process is going to need beside its heap, for clusters that
    *     end processes that take more than they have asked for
    * @throws io.github.wandacuda.error.UsageException if this process can't have one
-   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be reached
    */
   Cluster open(long besideHeap);
 }

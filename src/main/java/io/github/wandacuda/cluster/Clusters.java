@@ -2,7 +2,6 @@ package io.github.wandacuda.cluster;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
@@ -15,11 +14,7 @@ public final class Clusters {
 
   private Clusters() {}
 
-  /**
-   * Returns the cluster of a name, not connected yet.
-   *
-   * @throws UsageException if none has that name
-   */
+  /** Returns the cluster of a name, not connected yet. */
   public static ClusterProvider named(String name) {
     return providers()
         .filter(provider -> provider.name().equals(name))
@@ -30,7 +25,6 @@ public final class Clusters {
                     .refused(String.join(" or ", names()), "'%s'".formatted(Printable.of(name))));
   }
 
-  /** Returns the names of all. */
   public static List<String> names() {
     return providers().map(ClusterProvider::name).toList();
   }

@@ -281,7 +281,9 @@ final class SparkCluster implements Cluster {
 
     SparkStates(SparkCluster cluster, List<S> states) {
       this.cluster = cluster;
-      latest = cluster.partitions(states.stream().map(SteppedState::first).toList());
+      latest =
+          cluster.partitions(
+              states.stream().map(state -> new SteppedState<>(state, null, null)).toList());
     }
 
     @Override
@@ -343,11 +345,6 @@ final class SparkCluster implements Cluster {
      * again.
      */
     private record SteppedState<S extends Serializable>(
-        S state, Serializable result, WandaException failure) implements Serializable {
-
-      static <S extends Serializable> SteppedState<S> first(S state) {
-        return new SteppedState<>(state, null, null);
-      }
-    }
+        S state, Serializable result, WandaException failure) implements Serializable {}
   }
 }

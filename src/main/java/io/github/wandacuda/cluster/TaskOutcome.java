@@ -9,7 +9,6 @@ import java.io.Serializable;
  */
 record TaskOutcome<R extends Serializable>(R result, WandaException failure)
     implements Serializable {
-
   public static <R extends Serializable> TaskOutcome<R> of(ClusterTask<R> task, ClusterNode node) {
     try {
       return new TaskOutcome<>(task.run(node), null);

@@ -1,5 +1,7 @@
 package io.github.wandacuda.error;
 
+import java.util.function.BooleanSupplier;
+
 /** The thread that runs a job was interrupted, so that the job was given up. */
 public class CancelledException extends WandaException {
   private static final long serialVersionUID = 1L;
@@ -49,6 +51,21 @@ public class CancelledException extends WandaException {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CancelledException(e);
+    }
+  }
+
+  /** Waits until something is so, however often the thread is interrupted; it stays interrupted. */
+  public static void waitingUntil(BooleanSupplier isSo, Wait wait) {
+    boolean interrupted = false;
+    while (!isSo.getAsBoolean()) {
+      try {
+        wait.run();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
   }
 }

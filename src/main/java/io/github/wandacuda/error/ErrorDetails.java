@@ -12,7 +12,6 @@ import java.util.stream.Stream;
  * hint}. Every part may be null.
  *
  * @param file the file or directory that is wrong
- * @param tensor the tensor in it
  * @param part what else it is about: a part of the file, a place in the tensor, an option
  * @param expected what should have been there
  * @param found what is there
@@ -28,7 +27,6 @@ public record ErrorDetails(
     String said,
     String hint)
     implements Serializable {
-
   /** A failure of which nothing is known yet. */
   public static final ErrorDetails NOWHERE =
       new ErrorDetails(null, null, null, null, null, null, null);
@@ -99,7 +97,6 @@ public record ErrorDetails(
     return new ErrorDetails(file, tensor, part, expected, found, said, hint);
   }
 
-  /** Returns the one line. */
   public String line() {
     String place =
         Stream.of(

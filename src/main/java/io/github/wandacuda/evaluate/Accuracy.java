@@ -10,7 +10,6 @@ import java.util.List;
  *     documents; NaN for a single one
  */
 public record Accuracy(double mean, double standardError) {
-
   /** Returns the accuracy of documents, each answered rightly or not. */
   static Accuracy of(List<Boolean> right) {
     int count = right.size();

@@ -68,7 +68,6 @@ public final class Evaluation implements Serializable {
     }
   }
 
-  /** Returns the number of requests. */
   public int requests() {
     return requests.size();
   }
@@ -109,7 +108,6 @@ public final class Evaluation implements Serializable {
    *
    * @param progress told as requests are scored
    * @return a score for each task
-   * @throws InputException if a log-likelihood isn't finite
    */
   public List<TaskScore> run(Decoder decoder, Operations operations, Progress progress) {
     return scores(new LogLikelihoods(decoder, operations).of(requests, places, progress));
@@ -123,11 +121,7 @@ public final class Evaluation implements Serializable {
     return new ForwardPass(decoder, operations, inputs());
   }
 
-  /**
-   * Scores the tasks, after the last block.
-   *
-   * @throws InputException if a log-likelihood isn't finite
-   */
+  /** Scores the tasks, after the last block. */
   public List<TaskScore> scores(ForwardPass pass) {
     double[] scores = new double[requests.size()];
     pass.score(scores);

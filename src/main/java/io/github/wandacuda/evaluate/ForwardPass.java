@@ -83,7 +83,6 @@ public final class ForwardPass implements AutoCloseable {
    * Scores the inputs, after the last block.
    *
    * @param scores takes the log-likelihood of each request's targets, in nats
-   * @throws io.github.wandacuda.error.InputException if a log-likelihood isn't finite
    */
   void score(double[] scores) {
     groups.forEach(group -> group.sum(scores));

@@ -46,7 +46,6 @@ final class LogLikelihoods {
    * @param places where each stands, for messages
    * @param progress told after each block of a chunk
    * @return the log-likelihood of each request's targets, in nats
-   * @throws io.github.wandacuda.error.InputException if one isn't finite
    */
   double[] of(List<TokenRequest> requests, List<String> places, Progress progress) {
     List<ForwardPass.Input> inputs = ForwardPass.Input.of(requests, places);

@@ -54,11 +54,7 @@ public final class SpecialTokens {
         .orElse(-1);
   }
 
-  /**
-   * Returns the token that ends a document, EOS.
-   *
-   * @throws InputException if the model has none
-   */
+  /** Returns the token that ends a document, EOS. */
   public static int end(ModelDirectory model, Tokenizer tokenizer) {
     int end = prefix(model, tokenizer, false);
     if (end < 0) {

@@ -16,7 +16,6 @@ import java.util.List;
 public record Task(
     String name, boolean normalized, List<TaskDocument> documents, List<Path> files, String warning)
     implements Serializable {
-
   public Task {
     documents = List.copyOf(documents);
     files = List.copyOf(files);

@@ -13,7 +13,6 @@ import java.util.List;
  */
 record TaskDocument(String place, List<Choice> choices, int gold, String group)
     implements Serializable {
-
   public TaskDocument {
     choices = List.copyOf(choices);
   }
@@ -27,7 +26,6 @@ record TaskDocument(String place, List<Choice> choices, int gold, String group)
    *     accuracy
    */
   public record Choice(String context, String continuation, int length) implements Serializable {
-
     /** Returns an answer that follows a context after a space. */
     static Choice after(String context, String answer) {
       return new Choice(context, " " + answer, PythonText.length(answer));

@@ -10,7 +10,6 @@ import java.util.OptionalDouble;
 /**
  * How a model did on a task, in numbers.
  *
- * @param documents the number of documents
  * @param accuracy of the answers with the highest log-likelihood
  * @param normalized of those with the highest one by character; null where the task has none
  */
@@ -30,7 +29,6 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
         right.size(), Accuracy.of(right), normalized == null ? null : Accuracy.of(normalized));
   }
 
-  /** Returns the object that JSON has. */
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
     put(object, ACCURACY, accuracy);

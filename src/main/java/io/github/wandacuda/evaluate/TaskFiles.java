@@ -47,11 +47,7 @@ record TaskFiles(Path data, List<Path> all) {
       List<String> without,
       List<String> lines) {}
 
-  /**
-   * Lists a folder.
-   *
-   * @throws InputException if it isn't there or can't be read
-   */
+  /** Lists a folder. */
   static TaskFiles below(Path data) {
     if (!Files.isDirectory(data)) {
       throw ErrorDetails.file(data)

@@ -18,7 +18,6 @@ import java.util.stream.StreamSupport;
 /**
  * A row of a task's file, with errors that name the file, the row, what was expected and found.
  *
- * @param file the file
  * @param number the row's number in it, from 1; in a file of lines, the line's
  * @param content an object
  */
@@ -29,7 +28,6 @@ record TaskRow(Path file, long number, JsonNode content) {
    * Reads a file's first rows.
    *
    * @param file Parquet if its name ends in {@code .parquet}, else JSON lines
-   * @throws InputException if it can't be read or is broken
    */
   static List<TaskRow> read(Path file, long limit) {
     List<TaskRow> rows = new ArrayList<>();
@@ -75,7 +73,6 @@ record TaskRow(Path file, long number, JsonNode content) {
     return names.isEmpty() ? "none" : names;
   }
 
-  /** Returns a string. */
   String text(String key) {
     return text(key, get(key));
   }

@@ -21,7 +21,6 @@ public record TaskScore(
     List<List<Double>> logLikelihoods,
     SortedMap<String, TaskFigures> subjects,
     SortedMap<String, TaskFigures> groups) {
-
   /** Scores a task by the log-likelihoods of its documents' answers. */
   static TaskScore of(Task task, List<List<Double>> logLikelihoods) {
     List<Boolean> right = new ArrayList<>();

@@ -43,7 +43,6 @@ public final class Tasks {
    * @param data whether a folder of the tasks' files is given
    * @return the names and paths
    * @throws UsageException if a name isn't known, occurs twice or needs a folder
-   * @throws InputException if a file is no regular one
    */
   public static List<String> parse(String list, boolean data) {
     Set<String> names = new LinkedHashSet<>();
@@ -77,7 +76,6 @@ public final class Tasks {
    * @param data the folder of the tasks' files, or null if all are files
    * @param limit the first so many documents of each task are taken; of each subject in MMLU
    * @throws InputException if a file is missing, can't be read or is broken
-   * @throws UsageException if two tasks have the same name
    */
   public static List<Task> read(List<String> names, Path data, long limit) {
     TaskFiles files = names.stream().allMatch(Tasks::isFile) ? null : TaskFiles.below(data);
@@ -151,8 +149,6 @@ public final class Tasks {
    * Reads a task whose requests are written out: on each line {@code {"context": "…",
    * "continuations": ["…", "…"], "gold": 0}}, where a list as context has an entry for each
    * continuation. Its name is the file's without the ending.
-   *
-   * @throws InputException if the file can't be read, is broken or empty
    */
   static Task read(Path file, long limit) {
     List<TaskDocument> documents = TaskRow.read(file, limit).stream().map(Tasks::document).toList();

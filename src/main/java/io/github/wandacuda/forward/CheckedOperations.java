@@ -121,22 +121,12 @@ public record CheckedOperations(
   }
 
   @Override
-  public void attention(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      AttentionShape shape,
-      Tensor keyBias,
-      Tensor sinks,
-      Tensor out) {
-    own(q, k, v, out);
-    ownOrNull(keyBias);
-    ownOrNull(sinks);
-    OperandShapes.attention(q, k, v, shape, keyBias, out);
-    if (sinks != null) {
-      OperandShapes.size("sinks", sinks, 1, shape.heads());
-    }
-    ifThere(out, () -> backend.attention(q, k, v, shape, keyBias, sinks, out));
+  public void attention(AttentionOperands<Tensor> of) {
+    own(of.q(), of.k(), of.v(), of.out());
+    ownOrNull(of.keyBias());
+    ownOrNull(of.sinks());
+    OperandShapes.attention(of);
+    ifThere(of.out(), () -> backend.attention(of));
   }
 
   @Override
@@ -147,18 +137,10 @@ public record CheckedOperations(
   }
 
   @Override
-  public void deltaRule(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Tensor decay,
-      Tensor correction,
-      DeltaShape shape,
-      Tensor state,
-      Tensor out) {
-    own(q, k, v, decay, correction, state, out);
-    OperandShapes.deltaRule(new DeltaOperands<>(q, k, v, decay, correction, shape, state, out));
-    ifThere(out, () -> backend.deltaRule(q, k, v, decay, correction, shape, state, out));
+  public void deltaRule(DeltaOperands<Tensor> of) {
+    own(of.q(), of.k(), of.v(), of.decay(), of.correction(), of.state(), of.out());
+    OperandShapes.deltaRule(of);
+    ifThere(of.out(), () -> backend.deltaRule(of));
   }
 
   @Override
@@ -309,7 +291,6 @@ public record CheckedOperations(
   /**
    * Checks the operands of {@link SecondMoments}.
    *
-   * @param columns of the matrices
    * @param own throws if a tensor isn't the backend's own
    * @param moments does the work; there are elements
    */

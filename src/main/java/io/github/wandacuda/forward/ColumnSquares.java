@@ -28,7 +28,6 @@ public interface ColumnSquares extends AutoCloseable {
         "this backend reads no matrices in a device's memory; cuda and opencl do");
   }
 
-  /** Returns the sum of each column. */
   double[] sums();
 
   /** Makes all sums zero. */

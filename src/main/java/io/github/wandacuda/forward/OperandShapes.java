@@ -52,8 +52,10 @@ final class OperandShapes {
     size("sin", sin, cos.rows(), cos.columns());
   }
 
-  static void attention(
-      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
+  static void attention(AttentionOperands<Tensor> of) {
+    AttentionShape shape = of.shape();
+    Tensor q = of.q();
+    Tensor out = of.out();
     if (q.rows() % shape.queries() != 0) {
       throw new IllegalArgumentException(
           "%d tokens in sequences of %d".formatted(q.rows(), shape.queries()));
@@ -62,15 +64,18 @@ final class OperandShapes {
     int features = Math.multiplyExact(shape.heads(), shape.headSize());
     int shared = shape.keyValueHeads() * shape.headSize();
     same("columns of q", features, q.columns());
-    size("k", k, tokens, shared);
-    size("v", v, tokens, shared);
+    size("k", of.k(), tokens, shared);
+    size("v", of.v(), tokens, shared);
     size("result", out, q.rows(), features);
     apart("q", q, out);
-    apart("k", k, out);
-    apart("v", v, out);
-    if (keyBias != null) {
-      size("key bias", keyBias, shape.heads(), shape.sequenceLength());
-      apart("key bias", keyBias, out);
+    apart("k", of.k(), out);
+    apart("v", of.v(), out);
+    if (of.keyBias() != null) {
+      size("key bias", of.keyBias(), shape.heads(), shape.sequenceLength());
+      apart("key bias", of.keyBias(), out);
+    }
+    if (of.sinks() != null) {
+      size("sinks", of.sinks(), 1, shape.heads());
     }
   }
 

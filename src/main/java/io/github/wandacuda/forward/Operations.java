@@ -21,7 +21,6 @@ import java.util.OptionalLong;
  * weights and sums that are made.
  */
 public interface Operations {
-
   /** Returns a new tensor of zeros. */
   Tensor tensor(int rows, int columns);
 
@@ -154,25 +153,13 @@ public interface Operations {
    * shape has a window (Vaswani et al., arXiv 1706.03762, section 3.2.1; grouped heads: arXiv
    * 2305.13245). Where a sequence's first tokens have no query, the others get on the CPU the bits
    * that they get among the queries of all tokens.
-   *
-   * @param q [sequences * shape.queries, heads * headSize], those of each sequence's last tokens
-   * @param k [tokens, keyValueHeads * headSize]
-   * @param v [tokens, keyValueHeads * headSize]
-   * @param shape the heads, the length of a sequence, its queries, the scale, softcap and window
-   * @param keyBias [heads, sequenceLength], added to a head's scores of each key of a sequence, or
-   *     null; a head's slope times the key's position makes ALiBi (Press et al., arXiv 2108.12409)
-   * @param sinks [1, heads], the score of one more key of each head, which takes its share of the
-   *     softmax and has no value (Xiao et al., arXiv 2309.17453; gpt-oss, arXiv 2508.10925), or
-   *     null
-   * @param out as {@code q}
    */
-  void attention(
-      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor sinks, Tensor out);
+  void attention(AttentionOperands<Tensor> of);
 
   /** Attention without sinks. */
   default void attention(
       Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
-    attention(q, k, v, shape, keyBias, null, out);
+    attention(new AttentionOperands<>(q, k, v, shape, keyBias, null, out));
   }
 
   /**
@@ -191,25 +178,8 @@ public interface Operations {
    * The gated delta rule (Yang et al., arXiv 2412.06464): for each token of a sequence and each
    * value head, whose state is the matrix S, {@code S = decay * S}, then {@code S = S + k
    * (correction * (v - k^T S))}, and the result is {@code q^T S}.
-   *
-   * @param q [sequences * sequenceLength, keyHeads * keySize]
-   * @param k as {@code q}
-   * @param v [sequences * sequenceLength, heads * valueSize]
-   * @param decay [sequences * sequenceLength, heads]
-   * @param correction as {@code decay}
-   * @param state [sequences * heads * keySize, valueSize], before the first token, replaced by that
-   *     after the last
-   * @param out as {@code v}; must not overlap another one
    */
-  void deltaRule(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Tensor decay,
-      Tensor correction,
-      DeltaShape shape,
-      Tensor state,
-      Tensor out);
+  void deltaRule(DeltaOperands<Tensor> of);
 
   /**
    * Computes each element of {@code out} from those at its place.

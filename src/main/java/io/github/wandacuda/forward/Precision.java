@@ -1,13 +1,13 @@
 package io.github.wandacuda.forward;
 
-import java.util.Locale;
+import io.github.wandacuda.system.Labelled;
 import java.util.Optional;
 
 /**
  * How much of an activation counts where linear layers multiply 16-bit weights on tensor cores,
  * which take 16 bits of it at a time, or on a processor that does so.
  */
-public enum Precision {
+public enum Precision implements Labelled {
   /** One pass: activations are rounded to 8 (BF16) or 11 (F16) bits. */
   FAST(1),
 
@@ -28,11 +28,6 @@ public enum Precision {
   /** Returns how often tensor cores go through a weight, each time with 16 bits of activations. */
   public int passes() {
     return passes;
-  }
-
-  /** Returns its name, as {@code --precision} takes it. */
-  public String label() {
-    return name().toLowerCase(Locale.ROOT);
   }
 
   /** Returns in a word how linear layers multiply; without a precision in float32. */

@@ -42,7 +42,6 @@ public record RoutingRule(
    * Groups of as many neighbouring experts, of which only some are chosen from.
    *
    * @param count how many there are, from 1 to 64, a divisor of the experts' number
-   * @param chosen how many are chosen from
    * @param best how many of a group's experts it is ranked by the sum of, the best ones: 1 or 2
    */
   public record Groups(int count, int chosen, int best) {

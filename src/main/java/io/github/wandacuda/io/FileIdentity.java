@@ -127,8 +127,6 @@ public final class FileIdentity {
    * Hugging Face cache, whose snapshots are folders of links to {@code ../../blobs}. By any other
    * link the author of a model directory could have a run copy the user's private files into its
    * output. A missing file passes.
-   *
-   * @throws io.github.wandacuda.error.InputException if it lies elsewhere
    */
   public static void requireInside(Path directory, Path file) {
     try {

@@ -29,7 +29,6 @@ public final class HeapBudget {
    *
    * @param where the file, or the file and the line
    * @param times bytes of memory for each byte of content
-   * @throws InputException if it doesn't
    */
   public static void require(ErrorDetails where, long size, int times) {
     long heap = Runtime.getRuntime().maxMemory();

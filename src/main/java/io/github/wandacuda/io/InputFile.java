@@ -43,7 +43,6 @@ public final class InputFile {
    * Opens a file.
    *
    * @param options {@link LinkOption#NOFOLLOW_LINKS} to refuse links too
-   * @throws InputException if it is no regular file
    * @throws IOException if it isn't there or can't be read
    */
   public static FileChannel channel(Path file, LinkOption... options) throws IOException {
@@ -88,7 +87,6 @@ public final class InputFile {
   /**
    * Checks that a file is a regular one, so that reading it waits for no other process.
    *
-   * @throws InputException if it is no regular file
    * @throws IOException if it isn't there
    */
   public static void requireRegular(Path file, LinkOption... options) throws IOException {

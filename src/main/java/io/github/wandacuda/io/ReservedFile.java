@@ -39,7 +39,6 @@ public final class ReservedFile implements AutoCloseable {
   /**
    * Reserves a file, and makes its folder if there is none.
    *
-   * @throws OutputException if it can't be written
    * @throws UsageException if another run has reserved it, or this one reads it
    */
   public static ReservedFile of(Path target) {
@@ -66,11 +65,7 @@ public final class ReservedFile implements AutoCloseable {
     }
   }
 
-  /**
-   * Checks that a file can probably be written, without making it.
-   *
-   * @throws OutputException if it can't be written
-   */
+  /** Checks that a file can probably be written, without making it. */
   public static void requireWritable(Path target) {
     if (Files.isDirectory(target)) {
       throw unwritable(target, "a file that can be written", "a folder");

@@ -55,7 +55,6 @@ public final class SharedFile implements AutoCloseable {
     }
   }
 
-  /** Writes memory. */
   public void write(long at, MemorySegment bytes) {
     OutputException.writing(path, () -> FilePieces.write(channel, at, bytes));
   }

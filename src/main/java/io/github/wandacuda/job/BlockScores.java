@@ -16,7 +16,6 @@ import java.util.function.Function;
  * What the scores of a block's modules together are like. A score is that of Wanda on the dense
  * weights, {@code |w| * norm[column]} rounded to float32.
  *
- * @param mean their mean
  * @param outliers the share of them that is above {@link #OUTLIER} times the mean, from 0 to 1
  */
 record BlockScores(double mean, double outliers) {

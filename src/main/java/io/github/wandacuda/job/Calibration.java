@@ -10,7 +10,6 @@ import java.util.Map;
 
 /** The source of a run's input norms. */
 public sealed interface Calibration {
-
   /** Returns the norms that are known before anything runs, by module. */
   default Map<String, float[]> norms() {
     return Map.of();

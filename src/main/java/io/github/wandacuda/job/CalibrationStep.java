@@ -36,7 +36,6 @@ import java.util.stream.Collectors;
  */
 record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms, boolean saved)
     implements ClusterStep<CalibrationStep.BatchStates, CalibrationStep.BatchResult> {
-
   /** Takes a map that travels. */
   CalibrationStep {
     norms = new TreeMap<>(norms);

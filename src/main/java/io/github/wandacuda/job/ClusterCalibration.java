@@ -95,7 +95,6 @@ public final class ClusterCalibration {
    *
    * @param samples token ids, all lists of the same length
    * @return the norms of all linear modules
-   * @throws io.github.wandacuda.error.InputException if a norm isn't finite
    */
   public Statistics run(List<int[]> samples, Progress progress) {
     int blocks = DecoderFamilies.shape(model).blocks();

@@ -161,7 +161,7 @@ public final class ClusterComparison implements ComparisonWork {
 
     MeasuredPart run(ComparisonTask task, ClusterNode node) {
       node.throwIfCancelled();
-      Progress wanted = (what, done, total) -> node.throwIfCancelled();
+      Progress wanted = (what, done, total, share) -> node.throwIfCancelled();
       return new MeasuredPart(
           task.place(),
           task.way() == null,

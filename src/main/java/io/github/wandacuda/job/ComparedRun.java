@@ -58,7 +58,6 @@ public record ComparedRun(
    * A module after pruning.
    *
    * @param name of the module
-   * @param weights how many it has
    * @param zeros how many of them are zero
    * @param error {@code ||(W - V) X||^2 / ||W X||^2} over the calibration samples, or nothing if no
    *     sample reached the module
@@ -174,7 +173,6 @@ public record ComparedRun(
       tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
     }
 
-    /** Returns the object that JSON has. */
     public Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put(PERPLEXITY, perplexity);

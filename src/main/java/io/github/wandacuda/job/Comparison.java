@@ -55,7 +55,6 @@ public final class Comparison implements ComparisonWork {
    *     too, or statistics
    * @param text what perplexity is measured on
    * @param tasks what models are asked
-   * @throws io.github.wandacuda.error.UsageException if a pattern of the choice matches nothing
    */
   public Comparison(
       ModelDirectory model,
@@ -94,11 +93,7 @@ public final class Comparison implements ComparisonWork {
     return chosen;
   }
 
-  /**
-   * Checks that there is memory.
-   *
-   * @throws io.github.wandacuda.error.UsageException if there is too little
-   */
+  /** Checks that there is memory. */
   public void requireMemory(List<PruningRules> runs) {
     RunNeeds.requireMemory(model, sequences(), moreBytes(runs));
   }

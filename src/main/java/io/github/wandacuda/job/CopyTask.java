@@ -21,7 +21,6 @@ record CopyTask(
     TileBuffers buffers,
     PhaseClock clock)
     implements Job {
-
   /** Returns a copy at the same place, in pieces that fill a buffer. */
   static CopyTask of(
       SafetensorsFile from,

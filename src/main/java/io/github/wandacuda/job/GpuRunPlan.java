@@ -47,7 +47,6 @@ public record GpuRunPlan(List<Line> lines) {
    * Plans a run.
    *
    * @param bytesPerWeight 2 or 4
-   * @param samples how many
    * @param length tokens of a sample
    * @param precision of linear layers: how many 16-bit halves of each activation they multiply
    */
@@ -137,7 +136,6 @@ public record GpuRunPlan(List<Line> lines) {
    * says.
    *
    * @param name for people
-   * @param memoryBytes its memory
    * @param busBytes bytes a second each way between it and pinned host memory
    * @param memoryRate bytes a second that kernels read and write
    * @param tensorRate operations a second of the linear layers' kernels, on 16-bit operands
@@ -180,7 +178,6 @@ public record GpuRunPlan(List<Line> lines) {
       return KNOWN;
     }
 
-    /** Returns a GPU by its name. */
     public static Optional<Gpu> named(String name) {
       return KNOWN.stream()
           .filter(gpu -> gpu.name.equals(name.toLowerCase(Locale.ROOT)))

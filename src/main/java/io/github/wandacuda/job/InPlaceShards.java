@@ -116,9 +116,6 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
     return rule;
   }
 
-  @Override
-  public void done(ModuleResult result) {}
-
   /** Closes the shards, with all that was written forced to the device. */
   public void finish() {
     writers

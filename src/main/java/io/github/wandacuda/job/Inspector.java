@@ -23,7 +23,6 @@ public final class Inspector {
   /**
    * What was found in a module.
    *
-   * @param module the module
    * @param zeros number of weights that are zero; 0 for a type that isn't read
    * @param patterns which of 2:4 and 4:8 hold in every group of every row
    */

@@ -71,7 +71,6 @@ public final class Journal implements AutoCloseable {
    * Opens a directory's journal, or makes an empty one, and locks it.
    *
    * @throws Busy if another run has locked it
-   * @throws OutputException if it can't be made
    */
   public static Journal open(Path directory) {
     return new Journal(directory.resolve(FILE_NAME), locked(directory));

@@ -78,7 +78,7 @@ record JournalLines(List<JsonNode> records, int bytes) {
     }
   }
 
-  private static String hex(int checksum) {
+  static String hex(int checksum) {
     return HexFormat.of().toHexDigits(checksum);
   }
 }

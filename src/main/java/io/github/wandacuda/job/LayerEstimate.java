@@ -245,9 +245,6 @@ final class LayerEstimate implements AutoCloseable {
       copy.copyFrom(weights.data().asSlice(tiles.firstRow(tile) * rowBytes, bytes));
       return WeightMatrix.of(copy, DType.F32, tiles.rowsOf(tile), weights.columns());
     }
-
-    @Override
-    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
   }
 
   @Override

@@ -239,7 +239,7 @@ record LocalPass(
       background.submit(
           () -> {
             try (Workers alone = new Workers(1)) {
-              check(take(1), alone, (what, done, total) -> requireWanted());
+              check(take(1), alone, (what, done, total, share) -> requireWanted());
             }
           });
     }

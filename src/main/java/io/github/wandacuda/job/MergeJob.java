@@ -51,11 +51,7 @@ public final class MergeJob {
   private final SideFiles sideFiles;
   private final Path output;
 
-  /**
-   * Checks what can be checked before anything is written.
-   *
-   * @throws io.github.wandacuda.error.UsageException if the output isn't empty
-   */
+  /** Checks what can be checked before anything is written. */
   public MergeJob(ModelDirectory model, LoraAdapter adapter, Path output) {
     OutputPlace.check(output, model.path(), false);
     this.model = model;
@@ -80,7 +76,6 @@ public final class MergeJob {
    *
    * @param threads number of threads, 1 or more
    * @throws InputException if a file is broken or a merged weight isn't finite
-   * @throws io.github.wandacuda.error.OutputException if the output can't be written
    * @throws VerificationException if the written output lacks a zero of the model
    * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */

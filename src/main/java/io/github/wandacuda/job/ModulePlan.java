@@ -84,7 +84,6 @@ record ModulePlan(
   /** Each worker's memory for a tile of rows, and for what it is packed to. */
   record PackBuffers(TileBuffers rows, TileBuffers values, TileBuffers masks, TileBuffers offsets)
       implements AutoCloseable {
-
     static PackBuffers of(int workers) {
       TileBuffers rows = TileBuffers.inCache(workers);
       rows.reserve(rows.tileBytes());

@@ -47,7 +47,6 @@ public record ModuleReading(
    *
    * @param lowest the lowest threshold of a row
    * @param median the middle one, or the lower of the two
-   * @param highest the highest one
    */
   public record RowThresholds(float lowest, float median, float highest) {
     private static RowThresholds of(float[] thresholds) {
@@ -69,7 +68,6 @@ public record ModuleReading(
    * @param rules of the run
    * @param results of the run, which say which modules and their norms
    * @return what they tell, by module
-   * @throws io.github.wandacuda.error.InputException if a shard can't be read
    */
   public static Map<String, ModuleReading> of(
       Path pruned, PruningRules rules, List<ModuleResult> results, Backend backend) {

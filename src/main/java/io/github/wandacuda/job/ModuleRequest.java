@@ -16,7 +16,6 @@ import java.util.Optional;
  */
 record ModuleRequest(
     LinearModule module, LayerInputs inputs, HeldWeight held, ResidentMatrix resident) {
-
   /** A request for a weight that is in its file, of which no more is known than its norms. */
   static ModuleRequest of(LinearModule module, float[] norms) {
     return of(module, norms, null);

@@ -26,13 +26,11 @@ import java.util.function.BiFunction;
  * @param devices what each of its processes opens
  */
 public record OnCluster(Cluster cluster, Devices devices) {
-
   /**
    * Checks that a cluster can do what is asked for.
    *
    * @param inPlace whether the model's own shards are pruned
    * @param masks whether masks come from files
-   * @throws UsageException if not
    */
   public static void check(boolean inPlace, boolean masks) {
     if (inPlace) {

@@ -227,7 +227,6 @@ final class OutputTarget implements PruneTarget {
       OutputDirectory output,
       PruneTarget.Tools tools,
       Provenance plan) {
-
     /** Writes and checks all shards; the results are in the natural order of their names. */
     OutputTarget.Written run(Fingerprint fingerprint) {
       boolean resumed = output.interrupted().isPresent();

@@ -209,7 +209,6 @@ enum Packing {
    * one at a time. Each stays until its packed form is on the device, and was compared with it.
    */
   record PackedOutput(ModelDirectory model, OutputDirectory output, Workers workers) {
-
     /** Packs all shards, and compares each with the one that it replaces if that is wanted. */
     public void pack(boolean verify) {
       Packing.PACK.require(model);

@@ -73,19 +73,12 @@ public final class PackingJob {
    *
    * @param resume whether the output may hold an interrupted or finished run
    * @param verify whether what was written is read back and compared
-   * @throws UsageException if the output isn't empty
-   * @throws InputException if the model is packed already
    */
   public static PackingJob pack(ModelDirectory model, Path output, boolean resume, boolean verify) {
     return new PackingJob(Packing.PACK, model, output, resume, verify);
   }
 
-  /**
-   * Checks what can be checked before a model is unpacked, as {@link #pack} does.
-   *
-   * @throws UsageException if the output isn't empty
-   * @throws InputException if the model isn't packed
-   */
+  /** Checks what can be checked before a model is unpacked, as {@link #pack} does. */
   public static PackingJob unpack(
       ModelDirectory model, Path output, boolean resume, boolean verify) {
     return new PackingJob(Packing.UNPACK, model, output, resume, verify);
@@ -96,9 +89,6 @@ public final class PackingJob {
    *
    * @param threads number of threads, 1 or more
    * @throws UsageException if the output belongs to another run, or another run is at work in it
-   * @throws InputException if a file is broken
-   * @throws io.github.wandacuda.error.OutputException if the output can't be written
-   * @throws VerificationException if it isn't what it should be
    * @throws CancelledException if the thread is interrupted
    */
   public Result run(int threads, Progress progress) {

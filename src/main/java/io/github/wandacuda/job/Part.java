@@ -44,7 +44,6 @@ public record Part(int number, int of) {
    * Reads a part.
    *
    * @param text as in {@code 3/8}
-   * @throws UsageException if it isn't one
    */
   public static Part parse(String text) {
     Matcher numbers = FORM.matcher(text);
@@ -66,7 +65,6 @@ public record Part(int number, int of) {
    * @param sampled whether norms come from samples
    * @param masks whether masks come from files
    * @param packed whether the output is packed in the end
-   * @throws UsageException if not
    */
   public static void check(boolean inPlace, boolean sampled, boolean masks, boolean packed) {
     if (inPlace) {
@@ -157,7 +155,6 @@ public record Part(int number, int of) {
      * Takes a part.
      *
      * @throws UsageException if another process has it
-     * @throws OutputException if it can't be locked
      */
     public static PartLock take(Path output, Part part) {
       return tryTake(file(output, part.number()))

@@ -14,6 +14,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
@@ -30,9 +31,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The content of {@code wanda-cuda.json}: how a pruned directory was made. Two equal runs write the
@@ -41,7 +42,6 @@ import java.util.stream.Collectors;
  * @param values by the keys in the file, in their order; what is null is left out
  */
 public record Provenance(Map<String, Object> values) implements Serializable {
-
   /** The file's name in a pruned directory. */
   public static final String FILE_NAME = SideFiles.MANIFEST;
 
@@ -60,6 +60,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static final String SCORE = "score";
   static final String REMOVED = "removed";
   static final String CONFIG = "config";
+  static final String FITTED = "fitted";
   static final String SHARD_SIZE = "shard_size";
 
   static final String FILES = "files";
@@ -119,16 +120,18 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
   /** Returns the provenance of a run that removes whole parts of a model. */
   static Provenance planned(StructureRequest request, StructurePlan plan, String version) {
-    Map<String, Object> removed = new LinkedHashMap<>();
-    request.removed().forEach((block, numbers) -> removed.put(block.toString(), numbers));
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", FORMAT);
     values.put("version", version);
     values.put("mode", STRUCTURE);
     values.put(STRUCTURE, request.structure().label());
     values.put(SCORE, request.score());
-    values.put(REMOVED, removed);
+    values.put(REMOVED, request.removed().written(request.structure()));
     values.put(CONFIG, plan.config());
+    values.put(
+        MethodKey.UPDATE.recordKey(),
+        request.update() == StructureRequest.Update.NONE ? null : request.update().label());
+    values.put(FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
     values.put(SHARD_SIZE, request.shardBytes());
     values.put("family_sha256", digest(request.files().get(FAMILY)));
     values.put(FILES, names(request.files()));
@@ -195,6 +198,12 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   Map<String, Object> cause() {
     Map<String, Object> cause = new LinkedHashMap<>(values);
     List.of(FILES, ELEMENTS, PRUNED, ZEROS, MASKS, KEPT).forEach(cause::remove);
+    cause.remove(FITTED);
+    if (isStructure()) {
+      // How many channels and heads go is asked for, which of them is a result.
+      structure()
+          .ifPresent(kind -> cause.computeIfPresent(REMOVED, (key, all) -> removed(kind).asked()));
+    }
     return cause;
   }
 
@@ -255,19 +264,27 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
   /** Returns the keys of a run that removed parts that neither these nor the source prove. */
   List<String> unproven() {
-    List<String> keys = new ArrayList<>(List.of("version", SCORE));
+    List<String> keys = new ArrayList<>(List.of("version", SCORE, FITTED));
     keys.addAll(ORIGIN);
     keys.retainAll(values.keySet());
     return keys;
   }
 
-  /** Returns what a run removed, by block; nothing if that isn't said. */
-  @SuppressWarnings("unchecked") // Its form says so.
-  Map<Integer, List<Integer>> removed() {
-    Map<Integer, List<Integer>> removed = new TreeMap<>();
-    ((Map<String, List<Integer>>) values.getOrDefault(REMOVED, Map.of()))
-        .forEach((block, numbers) -> removed.put(Integer.valueOf(block), numbers));
-    return removed;
+  /** Returns what kind of parts a run removed; nothing if it isn't known. */
+  Optional<StructureRequest.Structure> structure() {
+    return Stream.of(StructureRequest.Structure.values())
+        .filter(known -> known.label().equals(value(STRUCTURE)))
+        .findFirst();
+  }
+
+  /** Returns what a run removed. */
+  RemovedParts removed(StructureRequest.Structure kind) {
+    return RemovedParts.read(kind, value(REMOVED));
+  }
+
+  /** Returns the names of the tensors that a run fitted to what it left. */
+  List<String> fitted() {
+    return texts(FITTED) == null ? List.of() : texts(FITTED);
   }
 
   /** Returns the value of a key, or null if it isn't there. */

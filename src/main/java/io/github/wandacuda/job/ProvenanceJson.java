@@ -1,6 +1,7 @@
 package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -32,10 +33,13 @@ final class ProvenanceJson {
       add(forms, Form.of(key), key.recordKey());
     }
     // In place of those keys, how a smaller model was made: what was removed by what score, by
-    // block; the numbers that its config has; and the bytes of a shard at most.
+    // block or the blocks themselves; the values that its config has; and the bytes of a shard at
+    // most.
     add(forms, Form.TEXT, Provenance.STRUCTURE, Provenance.SCORE);
-    add(forms, Form.INTEGER_LISTS, Provenance.REMOVED);
-    add(forms, Form.WHOLES, Provenance.CONFIG);
+    add(forms, Form.PARTS, Provenance.REMOVED);
+    add(forms, Form.VALUES, Provenance.CONFIG);
+    // The tensors that were fitted to what is left, whose bytes nothing proves.
+    add(forms, Form.TEXTS, Provenance.FITTED);
     add(forms, Form.WHOLE, Provenance.SHARD_SIZE);
     // In place of those keys, the stages of a recipe.
     add(forms, Form.STAGES, RulesRecord.STAGES);
@@ -109,19 +113,17 @@ final class ProvenanceJson {
         "an object of numbers",
         node -> node.isObject() && areAll(node, JsonNode::isNumber),
         node -> map(node, JsonNode::doubleValue)),
-    WHOLES(
-        "an object of integers",
-        node -> node.isObject() && areAll(node, Form::isInteger),
-        node -> map(node, JsonNode::longValue)),
-    INTEGER_LISTS(
-        "an object of lists of 32-bit integers",
-        node ->
-            node.isObject() && areAll(node, list -> list.isArray() && areAll(list, INTEGER.isSo)),
-        node -> map(node, list -> list(list, JsonNode::intValue))),
+    VALUES("an object", JsonNode::isObject, node -> map(node, Form::any)),
+    PARTS(
+        "a list of 32-bit integers, or an object of such lists, or of such objects",
+        node -> areIntegers(node) || (node.isObject() && areAll(node, Form::areParts)),
+        Form::any),
     STAGES(
         "a list of objects",
         node -> areAll(node, JsonNode::isObject),
         node -> list(node, Form::stage));
+
+    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final String expected;
     private final Predicate<JsonNode> isSo;
@@ -161,6 +163,18 @@ final class ProvenanceJson {
 
     private static boolean isInteger(JsonNode node) {
       return node.isIntegralNumber() && node.canConvertToLong();
+    }
+
+    private static Object any(JsonNode node) {
+      return JSON.convertValue(node, Object.class);
+    }
+
+    private static boolean areIntegers(JsonNode node) {
+      return node.isArray() && areAll(node, INTEGER.isSo);
+    }
+
+    private static boolean areParts(JsonNode node) {
+      return areIntegers(node) || (node.isObject() && areAll(node, Form::areIntegers));
     }
 
     private static boolean areAll(JsonNode node, Predicate<JsonNode> isSo) {

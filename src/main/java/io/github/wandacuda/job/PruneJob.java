@@ -71,8 +71,6 @@ public final class PruneJob {
    *
    * @param resume whether the output may hold an earlier run
    * @return the modules that would be pruned
-   * @throws UsageException as {@link #toOutput} does
-   * @throws io.github.wandacuda.error.InputException as {@link #toOutput} does
    */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
@@ -163,7 +161,6 @@ public final class PruneJob {
    *
    * @throws io.github.wandacuda.error.OutputException if the output can't be written, or its disk
    *     has too little free space
-   * @throws UsageException if there is too little memory
    */
   public void requireRoom(Backend backend) {
     RunNeeds needs = needs(backend);
@@ -182,7 +179,6 @@ public final class PruneJob {
    * @throws UsageException if the output belongs to another run, or another run is at work in it
    * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
    *     or a file is broken
-   * @throws io.github.wandacuda.error.OutputException if the result can't be written
    * @throws io.github.wandacuda.error.VerificationException if what was written is not what it
    *     should be
    * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted

@@ -85,22 +85,6 @@ public record PruneRequest(
         output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
   }
 
-  /** Returns the same request with another use of the disk. */
-  public PruneRequest with(Storage other) {
-    return new PruneRequest(
-        output,
-        rules,
-        choice,
-        calibration,
-        verify,
-        resume,
-        allocation,
-        masks,
-        packed,
-        other,
-        files);
-  }
-
   /** Returns what is done to modules that no sample reached. */
   Unreached unreached() {
     return rules.unreached();
@@ -120,7 +104,6 @@ public record PruneRequest(
   /**
    * Masks that a run takes from files.
    *
-   * @param masks the masks
    * @param sha256 a SHA-256 of the files' bytes, in hexadecimal
    */
   public record MasksIn(ModuleMasks masks, String sha256) implements AutoCloseable {

@@ -120,7 +120,7 @@ final class PrunedBlocks implements AutoCloseable {
         masks.put(files.place(module), arena.allocate(module.maskBytes(), ALIGNMENT));
       }
       List<ModuleResult> results =
-          pruner.prune(requests, (what, done, total) -> run.requireWanted(node));
+          pruner.prune(requests, (what, done, total, share) -> run.requireWanted(node));
       for (int index = 0; index < results.size(); index++) {
         ModuleResult result = results.get(index);
         run.requireWanted(node);

@@ -78,11 +78,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return files;
   }
 
-  /**
-   * Checks that each stage of a recipe has modules.
-   *
-   * @throws io.github.wandacuda.error.UsageException if one has none
-   */
+  /** Checks that each stage of a recipe has modules. */
   public void check(List<LinearModule> chosen) {
     recipe.ifPresent(given -> given.stagesOf(names(chosen)));
   }
@@ -107,7 +103,6 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
    * Shares a request's totals out.
    *
    * @param request with the same share for all
-   * @param chosen the modules
    * @param on a cluster for that, if there is one
    * @param progress is told of what runs through the model for it
    * @return the request with each module's share
@@ -126,7 +121,6 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   /**
    * Shares totals out.
    *
-   * @param chosen the modules
    * @param calibration where norms come from
    * @param on a cluster for that, if there is one
    * @param progress is told of what runs through the model for it

@@ -26,29 +26,17 @@ import java.util.stream.Stream;
  * The part of an interrupted run's work that is kept. A tensor that the journal names is kept if
  * its bytes, read back, have the checksum that was computed when they were written. So bytes that a
  * crash of the system has lost are noticed.
+ *
+ * @param block the first block of a calibrated run, 0 for other runs
  */
-final class ResumableWork {
+record ResumableWork(
+    Set<TensorInfo> written,
+    Map<SafetensorsFile, Path> places,
+    Map<String, RunRecords.Tensor> records,
+    int block) {
   public static final ResumableWork NONE = new ResumableWork(Set.of(), Map.of(), Map.of(), 0);
 
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
-
-  private final Set<TensorInfo> written;
-  private final Map<SafetensorsFile, Path> places;
-  private final Map<String, RunRecords.Tensor> records;
-
-  /** The first block of a calibrated run, 0 for other runs. */
-  private final int block;
-
-  private ResumableWork(
-      Set<TensorInfo> written,
-      Map<SafetensorsFile, Path> places,
-      Map<String, RunRecords.Tensor> records,
-      int block) {
-    this.written = written;
-    this.places = places;
-    this.records = records;
-    this.block = block;
-  }
 
   /**
    * Checks what an interrupted run has left, if there is one, and notes in the journal where this
@@ -192,10 +180,6 @@ final class ResumableWork {
                     records.get(tensor.name()).module() == null || names.contains(tensor.name()))
             .collect(Collectors.toUnmodifiableSet());
     return new ResumableWork(left, places, records, first);
-  }
-
-  int block() {
-    return block;
   }
 
   boolean has(TensorInfo tensor) {

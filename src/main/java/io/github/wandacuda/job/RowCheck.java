@@ -1,12 +1,13 @@
 package io.github.wandacuda.job;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Compares a row of a pruned matrix with the same row of its dense source, and computes the row's
@@ -19,9 +20,6 @@ import java.nio.ByteOrder;
  * what is zero in the result.
  */
 final class RowCheck {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final boolean zerosArePruned;
   private final int groupSize;
   private final int perGroup;

@@ -31,7 +31,6 @@ record RunDescription(
     boolean verify,
     OnCluster.Devices devices)
     implements Serializable {
-
   public static RunDescription of(
       RunScope scope, Path output, Provenance plan, boolean verify, OnCluster.Devices devices) {
     return new RunDescription(

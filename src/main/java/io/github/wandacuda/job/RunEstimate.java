@@ -249,7 +249,6 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
    */
   record EstimateSamples(RunScope scope, Optional<BlockStatistics> block)
       implements LayerEstimate.Samples {
-
     @Override
     public Optional<LinearModule> like(LinearModule module) {
       List<LinearModule> known =

@@ -183,22 +183,21 @@ public record RunNeeds(
     if (!(calibration instanceof Calibration.FromSamples samples)) {
       return 0;
     }
-    long tokens = (long) samples.samples().size() * samples.sequenceLength();
-    return tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES;
+    return stateBytes(model, samples.samples());
   }
 
   /**
    * Checks that there is memory for the hidden states of a run that prunes nothing, and for {@code
    * more} bytes.
-   *
-   * @throws io.github.wandacuda.error.UsageException if there isn't
    */
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
+    SpaceCheck.requireMemory(stateBytes(model, samples) + activations(model) + more);
+  }
+
+  /** Returns the bytes of samples' hidden states. */
+  public static long stateBytes(ModelDirectory model, List<int[]> samples) {
     long tokens = samples.stream().mapToLong(tokenIds -> tokenIds.length).sum();
-    SpaceCheck.requireMemory(
-        tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES
-            + activations(model)
-            + more);
+    return tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES;
   }
 
   /**

@@ -34,16 +34,13 @@ import java.util.stream.Collectors;
  *       and later blocks no longer hold.
  * </ul>
  *
- * @param run the fingerprint
  * @param tensors the last record of each tensor, by its name
  * @param states the records of hidden states, the latest first
  */
 public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<States> states) {
-
   /**
    * A tensor that is written.
    *
-   * @param name its name
    * @param checksum the CRC-32C of its bytes
    * @param module the module's result; null for a copied tensor
    */
@@ -64,7 +61,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     Map<String, Object> record() {
       Map<String, Object> record = new LinkedHashMap<>();
       record.put("tensor", name);
-      record.put("crc32c", hex(checksum));
+      record.put("crc32c", JournalLines.hex(checksum));
       if (module != null) {
         module.addTo(record);
       }
@@ -140,7 +137,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   static Map<String, Object> states(int block, int checksum) {
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("states", block);
-    record.put("crc32c", hex(checksum));
+    record.put("crc32c", JournalLines.hex(checksum));
     return record;
   }
 
@@ -211,10 +208,6 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
 
   private static int checksum(JsonNode record) {
     return HexFormat.fromHexDigits(record.path("crc32c").asText());
-  }
-
-  private static String hex(int checksum) {
-    return HexFormat.of().toHexDigits(checksum);
   }
 
   private static String encoded(float[] values) {

@@ -25,7 +25,6 @@ public record RunResult(
     List<ModuleResult> modules,
     PhaseClock.Seconds seconds,
     Part.PartState part) {
-
   /** Makes the result of a whole run. */
   RunResult(Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
     this(provenance, modules, seconds, null);

@@ -24,7 +24,6 @@ import java.util.stream.Collectors;
  */
 record RunScope(
     ModelDirectory model, PruneRequest request, PruningRules rules, List<LinearModule> chosen) {
-
   /** Chooses modules, and checks that they can be pruned as asked. */
   static RunScope of(ModelDirectory model, PruneRequest request) {
     PruningRules rules = request.rules();
@@ -114,7 +113,6 @@ record RunScope(
 
   /** The norms of modules in a statistics file, which are checked before anything is written. */
   private record NormLookup(Calibration.FromStatistics source) {
-
     /** Checks that every module has its norms. */
     void check(List<LinearModule> modules, Unreached unreached) {
       modules.forEach(module -> unreached.check(module, of(module)));

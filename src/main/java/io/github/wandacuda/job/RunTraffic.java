@@ -73,7 +73,6 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       double productsToLastInput,
       double floats,
       double squares) {
-
     /** A linear module, and the share of tokens that pass it. */
     private record Part(LinearDescription linear, double share) {
       double products() {

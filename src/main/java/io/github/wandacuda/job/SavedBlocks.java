@@ -144,7 +144,6 @@ final class SavedBlocks {
     }
   }
 
-  /** Reads the states that a block has read of a batch. */
   static void read(Path output, int block, int batch, MemorySegment states) {
     Path file = states(output, block, batch);
     try (SharedFile shared = SharedFile.open(file)) {

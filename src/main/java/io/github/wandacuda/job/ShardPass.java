@@ -182,7 +182,6 @@ final class ShardPass {
       Check check,
       PhaseClock.Seconds seconds)
       implements Serializable {
-
     /** Takes a list that travels. */
     public ShardResult {
       tensors = List.copyOf(tensors);

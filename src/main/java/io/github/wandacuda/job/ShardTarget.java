@@ -23,9 +23,6 @@ interface ShardTarget {
       }
 
       @Override
-      public void done(ModuleResult result) {}
-
-      @Override
       public void lend(ModuleResult result, MemorySegment weight) {}
     };
   }
@@ -44,7 +41,7 @@ interface ShardTarget {
   }
 
   /** Called when a module is written completely. */
-  void done(ModuleResult result);
+  default void done(ModuleResult result) {}
 
   /**
    * Called instead of {@link #done} when a module is pruned in memory, for the shards to write it.

@@ -42,7 +42,6 @@ import java.util.stream.Collectors;
 record ShardTask(
     RunDescription run, String shard, Map<String, float[]> norms, List<RunRecords.Tensor> earlier)
     implements ClusterTask<ShardResult> {
-
   /** Takes collections that travel. */
   public ShardTask {
     norms = new TreeMap<>(norms);
@@ -92,7 +91,7 @@ record ShardTask(
       List<LinearModule> modules =
           chosen.stream().filter(module -> module.shard() == shard).toList();
       PhaseClock clock = new PhaseClock(workers.count());
-      Progress wanted = (what, done, total) -> run.requireWanted(node);
+      Progress wanted = (what, done, total, share) -> run.requireWanted(node);
       boolean keeps = !task.earlier().isEmpty() && holds(shard, output, task.earlier());
       try (ShardMasks masks = ShardMasks.create(run.temporary(), modules)) {
         ModuleDigests digests = new ModuleDigests(modules.size());

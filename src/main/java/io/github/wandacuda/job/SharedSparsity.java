@@ -28,7 +28,6 @@ import java.util.function.ToDoubleFunction;
  * @param label how it was shared out, for the record
  */
 public record SharedSparsity(PruningRules rules, String label) {
-
   /** Shares a total out. Samples run through the dense model on the cluster, if there is one. */
   static SharedSparsity of(
       Allocation allocation,
@@ -76,7 +75,6 @@ public record SharedSparsity(PruningRules rules, String label) {
     };
   }
 
-  /** Returns the total that rules have. */
   static Sparsity.Ratio total(PruningRules rules) {
     if (rules.common().method() != Method.MASKS
         && rules.common().sparsity() instanceof Sparsity.Ratio total) {

@@ -97,7 +97,6 @@ public final class SourceDigest {
    * @param what is expected in the files, for messages
    * @param files whose bytes are taken one after the other
    * @param more what else tells runs apart, taken after them
-   * @throws InputException if a file can't be read
    */
   public static String ofFiles(String what, List<Path> files, String more) {
     MessageDigest digest = Sha256.digest();

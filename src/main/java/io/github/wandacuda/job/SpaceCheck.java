@@ -85,11 +85,7 @@ public final class SpaceCheck {
     }
   }
 
-  /**
-   * Checks that the machine has so many bytes of memory available.
-   *
-   * @throws UsageException if it doesn't
-   */
+  /** Checks that the machine has so many bytes of memory available. */
   public static void requireMemory(long bytes) {
     requireMemory(bytes, "take fewer or shorter samples");
   }

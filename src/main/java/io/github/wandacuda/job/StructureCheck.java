@@ -7,9 +7,14 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.FiniteWeights;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
@@ -17,6 +22,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The check of a smaller model against the one that it is a part of: each tensor is the slice that
@@ -35,13 +45,25 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   private List<Path> check(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
     requireEqual("source_sha256", SourceDigest.of(dense));
-    requireEqual(Provenance.STRUCTURE, StructureRequest.Structure.EXPERTS.label());
+    Optional<Structure> structure = record.structure();
+    if (structure.isEmpty()) {
+      String known =
+          Stream.of(Structure.values()).map(Structure::label).collect(Collectors.joining(", "));
+      add(
+          Path.of(Provenance.FILE_NAME),
+          Provenance.STRUCTURE + " as one of " + known,
+          String.valueOf(record.value(Provenance.STRUCTURE)));
+    }
     if (!failures.isEmpty()) {
       return List.of();
     }
     StructurePlan plan;
+    Set<Structure> kinds;
     try {
-      plan = ExpertRemoval.of(dense).without(record.removed());
+      RemovedParts removed = record.removed(structure.get());
+      plan = removed.plan(dense);
+      requireEqual(Provenance.REMOVED, removed.written(structure.get()));
+      kinds = removed.kinds().keySet();
     } catch (InputException | NumberFormatException e) {
       RealCause.throwIfBehind(e);
       add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
@@ -58,25 +80,56 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     smaller
         .index()
         .ifPresent(index -> requireBytes(index.getFileName(), StructureJob.index(smaller)));
+    Set<String> fitted = Set.copyOf(record.fitted());
     var unused =
         new OutputCheck(directory, false, OutputCheck.THROUGH_CACHE, null, failures)
-            .check(smaller.shards(), List.of(), tensor -> true, MaskSink.NONE, workers, progress);
+            .check(
+                smaller.shards(),
+                List.of(),
+                tensor -> !fitted.contains(tensor.name()),
+                MaskSink.NONE,
+                workers,
+                progress);
     ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
     extra.loaded().forEach(file -> add(file, "nothing, as in the source", "a file"));
     if (failures.isEmpty()) {
-      requireDescribed(dense.family());
+      requireDescribed(kinds);
     }
     return extra.others();
   }
 
   /** Checks that the config of the smaller model says what its tensors are. */
-  private void requireDescribed(Path family) {
-    try (ModelDirectory pruned = ModelDirectory.open(directory, family)) {
-      int unused = ExpertRemoval.of(pruned).experts();
+  private void requireDescribed(Set<Structure> kinds) {
+    try (ModelDirectory pruned = ModelDirectory.open(directory, dense.family())) {
+      for (Structure kind : kinds) {
+        Removal unused = kind.find(pruned);
+      }
+      if (!record.fitted().isEmpty()) {
+        requireFitted(pruned);
+      }
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
       failures.add(e.getMessage());
     }
+  }
+
+  /** Checks that what was fitted may have been, and is finite. */
+  private void requireFitted(ModelDirectory pruned) {
+    ModelConfig config = pruned.config();
+    List<String> outputs = DecoderFamilies.of(config).describe(config).outputs(pruned);
+    Set<String> left = new TreeSet<>(record.fitted());
+    for (LinearModule module : pruned.modules()) {
+      if (left.contains(module.tensor().name()) && outputs.contains(module.name())) {
+        left.remove(module.tensor().name());
+        FiniteWeights.require(module);
+      }
+    }
+    left.forEach(
+        name ->
+            add(
+                Path.of(Provenance.FILE_NAME),
+                "fitted weights of output projections alone",
+                Printable.of(name)));
   }
 
   private void requireEqual(String key, Object expected) {

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.Checkpoint;
@@ -44,24 +45,36 @@ import org.slf4j.LoggerFactory;
 public final class StructureJob {
   private static final Logger LOG = LoggerFactory.getLogger(StructureJob.class);
 
-  private final StructureRequest request;
-  private final StructurePlan plan;
   private final ModelDirectory model;
-  private final Checkpoint smaller;
-  private final SideFiles sideFiles;
+
+  /** Where channels or heads go, with others of them until it is known which. */
+  private StructureRequest request;
+
+  private StructurePlan plan;
+  private Checkpoint smaller;
+  private SideFiles sideFiles;
 
   /**
    * Checks what can be checked before anything is written.
    *
    * @throws io.github.wandacuda.error.UsageException if the output isn't empty
    */
-  public StructureJob(StructureRequest request, StructurePlan plan) {
-    OutputPlace.check(request.output(), plan.model().path(), request.resume());
-    this.request = request;
-    this.plan = plan;
-    model = plan.model();
+  public StructureJob(StructureRequest request, ModelDirectory model) {
+    OutputPlace.check(request.output(), model.path(), request.resume());
+    this.model = model;
+    take(request, request.removed().plan(model));
+  }
+
+  private void take(StructureRequest found, StructurePlan of) {
+    request = found;
+    plan = of;
     smaller = plan.checkpoint(request.shardBytes());
     sideFiles = sideFiles(model, smaller, request.output());
+  }
+
+  /** Returns what goes, which is known of channels and heads when the run has ended. */
+  public RemovedParts removed() {
+    return request.removed();
   }
 
   /** Returns the files beside the weights that a smaller model needs. */
@@ -122,7 +135,7 @@ public final class StructureJob {
   /**
    * Writes the output, compares it and completes it.
    *
-   * @param threads number of threads, 1 or more
+   * @param backend runs samples; the caller closes it
    * @param version of this program, for {@code wanda-cuda.json}
    * @param beforeEnd called right before the result is completed
    * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
@@ -133,17 +146,20 @@ public final class StructureJob {
    * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
   public PhaseClock.Seconds run(
-      int threads, String version, Progress progress, Runnable beforeEnd) {
-    Provenance provenance = Provenance.planned(request, plan, version);
+      Backend backend, String version, Progress progress, Runnable beforeEnd) {
+    Provenance asked = Provenance.planned(request, plan, version);
     Set<Path> own = sideFiles.withShards(smaller);
-    PhaseClock clock = new PhaseClock(threads);
+    PhaseClock clock = new PhaseClock(backend.concurrency());
+    List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
-        Workers workers = new Workers(threads);
+        Workers workers = new Workers(backend.concurrency());
         OutputDirectory directory =
             OutputDirectory.open(request.output(), model.path(), request.resume(), own)) {
-      Fingerprint cause = Fingerprint.of(provenance);
+      Fingerprint cause = Fingerprint.of(asked);
       if (directory.finished().isPresent()) {
-        cause.requireSame(request.output(), Fingerprint.of(directory.finished().get()));
+        Provenance there = directory.finished().get();
+        cause.requireSame(request.output(), Fingerprint.of(there));
+        request = request.with(there.removed(request.structure()));
         return clock.seconds();
       }
       Fingerprint run = cause.with(SourceDigest.byFile(model));
@@ -153,16 +169,43 @@ public final class StructureJob {
       }
       try {
         requireRoom();
+        if (request.fits()) {
+          fit(directory, backend, clock, progress, fitted);
+        }
         write(directory, io, workers, clock, progress);
         beforeEnd.run();
         end(directory);
-        directory.finish(provenance, () -> {});
+        directory.finish(Provenance.planned(request, plan, version), () -> {});
         return clock.seconds();
       } catch (RuntimeException | Error e) {
         directory.settle(e);
         throw e;
       }
+    } finally {
+      fitted.forEach(SafetensorsFile::close);
     }
+  }
+
+  /** Finds which channels or heads go, and has what is left fitted. */
+  private void fit(
+      OutputDirectory directory,
+      Backend backend,
+      PhaseClock clock,
+      Progress progress,
+      List<SafetensorsFile> fitted) {
+    long start = System.nanoTime();
+    StructureFit.Result result =
+        StructureFit.of(
+                model,
+                request.removed(),
+                request.columnScore(),
+                request.update(),
+                (Calibration.FromSamples) request.calibration(),
+                backend)
+            .run(name -> directory.file(Path.of(name)), 0, progress);
+    result.files().forEach(file -> fitted.add(SafetensorsFile.open(file)));
+    take(request.with(result.removed()), result.removed().plan(model).with(fitted));
+    clock.addCalibrate(System.nanoTime() - start);
   }
 
   private void write(

@@ -1,13 +1,21 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibration.BlockScore;
+import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.model.Block.Half;
+import io.github.wandacuda.model.BlockRemoval;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.model.WidthRemoval;
+import io.github.wandacuda.pruning.ColumnScore;
+import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.SortedMap;
-import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * A request to remove whole parts of a model.
@@ -15,7 +23,9 @@ import java.util.TreeMap;
  * @param output the directory of the smaller model
  * @param structure what is removed
  * @param score what it was chosen by
- * @param removed the numbers of what goes, by block
+ * @param removed what goes; which channels or heads is only found while they are removed, so these
+ *     are as many others
+ * @param update what happens to the weights that read what is left
  * @param calibration what the scores come from
  * @param files that are read beside the model, by what they are
  * @param shardBytes bytes of a shard at most
@@ -27,7 +37,8 @@ public record StructureRequest(
     Path output,
     Structure structure,
     String score,
-    SortedMap<Integer, List<Integer>> removed,
+    RemovedParts removed,
+    Update update,
     Calibration calibration,
     Map<String, List<Path>> files,
     long shardBytes,
@@ -35,19 +46,106 @@ public record StructureRequest(
     boolean verify,
     IoMode io) {
   /** What can be removed. */
-  public enum Structure {
+  public enum Structure implements Labelled {
     /** Whole experts of mixtures. */
-    EXPERTS;
+    EXPERTS("experts in each mixture", ExpertRemoval::of, labels(ExpertScore.values())),
+    /** Whole blocks. */
+    BLOCKS("blocks", BlockRemoval::of, labels(BlockScore.values())),
+    /** Channels of MLPs. */
+    CHANNELS(
+        "channels of each MLP",
+        model -> WidthRemoval.of(model, Half.MLP),
+        labels(ColumnScore.values())),
+    /** Heads, in groups that share a key and a value. */
+    HEADS(
+        "groups of heads that share a key and a value",
+        model -> WidthRemoval.of(model, Half.ATTENTION),
+        labels(ColumnScore.values())),
+    /** The mix of these that does best. */
+    AUTO("parts", null, List.of("perplexity"));
 
-    /** Returns the name in files and on the command line. */
-    public String label() {
-      return name().toLowerCase(Locale.ROOT);
+    private final String parts;
+    private final Function<ModelDirectory, Removal> finder;
+    private final List<String> scores;
+
+    Structure(String parts, Function<ModelDirectory, Removal> finder, List<String> scores) {
+      this.parts = parts;
+      this.finder = finder;
+      this.scores = scores;
     }
+
+    private static List<String> labels(Labelled... scores) {
+      return Stream.of(scores).map(Labelled::label).toList();
+    }
+
+    /**
+     * Finds what a model has of it.
+     *
+     * @throws io.github.wandacuda.error.InputException if it has none, or the config doesn't
+     *     describe it
+     */
+    public Removal find(ModelDirectory model) {
+      return finder.apply(model);
+    }
+
+    /** Returns what the parts are called whose number a result says. */
+    public String parts() {
+      return parts;
+    }
+
+    /** Returns the names of the scores that it can go by, the default first. */
+    public List<String> scores() {
+      return scores;
+    }
+
+    /** Returns whether it is only found while it is removed which of it goes. */
+    public boolean isOfWidth() {
+      return this == CHANNELS || this == HEADS;
+    }
+  }
+
+  /** What happens to the output projections that read what is left. */
+  public enum Update implements Labelled {
+    /** They keep their weights. */
+    NONE,
+    /** They give their own output again, by least squares. */
+    RECONSTRUCT,
+    /** They give the dense model's hidden states, by least squares. */
+    REALIGN
   }
 
   /** Takes copies. */
   public StructureRequest {
-    removed = Collections.unmodifiableSortedMap(new TreeMap<>(removed));
     files = Map.copyOf(files);
+  }
+
+  /** Returns whether samples run through the blocks to choose or to fit what is left. */
+  boolean fits() {
+    return update != Update.NONE
+        || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
+  }
+
+  /** Returns what channels and heads are chosen by. */
+  ColumnScore columnScore() {
+    return Stream.of(ColumnScore.values())
+        .filter(known -> known.label().equals(score))
+        .findFirst()
+        .orElse(ColumnScore.GREEDY);
+  }
+
+  /** Returns the same request with what goes. */
+  StructureRequest with(RemovedParts found) {
+    return new StructureRequest(
+        output,
+        structure,
+        score,
+        found,
+        update,
+        calibration,
+        files,
+        shardBytes,
+        resume,
+        verify,
+        io);
   }
 }

@@ -10,7 +10,6 @@ import io.github.wandacuda.pruning.TileBuffers;
  * used.
  */
 record TilePairs(TileBuffers dense, TileBuffers pruned) implements AutoCloseable {
-
   static TilePairs of(int workers) {
     return new TilePairs(TileBuffers.inCache(workers), TileBuffers.inCache(workers));
   }

@@ -73,7 +73,6 @@ public final class UnfinishedComparison {
    *
    * @param fingerprint of what runs are measured with, which must be the same
    * @throws UsageException if the file is of another comparison
-   * @throws InputException if it can't be read
    */
   public static UnfinishedComparison resume(Path report, Fingerprint fingerprint) {
     UnfinishedComparison comparison = begin(report, fingerprint, true);
@@ -138,7 +137,6 @@ public final class UnfinishedComparison {
     write();
   }
 
-  /** Adds a run. */
   public void add(ComparedRun run) {
     runs.add(run);
     write();

@@ -91,11 +91,6 @@ public final class Verifier {
     Optional<OutputCheck.Found> check(Pruned pruned, Failures failures, MaskSink masks);
   }
 
-  /** Checks a pruned directory in this process, and tells nobody meanwhile. */
-  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
-    return verify(dense, pruned, claim, threads, Progress.NONE);
-  }
-
   /** Checks a pruned directory in this process, with a number of threads. */
   public static Verification verify(
       ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {

@@ -22,7 +22,6 @@ record MatrixRequest(
     Mask mask,
     Scoring scoring,
     PruneOptions options) {
-
   /** Checks a call that prunes a matrix where it lies. */
   static MatrixRequest inPlace(
       WeightMatrix weight, Criterion criterion, Sparsity sparsity, PruneOptions options) {

@@ -28,6 +28,7 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.Labelled;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -176,7 +177,7 @@ public final class ModelPruner {
     try {
       said.put(
           MethodKey.METHOD,
-          Method.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS)), "method"));
+          Labelled.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS)), "method"));
       return this;
     } catch (UsageException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
@@ -352,7 +353,7 @@ public final class ModelPruner {
               Optional.empty());
       PruneJob job = PruneJob.toOutput(source, request);
       try (Backend opened = Backends.open(backend, device, threads).backend()) {
-        Progress progress = progress();
+        Progress progress = listener::done;
         if (plan.shares()) {
           List<LinearModule> chosen = job.chosen();
           job =
@@ -395,20 +396,6 @@ public final class ModelPruner {
     DecoderShape shape = DecoderFamilies.shape(source);
     return Calibration.FromSamples.of(
         CalibrationSamples.of(samples, shape.maximumLength(), shape.vocabulary()), 0);
-  }
-
-  private Progress progress() {
-    return new Progress() {
-      @Override
-      public void step(String what, long done, long total) {
-        step(what, done, total, (double) done / total);
-      }
-
-      @Override
-      public void step(String what, long done, long total, double share) {
-        listener.done(what, done, total, share);
-      }
-    };
   }
 
   private static Module module(ModuleResult result) {

@@ -26,12 +26,11 @@ final class Activations {
    * Returns the activation that a key names.
    *
    * @param otherwise the name if the key is absent or null
-   * @throws io.github.wandacuda.error.InputException if no known activation has the name
    */
   static Activation of(ModelConfig config, String key, String otherwise) {
     Activation activation = NAMES.get(config.text(key, otherwise));
     if (activation == null) {
-      throw config.notComputed(key, "one of " + known(), config.root().get(key));
+      throw config.notComputed(key, "one of " + known());
     }
     return activation;
   }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
@@ -151,7 +152,9 @@ final class Attention implements Branch {
     int chunk = description.scores().chunk();
     if (chunk == 0 || chunk >= length) {
       Tensor keyBias = positions.at(description.scores().keyBias(), length, length);
-      operations.attention(query, keys, values, shape(length, span.past()), keyBias, sinks, out);
+      AttentionShape shape = shape(length, span.past());
+      operations.attention(
+          new AttentionOperands<>(query, keys, values, shape, keyBias, sinks, out));
       return;
     }
     for (int sequence = 0; sequence < query.rows() / span.tokens(); sequence++) {
@@ -160,13 +163,14 @@ final class Attention implements Branch {
         int end = Math.min(length, from + chunk);
         int at = sequence * span.tokens() + first - span.past();
         operations.attention(
-            query.rows(at, end - first),
-            keys.rows(sequence * length + from, end - from),
-            values.rows(sequence * length + from, end - from),
-            shape(end - from, first - from),
-            null,
-            sinks,
-            out.rows(at, end - first));
+            new AttentionOperands<>(
+                query.rows(at, end - first),
+                keys.rows(sequence * length + from, end - from),
+                values.rows(sequence * length + from, end - from),
+                shape(end - from, first - from),
+                null,
+                sinks,
+                out.rows(at, end - first)));
       }
     }
   }

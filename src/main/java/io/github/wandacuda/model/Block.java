@@ -21,6 +21,14 @@ import java.util.stream.Stream;
  * ready to run.
  */
 public final class Block implements AutoCloseable {
+  /** What a block does one after the other. */
+  public enum Half {
+    /** Attention, or another mixer of a sequence's tokens. */
+    ATTENTION,
+    /** The MLP. */
+    MLP
+  }
+
   private final Arena memory;
   private final int index;
   private final boolean parallel;
@@ -81,6 +89,45 @@ public final class Block implements AutoCloseable {
    */
   public void extend(Tensor hidden, KeyValueCache cache) {
     run(hidden, Span.next(hidden.rows(), cache, index), InputObserver.NONE);
+  }
+
+  /**
+   * Runs a half of the block. Where both read the block's input, the second one is the whole block,
+   * and the first one nothing.
+   *
+   * @param hidden [tokens, hidden size]; replaced by what the half makes of it
+   * @param sequenceLength tokens of a sequence
+   * @param observer sees the linear modules' inputs
+   */
+  public void forward(Half half, Tensor hidden, int sequenceLength, InputObserver observer) {
+    Span span = Span.whole(sequenceLength);
+    if (!parallel) {
+      residual(half).run(hidden, span, observer);
+    } else if (half == Half.MLP) {
+      run(hidden, span, observer);
+    }
+  }
+
+  /** Runs a half of the block only as far as its last linear modules' inputs. */
+  public void observe(Half half, Tensor hidden, int sequenceLength, InputObserver observer) {
+    residual(half).observe(hidden, Span.whole(sequenceLength), observer);
+  }
+
+  /**
+   * Returns the full names of the linear modules whose outputs are added up to that of a half: one,
+   * or those of a mixture's experts, of which that of all tokens comes first.
+   */
+  public List<String> outputs(Half half) {
+    return residual(half).branch.outputs().stream().map(Linear::module).toList();
+  }
+
+  /** Returns the factor of what a half adds to the hidden states. */
+  public float factor(Half half) {
+    return residual(half).factor;
+  }
+
+  private Residual residual(Half half) {
+    return half == Half.ATTENTION ? attention : mlp;
   }
 
   private void run(Tensor hidden, Span span, InputObserver observer) {

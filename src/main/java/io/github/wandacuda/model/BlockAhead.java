@@ -138,17 +138,7 @@ final class BlockAhead implements AutoCloseable {
   @Override
   public void close() {
     wanted = false;
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    CancelledException.waitingUntil(() -> !thread.isAlive(), thread::join);
     device.ifPresent(WeightsAhead::close);
     if (!taken) {
       arrival.memory.close();

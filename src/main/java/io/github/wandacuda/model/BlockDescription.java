@@ -13,7 +13,6 @@ import java.util.stream.Stream;
  *
  * @param attention what mixes a sequence's tokens
  * @param attentionNorms the norms around it
- * @param mlp the MLP
  * @param mlpNorms the norms around it
  * @param parallel whether both branches read the block's input and are added in one sum; else the
  *     MLP reads attention's sum
@@ -24,12 +23,24 @@ public record BlockDescription(
     MlpDescription mlp,
     BranchNorms mlpNorms,
     boolean parallel) {
-
   /**
    * Returns the block's linear modules, routers and experts included, in the order of their use.
    */
   public Stream<LinearDescription> linears() {
     return Stream.concat(attention.linears(), mlp.linears());
+  }
+
+  /**
+   * Returns whether it is two steps, each of which adds the outputs of linear modules, times a
+   * factor, to the hidden states: then these depend on a module's weights linearly.
+   */
+  public boolean isAdditive() {
+    return !parallel && attentionNorms.isBefore() && mlpNorms.isBefore();
+  }
+
+  /** Returns the linear modules whose outputs its branches are. */
+  public Stream<LinearDescription> outputs() {
+    return Stream.concat(Stream.of(attention.output()), mlp.outputs());
   }
 
   /** Returns all its norms. */
@@ -60,6 +71,11 @@ public record BlockDescription(
     BranchNorms(
         NormDescription before, NormDescription after, NormDescription sum, boolean normed) {
       this(before, after, sum, normed, 1);
+    }
+
+    /** Returns whether there is none but on the input. */
+    boolean isBefore() {
+      return after == null && sum == null && !normedResidual;
     }
 
     /** Returns a norm on the input alone. */
@@ -109,7 +125,6 @@ public record BlockDescription(
    * @param normsLast whether these norms are after the rotation; else before it
    * @param bound of the size of each feature of queries, keys and values after the norms, or 0 for
    *     none
-   * @param heads the heads
    * @param rotary how queries and keys are rotated, or null for not at all
    * @param queryFactor multiplies queries by a factor of their position, or null
    * @param scores what is done to the scores before the softmax
@@ -166,7 +181,6 @@ public record BlockDescription(
    * @param compress [latent + rotated, hidden]
    * @param latentNorm over the latent
    * @param expand [heads * (plain + valueSize), latent], whose output is each head's key and value
-   * @param heads how many
    * @param rotated rotated features of a head
    * @param valueSize features of a head's value
    * @param rotary how the rotated features are turned
@@ -394,6 +408,9 @@ public record BlockDescription(
   public sealed interface MlpDescription {
     /** Returns its linear modules, in the order of their use. */
     Stream<LinearDescription> linears();
+
+    /** Returns the linear modules whose outputs it is made of. */
+    Stream<LinearDescription> outputs();
   }
 
   /**
@@ -430,6 +447,11 @@ public record BlockDescription(
     public Stream<LinearDescription> linears() {
       return Stream.concat(inputs.stream(), Stream.of(down));
     }
+
+    @Override
+    public Stream<LinearDescription> outputs() {
+      return Stream.of(down);
+    }
   }
 
   /**
@@ -455,6 +477,12 @@ public record BlockDescription(
     /** Returns all experts, described one after the other. */
     public Stream<MlpDescription> all() {
       return IntStream.range(0, router.rows()).mapToObj(expert);
+    }
+
+    @Override
+    public Stream<LinearDescription> outputs() {
+      return Stream.concat(Stream.ofNullable(shared).map(SharedExpert::mlp), all())
+          .flatMap(MlpDescription::outputs);
     }
 
     @Override

@@ -30,6 +30,16 @@ interface Branch extends AutoCloseable {
 
   Stream<Linear> linears();
 
+  /** Returns the linear module whose output is the branch's. */
+  default Linear output() {
+    return linears().toList().getLast();
+  }
+
+  /** Returns the linear modules whose outputs are added up to the branch's. */
+  default List<Linear> outputs() {
+    return List.of(output());
+  }
+
   @Override
   default void close() {
     linears().forEach(Linear::close);

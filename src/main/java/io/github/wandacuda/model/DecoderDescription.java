@@ -10,7 +10,6 @@ import java.util.stream.Stream;
  * A decoder: its parts and the names of its tensors. Blocks and experts are described when they are
  * asked for, since a config may claim a billion of them.
  *
- * @param shape its sizes
  * @param prefixes what the names of all tensors but the output matrix may begin with: that of a
  *     language model and that of a bare decoder. An error names the first one if none is found
  * @param embedding how token ids become hidden states
@@ -27,6 +26,19 @@ public record DecoderDescription(
   public DecoderDescription {
     prefixes = List.copyOf(prefixes);
     Objects.requireNonNull(block.apply(0));
+  }
+
+  /**
+   * Returns the full names of the linear modules whose outputs are added to a model's hidden
+   * states.
+   */
+  public List<String> outputs(ModelDirectory model) {
+    DecoderTensors tensors = DecoderTensors.of(model, prefixes, embedding.table());
+    return IntStream.range(0, shape.blocks())
+        .mapToObj(block)
+        .flatMap(BlockDescription::outputs)
+        .map(linear -> tensors.fullName(linear.name()))
+        .toList();
   }
 
   /** Returns the linear modules of all blocks, described one after the other. */

@@ -88,7 +88,6 @@ public final class DecoderFamilies {
     return KNOWN;
   }
 
-  /** Returns the sizes of a model. */
   public static DecoderShape shape(ModelDirectory model) {
     return of(model.config()).shape(model.config());
   }
@@ -158,7 +157,6 @@ public final class DecoderFamilies {
    * Opens a model's decoder on several devices; closing it is up to the caller.
    *
    * @param devices run it; they compute the same bits
-   * @throws InputException as {@link #open(ModelDirectory, Operations)} does
    */
   public static Decoder open(ModelDirectory model, List<Operations> devices) {
     List<Decoder> copies = new ArrayList<>();

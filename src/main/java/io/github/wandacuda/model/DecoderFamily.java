@@ -12,21 +12,12 @@ import java.util.function.Function;
  */
 public record DecoderFamily(
     String modelType, String architecture, Function<ModelConfig, DecoderDescription> description) {
-  /**
-   * Describes a model of this family.
-   *
-   * @throws io.github.wandacuda.error.InputException if the config is wrong or asks for something
-   *     that the forward pass doesn't compute
-   */
+  /** Describes a model of this family. */
   public DecoderDescription describe(ModelConfig config) {
     return description.apply(config.decoder());
   }
 
-  /**
-   * Returns the sizes of a model of this family.
-   *
-   * @throws io.github.wandacuda.error.InputException as {@link #describe} does
-   */
+  /** Returns the sizes of a model of this family. */
   public DecoderShape shape(ModelConfig config) {
     return describe(config).shape();
   }

@@ -5,7 +5,6 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.WeightsAhead;
 import java.lang.foreign.Arena;
@@ -81,11 +80,7 @@ final class DecoderTensors {
     return checkpoint.find(fullName).isPresent();
   }
 
-  /**
-   * Returns a linear module's full name.
-   *
-   * @throws InputException if its weight is missing or of another shape
-   */
+  /** Returns a linear module's full name. */
   String require(LinearDescription linear) {
     boolean transposed = linear.transposed();
     Optional<QuantizedModule> codes = quantized(linear);
@@ -119,11 +114,7 @@ final class DecoderTensors {
     return Optional.ofNullable(quantized.get(fullName(linear.name())));
   }
 
-  /**
-   * Checks what a norm is stored as, unless each head has its own.
-   *
-   * @throws InputException if a tensor is missing or of another shape
-   */
+  /** Checks what a norm is stored as, unless each head has its own. */
   void require(NormDescription norm) {
     if (norm.affine() && norm.gains() == 0) {
       var unused = entry(fullName(norm.name()) + WEIGHT, norm.size());
@@ -140,12 +131,7 @@ final class DecoderTensors {
         .or(() -> checkpoint.find(fullName(linear.name()) + WEIGHT));
   }
 
-  /**
-   * Copies a linear module's weight from its file.
-   *
-   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
-   *     with
-   */
+  /** Copies a linear module's weight from its file. */
   WeightMatrix read(LinearDescription linear, Arena arena) {
     String name = fullName(linear.name()) + WEIGHT;
     return linear.transposed()

@@ -4,7 +4,6 @@ import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.PackedModule;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -80,8 +79,6 @@ final class DecoderWeights implements AutoCloseable {
    * Copies a linear module's weight from its file to the device.
    *
    * @param arena owns the copy; must be closed after the weight
-   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
-   *     with
    */
   Loaded weight(LinearDescription linear, Arena arena) {
     Weight here = arrived.remove(linear.name());

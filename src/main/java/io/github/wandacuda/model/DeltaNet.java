@@ -2,6 +2,7 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
@@ -102,7 +103,8 @@ final class DeltaNet implements Branch {
     toUnitLength(key, keyGain);
     Tensor result = workspace.take(Place.ATTENDED, tokens, valueWidth);
     operations.deltaRule(
-        query, key, value, decay, correction, shape(span), state(tokens, span), result);
+        new DeltaOperands<>(
+            query, key, value, decay, correction, shape(span), state(tokens, span), result));
     norm.applyToHeads(result);
     operations.elementwise(new Elementwise.Gate(Activation.SILU), gate, result, result);
     observer.input(List.of(output.module()), result);

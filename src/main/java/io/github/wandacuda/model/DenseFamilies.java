@@ -9,7 +9,6 @@ import io.github.wandacuda.model.NormDescription.Kind;
 import io.github.wandacuda.model.RotaryFrequencies.Defaults;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
 
@@ -33,20 +32,12 @@ final class DenseFamilies {
   static DecoderDescription gemma3(ModelConfig given) {
     ModelConfig config =
         given.having(
-            Map.of(
-                "num_attention_heads",
-                8,
-                "num_key_value_heads",
-                4,
-                "vocab_size",
-                262_208,
-                "max_position_embeddings",
-                131_072));
+            """
+            {"num_attention_heads": 8, "num_key_value_heads": 4, "vocab_size": 262208,
+              "max_position_embeddings": 131072}
+            """);
     if (config.flag("use_bidirectional_attention", false)) {
-      throw config.notComputed(
-          "use_bidirectional_attention",
-          "causal attention, false",
-          config.root().get("use_bidirectional_attention"));
+      throw config.notComputed("use_bidirectional_attention", "causal attention, false");
     }
     Windows windows = Windows.pattern(config, WINDOW, PATTERN, 6);
     double scale = 1 / Math.sqrt(config.number("query_pre_attn_scalar", 256));
@@ -66,7 +57,7 @@ final class DenseFamilies {
     Defaults local = new Defaults(List.of(), 1, List.of("rope_local_base_freq"), THETA);
     Rotary near = style.rotary(local, RotaryFrequencies.SLIDING, false);
     Rotary far = style.rotary(Defaults.of(1e6), RotaryFrequencies.FULL, true);
-    style.rotary = block -> windows.isWindowed(block) ? near : far;
+    style.rotary = block -> windows.windowed().test(block) ? near : far;
     return style.decoder();
   }
 
@@ -95,7 +86,7 @@ final class DenseFamilies {
     style.window = windows::at;
     Rotary near = style.rotary(style.rope, RotaryFrequencies.SLIDING, false);
     Rotary far = style.rotary(style.rope, RotaryFrequencies.FULL, true);
-    style.rotary = block -> windows.isWindowed(block) ? near : far;
+    style.rotary = block -> windows.windowed().test(block) ? near : far;
     return style.decoder();
   }
 
@@ -150,8 +141,7 @@ final class DenseFamilies {
     int every = config.positive("no_rope_layer_interval", 4);
     int blocks = config.positive("num_hidden_layers");
     if (!list.isEmpty() && list.size() < blocks) {
-      throw config.wrong(
-          key, "a number for each of %d blocks".formatted(blocks), config.root().get(key));
+      throw config.wrong(key, "a number for each of %d blocks".formatted(blocks));
     }
     return list.isEmpty() ? block -> (block + 1) % every != 0 : rotated::contains;
   }
@@ -254,19 +244,14 @@ final class DenseFamilies {
 
   /** Returns a config with Llama 3's scaling, if it doesn't say anything of one. */
   private static ModelConfig stretched(ModelConfig config, double factor) {
-    Map<String, ?> scaling =
-        Map.of(
-            "rope_type",
-            "llama3",
-            "factor",
-            factor,
-            "original_max_position_embeddings",
-            8192,
-            "low_freq_factor",
-            1,
-            "high_freq_factor",
-            4);
-    return config.has("rope_parameters") ? config : config.having(Map.of("rope_scaling", scaling));
+    return config.has("rope_parameters")
+        ? config
+        : config.having(
+            """
+            {"rope_scaling": {"rope_type": "llama3", "factor": %s, "low_freq_factor": 1,
+              "high_freq_factor": 4, "original_max_position_embeddings": 8192}}
+            """
+                .formatted(factor));
   }
 
   /** StarCoder 2 (arXiv 2402.19173): LayerNorms, biases, windows, and an MLP without a gate. */

@@ -18,7 +18,6 @@ public record EmbeddingDescription(
     float scale,
     Positions positions,
     NormDescription norm) {
-
   /**
    * Learned positions.
    *

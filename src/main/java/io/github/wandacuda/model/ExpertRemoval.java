@@ -32,7 +32,7 @@ import java.util.stream.IntStream;
  * <p>All mixtures keep the same number, which the config says; blocks that predict several tokens
  * would be counted by it too, and go.
  */
-public final class ExpertRemoval {
+public final class ExpertRemoval implements Removal {
   private static final Pattern EXPERT = Pattern.compile("(.+)\\.experts\\.(\\d{1,6})\\.(.+)");
   private static final Pattern STACK =
       Pattern.compile("(.+)(?:\\.experts\\.\\D|(?<=\\.block_sparse_moe)\\.(?:in|out)put_linear).*");
@@ -242,7 +242,9 @@ public final class ExpertRemoval {
   /** Returns the number of experts, as all keys say that are there. */
   private int count() {
     Set<Integer> said = new TreeSet<>();
-    COUNTS.forEach(key -> values(key).values().forEach(value -> said.add(positive(key, value))));
+    COUNTS.forEach(
+        key ->
+            model.config().values(key).values().forEach(value -> said.add(positive(key, value))));
     if (said.size() != 1) {
       throw place
           .part(String.join(", ", COUNTS))
@@ -262,23 +264,14 @@ public final class ExpertRemoval {
     return model.config().decoder().find(key).map(value -> positive(key, value)).orElse(otherwise);
   }
 
-  /** Returns the values of a key that aren't null, by its path. */
-  private Map<String, JsonNode> values(String key) {
-    Map<String, JsonNode> values = new TreeMap<>();
-    JsonNode root = model.config().root();
-    values.put(key, root.path(key));
-    values.put("text_config." + key, root.path("text_config").path(key));
-    values.values().removeIf(value -> value.isMissingNode() || value.isNull());
-    return values;
-  }
-
-  /** Returns how many experts each mixture has. */
-  public int experts() {
+  @Override
+  public int size() {
     return experts;
   }
 
   /** Returns how many experts a share is: as many of each group. */
-  public int share(double ratio) {
+  @Override
+  public int share(double ratio, int multiple) {
     return (int) (experts * ratio / groups) * groups;
   }
 
@@ -313,7 +306,7 @@ public final class ExpertRemoval {
     return removed;
   }
 
-  /** Checks that so many experts of each mixture can go. */
+  @Override
   public void requireRemovable(int count) {
     int kept = experts - count;
     if (count < 1 || kept < 1) {
@@ -328,7 +321,7 @@ public final class ExpertRemoval {
     }
     int most = kept / groups * (groups == 1 ? 1 : number("topk_group", groups));
     for (String key : PER_TOKEN) {
-      for (JsonNode value : values(key).values()) {
+      for (JsonNode value : model.config().values(key).values()) {
         if ((value.isArray() ? value.path(0) : value).asInt(0) > most) {
           throw place
               .part(key)
@@ -341,12 +334,7 @@ public final class ExpertRemoval {
     }
   }
 
-  /**
-   * Returns the model without some experts.
-   *
-   * @param removed those that go, by the mixture's block
-   * @throws InputException if they aren't as many of each mixture, or so many can't go
-   */
+  @Override
   public StructurePlan without(Map<Integer, List<Integer>> removed) {
     if (!removed.keySet().equals(mixtures.keySet())) {
       throw place
@@ -375,12 +363,12 @@ public final class ExpertRemoval {
         add(part, kept.get(part.mixture()), tensors);
       }
     }
-    SortedMap<String, Long> config = new TreeMap<>();
+    SortedMap<String, Object> config = new TreeMap<>();
     COUNTS.forEach(
-        key -> values(key).keySet().forEach(path -> config.put(path, (long) experts - count)));
+        key ->
+            model.config().values(key).keySet().forEach(path -> config.put(path, experts - count)));
     if (drops) {
-      FurtherBlocks.COUNTS.forEach(
-          key -> values(key).keySet().forEach(path -> config.put(path, 0L)));
+      config.putAll(FurtherBlocks.none(model.config()));
     }
     return new StructurePlan(model, tensors, config);
   }

@@ -175,11 +175,7 @@ public final class FamilyFile {
   /** What a value depends on. */
   private record Scope(ModelConfig config, int block, int expert) {}
 
-  /**
-   * Reads a description.
-   *
-   * @throws InputException if it isn't one
-   */
+  /** Reads a description. */
   static FamilyFile read(Path file) {
     return new FamilyFile(file);
   }

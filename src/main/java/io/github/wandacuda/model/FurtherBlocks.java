@@ -3,7 +3,9 @@ package io.github.wandacuda.model;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
@@ -15,7 +17,7 @@ import java.util.regex.Pattern;
  * @param end the number behind the last one
  */
 record FurtherBlocks(int first, int end) {
-  static final List<String> COUNTS =
+  private static final List<String> COUNTS =
       List.of("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers");
   private static final Pattern PREFIX = Pattern.compile("(?:^|\\.)mtp\\.");
   private static final String PROJECTION = ".eh_proj.weight";
@@ -34,6 +36,14 @@ record FurtherBlocks(int first, int end) {
             .orElse(-1);
     return new FurtherBlocks(
         blocks, Math.max((int) Math.min((long) blocks + said, Integer.MAX_VALUE), projected + 1));
+  }
+
+  /** Returns what a config without them has in the place of their numbers, by the keys' paths. */
+  static Map<String, Object> none(ModelConfig config) {
+    Map<String, Object> none = new TreeMap<>();
+    COUNTS.forEach(key -> config.values(key).keySet().forEach(path -> none.put(path, 0)));
+    none.keySet().removeIf(path -> config.root().at("/" + path.replace('.', '/')).asInt(0) == 0);
+    return none;
   }
 
   /** Returns whether a tensor is in one of them, by its name. */

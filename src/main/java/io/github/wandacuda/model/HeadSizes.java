@@ -29,8 +29,7 @@ final class HeadSizes {
   static Heads sharing(ModelConfig config, int hidden, List<String> keys) {
     int heads = config.positive(keys);
     if (hidden % heads != 0) {
-      throw config.wrong(
-          keys.get(0), "a divisor of the hidden size " + hidden, config.root().path(keys.get(0)));
+      throw config.wrong(keys.get(0), "a divisor of the hidden size " + hidden);
     }
     return new Heads(heads, heads, hidden / heads);
   }
@@ -46,8 +45,7 @@ final class HeadSizes {
     boolean given = keys.stream().anyMatch(key -> config.find(key).isPresent());
     int shared = given ? config.positive(keys) : all.queries();
     if (all.queries() % shared != 0) {
-      throw config.wrong(
-          keys.get(0), "a divisor of " + all.queries(), config.root().path(keys.get(0)));
+      throw config.wrong(keys.get(0), "a divisor of " + all.queries());
     }
     return new Heads(all.queries(), shared, all.size());
   }

@@ -2,11 +2,9 @@ package io.github.wandacuda.model;
 
 import static io.github.wandacuda.model.LlamaStyle.in;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.NormDescription.Kind;
 import java.util.List;
-import java.util.Map;
 import java.util.function.IntPredicate;
 
 /** Families of which most blocks have a state instead of attention. */
@@ -19,7 +17,6 @@ final class HybridFamilies {
   private static final int KEY_HEADS = 16;
   private static final int VALUE_HEADS = 32;
   private static final int LINEAR_HEAD_SIZE = 128;
-  private static final String TYPES = "layer_types";
   private static final String HEADS_KEY = "linear_num_value_heads";
 
   private HybridFamilies() {}
@@ -29,8 +26,7 @@ final class HybridFamilies {
    * nets in the others.
    */
   static DecoderDescription qwen3Next(ModelConfig config) {
-    return LlamaFamilies.withSharedExpert(
-        style(config.having(Map.of("norm_topk_prob", true)), true));
+    return LlamaFamilies.withSharedExpert(style(config.having("{\"norm_topk_prob\": true}"), true));
   }
 
   /** Qwen 3.5: the same with dense MLPs, and a delta net's inputs from modules of their own. */
@@ -44,29 +40,16 @@ final class HybridFamilies {
     style.headNorms = true;
     style.gated = true;
     style.rope = RotaryFrequencies.Defaults.partial(ROTATED_PART, RotaryFrequencies.DEFAULT_THETA);
-    IntPredicate linear = linearBlocks(config);
+    int interval = config.positive("full_attention_interval", FULL_INTERVAL);
+    IntPredicate linear =
+        Windows.typed(
+            config,
+            "linear_attention",
+            RotaryFrequencies.FULL,
+            block -> (block + 1) % interval != 0);
     style.mixer =
         block -> linear.test(block) ? deltaNet(style, block, fused) : style.attention(block);
     return style;
-  }
-
-  private static IntPredicate linearBlocks(ModelConfig config) {
-    List<JsonNode> types = config.list(TYPES);
-    int interval = config.positive("full_attention_interval", FULL_INTERVAL);
-    return block -> {
-      if (types.isEmpty()) {
-        return (block + 1) % interval != 0;
-      }
-      if (block >= types.size()) {
-        throw config.wrong(TYPES, "a type for block " + block, config.root().get(TYPES));
-      }
-      return switch (types.get(block).asText()) {
-        case "linear_attention" -> true;
-        case RotaryFrequencies.FULL -> false;
-        default ->
-            throw config.notComputed(TYPES, "linear_attention or full_attention", types.get(block));
-      };
-    };
   }
 
   /** Describes a block's delta net (Yang et al., arXiv 2412.06464). */
@@ -75,7 +58,7 @@ final class HybridFamilies {
     int keyHeads = config.positive("linear_num_key_heads", KEY_HEADS);
     int heads = config.positive(HEADS_KEY, VALUE_HEADS);
     if (heads % keyHeads != 0) {
-      throw config.wrong(HEADS_KEY, "a multiple of " + keyHeads, config.root().path(HEADS_KEY));
+      throw config.wrong(HEADS_KEY, "a multiple of " + keyHeads);
     }
     int keySize = config.positive("linear_key_head_dim", LINEAR_HEAD_SIZE);
     int valueSize = config.positive("linear_value_head_dim", LINEAR_HEAD_SIZE);

@@ -27,6 +27,24 @@ public interface InputObserver {
   void input(List<String> modules, Tensor input);
 
   /**
+   * Returns whether an expert, or the one of all tokens, is to run.
+   *
+   * @param output the full name of its last linear module
+   */
+  default boolean wants(String output) {
+    return true;
+  }
+
+  /**
+   * Called before an expert runs, or the one of all tokens.
+   *
+   * @param output the full name of its last linear module
+   * @param rows the tokens that are sent to it
+   * @param weights the factor of each of its output's rows, as the model applies it
+   */
+  default void sent(String output, int[] rows, float[] weights) {}
+
+  /**
    * Called after an expert has run, unless no token was sent to it.
    *
    * @param weights the factor of each row, as the model applies it to the output

@@ -357,11 +357,10 @@ final class LayerNormFamilies {
      * Returns the biases as Falcon computes them: slopes, positions and their products are rounded
      * to bfloat16 and added before the scores are scaled.
      *
-     * @param heads number of heads
      * @param scale the scale of the scores
      */
     static PositionTable brainTable(int heads, float scale) {
-      return table(heads, Alibi::brain, scale);
+      return table(heads, value -> DType.BF16.rounded((float) value), scale);
     }
 
     private static PositionTable table(int heads, DoubleUnaryOperator round, float scale) {
@@ -375,11 +374,6 @@ final class LayerNormFamilies {
         }
         return new PositionTable.Values(table, slopes.length, length);
       };
-    }
-
-    /** Rounds to bfloat16, ties to even. */
-    private static double brain(double value) {
-      return DType.BF16.rounded((float) value);
     }
   }
 }

@@ -5,7 +5,6 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
@@ -31,7 +30,6 @@ public record LinearModule(
     boolean router,
     boolean further,
     QuantizedModule quantized) {
-
   /** Returns whether the weight is of a type that can be pruned. */
   public boolean prunable() {
     return quantized == null ? isPlain() : quantized.prunable();
@@ -106,11 +104,7 @@ public record LinearModule(
     return isPlain() ? new LinearModule(name, shard, tensor, false, router, further, null) : this;
   }
 
-  /**
-   * Checks that the weight's numbers are known.
-   *
-   * @throws InputException if they aren't
-   */
+  /** Checks that the weight's numbers are known. */
   public void requireRead() {
     if (quantized != null) {
       quantized.requireRead();

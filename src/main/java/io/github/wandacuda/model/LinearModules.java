@@ -86,6 +86,11 @@ public final class LinearModules {
     return towers;
   }
 
+  /** Returns whether a name is of a tower beside the decoder. */
+  static boolean isOfOtherTower(String name) {
+    return OTHER_TOWER.matcher(name).find();
+  }
+
   /** Finds the modules of one model. */
   private static final class Finder {
     private final boolean conv1d;
@@ -115,7 +120,7 @@ public final class LinearModules {
         return Optional.empty();
       }
       String before = tensor.substring(0, inside);
-      if (OTHER_TOWER.matcher(before).find()
+      if (isOfOtherTower(before)
           || (hasDecoder && ENCODER.matcher(before).find())
           || NO_LINEAR.matcher(tensor.substring(inside, end)).find()) {
         return Optional.empty();
@@ -162,7 +167,7 @@ public final class LinearModules {
     for (int dot = tensor.indexOf('.'); dot > from; dot = tensor.indexOf('.', from)) {
       String part = tensor.substring(from, dot);
       from = dot + 1;
-      if (numbered && isNumber(part)) {
+      if (numbered && part.chars().allMatch(c -> c >= '0' && c <= '9')) {
         return from;
       }
       numbered = BLOCKS.contains(part);
@@ -193,9 +198,5 @@ public final class LinearModules {
   public static Optional<String> withinBlock(String name) {
     int inside = insideOfBlock(name);
     return inside < 0 ? Optional.empty() : Optional.of(name.substring(inside));
-  }
-
-  private static boolean isNumber(String part) {
-    return part.chars().allMatch(c -> c >= '0' && c <= '9');
   }
 }

@@ -46,18 +46,16 @@ final class LlamaFamilies {
 
   /** Mistral (Jiang et al., arXiv 2310.06825): LLaMA with a window. */
   static DecoderDescription mistral(ModelConfig config) {
-    Windows windows = Windows.of(config, WINDOW, block -> true);
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
-    style.window = windows::at;
+    style.window = Windows.of(config, WINDOW, block -> true)::at;
     return style.decoder();
   }
 
   /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
   static DecoderDescription mixtral(ModelConfig config) {
-    Windows windows = Windows.of(config, 0, block -> true);
     LlamaStyle style = new LlamaStyle(config, 0, MIXTRAL_EPSILON);
     style.rope = Defaults.of(MIXTRAL_THETA);
-    style.window = windows::at;
+    style.window = Windows.of(config, 0, block -> true)::at;
     style.mlp =
         MixtureFamilies.mixtralExperts(
             style, RoutingRule.softmax(config.positive(PER_TOKEN), true), false);
@@ -69,10 +67,9 @@ final class LlamaFamilies {
    * up.
    */
   static DecoderDescription phi3(ModelConfig config) {
-    Windows windows = Windows.of(config, 0, block -> true);
     LlamaStyle style = new LlamaStyle(config, 0, PHI3_EPSILON);
     style.rope = Defaults.partial(1, RotaryFrequencies.DEFAULT_THETA);
-    style.window = windows::at;
+    style.window = Windows.of(config, 0, block -> true)::at;
     style.fusedAttention = true;
     style.fusedMlp = true;
     return style.decoder();
@@ -83,10 +80,9 @@ final class LlamaFamilies {
    * last blocks.
    */
   static DecoderDescription qwen2(ModelConfig config) {
-    Windows windows = Windows.ofQwen(config);
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
     style.projectionBias = true;
-    style.window = windows::at;
+    style.window = Windows.ofQwen(config)::at;
     return style.decoder();
   }
 
@@ -95,10 +91,9 @@ final class LlamaFamilies {
    * blocks.
    */
   static DecoderDescription qwen3(ModelConfig config) {
-    Windows windows = Windows.ofQwen(config);
     LlamaStyle style = new LlamaStyle(config, QWEN3_HEAD_SIZE, EPSILON).withAttentionBias();
     style.headNorms = true;
-    style.window = windows::at;
+    style.window = Windows.ofQwen(config)::at;
     return style.decoder();
   }
 
@@ -187,14 +182,13 @@ final class LlamaFamilies {
    * and a window in every second block.
    */
   static DecoderDescription gemma2(ModelConfig config) {
-    Windows windows = Windows.of(config, WINDOW, block -> block % 2 == 0);
     float scale = (float) (1 / Math.sqrt(config.number("query_pre_attn_scalar", GEMMA2_SCALAR)));
     float scoreCap = cap(config, "attn_logit_softcapping", GEMMA2_SCORE_CAP);
     float logitCap = cap(config, "final_logit_softcapping", GEMMA2_LOGIT_CAP);
     LlamaStyle style = gemmaStyle(config);
     style.scores = new Scores(scale, scoreCap, 0, 0, null, null);
     style.logitCap = logitCap;
-    style.window = windows::at;
+    style.window = Windows.of(config, WINDOW, block -> block % 2 == 0)::at;
     style.norms = LlamaStyle.AROUND;
     return style.decoder();
   }

@@ -63,14 +63,21 @@ final class Mixture implements Branch {
     if (out != null && observer.seesAbsence()) {
       leaveOutEach(logits, routing, input, observer);
     }
-    if (shared != null) {
+    if (shared != null && observer.wants(shared.output().module())) {
       runShared(input, observer, out);
     }
   }
 
+  /** That of all tokens' expert first. */
+  @Override
+  public List<Linear> outputs() {
+    return Stream.concat(Stream.ofNullable(shared), experts.stream()).map(Branch::output).toList();
+  }
+
   private void run(List<ExpertTokens> tokens, Tensor input, InputObserver observer, Tensor out) {
     for (int expert = 0; expert < experts.size(); expert++) {
-      if (tokens.get(expert).rows().length > 0) {
+      if (tokens.get(expert).rows().length > 0
+          && observer.wants(experts.get(expert).output().module())) {
         run(expert, tokens.get(expert), input, observer, out);
       }
     }
@@ -81,12 +88,13 @@ final class Mixture implements Branch {
     Branch expert = experts.get(index);
     int count = tokens.rows().length;
     Tensor some = gathered(tokens, input);
+    float[] weights = description.weighsInputs() ? ExpertTokens.ones(count) : tokens.weights();
+    observer.sent(expert.output().module(), tokens.rows(), weights);
     if (out == null) {
       expert.run(some, Span.whole(count), observer, null);
     } else {
       Tensor result = workspace.take(Place.EXPERT_OUTPUT, count, out.columns());
       expert.run(some, Span.whole(count), observer, result);
-      float[] weights = description.weighsInputs() ? ExpertTokens.ones(count) : tokens.weights();
       observer.expert(expert(index), weights, result);
       operations.addRows(result, tokens.rows(), weights, out);
     }
@@ -162,18 +170,17 @@ final class Mixture implements Branch {
     if (sharedGate != null) {
       observer.input(List.of(sharedGate.module()), input);
     }
+    int[] rows = IntStream.range(0, input.rows()).toArray();
+    float[] weights =
+        sharedGate == null ? ExpertTokens.ones(rows.length) : sharedWeights(input);
+    observer.sent(shared.output().module(), rows, weights);
     if (out == null) {
       shared.run(input, Span.whole(input.rows()), observer, null);
       return;
     }
-    float[] weights = sharedGate == null ? null : sharedWeights(input);
     Tensor result = workspace.take(Place.EXPERT_OUTPUT, input.rows(), out.columns());
     shared.run(input, Span.whole(input.rows()), observer, result);
-    if (weights == null) {
-      operations.elementwise(new Elementwise.Add(), out, result, out);
-    } else {
-      operations.addRows(result, IntStream.range(0, input.rows()).toArray(), weights, out);
-    }
+    operations.addRows(result, rows, weights, out);
   }
 
   private float[] sharedWeights(Tensor input) {

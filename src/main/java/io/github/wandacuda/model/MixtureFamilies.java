@@ -15,7 +15,6 @@ import io.github.wandacuda.model.NormDescription.Kind;
 import io.github.wandacuda.model.RotaryFrequencies.Defaults;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
@@ -42,20 +41,11 @@ final class MixtureFamilies {
   private static final double GPT_OSS_LIMIT = 7;
 
   /** For configs that say nothing of it. */
-  private static final Map<String, Object> GPT_OSS_SCALING =
-      Map.of(
-          "rope_type",
-          "yarn",
-          "factor",
-          32.0,
-          "beta_fast",
-          32.0,
-          "beta_slow",
-          1.0,
-          "truncate",
-          false,
-          "original_max_position_embeddings",
-          4096);
+  private static final String GPT_OSS_SCALING =
+      """
+      {"rope_scaling": {"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0,
+        "truncate": false, "original_max_position_embeddings": 4096}}
+      """;
 
   private static final String PER_TOKEN = "num_experts_per_tok";
 
@@ -344,7 +334,7 @@ final class MixtureFamilies {
    */
   static DecoderDescription gptOss(ModelConfig given) {
     boolean told = given.has("rope_scaling") || given.has("rope_parameters");
-    ModelConfig config = told ? given : given.having(Map.of("rope_scaling", GPT_OSS_SCALING));
+    ModelConfig config = told ? given : given.having(GPT_OSS_SCALING);
     LlamaStyle style = new LlamaStyle(config, GPT_OSS_HEAD_SIZE, LARGER_EPSILON);
     style.projectionBias = config.flag("attention_bias", true);
     style.outputBias = style.projectionBias;
@@ -450,9 +440,7 @@ final class MixtureFamilies {
     return switch (method) {
       case "greedy" -> rule;
       case "group_limited_greedy" -> rule.in(groups(config, 1));
-      default ->
-          throw config.notComputed(
-              "topk_method", "greedy or group_limited_greedy", config.root().get("topk_method"));
+      default -> throw config.notComputed("topk_method", "greedy or group_limited_greedy");
     };
   }
 
@@ -477,14 +465,12 @@ final class MixtureFamilies {
     if (count > Groups.MOST || experts % count != 0 || (count > 1 && experts / count < best)) {
       throw config.wrong(
           "n_group",
-          "%d or a divisor of the %d experts with at least %d a group".formatted(1, experts, best),
-          config.root().get("n_group"));
+          "%d or a divisor of the %d experts with at least %d a group".formatted(1, experts, best));
     }
     if (chosen > count || config.positive(PER_TOKEN) > experts / count * chosen) {
       throw config.wrong(
           "topk_group",
-          "at most the %d groups, with as many experts as a token is sent to".formatted(count),
-          config.root().get("topk_group"));
+          "at most the %d groups, with as many experts as a token is sent to".formatted(count));
     }
     return count == 1 ? Groups.ONE : new Groups(count, chosen, best);
   }
@@ -514,8 +500,7 @@ final class MixtureFamilies {
       ModelConfig config, LinearDescription router, RoutingRule rule) {
     if (rule.expertsPerToken() > router.rows()) {
       String key = config.has(PER_TOKEN) ? PER_TOKEN : "moe_k";
-      throw config.wrong(
-          key, "at most the %d experts".formatted(router.rows()), config.root().get(key));
+      throw config.wrong(key, "at most the %d experts".formatted(router.rows()));
     }
   }
 }

@@ -14,19 +14,20 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /**
  * A model's {@code config.json}, with errors that name the file, the key, what was expected and
  * what was found.
  *
- * @param file its path
  * @param root its content, an object; of a packed model that of its source
  * @param packed whether it says that the model's weights are packed
  * @param family describes the model's family, or null for that of the model type
@@ -50,11 +51,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     this(file, root, false, null);
   }
 
-  /**
-   * Reads {@code directory/config.json}.
-   *
-   * @throws InputException if it is missing or no JSON object
-   */
+  /** Reads {@code directory/config.json}. */
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     return HeapBudget.within(file, () -> of(file));
@@ -97,11 +94,38 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return text.isObject() ? new ModelConfig(file, text, packed, family) : this;
   }
 
-  /** Returns the same config with values for keys that it lacks. */
-  ModelConfig having(Map<String, ?> defaults) {
+  /**
+   * Returns the values of a key that aren't null, in the config and in its {@code text_config}, by
+   * the key's path: the names of the objects that it is in come before it, with dots.
+   */
+  Map<String, JsonNode> values(String key) {
+    Map<String, JsonNode> values = new TreeMap<>();
+    values.put(key, root.path(key));
+    values.put("text_config." + key, root.path("text_config").path(key));
+    values.values().removeIf(value -> value.isMissingNode() || value.isNull());
+    return values;
+  }
+
+  /** Returns the same config with the values of an object in JSON for keys that it lacks. */
+  ModelConfig having(String defaults) {
     ObjectNode all = root.deepCopy();
-    defaults.forEach((key, value) -> all.putIfAbsent(key, JSON.valueToTree(value)));
+    try {
+      JSON.readTree(defaults)
+          .properties()
+          .forEach(key -> all.putIfAbsent(key.getKey(), key.getValue()));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
     return new ModelConfig(file, all, packed, family);
+  }
+
+  /** Returns another config of the same family. */
+  ModelConfig with(byte[] json) {
+    try {
+      return new ModelConfig(file, JSON.readTree(json), packed, family);
+    } catch (IOException e) {
+      throw new UncheckedIOException("made of a config.json", e);
+    }
   }
 
   /** Returns the same config of a family that a file describes. */
@@ -124,11 +148,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return root.hasNonNull(key) ? Optional.of(root.path(key)) : Optional.empty();
   }
 
-  /**
-   * Returns a positive whole number.
-   *
-   * @throws InputException if the key is absent or something else
-   */
+  /** Returns a positive whole number. */
   public int positive(String key) {
     return positive(key, find(key).orElseThrow(() -> missing(key, "a positive whole number")));
   }
@@ -169,7 +189,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
    * Checks that a product of sizes isn't larger than any tensor's width.
    *
    * @param key one of the sizes, for the message
-   * @throws InputException if it is
    */
   public void requireWidth(String key, long width) {
     if (width > MOST) {
@@ -219,7 +238,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
    * Returns a positive number of a nested object.
    *
    * @param parent the object's key, for the message
-   * @throws InputException if the key is absent or something else
    */
   public double number(String parent, JsonNode object, String key) {
     JsonNode value = object.path(key);
@@ -256,12 +274,22 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
             });
   }
 
+  /** Returns the failure of the value that a key has, which the forward pass doesn't compute. */
+  InputException notComputed(String key, String expected) {
+    return notComputed(key, expected, root.path(key));
+  }
+
   /**
    * Returns the failure of a key that asks for something that the forward pass doesn't compute. Its
    * hint names what works without a forward pass.
    */
   public InputException notComputed(String key, String expected, JsonNode found) {
     return new InputException(wrong(key, expected, found).details().hint(WITHOUT_A_PASS));
+  }
+
+  /** Returns the failure of the value that a key has. */
+  InputException wrong(String key, String expected) {
+    return wrong(key, expected, root.path(key));
   }
 
   /** Returns the failure of a key that has the wrong value. */

@@ -11,7 +11,6 @@ import java.util.List;
 /**
  * A Hugging Face model directory, open for reading.
  *
- * @param path the directory
  * @param config its {@code config.json}
  * @param checkpoint its weights
  * @param modules the linear modules inside its decoder blocks, in code-point order of their names
@@ -19,12 +18,9 @@ import java.util.List;
 public record ModelDirectory(
     Path path, ModelConfig config, Checkpoint checkpoint, List<LinearModule> modules)
     implements AutoCloseable {
-
   /**
    * Opens a model directory. Of a packed one everything is that of the model that it stands for,
    * whose weights are unpacked as they are read.
-   *
-   * @throws InputException if its config or weights are missing or broken
    */
   public static ModelDirectory open(Path path) {
     return open(path, null);
@@ -59,7 +55,6 @@ public record ModelDirectory(
    * Checks that the weights are stored as they are.
    *
    * @param use what needs that, such as {@code prune}
-   * @throws InputException if they are packed
    */
   public void requireUnpacked(String use) {
     if (isPacked()) {

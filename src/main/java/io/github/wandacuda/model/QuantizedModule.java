@@ -116,11 +116,7 @@ public final class QuantizedModule {
     return failure == null;
   }
 
-  /**
-   * Checks that the weight can be read.
-   *
-   * @throws InputException if it can't
-   */
+  /** Checks that the weight can be read. */
   void requireRead() {
     if (failure != null) {
       throw failure;

@@ -31,7 +31,8 @@ import java.util.stream.Stream;
  * fbgemm and compressed-tensors store it; MXFP4 as gpt-oss and compressed-tensors do, and NVFP4;
  * whole numbers of 8 bits or packed, of compressed-tensors; GPTQ and AWQ.
  */
-final class QuantizedTensors {
+record QuantizedTensors(
+    Optional<Quantization> config, Checkpoint checkpoint, NamePatterns.Search search) {
   /** Columns of a scale, as the OCP specification of microscaling formats has them. */
   private static final int MX_GROUP = 32;
 
@@ -42,17 +43,6 @@ final class QuantizedTensors {
 
   private static final List<String> CODES =
       List.of(".weight", ".weight_packed", ".qweight", ".weight_blocks");
-
-  private final Optional<Quantization> config;
-  private final Checkpoint checkpoint;
-  private final NamePatterns.Search search;
-
-  QuantizedTensors(
-      Optional<Quantization> config, Checkpoint checkpoint, NamePatterns.Search search) {
-    this.config = config;
-    this.checkpoint = checkpoint;
-    this.search = search;
-  }
 
   /**
    * Returns how a module's weight is quantized, or nothing if it isn't.

@@ -11,18 +11,12 @@ import java.util.function.IntUnaryOperator;
  * A rotary position embedding (Su et al., arXiv 2104.09864, section 3.2.2): the angle per position
  * of each pair of a head's features. Angles are float32 as in Hugging Face transformers, since at
  * large positions the rounding shows.
+ *
+ * @param pairs which features of a head are turned
+ * @param cosines [positions, pairs]
+ * @param sines as {@code cosines}
  */
-final class Rotary {
-  private final RotaryPairs pairs;
-  private final PositionTable cosines;
-  private final PositionTable sines;
-
-  private Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
-    this.pairs = pairs;
-    this.cosines = cosines;
-    this.sines = sines;
-  }
-
+record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
   /**
    * How a sequence's positions turn.
    *
@@ -67,21 +61,6 @@ final class Rotary {
         (positions, length) ->
             new PositionTable.Values(
                 new float[Math.multiplyExact(positions, pairs)], positions, pairs));
-  }
-
-  /** Returns which features of a head are turned. */
-  RotaryPairs pairs() {
-    return pairs;
-  }
-
-  /** Returns the cosines: [positions, pairs]. */
-  PositionTable cosines() {
-    return cosines;
-  }
-
-  /** Returns the sines, as {@link #cosines}. */
-  PositionTable sines() {
-    return sines;
   }
 
   private record Table(

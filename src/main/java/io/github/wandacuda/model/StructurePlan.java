@@ -3,36 +3,103 @@ package io.github.wandacuda.model;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedShards;
 import io.github.wandacuda.checkpoint.SlicedTensor;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.InputFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * What a smaller model is of a larger one: which parts of which tensors, under which names, and the
- * numbers that its config has.
+ * values that its config has.
  *
  * @param model the larger model
  * @param tensors the tensors of the smaller one, in their order
- * @param config the values that differ, by their keys; those within an object begin with its key
- *     and a dot
+ * @param config the values that differ or are added, by their keys; those within an object begin
+ *     with its key and a dot. They are what JSON can say, in Java's types
+ * @param fitted names of tensors that have other weights than the larger model's
  */
 public record StructurePlan(
-    ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Long> config) {
+    ModelDirectory model,
+    List<SlicedTensor> tensors,
+    SortedMap<String, Object> config,
+    List<String> fitted) {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   /** Takes copies. */
   public StructurePlan {
     tensors = List.copyOf(tensors);
     config = Collections.unmodifiableSortedMap(new TreeMap<>(config));
+    fitted = List.copyOf(fitted);
+  }
+
+  /** Makes a plan of slices alone. */
+  StructurePlan(
+      ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Object> config) {
+    this(model, tensors, config, List.of());
+  }
+
+  /** Returns the plan that leaves a model as it is. */
+  public static StructurePlan whole(ModelDirectory model) {
+    return new StructurePlan(
+        model,
+        model.checkpoint().shards().stream()
+            .flatMap(
+                shard ->
+                    shard.stored().stream()
+                        .map(
+                            info ->
+                                SlicedTensor.whole(info.name(), new Checkpoint.Entry(shard, info))))
+            .toList(),
+        new TreeMap<>());
+  }
+
+  /**
+   * Returns the plan that does what this one does and then another one, of what this one leaves.
+   */
+  public StructurePlan then(StructurePlan next) {
+    SortedMap<String, Object> all = new TreeMap<>(config);
+    all.putAll(next.config);
+    return new StructurePlan(model, next.tensors, all);
+  }
+
+  /**
+   * Returns the plan with other weights in the place of some slices.
+   *
+   * @param files have them, by the smaller model's names, in the slices' shapes and types
+   */
+  public StructurePlan with(List<SafetensorsFile> files) {
+    Map<String, SlicedTensor> others = new HashMap<>();
+    for (SafetensorsFile file : files) {
+      for (TensorInfo info : file.stored()) {
+        others.put(info.name(), SlicedTensor.whole(info.name(), new Checkpoint.Entry(file, info)));
+      }
+    }
+    return new StructurePlan(
+        model,
+        tensors.stream().map(tensor -> others.getOrDefault(tensor.name(), tensor)).toList(),
+        config,
+        List.copyOf(new TreeSet<>(others.keySet())));
+  }
+
+  /** Returns the smaller model, which is read from the larger one. */
+  public ModelDirectory opened() {
+    Checkpoint smaller = checkpoint(Long.MAX_VALUE);
+    ModelConfig own = model.config().with(configBytes());
+    return new ModelDirectory(model.path(), own, smaller, LinearModules.of(own, smaller));
   }
 
   /** Returns the smaller checkpoint, which is read from the larger one. */
@@ -46,36 +113,67 @@ public record StructurePlan(
   /** Returns the bytes of the smaller model's {@code config.json}. */
   public byte[] configBytes() {
     try {
-      return edited(InputFile.bytes(model.config().file()), config);
+      return edited(InputFile.bytes(model.config().file()));
     } catch (IOException e) {
       throw InputException.unreadable(model.config().file(), "a config.json", e);
     }
   }
 
-  /** Puts numbers in the place of others and leaves every other byte as it is. */
-  private static byte[] edited(byte[] source, Map<String, Long> numbers) throws IOException {
+  /**
+   * Puts values in the place of others, or where their object begins if they are new, and leaves
+   * every other byte as it is.
+   */
+  private byte[] edited(byte[] source) throws IOException {
+    Map<String, Object> values = new TreeMap<>();
+    config.forEach((path, value) -> values.put("/" + path.replace('.', '/'), value));
     ByteArrayOutputStream edited = new ByteArrayOutputStream();
     int copied = 0;
     try (JsonParser json = new JsonFactory().createParser(source)) {
       for (JsonToken token = json.nextToken(); token != null; token = json.nextToken()) {
-        Long number =
-            token == JsonToken.VALUE_NUMBER_INT
-                ? numbers.get(
-                    json.getParsingContext()
-                        .pathAsPointer()
-                        .toString()
-                        .substring(1)
-                        .replace('/', '.'))
-                : null;
-        if (number != null) {
-          int at = (int) json.currentTokenLocation().getByteOffset();
-          edited.write(source, copied, at - copied);
-          edited.writeBytes(number.toString().getBytes(StandardCharsets.US_ASCII));
-          copied = at + json.getTextLength();
+        if (!token.isScalarValue() && !token.isStructStart()) {
+          continue;
+        }
+        String pointer = json.getParsingContext().pathAsPointer().toString();
+        int begin = (int) json.currentTokenLocation().getByteOffset();
+        if (values.containsKey(pointer)) {
+          edited.write(source, copied, begin - copied);
+          edited.writeBytes(JSON.writeValueAsBytes(values.get(pointer)));
+          json.skipChildren();
+          json.finishToken();
+          copied = (int) json.currentLocation().getByteOffset();
+        } else if (token == JsonToken.START_OBJECT) {
+          edited.write(source, copied, begin + 1 - copied);
+          copied = begin + 1;
+          add(values, pointer, source, copied, edited);
         }
       }
     }
     edited.write(source, copied, source.length - copied);
     return edited.toByteArray();
+  }
+
+  /** Writes those values that an object doesn't have yet, with the space before its first key. */
+  private void add(
+      Map<String, Object> values,
+      String object,
+      byte[] source,
+      int begin,
+      ByteArrayOutputStream edited)
+      throws IOException {
+    int key = begin;
+    while (Character.isWhitespace(source[key])) {
+      key++;
+    }
+    for (String pointer : values.keySet()) {
+      int name = pointer.lastIndexOf('/');
+      if (pointer.substring(0, name).equals(object)
+          && model.config().root().at(pointer).isMissingNode()) {
+        edited.write(source, begin, key - begin);
+        edited.writeBytes(JSON.writeValueAsBytes(pointer.substring(name + 1)));
+        edited.writeBytes(": ".getBytes(StandardCharsets.US_ASCII));
+        edited.writeBytes(JSON.writeValueAsBytes(values.get(pointer)));
+        edited.write(',');
+      }
+    }
   }
 }

@@ -4,23 +4,19 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.function.IntPredicate;
 
-/** Which of a model's blocks have a window, and its size. */
-final class Windows {
+/**
+ * Which of a model's blocks have a window, and its size.
+ *
+ * @param windowed the blocks of the kind with a window, if there is one
+ */
+record Windows(int size, IntPredicate windowed) {
   private static final String SIZE = "sliding_window";
   private static final String TYPES = "layer_types";
   private static final int QWEN_WINDOW = 4096;
   private static final int QWEN_FULL_BLOCKS = 28;
 
-  private final ModelConfig config;
-  private final int size;
-  private final List<JsonNode> types;
-  private final IntPredicate windowed;
-
   private Windows(ModelConfig config, int size, IntPredicate windowed) {
-    this.config = config;
-    this.size = size;
-    this.types = config.list(TYPES);
-    this.windowed = windowed;
+    this(size, typed(config, RotaryFrequencies.SLIDING, RotaryFrequencies.FULL, windowed));
   }
 
   /**
@@ -67,22 +63,24 @@ final class Windows {
 
   /** Returns how many of the last keys a block's tokens see, or 0 for all. */
   int at(int block) {
-    return isWindowed(block) ? size : 0;
+    return windowed.test(block) ? size : 0;
   }
 
-  /** Returns whether a block is of the kind with a window, if there is one. */
-  boolean isWindowed(int block) {
-    if (types.isEmpty()) {
-      return windowed.test(block);
-    }
-    if (block >= types.size()) {
-      throw config.wrong(TYPES, "a type for block " + block, config.root().get(TYPES));
-    }
-    return switch (types.get(block).asText()) {
-      case RotaryFrequencies.SLIDING -> true;
-      case RotaryFrequencies.FULL -> false;
-      default ->
-          throw config.notComputed(TYPES, "sliding_attention or full_attention", types.get(block));
+  /** Returns which blocks are of one of two types by {@code layer_types}, or else without it. */
+  static IntPredicate typed(ModelConfig config, String type, String other, IntPredicate untyped) {
+    List<JsonNode> types = config.list(TYPES);
+    return block -> {
+      if (types.isEmpty()) {
+        return untyped.test(block);
+      }
+      if (block >= types.size()) {
+        throw config.wrong(TYPES, "a type for block " + block);
+      }
+      String found = types.get(block).asText();
+      if (!found.equals(type) && !found.equals(other)) {
+        throw config.notComputed(TYPES, type + " or " + other, types.get(block));
+      }
+      return found.equals(type);
     };
   }
 }

@@ -1,9 +1,9 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 
 /** How the total is shared out over the blocks. */
@@ -14,7 +14,7 @@ public sealed interface Allocation {
   }
 
   /** A rule that computes them. */
-  enum Rule implements Allocation {
+  enum Rule implements Allocation, Labelled {
     /** Every block the total. */
     UNIFORM,
     /** More from block to block, in equal steps. */
@@ -27,11 +27,6 @@ public sealed interface Allocation {
     @Override
     public boolean readsWeights() {
       return this != UNIFORM;
-    }
-
-    /** Returns the name that the command line and files use. */
-    public String label() {
-      return name().toLowerCase(Locale.ROOT);
     }
 
     /** Returns the rule of a name. */

@@ -5,6 +5,8 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.scalar.RowElements;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 
 /** Says where a weight that isn't finite is: in the matrix, not in its tile, and in the model. */
 public final class FiniteWeights {
@@ -35,6 +37,25 @@ public final class FiniteWeights {
       if (!Float.isFinite(values[column])) {
         throw new NonFiniteWeightException(row, column, values[column]);
       }
+    }
+  }
+
+  /**
+   * Refuses a module whose weights aren't all finite.
+   *
+   * @param module isn't quantized
+   */
+  public static void require(LinearModule module) {
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment bytes = arena.allocate(module.tensor().bytes());
+      module.shard().read(module.tensor(), 0, bytes);
+      WeightMatrix weights = module.view(bytes);
+      float[] row = new float[weights.columns()];
+      for (int at = 0; at < weights.rows(); at++) {
+        read(weights, at, row);
+      }
+    } catch (NonFiniteWeightException e) {
+      throw problem(module, e);
     }
   }
 

@@ -23,13 +23,15 @@ final class GramFactor {
   private static final int STEP = 10;
 
   private final double dampening;
+  private final double scale;
   private final boolean[] dead;
 
   /** Row b holds U's column b down to the diagonal. */
   private final float[][] transposed;
 
-  private GramFactor(double dampening, boolean[] dead, float[][] transposed) {
+  private GramFactor(double dampening, double scale, boolean[] dead, float[][] transposed) {
     this.dampening = dampening;
+    this.scale = scale;
     this.dead = dead;
     this.transposed = transposed;
   }
@@ -63,7 +65,7 @@ final class GramFactor {
     for (int attempt = 0; attempt < TRIES; attempt++) {
       TiledTriangle matrix = reversed(gram, dead, dampening * mean, scale(mean), workers);
       if (kernels.invertRoot(matrix, workers)) {
-        return Optional.of(new GramFactor(dampening, dead, transposed(matrix, workers)));
+        return Optional.of(new GramFactor(dampening, scale(mean), dead, transposed(matrix, workers)));
       }
       dampening *= STEP;
     }
@@ -121,6 +123,11 @@ final class GramFactor {
   /** Returns the share of the diagonal's mean that was added to the diagonal. */
   public double dampening() {
     return dampening;
+  }
+
+  /** Returns the power of 4 by which {@code U^T U} is to be multiplied to be {@code H^-1}. */
+  double scale() {
+    return scale;
   }
 
   /** Returns whether a column never had another input than 0. */

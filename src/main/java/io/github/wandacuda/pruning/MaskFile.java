@@ -78,7 +78,6 @@ public final class MaskFile {
 
   /** A file of masks of this program's own, held open. */
   private record SafetensorsMasks(SafetensorsFile file) implements ModuleMasks {
-
     static SafetensorsMasks open(Path path, Collection<LinearModule> modules, String sourceSha256) {
       SafetensorsFile file = SafetensorsFile.open(path);
       try {

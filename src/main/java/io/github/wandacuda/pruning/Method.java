@@ -1,15 +1,10 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.system.Labelled;
 import java.util.EnumSet;
-import java.util.Locale;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /** How weights are scored. */
-public enum Method {
+public enum Method implements Labelled {
   /**
    * |W| times the norm of the input column, compared within each output row (arXiv 2306.11695,
    * section 3).
@@ -35,34 +30,8 @@ public enum Method {
   /** Masks that come from a file. */
   MASKS;
 
-  /** Returns the name that the command line and files use. */
-  public String label() {
-    return name().toLowerCase(Locale.ROOT).replace('_', '-');
-  }
-
-  /**
-   * Returns the method of a name.
-   *
-   * @throws UsageException for any other name
-   */
+  /** Returns the method of a name. */
   public static Method of(String label) {
-    return of(label, EnumSet.allOf(Method.class), MethodKey.METHOD.label());
-  }
-
-  /**
-   * Returns the one of some methods that has a name.
-   *
-   * @param key what the user calls it where the name stands
-   * @throws UsageException for any other name; it lists theirs
-   */
-  public static Method of(String label, Set<Method> methods, String key) {
-    String labels = methods.stream().map(Method::label).collect(Collectors.joining(", "));
-    return methods.stream()
-        .filter(method -> method.label().equals(label))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                ErrorDetails.of(key)
-                    .refused("one of " + labels, "'%s'".formatted(Printable.of(label))));
+    return Labelled.of(label, EnumSet.allOf(Method.class), MethodKey.METHOD.label());
   }
 }

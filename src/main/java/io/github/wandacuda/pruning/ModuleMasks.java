@@ -22,7 +22,6 @@ public interface ModuleMasks extends AutoCloseable {
    *
    * @param mask takes the packed bits, rows * ceil(columns / 8) bytes: one bit a column, 1 = kept,
    *     least significant bit first, each row padded with 0
-   * @throws InputException if there is none for the module, or it isn't what it should be
    */
   void read(LinearModule module, MemorySegment mask);
 

@@ -21,7 +21,6 @@ public record ModuleResult(
     int zeroRows,
     float[] norms,
     OutputErrors errors) {
-
   /** Returns it with norms. */
   public ModuleResult with(float[] others) {
     return new ModuleResult(module, pruned, zeros, zeroRows, others, errors);
@@ -52,7 +51,6 @@ public record ModuleResult(
    */
   public record OutputErrors(double output, double chosen, double refined, double result)
       implements Serializable {
-
     /** Returns an error as a part of the output, 0 if there is none. */
     public double relative(double error) {
       return error == 0 ? 0 : error / output;

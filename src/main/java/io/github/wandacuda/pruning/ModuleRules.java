@@ -3,11 +3,11 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.system.Labelled;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -27,24 +27,18 @@ public record ModuleRules(Map<MethodKey, Object> values) {
   /** What follows the choice of the mask and has a name of its own, in that order. */
   private static final List<MethodKey> AFTER = List.of(MethodKey.REFINE, MethodKey.UPDATE);
 
+  /** The word for weights that keep their bits. */
+  private static final String NO_UPDATE = "none";
+
   /** What scores are compared within. */
-  public enum Scope {
+  public enum Scope implements Labelled {
     /** A row. */
     ROW,
     /** The whole matrix, as the authors of RIA do. */
-    MATRIX;
-
-    /** Returns the name that the command line and files use. */
-    public String label() {
-      return name().toLowerCase(Locale.ROOT);
-    }
+    MATRIX
   }
 
-  /**
-   * Adds what isn't said, and checks that the values go together.
-   *
-   * @throws UsageException if they don't
-   */
+  /** Adds what isn't said, and checks that the values go together. */
   public ModuleRules {
     Map<MethodKey, Object> all = new EnumMap<>(MethodKey.class);
     all.putAll(values);
@@ -53,6 +47,12 @@ public record ModuleRules(Map<MethodKey, Object> values) {
           && !(key == MethodKey.SPARSITY && all.containsKey(MethodKey.PATTERN))) {
         all.putIfAbsent(key, key.otherwise());
       }
+    }
+    Object update = all.get(MethodKey.UPDATE);
+    if (NO_UPDATE.equals(update)) {
+      all.remove(MethodKey.UPDATE);
+    } else if ("realign".equals(update)) {
+      throw new UsageException("`update` realign: expected reconstruct, unless whole parts go");
     }
     values = Collections.unmodifiableMap(all);
     Object method = all.get(MethodKey.METHOD);
@@ -88,16 +88,12 @@ public record ModuleRules(Map<MethodKey, Object> values) {
         }
       }
     }
-    values.put(MethodKey.METHOD, Method.of(left, methods, name));
+    values.put(MethodKey.METHOD, Labelled.of(left, methods, name));
     values.put(key(sparsity), sparsity);
     return new ModuleRules(values);
   }
 
-  /**
-   * Makes the rules that {@link #written} wrote down.
-   *
-   * @throws UsageException if the values contradict each other
-   */
+  /** Makes the rules that {@link #written} wrote down. */
   public static ModuleRules read(Map<String, Object> written) {
     Object method = written.get(MethodKey.METHOD.recordKey());
     Object sparsity = written.get(MethodKey.SPARSITY.recordKey());

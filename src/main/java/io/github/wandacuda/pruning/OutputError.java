@@ -10,7 +10,6 @@ import io.github.wandacuda.WeightMatrix;
  * @param output {@code ‖W X‖^2 = trace(W G W^T)}
  */
 public record OutputError(double error, double output) {
-
   /**
    * Computes both: products with G in float32, as a linear layer has them, everything else in
    * float64.

@@ -111,10 +111,6 @@ final class RiaMask {
       }
       return WeightMatrix.of(memory, DType.F32, count, columns);
     }
-
-    /** Does nothing: the scores that are left of a tile are nobody's. */
-    @Override
-    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
   }
 
   /**

@@ -32,17 +32,14 @@ public record RowTiles(int rows, int tileRows) {
     return of(matrix.rows(), rowBytes, matrix.hasDenseRows(), tileBytes, workers);
   }
 
-  /** Returns the number of tiles. */
   public int count() {
     return (rows + tileRows - 1) / tileRows;
   }
 
-  /** Returns the first row of a tile. */
   public int firstRow(int tile) {
     return tile * tileRows;
   }
 
-  /** Returns how many rows a tile has. */
   public int rowsOf(int tile) {
     return Math.min(tileRows, rows - firstRow(tile));
   }

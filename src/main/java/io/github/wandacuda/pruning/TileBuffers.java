@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.backend.Backend;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.BiFunction;
 
 /**
  * A buffer for each worker, kept from one matrix to the next and replaced when a larger one is
@@ -15,16 +16,10 @@ public final class TileBuffers implements AutoCloseable {
 
   private final int workers;
   private final long tileBytes;
-  private final Source source;
+  private final BiFunction<Long, Arena, MemorySegment> source;
   private Room room;
 
-  /** Makes memory that lasts as long as an arena. */
-  @FunctionalInterface
-  interface Source {
-    MemorySegment allocate(long bytes, Arena arena);
-  }
-
-  TileBuffers(int workers, long tileBytes, Source source) {
+  TileBuffers(int workers, long tileBytes, BiFunction<Long, Arena, MemorySegment> source) {
     this.workers = workers;
     this.tileBytes = tileBytes;
     this.source = source;
@@ -84,7 +79,7 @@ public final class TileBuffers implements AutoCloseable {
       buffers = new MemorySegment[workers];
       try {
         for (int worker = 0; worker < buffers.length; worker++) {
-          buffers[worker] = source.allocate(bytes, arena);
+          buffers[worker] = source.apply(bytes, arena);
         }
       } catch (RuntimeException | Error e) {
         arena.close();

@@ -18,7 +18,6 @@ import java.lang.foreign.MemorySegment;
  * @param workers each has a tile under way
  */
 public record TileMasks(Selector selector, WorkerPool workers) {
-
   /**
    * Chooses a mask by |W| times the norm of the input column, within each row or group (Wanda,
    * arXiv 2306.11695, section 3).

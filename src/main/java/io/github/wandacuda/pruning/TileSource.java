@@ -9,7 +9,6 @@ public interface TileSource {
   /** Returns how the matrix is cut. */
   RowTiles tiles();
 
-  /** Returns the number of columns. */
   int columns();
 
   /**
@@ -32,12 +31,12 @@ public interface TileSource {
   }
 
   /**
-   * Takes back a tile that was read and changed.
+   * Takes back a tile that was read and changed; nothing is done where that is nobody's, or a view.
    *
    * @param mask the tile's rows of the packed mask: which elements are kept
    * @param fitted whether kept elements were changed too
    */
-  void write(int worker, int tile, MemorySegment mask, boolean fitted);
+  default void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 
   /**
    * The tiles of a matrix that lies in memory: views, so that changes are where they belong at
@@ -53,8 +52,5 @@ public interface TileSource {
     public WeightMatrix read(int worker, int tile) {
       return matrix.rows(tiles.firstRow(tile), tiles.rowsOf(tile));
     }
-
-    @Override
-    public void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
   }
 }

@@ -18,7 +18,6 @@ public final class UnfitResultException extends RuntimeException {
     return expected;
   }
 
-  /** Returns what it is. */
   public String found() {
     return found;
   }

@@ -3,18 +3,16 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
-import java.util.Arrays;
+import io.github.wandacuda.system.Labelled;
+import java.util.EnumSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.stream.Collectors;
 
 /**
  * What becomes of a module whose norms are all zero, such as an expert that no sample reached: all
  * of its scores are equal, so that Wanda would prune its first columns.
  */
-public enum Unreached {
+public enum Unreached implements Labelled {
   /** It is pruned by |W|, as much of each row or group as of the others. */
   MAGNITUDE,
   /** It stays as it is. */
@@ -22,25 +20,9 @@ public enum Unreached {
   /** The run fails. */
   FAIL;
 
-  /** Returns the name that the command line uses. */
-  public String label() {
-    return name().toLowerCase(Locale.ROOT);
-  }
-
   /** Returns what a name stands for. */
   public static Unreached of(String label) {
-    return Arrays.stream(values())
-        .filter(value -> value.label().equals(label))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                new UsageException(
-                    "`unreached`: expected one of %s, found '%s'"
-                        .formatted(
-                            Arrays.stream(values())
-                                .map(Unreached::label)
-                                .collect(Collectors.joining(", ")),
-                            label)));
+    return Labelled.of(label, EnumSet.allOf(Unreached.class), "`unreached`");
   }
 
   /**
@@ -68,11 +50,7 @@ public enum Unreached {
         .toList();
   }
 
-  /**
-   * Fails if this says so and nothing reached a module.
-   *
-   * @throws InputException that names it
-   */
+  /** Fails if this says so and nothing reached a module. */
   public void check(LinearModule module, float[] norms) {
     if (this == FAIL && isUnreached(norms)) {
       throw new InputException(

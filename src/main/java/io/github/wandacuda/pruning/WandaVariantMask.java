@@ -31,19 +31,13 @@ import java.util.Arrays;
  * <p>Everything is computed by the CPU's threads; sorted scores of the module take 4 bytes a weight
  * off the heap meanwhile.
  */
-final class WandaVariantMask {
+record WandaVariantMask(WorkerPool workers) {
   private static final double FIRST = 0.4;
   private static final double HIGHEST = 0.8;
   private static final double TOLERANCE = 0.001;
 
   /** Rows that a worker takes at a time. */
   private static final int GRAIN = 16;
-
-  private final WorkerPool workers;
-
-  WandaVariantMask(WorkerPool workers) {
-    this.workers = workers;
-  }
 
   /**
    * Chooses a mask, the same to the bit for any number of threads.

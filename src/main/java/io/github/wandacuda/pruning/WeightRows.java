@@ -8,20 +8,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /** Copies pieces of the rows of a float32 matrix to arrays and back. */
-final class WeightRows {
+record WeightRows(WeightMatrix matrix, WorkerPool workers) {
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
   /** Where the highest weight is brought: squares range from 2^-126 to 2^128. */
   private static final int HIGHEST_EXPONENT = 46;
-
-  private final WeightMatrix matrix;
-  private final WorkerPool workers;
-
-  WeightRows(WeightMatrix matrix, WorkerPool workers) {
-    this.matrix = matrix;
-    this.workers = workers;
-  }
 
   int count() {
     return matrix.rows();

@@ -36,7 +36,6 @@ public record PruneReport(
     Map<String, ModuleReading> readings,
     Optional<Perplexities> perplexities,
     Map<String, Object> memory) {
-
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
   public AtomicWrite.Content content(Path file) {
     return ReportFormat.content(file, () -> new PrunePage(this).html(), this::json);
@@ -257,7 +256,6 @@ public record PruneReport(
    * @param sample what it makes of the text's beginning, where that was asked for and can be had
    */
   public record Perplexities(double before, double after, Optional<Sample> sample) {
-
     /**
      * What both models make of the beginning of a text, each token the most probable one.
      *
@@ -275,7 +273,6 @@ public record PruneReport(
       }
     }
 
-    /** Returns the object that JSON has. */
     public Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("before", before);

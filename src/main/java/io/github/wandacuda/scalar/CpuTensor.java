@@ -74,7 +74,6 @@ public final class CpuTensor implements Tensor {
     return offset + row * columns;
   }
 
-  /** Returns the number of elements. */
   public int elements() {
     return rows * columns;
   }

@@ -13,7 +13,7 @@ public final class LaneSum {
 
   /** Returns the sum of the lanes, whose content is undefined afterwards. */
   public static float combine(float[] lanes) {
-    for (int width = LANES / 2; width > 0; width /= 2) {
+    for (int width = lanes.length / 2; width > 0; width /= 2) {
       for (int lane = 0; lane < width; lane++) {
         lanes[lane] += lanes[lane + width];
       }

@@ -9,6 +9,7 @@ import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.Lowest;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.BiConsumer;
 
 /**
  * Selection in plain loops: the lowest scores of a row by {@link RadixThreshold}, those of a short
@@ -30,7 +31,7 @@ public final class RadixSelect implements CpuSelectKernels {
     return new Row(new RowBuffer(dtype, columns, norms), marker(rule, columns));
   }
 
-  private static Marker marker(SelectionRule rule, int columns) {
+  private static BiConsumer<int[], long[]> marker(SelectionRule rule, int columns) {
     if (rule instanceof AtMost most) {
       int threshold = most.lowestKept() - 1;
       return (keys, kept) -> keepAbove(keys, 0, columns, threshold, columns, kept);
@@ -51,16 +52,11 @@ public final class RadixSelect implements CpuSelectKernels {
     };
   }
 
-  /** Sets the bits of what stays. */
-  private interface Marker {
-    void mark(int[] keys, long[] kept);
-  }
-
   private static final class Row extends RowPruner {
     private final RowBuffer row;
-    private final Marker marker;
+    private final BiConsumer<int[], long[]> marker;
 
-    Row(RowBuffer row, Marker marker) {
+    Row(RowBuffer row, BiConsumer<int[], long[]> marker) {
       this.row = row;
       this.marker = marker;
     }
@@ -71,7 +67,7 @@ public final class RadixSelect implements CpuSelectKernels {
         return NON_FINITE;
       }
       Arrays.fill(kept, 0);
-      marker.mark(row.keys(), kept);
+      marker.accept(row.keys(), kept);
       zeros = row.write(kept, memory, at);
       int stay = 0;
       for (long bits : kept) {

@@ -39,17 +39,7 @@ public final class ScalarSparse implements SparseKernels {
       float factor = c < row.length ? x[at + c] : 0f;
       chains[c % CHAINS] = Math.fma(weight, factor, chains[c % CHAINS]);
     }
-    return combine(chains);
-  }
-
-  /** Adds chains as {@link SparseKernels} says; their content is undefined afterwards. */
-  public static float combine(float[] chains) {
-    for (int width = CHAINS / 2; width > 0; width /= 2) {
-      for (int i = 0; i < width; i++) {
-        chains[i] += chains[i + width];
-      }
-    }
-    return chains[0];
+    return LaneSum.combine(chains);
   }
 
   @Override

@@ -28,7 +28,6 @@ public final class Tanh {
 
   private Tanh() {}
 
-  /** Returns tanh(x). */
   public static float of(float x) {
     float size = Math.abs(x);
     if (size < SMALL) {

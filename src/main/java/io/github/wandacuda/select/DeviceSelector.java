@@ -19,7 +19,6 @@ public interface DeviceSelector {
   /**
    * Prunes a matrix where it lies.
    *
-   * @param weight the weights
    * @param norms as {@link Selector#prepare} takes them
    * @param rule what is pruned
    * @param mask as {@link SelectionPlan#select} takes it: on the host

@@ -5,9 +5,7 @@ package io.github.wandacuda.select;
  * view of.
  */
 public interface ResidentMatrix {
-  /** Returns the number of rows. */
   int rows();
 
-  /** Returns the number of columns. */
   int columns();
 }

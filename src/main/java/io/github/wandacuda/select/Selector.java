@@ -35,7 +35,6 @@ public interface Selector {
    * Adds the distribution of the magnitudes' upper bits to {@code counts}: an element's bin is
    * {@code bits(|w|) >>> 16} with the bits of its exact float32 value.
    *
-   * @param source the weights
    * @param counts {@link #UPPER_BINS} counts
    * @throws NonFiniteWeightException if a weight is NaN or infinite
    */
@@ -45,7 +44,6 @@ public interface Selector {
    * Adds the distribution of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the
    * elements whose upper bits are {@code upper}.
    *
-   * @param source the weights
    * @param upper the bin of {@link #countMagnitudes(WeightMatrix, long[])} to look into
    * @param counts {@link #LOWER_BINS} counts
    */

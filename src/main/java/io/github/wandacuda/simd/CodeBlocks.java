@@ -127,7 +127,6 @@ final class CodeBlocks implements PackedWeight {
     return Math.ceilDiv(columns, groupColumns);
   }
 
-  /** Returns the bytes of a column of a block. */
   int columnBytes() {
     return table == null ? FEATURES : FEATURES / 2;
   }
@@ -153,14 +152,6 @@ final class CodeBlocks implements PackedWeight {
 
   float[] table() {
     return table;
-  }
-
-  NumberFormat format() {
-    return format;
-  }
-
-  float zero() {
-    return zero;
   }
 
   MemorySegment codes() {

@@ -145,7 +145,6 @@ final class ColumnBlocks {
     return chains[group];
   }
 
-  /** Returns how many words a block has. */
   int words(int block) {
     return Math.min(blockWords, words - block * blockWords);
   }

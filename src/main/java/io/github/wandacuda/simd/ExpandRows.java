@@ -116,7 +116,6 @@ public final class ExpandRows implements SparseKernels {
    */
   private record BlockProduct(
       SparseMatrix matrix, ColumnBlocks own, float[] out, int outOffset, int count) {
-
     /** Multiplies as many rows as fours make up and returns the first that is left. */
     int fours(int from, int to) {
       int distance = (to - from) / ROWS;

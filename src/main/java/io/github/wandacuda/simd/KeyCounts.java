@@ -39,7 +39,6 @@ public final class KeyCounts {
     return (int) (sum.reduceLanesToLong(ADD) / count);
   }
 
-  /** Returns the number of keys below a threshold. */
   public static int below(short[] keys, int length, short threshold) {
     ShortVector below = ShortVector.zero(SHORTS);
     for (int i = 0; i < length; i += SHORT_COUNT) {

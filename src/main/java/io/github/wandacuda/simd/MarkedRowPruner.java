@@ -51,7 +51,6 @@ public final class MarkedRowPruner extends RowPruner {
         dtype, columns, norms, (planes, keys, marks) -> markBelow(planes, keys, lowestKept, marks));
   }
 
-  /** Prunes the lowest of each group. */
   public MarkedRowPruner(DType dtype, int columns, float[] norms, LowestPerGroup group) {
     this(dtype, columns, norms, rule(dtype, columns, group));
   }

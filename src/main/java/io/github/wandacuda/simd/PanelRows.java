@@ -3,7 +3,7 @@ package io.github.wandacuda.simd;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
-import io.github.wandacuda.scalar.ScalarSparse;
+import io.github.wandacuda.scalar.LaneSum;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -41,7 +41,7 @@ public final class PanelRows implements SparseKernels {
       unpack(matrix, row, own);
       for (int t = 0; t < count; t++) {
         own.multiply(t);
-        out[outOffset + t * matrix.rows() + row] = ScalarSparse.combine(own.chains);
+        out[outOffset + t * matrix.rows() + row] = LaneSum.combine(own.chains);
       }
     }
   }

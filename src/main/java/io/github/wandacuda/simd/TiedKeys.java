@@ -68,7 +68,6 @@ public final class TiedKeys {
     RowMaskWriter.trim(planes.columns(), kept);
   }
 
-  /** Returns the number of keys that are {@link #threshold}. */
   public int atThreshold() {
     return below(threshold + 1) - below(threshold);
   }

@@ -1,9 +1,11 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.system.LittleEndian.INT;
+import static io.github.wandacuda.system.LittleEndian.SHORT;
+
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.scalar.ScalarRowPacking;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -16,10 +18,6 @@ import jdk.incubator.vector.VectorOperators;
  * Lanes#COMPRESSES_SHORTS}.
  */
 public final class VectorRowPacking implements RowPacking {
-  private static final ValueLayout.OfInt BITS =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort HALF_BITS =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
   private final RowPacking rest = new ScalarRowPacking();
@@ -65,7 +63,7 @@ public final class VectorRowPacking implements RowPacking {
       ShortVector vector = ShortVector.fromMemorySegment(Lanes.SHORTS, row, at, ORDER);
       VectorMask<Short> kept = vector.compare(VectorOperators.NE, (short) 0);
       int bits = (int) kept.toLong();
-      mask.set(BITS, at / (Short.BYTES * Byte.SIZE), bits);
+      mask.set(INT, at / (Short.BYTES * Byte.SIZE), bits);
       vector.compress(kept).intoMemorySegment(values, to, ORDER);
       to += (long) Integer.bitCount(bits) * Short.BYTES;
     }
@@ -78,7 +76,7 @@ public final class VectorRowPacking implements RowPacking {
       IntVector vector = IntVector.fromMemorySegment(Lanes.INTS, row, at, ORDER);
       VectorMask<Integer> kept = vector.compare(VectorOperators.NE, 0);
       int bits = (int) kept.toLong();
-      mask.set(HALF_BITS, at / (Integer.BYTES * Byte.SIZE), (short) bits);
+      mask.set(SHORT, at / (Integer.BYTES * Byte.SIZE), (short) bits);
       vector.compress(kept).intoMemorySegment(values, to, ORDER);
       to += (long) Integer.bitCount(bits) * Integer.BYTES;
     }
@@ -100,7 +98,7 @@ public final class VectorRowPacking implements RowPacking {
   private static long unpackShorts(MemorySegment mask, MemorySegment values, MemorySegment row) {
     long from = 0;
     for (long at = 0; at <= row.byteSize() - SLACK; at += SLACK) {
-      int bits = mask.get(BITS, at / (Short.BYTES * Byte.SIZE));
+      int bits = mask.get(INT, at / (Short.BYTES * Byte.SIZE));
       ShortVector.fromMemorySegment(Lanes.SHORTS, values, from, ORDER)
           .expand(VectorMask.fromLong(Lanes.SHORTS, bits))
           .intoMemorySegment(row, at, ORDER);
@@ -112,7 +110,7 @@ public final class VectorRowPacking implements RowPacking {
   private static long unpackInts(MemorySegment mask, MemorySegment values, MemorySegment row) {
     long from = 0;
     for (long at = 0; at <= row.byteSize() - SLACK; at += SLACK) {
-      int bits = mask.get(HALF_BITS, at / (Integer.BYTES * Byte.SIZE)) & 0xffff;
+      int bits = mask.get(SHORT, at / (Integer.BYTES * Byte.SIZE)) & 0xffff;
       IntVector.fromMemorySegment(Lanes.INTS, values, from, ORDER)
           .expand(VectorMask.fromLong(Lanes.INTS, bits))
           .intoMemorySegment(row, at, ORDER);

@@ -1,10 +1,11 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.scalar.LowestColumns;
 import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.scalar.ScalarRows;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -19,8 +20,6 @@ import jdk.incubator.vector.VectorOperators;
 public final class VectorRows implements RowArithmetic {
   private static final int W = Lanes.DOUBLE_COUNT;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ORDER);
 
   @Override
   public double dot(float[] x, int xAt, float[] y, int yAt, int count) {

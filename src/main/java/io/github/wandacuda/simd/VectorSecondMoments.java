@@ -225,7 +225,6 @@ final class VectorSecondMoments {
       }
     }
 
-    /** Adds one half of a vector. */
     private void add(FloatVector floats, int half, int at) {
       DoubleVector.fromArray(Lanes.DOUBLES, sums, at)
           .add(floats.convertShape(VectorOperators.F2D, Lanes.DOUBLES, half))

@@ -77,7 +77,6 @@ public final class PrivateDirectory implements AutoCloseable {
         && TrustedPaths.ofThisProcess().evenBelowSticky().objectionWithin(absolute) == null;
   }
 
-  /** Returns the directory. */
   public Path path() {
     return path;
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.system;
 
+import io.github.wandacuda.error.CancelledException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 
@@ -127,17 +128,7 @@ public final class SharedWorkers implements WorkerPool {
     /** Lets no more helpers in, and waits for those that are. */
     synchronized void finish() {
       round = null;
-      boolean interrupted = false;
-      while (working > 0) {
-        try {
-          wait();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      CancelledException.waitingUntil(() -> working == 0, this::wait);
     }
   }
 }

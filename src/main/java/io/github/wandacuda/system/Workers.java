@@ -1,5 +1,6 @@
 package io.github.wandacuda.system;
 
+import io.github.wandacuda.error.CancelledException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -108,20 +109,10 @@ public final class Workers implements WorkerPool, AutoCloseable {
 
   /** Waits for the workers that have joined the round; afterwards no worker can join it. */
   private void retire(Round round) {
-    boolean interrupted = false;
     look(() -> round.joined == 0);
     synchronized (lock) {
-      while (round.joined > 0) {
-        try {
-          lock.wait();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
+      CancelledException.waitingUntil(() -> round.joined == 0, lock::wait);
       current = null;
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 

@@ -83,7 +83,6 @@ public final class Documents implements AutoCloseable {
     }
   }
 
-  /** Returns the number of documents. */
   public int count() {
     return index.count();
   }

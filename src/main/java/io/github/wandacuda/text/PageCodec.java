@@ -1,7 +1,6 @@
 package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -26,11 +25,7 @@ enum PageCodec {
 
   private static final Set<PageCodec> UNPACKED = EnumSet.of(PLAIN, SNAPPY, GZIP, LZ4_RAW);
 
-  /**
-   * Returns the codec of a number.
-   *
-   * @throws InputException if its pages can't be unpacked here
-   */
+  /** Returns the codec of a number. */
   static PageCodec of(Path file, long number) {
     boolean known = number >= 0 && number < values().length;
     if (known && UNPACKED.contains(values()[(int) number])) {

@@ -48,7 +48,6 @@ public final class ParquetRows {
    * @param limit the number of rows after which no more are read
    * @return an object for each row: numbers, strings, truth values, lists and objects; a date or
    *     another kind of value as a string
-   * @throws InputException if it can't be read, is no Parquet file, cut short or broken
    */
   public static List<JsonNode> read(Path file, long limit) {
     return HeapBudget.within(file, () -> rows(file, limit));

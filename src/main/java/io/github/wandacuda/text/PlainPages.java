@@ -48,7 +48,6 @@ final class PlainPages {
    * A file whose pages aren't compressed.
    *
    * @param bytes its content
-   * @param rows how many rows it has
    */
   record Plain(byte[] bytes, long rows) {}
 

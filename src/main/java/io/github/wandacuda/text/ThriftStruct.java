@@ -57,7 +57,6 @@ final class ThriftStruct {
    * Reads a struct.
    *
    * @param in an array's, read from its position on, which is moved
-   * @throws MalformedException if the bytes are none
    */
   static ThriftStruct read(ByteBuffer in) {
     try {
@@ -159,11 +158,7 @@ final class ThriftStruct {
     return fields.containsKey(id);
   }
 
-  /**
-   * Returns a whole number.
-   *
-   * @throws MalformedException if there is none
-   */
+  /** Returns a whole number. */
   long number(int id) {
     Field field = field(id, BYTE, I64);
     if (field.type() == BYTE) {
@@ -174,11 +169,7 @@ final class ThriftStruct {
         : zigzag(((ByteBuffer) field.value()).duplicate());
   }
 
-  /**
-   * Returns a number of things.
-   *
-   * @throws MalformedException if there is none, or it is negative
-   */
+  /** Returns a number of things. */
   long count(int id) {
     long count = number(id);
     if (count < 0) {
@@ -206,11 +197,7 @@ final class ThriftStruct {
     return has(id) ? field(id, TRUE, FALSE).type() == TRUE : otherwise;
   }
 
-  /**
-   * Returns a struct, a change of which is one of this struct.
-   *
-   * @throws MalformedException if there is none
-   */
+  /** Returns a struct, a change of which is one of this struct. */
   ThriftStruct struct(int id) {
     Field field = field(id, STRUCT, STRUCT);
     if (field.value() instanceof ThriftStruct struct) {
@@ -221,11 +208,7 @@ final class ThriftStruct {
     return struct;
   }
 
-  /**
-   * Returns the structs of a list, once; a change of them is one of this struct.
-   *
-   * @throws MalformedException if there is no such list
-   */
+  /** Returns the structs of a list, once; a change of them is one of this struct. */
   List<ThriftStruct> structs(int id) {
     Field field = field(id, LIST, SET);
     ByteBuffer in = ((ByteBuffer) field.value()).duplicate();

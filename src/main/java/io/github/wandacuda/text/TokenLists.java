@@ -32,7 +32,6 @@ public final class TokenLists {
    *
    * @param limit the number of lists after which ids are no longer read
    * @return at most {@code limit} lists, any of them possibly empty, of ids that aren't negative
-   * @throws InputException if the file cannot be read or isn't such a list
    */
   public static List<int[]> read(Path file, int limit) {
     return read(file, limit, false);

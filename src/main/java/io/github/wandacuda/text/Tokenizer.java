@@ -10,7 +10,6 @@ public interface Tokenizer extends AutoCloseable {
    * @return ids, not negative; they may lie outside the vocabulary of a model that the tokenizer
    *     doesn't belong to
    * @throws IllegalArgumentException if the text holds half a surrogate pair
-   * @throws io.github.wandacuda.error.InputException if the tokenizer cannot encode the text
    */
   default int[] encode(String text) {
     return encode(text, true);
@@ -29,7 +28,6 @@ public interface Tokenizer extends AutoCloseable {
    * the text ends with U+FFFD.
    *
    * @param ids not negative; those that the tokenizer doesn't know are left out
-   * @throws io.github.wandacuda.error.InputException if the tokenizer cannot decode them
    */
   String decode(int[] ids);
 

@@ -84,9 +84,14 @@ class PageCacheTest {
   /** Returns for each shard how many of its pages are in the page cache after a run. */
   private List<Long> prune(IoMode mode) {
     PruneRequest request =
-        Pruning.request(
-                directory.resolve("output"), Method.MAGNITUDE, Pruning.HALF, new Calibration.None())
-            .with(new PruneRequest.Storage(mode, Duration.ofHours(1)));
+        Pruning.storing(
+            Pruning.request(
+                directory.resolve("output"),
+                Method.MAGNITUDE,
+                Pruning.HALF,
+                new Calibration.None()),
+            mode,
+            Duration.ofHours(1));
     Pruning.prune(model, request, 1);
     return shards.stream().map(PageCacheTest::pagesHeld).toList();
   }

@@ -39,7 +39,6 @@ class CommandReferenceTest {
         .isEqualTo(page());
   }
 
-  /** Returns the page. */
   private static String page() {
     return CommandHelpTest.commands().stream()
         .map(CommandReferenceTest::section)

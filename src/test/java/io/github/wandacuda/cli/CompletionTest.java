@@ -75,8 +75,8 @@ class CompletionTest {
     "devices, --plan, h100 rtx4090",
     "prune, --refine, swaps",
     "prune, --scope, row matrix",
-    "prune, --score, reap frequency ean weighted drop",
-    "prune, --structure, experts",
+    "prune, --score, reap frequency ean weighted drop loss influence angular",
+    "prune, --structure, experts blocks",
     "prune, --unreached, magnitude keep fail",
     "prune, --update, reconstruct",
     "evaluate, --tasks, boolq rte hellaswag winogrande arc_easy arc_challenge openbookqa piqa mmlu"

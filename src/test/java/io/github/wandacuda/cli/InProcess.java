@@ -42,7 +42,6 @@ final class InProcess {
     return output;
   }
 
-  /** Packs a model, and returns where. */
   static Path packed(Path model, Path output) {
     line("pack --quiet --model %s --output %s", model, output).succeeds();
     return output;

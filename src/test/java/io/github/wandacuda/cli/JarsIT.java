@@ -21,7 +21,6 @@ import org.junit.jupiter.api.Test;
  * program's is as {@code src/build/FastStart.java} makes it.
  */
 class JarsIT {
-
   private static final String PROGRAM = "target/wanda-cuda.jar";
   private static final int JAVA_8 = 52;
 

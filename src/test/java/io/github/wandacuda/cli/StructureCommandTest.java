@@ -225,10 +225,11 @@ class StructureCommandTest {
         "config.json | \"rms_norm_eps\" | \"rms_norm_epS\" | config.json: expected",
         "wanda-cuda.json | \"0\" : [ 1 ] | \"0\" : [ 2 ] | differs at byte",
         "wanda-cuda.json | \"0\" : [ 1 ] | \"0\" : [ 1, 1 ] | block 0: expected 2 of the experts",
+        "wanda-cuda.json | \"0\" : [ 1 ] | \"00\" : [ 1 ] | removed: expected {0=[1]",
         "wanda-cuda.json | \"0\" : [ 1 ] | \"7\" : [ 1 ] | those with mixtures, [0, 1]",
         "wanda-cuda.json | \"num_local_experts\" : 3 | \"num_local_experts\" : 2 | config:"
             + " expected",
-        "wanda-cuda.json | \"experts\" | \"blocks\" | structure: expected experts, found blocks",
+        "wanda-cuda.json | \"experts\" | \"widths\" | expected structure as one of experts, blocks, channels, heads, auto, found widths",
         "model.safetensors.index.json | 00001-of | 00002-of | index.json: expected"
       })
   void changedFilesAreFound(String file, String from, String to, String said) throws IOException {
@@ -263,7 +264,6 @@ class StructureCommandTest {
         .isRefused(2, "--remove goes with --structure");
     for (String other :
         List.of(
-            "--update reconstruct",
             "--in-place",
             "--part 1/2",
             "--cluster local",
@@ -277,9 +277,10 @@ class StructureCommandTest {
     }
     prune(source, "--remove 1 --sparsity 0.5 --statistics nowhere")
         .isRefused(2, "--remove and --sparsity exclude each other");
-    prune(source, "--score best --statistics nowhere").isRefused(2, "one of [REAP, FREQUENCY");
+    prune(source, "--score best --statistics nowhere")
+        .isRefused(2, "one of [reap, frequency, ean, weighted, drop] for experts, found 'best'");
     InProcess.line("prune --model %s --output %s --structure all", source, output)
-        .isRefused(2, "--structure: expected one of [EXPERTS]");
+        .isRefused(2, "--structure: expected one of [EXPERTS, BLOCKS, CHANNELS, HEADS, AUTO]");
     prune(source, "--remove 1 --shard-size 0 --statistics %s", scores(source, 1))
         .isRefused(2, "--shard-size: expected a number");
   }
@@ -489,5 +490,120 @@ class StructureCommandTest {
     assertThat(TestData.bytes(output.resolve("model.safetensors")).keySet())
         .noneMatch(name -> name.startsWith("model.layers.2."));
     verify().succeeds();
+  }
+
+  private Ended narrow(Path model, String options, Object... values) {
+    return InProcess.line(
+        "prune --model %s --output %s --backend cpu " + options,
+        with(List.of(model, output), values));
+  }
+
+  private Ended verifyNarrow() {
+    return InProcess.line("verify --dense %s --pruned %s --json", TestData.TINY_LLAMA, output);
+  }
+
+  @Test
+  void weightsAreFittedFrom64SamplesOn() throws IOException {
+    for (int samples : List.of(63, 64)) {
+      Path tokens = directory.resolve(samples + ".json");
+      Files.writeString(tokens, "[" + "[1,2,3],".repeat(samples - 1) + "[4,5,6]]");
+      output = directory.resolve("out" + samples);
+      JsonNode result =
+          narrow(
+                  TestData.TINY_LLAMA,
+                  "--structure channels --sparsity 0.5 --shard-size 1GB --calibration %s --json",
+                  tokens)
+              .succeeds()
+              .json();
+      boolean fits = samples == 64;
+      assertThat(result.get("update").asText()).isEqualTo(fits ? "realign" : "none");
+      assertThat(result.get("channels_before").asInt()).isEqualTo(352);
+      assertThat(result.get("channels_after").asInt()).isEqualTo(192);
+      assertThat(result.get("removed").get("5")).hasSize(160);
+      assertThat(verifyNarrow().succeeds().json().get("unchecked").toString().contains("fitted"))
+          .isEqualTo(fits);
+    }
+    JsonNode record = TestData.json(output.resolve("wanda-cuda.json"));
+    assertThat(record.get("fitted")).hasSize(12);
+    assertThat(TestData.json(output.resolve("config.json")).get("intermediate_size").asInt())
+        .isEqualTo(192);
+    String gate = "model.layers.0.mlp.gate_proj.weight";
+    String down = "model.layers.0.mlp.down_proj.weight";
+    String list = "\"fitted\" : [ ";
+    TestData.replace(output.resolve("wanda-cuda.json"), list, list + "\"" + gate + "\", ");
+    verifyNarrow().fails(5, "fitted weights of output projections alone, found " + gate);
+    TestData.replace(output.resolve("wanda-cuda.json"), list + "\"" + gate + "\", ", list);
+    fill(down, (byte) 0x55);
+    verifyNarrow().succeeds();
+    fill(down, (byte) 0xff);
+    verifyNarrow().fails(5, "expected finite weights");
+    fill(down, (byte) 0);
+    verifyNarrow().succeeds();
+    fill(gate, (byte) 0);
+    verifyNarrow().fails(5, gate);
+  }
+
+  private void fill(String tensor, byte value) throws IOException {
+    Path shard = output.resolve("model.safetensors");
+    long begin;
+    try (SafetensorsFile file = SafetensorsFile.open(shard)) {
+      TensorInfo info =
+          file.tensors().stream().filter(each -> each.name().equals(tensor)).findFirst().get();
+      begin = file.headerBytes().length + info.begin();
+    }
+    try (RandomAccessFile bytes = new RandomAccessFile(shard.toFile(), "rw")) {
+      bytes.seek(begin);
+      bytes.write(new byte[] {value, value});
+    }
+  }
+
+  @Test
+  void mixesAreTriedAndProven() {
+    Path tokens = TestData.fixture("llama-gqa").resolve("tokens.json");
+    Path model = TestData.fixture("llama-gqa").resolve("model");
+    JsonNode result =
+        narrow(
+                model,
+                "--structure auto --sparsity 0.5 --update realign --calibration %s --json",
+                tokens)
+            .succeeds()
+            .json();
+    assertThat(result.get("trials").size()).isGreaterThan(1);
+    assertThat(result.get("trials").get(0).get("perplexity").asDouble())
+        .isLessThanOrEqualTo(result.get("trials").get(1).get("perplexity").asDouble());
+    InProcess.line("verify --dense %s --pruned %s", model, output).succeeds();
+    narrow(
+            model,
+            "--structure auto --sparsity 0.5 --update realign --calibration %s --resume",
+            tokens)
+        .succeeds();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "mixtral | channels --remove 1 | 3 | no mixtures and all of one width",
+        "bloom | channels --remove 1 | 3 | expected the width of all MLPs, 128, found none",
+        "llama-gqa | channels --remove 400 | 3 | channels of each block to remove",
+        "qwen2 | heads --remove 1 | 3 | whose loaders read head_dim",
+        "llama-mha | heads --remove 1 | 3 | a divisor of hidden_size 32",
+        "llama-gqa | channels --sparsity 0.5 --multiple 0 | 2 | --multiple: expected 1 or more",
+        "llama-gqa | heads --sparsity 0.5 --multiple 8 | 2 | --multiple: expected 1 or more",
+        "llama-gqa | channels --remove 8 --multiple 8 | 2 | exclude each other",
+        "llama-gqa | auto --remove 8 | 2 | exclude each other",
+        "smollm3 | blocks --remove 1 --update reconstruct | 2 | expected realign or none",
+        "llama-gqa | channels --remove 1 --score reap | 2 | one of [greedy, wanda, flap",
+        "gpt_neox | channels --remove 8 --update realign | 3 | blocks that add two branches",
+        "gemma2 | channels --remove 8 --update realign | 3 | blocks that add two branches",
+      })
+  void whatCannotGoIsRefused(String family, String options, int exit, String said) {
+    Path fixture = TestData.fixture(family);
+    narrow(
+            fixture.resolve("model"),
+            "--structure " + options + " --calibration %s",
+            fixture.resolve("tokens.json"))
+        .fails(exit, said);
+    assertThat(output).doesNotExist();
   }
 }

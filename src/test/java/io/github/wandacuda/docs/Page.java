@@ -45,10 +45,8 @@ public final class Page {
   /**
    * A fenced block of code.
    *
-   * @param page where it is
    * @param line the number of its first line
    * @param language the word after the fence, empty if there is none
-   * @param lines what is in it
    */
   public record Block(Path page, int line, String language, List<String> lines) {
     /** Returns the lines as one text. */
@@ -62,7 +60,6 @@ public final class Page {
     }
   }
 
-  /** Reads a file. */
   public static Page read(Path file) {
     try {
       return new Page(file, Files.readAllLines(file));
@@ -120,7 +117,6 @@ public final class Page {
     }
   }
 
-  /** Returns the file. */
   public Path file() {
     return file;
   }

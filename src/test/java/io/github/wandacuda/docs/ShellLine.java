@@ -7,7 +7,6 @@ import java.util.OptionalInt;
 /**
  * One command of a block of code, or one that a transcript shows with what it printed.
  *
- * @param block where it is
  * @param words its words, without quotes, variables before it and redirections
  * @param output the lines that a transcript shows after it
  * @param exitCode what a transcript says of it by {@code echo $?}

@@ -129,7 +129,7 @@ class LogLikelihoodsTest {
             TestData.TINY_LLAMA,
             requests,
             1,
-            (what, done, total) -> steps.add("%s %d of %d".formatted(what, done, total)));
+            (what, done, total, share) -> steps.add("%s %d of %d".formatted(what, done, total)));
     assertThat(scores[2]).isCloseTo(scores[1] + scores[3], within(1e-9));
     assertThat(scores[0]).isNotEqualTo(scores[1]);
     // Six blocks for each of two inputs, in chunks of one.

@@ -2,6 +2,7 @@ package io.github.wandacuda.families;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.data.Percentage.withPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
@@ -11,11 +12,13 @@ import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.job.StructureJob;
+import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Experts;
+import io.github.wandacuda.testing.Smaller;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -97,7 +100,7 @@ abstract class ExpertsParity extends OneBackend {
         ExpertRemoval experts = ExpertRemoval.of(model);
         var removed =
             experts.lowest(
-                experts.share(ratio),
+                experts.share(ratio, 0),
                 router -> found.experts().get(RULES.get(rule).tensor(router)));
         removed.forEach(
             (block, gone) -> {
@@ -105,11 +108,33 @@ abstract class ExpertsParity extends OneBackend {
               run.get("kept").get(block.toString()).forEach(expert -> kept.add(expert.asInt()));
               assertThat(gone).as("%s %s of block %d", rule, ratio, block).isNotEmpty();
               assertThat(kept).doesNotContainAnyElementsOf(gone);
-              assertThat(kept.size() + gone.size()).isEqualTo(experts.experts());
+              assertThat(kept.size() + gone.size()).isEqualTo(experts.size());
             });
         Experts.remove(path, output, removed);
+        if (run.has("perplexity_healed_once")) {
+          Path healed = directory.resolve("healed" + ratio);
+          Smaller.remove(
+              model,
+              healed,
+              StructureRequest.Structure.EXPERTS,
+              rule,
+              StructureRequest.Update.REALIGN,
+              removed,
+              TestData.calibration(name),
+              backend());
+          assertThat(perplexity(name, healed))
+              .isCloseTo(run.get("perplexity_healed_once").doubleValue(), withPercentage(0.3));
+        }
       }
       checkSmaller(name, run, output);
+    }
+  }
+
+  private double perplexity(String name, Path path) {
+    try (ModelDirectory model = ModelDirectory.open(path);
+        Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
+      return Perplexity.of(
+          decoder, backend().operations(), TestData.evaluation(name), Progress.NONE);
     }
   }
 

@@ -96,13 +96,14 @@ class AttentionTest extends OperationCases {
       operands
           .operations()
           .attention(
-              operands.in(q, offset),
-              operands.in(k),
-              operands.in(v, offset),
-              shape,
-              bias == null ? null : operands.in(bias, offset),
-              sinks == null ? null : operands.in(sinks),
-              out);
+              new AttentionOperands<>(
+                  operands.in(q, offset),
+                  operands.in(k),
+                  operands.in(v, offset),
+                  shape,
+                  bias == null ? null : operands.in(bias, offset),
+                  sinks == null ? null : operands.in(sinks),
+                  out));
       return operands.values(out);
     }
   }

@@ -56,14 +56,15 @@ class DeltaRuleTest extends OperationCases {
         operands
             .operations()
             .deltaRule(
-                operands.in(q.rows(from, count)),
-                operands.in(k.rows(from, count)),
-                operands.in(v.rows(from, count)),
-                operands.in(decay.rows(from, count)),
-                operands.in(correction.rows(from, count)),
-                part,
-                held,
-                out.rows(from, count));
+                new DeltaOperands<>(
+                    operands.in(q.rows(from, count)),
+                    operands.in(k.rows(from, count)),
+                    operands.in(v.rows(from, count)),
+                    operands.in(decay.rows(from, count)),
+                    operands.in(correction.rows(from, count)),
+                    part,
+                    held,
+                    out.rows(from, count)));
       }
       CpuTensor results = operands.values(out);
       CpuTensor states = operands.values(held);

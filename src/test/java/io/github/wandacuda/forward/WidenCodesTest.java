@@ -64,7 +64,6 @@ class WidenCodesTest extends OperationCases {
                 .isEqualTo(Samples.bits(expected)));
   }
 
-  /** Returns a column of codes, with a scale for each. */
   private static QuantizedMatrix column(
       NumberFormat format, byte[] codes, NumberFormat scale, MemorySegment scales, float divisor) {
     int bits = Math.min(Byte.SIZE, format.bits());

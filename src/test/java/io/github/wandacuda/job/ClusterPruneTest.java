@@ -396,8 +396,7 @@ class ClusterPruneTest {
   }
 
   private PruneRequest saving(String what, boolean resume, long seconds) {
-    return request(what, 7, resume)
-        .with(new PruneRequest.Storage(IoMode.AUTO, Duration.ofSeconds(seconds)));
+    return Pruning.storing(request(what, 7, resume), IoMode.AUTO, Duration.ofSeconds(seconds));
   }
 
   private void stop(String what, boolean resume, long seconds, int most) {

@@ -60,7 +60,7 @@ class ClusterVerificationTest {
 
   private void assertLikeOneMachine(int count) {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
-      Verification expected = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2);
+      Verification expected = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE);
       assertThat(expected.count()).isEqualTo(count);
       for (long maskBytes : new long[] {A_MODULE, Long.MAX_VALUE}) {
         assertThat(verify(TestData.TINY_LLAMA, maskBytes, () -> {})).isEqualTo(expected);
@@ -88,7 +88,8 @@ class ClusterVerificationTest {
       Damage.flip(shard(number), -20_000, 0x40);
     }
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
-      assertLikeOneMachine((int) Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).count());
+      assertLikeOneMachine(
+          (int) Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE).count());
       assertThat(parts).isNotEmpty();
     }
   }
@@ -99,7 +100,8 @@ class ClusterVerificationTest {
     Damage.flip(shard(3), -1, 0x40);
     Damage.resize(shard(1), -8);
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
-      assertLikeOneMachine((int) Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).count());
+      assertLikeOneMachine(
+          (int) Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE).count());
     }
   }
 

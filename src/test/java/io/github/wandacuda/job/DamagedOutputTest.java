@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.ModelDirectory;
@@ -89,7 +90,7 @@ class DamagedOutputTest {
 
   private List<String> verify() {
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).failures();
+      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE).failures();
     }
   }
 
@@ -188,7 +189,7 @@ class DamagedOutputTest {
     onlyFailure().contains("wanda-cuda.json: mask_sha256: expected ");
     try (ModelDirectory model = ModelDirectory.open(dense)) {
       Verifier.Claim half = new Verifier.Claim(null, new Sparsity.Ratio(0.5), null);
-      assertThat(Verifier.verify(model, pruned, half, 2).failures())
+      assertThat(Verifier.verify(model, pruned, half, 2, Progress.NONE).failures())
           .as("by the options alone more zeros are allowed")
           .isEmpty();
     }
@@ -346,7 +347,7 @@ class DamagedOutputTest {
       }
     }
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      Verification found = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2);
+      Verification found = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE);
       assertThat(found.tensors())
           .singleElement()
           .satisfies(
@@ -373,7 +374,7 @@ class DamagedOutputTest {
       Files.writeString(pruned.resolve(name), "a note");
     }
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      Verification found = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2);
+      Verification found = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE);
       assertThat(found.failures()).isEmpty();
       assertThat(found.holds()).isTrue();
       assertThat(found.added())

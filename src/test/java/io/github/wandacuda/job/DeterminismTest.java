@@ -2,7 +2,8 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.testing.BackendAround;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.Around;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -35,19 +36,21 @@ class DeterminismTest {
     samples = TestData.tokens(llama.writeSamples(directory.resolve("samples"), 3, 17));
   }
 
-  /** A backend that asks for tiles of another size, or for more callers at once. */
-  private static final class Tiles extends BackendAround {
-    private final long bytes;
+  /** Returns a backend that asks for tiles of another size. */
+  private static Backend tiles(Backend backend, long bytes) {
+    return Around.of(
+        Backend.class,
+        backend,
+        new Object() {
+          public long tileBytes() {
+            return bytes;
+          }
 
-    Tiles(Backend inner, long bytes) {
-      super(inner);
-      this.bytes = bytes;
-    }
-
-    @Override
-    public long tileBytes() {
-      return bytes;
-    }
+          /** For so few weights, too, by vectors. */
+          public Selector selector(long weights) {
+            return backend.selector();
+          }
+        });
   }
 
   private Path prune(String kind, String amount, int threads, long tileBytes) {
@@ -66,7 +69,7 @@ class DeterminismTest {
             Pruning.sparsity(amount),
             calibration);
     try (Backend backend = Pruning.cpu(threads)) {
-      Pruning.prune(model, request, new Tiles(backend, tileBytes));
+      Pruning.prune(model, request, tiles(backend, tileBytes));
     }
     return output;
   }

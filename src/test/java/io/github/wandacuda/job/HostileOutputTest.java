@@ -93,8 +93,10 @@ class HostileOutputTest {
 
   private static void prune(Path from, Path to, Progress progress) {
     PruneRequest request =
-        Pruning.request(to, Method.WANDA, Pruning.HALF, Pruning.samples(samples), true, true)
-            .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
+        Pruning.storing(
+            Pruning.request(to, Method.WANDA, Pruning.HALF, Pruning.samples(samples), true, true),
+            IoMode.DIRECT,
+            Duration.ZERO);
     Pruning.prune(from, request, 1, progress);
   }
 
@@ -292,7 +294,7 @@ class HostileOutputTest {
             () ->
                 prune(
                     output,
-                    (what, done, total) -> {
+                    (what, done, total, share) -> {
                       try {
                         Files.createDirectories(added.getParent());
                         Files.writeString(added, "added");
@@ -397,7 +399,11 @@ class HostileOutputTest {
       // What was begun with other modes is no other run.
       removeAll(to);
       assertThatThrownBy(
-              () -> prune(secret, to, (what, done, total) -> check(to, file, folder, done, total)))
+              () ->
+                  prune(
+                      secret,
+                      to,
+                      (what, done, total, share) -> check(to, file, folder, done, total)))
           .isInstanceOf(IllegalStateException.class);
       prune(secret, to, Progress.NONE);
       assertModes(to, file, folder);

@@ -17,7 +17,7 @@ import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.testing.BackendAround;
+import io.github.wandacuda.testing.Around;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
@@ -204,50 +204,42 @@ class InPlaceTest {
   }
 
   /** Changes the last bit of a weight that is kept. */
-  private static final class WrongBackend extends BackendAround {
-    WrongBackend(Backend inner) {
-      super(inner);
-    }
+  private static Backend wrong(Backend backend) {
+    Selector selector =
+        Around.of(
+            Selector.class,
+            backend.selector(),
+            new Object() {
+              public SelectionPlan prepare(
+                  DType dtype, int columns, float[] norms, SelectionRule rule) {
+                return wrong(backend.selector().prepare(dtype, columns, norms, rule));
+              }
+            });
+    return Around.of(
+        Backend.class,
+        backend,
+        new Object() {
+          public Selector selector(long weights) {
+            return selector;
+          }
+        });
+  }
 
-    @Override
-    public Selector selector() {
-      Selector right = super.selector();
-      return new Selector() {
-        @Override
-        public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
-          return wrong(right.prepare(dtype, columns, norms, rule));
-        }
-
-        @Override
-        public void countMagnitudes(WeightMatrix source, long[] counts) {
-          right.countMagnitudes(source, counts);
-        }
-
-        @Override
-        public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
-          right.countMagnitudes(source, upper, counts);
-        }
-      };
-    }
-
-    private static SelectionPlan wrong(SelectionPlan right) {
-      return new SelectionPlan() {
-        @Override
-        public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
-          Selection selection = right.select(source, destination, mask);
-          MemorySegment data = destination.data();
-          long last = destination.byteOffset(destination.rows() - 1, destination.columns() - 1);
-          byte bits = data.get(ValueLayout.JAVA_BYTE, last);
-          data.set(ValueLayout.JAVA_BYTE, last, (byte) (bits ^ 1));
-          return selection;
-        }
-
-        @Override
-        public void close() {
-          right.close();
-        }
-      };
-    }
+  private static SelectionPlan wrong(SelectionPlan right) {
+    return Around.of(
+        SelectionPlan.class,
+        right,
+        new Object() {
+          public Selection select(
+              WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+            Selection selection = right.select(source, destination, mask);
+            MemorySegment data = destination.data();
+            long last = destination.byteOffset(destination.rows() - 1, destination.columns() - 1);
+            byte bits = data.get(ValueLayout.JAVA_BYTE, last);
+            data.set(ValueLayout.JAVA_BYTE, last, (byte) (bits ^ 1));
+            return selection;
+          }
+        });
   }
 
   @Test
@@ -261,9 +253,7 @@ class InPlaceTest {
         Backend cpu = Pruning.cpu(1)) {
       PruneJob job = PruneJob.inPlace(opened, request(model, "magnitude", "0.5"));
       assertThatThrownBy(
-              () ->
-                  job.run(
-                      new WrongBackend(cpu), "test", Progress.NONE, MaskSink.NONE, result -> {}))
+              () -> job.run(wrong(cpu), "test", Progress.NONE, MaskSink.NONE, result -> {}))
           .isInstanceOf(io.github.wandacuda.error.VerificationException.class)
           .hasMessageContaining("layers.0.q.weight");
     }

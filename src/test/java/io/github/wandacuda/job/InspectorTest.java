@@ -15,7 +15,7 @@ class InspectorTest {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
       List<LinearModule> modules = model.modules();
       List<Long> told = new ArrayList<>();
-      Inspector.inspect(modules, 1, (what, done, total) -> told.add(done));
+      Inspector.inspect(modules, 1, (what, done, total, share) -> told.add(done));
       assertThat(told).hasSize(modules.size()).isSorted();
     }
   }

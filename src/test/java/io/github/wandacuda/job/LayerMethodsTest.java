@@ -68,7 +68,7 @@ class LayerMethodsTest {
 
   private static List<String> verify(Path dense, Path pruned) {
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).failures();
+      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE).failures();
     }
   }
 

@@ -111,9 +111,10 @@ class ResumeTest {
 
   private static PruneRequest request(Kind kind, double sparsity, Path to) {
     Method method = kind == Kind.MAGNITUDE ? Method.MAGNITUDE : Method.WANDA;
-    return Pruning.request(
-            to, method, new Sparsity.Ratio(sparsity), kind.calibration(), false, true)
-        .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
+    return Pruning.storing(
+        Pruning.request(to, method, new Sparsity.Ratio(sparsity), kind.calibration(), false, true),
+        IoMode.DIRECT,
+        Duration.ZERO);
   }
 
   private RunResult prune(PruneRequest request, Progress progress) {
@@ -123,7 +124,7 @@ class ResumeTest {
   /** What is told to {@code progress} are the steps of pruning, without those of the check. */
   private RunResult prune(PruneRequest request, int threads, Progress progress, MaskSink masks) {
     Progress pruning =
-        (what, done, total) -> {
+        (what, done, total, share) -> {
           if (!what.startsWith("verified")) {
             progress.step(what, done, total);
           }
@@ -186,7 +187,7 @@ class ResumeTest {
         prune(
             request(kind, 0.5, output),
             1,
-            (what, now, total) -> {
+            (what, now, total, share) -> {
               if (now >= step && now < total) {
                 caller.interrupt();
               }
@@ -206,7 +207,7 @@ class ResumeTest {
   void nothingButWhatIsMissingIsDone() {
     stopAfter(request(Kind.STATISTICS, 0.5, output), MODULES - 2, 1);
     List<Long> totals = new ArrayList<>();
-    prune(request(Kind.STATISTICS, 0.5, output), (what, done, total) -> totals.add(total));
+    prune(request(Kind.STATISTICS, 0.5, output), (what, done, total, share) -> totals.add(total));
     assertThat(totals).containsExactly(2L, 2L);
   }
 
@@ -216,7 +217,7 @@ class ResumeTest {
       stopAfter(Kind.SAMPLES, block);
     }
     List<Long> blocks = new ArrayList<>();
-    prune(request(Kind.SAMPLES, 0.5, output), (what, done, total) -> blocks.add(done));
+    prune(request(Kind.SAMPLES, 0.5, output), (what, done, total, share) -> blocks.add(done));
     assertThat(blocks.get(0)).isGreaterThanOrEqualTo(BLOCKS - 1);
     Directories.assertSame(uninterrupted(Kind.SAMPLES), output);
   }
@@ -247,7 +248,8 @@ class ResumeTest {
   }
 
   private PruneRequest small(String what, String amount, boolean bySamples, Path to) {
-    return new PruneRequest(
+    return Pruning.storing(
+        new PruneRequest(
             to,
             rules(what, amount),
             ModuleChoice.DEFAULT,
@@ -255,8 +257,9 @@ class ResumeTest {
             true,
             true,
             amount.equals("shared") ? "atp, step 0.06" : null,
-            Optional.empty())
-        .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
+            Optional.empty()),
+        IoMode.DIRECT,
+        Duration.ZERO);
   }
 
   /** From statistics what is written is kept module by module, from samples block by block. */
@@ -298,7 +301,8 @@ class ResumeTest {
       assertThat(module.zeros()).isEqualTo(whole.modules().get(index).zeros());
     }
     try (ModelDirectory opened = ModelDirectory.open(small)) {
-      assertThat(Verifier.verify(opened, output, Verifier.Claim.NONE, 2).failures()).isEmpty();
+      assertThat(Verifier.verify(opened, output, Verifier.Claim.NONE, 2, Progress.NONE).failures())
+          .isEmpty();
     }
   }
 

@@ -71,7 +71,7 @@ class SharedSparsityTest {
               model,
               chosen,
               rule,
-              (what, step, total) -> {
+              (what, step, total, share) -> {
                 done.add(step);
                 all[0] = total;
               });

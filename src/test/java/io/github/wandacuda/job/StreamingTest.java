@@ -146,7 +146,7 @@ class StreamingTest {
         directory.resolve("out"),
         statistics(false),
         3,
-        (what, done, total) -> {
+        (what, done, total, share) -> {
           if (what.equals("module")) {
             steps.add(done + "/" + total);
           }
@@ -166,7 +166,7 @@ class StreamingTest {
     long length = Files.size(last);
     Path output = directory.resolve("out");
     Progress shrink =
-        (what, done, total) -> Damage.resize(last, length - 1 - last.toFile().length());
+        (what, done, total, share) -> Damage.resize(last, length - 1 - last.toFile().length());
     assertThatThrownBy(() -> prune(copy, output, statistics(false), threads, shrink))
         .isInstanceOf(InputException.class)
         .hasMessage(

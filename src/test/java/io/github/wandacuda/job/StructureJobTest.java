@@ -5,16 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Experts;
+import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TensorBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -100,17 +101,16 @@ class StructureJobTest {
 
   private static List<String> verify(Path dense, Path pruned) {
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).failures();
+      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2, Progress.NONE).failures();
     }
   }
 
   private void run(Path output, boolean resume, Progress progress, Runnable beforeEnd) {
-    try (ModelDirectory model = ModelDirectory.open(MIXTRAL)) {
+    try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
+        Backend backend = Pruning.cpu(2)) {
       var unused =
-          new StructureJob(
-                  Experts.request(output, removed(1), SHARD, resume),
-                  ExpertRemoval.of(model).without(removed(1)))
-              .run(2, "test", progress, beforeEnd);
+          new StructureJob(Experts.request(output, removed(1), SHARD, resume), model)
+              .run(backend, "test", progress, beforeEnd);
     }
   }
 
@@ -137,7 +137,7 @@ class StructureJobTest {
     Path output = directory.resolve("out");
     AtomicInteger left = new AtomicInteger(steps);
     Progress interrupting =
-        (what, done, all) -> {
+        (what, done, all, share) -> {
           if (left.decrementAndGet() == 0) {
             throw new CancelledException("cancelled", null);
           }
@@ -176,12 +176,11 @@ class StructureJobTest {
   void anotherRunIsNotResumed() {
     Path output = directory.resolve("out");
     run(output, false, Progress.NONE, () -> {});
-    try (ModelDirectory model = ModelDirectory.open(MIXTRAL)) {
+    try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
+        Backend backend = Pruning.cpu(2)) {
       StructureJob other =
-          new StructureJob(
-              Experts.request(output, removed(2), SHARD, true),
-              ExpertRemoval.of(model).without(removed(2)));
-      assertThatThrownBy(() -> other.run(2, "test", Progress.NONE, () -> {}))
+          new StructureJob(Experts.request(output, removed(2), SHARD, true), model);
+      assertThatThrownBy(() -> other.run(backend, "test", Progress.NONE, () -> {}))
           .isInstanceOf(UsageException.class)
           .hasMessageContaining("removed (there {0=[1], 1=[1]}, now {0=[2], 1=[2]})");
     }

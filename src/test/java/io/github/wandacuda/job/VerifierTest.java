@@ -68,7 +68,7 @@ class VerifierTest {
 
   private static List<String> verify(Path dense, Path pruned, Claim claim) {
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      return Verifier.verify(model, pruned, claim, 2).failures();
+      return Verifier.verify(model, pruned, claim, 2, Progress.NONE).failures();
     }
   }
 

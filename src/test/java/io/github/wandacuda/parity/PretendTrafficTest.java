@@ -52,7 +52,6 @@ class PretendTrafficTest {
    * Bytes that crossed the bus.
    *
    * @param up to the device
-   * @param down from it
    */
   private record Moved(long up, long down) {
     Moved minus(Moved other) {
@@ -78,7 +77,7 @@ class PretendTrafficTest {
     driver.traceTraffic();
     List<Moved> sums = new ArrayList<>(List.of(new Moved(0, 0)));
     Progress watch =
-        (what, done, total) -> {
+        (what, done, total, share) -> {
           if (what.equals("block")) {
             sums.add(moved());
             blocks.add(sums.getLast().minus(sums.get(sums.size() - 2)));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
@@ -57,7 +58,8 @@ class UnreachedTest {
 
   private List<String> verify(String name) {
     try (ModelDirectory dense = ModelDirectory.open(MODEL)) {
-      return Verifier.verify(dense, directory.resolve(name), Verifier.Claim.NONE, 2).failures();
+      return Verifier.verify(dense, directory.resolve(name), Verifier.Claim.NONE, 2, Progress.NONE)
+          .failures();
     }
   }
 

@@ -112,12 +112,10 @@ class ReportPagesIT {
    * A browser without a window.
    *
    * @param program Chromium
-   * @param profile a directory of its own
    */
   private record Browser(Path program, Path profile) {
     private static final int SECONDS = 60;
 
-    /** Returns the browser that is installed. */
     static Optional<Browser> installed(Path profile) {
       return Arrays.stream(System.getenv("PATH").split(":"))
           .flatMap(folder -> Stream.of("chromium", "google-chrome").map(Path.of(folder)::resolve))
@@ -134,7 +132,6 @@ class ReportPagesIT {
      */
     record Shown(String html, List<String> console) {}
 
-    /** Shows a page. */
     Shown show(Path page, int width) {
       Ended ended = run(width, 1000, "--dump-dom", "--enable-logging=stderr", page.toUri());
       return new Shown(

@@ -16,7 +16,6 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
 class JobQueueTest {
-
   /** Notes the tasks that were run. */
   private record Noted(String name, Object resource, int tasks, ConcurrentLinkedQueue<String> runs)
       implements Job {

@@ -83,12 +83,10 @@ public final class Command {
     return this;
   }
 
-  /** Returns the words of it. */
   public String[] words() {
     return builder.command().toArray(String[]::new);
   }
 
-  /** Starts it. */
   public Started start() {
     try {
       return start(Files.createTempFile("started", ".out"));
@@ -104,7 +102,6 @@ public final class Command {
     return new Started(Signals.start(builder), out, err, seconds);
   }
 
-  /** Runs it to its end. */
   public Ended run() {
     try (Started started = start()) {
       return started.end();

@@ -16,7 +16,6 @@ public final class CountedModel {
   private final LongAdder matrices = new LongAdder();
   private final LongAdder vectors = new LongAdder();
 
-  /** Opens a model. */
   public ModelDirectory open(Path path) {
     ModelConfig config = ModelConfig.read(path);
     Checkpoint checkpoint = Checkpoint.open(path, this::counted);

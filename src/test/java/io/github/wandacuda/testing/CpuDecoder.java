@@ -55,7 +55,6 @@ public record CpuDecoder(ModelDirectory model, Backend backend, Decoder decoder)
         decoder, operations(), samples, false, features::get, Progress.NONE);
   }
 
-  /** Returns the perplexity of windows. */
   public double perplexity(List<int[]> windows) {
     return Perplexity.of(decoder, operations(), windows, Progress.NONE);
   }

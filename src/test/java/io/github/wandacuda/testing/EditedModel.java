@@ -21,7 +21,6 @@ public final class EditedModel {
 
   /** A tensor's type, shape and bytes. */
   public record Tensor(String dtype, int[] shape, byte[] bytes) {
-    /** Returns as many zeros. */
     public static Tensor zeros(String dtype, int elementBytes, int... shape) {
       return new Tensor(dtype, shape, new byte[elementBytes * count(shape)]);
     }
@@ -80,7 +79,6 @@ public final class EditedModel {
     return info.at("/data_offsets/0").asInt();
   }
 
-  /** Returns the config. */
   public ObjectNode config() {
     return config;
   }

@@ -1,12 +1,11 @@
 package io.github.wandacuda.testing;
 
 import io.github.wandacuda.calibration.ExpertScore;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.StructureJob;
+import io.github.wandacuda.job.RemovedParts;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModule;
@@ -31,7 +30,8 @@ public final class Experts {
         output,
         StructureRequest.Structure.EXPERTS,
         ExpertScore.REAP.label(),
-        removed,
+        RemovedParts.of(StructureRequest.Structure.EXPERTS, removed),
+        StructureRequest.Update.NONE,
         new Calibration.None(),
         Map.of(),
         shardBytes,
@@ -42,20 +42,14 @@ public final class Experts {
 
   /** Writes a model without some of its experts, and returns where. */
   public static Path remove(Path path, Path output, SortedMap<Integer, List<Integer>> removed) {
-    try (ModelDirectory model = ModelDirectory.open(path)) {
-      StructureRequest request = request(output, removed, 1 << 20, false);
-      var unused =
-          new StructureJob(request, ExpertRemoval.of(model).without(removed))
-              .run(2, "test", Progress.NONE, () -> {});
-      return output;
-    }
+    return Smaller.without(path, output, StructureRequest.Structure.EXPERTS, removed);
   }
 
   /** Writes statistics by which some experts of every mixture have the lowest scores. */
   public static Path scores(Path path, Path file, List<Integer> lowest) {
     SortedMap<String, float[]> scores = new TreeMap<>();
     try (ModelDirectory model = ModelDirectory.open(path)) {
-      int experts = ExpertRemoval.of(model).experts();
+      int experts = ExpertRemoval.of(model).size();
       for (LinearModule module : model.modules()) {
         float[] own = new float[experts];
         for (int expert = 0; expert < experts; expert++) {

@@ -144,7 +144,6 @@ public record GeneratedLlama(int blocks, int hidden, int inner, int vocabulary) 
         .formatted(hidden, inner, blocks, hidden / HEAD, hidden / HEAD, vocabulary, quantization);
   }
 
-  /** Writes statistics for it. */
   public Path writeStatistics(Path file) {
     Random random = new Random(2);
     SortedMap<String, float[]> norms = new TreeMap<>();

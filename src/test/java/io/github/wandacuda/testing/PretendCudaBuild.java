@@ -75,7 +75,6 @@ public final class PretendCudaBuild {
     return SOURCES.stream().flatMap(part -> Stream.of("--kernels", part.toString())).toList();
   }
 
-  /** Returns whether a program is on the path. */
   public static boolean isThere(String program) {
     String path = System.getenv("PATH");
     return path != null
@@ -87,7 +86,6 @@ public final class PretendCudaBuild {
   /**
    * Builds it.
    *
-   * @param out where to
    * @param options of the script
    */
   public static void run(Path out, List<String> options) throws IOException {

@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.PruneJob;
@@ -22,6 +23,7 @@ import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -64,6 +66,22 @@ public final class Pruning {
       Path output, PruningRules rules, Calibration calibration, boolean resume) {
     return new PruneRequest(
         output, rules, ModuleChoice.DEFAULT, calibration, true, resume, null, Optional.empty());
+  }
+
+  /** Returns the same request with another use of the disk. */
+  public static PruneRequest storing(PruneRequest other, IoMode io, Duration saveEvery) {
+    return new PruneRequest(
+        other.output(),
+        other.rules(),
+        other.choice(),
+        other.calibration(),
+        other.verify(),
+        other.resume(),
+        other.allocation(),
+        other.masks(),
+        other.packed(),
+        new PruneRequest.Storage(io, saveEvery),
+        other.files());
   }
 
   /** Takes the norms from a statistics file. */
@@ -154,7 +172,7 @@ public final class Pruning {
   public static AbstractThrowableAssert<?, ?> stopped(long step, Consumer<Progress> run) {
     Thread caller = Thread.currentThread();
     Progress stop =
-        (what, done, total) -> {
+        (what, done, total, share) -> {
           if (done >= step) {
             caller.interrupt();
           }

@@ -51,7 +51,6 @@ public final class SafetensorsBytes {
     return this;
   }
 
-  /** Writes the file. */
   public Path write(Path file) throws IOException {
     byte[] header = entries.toString().getBytes(StandardCharsets.UTF_8);
     ByteBuffer bytes =

@@ -24,7 +24,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenizerProcessTest {
-
   @TempDir private Path directory;
 
   private static List<Long> children() {
@@ -86,7 +85,6 @@ class TokenizerProcessTest {
     assertThat(children()).isEqualTo(before);
   }
 
-  /** Opens one in this process or in one of its own. */
   private static Tokenizer open(Path model, boolean apart) {
     return apart ? TokenizerProcess.open(model) : DjlTokenizer.open(model);
   }

@@ -1,16 +1,16 @@
 package io.github.wandacuda.backend.cpu;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
-import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.DeltaOperands;
-import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
@@ -29,7 +29,6 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 
@@ -38,9 +37,6 @@ import java.util.function.IntConsumer;
  * do the arithmetic.
  */
 public final class CpuOperations implements Operations {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
@@ -155,17 +151,8 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public void attention(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      AttentionShape shape,
-      Tensor keyBias,
-      Tensor sinks,
-      Tensor out) {
-    AttentionOperands<Tensor> operands =
-        new AttentionOperands<>(q, k, v, shape, keyBias, sinks, out);
-    kernels.attention(operands.map(CpuOperations::own), workers);
+  public void attention(AttentionOperands<Tensor> of) {
+    kernels.attention(of.map(CpuOperations::own), workers);
   }
 
   @Override
@@ -176,19 +163,10 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public void deltaRule(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Tensor decay,
-      Tensor correction,
-      DeltaShape shape,
-      Tensor state,
-      Tensor out) {
-    DeltaOperands<CpuTensor> operands =
-        new DeltaOperands<>(q, k, v, decay, correction, shape, state, out).map(CpuOperations::own);
+  public void deltaRule(DeltaOperands<Tensor> of) {
+    DeltaOperands<CpuTensor> operands = of.map(CpuOperations::own);
     workers.run(
-        q.rows() / shape.sequenceLength() * shape.heads(),
+        of.q().rows() / of.shape().sequenceLength() * of.shape().heads(),
         (worker, task) -> kernels.deltaRule(operands, task));
   }
 
@@ -379,8 +357,6 @@ public final class CpuOperations implements Operations {
    * are 4 bytes for the square of the columns.
    */
   private static final class CpuSecondMoments implements SecondMoments {
-    private static final ValueLayout.OfFloat FLOAT =
-        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final long ALIGNMENT = 64;
     private static final int ROWS_PER_TASK = 64;
 

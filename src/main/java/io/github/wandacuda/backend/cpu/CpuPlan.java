@@ -139,7 +139,7 @@ final class CpuPlan implements SelectionPlan {
       picked += inRow;
       zeros += pruner.zeros();
       if (mask != null) {
-        writeKept(kept, maskBytes(matrix), mask, row);
+        writeKept(kept, Math.toIntExact(Selector.maskRowBytes(matrix.columns())), mask, row);
       }
     }
   }
@@ -152,10 +152,6 @@ final class CpuPlan implements SelectionPlan {
       byte bits = (byte) (kept[whole] >>> (i % Long.BYTES * Byte.SIZE));
       mask.set(ValueLayout.JAVA_BYTE, at + i, bits);
     }
-  }
-
-  private static int maskBytes(WeightMatrix matrix) {
-    return Math.toIntExact(Selector.maskRowBytes(matrix.columns()));
   }
 
   /** It holds nothing but Java memory, and others may have it too. */

@@ -199,7 +199,6 @@ final class KeyThreshold {
     private long moveReach = FIRST_REACH * SCALE;
     private boolean known;
 
-    /** Turns to a row with this mean. */
     void turnTo(int rowMean) {
       mean = rowMean;
     }

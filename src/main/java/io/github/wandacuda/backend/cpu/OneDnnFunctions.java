@@ -82,7 +82,6 @@ final class OneDnnFunctions {
    * Links the functions.
    *
    * @param library oneDNN, which stays loaded
-   * @throws UnsatisfiedLinkError if it lacks one
    */
   OneDnnFunctions(SymbolLookup library) {
     for (Name name : Name.values()) {
@@ -94,11 +93,7 @@ final class OneDnnFunctions {
     return functions.get(name).call(arguments);
   }
 
-  /**
-   * Calls a function for a status.
-   *
-   * @throws BackendUnavailableException if that is no success
-   */
+  /** Calls a function for a status. */
   void require(Name name, Object... arguments) {
     int status = (int) call(name, arguments);
     if (status != 0) {
@@ -111,11 +106,7 @@ final class OneDnnFunctions {
     private final String name;
     private final MethodHandle handle;
 
-    /**
-     * Finds a function.
-     *
-     * @throws UnsatisfiedLinkError if the library lacks it
-     */
+    /** Finds a function. */
     Function(SymbolLookup library, String name, FunctionDescriptor type) {
       this.name = name;
       handle =

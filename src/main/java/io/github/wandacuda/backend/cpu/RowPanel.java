@@ -84,7 +84,7 @@ final class RowPanel {
     if (matrix.hasDenseRows()) {
       for (int r = 0; r < count; r++) {
         long at = matrix.byteOffset(first + r, 0);
-        copy(matrix.data(), at, memory, at(r), filledBytes(), reading);
+        copy(matrix.data(), at, memory, at(r), (long) columns * dtype.bytes(), reading);
       }
       return;
     }
@@ -109,10 +109,6 @@ final class RowPanel {
     } else {
       MemorySegment.copy(to, toAt, from, at, bytes);
     }
-  }
-
-  private long filledBytes() {
-    return (long) columns * dtype.bytes();
   }
 
   /** Returns where in the block an element lies, in bytes. */

@@ -203,7 +203,6 @@ final class WindowedRowPruner {
     /**
      * Learns from a row.
      *
-     * @param threshold its threshold
      * @param count how many elements there are in {@code span} bits around it
      */
     void learn(int threshold, int count, int span) {

@@ -46,7 +46,6 @@ final class CudaBuffer implements DeviceBuffer {
     return new HostPointer(memory.address());
   }
 
-  /** Returns an address as a number. */
   public static long address(DevicePointer place) {
     return of(place).address() + place.offset();
   }
@@ -56,7 +55,6 @@ final class CudaBuffer implements DeviceBuffer {
     return bytes;
   }
 
-  /** Returns the start of the buffer. */
   public CUdeviceptr start() {
     return address;
   }

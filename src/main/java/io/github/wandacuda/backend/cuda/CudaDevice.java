@@ -41,7 +41,6 @@ final class CudaDevice implements GpuDevice {
    *
    * @param index its number in the driver's order
    * @param precision of linear layers on tensor cores
-   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   public static CudaDevice open(int index, Precision precision) {
     return open(index, precision, Integer.MAX_VALUE);
@@ -193,7 +192,6 @@ final class CudaDevice implements GpuDevice {
    * @param ordinal the device's number
    * @param context the {@code CUcontext} that allocated it, or 0
    * @param start where the allocation, or the reserved range, starts
-   * @param bytes its size
    */
   private record PointerFacts(int memoryType, int ordinal, long context, long start, long bytes) {
     private static final int[] ATTRIBUTES = {

@@ -59,7 +59,6 @@ final class CudaLibrary {
     return version[0];
   }
 
-  /** Returns a version as text. */
   static String versionText(int version) {
     return version / 1000 + "." + version % 1000 / 10;
   }

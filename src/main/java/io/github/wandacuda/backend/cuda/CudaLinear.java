@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.Precision;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * Launches linear layers. Weights of 16 bits are multiplied on tensor cores, by cuBLAS if it is
@@ -247,24 +248,17 @@ final class CudaLinear implements AutoCloseable {
       }
     }
 
-    /** Work on some rows. */
-    @FunctionalInterface
-    interface PartWork {
-      /** Queues the work. */
-      void run(Part part);
-    }
-
     /**
      * Splits a matrix and queues work on it, part by part.
      *
      * @param type the halves' type, of 16 bits
      */
-    void forEachPart(DeviceRows x, DType type, PartWork work) {
+    void forEachPart(DeviceRows x, DType type, Consumer<Part> work) {
       int padded = Math.ceilDiv(x.columns(), SLICE) * SLICE;
       int rows = reserve(x.rows(), (long) parts * padded * type.bytes());
       for (int first = 0; first < x.rows(); first += rows) {
         int count = Math.min(rows, x.rows() - first);
-        work.run(split(x.rowRange(first, count), type, padded, first));
+        work.accept(split(x.rowRange(first, count), type, padded, first));
       }
     }
 

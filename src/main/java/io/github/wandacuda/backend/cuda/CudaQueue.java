@@ -41,7 +41,6 @@ final class CudaQueue implements DeviceQueue {
         "cuStreamCreate");
   }
 
-  /** Returns the device. */
   public CudaDevice device() {
     return device;
   }

@@ -11,7 +11,7 @@ import java.util.Arrays;
 import java.util.stream.Stream;
 
 /** Launches the kernels of selection; those of whole rows, {@link CudaSelectRows} does. */
-final class CudaSelectKernels implements GpuSelectKernels {
+record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
   /** Columns of the largest group that the lanes of a warp hold. */
   private static final int LARGEST_SMALL = 32;
 
@@ -25,12 +25,6 @@ final class CudaSelectKernels implements GpuSelectKernels {
   private static final int UPPER_BLOCKS = 2;
 
   private static final int LOWER_BLOCKS = 8;
-
-  private final CudaQueue queue;
-
-  CudaSelectKernels(CudaQueue queue) {
-    this.queue = queue;
-  }
 
   @Override
   public void select(

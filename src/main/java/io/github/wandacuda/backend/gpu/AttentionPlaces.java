@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.forward.AttentionShape;
+import java.util.function.Consumer;
 
 /**
  * The places, each a query and a head, of attention of a sequence's last queries, and the device
@@ -21,20 +22,12 @@ public final class AttentionPlaces {
    * Some places.
    *
    * @param first the first one's number
-   * @param count how many
    * @param scores float32 [count, sequenceLength]
    * @param sums float32 [count]
    * @param chains float32 [count, runs, headSize]
    */
   public record Part(
       int first, int count, DevicePointer scores, DevicePointer sums, DevicePointer chains) {}
-
-  /** Work on some places. */
-  @FunctionalInterface
-  public interface PartWork {
-    /** Queues the work. */
-    void run(Part part);
-  }
 
   /** Returns the runs of 256 keys of a sequence. */
   public static int runs(AttentionShape shape) {
@@ -48,7 +41,7 @@ public final class AttentionPlaces {
    * @param memory grows to what a part needs
    */
   public static void forEachPart(
-      int queries, AttentionShape shape, GrowingBuffer memory, PartWork work) {
+      int queries, AttentionShape shape, GrowingBuffer memory, Consumer<Part> work) {
     int places = Math.multiplyExact(queries, shape.heads());
     long scores = shape.sequenceLength();
     long chains = (long) runs(shape) * shape.headSize();
@@ -58,7 +51,7 @@ public final class AttentionPlaces {
       int count = Math.min(most, places - first);
       DevicePointer start = memory.atLeast(count * bytes);
       DevicePointer sums = start.plus(count * scores * Float.BYTES);
-      work.run(new Part(first, count, start, sums, sums.plus((long) count * Float.BYTES)));
+      work.accept(new Part(first, count, start, sums, sums.plus((long) count * Float.BYTES)));
     }
   }
 }

@@ -2,7 +2,6 @@ package io.github.wandacuda.backend.gpu;
 
 /** A piece of a device's memory. */
 public interface DeviceBuffer extends AutoCloseable {
-  /** Returns its size in bytes. */
   long bytes();
 
   /** Returns the address {@code offset} bytes from the start. */

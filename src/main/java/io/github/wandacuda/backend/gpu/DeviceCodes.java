@@ -16,7 +16,6 @@ import java.util.stream.Stream;
  * @param codes the first row's
  * @param format what a code stands for
  * @param bits of a code
- * @param rows number of rows
  * @param columns elements of a row
  * @param rowBits from one row's codes to the next, a multiple of 8
  * @param columnBits from one column's codes to the next
@@ -60,7 +59,7 @@ public record DeviceCodes(
         groups == null ? NONE : MemorySegment.ofArray(groups));
   }
 
-  private static long aligned(long bytes) {
+  static long aligned(long bytes) {
     return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
   }
 

@@ -15,69 +15,25 @@ import org.slf4j.LoggerFactory;
  * io.github.wandacuda.error.BackendUnavailableException}.
  */
 public interface DeviceQueue extends AutoCloseable {
-  /**
-   * Copies rows to the device.
-   *
-   * @param host host memory, which begins with the first row
-   * @param hostPitch bytes from a row to the next in host memory
-   * @param device the address of the first row on the device
-   * @param devicePitch bytes from a row to the next in device memory
-   * @param rowBytes bytes of a row to copy
-   * @param rows number of rows
-   */
-  default void upload(
-      MemorySegment host,
-      long hostPitch,
-      DevicePointer device,
-      long devicePitch,
-      long rowBytes,
-      long rows) {
-    copy(new RowCopy(Place.of(host, hostPitch), Place.of(device, devicePitch), rowBytes, rows));
-  }
-
-  /** Copies rows from the device; the parameters are those of {@link #upload}. */
-  default void download(
-      DevicePointer device,
-      long devicePitch,
-      MemorySegment host,
-      long hostPitch,
-      long rowBytes,
-      long rows) {
-    copy(new RowCopy(Place.of(device, devicePitch), Place.of(host, hostPitch), rowBytes, rows));
-  }
-
   /** Copies all of {@code host} to the device. */
   default void upload(MemorySegment host, DevicePointer device) {
-    upload(host, host.byteSize(), device, host.byteSize(), host.byteSize(), 1);
+    long bytes = host.byteSize();
+    copy(Place.of(host, bytes), Place.of(device, bytes), bytes, 1);
   }
 
   /** Fills all of {@code host} from the device. */
   default void download(DevicePointer device, MemorySegment host) {
-    download(device, host.byteSize(), host, host.byteSize(), host.byteSize(), 1);
-  }
-
-  /**
-   * Copies rows within the device.
-   *
-   * @param from where the first row starts
-   * @param fromPitch bytes from a row to the next there
-   * @param to where the first row goes, apart from what is copied
-   * @param toPitch bytes from a row to the next there
-   * @param rowBytes bytes of a row to copy
-   * @param rows how many
-   */
-  default void copy(
-      DevicePointer from,
-      long fromPitch,
-      DevicePointer to,
-      long toPitch,
-      long rowBytes,
-      long rows) {
-    copy(new RowCopy(Place.of(from, fromPitch), Place.of(to, toPitch), rowBytes, rows));
+    long bytes = host.byteSize();
+    copy(Place.of(device, bytes), Place.of(host, bytes), bytes, 1);
   }
 
   /** Copies rows between host and device memory, or within the device. */
   void copy(RowCopy copy);
+
+  /** Copies rows of so many bytes each. */
+  default void copy(Place from, Place to, long rowBytes, long rows) {
+    copy(new RowCopy(from, to, rowBytes, rows));
+  }
 
   /**
    * Lets what is queued here from now on begin after what a caller has queued so far.
@@ -87,11 +43,7 @@ public interface DeviceQueue extends AutoCloseable {
    */
   void startAfter(long callerQueue);
 
-  /**
-   * Lets what is queued here from now on begin after what is queued there so far.
-   *
-   * @param other a queue of this device
-   */
+  /** Lets what is queued here from now on begin after what is queued there so far. */
   void startAfter(DeviceQueue other);
 
   /** Sets bytes to zero. */

@@ -8,7 +8,6 @@ import io.github.wandacuda.select.ResidentMatrix;
  *
  * @param data where element (0, 0) is
  * @param dtype the element type
- * @param rows number of rows
  * @param columns elements of a row
  * @param stride distance between an element and the one below it, in elements, at least {@code
  *     columns}

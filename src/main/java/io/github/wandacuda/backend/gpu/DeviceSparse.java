@@ -9,7 +9,6 @@ import io.github.wandacuda.DType;
  * @param bitmask the first row's bits, at a multiple of 4 bytes if rows have a multiple of 4 bytes
  * @param rowOffsets the first row's offset and the others', at a multiple of 8 bytes
  * @param dtype the type of the values
- * @param rows number of rows
  * @param columns elements of a row
  */
 public record DeviceSparse(
@@ -19,7 +18,6 @@ public record DeviceSparse(
     DType dtype,
     int rows,
     int columns) {
-
   /** Returns a view of {@code count} rows from row {@code from}. */
   public DeviceSparse rowRange(int from, int count) {
     long rowBytes = Math.ceilDiv(columns, Byte.SIZE);

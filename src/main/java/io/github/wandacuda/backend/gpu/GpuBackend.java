@@ -40,7 +40,6 @@ public final class GpuBackend implements Backend {
   /**
    * Creates a backend on an open device, which is closed with the backend.
    *
-   * @param device the device
    * @param threads CPU threads that may call it
    */
   public GpuBackend(GpuDevice device, int threads) {

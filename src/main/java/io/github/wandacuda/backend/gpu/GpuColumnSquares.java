@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.system.OnFailure;
@@ -62,7 +63,7 @@ final class GpuColumnSquares implements ColumnSquares {
         return x;
       }
       DevicePointer at = aligned.atLeast(x.rows() * x.rowBytes());
-      queue.copy(x.data(), x.pitch(), at, x.rowBytes(), x.rowBytes(), x.rows());
+      queue.copy(Place.of(x.data(), x.pitch()), Place.of(at, x.rowBytes()), x.rowBytes(), x.rows());
       return new DeviceRows(at, x.dtype(), x.rows(), x.columns(), x.columns());
     }
 

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
@@ -152,7 +153,11 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     }
 
     private static void copy(DeviceQueue queue, DeviceRows from, DeviceRows to) {
-      queue.copy(from.data(), from.pitch(), to.data(), to.pitch(), from.rowBytes(), from.rows());
+      queue.copy(
+          Place.of(from.data(), from.pitch()),
+          Place.of(to.data(), to.pitch()),
+          from.rowBytes(),
+          from.rows());
     }
 
     /**

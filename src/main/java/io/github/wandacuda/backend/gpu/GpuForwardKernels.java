@@ -7,6 +7,7 @@ import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.RoutingRule;
 import java.lang.foreign.MemorySegment;
@@ -15,10 +16,11 @@ import java.util.Locale;
 
 /**
  * The kernels of the forward pass, queued in order. Formulas and shapes are those of {@link
- * io.github.wandacuda.forward.Operations}; sums are added in a fixed order, so that results repeat
- * to the bit. Tensors are dense float32 matrices (stride = columns) that start at a multiple of 4
- * bytes; weights are in a checkpoint's type, their rows start at a multiple of 16 bytes. There are
- * elements, and shapes fit: {@link io.github.wandacuda.forward.CheckedOperations} saw to that.
+ * Operations}; whole numbers are int32, factors float32, and what there may be none of is null.
+ * Sums are added in a fixed order, so that results repeat to the bit. Tensors are dense float32
+ * matrices (stride = columns) that start at a multiple of 4 bytes; weights are in a checkpoint's
+ * type, their rows start at a multiple of 16 bytes. There are elements, and shapes fit: {@link
+ * io.github.wandacuda.forward.CheckedOperations} saw to that.
  *
  * <p>Kernels that go over a matrix in one of three ways, or over packed weights, are a table here,
  * the same with every driver: which file, which kernel, over what, and its arguments.
@@ -30,13 +32,7 @@ public abstract class GpuForwardKernels {
   /** Bytes of a running sum of {@link #secondMoments}. */
   public static final int MOMENT_BYTES = 8;
 
-  /**
-   * Looks tokens up.
-   *
-   * @param table [vocabulary, columns]
-   * @param tokens int32 [out.rows]
-   * @param out [tokens, columns]
-   */
+  /** See {@link Operations#embed}. */
   public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     launch(
         Launch.of(
@@ -50,17 +46,12 @@ public abstract class GpuForwardKernels {
             out.data()));
   }
 
-  /** RMSNorm; {@code out} may be {@code x}. */
+  /** See {@link Operations#rmsNorm}. */
   public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
     launch(Launch.of("rms_norm", "rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data()));
   }
 
-  /**
-   * LayerNorm; {@code out} may be {@code x}.
-   *
-   * @param gain float32 [gains, columns], which rows take in turn
-   * @param bias float32 [columns], or null
-   */
+  /** See {@link Operations#layerNorm}. */
   public void layerNorm(
       DeviceRows x, DeviceRows gain, DevicePointer bias, float epsilon, DeviceRows out) {
     launch(
@@ -78,13 +69,9 @@ public abstract class GpuForwardKernels {
   }
 
   /**
-   * A linear layer, accumulated in float32.
+   * See {@link Operations#linear}.
    *
-   * @param x [tokens, columns]
-   * @param w [features, columns]
-   * @param bias float32 [features], or null
-   * @param out [tokens, features], whose stride may be larger if it is some columns of a wider
-   *     result
+   * @param out its stride may be larger if it is some columns of a wider result
    */
   public abstract void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
 
@@ -178,25 +165,13 @@ public abstract class GpuForwardKernels {
    */
   public abstract void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out);
 
-  /**
-   * Rotary embedding in place, of a pair of each head's features for each column of {@code cos}.
-   *
-   * @param x [sequences * positions, heads * headSize]
-   * @param cos [positions, pairs]
-   * @param sin as {@code cos}
-   */
+  /** See {@link Operations#rotate}. */
   public abstract void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin);
 
   /** Causal attention in one pass over the keys inside the window, with an online softmax. */
   public abstract void attention(AttentionOperands<DeviceRows> operands);
 
-  /**
-   * The convolution of each column by itself.
-   *
-   * @param x [sequences * (before + sequenceLength), columns]
-   * @param weights [kernel, columns]
-   * @param out [sequences * sequenceLength, columns]
-   */
+  /** See {@link Operations#convolve}. */
   public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
     launch(
         Launch.of(
@@ -235,12 +210,7 @@ public abstract class GpuForwardKernels {
             shape.keySize()));
   }
 
-  /**
-   * Computes each element of {@code out} from those at its place.
-   *
-   * @param y null if the operation takes only x
-   * @param out may be either input
-   */
+  /** See {@link Operations#elementwise}. */
   public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
     launch(
         switch (operation) {
@@ -269,13 +239,7 @@ public abstract class GpuForwardKernels {
         });
   }
 
-  /**
-   * {@code out[t, to + i * toStride + j] = source[t, from + i * fromStride + j]} for j below the
-   * width.
-   *
-   * @param source [tokens, columns]
-   * @param out [tokens, columns]
-   */
+  /** See {@link Operations#gatherColumns}. */
   public void gatherColumns(DeviceRows source, ColumnGroups groups, DeviceRows out) {
     launch(
         Launch.of(
@@ -295,10 +259,8 @@ public abstract class GpuForwardKernels {
   }
 
   /**
-   * Chooses each token's experts as a rule says, of equal ones the lowest first.
+   * See {@link Operations#route}.
    *
-   * @param logits [tokens, experts]
-   * @param correction float32 [experts], or null
    * @param experts int32 [tokens, rule.expertsPerToken]
    * @param weights float32, as {@code experts}
    */
@@ -332,32 +294,19 @@ public abstract class GpuForwardKernels {
   /** Queues the kernel of {@code route}. */
   protected abstract void launchRoute(int tokens, Object... arguments);
 
-  /**
-   * {@code out[i] = x[rows[i]]}.
-   *
-   * @param rows int32 [out.rows]
-   */
+  /** See {@link Operations#gatherRows}. */
   public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
     launch(Launch.of("expert_rows", "gather_rows", Shape.COLUMNS, out, x.data(), rows, out.data()));
   }
 
-  /**
-   * {@code out[rows[i]] += factors[i] * x[i]}.
-   *
-   * @param rows int32 [x.rows], all different
-   * @param factors float32 [x.rows]
-   */
+  /** See {@link Operations#addRows}. */
   public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
     launch(
         Launch.of(
             "expert_rows", "add_rows", Shape.COLUMNS, x, x.data(), rows, factors, out.data()));
   }
 
-  /**
-   * Returns the bytes of the running sums of {@link #columnSquares}.
-   *
-   * @param columns columns of the matrices
-   */
+  /** Returns the bytes of the running sums of {@link #columnSquares}. */
   public abstract long columnSquaresBytes(int columns);
 
   /**
@@ -469,7 +418,6 @@ public abstract class GpuForwardKernels {
       return macro == null ? "" : "-D " + macro + variant;
     }
 
-    /** Returns the number of elements. */
     public long elements() {
       return (long) over.rows() * over.columns();
     }

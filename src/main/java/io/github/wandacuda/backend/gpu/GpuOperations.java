@@ -1,15 +1,15 @@
 package io.github.wandacuda.backend.gpu;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.AttentionOperands;
-import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaOperands;
-import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
@@ -25,7 +25,6 @@ import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -176,17 +175,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public void attention(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      AttentionShape shape,
-      Tensor keyBias,
-      Tensor sinks,
-      Tensor out) {
-    AttentionOperands<Tensor> operands =
-        new AttentionOperands<>(q, k, v, shape, keyBias, sinks, out);
-    queue.forward().attention(operands.map(GpuOperations::matrix));
+  public void attention(AttentionOperands<Tensor> of) {
+    queue.forward().attention(of.map(GpuOperations::matrix));
   }
 
   @Override
@@ -195,18 +185,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public void deltaRule(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Tensor decay,
-      Tensor correction,
-      DeltaShape shape,
-      Tensor state,
-      Tensor out) {
-    DeltaOperands<Tensor> operands =
-        new DeltaOperands<>(q, k, v, decay, correction, shape, state, out);
-    queue.forward().deltaRule(operands.map(GpuOperations::matrix));
+  public void deltaRule(DeltaOperands<Tensor> of) {
+    queue.forward().deltaRule(of.map(GpuOperations::matrix));
   }
 
   @Override
@@ -314,9 +294,6 @@ final class GpuOperations implements Operations, AutoCloseable {
    * quotient has the same bits for the same sum everywhere.
    */
   private static final class GpuSecondMoments implements SecondMoments {
-    private static final ValueLayout.OfFloat FLOAT =
-        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     /** Bytes of sums that are on the host at a time. */
     private static final long PART_BYTES = 16 << 20;
 

@@ -225,7 +225,6 @@ final class GpuSelector implements Selector, AutoCloseable {
      * Codes that lie on the device, and their elements in host memory: kernels widen rows, select
      * in them and prune the codes by the mask.
      *
-     * @param firstRow the number of the first of the rows
      * @param host the elements, as they were
      */
     private record HeldCodes(DeviceCodes codes, int firstRow, WeightMatrix host)

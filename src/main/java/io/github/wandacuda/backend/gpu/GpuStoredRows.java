@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -37,7 +38,6 @@ final class GpuStoredRows implements StoredRows {
     }
   }
 
-  /** Returns how many of {@code count} rows from a row on are resident. */
   private long residentOf(long from, long count) {
     return Math.clamp(resident.rows() - from, 0, count);
   }
@@ -166,14 +166,16 @@ final class GpuStoredRows implements StoredRows {
       forEachPiece(
           from,
           count,
-          (place, done, bytes) -> queue.copy(place, bytes, to.plus(done), bytes, bytes, 1));
+          (place, done, bytes) ->
+              queue.copy(Place.of(place, bytes), Place.of(to.plus(done), bytes), bytes, 1));
     }
 
     void write(long from, long count, DevicePointer source) {
       forEachPiece(
           from,
           count,
-          (place, done, bytes) -> queue.copy(source.plus(done), bytes, place, bytes, bytes, 1));
+          (place, done, bytes) ->
+              queue.copy(Place.of(source.plus(done), bytes), Place.of(place, bytes), bytes, 1));
     }
 
     void download(long from, MemorySegment to) {

@@ -31,18 +31,6 @@ abstract sealed class GpuWeight implements Weight {
     this.upload = upload;
   }
 
-  /** Work on some of a weight's rows. */
-  @FunctionalInterface
-  interface RowWork {
-    /**
-     * Queues the work.
-     *
-     * @param rows the rows on the device
-     * @param first the first row's number
-     */
-    void run(DeviceRows rows, int first);
-  }
-
   /**
    * Queues a linear layer.
    *
@@ -80,16 +68,13 @@ abstract sealed class GpuWeight implements Weight {
    * multiplied by the dense weight, which is written piece by piece for the time of the call.
    */
   static final class Packed extends GpuWeight {
-    /** Where each of the three parts may begin. */
-    private static final long ALIGNMENT = 256;
-
     private final DeviceSparse matrix;
 
     private Packed(DeviceBuffer buffer, SparseMatrix host, WeightUpload upload) {
       super(buffer, upload);
-      long bits = aligned(host.values().byteSize());
+      long bits = DeviceCodes.aligned(host.values().byteSize());
       DevicePointer bitmask = buffer.at(bits);
-      DevicePointer offsets = buffer.at(bits + aligned(host.bitmask().byteSize()));
+      DevicePointer offsets = buffer.at(bits + DeviceCodes.aligned(host.bitmask().byteSize()));
       DType dtype = host.dtype();
       matrix = new DeviceSparse(buffer.at(0), bitmask, offsets, dtype, host.rows(), host.columns());
     }
@@ -108,13 +93,9 @@ abstract sealed class GpuWeight implements Weight {
       return weight;
     }
 
-    private static long aligned(long bytes) {
-      return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
-    }
-
     private static long bytes(SparseMatrix host) {
-      return aligned(host.values().byteSize())
-          + aligned(host.bitmask().byteSize())
+      return DeviceCodes.aligned(host.values().byteSize())
+          + DeviceCodes.aligned(host.bitmask().byteSize())
           + host.rowOffsets().byteSize();
     }
 

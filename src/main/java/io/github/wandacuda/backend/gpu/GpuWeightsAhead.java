@@ -100,7 +100,11 @@ final class GpuWeightsAhead implements WeightsAhead {
     MemorySegment dense = staging.asSlice(at, place.bytes());
     at += place.stagingBytes();
     HostRows.gather(matrix, dense);
-    copies.upload(dense, to.rowBytes(), to.data(), to.pitch(), to.rowBytes(), to.rows());
+    copies.copy(
+        RowCopy.Place.of(dense, to.rowBytes()),
+        RowCopy.Place.of(to.data(), to.pitch()),
+        to.rowBytes(),
+        to.rows());
   }
 
   @Override

@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongFunction;
 
@@ -16,7 +17,6 @@ final class HostRows {
 
   private HostRows() {}
 
-  /** Returns the bytes of a row. */
   static long rowBytes(WeightMatrix matrix) {
     return (long) matrix.columns() * matrix.dtype().bytes();
   }
@@ -40,12 +40,10 @@ final class HostRows {
         * GpuSelectKernels.ROW_ALIGNMENT;
   }
 
-  /** Returns the bytes of rows on a device. */
   static long deviceBytes(int rows, int columns, DType dtype) {
     return devicePitch(columns, dtype) * rows;
   }
 
-  /** Returns rows that start at {@code start} on a device. */
   static DeviceRows onDevice(DevicePointer start, DType dtype, int rows, int columns) {
     long stride = devicePitch(columns, dtype) / dtype.bytes();
     return new DeviceRows(start, dtype, rows, columns, stride);
@@ -66,12 +64,16 @@ final class HostRows {
       DeviceRows to) {
     long rowBytes = rowBytes(from);
     if (readable && isByRows(from)) {
-      queue.upload(from.data(), hostPitch(from), to.data(), to.pitch(), rowBytes, from.rows());
+      queue.copy(
+          Place.of(from.data(), hostPitch(from)),
+          Place.of(to.data(), to.pitch()),
+          rowBytes,
+          from.rows());
       return;
     }
     MemorySegment dense = room.apply(from.rows() * rowBytes);
     gather(from, dense);
-    queue.upload(dense, rowBytes, to.data(), to.pitch(), rowBytes, from.rows());
+    queue.copy(Place.of(dense, rowBytes), Place.of(to.data(), to.pitch()), rowBytes, from.rows());
   }
 
   /** Copies the whole matrix to {@code dense}. */

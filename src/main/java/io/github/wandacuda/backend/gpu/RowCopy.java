@@ -8,8 +8,6 @@ import java.util.function.Consumer;
  *
  * @param from where they are
  * @param to where they go
- * @param rowBytes bytes of a row
- * @param rows number of rows
  */
 public record RowCopy(Place from, Place to, long rowBytes, long rows) {
   /**
@@ -26,11 +24,11 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
    * @param pitch bytes from a row to the next
    */
   public record Place(MemorySegment host, DevicePointer device, long pitch) {
-    static Place of(MemorySegment host, long pitch) {
+    public static Place of(MemorySegment host, long pitch) {
       return new Place(host, null, pitch);
     }
 
-    static Place of(DevicePointer device, long pitch) {
+    public static Place of(DevicePointer device, long pitch) {
       return new Place(null, device, pitch);
     }
 

@@ -2,11 +2,13 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 
 /**
@@ -62,13 +64,17 @@ final class SelectionSlot implements AutoCloseable {
   void download(DeviceRows from, WeightMatrix to) {
     long rowBytes = HostRows.rowBytes(to);
     if (HostRows.isByRows(to) && pinned.contains(to.data())) {
-      queue.download(
-          from.data(), from.pitch(), to.data(), HostRows.hostPitch(to), rowBytes, to.rows());
+      queue.copy(
+          Place.of(from.data(), from.pitch()),
+          Place.of(to.data(), HostRows.hostPitch(to)),
+          rowBytes,
+          to.rows());
       queue.finish();
       return;
     }
     MemorySegment staged = weights.exactly(to.rows() * rowBytes);
-    queue.download(from.data(), from.pitch(), staged, rowBytes, rowBytes, to.rows());
+    queue.copy(
+        Place.of(from.data(), from.pitch()), Place.of(staged, rowBytes), rowBytes, to.rows());
     queue.finish();
     HostRows.scatter(staged, to);
   }
@@ -117,7 +123,8 @@ final class SelectionSlot implements AutoCloseable {
       SlotMemory.Tile tile, SlotMatrix.TileShape shape, int first, int rows, MemorySegment mask) {
     long rowBytes = Selector.maskRowBytes(shape.columns());
     MemorySegment staged = masks.exactly(rows * rowBytes);
-    queue.download(tile.masks(), shape.maskPitch(), staged, rowBytes, rowBytes, rows);
+    queue.copy(
+        Place.of(tile.masks(), shape.maskPitch()), Place.of(staged, rowBytes), rowBytes, rows);
     queue.finish();
     MemorySegment.copy(staged, 0, mask, first * rowBytes, rows * rowBytes);
   }
@@ -157,11 +164,7 @@ final class SelectionSlot implements AutoCloseable {
         (weights, bins) -> queue.pruning().countLower(weights, upper, bins));
   }
 
-  private interface Counter {
-    void count(DeviceRows weights, DevicePointer bins);
-  }
-
-  private long[] count(SlotMatrix matrix, int bins, Counter counter) {
+  private long[] count(SlotMatrix matrix, int bins, BiConsumer<DeviceRows, DevicePointer> counter) {
     SlotMatrix.TileShape shape = matrix.shape();
     SlotMemory.Tile tile = begin(matrix, bins);
     DevicePointer onDevice = tile.counts();
@@ -171,7 +174,7 @@ final class SelectionSlot implements AutoCloseable {
       int rows = Math.min(tile.rows(), shape.rows() - first);
       DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
       queue.clear(onDevice, staged.byteSize());
-      counter.count(weights, onDevice);
+      counter.accept(weights, onDevice);
       queue.download(onDevice, staged);
       queue.finish();
       for (int bin = 0; bin < bins; bin++) {

@@ -42,8 +42,6 @@ public final class SharedLibrary {
    * Runs code that makes JCuda or JOCL load its library. Both unpack a library into {@code
    * java.io.tmpdir} under a predictable name, and load a file that is there already. So {@code
    * java.io.tmpdir} is set to an empty directory that no other user can write to.
-   *
-   * @throws UnsatisfiedLinkError if it can't
    */
   public static void inPrivateDirectory(Runnable load) {
     synchronized (SharedLibrary.class) {
@@ -73,10 +71,8 @@ public final class SharedLibrary {
     /**
      * Finds a function.
      *
-     * @param library where it is
      * @param owner what the library is called
      * @param name with its version
-     * @throws UnsatisfiedLinkError if it isn't there
      */
     public Function(SymbolLookup library, String owner, String name) {
       this.owner = owner;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -82,7 +83,7 @@ final class StreamedRows implements AutoCloseable {
     }
     long bytes = count * rowBytes;
     kernels.startAfter(up);
-    kernels.copy(arriving.at(0), bytes, to, bytes, bytes, 1);
+    kernels.copy(Place.of(arriving.at(0), bytes), Place.of(to, bytes), bytes, 1);
     long next = wanted.to < rows ? wanted.to : 0;
     sendFor(new Range(next, Math.min(rows, next + count)));
   }
@@ -106,7 +107,7 @@ final class StreamedRows implements AutoCloseable {
     }
     long bytes = count * rowBytes;
     kernels.startAfter(down);
-    kernels.copy(source, bytes, leaving.at(0), bytes, bytes, 1);
+    kernels.copy(Place.of(source, bytes), Place.of(leaving.at(0), bytes), bytes, 1);
     down.startAfter(kernels);
     down.download(leaving.at(0), host(range));
     behind = behind.hull(range);

@@ -6,6 +6,7 @@ import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongFunction;
+import java.util.function.ObjIntConsumer;
 
 /** Copies weights to the device, with rows aligned as its kernels require. */
 final class WeightUpload implements AutoCloseable {
@@ -91,14 +92,14 @@ final class WeightUpload implements AutoCloseable {
    *
    * @throws DeviceMemoryException if the device lacks memory for one row
    */
-  void stream(WeightMatrix host, GpuWeight.RowWork work) {
+  void stream(WeightMatrix host, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         host.rows(),
         host.columns(),
         host.dtype(),
         (rows, first) -> {
           upload(host.rows(first, rows.rows()), rows);
-          work.run(rows, first);
+          work.accept(rows, first);
         });
   }
 
@@ -107,14 +108,14 @@ final class WeightUpload implements AutoCloseable {
    *
    * @throws DeviceMemoryException if the device lacks memory for one row
    */
-  void unpack(DeviceSparse packed, GpuWeight.RowWork work) {
+  void unpack(DeviceSparse packed, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         packed.rows(),
         packed.columns(),
         packed.dtype(),
         (rows, first) -> {
           queue.forward().unpack(packed.rowRange(first, rows.rows()), rows);
-          work.run(rows, first);
+          work.accept(rows, first);
         });
   }
 
@@ -123,19 +124,19 @@ final class WeightUpload implements AutoCloseable {
    *
    * @throws DeviceMemoryException if the device lacks memory for one row
    */
-  private void widen(DeviceCodes codes, GpuWeight.RowWork work) {
+  private void widen(DeviceCodes codes, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         codes.rows(),
         codes.columns(),
         DType.F32,
         (rows, first) -> {
           queue.forward().widen(codes, first, rows);
-          work.run(rows, first);
+          work.accept(rows, first);
         });
   }
 
   /** Does that for a weight whose codes are on the host: those of a piece go to the device. */
-  void widen(QuantizedMatrix host, GpuWeight.RowWork work) {
+  void widen(QuantizedMatrix host, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         host.rows(),
         host.columns(),
@@ -147,11 +148,11 @@ final class WeightUpload implements AutoCloseable {
           QuantizedMatrix piece = new QuantizedMatrix(some.codes().byRows(), some.scales());
           DevicePointer room = rows.data().plus(rows.rows() * rows.pitch());
           queue.forward().widen(DeviceCodes.copy(piece, room, this::send), 0, rows);
-          work.run(rows, first);
+          work.accept(rows, first);
         });
   }
 
-  private void forEachPiece(int count, int columns, DType dtype, GpuWeight.RowWork work) {
+  private void forEachPiece(int count, int columns, DType dtype, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(count, columns, dtype, 0, 0, work);
   }
 
@@ -162,7 +163,12 @@ final class WeightUpload implements AutoCloseable {
    * @param beside and for all of them
    */
   private void forEachPiece(
-      int count, int columns, DType dtype, long besideRow, long beside, GpuWeight.RowWork work) {
+      int count,
+      int columns,
+      DType dtype,
+      long besideRow,
+      long beside,
+      ObjIntConsumer<DeviceRows> work) {
     long pitch = Math.max(dtype.bytes(), HostRows.devicePitch(columns, dtype));
     long rowBytes = pitch + besideRow;
     int rows = Math.clamp((pieceBytes - beside) / rowBytes, 1, Math.max(1, count));
@@ -170,7 +176,7 @@ final class WeightUpload implements AutoCloseable {
     int fitting = (int) Math.min(rows, (room.buffer().bytes() - beside) / rowBytes);
     for (int first = 0; first < count; first += fitting) {
       int part = Math.min(fitting, count - first);
-      work.run(new DeviceRows(room, dtype, part, columns, pitch / dtype.bytes()), first);
+      work.accept(new DeviceRows(room, dtype, part, columns, pitch / dtype.bytes()), first);
     }
   }
 

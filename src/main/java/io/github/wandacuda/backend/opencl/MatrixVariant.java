@@ -25,7 +25,6 @@ record MatrixVariant(int width, int rows) {
   /** Rows whose sums fit into 16 vector registers. */
   private static final int ROWS_OF_OTHERS = 6;
 
-  /** Returns the variant for a device. */
   static MatrixVariant of(OpenClDevice device) {
     return device.facts().gpu()
         ? TILES

@@ -30,7 +30,6 @@ public final class OpenClBackendProvider implements BackendProvider {
    * Creates a provider of other kernels.
    *
    * @param libraries possible names of OpenCL's loader
-   * @param sources the kernels' sources
    */
   OpenClBackendProvider(List<String> libraries, KernelSources sources) {
     this.libraries = libraries;
@@ -52,11 +51,11 @@ public final class OpenClBackendProvider implements BackendProvider {
     try {
       return descriptions(targets().stream().map(OpenClTarget::facts).toList());
     } catch (RuntimeException | LinkageError e) {
-      return List.of(none(String.valueOf(e.getMessage())));
+      return List.of(
+          new DeviceDescription(0, ANY_DEVICE, false, false, String.valueOf(e.getMessage())));
     }
   }
 
-  /** Returns descriptions of devices. */
   public static List<DeviceDescription> descriptions(List<DeviceFacts> devices) {
     List<DeviceDescription> descriptions = new ArrayList<>();
     for (DeviceFacts facts : devices) {
@@ -70,10 +69,6 @@ public final class OpenClBackendProvider implements BackendProvider {
               problem.orElseGet(facts::summary)));
     }
     return descriptions;
-  }
-
-  private static DeviceDescription none(String reason) {
-    return new DeviceDescription(0, ANY_DEVICE, false, false, reason);
   }
 
   /** Returns all devices, at least one. */

@@ -20,21 +20,13 @@ import org.jocl.cl_mem;
  * ten seconds; and it would be limited to 2 GiB. Host memory is the caller's until the queue is
  * finished.
  */
-final class OpenClCopies {
+record OpenClCopies(OpenClDevice device, cl_command_queue queue) {
   private static final SharedLibrary.Function WRITE = function("clEnqueueWriteBuffer");
   private static final SharedLibrary.Function READ = function("clEnqueueReadBuffer");
   private static final SharedLibrary.Function WRITE_ROWS = function("clEnqueueWriteBufferRect");
   private static final SharedLibrary.Function READ_ROWS = function("clEnqueueReadBufferRect");
   private static final SharedLibrary.Function UNMAP = function("clEnqueueUnmapMemObject");
   private static final int NO_WAIT = 0;
-
-  private final OpenClDevice device;
-  private final cl_command_queue queue;
-
-  OpenClCopies(OpenClDevice device, cl_command_queue queue) {
-    this.device = device;
-    this.queue = queue;
-  }
 
   /** Queues a copy. */
   void copy(RowCopy rows) {

@@ -240,20 +240,7 @@ final class OpenClDevice implements GpuDevice {
    * for them, but fills in the handles of objects that OpenCL writes to; so a handle takes the way
    * through a few bytes of device memory. A number that is no handle ends the process, as in C.
    */
-  private static final class OpenClHandles {
-    private final cl_context context;
-    private final cl_command_queue queue;
-
-    /**
-     * Creates the objects' source.
-     *
-     * @param context the context that handles pass through
-     */
-    public OpenClHandles(cl_context context, cl_command_queue queue) {
-      this.context = context;
-      this.queue = queue;
-    }
-
+  private record OpenClHandles(cl_context context, cl_command_queue queue) {
     /**
      * Returns a queue.
      *
@@ -293,12 +280,10 @@ final class OpenClDevice implements GpuDevice {
       return object;
     }
 
-    /** Returns the context of a queue. */
     public static cl_context contextOf(cl_command_queue queue) {
       return ofQueue(queue, CL.CL_QUEUE_CONTEXT, Sizeof.cl_context, new cl_context());
     }
 
-    /** Returns the device of a queue. */
     public static cl_device_id deviceOf(cl_command_queue queue) {
       return ofQueue(queue, CL.CL_QUEUE_DEVICE, Sizeof.cl_device_id, new cl_device_id());
     }

@@ -44,7 +44,8 @@ final class OpenClMemory {
       throw new IllegalArgumentException(bytes + " bytes");
     }
     if (bytes > facts.largestBuffer() || bytes > freeBytes()) {
-      throw shortage(bytes);
+      throw new DeviceMemoryException(
+          facts.name(), bytes, Math.min(freeBytes(), facts.largestBuffer()));
     }
     cl_mem handle = create(CL.CL_MEM_READ_WRITE, bytes);
     Buffer buffer = new Buffer(this, handle, bytes, true);
@@ -121,11 +122,6 @@ final class OpenClMemory {
     OpenClStatus.note(OpenClCopies.unmap(queue, handle, mapped), "clEnqueueUnmapMemObject");
     OpenClStatus.note(CL.clFinish(queue), "clFinish");
     OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
-  }
-
-  private DeviceMemoryException shortage(long bytes) {
-    return new DeviceMemoryException(
-        facts.name(), bytes, Math.min(freeBytes(), facts.largestBuffer()));
   }
 
   /** Memory of an OpenCL device. */

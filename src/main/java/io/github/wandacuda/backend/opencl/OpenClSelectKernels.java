@@ -13,7 +13,7 @@ import java.util.Arrays;
 import java.util.stream.Stream;
 
 /** Launches the kernels of selection. */
-final class OpenClSelectKernels implements GpuSelectKernels {
+record OpenClSelectKernels(OpenClQueue queue) implements GpuSelectKernels {
   /** The largest group that a work-item holds in registers. */
   private static final int LARGEST_GROUP = 32;
 
@@ -23,12 +23,6 @@ final class OpenClSelectKernels implements GpuSelectKernels {
   private static final int GROUPS_PER_UNIT = 4;
 
   private static final int MOST_GROUPS_PER_ROW = 64;
-
-  private final OpenClQueue queue;
-
-  OpenClSelectKernels(OpenClQueue queue) {
-    this.queue = queue;
-  }
 
   @Override
   public void select(
@@ -183,7 +177,6 @@ final class OpenClSelectKernels implements GpuSelectKernels {
           joined(common, rule));
     }
 
-    /** Returns the number of octets of a row. */
     static int octets(DeviceRows matrix) {
       return Math.ceilDiv(matrix.columns(), OCTET);
     }

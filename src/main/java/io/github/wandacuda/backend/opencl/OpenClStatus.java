@@ -12,11 +12,7 @@ final class OpenClStatus {
 
   private OpenClStatus() {}
 
-  /**
-   * Checks the status of a call that isn't for an open device.
-   *
-   * @throws BackendUnavailableException if it failed
-   */
+  /** Checks the status of a call that isn't for an open device. */
   public static void check(int status, String call) {
     check(status, "OpenCL", () -> call);
   }
@@ -26,7 +22,6 @@ final class OpenClStatus {
    *
    * @param device the device's name in messages
    * @param call the call's name, only evaluated if it failed
-   * @throws BackendUnavailableException if it failed
    */
   public static void check(int status, String device, Supplier<String> call) {
     if (status != CL.CL_SUCCESS) {

@@ -22,13 +22,8 @@ import java.util.Optional;
  * again: a truncated or changed file is ignored, and a directory in which others may have a hand
  * ({@link OwnFolder}) is neither read nor written.
  */
-final class ProgramCache {
+record ProgramCache(Path directory) {
   private static final int HASH_BYTES = 32;
-  private final Path directory;
-
-  private ProgramCache(Path directory) {
-    this.directory = directory;
-  }
 
   /** Returns the cache of the user, where the conventions of the system want it. */
   public static ProgramCache ofUser() {

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
@@ -77,7 +79,15 @@ class CheckedOperationsTest {
     checked.gatherColumns(none, 0, 4, 4, none);
     checked.convolve(none, gain, 1, none);
     checked.deltaRule(
-        none, none, none, none, none, new DeltaShape(1, 4, 4, 1, 1), operations.tensor(0, 1), none);
+        new DeltaOperands<>(
+            none,
+            none,
+            none,
+            none,
+            none,
+            new DeltaShape(1, 4, 4, 1, 1),
+            operations.tensor(0, 1),
+            none));
     checked.gatherRows(two, new int[0], none);
     checked.addRows(none, new int[0], new float[0], two);
     checked.clear(none);
@@ -111,7 +121,7 @@ class CheckedOperationsTest {
     Tensor bias = operations.tensor(2, 3);
     Tensor out = operations.tensor(2, 4);
     refused(
-        () -> operations.attention(two, two, two, shape, null, bias, out),
+        () -> operations.attention(new AttentionOperands<>(two, two, two, shape, null, bias, out)),
         "sinks: expected 1 x 2, found 2 x 3");
     refused(
         () -> operations.attention(two, two, two, shape, bias, out),
@@ -167,20 +177,28 @@ class CheckedOperationsTest {
     Tensor shares = operations.tensor(2, 2);
     Tensor state = operations.tensor(4, 2);
     refused(
-        () -> operations.deltaRule(two, two, two, shares, shares, shape, shares, out),
+        () ->
+            operations.deltaRule(
+                new DeltaOperands<>(two, two, two, shares, shares, shape, shares, out)),
         "state: expected 4 x 2, found 2 x 2");
     refused(
-        () -> operations.deltaRule(two, two, two, shares, two, shape, state, out),
+        () ->
+            operations.deltaRule(
+                new DeltaOperands<>(two, two, two, shares, two, shape, state, out)),
         "correction: expected 2 x 2, found 2 x 4");
     refused(
-        () -> operations.deltaRule(two, two, out, shares, shares, shape, state, out),
+        () ->
+            operations.deltaRule(
+                new DeltaOperands<>(two, two, out, shares, shares, shape, state, out)),
         "an input overlaps the result");
     refused(
-        () -> operations.deltaRule(three, three, three, shares, shares, shape, state, out),
+        () ->
+            operations.deltaRule(
+                new DeltaOperands<>(three, three, three, shares, shares, shape, state, out)),
         "3 tokens in sequences of 2");
     refused(() -> new DeltaShape(1, 2, 3, 1, 1), "3 value heads cannot share 2 key heads");
     refused(() -> new DeltaShape(1, 0, 3, 1, 1), "sizes of a delta rule must be positive");
-    operations.deltaRule(two, two, two, shares, shares, shape, state, out);
+    operations.deltaRule(new DeltaOperands<>(two, two, two, shares, shares, shape, state, out));
   }
 
   @Test

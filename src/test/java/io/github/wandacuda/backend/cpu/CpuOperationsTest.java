@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Elementwise;
@@ -17,6 +18,7 @@ import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.testing.Around;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -213,54 +215,12 @@ class CpuOperationsTest {
 
   @Test
   void whatAnotherBackendMadeIsRefused() {
-    Tensor foreign =
-        new Tensor() {
-          @Override
-          public int rows() {
-            return 1;
-          }
-
-          @Override
-          public int columns() {
-            return 1;
-          }
-
-          @Override
-          public Tensor rows(int from, int count) {
-            return this;
-          }
-
-          @Override
-          public Tensor reshaped(int rows, int columns) {
-            return this;
-          }
-
-          @Override
-          public boolean overlaps(Tensor other) {
-            return false;
-          }
-
-          @Override
-          public void close() {}
-        };
+    Tensor foreign = Around.of(Tensor.class, operations.tensor(1, 1), new Object() {});
     refused(
         () -> operations.elementwise(new Elementwise.Add(), foreign, foreign, foreign),
         "a tensor of another backend");
-    Weight weight =
-        new Weight() {
-          @Override
-          public int rows() {
-            return 1;
-          }
-
-          @Override
-          public int columns() {
-            return 1;
-          }
-
-          @Override
-          public void close() {}
-        };
+    WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(new byte[4]), DType.F32, 1, 1);
+    Weight weight = Around.of(Weight.class, operations.weight(matrix), new Object() {});
     Tensor one = operations.tensor(1, 1);
     refused(() -> operations.embed(weight, new int[1], one), "a weight of another backend");
   }

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
@@ -73,8 +74,8 @@ class CudaQueueTest {
     MemorySegment deviceAfter = arena.allocate(deviceBefore.byteSize());
     try (CudaBuffer buffer = device.allocate(deviceBefore.byteSize() + 32)) {
       queue.upload(deviceBefore, buffer.at(32));
-      queue.upload(from, hostPitch, buffer.at(32), devicePitch, rowBytes, rows);
-      queue.download(buffer.at(32), devicePitch, to, hostPitch, rowBytes, rows);
+      queue.copy(Place.of(from, hostPitch), Place.of(buffer.at(32), devicePitch), rowBytes, rows);
+      queue.copy(Place.of(buffer.at(32), devicePitch), Place.of(to, hostPitch), rowBytes, rows);
       queue.download(buffer.at(32), deviceAfter);
       queue.finish();
     }

@@ -54,7 +54,6 @@ class KernelRaceTest {
    * A barrier.
    *
    * @param kernel the kernel's file, without the ending
-   * @param file where it is
    * @param line its number in the file, from 1
    */
   record Barrier(String kernel, String file, int line) {}

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
@@ -83,7 +84,12 @@ class LostDeviceTest {
       driver.fail(call, 1, CUresult.CUDA_ERROR_LAUNCH_FAILED);
       assertThatExceptionOfType(BackendUnavailableException.class)
           .isThrownBy(
-              () -> queue.upload(arena.allocate(100), dense ? 10 : 20, buffer.at(0), 10, 10, 4))
+              () ->
+                  queue.copy(
+                      Place.of(arena.allocate(100), dense ? 10 : 20),
+                      Place.of(buffer.at(0), 10),
+                      10,
+                      4))
           .withMessageStartingWith(
               "cuda device 0 (Pretend GPU sm_80): the device was lost, as seen by " + call);
     }

@@ -4,11 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.gpu.CallerProgram;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.backend.gpu.KernelsOn;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.testing.BackendAround;
+import io.github.wandacuda.testing.Around;
 import io.github.wandacuda.testing.CudaDriver;
 import io.github.wandacuda.testing.PretendCuda;
 import java.util.Optional;
@@ -39,7 +40,7 @@ public final class PretendedCuda {
   public static Backend open(int capability, Precision precision, long largestBuffer) {
     PretendCuda driver = start(capability);
     CudaDevice device = CudaDevice.open(0, precision);
-    return checked(driver, new KernelsOn(device, () -> queue(device), largestBuffer));
+    return checked(driver, KernelsOn.of(device, () -> queue(device), largestBuffer));
   }
 
   /** Opens the first device, real or pretended, as if it had one multiprocessor. */
@@ -79,19 +80,21 @@ public final class PretendedCuda {
 
   private static Backend checked(PretendCuda driver, GpuDevice device) {
     GpuBackend backend = new GpuBackend(device, 2);
-    return new BackendAround(backend) {
-      @Override
-      public void close() {
-        backend.close();
-        assertThat(driver.outstanding()).isEmpty();
-        PretendCuda.start();
-      }
-    };
+    return Around.of(
+        Backend.class,
+        backend,
+        new Object() {
+          public void close() {
+            backend.close();
+            assertThat(driver.outstanding()).isEmpty();
+            PretendCuda.start();
+          }
+        });
   }
 
-  private static KernelsOn.Queue<CudaForwardKernels> queue(CudaDevice device) {
+  private static DeviceQueue queue(CudaDevice device) {
     CudaQueue queue = device.queue();
-    return new KernelsOn.Queue<>(
+    return KernelsOn.queue(
         queue, new CudaForwardKernels(queue, Optional.empty(), device.precision().orElseThrow()));
   }
 }

@@ -12,9 +12,7 @@ import java.util.Arrays;
  * A matrix in a program's device memory, and the same bytes on the host.
  *
  * @param program whose memory it is
- * @param memory where it is
  * @param host all bytes of the memory as they were
- * @param matrix the matrix in it
  */
 record CallerRows(CallerProgram program, long memory, byte[] host, DeviceMatrix matrix) {
   private static final byte NOBODYS = 0x5a;

@@ -45,7 +45,6 @@ public abstract class DeviceSelectionCases {
   @AutoClose private final Arena arena = Arena.ofShared();
   @AutoClose private CallerProgram program;
 
-  /** Opens the device and the program. */
   protected abstract CallerProgram open();
 
   /** Prunes half of each row of 8 columns, by magnitude. */

@@ -3,9 +3,10 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.backend.gpu.KernelsOn;
-import io.github.wandacuda.testing.BackendAround;
+import io.github.wandacuda.testing.Around;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -105,20 +106,21 @@ public final class FirstOpenCl {
     OpenClDevice device = OpenClDevice.open(target, sources, AnyOpenCl.noCache());
     GpuBackend backend =
         new GpuBackend(
-            new KernelsOn(device, () -> queue(device, variant.apply(device)), largestBuffer), 2);
-    return new BackendAround(backend) {
-      @Override
-      public void close() {
-        backend.close();
-        assertThat(device.memory().freeBytes()).isEqualTo(device.facts().globalBytes());
-      }
-    };
+            KernelsOn.of(device, () -> queue(device, variant.apply(device)), largestBuffer), 2);
+    return Around.of(
+        Backend.class,
+        backend,
+        new Object() {
+          public void close() {
+            backend.close();
+            assertThat(device.memory().freeBytes()).isEqualTo(device.facts().globalBytes());
+          }
+        });
   }
 
-  private static KernelsOn.Queue<OpenClForwardKernels> queue(
-      OpenClDevice device, MatrixVariant variant) {
+  private static DeviceQueue queue(OpenClDevice device, MatrixVariant variant) {
     OpenClQueue queue = device.queue();
-    return new KernelsOn.Queue<>(queue, new OpenClForwardKernels(queue, variant));
+    return KernelsOn.queue(queue, new OpenClForwardKernels(queue, variant));
   }
 
   /** Returns the device, which says that its groups have no more room. */

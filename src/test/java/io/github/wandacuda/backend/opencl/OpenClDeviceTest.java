@@ -11,6 +11,7 @@ import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.GpuBackend;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.selection.Select;
@@ -102,7 +103,7 @@ class OpenClDeviceTest {
       for (int i = 0; i < 40; i++) {
         host.set(ValueLayout.JAVA_BYTE, i, (byte) (i + 1));
       }
-      queue.upload(host, 10, buffer.at(7), 30, 4, 3);
+      queue.copy(Place.of(host, 10), Place.of(buffer.at(7), 30), 4, 3);
       byte[] all = read(queue, buffer.at(0), 100);
       byte[] expected = new byte[100];
       for (int row = 0; row < 3; row++) {
@@ -112,12 +113,12 @@ class OpenClDeviceTest {
       }
       assertThat(all).isEqualTo(expected);
       MemorySegment back = arena.allocate(18);
-      queue.download(buffer.at(7), 30, back, 7, 4, 3);
+      queue.copy(Place.of(buffer.at(7), 30), Place.of(back, 7), 4, 3);
       queue.finish();
       assertThat(back.toArray(ValueLayout.JAVA_BYTE))
           .containsExactly(1, 2, 3, 4, 0, 0, 0, 11, 12, 13, 14, 0, 0, 0, 21, 22, 23, 24);
       queue.clear(buffer.at(8), 2);
-      queue.upload(host, 10, buffer.at(0), 10, 4, 0);
+      queue.copy(Place.of(host, 10), Place.of(buffer.at(0), 10), 4, 0);
       assertThat(read(queue, buffer.at(7), 4)).containsExactly(1, 0, 0, 4);
     }
   }

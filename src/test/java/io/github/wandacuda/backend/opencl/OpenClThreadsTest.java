@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import java.io.IOException;
@@ -49,8 +50,8 @@ class OpenClThreadsTest {
         for (int i = 0; i < 20; i++) {
           queue.upload(pinned, buffer.at(0));
           queue.download(buffer.at(0), usual);
-          queue.upload(usual, 100, buffer.at(0), 200, 50, 3);
-          queue.download(buffer.at(0), 200, usual, 100, 50, 3);
+          queue.copy(Place.of(usual, 100), Place.of(buffer.at(0), 200), 50, 3);
+          queue.copy(Place.of(buffer.at(0), 200), Place.of(usual, 100), 50, 3);
           queue.clear(buffer.at(0), 1 << 10);
         }
         queue.finish();

@@ -45,7 +45,6 @@ public abstract class ReferenceModel {
     tensors = new RandomTensors(dtype, seed);
   }
 
-  /** Returns the model of a config. */
   public static ReferenceModel of(String config, String dtype, String prefix, long seed) {
     if (DenseModels.TYPES.stream().anyMatch(type -> config.contains("\"%s\"".formatted(type)))) {
       return new DenseModels(config, dtype, prefix, seed);
@@ -243,7 +242,6 @@ public abstract class ReferenceModel {
       };
     }
 
-    /** Returns a matrix. */
     double[][] matrix(String name, int rows, int columns, double deviation) {
       float[] data = get(name, 0, deviation, rows, columns);
       double[][] matrix = new double[rows][columns];
@@ -253,7 +251,6 @@ public abstract class ReferenceModel {
       return matrix;
     }
 
-    /** Returns a vector. */
     double[] vector(String name, int length, double mean, double deviation) {
       float[] data = get(name, mean, deviation, length);
       double[] vector = new double[length];

@@ -36,7 +36,6 @@ public final class OpenedBackend implements AutoCloseable {
     this.gpu = gpu;
   }
 
-  /** Returns which it is. */
   public TestedBackend which() {
     return which;
   }

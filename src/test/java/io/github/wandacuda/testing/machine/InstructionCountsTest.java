@@ -225,7 +225,6 @@ class InstructionCountsTest {
    *
    * @param file the kernel's file
    * @param kernel its name
-   * @param description of the path
    * @param weights how many a thread works on along the path
    * @param barriers along the path, or 0 if it is a loop within a row
    * @param marks what it passes; barriers among them where it is a row

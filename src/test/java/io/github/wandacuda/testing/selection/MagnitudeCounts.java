@@ -16,7 +16,6 @@ import java.util.Arrays;
 public record MagnitudeCounts(long[] upper, int bin, long[] lower) {
   private static final long BEFORE = 7;
 
-  /** Counts. */
   public static MagnitudeCounts of(DType dtype, int[][] bits) {
     int[] magnitudes =
         Arrays.stream(bits)

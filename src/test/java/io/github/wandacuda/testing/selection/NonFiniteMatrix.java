@@ -23,7 +23,6 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
  */
 public record NonFiniteMatrix(
     PlacedMatrix matrix, float[] norms, int row, int column, float value) {
-
   /** Draws a matrix in which such an element is anywhere, followed by more of them. */
   public static NonFiniteMatrix draw(
       RandomGenerator random,

@@ -8,12 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/**
- * A matrix at an odd address between bytes that belong to nobody.
- *
- * @param memory all of the memory
- * @param view the matrix in it
- */
+/** A matrix at an odd address between bytes that belong to nobody. */
 public record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -2,6 +2,7 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.bench.common.Spread;
 import java.util.function.IntConsumer;
 
@@ -29,7 +30,8 @@ final class Alternation {
   record Copies(DeviceQueue queue, DeviceBuffer from, DeviceBuffer to) {
     void run(int launches) {
       for (int i = 0; i < launches; i++) {
-        queue.copy(from.at(0), from.bytes(), to.at(0), to.bytes(), from.bytes(), 1);
+        queue.copy(
+            Place.of(from.at(0), from.bytes()), Place.of(to.at(0), to.bytes()), from.bytes(), 1);
       }
       queue.finish();
     }

@@ -6,6 +6,7 @@ import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.bench.common.WeightBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -64,7 +65,7 @@ final class SampleRows {
     for (int row = 0; row < matrix.rows(); row += rows.rows()) {
       int count = Math.min(rows.rows(), matrix.rows() - row);
       DevicePointer to = matrix.rowRange(row, count).data();
-      queue.upload(rows.data(), pitch, to, devicePitch, rowBytes, count);
+      queue.copy(Place.of(rows.data(), pitch), Place.of(to, devicePitch), rowBytes, count);
     }
   }
 }

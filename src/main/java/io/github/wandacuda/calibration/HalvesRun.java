@@ -1,0 +1,308 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.SecondMoments;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Block.Half;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.InputObserver;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Runs samples through the halves of a decoder's blocks, all of them through one before the next,
+ * on one device.
+ */
+public final class HalvesRun implements AutoCloseable {
+  private final Decoder decoder;
+  private final Operations operations;
+  private final BatchShares shares;
+  private final List<int[]> samples;
+  private final int used;
+  private final long tokens;
+  private final int batchTokens;
+  private final SampleProgress watcher;
+
+  /**
+   * Embeds the samples.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   * @param held how many of the last samples run through the blocks without being counted
+   * @param watcher is told of samples that pass a half
+   */
+  public HalvesRun(Decoder decoder, List<int[]> samples, int held, SampleProgress watcher) {
+    this.decoder = decoder;
+    this.samples = List.copyOf(samples);
+    this.watcher = watcher;
+    operations = decoder.operations();
+    used = samples.size() - held;
+    List<SampleBatch> batches = new ArrayList<>(SampleBatch.of(samples.subList(0, used)));
+    if (held > 0) {
+      int counted = batches.size();
+      SampleBatch.of(samples.subList(used, samples.size()))
+          .forEach(
+              batch ->
+                  batches.add(
+                      new SampleBatch(
+                          counted + batch.index(), used + batch.firstSample(), batch.samples())));
+    }
+    tokens = (long) used * samples.get(0).length;
+    batchTokens = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
+    shares = new BatchShares(decoder, batches);
+    try {
+      shares.each(
+          null,
+          SampleProgress.NONE,
+          (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Runs a half of a block on all samples and keeps its outputs as the next half's input. */
+  public void advance(Block block, Half half) {
+    shares.each(
+        block,
+        watcher,
+        (share, own, batch, at) -> {
+          Tensor rows = share.runner().rows(batch.tokens());
+          share.states().read(at, rows);
+          own.forward(half, rows, batch.sequenceLength(), InputObserver.NONE);
+          share.states().write(at, rows);
+        });
+  }
+
+  /**
+   * Runs a half of a block on all samples without keeping its outputs, and returns what is missing
+   * of them, before it is added to the hidden states.
+   *
+   * @param goal the same samples behind that half of another decoder
+   * @return a row for each token; the caller closes it
+   */
+  public HiddenStates missing(Block block, Half half, HalvesRun goal) {
+    HiddenStates missing = new HiddenStates(operations, tokens, decoder.hiddenSize());
+    try (Tensor aim = operations.tensor(batchTokens, decoder.hiddenSize())) {
+      shares.each(
+          block,
+          watcher,
+          (share, own, batch, at) -> {
+            if (batch.firstSample() >= used) {
+              return;
+            }
+            Tensor rows = share.runner().rows(batch.tokens());
+            share.states().read(at, rows);
+            own.forward(half, rows, batch.sequenceLength(), InputObserver.NONE);
+            Tensor other = aim.rows(0, batch.tokens());
+            goal.shares.of(batch.firstSample()).states().read(at, other);
+            operations.elementwise(new Elementwise.Scale(-1), rows, null, rows);
+            operations.elementwise(new Elementwise.Add(), other, rows, rows);
+            operations.elementwise(new Elementwise.Scale(1 / own.factor(half)), rows, null, rows);
+            missing.write(at, rows);
+          });
+      return missing;
+    } catch (RuntimeException | Error e) {
+      missing.close();
+      throw e;
+    }
+  }
+
+  /** What is done with the inputs of a module, weighed, in a batch. */
+  @FunctionalInterface
+  private interface Inputs {
+    /**
+     * Does it.
+     *
+     * @param rows the tokens of the batch that they are of
+     * @param weights the factor of each
+     * @param missing of the batch, a row for each of its tokens, or null
+     */
+    void see(Tensor inputs, int[] rows, float[] weights, Tensor missing);
+  }
+
+  private void observe(
+      Block block, Half half, String module, HiddenStates missing, Inputs inputs, boolean change) {
+    int width = missing == null ? 1 : decoder.hiddenSize();
+    try (Tensor some = operations.tensor(batchTokens, width)) {
+      shares.each(
+          block,
+          watcher,
+          (share, own, batch, at) -> {
+            if (batch.firstSample() >= used) {
+              return;
+            }
+            Tensor rows = share.runner().rows(batch.tokens());
+            share.states().read(at, rows);
+            Tensor rest = missing == null ? null : some.rows(0, batch.tokens());
+            if (rest != null) {
+              missing.read(at, rest);
+            }
+            own.observe(half, rows, batch.sequenceLength(), new OneModule(module, inputs, rest));
+            if (change) {
+              missing.write(at, rest);
+            }
+          });
+    }
+  }
+
+  /** Shows the inputs of one module, and of an expert the tokens that they are of. */
+  private static final class OneModule implements InputObserver {
+    private final String module;
+    private final Inputs inputs;
+    private final Tensor missing;
+    private int[] rows;
+    private float[] weights;
+
+    OneModule(String module, Inputs inputs, Tensor missing) {
+      this.module = module;
+      this.inputs = inputs;
+      this.missing = missing;
+    }
+
+    @Override
+    public boolean wants(String output) {
+      return output.equals(module);
+    }
+
+    @Override
+    public void sent(String output, int[] tokens, float[] factors) {
+      rows = tokens;
+      weights = factors;
+    }
+
+    @Override
+    public void input(List<String> modules, Tensor input) {
+      if (!modules.contains(module)) {
+        return;
+      }
+      if (rows == null) {
+        rows = IntStream.range(0, input.rows()).toArray();
+        weights = ones(rows.length);
+      }
+      inputs.see(input, rows, weights, missing);
+    }
+  }
+
+  private static float[] ones(int count) {
+    float[] ones = new float[count];
+    Arrays.fill(ones, 1);
+    return ones;
+  }
+
+  /**
+   * Runs a half of a block on all samples without keeping its outputs, and sums what one of its
+   * last linear modules reads, times the factor of its output.
+   *
+   * @param missing what is missing behind it, or null to sum no more than the inputs
+   * @param arena takes the moments
+   * @throws io.github.wandacuda.error.InputException if they aren't finite
+   */
+  public OutputMoments moments(
+      Block block, Half half, String module, HiddenStates missing, Arena arena) {
+    int inputs = block.inputFeatures().get(module);
+    int hidden = missing == null ? 0 : decoder.hiddenSize();
+    int width = inputs + 1 + hidden;
+    Gram gram = new Gram(width, arena.allocate(Gram.elements(width) * Float.BYTES, Long.BYTES));
+    try (SecondMoments sums = operations.secondMoments(width);
+        Tensor joint = operations.tensor(batchTokens, width);
+        Tensor weighed = operations.tensor(batchTokens, inputs);
+        Tensor some = operations.tensor(batchTokens, Math.max(1, hidden));
+        Tensor column = operations.tensor(batchTokens, 1)) {
+      operations.upload(MemorySegment.ofArray(ones(batchTokens)), column);
+      operations.gatherColumns(column, columns(1, inputs), joint);
+      observe(
+          block,
+          half,
+          module,
+          missing,
+          (input, rows, weights, rest) -> {
+            Tensor both = joint.rows(0, rows.length);
+            Tensor own = weighed.rows(0, rows.length);
+            operations.clear(own);
+            operations.addRows(input, IntStream.range(0, rows.length).toArray(), weights, own);
+            operations.gatherColumns(own, columns(inputs, 0), both);
+            if (rest != null) {
+              Tensor lacking = some.rows(0, rows.length);
+              operations.gatherRows(rest, rows, lacking);
+              operations.gatherColumns(lacking, columns(hidden, inputs + 1), both);
+            }
+            sums.add(both);
+          },
+          false);
+      sums.download(tokens, gram.triangle());
+    }
+    for (int at = 0; at < width; at++) {
+      if (!Float.isFinite(gram.get(at, at))) {
+        throw ErrorDetails.of("module " + Printable.of(module))
+            .wrong(
+                "finite second moments of what it reads and what is missing behind it",
+                "%s: activations are too large".formatted(gram.get(at, at)));
+      }
+    }
+    return new OutputMoments(inputs, gram);
+  }
+
+  /**
+   * Takes from what is missing what a change of a module's weights gives.
+   *
+   * @param change of the weights in F32, [hidden size, features]
+   */
+  public void take(
+      Block block, Half half, String module, HiddenStates missing, WeightMatrix change) {
+    try (Weight weight = operations.weight(change);
+        Tensor gained = operations.tensor(batchTokens, decoder.hiddenSize())) {
+      observe(
+          block,
+          half,
+          module,
+          missing,
+          (input, rows, weights, rest) -> {
+            Tensor own = gained.rows(0, rows.length);
+            operations.linear(input, weight, null, own);
+            float[] factors = new float[rows.length];
+            for (int row = 0; row < factors.length; row++) {
+              factors[row] = -weights[row];
+            }
+            operations.addRows(own, rows, factors, rest);
+          },
+          true);
+    }
+  }
+
+  /**
+   * Returns the perplexity of the samples that aren't counted, when all have passed the last block:
+   * the exponential of the mean over samples of their mean next-token loss.
+   */
+  public double perplexity() {
+    double sum = 0;
+    for (int sample = used; sample < samples.size(); sample++) {
+      int[] targets = Arrays.copyOfRange(samples.get(sample), 1, samples.get(sample).length);
+      BatchShares.Share share = shares.of(sample);
+      Tensor rows = share.runner().rows(targets.length);
+      share.states().read(share.at((long) sample * (targets.length + 1)), rows);
+      sum += Arrays.stream(decoder.losses(rows, targets)).average().orElseThrow();
+    }
+    return Math.exp(sum / (samples.size() - used));
+  }
+
+  /** All columns of a source that are as many, from a column of the copy on. */
+  private static ColumnGroups columns(int count, int to) {
+    return new ColumnGroups(1, count, 0, 0, to, count);
+  }
+
+  @Override
+  public void close() {
+    shares.close();
+  }
+}

@@ -1,0 +1,33 @@
+package io.github.wandacuda.calibration;
+
+import java.util.stream.IntStream;
+
+/**
+ * The mean second moments of what a linear module reads and of what is missing behind it, over all
+ * tokens of all samples.
+ *
+ * @param inputs columns that it reads
+ * @param joint of the inputs, a column of ones, and what is missing, if that was asked for
+ */
+public record OutputMoments(int inputs, Gram joint) {
+  /** Returns whether no token reached the module, or none with another input than 0. */
+  public boolean isZero() {
+    return IntStream.range(0, inputs).allMatch(column -> joint.get(column, column) == 0);
+  }
+
+  /** Returns the mean of the product of two inputs. */
+  public float input(int column, int other) {
+    return joint.get(column, other);
+  }
+
+  /** Returns the variance of an input. */
+  public double variance(int column) {
+    double mean = joint.get(column, inputs);
+    return Math.max(0, joint.get(column, column) - mean * mean);
+  }
+
+  /** Returns the mean of the product of what is missing of an output feature, and an input. */
+  public float missing(int row, int column) {
+    return joint.get(inputs + 1 + row, column);
+  }
+}

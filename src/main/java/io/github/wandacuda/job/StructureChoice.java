@@ -1,0 +1,136 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockChoice;
+import io.github.wandacuda.calibration.BlockScore;
+import io.github.wandacuda.calibration.DenseCalibration;
+import io.github.wandacuda.calibration.ExpertScore;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.model.BlockRemoval;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.system.MachineFacts;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+
+/**
+ * The choice of the parts of a model that go, as far as it is made before they are removed: of
+ * experts and blocks which, of channels and heads how many.
+ *
+ * @param calibration what scores come from
+ * @param known whether samples run; else parts are taken that a plan's sizes are right for
+ */
+public record StructureChoice(
+    ModelDirectory model,
+    Backend backend,
+    Calibration calibration,
+    boolean known,
+    Progress progress) {
+
+  /**
+   * The parts that go.
+   *
+   * @param statistics what their scores come from, if that can be saved
+   */
+  public record Chosen(RemovedParts removed, Optional<Statistics> statistics) {}
+
+  /**
+   * Chooses parts of one kind.
+   *
+   * @param count how many go, of the model or of each layer that has them
+   * @param score what they go by
+   */
+  public Chosen choose(Structure kind, Removal removal, int count, String score) {
+    return switch (removal) {
+      case ExpertRemoval experts -> experts(experts, count, ExpertScore.valueOf(upper(score)));
+      case BlockRemoval blocks ->
+          new Chosen(
+              RemovedParts.of(
+                  kind,
+                  RemovedParts.blocks(blocks(blocks, count, BlockScore.valueOf(upper(score))))),
+              Optional.empty());
+      default ->
+          new Chosen(
+              RemovedParts.of(kind, new TreeMap<>())
+                  .withFirst(kind, DecoderFamilies.shape(model).blocks(), count),
+              Optional.empty());
+    };
+  }
+
+  private static String upper(String score) {
+    return score.toUpperCase(Locale.ROOT);
+  }
+
+  private Chosen experts(ExpertRemoval experts, int count, ExpertScore score) {
+    Optional<Statistics> statistics = known ? Optional.of(statistics(score)) : Optional.empty();
+    return new Chosen(
+        RemovedParts.of(
+            Structure.EXPERTS,
+            experts.lowest(
+                count,
+                router ->
+                    statistics
+                        .map(all -> scores(all, router, experts.size(), score))
+                        .orElse(new float[experts.size()]))),
+        statistics);
+  }
+
+  /** Reads or computes the scores, and what comes with them. */
+  private Statistics statistics(ExpertScore score) {
+    if (calibration instanceof Calibration.FromStatistics read) {
+      return read.statistics();
+    }
+    Calibration.FromSamples samples = (Calibration.FromSamples) calibration;
+    RunNeeds.requireMemory(model, samples.samples(), 0);
+    List<ExpertScore> wanted = new ArrayList<>(ExpertScore.CHEAP);
+    if (score == ExpertScore.DROP) {
+      wanted.add(ExpertScore.DROP);
+    }
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
+      return DenseCalibration.run(
+              decoder, backend.operations(), samples.samples(), wanted, progress)
+          .joined(samples.joined());
+    }
+  }
+
+  private float[] scores(Statistics statistics, String router, int experts, ExpertScore score) {
+    String tensor = score.tensor(router);
+    float[] scores = statistics.experts().get(tensor);
+    if (scores == null || scores.length != experts) {
+      throw (calibration instanceof Calibration.FromStatistics read
+              ? ErrorDetails.file(read.file())
+              : ErrorDetails.NOWHERE)
+          .tensor(tensor)
+          .hint("calibrate --experts writes all but drop, --save-statistics of prune that too")
+          .wrong(
+              "scores of %d experts".formatted(experts), scores == null ? "none" : scores.length);
+    }
+    return scores;
+  }
+
+  /** Chooses blocks, in the order in which they go. */
+  List<Integer> blocks(BlockRemoval blocks, int count, BlockScore score) {
+    if (!known) {
+      return IntStream.range(0, count).boxed().toList();
+    }
+    List<int[]> samples = ((Calibration.FromSamples) calibration).samples();
+    long states = RunNeeds.stateBytes(model, samples);
+    RunNeeds.requireMemory(model, samples, states);
+    int together = (int) Math.clamp(MachineFacts.availableMemory() / 2 / states, 1, blocks.size());
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
+      return new BlockChoice(
+              decoder, backend.operations(), samples, blocks.period(), together, progress)
+          .choose(score, count);
+    }
+  }
+}

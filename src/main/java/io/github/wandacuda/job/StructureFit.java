@@ -1,0 +1,363 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.RowReader;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.HalvesRun;
+import io.github.wandacuda.calibration.HiddenStates;
+import io.github.wandacuda.calibration.OutputMoments;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.SampleProgress;
+import io.github.wandacuda.checkpoint.SafetensorsWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.job.StructureRequest.Update;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Block.Half;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.ColumnScore;
+import io.github.wandacuda.pruning.OutputFit;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.Channels;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
+/**
+ * Goes through the blocks of a model that becomes smaller, with all samples: chooses the channels
+ * or heads that go, and fits the weights of the output projections to what is left. Memory holds
+ * one block, of the smaller model and of the dense one; fitted weights are written block by block.
+ *
+ * @param dense the model as it was
+ * @param smaller the model to go through: that of which blocks or experts went already, or the
+ *     dense one
+ * @param removed what goes, of channels and heads as many others
+ * @param score what channels and heads are chosen by
+ * @param update how weights are fitted
+ */
+public record StructureFit(
+    ModelDirectory dense,
+    ModelDirectory smaller,
+    RemovedParts removed,
+    ColumnScore score,
+    Update update,
+    Calibration.FromSamples calibration,
+    Backend backend) {
+  /** Samples pass each half of a block dense, observed and smaller, about. */
+  private static final int PASSES = 6;
+
+  private static final long ALIGNMENT = 64;
+
+  /**
+   * What was done.
+   *
+   * @param removed what went
+   * @param files have the fitted weights, as they are stored
+   * @param perplexity of the samples that were held back, if any were
+   */
+  record Result(RemovedParts removed, List<Path> files, double perplexity) {}
+
+  /** Prepares for the removal of some parts. */
+  static StructureFit of(
+      ModelDirectory dense,
+      RemovedParts removed,
+      ColumnScore score,
+      Update update,
+      Calibration.FromSamples calibration,
+      Backend backend) {
+    RemovedParts known = removed.known();
+    ModelDirectory smaller = known.kinds().isEmpty() ? dense : known.plan(dense).opened();
+    return new StructureFit(dense, smaller, removed, score, update, calibration, backend);
+  }
+
+  /**
+   * Says why a model's weights can't be fitted.
+   *
+   * @return nothing if they can
+   */
+  public static Optional<InputException> problem(ModelDirectory model, Update update) {
+    ModelConfig config = model.config();
+    DecoderDescription decoder = DecoderFamilies.of(config).describe(config);
+    boolean additive =
+        IntStream.range(0, decoder.shape().blocks())
+            .mapToObj(decoder.block())
+            .allMatch(BlockDescription::isAdditive);
+    if (update == Update.REALIGN && !additive) {
+      return Optional.of(
+          ErrorDetails.file(config.file())
+              .wrong(
+                  "blocks that add two branches one after the other, each without a norm behind"
+                      + " it, to realign",
+                  "others"));
+    }
+    Set<String> outputs = Set.copyOf(decoder.outputs(model));
+    return model.modules().stream()
+        .filter(module -> outputs.contains(module.name()) && module.quantized() != null)
+        .findFirst()
+        .map(StructureFit::notPlain);
+  }
+
+  private static InputException notPlain(LinearModule module) {
+    return module.place().wrong("weights that aren't quantized, to be fitted", module.format());
+  }
+
+  private boolean realigns() {
+    return update == Update.REALIGN;
+  }
+
+  /**
+   * Goes through the blocks.
+   *
+   * @param place where a file of a name is written, or null to write none
+   * @param held how many of the last samples are only measured
+   */
+  Result run(Function<String, Path> place, int held, Progress progress) {
+    Map<Structure, SortedMap<Integer, List<Integer>>> found = new TreeMap<>(removed.kinds());
+    List<Path> files = new ArrayList<>();
+    double perplexity;
+    List<Integer> blocks = removed.left(DecoderFamilies.shape(dense).blocks());
+    List<int[]> samples = calibration.samples();
+    try (Decoder decoder = DecoderFamilies.open(smaller, backend.forwards(true));
+        Decoder teacher =
+            smaller == dense || !realigns()
+                ? null
+                : DecoderFamilies.open(dense, backend.forwards(true));
+        Workers workers = new Workers(backend.concurrency())) {
+      SampleProgress passing = new SampleProgress(progress, decoder.blocks(), PASSES);
+      try (HalvesRun run = new HalvesRun(decoder, samples, held, passing);
+          HalvesRun goal =
+              realigns()
+                  ? new HalvesRun(teacher == null ? decoder : teacher, samples, held, passing)
+                  : null) {
+        for (int gone = 0; teacher != null && gone < blocks.get(0); gone++) {
+          pass(teacher, goal, gone);
+        }
+        passing.overBlocks(
+            0,
+            index -> {
+              try (Arena arena = Arena.ofShared();
+                  Block block = decoder.block(index);
+                  Block own = teacher == null ? null : teacher.block(blocks.get(index))) {
+                decoder.readAhead(index + 1);
+                Step step = new Step(blocks.get(index), block, workers, arena, found);
+                for (Half half : Half.values()) {
+                  passing.begin(index, half.ordinal() * PASSES / 2, "sample");
+                  if (realigns()) {
+                    goal.advance(own == null ? block : own, half);
+                  }
+                  if (teacher != null && half == Half.MLP) {
+                    int next = index + 1 < blocks.size() ? blocks.get(index + 1) : teacher.blocks();
+                    for (int gone = blocks.get(index) + 1; gone < next; gone++) {
+                      pass(teacher, goal, gone);
+                    }
+                  }
+                  step.fit(run, goal, half);
+                  run.advance(block, half);
+                }
+                if (place != null) {
+                  step.write(index, place).ifPresent(files::add);
+                }
+              }
+            });
+        perplexity = held == 0 ? Double.NaN : run.perplexity();
+      }
+    }
+    return new Result(new RemovedParts(new TreeMap<>(found)), files, perplexity);
+  }
+
+  /** Takes the dense samples through a block that isn't there any more. */
+  private static void pass(Decoder teacher, HalvesRun goal, int gone) {
+    try (Block block = teacher.block(gone)) {
+      for (Half half : Half.values()) {
+        goal.advance(block, half);
+      }
+    }
+  }
+
+  /** What is done with one block. */
+  private final class Step {
+    private final int number;
+    private final Block block;
+    private final Workers workers;
+    private final Arena arena;
+    private final Map<Structure, SortedMap<Integer, List<Integer>>> found;
+    private final Map<TensorInfo, WeightMatrix> fitted = new LinkedHashMap<>();
+    private long written;
+
+    Step(
+        int number,
+        Block block,
+        Workers workers,
+        Arena arena,
+        Map<Structure, SortedMap<Integer, List<Integer>>> found) {
+      this.number = number;
+      this.block = block;
+      this.workers = workers;
+      this.arena = arena;
+      this.found = found;
+    }
+
+    /** Chooses what goes of a half, and gives the block the weights that are left. */
+    void fit(HalvesRun run, HalvesRun goal, Half half) {
+      Structure wanted = half == Half.MLP ? Structure.CHANNELS : Structure.HEADS;
+      if (!found.containsKey(wanted) && !realigns()) {
+        return;
+      }
+      try (HiddenStates missing = realigns() ? run.missing(block, half, goal) : null) {
+        for (String name : block.outputs(half)) {
+          try (Arena memory = Arena.ofShared()) {
+            LinearModule module = module(name);
+            OutputMoments moments = run.moments(block, half, name, missing, memory);
+            if (!moments.isZero()) {
+              WeightMatrix change = fit(module, moments, wanted, memory);
+              if (missing != null && block.outputs(half).size() > 1) {
+                run.take(block, half, name, missing, change);
+              }
+            }
+          }
+        }
+      }
+    }
+
+    /** Fits one module, and returns how its weights change, in F32. */
+    private WeightMatrix fit(
+        LinearModule module, OutputMoments moments, Structure wanted, Arena memory) {
+      RowReader source = source(module);
+      WeightMatrix wide = widened(source, memory);
+      OutputFit fit = new OutputFit(backend.operations(), workers, memory, wide, moments);
+      List<Integer> kept = IntStream.range(0, source.columns()).boxed().toList();
+      if (found.containsKey(wanted)) {
+        int width = wanted == Structure.CHANNELS ? 1 : kept.size() / groups();
+        List<Integer> gone =
+            fit.lowest(score, width, removed.count(wanted), realigns())
+                .orElseThrow(() -> unfit(module));
+        found.get(wanted).put(number, gone);
+        kept = kept.stream().filter(at -> !gone.contains(at / width)).toList();
+      }
+      WeightMatrix left =
+          update == Update.NONE
+              ? null
+              : fit.fitted(kept, realigns()).orElseThrow(() -> unfit(module));
+      return install(module, wide, kept, left);
+    }
+
+    private RowReader source(LinearModule module) {
+      MemorySegment bytes = arena.allocate(module.tensor().bytes(), ALIGNMENT);
+      module.shard().read(module.tensor(), 0, bytes);
+      return module.rows(bytes);
+    }
+
+    /**
+     * Gives the block its weights, 0 where a column went, keeps those that are fitted, and turns
+     * {@code wide} into their change.
+     */
+    private WeightMatrix install(
+        LinearModule module, WeightMatrix wide, List<Integer> kept, WeightMatrix left) {
+      DType dtype = module.tensor().type().orElseThrow();
+      WeightMatrix all = empty(dtype, wide.rows(), wide.columns(), arena);
+      boolean turned = module.transposed();
+      WeightMatrix stored =
+          empty(
+              dtype, turned ? kept.size() : wide.rows(), turned ? wide.rows() : kept.size(), arena);
+      WeightMatrix compact = turned ? stored.transposed() : stored;
+      for (int row = 0; row < wide.rows(); row++) {
+        for (int at = 0; at < kept.size(); at++) {
+          int column = kept.get(at);
+          all.set(row, column, left == null ? wide.get(row, column) : left.get(row, at));
+          float value = all.get(row, column);
+          compact.set(row, at, value);
+          if (!Float.isFinite(value)) {
+            throw unfit(module);
+          }
+        }
+        for (int column = 0; column < wide.columns(); column++) {
+          wide.set(row, column, all.get(row, column) - wide.get(row, column));
+        }
+      }
+      block.replace(module.name(), all);
+      if (left != null) {
+        long bytes = stored.elements() * dtype.bytes();
+        List<Long> shape = List.of((long) stored.rows(), (long) stored.columns());
+        String tensor = module.tensor().name();
+        fitted.put(new TensorInfo(tensor, dtype.name(), shape, written, written + bytes), stored);
+        written += bytes;
+      }
+      return wide;
+    }
+
+    /** Writes the block's fitted weights, if there are any. */
+    Optional<Path> write(int index, Function<String, Path> place) {
+      if (fitted.isEmpty()) {
+        return Optional.empty();
+      }
+      Path file = place.apply("%s.fit-%d".formatted(AtomicWrite.OWN, index));
+      AtomicWrite.replace(
+          file,
+          out -> {
+            out.write(SafetensorsWriter.header(List.copyOf(fitted.keySet()), Map.of()));
+            for (WeightMatrix matrix : fitted.values()) {
+              Channels.newChannel(out).write(matrix.span().asByteBuffer());
+            }
+          },
+          FileModes.ownerOnly());
+      return Optional.of(file);
+    }
+  }
+
+  /** Returns how many groups of heads each block has. */
+  private int groups() {
+    return Structure.HEADS.find(dense).size();
+  }
+
+  private LinearModule module(String name) {
+    LinearModule module =
+        smaller.modules().stream()
+            .filter(each -> each.name().equals(name))
+            .findFirst()
+            .orElseThrow();
+    if (module.quantized() != null) {
+      throw notPlain(module);
+    }
+    return module;
+  }
+
+  private static WeightMatrix widened(RowReader source, Arena memory) {
+    WeightMatrix wide = empty(DType.F32, source.rows(), source.columns(), memory);
+    float[] row = new float[source.columns()];
+    for (int at = 0; at < source.rows(); at++) {
+      source.read(at, 0, row.length, row, 0);
+      wide.rows(at, 1).span().copyFrom(MemorySegment.ofArray(row));
+    }
+    return wide;
+  }
+
+  private static WeightMatrix empty(DType dtype, int rows, int columns, Arena memory) {
+    MemorySegment bytes = memory.allocate((long) rows * columns * dtype.bytes(), ALIGNMENT);
+    return WeightMatrix.of(bytes, dtype, rows, columns);
+  }
+
+  private static InputException unfit(LinearModule module) {
+    return module.place().wrong("inputs that finite weights can be fitted to", "others");
+  }
+}

@@ -1,0 +1,217 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockScore;
+import io.github.wandacuda.calibration.ExpertScore;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.job.StructureRequest.Update;
+import io.github.wandacuda.model.BlockRemoval;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.LinearModules;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.pruning.ColumnScore;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * The search for the mix of blocks, heads, and channels or experts whose removal costs least. Of
+ * blocks and heads none, some, and as many as the share has room for are tried with each other;
+ * channels or experts make up the rest. Each mix is removed and fitted with three quarters of the
+ * samples, in a folder of its own, and measured on the others.
+ *
+ * @param samples of the run
+ * @param update how weights are fitted
+ * @param multiple of which channels stay, or 0 for what {@link Removal#share} has for wide MLPs
+ */
+public record StructureSearch(
+    ModelDirectory model,
+    Backend backend,
+    Calibration.FromSamples samples,
+    Update update,
+    int multiple,
+    Progress progress) {
+  private static final int PARTS = 4;
+
+  /** MLPs from which on channels stay by {@link #WIDE_MULTIPLE}, as loaders like best. */
+  private static final int WIDE = 2048;
+
+  private static final int WIDE_MULTIPLE = 256;
+
+  /**
+   * A mix that was tried.
+   *
+   * @param removed what went
+   * @param share of the blocks' parameters that it is
+   * @param perplexity on the samples that are held back; infinite if it isn't finite
+   */
+  public record Trial(RemovedParts removed, double share, double perplexity) {
+    /** Returns it as a report has it. */
+    public Map<String, Object> toJson() {
+      Map<String, Object> object = new LinkedHashMap<>();
+      removed.kinds().keySet().forEach(kind -> object.put(kind.label(), removed.count(kind)));
+      object.put("share", share);
+      object.put("perplexity", Double.isFinite(perplexity) ? perplexity : null);
+      return object;
+    }
+  }
+
+  /**
+   * Tries mixes.
+   *
+   * @param ratio the share of the blocks' parameters that goes, about
+   * @param known whether samples run; else only the first is returned, as a plan
+   * @return them, the best first
+   */
+  public List<Trial> run(double ratio, boolean known) {
+    int held = samples.samples().size() / PARTS;
+    if (held < 1) {
+      throw new UsageException(
+          "--structure auto: expected %d samples at least, found %d"
+              .formatted(PARTS, samples.samples().size()));
+    }
+    int used = samples.samples().size() - held;
+    Calibration.FromSamples some =
+        new Calibration.FromSamples(
+            samples.samples().subList(0, used), "", samples.seed(), samples.joined());
+    StructureChoice choice = new StructureChoice(model, backend, some, known, progress);
+    List<RemovedParts> mixes = mixes(ratio, choice);
+    if (!known) {
+      return List.of(new Trial(mixes.getFirst(), ratio, Double.NaN));
+    }
+    List<Trial> trials = new ArrayList<>();
+    for (RemovedParts mix : mixes) {
+      trials.add(tried(mix, samples, held));
+    }
+    trials.sort((one, other) -> Double.compare(one.perplexity, other.perplexity));
+    return trials;
+  }
+
+  /** Returns the mixes that are tried; those that have the same parts once. */
+  private List<RemovedParts> mixes(double ratio, StructureChoice choice) {
+    long blockParameters = blockParameters();
+    double wanted = ratio * blockParameters;
+    Optional<Removal> blocks = found(Structure.BLOCKS);
+    Optional<Removal> heads = found(Structure.HEADS);
+    Structure filler =
+        found(Structure.CHANNELS).isPresent() ? Structure.CHANNELS : Structure.EXPERTS;
+    Removal rest =
+        found(filler)
+            .orElseThrow(
+                () ->
+                    ErrorDetails.file(model.config().file())
+                        .wrong("dense MLPs of one width, or experts", "others"));
+    List<Integer> order =
+        blocks.map(all -> order(choice, (BlockRemoval) all, ratio)).orElse(List.of());
+    int period = blocks.map(all -> Math.max(1, ((BlockRemoval) all).period())).orElse(1);
+    List<RemovedParts> mixes = new ArrayList<>();
+    for (int gone : new TreeSet<>(List.of(0, order.size() / 2 / period * period, order.size()))) {
+      RemovedParts first = new RemovedParts(new TreeMap<>());
+      if (gone > 0) {
+        first = first.with(Structure.BLOCKS, RemovedParts.blocks(order.subList(0, gone)));
+      }
+      int most =
+          heads.map(all -> Math.min(all.size() - 1, (int) Math.ceil(all.size() * ratio))).orElse(0);
+      for (int group : new TreeSet<>(List.of(0, Math.min(1, most), most))) {
+        mix(first, group, filler, rest, wanted, choice).ifPresent(mixes::add);
+      }
+    }
+    if (mixes.isEmpty()) {
+      throw ErrorDetails.file(model.config().file())
+          .wrong("parts that are %.4g of the blocks' parameters".formatted(ratio), "none");
+    }
+    return mixes;
+  }
+
+  private static List<Integer> order(StructureChoice choice, BlockRemoval blocks, double ratio) {
+    int period = Math.max(1, blocks.period());
+    int most = Math.min((int) (blocks.size() * ratio + 0.2), blocks.size() - 2) / period * period;
+    return most < 1 || blocks.period() == 0
+        ? List.of()
+        : choice.blocks(blocks, most, BlockScore.LOSS);
+  }
+
+  /** Adds heads and what makes up the rest, unless they are more than is wanted. */
+  private Optional<RemovedParts> mix(
+      RemovedParts first,
+      int heads,
+      Structure filler,
+      Removal rest,
+      double wanted,
+      StructureChoice choice) {
+    int blocks = DecoderFamilies.shape(model).blocks();
+    RemovedParts mix = heads == 0 ? first : first.withFirst(Structure.HEADS, blocks, heads);
+    try {
+      double left = wanted - saved(mix);
+      RemovedParts one =
+          filler == Structure.CHANNELS
+              ? mix.withFirst(filler, blocks, 1)
+              : mix.with(filler, experts((ExpertRemoval) rest, 1, choice));
+      double each = saved(one) - saved(mix);
+      int unit = multiple > 0 ? multiple : rest.size() >= WIDE ? WIDE_MULTIPLE : 1;
+      int kept = (int) Math.round((rest.size() - left / each) / unit) * unit;
+      int count = filler == Structure.CHANNELS ? rest.size() - kept : (int) Math.round(left / each);
+      if (left < -each * unit) {
+        return Optional.empty();
+      }
+      if (count > 0) {
+        rest.requireRemovable(count);
+        mix =
+            filler == Structure.CHANNELS
+                ? mix.withFirst(filler, blocks, count)
+                : mix.with(filler, experts((ExpertRemoval) rest, count, choice));
+      }
+      return saved(mix) == 0 ? Optional.empty() : Optional.of(mix);
+    } catch (InputException e) {
+      return Optional.empty(); // These can't go together.
+    }
+  }
+
+  private SortedMap<Integer, List<Integer>> experts(
+      ExpertRemoval experts, int count, StructureChoice choice) {
+    return choice
+        .choose(Structure.EXPERTS, experts, count, ExpertScore.REAP.label())
+        .removed()
+        .of(Structure.EXPERTS);
+  }
+
+  private Optional<Removal> found(Structure kind) {
+    try {
+      return Optional.of(kind.find(model));
+    } catch (InputException e) {
+      return Optional.empty();
+    }
+  }
+
+  private long saved(RemovedParts mix) {
+    return mix.kinds().isEmpty()
+        ? 0
+        : StructureJob.parameters(model.checkpoint())
+            - StructureJob.parameters(mix.plan(model).checkpoint(Long.MAX_VALUE));
+  }
+
+  private long blockParameters() {
+    return model.checkpoint().tensors().stream()
+        .filter(entry -> LinearModules.block(entry.info().name()).isPresent())
+        .mapToLong(entry -> entry.info().elements())
+        .sum();
+  }
+
+  private Trial tried(RemovedParts mix, Calibration.FromSamples all, int held) {
+    StructureFit.Result result =
+        StructureFit.of(model, mix, ColumnScore.GREEDY, update, all, backend)
+            .run(null, held, progress);
+    return new Trial(mix, (double) saved(mix) / blockParameters(), result.perplexity());
+  }
+}
