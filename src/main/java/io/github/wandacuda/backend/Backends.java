@@ -114,7 +114,6 @@ public final class Backends {
         .toList();
   }
 
-  /** Returns the provider of a backend. */
   public static BackendProvider named(String name) {
     return named(providers(), name);
   }

@@ -13,7 +13,6 @@ public enum ExpertScore implements Labelled {
   REAP("saliency"),
   /** How many tokens there are. */
   FREQUENCY("frequency"),
-  /** The sum of |f|. */
   EAN("ean"),
   /** The sum of g * |f|. */
   WEIGHTED("weighted"),

@@ -200,7 +200,6 @@ public record Statistics(
       this.file = file;
     }
 
-    /** Opens a statistics file. */
     public static GramFile open(Path file) {
       return new GramFile(SafetensorsFile.open(file));
     }

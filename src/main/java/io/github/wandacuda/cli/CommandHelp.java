@@ -32,7 +32,7 @@ final class CommandHelp {
         "--method --methods --recipe --recipes --include --exclude --match --modules");
     group(
         "How much",
-        "--structure --score --remove --sparsity --pattern --allocation --refine --update");
+        "--structure --score --remove --multiple --sparsity --pattern --allocation --refine --update");
     group(
         "From what",
         "--calibration --statistics --masks --text --tasks --data --evaluate",

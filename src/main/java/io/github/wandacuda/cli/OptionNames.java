@@ -16,7 +16,8 @@ final class OptionNames {
       List.of(
           ("allocation backend calibration cluster data exclude family in-place include join method"
                   + " output overwrite packed part pattern refine report requantize resume samples"
-                  + " second-moments sequence-length sparsity statistics tasks unreached update")
+                  + " second-moments sequence-length sparsity statistics structure tasks unreached"
+                  + " update")
               .split(" "));
 
   private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");

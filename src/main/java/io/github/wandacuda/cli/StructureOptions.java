@@ -72,7 +72,9 @@ final class StructureOptions {
     @Override
     public Iterator<String> iterator() {
       return Stream.of(Structure.values())
+          .filter(structure -> structure != Structure.AUTO)
           .flatMap(structure -> structure.scores().stream())
+          .distinct()
           .iterator();
     }
   }
@@ -128,12 +130,14 @@ final class StructureOptions {
               "one of %s for %s".formatted(structure.scores(), structure.label()),
               "'%s'".formatted(score));
     }
-    if (structure == Structure.BLOCKS) {
+    if (structure != Structure.EXPERTS) {
       if (!output.given("--calibration")) {
-        throw new UsageException("--structure blocks needs --calibration FILE");
+        throw new UsageException(
+            "--structure %s needs --calibration FILE".formatted(structure.label()));
       }
       if (output.given(PruneCommand.SAVED_STATISTICS)) {
-        throw new UsageException("--save-statistics: blocks go by no statistics");
+        throw new UsageException(
+            "--save-statistics: %s go by no statistics".formatted(structure.label()));
       }
     }
   }

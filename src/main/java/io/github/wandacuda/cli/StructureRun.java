@@ -145,12 +145,10 @@ record StructureRun(
 
   /** Returns how weights are fitted. */
   private Update update(Structure structure) {
-    boolean wide = structure != Structure.EXPERTS && structure != Structure.BLOCKS;
     if (!(calibration instanceof Calibration.FromSamples samples)) {
-      if (wide || update.orElse(Update.NONE) != Update.NONE) {
+      if (update.orElse(Update.NONE) != Update.NONE) {
         throw new UsageException(
-            "--structure %s: expected samples, which --calibration names, to %s"
-                .formatted(structure.label(), update.isEmpty() ? "choose by" : "fit weights to"));
+            "--update %s needs --calibration FILE".formatted(update.get().label()));
       }
       return Update.NONE;
     }

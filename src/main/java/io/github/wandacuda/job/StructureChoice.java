@@ -111,7 +111,8 @@ public record StructureChoice(
               ? ErrorDetails.file(read.file())
               : ErrorDetails.NOWHERE)
           .tensor(tensor)
-          .hint("calibrate --experts writes all but drop, --save-statistics of prune that too")
+          .hint(
+              "statistics of experts have all scores but drop; prune saves that too where it went by it")
           .wrong(
               "scores of %d experts".formatted(experts), scores == null ? "none" : scores.length);
     }

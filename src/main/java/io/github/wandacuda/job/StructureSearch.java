@@ -78,7 +78,7 @@ public record StructureSearch(
     int held = samples.samples().size() / PARTS;
     if (held < 1) {
       throw new UsageException(
-          "--structure auto: expected %d samples at least, found %d"
+          "`structure` auto: expected %d samples at least, found %d"
               .formatted(PARTS, samples.samples().size()));
     }
     int used = samples.samples().size() - held;

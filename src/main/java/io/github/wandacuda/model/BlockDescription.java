@@ -43,7 +43,6 @@ public record BlockDescription(
     return Stream.concat(Stream.of(attention.output()), mlp.outputs());
   }
 
-  /** Returns all its norms. */
   Stream<NormDescription> norms() {
     Stream<NormDescription> around =
         Stream.of(attentionNorms, mlpNorms)
@@ -57,7 +56,6 @@ public record BlockDescription(
    *
    * @param before of the branch's input
    * @param after of its output
-   * @param sum of the sum
    * @param normedResidual whether the residual is the normed input instead of the input
    * @param factor of what is added to the residual
    */

@@ -12,12 +12,10 @@ import java.util.function.Function;
  */
 public record DecoderFamily(
     String modelType, String architecture, Function<ModelConfig, DecoderDescription> description) {
-  /** Describes a model of this family. */
   public DecoderDescription describe(ModelConfig config) {
     return description.apply(config.decoder());
   }
 
-  /** Returns the sizes of a model of this family. */
   public DecoderShape shape(ModelConfig config) {
     return describe(config).shape();
   }

@@ -15,11 +15,7 @@ public sealed interface Removal permits ExpertRemoval, BlockRemoval, WidthRemova
    */
   int share(double ratio, int multiple);
 
-  /**
-   * Checks that so many can go.
-   *
-   * @throws io.github.wandacuda.error.InputException if they can't
-   */
+  /** Checks that so many can go. */
   void requireRemovable(int count);
 
   /**

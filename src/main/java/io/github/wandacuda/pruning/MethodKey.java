@@ -71,7 +71,7 @@ public enum MethodKey {
       String.class,
       word -> word,
       null,
-      "reconstruct: fit the kept weights to the dense module's outputs. After --structure also"
+      "reconstruct: fit the kept weights to the dense module's outputs. After `structure` also"
           + " realign: to the dense model's hidden states (its default from 64 samples on where it"
           + " can be), or none.");
 

@@ -252,7 +252,6 @@ public record PruneReport(
    * A model's perplexity on a text, and what it writes.
    *
    * @param before it was pruned
-   * @param after it
    * @param sample what it makes of the text's beginning, where that was asked for and can be had
    */
   public record Perplexities(double before, double after, Optional<Sample> sample) {

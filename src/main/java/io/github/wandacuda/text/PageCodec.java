@@ -25,7 +25,6 @@ enum PageCodec {
 
   private static final Set<PageCodec> UNPACKED = EnumSet.of(PLAIN, SNAPPY, GZIP, LZ4_RAW);
 
-  /** Returns the codec of a number. */
   static PageCodec of(Path file, long number) {
     boolean known = number >= 0 && number < values().length;
     if (known && UNPACKED.contains(values()[(int) number])) {

@@ -75,10 +75,11 @@ class CompletionTest {
     "devices, --plan, h100 rtx4090",
     "prune, --refine, swaps",
     "prune, --scope, row matrix",
-    "prune, --score, reap frequency ean weighted drop loss influence angular",
-    "prune, --structure, experts blocks",
+    "prune, --score, reap frequency ean weighted drop loss influence angular greedy wanda flap"
+        + " magnitude",
+    "prune, --structure, experts blocks channels heads auto",
     "prune, --unreached, magnitude keep fail",
-    "prune, --update, reconstruct",
+    "prune, --update, reconstruct realign none",
     "evaluate, --tasks, boolq rte hellaswag winogrande arc_easy arc_challenge openbookqa piqa mmlu"
   })
   void valuesOfAnOptionAreOffered(String command, String option, String words) throws Exception {

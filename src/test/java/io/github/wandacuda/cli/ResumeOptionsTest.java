@@ -153,7 +153,7 @@ class ResumeOptionsTest {
     Set<String> tried = options(PRUNE);
     tried.addAll(List.of("--in-place", "--part"));
     // StructureCommandTest tries these.
-    tried.addAll(List.of("--structure", "--remove", "--score", "--shard-size"));
+    tried.addAll(List.of("--structure", "--remove", "--multiple", "--score", "--shard-size"));
     assertThat(tried)
         .as("an option is listed in OutputOptions, or tried here")
         .isEqualTo(decisive(new PruneCommand()));

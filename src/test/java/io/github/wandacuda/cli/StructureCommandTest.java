@@ -280,8 +280,7 @@ class StructureCommandTest {
     prune(source, "--score best --statistics nowhere")
         .isRefused(2, "one of [reap, frequency, ean, weighted, drop] for experts, found 'best'");
     InProcess.line("prune --model %s --output %s --structure all", source, output)
-        .isRefused(
-            2, "--structure: expected experts or blocks or channels or heads or auto, found");
+        .isRefused(2, "--structure: expected experts or blocks or channels or heads or auto");
     prune(source, "--remove 1 --shard-size 0 --statistics %s", scores(source, 1))
         .isRefused(2, "--shard-size: expected a number");
   }
