@@ -171,8 +171,7 @@ final class Mixture implements Branch {
       observer.input(List.of(sharedGate.module()), input);
     }
     int[] rows = IntStream.range(0, input.rows()).toArray();
-    float[] weights =
-        sharedGate == null ? ExpertTokens.ones(rows.length) : sharedWeights(input);
+    float[] weights = sharedGate == null ? ExpertTokens.ones(rows.length) : sharedWeights(input);
     observer.sent(shared.output().module(), rows, weights);
     if (out == null) {
       shared.run(input, Span.whole(input.rows()), observer, null);

@@ -65,7 +65,8 @@ final class GramFactor {
     for (int attempt = 0; attempt < TRIES; attempt++) {
       TiledTriangle matrix = reversed(gram, dead, dampening * mean, scale(mean), workers);
       if (kernels.invertRoot(matrix, workers)) {
-        return Optional.of(new GramFactor(dampening, scale(mean), dead, transposed(matrix, workers)));
+        return Optional.of(
+            new GramFactor(dampening, scale(mean), dead, transposed(matrix, workers)));
       }
       dampening *= STEP;
     }

@@ -22,7 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What goes and what is fitted on GPUs: as on the CPU, and as the reference has it, if thorough. */
+/**
+ * What goes and what is fitted on GPUs: as on the CPU, and as the reference has it, if thorough.
+ */
 @Tag("gpu")
 class GpuWidthsTest {
   @TempDir Path directory;
