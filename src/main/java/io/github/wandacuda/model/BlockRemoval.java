@@ -136,6 +136,7 @@ public final class BlockRemoval implements Removal {
   /** Adds a part of a block's description; of functions and tables, what they give first. */
   private static void describe(Object part, String own, StringBuilder kind) {
     switch (part) {
+      case null -> kind.append("none");
       case String name -> kind.append(name.startsWith(own) ? name.substring(own.length()) : name);
       case List<?> list -> list.forEach(each -> describe(each, own, kind));
       case IntFunction<?> experts -> describe(experts.apply(0), own, kind);
@@ -151,7 +152,7 @@ public final class BlockRemoval implements Removal {
           }
         }
       }
-      case null, default -> kind.append(part);
+      default -> kind.append(part);
     }
     kind.append(';');
   }
