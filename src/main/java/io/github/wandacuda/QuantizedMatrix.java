@@ -318,25 +318,9 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     }
 
     private Scales with(
-        int row,
-        int wide,
-        int[] groupOfColumn,
-        byte[] points,
-        int point,
-        float number,
-        boolean isDivisor) {
+        int row, int wide, int[] of, byte[] points, int point, float number, boolean divisor) {
       return new Scales(
-          data,
-          format,
-          row,
-          blockRows,
-          wide,
-          groups,
-          groupOfColumn,
-          points,
-          point,
-          number,
-          isDivisor);
+          data, format, row, blockRows, wide, groups, of, points, point, number, divisor);
     }
 
     /**

@@ -73,7 +73,6 @@ record AdapterConfig(
   private static final Set<String> HARMLESS_STARTS =
       Set.of("true", "false", "gaussian", "eva", "orthogonal");
 
-  /** Takes copies. */
   public AdapterConfig {
     targets = List.copyOf(targets);
     ranks = new LinkedHashMap<>(ranks);
@@ -218,7 +217,6 @@ record AdapterConfig(
     return table;
   }
 
-  /** Reads the value of a key. */
   private interface Reading<T> {
     T of(ModelConfig config, String key, JsonNode value);
   }
@@ -232,7 +230,6 @@ record AdapterConfig(
     return values("rank_pattern", ranks, rank, names);
   }
 
-  /** Returns the α of each module. */
   Map<String, Double> alphas(Collection<String> names) {
     return values("alpha_pattern", alphas, alpha, names);
   }

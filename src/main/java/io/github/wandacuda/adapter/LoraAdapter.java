@@ -38,7 +38,6 @@ public record LoraAdapter(
 
   private static final String PICKLED = "adapter_model.bin";
 
-  /** Takes a copy of the list. */
   public LoraAdapter {
     modules = List.copyOf(modules);
   }
@@ -74,12 +73,7 @@ public record LoraAdapter(
     file.close();
   }
 
-  /**
-   * Joins the tensors of an adapter to pairs, and the pairs to the modules of a model.
-   *
-   * @param config the adapter's config
-   * @param file the adapter's tensors
-   */
+  /** Joins the tensors of an adapter to pairs, and the pairs to the modules of a model. */
   private record LoraPairs(AdapterConfig config, SafetensorsFile file, ModelDirectory model) {
     private static final String BEFORE = "base_model.model.";
     private static final String A = ".lora_A.weight";
@@ -125,7 +119,6 @@ public record LoraAdapter(
       return modules;
     }
 
-    /** Puts a tensor into one of two maps by its module's name. */
     private void sort(TensorInfo tensor, Map<String, TensorInfo> as, Map<String, TensorInfo> bs) {
       String name = tensor.name();
       boolean first = name.endsWith(A);

@@ -12,15 +12,12 @@ import io.github.wandacuda.model.LinearModule;
  * <p>PEFT's {@code fan_in_fan_out} says that W is stored as [in, out]. As in PEFT the model's own
  * layout decides, whatever the config says: A and B are the same for both.
  *
- * @param module the model's module
- * @param file the adapter's file
  * @param a {@code lora_A.weight}, [rank, in]
  * @param b {@code lora_B.weight}, [out, rank]
  * @param scale α/r or α/√r
  */
 public record LoraModule(
     LinearModule module, SafetensorsFile file, TensorInfo a, TensorInfo b, int rank, float scale) {
-  /** Returns a tensor's place, for an error message. */
   ErrorDetails place(TensorInfo tensor) {
     return ErrorDetails.file(file.path()).tensor(tensor.name());
   }

@@ -104,7 +104,6 @@ public final class LoraUpdate {
     }
   }
 
-  /** Computes a strip of a row of the product. */
   private void multiply(int row, int from, int width, float[] sums) {
     Arrays.fill(sums, 0, width, 0);
     for (int k = 0; k < pair.rank(); k++) {

@@ -66,7 +66,6 @@ public interface Backend extends AutoCloseable {
   /** Returns how many calls of {@link #selector()} and its plans should be under way at once. */
   int concurrency();
 
-  /** Returns the pruning half. */
   Selector selector();
 
   /**
@@ -89,7 +88,6 @@ public interface Backend extends AutoCloseable {
         name() + " prunes no matrices in a device's memory; cuda and opencl do");
   }
 
-  /** Returns the forward half. */
   Operations operations();
 
   /**
@@ -117,7 +115,6 @@ public interface Backend extends AutoCloseable {
     return Optional.empty();
   }
 
-  /** Lets go of the device and of all that was made on it. */
   @Override
   void close();
 }

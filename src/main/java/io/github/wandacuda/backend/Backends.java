@@ -22,7 +22,6 @@ public final class Backends {
   /**
    * A device that was opened, and why it was this one.
    *
-   * @param backend the open device
    * @param reason for people
    */
   public record Choice(Backend backend, String reason) {}
@@ -87,10 +86,6 @@ public final class Backends {
   /**
    * Opens all usable devices of a backend as one, which deals the selection out over them. The
    * first one that the backend prefers also runs the forward half, beside others of its model.
-   *
-   * @param name a backend's name, or {@link #AUTO}
-   * @param threads CPU threads to use, 1 or more
-   * @param precision of linear layers, where the backend has more than one
    */
   public static Choice openAll(String name, int threads, Precision precision) {
     BiFunction<BackendProvider, Integer, Backend> opening =

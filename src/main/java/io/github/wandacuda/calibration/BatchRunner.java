@@ -39,7 +39,6 @@ public final class BatchRunner implements AutoCloseable {
     return hidden.rows(0, count);
   }
 
-  /** Computes the states that the first block reads. */
   public void embed(SampleBatch batch, HiddenStates states, long at) {
     Tensor rows = rows(batch.tokens());
     decoder.embed(batch.ids(), batch.sequenceLength(), rows);
@@ -72,11 +71,7 @@ public final class BatchRunner implements AutoCloseable {
     return squares;
   }
 
-  /**
-   * Runs a block and replaces the states by its outputs.
-   *
-   * @param also sees the inputs
-   */
+  /** Runs a block and replaces the states by its outputs. */
   public void advance(
       Block block, SampleBatch batch, HiddenStates states, long at, InputObserver also) {
     Tensor rows = rows(batch.tokens());

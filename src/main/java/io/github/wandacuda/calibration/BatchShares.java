@@ -3,6 +3,7 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
@@ -45,24 +46,24 @@ final class BatchShares implements AutoCloseable {
     }
   }
 
-  /**
-   * A device and its batches.
-   *
-   * @param runner runs them
-   */
+  void embed(SampleProgress watcher) {
+    each(
+        null,
+        watcher,
+        (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
+  }
+
+  /** A device and its batches. */
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {
     private static Share of(Decoder decoder, List<SampleBatch> batches) {
       long tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
       int most = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
       HiddenStates states = new HiddenStates(decoder.operations(), tokens, decoder.hiddenSize());
-      try {
-        BatchRunner runner = new BatchRunner(decoder, decoder.operations(), most);
-        return new Share(decoder, runner, states, batches);
-      } catch (RuntimeException | Error e) {
-        states.close();
-        throw e;
-      }
+      BatchRunner runner =
+          OnFailure.close(
+              states::close, () -> new BatchRunner(decoder, decoder.operations(), most));
+      return new Share(decoder, runner, states, batches);
     }
 
     /** Returns where a batch, or a token of one, has its states among the device's. */
@@ -102,7 +103,6 @@ final class BatchShares implements AutoCloseable {
     return shares.size();
   }
 
-  /** Returns the states of all samples. */
   MemorySegment states() {
     if (shares.size() == 1) {
       return shares.get(0).states().all();

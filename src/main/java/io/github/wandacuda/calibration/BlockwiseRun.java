@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -50,19 +51,8 @@ public final class BlockwiseRun implements AutoCloseable {
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
     shares = new BatchShares(decoder, SampleBatch.of(this.samples));
-    try {
-      if (load == null) {
-        shares.each(
-            null,
-            watcher,
-            (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
-      } else {
-        shares.load(load);
-      }
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
-    }
+    OnFailure.run(
+        this::close, load == null ? () -> shares.embed(watcher) : () -> shares.load(load));
   }
 
   /**
@@ -165,7 +155,6 @@ public final class BlockwiseRun implements AutoCloseable {
     return (long) sample * sequenceLength;
   }
 
-  /** Returns the {@link #meanLoss} of each sample. */
   public DoubleStream meanLosses() {
     return IntStream.range(0, samples.size()).mapToDouble(this::meanLoss);
   }

@@ -36,8 +36,6 @@ public final class CalibrationSamples {
    * Takes a copy of sequences that a program gives.
    *
    * @param tokens at least one sequence, all of one length
-   * @param modelMaximum the longest sequence that the model takes
-   * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws UsageException if there are none, or they don't fit each other or the model
    */
   public static CalibrationSamples of(List<int[]> tokens, int modelMaximum, int vocabularySize) {
@@ -70,17 +68,14 @@ public final class CalibrationSamples {
     return tokens;
   }
 
-  /** Returns whether they were drawn from documents that were joined. */
   public boolean joined() {
     return joined;
   }
 
-  /** Returns the number of tokens of each sample. */
   public int sequenceLength() {
     return tokens[0].length;
   }
 
-  /** Returns the {@linkplain #digest digest} of the samples. */
   public String sha256() {
     return digest(tokens);
   }

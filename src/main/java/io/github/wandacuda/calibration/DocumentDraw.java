@@ -26,7 +26,6 @@ final class DocumentDraw {
   /**
    * Where a sample starts.
    *
-   * @param document index of the document
    * @param offset index of the sample's first token in it
    */
   record Pick(int document, int offset) {}
@@ -35,7 +34,6 @@ final class DocumentDraw {
    * Prepares the draw.
    *
    * @param file where the documents come from, for the message of a failure
-   * @param sequenceLength the tokens of a sample
    * @param seed the argument of Python's {@code random.seed}
    * @param tokenCount gives the number of tokens of a document; called once for each document drawn
    */

@@ -38,9 +38,7 @@ public final class EvaluationWindows implements Serializable {
    *
    * @param file the text, UTF-8; or WikiText or C4 in the files of the Hugging Face hub, made one
    *     text as the code of Wanda does it
-   * @param tokenizer the model's tokenizer
    * @param length tokens of each window
-   * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
    *     window, or ids that the model doesn't know
    */
@@ -89,7 +87,6 @@ public final class EvaluationWindows implements Serializable {
    * Reads windows that are token ids already.
    *
    * @param file a JSON list of lists of token ids, each a window; they may differ in length
-   * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read or isn't such a list, has no window, one of
    *     fewer than 2 ids, or ids that the model doesn't know
    */

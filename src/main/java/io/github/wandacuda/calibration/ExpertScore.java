@@ -25,12 +25,10 @@ public enum ExpertScore implements Labelled {
   /** Those that one pass gives, with hardly any work. */
   public static final List<ExpertScore> CHEAP = List.of(REAP, FREQUENCY, EAN, WEIGHTED);
 
-  private static final String PREFIX = ".expert_";
-
   private final String ending;
 
   ExpertScore(String name) {
-    ending = PREFIX + name;
+    ending = ".expert_" + name;
   }
 
   /** Returns the name of the tensor that a statistics file has of a router's experts. */

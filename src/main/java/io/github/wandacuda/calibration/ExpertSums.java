@@ -34,7 +34,6 @@ final class ExpertSums {
             batch, first -> new BatchSums(operations, wanted.contains(ExpertScore.DROP)));
   }
 
-  /** Returns the scores of all routers by their names in a statistics file. */
   Map<String, float[]> scores() {
     BatchSums all = new BatchSums(null, false);
     batches.values().forEach(all::add);
@@ -66,7 +65,6 @@ final class ExpertSums {
     return values;
   }
 
-  /** The sums over one batch. */
   private static final class BatchSums implements InputObserver {
     private final Operations operations;
     private final boolean absence;

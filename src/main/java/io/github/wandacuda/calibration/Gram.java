@@ -19,11 +19,6 @@ public record Gram(int columns, MemorySegment triangle) {
   /** Rows and columns of a block, which stays in the first-level cache while it is mirrored. */
   private static final int BLOCK = 64;
 
-  /**
-   * Checks the size.
-   *
-   * @throws IllegalArgumentException if the memory isn't a triangle of so many columns
-   */
   public Gram {
     if (columns < 0 || triangle.byteSize() != elements(columns) * Float.BYTES) {
       throw new IllegalArgumentException(
@@ -32,17 +27,14 @@ public record Gram(int columns, MemorySegment triangle) {
     }
   }
 
-  /** Returns how many elements a triangle has. */
   public static long elements(int columns) {
     return PackedTriangle.elements(columns);
   }
 
-  /** Returns where in the triangle a row begins, at its element on the diagonal. */
   public static long rowStart(int columns, int row) {
     return PackedTriangle.rowStart(columns, row);
   }
 
-  /** Returns an element. */
   public float get(int row, int column) {
     int upper = Math.min(row, column);
     int right = Math.max(row, column);
@@ -53,7 +45,6 @@ public record Gram(int columns, MemorySegment triangle) {
    * Writes the whole matrix, row by row, {@code columns * columns} little-endian floats.
    *
    * @param square takes them
-   * @param workers share the rows of the triangle
    */
   public void copyTo(MemorySegment square, WorkerPool workers) {
     workers.runRanges(columns, BLOCK, (worker, from, to) -> copyRows(from, to, square));

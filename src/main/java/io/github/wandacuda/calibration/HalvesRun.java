@@ -13,6 +13,7 @@ import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -39,7 +40,6 @@ public final class HalvesRun implements AutoCloseable {
    *
    * @param samples token ids, all lists of the same length, at least one
    * @param held how many of the last samples run through the blocks without being counted
-   * @param watcher is told of samples that pass a half
    */
   public HalvesRun(Decoder decoder, List<int[]> samples, int held, SampleProgress watcher) {
     this.decoder = decoder;
@@ -60,15 +60,7 @@ public final class HalvesRun implements AutoCloseable {
     tokens = (long) used * samples.get(0).length;
     batchTokens = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
     shares = new BatchShares(decoder, batches);
-    try {
-      shares.each(
-          null,
-          SampleProgress.NONE,
-          (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
-    }
+    OnFailure.run(this::close, () -> shares.embed(SampleProgress.NONE));
   }
 
   /** Runs a half of a block on all samples and keeps its outputs as the next half's input. */
@@ -205,7 +197,6 @@ public final class HalvesRun implements AutoCloseable {
    * last linear modules reads, times the factor of its output.
    *
    * @param missing what is missing behind it, or null to sum no more than the inputs
-   * @param arena takes the moments
    * @throws io.github.wandacuda.error.InputException if they aren't finite
    */
   public OutputMoments moments(

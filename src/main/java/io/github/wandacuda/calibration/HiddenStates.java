@@ -22,7 +22,6 @@ public final class HiddenStates implements AutoCloseable {
   /** All states in host memory, as they were when they were asked for; null before that. */
   private MemorySegment copy;
 
-  /** Reserves memory for so many tokens. */
   public HiddenStates(Operations operations, long tokens, int hiddenSize) {
     tokenBytes = (long) hiddenSize * Float.BYTES;
     bytes = Math.multiplyExact(tokens, tokenBytes);

@@ -115,7 +115,6 @@ public final class Imatrix {
     return ErrorDetails.file(file).tensor(weight).wrong(expected, found);
   }
 
-  /** Returns the statistics of the weights that were added. */
   Statistics statistics(long chunks, long chunkTokens) {
     if (norms.isEmpty()) {
       throw ErrorDetails.file(file)
@@ -165,10 +164,9 @@ public final class Imatrix {
     private static final int[] SIZES = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
     private static final int U32 = 4;
-    private static final String ALIGNMENT = "general.alignment";
     private static final String CHUNK_SIZE = "imatrix.chunk_size";
-    private static final String CHUNKS = "imatrix.chunk_count";
-    private static final Set<String> NUMBERS = Set.of(ALIGNMENT, CHUNK_SIZE, CHUNKS);
+    private static final Set<String> NUMBERS =
+        Set.of("general.alignment", CHUNK_SIZE, "imatrix.chunk_count");
 
     private final LittleEndianFile in;
     private final Map<String, Long> numbers = new HashMap<>();
@@ -196,7 +194,7 @@ public final class Imatrix {
       for (int index = 0; index < count; index++) {
         readTensor();
       }
-      long alignment = numbers.getOrDefault(ALIGNMENT, 32L);
+      long alignment = numbers.getOrDefault("general.alignment", 32L);
       if (alignment < 1 || Long.bitCount(alignment) != 1) {
         throw problem("an alignment that is a power of two", Long.toString(alignment));
       }
@@ -265,7 +263,7 @@ public final class Imatrix {
               imatrix.add(weight, floats(name, place), Math.max(1, chunkTokens) / (double) tokens);
             }
           });
-      return imatrix.statistics(numbers.getOrDefault(CHUNKS, 0L), chunkTokens);
+      return imatrix.statistics(numbers.getOrDefault("imatrix.chunk_count", 0L), chunkTokens);
     }
 
     private float count(Imatrix imatrix, String weight) {

@@ -38,9 +38,6 @@ public final class InputMoments implements InputObserver, AutoCloseable {
   /**
    * Returns the second moments by module. Their sums are given back one by one, so that no more
    * than one is in memory twice.
-   *
-   * @param inputFeatures the input features of each module
-   * @param memory takes them
    */
   public Map<String, Gram> grams(Map<String, Integer> inputFeatures, int samples, Arena memory) {
     Map<String, Gram> grams = new HashMap<>();

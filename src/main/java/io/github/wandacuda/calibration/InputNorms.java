@@ -23,7 +23,6 @@ public final class InputNorms {
   private final Map<Integer, BatchSquares> early = new HashMap<>();
   private int next;
 
-  /** Takes a batch's sums. */
   public synchronized void add(int batch, BatchSquares squares) {
     early.put(batch, squares);
     for (BatchSquares turn = early.remove(next); turn != null; turn = early.remove(next)) {
@@ -39,7 +38,6 @@ public final class InputNorms {
     }
   }
 
-  /** Returns the sums over the batches that are added. */
   synchronized Map<List<String>, double[]> totals() {
     return Map.copyOf(totals);
   }
@@ -73,7 +71,6 @@ public final class InputNorms {
       sums = new LinkedHashMap<>(sums);
     }
 
-    /** Checks the sums. */
     void requireFinite() {
       sums.forEach((modules, columns) -> norms(modules.get(0), columns, 1));
     }

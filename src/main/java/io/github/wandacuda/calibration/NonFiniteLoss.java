@@ -49,7 +49,6 @@ public final class NonFiniteLoss {
    * @param sample the sample that runs, in words
    */
   record NonFiniteSearch(Operations operations, String sample) implements InputObserver {
-    /** Checks the input of linear modules. */
     @Override
     public void input(List<String> modules, Tensor input) {
       try (Arena arena = Arena.ofConfined()) {

@@ -20,7 +20,6 @@ public record OutputMoments(int inputs, Gram joint) {
     return joint.get(column, other);
   }
 
-  /** Returns the variance of an input. */
   public double variance(int column) {
     double mean = joint.get(column, inputs);
     return Math.max(0, joint.get(column, column) - mean * mean);

@@ -3,7 +3,6 @@ package io.github.wandacuda.calibration;
 /** Receives the progress of long work. Called from one thread at a time. */
 @FunctionalInterface
 public interface Progress {
-  /** Ignores all progress. */
   Progress NONE = (what, done, total, share) -> {};
 
   /**

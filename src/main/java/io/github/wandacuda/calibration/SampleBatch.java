@@ -43,7 +43,6 @@ public record SampleBatch(int index, int firstSample, List<int[]> samples) imple
     return batches;
   }
 
-  /** Returns the tokens of each sample. */
   public int sequenceLength() {
     return samples.get(0).length;
   }

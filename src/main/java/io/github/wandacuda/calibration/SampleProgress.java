@@ -5,7 +5,6 @@ package io.github.wandacuda.calibration;
  * Called by the thread that runs the samples.
  */
 public final class SampleProgress {
-  /** Tells nobody. */
   static final SampleProgress NONE = new SampleProgress(Progress.NONE, 1, 1);
 
   private final Progress progress;
@@ -18,8 +17,6 @@ public final class SampleProgress {
   /**
    * Prepares for a decoder.
    *
-   * @param progress is told
-   * @param blocks of the decoder
    * @param passes of the samples through each block, which take about as long as each other
    */
   public SampleProgress(Progress progress, int blocks, int passes) {
@@ -31,7 +28,6 @@ public final class SampleProgress {
   /** What is done with a block. */
   @FunctionalInterface
   public interface Work<E extends Exception> {
-    /** Does it with the block of a number. */
     void run(int block) throws E;
   }
 

@@ -33,7 +33,6 @@ import java.util.TreeMap;
  * @param norms the norms by module name
  * @param experts the scores of mixtures' experts by the names of their tensors
  * @param samples S
- * @param sequenceLength tokens of a sample
  * @param joined whether samples were drawn from documents that were joined
  */
 public record Statistics(
@@ -42,7 +41,6 @@ public record Statistics(
     int samples,
     int sequenceLength,
     boolean joined) {
-  /** The value of the file's {@code format}. */
   public static final String FORMAT = "wanda-cuda.statistics.v1";
 
   /** What the name of a tensor of norms ends in. */
@@ -92,11 +90,7 @@ public record Statistics(
 
   /** Returns whether a file's metadata say that it is a statistics file. */
   public static boolean isOne(Path file) {
-    try (SafetensorsFile in = SafetensorsFile.open(file)) {
-      return FORMAT.equals(in.metadata().get("format"));
-    } catch (InputException e) {
-      return false;
-    }
+    return SafetensorsFile.isOf(file, FORMAT);
   }
 
   private static void requireRoom(Path file, List<TensorInfo> vectors) {
@@ -151,7 +145,6 @@ public record Statistics(
         .wrong("a whole number", "'%s'".formatted(Printable.of(value)));
   }
 
-  /** Returns the file's content. */
   public AtomicWrite.Content content() {
     SortedMap<String, float[]> tensors = new TreeMap<>(experts);
     norms.forEach((module, values) -> tensors.put(module + SUFFIX, values));
@@ -163,7 +156,6 @@ public record Statistics(
     return new Statistics(norms, experts, samples, sequenceLength, other);
   }
 
-  /** Returns the file's metadata. */
   public Map<String, String> metadata() {
     Map<String, String> metadata = new TreeMap<>();
     metadata.put("format", FORMAT);
@@ -180,7 +172,7 @@ public record Statistics(
    * are larger than a model. For each module there is an F32 vector {@code <module>.input_gram}:
    * the upper triangle of {@link Gram}, row by row.
    */
-  public static final class GramFile implements AutoCloseable {
+  public record GramFile(SafetensorsFile file) implements AutoCloseable {
     /** What the name of a tensor of second moments ends in. */
     public static final String SUFFIX = ".input_gram";
 
@@ -194,17 +186,10 @@ public record Statistics(
      */
     private static final double VANISHED = 1e-15;
 
-    private final SafetensorsFile file;
-
-    private GramFile(SafetensorsFile file) {
-      this.file = file;
-    }
-
     public static GramFile open(Path file) {
       return new GramFile(SafetensorsFile.open(file));
     }
 
-    /** Returns whether there are second moments of a module. */
     public boolean has(String module) {
       return file.tensor(module + SUFFIX).isPresent();
     }
@@ -213,7 +198,6 @@ public record Statistics(
      * Reads the second moments of a module.
      *
      * @param norms the norms of the module's input columns, whose squares the diagonal has to be
-     * @param memory takes them
      * @throws InputException if there are none, or they are of another size, aren't finite, aren't
      *     those of the norms, or are larger than inputs of these norms can have; the message names
      *     row and column

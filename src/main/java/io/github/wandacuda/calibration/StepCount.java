@@ -13,8 +13,6 @@ public final class StepCount {
   /**
    * Begins.
    *
-   * @param what the kind of step
-   * @param total number of all steps
    * @param progress is told, by one thread at a time
    */
   public StepCount(String what, long total, Progress progress) {
@@ -35,7 +33,6 @@ public final class StepCount {
         progress);
   }
 
-  /** Called when a step is done. */
   public synchronized void done() {
     done++;
     progress.step(what, done, total);

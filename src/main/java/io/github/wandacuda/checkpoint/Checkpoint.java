@@ -216,7 +216,6 @@ public final class Checkpoint implements AutoCloseable {
         .orElse("it in no shard");
   }
 
-  /** Returns the model directory as it was given. */
   public Path directory() {
     return directory;
   }
@@ -266,7 +265,6 @@ public final class Checkpoint implements AutoCloseable {
     };
   }
 
-  /** Returns a tensor by its name, or nothing if no shard has it. */
   public Optional<Entry> find(String name) {
     for (SafetensorsFile shard : shards) {
       Optional<TensorInfo> info = shard.tensor(name);
@@ -282,7 +280,6 @@ public final class Checkpoint implements AutoCloseable {
     return shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
   }
 
-  /** Closes every shard. */
   @Override
   public void close() {
     shards.forEach(SafetensorsFile::close);

@@ -56,7 +56,6 @@ public final class DirectIo implements AutoCloseable {
     this.warning = warning;
   }
 
-  /** Prepares I/O as a mode says. */
   public static DirectIo of(IoMode mode) {
     return new DirectIo(mode, FileOpener.SYSTEM, LOG::warn);
   }

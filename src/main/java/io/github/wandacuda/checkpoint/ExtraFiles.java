@@ -31,7 +31,6 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
       Pattern.compile(
           ".*\\.(safetensors|json|py|pyc|so|jinja|model|spm|tiktoken|vocab)|(vocab|merges)\\.txt");
 
-  /** Takes copies of the lists. */
   public ExtraFiles {
     loaded = List.copyOf(loaded);
     others = List.copyOf(others);

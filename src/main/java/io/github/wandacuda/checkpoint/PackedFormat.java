@@ -66,7 +66,6 @@ public final class PackedFormat {
           module + ".compressed", module + ".bitmask", module + ".row_offsets", module + ".shape");
     }
 
-    /** Returns all four. */
     public List<String> all() {
       return List.of(compressed, bitmask, rowOffsets, shape);
     }

@@ -99,17 +99,14 @@ public record PackedModule(
     }
   }
 
-  /** Returns the number of stored rows. */
   public int rows() {
     return weight.rows();
   }
 
-  /** Returns the number of stored columns. */
   public int columns() {
     return weight.columns();
   }
 
-  /** Returns the type of the values. */
   public DType dtype() {
     return weight.type().orElseThrow();
   }
@@ -153,8 +150,6 @@ public record PackedModule(
    * Reads some rows and checks them whole.
    *
    * @param count how many, 1 or more
-   * @throws io.github.wandacuda.error.InputException if the file was cut, or offsets, bits and
-   *     values contradict each other
    */
   Rows read(int first, int count, SegmentAllocator memory) {
     MemorySegment offsets = memory.allocate((count + 1L) * Long.BYTES, Long.BYTES);

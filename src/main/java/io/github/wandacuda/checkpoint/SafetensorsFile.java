@@ -58,11 +58,19 @@ public final class SafetensorsFile implements AutoCloseable {
   /**
    * Checks the whole header of a file and holds the file open.
    *
-   * @param path the file, or a symbolic link to it
    * @throws InputException if it isn't there, can't be read, or breaks the format in any way
    */
   public static SafetensorsFile open(Path path) {
     return open(path, new SafetensorsHeader.Budget(), null);
+  }
+
+  /** Returns whether a file's metadata say that it is of a format. */
+  public static boolean isOf(Path path, String format) {
+    try (SafetensorsFile file = open(path)) {
+      return format.equals(file.metadata.get("format"));
+    } catch (InputException e) {
+      return false;
+    }
   }
 
   /** Opens one of a model's shards, whose headers share a budget of memory. */
@@ -135,12 +143,10 @@ public final class SafetensorsFile implements AutoCloseable {
     }
   }
 
-  /** Returns the file's path as it was given. */
   public Path path() {
     return path;
   }
 
-  /** Returns the file's length in bytes. */
   public long byteSize() {
     return dataOffset() + (ordered.isEmpty() ? 0 : ordered.getLast().end());
   }
@@ -227,7 +233,6 @@ public final class SafetensorsFile implements AutoCloseable {
     return values;
   }
 
-  /** Closes the file. */
   @Override
   public void close() {
     bytes.close();

@@ -110,7 +110,6 @@ public final class SafetensorsWriter {
     json.writeEndObject();
   }
 
-  /** Writes a vector's elements. */
   public static void write(OutputStream out, float[] vector) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
     for (float value : vector) {

@@ -50,7 +50,6 @@ public record SideFiles(
               + "|(tf_model\\.h5|flax_model\\.msgpack)\\.index\\.json"
               + "|openvino_.*\\.(bin|xml)");
 
-  /** Takes copies of the lists. */
   public SideFiles {
     files = List.copyOf(files);
     lastFiles = List.copyOf(lastFiles);

@@ -8,7 +8,6 @@ import java.util.List;
 /**
  * A tensor that is made of parts of another one, byte for byte.
  *
- * @param name its own name
  * @param shard has the other
  * @param source the other
  * @param shape its own shape
@@ -31,7 +30,6 @@ public record SlicedTensor(
   /** Bytes side by side: where they begin in a row of the source and in one of the slice. */
   public record Run(long from, long to, long bytes) {}
 
-  /** Takes copies of the lists. */
   public SlicedTensor {
     shape = List.copyOf(shape);
     runs = List.copyOf(runs);
@@ -69,7 +67,6 @@ public record SlicedTensor(
     return new SlicedTensor(source.name(), entry.shard(), source, shape, rows, runs);
   }
 
-  /** Returns the number of bytes. */
   public long bytes() {
     return rows * rowBytes();
   }

@@ -16,7 +16,6 @@ import java.util.Optional;
  * @param end the offset behind its last byte
  */
 public record TensorInfo(String name, String dtype, List<Long> shape, long begin, long end) {
-  /** Takes a copy of the shape. */
   public TensorInfo {
     shape = List.copyOf(shape);
   }

@@ -22,18 +22,9 @@ import java.util.Optional;
  * out by reading them, so that it doesn't matter what had not reached the device yet. What can't be
  * read is an {@link OutputException}. Safe for use by several threads.
  */
-public final class WrittenShard implements AutoCloseable {
+public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channel)
+    implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
-
-  private final Path path;
-  private final SafetensorsFile layout;
-  private final FileChannel channel;
-
-  private WrittenShard(Path path, SafetensorsFile layout, FileChannel channel) {
-    this.path = path;
-    this.layout = layout;
-    this.channel = channel;
-  }
 
   /**
    * Opens a shard.
@@ -66,11 +57,6 @@ public final class WrittenShard implements AutoCloseable {
     byte[] found = new byte[header.length];
     return FilePieces.read(channel, 0, MemorySegment.ofArray(found))
         && Arrays.equals(header, found);
-  }
-
-  /** Returns the shard's path. */
-  public Path path() {
-    return path;
   }
 
   /**

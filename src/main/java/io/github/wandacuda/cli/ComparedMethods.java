@@ -22,7 +22,6 @@ import picocli.CommandLine.Option;
 
 /** Options for which methods are compared, and at which sparsities. */
 final class ComparedMethods {
-  private static final String PLUS = "+";
   private static final String UNIFORM = "uniform";
   private static final List<String> DEFAULT = List.of("wanda", "magnitude");
 
@@ -113,7 +112,7 @@ final class ComparedMethods {
       String name = plan.files().isEmpty() ? each : plan.files().get(0).getFileName().toString();
       all.add(
           Run.of(
-              rules.label() + (plan.shares() ? PLUS + name : ""),
+              rules.label() + (plan.shares() ? "+" + name : ""),
               Optional.of(rules.sparsity()),
               plan));
     }
@@ -163,7 +162,6 @@ final class ComparedMethods {
    *
    * @param label what people call it: {@code wanda+swaps+atp}, or a recipe's file
    * @param sparsity how much goes, unless a recipe says it
-   * @param plan what is done to modules
    * @param files the SHA-256 of the files that say it, or null if there are none
    */
   record Run(String label, Optional<Sparsity> sparsity, PruningPlan plan, String files) {

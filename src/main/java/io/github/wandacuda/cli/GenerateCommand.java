@@ -237,8 +237,6 @@ final class GenerateCommand extends Subcommand {
 
   /** Options for the text that a model goes on with. */
   private static final class PromptOptions {
-    private static final String STANDARD_INPUT = "-";
-
     /**
      * Bytes of a prompt from standard input at most; no model has positions for a tenth of that.
      */
@@ -317,7 +315,7 @@ final class GenerateCommand extends Subcommand {
     }
 
     private String text() {
-      if (!text.equals(STANDARD_INPUT)) {
+      if (!text.equals("-")) {
         return text;
       }
       ErrorDetails where = ErrorDetails.of("standard input");

@@ -17,7 +17,6 @@ import picocli.CommandLine.Option;
 final class MaskOptions {
   public static final String SAVE = "--save-masks";
 
-  private static final String INTERSECTION = "intersection";
   private static final String UNION = "union";
 
   @Option(
@@ -49,7 +48,7 @@ final class MaskOptions {
     if (combination != null && files.size() < 2) {
       throw new UsageException("--combine-masks says how several --masks are combined");
     }
-    if (combination != null && !List.of(INTERSECTION, UNION).contains(combination)) {
+    if (combination != null && !List.of("intersection", UNION).contains(combination)) {
       throw new UsageException(
           "--combine-masks: expected intersection or union, found '%s'".formatted(combination));
     }

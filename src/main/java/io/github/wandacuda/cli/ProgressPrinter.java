@@ -55,7 +55,6 @@ final class ProgressPrinter implements Progress {
   private long bytes;
   private Pass pass;
 
-  /** The share of the work that was done at a time. */
   private record Mark(long nanos, double share) {}
 
   /** The parts of a step that came first, from which their rate is counted. */

@@ -21,7 +21,6 @@ public interface KeptStates<S extends Serializable> extends AutoCloseable {
    */
   <R extends Serializable> void step(String what, ClusterStep<S, R> step, Consumer<R> done);
 
-  /** Lets go of the states. */
   @Override
   void close();
 

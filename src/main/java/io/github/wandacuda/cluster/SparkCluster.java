@@ -41,7 +41,6 @@ import scala.runtime.BoxedUnit;
  * each task.
  */
 final class SparkCluster implements Cluster {
-  private static final String LOG_LEVEL = "spark.log.level";
   private static final long POLL_MILLIS = 200;
 
   /** How long a cancelled job's tasks may take to end. They look often whether they should. */
@@ -75,7 +74,7 @@ final class SparkCluster implements Cluster {
     settings.forEach(conf::set);
     try {
       JavaSparkContext context = new JavaSparkContext(conf);
-      if (!conf.contains(LOG_LEVEL)) {
+      if (!conf.contains("spark.log.level")) {
         // Progress is this program's to tell. As a setting, Spark would say what it has set.
         context.setLogLevel("WARN");
       }

@@ -7,12 +7,10 @@ public class CancelledException extends WandaException {
   private static final long serialVersionUID = 1L;
   private static final String LINE = "cancelled; nothing that looks finished was left";
 
-  /** Creates the failure with its one line. */
   public CancelledException() {
     super(LINE, null);
   }
 
-  /** Creates the failure with its one line and the state in which the work was left. */
   public CancelledException(Throwable cause) {
     super(LINE, cause);
   }
@@ -36,7 +34,6 @@ public class CancelledException extends WandaException {
   /** What waits for something. */
   @FunctionalInterface
   public interface Wait {
-    /** Waits. */
     void run() throws InterruptedException;
   }
 

@@ -11,12 +11,8 @@ import java.util.stream.Stream;
  * object that {@code --json} prints: {@code file: tensor name: part: expected this, found that;
  * hint}. Every part may be null.
  *
- * @param file the file or directory that is wrong
  * @param part what else it is about: a part of the file, a place in the tensor, an option
- * @param expected what should have been there
- * @param found what is there
  * @param said the failure in a sentence of its own, where "expected, found" doesn't fit
- * @param hint what to do about it
  */
 public record ErrorDetails(
     String file,
@@ -47,7 +43,6 @@ public record ErrorDetails(
     return new ErrorDetails(name, tensor, part, expected, found, said, hint);
   }
 
-  /** Returns the same of a tensor in the file. */
   public ErrorDetails tensor(String name) {
     return new ErrorDetails(file, name, part, expected, found, said, hint);
   }
@@ -57,7 +52,6 @@ public record ErrorDetails(
     return new ErrorDetails(file, tensor, name, expected, found, said, hint);
   }
 
-  /** Returns the same with what should be there and what is. */
   public ErrorDetails expected(String expected, String found) {
     return new ErrorDetails(file, tensor, part, expected, found, said, hint);
   }
@@ -67,7 +61,6 @@ public record ErrorDetails(
     return new InputException(expected(expected, String.valueOf(found)));
   }
 
-  /** Returns the same failure with what led to it. */
   public InputException wrong(String expected, Object found, Throwable cause) {
     return new InputException(expected(expected, String.valueOf(found)), cause);
   }
@@ -82,7 +75,6 @@ public record ErrorDetails(
     return new UsageException(expected(expected, String.valueOf(found)));
   }
 
-  /** Returns the same failure with what led to it. */
   public UsageException refused(String expected, Object found, Throwable cause) {
     return new UsageException(expected(expected, String.valueOf(found)), cause);
   }

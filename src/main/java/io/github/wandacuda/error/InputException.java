@@ -10,17 +10,14 @@ import java.nio.file.Path;
 public class InputException extends WandaException {
   private static final long serialVersionUID = 1L;
 
-  /** Creates the failure with its one line. */
   public InputException(String message) {
     super(message, null);
   }
 
-  /** Creates the failure with what it is about. */
   public InputException(ErrorDetails details) {
     super(WrongFile.explain(details), null);
   }
 
-  /** Creates the failure with what it is about and what led to it. */
   public InputException(ErrorDetails details, Throwable cause) {
     super(WrongFile.explain(details), cause);
   }

@@ -7,17 +7,14 @@ import java.nio.file.Path;
 public class OutputException extends WandaException {
   private static final long serialVersionUID = 1L;
 
-  /** Creates the failure with its one line and what led to it. */
   public OutputException(String message, Throwable cause) {
     super(message, cause);
   }
 
-  /** Creates the failure with what it is about. */
   public OutputException(ErrorDetails details) {
     super(details, null);
   }
 
-  /** Creates the failure with what it is about and what led to it. */
   public OutputException(ErrorDetails details, Throwable cause) {
     super(details, cause);
   }
@@ -40,7 +37,6 @@ public class OutputException extends WandaException {
   /** What is done with a file that is written. */
   @FunctionalInterface
   public interface Work {
-    /** Does it. */
     void run() throws IOException;
   }
 

@@ -32,7 +32,6 @@ public final class Printable {
     return path(path.toString());
   }
 
-  /** Returns a path's text on one line. */
   static String path(String path) {
     return printable(path, LONGEST_PATH);
   }

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 public class VerificationException extends WandaException {
   private static final long serialVersionUID = 1L;
 
-  /** Creates the failure with what it is about. */
   public VerificationException(ErrorDetails details) {
     super(details, null);
   }

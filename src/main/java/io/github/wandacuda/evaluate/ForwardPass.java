@@ -25,7 +25,6 @@ public final class ForwardPass implements AutoCloseable {
   private final Operations operations;
   private final List<Group> groups = new ArrayList<>();
 
-  /** Embeds inputs. */
   ForwardPass(Decoder decoder, Operations operations, List<Input> inputs) {
     this.decoder = decoder;
     this.operations = operations;
@@ -40,7 +39,6 @@ public final class ForwardPass implements AutoCloseable {
   /**
    * An input and the tokens that are scored after it.
    *
-   * @param tokens the input
    * @param requests the indices of the requests that it is of
    * @param targets what to score: for each request the tokens of which the last one follows the
    *     input
@@ -74,7 +72,6 @@ public final class ForwardPass implements AutoCloseable {
     }
   }
 
-  /** Runs all inputs through the next block. */
   public void advance(Block block) {
     groups.forEach(group -> group.run.advance(block));
   }
@@ -93,7 +90,6 @@ public final class ForwardPass implements AutoCloseable {
     groups.forEach(Group::close);
   }
 
-  /** Inputs of one length. */
   private final class Group implements AutoCloseable {
     private final List<Input> inputs;
     private final BlockwiseRun run;

@@ -23,7 +23,6 @@ public record Generation(
    * @param decoder has room for the prompt and {@code limit - 1} tokens more
    * @param prompt one or more ids
    * @param limit new tokens at most
-   * @param sampler chooses them
    * @param ends ids that end the text
    * @param listener told each new token at once
    */

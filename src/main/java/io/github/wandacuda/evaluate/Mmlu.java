@@ -67,7 +67,6 @@ final class Mmlu {
     return new Task(NAME, false, documents, read, warning);
   }
 
-  /** Returns a split's first rows of each subject. */
   private SortedMap<String, List<TaskRow>> bySubject(String split, long limit) {
     List<Path> found = files.all(NAME, split);
     // One folder has all subjects once more, and what is in it is enough.

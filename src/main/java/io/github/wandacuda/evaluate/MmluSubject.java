@@ -51,7 +51,6 @@ final class MmluSubject {
     }
   }
 
-  /** Returns how many there are. */
   static int count() {
     return GROUPS.size();
   }

@@ -7,7 +7,6 @@ import java.util.List;
 /**
  * A task with its documents.
  *
- * @param name its name in results
  * @param normalized whether it has an accuracy whose scores are divided by the answers' lengths
  * @param documents its documents, in their files' order, at least one
  * @param files what they were read from

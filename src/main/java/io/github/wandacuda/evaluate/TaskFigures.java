@@ -14,11 +14,6 @@ import java.util.OptionalDouble;
  * @param normalized of those with the highest one by character; null where the task has none
  */
 public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized) {
-  private static final String DOCUMENTS = "documents";
-  private static final String ACCURACY = "accuracy";
-  private static final String NORMALIZED = "accuracy_norm";
-  private static final String ERROR = "_stderr";
-
   /**
    * Counts documents, each answered rightly or not.
    *
@@ -31,9 +26,9 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
 
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
-    put(object, ACCURACY, accuracy);
-    put(object, NORMALIZED, normalized);
-    object.put(DOCUMENTS, documents);
+    put(object, "accuracy", accuracy);
+    put(object, "accuracy_norm", normalized);
+    object.put("documents", documents);
     return object;
   }
 
@@ -41,7 +36,7 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
   public static void put(Map<String, Object> object, String name, Accuracy accuracy) {
     object.put(name, accuracy == null ? null : accuracy.mean());
     boolean known = accuracy != null && Double.isFinite(accuracy.standardError());
-    object.put(name + ERROR, known ? accuracy.standardError() : null);
+    object.put(name + "_stderr", known ? accuracy.standardError() : null);
   }
 
   /** Returns the mean accuracy over tasks, or nothing if there are none. */
@@ -49,14 +44,15 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
     return tasks.stream().mapToDouble(task -> task.accuracy().mean()).average();
   }
 
-  /** Reads what {@link #toJson} wrote. */
   public static TaskFigures of(JsonNode object) {
     return new TaskFigures(
-        object.path(DOCUMENTS).asInt(), accuracy(object, ACCURACY), accuracy(object, NORMALIZED));
+        object.path("documents").asInt(),
+        accuracy(object, "accuracy"),
+        accuracy(object, "accuracy_norm"));
   }
 
   private static Accuracy accuracy(JsonNode object, String name) {
-    JsonNode error = object.path(name + ERROR);
+    JsonNode error = object.path(name + "_stderr");
     return object.path(name).isNumber()
         ? new Accuracy(
             object.path(name).asDouble(), error.isNumber() ? error.asDouble() : Double.NaN)

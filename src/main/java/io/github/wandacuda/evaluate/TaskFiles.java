@@ -47,7 +47,6 @@ record TaskFiles(Path data, List<Path> all) {
       List<String> without,
       List<String> lines) {}
 
-  /** Lists a folder. */
   static TaskFiles below(Path data) {
     if (!Files.isDirectory(data)) {
       throw ErrorDetails.file(data)
@@ -131,7 +130,6 @@ record TaskFiles(Path data, List<Path> all) {
     return all.stream().filter(file -> Mmlu.archived(file, split).isPresent()).toList();
   }
 
-  /** Returns the failure of a task without files. */
   InputException missing(String task, Usual usual) {
     return ErrorDetails.file(data)
         .part("task " + task)

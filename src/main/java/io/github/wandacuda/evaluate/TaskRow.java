@@ -45,7 +45,6 @@ record TaskRow(Path file, long number, JsonNode content) {
     return file.toString().toLowerCase(Locale.ROOT).endsWith(".parquet");
   }
 
-  /** Returns where the row stands, for messages. */
   ErrorDetails place() {
     return ErrorDetails.file(file).part((isParquet(file) ? "row " : "line ") + number);
   }
@@ -54,7 +53,6 @@ record TaskRow(Path file, long number, JsonNode content) {
     return !content.path(key).isMissingNode() && !content.path(key).isNull();
   }
 
-  /** Returns the value of a key. */
   JsonNode get(String key) {
     if (!has(key)) {
       throw place().wrong("a column or key %s".formatted(key), keys());
@@ -92,7 +90,6 @@ record TaskRow(Path file, long number, JsonNode content) {
     return value.textValue();
   }
 
-  /** Returns the strings of a list. */
   List<String> texts(String key, JsonNode list) {
     if (!list.isArray()) {
       throw wrong(key, "a list of strings", list);
@@ -116,7 +113,6 @@ record TaskRow(Path file, long number, JsonNode content) {
    * Returns the index of the right answer.
    *
    * @param key a key whose value is a whole number, the same as a string, or a truth value
-   * @param choices the number of answers
    */
   int label(String key, int choices) {
     return label(key, 0, choices);
@@ -146,7 +142,6 @@ record TaskRow(Path file, long number, JsonNode content) {
     }
   }
 
-  /** Returns the failure of a value. */
   InputException wrong(String key, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : found.toString();
     return place().wrong("%s as %s".formatted(expected, key), Printable.of(text));

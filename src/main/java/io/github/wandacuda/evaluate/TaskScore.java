@@ -9,8 +9,6 @@ import java.util.function.Function;
 /**
  * How a model did on a task.
  *
- * @param task the task's name
- * @param figures how it did on all documents
  * @param logLikelihoods by document and answer, in nats
  * @param subjects how it did on a part, by its name; empty for a task without parts
  * @param groups the same of groups of parts

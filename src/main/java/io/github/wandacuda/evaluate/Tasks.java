@@ -282,7 +282,6 @@ public final class Tasks {
       return normalized;
     }
 
-    /** Returns where its files usually lie. */
     TaskFiles.Usual usual() {
       return usual;
     }

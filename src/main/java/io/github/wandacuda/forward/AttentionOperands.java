@@ -5,7 +5,6 @@ import java.util.function.Function;
 /**
  * What attention works on, as {@link Operations#attention} says.
  *
- * @param <T> the tensors
  * @param q [sequences * shape.queries, heads * headSize], those of each sequence's last tokens
  * @param k [tokens, keyValueHeads * headSize]
  * @param v as {@code k}

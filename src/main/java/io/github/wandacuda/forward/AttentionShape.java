@@ -10,7 +10,6 @@ package io.github.wandacuda.forward;
  * @param heads query heads
  * @param keyValueHeads key and value heads, a divisor of {@code heads}: query head h reads head
  *     {@code h / (heads / keyValueHeads)}
- * @param headSize features of a head
  * @param scale the factor of a query's product with a key
  * @param softcap the bound of a scaled score: {@code softcap * tanh(score / softcap)} (Gemma 2,
  *     arXiv 2408.00118, section 2), or 0 for none
@@ -26,7 +25,6 @@ public record AttentionShape(
     float scale,
     float softcap,
     int window) {
-  /** Checks the sizes. */
   public AttentionShape {
     if (sequenceLength < 1 || heads < 1 || keyValueHeads < 1 || headSize < 1) {
       throw new IllegalArgumentException("attention sizes must be positive");

@@ -16,10 +16,6 @@ import java.util.function.Consumer;
  * and weights must be the backend's own, shapes must fit each other, and ids must be within their
  * bounds. Otherwise it throws an {@link IllegalArgumentException}. For a result without elements
  * the backend isn't called.
- *
- * @param tensors the class of the backend's tensors
- * @param weights the class of the backend's weights
- * @param backend does the work
  */
 public record CheckedOperations(
     Class<? extends Tensor> tensors, Class<? extends Weight> weights, Operations backend)

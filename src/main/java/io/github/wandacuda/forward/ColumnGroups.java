@@ -3,7 +3,6 @@ package io.github.wandacuda.forward;
 /**
  * Groups of neighbouring columns, and where a copy of them is.
  *
- * @param count of the groups
  * @param width columns of a group
  * @param from the first group's first column
  * @param fromStride columns from a group's first to the next group's first; 0 takes the same group
@@ -12,7 +11,6 @@ package io.github.wandacuda.forward;
  * @param toStride as {@code fromStride} in the copy; the width at least
  */
 public record ColumnGroups(int count, int width, int from, int fromStride, int to, int toStride) {
-  /** Checks the sizes. */
   public ColumnGroups {
     if (count < 0 || width < 1 || from < 0 || fromStride < 0 || to < 0 || toStride < width) {
       throw new IllegalArgumentException(
@@ -29,7 +27,6 @@ public record ColumnGroups(int count, int width, int from, int fromStride, int t
     return new ColumnGroups(columns / width, width, from, fromStride, 0, width);
   }
 
-  /** Returns the columns of all groups together. */
   public int columns() {
     return count * width;
   }

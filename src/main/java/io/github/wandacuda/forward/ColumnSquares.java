@@ -30,10 +30,8 @@ public interface ColumnSquares extends AutoCloseable {
 
   double[] sums();
 
-  /** Makes all sums zero. */
   void clear();
 
-  /** Frees the memory. */
   @Override
   void close();
 }

@@ -5,7 +5,6 @@ import java.util.function.Function;
 /**
  * What the delta rule works on, as {@link Operations#deltaRule} says.
  *
- * @param <T> the tensors
  * @param q [sequences * sequenceLength, keyHeads * keySize]
  * @param k as {@code q}
  * @param v [sequences * sequenceLength, heads * valueSize]

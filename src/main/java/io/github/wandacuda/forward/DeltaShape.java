@@ -11,7 +11,6 @@ package io.github.wandacuda.forward;
  * @param valueSize features of a value head
  */
 public record DeltaShape(int sequenceLength, int keyHeads, int heads, int keySize, int valueSize) {
-  /** Checks the sizes. */
   public DeltaShape {
     if (sequenceLength < 1 || keyHeads < 1 || heads < 1 || keySize < 1 || valueSize < 1) {
       throw new IllegalArgumentException("sizes of a delta rule must be positive");

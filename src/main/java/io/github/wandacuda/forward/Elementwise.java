@@ -28,7 +28,6 @@ public sealed interface Elementwise
    * @param limit more than 0
    */
   record ClampedGate(float limit) implements Elementwise {
-    /** Checks the limit. */
     public ClampedGate {
       if (!(limit > 0)) {
         throw new IllegalArgumentException("limit %s".formatted(limit));
@@ -48,7 +47,6 @@ public sealed interface Elementwise
    * @param low at most {@code high}
    */
   record Clamp(float low, float high) implements Elementwise {
-    /** Checks the bounds. */
     public Clamp {
       if (!(low <= high)) {
         throw new IllegalArgumentException("from %s to %s".formatted(low, high));
@@ -69,7 +67,6 @@ public sealed interface Elementwise
    * @param cap more than 0, finite
    */
   record Softcap(float cap) implements Elementwise {
-    /** Checks the cap. */
     public Softcap {
       if (!(cap > 0) || Float.isInfinite(cap)) {
         throw new IllegalArgumentException("cap %s".formatted(cap));

@@ -195,7 +195,6 @@ final class OperandShapes {
     }
   }
 
-  /** Checks that a result doesn't overwrite an input. */
   static void apart(String what, Tensor input, Tensor out) {
     if (out.overlaps(input)) {
       throw new IllegalArgumentException("%s overlaps the result".formatted(what));

@@ -17,8 +17,6 @@ public enum Precision implements Labelled {
   /** The precision unless another one is asked for. */
   public static final Precision DEFAULT = HIGH;
 
-  private static final String FLOAT32 = "float32";
-
   private final int passes;
 
   Precision(int passes) {
@@ -32,6 +30,6 @@ public enum Precision implements Labelled {
 
   /** Returns in a word how linear layers multiply; without a precision in float32. */
   public static String label(Optional<Precision> precision) {
-    return precision.map(Precision::label).orElse(FLOAT32);
+    return precision.map(Precision::label).orElse("float32");
   }
 }

@@ -3,13 +3,11 @@ package io.github.wandacuda.forward;
 /**
  * Which of a head's features are pairs that a rotary embedding turns.
  *
- * @param headSize features of a head
  * @param first the first feature of the first pair; those before it aren't turned
  * @param interleaved whether a pair is two neighbours; else it is one of a first half and one of a
  *     second half
  */
 public record RotaryPairs(int headSize, int first, boolean interleaved) {
-  /** Checks the first feature. */
   public RotaryPairs {
     if (first < 0) {
       throw new IllegalArgumentException("pairs from feature %d on".formatted(first));

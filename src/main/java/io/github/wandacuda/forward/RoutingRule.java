@@ -51,7 +51,6 @@ public record RoutingRule(
     /** The most groups. */
     public static final int MOST = Long.SIZE;
 
-    /** Checks the numbers. */
     public Groups {
       if (count < 1 || count > MOST || chosen < 1 || chosen > count || best < 1 || best > 2) {
         throw new IllegalArgumentException(
@@ -70,12 +69,10 @@ public record RoutingRule(
     return new RoutingRule(scores, expertsPerToken, Groups.ONE, renormalize, 0, 1, 0);
   }
 
-  /** Returns the same with groups. */
   public RoutingRule in(Groups some) {
     return new RoutingRule(scores, expertsPerToken, some, renormalize, least, scale, threshold);
   }
 
-  /** Returns the same with a least divisor and a factor. */
   public RoutingRule weighed(float divisor, float factor) {
     return new RoutingRule(
         scores, expertsPerToken, groups, renormalize, divisor, factor, threshold);

@@ -25,7 +25,6 @@ public interface SecondMoments extends AutoCloseable {
    */
   void download(double divisor, MemorySegment triangle);
 
-  /** Frees the memory. */
   @Override
   void close();
 }

@@ -23,7 +23,6 @@ public interface StoredRows extends AutoCloseable {
   /** Copies rows from host memory, which is native. */
   void upload(MemorySegment source, long from);
 
-  /** Frees the memory. */
   @Override
   void close();
 }

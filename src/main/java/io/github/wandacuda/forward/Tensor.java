@@ -28,7 +28,6 @@ public interface Tensor extends AutoCloseable {
   /** Returns whether an element of this tensor is an element of {@code other} too. */
   boolean overlaps(Tensor other);
 
-  /** Frees the memory. */
   @Override
   void close();
 }

@@ -28,7 +28,6 @@ public final class AtomicWrite {
   public static final String OWN = ".wanda-cuda";
 
   private static final String PREFIX = OWN + "-";
-  private static final String SUFFIX = ".partial";
 
   private static final Pattern TEMPORARY =
       Pattern.compile(
@@ -75,7 +74,7 @@ public final class AtomicWrite {
    */
   public static Path temporary(Path target) {
     byte[] name = target.getFileName().toString().getBytes(StandardCharsets.UTF_8);
-    return target.resolveSibling(PREFIX + UUID.nameUUIDFromBytes(name) + SUFFIX);
+    return target.resolveSibling(PREFIX + UUID.nameUUIDFromBytes(name) + ".partial");
   }
 
   /** Returns whether a file's name is one that only files of an unfinished run have. */

@@ -32,7 +32,6 @@ public final class Crc32c {
     return powers;
   }
 
-  /** Returns the checksum of bytes in memory. */
   public static int of(MemorySegment bytes) {
     Crc32c crc = new Crc32c();
     for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
@@ -46,7 +45,6 @@ public final class Crc32c {
     crc.update(bytes.duplicate());
   }
 
-  /** Returns the checksum of what was added. */
   public int value() {
     return (int) crc.getValue();
   }

@@ -42,7 +42,6 @@ public final class HeapBudget {
   /** Reads a file. */
   @FunctionalInterface
   public interface Reading<T, E extends Exception> {
-    /** Returns what the file holds. */
     T read() throws E;
   }
 

@@ -46,7 +46,6 @@ public final class SharedFile implements AutoCloseable {
     }
   }
 
-  /** Opens a file to read it. */
   public static SharedFile open(Path file) {
     try {
       return new SharedFile(file, FileChannel.open(file, StandardOpenOption.READ), false);
@@ -59,7 +58,6 @@ public final class SharedFile implements AutoCloseable {
     OutputException.writing(path, () -> FilePieces.write(channel, at, bytes));
   }
 
-  /** Fills memory. */
   public void read(long at, MemorySegment into) {
     OutputException.writing(
         path,

@@ -34,18 +34,9 @@ import java.util.regex.PatternSyntaxException;
  * <p>What is no such object, or can't be read, is a wrong input; an object that asks for what can't
  * be is a wrong request, as an option would be.
  */
-public final class AllocationFile {
-  private static final String WHAT = "allocation";
+public record AllocationFile(Path file, List<Entry> entries) {
   private static final long LONGEST = 16 << 20;
   private static final Pattern NUMBER = Pattern.compile("\\d+");
-
-  private final Path file;
-  private final List<Entry> entries;
-
-  private AllocationFile(Path file, List<Entry> entries) {
-    this.file = file;
-    this.entries = entries;
-  }
 
   /** A key and its value; the pattern is null for a block's number. */
   private record Entry(String key, Pattern pattern, double sparsity) {
@@ -71,7 +62,8 @@ public final class AllocationFile {
           () ->
               new AllocationFile(
                   file,
-                  JsonInput.read(file, WHAT, InputFile.stream(file), json -> entries(file, json))));
+                  JsonInput.read(
+                      file, "allocation", InputFile.stream(file), json -> entries(file, json))));
     } catch (IOException e) {
       throw InputException.unreadable(file, "an allocation", e);
     }
@@ -80,7 +72,7 @@ public final class AllocationFile {
   private static List<Entry> entries(Path file, JsonParser json) throws IOException {
     if (json.nextToken() != JsonToken.START_OBJECT) {
       throw ErrorDetails.file(file)
-          .part(WHAT)
+          .part("allocation")
           .wrong("a JSON object from modules or blocks to sparsities", JsonInput.found(json));
     }
     Set<String> keys = new HashSet<>();

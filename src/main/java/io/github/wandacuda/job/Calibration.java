@@ -22,7 +22,6 @@ public sealed interface Calibration {
    * Norms from a file that {@code calibrate} or an earlier run wrote.
    *
    * @param file the file's path, for messages
-   * @param statistics its content
    * @param sha256 the SHA-256 of its bytes, in hexadecimal
    */
   record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {
@@ -49,12 +48,9 @@ public sealed interface Calibration {
    *
    * @param samples token ids, all lists of the same length, at least one
    * @param sha256 the SHA-256 of the token ids as little-endian 32-bit integers, in hexadecimal
-   * @param seed the seed of the draw
-   * @param joined whether they were drawn from documents that were joined
    */
   record FromSamples(List<int[]> samples, String sha256, long seed, boolean joined)
       implements Calibration, Serializable {
-    /** Copies the list. */
     public FromSamples {
       samples = List.copyOf(samples);
     }
@@ -69,7 +65,6 @@ public sealed interface Calibration {
       this(samples, sha256, seed, false);
     }
 
-    /** Returns the number of tokens of a sample. */
     public int sequenceLength() {
       return samples.get(0).length;
     }

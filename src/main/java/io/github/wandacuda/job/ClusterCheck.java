@@ -38,8 +38,6 @@ import org.slf4j.LoggerFactory;
  * Has a cluster check a pruned model piece by piece. Weights stay where they are read; what travels
  * back is what is wrong, numbers, and where a record has their digest, masks.
  *
- * @param cluster checks them
- * @param progress is told of each tensor that is checked
  * @param maskBytes the most bytes of masks that travel together, unless one alone has more
  */
 public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)

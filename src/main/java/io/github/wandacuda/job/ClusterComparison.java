@@ -38,15 +38,6 @@ public final class ClusterComparison implements ComparisonWork {
   private final Path model;
   private final Inputs inputs;
 
-  /**
-   * Prepares a comparison.
-   *
-   * @param model the dense model
-   * @param choice which modules are pruned
-   * @param calibration what the modules' inputs come from
-   * @param text what perplexity is measured on
-   * @param tasks what models are asked
-   */
   public ClusterComparison(
       OnCluster on,
       ModelDirectory model,

@@ -34,21 +34,8 @@ public record ComparedRun(
     String maskSha256,
     List<ModuleFigures> modules,
     double seconds) {
-  private static final String METHOD = "method";
-  private static final String SPARSITY = "sparsity";
-  private static final String PATTERN = "pattern";
-  private static final String ALLOCATION = "allocation";
-  private static final String FILES = "files_sha256";
   private static final String PERPLEXITY = "perplexity";
-  private static final String ERROR = "relative_error";
-  private static final String MASKS = "mask_sha256";
-  private static final String SECONDS = "seconds";
-  private static final String MODULES = "modules";
-  private static final String NAME = "name";
-  private static final String WEIGHTS = "weights";
-  private static final String ZEROS = "zeros";
 
-  /** Copies the collections. */
   public ComparedRun {
     tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
     modules = List.copyOf(modules);
@@ -57,33 +44,31 @@ public record ComparedRun(
   /**
    * A module after pruning.
    *
-   * @param name of the module
    * @param zeros how many of them are zero
    * @param error {@code ||(W - V) X||^2 / ||W X||^2} over the calibration samples, or nothing if no
    *     sample reached the module
    */
   public record ModuleFigures(String name, long weights, long zeros, OptionalDouble error) {
-    /** Returns the share of zeros. */
     public double sparsity() {
       return weights == 0 ? 0 : (double) zeros / weights;
     }
 
     private Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();
-      object.put(NAME, name);
-      object.put(WEIGHTS, weights);
-      object.put(ZEROS, zeros);
-      object.put(SPARSITY, sparsity());
-      object.put(ERROR, orNull(error));
+      object.put("name", name);
+      object.put("weights", weights);
+      object.put("zeros", zeros);
+      object.put("sparsity", sparsity());
+      object.put("relative_error", orNull(error));
       return object;
     }
 
     private static ModuleFigures of(JsonNode object) {
       return new ModuleFigures(
-          object.path(NAME).asText(),
-          object.path(WEIGHTS).asLong(),
-          object.path(ZEROS).asLong(),
-          number(object.path(ERROR)));
+          object.path("name").asText(),
+          object.path("weights").asLong(),
+          object.path("zeros").asLong(),
+          number(object.path("relative_error")));
     }
   }
 
@@ -107,47 +92,45 @@ public record ComparedRun(
     return weights == 0 ? 0 : (double) zeros / weights;
   }
 
-  /** Returns the object that the command line's JSON has. */
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put(METHOD, method);
+    object.put("method", method);
     if (sparsity instanceof Sparsity.Ratio ratio) {
-      object.put(SPARSITY, ratio.fraction());
+      object.put("sparsity", ratio.fraction());
     } else {
-      object.put(PATTERN, sparsity.toString());
+      object.put("pattern", sparsity.toString());
     }
     if (allocation != null) {
-      object.put(ALLOCATION, allocation);
+      object.put("allocation", allocation);
     }
     if (filesSha256 != null) {
-      object.put(FILES, filesSha256);
+      object.put("files_sha256", filesSha256);
     }
     object.put(PERPLEXITY, orNull(perplexity));
     object.put(DenseFigures.TASKS, DenseFigures.toJson(tasks));
-    object.put(ERROR, orNull(relativeError()));
-    object.put(ZEROS, zeros());
-    object.put(MASKS, maskSha256);
-    object.put(SECONDS, seconds);
-    object.put(MODULES, modules.stream().map(ModuleFigures::toJson).toList());
+    object.put("relative_error", orNull(relativeError()));
+    object.put("zeros", zeros());
+    object.put("mask_sha256", maskSha256);
+    object.put("seconds", seconds);
+    object.put("modules", modules.stream().map(ModuleFigures::toJson).toList());
     return object;
   }
 
-  /** Reads what {@link #toJson} wrote. */
   public static ComparedRun of(JsonNode object) {
     return new ComparedRun(
-        object.path(METHOD).asText(),
-        object.has(PATTERN)
-            ? SparsityParser.pattern(object.path(PATTERN).asText())
-            : SparsityParser.ratio(object.path(SPARSITY).asText()),
-        object.path(ALLOCATION).textValue(),
-        object.path(FILES).textValue(),
+        object.path("method").asText(),
+        object.has("pattern")
+            ? SparsityParser.pattern(object.path("pattern").asText())
+            : SparsityParser.ratio(object.path("sparsity").asText()),
+        object.path("allocation").textValue(),
+        object.path("files_sha256").textValue(),
         number(object.path(PERPLEXITY)),
         DenseFigures.tasksOf(object),
-        object.path(MASKS).asText(),
-        StreamSupport.stream(object.path(MODULES).spliterator(), false)
+        object.path("mask_sha256").asText(),
+        StreamSupport.stream(object.path("modules").spliterator(), false)
             .map(ModuleFigures::of)
             .toList(),
-        object.path(SECONDS).asDouble());
+        object.path("seconds").asDouble());
   }
 
   private static Double orNull(OptionalDouble value) {
@@ -168,7 +151,6 @@ public record ComparedRun(
     private static final String PERPLEXITY = "perplexity";
     static final String TASKS = "tasks";
 
-    /** Copies the map. */
     public DenseFigures {
       tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
     }
@@ -180,7 +162,6 @@ public record ComparedRun(
       return object;
     }
 
-    /** Reads what {@link #toJson()} wrote. */
     static DenseFigures of(JsonNode object) {
       return new DenseFigures(object.path(PERPLEXITY).asDouble(), tasksOf(object));
     }

@@ -35,8 +35,6 @@ import java.util.stream.Stream;
  * Each run is calibrated as {@code prune} does it, so that its masks are the same to the bit.
  */
 public final class Comparison implements ComparisonWork {
-  private static final String SPILL = "masks";
-
   private final ModelDirectory model;
   private final Backend backend;
   private final List<LinearModule> chosen;
@@ -48,9 +46,7 @@ public final class Comparison implements ComparisonWork {
   /**
    * Prepares a comparison.
    *
-   * @param model the dense model
    * @param backend does the work; the caller closes it
-   * @param choice which modules are pruned
    * @param calibration what the modules' norms come from: samples, by which errors are measured
    *     too, or statistics
    * @param text what perplexity is measured on
@@ -72,11 +68,7 @@ public final class Comparison implements ComparisonWork {
     this.tasks = tasks;
   }
 
-  /**
-   * Checks that the modules can be pruned by some rules.
-   *
-   * @throws io.github.wandacuda.error.InputException if one can't, or has no norms
-   */
+  /** Checks that the modules can be pruned by some rules. */
   public void check(PruningRules rules) {
     RunScope unused = RunScope.of(model, RunEstimate.request(rules, choice, calibration));
   }
@@ -93,7 +85,6 @@ public final class Comparison implements ComparisonWork {
     return chosen;
   }
 
-  /** Checks that there is memory. */
   public void requireMemory(List<PruningRules> runs) {
     RunNeeds.requireMemory(model, sequences(), moreBytes(runs));
   }
@@ -154,7 +145,6 @@ public final class Comparison implements ComparisonWork {
     }
   }
 
-  /** Measures the dense model. */
   ComparedRun.DenseFigures dense(Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
@@ -179,7 +169,7 @@ public final class Comparison implements ComparisonWork {
     PruningRules rules = way.shared().rules();
     List<LinearModule> modules = chosen(rules);
     try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-compare");
-        MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve(SPILL))) {
+        MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve("masks"))) {
       MemoryPass.Result result =
           MemoryPass.run(
               model, backend, rules, modules, calibration, windows, tasks, true, masks, progress);

@@ -28,10 +28,8 @@ public interface ComparisonWork {
 
   /** Takes what parts come to. */
   interface Measured {
-    /** Takes the dense model's figures. */
     void dense(ComparedRun.DenseFigures figures);
 
-    /** Takes a run. */
     void run(int place, ComparedRun run);
   }
 }

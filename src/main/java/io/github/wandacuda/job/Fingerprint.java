@@ -44,14 +44,12 @@ public record Fingerprint(Map<String, String> parts) {
     return new Fingerprint(parts);
   }
 
-  /** Reads a fingerprint from an object with the {@link #parts}. */
   static Fingerprint of(JsonNode object) {
     Map<String, String> parts = new LinkedHashMap<>();
     object.properties().forEach(part -> parts.put(part.getKey(), part.getValue().asText()));
     return new Fingerprint(parts);
   }
 
-  /** Returns a fingerprint with more parts. */
   public Fingerprint with(Map<String, String> more) {
     Map<String, String> all = new LinkedHashMap<>(parts);
     all.putAll(more);

@@ -173,7 +173,6 @@ public record GpuRunPlan(List<Line> lines) {
           name, (long) (memory * GIGA), bus * GIGA, rate * GIGA, tensor * TERA, floats * TERA);
     }
 
-    /** Returns the GPUs that have names. */
     public static List<Gpu> known() {
       return KNOWN;
     }

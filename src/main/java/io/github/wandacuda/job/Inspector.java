@@ -27,12 +27,10 @@ public final class Inspector {
    * @param patterns which of 2:4 and 4:8 hold in every group of every row
    */
   public record Inspection(LinearModule module, long zeros, List<String> patterns) {
-    /** Returns the module's name. */
     public String name() {
       return module.name();
     }
 
-    /** Returns the share of zeros. */
     public double sparsity() {
       return module.elements() == 0 ? 0 : (double) zeros / module.elements();
     }

@@ -41,7 +41,6 @@ record JournalLines(List<JsonNode> records, int bytes) {
     return Optional.ofNullable(record(content, 0, Math.max(0, lineEnd(content, 0))));
   }
 
-  /** Returns an object's line, with its line end. */
   static ByteBuffer line(Map<String, ?> record) {
     byte[] json = JsonText.line(record).getBytes(StandardCharsets.UTF_8);
     String checksum = hex(Crc32c.of(MemorySegment.ofArray(json)));

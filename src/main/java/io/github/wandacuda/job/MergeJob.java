@@ -74,10 +74,7 @@ public final class MergeJob {
   /**
    * Merges, checks and completes the output.
    *
-   * @param threads number of threads, 1 or more
    * @throws InputException if a file is broken or a merged weight isn't finite
-   * @throws VerificationException if the written output lacks a zero of the model
-   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
   public Result run(int threads, Progress progress) {
     SpaceCheck.requireDisk(output, RunNeeds.outputBytes(model, sideFiles));

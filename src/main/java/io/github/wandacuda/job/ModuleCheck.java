@@ -109,12 +109,10 @@ final class ModuleCheck implements Job {
     return module.name();
   }
 
-  /** Returns the module's zeros, once all tiles are done. */
   long zeros() {
     return zeros.sum();
   }
 
-  /** Returns the number of weights that the mask prunes, once all tiles are done. */
   long pruned() {
     return taken.sum();
   }

@@ -77,7 +77,6 @@ final class ModuleFiles {
     return Crc32c.of(MemorySegment.ofBuffer(numbers));
   }
 
-  /** Reads a file's mask and weight. */
   RunRecords.Module read(LinearModule module, MemorySegment mask, MemorySegment weight) {
     Path file = of(module);
     try (SharedFile shared = SharedFile.open(file)) {
@@ -109,7 +108,6 @@ final class ModuleFiles {
     return new RunRecords.Module(pruned, zeros, zeroRows, null, measured ? errors : null);
   }
 
-  /** Reads a weight alone, as {@link #read} does. */
   void readWeight(LinearModule module, MemorySegment weight) {
     try (Arena arena = Arena.ofShared()) {
       RunRecords.Module unused =

@@ -65,7 +65,6 @@ public record ModuleReading(
    * Reads modules.
    *
    * @param pruned the directory of the copy, in shards of the same names
-   * @param rules of the run
    * @param results of the run, which say which modules and their norms
    * @return what they tell, by module
    */

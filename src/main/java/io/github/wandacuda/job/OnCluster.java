@@ -22,7 +22,6 @@ import java.util.function.BiFunction;
 /**
  * A cluster for a run's samples and shards.
  *
- * @param cluster does them
  * @param devices what each of its processes opens
  */
 public record OnCluster(Cluster cluster, Devices devices) {
@@ -133,7 +132,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
       return of(model, SourceDigest.of(model));
     }
 
-    /** Does the same for a known digest. */
     static SharedSource of(ModelDirectory model, String sha256) {
       Path family = model.family();
       return new SharedSource(
@@ -169,7 +167,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
    * knows.
    */
   record GivenPaths(List<Path> directories) {
-    /** Takes a copy of the list. */
     public GivenPaths {
       directories = List.copyOf(directories);
     }

@@ -20,6 +20,8 @@ import io.github.wandacuda.system.Workers;
 import java.io.Serializable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -237,6 +239,20 @@ record OutputCheck(
         jobs.add(EqualTensor.of(source, written, tensor, buffers, different, () -> {}));
       }
       workers.run(jobs);
+    }
+  }
+
+  /** Returns whether there is such a copy. */
+  static boolean isCopy(SafetensorsFile source, Path place, boolean packed, Workers workers) {
+    if (!Files.isRegularFile(place, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    try {
+      requireCopy(source, place, packed, workers);
+      return true;
+    } catch (InputException | VerificationException e) {
+      RealCause.throwIfBehind(e);
+      return false;
     }
   }
 

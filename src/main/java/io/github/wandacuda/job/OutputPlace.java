@@ -69,7 +69,6 @@ final class OutputPlace {
     }
   }
 
-  /** Returns the failure of a new run in a directory with an interrupted one. */
   static UsageException holdsInterruptedRun(Path directory) {
     return new UsageException(
         ErrorDetails.file(directory)
@@ -111,7 +110,6 @@ final class OutputPlace {
     }
   }
 
-  /** Returns the failure of a run whose output holds a file that it doesn't make. */
   public static UsageException foreign(Path file) {
     return new UsageException(
         ErrorDetails.file(file)

@@ -208,7 +208,6 @@ final class OutputShards implements ShardTarget, AutoCloseable {
         .forEach(shard -> shard.writer.force());
   }
 
-  /** Completes all shards. */
   public void finish() {
     shards.forEach((source, shard) -> background.submit(() -> publish(source, shard)));
     background.await();

@@ -9,14 +9,11 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,9 +84,7 @@ public final class PackingJob {
   /**
    * Writes the output, compares it and completes it.
    *
-   * @param threads number of threads, 1 or more
    * @throws UsageException if the output belongs to another run, or another run is at work in it
-   * @throws CancelledException if the thread is interrupted
    */
   public Result run(int threads, Progress progress) {
     if (resume && isFinished()) {
@@ -135,7 +130,10 @@ public final class PackingJob {
   private void write(OutputDirectory directory, Workers workers, Progress progress) {
     List<SafetensorsFile> shards =
         model.checkpoint().shards().stream()
-            .filter(shard -> !(directory.interrupted().isPresent() && holds(shard, workers)))
+            .filter(
+                shard ->
+                    directory.interrupted().isEmpty()
+                        || !OutputCheck.isCopy(shard, place(shard), direction.packs(), workers))
             .toList();
     List<Packing.ShardPlan> plans = direction.plan(model.modules(), shards, workers, progress);
     if (direction.packs() && directory.interrupted().isEmpty()) {
@@ -150,7 +148,8 @@ public final class PackingJob {
       written.finish();
     }
     if (verify) {
-      shards.forEach(shard -> require(shard, workers));
+      shards.forEach(
+          shard -> OutputCheck.requireCopy(shard, place(shard), direction.packs(), workers));
     }
     Path config = Path.of(SideFiles.CONFIG);
     Path record = Path.of(SideFiles.MANIFEST);
@@ -162,24 +161,6 @@ public final class PackingJob {
     if (sideFiles.files().contains(record)) {
       directory.copy(sideFiles, record);
     }
-  }
-
-  /** Returns whether the output has a shard, and it is right. */
-  private boolean holds(SafetensorsFile source, Workers workers) {
-    if (!Files.isRegularFile(place(source), LinkOption.NOFOLLOW_LINKS)) {
-      return false;
-    }
-    try {
-      require(source, workers);
-      return true;
-    } catch (InputException | VerificationException e) {
-      RealCause.throwIfBehind(e);
-      return false;
-    }
-  }
-
-  private void require(SafetensorsFile source, Workers workers) {
-    OutputCheck.requireCopy(source, place(source), direction.packs(), workers);
   }
 
   private Path place(SafetensorsFile source) {

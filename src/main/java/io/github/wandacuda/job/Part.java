@@ -87,7 +87,6 @@ public record Part(int number, int of) {
     }
   }
 
-  /** Returns the part's shards. */
   public List<SafetensorsFile> shareOf(List<SafetensorsFile> shards) {
     return shares(shards).get(number - 1);
   }
@@ -117,7 +116,6 @@ public record Part(int number, int of) {
     return least;
   }
 
-  /** Returns the part in words. */
   @Override
   public String toString() {
     return "part %d of %d".formatted(number, of);
@@ -126,7 +124,6 @@ public record Part(int number, int of) {
   /**
    * How far a run in parts was when one of them ended.
    *
-   * @param part the part that ended
    * @param done parts of which every shard is finished
    * @param finished whether the output is complete: the last part has put everything together
    */
@@ -136,7 +133,6 @@ public record Part(int number, int of) {
       return new PartState(part, part.of(), true);
     }
 
-    /** Returns the state in words. */
     @Override
     public String toString() {
       return "%s; %d of %d parts are done".formatted(part, done, part.of());

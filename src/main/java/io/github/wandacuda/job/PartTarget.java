@@ -102,7 +102,6 @@ final class PartTarget implements PruneTarget {
     return parts;
   }
 
-  /** Begins the run, unless another part has: then it has to be the same. */
   private void begin(OutputDirectory output, Fingerprint fingerprint) {
     if (output.interrupted().isPresent()) {
       requireSame(output, fingerprint);

@@ -45,7 +45,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   /** The file's name in a pruned directory. */
   public static final String FILE_NAME = SideFiles.MANIFEST;
 
-  /** The value of {@code format}. */
   public static final String FORMAT = "wanda-cuda.provenance.v1";
 
   /** The mode of a run that keeps the bits of every kept weight. */
@@ -80,7 +79,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       List.of(
           "samples", "sequence_length", "seed", "join", "calibration_sha256", "statistics_sha256");
 
-  /** Takes an ordered copy. */
   public Provenance {
     Map<String, Object> ordered = new LinkedHashMap<>();
     for (String key : ProvenanceJson.KEYS) {
@@ -91,7 +89,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values = Collections.unmodifiableMap(ordered);
   }
 
-  /** Returns the provenance of a run that has not begun, without its results. */
   static Provenance planned(
       PruneRequest request, List<LinearModule> modules, String source, String version) {
     PruningRules rules = request.rules();
@@ -118,15 +115,15 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return new Provenance(values);
   }
 
-  /** Returns the provenance of a run that removes whole parts of a model. */
-  static Provenance planned(StructureRequest request, StructurePlan plan, String version) {
+  static Provenance planned(
+      StructureRequest request, RemovedParts removed, StructurePlan plan, String version) {
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", FORMAT);
     values.put("version", version);
     values.put("mode", STRUCTURE);
     values.put(STRUCTURE, request.structure().label());
     values.put(SCORE, request.score());
-    values.put(REMOVED, request.removed().written(request.structure()));
+    values.put(REMOVED, removed.written(request.structure()));
     values.put(CONFIG, plan.config());
     values.put(
         MethodKey.UPDATE.recordKey(),
@@ -159,7 +156,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return values;
   }
 
-  /** Returns a copy with the run's results. */
   Provenance with(List<ModuleResult> results, String masks) {
     Map<String, Object> all = new LinkedHashMap<>(values);
     all.put(PRUNED, results.stream().mapToLong(ModuleResult::pruned).sum());
@@ -232,7 +228,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     }
   }
 
-  /** Reads the file's content. */
   static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
@@ -257,7 +252,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
         cause);
   }
 
-  /** Returns whether the run removed whole parts. */
   boolean isStructure() {
     return STRUCTURE.equals(text("mode"));
   }
@@ -277,7 +271,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
         .findFirst();
   }
 
-  /** Returns what a run removed. */
   RemovedParts removed(StructureRequest.Structure kind) {
     return RemovedParts.read(kind, value(REMOVED));
   }
@@ -311,7 +304,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return text("unreached");
   }
 
-  /** Returns the SHA-256 of the source, see {@link SourceDigest}. */
   String sourceSha256() {
     return text("source_sha256");
   }
@@ -321,17 +313,14 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts(MODULES);
   }
 
-  /** Returns the number of their weights. */
   long elements() {
     return count(ELEMENTS);
   }
 
-  /** Returns the number of weights that the masks prune. */
   long pruned() {
     return count(PRUNED);
   }
 
-  /** Returns the number of their weights that are zero. */
   long zeros() {
     return count(ZEROS);
   }
@@ -358,7 +347,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts == null ? List.of() : texts.stream().map(NamePatterns::compile).toList();
   }
 
-  /** Returns the rules by which the modules were pruned. */
   PruningRules rules() {
     if (modules() == null) {
       Map<String, Object> done = new LinkedHashMap<>(values);

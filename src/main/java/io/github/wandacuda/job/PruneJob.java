@@ -107,7 +107,6 @@ public final class PruneJob {
     return new PruneJob(scope, new PartTarget(scope, part, process));
   }
 
-  /** Returns the modules that will be pruned, in code-point order of their names. */
   public List<LinearModule> chosen() {
     return scope.chosen();
   }
@@ -179,9 +178,6 @@ public final class PruneJob {
    * @throws UsageException if the output belongs to another run, or another run is at work in it
    * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
    *     or a file is broken
-   * @throws io.github.wandacuda.error.VerificationException if what was written is not what it
-   *     should be
-   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
   public RunResult run(
       Backend backend,

@@ -22,15 +22,12 @@ import java.util.function.Consumer;
  *
  * @param output the directory of the pruned model, which doesn't exist yet, is empty or, if this
  *     run resumes, was left by an interrupted run
- * @param rules what is done to modules
- * @param choice the modules to prune
  * @param calibration the source of the norms
  * @param verify whether the written output is checked before it is declared finished
  * @param resume whether to resume an interrupted run
  * @param allocation how the total is shared out over modules, or null if all get the same
  * @param masks the masks of {@link Method#MASKS}
  * @param packed whether the output is packed in the end
- * @param storage how the disk is used
  * @param files what is read beside the model, by what it is
  */
 public record PruneRequest(
@@ -85,7 +82,6 @@ public record PruneRequest(
         output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
   }
 
-  /** Returns what is done to modules that no sample reached. */
   Unreached unreached() {
     return rules.unreached();
   }

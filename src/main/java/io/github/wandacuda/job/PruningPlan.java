@@ -122,8 +122,6 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
    * Shares totals out.
    *
    * @param calibration where norms come from
-   * @param on a cluster for that, if there is one
-   * @param progress is told of what runs through the model for it
    * @return the rules with each module's share, and how that was found; null if all get the same
    */
   public SharedSparsity share(

@@ -20,19 +20,16 @@ import java.util.stream.IntStream;
  *     itself, none
  */
 public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>>> kinds) {
-  /** Takes copies. */
   public RemovedParts {
     SortedMap<Structure, SortedMap<Integer, List<Integer>>> copy = new TreeMap<>();
     kinds.forEach((kind, blocks) -> copy.put(kind, new TreeMap<>(blocks)));
     kinds = Collections.unmodifiableSortedMap(copy);
   }
 
-  /** Makes those of one kind. */
   public static RemovedParts of(Structure kind, SortedMap<Integer, List<Integer>> blocks) {
     return new RemovedParts(new TreeMap<>(Map.of(kind, blocks)));
   }
 
-  /** Makes whole blocks. */
   static SortedMap<Integer, List<Integer>> blocks(List<Integer> blocks) {
     SortedMap<Integer, List<Integer>> removed = new TreeMap<>();
     blocks.forEach(block -> removed.put(block, List.of()));
@@ -50,14 +47,12 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
     return with(kind, first);
   }
 
-  /** Returns the same with others of a kind. */
   RemovedParts with(Structure kind, SortedMap<Integer, List<Integer>> blocks) {
     SortedMap<Structure, SortedMap<Integer, List<Integer>>> all = new TreeMap<>(kinds);
     all.put(kind, blocks);
     return new RemovedParts(all);
   }
 
-  /** Returns those of a kind. */
   SortedMap<Integer, List<Integer>> of(Structure kind) {
     return kinds.getOrDefault(kind, new TreeMap<>());
   }
@@ -84,11 +79,7 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
         .toList();
   }
 
-  /**
-   * Returns the model without them.
-   *
-   * @throws io.github.wandacuda.error.InputException if they can't go together
-   */
+  /** Returns the model without them. */
   public StructurePlan plan(ModelDirectory model) {
     StructurePlan plan = StructurePlan.whole(model);
     for (Structure kind : kinds.keySet()) {
@@ -131,7 +122,6 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
         .collect(Collectors.joining(", "));
   }
 
-  /** Reads what {@link #written} gave. */
   static RemovedParts read(Structure asked, Object written) {
     RemovedParts none = new RemovedParts(new TreeMap<>());
     if (asked != Structure.AUTO) {

@@ -194,7 +194,6 @@ public record RunNeeds(
     SpaceCheck.requireMemory(stateBytes(model, samples) + activations(model) + more);
   }
 
-  /** Returns the bytes of samples' hidden states. */
   public static long stateBytes(ModelDirectory model, List<int[]> samples) {
     long tokens = samples.stream().mapToLong(tokenIds -> tokenIds.length).sum();
     return tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES;

@@ -69,15 +69,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     }
   }
 
-  /**
-   * A module's result.
-   *
-   * @param pruned number of weights that its mask prunes
-   * @param zeros number of weights that are zero
-   * @param zeroRows number of rows whose weights are all zero
-   * @param norms the norms of its input columns in a calibrated run, or null
-   * @param errors how far its outputs are off, or null
-   */
+  /** A module's result. */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record Module(long pruned, long zeros, int zeroRows, float[] norms, OutputErrors errors)
       implements Serializable {

@@ -13,10 +13,8 @@ import java.util.TreeMap;
 /**
  * The result of a run of {@code prune}.
  *
- * @param provenance the record that it wrote
  * @param modules the results of the chosen modules, in the natural order of their names; empty if
  *     an earlier run had finished the output
- * @param seconds the time by phase
  * @param part which part of a run this was, or null; unless that has finished the output, the
  *     modules are the part's, and their masks have no digest
  */
@@ -30,7 +28,6 @@ public record RunResult(
     this(provenance, modules, seconds, null);
   }
 
-  /** Returns the same with other times. */
   public RunResult with(PhaseClock.Seconds other) {
     return new RunResult(provenance, modules, other, part);
   }
@@ -78,7 +75,6 @@ public record RunResult(
     return modules.stream().mapToLong(ModuleResult::zeroRows).sum();
   }
 
-  /** Returns the share of zeros. */
   public double sparsity() {
     return elements() == 0 ? 0 : (double) zeros() / elements();
   }
@@ -94,7 +90,6 @@ public record RunResult(
         .average();
   }
 
-  /** Returns the norms that the run used. */
   public Statistics statistics(int samples, int sequenceLength) {
     SortedMap<String, float[]> norms = new TreeMap<>();
     modules.stream()

@@ -113,7 +113,6 @@ record RunScope(
 
   /** The norms of modules in a statistics file, which are checked before anything is written. */
   private record NormLookup(Calibration.FromStatistics source) {
-    /** Checks that every module has its norms. */
     void check(List<LinearModule> modules, Unreached unreached) {
       modules.forEach(module -> unreached.check(module, of(module)));
     }

@@ -123,7 +123,6 @@ final class SavedBlocks {
         batch -> OutputDirectory.removeFile(states(output.path(), block, batch.index())));
   }
 
-  /** Removes all, when nobody needs it any more. */
   public void remove() {
     for (int block = 0; Files.exists(norms(block)); block++) {
       OutputDirectory.removeFile(norms(block));

@@ -202,15 +202,13 @@ final class ShardPass {
    */
   record ShardMasks(List<LinearModule> modules, SharedFile file)
       implements MaskSink, AutoCloseable {
-    private static final String SUFFIX = ".masks";
-
     /** Begins a file, which has a temporary name until it is {@link #publish published}. */
     public static ShardMasks create(Path temporary, List<LinearModule> modules) {
       return new ShardMasks(modules, SharedFile.create(temporary));
     }
 
     public static Path file(Path output, String shard) {
-      return AtomicWrite.temporary(output.resolve(shard + SUFFIX));
+      return AtomicWrite.temporary(output.resolve(shard + ".masks"));
     }
 
     @Override

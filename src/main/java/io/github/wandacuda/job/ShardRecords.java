@@ -31,15 +31,13 @@ import java.util.Set;
  * @param run the digest of the run's fingerprint, so that what is left of another run isn't taken
  */
 record ShardRecords(RunScope scope, String run) {
-  private static final String SUFFIX = ".records";
-
   public static ShardRecords of(RunScope scope, Fingerprint run) {
     byte[] parts = run.parts().toString().getBytes(StandardCharsets.UTF_8);
     return new ShardRecords(scope, HexFormat.of().formatHex(Sha256.digest().digest(parts)));
   }
 
   private Path file(String shard) {
-    return AtomicWrite.temporary(scope.request().output().resolve(shard + SUFFIX));
+    return AtomicWrite.temporary(scope.request().output().resolve(shard + ".records"));
   }
 
   private Fingerprint fingerprint() {

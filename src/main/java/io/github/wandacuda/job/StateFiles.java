@@ -145,7 +145,6 @@ final class StateFiles implements BlockPass.Sink {
     closed = true;
   }
 
-  /** Reads the states that a block will read into {@code states}. */
   public void load(int block, MemorySegment states) {
     Path file = output.path().resolve(name(block));
     try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {

@@ -23,7 +23,6 @@ record StatisticsPass(
     Optional<Path> moments,
     ModulePruner pruner,
     Progress progress) {
-  /** Prunes modules, and returns a result for each. */
   public List<ModuleResult> run(List<LinearModule> modules) {
     List<LinearModule> without =
         modules.stream().filter(module -> !rules.of(module).needsMoments()).toList();

@@ -34,7 +34,6 @@ import java.util.stream.Stream;
  * tensors, and nothing is missing or added.
  */
 record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
-  /** Checks all of it. */
   Verification verify(Workers workers, Progress progress) {
     List<Path> added = check(workers, progress);
     return new Verification(

@@ -48,7 +48,6 @@ public record StructureChoice(
    * Chooses parts of one kind.
    *
    * @param count how many go, of the model or of each layer that has them
-   * @param score what they go by
    */
   public Chosen choose(Structure kind, Removal removal, int count, String score) {
     return switch (removal) {

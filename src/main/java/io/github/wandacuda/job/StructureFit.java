@@ -49,12 +49,9 @@ import java.util.stream.IntStream;
  * or heads that go, and fits the weights of the output projections to what is left. Memory holds
  * one block, of the smaller model and of the dense one; fitted weights are written block by block.
  *
- * @param dense the model as it was
  * @param smaller the model to go through: that of which blocks or experts went already, or the
  *     dense one
  * @param removed what goes, of channels and heads as many others
- * @param score what channels and heads are chosen by
- * @param update how weights are fitted
  */
 public record StructureFit(
     ModelDirectory dense,
@@ -72,13 +69,11 @@ public record StructureFit(
   /**
    * What was done.
    *
-   * @param removed what went
    * @param files have the fitted weights, as they are stored
    * @param perplexity of the samples that were held back, if any were
    */
   record Result(RemovedParts removed, List<Path> files, double perplexity) {}
 
-  /** Prepares for the removal of some parts. */
   static StructureFit of(
       ModelDirectory dense,
       RemovedParts removed,
@@ -195,7 +190,6 @@ public record StructureFit(
     }
   }
 
-  /** What is done with one block. */
   private final class Step {
     private final int number;
     private final Block block;

@@ -9,8 +9,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.JsonText;
@@ -19,11 +17,8 @@ import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
-import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -45,28 +40,26 @@ import org.slf4j.LoggerFactory;
 public final class StructureJob {
   private static final Logger LOG = LoggerFactory.getLogger(StructureJob.class);
 
+  private final StructureRequest request;
   private final ModelDirectory model;
 
-  /** Where channels or heads go, with others of them until it is known which. */
-  private StructureRequest request;
+  /** Of channels or heads others until it is known which. */
+  private RemovedParts removed;
 
   private StructurePlan plan;
   private Checkpoint smaller;
   private SideFiles sideFiles;
 
-  /**
-   * Checks what can be checked before anything is written.
-   *
-   * @throws io.github.wandacuda.error.UsageException if the output isn't empty
-   */
+  /** Checks what can be checked before anything is written. */
   public StructureJob(StructureRequest request, ModelDirectory model) {
     OutputPlace.check(request.output(), model.path(), request.resume());
+    this.request = request;
     this.model = model;
-    take(request, request.removed().plan(model));
+    take(request.removed(), request.removed().plan(model));
   }
 
-  private void take(StructureRequest found, StructurePlan of) {
-    request = found;
+  private void take(RemovedParts found, StructurePlan of) {
+    removed = found;
     plan = of;
     smaller = plan.checkpoint(request.shardBytes());
     sideFiles = sideFiles(model, smaller, request.output());
@@ -74,7 +67,7 @@ public final class StructureJob {
 
   /** Returns what goes, which is known of channels and heads when the run has ended. */
   public RemovedParts removed() {
-    return request.removed();
+    return removed;
   }
 
   /** Returns the files beside the weights that a smaller model needs. */
@@ -86,7 +79,6 @@ public final class StructureJob {
     return new SideFiles(all.directory(), all.files(), last, all.leftOut());
   }
 
-  /** Returns the bytes of an index of shards. */
   static byte[] index(Checkpoint smaller) {
     SortedMap<String, Object> map = new TreeMap<>();
     long bytes = 0;
@@ -107,7 +99,6 @@ public final class StructureJob {
     return smaller.totalBytes();
   }
 
-  /** Returns how many numbers the smaller model's tensors have. */
   public long parametersAfter() {
     return parameters(smaller);
   }
@@ -122,11 +113,7 @@ public final class StructureJob {
     return checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum();
   }
 
-  /**
-   * Checks that there is enough disk space, as the run itself does first.
-   *
-   * @throws io.github.wandacuda.error.OutputException if there isn't
-   */
+  /** Checks that there is enough disk space, as the run itself does first. */
   public void requireRoom() {
     SpaceCheck.requireDisk(
         request.output(), smaller.totalBytes() - SpaceCheck.taken(request.output()));
@@ -136,18 +123,13 @@ public final class StructureJob {
    * Writes the output, compares it and completes it.
    *
    * @param backend runs samples; the caller closes it
-   * @param version of this program, for {@code wanda-cuda.json}
    * @param beforeEnd called right before the result is completed
    * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
    *     another run is at work in it
-   * @throws io.github.wandacuda.error.InputException if a file is broken
-   * @throws io.github.wandacuda.error.OutputException if the output can't be written
-   * @throws VerificationException if it isn't what it should be
-   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
   public PhaseClock.Seconds run(
       Backend backend, String version, Progress progress, Runnable beforeEnd) {
-    Provenance asked = Provenance.planned(request, plan, version);
+    Provenance asked = Provenance.planned(request, removed, plan, version);
     Set<Path> own = sideFiles.withShards(smaller);
     PhaseClock clock = new PhaseClock(backend.concurrency());
     List<SafetensorsFile> fitted = new ArrayList<>();
@@ -159,7 +141,7 @@ public final class StructureJob {
       if (directory.finished().isPresent()) {
         Provenance there = directory.finished().get();
         cause.requireSame(request.output(), Fingerprint.of(there));
-        request = request.with(there.removed(request.structure()));
+        removed = there.removed(request.structure());
         return clock.seconds();
       }
       Fingerprint run = cause.with(SourceDigest.byFile(model));
@@ -175,7 +157,7 @@ public final class StructureJob {
         write(directory, io, workers, clock, progress);
         beforeEnd.run();
         end(directory);
-        directory.finish(Provenance.planned(request, plan, version), () -> {});
+        directory.finish(Provenance.planned(request, removed, plan, version), () -> {});
         return clock.seconds();
       } catch (RuntimeException | Error e) {
         directory.settle(e);
@@ -197,14 +179,14 @@ public final class StructureJob {
     StructureFit.Result result =
         StructureFit.of(
                 model,
-                request.removed(),
+                removed,
                 request.columnScore(),
                 request.update(),
                 (Calibration.FromSamples) request.calibration(),
                 backend)
             .run(name -> directory.file(Path.of(name)), 0, progress);
     result.files().forEach(file -> fitted.add(SafetensorsFile.open(file)));
-    take(request.with(result.removed()), result.removed().plan(model).with(fitted));
+    take(result.removed(), result.removed().plan(model).with(fitted));
     clock.addCalibrate(System.nanoTime() - start);
   }
 
@@ -222,7 +204,10 @@ public final class StructureJob {
     model.checkpoint().shards().forEach(shard -> shard.bytes().readThrough(io));
     List<SafetensorsFile> shards =
         smaller.shards().stream()
-            .filter(shard -> !(directory.interrupted().isPresent() && holds(shard, workers)))
+            .filter(
+                shard ->
+                    directory.interrupted().isEmpty()
+                        || !OutputCheck.isCopy(shard, place(shard), false, workers))
             .toList();
     StepCount steps = StepCount.ofTensors(shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), io);
@@ -241,7 +226,7 @@ public final class StructureJob {
     }
     if (request.verify()) {
       long start = System.nanoTime();
-      shards.forEach(shard -> require(shard, workers));
+      shards.forEach(shard -> OutputCheck.requireCopy(shard, place(shard), false, workers));
       clock.addVerify(System.nanoTime() - start);
     }
     sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
@@ -257,24 +242,6 @@ public final class StructureJob {
   private void replace(OutputDirectory directory, Path file, byte[] content) {
     AtomicWrite.replace(
         directory.file(file), out -> out.write(content), FileModes.like(model.config().file()));
-  }
-
-  /** Returns whether the output has a shard, and it is right. */
-  private boolean holds(SafetensorsFile shard, Workers workers) {
-    if (!Files.isRegularFile(place(shard), LinkOption.NOFOLLOW_LINKS)) {
-      return false;
-    }
-    try {
-      require(shard, workers);
-      return true;
-    } catch (InputException | VerificationException e) {
-      RealCause.throwIfBehind(e);
-      return false;
-    }
-  }
-
-  private void require(SafetensorsFile shard, Workers workers) {
-    OutputCheck.requireCopy(shard, place(shard), false, workers);
   }
 
   private Path place(SafetensorsFile shard) {

@@ -20,18 +20,14 @@ import java.util.stream.Stream;
 /**
  * A request to remove whole parts of a model.
  *
- * @param output the directory of the smaller model
- * @param structure what is removed
  * @param score what it was chosen by
  * @param removed what goes; which channels or heads is only found while they are removed, so these
  *     are as many others
  * @param update what happens to the weights that read what is left
  * @param calibration what the scores come from
  * @param files that are read beside the model, by what they are
- * @param shardBytes bytes of a shard at most
  * @param resume whether the output may hold an interrupted or finished run
  * @param verify whether what was written is read back and compared
- * @param io how files are read and written
  */
 public record StructureRequest(
     Path output,
@@ -102,7 +98,6 @@ public record StructureRequest(
     REALIGN
   }
 
-  /** Takes copies. */
   public StructureRequest {
     files = Map.copyOf(files);
   }
@@ -113,27 +108,10 @@ public record StructureRequest(
         || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
   }
 
-  /** Returns what channels and heads are chosen by. */
   ColumnScore columnScore() {
     return Stream.of(ColumnScore.values())
         .filter(known -> known.label().equals(score))
         .findFirst()
         .orElse(ColumnScore.GREEDY);
-  }
-
-  /** Returns the same request with what goes. */
-  StructureRequest with(RemovedParts found) {
-    return new StructureRequest(
-        output,
-        structure,
-        score,
-        found,
-        update,
-        calibration,
-        files,
-        shardBytes,
-        resume,
-        verify,
-        io);
   }
 }

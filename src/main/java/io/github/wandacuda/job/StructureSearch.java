@@ -31,8 +31,6 @@ import java.util.TreeSet;
  * channels or experts make up the rest. Each mix is removed and fitted with three quarters of the
  * samples, in a folder of its own, and measured on the others.
  *
- * @param samples of the run
- * @param update how weights are fitted
  * @param multiple of which channels stay, or 0 for what {@link Removal#share} has for wide MLPs
  */
 public record StructureSearch(
@@ -52,12 +50,10 @@ public record StructureSearch(
   /**
    * A mix that was tried.
    *
-   * @param removed what went
    * @param share of the blocks' parameters that it is
    * @param perplexity on the samples that are held back; infinite if it isn't finite
    */
   public record Trial(RemovedParts removed, double share, double perplexity) {
-    /** Returns it as a report has it. */
     public Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();
       removed.kinds().keySet().forEach(kind -> object.put(kind.label(), removed.count(kind)));

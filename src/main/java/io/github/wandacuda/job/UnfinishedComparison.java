@@ -25,7 +25,6 @@ import java.util.Optional;
  * report.html.unfinished}. It is written anew after each run, and removed once the report is there.
  */
 public final class UnfinishedComparison {
-  private static final String SUFFIX = ".unfinished";
   private static final String DENSE = "dense";
 
   private final Path file;
@@ -83,7 +82,7 @@ public final class UnfinishedComparison {
   }
 
   private static Path fileOf(Path report) {
-    return report.resolveSibling(report.getFileName() + SUFFIX);
+    return report.resolveSibling(report.getFileName() + ".unfinished");
   }
 
   private void read() {
@@ -113,7 +112,6 @@ public final class UnfinishedComparison {
     }
   }
 
-  /** Returns the figures of the dense model, if they were measured. */
   public Optional<DenseFigures> dense() {
     return dense;
   }
@@ -131,7 +129,6 @@ public final class UnfinishedComparison {
         .findFirst();
   }
 
-  /** Adds the figures of the dense model. */
   public void addDense(DenseFigures figures) {
     dense = Optional.of(figures);
     write();

@@ -22,7 +22,6 @@ public record Verification(
     List<Path> added,
     List<String> unchecked,
     String mode) {
-  /** Takes copies of the lists. */
   public Verification {
     others = List.copyOf(others);
     tensors = List.copyOf(tensors);
@@ -41,7 +40,6 @@ public record Verification(
    *
    * @param row its number, or -1 for the whole matrix
    * @param weight how many elements are wrong
-   * @param text the failure in words
    */
   public record RowFailure(int row, long weight, String text) implements Serializable {}
 
@@ -49,13 +47,10 @@ public record Verification(
    * What is wrong with a tensor's rows.
    *
    * @param file the file that holds it, printable
-   * @param tensor its name
-   * @param count number of failures
    * @param rows the failures, the worst first; fewer than {@code count} if there are too many
    */
   public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows)
       implements Serializable {
-    /** Takes a copy of the list. */
     public TensorFailures {
       rows = List.copyOf(rows);
     }
@@ -69,17 +64,14 @@ public record Verification(
     }
   }
 
-  /** Returns whether nothing is wrong. */
   public boolean holds() {
     return others.isEmpty() && tensors.isEmpty();
   }
 
-  /** Returns how many failures there are. */
   public long count() {
     return others.size() + tensors.stream().mapToLong(TensorFailures::count).sum();
   }
 
-  /** Returns all failures in words. */
   public List<String> failures() {
     return Stream.concat(others.stream(), tensors.stream().flatMap(TensorFailures::inWords))
         .toList();

@@ -128,7 +128,6 @@ public final class Verifier {
    *
    * @param dense its source
    * @param pruned the directory, which may be packed
-   * @param shards checks its shards
    * @return the failures, and the files that were added beside the model
    * @throws InputException if the source is broken or the pruned directory isn't there
    */

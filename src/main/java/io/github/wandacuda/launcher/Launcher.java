@@ -82,7 +82,6 @@ public final class Launcher {
   /**
    * Starts the program.
    *
-   * @param args the program's arguments
    * @throws InterruptedException if this thread is interrupted while it waits for a child process
    */
   public static void main(String[] args) throws InterruptedException {

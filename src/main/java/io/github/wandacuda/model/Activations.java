@@ -35,7 +35,6 @@ final class Activations {
     return activation;
   }
 
-  /** Returns all names. */
   static String known() {
     return String.join(", ", new TreeSet<>(NAMES.keySet()));
   }

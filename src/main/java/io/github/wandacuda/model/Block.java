@@ -25,7 +25,6 @@ public final class Block implements AutoCloseable {
   public enum Half {
     /** Attention, or another mixer of a sequence's tokens. */
     ATTENTION,
-    /** The MLP. */
     MLP
   }
 
@@ -96,8 +95,6 @@ public final class Block implements AutoCloseable {
    * and the first one nothing.
    *
    * @param hidden [tokens, hidden size]; replaced by what the half makes of it
-   * @param sequenceLength tokens of a sequence
-   * @param observer sees the linear modules' inputs
    */
   public void forward(Half half, Tensor hidden, int sequenceLength, InputObserver observer) {
     Span span = Span.whole(sequenceLength);
@@ -146,8 +143,6 @@ public final class Block implements AutoCloseable {
    * Runs the block only as far as its last linear module's input.
    *
    * @param hidden as in {@link #forward}; its content is undefined afterwards
-   * @param sequenceLength tokens of a sequence
-   * @param observer sees the linear modules' inputs
    */
   public void observe(Tensor hidden, int sequenceLength, InputObserver observer) {
     Span span = Span.whole(sequenceLength);
@@ -193,7 +188,6 @@ public final class Block implements AutoCloseable {
    * Returns the host memory that a linear module's weight is read from, laid out as in its file. It
    * may be changed between two runs if {@link #replace} is told afterwards.
    *
-   * @param module its full name
    * @return nothing if the weight is elsewhere, or on several devices
    */
   public Optional<MemorySegment> bytes(String module) {
@@ -203,7 +197,6 @@ public final class Block implements AutoCloseable {
   /**
    * Replaces a linear module's weight.
    *
-   * @param module its full name
    * @param weight of the same shape; stays reachable and unchanged until the block is closed
    */
   public void replace(String module, RowReader weight) {
@@ -217,7 +210,6 @@ public final class Block implements AutoCloseable {
         .orElseThrow(() -> new IllegalArgumentException("no module " + module));
   }
 
-  /** Frees the block's weights. */
   @Override
   public void close() {
     others.forEach(Block::close);
@@ -279,7 +271,6 @@ public final class Block implements AutoCloseable {
       return out;
     }
 
-    /** Adds a branch's output to the residual. */
     void finish(Tensor out, Tensor hidden) {
       if (after != null) {
         after.apply(out, out);

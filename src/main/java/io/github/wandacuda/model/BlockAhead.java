@@ -153,7 +153,6 @@ final class BlockAhead implements AutoCloseable {
    * @param weights weights on the device, by their modules' names
    */
   record Arrival(Arena memory, Map<String, MemorySegment> tensors, Map<String, Weight> weights) {
-    /** Creates it without a tensor. */
     @SuppressWarnings("MustBeClosedChecker") // Who takes it closes the memory.
     Arrival() {
       this(Arena.ofShared(), new HashMap<>(), new HashMap<>());

@@ -12,8 +12,6 @@ import java.util.stream.Stream;
  * A decoder block: attention and an MLP, each on a branch beside the residual.
  *
  * @param attention what mixes a sequence's tokens
- * @param attentionNorms the norms around it
- * @param mlpNorms the norms around it
  * @param parallel whether both branches read the block's input and are added in one sum; else the
  *     MLP reads attention's sum
  */
@@ -270,12 +268,10 @@ public record BlockDescription(
       return Stream.concat(inputs.stream(), Stream.of(output));
     }
 
-    /** Returns the features of all keys. */
     int keyWidth() {
       return keyHeads * keySize;
     }
 
-    /** Returns the features of all values. */
     int valueWidth() {
       return output.columns();
     }
@@ -336,7 +332,6 @@ public record BlockDescription(
       return scaled(1 / Math.sqrt(heads.size()));
     }
 
-    /** Returns the same with a bias. */
     Scores biased(PositionTable bias) {
       return new Scores(scale, softcap, window, chunk, bias, sinks);
     }
@@ -499,7 +494,6 @@ public record BlockDescription(
    *
    * @param gate [1, hidden], whose output's sigmoid is the expert's weight, or null for a weight of
    *     1
-   * @param mlp the expert
    */
   public record SharedExpert(LinearDescription gate, MlpDescription mlp) {}
 }

@@ -44,8 +44,6 @@ public final class BlockRemoval implements Removal {
   private static final Set<String> FIRST =
       Set.of("first_k_dense_replace", "max_window_layers", "moe_layer_start_index");
 
-  private static final String LAST = "moe_layer_end_index";
-
   /** In the names of lists that have an entry for each block. */
   private static final Pattern BY_BLOCK = Pattern.compile("layer|block|pattern");
 
@@ -54,7 +52,6 @@ public final class BlockRemoval implements Removal {
 
   private static final String MIXTURES = "moe_layers";
   private static final Set<String> NUMBERS = Set.of(DENSE, MIXTURES);
-  private static final String STEP = "decoder_sparse_step";
 
   /** A block's number in the name of a module, or one of several in an expression for names. */
   private static final String NUMBERED =
@@ -278,12 +275,12 @@ public final class BlockRemoval implements Removal {
           config.putIfAbsent(path + entry.getKey(), now);
         }
       }
-      int step = object.path(STEP).asInt(1);
+      int step = object.path("decoder_sparse_step").asInt(1);
       if (step > 1) {
         Set<Integer> dense = new TreeSet<>(kept(block -> (block + 1) % step == 0));
         object.path(DENSE).forEach(block -> dense.add(block.asInt()));
         config.put(path + DENSE, places(dense.stream(), kept));
-        config.put(path + STEP, 1);
+        config.put(path + "decoder_sparse_step", 1);
       }
     }
     Quantization.of(model.config()).ifPresent(settings -> rename(settings, kept, config));
@@ -296,7 +293,7 @@ public final class BlockRemoval implements Removal {
       return kept.size();
     } else if (FIRST.contains(key) && value.isInt()) {
       return before(value.intValue(), kept);
-    } else if (LAST.equals(key) && value.asInt(-1) >= 0) {
+    } else if ("moe_layer_end_index".equals(key) && value.asInt(-1) >= 0) {
       return before(value.intValue() + 1, kept) - 1;
     } else if (NUMBERS.contains(key) && value.isArray()) {
       return places(value.valueStream().map(block -> block.asInt(-1)), kept);

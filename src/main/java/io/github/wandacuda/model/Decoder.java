@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.BlockDescription.Kept;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -78,7 +79,6 @@ public final class Decoder implements AutoCloseable {
             weights, workspace, description.embedding(), description.shape().vocabulary());
   }
 
-  /** Returns the number of decoder blocks. */
   public int blocks() {
     return description.shape().blocks();
   }
@@ -93,7 +93,6 @@ public final class Decoder implements AutoCloseable {
     return operations;
   }
 
-  /** Returns the width of the hidden states. */
   public int hiddenSize() {
     return description.shape().hiddenSize();
   }
@@ -164,12 +163,11 @@ public final class Decoder implements AutoCloseable {
       return load(index);
     }
     Block[] blocks = new Block[1 + others.size()];
-    try {
-      loaders.run(blocks.length, (worker, copy) -> blocks[copy] = copies().get(copy).load(index));
-    } catch (RuntimeException | Error e) {
-      Stream.of(blocks).filter(Objects::nonNull).forEach(Block::close);
-      throw e;
-    }
+    OnFailure.run(
+        () -> Stream.of(blocks).filter(Objects::nonNull).forEach(Block::close),
+        () ->
+            loaders.run(
+                blocks.length, (worker, copy) -> blocks[copy] = copies().get(copy).load(index)));
     blocks[0].add(List.of(blocks).subList(1, blocks.length));
     return blocks[0];
   }
@@ -253,7 +251,6 @@ public final class Decoder implements AutoCloseable {
     return head.logits(hidden);
   }
 
-  /** Frees all memory of the devices. */
   @Override
   public void close() {
     if (loaders != null) {
@@ -315,7 +312,6 @@ public final class Decoder implements AutoCloseable {
       logits = operations.tensor(ROWS, vocabulary);
     }
 
-    /** Returns the logits of at most {@link #ROWS} hidden states, valid until the next call. */
     Tensor logits(Tensor hidden) {
       Tensor states = hidden;
       if (norm != null) {

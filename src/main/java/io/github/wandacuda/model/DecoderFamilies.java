@@ -116,7 +116,6 @@ public final class DecoderFamilies {
   /**
    * Opens a model's decoder; closing it is up to the caller.
    *
-   * @param operations run it
    * @throws InputException as {@link #of}, or if the checkpoint isn't the family's
    */
   public static Decoder open(ModelDirectory model, Operations operations) {

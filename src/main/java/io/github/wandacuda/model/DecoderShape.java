@@ -3,9 +3,6 @@ package io.github.wandacuda.model;
 /**
  * The sizes of a decoder, which are known before it is opened.
  *
- * @param blocks number of decoder blocks
- * @param hiddenSize width of the hidden states
- * @param vocabulary number of token ids
  * @param maximumLength tokens of the longest sequence that its positions allow
  */
 public record DecoderShape(int blocks, int hiddenSize, int vocabulary, int maximumLength) {}

@@ -75,7 +75,6 @@ final class DecoderTensors {
     return prefix + name;
   }
 
-  /** Returns whether the checkpoint holds a tensor, by its full name. */
   boolean has(String fullName) {
     return checkpoint.find(fullName).isPresent();
   }
@@ -151,7 +150,6 @@ final class DecoderTensors {
         .map(dtype -> new WeightsAhead.Shape(dtype, linear.rows(), linear.columns()));
   }
 
-  /** Copies a matrix from its file. */
   WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
     Checkpoint.Entry entry = entry(fullName, rows, columns);
     return WeightMatrix.of(copy(entry, arena), entry.info().type().orElseThrow(), rows, columns);

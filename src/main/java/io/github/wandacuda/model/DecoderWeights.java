@@ -21,7 +21,6 @@ import java.util.function.Function;
 /** A decoder's weights on a device, copied there from its {@linkplain DecoderTensors tensors}. */
 final class DecoderWeights implements AutoCloseable {
   private static final long ALIGNMENT = 64;
-  private static final String WEIGHT = ".weight";
   private static final String BIAS = ".bias";
 
   private final DecoderTensors tensors;
@@ -172,16 +171,11 @@ final class DecoderWeights implements AutoCloseable {
     return biased ? vector(norm.name() + BIAS, norm.size()) : null;
   }
 
-  /**
-   * Does what {@link #weight} does for a matrix that is no linear module.
-   *
-   * @param fullName the tensor's full name
-   */
+  /** Does what {@link #weight} does for a matrix that is no linear module. */
   Weight matrix(String fullName, int rows, int columns, Arena arena) {
     return weight(memory -> tensors.read(fullName, rows, columns, memory), arena).weight();
   }
 
-  /** Returns a vector, widened to float32, as a row, by its full name. */
   Tensor fullVector(String fullName, int length) {
     return tensor(tensors.fullValues(fullName, length), 1, length);
   }
@@ -191,7 +185,6 @@ final class DecoderWeights implements AutoCloseable {
     return tensor(tensors.values(name, length), 1, length);
   }
 
-  /** Returns a tensor with the given values. */
   Tensor tensor(float[] values, int rows, int columns) {
     Tensor tensor = operations.tensor(rows, columns);
     operations.upload(MemorySegment.ofArray(values), tensor);

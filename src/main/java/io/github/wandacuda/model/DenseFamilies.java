@@ -103,7 +103,6 @@ final class DenseFamilies {
     return graniteStyle(config).decoder();
   }
 
-  /** Returns what Granite's models have in common. */
   static LlamaStyle graniteStyle(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
@@ -221,7 +220,6 @@ final class DenseFamilies {
     return ernieStyle(config, HEAD_SIZE).decoder();
   }
 
-  /** Returns what ERNIE's models have in common. */
   static LlamaStyle ernieStyle(ModelConfig config, int headSize) {
     LlamaStyle style = new LlamaStyle(config, headSize, LARGER_EPSILON);
     style.projectionBias = config.flag("use_bias", false);

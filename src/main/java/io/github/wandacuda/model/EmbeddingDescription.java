@@ -23,7 +23,6 @@ public record EmbeddingDescription(
    *
    * @param table the tensor's name after the decoder's prefix
    * @param offset the row of position 0
-   * @param count number of positions
    */
   public record Positions(String table, int offset, int count) {}
 

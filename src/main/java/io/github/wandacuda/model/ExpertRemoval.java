@@ -279,7 +279,6 @@ public final class ExpertRemoval implements Removal {
    * Chooses the experts of each mixture with the lowest scores, of equal ones the first: as many of
    * each group.
    *
-   * @param count how many
    * @param scores returns a score of each expert by the router's name
    * @return the experts that go, by the mixture's block
    * @throws InputException if so many can't go

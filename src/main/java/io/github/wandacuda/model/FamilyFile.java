@@ -175,7 +175,6 @@ public final class FamilyFile {
   /** What a value depends on. */
   private record Scope(ModelConfig config, int block, int expert) {}
 
-  /** Reads a description. */
   static FamilyFile read(Path file) {
     return new FamilyFile(file);
   }

@@ -20,7 +20,6 @@ record FurtherBlocks(int first, int end) {
   private static final List<String> COUNTS =
       List.of("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers");
   private static final Pattern PREFIX = Pattern.compile("(?:^|\\.)mtp\\.");
-  private static final String PROJECTION = ".eh_proj.weight";
 
   static FurtherBlocks of(ModelConfig config, Checkpoint checkpoint) {
     JsonNode root = config.decoder().root();
@@ -29,7 +28,7 @@ record FurtherBlocks(int first, int end) {
     int projected =
         checkpoint.tensors().stream()
             .map(entry -> entry.info().name())
-            .filter(name -> name.endsWith(PROJECTION))
+            .filter(name -> name.endsWith(".eh_proj.weight"))
             .map(LinearModules::block)
             .flatMapToInt(OptionalInt::stream)
             .max()

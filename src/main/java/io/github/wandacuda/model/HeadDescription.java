@@ -17,7 +17,6 @@ public record HeadDescription(
     String bias,
     float scale,
     float softcap) {
-  /** Describes a norm and an output matrix. */
   public static HeadDescription of(NormDescription norm, String weight) {
     return new HeadDescription(norm, null, weight, null, 1, 0);
   }

@@ -3,12 +3,10 @@ package io.github.wandacuda.model;
 /**
  * The heads of an attention.
  *
- * @param queries number of query heads
  * @param keyValueHeads number of key heads and of value heads, a divisor of {@code queries}
  * @param size features of a head
  */
 public record Heads(int queries, int keyValueHeads, int size) {
-  /** Returns the features of all query heads. */
   public int queryWidth() {
     return Math.multiplyExact(queries, size);
   }

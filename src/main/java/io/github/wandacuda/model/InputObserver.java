@@ -6,14 +6,12 @@ import java.util.List;
 /** Sees the inputs of a block's linear modules, and its experts' outputs, while the block runs. */
 @FunctionalInterface
 public interface InputObserver {
-  /** Ignores all inputs. */
   InputObserver NONE = (modules, input) -> {};
 
   /**
    * An expert of a mixture.
    *
    * @param router the full name of the mixture's router
-   * @param index the expert's number
    * @param count how many experts the mixture has
    */
   record Expert(String router, int index, int count) {}

@@ -69,18 +69,10 @@ public final class KeyValueCache implements AutoCloseable {
     length += tokens;
   }
 
-  /**
-   * Forgets all tokens from token {@code count} on.
-   *
-   * @return how many are left: none, although some should, if a state can't go back to them
-   */
-  public int truncate(int count) {
-    boolean shorter = Objects.checkIndex(count, length + 1) < length;
-    if (shorter) {
-      states.forEach(operations::clear);
-    }
-    length = shorter && !states.isEmpty() ? 0 : count;
-    return length;
+  /** Forgets all tokens. */
+  public void clear() {
+    states.forEach(operations::clear);
+    length = 0;
   }
 
   BlockCache block(int index) {

@@ -356,8 +356,6 @@ final class LayerNormFamilies {
     /**
      * Returns the biases as Falcon computes them: slopes, positions and their products are rounded
      * to bfloat16 and added before the scores are scaled.
-     *
-     * @param scale the scale of the scores
      */
     static PositionTable brainTable(int heads, float scale) {
       return table(heads, value -> DType.BF16.rounded((float) value), scale);

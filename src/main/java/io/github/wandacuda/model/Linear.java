@@ -27,12 +27,10 @@ final class Linear implements AutoCloseable {
     bias = weights.bias(description);
   }
 
-  /** Returns the module's full name. */
   String module() {
     return module;
   }
 
-  /** Returns the weight, which is this module's. */
   Weight weight() {
     return weight;
   }
@@ -42,12 +40,10 @@ final class Linear implements AutoCloseable {
     return Optional.ofNullable(bytes);
   }
 
-  /** Returns the number of output features. */
   int rows() {
     return weight.rows();
   }
 
-  /** Returns the number of input features. */
   int columns() {
     return weight.columns();
   }

@@ -13,8 +13,6 @@ import java.lang.foreign.MemorySegment;
  * A linear module of a decoder block, with the tensor that holds its weight.
  *
  * @param name as in the checkpoint, without {@code .weight}
- * @param shard the file that holds the weight
- * @param tensor the weight
  * @param transposed whether the weight is stored as [in, out], as GPT-2's Conv1D does
  * @param router whether it is a mixture-of-experts router
  * @param further whether it is of a block that predicts further tokens, which is no part of the
@@ -66,12 +64,10 @@ public record LinearModule(
     return transposed ? tensor.rows() : tensor.columns();
   }
 
-  /** Returns the number of weights. */
   public long elements() {
     return (long) rows() * columns();
   }
 
-  /** Returns the size of the packed mask in bytes. */
   public long maskBytes() {
     return rows() * Selector.maskRowBytes(columns());
   }
@@ -91,7 +87,6 @@ public record LinearModule(
     return transposed ? stored.transposed() : stored;
   }
 
-  /** Returns this module's file and tensor, for an error message. */
   public ErrorDetails place() {
     return ErrorDetails.file(shard.path()).tensor(tensor.name());
   }

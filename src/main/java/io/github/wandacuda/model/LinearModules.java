@@ -91,7 +91,6 @@ public final class LinearModules {
     return OTHER_TOWER.matcher(name).find();
   }
 
-  /** Finds the modules of one model. */
   private static final class Finder {
     private final boolean conv1d;
     private final boolean hasDecoder;

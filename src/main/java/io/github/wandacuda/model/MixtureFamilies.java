@@ -28,7 +28,6 @@ final class MixtureFamilies {
   private static final double EPSILON = 1e-6;
   private static final double LARGER_EPSILON = 1e-5;
   private static final int GLM_HEAD_SIZE = 128;
-  private static final String ROTATED = "rotary_dim";
   private static final double MINIMAX_THETA = 5e6;
   private static final double ERNIE_LEAST = 1e-12;
   private static final double PHI_JITTER = 0.01;
@@ -140,8 +139,8 @@ final class MixtureFamilies {
     style.headNorms = config.flag("use_qk_norm", true);
     style.wholeNorms = true;
     style.rope =
-        config.find(ROTATED).isPresent()
-            ? rotated(style, config.positive(ROTATED))
+        config.find("rotary_dim").isPresent()
+            ? rotated(style, config.positive("rotary_dim"))
             : Defaults.partial(1, MINIMAX_THETA);
     style.window = Windows.of(config, 0, block -> true)::at;
     style.mlp =
@@ -484,7 +483,6 @@ final class MixtureFamilies {
     return new SharedExpert(null, style.gated(name, wide * count));
   }
 
-  /** Describes a mixture, see {@link Experts}. */
   static MlpDescription mixture(
       ModelConfig config,
       LinearDescription router,

@@ -40,7 +40,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   public static final String WITHOUT_A_PASS =
       "`statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass";
 
-  /** The file's name in a model directory. */
   public static final String FILE_NAME = SideFiles.CONFIG;
 
   /** Far beyond any model's sizes, and small enough that the sum of a few fits into an int. */
@@ -148,7 +147,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return root.hasNonNull(key) ? Optional.of(root.path(key)) : Optional.empty();
   }
 
-  /** Returns a positive whole number. */
   public int positive(String key) {
     return positive(key, find(key).orElseThrow(() -> missing(key, "a positive whole number")));
   }
@@ -287,12 +285,10 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return new InputException(wrong(key, expected, found).details().hint(WITHOUT_A_PASS));
   }
 
-  /** Returns the failure of the value that a key has. */
   InputException wrong(String key, String expected) {
     return wrong(key, expected, root.path(key));
   }
 
-  /** Returns the failure of a key that has the wrong value. */
   public InputException wrong(String key, String expected, JsonNode found) {
     return ErrorDetails.file(file).part(key).wrong(expected, abbreviated(found));
   }

@@ -25,7 +25,6 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
   /** How many names a message shows if a pattern matches none. */
   private static final int SHOWN = 3;
 
-  /** Copies the lists. */
   public ModuleChoice {
     include = List.copyOf(include);
     exclude = List.copyOf(exclude);

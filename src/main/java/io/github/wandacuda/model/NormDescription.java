@@ -5,7 +5,6 @@ package io.github.wandacuda.model;
  *
  * @param kind RMSNorm or LayerNorm
  * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
- * @param size number of features
  * @param epsilon what is added to the mean square or the variance
  * @param affine whether it has a gain and, if it is a LayerNorm, a bias
  * @param gainOffset what is added to the stored gain: 1 where zeros mean no change
@@ -20,7 +19,6 @@ record NormDescription(
     this(kind, name, size, epsilon, affine, gainOffset, 0);
   }
 
-  /** How a row is normalized. */
   enum Kind {
     /** By its root mean square (Zhang and Sennrich, arXiv 1910.07467). */
     RMS,

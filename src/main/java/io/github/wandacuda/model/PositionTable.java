@@ -20,8 +20,6 @@ interface PositionTable {
    * A matrix.
    *
    * @param data [rows, columns], row-major
-   * @param rows of the matrix
-   * @param columns of the matrix
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared
   record Values(float[] data, int rows, int columns) {}

@@ -24,14 +24,12 @@ import java.util.regex.PatternSyntaxException;
  *
  * @param file where it is said
  * @param key the object's name in it
- * @param settings the object
  * @param method {@code quant_method}, in lower case
  */
 record Quantization(Path file, String key, JsonNode settings, String method) {
   /** The older second one is that of compressed-tensors. */
   private static final List<String> KEYS = List.of("quantization_config", "compression_config");
 
-  private static final String MODELOPT_FILE = "hf_quant_config.json";
   private static final String MODELOPT = "modelopt";
 
   private static final Set<String> READ =
@@ -63,7 +61,7 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
         }
       }
     }
-    Path other = config.file().resolveSibling(MODELOPT_FILE);
+    Path other = config.file().resolveSibling("hf_quant_config.json");
     if (!Files.exists(other)) {
       return Optional.empty();
     }
@@ -84,12 +82,10 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
     }
   }
 
-  /** Returns whether weights of the method can be read. */
   boolean isRead() {
     return READ.contains(method);
   }
 
-  /** Returns the failure of a method whose weights can't be read. */
   InputException unread() {
     return ErrorDetails.file(file)
         .part(key + ".quant_method")
@@ -99,7 +95,6 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
             Printable.of(settings.path("quant_method").asText(settings.toString())));
   }
 
-  /** Returns the failure of a setting. */
   InputException wrong(String setting, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : Printable.of(found.toString());
     return ErrorDetails.file(file).part(key + "." + setting).wrong(expected, text);

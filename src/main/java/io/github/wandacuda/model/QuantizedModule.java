@@ -53,7 +53,6 @@ public final class QuantizedModule {
    * @param format its name, for people
    * @param codes the tensor that pruning changes
    * @param others all other tensors of the weight
-   * @param bits of a code
    * @param reading reads and checks the scales
    */
   QuantizedModule(
@@ -111,12 +110,10 @@ public final class QuantizedModule {
         failure);
   }
 
-  /** Returns whether the weight can be read. */
   public boolean isRead() {
     return failure == null;
   }
 
-  /** Checks that the weight can be read. */
   void requireRead() {
     if (failure != null) {
       throw failure;
@@ -133,12 +130,10 @@ public final class QuantizedModule {
     return codes;
   }
 
-  /** Returns the number of output features. */
   public int rows() {
     return rows;
   }
 
-  /** Returns the number of input features. */
   public int columns() {
     return columns;
   }
@@ -273,7 +268,6 @@ public final class QuantizedModule {
     return result;
   }
 
-  /** Returns the failure of single weights that can't be made 0. */
   InputException unprunable() {
     requireRead();
     return ErrorDetails.file(codes.shard().path())

@@ -133,7 +133,6 @@ record QuantizedTensors(
         .toArray();
   }
 
-  /** Finds one module's weight. */
   private final class Module {
     private final Quantization settings;
     private final String name;
@@ -627,7 +626,6 @@ record QuantizedTensors(
 
   /** How scales are laid over a matrix. */
   private record Scaling(int blockRows, int blockColumns, int groups) {
-    /** Reads scales, and checks them. */
     Scales of(Checkpoint.Entry entry) {
       NumberFormat format = number(entry.info().dtype()).orElseThrow();
       MemorySegment data = read(entry);

@@ -15,7 +15,6 @@ public sealed interface Removal permits ExpertRemoval, BlockRemoval, WidthRemova
    */
   int share(double ratio, int multiple);
 
-  /** Checks that so many can go. */
   void requireRemovable(int count);
 
   /**

@@ -32,7 +32,6 @@ final class RotaryFrequencies {
   /** The positions of a model whose config has none. */
   static final int DEFAULT_POSITIONS = 2048;
 
-  private static final String SCALING = "rope_scaling";
   private static final String PARAMETERS = "rope_parameters";
   private static final String THETA = "rope_theta";
   private static final String PARTIAL = "partial_rotary_factor";
@@ -40,14 +39,13 @@ final class RotaryFrequencies {
   private static final String POSITIONS = "max_position_embeddings";
   private static final String DEFAULT = "default";
   private static final String LINEAR = "linear";
-  private static final String LLAMA3 = "llama3";
   private static final String YARN = "yarn";
   private static final String DYNAMIC = "dynamic";
   private static final String LONGROPE = "longrope";
 
   /** {@code su} is what longrope was called first; mrope turns the tokens of a text as default. */
   private static final Set<String> KINDS =
-      Set.of(DEFAULT, "mrope", LINEAR, LLAMA3, YARN, DYNAMIC, LONGROPE, "su");
+      Set.of(DEFAULT, "mrope", LINEAR, "llama3", YARN, DYNAMIC, LONGROPE, "su");
 
   /** The keys that an object without a kind of scaling may have. */
   private static final Set<String> UNSCALED = Set.of("rope_type", "type", THETA, PARTIAL);
@@ -61,7 +59,7 @@ final class RotaryFrequencies {
 
   private RotaryFrequencies(ModelConfig config, String layers) {
     this.config = config;
-    String all = config.find(PARAMETERS).isPresent() ? PARAMETERS : SCALING;
+    String all = config.find(PARAMETERS).isPresent() ? PARAMETERS : "rope_scaling";
     Optional<JsonNode> object = config.find(all);
     typed = object.isPresent() && object.get().hasNonNull(layers);
     key = typed ? all + "." + layers : all;
@@ -212,7 +210,7 @@ final class RotaryFrequencies {
     float[] plain = plain(theta, features, count);
     return switch (kind()) {
       case LINEAR -> Rotary.fixed(pairs, new Turns(linear(plain, factor()), 1));
-      case LLAMA3 -> Rotary.fixed(pairs, new Turns(llama3(plain, scaling.get()), 1));
+      case "llama3" -> Rotary.fixed(pairs, new Turns(llama3(plain, scaling.get()), 1));
       case YARN -> Rotary.fixed(pairs, yarn(plain, theta, features));
       case DYNAMIC -> dynamic(pairs, theta, features, count);
       case LONGROPE, "su" -> longrope(pairs, theta, features, count);

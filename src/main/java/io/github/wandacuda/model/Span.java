@@ -12,7 +12,6 @@ import io.github.wandacuda.forward.Tensor;
  * @param cache the block's keys and values, or null for whole sequences
  */
 record Span(int length, int past, int positions, KeyValueCache.BlockCache cache) {
-  /** Describes whole sequences. */
   static Span whole(int sequenceLength) {
     return new Span(sequenceLength, 0, sequenceLength, null);
   }

@@ -26,7 +26,6 @@ import java.util.TreeSet;
  * What a smaller model is of a larger one: which parts of which tensors, under which names, and the
  * values that its config has.
  *
- * @param model the larger model
  * @param tensors the tensors of the smaller one, in their order
  * @param config the values that differ or are added, by their keys; those within an object begin
  *     with its key and a dot. They are what JSON can say, in Java's types
@@ -39,14 +38,12 @@ public record StructurePlan(
     List<String> fitted) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** Takes copies. */
   public StructurePlan {
     tensors = List.copyOf(tensors);
     config = Collections.unmodifiableSortedMap(new TreeMap<>(config));
     fitted = List.copyOf(fitted);
   }
 
-  /** Makes a plan of slices alone. */
   StructurePlan(
       ModelDirectory model, List<SlicedTensor> tensors, SortedMap<String, Object> config) {
     this(model, tensors, config, List.of());
@@ -110,7 +107,6 @@ public record StructurePlan(
         SlicedShards.of(model.path(), tensors, shards.getFirst().metadata(), shardBytes));
   }
 
-  /** Returns the bytes of the smaller model's {@code config.json}. */
   public byte[] configBytes() {
     try {
       return edited(InputFile.bytes(model.config().file()));

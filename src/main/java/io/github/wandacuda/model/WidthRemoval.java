@@ -29,7 +29,6 @@ import java.util.stream.IntStream;
 public final class WidthRemoval implements Removal {
   private static final String HEADS = "num_attention_heads";
   private static final String KEY_VALUE_HEADS = "num_key_value_heads";
-  private static final String HEAD_SIZE = "head_dim";
 
   /** Channels that stay are a multiple of the first number in wide MLPs, else of the second. */
   private static final int WIDE = 2048;
@@ -244,7 +243,6 @@ public final class WidthRemoval implements Removal {
     cuts.put(module + ".weight", new Cut(block, dimension, parts));
   }
 
-  /** Returns the number of the model's blocks. */
   public int blocks() {
     return decoder.shape().blocks();
   }
@@ -264,16 +262,6 @@ public final class WidthRemoval implements Removal {
     int usual = groups >= WIDE ? WIDE_MULTIPLE : groups % MULTIPLE == 0 ? MULTIPLE : 1;
     int unit = multiple > 0 ? multiple : usual;
     return Math.max(0, groups - Math.ceilDiv(groups - count, unit) * unit);
-  }
-
-  /** Returns which half has them. */
-  public Half half() {
-    return half;
-  }
-
-  /** Returns the input columns of a half's last linear module that are one of them. */
-  public int width() {
-    return width;
   }
 
   @Override
@@ -351,7 +339,7 @@ public final class WidthRemoval implements Removal {
     } else {
       config.put(of + HEADS, left * (width / headSize()));
       config.put(of + KEY_VALUE_HEADS, left);
-      config.put(of + HEAD_SIZE, headSize());
+      config.put(of + "head_dim", headSize());
     }
     return config;
   }

@@ -10,7 +10,6 @@ import java.util.function.IntPredicate;
  * @param windowed the blocks of the kind with a window, if there is one
  */
 record Windows(int size, IntPredicate windowed) {
-  private static final String SIZE = "sliding_window";
   private static final String TYPES = "layer_types";
   private static final int QWEN_WINDOW = 4096;
   private static final int QWEN_FULL_BLOCKS = 28;
@@ -27,7 +26,7 @@ record Windows(int size, IntPredicate windowed) {
    * @param windowed the blocks that have the window if the config doesn't say
    */
   static Windows of(ModelConfig config, int otherwise, IntPredicate windowed) {
-    int size = config.has(SIZE) ? config.positive(SIZE, 0) : otherwise;
+    int size = config.has("sliding_window") ? config.positive("sliding_window", 0) : otherwise;
     return new Windows(config, size, windowed);
   }
 

@@ -29,17 +29,14 @@ public sealed interface Allocation {
       return this != UNIFORM;
     }
 
-    /** Returns the rule of a name. */
     public static Optional<Rule> of(String label) {
       return Arrays.stream(values()).filter(rule -> rule.label().equals(label)).findFirst();
     }
 
-    /** Returns the names of all. */
     public static List<String> labels() {
       return Arrays.stream(values()).map(Rule::label).toList();
     }
   }
 
-  /** What a file says. */
   record FromFile(Path file) implements Allocation {}
 }

@@ -16,25 +16,17 @@ import java.util.Optional;
  *
  * <p>With J for the reversal of rows, {@code J H J = L L^T} gives {@code U = J L^-1 J}: one
  * Cholesky factor and its inverse, in place of H's inverse and a Cholesky factor of that.
+ *
+ * @param dampening the share of the diagonal's mean that was added to the diagonal
+ * @param scale the power of 4 by which {@code U^T U} is to be multiplied to be {@code H^-1}
+ * @param dead the columns that never had another input than 0
+ * @param transposed row b holds U's column b down to the diagonal
  */
-final class GramFactor {
+@SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
+record GramFactor(double dampening, double scale, boolean[] dead, float[][] transposed) {
   private static final double FIRST_DAMPENING = 0.01;
   private static final int TRIES = 4;
   private static final int STEP = 10;
-
-  private final double dampening;
-  private final double scale;
-  private final boolean[] dead;
-
-  /** Row b holds U's column b down to the diagonal. */
-  private final float[][] transposed;
-
-  private GramFactor(double dampening, double scale, boolean[] dead, float[][] transposed) {
-    this.dampening = dampening;
-    this.scale = scale;
-    this.dead = dead;
-    this.transposed = transposed;
-  }
 
   /**
    * Factors a Gram matrix. Columns whose diagonal is 0, which never had another input than 0, are
@@ -119,16 +111,6 @@ final class GramFactor {
 
   public int columns() {
     return dead.length;
-  }
-
-  /** Returns the share of the diagonal's mean that was added to the diagonal. */
-  public double dampening() {
-    return dampening;
-  }
-
-  /** Returns the power of 4 by which {@code U^T U} is to be multiplied to be {@code H^-1}. */
-  double scale() {
-    return scale;
   }
 
   /** Returns whether a column never had another input than 0. */

@@ -42,7 +42,6 @@ public final class LayerPruner implements AutoCloseable {
 
   private Optional<GramFactor> factor;
 
-  /** Creates a pruner of modules. */
   public LayerPruner(Backend backend, Selector selector, WorkerPool workers, PhaseClock clock) {
     this.backend = backend;
     this.selector = selector;
@@ -165,7 +164,6 @@ public final class LayerPruner implements AutoCloseable {
     return new Result(pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
   }
 
-  /** A module under way. */
   private final class Layer {
     private final WeightMatrix dense;
     private final Optional<TileSource.Rounding> rounding;
@@ -347,10 +345,6 @@ public final class LayerPruner implements AutoCloseable {
   /**
    * What became of a module.
    *
-   * @param pruned weights that the mask takes out
-   * @param zeros weights of the result that are zero
-   * @param zeroRows rows of the result that hold nothing but zeros
-   * @param errors how far its outputs are off, where its second moments are known
    * @param warning what the user should know, such as that another method was taken
    */
   public record Result(

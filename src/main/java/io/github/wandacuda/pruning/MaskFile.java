@@ -55,11 +55,7 @@ public final class MaskFile {
 
   /** Returns whether a file's metadata say that it holds masks which this program wrote. */
   public static boolean isOne(Path file) {
-    try (SafetensorsFile in = SafetensorsFile.open(file)) {
-      return FORMAT.equals(in.metadata().get("format"));
-    } catch (InputException e) {
-      return false;
-    }
+    return SafetensorsFile.isOf(file, FORMAT);
   }
 
   static String tensorName(LinearModule module) {

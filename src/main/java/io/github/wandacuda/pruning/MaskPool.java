@@ -28,7 +28,6 @@ public final class MaskPool implements AutoCloseable {
     return free.isEmpty() ? arena.allocate(bytes) : free.pop();
   }
 
-  /** Takes memory back. */
   public synchronized void giveBack(MemorySegment mask) {
     free.push(mask);
   }

@@ -5,7 +5,6 @@ import java.lang.foreign.MemorySegment;
 /** Takes masks, in any order and from several threads. */
 @FunctionalInterface
 public interface MaskSink {
-  /** Has no use for them. */
   MaskSink NONE = (index, mask) -> {};
 
   /**

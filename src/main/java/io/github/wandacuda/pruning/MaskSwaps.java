@@ -77,7 +77,6 @@ public final class MaskSwaps {
     return () -> new BestSwaps(gram, reach);
   }
 
-  /** One matrix on its way. */
   private final class Pass {
     private final WeightMatrix weights;
     private final MemorySegment mask;

@@ -30,7 +30,6 @@ public enum Method implements Labelled {
   /** Masks that come from a file. */
   MASKS;
 
-  /** Returns the method of a name. */
   public static Method of(String label) {
     return Labelled.of(label, EnumSet.allOf(Method.class), MethodKey.METHOD.label());
   }

@@ -21,12 +21,10 @@ public record ModuleResult(
     int zeroRows,
     float[] norms,
     OutputErrors errors) {
-  /** Returns it with norms. */
   public ModuleResult with(float[] others) {
     return new ModuleResult(module, pruned, zeros, zeroRows, others, errors);
   }
 
-  /** Returns the share of zeros. */
   public double sparsity() {
     return module.elements() == 0 ? 0 : (double) zeros / module.elements();
   }

@@ -135,7 +135,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return written;
   }
 
-  /** Returns how weights are scored. */
   public Method method() {
     return (Method) values.get(MethodKey.METHOD);
   }
@@ -187,12 +186,10 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(others);
   }
 
-  /** Returns the same rules for another share. */
   public ModuleRules with(Sparsity other) {
     return with(key(other), other);
   }
 
-  /** Returns the same rules but for a key. */
   public ModuleRules with(MethodKey key, Object value) {
     Map<MethodKey, Object> others = new EnumMap<>(values);
     if (value instanceof Sparsity) {
@@ -226,12 +223,10 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return (method() == Method.WANDA || method() == Method.MAGNITUDE) && !swaps() && !reconstruct();
   }
 
-  /** Returns whether the second moments of the module's inputs are needed. */
   public boolean needsMoments() {
     return method() == Method.SPARSEGPT || swaps() || reconstruct();
   }
 
-  /** Returns whether the norms of the module's input columns are needed. */
   public boolean needsNorms() {
     return needsMoments() || (method() != Method.MAGNITUDE && method() != Method.MASKS);
   }
@@ -264,22 +259,14 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return updates() || !countsRows();
   }
 
-  /**
-   * Returns what goes of each row or group at most, and if rows are counted at least.
-   *
-   * @param columns elements in a row
-   */
+  /** Returns what goes of each row or group at most, and if rows are counted at least. */
   public SelectionRule.Lowest perRow(int columns) {
     return countsRows()
         ? SelectionRule.of(sparsity(), columns)
         : new SelectionRule.LowestPerRow(columns);
   }
 
-  /**
-   * Returns how many zeros the matrix has at least, if its rows aren't counted.
-   *
-   * @param columns elements in a row
-   */
+  /** Returns how many zeros the matrix has at least, if its rows aren't counted. */
   public long leastZeros(long rows, int columns) {
     if (countsRows() || !(sparsity() instanceof Sparsity.Ratio ratio)) {
       return 0;

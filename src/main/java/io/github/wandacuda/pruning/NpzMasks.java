@@ -5,6 +5,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.system.OnFailure;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -32,7 +33,6 @@ import java.util.zip.ZipFile;
  */
 final class NpzMasks implements ModuleMasks {
   private static final String ENDING = MaskFile.SUFFIX + ".npy";
-  private static final String WHAT = "a zip archive of NumPy arrays";
   private static final String CHANGED = "it was cut or changed: copy or download it again";
 
   private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
@@ -54,17 +54,13 @@ final class NpzMasks implements ModuleMasks {
   private static NpzMasks opened(Path path, Collection<LinearModule> modules) {
     try {
       NpzMasks masks = new NpzMasks(path, new ZipFile(path.toFile()));
-      try {
-        masks.check(modules);
-        return masks;
-      } catch (RuntimeException | Error e) {
-        masks.close();
-        throw e;
-      }
+      OnFailure.run(masks::close, () -> masks.check(modules));
+      return masks;
     } catch (IOException e) {
       throw ErrorDetails.file(path)
           .hint(CHANGED)
-          .wrong(WHAT, "that it can't be read: " + Printable.reason(e), e);
+          .wrong(
+              "a zip archive of NumPy arrays", "that it can't be read: " + Printable.reason(e), e);
     }
   }
 

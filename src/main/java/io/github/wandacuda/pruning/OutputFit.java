@@ -28,35 +28,18 @@ import java.util.stream.IntStream;
  *
  * <p>Products are those of linear layers in float32; the inverse is never made whole but applied as
  * its two triangular factors, which costs half as many digits.
+ *
+ * @param arena takes what is computed
+ * @param weights of the module in F32, [output features, input features]
  */
-public final class OutputFit {
+public record OutputFit(
+    Operations operations,
+    WorkerPool workers,
+    Arena arena,
+    WeightMatrix weights,
+    OutputMoments moments) {
   /** Rows of a product that are on the device at a time. */
   private static final int TILE = 256;
-
-  private final Operations operations;
-  private final WorkerPool workers;
-  private final Arena arena;
-  private final WeightMatrix weights;
-  private final OutputMoments moments;
-
-  /**
-   * Prepares.
-   *
-   * @param arena takes what is computed
-   * @param weights of the module in F32, [output features, input features]
-   */
-  public OutputFit(
-      Operations operations,
-      WorkerPool workers,
-      Arena arena,
-      WeightMatrix weights,
-      OutputMoments moments) {
-    this.operations = operations;
-    this.workers = workers;
-    this.arena = arena;
-    this.weights = weights;
-    this.moments = moments;
-  }
 
   /**
    * Chooses groups of neighbouring columns that go: those with the lowest scores, of equal ones the
@@ -124,7 +107,6 @@ public final class OutputFit {
    * Fits the weights of the columns that stay.
    *
    * @param kept them, in ascending order
-   * @param missing whether to fit to what is missing behind the module too
    * @return [output features, kept columns] in F32, or nothing if the moments can't be factored
    */
   public Optional<WeightMatrix> fitted(List<Integer> kept, boolean missing) {

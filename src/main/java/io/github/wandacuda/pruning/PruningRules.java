@@ -32,7 +32,6 @@ public record PruningRules(
     Unreached unreached,
     Set<String> kept,
     boolean requantize) {
-  private static final String RECIPE = "recipe";
   private static final Pattern BLOCK = Pattern.compile("\\.\\d+(?=\\.|$)");
 
   /** What is done to some modules. Each module's name is searched once. */
@@ -41,22 +40,16 @@ public record PruningRules(
     private final ModuleRules rules;
     private final Map<String, Boolean> searched = new ConcurrentHashMap<>();
 
-    /**
-     * Makes a stage.
-     *
-     * @param modules found in the names of the modules that it is for
-     */
+    /** Makes a stage. */
     public Stage(Pattern modules, ModuleRules rules) {
       this.modules = modules;
       this.rules = rules;
     }
 
-    /** Returns what is found in the names of the modules that it is for. */
     public Pattern modules() {
       return modules;
     }
 
-    /** Returns what is done to them. */
     public ModuleRules rules() {
       return rules;
     }
@@ -70,7 +63,6 @@ public record PruningRules(
     }
   }
 
-  /** Copies the collections. */
   public PruningRules {
     stages = List.copyOf(stages);
     allocated = Map.copyOf(allocated);
@@ -99,15 +91,13 @@ public record PruningRules(
 
   /** Returns what is done in a word: {@code wanda+swaps}. */
   public String label() {
-    return stages.isEmpty() ? common.label() : RECIPE;
+    return stages.isEmpty() ? common.label() : "recipe";
   }
 
-  /** Returns the method's name. */
   public String method() {
-    return stages.isEmpty() ? common.method().label() : RECIPE;
+    return stages.isEmpty() ? common.method().label() : "recipe";
   }
 
-  /** Returns how much goes, in words. */
   public String amount() {
     return stages.isEmpty() ? common.amount() : "as it says";
   }
@@ -117,7 +107,6 @@ public record PruningRules(
     return new PruningRules(common, stages, allocated, unreached, names, requantize);
   }
 
-  /** Returns the same rules without what follows the choice of masks. */
   public PruningRules masksAlone() {
     return new PruningRules(
         common.maskAlone(),
@@ -130,7 +119,6 @@ public record PruningRules(
         requantize);
   }
 
-  /** Returns the same rules with a share for each module. */
   public PruningRules allocating(Map<String, Double> shares) {
     return new PruningRules(common, stages, shares, unreached, kept, requantize);
   }
@@ -140,7 +128,6 @@ public record PruningRules(
     return unreached == Unreached.KEEP ? keeping(Set.copyOf(Unreached.in(results))) : this;
   }
 
-  /** Returns what is done to a module. */
   public ModuleRules of(LinearModule module) {
     if (kept.contains(module.name())) {
       return ModuleRules.NOTHING;
@@ -252,22 +239,18 @@ public record PruningRules(
         : Optional.empty();
   }
 
-  /** Returns whether the second moments of inputs are needed. */
   public boolean needMoments() {
     return all().anyMatch(ModuleRules::needsMoments);
   }
 
-  /** Returns whether the norms of inputs are needed. */
   public boolean needNorms() {
     return all().anyMatch(ModuleRules::needsNorms);
   }
 
-  /** Returns whether masks have to be given. */
   public boolean needMasks() {
     return all().anyMatch(rules -> rules.method() == Method.MASKS);
   }
 
-  /** Returns whether kept weights change too. */
   public boolean update() {
     return all().anyMatch(ModuleRules::updates);
   }

@@ -43,7 +43,6 @@ import org.slf4j.LoggerFactory;
 public record Recipe(Path file, List<Stage> stages) {
   private static final Logger LOG = LoggerFactory.getLogger(Recipe.class);
 
-  /** Copies the list. */
   public Recipe {
     stages = List.copyOf(stages);
   }
@@ -115,7 +114,6 @@ public record Recipe(Path file, List<Stage> stages) {
    *
    * @param modules found anywhere in a module's name without {@code .weight}; nothing for all
    *     modules
-   * @param rules what is done to them
    * @param allocation how the sparsity is shared out over the blocks of this stage's modules
    * @param line the line at which the stage begins, from 1
    */

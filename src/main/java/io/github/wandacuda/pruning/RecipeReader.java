@@ -23,7 +23,6 @@ import org.snakeyaml.engine.v2.events.Event;
 
 /** Reads the structure of a recipe: the list of stages, and the keys and values of each. */
 final class RecipeReader {
-  private static final String STAGES = "stages";
   private static final String MODULES = "modules";
   private static final String ALLOCATION = "allocation";
   private static final String PATTERN = MethodKey.PATTERN.label();
@@ -48,7 +47,6 @@ final class RecipeReader {
     this.events = new YamlEvents(file);
   }
 
-  /** Returns the stages of the file. */
   List<Stage> stages() {
     List<Stage> stages = events.is(Event.ID.MappingStart) ? named() : list();
     events.requireEnd();
@@ -61,8 +59,8 @@ final class RecipeReader {
     List<Stage> stages = null;
     while (!events.is(Event.ID.MappingEnd)) {
       YamlValue key = events.scalar("'stages'");
-      if (!key.text().equals(STAGES)) {
-        throw unknown(key, List.of(STAGES));
+      if (!key.text().equals("stages")) {
+        throw unknown(key, List.of("stages"));
       }
       if (stages != null) {
         throw twice(key);

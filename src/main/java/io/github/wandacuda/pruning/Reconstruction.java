@@ -101,7 +101,6 @@ public final class Reconstruction {
     private final boolean[] improved;
     private final Scratch[] scratches;
 
-    /** What a worker needs for a row. */
     private final class Scratch {
       final float[] weights = new float[columns];
       final float[] start = new float[columns];

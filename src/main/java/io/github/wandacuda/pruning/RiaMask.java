@@ -119,17 +119,10 @@ final class RiaMask {
    * columns 0, 4, 8, … and so on, added as (0 + 1) + (2 + 3); a column by chains of 128 rows each,
    * added in order.
    */
-  static final class Sums {
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
+  record Sums(double[] ofRows, double[] ofColumns) {
     private static final int BLOCK_ROWS = 128;
     private static final int CHAINS = 4;
-
-    final double[] ofRows;
-    final double[] ofColumns;
-
-    private Sums(double[] ofRows, double[] ofColumns) {
-      this.ofRows = ofRows;
-      this.ofColumns = ofColumns;
-    }
 
     /** Sums a matrix with dense rows. */
     static Sums of(WeightMatrix weights, WorkerPool workers) {

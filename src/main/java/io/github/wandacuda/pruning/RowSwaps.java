@@ -45,7 +45,6 @@ final class RowSwaps {
   private int swaps;
   private int most;
 
-  /** Makes the swaps of a row. */
   @FunctionalInterface
   interface Search {
     /** Makes them, one by one. */
@@ -137,7 +136,6 @@ final class RowSwaps {
     restoringSquares[k] = restorable ? square(k) : Double.POSITIVE_INFINITY;
   }
 
-  /** Returns the error at the beginning, as far as it is known: it may be a float32 product. */
   double errorBefore() {
     return errorBefore;
   }

@@ -57,7 +57,6 @@ public final class SquareGram implements AutoCloseable {
     weight = operations.weight(WeightMatrix.of(square, DType.F32, columns, columns));
   }
 
-  /** Returns the layer's input columns. */
   public int columns() {
     return gram.columns();
   }

@@ -1,9 +1,12 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.BiFunction;
+import java.util.stream.Stream;
 
 /**
  * A buffer for each worker, kept from one matrix to the next and replaced when a larger one is
@@ -17,7 +20,8 @@ public final class TileBuffers implements AutoCloseable {
   private final int workers;
   private final long tileBytes;
   private final BiFunction<Long, Arena, MemorySegment> source;
-  private Room room;
+  private Arena arena;
+  private List<MemorySegment> buffers;
 
   TileBuffers(int workers, long tileBytes, BiFunction<Long, Arena, MemorySegment> source) {
     this.workers = workers;
@@ -35,7 +39,6 @@ public final class TileBuffers implements AutoCloseable {
     return new TileBuffers(workers, IN_CACHE, (bytes, arena) -> arena.allocate(bytes, CACHE_LINE));
   }
 
-  /** Returns how many work side by side. */
   public int workers() {
     return workers;
   }
@@ -50,41 +53,27 @@ public final class TileBuffers implements AutoCloseable {
    * worker may be at work.
    */
   public void reserve(long bytes) {
-    if (room == null || room.bytes < bytes) {
+    if (arena == null || buffers.getFirst().byteSize() < bytes) {
       close();
-      room = new Room(bytes);
+      Arena larger = Arena.ofShared();
+      buffers =
+          OnFailure.close(
+              larger::close,
+              () -> Stream.generate(() -> source.apply(bytes, larger)).limit(workers).toList());
+      arena = larger;
     }
   }
 
   /** Returns the first {@code bytes} of a worker's buffer. */
   public MemorySegment of(int worker, long bytes) {
-    return room.buffers[worker].asSlice(0, bytes);
+    return buffers.get(worker).asSlice(0, bytes);
   }
 
   @Override
   public void close() {
-    if (room != null) {
-      room.arena.close();
-      room = null;
-    }
-  }
-
-  private final class Room {
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment[] buffers;
-    private final long bytes;
-
-    Room(long bytes) {
-      this.bytes = bytes;
-      buffers = new MemorySegment[workers];
-      try {
-        for (int worker = 0; worker < buffers.length; worker++) {
-          buffers[worker] = source.apply(bytes, arena);
-        }
-      } catch (RuntimeException | Error e) {
-        arena.close();
-        throw e;
-      }
+    if (arena != null) {
+      arena.close();
+      arena = null;
     }
   }
 }

@@ -6,7 +6,6 @@ import java.util.Optional;
 
 /** A matrix that comes in tiles. Called from several workers at once, each for tiles of its own. */
 public interface TileSource {
-  /** Returns how the matrix is cut. */
   RowTiles tiles();
 
   int columns();

@@ -20,7 +20,6 @@ public enum Unreached implements Labelled {
   /** The run fails. */
   FAIL;
 
-  /** Returns what a name stands for. */
   public static Unreached of(String label) {
     return Labelled.of(label, EnumSet.allOf(Unreached.class), "`unreached`");
   }

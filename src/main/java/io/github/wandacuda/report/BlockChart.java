@@ -36,7 +36,6 @@ final class BlockChart {
         .collect(Collectors.joining("."));
   }
 
-  /** Adds a module's value to a curve. */
   void add(String curve, String module, double value) {
     LinearModules.block(module).ifPresent(block -> add(curve, block, value));
   }

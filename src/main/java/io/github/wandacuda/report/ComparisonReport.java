@@ -23,16 +23,13 @@ import java.util.stream.Stream;
 /**
  * The report of {@code compare}.
  *
- * @param dense the dense model
  * @param runs the ways of pruning it, in the order that was asked for
  */
 public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
-  /** Copies the list. */
   public ComparisonReport {
     runs = List.copyOf(runs);
   }
 
-  /** Returns the numbers. */
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("dense", dense.toJson());

@@ -22,7 +22,6 @@ import java.util.stream.Stream;
  * The report of {@code prune}, as JSON or HTML.
  *
  * @param facts what did it, from what
- * @param request the run's
  * @param result of the run, or of one that had ended before
  * @param readings of modules, by name; none after a run in place, which left no dense weights
  * @param perplexities if they were measured

@@ -5,7 +5,6 @@ package io.github.wandacuda.scalar;
  * weights, and of the factor, are {@link #stride} elements apart in arrays, of which the first
  * {@code width} are the block's.
  *
- * @param width columns of the block
  * @param upper the block of the factor U on its diagonal, {@code width} rows; 0 below the diagonal
  * @param dead which columns never had an input other than 0
  */
@@ -27,7 +26,6 @@ public record ColumnBlock(int width, float[] upper, boolean[] dead) {
     return Math.ceilDiv(width, Long.SIZE);
   }
 
-  /** Returns an element of the factor's diagonal. */
   public float diagonal(int column) {
     return upper[column * stride() + column];
   }

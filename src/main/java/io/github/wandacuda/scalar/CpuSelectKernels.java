@@ -19,7 +19,6 @@ public interface CpuSelectKernels {
   /**
    * Prepares the pruning of rows; what it returns serves one thread at a time.
    *
-   * @param dtype the elements' type
    * @param columns elements in a row, 1 or more
    * @param norms one for each column, finite, not negative and not -0.0
    * @param rule what is pruned, fit for the number of columns

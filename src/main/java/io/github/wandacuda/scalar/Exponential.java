@@ -60,7 +60,6 @@ public final class Exponential {
 
   private Exponential() {}
 
-  /** Returns e^x. */
   public static float exp(float x) {
     float clamped = x < LOWEST ? LOWEST : x;
     clamped = clamped > HIGHEST ? HIGHEST : clamped;

@@ -18,7 +18,6 @@ public final class LowestColumns {
     return limit;
   }
 
-  /** Returns how many columns are remembered. */
   public int size() {
     return size;
   }

@@ -43,7 +43,6 @@ public final class TiledTriangle {
     return tiles[row][column];
   }
 
-  /** Puts another array in a tile's place. */
   public void replace(int row, int column, double[] tile) {
     tiles[row][column] = tile;
   }

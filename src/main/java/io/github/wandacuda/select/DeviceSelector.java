@@ -20,7 +20,6 @@ public interface DeviceSelector {
    * Prunes a matrix where it lies.
    *
    * @param norms as {@link Selector#prepare} takes them
-   * @param rule what is pruned
    * @param mask as {@link SelectionPlan#select} takes it: on the host
    * @param rowsDone called each time that more rows are pruned, with their number; what it throws
    *     ends the call

@@ -12,11 +12,9 @@ import java.util.Objects;
  *
  * @param norms without -0.0, or ones, which leave magnitudes as they are, where null is given; the
  *     array is not to be changed
- * @param rule what is pruned
  */
 @SuppressWarnings("ArrayRecordComponent") // Compared by isSame alone.
 public record SelectionArguments(DType dtype, int columns, float[] norms, SelectionRule rule) {
-  /** Checks the arguments of {@link Selector#prepare}. */
   public SelectionArguments {
     Objects.requireNonNull(dtype, "dtype");
     Objects.requireNonNull(rule, "rule");

@@ -12,16 +12,11 @@ public sealed interface SelectionRule {
   /**
    * Checks that rows can be pruned so.
    *
-   * @param columns elements in a row
    * @throws IllegalArgumentException if not
    */
   void check(int columns);
 
-  /**
-   * Returns what is pruned of each row or group.
-   *
-   * @param columns elements in a row
-   */
+  /** Returns what is pruned of each row or group. */
   static Lowest of(Sparsity sparsity, int columns) {
     return switch (sparsity) {
       case Sparsity.Ratio ratio -> new LowestPerRow((int) ratio.of(columns));
@@ -49,7 +44,6 @@ public sealed interface SelectionRule {
    * @param count elements to prune in a row, from 0 to the number of columns
    */
   record LowestPerRow(int count) implements Lowest {
-    /** Checks the count's sign. */
     public LowestPerRow {
       if (count < 0) {
         throw new IllegalArgumentException("count " + count);
@@ -114,7 +108,6 @@ public sealed interface SelectionRule {
    * @param threshold the highest score to prune, finite
    */
   record AtMost(float threshold) implements SelectionRule {
-    /** Checks that the threshold is a number. */
     public AtMost {
       if (!Float.isFinite(threshold)) {
         throw new IllegalArgumentException("threshold " + threshold);

@@ -22,11 +22,8 @@ public interface Selector {
   /**
    * Prepares the selection of matrices of one type and number of columns.
    *
-   * @param dtype the weights' type
-   * @param columns elements in a row
    * @param norms the norm of each input column, finite and not negative, one for each; or null for
    *     scores that are magnitudes alone
-   * @param rule what is pruned
    * @throws IllegalArgumentException if columns, norms or rule don't fit each other
    */
   SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule);

@@ -28,7 +28,6 @@ final class ColumnSoftmax {
    *
    * @param keyBias added to the scores, null for none
    * @param sinks of the heads, null for none
-   * @param head the head of the scores
    */
   void reshape(AttentionShape shape, CpuTensor keyBias, CpuTensor sinks, int head) {
     this.shape = shape;

@@ -243,13 +243,7 @@ final class QueryBlock {
 
     private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
 
-    /**
-     * Adds the run to the sums of one tile, or writes it if it is the first.
-     *
-     * @param values the tile of values of token 0
-     * @param scores [keys, queries]
-     * @param column the column of the group's first query in {@code scores}
-     */
+    /** Adds the run to the sums of one tile, or writes it if it is the first. */
     void multiply(
         float[] values,
         int valuesOffset,

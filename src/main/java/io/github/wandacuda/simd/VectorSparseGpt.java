@@ -220,7 +220,6 @@ public final class VectorSparseGpt implements SparseGptKernels {
       kept[column] = half == 0 ? bits : kept[column] | bits;
     }
 
-    /** Takes marked columns. */
     void take(int from, int to) {
       update(from, to);
       takeUpdated(from, to);

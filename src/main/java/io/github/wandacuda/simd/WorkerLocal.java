@@ -10,11 +10,7 @@ final class WorkerLocal<T> {
   private final Supplier<T> maker;
   private final List<T> made = new ArrayList<>();
 
-  /**
-   * Makes none yet.
-   *
-   * @param maker makes a worker's object
-   */
+  /** Makes none yet. */
   public WorkerLocal(Supplier<T> maker) {
     this.maker = maker;
   }

@@ -14,21 +14,13 @@ import org.slf4j.LoggerFactory;
  * The pages that a large file brings into the page cache while it is read. They can be taken out
  * again by {@code posix_fadvise(2)}, so that what the machine had cached before stays.
  */
-public final class AddedPages {
+public record AddedPages(Path file, BitSet absent) {
   private static final Logger LOG = LoggerFactory.getLogger(AddedPages.class);
 
   /** {@code POSIX_FADV_DONTNEED} of Linux. */
   private static final int DONT_NEED = 4;
 
   private static final int READ_ONLY = 0;
-
-  private final Path file;
-  private final BitSet absent;
-
-  private AddedPages(Path file, BitSet absent) {
-    this.file = file;
-    this.absent = absent;
-  }
 
   /**
    * Notes which pages of an open file aren't in the page cache.

@@ -4,7 +4,6 @@ import io.github.wandacuda.error.CancelledException;
 
 /** Threads that do numbered tasks together with the caller, which is worker 0. */
 public interface WorkerPool {
-  /** The work of each task. */
   @FunctionalInterface
   interface Body {
     /**
@@ -16,7 +15,6 @@ public interface WorkerPool {
     void run(int worker, int task);
   }
 
-  /** The work of each range. */
   @FunctionalInterface
   interface RangeBody {
     /**

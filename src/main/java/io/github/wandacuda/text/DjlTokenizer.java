@@ -35,7 +35,7 @@ import java.util.Optional;
  * tokenizer_config.json} is ignored, because by it DJL would change the text and drop special
  * tokens in ways that the original library doesn't.
  */
-public final class DjlTokenizer implements Tokenizer {
+public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements Tokenizer {
   /** In bytes, twice the size of the largest vocabularies. */
   private static final int LONGEST = 100_000_000;
 
@@ -43,14 +43,6 @@ public final class DjlTokenizer implements Tokenizer {
 
   private static final Map<String, String> OPTIONS =
       Map.of("truncation", "do_not_truncate", "padding", "do_not_pad");
-
-  private final Path file;
-  private final HuggingFaceTokenizer tokenizer;
-
-  private DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) {
-    this.file = file;
-    this.tokenizer = tokenizer;
-  }
 
   /**
    * Opens {@code tokenizer.json} of a model directory. Nothing is read from the network.

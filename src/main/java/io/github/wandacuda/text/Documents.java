@@ -37,7 +37,7 @@ import java.util.zip.ZipException;
  *
  * <p>So a malformed line that is never drawn does no harm.
  */
-public final class Documents implements AutoCloseable {
+public record Documents(Path file, FileChannel channel, LineIndex index) implements AutoCloseable {
   private static final int PIECE = 1 << 18;
   private static final JsonFactory JSON =
       JsonFactory.builder()
@@ -49,16 +49,6 @@ public final class Documents implements AutoCloseable {
 
   /** How many keys of a line without text the message names. */
   private static final int MOST_KEYS = 8;
-
-  private final Path file;
-  private final FileChannel channel;
-  private final LineIndex index;
-
-  private Documents(Path file, FileChannel channel, LineIndex index) {
-    this.file = file;
-    this.channel = channel;
-    this.index = index;
-  }
 
   /**
    * Opens a file of documents and finds its lines.

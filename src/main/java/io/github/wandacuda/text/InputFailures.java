@@ -17,7 +17,6 @@ import java.nio.file.Path;
 public final class InputFailures {
   private InputFailures() {}
 
-  /** Returns the failure for a file that cannot be read. */
   public static InputException unreadable(Path file, IOException cause) {
     String reason = Printable.reason(cause);
     return new InputException(

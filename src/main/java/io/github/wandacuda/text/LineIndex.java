@@ -15,7 +15,6 @@ final class LineIndex {
   private long lineNumber = 1;
   private boolean blankSoFar = true;
 
-  /** Takes the next {@code size} bytes of the file. */
   void append(byte[] bytes, int size) {
     int from = 0;
     while (from < size) {

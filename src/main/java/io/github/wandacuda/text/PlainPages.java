@@ -54,7 +54,6 @@ final class PlainPages {
   /**
    * Returns a file with its pages unpacked.
    *
-   * @param file its path, for messages
    * @param most the most bytes that it may become
    * @throws InputException if it is no Parquet file, cut short, or compressed in a way that isn't
    *     known here

@@ -158,7 +158,6 @@ final class ThriftStruct {
     return fields.containsKey(id);
   }
 
-  /** Returns a whole number. */
   long number(int id) {
     Field field = field(id, BYTE, I64);
     if (field.type() == BYTE) {

@@ -16,16 +16,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /** Reads a {@code .json} file that is a list of lists of token ids. */
-public final class TokenLists {
+public record TokenLists(Path file, JsonParser parser) {
   private static final JsonFactory JSON = new JsonFactory();
-
-  private final Path file;
-  private final JsonParser parser;
-
-  private TokenLists(Path file, JsonParser parser) {
-    this.file = file;
-    this.parser = parser;
-  }
 
   /**
    * Returns the first lists of a file. The lists after them are only checked to be JSON lists.

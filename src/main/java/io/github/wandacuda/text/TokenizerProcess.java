@@ -6,6 +6,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.system.OnFailure;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
@@ -86,13 +87,8 @@ public final class TokenizerProcess implements Tokenizer {
       InputFile.require(file);
     }
     TokenizerProcess tokenizer = new TokenizerProcess(file, start(modelDirectory));
-    try {
-      tokenizer.requireReady();
-      return tokenizer;
-    } catch (RuntimeException | Error e) {
-      tokenizer.close();
-      throw e;
-    }
+    OnFailure.run(tokenizer::close, tokenizer::requireReady);
+    return tokenizer;
   }
 
   private static Process start(Path modelDirectory) {

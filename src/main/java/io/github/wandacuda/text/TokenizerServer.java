@@ -25,7 +25,7 @@ import java.nio.file.Path;
  * number of tokens and their ids, ids by a text; if that fails, the answer is -1 and what is wrong.
  * Numbers have four bytes, the highest first.
  */
-public final class TokenizerServer {
+public record TokenizerServer(DataInputStream in, DataOutputStream out) {
   static final int READY = 0;
   static final int BAD_INPUT = 1;
   static final int UNAVAILABLE = 2;
@@ -39,14 +39,6 @@ public final class TokenizerServer {
 
   private static final int BUFFER = 1 << 16;
   private static final ObjectMapper JSON = new ObjectMapper();
-
-  private final DataInputStream in;
-  private final DataOutputStream out;
-
-  private TokenizerServer(DataInputStream in, DataOutputStream out) {
-    this.in = in;
-    this.out = out;
-  }
 
   /**
    * Runs the program.

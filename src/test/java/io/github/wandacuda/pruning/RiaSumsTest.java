@@ -32,10 +32,10 @@ class RiaSumsTest {
         for (int column = 0; column < columns; column++) {
           sum += Math.abs(matrix.get(row, column));
         }
-        assertThat(sums.ofRows[row] * sum).isCloseTo(1, within(1e-14));
+        assertThat(sums.ofRows()[row] * sum).isCloseTo(1, within(1e-14));
       }
       for (int column = 0; column < columns; column++) {
-        assertThat(sums.ofColumns[column]).isEqualTo(1 / ofColumn(matrix, column));
+        assertThat(sums.ofColumns()[column]).isEqualTo(1 / ofColumn(matrix, column));
       }
     }
   }

@@ -54,11 +54,6 @@ final class BfloatLinear implements AutoCloseable {
 
   private final List<Scratch> scratches = new ArrayList<>();
 
-  /**
-   * Prepares nothing yet.
-   *
-   * @param kernels round the activations
-   */
   public BfloatLinear(OneDnn library, CpuForwardKernels kernels) {
     this.library = library;
     this.kernels = kernels;
@@ -66,16 +61,13 @@ final class BfloatLinear implements AutoCloseable {
 
   private record Size(int features, int columns) {}
 
-  /** A worker's memory. */
   private static final class Scratch {
     final WorkerBuffers buffers = new WorkerBuffers();
     final float[] row = new float[FEATURES];
   }
 
-  /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
-  /** What is done with a tile of features and some rows. */
   @FunctionalInterface
   private interface Work {
     void run(int worker, int featureTile, Block block);
@@ -164,7 +156,6 @@ final class BfloatLinear implements AutoCloseable {
       }
     }
 
-    /** Runs work on tiles of features with parts of the rows. */
     private void inTasks(int featureTiles, int parts, WorkerPool workers, Work work) {
       int rows = Math.ceilDiv(tileRows, parts) * BfloatTile.ROWS;
       workers.run(

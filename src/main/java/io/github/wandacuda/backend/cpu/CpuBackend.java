@@ -13,7 +13,6 @@ import java.util.Optional;
 
 /** The processor that this JVM runs on. */
 final class CpuBackend implements Backend {
-  /** The backend's name, as {@code --backend} takes it. */
   static final String NAME = "cpu";
 
   private static final long CACHE_LINE = 64;
@@ -44,7 +43,6 @@ final class CpuBackend implements Backend {
   /**
    * Opens the processor.
    *
-   * @param kernels what computes
    * @param device the processor's name, for people
    * @param threads threads to use, 1 or more; selections run on those of the callers
    * @param found a library for products with activations rounded to BF16, if there is one; null to

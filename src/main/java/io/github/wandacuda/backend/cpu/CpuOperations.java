@@ -36,19 +36,10 @@ import java.util.function.IntConsumer;
  * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels}
  * do the arithmetic.
  */
-public final class CpuOperations implements Operations {
+public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat)
+    implements Operations {
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
-
-  private final CpuForwardKernels kernels;
-  private final WorkerPool workers;
-  private final BfloatLinear bfloat;
-
-  private CpuOperations(CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat) {
-    this.kernels = kernels;
-    this.workers = workers;
-    this.bfloat = bfloat;
-  }
 
   /**
    * Creates the operations, with checks of their operands.
@@ -246,7 +237,6 @@ public final class CpuOperations implements Operations {
     void run(int from, int to);
   }
 
-  /** Runs work on all rows of a tensor, in ranges. */
   private void forRanges(Tensor tensor, Rows work) {
     int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
     workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));

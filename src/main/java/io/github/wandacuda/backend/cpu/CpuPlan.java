@@ -114,7 +114,6 @@ final class CpuPlan implements SelectionPlan {
     }
   }
 
-  /** A call under way, and what it adds up. */
   private static final class Run {
     private final RowPruner pruner;
     private final WeightMatrix matrix;

@@ -24,7 +24,6 @@ public final class CpuSelector implements Selector {
   private final CpuSelectKernels kernels;
   private final Deque<CpuPlan> plans = new ArrayDeque<>();
 
-  /** Creates a selector that computes with the given kernels. */
   public CpuSelector(CpuSelectKernels kernels) {
     this.kernels = Objects.requireNonNull(kernels, "kernels");
   }

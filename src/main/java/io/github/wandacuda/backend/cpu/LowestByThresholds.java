@@ -42,7 +42,6 @@ final class LowestByThresholds extends RowPruner {
 
   /** How the pruning of a row ends that only some ways are good for. */
   enum Outcome {
-    /** It is pruned. */
     PRUNED,
     /** Another way has to prune it. Elements may be cleared, but none that is kept in the end. */
     LEFT,

@@ -106,7 +106,6 @@ final class OneDnnFunctions {
     private final String name;
     private final MethodHandle handle;
 
-    /** Finds a function. */
     Function(SymbolLookup library, String name, FunctionDescriptor type) {
       this.name = name;
       handle =

@@ -67,7 +67,6 @@ final class WindowedRowPruner {
   /**
    * Learns from a row that was pruned otherwise.
    *
-   * @param threshold the row's threshold
    * @param sharing how many of its elements share the threshold's upper half
    */
   void start(int threshold, int sharing) {

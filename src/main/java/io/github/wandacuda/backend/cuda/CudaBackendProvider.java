@@ -27,7 +27,6 @@ public final class CudaBackendProvider implements BackendProvider {
     return 0;
   }
 
-  /** Returns all devices; if none can be listed, a single entry that says why. */
   @Override
   public List<DeviceDescription> devices() {
     try {

@@ -7,17 +7,7 @@ import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 
 /** A piece of a device's memory. */
-final class CudaBuffer implements DeviceBuffer {
-  private final CudaMemory memory;
-  private final DeviceAddress address;
-  private final long bytes;
-
-  CudaBuffer(CudaMemory memory, DeviceAddress address, long bytes) {
-    this.memory = memory;
-    this.address = address;
-    this.bytes = bytes;
-  }
-
+record CudaBuffer(CudaMemory memory, DeviceAddress start, long bytes) implements DeviceBuffer {
   /**
    * Returns the buffer of an address.
    *
@@ -30,9 +20,8 @@ final class CudaBuffer implements DeviceBuffer {
     throw new IllegalArgumentException("memory of another backend");
   }
 
-  /** Returns an address as JCuda takes it. */
   public static CUdeviceptr pointer(DevicePointer place) {
-    return of(place).address.withByteOffset(place.offset());
+    return of(place).start.withByteOffset(place.offset());
   }
 
   /**
@@ -50,18 +39,8 @@ final class CudaBuffer implements DeviceBuffer {
     return of(place).address() + place.offset();
   }
 
-  @Override
-  public long bytes() {
-    return bytes;
-  }
-
-  public CUdeviceptr start() {
-    return address;
-  }
-
-  /** Returns the start of the buffer as a number. */
   public long address() {
-    return address.value();
+    return start.value();
   }
 
   @Override

@@ -58,12 +58,10 @@ final class CudaContext {
     }
   }
 
-  /** Returns the {@code CUcontext}. */
   public long handle() {
     return context.value();
   }
 
-  /** Returns the device's name in messages. */
   public String name() {
     return name;
   }
@@ -94,7 +92,6 @@ final class CudaContext {
     int unused = JCudaDriver.cuDevicePrimaryCtxRelease(device);
   }
 
-  /** Throws unless a call succeeded, as {@link #check(int, String, String)} does. */
   public void check(int result, String what) {
     check(result, name, what);
   }
@@ -126,7 +123,6 @@ final class CudaContext {
         "%s: %s%s: %s".formatted(device, how, what, describe(result)));
   }
 
-  /** Returns an error's name with the driver's description. */
   static String describe(int result) {
     String[] text = new String[1];
     boolean known = JCudaDriver.cuGetErrorString(result, text) == CUresult.CUDA_SUCCESS;

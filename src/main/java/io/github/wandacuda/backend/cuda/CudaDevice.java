@@ -17,7 +17,6 @@ import jcuda.driver.JCudaDriver;
 
 /** An open CUDA device. */
 final class CudaDevice implements GpuDevice {
-  /** The backend's name. */
   static final String NAME = "cuda";
 
   private final CudaDeviceInfo info;
@@ -36,12 +35,7 @@ final class CudaDevice implements GpuDevice {
     this.modules = new CudaModules(context, info.capability());
   }
 
-  /**
-   * Opens a device.
-   *
-   * @param index its number in the driver's order
-   * @param precision of linear layers on tensor cores
-   */
+  /** Opens a device. */
   public static CudaDevice open(int index, Precision precision) {
     return open(index, precision, Integer.MAX_VALUE);
   }
@@ -83,12 +77,10 @@ final class CudaDevice implements GpuDevice {
     return Optional.of(precision);
   }
 
-  /** Returns what the driver says about the device. */
   CudaDeviceInfo info() {
     return info;
   }
 
-  /** Returns the context of all calls. */
   public CudaContext context() {
     return context;
   }
@@ -97,7 +89,6 @@ final class CudaDevice implements GpuDevice {
    * Returns a kernel, which is loaded at the first call.
    *
    * @param file its file's name under {@code kernels}, without the ending
-   * @param name the kernel's name
    */
   public CudaFunction function(String file, String name) {
     return modules.function(file, name);
@@ -167,7 +158,6 @@ final class CudaDevice implements GpuDevice {
         allocation.at(offset), matrix.dtype(), matrix.rows(), matrix.columns(), matrix.rowStride());
   }
 
-  /** Removes a closed queue. */
   void forget(CudaQueue queue) {
     queues.remove(queue);
   }
@@ -227,7 +217,6 @@ final class CudaDevice implements GpuDevice {
       }
     }
 
-    /** Returns whether it is a device's memory. */
     public boolean isDeviceMemory() {
       return memoryType == CUmemorytype.CU_MEMORYTYPE_DEVICE;
     }

@@ -84,7 +84,6 @@ record CudaDeviceInfo(
     return "%s device %d (%s)".formatted(CudaDevice.NAME, index, name);
   }
 
-  /** Returns its memory and its compute capability as text. */
   String summary() {
     return String.format(
         Locale.ROOT, "%.1f GiB, compute capability %s", totalBytes / GIB, capabilityText());

@@ -76,7 +76,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
    * Queues kernels.
    *
    * @param cublas multiplies matrices of 16 bits if it is present; closed with this
-   * @param precision of linear layers on tensor cores
    */
   public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
     this.queue = queue;
@@ -247,7 +246,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
    * sequence's last queries, with the CPU's bits.
    */
   private static final class CudaAttention implements AutoCloseable {
-    private static final String FILE = "attention_rows";
     private static final int THREADS = 256;
 
     /** Of a block that works on whole sequences. */
@@ -269,7 +267,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
       memory = new GrowingBuffer(queue.device(), queue);
     }
 
-    /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}. */
     void attention(AttentionOperands<DeviceRows> operands) {
       if (operands.shape().past() > 0) {
         rows(operands);
@@ -353,7 +350,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
     }
 
     private void launch(String kernel, Grid grid, Object... arguments) {
-      queue.launch(queue.device().function(FILE, kernel), grid, THREADS, 0, arguments);
+      queue.launch(queue.device().function("attention_rows", kernel), grid, THREADS, 0, arguments);
     }
 
     @Override

@@ -37,7 +37,6 @@ final class CudaFunction {
     return kernel + "_" + dtype.name().toLowerCase(Locale.ROOT);
   }
 
-  /** Returns the kernel's name. */
   public String name() {
     return name;
   }

@@ -35,7 +35,6 @@ final class CudaLibrary {
     return Loaded.PROBLEM.or(() -> versionProblem(version())).or(CudaLibrary::initProblem);
   }
 
-  /** Throws if no CUDA device can be used. */
   static void require() {
     problem()
         .ifPresent(

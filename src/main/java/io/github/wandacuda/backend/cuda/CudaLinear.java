@@ -57,7 +57,6 @@ final class CudaLinear implements AutoCloseable {
     activations = new CudaLinearSplit(queue, precision.passes());
   }
 
-  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}. */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (out.rows() <= FEWEST) {
       rows(x, w, bias, out);
@@ -92,7 +91,6 @@ final class CudaLinear implements AutoCloseable {
     launch(device.function("linear_rows", name), blocks, x, w, bias, out);
   }
 
-  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#codes}. */
   void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
     String name = out.rows() == 1 ? "linear_codes_1" : "linear_codes_4";
     Grid grid = Grid.of(Math.ceilDiv(out.columns(), ROW_FEATURES));

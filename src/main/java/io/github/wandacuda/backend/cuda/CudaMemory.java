@@ -33,11 +33,7 @@ final class CudaMemory implements AutoCloseable {
     return free[0];
   }
 
-  /**
-   * Allocates memory.
-   *
-   * @throws DeviceMemoryException if there isn't enough
-   */
+  /** Allocates memory. */
   public synchronized CudaBuffer allocate(long bytes) {
     requireSome(bytes);
     if (closed) {
@@ -116,7 +112,6 @@ final class CudaMemory implements AutoCloseable {
     }
   }
 
-  /** Frees all remaining buffers. */
   @Override
   public synchronized void close() {
     closed = true;

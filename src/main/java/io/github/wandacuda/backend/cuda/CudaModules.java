@@ -37,7 +37,6 @@ final class CudaModules implements AutoCloseable {
     this.capability = capability;
   }
 
-  /** Returns a kernel. */
   public synchronized CudaFunction function(String file, String name) {
     return functions.computeIfAbsent(file + '/' + name, key -> find(file, name));
   }

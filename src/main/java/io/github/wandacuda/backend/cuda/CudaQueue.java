@@ -45,7 +45,6 @@ final class CudaQueue implements DeviceQueue {
     return device;
   }
 
-  /** Returns the driver's stream as a number. */
   long streamHandle() {
     return stream.handle();
   }

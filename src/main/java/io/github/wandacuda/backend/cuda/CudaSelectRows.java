@@ -105,12 +105,10 @@ record CudaSelectRows(
     return Math.min(MOST_BINS, Integer.highestOneBit(threads) * BINS_PER_THREAD);
   }
 
-  /** Returns the bytes of a histogram. */
   static int bytes(int bins) {
     return bins * Integer.BYTES;
   }
 
-  /** Returns the bytes of dynamic shared memory of a block. */
   int sharedBytes() {
     return Math.toIntExact(bytes(bins) + stagedBytes);
   }

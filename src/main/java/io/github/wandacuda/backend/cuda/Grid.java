@@ -26,12 +26,10 @@ record Grid(int x, int y, int z) {
     return Math.clamp(Math.ceilDiv(columns, VECTOR * WARP) * (long) WARP, WARP, most);
   }
 
-  /** Returns a grid of one dimension. */
   static Grid of(long count) {
     return new Grid(Math.toIntExact(count), 1, 1);
   }
 
-  /** Returns the number of tiles that cover a matrix. */
   static long tiles(int rows, int tileRows, int columns, int tileColumns) {
     return (long) Math.ceilDiv(rows, tileRows) * Math.ceilDiv(columns, tileColumns);
   }

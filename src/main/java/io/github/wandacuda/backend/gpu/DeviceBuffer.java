@@ -4,7 +4,6 @@ package io.github.wandacuda.backend.gpu;
 public interface DeviceBuffer extends AutoCloseable {
   long bytes();
 
-  /** Returns the address {@code offset} bytes from the start. */
   default DevicePointer at(long offset) {
     return new DevicePointer(this, offset);
   }

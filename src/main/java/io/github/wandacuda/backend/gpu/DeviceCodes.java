@@ -63,7 +63,6 @@ public record DeviceCodes(
     return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
   }
 
-  /** Returns the memory that a weight takes. */
   static long bytes(QuantizedMatrix host) {
     return parts(host).stream().mapToLong(part -> aligned(part.byteSize())).sum();
   }

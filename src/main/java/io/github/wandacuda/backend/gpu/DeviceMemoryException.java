@@ -6,13 +6,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 public final class DeviceMemoryException extends BackendUnavailableException {
   private static final long serialVersionUID = 1L;
 
-  /**
-   * Creates the failure with both sizes.
-   *
-   * @param device the device's name
-   * @param wanted requested bytes
-   * @param free bytes that are free
-   */
+  /** Creates the failure with both sizes. */
   public DeviceMemoryException(String device, long wanted, long free) {
     super(
         "%s: out of device memory: expected %d free bytes, found %d"

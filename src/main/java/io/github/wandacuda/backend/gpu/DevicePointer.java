@@ -5,11 +5,9 @@ import java.util.Objects;
 /**
  * An address in a device's memory.
  *
- * @param buffer the memory
  * @param offset bytes from its start
  */
 public record DevicePointer(DeviceBuffer buffer, long offset) {
-  /** Checks that the address is inside the memory or at its end. */
   public DevicePointer {
     Objects.requireNonNull(buffer, "buffer");
     if (offset < 0 || offset > buffer.bytes()) {
@@ -18,7 +16,6 @@ public record DevicePointer(DeviceBuffer buffer, long offset) {
     }
   }
 
-  /** Returns the address {@code bytes} further on. */
   public DevicePointer plus(long bytes) {
     return new DevicePointer(buffer, offset + bytes);
   }

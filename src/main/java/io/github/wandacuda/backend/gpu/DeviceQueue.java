@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.slf4j.LoggerFactory;
@@ -15,13 +16,11 @@ import org.slf4j.LoggerFactory;
  * io.github.wandacuda.error.BackendUnavailableException}.
  */
 public interface DeviceQueue extends AutoCloseable {
-  /** Copies all of {@code host} to the device. */
   default void upload(MemorySegment host, DevicePointer device) {
     long bytes = host.byteSize();
     copy(Place.of(host, bytes), Place.of(device, bytes), bytes, 1);
   }
 
-  /** Fills all of {@code host} from the device. */
   default void download(DevicePointer device, MemorySegment host) {
     long bytes = host.byteSize();
     copy(Place.of(device, bytes), Place.of(host, bytes), bytes, 1);
@@ -46,13 +45,10 @@ public interface DeviceQueue extends AutoCloseable {
   /** Lets what is queued here from now on begin after what is queued there so far. */
   void startAfter(DeviceQueue other);
 
-  /** Sets bytes to zero. */
   void clear(DevicePointer device, long bytes);
 
-  /** Returns the kernels of selection, which run on this queue. */
   GpuSelectKernels pruning();
 
-  /** Returns the kernels of the forward pass, which run on this queue. */
   GpuForwardKernels forward();
 
   /** Waits until all that was queued is done. */
@@ -75,12 +71,7 @@ public interface DeviceQueue extends AutoCloseable {
    * memory may be freed afterwards.
    */
   default void complete(Runnable copies) {
-    try {
-      copies.run();
-    } catch (RuntimeException e) {
-      settle();
-      throw e;
-    }
+    OnFailure.run(this::settle, copies);
     finish();
   }
 

@@ -7,14 +7,12 @@ import io.github.wandacuda.select.ResidentMatrix;
  * A row-major matrix in a device's memory.
  *
  * @param data where element (0, 0) is
- * @param dtype the element type
  * @param columns elements of a row
  * @param stride distance between an element and the one below it, in elements, at least {@code
  *     columns}
  */
 public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns, long stride)
     implements ResidentMatrix {
-  /** Checks that the matrix lies inside of the memory. */
   public DeviceRows {
     if (rows < 0 || columns < 0 || stride < columns) {
       throw new IllegalArgumentException(
@@ -30,12 +28,10 @@ public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns,
     return stride * dtype.bytes();
   }
 
-  /** Returns a view of {@code count} rows from row {@code from}. */
   public DeviceRows rowRange(int from, int count) {
     return new DeviceRows(data.plus(from * stride * dtype.bytes()), dtype, count, columns, stride);
   }
 
-  /** Returns a view of {@code count} columns from column {@code from}. */
   public DeviceRows columnRange(int from, int count) {
     return new DeviceRows(data.plus((long) from * dtype.bytes()), dtype, rows, count, stride);
   }
@@ -46,7 +42,6 @@ public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns,
         && pitch() % GpuSelectKernels.ROW_ALIGNMENT == 0;
   }
 
-  /** Returns the bytes of a row's elements. */
   public long rowBytes() {
     return (long) columns * dtype.bytes();
   }

@@ -8,8 +8,6 @@ import io.github.wandacuda.DType;
  * @param values the stored weights of the whole matrix, at a multiple of their size
  * @param bitmask the first row's bits, at a multiple of 4 bytes if rows have a multiple of 4 bytes
  * @param rowOffsets the first row's offset and the others', at a multiple of 8 bytes
- * @param dtype the type of the values
- * @param columns elements of a row
  */
 public record DeviceSparse(
     DevicePointer values,
@@ -18,7 +16,6 @@ public record DeviceSparse(
     DType dtype,
     int rows,
     int columns) {
-  /** Returns a view of {@code count} rows from row {@code from}. */
   public DeviceSparse rowRange(int from, int count) {
     long rowBytes = Math.ceilDiv(columns, Byte.SIZE);
     return new DeviceSparse(

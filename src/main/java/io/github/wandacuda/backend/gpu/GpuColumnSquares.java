@@ -138,7 +138,6 @@ final class GpuColumnSquares implements ColumnSquares {
     }
   }
 
-  /** Frees the memory, after all queued work on it. */
   @Override
   public void close() {
     if (!closed) {

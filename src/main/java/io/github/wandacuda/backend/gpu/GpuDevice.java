@@ -23,7 +23,6 @@ public interface GpuDevice extends AutoCloseable {
   /** Returns the backend's name, as {@code --backend} takes it. */
   String backend();
 
-  /** Returns the device's name, for people. */
   String name();
 
   /**
@@ -65,7 +64,6 @@ public interface GpuDevice extends AutoCloseable {
    */
   MemorySegment pinned(long bytes, Arena arena);
 
-  /** Returns a new queue. */
   DeviceQueue queue();
 
   /**

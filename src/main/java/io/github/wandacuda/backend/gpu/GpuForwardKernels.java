@@ -32,7 +32,6 @@ public abstract class GpuForwardKernels {
   /** Bytes of a running sum of {@link #secondMoments}. */
   public static final int MOMENT_BYTES = 8;
 
-  /** See {@link Operations#embed}. */
   public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     launch(
         Launch.of(
@@ -46,12 +45,10 @@ public abstract class GpuForwardKernels {
             out.data()));
   }
 
-  /** See {@link Operations#rmsNorm}. */
   public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
     launch(Launch.of("rms_norm", "rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data()));
   }
 
-  /** See {@link Operations#layerNorm}. */
   public void layerNorm(
       DeviceRows x, DeviceRows gain, DevicePointer bias, float epsilon, DeviceRows out) {
     launch(
@@ -165,13 +162,11 @@ public abstract class GpuForwardKernels {
    */
   public abstract void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out);
 
-  /** See {@link Operations#rotate}. */
   public abstract void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin);
 
   /** Causal attention in one pass over the keys inside the window, with an online softmax. */
   public abstract void attention(AttentionOperands<DeviceRows> operands);
 
-  /** See {@link Operations#convolve}. */
   public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
     launch(
         Launch.of(
@@ -210,7 +205,6 @@ public abstract class GpuForwardKernels {
             shape.keySize()));
   }
 
-  /** See {@link Operations#elementwise}. */
   public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
     launch(
         switch (operation) {
@@ -239,7 +233,6 @@ public abstract class GpuForwardKernels {
         });
   }
 
-  /** See {@link Operations#gatherColumns}. */
   public void gatherColumns(DeviceRows source, ColumnGroups groups, DeviceRows out) {
     launch(
         Launch.of(
@@ -294,12 +287,10 @@ public abstract class GpuForwardKernels {
   /** Queues the kernel of {@code route}. */
   protected abstract void launchRoute(int tokens, Object... arguments);
 
-  /** See {@link Operations#gatherRows}. */
   public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
     launch(Launch.of("expert_rows", "gather_rows", Shape.COLUMNS, out, x.data(), rows, out.data()));
   }
 
-  /** See {@link Operations#addRows}. */
   public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
     launch(
         Launch.of(
@@ -422,7 +413,6 @@ public abstract class GpuForwardKernels {
       return (long) over.rows() * over.columns();
     }
 
-    /** Returns all arguments. */
     public Object[] with(Object... sizes) {
       Object[] all = Arrays.copyOf(arguments, arguments.length + sizes.length);
       System.arraycopy(sizes, 0, all, arguments.length, sizes.length);
@@ -430,7 +420,6 @@ public abstract class GpuForwardKernels {
     }
   }
 
-  /** Queues a kernel. */
   protected abstract void launch(Launch kernel);
 
   /**

@@ -59,13 +59,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public GpuTensor tensor(int rows, int columns) {
     GpuTensor tensor = GpuTensor.allocate(device, queue, rows, columns);
-    try {
-      queue.clear(tensor.matrix().data(), tensor.bytes());
-      return tensor;
-    } catch (RuntimeException e) {
-      tensor.close();
-      throw e;
-    }
+    OnFailure.run(tensor::close, () -> queue.clear(tensor.matrix().data(), tensor.bytes()));
+    return tensor;
   }
 
   @Override
@@ -333,7 +328,6 @@ final class GpuOperations implements Operations, AutoCloseable {
       }
     }
 
-    /** Frees the memory, after all queued work on it. */
     @Override
     public void close() {
       if (!closed) {

@@ -32,7 +32,6 @@ public interface GpuSelectKernels {
   /**
    * Prunes rows.
    *
-   * @param source the weights
    * @param norms one float32 for each column, finite, not negative and not -0.0; at a multiple of
    *     16 bytes
    * @param rule the rule, valid for the number of columns
@@ -55,7 +54,6 @@ public interface GpuSelectKernels {
    * Adds to the counts of the magnitudes' upper bits, {@code bits(|w|) >>> 16} of the exact float32
    * value.
    *
-   * @param source the weights
    * @param counts int32 [{@link io.github.wandacuda.select.Selector#UPPER_BINS}]
    */
   void countUpper(DeviceRows source, DevicePointer counts);
@@ -64,7 +62,6 @@ public interface GpuSelectKernels {
    * Adds to the counts of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the elements
    * whose upper bits are {@code upper}.
    *
-   * @param source the weights
    * @param upper a bin of {@link #countUpper}
    * @param counts int32 [{@link io.github.wandacuda.select.Selector#LOWER_BINS}]
    */
@@ -73,7 +70,6 @@ public interface GpuSelectKernels {
   /**
    * Reports on rows without pruning them: {@link #NON_FINITE} alone is defined.
    *
-   * @param source the weights
    * @param report int32 [rows, {@link #REPORT_INTS}]
    */
   void inspect(DeviceRows source, DevicePointer report);

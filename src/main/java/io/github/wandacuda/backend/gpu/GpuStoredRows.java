@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,12 +31,10 @@ final class GpuStoredRows implements StoredRows {
     rowBytes = (long) columns * Float.BYTES;
     resident = new ResidentChunks(device, queue, rowBytes, rows, room);
     long left = rows - resident.rows();
-    try {
-      streamed = left == 0 ? null : new StreamedRows(device, queue, pinned, left, rowBytes);
-    } catch (RuntimeException e) {
-      resident.close();
-      throw e;
-    }
+    streamed =
+        OnFailure.close(
+            resident::close,
+            () -> left == 0 ? null : new StreamedRows(device, queue, pinned, left, rowBytes));
   }
 
   private long residentOf(long from, long count) {
@@ -135,7 +134,6 @@ final class GpuStoredRows implements StoredRows {
       return rowBytes == 0 ? wanted : Math.clamp(room / rowBytes, 0, wanted);
     }
 
-    /** Returns how many rows there is room for. */
     long rows() {
       return rows;
     }

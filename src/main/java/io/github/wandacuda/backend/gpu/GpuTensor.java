@@ -40,7 +40,6 @@ final class GpuTensor implements Tensor {
     return new GpuTensor(queue, device.allocate(Math.max(1, bytes)), 0, rows, columns, null);
   }
 
-  /** Returns the elements. */
   DeviceRows matrix() {
     if (owner.closed) {
       throw new IllegalStateException("the tensor is closed");

@@ -46,7 +46,6 @@ abstract sealed class GpuWeight implements Weight {
   /** Returns all rows, to look entries up. */
   abstract DeviceRows whole();
 
-  /** Checks that its memory isn't freed. */
   final void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the weight is closed");

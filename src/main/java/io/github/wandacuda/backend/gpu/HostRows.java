@@ -76,12 +76,10 @@ final class HostRows {
     queue.copy(Place.of(dense, rowBytes), Place.of(to.data(), to.pitch()), rowBytes, from.rows());
   }
 
-  /** Copies the whole matrix to {@code dense}. */
   public static void gather(WeightMatrix matrix, MemorySegment dense) {
     copy(matrix, dense, true);
   }
 
-  /** Copies {@code dense} to the whole matrix. */
   public static void scatter(MemorySegment dense, WeightMatrix matrix) {
     copy(matrix, dense, false);
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -51,7 +52,8 @@ final class PinnedMemory {
   /** Pinned memory that is kept from one use to the next and replaced when it is too small. */
   static final class StagingBuffer implements AutoCloseable {
     private final PinnedMemory pinned;
-    private Room room;
+    private Arena arena;
+    private MemorySegment memory = MemorySegment.NULL;
 
     public StagingBuffer(PinnedMemory pinned) {
       this.pinned = pinned;
@@ -59,32 +61,20 @@ final class PinnedMemory {
 
     /** Returns {@code bytes} bytes, whose content is undefined. */
     public MemorySegment exactly(long bytes) {
-      if (room == null || room.memory.byteSize() < bytes) {
+      if (arena == null || memory.byteSize() < bytes) {
         close();
-        room = new Room(pinned, bytes);
+        Arena larger = Arena.ofShared();
+        memory = OnFailure.close(larger::close, () -> pinned.allocate(bytes, larger));
+        arena = larger;
       }
-      return room.memory.asSlice(0, bytes);
+      return memory.asSlice(0, bytes);
     }
 
     @Override
     public void close() {
-      if (room != null) {
-        room.arena.close();
-        room = null;
-      }
-    }
-
-    private static final class Room {
-      private final Arena arena = Arena.ofShared();
-      private final MemorySegment memory;
-
-      Room(PinnedMemory pinned, long bytes) {
-        try {
-          memory = pinned.allocate(bytes, arena);
-        } catch (RuntimeException e) {
-          arena.close();
-          throw e;
-        }
+      if (arena != null) {
+        arena.close();
+        arena = null;
       }
     }
   }

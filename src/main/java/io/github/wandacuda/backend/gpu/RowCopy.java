@@ -5,9 +5,6 @@ import java.util.function.Consumer;
 
 /**
  * Rows that are copied between host and device memory or within a device, whose pitches may differ.
- *
- * @param from where they are
- * @param to where they go
  */
 public record RowCopy(Place from, Place to, long rowBytes, long rows) {
   /**
@@ -32,7 +29,6 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
       return new Place(null, device, pitch);
     }
 
-    /** Returns whether the rows are in host memory. */
     public boolean isHost() {
       return host != null;
     }
@@ -42,7 +38,6 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
     }
   }
 
-  /** Checks that the rows are inside both memories. */
   public RowCopy {
     if (rowBytes < 0 || rows < 0 || (rows > 1 && Math.min(from.pitch, to.pitch) < rowBytes)) {
       throw new IllegalArgumentException(
@@ -55,7 +50,6 @@ public record RowCopy(Place from, Place to, long rowBytes, long rows) {
     }
   }
 
-  /** Returns whether there is nothing to copy. */
   public boolean isEmpty() {
     return rowBytes == 0 || rows == 0;
   }

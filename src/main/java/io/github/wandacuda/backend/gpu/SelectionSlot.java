@@ -197,7 +197,6 @@ final class SelectionSlot implements AutoCloseable {
 
   /** What the pruning kernels report of each row, see {@link GpuSelectKernels}. */
   private record RowReports(MemorySegment memory, int rows) {
-    /** Returns the sum of one of a report's numbers. */
     long sum(int which) {
       long sum = 0;
       for (int row = 0; row < rows; row++) {
@@ -210,7 +209,6 @@ final class SelectionSlot implements AutoCloseable {
      * Checks that no row has a weight that is not finite.
      *
      * @param firstRow the number of the first one in its matrix
-     * @throws NonFiniteWeightException for the first such weight
      */
     void requireFinite(SelectionSlot slot, SlotMatrix matrix, int firstRow) {
       for (int row = 0; row < rows; row++) {
@@ -270,7 +268,6 @@ final class SelectionSlot implements AutoCloseable {
      * Makes room for a tile of a matrix, for one row at the least, and for counts.
      *
      * @param bins how many counts, or 0
-     * @throws DeviceMemoryException if there isn't room for one row
      */
     Tile tileOf(SlotMatrix.TileShape shape, int bins) {
       int rows = Math.clamp(tileBytes / shape.rowBytes(), 1, shape.rows());

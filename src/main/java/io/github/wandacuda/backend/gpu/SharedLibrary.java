@@ -20,7 +20,6 @@ public final class SharedLibrary {
 
   private SharedLibrary() {}
 
-  /** Returns the name for this system. */
   public static String name(String linux, String windows) {
     String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     return system.startsWith("windows") ? windows : linux;
@@ -68,12 +67,6 @@ public final class SharedLibrary {
     private final MemorySegment address;
     private volatile MethodHandle handle;
 
-    /**
-     * Finds a function.
-     *
-     * @param owner what the library is called
-     * @param name with its version
-     */
     public Function(SymbolLookup library, String owner, String name) {
       this.owner = owner;
       address =

@@ -4,7 +4,6 @@ import io.github.wandacuda.DType;
 
 /** A matrix that goes through a slot, tile by tile. */
 interface SlotMatrix {
-  /** Returns the room that a tile of it takes. */
   TileShape shape();
 
   /** Lets a slot's work begin when the matrix is ready. */

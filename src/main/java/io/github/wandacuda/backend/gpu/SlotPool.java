@@ -127,7 +127,6 @@ final class SlotPool implements AutoCloseable {
     }
   }
 
-  /** Takes back the memory of norms. */
   synchronized void keep(DeviceBuffer norms) {
     if (closed) {
       norms.close();

@@ -103,11 +103,7 @@ final class WeightUpload implements AutoCloseable {
         });
   }
 
-  /**
-   * Queues work for all rows of a packed weight, unpacked piece by piece.
-   *
-   * @throws DeviceMemoryException if the device lacks memory for one row
-   */
+  /** Queues work for all rows of a packed weight, unpacked piece by piece. */
   void unpack(DeviceSparse packed, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         packed.rows(),
@@ -119,11 +115,7 @@ final class WeightUpload implements AutoCloseable {
         });
   }
 
-  /**
-   * Queues work for all rows of a quantized weight, widened piece by piece.
-   *
-   * @throws DeviceMemoryException if the device lacks memory for one row
-   */
+  /** Queues work for all rows of a quantized weight, widened piece by piece. */
   private void widen(DeviceCodes codes, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         codes.rows(),

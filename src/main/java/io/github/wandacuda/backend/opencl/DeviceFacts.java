@@ -14,7 +14,6 @@ import org.jocl.cl_platform_id;
  * @param version {@code OpenCL <major>.<minor>} and more
  * @param available whether the driver says that it is available
  * @param littleEndian whether it is little-endian, as checkpoints are
- * @param compiler whether it can compile programs
  * @param floatConfig bits of {@code cl_device_fp_config} for float32
  * @param workGroupSize the most work-items of a group
  * @param localBytes bytes of local memory of a group
@@ -118,7 +117,6 @@ record DeviceFacts(
     return Optional.empty();
   }
 
-  /** Returns a short description of the device. */
   public String summary() {
     return String.format(
         Locale.ROOT,

@@ -55,7 +55,6 @@ record MatrixVariant(int width, int rows) {
     return 2 * width;
   }
 
-  /** Returns the compiler options of the vector kernels. */
   String vectorOptions() {
     return "-D WIDTH=%d -D ROWS=%d".formatted(width, rows);
   }

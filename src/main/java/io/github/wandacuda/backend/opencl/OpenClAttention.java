@@ -31,7 +31,6 @@ final class OpenClAttention implements AutoCloseable {
     memory = new GrowingBuffer(queue.device(), queue);
   }
 
-  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}. */
   void attention(AttentionOperands<DeviceRows> operands) {
     if (operands.shape().past() > 0) {
       rows(operands);

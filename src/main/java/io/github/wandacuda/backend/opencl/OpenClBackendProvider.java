@@ -16,7 +16,6 @@ import java.util.Optional;
  */
 public final class OpenClBackendProvider implements BackendProvider {
   private static final int ORDER = 1000;
-  private static final String ANY_DEVICE = "OpenCL device";
 
   private final List<String> libraries;
   private final KernelSources sources;
@@ -52,7 +51,7 @@ public final class OpenClBackendProvider implements BackendProvider {
       return descriptions(targets().stream().map(OpenClTarget::facts).toList());
     } catch (RuntimeException | LinkageError e) {
       return List.of(
-          new DeviceDescription(0, ANY_DEVICE, false, false, String.valueOf(e.getMessage())));
+          new DeviceDescription(0, "OpenCL device", false, false, String.valueOf(e.getMessage())));
     }
   }
 

@@ -28,7 +28,6 @@ record OpenClCopies(OpenClDevice device, cl_command_queue queue) {
   private static final SharedLibrary.Function UNMAP = function("clEnqueueUnmapMemObject");
   private static final int NO_WAIT = 0;
 
-  /** Queues a copy. */
   void copy(RowCopy rows) {
     if (rows.isEmpty()) {
       return;

@@ -103,7 +103,6 @@ final class OpenClDevice implements GpuDevice {
     return programs.single(file, name, options);
   }
 
-  /** Returns what the device says about itself. */
   DeviceFacts facts() {
     return target.facts();
   }
@@ -113,7 +112,6 @@ final class OpenClDevice implements GpuDevice {
     return OpenClInfo.integer(target.device(), CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
   }
 
-  /** Returns the device's context. */
   public cl_context context() {
     return context;
   }
@@ -296,14 +294,12 @@ final class OpenClDevice implements GpuDevice {
       return found;
     }
 
-    /** Returns the context of a buffer. */
     public static cl_context contextOf(cl_mem memory) {
       cl_context found = new cl_context();
       ask(memory, CL.CL_MEM_CONTEXT, Sizeof.cl_context, Pointer.to(found));
       return found;
     }
 
-    /** Returns the size of a buffer. */
     public static long bytesOf(cl_mem memory) {
       long[] bytes = new long[1];
       ask(memory, CL.CL_MEM_SIZE, Sizeof.size_t, Pointer.to(bytes));

@@ -49,7 +49,6 @@ final class OpenClLinear implements AutoCloseable {
     this.variant = variant;
   }
 
-  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}. */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (variant.tiles() && x.rows() <= FEWEST) {
       rows(x, w, bias, out);
@@ -76,7 +75,6 @@ final class OpenClLinear implements AutoCloseable {
     sums(x, memory, bias, out);
   }
 
-  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#codes}. */
   void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
     DevicePointer memory = chains(x, out);
     queue.columns(
@@ -176,7 +174,6 @@ final class OpenClLinear implements AutoCloseable {
     return queue.device().kernel(file + ".cl", name, options);
   }
 
-  /** Returns the compiler option for a type of weights. */
   static String weightOption(DType dtype) {
     return "-D WEIGHT_" + dtype.name();
   }

@@ -124,7 +124,6 @@ final class OpenClMemory {
     OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
   }
 
-  /** Memory of an OpenCL device. */
   static final class Buffer implements DeviceBuffer {
     private final OpenClMemory memory;
     private final cl_mem handle;

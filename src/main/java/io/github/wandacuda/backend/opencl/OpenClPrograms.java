@@ -65,7 +65,6 @@ final class OpenClPrograms implements AutoCloseable {
         new KernelKey(new ProgramKey(file, options), name), this::largest);
   }
 
-  /** Returns a kernel whose groups are one work-item. */
   public synchronized OpenClKernel single(String file, String name, String options) {
     return kernels.computeIfAbsent(
         new KernelKey(new ProgramKey(file, options), name), key -> create(key, 1));

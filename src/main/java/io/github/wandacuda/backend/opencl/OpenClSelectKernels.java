@@ -181,7 +181,6 @@ record OpenClSelectKernels(OpenClQueue queue) implements GpuSelectKernels {
       return Math.ceilDiv(matrix.columns(), OCTET);
     }
 
-    /** Returns the compiler option for the weights' type. */
     static String options(DeviceRows matrix) {
       return "-D " + matrix.dtype().name();
     }

@@ -40,7 +40,6 @@ final class OpenClStatus {
     }
   }
 
-  /** Returns whether a call failed for lack of memory. */
   static boolean isMemoryShortage(int status) {
     return status == CL.CL_MEM_OBJECT_ALLOCATION_FAILURE
         || status == CL.CL_OUT_OF_RESOURCES

@@ -35,8 +35,6 @@ record ProgramCache(Path directory) {
    * Returns the directory on a system.
    *
    * @param system its name, as in {@code os.name}
-   * @param home the user's home
-   * @param environment the environment variables
    */
   static Path directory(String system, Path home, Map<String, String> environment) {
     return base(system.toLowerCase(Locale.ROOT), home, environment)
@@ -64,11 +62,7 @@ record ProgramCache(Path directory) {
     return new ProgramCache(directory);
   }
 
-  /**
-   * A hash of all that a program was built from.
-   *
-   * @param name the file's name
-   */
+  /** A hash of all that a program was built from. */
   public record Key(String name) {
     public static Key of(String source, String options, DeviceFacts facts) {
       MessageDigest digest = Sha256.digest();

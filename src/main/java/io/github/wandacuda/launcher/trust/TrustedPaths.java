@@ -166,7 +166,6 @@ public final class TrustedPaths {
      * Creates an entry.
      *
      * @param owner the user id of its owner
-     * @param mode its permissions
      * @param target the target of a link as it is stored; null if it is no link
      */
     public FileEntry(int owner, int mode, Path target) {
