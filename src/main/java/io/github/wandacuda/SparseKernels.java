@@ -17,28 +17,21 @@ public interface SparseKernels {
   int CHAINS = 32;
 
   /**
-   * Multiplies activations by some rows of a matrix: {@code out[outOffset + t * rows + o] = sum
-   * over c of x[xOffset + t * columns + c] * w[o, c]} for each t below {@code count} and each o
-   * from {@code from} to {@code to - 1}. Arguments are checked. Called by several threads at once.
+   * Multiplies activations by some rows of a matrix: {@code out[outAt + t * rows + o] = sum over c
+   * of x[xAt + t * columns + c] * w[o, c]} for each t below {@code count} and each o from {@code
+   * from} to {@code to - 1}. Arguments are checked. Called by several threads at once.
    *
-   * @param matrix w
-   * @param x activations, [count, columns] from {@code xOffset} on
-   * @param xOffset where they begin
+   * @param w the matrix
+   * @param x activations, [count, columns] from {@code xAt} on
+   * @param xAt where they begin
    * @param count rows of activations, 1 to {@link SparseMatrix#MOST_ROWS}
-   * @param out receives [count, rows] from {@code outOffset} on, not {@code x}
-   * @param outOffset where it begins
+   * @param out receives [count, rows] from {@code outAt} on, not {@code x}
+   * @param outAt where it begins
    * @param from the first output feature
    * @param to the one after the last
    */
   void multiply(
-      SparseMatrix matrix,
-      float[] x,
-      int xOffset,
-      int count,
-      float[] out,
-      int outOffset,
-      int from,
-      int to);
+      SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to);
 
   /**
    * {@return whether this is faster than multiplying the dense matrix, at half of it zeros and one

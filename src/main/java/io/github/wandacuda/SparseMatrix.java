@@ -300,19 +300,18 @@ public final class SparseMatrix {
    * Multiplies by some rows, for a thread of the caller's. Bits are those of the whole product. A
    * call reads activations and rows of weights once, so it pays from some hundred rows on.
    *
-   * @param x [count, columns] from {@code xOffset} on
-   * @param xOffset where the activations begin
+   * @param x [count, columns] from {@code xAt} on
+   * @param xAt where the activations begin
    * @param count rows of activations, 1 to {@link #MOST_ROWS}
-   * @param out receives columns {@code from} to {@code to - 1} of [count, rows] from {@code
-   *     outOffset} on; not {@code x}
-   * @param outOffset where the outputs begin
+   * @param out receives columns {@code from} to {@code to - 1} of [count, rows] from {@code outAt}
+   *     on; not {@code x}
+   * @param outAt where the outputs begin
    * @param from the first row
    * @param to the row after the last
    * @throws IllegalArgumentException if the count is another, or the arrays are one
    * @throws IndexOutOfBoundsException if an array is too short or there are no such rows
    */
-  public void multiply(
-      float[] x, int xOffset, int count, float[] out, int outOffset, int from, int to) {
+  public void multiply(float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
     if (count < 1 || count > MOST_ROWS) {
       throw new IllegalArgumentException(
           "count: expected 1 to %d rows, found %d".formatted(MOST_ROWS, count));
@@ -321,9 +320,9 @@ public final class SparseMatrix {
       throw new IllegalArgumentException("out: expected another array than x");
     }
     Objects.checkFromToIndex(from, to, rows);
-    Objects.checkFromIndexSize((long) xOffset, (long) count * columns, x.length);
-    Objects.checkFromIndexSize((long) outOffset, (long) count * rows, out.length);
-    Loaded.KERNELS.multiply(this, x, xOffset, count, out, outOffset, from, to);
+    Objects.checkFromIndexSize((long) xAt, (long) count * columns, x.length);
+    Objects.checkFromIndexSize((long) outAt, (long) count * rows, out.length);
+    Loaded.KERNELS.multiply(this, x, xAt, count, out, outAt, from, to);
   }
 
   /**

@@ -6,7 +6,6 @@ import java.util.List;
 
 /** What a backend offers to {@link java.util.ServiceLoader}: its devices, and a way to open one. */
 public interface BackendProvider {
-  /** Returns the backend's name, as {@code --backend} takes it. */
   String name();
 
   /**

@@ -53,7 +53,6 @@ final class BatchShares implements AutoCloseable {
         (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
   }
 
-  /** A device and its batches. */
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {
     private static Share of(Decoder decoder, List<SampleBatch> batches) {
@@ -78,7 +77,6 @@ final class BatchShares implements AutoCloseable {
     }
   }
 
-  /** What is done with a batch on a device. */
   @FunctionalInterface
   interface Work {
     /**

@@ -63,6 +63,25 @@ public final class HalvesRun implements AutoCloseable {
     OnFailure.run(this::close, () -> shares.embed(SampleProgress.NONE));
   }
 
+  /** What is done with the states of a batch. */
+  @FunctionalInterface
+  private interface Counted {
+    void run(Block own, SampleBatch batch, long at, Tensor rows);
+  }
+
+  private void eachCounted(Block block, Counted work) {
+    shares.each(
+        block,
+        watcher,
+        (share, own, batch, at) -> {
+          if (batch.firstSample() < used) {
+            Tensor rows = share.runner().rows(batch.tokens());
+            share.states().read(at, rows);
+            work.run(own, batch, at, rows);
+          }
+        });
+  }
+
   /** Runs a half of a block on all samples and keeps its outputs as the next half's input. */
   public void advance(Block block, Half half) {
     shares.each(
@@ -86,15 +105,9 @@ public final class HalvesRun implements AutoCloseable {
   public HiddenStates missing(Block block, Half half, HalvesRun goal) {
     HiddenStates missing = new HiddenStates(operations, tokens, decoder.hiddenSize());
     try (Tensor aim = operations.tensor(batchTokens, decoder.hiddenSize())) {
-      shares.each(
+      eachCounted(
           block,
-          watcher,
-          (share, own, batch, at) -> {
-            if (batch.firstSample() >= used) {
-              return;
-            }
-            Tensor rows = share.runner().rows(batch.tokens());
-            share.states().read(at, rows);
+          (own, batch, at, rows) -> {
             own.forward(half, rows, batch.sequenceLength(), InputObserver.NONE);
             Tensor other = aim.rows(0, batch.tokens());
             goal.shares.of(batch.firstSample()).states().read(at, other);
@@ -127,15 +140,9 @@ public final class HalvesRun implements AutoCloseable {
       Block block, Half half, String module, HiddenStates missing, Inputs inputs, boolean change) {
     int width = missing == null ? 1 : decoder.hiddenSize();
     try (Tensor some = operations.tensor(batchTokens, width)) {
-      shares.each(
+      eachCounted(
           block,
-          watcher,
-          (share, own, batch, at) -> {
-            if (batch.firstSample() >= used) {
-              return;
-            }
-            Tensor rows = share.runner().rows(batch.tokens());
-            share.states().read(at, rows);
+          (own, batch, at, rows) -> {
             Tensor rest = missing == null ? null : some.rows(0, batch.tokens());
             if (rest != null) {
               missing.read(at, rest);

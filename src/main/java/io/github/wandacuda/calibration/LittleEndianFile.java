@@ -12,19 +12,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** Reads numbers and texts from a small little-endian file, none of them beyond its end. */
-final class LittleEndianFile {
+record LittleEndianFile(Path file, ByteBuffer bytes) {
   /** In bytes, more than the sums of a model with a thousand blocks. */
   private static final long LONGEST = 1 << 30;
 
   /** Memory in multiples of the file's size, for the file, its sums and the norms. */
   private static final int TIMES = 4;
 
-  private final Path file;
-  private final ByteBuffer bytes;
-
-  private LittleEndianFile(Path file, ByteBuffer bytes) {
-    this.file = file;
-    this.bytes = bytes.order(ByteOrder.LITTLE_ENDIAN);
+  LittleEndianFile {
+    bytes.order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /**
@@ -46,10 +42,6 @@ final class LittleEndianFile {
       throw ErrorDetails.file(file)
           .wrong("an imatrix", "that it can't be read: " + Printable.reason(e), e);
     }
-  }
-
-  Path file() {
-    return file;
   }
 
   long length() {
@@ -75,7 +67,6 @@ final class LittleEndianFile {
     moveTo(bytes.position(), count);
   }
 
-  /** Moves to the byte {@code start + offset}. */
   void moveTo(long start, long offset) {
     if (offset < 0 || offset > bytes.limit() - start) {
       throw cut();

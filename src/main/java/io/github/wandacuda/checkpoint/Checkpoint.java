@@ -25,22 +25,21 @@ import org.slf4j.LoggerFactory;
 /**
  * The weights of a Hugging Face model directory: {@code model.safetensors}, or the shards that
  * {@code model.safetensors.index.json} names. Safe for use by several threads.
+ *
+ * @param directory the model directory as it was given
+ * @param index the index that named the shards, or nothing if the model is a single file
+ * @param shards in the order of their names
  */
-public final class Checkpoint implements AutoCloseable {
+public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsFile> shards)
+    implements AutoCloseable {
   /** The file that holds the weights of a model that isn't sharded. */
   public static final String SINGLE = "model.safetensors";
 
   /** The file that says which shard holds which tensor. */
   public static final String INDEX = "model.safetensors.index.json";
 
-  private final Path directory;
-  private final Optional<Path> index;
-  private final List<SafetensorsFile> shards;
-
-  private Checkpoint(Path directory, Optional<Path> index, List<SafetensorsFile> shards) {
-    this.directory = directory;
-    this.index = index;
-    this.shards = List.copyOf(shards);
+  public Checkpoint {
+    shards = List.copyOf(shards);
   }
 
   /** A tensor and the shard that holds it. */
@@ -216,25 +215,11 @@ public final class Checkpoint implements AutoCloseable {
         .orElse("it in no shard");
   }
 
-  public Path directory() {
-    return directory;
-  }
-
-  /** Returns the index that named the shards, or nothing if the model is a single file. */
-  public Optional<Path> index() {
-    return index;
-  }
-
   public SafetensorsFile shard(String name) {
     return shards.stream()
         .filter(shard -> shard.path().getFileName().toString().equals(name))
         .findFirst()
         .orElseThrow(() -> new IllegalStateException(name));
-  }
-
-  /** Returns the shards in the order of their names. */
-  public List<SafetensorsFile> shards() {
-    return shards;
   }
 
   /** Returns all tensors, shard by shard, in the order of their bytes. */

@@ -151,7 +151,6 @@ public final class SafetensorsFile implements AutoCloseable {
     return dataOffset() + (ordered.isEmpty() ? 0 : ordered.getLast().end());
   }
 
-  /** Returns what the tensors are read from. */
   public TensorBytes bytes() {
     return bytes;
   }

@@ -35,7 +35,6 @@ public record SlicedTensor(
     runs = List.copyOf(runs);
   }
 
-  /** Returns a whole tensor by another name. */
   public static SlicedTensor whole(String name, Checkpoint.Entry entry) {
     TensorInfo source = entry.info();
     return new SlicedTensor(

@@ -8,7 +8,6 @@ import java.util.Comparator;
 
 /** The names of tensors: how long they may be, and their order. */
 public final class TensorNames {
-  /** The most tensors of a model. */
   static final int MOST = 1_000_000;
 
   /** Far more than any model needs; bounded since every message, table and report repeats names. */

@@ -80,7 +80,6 @@ final class CommandHelp {
     return GROUPS.values().stream().flatMap(List::stream).toList();
   }
 
-  /** Has the commands of a program show their help so. */
   public static void show(CommandLine program) {
     for (CommandLine command : program.getSubcommands().values()) {
       UsageMessageSpec usage = command.getCommandSpec().usageMessage();

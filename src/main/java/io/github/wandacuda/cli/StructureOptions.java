@@ -66,7 +66,6 @@ final class StructureOptions {
               + " largest).")
   private String shardSize;
 
-  /** The names of all scores. */
   private static final class ScoreNames implements Iterable<String> {
     @Override
     public Iterator<String> iterator() {
@@ -162,7 +161,6 @@ final class StructureOptions {
     return count;
   }
 
-  /** Returns the bytes of a shard at most. */
   public long shardBytes(ModelDirectory model) {
     if (shardSize == null) {
       return model.checkpoint().shards().stream()

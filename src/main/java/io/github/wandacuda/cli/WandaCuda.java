@@ -256,7 +256,6 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
   }
 
-  /** Returns the words that an option takes, if they are few. */
   static List<String> words(OptionSpec option) {
     if (option.type().isEnum()) {
       return of(option.type().getEnumConstants(), Object::toString);

@@ -27,7 +27,6 @@ public final class Printable {
     return printable(text, LONGEST_TEXT);
   }
 
-  /** Returns {@code path} on one line. */
   public static String of(Path path) {
     return path(path.toString());
   }

@@ -103,7 +103,6 @@ public final class Evaluation implements Serializable {
     return 2 * Math.min(tokens, LogLikelihoods.chunkTokens(hiddenSize)) * hiddenSize * Float.BYTES;
   }
 
-  /** Scores the tasks. */
   public List<TaskScore> run(Decoder decoder, Operations operations, Progress progress) {
     return scores(new LogLikelihoods(decoder, operations).of(requests, places, progress));
   }

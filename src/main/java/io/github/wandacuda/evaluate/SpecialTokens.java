@@ -14,7 +14,6 @@ import io.github.wandacuda.text.InputFailures;
 import io.github.wandacuda.text.Tokenizer;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -38,7 +37,7 @@ public final class SpecialTokens {
    */
   static int prefix(ModelDirectory model, Tokenizer tokenizer, boolean bos) {
     List<String> kinds = bos ? ALL : ALL.subList(1, ALL.size());
-    JsonNode config = tokenizerConfig(model.path().resolve("tokenizer_config.json"));
+    JsonNode config = read(model.path().resolve("tokenizer_config.json"));
     for (String kind : kinds) {
       OptionalInt id = named(tokenizer, config.path(kind + "_token"));
       if (id.isPresent()) {
@@ -64,7 +63,7 @@ public final class SpecialTokens {
     return end;
   }
 
-  private static JsonNode tokenizerConfig(Path file) {
+  private static JsonNode read(Path file) {
     try (InputStream in = InputFile.stream(file)) {
       return JsonTree.read(in);
     } catch (NoSuchFileException e) {
@@ -94,19 +93,8 @@ public final class SpecialTokens {
    */
   public static Set<Integer> ends(ModelConfig config) {
     Path file = config.file().resolveSibling("generation_config.json");
-    Set<Integer> ids = Files.exists(file) ? ids(file, read(file)) : Set.of();
+    Set<Integer> ids = ids(file, read(file));
     return ids.isEmpty() ? ids(config.file(), config.root()) : ids;
-  }
-
-  private static JsonNode read(Path file) {
-    try (var in = InputFile.stream(file)) {
-      return JsonTree.read(in);
-    } catch (JsonProcessingException e) {
-      throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
-    } catch (IOException e) {
-      throw ErrorDetails.file(file)
-          .wrong("a generation_config.json", "that it can't be read: " + Printable.reason(e), e);
-    }
   }
 
   private static Set<Integer> ids(Path file, JsonNode root) {

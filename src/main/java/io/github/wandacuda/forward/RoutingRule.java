@@ -48,7 +48,6 @@ public record RoutingRule(
     /** All experts in one group. */
     public static final Groups ONE = new Groups(1, 1, 1);
 
-    /** The most groups. */
     public static final int MOST = Long.SIZE;
 
     public Groups {

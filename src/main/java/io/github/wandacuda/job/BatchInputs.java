@@ -73,7 +73,6 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     file.close();
   }
 
-  /** Adds one input of a batch up. */
   static void addTo(InputMoments moments, Operations operations, Path file, InputSlice slice) {
     int most = Math.min(PIECE_ROWS, slice.rows());
     long rowBytes = (long) slice.columns() * Float.BYTES;

@@ -32,17 +32,15 @@ import org.slf4j.LoggerFactory;
  * interruption, the directory has a {@link Journal}; running the same command again then completes
  * the run. {@code wanda-cuda.json} is written last.
  */
-final class InPlaceTarget implements PruneTarget {
+record InPlaceTarget(RunScope scope) implements PruneTarget {
   private static final Logger LOG = LoggerFactory.getLogger(InPlaceTarget.class);
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
   private static final String COPY = "copy the model, or name an `output`";
 
-  private final RunScope scope;
-
-  InPlaceTarget(RunScope scope) {
-    this.scope = scope;
-    requireWritable(path(), scope.chosen().stream().map(LinearModule::shard).distinct().toList());
+  InPlaceTarget {
+    requireWritable(
+        scope.model().path(), scope.chosen().stream().map(LinearModule::shard).distinct().toList());
   }
 
   /** Checks a request before modules are chosen. */

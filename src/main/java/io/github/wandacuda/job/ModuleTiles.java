@@ -81,7 +81,6 @@ class ModuleTiles implements TileSource {
     }
   }
 
-  /** Cuts a module as suits some buffers. */
   static RowTiles cut(LinearModule module, TileBuffers buffers) {
     return RowTiles.of(
         module.rows(),
@@ -153,7 +152,6 @@ class ModuleTiles implements TileSource {
     return held == null ? Math.ceilDiv(rows * rowBytes, ALIGNMENT) * ALIGNMENT : 0;
   }
 
-  /** Returns a view of the codes of a tile that was read. */
   final QuantizedMatrix codes(int worker, int tile) {
     return codes(bytes(worker, tile), tile);
   }

@@ -29,20 +29,15 @@ import org.slf4j.LoggerFactory;
  * finished, so that it can be resumed. A run that finds its input broken or its output wrong
  * deletes everything.
  */
-final class OutputTarget implements PruneTarget {
+record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideFiles)
+    implements PruneTarget {
   private static final Logger LOG = LoggerFactory.getLogger(OutputTarget.class);
 
   /** The part of a calibrated run's fingerprint that says what its last bits depend on. */
   static final String ARITHMETIC = "backend";
 
-  private final RunScope scope;
-  private final SideFiles sideFiles;
-  private final Optional<OnCluster> cluster;
-
   OutputTarget(RunScope scope, Optional<OnCluster> cluster) {
-    this.scope = scope;
-    this.cluster = cluster;
-    sideFiles = SideFiles.of(scope.model().checkpoint(), path());
+    this(scope, cluster, SideFiles.of(scope.model().checkpoint(), scope.request().output()));
   }
 
   @Override
@@ -131,10 +126,6 @@ final class OutputTarget implements PruneTarget {
         .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
   }
 
-  SideFiles sideFiles() {
-    return sideFiles;
-  }
-
   /** Returns what a calibrated run's bytes depend on in addition to the input. */
   private Map<String, String> arithmetic(Backend backend) {
     if (!scope.isCalibrated()) {
@@ -143,7 +134,6 @@ final class OutputTarget implements PruneTarget {
     return Map.of(ARITHMETIC, cluster.map(OnCluster::arithmetic).orElseGet(backend::arithmetic));
   }
 
-  /** What was written: the modules' results, and the digest of their masks. */
   record Written(List<ModuleResult> results, String masks) {}
 
   private final class OutputRun implements Run {

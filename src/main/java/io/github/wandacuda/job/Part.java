@@ -128,7 +128,6 @@ public record Part(int number, int of) {
    * @param finished whether the output is complete: the last part has put everything together
    */
   public record PartState(Part part, int done, boolean finished) {
-    /** Returns the state of a run that has ended. */
     static PartState end(Part part) {
       return new PartState(part, part.of(), true);
     }
@@ -184,7 +183,6 @@ public record Part(int number, int of) {
       }
     }
 
-    /** Returns a part that is at work, if there is one. */
     public static Optional<Part> atWork(Path output, int parts) {
       return IntStream.rangeClosed(1, parts)
           .filter(number -> isHeld(file(output, number)))

@@ -2,8 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.job.Part.PartState;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.PhaseClock.Seconds;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -19,16 +20,13 @@ import java.util.TreeMap;
  *     modules are the part's, and their masks have no digest
  */
 public record RunResult(
-    Provenance provenance,
-    List<ModuleResult> modules,
-    PhaseClock.Seconds seconds,
-    Part.PartState part) {
+    Provenance provenance, List<ModuleResult> modules, Seconds seconds, PartState part) {
   /** Makes the result of a whole run. */
-  RunResult(Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
+  RunResult(Provenance provenance, List<ModuleResult> modules, Seconds seconds) {
     this(provenance, modules, seconds, null);
   }
 
-  public RunResult with(PhaseClock.Seconds other) {
+  public RunResult with(Seconds other) {
     return new RunResult(provenance, modules, other, part);
   }
 

@@ -89,7 +89,6 @@ final class SavedBlocks {
     return true;
   }
 
-  /** Returns whether the states that a block reads are to be saved. */
   boolean isTime(int block) {
     long bytes = batches.stream().mapToLong(batch -> batch.tokens() * tokenBytes).sum();
     if (System.nanoTime() - last < every.toNanos() || !SpaceCheck.hasDisk(output.path(), bytes)) {

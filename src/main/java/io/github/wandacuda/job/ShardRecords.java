@@ -73,7 +73,6 @@ record ShardRecords(RunScope scope, String run) {
     return record;
   }
 
-  /** Returns the result of a shard, if it is finished and is there. */
   public Optional<ShardResult> read(SafetensorsFile shard) {
     String name = ShardPass.name(shard);
     List<JsonNode> records = records(file(name));

@@ -245,7 +245,8 @@ public record StructureFit(
       OutputFit fit = new OutputFit(backend.operations(), workers, memory, wide, moments);
       List<Integer> kept = IntStream.range(0, source.columns()).boxed().toList();
       if (found.containsKey(wanted)) {
-        int width = wanted == Structure.CHANNELS ? 1 : kept.size() / groups();
+        int width =
+            wanted == Structure.CHANNELS ? 1 : kept.size() / Structure.HEADS.find(dense).size();
         List<Integer> gone =
             fit.lowest(score, width, removed.count(wanted), realigns())
                 .orElseThrow(() -> unfit(module));
@@ -320,11 +321,6 @@ public record StructureFit(
           FileModes.ownerOnly());
       return Optional.of(file);
     }
-  }
-
-  /** Returns how many groups of heads each block has. */
-  private int groups() {
-    return Structure.HEADS.find(dense).size();
   }
 
   private LinearModule module(String name) {

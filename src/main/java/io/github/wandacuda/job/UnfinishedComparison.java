@@ -37,7 +37,6 @@ public final class UnfinishedComparison {
     this.fingerprint = fingerprint;
   }
 
-  /** Returns whether there is an unfinished comparison beside a report. */
   public static boolean isBeside(Path report) {
     return Files.exists(fileOf(report), LinkOption.NOFOLLOW_LINKS);
   }

@@ -51,7 +51,6 @@ public final class Launcher {
   /** The oldest Java that the program runs on, with which it was tested. */
   static final int JAVA = 25;
 
-  /** The module of the Vector API. */
   static final String MODULE = ThisRuntime.VECTOR_MODULE;
 
   /** Set for a process that a launcher started: to {@link #IN_PLACE} or to the launcher's pid. */

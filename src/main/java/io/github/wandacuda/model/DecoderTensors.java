@@ -13,37 +13,23 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
  * A decoder's tensors in its checkpoint, whose shapes are checked when they are read. Names are
  * without the decoder's prefix, unless they are called full.
+ *
+ * @param quantized modules whose weights are quantized, by their full names
+ * @param read tensors that were read already, by their full names
  */
-final class DecoderTensors {
+record DecoderTensors(
+    Checkpoint checkpoint,
+    String prefix,
+    Map<String, QuantizedModule> quantized,
+    Map<String, MemorySegment> read) {
   private static final long ALIGNMENT = 64;
   private static final String WEIGHT = ".weight";
-
-  private final Checkpoint checkpoint;
-  private final String prefix;
-
-  /** Modules whose weights are quantized, by their full names. */
-  private final Map<String, QuantizedModule> quantized;
-
-  /** Tensors that were read already, by their full names. */
-  private final Map<String, MemorySegment> read;
-
-  private DecoderTensors(
-      Checkpoint checkpoint,
-      String prefix,
-      Map<String, QuantizedModule> quantized,
-      Map<String, MemorySegment> read) {
-    this.checkpoint = Objects.requireNonNull(checkpoint);
-    this.prefix = prefix;
-    this.quantized = quantized;
-    this.read = read;
-  }
 
   /**
    * Finds a model's prefix.
@@ -208,7 +194,6 @@ final class DecoderTensors {
     return fullValues(fullName(name), length);
   }
 
-  /** Does the same by the full name. */
   float[] fullValues(String fullName, int length) {
     boolean row =
         checkpoint.find(fullName).filter(found -> found.info().shape().size() == 2).isPresent();

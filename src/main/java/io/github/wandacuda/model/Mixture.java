@@ -142,7 +142,6 @@ final class Mixture implements Branch {
     return tensor;
   }
 
-  /** Returns an expert's input. */
   private Tensor gathered(ExpertTokens tokens, Tensor input) {
     int count = tokens.rows().length;
     Tensor some = workspace.take(Place.EXPERT_INPUT, count, input.columns());

@@ -127,7 +127,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     }
   }
 
-  /** Returns the same config of a family that a file describes. */
   ModelConfig of(FamilyFile described) {
     return new ModelConfig(file, root, packed, described);
   }

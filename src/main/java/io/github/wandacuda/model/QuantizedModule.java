@@ -30,7 +30,9 @@ public final class QuantizedModule {
   private final NumberFormat number;
   private final int bits;
   private final Supplier<Scales> reading;
-  private final InputException failure;
+
+  /** Of all that would read it; null if it can be read. */
+  private InputException failure;
 
   /** Scales that were read already, which may be read again. */
   private SoftReference<Scales> scales = new SoftReference<>(null);
@@ -65,20 +67,6 @@ public final class QuantizedModule {
       NumberFormat number,
       int bits,
       Supplier<Scales> reading) {
-    this(format, codes, others, layout, rows, columns, number, bits, reading, null);
-  }
-
-  private QuantizedModule(
-      String format,
-      Checkpoint.Entry codes,
-      Collection<Checkpoint.Entry> others,
-      Layout layout,
-      int rows,
-      int columns,
-      NumberFormat number,
-      int bits,
-      Supplier<Scales> reading,
-      InputException failure) {
     this.format = format;
     this.codes = codes;
     this.others = List.copyOf(others);
@@ -88,7 +76,6 @@ public final class QuantizedModule {
     this.number = number;
     this.bits = bits;
     this.reading = reading;
-    this.failure = failure;
   }
 
   /**
@@ -97,17 +84,16 @@ public final class QuantizedModule {
    * @param failure of all that would read it
    */
   static QuantizedModule unread(Checkpoint.Entry codes, InputException failure) {
-    return new QuantizedModule(
-        Printable.of(codes.info().dtype()),
-        codes,
-        List.of(),
-        Layout.ROWS,
-        codes.info().rows(),
-        codes.info().columns(),
-        NumberFormat.UNSIGNED,
-        Byte.SIZE,
-        () -> null,
-        failure);
+    TensorInfo info = codes.info();
+    String format = Printable.of(info.dtype());
+    int rows = info.rows();
+    int columns = info.columns();
+    NumberFormat number = NumberFormat.UNSIGNED;
+    QuantizedModule unread =
+        new QuantizedModule(
+            format, codes, List.of(), Layout.ROWS, rows, columns, number, Byte.SIZE, () -> null);
+    unread.failure = failure;
+    return unread;
   }
 
   public boolean isRead() {

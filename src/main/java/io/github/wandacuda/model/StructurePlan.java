@@ -49,7 +49,6 @@ public record StructurePlan(
     this(model, tensors, config, List.of());
   }
 
-  /** Returns the plan that leaves a model as it is. */
   public static StructurePlan whole(ModelDirectory model) {
     return new StructurePlan(
         model,

@@ -24,7 +24,6 @@ public final class MaskSwaps {
    */
   public record Counts(long swaps, int rows, double errorBefore, double errorAfter) {}
 
-  /** What swaps came to in one row. */
   private record RowOutcome(int swaps, double error, double change) {}
 
   /**

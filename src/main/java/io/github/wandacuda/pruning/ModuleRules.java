@@ -21,7 +21,6 @@ import java.util.stream.Stream;
  *     {@link MethodKey#PATTERN} one
  */
 public record ModuleRules(Map<MethodKey, Object> values) {
-  /** Keeps a module as it is. */
   public static final ModuleRules NOTHING = of(Method.WANDA, new Sparsity.Ratio(0));
 
   /** What follows the choice of the mask and has a name of its own, in that order. */

@@ -145,7 +145,6 @@ public record OutputFit(
     }
   }
 
-  /** Returns the factor of the moments of some columns. */
   private Optional<GramFactor> factor(List<Integer> columns) {
     int count = columns.size();
     Gram gram = new Gram(count, arena.allocate(Gram.elements(count) * Float.BYTES));
@@ -172,7 +171,6 @@ public record OutputFit(
     return matrix(columns, columns, memory, (i, j) -> j > i ? 0 : factor.column(i)[j]);
   }
 
-  /** Computes an element. */
   @FunctionalInterface
   private interface Element {
     float at(int row, int column);

@@ -40,7 +40,6 @@ public record PruningRules(
     private final ModuleRules rules;
     private final Map<String, Boolean> searched = new ConcurrentHashMap<>();
 
-    /** Makes a stage. */
     public Stage(Pattern modules, ModuleRules rules) {
       this.modules = modules;
       this.rules = rules;
@@ -69,7 +68,6 @@ public record PruningRules(
     kept = Set.copyOf(kept);
   }
 
-  /** Makes rules that do the same to all modules. */
   public PruningRules(ModuleRules common, Unreached unreached) {
     this(common, List.of(), Map.of(), unreached, Set.of());
   }

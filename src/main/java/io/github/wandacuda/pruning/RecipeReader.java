@@ -115,13 +115,11 @@ final class RecipeReader {
   private UsageException unknown(YamlValue key, List<String> known) {
     return events.wrong(
         "line " + key.line(),
-        known.size() == 1 ? "the key '%s'".formatted(known.getFirst()) : oneOf(known),
+        known.size() == 1
+            ? "the key '%s'".formatted(known.getFirst())
+            : "one of the keys " + String.join(", ", known),
         key.found(),
         Suggestion.hint(key.text(), known));
-  }
-
-  private static String oneOf(List<String> known) {
-    return "one of the keys " + String.join(", ", known);
   }
 
   private UsageException twice(YamlValue key) {
@@ -279,16 +277,13 @@ final class RecipeReader {
       }
     }
 
-    private String place(String key) {
-      return "line %d: %s".formatted(values.get(key).line(), key);
-    }
-
     private UsageException wrong(String key, String expected, String found) {
       return wrong(key, expected, found, null);
     }
 
     private UsageException wrong(String key, String expected, String found, String hint) {
-      return events.wrong(place(key), expected, found, hint);
+      return events.wrong(
+          "line %d: %s".formatted(values.get(key).line(), key), expected, found, hint);
     }
   }
 }

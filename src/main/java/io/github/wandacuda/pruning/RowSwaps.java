@@ -47,7 +47,6 @@ final class RowSwaps {
 
   @FunctionalInterface
   interface Search {
-    /** Makes them, one by one. */
     void run(RowSwaps row);
   }
 
@@ -140,7 +139,6 @@ final class RowSwaps {
     return errorBefore;
   }
 
-  /** Returns how many swaps were made. */
   int swaps() {
     return swaps;
   }

@@ -44,7 +44,6 @@ final class SparseGptBlock {
     }
   }
 
-  /** Makes room for the widest block. */
   SparseGptBlock(
       SparseGptKernels kernels,
       WeightRows rows,

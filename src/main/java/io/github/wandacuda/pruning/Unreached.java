@@ -15,9 +15,7 @@ import java.util.List;
 public enum Unreached implements Labelled {
   /** It is pruned by |W|, as much of each row or group as of the others. */
   MAGNITUDE,
-  /** It stays as it is. */
   KEEP,
-  /** The run fails. */
   FAIL;
 
   public static Unreached of(String label) {

@@ -53,7 +53,6 @@ public record PruneReport(
     return ModuleError.worst(result.modules(), readings);
   }
 
-  /** Returns the thresholds of a module's rows, if it has some. */
   Optional<RowThresholds> thresholds(ModuleResult module) {
     return Optional.ofNullable(readings.get(module.module().name()))
         .flatMap(ModuleReading::thresholds);

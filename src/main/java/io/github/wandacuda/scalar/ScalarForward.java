@@ -273,7 +273,6 @@ public final class ScalarForward implements CpuForwardKernels {
     return (Exponential.exp(bounded) - 1f - x) * xielu.negative() + linear;
   }
 
-  /** Copies groups of columns to one row of {@code out}. */
   public static void gatherColumns(CpuTensor source, ColumnGroups groups, CpuTensor out, int row) {
     for (int i = 0; i < groups.count(); i++) {
       int from = source.at(row) + groups.from() + i * groups.fromStride();

@@ -100,7 +100,6 @@ public final class ScalarRows implements RowArithmetic {
     offer(0, scores.length, scores, lowest);
   }
 
-  /** Offers columns {@code from} to {@code to - 1}. */
   public static void offer(int from, int to, double[] scores, LowestColumns lowest) {
     for (int k = from; k < to; k++) {
       lowest.offer(k, scores[k]);

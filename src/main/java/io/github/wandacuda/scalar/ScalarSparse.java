@@ -11,22 +11,14 @@ import java.util.Arrays;
 public final class ScalarSparse implements SparseKernels {
   @Override
   public void multiply(
-      SparseMatrix matrix,
-      float[] x,
-      int xOffset,
-      int count,
-      float[] out,
-      int outOffset,
-      int from,
-      int to) {
-    float[] row = new float[matrix.columns()];
+      SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
+    float[] row = new float[w.columns()];
     float[] chains = new float[CHAINS];
-    SparseRowReader reader = new SparseRowReader(matrix);
+    SparseRowReader reader = new SparseRowReader(w);
     for (int o = from; o < to; o++) {
       reader.read(o, row);
       for (int t = 0; t < count; t++) {
-        out[outOffset + t * matrix.rows() + o] =
-            dot(row, x, xOffset + t * matrix.columns(), chains);
+        out[outAt + t * w.rows() + o] = dot(row, x, xAt + t * w.columns(), chains);
       }
     }
   }

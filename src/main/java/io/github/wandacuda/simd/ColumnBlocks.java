@@ -21,7 +21,6 @@ final class ColumnBlocks {
   /** Rows of activations of a group, where there is more than one. */
   static final int TOGETHER = 4;
 
-  /** Columns of a word. */
   static final int WORD = SparseKernels.CHAINS;
 
   /** Floats of a vector. */
@@ -52,7 +51,6 @@ final class ColumnBlocks {
   /** The same, when a block began. */
   private final long[] before = new long[ROWS];
 
-  /** Blocks of a row. */
   int blocks;
 
   /** Groups of rows of activations. */
@@ -73,7 +71,7 @@ final class ColumnBlocks {
    * @param alternate whether to put even columns of a word before odd ones, as weights of 16 bits
    *     leave an expanded vector: the even ones in the lower halves of ints
    */
-  void load(SparseMatrix matrix, float[] x, int xOffset, int count, boolean alternate) {
+  void load(SparseMatrix matrix, float[] x, int xAt, int count, boolean alternate) {
     int columns = matrix.columns();
     words = Math.ceilDiv(columns, WORD);
     tokens = count == 1 ? 1 : TOGETHER;
@@ -88,7 +86,7 @@ final class ColumnBlocks {
       for (int t = 0; t < groups * tokens; t++) {
         float[] to = x(t / tokens, block);
         if (t < count) {
-          copy(x, xOffset + t * columns + from, part, to, t % tokens, alternate);
+          copy(x, xAt + t * columns + from, part, to, t % tokens, alternate);
         } else {
           clear(to, t % tokens);
         }

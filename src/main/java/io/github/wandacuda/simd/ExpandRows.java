@@ -36,24 +36,17 @@ public final class ExpandRows implements SparseKernels {
 
   @Override
   public void multiply(
-      SparseMatrix matrix,
-      float[] x,
-      int xOffset,
-      int count,
-      float[] out,
-      int outOffset,
-      int from,
-      int to) {
-    int end = Math.clamp(readableRows(matrix), from, to);
-    if (matrix.dtype() == DType.F16) {
+      SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
+    int end = Math.clamp(readableRows(w), from, to);
+    if (w.dtype() == DType.F16) {
       SparseBuffers own = buffers.get();
-      own.take(matrix, x, xOffset, count);
-      new HalfProduct(matrix, own, out, outOffset, count).multiply(from, end, to);
+      own.take(w, x, xAt, count);
+      new HalfProduct(w, own, out, outAt, count).multiply(from, end, to);
       return;
     }
     ColumnBlocks own = blocks.get();
-    own.load(matrix, x, xOffset, count, matrix.dtype() == DType.BF16);
-    BlockProduct product = new BlockProduct(matrix, own, out, outOffset, count);
+    own.load(w, x, xAt, count, w.dtype() == DType.BF16);
+    BlockProduct product = new BlockProduct(w, own, out, outAt, count);
     product.ones(product.fours(from, end), to);
   }
 
@@ -70,7 +63,7 @@ public final class ExpandRows implements SparseKernels {
 
   /** One call's operands, weights of F16. */
   private record HalfProduct(
-      SparseMatrix matrix, SparseBuffers own, float[] out, int outOffset, int count) {
+      SparseMatrix matrix, SparseBuffers own, float[] out, int outAt, int count) {
     private static final int ROWS = ColumnBlocks.ROWS;
 
     /** Multiplies rows, of which those from {@code end} on are close to the end of the memory. */
@@ -101,7 +94,7 @@ public final class ExpandRows implements SparseKernels {
       widen(own, place);
       for (int t = 0; t < count; t++) {
         own.multiply(t);
-        out[outOffset + t * matrix.rows() + row] = Expansion.inOrder(own.chains, 0);
+        out[outAt + t * matrix.rows() + row] = Expansion.inOrder(own.chains, 0);
       }
     }
 
@@ -115,7 +108,7 @@ public final class ExpandRows implements SparseKernels {
    * block is multiplied, the next one's bits are on their way.
    */
   private record BlockProduct(
-      SparseMatrix matrix, ColumnBlocks own, float[] out, int outOffset, int count) {
+      SparseMatrix matrix, ColumnBlocks own, float[] out, int outAt, int count) {
     /** Multiplies as many rows as fours make up and returns the first that is left. */
     int fours(int from, int to) {
       int distance = (to - from) / ROWS;
@@ -215,7 +208,7 @@ public final class ExpandRows implements SparseKernels {
       for (int t = 0; t < count; t++) {
         float[] chains = own.chains(t / own.tokens);
         int at = (place * own.tokens + t % own.tokens) * WORD;
-        out[outOffset + t * matrix.rows() + row] =
+        out[outAt + t * matrix.rows() + row] =
             matrix.dtype() == DType.BF16
                 ? Expansion.alternate(chains, at)
                 : Expansion.inOrder(chains, at);

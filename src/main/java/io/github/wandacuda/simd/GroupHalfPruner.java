@@ -59,7 +59,6 @@ public final class GroupHalfPruner extends RowPruner {
         : (memory, at, kept) -> finite = LowestHalves.clearEights(memory, at, false, norms, kept);
   }
 
-  /** Returns whether a rule is one of those that this prunes by. */
   public static boolean serves(DType dtype, LowestPerGroup rule) {
     boolean fits = rule.size() == FOUR || rule.size() == EIGHT;
     return fits && dtype != DType.F32 && 2 * rule.pruned() == rule.size();

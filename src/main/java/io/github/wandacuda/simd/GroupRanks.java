@@ -32,7 +32,6 @@ final class GroupRanks {
   /** Ranks from one plane to the next, with room for the lanes left over by the last vector. */
   private final int rankStride;
 
-  /** Returns whether groups of this size can be ranked. */
   static boolean fits(KeyLayout planes, int size) {
     return size % planes.count() == 0 && size / planes.count() <= COUNT;
   }

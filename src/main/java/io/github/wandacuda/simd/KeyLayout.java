@@ -29,7 +29,6 @@ public record KeyLayout(int columns, int count, int stride) {
     return (columns + count - 1 - plane) / count;
   }
 
-  /** Returns where a column's key is. */
   public int at(int column) {
     int odd = count - 1;
     return (column & odd) * stride + (column >>> odd);

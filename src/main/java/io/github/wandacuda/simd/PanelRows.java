@@ -26,22 +26,15 @@ public final class PanelRows implements SparseKernels {
 
   @Override
   public void multiply(
-      SparseMatrix matrix,
-      float[] x,
-      int xOffset,
-      int count,
-      float[] out,
-      int outOffset,
-      int from,
-      int to) {
+      SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
     SparseBuffers own = buffers.get();
-    own.take(matrix, x, xOffset, count);
+    own.take(w, x, xAt, count);
     for (int row = from; row < to; row++) {
-      own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
-      unpack(matrix, row, own);
+      own.loadBits(w.bitmask(), w.columns(), row, 0);
+      unpack(w, row, own);
       for (int t = 0; t < count; t++) {
         own.multiply(t);
-        out[outOffset + t * matrix.rows() + row] = LaneSum.combine(own.chains);
+        out[outAt + t * w.rows() + row] = LaneSum.combine(own.chains);
       }
     }
   }

@@ -89,12 +89,11 @@ final class RegisterTile {
 
   /**
    * Writes one row as a column of a matrix whose rows have {@code width} elements: element k is
-   * written to {@code to[toOffset + k * width]}.
+   * written to {@code to[toAt + k * width]}.
    */
-  public static void stand(
-      float[] from, int fromOffset, int depth, float[] to, int toOffset, int width) {
+  public static void stand(float[] from, int fromAt, int depth, float[] to, int toAt, int width) {
     for (int k = 0; k < depth; k++) {
-      to[toOffset + k * width] = from[fromOffset + k];
+      to[toAt + k * width] = from[fromAt + k];
     }
   }
 
@@ -104,16 +103,9 @@ final class RegisterTile {
    * unchanged.
    */
   public static void stand(
-      float[] from,
-      int fromOffset,
-      int stride,
-      int rows,
-      int depth,
-      float[] to,
-      int toOffset,
-      int width) {
+      float[] from, int fromAt, int stride, int rows, int depth, float[] to, int toAt, int width) {
     for (int row = 0; row < rows; row++) {
-      stand(from, fromOffset + row * stride, depth, to, toOffset + row, width);
+      stand(from, fromAt + row * stride, depth, to, toAt + row, width);
     }
   }
 

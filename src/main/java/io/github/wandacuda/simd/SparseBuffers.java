@@ -38,11 +38,11 @@ final class SparseBuffers {
   private int rowFloats;
 
   /** Takes activations as they are. */
-  void take(SparseMatrix matrix, float[] x, int xOffset, int count) {
+  void take(SparseMatrix matrix, float[] x, int xAt, int count) {
     int columns = matrix.columns();
     prepare(columns, count);
     for (int t = 0; t < count; t++) {
-      System.arraycopy(x, xOffset + t * columns, activations, at(t), columns);
+      System.arraycopy(x, xAt + t * columns, activations, at(t), columns);
       Arrays.fill(activations, at(t) + columns, at(t + 1), 0f);
     }
   }

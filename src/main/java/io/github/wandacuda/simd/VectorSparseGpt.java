@@ -295,7 +295,6 @@ public final class VectorSparseGpt implements SparseGptKernels {
       weight.blend(0f, pruned).intoArray(weights, at);
     }
 
-    /** Adds the changes of a column to one on its right. */
     private void add(int column, int right) {
       FloatVector factor = FloatVector.broadcast(F, upper[column * stride + right]);
       for (int half = 0; half < ROWS; half += W) {

@@ -8,7 +8,6 @@ import java.util.stream.Collectors;
 
 /** A constant of an enum that the command line and files call by its name in small letters. */
 public interface Labelled {
-  /** Returns its name in the program. */
   String name();
 
   /** Returns the name that the command line and files use. */

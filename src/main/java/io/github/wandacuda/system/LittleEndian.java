@@ -5,15 +5,12 @@ import java.nio.ByteOrder;
 
 /** Numbers as files and memory of others hold them: little-endian, at any address. */
 public final class LittleEndian {
-  /** 16 bits. */
   public static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** 32 bits. */
   public static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** 64 bits. */
   public static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 

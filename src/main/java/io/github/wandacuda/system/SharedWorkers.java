@@ -9,33 +9,19 @@ import java.util.concurrent.RejectedExecutionException;
  * thread and by helpers from an executor. The caller waits for those helpers alone that have begun
  * a task: one that comes late finds nothing left. So an executor with no thread to spare makes a
  * call slower, and never holds it up; a task may call, too.
+ *
+ * @param count workers of a call at most, the caller included, 1 or more
+ * @param executor runs the helpers; where it rejects them, the caller works without
  */
-public final class SharedWorkers implements WorkerPool {
-  private final int count;
-  private final Executor executor;
-
-  /**
-   * Puts callers and helpers together.
-   *
-   * @param count workers of a call at most, the caller included, 1 or more
-   * @param executor runs the helpers; where it rejects them, the caller works without
-   */
-  public SharedWorkers(int count, Executor executor) {
+public record SharedWorkers(int count, Executor executor) implements WorkerPool {
+  public SharedWorkers {
     if (count < 1) {
       throw new IllegalArgumentException("%d workers".formatted(count));
     }
-    this.count = count;
-    this.executor = executor;
   }
 
-  /** Returns the calling thread alone. */
   public static SharedWorkers callerAlone() {
     return new SharedWorkers(1, Runnable::run);
-  }
-
-  @Override
-  public int count() {
-    return count;
   }
 
   @Override

@@ -18,7 +18,6 @@ public enum TextFormat {
   private static final String NO_TEXT =
       ".*\\.(gz|zst|bz2|xz|lz4|zip|7z|tar|pdf|docx?|odt|epub|arrow|safetensors|gguf|bin|pt|npz)";
 
-  /** Returns the format of a file by its name. */
   public static TextFormat of(Path file) {
     if (endsWith(file, ".json")) {
       return TOKENS;

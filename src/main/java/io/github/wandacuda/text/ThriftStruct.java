@@ -168,7 +168,6 @@ final class ThriftStruct {
         : zigzag(((ByteBuffer) field.value()).duplicate());
   }
 
-  /** Returns a number of things. */
   long count(int id) {
     long count = number(id);
     if (count < 0) {

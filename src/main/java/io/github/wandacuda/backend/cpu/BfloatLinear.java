@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.cpu.BfloatTile.Session;
 import io.github.wandacuda.backend.cpu.WorkerBuffers.NativeBuffer;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -172,8 +173,7 @@ final class BfloatLinear implements AutoCloseable {
       WorkerBuffers buffers = scratch.buffers;
       for (int run = 0; run < byRun.length; run++) {
         BfloatTile tile = byRun[run];
-        try (BfloatTile.Session session =
-            tile.session(buffers, buffers.packed.of(tile.packedBytes()))) {
+        try (Session session = tile.session(buffers, buffers.packed.of(tile.packedBytes()))) {
           pack(run, tile, session, block, buffers);
           multiply(run, session, block, scratch);
         }
@@ -190,8 +190,7 @@ final class BfloatLinear implements AutoCloseable {
           workers,
           (worker, i, block) -> {
             WorkerBuffers buffers = scratches.get(worker).buffers;
-            try (BfloatTile.Session session =
-                tile.session(buffers, all.asSlice(i * bytes, bytes))) {
+            try (Session session = tile.session(buffers, all.asSlice(i * bytes, bytes))) {
               pack(run, tile, session, block, buffers);
             }
           });
@@ -202,8 +201,7 @@ final class BfloatLinear implements AutoCloseable {
           workers,
           (worker, i, block) -> {
             Scratch scratch = scratches.get(worker);
-            try (BfloatTile.Session session =
-                tile.session(scratch.buffers, all.asSlice(i * bytes, bytes))) {
+            try (Session session = tile.session(scratch.buffers, all.asSlice(i * bytes, bytes))) {
               multiply(run, session, block, scratch);
             }
           });
@@ -223,12 +221,12 @@ final class BfloatLinear implements AutoCloseable {
     }
 
     private void pack(
-        int run, BfloatTile tile, BfloatTile.Session session, Block block, WorkerBuffers buffers) {
+        int run, BfloatTile tile, Session session, Block block, WorkerBuffers buffers) {
       read(run, block, buffers.plain.of(tile.plainBytes()));
       session.pack();
     }
 
-    private void multiply(int run, BfloatTile.Session session, Block block, Scratch scratch) {
+    private void multiply(int run, Session session, Block block, Scratch scratch) {
       for (int row = block.row; row < block.rowEnd; row += BfloatTile.ROWS) {
         session.multiply(halves.asSlice(at(run, row)));
         take(run, scratch, row, Math.min(block.rowEnd, row + BfloatTile.ROWS), block);

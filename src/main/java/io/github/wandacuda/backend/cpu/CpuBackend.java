@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.cpu.OneDnn.Search;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.scalar.RadixSelect;
@@ -35,7 +36,7 @@ final class CpuBackend implements Backend {
   private final Operations operations;
 
   /** What was found of oneDNN; null if it wasn't asked for. */
-  private final OneDnn.Search found;
+  private final Search found;
 
   /** Null if BF16 is multiplied in float32. */
   private final BfloatLinear bfloat;
@@ -48,11 +49,11 @@ final class CpuBackend implements Backend {
    * @param found a library for products with activations rounded to BF16, if there is one; null to
    *     multiply in float32
    */
-  CpuBackend(CpuKernels kernels, String device, int threads, OneDnn.Search found) {
+  CpuBackend(CpuKernels kernels, String device, int threads, Search found) {
     this(kernels, device, new Workers(threads), found);
   }
 
-  private CpuBackend(CpuKernels kernels, String device, Workers workers, OneDnn.Search found) {
+  private CpuBackend(CpuKernels kernels, String device, Workers workers, Search found) {
     this(kernels, device, workers, workers::close, found);
   }
 
@@ -66,11 +67,7 @@ final class CpuBackend implements Backend {
   }
 
   private CpuBackend(
-      CpuKernels kernels,
-      String device,
-      WorkerPool workers,
-      Runnable closing,
-      OneDnn.Search found) {
+      CpuKernels kernels, String device, WorkerPool workers, Runnable closing, Search found) {
     this.device = device;
     this.workers = workers;
     this.closing = closing;

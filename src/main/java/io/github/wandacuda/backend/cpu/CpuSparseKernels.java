@@ -10,15 +10,8 @@ public final class CpuSparseKernels implements SparseKernels {
 
   @Override
   public void multiply(
-      SparseMatrix matrix,
-      float[] x,
-      int xOffset,
-      int count,
-      float[] out,
-      int outOffset,
-      int from,
-      int to) {
-    chosen.multiply(matrix, x, xOffset, count, out, outOffset, from, to);
+      SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
+    chosen.multiply(w, x, xAt, count, out, outAt, from, to);
   }
 
   @Override

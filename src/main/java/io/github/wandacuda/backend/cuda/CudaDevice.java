@@ -35,7 +35,6 @@ final class CudaDevice implements GpuDevice {
     this.modules = new CudaModules(context, info.capability());
   }
 
-  /** Opens a device. */
   public static CudaDevice open(int index, Precision precision) {
     return open(index, precision, Integer.MAX_VALUE);
   }

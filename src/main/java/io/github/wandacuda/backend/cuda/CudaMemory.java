@@ -33,7 +33,6 @@ final class CudaMemory implements AutoCloseable {
     return free[0];
   }
 
-  /** Allocates memory. */
   public synchronized CudaBuffer allocate(long bytes) {
     requireSome(bytes);
     if (closed) {

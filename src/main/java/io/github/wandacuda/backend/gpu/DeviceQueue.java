@@ -29,7 +29,6 @@ public interface DeviceQueue extends AutoCloseable {
   /** Copies rows between host and device memory, or within the device. */
   void copy(RowCopy copy);
 
-  /** Copies rows of so many bytes each. */
   default void copy(Place from, Place to, long rowBytes, long rows) {
     copy(new RowCopy(from, to, rowBytes, rows));
   }

@@ -40,7 +40,6 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     this.tileBytes = tileBytes;
   }
 
-  /** A matrix and the selector of the device that reaches it. */
   private record Reached(GpuSelector selector, CallerMatrix matrix) {}
 
   private synchronized Reached reach(DeviceMatrix matrix) {

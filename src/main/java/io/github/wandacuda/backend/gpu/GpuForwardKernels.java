@@ -46,23 +46,13 @@ public abstract class GpuForwardKernels {
   }
 
   public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
-    launch(Launch.of("rms_norm", "rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data()));
+    launch("rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data());
   }
 
   public void layerNorm(
       DeviceRows x, DeviceRows gain, DevicePointer bias, float epsilon, DeviceRows out) {
     launch(
-        Launch.of(
-            "layer_norm",
-            "layer_norm",
-            Shape.ROWS,
-            x,
-            x.data(),
-            gain.data(),
-            gain.rows(),
-            bias,
-            epsilon,
-            out.data()));
+        "layer_norm", Shape.ROWS, x, x.data(), gain.data(), gain.rows(), bias, epsilon, out.data());
   }
 
   /**
@@ -132,13 +122,7 @@ public abstract class GpuForwardKernels {
    * @param out of its columns
    */
   public void widen(DeviceCodes w, int first, DeviceRows out) {
-    launch(
-        Launch.of(
-            "widen_codes",
-            "widen_codes",
-            Shape.COLUMNS,
-            out,
-            w.arguments(first, out.data(), out.stride())));
+    launch("widen_codes", Shape.COLUMNS, out, w.arguments(first, out.data(), out.stride()));
   }
 
   /**
@@ -169,17 +153,15 @@ public abstract class GpuForwardKernels {
 
   public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
     launch(
-        Launch.of(
-            "convolve",
-            "convolve",
-            Shape.COLUMNS,
-            out,
-            x.data(),
-            weights.data(),
-            weights.rows(),
-            x.rows() / (out.rows() / sequenceLength) - sequenceLength,
-            sequenceLength,
-            out.data()));
+        "convolve",
+        Shape.COLUMNS,
+        out,
+        x.data(),
+        weights.data(),
+        weights.rows(),
+        x.rows() / (out.rows() / sequenceLength) - sequenceLength,
+        sequenceLength,
+        out.data());
   }
 
   /** The delta rule, for each feature of a value head of a sequence by itself. */
@@ -187,22 +169,20 @@ public abstract class GpuForwardKernels {
     DeltaShape shape = of.shape();
     int heads = of.q().rows() / shape.sequenceLength() * shape.heads();
     launch(
-        Launch.of(
-            "delta_rule",
-            "delta_rule",
-            Shape.COLUMNS,
-            of.state().rowRange(0, heads),
-            of.q().data(),
-            of.k().data(),
-            of.v().data(),
-            of.decay().data(),
-            of.correction().data(),
-            of.state().data(),
-            of.out().data(),
-            shape.sequenceLength(),
-            shape.keyHeads(),
-            shape.heads(),
-            shape.keySize()));
+        "delta_rule",
+        Shape.COLUMNS,
+        of.state().rowRange(0, heads),
+        of.q().data(),
+        of.k().data(),
+        of.v().data(),
+        of.decay().data(),
+        of.correction().data(),
+        of.state().data(),
+        of.out().data(),
+        shape.sequenceLength(),
+        shape.keyHeads(),
+        shape.heads(),
+        shape.keySize());
   }
 
   public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
@@ -235,20 +215,18 @@ public abstract class GpuForwardKernels {
 
   public void gatherColumns(DeviceRows source, ColumnGroups groups, DeviceRows out) {
     launch(
-        Launch.of(
-            "gather_columns",
-            "gather_columns",
-            Shape.COLUMNS,
-            out.columnRange(0, groups.columns()),
-            source.data(),
-            source.columns(),
-            groups.from(),
-            groups.width(),
-            groups.fromStride(),
-            out.data(),
-            out.columns(),
-            groups.to(),
-            groups.toStride()));
+        "gather_columns",
+        Shape.COLUMNS,
+        out.columnRange(0, groups.columns()),
+        source.data(),
+        source.columns(),
+        groups.from(),
+        groups.width(),
+        groups.fromStride(),
+        out.data(),
+        out.columns(),
+        groups.to(),
+        groups.toStride());
   }
 
   /**
@@ -284,7 +262,6 @@ public abstract class GpuForwardKernels {
         logits.columns());
   }
 
-  /** Queues the kernel of {@code route}. */
   protected abstract void launchRoute(int tokens, Object... arguments);
 
   public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
@@ -344,6 +321,10 @@ public abstract class GpuForwardKernels {
    * @param losses float32 [tokens, {@link #LOSS_FLOATS}]
    */
   public abstract void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
+
+  private void launch(String name, Shape shape, DeviceRows over, Object... arguments) {
+    launch(Launch.of(name, name, shape, over, arguments));
+  }
 
   private static Launch elementwise(String name, DeviceRows out, Object... arguments) {
     return Launch.of("elementwise", name, Shape.ELEMENTS, out, arguments);

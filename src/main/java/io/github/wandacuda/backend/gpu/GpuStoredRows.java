@@ -129,7 +129,6 @@ final class GpuStoredRows implements StoredRows {
       }
     }
 
-    /** Returns how many rows a room of so many bytes takes, at the most. */
     static long fitting(long room, long rowBytes, long wanted) {
       return rowBytes == 0 ? wanted : Math.clamp(room / rowBytes, 0, wanted);
     }

@@ -48,7 +48,6 @@ interface SlotMatrix {
       return inPlace ? maskPitch() + GpuSelectKernels.REPORT_INTS * Integer.BYTES : pitch();
     }
 
-    /** Returns rows of weights, {@code count} of them, from {@code start} on. */
     DeviceRows at(DevicePointer start, int count) {
       return HostRows.onDevice(start, dtype, count, columns);
     }
