@@ -24,9 +24,12 @@ import java.util.stream.IntStream;
  * runs of the samples through a block instead of L², and each block's weights are read once for as
  * many trials as there is memory for the hidden states of.
  *
+ * @param decoder has the blocks
+ * @param operations run it
  * @param samples token ids, all lists of the same length, at least one
  * @param period how many blocks side by side go at a time
  * @param together trials that run side by side, 1 or more
+ * @param progress told of each run of the samples through a block
  */
 public record BlockChoice(
     Decoder decoder,

@@ -8,15 +8,16 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 
 /**
  * The shards of a checkpoint that isn't written yet, whose tensors are parts of another one's: they
  * can be read as if they were, which reads the other.
+ *
+ * @param tensors those that have bytes, by where they begin in the data section
  */
-public record SlicedShards(List<Piece> pieces) implements TensorBytes {
-  /** A range of a source, and where it begins in the data section. */
-  private record Piece(
-      long begin, SafetensorsFile shard, TensorInfo source, SlicedTensor.Range range) {}
+public record SlicedShards(NavigableMap<Long, SlicedTensor> tensors) implements TensorBytes {
 
   /**
    * Lays tensors out in shards in their order; within one, those of large elements come first, so
@@ -56,20 +57,20 @@ public record SlicedShards(List<Piece> pieces) implements TensorBytes {
         Comparator.comparingInt((SlicedTensor tensor) -> TensorLayout.bits(tensor.source().dtype()))
             .reversed());
     List<TensorInfo> layout = new ArrayList<>();
-    List<Piece> pieces = new ArrayList<>();
+    NavigableMap<Long, SlicedTensor> places = new TreeMap<>();
     long at = 0;
     for (SlicedTensor tensor : ordered) {
       long begin = at;
-      for (SlicedTensor.Range range : tensor.ranges()) {
-        pieces.add(new Piece(at, tensor.shard(), tensor.source(), range));
-        at += range.bytes();
+      at += tensor.bytes();
+      if (at > begin) {
+        places.put(begin, tensor);
       }
       String dtype = tensor.source().dtype();
       layout.add(new TensorInfo(tensor.name(), dtype, tensor.shape(), begin, at));
     }
     try {
       byte[] header = SafetensorsWriter.header(layout, metadata);
-      return SafetensorsFile.of(path, header, unused -> new SlicedShards(pieces));
+      return SafetensorsFile.of(path, header, unused -> new SlicedShards(places));
     } catch (IOException e) {
       throw new UncheckedIOException("memory can be written", e);
     }
@@ -77,30 +78,14 @@ public record SlicedShards(List<Piece> pieces) implements TensorBytes {
 
   @Override
   public void read(TensorInfo info, long offset, MemorySegment destination) {
-    long from = info.begin() + offset;
     for (long done = 0; done < destination.byteSize(); ) {
-      Piece piece = at(from + done);
-      long within = from + done - piece.begin;
-      long count = Math.min(destination.byteSize() - done, piece.range.bytes() - within);
-      piece.shard.read(
-          piece.source, piece.range.offset() + within, destination.asSlice(done, count));
+      long at = info.begin() + offset + done;
+      Map.Entry<Long, SlicedTensor> place = tensors.floorEntry(at);
+      long within = at - place.getKey();
+      long count = Math.min(destination.byteSize() - done, place.getValue().bytes() - within);
+      place.getValue().read(within, destination.asSlice(done, count));
       done += count;
     }
-  }
-
-  /** Returns the last piece that begins at a byte or before, which has it: empty ones precede. */
-  private Piece at(long position) {
-    int low = 0;
-    int high = pieces.size();
-    while (high - low > 1) {
-      int middle = (low + high) >>> 1;
-      if (pieces.get(middle).begin <= position) {
-        low = middle;
-      } else {
-        high = middle;
-      }
-    }
-    return pieces.get(low);
   }
 
   /** Leaves the source open, which is another's. */

@@ -1,5 +1,7 @@
 package io.github.wandacuda.checkpoint;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -9,22 +11,34 @@ import java.util.List;
  * @param shard has the other
  * @param source the other
  * @param shape its own shape
- * @param ranges the bytes of the other that are its own, one after the other
+ * @param rows how many rows the other is cut into, all in the same way; only one if the cut is
+ *     along its first dimension
+ * @param runs the bytes of each of the other's rows that are its own, one after the other
  */
 public record SlicedTensor(
-    String name, SafetensorsFile shard, TensorInfo source, List<Long> shape, List<Range> ranges) {
-  /** Bytes of the source, from an offset in it on. */
-  public record Range(long offset, long bytes) {}
+    String name,
+    SafetensorsFile shard,
+    TensorInfo source,
+    List<Long> shape,
+    long rows,
+    List<Run> runs) {
+  /** Bytes that rows are read by if what stays of them is in pieces smaller than a page. */
+  private static final int BLOCK = 1 << 20;
+
+  private static final int PAGE = 4096;
+
+  /** Bytes side by side: where they begin in a row of the source and in one of the slice. */
+  public record Run(long from, long to, long bytes) {}
 
   public SlicedTensor {
     shape = List.copyOf(shape);
-    ranges = List.copyOf(ranges);
+    runs = List.copyOf(runs);
   }
 
   public static SlicedTensor whole(String name, Checkpoint.Entry entry) {
     TensorInfo source = entry.info();
     return new SlicedTensor(
-        name, entry.shard(), source, source.shape(), List.of(new Range(0, source.bytes())));
+        name, entry.shard(), source, source.shape(), 1, List.of(new Run(0, 0, source.bytes())));
   }
 
   /**
@@ -36,25 +50,104 @@ public record SlicedTensor(
     TensorInfo source = entry.info();
     List<Long> shape = new ArrayList<>(source.shape());
     long size = shape.set(dimension, (long) kept.size());
-    long outer = 1;
+    long rows = 1;
     for (long before : shape.subList(0, dimension)) {
-      outer *= before;
+      rows *= before;
     }
-    long inner = source.bytes() / (outer * size);
-    List<Range> ranges = new ArrayList<>();
-    for (long row = 0; row < outer; row++) {
-      int from = 0;
-      for (int at = 1; at <= kept.size(); at++) {
-        if (at == kept.size() || kept.get(at) != kept.get(at - 1) + 1) {
-          ranges.add(new Range((row * size + kept.get(from)) * inner, (at - from) * inner));
-          from = at;
-        }
+    long inner = source.bytes() / (rows * size);
+    List<Run> runs = new ArrayList<>();
+    int from = 0;
+    for (int at = 1; at <= kept.size(); at++) {
+      if (at == kept.size() || kept.get(at) != kept.get(at - 1) + 1) {
+        runs.add(new Run(kept.get(from) * inner, from * inner, (at - from) * inner));
+        from = at;
       }
     }
-    return new SlicedTensor(source.name(), entry.shard(), source, shape, ranges);
+    return new SlicedTensor(source.name(), entry.shard(), source, shape, rows, runs);
   }
 
   public long bytes() {
-    return ranges.stream().mapToLong(Range::bytes).sum();
+    return rows * rowBytes();
+  }
+
+  private long rowBytes() {
+    return runs.getLast().to() + runs.getLast().bytes();
+  }
+
+  /** Reads bytes of it, from an offset on. */
+  void read(long offset, MemorySegment destination) {
+    long row = rowBytes();
+    if (row == 0) {
+      return;
+    }
+    boolean small = rows > 1 && row / runs.size() < PAGE;
+    long stride = source.bytes() / rows;
+    long most = small ? Math.max(1, BLOCK / stride) : 1;
+    byte[] block = new byte[small ? Math.toIntExact(Math.min(most, rows) * stride) : 0];
+    for (long done = 0; done < destination.byteSize(); ) {
+      long first = (offset + done) / row;
+      long count = Math.min(most, rows - first);
+      if (small) {
+        shard.read(source, first * stride, MemorySegment.ofArray(block).asSlice(0, count * stride));
+      }
+      for (long at = first; at < first + count && done < destination.byteSize(); at++) {
+        long within = (offset + done) % row;
+        long wanted = Math.min(row - within, destination.byteSize() - done);
+        long begin = at * stride;
+        int inBlock = (int) (small ? (at - first) * stride : 0);
+        copy(
+            (from, to) -> {
+              if (small) {
+                MemorySegment.copy(
+                    block,
+                    (int) (inBlock + from),
+                    to,
+                    ValueLayout.JAVA_BYTE,
+                    0,
+                    (int) to.byteSize());
+              } else {
+                shard.read(source, begin + from, to);
+              }
+            },
+            within,
+            destination.asSlice(done, wanted));
+        done += wanted;
+      }
+    }
+  }
+
+  /** Takes bytes of a row of the source. */
+  @FunctionalInterface
+  private interface Source {
+    void copy(long from, MemorySegment to);
+  }
+
+  /** Copies what is left of a row, from a byte of that on. */
+  private void copy(Source row, long within, MemorySegment destination) {
+    for (int index = at(within); index < runs.size(); index++) {
+      Run run = runs.get(index);
+      long skipped = Math.max(0, within - run.to);
+      long to = run.to + skipped - within;
+      long bytes = Math.min(run.bytes - skipped, destination.byteSize() - to);
+      if (bytes <= 0) {
+        return;
+      }
+      row.copy(run.from + skipped, destination.asSlice(to, bytes));
+    }
+  }
+
+  /** Returns the last run that begins at a byte of a row or before. */
+  private int at(long within) {
+    int low = 0;
+    int high = runs.size();
+    while (high - low > 1) {
+      int middle = (low + high) >>> 1;
+      if (runs.get(middle).to <= within) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
   }
 }

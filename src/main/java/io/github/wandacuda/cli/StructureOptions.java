@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
@@ -123,7 +122,7 @@ final class StructureOptions {
     if (structure == Structure.AUTO) {
       output.exclude(STRUCTURE, "--remove", "--score");
     }
-    if (!structure.scores().contains(score())) {
+    if (score != null && !structure.scores().contains(score())) {
       throw ErrorDetails.of("--score")
           .refused(
               "one of %s for %s".formatted(structure.scores(), structure.label()),
@@ -142,6 +141,9 @@ final class StructureOptions {
   }
 
   public String score() {
+    if (structure == Structure.AUTO) {
+      return "perplexity";
+    }
     return score == null ? structure.scores().getFirst() : score.toLowerCase(Locale.ROOT);
   }
 
@@ -153,7 +155,7 @@ final class StructureOptions {
   public int count(Removal removal, Sparsity.Ratio sparsity) {
     int count = remove == null ? removal.share(sparsity.fraction(), multiple()) : remove;
     removal.requireRemovable(count);
-    if (removal instanceof BlockRemoval blocks && score().equals(BlockScore.LOSS.label())) {
+    if (removal instanceof BlockRemoval blocks && score().equals(structure.scores().getFirst())) {
       blocks.requireInnerRemovable(count);
     }
     return count;

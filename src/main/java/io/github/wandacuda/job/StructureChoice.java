@@ -66,6 +66,18 @@ public record StructureChoice(
     };
   }
 
+  /** Returns a choice of experts by scores that are computed now, so that it can be made again. */
+  StructureChoice scored() {
+    return known && calibration instanceof Calibration.FromSamples
+        ? new StructureChoice(
+            model,
+            backend,
+            new Calibration.FromStatistics(model.path(), statistics(ExpertScore.REAP), ""),
+            true,
+            progress)
+        : this;
+  }
+
   private static String upper(String score) {
     return score.toUpperCase(Locale.ROOT);
   }

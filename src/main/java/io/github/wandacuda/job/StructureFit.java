@@ -133,6 +133,9 @@ public record StructureFit(
     double perplexity;
     List<Integer> blocks = removed.left(DecoderFamilies.shape(dense).blocks());
     List<int[]> samples = calibration.samples();
+    // The dense samples' states, and what is missing of a half's.
+    RunNeeds.requireMemory(
+        dense, samples, realigns() ? 2 * RunNeeds.stateBytes(dense, samples) : 0);
     try (Decoder decoder = DecoderFamilies.open(smaller, backend.forwards(true));
         Decoder teacher =
             smaller == dense || !realigns()

@@ -43,31 +43,23 @@ public record StructureRequest(
     IoMode io) {
   /** What can be removed. */
   public enum Structure implements Labelled {
-    EXPERTS("experts in each mixture", ExpertRemoval::of, labels(ExpertScore.values())),
-    BLOCKS("blocks", BlockRemoval::of, labels(BlockScore.values())),
-    CHANNELS(
-        "channels of each MLP",
-        model -> WidthRemoval.of(model, Half.MLP),
-        labels(ColumnScore.values())),
-    HEADS(
-        "groups of heads that share a key and a value",
-        model -> WidthRemoval.of(model, Half.ATTENTION),
-        labels(ColumnScore.values())),
+    /** Whole experts of mixtures. */
+    EXPERTS(ExpertRemoval::of, ExpertScore.values()),
+    /** Whole blocks. */
+    BLOCKS(BlockRemoval::of, BlockScore.values()),
+    /** Channels of MLPs. */
+    CHANNELS(model -> WidthRemoval.of(model, Half.MLP), ColumnScore.values()),
+    /** Heads, in groups that share a key and a value. */
+    HEADS(model -> WidthRemoval.of(model, Half.ATTENTION), ColumnScore.values()),
     /** The mix of these that does best. */
-    AUTO("parts", null, List.of("perplexity"));
+    AUTO(null);
 
-    private final String parts;
     private final Function<ModelDirectory, Removal> finder;
     private final List<String> scores;
 
-    Structure(String parts, Function<ModelDirectory, Removal> finder, List<String> scores) {
-      this.parts = parts;
+    Structure(Function<ModelDirectory, Removal> finder, Labelled... scores) {
       this.finder = finder;
-      this.scores = scores;
-    }
-
-    private static List<String> labels(Labelled... scores) {
-      return Stream.of(scores).map(Labelled::label).toList();
+      this.scores = Stream.of(scores).map(Labelled::label).toList();
     }
 
     /**
@@ -82,7 +74,7 @@ public record StructureRequest(
 
     /** Returns what the parts are called whose number a result says. */
     public String parts() {
-      return parts;
+      return this == HEADS ? "groups of heads" : label();
     }
 
     /** Returns the names of the scores that it can go by, the default first. */

@@ -29,7 +29,7 @@ import java.util.TreeSet;
  * The search for the mix of blocks, heads, and channels or experts whose removal costs least. Of
  * blocks and heads none, some, and as many as the share has room for are tried with each other;
  * channels or experts make up the rest. Each mix is removed and fitted with three quarters of the
- * samples, in a folder of its own, and measured on the others.
+ * samples, and measured on the others.
  *
  * @param multiple of which channels stay, or 0 for what {@link Removal#share} has for wide MLPs
  */
@@ -108,6 +108,7 @@ public record StructureSearch(
                 () ->
                     ErrorDetails.file(model.config().file())
                         .wrong("dense MLPs of one width, or experts", "others"));
+    StructureChoice scored = filler == Structure.EXPERTS ? choice.scored() : choice;
     List<Integer> order =
         blocks.map(all -> order(choice, (BlockRemoval) all, ratio)).orElse(List.of());
     int period = blocks.map(all -> Math.max(1, ((BlockRemoval) all).period())).orElse(1);
@@ -120,7 +121,7 @@ public record StructureSearch(
       int most =
           heads.map(all -> Math.min(all.size() - 1, (int) Math.ceil(all.size() * ratio))).orElse(0);
       for (int group : new TreeSet<>(List.of(0, Math.min(1, most), most))) {
-        mix(first, group, filler, rest, wanted, choice).ifPresent(mixes::add);
+        mix(first, group, filler, rest, wanted, scored).ifPresent(mixes::add);
       }
     }
     if (mixes.isEmpty()) {

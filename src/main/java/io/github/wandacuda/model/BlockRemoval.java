@@ -57,6 +57,9 @@ public final class BlockRemoval implements Removal {
   private static final String NUMBERED =
       "(?:^|\\W)%s\\\\*\\.(?:\\((?:\\?:)?|\\[(?!0-9\\]))?(\\d{1,6})(?!\\d)(?=(\\*)?)";
 
+  /** A key that a path can have; no loader has others. */
+  private static final Pattern KEY = Pattern.compile("[^./~]+");
+
   private static final Pattern EXPRESSION = Pattern.compile("re:.*");
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -130,6 +133,7 @@ public final class BlockRemoval implements Removal {
   /** Adds a part of a block's description; of functions and tables, what they give first. */
   private static void describe(Object part, String own, StringBuilder kind) {
     switch (part) {
+      case null -> kind.append("none");
       case String name -> kind.append(name.startsWith(own) ? name.substring(own.length()) : name);
       case List<?> list -> list.forEach(each -> describe(each, own, kind));
       case IntFunction<?> experts -> describe(experts.apply(0), own, kind);
@@ -145,7 +149,7 @@ public final class BlockRemoval implements Removal {
           }
         }
       }
-      case null, default -> kind.append(part);
+      default -> kind.append(part);
     }
     kind.append(';');
   }
@@ -200,12 +204,11 @@ public final class BlockRemoval implements Removal {
    */
   public int period() {
     if (period < 0) {
+      // Numbers that are all less by a period tell it; kinds may hang on the last number too.
       period =
           IntStream.range(1, size())
               .filter(
-                  count ->
-                      IntStream.rangeClosed(0, size() - count)
-                          .allMatch(from -> fits(kept(at -> at >= from && at < from + count))))
+                  count -> fits(kept(at -> at < count)) && fits(kept(at -> at >= size() - count)))
               .findFirst()
               .orElse(0);
     }
@@ -267,7 +270,8 @@ public final class BlockRemoval implements Removal {
       JsonNode object = path.isEmpty() ? root : root.path("text_config");
       for (Map.Entry<String, JsonNode> entry : object.properties()) {
         Object now = now(entry.getKey(), entry.getValue(), kept);
-        if (!Objects.equals(now, plain(entry.getValue()))) {
+        if (!Objects.equals(now, plain(entry.getValue()))
+            && KEY.matcher(entry.getKey()).matches()) {
           config.putIfAbsent(path + entry.getKey(), now);
         }
       }
@@ -291,7 +295,7 @@ public final class BlockRemoval implements Removal {
       return before(value.intValue(), kept);
     } else if ("moe_layer_end_index".equals(key) && value.asInt(-1) >= 0) {
       return before(value.intValue() + 1, kept) - 1;
-    } else if (NUMBERS.contains(key)) {
+    } else if (NUMBERS.contains(key) && value.isArray()) {
       return places(value.valueStream().map(block -> block.asInt(-1)), kept);
     } else if (isByBlock(key, value)) {
       return kept.stream().map(block -> plain(value.get(block))).toList();
@@ -326,19 +330,20 @@ public final class BlockRemoval implements Removal {
         Pattern.compile(NUMBERED.formatted(Pattern.quote(container.replace(".", ""))));
     String path = model.config().root().has(quantization.key()) ? "" : "text_config.";
     for (Map.Entry<String, JsonNode> setting : quantization.settings().properties()) {
-      List<String> names = new ArrayList<>();
+      List<Object> names = new ArrayList<>();
       for (JsonNode name :
           setting.getValue().isArray() ? setting.getValue() : List.of(setting.getValue())) {
         String text = name.isTextual() ? name.textValue() : name.toString();
         Matcher number = numbered.matcher(text);
         if (!number.find() || LinearModules.isOfOtherTower(text)) {
-          names.add(text);
+          names.add(plain(name));
           continue;
         }
         if (!name.isTextual()
             || number.group(2) != null
             || EXPRESSION.matcher(text).matches()
-            || !quantization.file().equals(model.config().file())) {
+            || !quantization.file().equals(model.config().file())
+            || !KEY.matcher(setting.getKey()).matches()) {
           throw quantization.wrong(
               setting.getKey(), "no blocks by their numbers, which change", name);
         }

@@ -8,6 +8,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
@@ -15,6 +16,7 @@ import io.github.wandacuda.io.JsonTree.Located;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
+import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -118,6 +120,7 @@ public final class FamilyFile {
           "DenseMlp.inputs",
           "DenseMlp.activation",
           "DenseMlp.down",
+          "Gate.activation",
           "Experts.router",
           "Experts.rule",
           "Experts.expert",
@@ -128,6 +131,7 @@ public final class FamilyFile {
 
   private static final String WHERE = "where";
   private static final String KIND = "kind";
+  private static final String NONE = "null";
 
   private final Path file;
   private final Located root;
@@ -211,9 +215,6 @@ public final class FamilyFile {
    * @param scope what it depends on; null to check keys and kinds alone, which gives null
    */
   private Object value(Located json, Type type, String place, Scope scope) {
-    if (json.scalar() != null && json.scalar().isNull()) {
-      return null;
-    }
     if (type instanceof ParameterizedType generic) {
       Type inner = generic.getActualTypeArguments()[0];
       return generic.getRawType() == List.class
@@ -283,6 +284,7 @@ public final class FamilyFile {
           heads.keyValueHeads() > 0
               && heads.queries() % heads.keyValueHeads() == 0
               && attention.output().columns() == heads.queryWidth()
+              && turns(attention.rotary(), heads.size())
               && linears.size() == (separate ? 3 : 1)
               && (!separate || linears.get(0).rows() == queries)
               && (!separate || linears.get(2).rows() == heads.keyValueWidth()),
@@ -292,6 +294,7 @@ public final class FamilyFile {
       requireFit(
           heads > 0
               && latent.plain() >= 0
+              && turns(latent.rotary(), latent.rotated())
               && (latent.plain() + latent.valueSize()) * heads == latent.expand().rows()
               && latent.queries().getLast().rows() == heads * (latent.plain() + latent.rotated())
               && latent.compress().rows() == latent.expand().columns() + latent.rotated()
@@ -306,15 +309,35 @@ public final class FamilyFile {
               && rows == net.channels() + net.valueWidth() + 2 * net.heads(),
           "%d value heads of %d in modules of other widths"
               .formatted(net.heads(), net.norm().size()));
+    } else if (made instanceof DecoderDescription decoder) {
+      LinearDescription projection = decoder.embedding().projection();
+      int width = projection == null ? decoder.embedding().width() : projection.rows();
+      requireFit(
+          width == decoder.shape().hiddenSize(),
+          "an embedding of another width, %d".formatted(width));
     } else if (made instanceof DenseMlp mlp) {
       int wide = mlp.down().columns();
       int both = mlp.gated() && mlp.inputs().size() == 1 ? 2 * wide : wide;
       requireFit(
-          mlp.inputs().size() <= (mlp.gated() ? 2 : 1)
+          !mlp.inputs().isEmpty()
+              && mlp.inputs().size() <= (mlp.gated() ? 2 : 1)
               && mlp.inputs().stream().allMatch(input -> input.rows() == both),
           "a width of %d between modules of others".formatted(wide));
+    } else if (made instanceof Experts experts) {
+      RoutingRule rule = experts.rule();
+      RoutingRule.Groups groups = rule.groups();
+      int all = experts.router().rows();
+      requireFit(
+          all % groups.count() == 0
+              && rule.expertsPerToken() > 0
+              && rule.expertsPerToken() <= all / groups.count() * groups.chosen(),
+          "%d of %d experts for a token".formatted(rule.expertsPerToken(), all));
     }
     return made;
+  }
+
+  private static boolean turns(Rotary rotary, int headSize) {
+    return rotary == null || rotary.pairs().headSize() == headSize;
   }
 
   private static void requireFit(boolean fits, String found) {
@@ -344,7 +367,7 @@ public final class FamilyFile {
     boolean number = component.getType() == int.class || component.getType() == float.class;
     return number || REQUIRED.contains(name)
         ? Optional.empty()
-        : Optional.of(component.getType() == boolean.class ? "false" : "null");
+        : Optional.of(component.getType() == boolean.class ? "false" : NONE);
   }
 
   private Object component(Located json, Class<?> type, RecordComponent component, Scope scope) {
@@ -360,7 +383,9 @@ public final class FamilyFile {
                           .part("line " + json.line())
                           .wrong("the key '%s'".formatted(name), "none"));
     }
+    boolean none = there.scalar() != null && there.scalar().isNull();
     return components(type).containsKey(name)
+            && !(none && otherwise(type, component).equals(Optional.of(NONE)))
         ? value(there, component.getGenericType(), name, scope)
         : null;
   }
@@ -524,6 +549,9 @@ public final class FamilyFile {
         json.scalar().isNumber()
             ? json.scalar().doubleValue()
             : new Expression(json, place, scope).value();
+    if (scope != null && !Float.isFinite((float) number)) {
+      throw wrong(json, place, "a finite number", String.valueOf(number));
+    }
     if (type == float.class) {
       return (float) number;
     }
@@ -567,6 +595,9 @@ public final class FamilyFile {
    * b where the config has no a.
    */
   private final class Expression {
+    /** More than any size needs; they may be nested as deep. */
+    private static final int MOST = 200;
+
     private static final Pattern TOKEN =
         Pattern.compile("\\s*(?:([0-9.]+(?:e-?[0-9]+)?)|([A-Za-z_][\\w.]*)|([-+*/^()?]))\\s*");
 
@@ -587,7 +618,7 @@ public final class FamilyFile {
         tokens.add(matcher.toMatchResult());
         end = matcher.end();
       }
-      if (end < text.length() || tokens.isEmpty()) {
+      if (end < text.length() || tokens.isEmpty() || tokens.size() > MOST) {
         throw wrong(json, place, "an expression of numbers, keys and + - * / ^ ? ( )", json);
       }
     }

@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
  * <p>W is only needed as {@code P = W^T W}, which changes by {@code b K_j + K_j^T b^T} with {@code
  * b = (P_j - P_jj K_j / (2 K_jj)) / K_jj}. Both matrices are read and written once for {@value
  * #PENDING} columns: in between only their diagonals are kept up to date, and a row is when it is
- * needed.
+ * needed. Of both the upper half is held, row by row from the diagonal on.
  */
 final class ColumnElimination {
   private static final int PENDING = 32;
@@ -36,15 +36,15 @@ final class ColumnElimination {
   /**
    * Prepares.
    *
-   * @param inverse K, both halves; changed
-   * @param products P, both halves; changed
+   * @param inverse the upper half of K; changed
+   * @param products that of P; changed
    */
   ColumnElimination(double[][] inverse, double[][] products, WorkerPool workers) {
     this.inverse = inverse;
     this.products = products;
     this.workers = workers;
-    pivots = IntStream.range(0, inverse.length).mapToDouble(i -> inverse[i][i]).toArray();
-    squares = IntStream.range(0, inverse.length).mapToDouble(i -> products[i][i]).toArray();
+    pivots = IntStream.range(0, inverse.length).mapToDouble(i -> inverse[i][0]).toArray();
+    squares = IntStream.range(0, inverse.length).mapToDouble(i -> products[i][0]).toArray();
   }
 
   /**
@@ -85,8 +85,8 @@ final class ColumnElimination {
     double[][] ownInverse = new double[width][];
     double[][] ownProducts = new double[width][];
     for (int row = 0; row < width; row++) {
-      ownInverse[row] = Arrays.copyOfRange(inverse[from + row], from, from + width);
-      ownProducts[row] = Arrays.copyOfRange(products[from + row], from, from + width);
+      ownInverse[row] = Arrays.copyOf(inverse[from + row], width - row);
+      ownProducts[row] = Arrays.copyOf(products[from + row], width - row);
     }
     ColumnElimination own = new ColumnElimination(ownInverse, ownProducts, workers);
     double cost = 0;
@@ -98,13 +98,13 @@ final class ColumnElimination {
   }
 
   private void eliminate(int column) {
-    double[] row = inverse[column].clone();
-    double[] correction = products[column].clone();
-    for (Step step : pending) {
-      subtract(row, step.row, step.row[column] / step.pivot);
-      subtract(correction, step.row, step.correction[column]);
-      subtract(correction, step.correction, step.row[column]);
-    }
+    double[] row = row(inverse, column);
+    double[] correction = row(products, column);
+    Terms terms = new Terms(pending.size());
+    terms.ofInverse(pending, column);
+    terms.subtractFrom(row, 0);
+    terms.ofProducts(pending, column);
+    terms.subtractFrom(correction, 0);
     double pivot = row[column];
     double half = correction[column] / (2 * pivot);
     for (int i = 0; i < row.length; i++) {
@@ -127,20 +127,85 @@ final class ColumnElimination {
         inverse.length,
         ROWS,
         (worker, from, to) -> {
+          Terms terms = new Terms(pending.size());
           for (int i = from; i < to; i++) {
-            for (Step step : pending) {
-              subtract(inverse[i], step.row, step.row[i] / step.pivot);
-              subtract(products[i], step.row, step.correction[i]);
-              subtract(products[i], step.correction, step.row[i]);
-            }
+            terms.ofInverse(pending, i);
+            terms.subtractFrom(inverse[i], i);
+            terms.ofProducts(pending, i);
+            terms.subtractFrom(products[i], i);
           }
         });
     pending.clear();
   }
 
-  private static void subtract(double[] from, double[] values, double factor) {
-    for (int i = 0; i < from.length; i++) {
-      from[i] -= factor * values[i];
+  /** Returns a whole row. */
+  private static double[] row(double[][] half, int index) {
+    double[] row = new double[half.length];
+    for (int i = 0; i < index; i++) {
+      row[i] = half[i][index - i];
+    }
+    System.arraycopy(half[index], 0, row, index, row.length - index);
+    return row;
+  }
+
+  /**
+   * Vectors with factors, whose sum is taken from rows, four at a time to read a row less often.
+   */
+  private static final class Terms {
+    private final double[][] vectors;
+    private final double[] factors;
+    private int count;
+
+    Terms(int steps) {
+      vectors = new double[2 * steps + 3][];
+      factors = new double[vectors.length];
+    }
+
+    private void add(double[] vector, double factor) {
+      vectors[count] = vector;
+      factors[count] = factor;
+      count++;
+    }
+
+    /** Takes those that row {@code i} of K changes by. */
+    void ofInverse(List<Step> steps, int i) {
+      count = 0;
+      steps.forEach(step -> add(step.row, step.row[i] / step.pivot));
+    }
+
+    /** Takes those that row {@code i} of P changes by. */
+    void ofProducts(List<Step> steps, int i) {
+      count = 0;
+      for (Step step : steps) {
+        add(step.row, step.correction[i]);
+        add(step.correction, step.row[i]);
+      }
+    }
+
+    /** Subtracts the sum's elements from {@code first} on. */
+    void subtractFrom(double[] row, int first) {
+      for (int at = 0; at < count; at += 4) {
+        for (int rest = count; rest < at + 4; rest++) {
+          vectors[rest] = vectors[at];
+          factors[rest] = 0;
+        }
+        subtract(row, first, at);
+      }
+    }
+
+    private void subtract(double[] row, int first, int at) {
+      double[] a = vectors[at];
+      double[] b = vectors[at + 1];
+      double[] c = vectors[at + 2];
+      double[] d = vectors[at + 3];
+      double ofA = factors[at];
+      double ofB = factors[at + 1];
+      double ofC = factors[at + 2];
+      double ofD = factors[at + 3];
+      for (int i = 0; i < row.length; i++) {
+        row[i] -=
+            ofA * a[first + i] + ofB * b[first + i] + (ofC * c[first + i] + ofD * d[first + i]);
+      }
     }
   }
 }

@@ -88,7 +88,7 @@ public record OutputFit(
         .map(
             factor -> {
               WeightMatrix from = missing ? fitted(all, true, factor) : weights;
-              double[][] inverse = moments(transposed(factor).transposed());
+              double[][] inverse = moments(upper(factor, arena));
               double[][] products = moments(from);
               // A column that never had another input than 0 can go for nothing.
               all.stream()
@@ -96,7 +96,7 @@ public record OutputFit(
                   .forEach(
                       column -> {
                         Arrays.fill(products[column], 0);
-                        Arrays.stream(products).forEach(row -> row[column] = 0);
+                        IntStream.range(0, column).forEach(row -> products[row][column - row] = 0);
                       });
               return new ColumnElimination(inverse, products, workers)
                   .remove(width, count).stream().sorted().toList();
@@ -137,9 +137,8 @@ public record OutputFit(
               }
             });
       }
-      WeightMatrix transposed = transposed(factor, memory);
-      WeightMatrix half = product(rest, transposed.transposed(), memory);
-      WeightMatrix step = product(half, transposed, memory);
+      WeightMatrix half = product(rest, upper(factor, memory), memory);
+      WeightMatrix step = product(half, lower(factor, memory), memory);
       float scale = (float) factor.scale();
       return matrix(
           rows, stay.length, arena, (i, j) -> weights.get(i, stay[j]) + scale * step.get(i, j));
@@ -161,13 +160,15 @@ public record OutputFit(
     return GramFactor.of(gram, workers);
   }
 
-  private WeightMatrix transposed(GramFactor factor) {
-    return transposed(factor, arena);
+  private WeightMatrix upper(GramFactor factor, Arena memory) {
+    int columns = factor.columns();
+    return matrix(columns, columns, memory, (i, j) -> j < i ? 0 : factor.column(j)[i]);
   }
 
-  private WeightMatrix transposed(GramFactor factor, Arena memory) {
+  /** Returns what {@link #upper} does with rows and columns exchanged. */
+  private WeightMatrix lower(GramFactor factor, Arena memory) {
     int columns = factor.columns();
-    return matrix(columns, columns, memory, (i, j) -> j <= i ? factor.column(i)[j] : 0);
+    return matrix(columns, columns, memory, (i, j) -> j > i ? 0 : factor.column(i)[j]);
   }
 
   @FunctionalInterface
@@ -219,7 +220,7 @@ public record OutputFit(
     return some;
   }
 
-  /** Returns {@code a^T a}. */
+  /** Returns the upper half of {@code a^T a}. */
   private double[][] moments(WeightMatrix a) {
     int columns = a.columns();
     Gram gram = new Gram(columns, arena.allocate(Gram.elements(columns) * Float.BYTES));
@@ -230,14 +231,16 @@ public record OutputFit(
       }
       sums.download(1, gram.triangle());
     }
-    double[][] whole = new double[columns][columns];
+    double[][] half = new double[columns][];
     workers.run(
         columns,
         (worker, i) -> {
-          for (int j = 0; j < columns; j++) {
-            whole[i][j] = gram.get(i, j);
+          long start = Gram.rowStart(columns, i);
+          half[i] = new double[columns - i];
+          for (int j = 0; j < half[i].length; j++) {
+            half[i][j] = gram.triangle().getAtIndex(FLOAT, start + j);
           }
         });
-    return whole;
+    return half;
   }
 }

@@ -207,6 +207,19 @@ class BlocksCommandTest {
         .isRefused(3, "modules_to_not_convert: expected no blocks by their numbers, which change");
   }
 
+  @Test
+  void keysThatNoPathHasAreLeftAlone() throws IOException {
+    edit(
+        "\"num_hidden_layers\"",
+        "\"a.layers\": [1, 2, 3], \"a/layers\": [], \"num_hidden_layers\"");
+    prune("--remove 1 --score angular").succeeds();
+    assertThat(config().get("a.layers")).hasSize(3);
+    verify().succeeds();
+    made("fp8-block-bf16-qwen3", 0, 1, 1, 0);
+    edit("\"modules_to_not", "\"a.b\": [\"model.layers.1.x\"], \"modules_to_not");
+    prune("--remove 1 --score angular").isRefused(3, "quantization_config.a.b: expected no blocks");
+  }
+
   /** A loader may take the numbers from a file that is copied. */
   @Test
   void numbersInAnotherFileAreRefused() throws IOException {

@@ -21,7 +21,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Blocks' scores on GPUs: those of the CPU, and of all that the reference has, if thorough. */
+/**
+ * Blocks' scores on GPUs: those of the CPU, and with OpenCL those of the reference, if thorough.
+ */
 @Tag("gpu")
 class GpuBlocksTest {
   private static List<Object> scores(Backend opened) {
@@ -51,14 +53,6 @@ class GpuBlocksTest {
           .containsExactly((double[]) expected.get(kind), within(1e-6));
     }
     assertThat(found.subList(2, found.size())).isEqualTo(expected.subList(2, expected.size()));
-  }
-
-  @Nested
-  @Thorough
-  class OnCuda extends BlocksParity {
-    OnCuda() {
-      super(Gpu.CUDA::open, 1e-5);
-    }
   }
 
   @Nested

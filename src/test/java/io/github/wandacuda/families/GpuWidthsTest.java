@@ -77,20 +77,6 @@ class GpuWidthsTest {
 
   @Nested
   @Thorough
-  class OnCuda extends WidthsParity {
-    OnCuda() {
-      super(Gpu.CUDA::open);
-    }
-
-    /** One of each kind. */
-    @Override
-    List<Run> runs() {
-      return super.runs().subList(3, 5);
-    }
-  }
-
-  @Nested
-  @Thorough
   class OnOpenCl extends WidthsParity {
     OnOpenCl() {
       super(Gpu.OPENCL::open);

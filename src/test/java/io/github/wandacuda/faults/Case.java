@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,6 +29,15 @@ final class Case {
     this.samples = llama.writeSamples(directory.resolve("samples.json"), samples, length);
   }
 
+  /** Copies a model below a directory; there are token ids for it. */
+  Case(Path directory, Path untouched, Path samples) {
+    this.directory = directory;
+    model = TestData.copy(untouched, directory.resolve("model"));
+    copy = untouched;
+    statistics = directory.resolve("statistics.safetensors");
+    this.samples = samples;
+  }
+
   Path model() {
     return model;
   }
@@ -37,8 +47,8 @@ final class Case {
   }
 
   /**
-   * Returns the options of a kind of run: statistics, magnitude, samples, or another method. Runs
-   * by magnitude write through the page cache, the others past it.
+   * Returns the options of a kind of run: statistics, magnitude, samples, another method, or parts
+   * that go. Runs by magnitude write through the page cache, the others past it.
    */
   List<Object> options(String kind) {
     return switch (kind) {
@@ -48,6 +58,10 @@ final class Case {
       case "sparsegpt", "ria" -> samples("--method", kind);
       case "swaps-reconstruct" -> samples("--refine", "swaps", "--update", "reconstruct");
       case "atp" -> samples("--allocation", kind);
+      case "blocks" -> parts(kind, "--remove", 1);
+      case "heads" -> parts(kind, "--remove", 2);
+      case "channels", "experts" -> parts(kind, "--sparsity", 0.25, "--update", "realign");
+      case "auto" -> parts(kind, "--sparsity", 0.3);
       default -> samples();
     };
   }
@@ -55,6 +69,12 @@ final class Case {
   /** Returns the options of a calibrated run that can be resumed after each block. */
   private List<Object> samples(String... more) {
     return Words.of("--calibration %s --checkpoint-every 0 --io direct", samples, more);
+  }
+
+  private List<Object> parts(String kind, Object... more) {
+    return Words.of(
+        "--structure %s --calibration %s --samples 4 --shard-size 200KB --io direct",
+        kind, samples, more);
   }
 
   /** Returns the words of a run. */

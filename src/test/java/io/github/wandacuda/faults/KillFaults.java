@@ -29,6 +29,9 @@ class KillFaults {
   /** Of a method beyond Wanda and magnitude, whose steps between two writes are longer. */
   private static final Duration METHOD_TIME = Duration.ofSeconds(Tier.isEachFault() ? 5 : 1);
 
+  /** Runs of each kind are killed until it is so many times. */
+  private static final int LEAST_KILLS = Integer.getInteger("faults.kills", 1);
+
   /** After so many kills in a row a run may end, so that its result can be compared. */
   private static final int MOST_IN_A_ROW = Tier.isEachFault() ? 5 : 3;
 
@@ -62,13 +65,27 @@ class KillFaults {
     killAndCompare(method, METHOD_TIME, FEW_IN_A_ROW);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"experts", "blocks", "channels", "heads", "auto"})
+  void soDoThoseThatRemoveParts(String structure) throws Exception {
+    Path mixture = TestData.STRUCTURED.resolve("tiny-moe");
+    run =
+        structure.equals("experts")
+            ? new Case(directory, mixture.resolve("model"), mixture.resolve("calibration.json"))
+            : new Case(directory, new GeneratedLlama(4, 128, 256, 500), 4, 64);
+    killAndCompare(structure, METHOD_TIME, FEW_IN_A_ROW);
+    Path output = run.undisturbed(structure);
+    assertThat(Directories.files(output)).noneMatch(file -> file.toString().startsWith("."));
+    Command.jar("verify", "--dense", run.model(), "--pruned", output).run().succeeds();
+  }
+
   private void killAndCompare(String kind, Duration time, int inARow) throws Exception {
     long start = System.nanoTime();
     Path expected = run.undisturbed(kind);
     long millis = millisSince(start);
     int cycles = 0;
-    // Where runs happen to end before their signal, cycles are added until one was killed.
-    while (kills == 0 || System.nanoTime() - start < time.toNanos()) {
+    // Where runs happen to end before their signal, cycles are added until enough were killed.
+    while (kills < LEAST_KILLS || System.nanoTime() - start < time.toNanos()) {
       long begun = System.nanoTime();
       killUntilDone(kind, millis, inARow);
       // The first run may have been slow; a moment after the end of a run would kill nothing.

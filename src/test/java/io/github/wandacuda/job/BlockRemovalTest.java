@@ -93,6 +93,7 @@ class BlockRemovalTest {
         "qwen3_5_text | 0 1 2 3 0 1 2 3 0 1 2 3 | 4 | {\"layer_types\": null}",
         "smollm3 | 0 2 3 1 0 2 3 1 0 2 3 1 | 4 | {}",
         "llama4_text | 0 1 2 3 0 1 2 3 | 2 | {\"moe_layers\": [1, 3, 5, 7]}",
+        "llama4_text | 0 1 2 3 0 1 2 3 | 2 | {\"moe_layers\": null}",
         "llama4_text | 0 1 2 3 0 1 2 3 | 1 | {\"moe_layers\": [1, 3, 5, 7],"
             + " \"interleave_moe_layer_step\": 1}",
       })

@@ -99,6 +99,14 @@ class FamilyFileTest {
           "weight": "lm_head.weight" | "softcap": 0 | expected the key 'weight', found none
           "queries": "num_attention_heads" | "queries": 5 | line 13: attention: expected values that fit each other, found 5 heads of 16 in
           "intermediate_size", | "hidden_size", | line 52: mlp: expected values that fit each other
+          { "scale": "head_dim ^ -0.5" } | null | line 40: scores: expected an object, found null
+          "linears": [ | "linears": [ null, | line 15: linears: expected an object, found null
+          "activation": "silu" | "activation": {} | line 64: expected the key 'activation', found none
+          "activation": "silu" | "activation": null | line 64: activation: expected one of gelu,
+          "hiddenSize": "hidden_size" | "hiddenSize": 3 | expected values that fit each other, found an embedding of another width, 32
+          "head_dim ^ -0.5" | "1 / 0" | line 40: scale: expected a finite number, found Infinity
+          "rotary": { "headSize": "head_dim" | "rotary": { "headSize": "hidden_size" | line 13: attention: expected values that fit each other
+          "head_dim ^ -0.5" | 1e300 | line 40: scale: expected a finite number, found 1.0E300
           """)
   void whatIsWrongIsNamedWithItsLine(String sound, String wrong, String message)
       throws IOException {
@@ -109,12 +117,38 @@ class FamilyFileTest {
   }
 
   @Test
-  void aDeltaNetsHeadsFitItsModules() throws IOException {
-    String sound = Files.readString(Path.of("src/test/resources/families/qwen3_next.json"));
-    Path family = file(sound.replace("\"linear_num_key_heads\"", "1"));
+  void anMlpHasInputs() throws IOException {
+    Path family = file(page().replaceFirst("(?s)\"inputs\": \\[.*?\\]", "\"inputs\": []"));
+    assertThatThrownBy(() -> perplexity(QWEN3, family))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("line 52: mlp: expected values that fit each other");
+  }
+
+  @Test
+  void anExpressionIsNotNestedWithoutEnd() throws IOException {
+    String nested = "(".repeat(5000) + "1" + ")".repeat(5000);
+    Path family = file(page().replace("head_dim ^ -0.5", nested));
+    assertThatThrownBy(() -> perplexity(QWEN3, family))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("line 40: scale: expected an expression of numbers");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          "linear_num_key_heads" | 1 | heads of 6 in modules of other widths
+          "num_experts_per_tok"  | 0 | 0 of 6 experts for a token
+          "num_experts_per_tok"  | 7 | 7 of 6 experts for a token
+          """)
+  void theNumbersOfPartsFitTheirModules(String sound, String wrong, String message)
+      throws IOException {
+    String next = Files.readString(Path.of("src/test/resources/families/qwen3_next.json"));
+    Path family = file(next.replace(sound, wrong));
     assertThatThrownBy(() -> perplexity(NEXT, family))
         .isInstanceOf(InputException.class)
-        .hasMessageContaining("heads of 6 in modules of other widths");
+        .hasMessageContaining(message);
   }
 
   /** Before a block is read. */

@@ -60,6 +60,7 @@ final class PinnedMemory {
     }
 
     /** Returns {@code bytes} bytes, whose content is undefined. */
+    @SuppressWarnings("MustBeClosedChecker") // Closed when it grows and with the buffer.
     public MemorySegment exactly(long bytes) {
       if (arena == null || memory.byteSize() < bytes) {
         close();
