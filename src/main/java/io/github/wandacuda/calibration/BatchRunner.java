@@ -22,11 +22,7 @@ public final class BatchRunner implements AutoCloseable {
   private final Tensor hidden;
   private final BatchObserver observer;
 
-  /**
-   * Reserves memory.
-   *
-   * @param tokens of the largest batch
-   */
+  /** Reserves memory. */
   public BatchRunner(Decoder decoder, Operations operations, int tokens) {
     this.decoder = decoder;
     this.operations = operations;

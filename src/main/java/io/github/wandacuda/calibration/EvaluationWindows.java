@@ -38,7 +38,6 @@ public final class EvaluationWindows implements Serializable {
    *
    * @param file the text, UTF-8; or WikiText or C4 in the files of the Hugging Face hub, made one
    *     text as the code of Wanda does it
-   * @param length tokens of each window
    * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
    *     window, or ids that the model doesn't know
    */

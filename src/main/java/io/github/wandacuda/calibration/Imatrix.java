@@ -83,7 +83,6 @@ public final class Imatrix {
   /**
    * Adds a weight's norms.
    *
-   * @param weight the weight's name in GGML
    * @param sums the sums of squares by input column
    * @param scale the factor of the sums
    */

@@ -23,7 +23,6 @@ public final class Perplexity {
    * Runs a decoder over windows.
    *
    * @param windows token ids; windows of different lengths are run length by length
-   * @param progress told after each block
    * @throws InputException if a loss or the perplexity isn't finite; it names the module, row and
    *     column of the first value that isn't
    */

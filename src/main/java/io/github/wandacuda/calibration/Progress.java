@@ -25,7 +25,6 @@ public interface Progress {
    *
    * @param what the step, and the kind of its parts
    * @param done number of the step's parts that are done
-   * @param total number of its parts
    * @param share how much of all work is done, from 0 to 1
    */
   default void within(String what, long done, long total, double share) {}
@@ -50,8 +49,6 @@ public interface Progress {
    * to this one.
    *
    * @param name what the names of its steps begin with, such as {@code "before, "}
-   * @param index of the part, from 0
-   * @param count of all parts
    */
   default Progress part(String name, int index, int count) {
     Progress whole = this;

@@ -48,8 +48,6 @@ public final class SampleProgress {
   /**
    * Called before samples pass a block.
    *
-   * @param index of the block, from 0
-   * @param number of the pass, from 0
    * @param sample what a sample is called in it
    */
   public void begin(int index, int number, String sample) {

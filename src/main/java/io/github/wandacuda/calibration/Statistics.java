@@ -30,7 +30,6 @@ import java.util.TreeMap;
  * and for routers vectors called as {@link ExpertScore#tensor} says. It may have second moments
  * too, which are left to {@link GramFile}.
  *
- * @param norms the norms by module name
  * @param experts the scores of mixtures' experts by the names of their tensors
  * @param samples S
  * @param joined whether samples were drawn from documents that were joined

@@ -146,11 +146,7 @@ public record PackedModule(
     return bytes;
   }
 
-  /**
-   * Reads some rows and checks them whole.
-   *
-   * @param count how many, 1 or more
-   */
+  /** Reads some rows and checks them whole. */
   Rows read(int first, int count, SegmentAllocator memory) {
     MemorySegment offsets = memory.allocate((count + 1L) * Long.BYTES, Long.BYTES);
     boolean last = first + count == rows();

@@ -9,8 +9,6 @@ import java.util.List;
  * A tensor that is made of parts of another one, byte for byte.
  *
  * @param shard has the other
- * @param source the other
- * @param shape its own shape
  * @param rows how many rows the other is cut into, all in the same way; only one if the cut is
  *     along its first dimension
  * @param runs the bytes of each of the other's rows that are its own, one after the other

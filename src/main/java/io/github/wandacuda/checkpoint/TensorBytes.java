@@ -7,7 +7,6 @@ public interface TensorBytes extends AutoCloseable {
   /**
    * Reads bytes of a tensor until {@code destination} is full.
    *
-   * @param info one of the file's tensors
    * @param offset offset in the tensor, in bytes; the tensor doesn't end before the last byte
    * @throws io.github.wandacuda.error.InputException if what is read is damaged or has become
    *     shorter

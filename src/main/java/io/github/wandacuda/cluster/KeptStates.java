@@ -46,7 +46,6 @@ public interface KeptStates<S extends Serializable> extends AutoCloseable {
      * What a step comes to.
      *
      * @param state the new state, which stays where it is
-     * @param result travels back
      */
     record Stepped<S extends Serializable, R extends Serializable>(S state, R result)
         implements Serializable {}

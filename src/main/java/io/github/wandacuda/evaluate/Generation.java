@@ -11,7 +11,6 @@ import java.util.stream.IntStream;
  * @param tokens the new ids, the end token not among them
  * @param promptSeconds to run the prompt and choose the first token
  * @param decodeSeconds to run new tokens and choose the next ones
- * @param steps new tokens that were run
  */
 public record Generation(
     List<Integer> tokens, double promptSeconds, double decodeSeconds, int steps) {
@@ -22,8 +21,6 @@ public record Generation(
    *
    * @param decoder has room for the prompt and {@code limit - 1} tokens more
    * @param prompt one or more ids
-   * @param limit new tokens at most
-   * @param ends ids that end the text
    * @param listener told each new token at once
    */
   public static Generation run(

@@ -32,7 +32,6 @@ public final class SpecialTokens {
    * Finds the token that stands for an empty context, BOS if the model has one, else EOS: by {@code
    * tokenizer_config.json}, or, if that names none, by {@code config.json}.
    *
-   * @param bos whether BOS may be taken
    * @return its id; -1 if the model has neither, so that no context may be empty
    */
   static int prefix(ModelDirectory model, Tokenizer tokenizer, boolean bos) {

@@ -9,7 +9,6 @@ import java.util.List;
  *
  * @param normalized whether it has an accuracy whose scores are divided by the answers' lengths
  * @param documents its documents, in their files' order, at least one
- * @param files what they were read from
  * @param warning what is unusual about the files, or null
  */
 public record Task(

@@ -34,7 +34,6 @@ record TaskFiles(Path data, List<Path> all) {
   /**
    * Where a task's files usually lie.
    *
-   * @param origin the dataset on the hub
    * @param split the split of which documents are taken
    * @param folders names of a folder above the files, in small letters, the best one first
    * @param without names of folders whose files are others

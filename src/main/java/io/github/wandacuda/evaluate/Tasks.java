@@ -72,7 +72,6 @@ public final class Tasks {
   /**
    * Reads tasks.
    *
-   * @param names what {@link #parse} returned
    * @param data the folder of the tasks' files, or null if all are files
    * @param limit the first so many documents of each task are taken; of each subject in MMLU
    * @throws InputException if a file is missing, can't be read or is broken

@@ -7,7 +7,6 @@ package io.github.wandacuda.forward;
  *     sequences, one below the other
  * @param past tokens at a sequence's start that have keys and values but no query: their queries
  *     were run before, and their keys and values kept
- * @param heads query heads
  * @param keyValueHeads key and value heads, a divisor of {@code heads}: query head h reads head
  *     {@code h / (heads / keyValueHeads)}
  * @param scale the factor of a query's product with a key

@@ -3,7 +3,6 @@ package io.github.wandacuda.forward;
 /**
  * Groups of neighbouring columns, and where a copy of them is.
  *
- * @param width columns of a group
  * @param from the first group's first column
  * @param fromStride columns from a group's first to the next group's first; 0 takes the same group
  *     again and again

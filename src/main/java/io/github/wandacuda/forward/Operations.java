@@ -208,7 +208,6 @@ public interface Operations {
    *
    * @param source [tokens, columns]
    * @param offset the first group's first column
-   * @param width columns of a group
    * @param stride columns from a group's first to the next group's first
    * @param out [tokens, groups * width]; must not overlap {@code source}
    */

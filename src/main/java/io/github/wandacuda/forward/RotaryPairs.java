@@ -24,11 +24,7 @@ public record RotaryPairs(int headSize, int first, boolean interleaved) {
     return interleaved ? 2 : 1;
   }
 
-  /**
-   * Returns how far a pair's second feature is from its first.
-   *
-   * @param pairs pairs of a head
-   */
+  /** Returns how far a pair's second feature is from its first. */
   public int distance(int pairs) {
     return interleaved ? 1 : pairs;
   }

@@ -9,12 +9,7 @@ import java.util.List;
  * beginning. Used by one thread at a time, and not by that of the operations alone.
  */
 public interface WeightsAhead extends AutoCloseable {
-  /**
-   * A weight to come.
-   *
-   * @param rows output features
-   * @param columns input features
-   */
+  /** A weight to come. */
   record Shape(DType dtype, int rows, int columns) {}
 
   /**

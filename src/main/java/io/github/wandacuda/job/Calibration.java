@@ -21,7 +21,6 @@ public sealed interface Calibration {
   /**
    * Norms from a file that {@code calibrate} or an earlier run wrote.
    *
-   * @param file the file's path, for messages
    * @param sha256 the SHA-256 of its bytes, in hexadecimal
    */
   record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {

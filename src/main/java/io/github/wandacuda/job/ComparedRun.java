@@ -22,7 +22,6 @@ import java.util.stream.StreamSupport;
  * @param tasks what the pruned model scores on tasks, by their names
  * @param maskSha256 over the packed masks, in hexadecimal, as {@code prune} has it
  * @param modules by module, in the natural order of their names
- * @param seconds of pruning and measuring
  */
 public record ComparedRun(
     String method,
@@ -144,7 +143,6 @@ public record ComparedRun(
   /**
    * The dense model that others are compared with.
    *
-   * @param perplexity on the text
    * @param tasks by name, in the order that was asked for
    */
   public record DenseFigures(double perplexity, Map<String, TaskFigures> tasks) {

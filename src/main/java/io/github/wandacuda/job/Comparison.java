@@ -50,7 +50,6 @@ public final class Comparison implements ComparisonWork {
    * @param calibration what the modules' norms come from: samples, by which errors are measured
    *     too, or statistics
    * @param text what perplexity is measured on
-   * @param tasks what models are asked
    */
   public Comparison(
       ModelDirectory model,

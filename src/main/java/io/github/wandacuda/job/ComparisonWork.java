@@ -21,7 +21,6 @@ public interface ComparisonWork {
   /**
    * A part of a comparison.
    *
-   * @param place among all parts, from 0
    * @param way shares totals out and returns how the model is pruned; null for the dense model
    */
   record Part(int place, Function<Progress, Comparison.Way> way) {}

@@ -30,7 +30,6 @@ public record GpuRunPlan(List<Line> lines) {
   /**
    * Something that takes time.
    *
-   * @param what in a few words
    * @param formula how the amount comes about, in words
    * @param amount bytes, or operations
    * @param rate how many a second
@@ -47,7 +46,6 @@ public record GpuRunPlan(List<Line> lines) {
    * Plans a run.
    *
    * @param bytesPerWeight 2 or 4
-   * @param length tokens of a sample
    * @param precision of linear layers: how many 16-bit halves of each activation they multiply
    */
   public static GpuRunPlan of(
@@ -135,7 +133,6 @@ public record GpuRunPlan(List<Line> lines) {
    * A GPU by what its kernels and its bus are taken to attain, which is less than its data sheet
    * says.
    *
-   * @param name for people
    * @param busBytes bytes a second each way between it and pinned host memory
    * @param memoryRate bytes a second that kernels read and write
    * @param tensorRate operations a second of the linear layers' kernels, on 16-bit operands

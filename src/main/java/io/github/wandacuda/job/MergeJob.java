@@ -64,7 +64,6 @@ public final class MergeJob {
    * The result of a merge.
    *
    * @param modules how many modules the adapter changed
-   * @param elements how many weights these have
    * @param zeros how many of them were zero and are
    * @param changed how many have other bytes now
    * @param newZeros how many of those became zero by the update

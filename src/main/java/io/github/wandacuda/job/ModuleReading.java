@@ -66,7 +66,6 @@ public record ModuleReading(
    *
    * @param pruned the directory of the copy, in shards of the same names
    * @param results of the run, which say which modules and their norms
-   * @return what they tell, by module
    */
   public static Map<String, ModuleReading> of(
       Path pruned, PruningRules rules, List<ModuleResult> results, Backend backend) {

@@ -55,8 +55,6 @@ public final class PackingJob {
    * The result.
    *
    * @param modules how many weights are packed in the packed one of the two directories
-   * @param bytesBefore bytes of the source's shards
-   * @param bytesAfter bytes of the output's shards
    */
   public record Result(int modules, long bytesBefore, long bytesAfter) {
     /** Returns the output's share of the source's bytes. */

@@ -27,7 +27,6 @@ import java.util.stream.Stream;
  * One of the equal commands that share a run's shards out.
  *
  * @param number which one, from 1
- * @param of how many there are
  */
 public record Part(int number, int of) {
   /** More than any model has shards. */

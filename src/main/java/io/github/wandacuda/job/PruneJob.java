@@ -94,7 +94,6 @@ public final class PruneJob {
    * Returns a part of the same run, which goes on with what it may have done before. Whichever part
    * ends last completes the output.
    *
-   * @param process does the part's shards
    * @throws UsageException if the run can't be had in parts
    */
   public PruneJob part(Part part, OnCluster process) {

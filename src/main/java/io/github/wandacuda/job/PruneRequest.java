@@ -22,7 +22,6 @@ import java.util.function.Consumer;
  *
  * @param output the directory of the pruned model, which doesn't exist yet, is empty or, if this
  *     run resumes, was left by an interrupted run
- * @param calibration the source of the norms
  * @param verify whether the written output is checked before it is declared finished
  * @param resume whether to resume an interrupted run
  * @param allocation how the total is shared out over modules, or null if all get the same

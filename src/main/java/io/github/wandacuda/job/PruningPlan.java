@@ -121,7 +121,6 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   /**
    * Shares totals out.
    *
-   * @param calibration where norms come from
    * @return the rules with each module's share, and how that was found; null if all get the same
    */
   public SharedSparsity share(

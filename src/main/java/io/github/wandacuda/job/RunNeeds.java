@@ -31,7 +31,6 @@ import java.util.stream.Stream;
  * @param readBytes bytes of weights that are read, as often as they are: to run samples, to find
  *     thresholds, to prune, to verify and to pack; but for what it takes to share a total out over
  *     blocks and to measure perplexity
- * @param writeBytes bytes of the finished output
  * @param packingBytes bytes on disk beside those, at the most, until the output is packed
  * @param maskBytes bytes on disk, until the run ends, for masks that wait to be digested
  * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps those of the
@@ -150,7 +149,6 @@ public record RunNeeds(
    *
    * @param devices how many have a share of them
    * @param onDevice whether they lie there as far as they fit
-   * @param hostBytes bytes in host memory
    */
   private record StatesPlace(int devices, boolean onDevice, long hostBytes) {
     static StatesPlace of(ModelDirectory model, PruneRequest request, Backend backend) {

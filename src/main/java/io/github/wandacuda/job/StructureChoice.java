@@ -27,7 +27,6 @@ import java.util.stream.IntStream;
  * The choice of the parts of a model that go, as far as it is made before they are removed: of
  * experts and blocks which, of channels and heads how many.
  *
- * @param calibration what scores come from
  * @param known whether samples run; else parts are taken that a plan's sizes are right for
  */
 public record StructureChoice(

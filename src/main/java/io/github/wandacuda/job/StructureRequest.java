@@ -24,7 +24,6 @@ import java.util.stream.Stream;
  * @param removed what goes; which channels or heads is only found while they are removed, so these
  *     are as many others
  * @param update what happens to the weights that read what is left
- * @param calibration what the scores come from
  * @param files that are read beside the model, by what they are
  * @param resume whether the output may hold an interrupted or finished run
  * @param verify whether what was written is read back and compared

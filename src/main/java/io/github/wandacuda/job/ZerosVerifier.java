@@ -24,7 +24,6 @@ public final class ZerosVerifier {
    * What was found.
    *
    * @param failures modules that are missing, added or of another shape, and zeros that are lost
-   * @param modules how many modules were compared
    * @param zeros how many zeros the pruned model has in them
    */
   public record Found(Verification failures, int modules, long zeros) {}

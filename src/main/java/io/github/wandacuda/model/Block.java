@@ -71,7 +71,6 @@ public final class Block implements AutoCloseable {
    *
    * @param hidden [tokens, hidden size], whole sequences one below the other; replaced by the
    *     block's output
-   * @param sequenceLength tokens of a sequence
    * @param observer sees the linear modules' inputs
    */
   public void forward(Tensor hidden, int sequenceLength, InputObserver observer) {

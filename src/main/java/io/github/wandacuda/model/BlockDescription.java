@@ -11,7 +11,6 @@ import java.util.stream.Stream;
 /**
  * A decoder block: attention and an MLP, each on a branch beside the residual.
  *
- * @param attention what mixes a sequence's tokens
  * @param parallel whether both branches read the block's input and are added in one sum; else the
  *     MLP reads attention's sum
  */
@@ -52,8 +51,6 @@ public record BlockDescription(
    * The norms around a branch: {@code sum(residual + factor * after(branch(before(x))))}. Each is
    * null if there is none.
    *
-   * @param before of the branch's input
-   * @param after of its output
    * @param normedResidual whether the residual is the normed input instead of the input
    * @param factor of what is added to the residual
    */
@@ -108,7 +105,6 @@ public record BlockDescription(
    * What is kept of a sequence's tokens.
    *
    * @param rows of a state that each token changes; 0 for a row of each token
-   * @param columns of the matrix
    */
   public record Kept(int rows, int columns) {}
 
@@ -177,8 +173,6 @@ public record BlockDescription(
    * @param compress [latent + rotated, hidden]
    * @param latentNorm over the latent
    * @param expand [heads * (plain + valueSize), latent], whose output is each head's key and value
-   * @param rotated rotated features of a head
-   * @param valueSize features of a head's value
    * @param rotary how the rotated features are turned
    * @param scale the factor of a query's product with a key
    * @param output [hidden, heads * valueSize]
@@ -242,12 +236,10 @@ public record BlockDescription(
    *     for the corrections' and the decays' steps, likewise; or one for queries, keys and values
    *     side by side, one for the gates, one for the corrections, one for the decays
    * @param convolution its weight's name without {@code .weight}, [2 * keys + values, 1, kernel]
-   * @param kernel tokens that the convolution sees
    * @param decay the name of the decays' logarithms, [heads]
    * @param step the name of what is added to the decays' steps, [heads]
    * @param keyHeads query and key heads; each serves as many neighbouring heads of the values
    * @param keySize features of a query or key head
-   * @param heads value heads
    * @param norm over each head of the result, before it is gated
    * @param output [hidden, heads * norm.size]
    */
@@ -392,7 +384,6 @@ public record BlockDescription(
    * Some columns of a fused output, in groups.
    *
    * @param offset the first group's first column
-   * @param width columns of a group
    * @param stride columns from a group's first to the next group's first
    */
   public record Columns(int offset, int width, int stride) {}
@@ -411,7 +402,6 @@ public record BlockDescription(
    * (Shazeer, arXiv 2002.05202).
    *
    * @param inputs up; or gate and up, each [wide, hidden]; or one for both, [2 * wide, hidden]
-   * @param gated whether there is a gate
    * @param interleaved whether a module for both has the gate's and up's rows by turns; else the
    *     gate's rows come first
    * @param activation of up, or of the gate; one that takes two is of gate and up together

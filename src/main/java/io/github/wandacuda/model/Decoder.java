@@ -101,7 +101,6 @@ public final class Decoder implements AutoCloseable {
    * Computes the hidden states that the first block reads.
    *
    * @param tokens ids below the vocabulary, whole sequences one after the other
-   * @param sequenceLength tokens of a sequence
    * @param hidden [tokens, hidden size]
    */
   public void embed(int[] tokens, int sequenceLength, Tensor hidden) {

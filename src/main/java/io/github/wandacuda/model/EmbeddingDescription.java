@@ -5,7 +5,6 @@ package io.github.wandacuda.model;
  * normed, in that order.
  *
  * @param table the tensor's name after the decoder's prefix
- * @param width its columns
  * @param projection [hidden, width], or null where the table is as wide as the hidden states
  * @param scale the factor of the states
  * @param positions the learned positions that are added, or null

@@ -37,7 +37,6 @@ final class HeadSizes {
   /**
    * Reads the number of key and value heads, which groups of query heads share.
    *
-   * @param all the query heads
    * @param keys keys of the number, of which the first one that is present counts; without one
    *     there are as many as query heads
    */

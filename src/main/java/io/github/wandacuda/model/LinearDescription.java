@@ -4,8 +4,6 @@ package io.github.wandacuda.model;
  * A linear module.
  *
  * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
- * @param rows output features
- * @param columns input features
  * @param transposed whether the weight is stored as [in, out], as a Conv1D is
  */
 public record LinearDescription(

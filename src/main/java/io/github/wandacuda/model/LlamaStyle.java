@@ -228,7 +228,6 @@ final class LlamaStyle {
    * Reads the rotary embedding of one type of layers.
    *
    * @param defaults as the family has them
-   * @param layers the type
    * @param scaled whether a scaling that isn't for a type of layers is for these
    */
   Rotary rotary(RotaryFrequencies.Defaults defaults, String layers, boolean scaled) {

@@ -393,7 +393,6 @@ final class MixtureFamilies {
    * Describes the MLP of a block of DeepSeek V2 or V3 or GLM 4.5: dense in the first blocks, then a
    * mixture with shared experts as one.
    *
-   * @param rule how experts are chosen
    * @param corrected whether a correction is added to what they are chosen by
    */
   private static IntFunction<MlpDescription> deepseek(

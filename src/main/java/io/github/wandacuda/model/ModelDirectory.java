@@ -11,8 +11,6 @@ import java.util.List;
 /**
  * A Hugging Face model directory, open for reading.
  *
- * @param config its {@code config.json}
- * @param checkpoint its weights
  * @param modules the linear modules inside its decoder blocks, in code-point order of their names
  */
 public record ModelDirectory(

@@ -22,7 +22,6 @@ final class PositionTensors implements AutoCloseable {
    * another length is asked for.
    *
    * @param positions the table is for, {@code length} or more
-   * @param length tokens of the whole sequence
    */
   Tensor at(PositionTable table, int positions, int length) {
     if (table == null) {

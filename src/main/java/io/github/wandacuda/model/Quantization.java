@@ -22,8 +22,6 @@ import java.util.regex.PatternSyntaxException;
  * What a model's files say of how its weights are quantized: {@code quantization_config} of its
  * config, or ModelOpt's {@code hf_quant_config.json}.
  *
- * @param file where it is said
- * @param key the object's name in it
  * @param method {@code quant_method}, in lower case
  */
 record Quantization(Path file, String key, JsonNode settings, String method) {

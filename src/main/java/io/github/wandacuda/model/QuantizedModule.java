@@ -213,7 +213,6 @@ public final class QuantizedModule {
    * Turns a matrix round.
    *
    * @param from its elements, [rows, columns]
-   * @param bytes of an element
    * @return [columns, rows]
    */
   static MemorySegment turned(MemorySegment from, int rows, int columns, int bytes) {

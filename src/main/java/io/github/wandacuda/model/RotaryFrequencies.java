@@ -135,7 +135,6 @@ final class RotaryFrequencies {
    * Reads the embedding of one type of layers.
    *
    * @param pairs as above
-   * @param layers the type
    * @param scaled whether a scaling that isn't for a type of layers is for these
    */
   static Rotary of(

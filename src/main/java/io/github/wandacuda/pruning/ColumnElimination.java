@@ -50,7 +50,6 @@ final class ColumnElimination {
   /**
    * Removes groups of neighbouring columns; of equal costs the first.
    *
-   * @param width columns of a group
    * @return the groups that go, in the order in which they went
    */
   List<Integer> remove(int width, int count) {

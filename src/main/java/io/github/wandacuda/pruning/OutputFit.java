@@ -45,8 +45,6 @@ public record OutputFit(
    * Chooses groups of neighbouring columns that go: those with the lowest scores, of equal ones the
    * first.
    *
-   * @param width columns of a group
-   * @param count how many groups go
    * @param missing whether the weights will be fitted to what is missing behind the module too
    * @return them in ascending order, or nothing if the moments can't be factored
    */
@@ -106,7 +104,6 @@ public record OutputFit(
   /**
    * Fits the weights of the columns that stay.
    *
-   * @param kept them, in ascending order
    * @return [output features, kept columns] in F32, or nothing if the moments can't be factored
    */
   public Optional<WeightMatrix> fitted(List<Integer> kept, boolean missing) {

@@ -69,11 +69,7 @@ public final class PhaseClock {
    * @param total from the start to the end
    * @param start starting the process
    * @param allocate sharing a total out over blocks
-   * @param calibrate running samples through the model
-   * @param select scoring and selecting
    * @param readWrite reading and writing weights, and copying what is not pruned
-   * @param verify checking the written output
-   * @param evaluate measuring perplexity
    */
   public record Seconds(
       double total,

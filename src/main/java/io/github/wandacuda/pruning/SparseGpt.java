@@ -70,7 +70,6 @@ final class SparseGpt {
    *     what the sparsity asks for where their zeros aren't the lowest scores already
    * @param sparsity a share, of all weights of a block; or N:M with whole groups in a row
    * @param mask takes [rows, ceil(columns / 8)] bytes as {@link io.github.wandacuda.Mask} has them
-   * @return how many weights are pruned
    * @throws IllegalArgumentException if the type, a size or the pattern doesn't fit
    */
   public long prune(WeightMatrix weights, Sparsity sparsity, MemorySegment mask) {

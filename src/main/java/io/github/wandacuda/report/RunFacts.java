@@ -13,7 +13,6 @@ import java.util.stream.Collectors;
  * What a report says of the run beside its results.
  *
  * @param model the directory of the source
- * @param ended when the work was done
  * @param command the words of the command line, as they were given
  * @param inputs what the results depend on, by the names that the JSON has
  */

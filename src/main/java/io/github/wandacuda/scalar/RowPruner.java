@@ -13,7 +13,6 @@ public abstract class RowPruner {
   /**
    * Replaces the elements of a row that the rule picks by +0.0.
    *
-   * @param memory holds the row
    * @param at where the row starts in it, in bytes
    * @param kept where one bit a column goes, 0 = pruned, and zeros past the last column
    * @return the number of elements picked, or {@link #NON_FINITE} with, at least, the elements that

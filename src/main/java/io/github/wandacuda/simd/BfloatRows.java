@@ -163,9 +163,6 @@ final class BfloatRows {
   /**
    * Multiplies the first row of weights, reading not a byte beyond its values, by one of
    * activations.
-   *
-   * @param token which of activations
-   * @param tokens how many there are
    */
   static void one(
       MemorySegment values,

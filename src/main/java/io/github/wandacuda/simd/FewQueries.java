@@ -185,7 +185,6 @@ final class FewQueries {
      *
      * @param scores products of the query and the keys; room for a whole number of sixteen keys
      * @param at the score of the sequence's first key
-     * @param token the query's token
      * @return the sum of the exponentials, the sink's included
      */
     float exponentials(

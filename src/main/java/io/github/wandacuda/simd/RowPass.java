@@ -14,8 +14,6 @@ public interface RowPass {
   /**
    * Runs.
    *
-   * @param memory holds the row
-   * @param at where it starts, in bytes
    * @param kept which of its columns are kept, one bit each
    */
   void run(MemorySegment memory, long at, long[] kept);

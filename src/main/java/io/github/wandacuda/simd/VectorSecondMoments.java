@@ -138,7 +138,6 @@ final class VectorSecondMoments {
     /**
      * Where a block lies in the triangle; the ends are exclusive.
      *
-     * @param columns of the triangle
      * @param row the block's first row, where a tile begins
      * @param rowEnd the row after the last one that has pairs on or above the diagonal
      */

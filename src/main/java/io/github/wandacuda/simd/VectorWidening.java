@@ -59,8 +59,6 @@ public final class VectorWidening implements WideningKernels {
   /**
    * Widens small floating-point codes in whole vectors, and returns how many.
    *
-   * @param bits of a code
-   * @param mantissa bits of its mantissa
    * @param nan the magnitude that is NaN, or -1
    */
   private static int small(

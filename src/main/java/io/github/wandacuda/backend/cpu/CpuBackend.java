@@ -44,7 +44,6 @@ final class CpuBackend implements Backend {
   /**
    * Opens the processor.
    *
-   * @param device the processor's name, for people
    * @param threads threads to use, 1 or more; selections run on those of the callers
    * @param found a library for products with activations rounded to BF16, if there is one; null to
    *     multiply in float32

@@ -65,7 +65,6 @@ final class LowestByThresholds extends RowPruner {
   /**
    * Prepares rows.
    *
-   * @param dtype one of 16 bits
    * @param wanted how many go, some but not all
    * @param whole prunes rows by the same rule
    */

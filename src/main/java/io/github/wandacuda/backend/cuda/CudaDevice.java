@@ -178,7 +178,6 @@ final class CudaDevice implements GpuDevice {
    * reserved address ranges belongs to no context.
    *
    * @param memoryType a {@code CUmemorytype}
-   * @param ordinal the device's number
    * @param context the {@code CUcontext} that allocated it, or 0
    * @param start where the allocation, or the reserved range, starts
    */

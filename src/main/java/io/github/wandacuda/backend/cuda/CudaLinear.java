@@ -234,7 +234,6 @@ final class CudaLinear implements AutoCloseable {
     /**
      * Rows that were split.
      *
-     * @param first the first row's number
      * @param high upper halves
      * @param low lower halves, in the same rows of memory, or null where there is one part
      * @param inverses float32 [rows], the factor of each row's products, or null for none

@@ -21,7 +21,6 @@ public final class AttentionPlaces {
   /**
    * Some places.
    *
-   * @param first the first one's number
    * @param scores float32 [count, sequenceLength]
    * @param sums float32 [count]
    * @param chains float32 [count, runs, headSize]

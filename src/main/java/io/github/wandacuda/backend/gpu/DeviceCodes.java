@@ -13,10 +13,7 @@ import java.util.stream.Stream;
 /**
  * A {@link QuantizedMatrix} in a device's memory.
  *
- * @param codes the first row's
  * @param format what a code stands for
- * @param bits of a code
- * @param columns elements of a row
  * @param rowBits from one row's codes to the next, a multiple of 8
  * @param columnBits from one column's codes to the next
  * @param scales the scales, from the first row's block on
@@ -124,11 +121,7 @@ public record DeviceCodes(
         places[3]);
   }
 
-  /**
-   * Returns the arguments of a kernel for rows from one on.
-   *
-   * @param more those that follow
-   */
+  /** Returns the arguments of a kernel for rows from one on. */
   public Object[] arguments(int first, Object... more) {
     Object[] own = {
       codes.plus(first * rowBits / Byte.SIZE),

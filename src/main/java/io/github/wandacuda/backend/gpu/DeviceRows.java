@@ -7,7 +7,6 @@ import io.github.wandacuda.select.ResidentMatrix;
  * A row-major matrix in a device's memory.
  *
  * @param data where element (0, 0) is
- * @param columns elements of a row
  * @param stride distance between an element and the one below it, in elements, at least {@code
  *     columns}
  */

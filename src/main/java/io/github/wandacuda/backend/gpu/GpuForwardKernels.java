@@ -118,7 +118,6 @@ public abstract class GpuForwardKernels {
    * Writes rows of a quantized weight as float32, with the bits of {@link
    * io.github.wandacuda.QuantizedMatrix}.
    *
-   * @param first the first row's number
    * @param out of its columns
    */
   public void widen(DeviceCodes w, int first, DeviceRows out) {
@@ -128,7 +127,6 @@ public abstract class GpuForwardKernels {
   /**
    * Makes codes those of 0 that a mask doesn't keep.
    *
-   * @param first the first row's number
    * @param mask of {@code rows}, as {@link GpuSelectKernels#select} writes it
    * @param rows of the weight's columns; their elements aren't read
    */
@@ -308,7 +306,6 @@ public abstract class GpuForwardKernels {
    * Returns a running sum.
    *
    * @param sums a copy of some running sums of {@link #secondMoments} in host memory
-   * @param index which of them
    */
   public abstract double moment(MemorySegment sums, long index);
 
@@ -350,12 +347,9 @@ public abstract class GpuForwardKernels {
   /**
    * A kernel that is to go over a matrix.
    *
-   * @param file its file, without an ending
    * @param name its name, without the variant
    * @param macro what the variant is called where a kernel is compiled for it; null for no variants
-   * @param variant for which type or function
    * @param shape how it goes over the matrix
-   * @param over the matrix
    * @param arguments all but the sizes
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.

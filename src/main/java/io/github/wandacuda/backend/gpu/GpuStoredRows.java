@@ -143,7 +143,6 @@ final class GpuStoredRows implements StoredRows {
       /**
        * Queues the work.
        *
-       * @param place where the first row is
        * @param done bytes of the rows before it
        */
       void on(DevicePointer place, long done, long bytes);

@@ -238,7 +238,6 @@ abstract sealed class GpuWeight implements Weight {
      * Takes over a weight that is on the device alone.
      *
      * @param buffer its memory, which is freed with it
-     * @param matrix how it lies there
      */
     Dense(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
       this(null, null, buffer, matrix, upload);

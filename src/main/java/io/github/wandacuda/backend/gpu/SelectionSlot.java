@@ -253,7 +253,6 @@ final class SelectionSlot implements AutoCloseable {
     /**
      * Room for rows.
      *
-     * @param rows how many rows fit
      * @param weights room for weights, or null where they stay where they are
      * @param counts room for counts, or null
      */

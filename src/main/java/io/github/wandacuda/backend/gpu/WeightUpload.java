@@ -175,7 +175,6 @@ final class WeightUpload implements AutoCloseable {
   /**
    * Queues a linear layer of some rows of a weight.
    *
-   * @param first the first row's number
    * @param bias of all rows, or null for none
    * @param out receives the columns of these rows
    */

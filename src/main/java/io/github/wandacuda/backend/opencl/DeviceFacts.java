@@ -102,7 +102,6 @@ record DeviceFacts(
   /**
    * Returns why a kernel can't run in groups that it was built for, if it can't.
    *
-   * @param items their work-items
    * @param most the most work-items that the driver allows this kernel
    * @param kernelBytes the local memory that it takes
    */

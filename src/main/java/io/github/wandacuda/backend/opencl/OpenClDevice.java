@@ -46,11 +46,7 @@ final class OpenClDevice implements GpuDevice {
     this.handles = new OpenClHandles(context, memoryQueue);
   }
 
-  /**
-   * Opens a device.
-   *
-   * @param cache compiled programs of earlier runs
-   */
+  /** Opens a device. */
   public static OpenClDevice open(OpenClTarget target, KernelSources sources, ProgramCache cache) {
     cl_context_properties properties = new cl_context_properties();
     properties.addProperty(CL.CL_CONTEXT_PLATFORM, target.platform());
