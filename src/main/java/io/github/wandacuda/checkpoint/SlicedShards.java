@@ -18,7 +18,6 @@ import java.util.TreeMap;
  * @param tensors those that have bytes, by where they begin in the data section
  */
 public record SlicedShards(NavigableMap<Long, SlicedTensor> tensors) implements TensorBytes {
-
   /**
    * Lays tensors out in shards in their order; within one, those of large elements come first, so
    * that each is aligned.

@@ -1,9 +1,11 @@
 package io.github.wandacuda.checkpoint;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.function.ObjLongConsumer;
 
 /**
  * A tensor that is made of parts of another one, byte for byte.
@@ -81,28 +83,23 @@ public record SlicedTensor(
     boolean small = rows > 1 && row / runs.size() < PAGE;
     long stride = source.bytes() / rows;
     long most = small ? Math.max(1, BLOCK / stride) : 1;
-    byte[] block = new byte[small ? Math.toIntExact(Math.min(most, rows) * stride) : 0];
+    int held = small ? Math.toIntExact(Math.min(most, rows) * stride) : 0;
+    MemorySegment block = MemorySegment.ofArray(new byte[held]);
     for (long done = 0; done < destination.byteSize(); ) {
       long first = (offset + done) / row;
       long count = Math.min(most, rows - first);
       if (small) {
-        shard.read(source, first * stride, MemorySegment.ofArray(block).asSlice(0, count * stride));
+        shard.read(source, first * stride, block.asSlice(0, count * stride));
       }
       for (long at = first; at < first + count && done < destination.byteSize(); at++) {
         long within = (offset + done) % row;
         long wanted = Math.min(row - within, destination.byteSize() - done);
         long begin = at * stride;
-        int inBlock = (int) (small ? (at - first) * stride : 0);
+        long inBlock = begin - first * stride;
         copy(
-            (from, to) -> {
+            (to, from) -> {
               if (small) {
-                MemorySegment.copy(
-                    block,
-                    (int) (inBlock + from),
-                    to,
-                    ValueLayout.JAVA_BYTE,
-                    0,
-                    (int) to.byteSize());
+                MemorySegment.copy(block, inBlock + from, to, 0, to.byteSize());
               } else {
                 shard.read(source, begin + from, to);
               }
@@ -114,14 +111,8 @@ public record SlicedTensor(
     }
   }
 
-  /** Takes bytes of a row of the source. */
-  @FunctionalInterface
-  private interface Source {
-    void copy(long from, MemorySegment to);
-  }
-
-  /** Copies what is left of a row, from a byte of that on. */
-  private void copy(Source row, long within, MemorySegment destination) {
+  /** Copies what is left of a row, whose bytes from one on are given, from a byte of that on. */
+  private void copy(ObjLongConsumer<MemorySegment> row, long within, MemorySegment destination) {
     for (int index = at(within); index < runs.size(); index++) {
       Run run = runs.get(index);
       long skipped = Math.max(0, within - run.to);
@@ -130,22 +121,14 @@ public record SlicedTensor(
       if (bytes <= 0) {
         return;
       }
-      row.copy(run.from + skipped, destination.asSlice(to, bytes));
+      row.accept(destination.asSlice(to, bytes), run.from + skipped);
     }
   }
 
   /** Returns the last run that begins at a byte of a row or before. */
   private int at(long within) {
-    int low = 0;
-    int high = runs.size();
-    while (high - low > 1) {
-      int middle = (low + high) >>> 1;
-      if (runs.get(middle).to <= within) {
-        low = middle;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
+    int index =
+        Collections.binarySearch(runs, new Run(0, within, 0), Comparator.comparingLong(Run::to));
+    return index < 0 ? -index - 2 : index;
   }
 }

@@ -35,7 +35,6 @@ public record StructureChoice(
     Calibration calibration,
     boolean known,
     Progress progress) {
-
   /**
    * The parts that go.
    *

@@ -208,7 +208,6 @@ final class Mixture implements Branch {
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   private record ExpertTokens(int[] rows, float[] weights) {
-
     /** Sorts those of a routing's tokens that are wanted by expert. */
     static List<ExpertTokens> of(Routing routing, int experts, IntPredicate wanted) {
       int perToken = routing.expertsPerToken();
