@@ -211,7 +211,6 @@ public final class BackendCheck {
    * Checks a backend, until a kernel fails, after which a device may be lost.
    *
    * @param reference what it is compared with
-   * @return how many kernels differ or fail
    */
   public static int run(Backend backend, Backend reference, Listener listener) {
     int wrong = 0;

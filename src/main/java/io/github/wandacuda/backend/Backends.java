@@ -38,7 +38,6 @@ public final class Backends {
    * Opens a device.
    *
    * @param name a backend's name, or {@link #AUTO}
-   * @param device the device's index within its backend
    * @param threads CPU threads to use, 1 or more
    * @throws BackendUnavailableException if there is no such device, or it can't be used
    */

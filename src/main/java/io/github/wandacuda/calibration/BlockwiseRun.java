@@ -173,7 +173,6 @@ public final class BlockwiseRun implements AutoCloseable {
    * last block.
    *
    * @param targets the tokens; the last one follows the sample's last token
-   * @return one for each target, in nats
    */
   public double[] lastLosses(int sample, int[] targets) {
     BatchShares.Share share = shares.of(sample);

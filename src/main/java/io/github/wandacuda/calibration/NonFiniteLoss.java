@@ -45,8 +45,6 @@ public final class NonFiniteLoss {
   /**
    * Finds the first value that is NaN or infinite. Activations aren't checked while samples run. If
    * a norm or a loss isn't finite, the samples run again, one by one, with this observer.
-   *
-   * @param sample the sample that runs, in words
    */
   record NonFiniteSearch(Operations operations, String sample) implements InputObserver {
     @Override

@@ -10,7 +10,6 @@ import java.util.List;
  * the work, so that its result doesn't depend on that. Short samples run together, so that a weight
  * is unpacked once for all of them.
  *
- * @param index its number among the run's batches
  * @param firstSample the number of its first sample among the run's samples
  * @param samples token ids, all lists of the same length, at least one
  */

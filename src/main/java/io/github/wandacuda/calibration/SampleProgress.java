@@ -45,11 +45,7 @@ public final class SampleProgress {
     }
   }
 
-  /**
-   * Called before samples pass a block.
-   *
-   * @param sample what a sample is called in it
-   */
+  /** Called before samples pass a block. */
   public void begin(int index, int number, String sample) {
     block = index;
     pass = number;

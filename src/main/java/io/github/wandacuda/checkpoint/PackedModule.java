@@ -16,9 +16,7 @@ import java.util.Optional;
  * A packed weight in its shard. Rows and columns are those in which it is stored: of a Conv1D,
  * which is stored as [in, out], the rows are input features.
  *
- * @param file the packed shard as it is stored
  * @param weight the tensor that it stands for, such as {@code model.layers.0.mlp.up_proj.weight}
- * @param values the kept elements, [count], row by row
  * @param bitmask which elements are kept, U8 [rows, ceil(columns / 8)]
  * @param rowOffsets how many values come before each row, I64 [rows]
  */

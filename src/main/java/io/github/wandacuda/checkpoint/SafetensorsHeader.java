@@ -72,7 +72,6 @@ public record SafetensorsHeader(
    * Reads a header. A header may be made to fill the memory, so an {@link OutOfMemoryError} here is
    * an error in the file.
    *
-   * @param file for messages, or null for one in memory
    * @param start the file's start, up to the end of the header
    */
   static SafetensorsHeader parse(Path file, byte[] start, long fileLength, Budget room) {
@@ -88,7 +87,6 @@ public record SafetensorsHeader(
   /**
    * Reads a header whose file isn't there, and takes its tensors' end for the file's.
    *
-   * @param start the file's start, all of it header
    * @throws InputException if it is no header, or its tensors don't follow each other
    */
   static SafetensorsHeader alone(Path file, byte[] start) {

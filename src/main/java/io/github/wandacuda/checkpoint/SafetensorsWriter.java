@@ -67,11 +67,7 @@ public final class SafetensorsWriter {
     return layout;
   }
 
-  /**
-   * Returns what a file begins with, a multiple of 8 bytes: its header and the header's length.
-   *
-   * @param tensors in the order of their bytes
-   */
+  /** Returns what a file begins with, a multiple of 8 bytes: its header and the header's length. */
   public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata)
       throws IOException {
     SortedMap<String, String> sorted = new TreeMap<>(TensorNames.ORDER);

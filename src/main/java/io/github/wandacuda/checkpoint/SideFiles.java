@@ -22,7 +22,6 @@ import java.util.regex.Pattern;
  * The files of a model directory that a pruned copy needs beside the weights, at any depth. Paths
  * are relative to the model directory and in code-point order.
  *
- * @param files the files that are copied first
  * @param lastFiles the files that are copied last, in this order, because a directory without them
  *     is unfinished: the index, if the weights have one, and {@code config.json}
  * @param leftOut the files and folders that aren't copied: weights in other formats, weights that

@@ -21,8 +21,6 @@ import java.util.stream.Stream;
  * The cache of Hugging Face's tools. It has a folder {@code models--org--name} for each model with
  * the folders {@code snapshots/<commit>} and a file {@code refs/main}, which names the current
  * commit. Nothing is downloaded here.
- *
- * @param root the folder that holds the models' folders
  */
 record HubCache(Path root) {
   private static final Pattern NAME =

@@ -21,7 +21,6 @@ public record Generation(
    *
    * @param decoder has room for the prompt and {@code limit - 1} tokens more
    * @param prompt one or more ids
-   * @param listener told each new token at once
    */
   public static Generation run(
       CachedDecoder decoder,

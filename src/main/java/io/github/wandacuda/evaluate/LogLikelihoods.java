@@ -44,7 +44,6 @@ final class LogLikelihoods {
    * Scores requests.
    *
    * @param places where each stands, for messages
-   * @param progress told after each block of a chunk
    * @return the log-likelihood of each request's targets, in nats
    */
   double[] of(List<TokenRequest> requests, List<String> places, Progress progress) {

@@ -61,7 +61,6 @@ public final class AtomicWrite {
    * Writes a file of an output directory. Whatever has its name is replaced: a link or a device is
    * never written through.
    *
-   * @param attributes the new file's attributes, see {@link FileModes}
    * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public static void replace(Path target, Content content, FileAttribute<?>... attributes) {

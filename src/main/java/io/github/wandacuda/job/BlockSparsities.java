@@ -30,7 +30,6 @@ public final class BlockSparsities {
    * Prepares a decoder.
    *
    * @param total the share of all weights that is pruned, at least 0 and less than 1
-   * @param elements the number of weights of each block
    * @throws IllegalArgumentException if the total is out of range, or a block or all have no weight
    */
   public BlockSparsities(double total, long... elements) {

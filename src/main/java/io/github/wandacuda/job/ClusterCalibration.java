@@ -94,7 +94,6 @@ public final class ClusterCalibration {
    * Runs samples.
    *
    * @param samples token ids, all lists of the same length
-   * @return the norms of all linear modules
    */
   public Statistics run(List<int[]> samples, Progress progress) {
     int blocks = DecoderFamilies.shape(model).blocks();

@@ -116,11 +116,7 @@ public final class Comparison implements ComparisonWork {
     return (sampled ? RunNeeds.momentsBytes(chosen) : 0) + layer + asked;
   }
 
-  /**
-   * Estimates the time of runs and of the dense model by doing a small part of them.
-   *
-   * @param progress is told how long that has taken
-   */
+  /** Estimates the time of runs and of the dense model by doing a small part of them. */
   public TimeEstimate estimate(List<PruningRules> runs, Progress progress) {
     return estimate(runs, new Stopwatch(Stopwatch.MOST, progress));
   }
@@ -191,7 +187,6 @@ public final class Comparison implements ComparisonWork {
    * A way of pruning.
    *
    * @param label what people call it
-   * @param files the SHA-256 of the files that say what is done, or null
    * @param shared what is done, with the shares of blocks
    */
   public record Way(String label, String files, SharedSparsity shared) {

@@ -11,8 +11,6 @@ import java.util.Optional;
  * The traffic and the time of a calibrated run by Wanda on a GPU, by arithmetic alone: how many
  * bytes cross the bus is what the driver counts, how many operations there are is what the formulas
  * say, and a GPU's rates are given. Nothing of it is measured.
- *
- * @param lines what takes time, one after the other
  */
 public record GpuRunPlan(List<Line> lines) {
   /** Bytes a second that a host copies, or reads from files that are in memory. */

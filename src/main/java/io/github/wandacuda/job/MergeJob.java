@@ -63,9 +63,7 @@ public final class MergeJob {
   /**
    * The result of a merge.
    *
-   * @param modules how many modules the adapter changed
    * @param zeros how many of them were zero and are
-   * @param changed how many have other bytes now
    * @param newZeros how many of those became zero by the update
    */
   public record Result(int modules, long elements, long zeros, long changed, long newZeros) {}

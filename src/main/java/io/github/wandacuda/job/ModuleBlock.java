@@ -12,7 +12,6 @@ import java.util.TreeMap;
 /**
  * The chosen modules of a decoder block.
  *
- * @param number the block's number in the checkpoint
  * @param modules its modules, in the order in which they were chosen
  */
 record ModuleBlock(int number, List<LinearModule> modules) {

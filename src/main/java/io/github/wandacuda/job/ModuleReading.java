@@ -26,7 +26,6 @@ import org.slf4j.LoggerFactory;
  * resumed run and of a finished output too. Sums are taken in the order of columns and rows, so
  * they are the same on any number of threads.
  *
- * @param zeros weights of the copy that are zero
  * @param zeroRows rows of the copy that hold nothing else
  * @param lost {@code Σ (w - v)² n² / Σ w² n²} with weights w, pruned weights v and the norms n of
  *     their input columns: the relative output error if no two columns were correlated. Without

@@ -28,7 +28,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
   /**
    * Checks that a cluster can do what is asked for.
    *
-   * @param inPlace whether the model's own shards are pruned
    * @param masks whether masks come from files
    */
   public static void check(boolean inPlace, boolean masks) {

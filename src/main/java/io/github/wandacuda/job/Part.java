@@ -123,7 +123,6 @@ public record Part(int number, int of) {
   /**
    * How far a run in parts was when one of them ended.
    *
-   * @param done parts of which every shard is finished
    * @param finished whether the output is complete: the last part has put everything together
    */
   public record PartState(Part part, int done, boolean finished) {

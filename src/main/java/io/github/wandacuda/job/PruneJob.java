@@ -70,7 +70,6 @@ public final class PruneJob {
    * Checks what can be checked before the norms are computed, which may take long.
    *
    * @param resume whether the output may hold an earlier run
-   * @return the modules that would be pruned
    */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
@@ -146,7 +145,6 @@ public final class PruneJob {
    *
    * @param allocations how totals are shared out over blocks before it
    * @param evaluated windows of text that run through the model before and after it
-   * @param progress is told how long that has taken
    */
   public TimeEstimate estimate(
       Backend backend, List<Allocation> allocations, List<int[]> evaluated, Progress progress) {

@@ -23,7 +23,6 @@ import java.util.function.Consumer;
  * @param output the directory of the pruned model, which doesn't exist yet, is empty or, if this
  *     run resumes, was left by an interrupted run
  * @param verify whether the written output is checked before it is declared finished
- * @param resume whether to resume an interrupted run
  * @param allocation how the total is shared out over modules, or null if all get the same
  * @param masks the masks of {@link Method#MASKS}
  * @param packed whether the output is packed in the end
@@ -74,7 +73,6 @@ public record PruneRequest(
    * Returns the same request with shares.
    *
    * @param shared the rules with them
-   * @param label how the total was shared out, or null if all get the same
    */
   public PruneRequest with(PruningRules shared, String label) {
     return new PruneRequest(
@@ -88,7 +86,6 @@ public record PruneRequest(
   /**
    * How a run uses the disk; its result doesn't depend on it.
    *
-   * @param io how shards are read and written
    * @param saveEvery how much work of a calibrated run may pass until its hidden states are saved
    */
   public record Storage(IoMode io, Duration saveEvery) {

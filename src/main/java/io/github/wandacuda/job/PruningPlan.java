@@ -102,10 +102,8 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   /**
    * Shares a request's totals out.
    *
-   * @param request with the same share for all
    * @param on a cluster for that, if there is one
    * @param progress is told of what runs through the model for it
-   * @return the request with each module's share
    */
   public PruneRequest share(
       PruneRequest request,

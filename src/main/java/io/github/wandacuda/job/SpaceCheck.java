@@ -22,7 +22,6 @@ public final class SpaceCheck {
   /**
    * Checks the directory of an output.
    *
-   * @param directory the output, which needn't exist yet
    * @param bytes bytes that will be written to its disk
    * @throws OutputException if it can't be written, or the disk has less free space
    */

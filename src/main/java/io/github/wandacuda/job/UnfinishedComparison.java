@@ -119,7 +119,6 @@ public final class UnfinishedComparison {
    * Returns the run that prunes as another one would, if it is done.
    *
    * @param sparsity how much goes, unless a recipe says it
-   * @param files the SHA-256 of the files that say what is done, or null
    */
   public Optional<ComparedRun> like(String method, Optional<Sparsity> sparsity, String files) {
     return runs.stream()

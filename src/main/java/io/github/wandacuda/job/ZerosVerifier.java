@@ -31,7 +31,6 @@ public final class ZerosVerifier {
   /**
    * Compares modules by their names.
    *
-   * @param pruned the linear modules of the pruned model
    * @param other those of the other model, which need names and shapes alike, but not types
    * @throws InputException if a weight's numbers aren't known, or a file is broken
    */

@@ -111,7 +111,6 @@ public record BlockDescription(
   /**
    * A block's attention.
    *
-   * @param projection how queries, keys and values are made
    * @param queryNorm a norm over each query head, or over all of a token's together, or null
    * @param keyNorm as {@code queryNorm}, over key heads
    * @param normsLast whether these norms are after the rotation; else before it
@@ -120,7 +119,6 @@ public record BlockDescription(
    * @param rotary how queries and keys are rotated, or null for not at all
    * @param queryFactor multiplies queries by a factor of their position, or null
    * @param scores what is done to the scores before the softmax
-   * @param output [hidden, heads * headSize]
    */
   public record AttentionDescription(
       ProjectionDescription projection,
@@ -173,9 +171,7 @@ public record BlockDescription(
    * @param compress [latent + rotated, hidden]
    * @param latentNorm over the latent
    * @param expand [heads * (plain + valueSize), latent], whose output is each head's key and value
-   * @param rotary how the rotated features are turned
    * @param scale the factor of a query's product with a key
-   * @param output [hidden, heads * valueSize]
    */
   public record LatentDescription(
       List<LinearDescription> queries,
@@ -239,9 +235,7 @@ public record BlockDescription(
    * @param decay the name of the decays' logarithms, [heads]
    * @param step the name of what is added to the decays' steps, [heads]
    * @param keyHeads query and key heads; each serves as many neighbouring heads of the values
-   * @param keySize features of a query or key head
    * @param norm over each head of the result, before it is gated
-   * @param output [hidden, heads * norm.size]
    */
   public record DeltaNetDescription(
       List<LinearDescription> inputs,
@@ -407,7 +401,6 @@ public record BlockDescription(
    * @param activation of up, or of the gate; one that takes two is of gate and up together
    * @param learned what the names of the activation's own tensors begin with, where it is an xIELU
    *     instead; else null
-   * @param down [hidden, wide]
    */
   public record DenseMlp(
       List<LinearDescription> inputs,
@@ -441,12 +434,9 @@ public record BlockDescription(
    * A mixture of experts: the sum of a token's experts, weighed by a router (Jiang et al., arXiv
    * 2401.04088, section 2.1).
    *
-   * @param router [experts, hidden]
-   * @param rule how experts are chosen and weighed
    * @param correction the name of the tensor that is added to what experts are chosen by, after the
    *     decoder's prefix, or null
    * @param weighsInputs whether an expert's weight is the factor of its input; else of its output
-   * @param expert describes an expert by its index
    * @param shared the expert of all tokens, or null
    */
   public record Experts(

@@ -101,7 +101,6 @@ public final class Decoder implements AutoCloseable {
    * Computes the hidden states that the first block reads.
    *
    * @param tokens ids below the vocabulary, whole sequences one after the other
-   * @param hidden [tokens, hidden size]
    */
   public void embed(int[] tokens, int sequenceLength, Tensor hidden) {
     embedding.embed(tokens, Span.whole(sequenceLength), hidden);
@@ -112,7 +111,6 @@ public final class Decoder implements AutoCloseable {
    *
    * @param tokens ids below the vocabulary
    * @param past how many tokens the sequence has before them
-   * @param hidden [tokens, hidden size]
    */
   public void embedNext(int[] tokens, int past, Tensor hidden) {
     int length = past + tokens.length;

@@ -12,7 +12,6 @@ import java.util.stream.Stream;
  *
  * @param prefixes what the names of all tensors but the output matrix may begin with: that of a
  *     language model and that of a bare decoder. An error names the first one if none is found
- * @param embedding how token ids become hidden states
  * @param block describes one of its blocks by its index, from 0 to {@code shape.blocks() - 1}
  * @param head how hidden states become logits
  */

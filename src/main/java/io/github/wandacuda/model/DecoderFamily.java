@@ -6,9 +6,7 @@ import java.util.function.Function;
 /**
  * A family of decoders, which describes its models by their configs.
  *
- * @param modelType the {@code model_type} of its configs
  * @param architecture the {@code architectures} entry of its language models
- * @param description describes a model by its config
  */
 public record DecoderFamily(
     String modelType, String architecture, Function<ModelConfig, DecoderDescription> description) {

@@ -20,7 +20,6 @@ public record EmbeddingDescription(
   /**
    * Learned positions.
    *
-   * @param table the tensor's name after the decoder's prefix
    * @param offset the row of position 0
    */
   public record Positions(String table, int offset, int count) {}

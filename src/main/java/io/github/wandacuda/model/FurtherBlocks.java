@@ -14,7 +14,6 @@ import java.util.regex.Pattern;
  * says, or have a prefix of their own; a decoder runs without them.
  *
  * @param first the number of the first one that follows the decoder's
- * @param end the number behind the last one
  */
 record FurtherBlocks(int first, int end) {
   private static final List<String> COUNTS =

@@ -12,7 +12,6 @@ public interface InputObserver {
    * An expert of a mixture.
    *
    * @param router the full name of the mixture's router
-   * @param count how many experts the mixture has
    */
   record Expert(String router, int index, int count) {}
 

@@ -4,7 +4,6 @@ package io.github.wandacuda.model;
  * A linear module.
  *
  * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
- * @param transposed whether the weight is stored as [in, out], as a Conv1D is
  */
 public record LinearDescription(
     String name, int rows, int columns, boolean bias, boolean transposed) {

@@ -14,7 +14,6 @@ import java.lang.foreign.MemorySegment;
  *
  * @param name as in the checkpoint, without {@code .weight}
  * @param transposed whether the weight is stored as [in, out], as GPT-2's Conv1D does
- * @param router whether it is a mixture-of-experts router
  * @param further whether it is of a block that predicts further tokens, which is no part of the
  *     decoder
  * @param quantized how the weight is quantized, in which case {@code tensor} holds its codes; or

@@ -166,11 +166,7 @@ final class LlamaStyle {
     this(config, defaultHeadSize, "rms_norm_eps", defaultEpsilon);
   }
 
-  /**
-   * Does the same.
-   *
-   * @param epsilonKey the key of the norms' epsilon
-   */
+  /** Does the same. */
   LlamaStyle(ModelConfig config, int defaultHeadSize, String epsilonKey, double defaultEpsilon) {
     this.config = config;
     hidden = config.positive("hidden_size");

@@ -15,7 +15,6 @@ import java.util.stream.Collectors;
  * pattern matches a module if it is found anywhere in its name. Patterns to exclude are applied
  * last. Blocks that predict further tokens are left alone but for patterns that match nothing else.
  *
- * @param include patterns that replace the default choice
  * @param exclude patterns that remove from it
  */
 public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) implements Serializable {

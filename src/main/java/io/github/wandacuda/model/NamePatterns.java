@@ -120,7 +120,6 @@ public final class NamePatterns {
    * Runs work that searches for patterns, but no longer than the time allowed. Its thread is a
    * daemon, since a few expressions run on without reading a character and can't be stopped.
    *
-   * @param origin where the patterns come from, for messages
    * @throws UsageException if it takes longer
    */
   public static <T> T inTime(ErrorDetails origin, Function<Search, T> work) {

@@ -54,7 +54,6 @@ public final class QuantizedModule {
    *
    * @param format its name, for people
    * @param codes the tensor that pruning changes
-   * @param others all other tensors of the weight
    * @param reading reads and checks the scales
    */
   QuantizedModule(

@@ -74,9 +74,7 @@ final class RotaryFrequencies {
    *
    * @param partKeys keys of the rotated share of a head; the first one that is present counts; none
    *     where the share is always the same
-   * @param part the share if the config has none
    * @param thetaKeys keys of the base; the first one that is present counts
-   * @param theta the base if the config has none
    */
   record Defaults(List<String> partKeys, double part, List<String> thetaKeys, double theta) {
     /** Describes one of whole heads by its base. */

@@ -48,7 +48,6 @@ record Windows(int size, IntPredicate windowed) {
    * Does what {@link #of} does where all but every n-th block has the window.
    *
    * @param key of n
-   * @param every n if the config has none
    */
   static Windows pattern(ModelConfig config, int otherwise, String key, int every) {
     int step = config.positive(key, every);

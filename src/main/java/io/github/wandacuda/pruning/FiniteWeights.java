@@ -15,7 +15,6 @@ public final class FiniteWeights {
   /**
    * Works on a tile.
    *
-   * @param firstRow where it starts in its matrix
    * @throws NonFiniteWeightException what the work throws, by its place in the matrix
    */
   public static void locate(int firstRow, Runnable work) {

@@ -39,7 +39,6 @@ public final class MaskSwaps {
   /**
    * Improves a mask.
    *
-   * @param weights [rows, columns], dense
    * @param mask [rows, ceil(columns / 8)] bytes, the least significant bit first, 1 for a kept
    *     weight; changed in place
    * @param groupSize columns of a group in which swaps must stay, if there are groups

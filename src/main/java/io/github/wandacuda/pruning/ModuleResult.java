@@ -7,8 +7,6 @@ import java.util.OptionalDouble;
 /**
  * What became of a module.
  *
- * @param pruned weights that the mask takes out
- * @param zeros weights of the result that are zero
  * @param zeroRows rows of the result that hold nothing but zeros
  * @param norms the norm of each input column that was used, or null
  * @param errors how far its outputs are off, or null where that wasn't measured

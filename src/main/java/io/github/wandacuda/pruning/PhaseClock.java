@@ -66,9 +66,7 @@ public final class PhaseClock {
   /**
    * Seconds by phase, which with {@link #other} add up to the total.
    *
-   * @param total from the start to the end
    * @param start starting the process
-   * @param allocate sharing a total out over blocks
    * @param readWrite reading and writing weights, and copying what is not pruned
    */
   public record Seconds(

@@ -37,8 +37,6 @@ import org.slf4j.LoggerFactory;
  *       whose name ends in {@code .json}, from the recipe's folder; one other than {@code uniform}
  *       can't go with a pattern or with masks, which say themselves how much is pruned.
  * </ul>
- *
- * @param stages its stages, at least one, in order
  */
 public record Recipe(Path file, List<Stage> stages) {
   private static final Logger LOG = LoggerFactory.getLogger(Recipe.class);

@@ -14,15 +14,11 @@ import java.lang.foreign.MemorySegment;
 /**
  * Selects the tiles of a matrix on a backend, for their masks. These are the same to the bit on
  * every backend and for any number of threads.
- *
- * @param workers each has a tile under way
  */
 public record TileMasks(Selector selector, WorkerPool workers) {
   /**
    * Chooses a mask by |W| times the norm of the input column, within each row or group (Wanda,
    * arXiv 2306.11695, section 3).
-   *
-   * @param norms one for each input column, or null, which counts as ones
    */
   public void wanda(
       WeightMatrix weights, float[] norms, Sparsity sparsity, long tileBytes, MemorySegment mask) {

@@ -33,7 +33,6 @@ public interface TileSource {
    * Takes back a tile that was read and changed; nothing is done where that is nobody's, or a view.
    *
    * @param mask the tile's rows of the packed mask: which elements are kept
-   * @param fitted whether kept elements were changed too
    */
   default void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 

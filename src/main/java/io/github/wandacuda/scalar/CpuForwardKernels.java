@@ -34,8 +34,6 @@ public interface CpuForwardKernels {
   /**
    * A linear layer: {@code out[t, o]} is the sum over c of {@code x[t, c] * w[o, c]} in runs of
    * {@link #RUN} columns, plus {@code bias[o]}.
-   *
-   * @param bias null for none
    */
   void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
@@ -87,7 +85,6 @@ public interface CpuForwardKernels {
    * rounded, is multiplied by the difference, rounded, and by the gain, rounded; the bias is added.
    *
    * @param gain row t takes its row t % gain.rows
-   * @param bias null for none
    */
   void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to);

@@ -32,7 +32,6 @@ public interface RowPacking {
    * Packs a row.
    *
    * @param row its elements and nothing else
-   * @param elementBytes bytes of an element, 2 or 4
    * @param mask receives {@link #maskBytes} bytes
    * @param values receives the kept elements, and anything in the {@link #SLACK} behind them
    * @return how many elements are kept

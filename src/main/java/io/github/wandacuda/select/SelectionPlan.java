@@ -31,7 +31,6 @@ public interface SelectionPlan extends AutoCloseable {
    * #select(WeightMatrix, WeightMatrix, MemorySegment)} does: so no weight has to travel.
    *
    * @param matrix of this backend; no work on it is under way but on other rows
-   * @param first the number of the first row
    * @param rows the rows as they are on the device
    * @param mask as above, but not null
    * @throws NonFiniteWeightException if a weight is NaN or infinite; the rows on the device are

@@ -84,11 +84,7 @@ final class FewQueries {
     }
   }
 
-  /**
-   * Returns how many key and value heads a part takes.
-   *
-   * @param workers that there are to be parts for
-   */
+  /** Returns how many key and value heads a part takes. */
   static int sharedHeads(AttentionShape shape, int workers) {
     int share = Math.ceilDiv(shape.keyValueHeads(), workers);
     return Math.clamp(FEATURES / shape.headSize(), 1, share);

@@ -36,7 +36,6 @@ public final class GroupHalfPruner extends RowPruner {
    * @param dtype one of 16 bits
    * @param columns a multiple of {@code size}
    * @param size 4 or 8
-   * @param whole prunes rows by the same rule
    */
   public GroupHalfPruner(DType dtype, int columns, float[] norms, int size, RowPruner whole) {
     this.columns = columns;

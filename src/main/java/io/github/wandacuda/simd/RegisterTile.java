@@ -45,7 +45,6 @@ final class RegisterTile {
    *
    * @param a {@code depth} rows of {@link #ROWS} values
    * @param b {@code depth} rows of {@link #COLUMNS} values
-   * @param depth terms of a sum, 0 or more
    * @param first whether the sums are the first of c, whose content doesn't count then
    * @param c {@link #ROWS} rows of {@link #COLUMNS} values
    */

@@ -25,7 +25,6 @@ final class TiedGroups {
   /**
    * Prepares rows.
    *
-   * @param size of a group, 4 or 8
    * @param most how many groups of a row may be such, as each takes far longer than another
    */
   TiedGroups(DType dtype, int columns, float[] norms, int size, int most) {

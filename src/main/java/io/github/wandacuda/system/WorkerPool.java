@@ -10,7 +10,6 @@ public interface WorkerPool {
      * Does one task.
      *
      * @param worker the number of the worker, from 0; two tasks of one worker never run together
-     * @param task the number of the task, from 0
      */
     void run(int worker, int task);
   }

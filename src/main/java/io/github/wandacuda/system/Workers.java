@@ -32,11 +32,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
 
   private volatile boolean closed;
 
-  /**
-   * Starts the threads.
-   *
-   * @param count workers including the caller, 1 or more
-   */
+  /** Starts the threads. */
   public Workers(int count) {
     if (count < 1) {
       throw new IllegalArgumentException("%d workers".formatted(count));

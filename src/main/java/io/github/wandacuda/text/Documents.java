@@ -80,7 +80,6 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
   /**
    * Returns the text of a document. Several threads may ask at once.
    *
-   * @param document from 0 to {@link #count} - 1
    * @throws InputException if its line isn't UTF-8, isn't one JSON object, or has no string {@code
    *     text} of whole characters
    */

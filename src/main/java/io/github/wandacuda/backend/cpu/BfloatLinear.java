@@ -83,7 +83,6 @@ final class BfloatLinear implements AutoCloseable {
    * A linear layer.
    *
    * @param w one that is {@linkplain #takes taken}
-   * @param bias null for none
    */
   public void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {

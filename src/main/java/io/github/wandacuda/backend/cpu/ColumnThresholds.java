@@ -28,7 +28,6 @@ final class ColumnThresholds {
    * Prepares thresholds.
    *
    * @param dtype a type of 16 bits
-   * @param norms one for each column, not negative
    */
   ColumnThresholds(DType dtype, float[] norms) {
     brain = dtype == DType.BF16;

@@ -26,8 +26,6 @@ final class SparseLinear {
   /**
    * Multiplies a few rows of activations by the packed weight. More are multiplied by the dense
    * weight, which is made for the time of the call, as {@link CpuForwardKernels#linear} says.
-   *
-   * @param bias null for none
    */
   static void linear(
       CpuTensor x,

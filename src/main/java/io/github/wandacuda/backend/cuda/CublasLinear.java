@@ -72,10 +72,7 @@ final class CublasLinear implements AutoCloseable {
    * Queues {@code out[t, o] = sum over c of x[t, c] w[o, c]}. A row-major matrix is cuBLAS's
    * transposed one, so this is {@code out^T = w x^T} there.
    *
-   * @param x [tokens, columns], of {@code w}'s type
-   * @param w [features, columns]
    * @param accumulate whether the product is added to {@code out} instead
-   * @param out float32 [tokens, features]
    */
   public void multiply(DeviceRows x, DeviceRows w, boolean accumulate, DeviceRows out) {
     if (x.dtype() != w.dtype() || out.dtype() != DType.F32) {

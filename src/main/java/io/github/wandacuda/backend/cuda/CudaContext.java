@@ -107,7 +107,6 @@ final class CudaContext {
    * Throws unless a call of the driver succeeded.
    *
    * @param device the device's name in messages
-   * @param what the call's name, perhaps with its arguments
    * @throws DeviceMemoryException if memory ran out
    * @throws BackendUnavailableException for every other failure
    */

@@ -11,7 +11,6 @@ import jcuda.driver.JCudaDriver;
 /**
  * What the driver says about a device, which needn't be open.
  *
- * @param index its number in the driver's order
  * @param capability the compute capability times 10
  * @param sharedBytesPerBlock the most bytes of shared memory that a block may have
  * @param maximumPitch the most bytes from a row to the next in a two-dimensional copy

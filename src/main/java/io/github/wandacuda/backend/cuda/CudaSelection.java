@@ -29,11 +29,7 @@ record CudaSelection(
     checkAligned(norms);
   }
 
-  /**
-   * Returns a kernel for the weights' type.
-   *
-   * @param kernel the kernel's name without the type
-   */
+  /** Returns a kernel for the weights' type. */
   CudaFunction function(String file, String kernel) {
     return queue.device().function(file, CudaFunction.name(kernel, source.dtype()));
   }

@@ -37,11 +37,7 @@ public final class GpuBackend implements Backend {
   private Operations operations;
   private boolean closed;
 
-  /**
-   * Creates a backend on an open device, which is closed with the backend.
-   *
-   * @param threads CPU threads that may call it
-   */
+  /** Creates a backend on an open device, which is closed with the backend. */
   public GpuBackend(GpuDevice device, int threads) {
     this.device = device;
     concurrency = Math.clamp(threads, FEWEST_CALLS, MOST_CALLS);

@@ -71,11 +71,6 @@ public abstract class GpuForwardKernels {
   /**
    * A linear layer of a packed weight, accumulated in the order of {@link
    * io.github.wandacuda.SparseKernels}.
-   *
-   * @param x [tokens, columns], at most {@link io.github.wandacuda.SparseMatrix#MOST_ROWS}
-   * @param w [features, columns]
-   * @param bias float32 [features], or null
-   * @param out [tokens, features]
    */
   public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
     int tokens = x.rows() == 1 ? 1 : x.rows() <= FEW_TOKENS ? FEW_TOKENS : MOST_TOKENS;
@@ -95,11 +90,7 @@ public abstract class GpuForwardKernels {
         w.columns());
   }
 
-  /**
-   * Writes a packed weight's elements.
-   *
-   * @param out of its rows, columns and type
-   */
+  /** Writes a packed weight's elements. */
   public void unpack(DeviceSparse w, DeviceRows out) {
     launchPacked(
         "linear_unpack",
@@ -137,10 +128,7 @@ public abstract class GpuForwardKernels {
   /**
    * A linear layer of a quantized weight for a few tokens, with the CPU's bits.
    *
-   * @param x [tokens, columns], at most 4
    * @param w one whose factor doesn't divide
-   * @param bias float32 [features], or null
-   * @param out [tokens, features]
    */
   public abstract void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out);
 
@@ -296,7 +284,6 @@ public abstract class GpuForwardKernels {
    * Adds the products of each two columns i ≤ j to running sums that keep more digits than a
    * float32. Rows are taken in runs of 256, the products of a run summed in float32.
    *
-   * @param x [tokens, columns]
    * @param state the running sums, {@link #MOMENT_BYTES} each, in the order of {@link
    *     io.github.wandacuda.forward.PackedTriangle}, all zero at first
    */
@@ -313,8 +300,6 @@ public abstract class GpuForwardKernels {
    * Computes the terms of cross-entropy: for each row the highest logit m, the sum of exp(logit -
    * m), and the target's logit; the loss is log(sum) + m - logit.
    *
-   * @param logits [tokens, vocabulary]
-   * @param targets int32 [tokens]
    * @param losses float32 [tokens, {@link #LOSS_FLOATS}]
    */
   public abstract void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);

@@ -198,8 +198,6 @@ final class GpuSelector implements Selector, AutoCloseable {
     /**
      * A matrix that lies on the device and in host memory too: kernels prune the one, and nothing
      * of it travels.
-     *
-     * @param host the same elements, as they were
      */
     private record HeldMatrix(DeviceRows rows, WeightMatrix host) implements SlotMatrix {
       @Override

@@ -27,11 +27,7 @@ final class GpuTensor implements Tensor {
     this.owner = owner == null ? this : owner;
   }
 
-  /**
-   * Makes a tensor whose content is undefined.
-   *
-   * @param queue the queue of all work on it
-   */
+  /** Makes a tensor whose content is undefined. */
   static GpuTensor allocate(GpuDevice device, DeviceQueue queue, int rows, int columns) {
     if (rows < 0 || columns < 0) {
       throw new IllegalArgumentException("a tensor of %d x %d".formatted(rows, columns));

@@ -172,12 +172,7 @@ final class WeightUpload implements AutoCloseable {
     }
   }
 
-  /**
-   * Queues a linear layer of some rows of a weight.
-   *
-   * @param bias of all rows, or null for none
-   * @param out receives the columns of these rows
-   */
+  /** Queues a linear layer of some rows of a weight. */
   void linear(GpuTensor x, DeviceRows rows, int first, GpuTensor bias, GpuTensor out) {
     queue
         .forward()
@@ -188,11 +183,7 @@ final class WeightUpload implements AutoCloseable {
             out.matrix().columnRange(first, rows.rows()));
   }
 
-  /**
-   * Queues a linear layer of a packed weight.
-   *
-   * @param bias null for none
-   */
+  /** Queues a linear layer of a packed weight. */
   void sparse(GpuTensor x, DeviceSparse w, GpuTensor bias, GpuTensor out) {
     DevicePointer biases = bias == null ? null : bias.matrix().data();
     queue.forward().sparse(x.matrix(), w, biases, out.matrix());

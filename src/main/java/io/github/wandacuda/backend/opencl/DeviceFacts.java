@@ -13,11 +13,7 @@ import org.jocl.cl_platform_id;
  *
  * @param version {@code OpenCL <major>.<minor>} and more
  * @param available whether the driver says that it is available
- * @param littleEndian whether it is little-endian, as checkpoints are
  * @param floatConfig bits of {@code cl_device_fp_config} for float32
- * @param workGroupSize the most work-items of a group
- * @param localBytes bytes of local memory of a group
- * @param largestBuffer the most bytes of one allocation
  * @param computeUnits its compute units, each of which runs one or more groups at a time
  */
 record DeviceFacts(

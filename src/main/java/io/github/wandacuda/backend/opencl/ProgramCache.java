@@ -31,11 +31,7 @@ record ProgramCache(Path directory) {
     return in(directory(System.getProperty("os.name"), home, System.getenv()));
   }
 
-  /**
-   * Returns the directory on a system.
-   *
-   * @param system its name, as in {@code os.name}
-   */
+  /** Returns the directory on a system. */
   static Path directory(String system, Path home, Map<String, String> environment) {
     return base(system.toLowerCase(Locale.ROOT), home, environment)
         .resolve("wanda-cuda")
