@@ -77,6 +77,11 @@ public final class GgufFile {
     return ((Number) values.get(key)).intValue();
   }
 
+  /** Returns a whole number of the metadata, or another where there is none. */
+  public int integer(String key, int otherwise) {
+    return values.containsKey(key) ? integer(key) : otherwise;
+  }
+
   /** Returns a fraction of the metadata. */
   public float fraction(String key) {
     return ((Number) values.get(key)).floatValue();

@@ -18,6 +18,9 @@ public final class GgufLlama {
     void input(String tensor, float[] input);
   }
 
+  /** What a file calls the width of a head, if it isn't the model's divided by the heads. */
+  public static final String HEAD_WIDTH = "llama.attention.key_length";
+
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
@@ -50,7 +53,7 @@ public final class GgufLlama {
     blocks = file.integer("llama.block_count");
     heads = file.integer("llama.attention.head_count");
     keyHeads = file.integer("llama.attention.head_count_kv");
-    headWidth = width / heads;
+    headWidth = file.integer(HEAD_WIDTH, width / heads);
     epsilon = file.fraction("llama.attention.layer_norm_rms_epsilon");
     theta = file.fraction("llama.rope.freq_base");
     int positions = file.integer("llama.context_length");
@@ -77,7 +80,7 @@ public final class GgufLlama {
     values[block][position] = multiply(name + "attn_v", input);
     rotate(queries, position);
     rotate(keys[block][position], position);
-    float[] mixed = new float[width];
+    float[] mixed = new float[queries.length];
     for (int head = 0; head < heads; head++) {
       attend(queries, head, block, position, mixed);
     }

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import engine.testing.Agreement;
-import engine.testing.Program;
+import engine.testing.Perplexity;
 import engine.testing.TinyLlama;
 import io.github.wandacuda.Criterion;
 import io.github.wandacuda.DType;
@@ -22,11 +22,11 @@ import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Weights in a mapped GGUF file, pruned where they lie under a running engine. */
 class GgufTest {
@@ -70,23 +70,25 @@ class GgufTest {
     }
   }
 
-  @Test
-  void theEngineComputesWhatThisProgramDoes() throws IOException {
-    Path dense = folder.resolve("dense.gguf");
-    GgufWriter.write(TinyLlama.MODEL, DType.BF16, dense);
-    String printed =
-        Program.wandaCuda(
-            "perplexity", "--model", TinyLlama.MODEL, "--tokens", TinyLlama.tokens(), "--json");
-    double expected =
-        Pattern.compile("\"perplexity\" : ([\\d.]+)")
-            .matcher(printed)
-            .results()
-            .mapToDouble(number -> Double.parseDouble(number.group(1)))
-            .findFirst()
-            .orElseThrow();
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "--structure channels --sparsity 0.2 --update none",
+        "--structure channels --sparsity 0.2 --update realign",
+        "--structure heads --remove 1 --update none",
+        "--structure blocks --remove 1 --update none",
+        "--structure auto --sparsity 0.3 --update none"
+      })
+  void theEngineComputesWhatThisProgramDoes(String smaller) throws IOException {
+    Path model = smaller.isEmpty() ? TinyLlama.MODEL : TinyLlama.smaller(smaller);
+    Path file = folder.resolve("model.gguf");
+    GgufWriter.write(model, DType.BF16, file);
+    double expected = Perplexity.printed(model);
     try (Arena arena = Arena.ofShared()) {
-      double perplexity = perplexity(map(dense, arena), TinyLlama.samples());
-      System.out.printf("GGUF: perplexity %.9f, wanda-cuda's %.9f%n", perplexity, expected);
+      double perplexity = perplexity(map(file, arena), TinyLlama.samples());
+      System.out.printf(
+          "GGUF, %s: perplexity %.9f, wanda-cuda's %.9f%n", smaller, perplexity, expected);
       assertEquals(expected, perplexity, 1e-5 * expected);
     }
   }
@@ -147,10 +149,8 @@ class GgufTest {
     return all;
   }
 
-  /** The exponential of the mean negative log-likelihood of each next token. */
   private static double perplexity(GgufFile file, int[][] windows) {
-    double sum = 0;
-    long count = 0;
+    Perplexity perplexity = new Perplexity();
     for (int[] window : windows) {
       GgufLlama model = new GgufLlama(file, NOBODY);
       for (int position = 0; position + 1 < window.length; position++) {
@@ -159,10 +159,9 @@ class GgufTest {
         for (float logit : logits) {
           total += Math.exp(logit);
         }
-        sum += Math.log(total) - logits[window[position + 1]];
-        count++;
+        perplexity.add(Math.exp(logits[window[position + 1]]) / total);
       }
     }
-    return Math.exp(sum / count);
+    return perplexity.value();
   }
 }

@@ -14,13 +14,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
-/** Writes {@code tiny-llama} as GGUF, as llama.cpp's converter does: q and k with permuted rows. */
+/** Writes a LLaMA as GGUF, as llama.cpp's converter does: q and k with permuted rows. */
 final class GgufWriter {
   private static final int ALIGNMENT = 32;
-  private static final int HEADS = 4;
-  private static final int KEY_HEADS = 2;
   private static final Map<String, String> OTHERS =
       Map.of(
           "model.embed_tokens", "token_embd",
@@ -30,18 +30,34 @@ final class GgufWriter {
   private record Tensor(String name, int type, List<Long> shape, byte[] data) {}
 
   private final ByteArrayOutputStream header = new ByteArrayOutputStream();
+  private final String config;
   private int values;
 
-  private GgufWriter() {}
+  private GgufWriter(String config) {
+    this.config = config;
+  }
 
   static void write(Path model, DType dtype, Path file) throws IOException {
+    GgufWriter writer = new GgufWriter(Files.readString(model.resolve("config.json")));
     List<Tensor> tensors = new ArrayList<>();
     for (SafetensorsShard shard : TinyLlama.shards(model)) {
       for (Map.Entry<String, String> name : names(shard).entrySet()) {
-        tensors.add(tensor(shard, name.getKey(), name.getValue(), dtype));
+        tensors.add(writer.tensor(shard, name.getKey(), name.getValue(), dtype));
       }
     }
-    Files.write(file, new GgufWriter().bytes(tensors));
+    Files.write(file, writer.bytes(tensors));
+  }
+
+  private Optional<String> setting(String name) {
+    return Pattern.compile("\"%s\"\\s*:\\s*([\\d.e-]+)".formatted(name))
+        .matcher(config)
+        .results()
+        .map(found -> found.group(1))
+        .findFirst();
+  }
+
+  private int size(String name) {
+    return Integer.parseInt(setting(name).orElseThrow());
   }
 
   private static Map<String, String> names(SafetensorsShard shard) {
@@ -61,7 +77,7 @@ final class GgufWriter {
     return names;
   }
 
-  private static Tensor tensor(SafetensorsShard shard, String from, String to, DType dtype) {
+  private Tensor tensor(SafetensorsShard shard, String from, String to, DType dtype) {
     if (shard.shape(from).size() == 1) {
       float[] vector = shard.vector(from);
       ByteBuffer data = buffer(4 * vector.length);
@@ -72,7 +88,10 @@ final class GgufWriter {
     }
     WeightMatrix matrix = shard.matrix(from);
     ByteBuffer data = buffer(Math.toIntExact(2 * matrix.elements()));
-    int heads = to.contains("attn_q") ? HEADS : to.contains("attn_k") ? KEY_HEADS : 0;
+    int heads =
+        to.contains("attn_q")
+            ? size("num_attention_heads")
+            : to.contains("attn_k") ? size("num_key_value_heads") : 0;
     for (int row = 0; row < matrix.rows(); row++) {
       int source = heads == 0 ? row : permuted(row, matrix.rows() / heads);
       for (int column = 0; column < matrix.columns(); column++) {
@@ -95,13 +114,16 @@ final class GgufWriter {
 
   private byte[] bytes(List<Tensor> tensors) throws IOException {
     text("general.architecture", "llama");
-    number("llama.embedding_length", 128);
-    number("llama.block_count", 6);
-    number("llama.attention.head_count", HEADS);
-    number("llama.attention.head_count_kv", KEY_HEADS);
-    number("llama.context_length", 512);
-    fraction("llama.attention.layer_norm_rms_epsilon", 1e-5f);
-    fraction("llama.rope.freq_base", 10000);
+    number("llama.embedding_length", size("hidden_size"));
+    number("llama.block_count", size("num_hidden_layers"));
+    number("llama.attention.head_count", size("num_attention_heads"));
+    number("llama.attention.head_count_kv", size("num_key_value_heads"));
+    if (setting("head_dim").isPresent()) {
+      number(GgufLlama.HEAD_WIDTH, size("head_dim"));
+    }
+    number("llama.context_length", size("max_position_embeddings"));
+    fraction("llama.attention.layer_norm_rms_epsilon", "rms_norm_eps");
+    fraction("llama.rope.freq_base", "rope_theta");
     ByteArrayOutputStream data = new ByteArrayOutputStream();
     for (Tensor tensor : tensors) {
       string(tensor.name());
@@ -132,9 +154,9 @@ final class GgufWriter {
     header.write(buffer(4).putInt(value).array());
   }
 
-  private void fraction(String key, float value) throws IOException {
+  private void fraction(String key, String name) throws IOException {
     key(key, 6);
-    header.write(buffer(4).putFloat(value).array());
+    header.write(buffer(4).putFloat(Float.parseFloat(setting(name).orElseThrow())).array());
   }
 
   private void key(String key, int type) throws IOException {

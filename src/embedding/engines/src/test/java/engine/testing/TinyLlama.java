@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -117,6 +118,17 @@ public final class TinyLlama {
     empty(PACKED);
     Program.wandaCuda("pack", "--model", pruned(), "--output", PACKED);
     return PACKED;
+  }
+
+  /** Returns the directory of what is left without the parts that these options name. */
+  public static Path smaller(String options) {
+    Path smaller = WORK.resolve("smaller");
+    empty(smaller);
+    List<Object> words = new ArrayList<>(List.of("prune", "--model", MODEL, "--output", smaller));
+    words.addAll(List.of("--calibration", tokens(), "--backend", "cpu"));
+    words.addAll(List.of(options.split(" ")));
+    Program.wandaCuda(words.toArray());
+    return smaller;
   }
 
   /** Returns the digest of the masks that {@code prune} printed. */
