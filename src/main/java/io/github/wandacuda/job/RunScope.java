@@ -67,7 +67,7 @@ record RunScope(
       Calibration.FromStatistics statistics, LinearModule module) {
     return ErrorDetails.file(statistics.file())
         .tensor(module.name() + GramFile.SUFFIX)
-        .hint("calibrate again with `second-moments`")
+        .hint("'wanda-cuda calibrate' with `second-moments` writes them")
         .wrong("the second moments of the module's inputs", "no such tensor");
   }
 

@@ -45,7 +45,7 @@ public final class UnfinishedRun {
       return noModel(
           directory,
           "one of which a part is pruned: a run in place was interrupted or is at work",
-          "run the same again with `in-place` to end it");
+          "run the same 'wanda-cuda prune' again with `in-place` to end it");
     }
     if (isMerge(directory)) {
       return noModel(
@@ -65,8 +65,8 @@ public final class UnfinishedRun {
         directory,
         "an unfinished output of %s: a run was interrupted or is at work there"
             .formatted(Printable.of(packing.orElse("prune"))),
-        "run the same %swith `resume` to finish it"
-            .formatted(packing.isPresent() ? "again " : "prune again "));
+        "run the same 'wanda-cuda %s' again with `resume` to finish it"
+            .formatted(Printable.of(packing.orElse("prune"))));
   }
 
   private static ErrorDetails noModel(Path directory, String found, String hint) {

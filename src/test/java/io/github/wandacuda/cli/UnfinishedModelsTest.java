@@ -69,7 +69,7 @@ class UnfinishedModelsTest {
       })
   void asAModel(String command) throws IOException {
     begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
-    assertSaid(command, 3, IN_PLACE, "run the same again with --in-place");
+    assertSaid(command, 3, IN_PLACE, "run the same 'wanda-cuda prune' again with --in-place");
     begin("\"merge\":\"lora\"");
     assertSaid(command, 3, "an unfinished merge", "take it away");
     begin("\"method\":\"wanda\"");
@@ -85,6 +85,6 @@ class UnfinishedModelsTest {
     begin("\"method\":\"wanda\"");
     assertSaid(command, 5, OUTPUT, "--resume");
     begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
-    assertSaid(command, 5, IN_PLACE, "run the same again with --in-place");
+    assertSaid(command, 5, IN_PLACE, "run the same 'wanda-cuda prune' again with --in-place");
   }
 }

@@ -144,7 +144,8 @@ class RecipeSchemaTest {
 
   /** What a schema can't say. */
   @ParameterizedTest
-  @ValueSource(strings = {"- {pattern: 4:4}", "- {pattern: 0:4}", "- {modules: (}"})
+  @ValueSource(
+      strings = {"- {pattern: 4:4}", "- {pattern: 0:4}", "- {modules: (}", "- {update: realign}"})
   void onlyTheReaderRefuses(String yaml) throws IOException {
     assertThat(schemaAccepts(yaml)).isTrue();
     assertThat(readerAccepts(yaml)).isFalse();

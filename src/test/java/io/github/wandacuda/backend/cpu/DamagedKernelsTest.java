@@ -105,8 +105,8 @@ class DamagedKernelsTest {
         // What all share.
         "Scores.java => return zeros - (padded - columns); => return zeros;",
         "CpuPlan.java => i < bytes; i++ => i < bytes - 1; i++",
-        "RowPanel.java => return (long) columns * dtype.bytes(); => return (columns - 1L) *"
-            + " dtype.bytes();",
+        "RowPanel.java => at(r), (long) columns * dtype.bytes() => at(r), (columns - 1L) *"
+            + " dtype.bytes()",
         "RowPanel.java => turn(column, width, count, true); => turn(column, width - 1, count,"
             + " true);",
         "RowPanel.java => turn(column, width, count, false); => turn(column, width - 1, count,"
