@@ -44,8 +44,8 @@ final class StructureOptions {
       names = MULTIPLE,
       paramLabel = "N",
       description =
-          "Keep a multiple of N channels (default: 256 in MLPs of 2,048 and wider, else 32 if their"
-              + " width is one, else 1); --remove is exact.")
+          "Keep a multiple of N channels (default: 256 in MLPs of 2,048 and wider; else 32 if their"
+              + " width is one, or with auto 1); --remove is exact.")
   private Integer multiple;
 
   @Option(
