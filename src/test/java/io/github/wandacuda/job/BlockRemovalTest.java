@@ -9,6 +9,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Blocks;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -64,6 +65,7 @@ class BlockRemovalTest {
     assertThat(verify(path, output)).isEmpty();
   }
 
+  @FirstCases(12)
   @ParameterizedTest
   @MethodSource("models")
   void blocksThatStayComputeWhatTheyDid(String name) {
