@@ -203,9 +203,7 @@ public final class DecoderFamilies {
     return new InputException(
         ErrorDetails.file(config.file())
             .expected("one of " + names, found)
-            .said(
-                "no forward pass for %s; known are %s, and `family` describes others"
-                    .formatted(found, names))
-            .hint(ModelConfig.WITHOUT_A_PASS));
+            .said("no forward pass for %s; known are %s".formatted(found, names))
+            .hint("`family` describes others; " + ModelConfig.WITHOUT_A_PASS));
   }
 }
