@@ -160,7 +160,7 @@ class JournalTest {
   @Test
   void oneInPlaceIsToBeRunAgain() {
     begin(Map.of("method", "wanda", Fingerprint.IN_PLACE, "yes"));
-    assertSaid("a run in place", "run the same again with `in-place`");
+    assertSaid("a run in place", "run the same 'wanda-cuda prune' again with `in-place`");
   }
 
   @Test
@@ -168,7 +168,7 @@ class JournalTest {
     begin(null);
     assertSaid("an unfinished output of prune", "`resume`");
     Files.writeString(directory.resolve("config.json"), "{}");
-    assertSaid("a run in place", "run the same again with `in-place`");
+    assertSaid("a run in place", "run the same 'wanda-cuda prune' again with `in-place`");
   }
 
   @Test
