@@ -25,7 +25,7 @@ public final class CachedDecoder implements AutoCloseable {
   private final List<Block> blocks = new ArrayList<>();
   private final KeyValueCache cache;
 
-  /** The tokens that have been run. */
+  /** The tokens that have been run, and maybe some that were forgotten. */
   private int[] sequence = {};
 
   /** The length of the sequence when the keys were rotated that are kept. */
@@ -35,6 +35,7 @@ public final class CachedDecoder implements AutoCloseable {
    * Opens all blocks.
    *
    * @param decoder stays open until this is closed; best one whose weights are resident
+   * @param operations those of the decoder
    * @param capacity tokens of the sequence at most, 1 or more
    */
   public CachedDecoder(Decoder decoder, Operations operations, int capacity) {
@@ -52,6 +53,18 @@ public final class CachedDecoder implements AutoCloseable {
     }
   }
 
+  /** Returns the tokens that have been run. */
+  public int length() {
+    return cache.length();
+  }
+
+  /** Forgets all tokens from token {@code count} on. */
+  public void truncate(int count) {
+    if (cache.truncate(count) < count) {
+      var unused = next(Arrays.copyOf(sequence, count));
+    }
+  }
+
   /**
    * Runs the next tokens of the sequence; all of them once more where the rotary embedding is
    * another one at the new length, since no key that was kept is right then.
@@ -66,7 +79,7 @@ public final class CachedDecoder implements AutoCloseable {
     sequence = Arrays.copyOf(sequence, length);
     System.arraycopy(tokens, 0, sequence, past, tokens.length);
     if (past > 0 && !decoder.rotatesAlike(rotated, length)) {
-      cache.clear();
+      cache.truncate(0);
     }
     rotated = length;
     return run(Arrays.copyOfRange(sequence, cache.length(), length));

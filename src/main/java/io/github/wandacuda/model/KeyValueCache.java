@@ -69,10 +69,18 @@ public final class KeyValueCache implements AutoCloseable {
     length += tokens;
   }
 
-  /** Forgets all tokens. */
-  public void clear() {
-    states.forEach(operations::clear);
-    length = 0;
+  /**
+   * Forgets all tokens from token {@code count} on.
+   *
+   * @return how many are left: none, although some should, if a state can't go back to them
+   */
+  public int truncate(int count) {
+    boolean shorter = Objects.checkIndex(count, length + 1) < length;
+    if (shorter) {
+      states.forEach(operations::clear);
+    }
+    length = shorter && !states.isEmpty() ? 0 : count;
+    return length;
   }
 
   BlockCache block(int index) {

@@ -172,14 +172,15 @@ class CachedDecoderTest {
         CachedDecoder cached = new CachedDecoder(resident, operations(), tokens.length)) {
       float[][] expected = logits(family, plain, tokens);
       agree("after the prompt", cached.next(Arrays.copyOf(tokens, PROMPT)), expected[PROMPT - 1]);
-      // Two and then one at a time, which the window mustn't notice.
+      // Two and then one at a time, then back and once more, which the window mustn't notice.
       agree("after two", cached.next(tokens[PROMPT], tokens[PROMPT + 1]), expected[PROMPT + 1]);
       for (int at = PROMPT + 2; at < tokens.length; at++) {
         agree("after token " + at, cached.next(tokens[at]), expected[at]);
       }
-      try (CachedDecoder another = new CachedDecoder(resident, operations(), tokens.length)) {
-        greedyTokensAreThoseOfTheWholePrefix(family, plain, another, Arrays.copyOf(tokens, PROMPT));
-      }
+      cached.truncate(PROMPT);
+      agree("once more", cached.next(tokens[PROMPT]), expected[PROMPT]);
+      cached.truncate(0);
+      greedyTokensAreThoseOfTheWholePrefix(family, plain, cached, Arrays.copyOf(tokens, PROMPT));
     }
   }
 
