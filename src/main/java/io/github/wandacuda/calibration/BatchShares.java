@@ -1,6 +1,7 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.system.OnFailure;
@@ -9,6 +10,7 @@ import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -51,6 +53,19 @@ final class BatchShares implements AutoCloseable {
         null,
         watcher,
         (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
+  }
+
+  /**
+   * Returns the mean next-token negative log-likelihood of a sample, after the last block.
+   *
+   * @param ids its token ids
+   */
+  double meanLoss(int sample, int[] ids) {
+    Share share = of(sample);
+    int[] targets = Arrays.copyOfRange(ids, 1, ids.length);
+    Tensor rows = share.runner().rows(targets.length);
+    share.states().read(share.at((long) sample * ids.length), rows);
+    return Arrays.stream(share.decoder().losses(rows, targets)).average().orElseThrow();
   }
 
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)

@@ -8,7 +8,6 @@ import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -161,11 +160,7 @@ public final class BlockwiseRun implements AutoCloseable {
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
   public double meanLoss(int sample) {
-    BatchShares.Share share = shares.of(sample);
-    int[] targets = Arrays.copyOfRange(samples.get(sample), 1, sequenceLength);
-    Tensor batch = share.runner().rows(targets.length);
-    share.states().read(share.at(firstToken(sample)), batch);
-    return Arrays.stream(share.decoder().losses(batch, targets)).average().orElseThrow();
+    return shares.meanLoss(sample, samples.get(sample));
   }
 
   /**

@@ -283,15 +283,11 @@ public final class HalvesRun implements AutoCloseable {
    * the exponential of the mean over samples of their mean next-token loss.
    */
   public double perplexity() {
-    double sum = 0;
-    for (int sample = used; sample < samples.size(); sample++) {
-      int[] targets = Arrays.copyOfRange(samples.get(sample), 1, samples.get(sample).length);
-      BatchShares.Share share = shares.of(sample);
-      Tensor rows = share.runner().rows(targets.length);
-      share.states().read(share.at((long) sample * (targets.length + 1)), rows);
-      sum += Arrays.stream(decoder.losses(rows, targets)).average().orElseThrow();
-    }
-    return Math.exp(sum / (samples.size() - used));
+    return Math.exp(
+        IntStream.range(used, samples.size())
+            .mapToDouble(sample -> shares.meanLoss(sample, samples.get(sample)))
+            .average()
+            .orElseThrow());
   }
 
   /** All columns of a source that are as many, from a column of the copy on. */
