@@ -178,7 +178,11 @@ final class Mixture implements Branch {
     }
     Tensor result = workspace.take(Place.EXPERT_OUTPUT, input.rows(), out.columns());
     shared.run(input, Span.whole(input.rows()), observer, result);
-    operations.addRows(result, rows, weights, out);
+    if (sharedGate == null) {
+      operations.elementwise(new Elementwise.Add(), out, result, out);
+    } else {
+      operations.addRows(result, rows, weights, out);
+    }
   }
 
   private float[] sharedWeights(Tensor input) {
