@@ -22,7 +22,8 @@ import java.util.stream.IntStream;
 public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>>> kinds) {
   public RemovedParts {
     SortedMap<Structure, SortedMap<Integer, List<Integer>>> copy = new TreeMap<>();
-    kinds.forEach((kind, blocks) -> copy.put(kind, new TreeMap<>(blocks)));
+    kinds.forEach(
+        (kind, blocks) -> copy.put(kind, Collections.unmodifiableSortedMap(new TreeMap<>(blocks))));
     kinds = Collections.unmodifiableSortedMap(copy);
   }
 

@@ -128,7 +128,9 @@ public record StructureFit(
    * @param held how many of the last samples are only measured
    */
   Result run(Function<String, Path> place, int held, Progress progress) {
-    Map<Structure, SortedMap<Integer, List<Integer>>> found = new TreeMap<>(removed.kinds());
+    SortedMap<Structure, SortedMap<Integer, List<Integer>>> found = new TreeMap<>();
+    removed.kinds().forEach((kind, some) -> found.put(kind, new TreeMap<>(some)));
+    int groups = found.containsKey(Structure.HEADS) ? Structure.HEADS.find(dense).size() : 0;
     List<Path> files = new ArrayList<>();
     double perplexity;
     List<Integer> blocks = removed.left(DecoderFamilies.shape(dense).blocks());
@@ -158,7 +160,7 @@ public record StructureFit(
                   Block block = decoder.block(index);
                   Block own = teacher == null ? null : teacher.block(blocks.get(index))) {
                 decoder.readAhead(index + 1);
-                Step step = new Step(blocks.get(index), block, workers, arena, found);
+                Step step = new Step(blocks.get(index), groups, block, workers, arena, found);
                 for (Half half : Half.values()) {
                   passing.begin(index, half.ordinal() * PASSES / 2, "sample");
                   if (realigns()) {
@@ -181,7 +183,7 @@ public record StructureFit(
         perplexity = held == 0 ? Double.NaN : run.perplexity();
       }
     }
-    return new Result(new RemovedParts(new TreeMap<>(found)), files, perplexity);
+    return new Result(new RemovedParts(found), files, perplexity);
   }
 
   /** Takes the dense samples through a block that isn't there any more. */
@@ -195,6 +197,7 @@ public record StructureFit(
 
   private final class Step {
     private final int number;
+    private final int groups;
     private final Block block;
     private final Workers workers;
     private final Arena arena;
@@ -204,11 +207,13 @@ public record StructureFit(
 
     Step(
         int number,
+        int groups,
         Block block,
         Workers workers,
         Arena arena,
         Map<Structure, SortedMap<Integer, List<Integer>>> found) {
       this.number = number;
+      this.groups = groups;
       this.block = block;
       this.workers = workers;
       this.arena = arena;
@@ -222,13 +227,14 @@ public record StructureFit(
         return;
       }
       try (HiddenStates missing = realigns() ? run.missing(block, half, goal) : null) {
-        for (String name : block.outputs(half)) {
+        List<String> outputs = block.outputs(half);
+        for (String name : outputs) {
           try (Arena memory = Arena.ofShared()) {
             LinearModule module = module(name);
             OutputMoments moments = run.moments(block, half, name, missing, memory);
             if (!moments.isZero()) {
               WeightMatrix change = fit(module, moments, wanted, memory);
-              if (missing != null && block.outputs(half).size() > 1) {
+              if (missing != null && outputs.size() > 1) {
                 run.take(block, half, name, missing, change);
               }
             }
@@ -245,13 +251,13 @@ public record StructureFit(
       OutputFit fit = new OutputFit(backend.operations(), workers, memory, wide, moments);
       List<Integer> kept = IntStream.range(0, source.columns()).boxed().toList();
       if (found.containsKey(wanted)) {
-        int width =
-            wanted == Structure.CHANNELS ? 1 : kept.size() / Structure.HEADS.find(dense).size();
+        int width = wanted == Structure.CHANNELS ? 1 : kept.size() / groups;
         List<Integer> gone =
             fit.lowest(score, width, removed.count(wanted), realigns())
                 .orElseThrow(() -> unfit(module));
         found.get(wanted).put(number, gone);
-        kept = kept.stream().filter(at -> !gone.contains(at / width)).toList();
+        Set<Integer> all = Set.copyOf(gone);
+        kept = kept.stream().filter(at -> !all.contains(at / width)).toList();
       }
       WeightMatrix left =
           update == Update.NONE
@@ -273,10 +279,10 @@ public record StructureFit(
     private WeightMatrix install(
         LinearModule module, WeightMatrix wide, List<Integer> kept, WeightMatrix left) {
       DType dtype = module.tensor().type().orElseThrow();
-      WeightMatrix all = empty(dtype, wide.rows(), wide.columns(), arena);
+      WeightMatrix all = OutputFit.empty(dtype, wide.rows(), wide.columns(), arena);
       boolean turned = module.transposed();
       WeightMatrix stored =
-          empty(
+          OutputFit.empty(
               dtype, turned ? kept.size() : wide.rows(), turned ? wide.rows() : kept.size(), arena);
       WeightMatrix compact = turned ? stored.transposed() : stored;
       for (int row = 0; row < wide.rows(); row++) {
@@ -336,18 +342,13 @@ public record StructureFit(
   }
 
   private static WeightMatrix widened(RowReader source, Arena memory) {
-    WeightMatrix wide = empty(DType.F32, source.rows(), source.columns(), memory);
+    WeightMatrix wide = OutputFit.empty(DType.F32, source.rows(), source.columns(), memory);
     float[] row = new float[source.columns()];
     for (int at = 0; at < source.rows(); at++) {
       source.read(at, 0, row.length, row, 0);
       wide.rows(at, 1).span().copyFrom(MemorySegment.ofArray(row));
     }
     return wide;
-  }
-
-  private static WeightMatrix empty(DType dtype, int rows, int columns, Arena memory) {
-    MemorySegment bytes = memory.allocate((long) rows * columns * dtype.bytes(), ALIGNMENT);
-    return WeightMatrix.of(bytes, dtype, rows, columns);
   }
 
   private static InputException unfit(LinearModule module) {

@@ -41,6 +41,8 @@ public record OutputFit(
   /** Rows of a product that are on the device at a time. */
   private static final int TILE = 256;
 
+  private static final long ALIGNMENT = 64;
+
   /**
    * Chooses groups of neighbouring columns that go: those with the lowest scores, of equal ones the
    * first.
@@ -174,7 +176,7 @@ public record OutputFit(
   }
 
   private WeightMatrix matrix(int rows, int columns, Arena memory, Element element) {
-    WeightMatrix matrix = empty(rows, columns, memory);
+    WeightMatrix matrix = empty(DType.F32, rows, columns, memory);
     workers.run(
         rows,
         (worker, i) -> {
@@ -185,14 +187,15 @@ public record OutputFit(
     return matrix;
   }
 
-  private static WeightMatrix empty(int rows, int columns, Arena memory) {
-    MemorySegment bytes = memory.allocate((long) rows * columns * Float.BYTES, Long.BYTES * 8L);
-    return WeightMatrix.of(bytes, DType.F32, rows, columns);
+  /** Returns a matrix of zeros. */
+  public static WeightMatrix empty(DType dtype, int rows, int columns, Arena memory) {
+    MemorySegment bytes = memory.allocate((long) rows * columns * dtype.bytes(), ALIGNMENT);
+    return WeightMatrix.of(bytes, dtype, rows, columns);
   }
 
   /** Returns {@code a b^T}. */
   private WeightMatrix product(WeightMatrix a, WeightMatrix b, Arena memory) {
-    WeightMatrix result = empty(a.rows(), b.rows(), memory);
+    WeightMatrix result = empty(DType.F32, a.rows(), b.rows(), memory);
     try (Weight weight = operations.weight(b);
         Tensor x = operations.tensor(Math.min(TILE, a.rows()), a.columns());
         Tensor out = operations.tensor(x.rows(), b.rows())) {
