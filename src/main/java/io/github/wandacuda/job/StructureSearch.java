@@ -15,6 +15,7 @@ import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.ColumnScore;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -41,11 +42,6 @@ public record StructureSearch(
     int multiple,
     Progress progress) {
   private static final int PARTS = 4;
-
-  /** MLPs from which on channels stay by {@link #WIDE_MULTIPLE}, as loaders like best. */
-  private static final int WIDE = 2048;
-
-  private static final int WIDE_MULTIPLE = 256;
 
   /**
    * A mix that was tried.
@@ -150,13 +146,14 @@ public record StructureSearch(
     int blocks = DecoderFamilies.shape(model).blocks();
     RemovedParts mix = heads == 0 ? first : first.withFirst(Structure.HEADS, blocks, heads);
     try {
-      double left = wanted - saved(mix);
+      long before = saved(mix);
+      double left = wanted - before;
       RemovedParts one =
           filler == Structure.CHANNELS
               ? mix.withFirst(filler, blocks, 1)
               : mix.with(filler, experts((ExpertRemoval) rest, 1, choice));
-      double each = saved(one) - saved(mix);
-      int unit = multiple > 0 ? multiple : rest.size() >= WIDE ? WIDE_MULTIPLE : 1;
+      double each = saved(one) - before;
+      int unit = multiple > 0 ? multiple : WidthRemoval.ofWide(rest.size());
       int kept = (int) Math.round((rest.size() - left / each) / unit) * unit;
       int count = filler == Structure.CHANNELS ? rest.size() - kept : (int) Math.round(left / each);
       if (left < -each * unit) {
@@ -169,7 +166,7 @@ public record StructureSearch(
                 ? mix.withFirst(filler, blocks, count)
                 : mix.with(filler, experts((ExpertRemoval) rest, count, choice));
       }
-      return saved(mix) == 0 ? Optional.empty() : Optional.of(mix);
+      return mix.kinds().isEmpty() ? Optional.empty() : Optional.of(mix);
     } catch (InputException e) {
       return Optional.empty(); // These can't go together.
     }

@@ -252,6 +252,11 @@ public final class WidthRemoval implements Removal {
     return groups;
   }
 
+  /** Returns of what as many channels of a wide MLP stay, as kernels and file formats ask for. */
+  public static int ofWide(int channels) {
+    return channels >= WIDE ? WIDE_MULTIPLE : 1;
+  }
+
   /** Channels that stay are a multiple, by default one that kernels and file formats ask for. */
   @Override
   public int share(double ratio, int multiple) {
@@ -259,7 +264,7 @@ public final class WidthRemoval implements Removal {
     if (half == Half.ATTENTION) {
       return count;
     }
-    int usual = groups >= WIDE ? WIDE_MULTIPLE : groups % MULTIPLE == 0 ? MULTIPLE : 1;
+    int usual = groups < WIDE && groups % MULTIPLE == 0 ? MULTIPLE : ofWide(groups);
     int unit = multiple > 0 ? multiple : usual;
     return Math.max(0, groups - Math.ceilDiv(groups - count, unit) * unit);
   }
