@@ -10,10 +10,10 @@ import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -92,7 +92,7 @@ final class MethodOptions {
   /** Returns the update that is asked for where whole parts go. */
   public Optional<Update> partUpdate() {
     return Optional.ofNullable((String) keys.values().get(MethodKey.UPDATE))
-        .map(word -> Update.valueOf(word.toUpperCase(Locale.ROOT)));
+        .map(word -> Labelled.of(word, List.of(Update.values()), "--update"));
   }
 
   public Map<String, List<Path>> files() {

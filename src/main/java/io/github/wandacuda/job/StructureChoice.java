@@ -15,10 +15,10 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.system.Labelled;
 import io.github.wandacuda.system.MachineFacts;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -49,12 +49,17 @@ public record StructureChoice(
    */
   public Chosen choose(Structure kind, Removal removal, int count, String score) {
     return switch (removal) {
-      case ExpertRemoval experts -> experts(experts, count, ExpertScore.valueOf(upper(score)));
+      case ExpertRemoval experts ->
+          experts(experts, count, Labelled.of(score, List.of(ExpertScore.values()), "score"));
       case BlockRemoval blocks ->
           new Chosen(
               RemovedParts.of(
                   kind,
-                  RemovedParts.blocks(blocks(blocks, count, BlockScore.valueOf(upper(score))))),
+                  RemovedParts.blocks(
+                      blocks(
+                          blocks,
+                          count,
+                          Labelled.of(score, List.of(BlockScore.values()), "score")))),
               Optional.empty());
       default ->
           new Chosen(
@@ -74,10 +79,6 @@ public record StructureChoice(
             true,
             progress)
         : this;
-  }
-
-  private static String upper(String score) {
-    return score.toUpperCase(Locale.ROOT);
   }
 
   private Chosen experts(ExpertRemoval experts, int count, ExpertScore score) {

@@ -108,9 +108,8 @@ public record StructureRequest(
   }
 
   ColumnScore columnScore() {
-    return Stream.of(ColumnScore.values())
-        .filter(known -> known.label().equals(score))
-        .findFirst()
-        .orElse(ColumnScore.GREEDY);
+    return structure.isOfWidth()
+        ? Labelled.of(score, List.of(ColumnScore.values()), "score")
+        : ColumnScore.GREEDY;
   }
 }
