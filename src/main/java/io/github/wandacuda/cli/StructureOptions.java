@@ -37,7 +37,7 @@ final class StructureOptions {
       names = "--remove",
       paramLabel = "N",
       description =
-          "With --structure: how many blocks, or experts of each layer, go, instead of --sparsity.")
+          "With --structure: how many blocks, or parts of each block, go, instead of --sparsity.")
   private Integer remove;
 
   @Option(
