@@ -78,22 +78,24 @@ public record StructureSearch(
         new Calibration.FromSamples(
             samples.samples().subList(0, used), "", samples.seed(), samples.joined());
     StructureChoice choice = new StructureChoice(model, backend, some, known, progress);
-    List<RemovedParts> mixes = mixes(ratio, choice);
+    long parameters = blockParameters();
+    List<RemovedParts> mixes = mixes(ratio, ratio * parameters, choice);
     if (!known) {
       return List.of(new Trial(mixes.getFirst(), ratio, Double.NaN));
     }
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
-      trials.add(tried(mix, samples, held));
+      StructureFit.Result result =
+          StructureFit.of(model, mix, ColumnScore.GREEDY, update, samples, backend)
+              .run(null, held, progress);
+      trials.add(new Trial(mix, (double) saved(mix) / parameters, result.perplexity()));
     }
     trials.sort((one, other) -> Double.compare(one.perplexity, other.perplexity));
     return trials;
   }
 
   /** Returns the mixes that are tried; those that have the same parts once. */
-  private List<RemovedParts> mixes(double ratio, StructureChoice choice) {
-    long blockParameters = blockParameters();
-    double wanted = ratio * blockParameters;
+  private List<RemovedParts> mixes(double ratio, double wanted, StructureChoice choice) {
     Optional<Removal> blocks = found(Structure.BLOCKS);
     Optional<Removal> heads = found(Structure.HEADS);
     Structure filler =
@@ -200,12 +202,5 @@ public record StructureSearch(
         .filter(entry -> LinearModules.block(entry.info().name()).isPresent())
         .mapToLong(entry -> entry.info().elements())
         .sum();
-  }
-
-  private Trial tried(RemovedParts mix, Calibration.FromSamples all, int held) {
-    StructureFit.Result result =
-        StructureFit.of(model, mix, ColumnScore.GREEDY, update, all, backend)
-            .run(null, held, progress);
-    return new Trial(mix, (double) saved(mix) / blockParameters(), result.perplexity());
   }
 }
