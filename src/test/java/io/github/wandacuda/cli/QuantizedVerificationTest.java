@@ -8,6 +8,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TensorBytes;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;
@@ -197,6 +198,7 @@ class QuantizedVerificationTest {
     }
   }
 
+  @FirstCases(6)
   @ParameterizedTest
   @MethodSource("prunable")
   void aModelPrunedInPlaceOrByPartsIsTheSame(String fixture) {

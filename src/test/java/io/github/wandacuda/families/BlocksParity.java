@@ -103,7 +103,7 @@ abstract class BlocksParity extends OneBackend {
         .get("perplexity_without")
         .propertyStream()
         .map(Map.Entry::getKey)
-        .limit(Tier.isAll() ? Long.MAX_VALUE : 8)
+        .limit(Tier.isAll() ? Long.MAX_VALUE : 3)
         .forEach(
             set -> {
               List<Integer> gone = Stream.of(set.split(",")).map(Integer::valueOf).toList();

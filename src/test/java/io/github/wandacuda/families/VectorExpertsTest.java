@@ -1,6 +1,7 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.Tier;
 import java.util.List;
 
 class VectorExpertsTest extends ExpertsParity {
@@ -11,6 +12,6 @@ class VectorExpertsTest extends ExpertsParity {
   /** One that was trained, too. */
   @Override
   List<String> models() {
-    return List.of("mixtral", "qwen2_moe", "tiny-moe");
+    return Tier.cases(List.of("mixtral", "qwen2_moe", "tiny-moe"), 2);
   }
 }

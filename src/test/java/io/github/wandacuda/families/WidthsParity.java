@@ -53,7 +53,7 @@ abstract class WidthsParity extends OneBackend {
             Structure.CHANNELS, "greedy", Update.RECONSTRUCT, 70));
   }
 
-  @FirstCases(2)
+  @FirstCases
   @ParameterizedTest
   @MethodSource("runs")
   void smallerModelsAreTheReferences(Run run, @TempDir Path directory) {

@@ -65,7 +65,7 @@ class BlockRemovalTest {
     assertThat(verify(path, output)).isEmpty();
   }
 
-  @FirstCases(12)
+  @FirstCases(6)
   @ParameterizedTest
   @MethodSource("models")
   void blocksThatStayComputeWhatTheyDid(String name) {
