@@ -7,7 +7,6 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.PruningRules;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -69,8 +68,7 @@ final class CalibrationOptions {
     output.exclude("--statistics", ClusterOption.NAME);
     output.warnIfGiven("norms come from --statistics", "--samples", "--seed", "--join");
     for (ComparedMethods.Run run : runs) {
-      if (run.plan().rules().needMoments()
-          || run.plan().allocations().contains(Allocation.Rule.ATP)) {
+      if (run.needsSamples()) {
         throw ErrorDetails.of("--statistics")
             .hint("--calibration serves all")
             .refused("what norms suffice for", run.label());

@@ -17,6 +17,7 @@ import io.github.wandacuda.job.ComparisonWork.Part;
 import io.github.wandacuda.job.Fingerprint;
 import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.PruningPlan;
+import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.SourceDigest;
@@ -30,10 +31,10 @@ import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.BiFunction;
@@ -102,7 +103,16 @@ final class CompareCommand extends Subcommand {
     backends.check();
     cluster.check();
     List<ComparedMethods.Run> runs = methods.runs();
-    List<PruningRules> rules = runs.stream().map(run -> run.plan().rules()).toList();
+    List<PruningPlan> plans =
+        runs.stream().map(ComparedMethods.Run::plan).filter(Objects::nonNull).toList();
+    List<RemovalRequest> removals =
+        runs.stream().map(ComparedMethods.Run::removal).filter(Objects::nonNull).toList();
+    List<PruningRules> rules = plans.stream().map(PruningPlan::rules).toList();
+    if (!removals.isEmpty() && cluster.given()) {
+      throw new UsageException(
+          "%s compares no methods that remove parts: leave out %s"
+              .formatted(ClusterOption.NAME, removals.getFirst().structure().label()));
+    }
     tasks.check();
     tasks.warnOfIdle(output);
     if (report != null) {
@@ -137,8 +147,19 @@ final class CompareCommand extends Subcommand {
       }
       try (Backend backend = backends.open(output)) {
         Comparison comparison =
-            new Comparison(directory, backend, modules.choice(), calibration, windows, asked);
-        runs.forEach(run -> run.plan().check(comparison.chosen()));
+            new Comparison(
+                directory,
+                backend,
+                modules.choice(),
+                calibration,
+                windows,
+                asked,
+                !removals.isEmpty());
+        plans.forEach(plan -> plan.check(comparison.chosen()));
+        for (RemovalRequest removal : removals) {
+          removal.check(directory);
+          removal.update(directory, calibration, why -> output.detail("%s", why));
+        }
         rules.forEach(comparison::check);
         if (!cluster.given()) {
           comparison.requireMemory(rules);
@@ -170,7 +191,11 @@ final class CompareCommand extends Subcommand {
               String arithmetic = on.map(OnCluster::arithmetic).orElseGet(backend::arithmetic);
               ComparisonReport compared =
                   new ComparisonRun(
-                          runs, unfinished(digests, arithmetic), asked.isPresent(), output)
+                          runs,
+                          unfinished(digests, arithmetic),
+                          asked.isPresent(),
+                          !removals.isEmpty(),
+                          output)
                       .compare(
                           work,
                           (plan, progress) ->
@@ -212,7 +237,14 @@ final class CompareCommand extends Subcommand {
         () ->
             Stream.concat(
                 runs.stream().map(ComparedMethods.Run::text),
-                Stream.of("%d runs, %s".formatted(runs.size(), estimate.text()))));
+                Stream.of(
+                    "%d runs, %s%s"
+                        .formatted(
+                            runs.size(),
+                            estimate.text(),
+                            runs.stream().anyMatch(run -> run.removal() != null)
+                                ? " for those that remove no parts"
+                                : ""))));
   }
 
   private static Map<String, String> digest(Calibration calibration) {
@@ -251,6 +283,7 @@ final class CompareCommand extends Subcommand {
     private final List<ComparedMethods.Run> methods;
     private final Optional<UnfinishedComparison> unfinished;
     private final boolean tasks;
+    private final boolean sized;
     private final OutputOptions output;
     private final String format;
     private final ComparedRun[] runs;
@@ -262,15 +295,18 @@ final class CompareCommand extends Subcommand {
      *
      * @param unfinished keeps what is done, if a report is wanted
      * @param tasks whether there are tasks, whose mean accuracy has a column
+     * @param sized whether parts go in some run, so that parameters and speed have columns
      */
     ComparisonRun(
         List<ComparedMethods.Run> methods,
         Optional<UnfinishedComparison> unfinished,
         boolean tasks,
+        boolean sized,
         OutputOptions output) {
       this.methods = methods;
       this.unfinished = unfinished;
       this.tasks = tasks;
+      this.sized = sized;
       this.output = output;
       runs = new ComparedRun[methods.size()];
       int widest = methods.stream().mapToInt(method -> method.label().length()).max().orElse(0);
@@ -278,13 +314,16 @@ final class CompareCommand extends Subcommand {
           "%-"
               + Math.max(widest, DENSE.length())
               + "s  %8s  %12s  %12s  %9s  %8s"
-              + (tasks ? "  %8s" : "");
+              + (tasks ? "  %8s" : "")
+              + (sized ? "  %14s  %8s" : "");
     }
 
     ComparisonReport compare(
         ComparisonWork work, BiFunction<PruningPlan, Progress, SharedSparsity> shares) {
       Progress progress = output.progress();
-      print("method", "amount", "perplexity", "output error", "zeros", "seconds", "accuracy");
+      print(
+          List.of("accuracy", "parameters", "tokens/s"),
+          List.of("method", "amount", "perplexity", "output error", "zeros", "seconds"));
       int all = runs.length + 1;
       List<Part> left = new ArrayList<>();
       unfinished
@@ -305,7 +344,10 @@ final class CompareCommand extends Subcommand {
                                 new Comparison.Way(
                                     method.label(),
                                     method.files(),
-                                    shares.apply(method.plan(), sharing)))));
+                                    method.plan() == null
+                                        ? null
+                                        : shares.apply(method.plan(), sharing),
+                                    method.removal()))));
       }
       progress.begin((double) (all - left.size()) / all);
       work.measure(left, all, progress, this);
@@ -326,14 +368,8 @@ final class CompareCommand extends Subcommand {
 
     private void show(DenseFigures figures) {
       dense = figures;
-      print(
-          DENSE,
-          NONE,
-          number("%.4f", OptionalDouble.of(dense.perplexity())),
-          NONE,
-          NONE,
-          NONE,
-          number("%.4f", TaskFigures.mean(dense.tasks().values())));
+      String perplexity = number("%.4f", OptionalDouble.of(dense.perplexity()));
+      print(more(dense.tasks(), dense.size()), List.of(DENSE, NONE, perplexity, NONE, NONE, NONE));
       showRuns();
     }
 
@@ -346,13 +382,14 @@ final class CompareCommand extends Subcommand {
       while (dense != null && printed < runs.length && runs[printed] != null) {
         ComparedRun run = runs[printed++];
         print(
-            run.method(),
-            run.sparsity().toString(),
-            number("%.4f", run.perplexity()),
-            run.relativeError().isPresent() ? number("%.5f", run.relativeError()) : NONE,
-            "%.2f %%".formatted(100 * run.zeros()),
-            "%.1f".formatted(run.seconds()),
-            number("%.4f", TaskFigures.mean(run.tasks().values())));
+            more(run.tasks(), run.size()),
+            List.of(
+                run.method(),
+                run.sparsity().toString(),
+                number("%.4f", run.perplexity()),
+                run.relativeError().isPresent() ? number("%.5f", run.relativeError()) : NONE,
+                run.size() == null ? "%.2f %%".formatted(100 * run.zeros()) : NONE,
+                "%.1f".formatted(run.seconds())));
       }
     }
 
@@ -360,10 +397,19 @@ final class CompareCommand extends Subcommand {
       return number.isPresent() ? format.formatted(number.getAsDouble()) : "not finite";
     }
 
-    private void print(String... cells) {
-      output.row(
-          format.formatted(
-              (Object[]) Arrays.copyOf(cells, tasks ? cells.length : cells.length - 1)));
+    private static List<String> more(Map<String, TaskFigures> tasks, ComparedRun.Size size) {
+      OptionalDouble speed = size == null ? OptionalDouble.empty() : size.tokensPerSecond();
+      return List.of(
+          number("%.4f", TaskFigures.mean(tasks.values())),
+          size == null ? NONE : "%,d".formatted(size.parameters()),
+          speed.isPresent() ? number("%.1f", speed) : NONE);
+    }
+
+    /** Prints a row: the cells that all have, then those of more that are wanted. */
+    private void print(List<String> more, List<String> cells) {
+      List<String> all = new ArrayList<>(cells);
+      all.addAll(more.subList(tasks ? 0 : 1, sized ? 3 : 1));
+      output.row(format.formatted(all.toArray()));
     }
   }
 }

@@ -5,12 +5,17 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruningPlan;
+import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.SourceDigest;
+import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.job.StructureRequest.Update;
+import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -18,6 +23,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Options for which methods are compared, and at which sparsities. */
@@ -35,7 +41,9 @@ final class ComparedMethods {
       split = ",",
       description =
           "Methods, with commas between them; each may have +swaps, +reconstruct or both behind it"
-              + " (default: wanda,magnitude, or none if there are just --recipes).")
+              + " (default: wanda,magnitude, or none if there are just --recipes). Or whole parts,"
+              + " as prune --structure removes them: experts, blocks, channels, heads or auto, with"
+              + " a score or update behind it, as in channels+flap+none.")
   private List<String> methods;
 
   @Option(
@@ -75,7 +83,10 @@ final class ComparedMethods {
   private List<Path> recipes = List.of();
 
   public static List<String> words() {
-    return WITHOUT_FILES.stream().map(Method::label).toList();
+    return Stream.concat(
+            WITHOUT_FILES.stream().map(Method::label),
+            Stream.of(Structure.values()).map(Structure::label))
+        .toList();
   }
 
   /**
@@ -89,8 +100,14 @@ final class ComparedMethods {
     if (!recipesAlone) {
       Set<Sparsity> amounts = amounts();
       for (String method : distinct("--methods", methods == null ? DEFAULT : methods)) {
-        amounts.forEach(
-            amount -> addShared(all, ModuleRules.of(method, amount, WITHOUT_FILES, "--methods")));
+        Optional<Structure> structure = structure(method);
+        for (Sparsity amount : amounts) {
+          if (structure.isPresent()) {
+            all.add(removal(structure.get(), method, amount));
+          } else {
+            addShared(all, ModuleRules.of(method, amount, WITHOUT_FILES, "--methods"));
+          }
+        }
       }
     }
     distinct("--recipes", recipes.stream().map(Path::toString).toList()).stream()
@@ -98,6 +115,33 @@ final class ComparedMethods {
         .map(file -> recipe(file, recipes))
         .forEach(all::add);
     return all;
+  }
+
+  private static Optional<Structure> structure(String method) {
+    String name = method.split("\\+", 2)[0];
+    return Stream.of(Structure.values()).filter(each -> each.label().equals(name)).findFirst();
+  }
+
+  private static Run removal(Structure structure, String method, Sparsity amount) {
+    if (!(amount instanceof Sparsity.Ratio share)) {
+      throw new UsageException("--pattern: parts don't go by one, give a --sparsity");
+    }
+    String score =
+        structure == Structure.AUTO ? RemovalRequest.PERPLEXITY : structure.scores().getFirst();
+    Optional<Update> update = Optional.empty();
+    for (String word : method.split("\\+")) {
+      if (structure.scores().contains(word)) {
+        score = word;
+      } else if (!word.equals(structure.label())) {
+        update = Optional.of(Labelled.of(word, List.of(Update.values()), "--methods"));
+      }
+    }
+    return new Run(
+        method,
+        Optional.of(share),
+        null,
+        new RemovalRequest(structure, score, share, null, 0, update),
+        null);
   }
 
   private void addShared(List<Run> all, ModuleRules rules) {
@@ -162,15 +206,30 @@ final class ComparedMethods {
    *
    * @param label what people call it: {@code wanda+swaps+atp}, or a recipe's file
    * @param sparsity how much goes, unless a recipe says it
+   * @param plan null if whole parts go
+   * @param removal the parts that go, or null
    * @param files the SHA-256 of the files that say it, or null if there are none
    */
-  record Run(String label, Optional<Sparsity> sparsity, PruningPlan plan, String files) {
+  record Run(
+      String label,
+      Optional<Sparsity> sparsity,
+      PruningPlan plan,
+      RemovalRequest removal,
+      String files) {
     static Run of(String label, Optional<Sparsity> sparsity, PruningPlan plan) {
       return new Run(
           label,
           sparsity,
           plan,
+          null,
           plan.files().isEmpty() ? null : SourceDigest.ofFiles("what is done", plan.files(), ""));
+    }
+
+    /** Returns whether norms, or scores of experts, don't suffice for it. */
+    boolean needsSamples() {
+      return removal == null
+          ? plan.rules().needMoments() || plan.allocations().contains(Allocation.Rule.ATP)
+          : removal.structure() != Structure.EXPERTS;
     }
 
     public String text() {

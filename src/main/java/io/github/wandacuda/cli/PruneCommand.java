@@ -9,11 +9,11 @@ import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
+import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
@@ -141,7 +141,7 @@ final class PruneCommand extends Subcommand {
   /** Removes whole parts of the model, see {@link StructureRun}. */
   private void removeParts() {
     PruningRules rules = methods.partRules();
-    Sparsity.Ratio sparsity = (Sparsity.Ratio) rules.common().sparsity();
+    Sparsity.Ratio share = (Sparsity.Ratio) rules.common().sparsity();
     calibrations.check(true, StructureOptions.STRUCTURE);
     target.check(calibrations.fromSamples(rules));
     calibrations.warnOfIdle(rules, output);
@@ -152,23 +152,14 @@ final class PruneCommand extends Subcommand {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
-      Optional<Removal> removal = structures.find(directory);
-      removal.ifPresent(all -> structures.count(all, sparsity));
+      RemovalRequest asked = structures.request(share, methods.partUpdate());
+      asked.check(directory);
       try (ResultFiles results = results(directory, target.output)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, output);
         try (Backend backend = backends.open(output)) {
           new StructureRun(
-                  this,
-                  directory,
-                  removal,
-                  sparsity,
-                  methods.partUpdate(),
-                  calibration,
-                  files(rules),
-                  backend,
-                  results,
-                  memory)
+                  this, directory, asked, calibration, files(rules), backend, results, memory)
               .run(dryRun);
         }
       }

@@ -4,10 +4,10 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.StructureRequest.Structure;
-import io.github.wandacuda.model.BlockRemoval;
+import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.Optional;
@@ -81,20 +81,6 @@ final class StructureOptions {
     return structure != null;
   }
 
-  public Structure structure() {
-    return structure;
-  }
-
-  /** Finds the parts of the kind that is asked for, if it is one. */
-  public Optional<Removal> find(ModelDirectory model) {
-    return structure == Structure.AUTO ? Optional.empty() : Optional.of(structure.find(model));
-  }
-
-  /** Returns of what a multiple stays, or 0 if that isn't said. */
-  public int multiple() {
-    return multiple == null ? 0 : multiple;
-  }
-
   /** Checks what can be checked without a model. */
   public void check(OutputOptions output) {
     if (!given()) {
@@ -140,25 +126,21 @@ final class StructureOptions {
     }
   }
 
-  public String score() {
+  private String score() {
     if (structure == Structure.AUTO) {
-      return "perplexity";
+      return RemovalRequest.PERPLEXITY;
     }
     return score == null ? structure.scores().getFirst() : score.toLowerCase(Locale.ROOT);
   }
 
   /**
-   * Returns how many parts go.
+   * Returns what is asked for.
    *
-   * @param sparsity their share, unless the number is given
+   * @param share of the parts, unless their number is given
    */
-  public int count(Removal removal, Sparsity.Ratio sparsity) {
-    int count = remove == null ? removal.share(sparsity.fraction(), multiple()) : remove;
-    removal.requireRemovable(count);
-    if (removal instanceof BlockRemoval blocks && score().equals(structure.scores().getFirst())) {
-      blocks.requireInnerRemovable(count);
-    }
-    return count;
+  public RemovalRequest request(Sparsity.Ratio share, Optional<Update> update) {
+    return new RemovalRequest(
+        structure, score(), share, remove, multiple == null ? 0 : multiple, update);
   }
 
   public long shardBytes(ModelDirectory model) {

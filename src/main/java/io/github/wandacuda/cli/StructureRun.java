@@ -1,21 +1,16 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RemovedParts;
-import io.github.wandacuda.job.StructureChoice;
-import io.github.wandacuda.job.StructureFit;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.job.StructureSearch;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.ThisRuntime;
@@ -31,39 +26,28 @@ import java.util.stream.Stream;
 record StructureRun(
     PruneCommand command,
     ModelDirectory model,
-    Optional<Removal> removal,
-    Sparsity.Ratio sparsity,
-    Optional<Update> update,
+    RemovalRequest asked,
     Calibration calibration,
     Map<String, List<Path>> files,
     Backend backend,
     ResultFiles results,
     MemoryWatch memory) {
-  /** From so many samples on weights are fitted unless it is said otherwise. */
-  private static final int SAMPLES_TO_FIT = 64;
-
-  /**
-   * The parts that go.
-   *
-   * @param trials what was tried, the best first
-   */
-  private record Choice(StructureChoice.Chosen chosen, List<StructureSearch.Trial> trials) {}
-
   void run(boolean dry) {
     boolean sampled = calibration instanceof Calibration.FromSamples;
-    Structure structure = command.structures.structure();
-    Update fits = update(structure);
+    Structure structure = asked.structure();
+    Update fits = asked.update(model, calibration, why -> command.output.detail("%s", why));
     // No sample is run for a plan: experts are of one size, most blocks are.
     boolean known = !(dry && sampled);
     long start = System.nanoTime();
-    Choice choice = choose(structure, fits, known);
+    RemovalRequest.Choice choice =
+        asked.choose(model, backend, calibration, fits, known, command.output.progress());
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
-    RemovedParts removed = choice.chosen().removed();
+    RemovedParts removed = choice.removed();
     StructureRequest request =
         new StructureRequest(
             command.target.output,
             structure,
-            command.structures.score(),
+            asked.score(),
             removed,
             fits,
             calibration,
@@ -141,54 +125,6 @@ record StructureRun(
                         both ->
                             "  text        perplexity %.4f before, %.4f after"
                                 .formatted(both.before(), both.after()))));
-  }
-
-  /** Returns how weights are fitted. */
-  private Update update(Structure structure) {
-    if (!(calibration instanceof Calibration.FromSamples samples)) {
-      if (update.orElse(Update.NONE) != Update.NONE) {
-        throw new UsageException(
-            "--update %s needs --calibration FILE".formatted(update.get().label()));
-      }
-      return Update.NONE;
-    }
-    if (update.orElse(null) == Update.RECONSTRUCT
-        && (structure == Structure.EXPERTS || structure == Structure.BLOCKS)) {
-      throw new UsageException(
-          "--update: expected realign or none for %s, found reconstruct"
-              .formatted(structure.label()));
-    }
-    boolean usual = update.isEmpty() && samples.samples().size() >= SAMPLES_TO_FIT;
-    Update asked = update.orElse(usual ? Update.REALIGN : Update.NONE);
-    Optional<InputException> problem =
-        asked == Update.NONE ? Optional.empty() : StructureFit.problem(model, asked);
-    if (problem.isPresent() && !usual) {
-      throw problem.get();
-    }
-    problem.ifPresent(
-        why -> command.output.detail("weights stay as they are: %s", why.getMessage()));
-    return problem.isPresent() ? Update.NONE : asked;
-  }
-
-  private Choice choose(Structure structure, Update fits, boolean known) {
-    if (structure != Structure.AUTO) {
-      StructureChoice choice =
-          new StructureChoice(model, backend, calibration, known, command.output.progress());
-      int count = command.structures.count(removal.orElseThrow(), sparsity);
-      return new Choice(
-          choice.choose(structure, removal.get(), count, command.structures.score()), List.of());
-    }
-    StructureSearch search =
-        new StructureSearch(
-            model,
-            backend,
-            (Calibration.FromSamples) calibration,
-            fits,
-            command.structures.multiple(),
-            command.output.progress());
-    List<StructureSearch.Trial> trials = search.run(sparsity.fraction(), known);
-    return new Choice(
-        new StructureChoice.Chosen(trials.getFirst().removed(), Optional.empty()), trials);
   }
 
   private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {

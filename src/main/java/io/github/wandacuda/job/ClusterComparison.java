@@ -114,7 +114,7 @@ public final class ClusterComparison implements ComparisonWork {
 
     Comparison.Way way() {
       PruningRules read = rules.rules(Unreached.MAGNITUDE, Set.of());
-      return new Comparison.Way(label, files, new SharedSparsity(read, allocation));
+      return new Comparison.Way(label, files, new SharedSparsity(read, allocation), null);
     }
   }
 
@@ -202,7 +202,7 @@ public final class ClusterComparison implements ComparisonWork {
 
     Comparison comparison(ModelDirectory model, Backend backend) {
       return new Comparison(
-          model, backend, choice, calibration, windows, Optional.ofNullable(tasks));
+          model, backend, choice, calibration, windows, Optional.ofNullable(tasks), false);
     }
   }
 }

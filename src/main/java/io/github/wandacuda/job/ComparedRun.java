@@ -20,8 +20,10 @@ import java.util.stream.StreamSupport;
  * @param filesSha256 the SHA-256 of a recipe or another file that says what is done, or null
  * @param perplexity on the text, or nothing if it isn't finite
  * @param tasks what the pruned model scores on tasks, by their names
- * @param maskSha256 over the packed masks, in hexadecimal, as {@code prune} has it
+ * @param maskSha256 over the packed masks, in hexadecimal, as {@code prune} has it; null if whole
+ *     parts went
  * @param modules by module, in the natural order of their names
+ * @param size of the model if whole parts went, or null
  */
 public record ComparedRun(
     String method,
@@ -32,6 +34,7 @@ public record ComparedRun(
     Map<String, TaskFigures> tasks,
     String maskSha256,
     List<ModuleFigures> modules,
+    Size size,
     double seconds) {
   private static final String PERPLEXITY = "perplexity";
 
@@ -71,6 +74,35 @@ public record ComparedRun(
     }
   }
 
+  /**
+   * How large and how fast a model is.
+   *
+   * @param bytes of its tensors
+   * @param tokensPerSecond that it generates, one after the other, if memory had room for it
+   */
+  public record Size(long parameters, long bytes, OptionalDouble tokensPerSecond) {
+    private static final String PARAMETERS = "parameters";
+    private static final String BYTES = "bytes";
+    private static final String SPEED = "tokens_per_second";
+
+    private static void add(Size size, Map<String, Object> object) {
+      if (size != null) {
+        object.put(PARAMETERS, size.parameters);
+        object.put(BYTES, size.bytes);
+        object.put(SPEED, orNull(size.tokensPerSecond));
+      }
+    }
+
+    private static Size of(JsonNode object) {
+      return object.has(PARAMETERS)
+          ? new Size(
+              object.path(PARAMETERS).asLong(),
+              object.path(BYTES).asLong(),
+              number(object.path(SPEED)))
+          : null;
+    }
+  }
+
   /** Returns the mean of the modules' errors, or nothing if there are none. */
   public OptionalDouble relativeError() {
     return modules.stream()
@@ -82,6 +114,11 @@ public record ComparedRun(
   /** Returns whether it prunes so much by such a method. */
   public boolean isOf(String otherMethod, Sparsity otherSparsity) {
     return method.equals(otherMethod) && sparsity.equals(otherSparsity);
+  }
+
+  /** Returns the share that is gone: of zeros in all modules, or of the parts that went. */
+  public double reached() {
+    return size != null && sparsity instanceof Sparsity.Ratio ratio ? ratio.fraction() : zeros();
   }
 
   /** Returns the share of zeros in all modules. */
@@ -111,6 +148,7 @@ public record ComparedRun(
     object.put("zeros", zeros());
     object.put("mask_sha256", maskSha256);
     object.put("seconds", seconds);
+    Size.add(size, object);
     object.put("modules", modules.stream().map(ModuleFigures::toJson).toList());
     return object;
   }
@@ -125,10 +163,11 @@ public record ComparedRun(
         object.path("files_sha256").textValue(),
         number(object.path(PERPLEXITY)),
         DenseFigures.tasksOf(object),
-        object.path("mask_sha256").asText(),
+        object.path("mask_sha256").textValue(),
         StreamSupport.stream(object.path("modules").spliterator(), false)
             .map(ModuleFigures::of)
             .toList(),
+        Size.of(object),
         object.path("seconds").asDouble());
   }
 
@@ -144,8 +183,9 @@ public record ComparedRun(
    * The dense model that others are compared with.
    *
    * @param tasks by name, in the order that was asked for
+   * @param size if whole parts of it go in some run, else null
    */
-  public record DenseFigures(double perplexity, Map<String, TaskFigures> tasks) {
+  public record DenseFigures(double perplexity, Map<String, TaskFigures> tasks, Size size) {
     private static final String PERPLEXITY = "perplexity";
     static final String TASKS = "tasks";
 
@@ -157,11 +197,12 @@ public record ComparedRun(
       Map<String, Object> object = new LinkedHashMap<>();
       object.put(PERPLEXITY, perplexity);
       object.put(TASKS, toJson(tasks));
+      Size.add(size, object);
       return object;
     }
 
     static DenseFigures of(JsonNode object) {
-      return new DenseFigures(object.path(PERPLEXITY).asDouble(), tasksOf(object));
+      return new DenseFigures(object.path(PERPLEXITY).asDouble(), tasksOf(object), Size.of(object));
     }
 
     static Map<String, Object> toJson(Map<String, TaskFigures> tasks) {

@@ -5,29 +5,42 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Evaluation;
+import io.github.wandacuda.evaluate.Generation;
+import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.job.ComparedRun.ModuleFigures;
+import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.model.WeightKeeping;
 import io.github.wandacuda.pruning.LayerPruner;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.PrivateDirectory;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Prunes one model in several ways and measures what each leaves. No model is written: weights are
@@ -35,6 +48,15 @@ import java.util.stream.Stream;
  * Each run is calibrated as {@code prune} does it, so that its masks are the same to the bit.
  */
 public final class Comparison implements ComparisonWork {
+  private static final Logger LOG = LoggerFactory.getLogger(Comparison.class);
+  private static final String PREFIX = "wanda-cuda-compare";
+
+  /** New tokens by which speed is measured, again and again: the first ones warm up. */
+  private static final int SPOKEN = 32;
+
+  private static final int REPEATS = 3;
+  private static final long LEAST_NANOS = 2_000_000_000L;
+
   private final ModelDirectory model;
   private final Backend backend;
   private final List<LinearModule> chosen;
@@ -42,6 +64,7 @@ public final class Comparison implements ComparisonWork {
   private final Calibration calibration;
   private final List<int[]> windows;
   private final Optional<Evaluation> tasks;
+  private final boolean sized;
 
   /**
    * Prepares a comparison.
@@ -50,6 +73,7 @@ public final class Comparison implements ComparisonWork {
    * @param calibration what the modules' norms come from: samples, by which errors are measured
    *     too, or statistics
    * @param text what perplexity is measured on
+   * @param sized whether sizes and speeds are of interest, since parts go in some run
    */
   public Comparison(
       ModelDirectory model,
@@ -57,7 +81,8 @@ public final class Comparison implements ComparisonWork {
       ModuleChoice choice,
       Calibration calibration,
       EvaluationWindows text,
-      Optional<Evaluation> tasks) {
+      Optional<Evaluation> tasks,
+      boolean sized) {
     this.model = model;
     this.backend = backend;
     chosen = model.choose(choice);
@@ -65,6 +90,7 @@ public final class Comparison implements ComparisonWork {
     this.calibration = calibration;
     windows = List.of(text.windows());
     this.tasks = tasks;
+    this.sized = sized;
   }
 
   /** Checks that the modules can be pruned by some rules. */
@@ -141,14 +167,48 @@ public final class Comparison implements ComparisonWork {
   }
 
   ComparedRun.DenseFigures dense(Progress progress) {
-    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
+    return figures(model, progress);
+  }
+
+  private ComparedRun.DenseFigures figures(ModelDirectory of, Progress progress) {
+    try (Decoder decoder = DecoderFamilies.open(of, backend.forwards())) {
       double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
       return new ComparedRun.DenseFigures(
           perplexity,
           tasks
               .map(given -> given.run(decoder, backend.operations(), Progress.NONE))
               .map(Comparison::figuresOf)
-              .orElse(Map.of()));
+              .orElse(Map.of()),
+          sized
+              ? new ComparedRun.Size(
+                  StructureJob.parameters(of.checkpoint()),
+                  of.checkpoint().tensors().stream().mapToLong(entry -> entry.info().bytes()).sum(),
+                  speed(of))
+              : null);
+    }
+  }
+
+  /** Returns the tokens that a model generates a second, if memory has room for its weights. */
+  private OptionalDouble speed(ModelDirectory of) {
+    int[] prompt = Arrays.copyOf(windows.getFirst(), 1);
+    int limit = Math.min(SPOKEN, DecoderFamilies.shape(of).maximumLength() - 1);
+    if (limit < 2 || 2 * of.checkpoint().totalBytes() > MachineFacts.availableMemory()) {
+      return OptionalDouble.empty();
+    }
+    try (Decoder decoder =
+            DecoderFamilies.of(of.config()).open(of, backend.operations(), WeightKeeping.RESIDENT);
+        CachedDecoder cached = new CachedDecoder(decoder, backend.operations(), 1 + limit)) {
+      double best = 0;
+      long start = System.nanoTime();
+      for (int again = 0; again < REPEATS || System.nanoTime() - start < LEAST_NANOS; again++) {
+        cached.truncate(0);
+        best =
+            Math.max(
+                best,
+                Generation.run(cached, prompt, limit, Sampler.GREEDY, Set.of(), unused -> {})
+                    .tokensPerSecond());
+      }
+      return OptionalDouble.of(best);
     }
   }
 
@@ -158,12 +218,56 @@ public final class Comparison implements ComparisonWork {
     return figures;
   }
 
+  /** Removes parts of the model, whose weights that are fitted lie in files, and measures it. */
+  private ComparedRun smaller(Way way, Progress progress) {
+    long start = System.nanoTime();
+    RemovalRequest asked = way.removal();
+    Update update = asked.update(model, calibration, LOG::info);
+    RemovedParts parts =
+        asked.choose(model, backend, calibration, update, true, progress.part("", 0, 3)).removed();
+    List<SafetensorsFile> fitted = new ArrayList<>();
+    try (PrivateDirectory directory = PrivateDirectory.create(PREFIX)) {
+      StructurePlan plan = parts.plan(model);
+      if (StructureFit.isNeeded(parts, update)) {
+        plan =
+            StructureFit.of(
+                    model,
+                    parts,
+                    asked.structure().columnScore(asked.score()),
+                    update,
+                    (Calibration.FromSamples) calibration,
+                    backend)
+                .run(directory.path()::resolve, 0, progress.part("", 1, 3))
+                .plan(model, fitted);
+      }
+      ComparedRun.DenseFigures figures = figures(plan.opened(), progress.part("", 2, 3));
+      return new ComparedRun(
+          way.label(),
+          asked.share(),
+          null,
+          null,
+          finite(figures.perplexity()),
+          figures.tasks(),
+          null,
+          List.of(),
+          figures.size(),
+          (System.nanoTime() - start) / 1e9);
+    } catch (IOException e) {
+      throw OutputException.unwritable(model.path(), e);
+    } finally {
+      fitted.forEach(SafetensorsFile::close);
+    }
+  }
+
   /** Prunes the model in one way and measures it. */
   ComparedRun run(Way way, Progress progress) {
+    if (way.removal() != null) {
+      return smaller(way, progress);
+    }
     long start = System.nanoTime();
     PruningRules rules = way.shared().rules();
     List<LinearModule> modules = chosen(rules);
-    try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-compare");
+    try (PrivateDirectory directory = PrivateDirectory.create(PREFIX);
         MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve("masks"))) {
       MemoryPass.Result result =
           MemoryPass.run(
@@ -173,10 +277,11 @@ public final class Comparison implements ComparisonWork {
           way.sparsity().orElseGet(() -> zeros(result.modules())),
           way.shared().label(),
           way.files(),
-          perplexity(result.losses()),
+          finite(Perplexity.of(result.losses())),
           figuresOf(result.scores()),
           masks.hex(),
           figures(result.modules()),
+          null,
           (System.nanoTime() - start) / 1e9);
     } catch (IOException e) {
       throw OutputException.unwritable(model.path(), e);
@@ -187,9 +292,10 @@ public final class Comparison implements ComparisonWork {
    * A way of pruning.
    *
    * @param label what people call it
-   * @param shared what is done, with the shares of blocks
+   * @param shared what is done, with the shares of blocks; null if parts go
+   * @param removal the parts that go, or null
    */
-  public record Way(String label, String files, SharedSparsity shared) {
+  public record Way(String label, String files, SharedSparsity shared, RemovalRequest removal) {
     private Optional<Sparsity> sparsity() {
       PruningRules rules = shared.rules();
       return rules.stages().isEmpty() ? Optional.of(rules.common().sparsity()) : Optional.empty();
@@ -203,8 +309,7 @@ public final class Comparison implements ComparisonWork {
   }
 
   /** Returns the perplexity, or nothing if the pruned model's isn't finite. */
-  private static OptionalDouble perplexity(double[] losses) {
-    double perplexity = Perplexity.of(losses);
+  private static OptionalDouble finite(double perplexity) {
     return Double.isFinite(perplexity) ? OptionalDouble.of(perplexity) : OptionalDouble.empty();
   }
 

@@ -9,6 +9,7 @@ import io.github.wandacuda.calibration.HiddenStates;
 import io.github.wandacuda.calibration.OutputMoments;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.SampleProgress;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
@@ -26,6 +27,7 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.ColumnScore;
 import io.github.wandacuda.pruning.OutputFit;
 import io.github.wandacuda.system.Workers;
@@ -72,7 +74,23 @@ public record StructureFit(
    * @param files have the fitted weights, as they are stored
    * @param perplexity of the samples that were held back, if any were
    */
-  record Result(RemovedParts removed, List<Path> files, double perplexity) {}
+  record Result(RemovedParts removed, List<Path> files, double perplexity) {
+    /**
+     * Returns the smaller model.
+     *
+     * @param opened gets the files with fitted weights, for the caller to close
+     */
+    StructurePlan plan(ModelDirectory model, List<SafetensorsFile> opened) {
+      files.forEach(file -> opened.add(SafetensorsFile.open(file)));
+      return removed.plan(model).with(opened);
+    }
+  }
+
+  /** Returns whether samples run through the blocks to choose or to fit what is left. */
+  static boolean isNeeded(RemovedParts removed, Update update) {
+    return update != Update.NONE
+        || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
+  }
 
   static StructureFit of(
       ModelDirectory dense,

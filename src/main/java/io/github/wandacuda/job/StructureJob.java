@@ -151,7 +151,7 @@ public final class StructureJob {
       }
       try {
         requireRoom();
-        if (request.fits()) {
+        if (StructureFit.isNeeded(removed, request.update())) {
           fit(directory, backend, clock, progress, fitted);
         }
         write(directory, io, workers, clock, progress);
@@ -180,13 +180,12 @@ public final class StructureJob {
         StructureFit.of(
                 model,
                 removed,
-                request.columnScore(),
+                request.structure().columnScore(request.score()),
                 request.update(),
                 (Calibration.FromSamples) request.calibration(),
                 backend)
             .run(name -> directory.file(Path.of(name)), 0, progress);
-    result.files().forEach(file -> fitted.add(SafetensorsFile.open(file)));
-    take(result.removed(), result.removed().plan(model).with(fitted));
+    take(result.removed(), result.plan(model, fitted));
     clock.addCalibrate(System.nanoTime() - start);
   }
 

@@ -85,6 +85,12 @@ public record StructureRequest(
     public boolean isOfWidth() {
       return this == CHANNELS || this == HEADS;
     }
+
+    ColumnScore columnScore(String score) {
+      return isOfWidth()
+          ? Labelled.of(score, List.of(ColumnScore.values()), "score")
+          : ColumnScore.GREEDY;
+    }
   }
 
   /** What happens to the output projections that read what is left. */
@@ -99,17 +105,5 @@ public record StructureRequest(
 
   public StructureRequest {
     files = Map.copyOf(files);
-  }
-
-  /** Returns whether samples run through the blocks to choose or to fit what is left. */
-  boolean fits() {
-    return update != Update.NONE
-        || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
-  }
-
-  ColumnScore columnScore() {
-    return structure.isOfWidth()
-        ? Labelled.of(score, List.of(ColumnScore.values()), "score")
-        : ColumnScore.GREEDY;
   }
 }

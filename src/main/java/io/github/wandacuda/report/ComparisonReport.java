@@ -68,7 +68,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
               "charts", page.bySparsity(),
               "blocks", page.byBlock(),
               "origin", facts.origin(),
-              "tasks", page.tasks(),
+              "tasks", page.tasks() + page.sizes(),
               "dense", HtmlText.number(OptionalDouble.of(report.dense().perplexity()), 6),
               "rows",
                   report.runs().stream()
@@ -120,6 +120,38 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           .map(run -> taskRow(run.method(), text(run.sparsity()), run.tasks()))
           .forEach(table::append);
       return table.append("</tbody></table></div>").toString();
+    }
+
+    /** Returns a table of sizes and speeds, or nothing if no parts went. */
+    private String sizes() {
+      if (report.runs().stream().allMatch(run -> run.size() == null)) {
+        return "";
+      }
+      String table =
+          """
+          <h2>Size and speed</h2>
+          <div class="scroll" tabindex="0" role="region"><table class="sorted"><thead><tr>\
+          <th scope="col">Method</th><th scope="col">Amount</th><th scope="col">Parameters</th>\
+          <th scope="col">Bytes</th><th scope="col">Tokens a second</th></tr></thead><tbody>
+          %s</tbody></table></div>
+          """;
+      return table.formatted(
+          Stream.concat(
+                  Stream.of(sizeRow("dense", HtmlText.NOT_MEASURED, report.dense().size())),
+                  report.runs().stream()
+                      .filter(run -> run.size() != null)
+                      .map(run -> sizeRow(run.method(), text(run.sparsity()), run.size())))
+              .collect(Collectors.joining("\n")));
+    }
+
+    private static String sizeRow(String method, String amount, ComparedRun.Size size) {
+      return "<tr><th scope=\"row\">%s</th>%s%s%s%s</tr>"
+          .formatted(
+              HtmlText.escaped(method),
+              cell(amount),
+              cell("%,d".formatted(size.parameters())),
+              cell("%,d".formatted(size.bytes())),
+              cell(HtmlText.number(size.tokensPerSecond(), 4)));
     }
 
     private static String taskRow(String method, String amount, Map<String, TaskFigures> tasks) {
@@ -202,7 +234,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
               .mapToDouble(
                   amount ->
                       run(method, amount)
-                          .map(ComparedRun::zeros)
+                          .map(ComparedRun::reached)
                           .orElse(((Sparsity.Ratio) amount).fraction()))
               .toArray()
           : new double[0];
@@ -245,7 +277,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
               cell(HtmlText.number(run.relativeError(), 4)),
               cell(HtmlText.percent(run.zeros())),
               cell("%.1f s".formatted(run.seconds())),
-              HtmlText.escaped(run.maskSha256().substring(0, 12)));
+              run.maskSha256() == null ? "" : HtmlText.escaped(run.maskSha256().substring(0, 12)));
     }
 
     private static String cell(String text) {

@@ -188,6 +188,66 @@ class CompareCommandTest {
     assertThat(lines.get(2)).endsWith(" %.4f".formatted(mean));
   }
 
+  /** Each run's method is what {@code prune} is told of it. */
+  @ParameterizedTest
+  @CsvSource({
+    "channels+flap+none, channels, --score flap --update none",
+    "auto, auto, --shard-size 1MB",
+    "heads+reconstruct, heads, --update reconstruct",
+    "blocks+angular, blocks, --score angular",
+  })
+  @FirstCases(2)
+  void partsThatGoAreThoseOfPrune(String method, String structure, String more) {
+    List<Object> samples = Words.of("--calibration %s", TOKENS);
+    Path output = directory.resolve("smaller");
+    JsonNode pruned =
+        run(
+            "prune --model %s --output %s --structure %s --sparsity 0.5 %s %s",
+            LLAMA, output, structure, samples, Words.of(more));
+    JsonNode compared = compare("--methods", "magnitude," + method, "--json").succeeds().json();
+    JsonNode run = compared.at("/runs/1");
+    assertThat(run.get("method").asText()).isEqualTo(method);
+    assertThat(run.get("sparsity").asDouble()).isEqualTo(0.5);
+    assertThat(run.get("parameters")).isEqualTo(pruned.get("parameters_after"));
+    assertThat(run.get("bytes").asInt())
+        .isBetween(pruned.get("bytes_after").asInt() * 8 / 10, pruned.get("bytes_after").asInt());
+    assertThat(run.get("tokens_per_second").asDouble()).isPositive();
+    assertThat(run.get("perplexity"))
+        .isEqualTo(run("perplexity --model %s --tokens %s", output, TOKENS).get("perplexity"));
+    assertThat(run.get("mask_sha256").isNull()).isTrue();
+    assertThat(compared.at("/dense/parameters")).isEqualTo(pruned.get("parameters_before"));
+    assertThat(compared.at("/runs/0").has("parameters")).isFalse();
+  }
+
+  @Test
+  void partsHaveColumnsAndATableOfTheirOwn() throws IOException {
+    Path page = directory.resolve("parts.html");
+    List<Object> words = words("--methods", "magnitude,channels+wanda", "--report", page);
+    interrupt(3, words);
+    List<String> lines = InProcess.run(words, "--resume").succeeds().out().lines().toList();
+    assertThat(lines.get(0)).endsWith("parameters  tokens/s");
+    assertThat(lines.get(1)).matches("dense .* [\\d,]+ +[\\d.]+");
+    assertThat(lines.get(2)).matches("magnitude .* – +–");
+    assertThat(lines.get(3)).matches("channels\\+wanda +50.00 % .* [\\d,]+ +[\\d.]+");
+    assertThat(Files.readString(page)).contains("<h2>Size and speed</h2>");
+    assertThat(compare("--methods", "channels,wanda", "--dry-run").succeeds().out())
+        .contains("2 runs, about", "for those that remove no parts");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--methods channels --pattern 2:4 | 2 | --pattern: parts don't go by one, give a --sparsity",
+        "--methods channels+swaps | 2 | --methods: expected one of none, reconstruct, realign",
+        "--methods blocks | 3 | at most 0 blocks to remove of 2",
+        "--methods heads --cluster local --sparsity 0.5 | 2 | --cluster compares no methods that remove parts",
+        "--methods experts | 3 | expected a mixture of experts",
+      })
+  void partsThatCannotGoAreRefused(String options, int exitCode, String message) {
+    compare((Object[]) options.split(" ")).fails(exitCode, message);
+  }
+
   private static JsonNode tasks(Path model, List<Object> asked) {
     return run("evaluate --model %s", model, asked).get("tasks");
   }

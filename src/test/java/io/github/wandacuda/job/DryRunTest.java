@@ -85,7 +85,8 @@ class DryRunTest {
       }
       EvaluationWindows text = EvaluationWindows.ofTokens(tokens, Integer.MAX_VALUE);
       Comparison comparison =
-          new Comparison(model, backend, ModuleChoice.DEFAULT, calibration, text, Optional.empty());
+          new Comparison(
+              model, backend, ModuleChoice.DEFAULT, calibration, text, Optional.empty(), false);
       List<PruningRules> runs =
           all.stream().map(rules -> new PruningRules(rules, Unreached.MAGNITUDE)).toList();
       assertThat(comparison.estimate(runs, once()).least()).isPositive();

@@ -25,7 +25,7 @@ final class ComparedRuns {
       }
       runs.add(run(methods[method], new Sparsity.GroupPattern(2, 4), 1000 + method));
     }
-    return new ComparisonReport(new DenseFigures(9.5, tasks(0.9)), runs);
+    return new ComparisonReport(new DenseFigures(9.5, tasks(0.9), null), runs);
   }
 
   private static ComparedRun run(String method, Sparsity sparsity, double perplexity) {
@@ -49,6 +49,7 @@ final class ComparedRuns {
         tasks(0.5),
         "0123456789abcdef",
         modules,
+        null,
         12.5);
   }
 

@@ -1,0 +1,122 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.StructureRequest.Structure;
+import io.github.wandacuda.job.StructureRequest.Update;
+import io.github.wandacuda.model.BlockRemoval;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * What is asked to be removed of a model.
+ *
+ * @param score what goes first by it
+ * @param share how much goes
+ * @param count how many parts go instead of a share, or null
+ * @param multiple of which channels stay, or 0
+ * @param update what is asked to happen to the weights that read what is left, if anything is
+ */
+public record RemovalRequest(
+    Structure structure,
+    String score,
+    Sparsity.Ratio share,
+    Integer count,
+    int multiple,
+    Optional<Update> update) {
+  /** From so many samples on weights are fitted unless it is said otherwise. */
+  private static final int SAMPLES_TO_FIT = 64;
+
+  /** The score of a mix. */
+  public static final String PERPLEXITY = "perplexity";
+
+  /**
+   * The parts that go.
+   *
+   * @param trials what was tried, the best first
+   */
+  public record Choice(StructureChoice.Chosen chosen, List<StructureSearch.Trial> trials) {
+    public RemovedParts removed() {
+      return chosen.removed();
+    }
+  }
+
+  /** Checks that a model has the parts, and more of them than go. */
+  public void check(ModelDirectory model) {
+    if (structure != Structure.AUTO) {
+      count(structure.find(model));
+    }
+  }
+
+  /** Returns how many parts go. */
+  private int count(Removal removal) {
+    int gone = count == null ? removal.share(share.fraction(), multiple) : count;
+    removal.requireRemovable(gone);
+    if (removal instanceof BlockRemoval blocks && score.equals(structure.scores().getFirst())) {
+      blocks.requireInnerRemovable(gone);
+    }
+    return gone;
+  }
+
+  /**
+   * Returns what happens to the weights that read what is left.
+   *
+   * @param told why they stay as they are although there are samples enough
+   */
+  public Update update(ModelDirectory model, Calibration calibration, Consumer<String> told) {
+    if (!(calibration instanceof Calibration.FromSamples samples)) {
+      if (update.orElse(Update.NONE) != Update.NONE) {
+        throw new UsageException(
+            "`update` %s needs `calibration` FILE".formatted(update.get().label()));
+      }
+      return Update.NONE;
+    }
+    if (update.orElse(null) == Update.RECONSTRUCT
+        && (structure == Structure.EXPERTS || structure == Structure.BLOCKS)) {
+      throw new UsageException(
+          "`update`: expected realign or none for %s, found reconstruct"
+              .formatted(structure.label()));
+    }
+    boolean usual = update.isEmpty() && samples.samples().size() >= SAMPLES_TO_FIT;
+    Update asked = update.orElse(usual ? Update.REALIGN : Update.NONE);
+    Optional<InputException> problem =
+        asked == Update.NONE ? Optional.empty() : StructureFit.problem(model, asked);
+    if (problem.isPresent() && !usual) {
+      throw problem.get();
+    }
+    problem.ifPresent(why -> told.accept("weights stay as they are: " + why.getMessage()));
+    return problem.isPresent() ? Update.NONE : asked;
+  }
+
+  /**
+   * Chooses the parts.
+   *
+   * @param fits what happens to the weights that read what is left
+   * @param known whether samples run; else parts are taken that a plan's sizes are right for
+   */
+  public Choice choose(
+      ModelDirectory model,
+      Backend backend,
+      Calibration calibration,
+      Update fits,
+      boolean known,
+      Progress progress) {
+    if (structure != Structure.AUTO) {
+      Removal removal = structure.find(model);
+      StructureChoice choice = new StructureChoice(model, backend, calibration, known, progress);
+      return new Choice(choice.choose(structure, removal, count(removal), score), List.of());
+    }
+    StructureSearch search =
+        new StructureSearch(
+            model, backend, (Calibration.FromSamples) calibration, fits, multiple, progress);
+    List<StructureSearch.Trial> trials = search.run(share.fraction(), known);
+    return new Choice(
+        new StructureChoice.Chosen(trials.getFirst().removed(), Optional.empty()), trials);
+  }
+}
