@@ -11,6 +11,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
@@ -39,12 +41,19 @@ public record BlockChoice(
     int together,
     Progress progress) {
   /**
+   * Blocks that can go.
+   *
+   * @param blocks in the order in which they go
+   * @param scores what was lowest for the first of them, by the block that runs of them begin with
+   */
+  public record Chosen(List<Integer> blocks, SortedMap<Integer, Double> scores) {}
+
+  /**
    * Chooses by a score.
    *
    * @param count how many blocks, a multiple of the period
-   * @return the blocks in the order in which they go
    */
-  public List<Integer> choose(BlockScore score, int count) {
+  public Chosen choose(BlockScore score, int count) {
     return switch (score) {
       case LOSS -> {
         Rounds rounds = new Rounds(count);
@@ -79,12 +88,16 @@ public record BlockChoice(
    * @param first the place of the first one among those left that may go
    * @param scores returns those of each place from there on at which such blocks can begin
    */
-  private List<Integer> lowest(
+  private Chosen lowest(
       int count, int length, int first, Function<List<Integer>, double[]> scores) {
     List<Integer> left = new ArrayList<>(IntStream.range(0, decoder.blocks()).boxed().toList());
     List<Integer> gone = new ArrayList<>();
+    SortedMap<Integer, Double> ofAll = new TreeMap<>();
     while (gone.size() < count) {
       double[] all = scores.apply(left);
+      for (int at = 0; gone.isEmpty() && at < all.length; at++) {
+        ofAll.put(left.get(first + at), all[at]);
+      }
       int lowest = 0;
       for (int at = 1; at < all.length; at++) {
         // What isn't a number counts as the largest.
@@ -98,7 +111,7 @@ public record BlockChoice(
       gone.addAll(run);
       run.clear();
     }
-    return gone;
+    return new Chosen(gone, ofAll);
   }
 
   /** Takes the samples' states before a block and behind it. */

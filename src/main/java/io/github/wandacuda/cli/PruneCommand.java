@@ -81,6 +81,9 @@ final class PruneCommand extends Subcommand {
   public void run() {
     backends.check();
     structures.check(output);
+    if (report != null) {
+      ReportFormat.requireName(report);
+    }
     if (structures.given()) {
       removeParts();
       return;
@@ -93,9 +96,6 @@ final class PruneCommand extends Subcommand {
     target.checkPart(calibrations.fromSamples(rules), rules.needMasks(), output);
     if (target.inPlace) {
       methods.checkInPlace();
-    }
-    if (report != null) {
-      ReportFormat.requireName(report);
     }
     if (savedStatistics != null && !rules.needNorms()) {
       throw new UsageException(

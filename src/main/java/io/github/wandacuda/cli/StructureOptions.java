@@ -103,7 +103,7 @@ final class StructureOptions {
         STRUCTURE,
         ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
                 + " --requantize --unreached --include --exclude --masks --combine-masks"
-                + " --save-masks --in-place --packed --part --cluster --report")
+                + " --save-masks --in-place --packed --part --cluster")
             .split(" "));
     if (structure == Structure.AUTO) {
       output.exclude(STRUCTURE, "--remove", "--score");

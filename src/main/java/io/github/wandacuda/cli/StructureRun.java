@@ -13,6 +13,8 @@ import io.github.wandacuda.job.StructureSearch;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
+import io.github.wandacuda.report.RunFacts;
+import io.github.wandacuda.report.StructureReport;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -114,6 +116,17 @@ record StructureRun(
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     object.put("seconds", command.around(seconds.calibrated(calibrate)).toJson());
     memory.addTo(object);
+    if (results.writes(PruneCommand.REPORT)) {
+      Map<String, Object> inputs = command.calibrations.facts(calibration);
+      if (command.evaluation.given()) {
+        inputs.put("text", command.evaluation.facts());
+      }
+      RunFacts facts = WandaCuda.facts(model, backend, command.output, inputs);
+      results.write(
+          PruneCommand.REPORT,
+          new StructureReport(facts, object, choice, job.removed(), perplexities)
+              .content(command.report));
+    }
     String done = finished ? "finished before, nothing was done; " : "";
     command.output.written(
         object,
@@ -128,7 +141,8 @@ record StructureRun(
   }
 
   private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
-    return command.evaluation.measure(measured, before, false, backend, command.output);
+    return command.evaluation.measure(
+        measured, before, results.writes(PruneCommand.REPORT), backend, command.output);
   }
 
   private Perplexities compared(EvaluateOption.Measured before) {

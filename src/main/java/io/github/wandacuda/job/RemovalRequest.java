@@ -11,6 +11,7 @@ import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -117,6 +118,7 @@ public record RemovalRequest(
             model, backend, (Calibration.FromSamples) calibration, fits, multiple, progress);
     List<StructureSearch.Trial> trials = search.run(share.fraction(), known);
     return new Choice(
-        new StructureChoice.Chosen(trials.getFirst().removed(), Optional.empty()), trials);
+        new StructureChoice.Chosen(trials.getFirst().removed(), Optional.empty(), Map.of()),
+        trials);
   }
 }

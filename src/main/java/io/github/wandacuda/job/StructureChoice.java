@@ -13,13 +13,18 @@ import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
+import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.system.Labelled;
 import io.github.wandacuda.system.MachineFacts;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 
@@ -39,8 +44,12 @@ public record StructureChoice(
    * The parts that go.
    *
    * @param statistics what their scores come from, if that can be saved
+   * @param scores by block, a curve for each name; of channels and heads none
    */
-  public record Chosen(RemovedParts removed, Optional<Statistics> statistics) {}
+  public record Chosen(
+      RemovedParts removed,
+      Optional<Statistics> statistics,
+      Map<String, SortedMap<Integer, Double>> scores) {}
 
   /**
    * Chooses parts of one kind.
@@ -51,21 +60,20 @@ public record StructureChoice(
     return switch (removal) {
       case ExpertRemoval experts ->
           experts(experts, count, Labelled.of(score, List.of(ExpertScore.values()), "score"));
-      case BlockRemoval blocks ->
-          new Chosen(
-              RemovedParts.of(
-                  kind,
-                  RemovedParts.blocks(
-                      blocks(
-                          blocks,
-                          count,
-                          Labelled.of(score, List.of(BlockScore.values()), "score")))),
-              Optional.empty());
+      case BlockRemoval blocks -> {
+        BlockScore by = Labelled.of(score, List.of(BlockScore.values()), "score");
+        BlockChoice.Chosen chosen = blocks(blocks, count, by);
+        yield new Chosen(
+            RemovedParts.of(kind, RemovedParts.blocks(chosen.blocks())),
+            Optional.empty(),
+            Map.of("without blocks from here on", chosen.scores()));
+      }
       default ->
           new Chosen(
               RemovedParts.of(kind, new TreeMap<>())
                   .withFirst(kind, DecoderFamilies.shape(model).blocks(), count),
-              Optional.empty());
+              Optional.empty(),
+              Map.of());
     };
   }
 
@@ -92,7 +100,29 @@ public record StructureChoice(
                     statistics
                         .map(all -> scores(all, router, experts.size(), score))
                         .orElse(new float[experts.size()]))),
-        statistics);
+        statistics,
+        statistics.map(all -> curves(all, score)).orElse(Map.of()));
+  }
+
+  /** Returns the largest, the median and the least score of each block's experts. */
+  private static Map<String, SortedMap<Integer, Double>> curves(
+      Statistics statistics, ExpertScore score) {
+    Map<String, SortedMap<Integer, Double>> curves = new LinkedHashMap<>();
+    List.of("largest", "median", "least").forEach(name -> curves.put(name, new TreeMap<>()));
+    statistics
+        .experts()
+        .forEach(
+            (tensor, scores) -> {
+              if (tensor.endsWith(score.tensor(""))) {
+                int block = LinearModules.block(tensor).orElseThrow();
+                float[] sorted = scores.clone();
+                Arrays.sort(sorted);
+                curves.get("largest").put(block, (double) sorted[sorted.length - 1]);
+                curves.get("median").put(block, (double) sorted[sorted.length / 2]);
+                curves.get("least").put(block, (double) sorted[0]);
+              }
+            });
+    return curves;
   }
 
   /** Reads or computes the scores, and what comes with them. */
@@ -130,9 +160,9 @@ public record StructureChoice(
   }
 
   /** Chooses blocks, in the order in which they go. */
-  List<Integer> blocks(BlockRemoval blocks, int count, BlockScore score) {
+  BlockChoice.Chosen blocks(BlockRemoval blocks, int count, BlockScore score) {
     if (!known) {
-      return IntStream.range(0, count).boxed().toList();
+      return new BlockChoice.Chosen(IntStream.range(0, count).boxed().toList(), new TreeMap<>());
     }
     List<int[]> samples = ((Calibration.FromSamples) calibration).samples();
     long states = RunNeeds.stateBytes(model, samples);

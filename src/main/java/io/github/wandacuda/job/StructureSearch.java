@@ -134,7 +134,7 @@ public record StructureSearch(
     int most = Math.min((int) (blocks.size() * ratio + 0.2), blocks.size() - 2) / period * period;
     return most < 1 || blocks.period() == 0
         ? List.of()
-        : choice.blocks(blocks, most, BlockScore.LOSS);
+        : choice.blocks(blocks, most, BlockScore.LOSS).blocks();
   }
 
   /** Adds heads and what makes up the rest, unless they are more than is wanted. */

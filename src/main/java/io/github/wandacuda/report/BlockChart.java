@@ -40,7 +40,7 @@ final class BlockChart {
     LinearModules.block(module).ifPresent(block -> add(curve, block, value));
   }
 
-  private void add(String curve, int block, double value) {
+  void add(String curve, int block, double value) {
     blocks.add(block);
     curves
         .computeIfAbsent(curve, any -> new LinkedHashMap<>())

@@ -30,7 +30,7 @@ record PrunePage(PruneReport report) {
             Map.entry("tiles", tiles()),
             Map.entry("afterwards", report.isAfterwards() ? HtmlPage.resource("after.html") : ""),
             Map.entry("worst", worst()),
-            Map.entry("sample", sample()),
+            Map.entry("sample", sample(report.perplexities())),
             Map.entry("charts", charts()),
             Map.entry("rows", rows(this::row)),
             Map.entry("scores", scores()),
@@ -83,7 +83,7 @@ record PrunePage(PruneReport report) {
     }
   }
 
-  private static void tile(StringBuilder tiles, String name, String value) {
+  static void tile(StringBuilder tiles, String name, String value) {
     tiles.append("<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(name, value));
   }
 
@@ -106,9 +106,8 @@ record PrunePage(PruneReport report) {
     return HtmlPage.filled(HtmlPage.resource("worst.html"), Map.of("rows", rows));
   }
 
-  private String sample() {
-    return report
-        .perplexities()
+  static String sample(Optional<PruneReport.Perplexities> perplexities) {
+    return perplexities
         .flatMap(PruneReport.Perplexities::sample)
         .map(
             sample ->

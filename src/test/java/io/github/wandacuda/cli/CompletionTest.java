@@ -62,7 +62,7 @@ class CompletionTest {
   @CsvSource({
     "prune, --method, wanda magnitude ria wanda-variant sparsegpt masks",
     "verify, --method, wanda magnitude ria wanda-variant sparsegpt masks",
-    "compare, --methods, wanda magnitude ria wanda-variant sparsegpt",
+    "compare, --methods, wanda magnitude ria wanda-variant sparsegpt experts blocks channels heads auto",
     "prune, --allocation, uniform atp dlp owl",
     "prune, --backend, auto cuda opencl cpu",
     "generate, --backend, auto cuda opencl cpu",

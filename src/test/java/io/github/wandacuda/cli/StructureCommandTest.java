@@ -270,8 +270,7 @@ class StructureCommandTest {
             "--packed",
             "--method wanda",
             "--pattern 2:4",
-            "--include x",
-            "--report r.json")) {
+            "--include x")) {
       prune(source, other + " --statistics nowhere")
           .isRefused(2, "--structure and " + other.split(" ")[0] + " exclude each other");
     }
@@ -577,6 +576,32 @@ class StructureCommandTest {
             "--structure auto --sparsity 0.5 --update realign --calibration %s --resume",
             tokens)
         .succeeds();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "llama-gqa, auto --sparsity 0.5, What was tried, Chosen by",
+    "mixtral, experts --remove 1 --score frequency, Scores by block: frequency, experts",
+    "smollm3, blocks --remove 1 --score influence, Scores by block: influence, all of it",
+    "llama-gqa, channels --remove 40, … 40 in all, channels",
+  })
+  void reportsSayWhatWent(String family, String options, String shown, String also)
+      throws IOException {
+    Path fixture = TestData.fixture(family);
+    Path tokens = fixture.resolve("tokens.json");
+    String command =
+        "--structure " + options + " --calibration %s --evaluate %s --report %s --resume";
+    Path page = directory.resolve("report.html");
+    narrow(fixture.resolve("model"), command, tokens, tokens, page).succeeds();
+    assertThat(Files.readString(page)).contains("Parts removed: ", "Perplexity", shown, also);
+    Path numbers = directory.resolve("report.json");
+    narrow(fixture.resolve("model"), command, tokens, tokens, numbers).succeeds();
+    JsonNode found = TestData.json(numbers);
+    assertThat(found.at("/command/0").asText()).isEqualTo("prune");
+    assertThat(found.at("/perplexity/after").isNumber()).isTrue();
+    assertThat(found.at("/inputs/text/file").asText()).isEqualTo(tokens.toString());
+    assertThat(found.at("/scores").isEmpty()).isEqualTo(!shown.startsWith("Scores"));
+    found.at("/scores").forEach(curve -> assertThat(curve).isNotEmpty());
   }
 
   @ParameterizedTest

@@ -51,7 +51,7 @@ abstract class BlocksParity extends OneBackend {
   }
 
   private List<Integer> chosen(List<int[]> samples, BlockScore score, int count, int together) {
-    return choose(samples, together, choice -> choice.choose(score, count));
+    return choose(samples, together, choice -> choice.choose(score, count).blocks());
   }
 
   private void checkScores(double[] found, JsonNode expected) {
