@@ -2,6 +2,7 @@ package io.github.wandacuda.bench.compare;
 
 import io.github.wandacuda.bench.cases.PruneCase;
 import io.github.wandacuda.bench.cases.StartUpCase;
+import io.github.wandacuda.bench.cases.ThinnedCase;
 import io.github.wandacuda.bench.common.Directories;
 import io.github.wandacuda.bench.common.Machine;
 import io.github.wandacuda.bench.common.ZeroAgreement;
@@ -47,6 +48,18 @@ final class ProgramRows {
   static Outcome checkedBesideCopy(Row row, Place place, Pairs pairs) {
     PruneCase prune = onDisk(row, place);
     return besideCopy(prune, prune::pruneChecked, pairs);
+  }
+
+  /** Half of a mixture's experts go. */
+  static Outcome thinnedBesideCopy(Row row, Place place, Pairs pairs) {
+    ThinnedCase thinned = new ThinnedCase(place.disk(), place.jar(), row.get("model"));
+    return pairs
+        .rested()
+        .measure(
+            Unit.BYTES,
+            new Pairs.Side(thinned.bytes(), each(thinned::pruneToDevice, thinned.output())),
+            new Pairs.Side(thinned.bytes(), each(thinned::copyToDevice, thinned.copied())))
+        .with(Map.of("peak_anonymous_bytes", thinned.peakMemory()));
   }
 
   private static PruneCase onDisk(Row row, Place place) {

@@ -4,6 +4,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.bench.cases.GenerateCase;
 import io.github.wandacuda.bench.cases.Matrices;
+import io.github.wandacuda.bench.cases.NarrowedModel;
 import io.github.wandacuda.bench.cases.PackedModels;
 import io.github.wandacuda.bench.cases.ReadCase;
 import io.github.wandacuda.bench.cases.SparseCase;
@@ -97,6 +98,24 @@ final class SparseRows {
               new Pairs.Side(1, Work.of(packed::run)),
               new Pairs.Side(1, Work.of(dense::run)))
           .with(facts);
+    }
+  }
+
+  /** A model without a fifth of its blocks' parameters, a quarter of its channels, about. */
+  static Outcome smallerBesideDense(Row row, Place place, Pairs pairs) {
+    CheckpointShape shape = GenerateCase.shape(row.get("model"));
+    NarrowedModel narrowed = NarrowedModel.prepare(place.memory(), place.jar(), shape);
+    int prompt = row.number("prompt");
+    int tokens = row.number("tokens");
+    try (GenerateCase smaller =
+            GenerateCase.of(narrowed.smaller(), shape, prompt, tokens, THREADS);
+        GenerateCase dense = GenerateCase.of(narrowed.dense(), shape, prompt, tokens, THREADS)) {
+      return pairs
+          .measure(
+              Unit.TOKENS,
+              new Pairs.Side(1, Work.of(smaller::run)),
+              new Pairs.Side(1, Work.of(dense::run)))
+          .with(Map.of("share_removed", narrowed.share()));
     }
   }
 

@@ -1,0 +1,106 @@
+package io.github.wandacuda.bench.cases;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.bench.common.Directories;
+import io.github.wandacuda.bench.common.MixtureFiles;
+import io.github.wandacuda.bench.common.ProgramRun;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Removes half of the experts of a generated mixture, by statistics, as a process. */
+public final class ThinnedCase {
+  private static final int TOKENS = 32;
+
+  private final Path model;
+  private final Path statistics;
+  private final Path kept;
+  private final Path output;
+  private final Path copied;
+  private final Program program;
+  private JsonNode report;
+
+  /**
+   * Writes the mixture and its statistics, removes experts once, and has the program verify that.
+   *
+   * @param directory where all of it goes
+   * @param jar the program
+   * @param mixture what {@link MixtureFiles} takes
+   */
+  public ThinnedCase(Path directory, Path jar, String mixture) {
+    model = directory.resolve("model");
+    statistics = directory.resolve("statistics.safetensors");
+    kept = directory.resolve("kept");
+    output = directory.resolve("output");
+    copied = directory.resolve("copied");
+    program = new Program(directory, jar);
+    Path samples = directory.resolve("samples.json");
+    new MixtureFiles(mixture).write(model);
+    MixtureFiles.writeSamples(samples, 1, TOKENS);
+    run("calibrate --experts --samples 1", "--calibration", samples, "--output", statistics);
+    prune();
+    run("verify", "--dense", model, "--pruned", output);
+    Directories.move(output, kept);
+  }
+
+  private ProgramRun.Ended run(String command, Object... options) {
+    List<String> words = new ArrayList<>(List.of(command.split(" ")));
+    for (Object option : options) {
+      words.add(option.toString());
+    }
+    if (!words.contains("verify")) {
+      words.addAll(List.of("--model", model.toString(), "--backend", "cpu"));
+    }
+    words.addAll(List.of("--json", "--quiet"));
+    return program.run(words);
+  }
+
+  private double prune() {
+    ProgramRun.Ended ended =
+        run(
+            "prune --structure experts --sparsity 0.5 --no-verify",
+            "--statistics",
+            statistics,
+            "--output",
+            output);
+    report = ended.json();
+    return ended.seconds();
+  }
+
+  /** Returns the seconds of a whole process without a check, until all is on the device. */
+  public double pruneToDevice() {
+    sync();
+    return prune() + sync();
+  }
+
+  /** Returns the seconds of {@code cp -r} of what is kept, until all is on the device. */
+  public double copyToDevice() {
+    sync();
+    return program.other(List.of("cp", "-r", kept.toString(), copied.toString())).seconds()
+        + sync();
+  }
+
+  private double sync() {
+    return program.other(List.of("sync")).seconds();
+  }
+
+  /** Returns the bytes of what is kept. */
+  public long bytes() {
+    return report.required("bytes_after").longValue();
+  }
+
+  /** Returns the most anonymous memory of the latest run, in bytes. */
+  public long peakMemory() {
+    return report.required("peak_anonymous_bytes").longValue();
+  }
+
+  /** Returns where runs write to. */
+  public Path output() {
+    return output;
+  }
+
+  /** Returns where copies go. */
+  public Path copied() {
+    return copied;
+  }
+}
