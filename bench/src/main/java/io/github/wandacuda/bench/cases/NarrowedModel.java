@@ -1,8 +1,8 @@
 package io.github.wandacuda.bench.cases;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.CheckpointShape;
 import io.github.wandacuda.bench.common.ModelFiles;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.List;
 

@@ -1,9 +1,9 @@
 package io.github.wandacuda.bench.cases;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Directories;
 import io.github.wandacuda.bench.common.MixtureFiles;
 import io.github.wandacuda.bench.common.ProgramRun;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

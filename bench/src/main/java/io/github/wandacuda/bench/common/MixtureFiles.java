@@ -201,13 +201,14 @@ public final class MixtureFiles {
     config.put(
         "quantization_config",
         Map.of(
-            "quant_method", "mxfp4",
+            "quant_method",
+            "mxfp4",
             "modules_to_not_convert",
-                List.of(
-                    "model.layers.*.self_attn",
-                    "model.layers.*.mlp.router",
-                    "model.embed_tokens",
-                    "lm_head")));
+            List.of(
+                "model.layers.*.self_attn",
+                "model.layers.*.mlp.router",
+                "model.embed_tokens",
+                "lm_head")));
   }
 
   /** Writes the model's directory. */
