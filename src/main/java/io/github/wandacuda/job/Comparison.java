@@ -55,7 +55,7 @@ public final class Comparison implements ComparisonWork {
   private static final int SPOKEN = 32;
 
   private static final int REPEATS = 3;
-  private static final long LEAST_NANOS = 2_000_000_000L;
+  private static final long LEAST_NANOS = 1_000_000_000L;
 
   private final ModelDirectory model;
   private final Backend backend;

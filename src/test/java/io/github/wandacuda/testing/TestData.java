@@ -22,6 +22,9 @@ public final class TestData {
   /** The LLaMA that was trained for this project. */
   public static final Path TINY_LLAMA = Path.of("testdata/models/tiny-llama");
 
+  /** A mixture that was trained on what the other one wrote, and token ids for it. */
+  public static final Path TINY_MIXTURE = Path.of("testdata/models/tiny-mixture");
+
   /** What the original Wanda code made of it. */
   public static final Path GOLDEN = Path.of("testdata/golden/tiny-llama");
 
