@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -60,13 +59,10 @@ public final class Decoder implements AutoCloseable {
             operations,
             keeping);
     linearModules = description.linears().map(weights.tensors()::require).toList();
-    IntStream.range(0, blocks())
-        .mapToObj(description.block())
-        .flatMap(BlockDescription::norms)
-        .forEach(weights.tensors()::require);
+    description.blocks().flatMap(BlockDescription::norms).forEach(weights.tensors()::require);
     rotations =
-        IntStream.range(0, blocks())
-            .mapToObj(description.block())
+        description
+            .blocks()
             .map(block -> block.attention().rotary())
             .filter(Objects::nonNull)
             .map(Rotary::cosines)
@@ -125,10 +121,7 @@ public final class Decoder implements AutoCloseable {
    */
   public KeyValueCache cache(int capacity) {
     List<Kept> kept =
-        IntStream.range(0, blocks())
-            .mapToObj(description.block())
-            .flatMap(block -> block.attention().kept().stream())
-            .toList();
+        description.blocks().flatMap(block -> block.attention().kept().stream()).toList();
     return new KeyValueCache(operations, kept, capacity);
   }
 
