@@ -75,8 +75,18 @@ public record ErrorDetails(
     return new UsageException(expected(expected, String.valueOf(found)));
   }
 
+  /** Returns the failure of what is asked for, in a sentence. */
+  public UsageException refused(String sentence) {
+    return new UsageException(said(sentence));
+  }
+
   public UsageException refused(String expected, Object found, Throwable cause) {
     return new UsageException(expected(expected, String.valueOf(found)), cause);
+  }
+
+  /** Returns the failure of what is written, by what it should be and what it is. */
+  public OutputException unwritable(String expected, Object found) {
+    return new OutputException(expected(expected, String.valueOf(found)));
   }
 
   /** Returns the same with a sentence in the place of what was expected and found. */

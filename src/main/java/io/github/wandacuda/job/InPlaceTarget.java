@@ -6,7 +6,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
@@ -127,11 +126,10 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
       Fingerprint there = Fingerprint.of(records.get(0).path("run"));
       List<String> differences = fingerprint.differencesFrom(there);
       if (!differences.isEmpty()) {
-        throw new UsageException(
-            ErrorDetails.file(path())
-                .said(
-                    "another run was interrupted here and has to be ended first; it differs in "
-                        + String.join(", ", differences)));
+        throw ErrorDetails.file(path())
+            .refused(
+                "another run was interrupted here and has to be ended first; it differs in "
+                    + String.join(", ", differences));
       }
     }
     // The record of an earlier run no longer describes the model.
@@ -145,7 +143,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
    */
   private static void requireWritable(Path directory, List<SafetensorsFile> shards) {
     if (!Files.isWritable(directory)) {
-      throw new OutputException(ErrorDetails.file(directory).expected("to write it", "no right"));
+      throw ErrorDetails.file(directory).unwritable("to write it", "no right");
     }
     for (SafetensorsFile shard : shards) {
       requireOwn(shard.path());
@@ -154,25 +152,23 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
 
   private static void requireOwn(Path shard) {
     if (Files.isSymbolicLink(shard)) {
-      throw new OutputException(
-          ErrorDetails.file(shard)
-              .expected(
-                  "a file of the model's own",
-                  "a link to %s: what others may use too is never written to"
-                      .formatted(Printable.of(target(shard))))
-              .hint(COPY));
+      throw ErrorDetails.file(shard)
+          .hint(COPY)
+          .unwritable(
+              "a file of the model's own",
+              "a link to %s: what others may use too is never written to"
+                  .formatted(Printable.of(target(shard))));
     }
     if (!Files.isWritable(shard)) {
-      throw new OutputException(ErrorDetails.file(shard).expected("to write it", "no right"));
+      throw ErrorDetails.file(shard).unwritable("to write it", "no right");
     }
     int names = FileIdentity.names(shard);
     if (names > 1) {
-      throw new OutputException(
-          ErrorDetails.file(shard)
-              .expected(
-                  "a file of the model's own",
-                  "one with %d names (hard links): the others would change too".formatted(names))
-              .hint(COPY));
+      throw ErrorDetails.file(shard)
+          .hint(COPY)
+          .unwritable(
+              "a file of the model's own",
+              "one with %d names (hard links): the others would change too".formatted(names));
     }
   }
 
