@@ -435,11 +435,8 @@ final class GpuOperations implements Operations, AutoCloseable {
       MemorySegment dense = staging.asSlice(at, place.bytes());
       at += place.stagingBytes();
       HostRows.gather(matrix, dense);
-      copies.copy(
-          RowCopy.Place.of(dense, to.rowBytes()),
-          RowCopy.Place.of(to.data(), to.pitch()),
-          to.rowBytes(),
-          to.rows());
+      RowCopy.Place from = RowCopy.Place.of(dense, to.rowBytes());
+      copies.copy(from, to.place(), to.rowBytes(), to.rows());
     }
 
     @Override
@@ -519,8 +516,7 @@ final class GpuOperations implements Operations, AutoCloseable {
           return x;
         }
         DevicePointer at = aligned.atLeast(x.rows() * x.rowBytes());
-        queue.copy(
-            Place.of(x.data(), x.pitch()), Place.of(at, x.rowBytes()), x.rowBytes(), x.rows());
+        queue.copy(x.place(), Place.of(at, x.rowBytes()), x.rowBytes(), x.rows());
         return new DeviceRows(at, x.dtype(), x.rows(), x.columns(), x.columns());
       }
 
