@@ -175,8 +175,7 @@ record AdapterConfig(
     return config
         .find(key)
         .orElseThrow(
-            () ->
-                ErrorDetails.file(config.file()).part(key).hint(AGAIN).wrong("a value", "nothing"));
+            () -> ErrorDetails.part(config.file(), key).hint(AGAIN).wrong("a value", "nothing"));
   }
 
   private static int rank(ModelConfig config, String key, JsonNode value) {
@@ -247,8 +246,7 @@ record AdapterConfig(
     }
     for (String name : names) {
       if (!found.containsKey(name) && !isListed(name)) {
-        throw ErrorDetails.file(file)
-            .part("target_modules")
+        throw ErrorDetails.part(file, "target_modules")
             .wrong("the adapter's module " + Printable.of(name), "none that it matches");
       }
     }
@@ -278,8 +276,7 @@ record AdapterConfig(
     try {
       return NamePatterns.compile(expression);
     } catch (PatternSyntaxException e) {
-      throw ErrorDetails.file(file)
-          .part(key)
+      throw ErrorDetails.part(file, key)
           .wrong("regular expressions", Printable.of(shortened(shown)), e);
     }
   }
@@ -294,10 +291,9 @@ record AdapterConfig(
       return Map.of();
     }
     try {
-      return NamePatterns.firstMatches(ErrorDetails.file(file).part(key), patterns, names);
+      return NamePatterns.firstMatches(ErrorDetails.part(file, key), patterns, names);
     } catch (UsageException e) {
-      throw ErrorDetails.file(file)
-          .part(key)
+      throw ErrorDetails.part(file, key)
           .wrong("expressions that match or not in a few seconds", "none such", e);
     }
   }

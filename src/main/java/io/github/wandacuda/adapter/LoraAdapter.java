@@ -182,7 +182,7 @@ public record LoraAdapter(
     }
 
     private InputException wrong(TensorInfo tensor, String expected, String found) {
-      return ErrorDetails.file(file.path()).tensor(tensor.name()).wrong(expected, found);
+      return ErrorDetails.tensor(file.path(), tensor.name()).wrong(expected, found);
     }
   }
 }

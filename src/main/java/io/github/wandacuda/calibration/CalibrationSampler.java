@@ -77,7 +77,7 @@ public final class CalibrationSampler {
       long needed = (long) size + tokens.length + 1;
       if (needed > stream.length) {
         HeapBudget.require(
-            ErrorDetails.file(file).part("the tokens of its documents"),
+            ErrorDetails.part(file, "the tokens of its documents"),
             needed * Integer.BYTES,
             HeapBudget.OF_IDS);
         stream =
@@ -154,7 +154,7 @@ public final class CalibrationSampler {
     for (int i = 0; i < lists.size(); i++) {
       int[] ids = lists.get(i);
       if (ids.length == 0) {
-        throw ErrorDetails.file(file).part("list %d".formatted(i + 1)).wrong("token ids", "none");
+        throw ErrorDetails.part(file, "list %d".formatted(i + 1)).wrong("token ids", "none");
       }
       if (ids.length != length) {
         throw ErrorDetails.file(file)
@@ -167,7 +167,7 @@ public final class CalibrationSampler {
   }
 
   private ErrorDetails origin(Tokenizer tokenizer) {
-    return ErrorDetails.file(file).part("tokenized by " + tokenizer.source());
+    return ErrorDetails.part(file, "tokenized by " + tokenizer.source());
   }
 
   /**

@@ -117,7 +117,7 @@ public final class Imatrix {
   }
 
   InputException problem(String weight, String expected, String found) {
-    return ErrorDetails.file(file).tensor(weight).wrong(expected, found);
+    return ErrorDetails.tensor(file, weight).wrong(expected, found);
   }
 
   Statistics statistics(long chunks, long chunkTokens) {

@@ -51,8 +51,7 @@ final class ExpertStacks {
       Optional<Parts> parts = parts(tensor);
       long count = parts.isEmpty() ? 1 : tensor.shape().getFirst();
       if (apart.size() + count > TensorNames.MOST) {
-        throw ErrorDetails.file(file)
-            .tensor(tensor.name())
+        throw ErrorDetails.tensor(file, tensor.name())
             .wrong("at most %d tensors and experts".formatted(TensorNames.MOST), "more");
       }
       for (int expert = 0; expert < count; expert++) {
@@ -60,8 +59,7 @@ final class ExpertStacks {
         apart.add(part);
         TensorInfo other = byName.put(part.name(), part);
         if (other != null && !other.equals(part)) {
-          throw ErrorDetails.file(file)
-              .tensor(part.name())
+          throw ErrorDetails.tensor(file, part.name())
               .wrong("a part of one tensor", "a tensor of this name beside it");
         }
       }

@@ -136,8 +136,7 @@ public final class SafetensorsFile implements AutoCloseable {
       throws IOException {
     while (bytes.hasRemaining()) {
       if (channel.read(bytes) < 0) {
-        throw ErrorDetails.file(path)
-            .part("header")
+        throw ErrorDetails.part(path, "header")
             .wrong(bytes.capacity() + " bytes", bytes.position() + " before the file ends");
       }
     }
@@ -215,14 +214,12 @@ public final class SafetensorsFile implements AutoCloseable {
         info.type()
             .orElseThrow(
                 () ->
-                    ErrorDetails.file(path)
-                        .tensor(info.name())
+                    ErrorDetails.tensor(path, info.name())
                         .wrong(
                             "a vector of F32, F16 or BF16",
                             "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
     if (info.shape().size() > 1 || info.bytes() > Integer.MAX_VALUE - 8) {
-      throw ErrorDetails.file(path)
-          .tensor(info.name())
+      throw ErrorDetails.tensor(path, info.name())
           .wrong("a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
     }
     float[] values = new float[(int) info.elements()];

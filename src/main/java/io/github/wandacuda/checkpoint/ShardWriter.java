@@ -176,8 +176,7 @@ public final class ShardWriter implements AutoCloseable {
         continue;
       }
       if (layout.dataOffset() + info.end() > length) {
-        throw ErrorDetails.file(path)
-            .tensor(info.name())
+        throw ErrorDetails.tensor(path, info.name())
             .unwritable(
                 "its data up to byte %d".formatted(layout.dataOffset() + info.end()),
                 length + " bytes");
@@ -334,8 +333,7 @@ public final class ShardWriter implements AutoCloseable {
     List<TensorInfo> tensors = layout.tensors();
     for (int i = 0; i < tensors.size(); i++) {
       if (missing.get(i) != 0) {
-        throw ErrorDetails.file(path)
-            .tensor(tensors.get(i).name())
+        throw ErrorDetails.tensor(path, tensors.get(i).name())
             .unwritable(
                 "%d bytes to be written".formatted(tensors.get(i).bytes()),
                 tensors.get(i).bytes() - missing.get(i));

@@ -33,6 +33,16 @@ public record ErrorDetails(
         file == null ? null : file.toString(), null, null, null, null, null, null);
   }
 
+  /** Returns the failure of a tensor in a file, or, without a path, in memory. */
+  public static ErrorDetails tensor(Path file, String name) {
+    return file(file).tensor(name);
+  }
+
+  /** Returns the failure of a part of a file, or, without a path, of memory. */
+  public static ErrorDetails part(Path file, String name) {
+    return file(file).part(name);
+  }
+
   /** Returns the failure of an option, or of another thing that is in no file. */
   public static ErrorDetails of(String part) {
     return new ErrorDetails(null, null, part, null, null, null, null);

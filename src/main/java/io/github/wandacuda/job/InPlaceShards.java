@@ -84,8 +84,8 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
         || !bits.canConvertToInt()
         || !(threshold >= 0)
         || Float.isInfinite(threshold)) {
-      throw ErrorDetails.file(journal.file())
-          .part("threshold of " + Printable.of(record.get(THRESHOLD).asText()))
+      throw ErrorDetails.part(
+              journal.file(), "threshold of " + Printable.of(record.get(THRESHOLD).asText()))
           .hint("the model may be pruned in part: take a new copy of it")
           .wrong("the bits of a number from 0 on", Printable.of(bits.toString()));
     }
@@ -190,7 +190,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
 
   private static VerificationException wrong(LinearModule module, String what) {
     return new VerificationException(
-        ErrorDetails.file(module.shard().path()).tensor(module.tensor().name()).said(what));
+        ErrorDetails.tensor(module.shard().path(), module.tensor().name()).said(what));
   }
 
   @Override
@@ -237,8 +237,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
               ? keepsOrZeroes(stored(before), stored(after))
               : keepsOrZeroes(codes(before, tile), codes(after, tile)))) {
         throw new VerificationException(
-            ErrorDetails.file(module.shard().path())
-                .tensor(module.tensor().name())
+            ErrorDetails.tensor(module.shard().path(), module.tensor().name())
                 .said(
                     "a weight was to be changed to something else than 0;"
                         + " nothing of its tile was written"));

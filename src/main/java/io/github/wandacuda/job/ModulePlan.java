@@ -187,8 +187,7 @@ record ModulePlan(
 
     private void requireSame(int tile, long found) {
       if (found != module.kept(tile)) {
-        throw ErrorDetails.file(module.shard().path())
-            .tensor(module.weight().name())
+        throw ErrorDetails.tensor(module.shard().path(), module.weight().name())
             .wrong(
                 "%d values other than zero in a tile, as when they were counted"
                     .formatted(module.kept(tile)),

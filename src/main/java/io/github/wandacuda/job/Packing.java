@@ -64,8 +64,7 @@ enum Packing {
     if (packs()) {
       model.requireUnpacked("pack");
       if (model.checkpoint().find(PackedFormat.SOURCE_HEADER).isPresent()) {
-        throw ErrorDetails.file(model.path())
-            .tensor(PackedFormat.SOURCE_HEADER)
+        throw ErrorDetails.tensor(model.path(), PackedFormat.SOURCE_HEADER)
             .wrong("no tensor of this name, which the packed form needs", "one");
       }
     } else if (!model.isPacked()) {
@@ -362,8 +361,7 @@ enum Packing {
       }
       byte[] header = header(tensors);
       if (header.length - Long.BYTES > JsonInput.LONGEST) {
-        throw ErrorDetails.file(source.path())
-            .part("header")
+        throw ErrorDetails.part(source.path(), "header")
             .wrong(
                 "one of at most %d bytes once it is packed".formatted(JsonInput.LONGEST),
                 header.length);

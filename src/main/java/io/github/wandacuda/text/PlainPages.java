@@ -70,9 +70,7 @@ final class PlainPages {
     try {
       return new PlainPages(file, bytes, most).unpack();
     } catch (MalformedException e) {
-      throw ErrorDetails.file(file)
-          .part("its metadata")
-          .wrong("that of a Parquet file", e.getMessage());
+      throw ErrorDetails.part(file, "its metadata").wrong("that of a Parquet file", e.getMessage());
     }
   }
 
