@@ -19,6 +19,6 @@ import io.github.wandacuda.model.LinearModule;
 public record LoraModule(
     LinearModule module, SafetensorsFile file, TensorInfo a, TensorInfo b, int rank, float scale) {
   ErrorDetails place(TensorInfo tensor) {
-    return ErrorDetails.file(file.path()).tensor(tensor.name());
+    return ErrorDetails.tensor(file.path(), tensor.name());
   }
 }

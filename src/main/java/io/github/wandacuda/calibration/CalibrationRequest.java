@@ -46,8 +46,7 @@ public record CalibrationRequest(
       throw new IllegalArgumentException("a model with no positions or no tokens");
     }
     if (join.isPresent() && !TextFormat.of(file).hasDocuments()) {
-      throw ErrorDetails.file(file)
-          .part("`join`")
+      throw ErrorDetails.part(file, "`join`")
           .refused(
               "documents (.jsonl, .jsonl.gz, .json.gz, .parquet)",
               "one text, or lists of token ids");
@@ -92,8 +91,7 @@ public record CalibrationRequest(
    */
   static void requirePositions(Path file, int index, int[] ids, int modelMaximum) {
     if (ids.length > modelMaximum) {
-      throw ErrorDetails.file(file)
-          .part("list %d".formatted(index + 1))
+      throw ErrorDetails.part(file, "list %d".formatted(index + 1))
           .wrong(
               "at most %d token ids, the positions that the model has".formatted(modelMaximum),
               ids.length);

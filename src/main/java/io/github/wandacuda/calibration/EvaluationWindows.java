@@ -61,7 +61,7 @@ public final class EvaluationWindows implements Serializable {
           .wrong("a text of at least %d tokens, one window".formatted(length), tokens.length);
     }
     TokenLists.requireKnown(
-        vocabularySize, tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
+        vocabularySize, tokens, ErrorDetails.part(file, "tokenized by " + tokenizer.source()));
     List<int[]> windows = new ArrayList<>();
     for (int start = 0; start <= tokens.length - length && windows.size() < most; start += length) {
       windows.add(Arrays.copyOfRange(tokens, start, start + length));
@@ -97,8 +97,7 @@ public final class EvaluationWindows implements Serializable {
     for (int i = 0; i < windows.size(); i++) {
       int[] window = windows.get(i);
       if (window.length < SHORTEST) {
-        throw ErrorDetails.file(file)
-            .part("list %d".formatted(i + 1))
+        throw ErrorDetails.part(file, "list %d".formatted(i + 1))
             .wrong("at least %d token ids".formatted(SHORTEST), window.length);
       }
       TokenLists.requireKnown(vocabularySize, window, ErrorDetails.file(file));

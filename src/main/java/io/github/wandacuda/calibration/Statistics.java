@@ -104,8 +104,7 @@ public record Statistics(
 
   private static String module(Path file, TensorInfo tensor) {
     if (!tensor.name().endsWith(SUFFIX)) {
-      throw ErrorDetails.file(file)
-          .tensor(tensor.name())
+      throw ErrorDetails.tensor(file, tensor.name())
           .wrong("a name that ends in " + SUFFIX, "another");
     }
     return tensor.name().substring(0, tensor.name().length() - SUFFIX.length());
@@ -113,15 +112,13 @@ public record Statistics(
 
   private static float[] vector(SafetensorsFile in, TensorInfo tensor, String what, String of) {
     if (!tensor.type().equals(Optional.of(DType.F32)) || tensor.shape().size() != 1) {
-      throw ErrorDetails.file(in.path())
-          .tensor(tensor.name())
+      throw ErrorDetails.tensor(in.path(), tensor.name())
           .wrong("an F32 vector", "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
     }
     float[] norms = in.vector(tensor);
     for (int column = 0; column < norms.length; column++) {
       if (!(norms[column] >= 0) || Float.isInfinite(norms[column])) {
-        throw ErrorDetails.file(in.path())
-            .tensor(tensor.name())
+        throw ErrorDetails.tensor(in.path(), tensor.name())
             .hint("calibrate again")
             .wrong("a finite %s of 0 or more at %s %d".formatted(what, of, column), norms[column]);
       }
@@ -139,8 +136,7 @@ public record Statistics(
     } catch (NumberFormatException e) {
       // Reported below, as a negative number is.
     }
-    throw ErrorDetails.file(file)
-        .part("metadata " + key)
+    throw ErrorDetails.part(file, "metadata " + key)
         .wrong("a whole number", "'%s'".formatted(Printable.of(value)));
   }
 
@@ -208,8 +204,7 @@ public record Statistics(
           file.tensor(name)
               .orElseThrow(
                   () ->
-                      ErrorDetails.file(file.path())
-                          .tensor(name)
+                      ErrorDetails.tensor(file.path(), name)
                           .hint("calibrate with second moments")
                           .wrong("second moments", "none"));
       if (!tensor.type().equals(Optional.of(DType.F32))
@@ -261,7 +256,7 @@ public record Statistics(
     }
 
     private ErrorDetails place(String name) {
-      return ErrorDetails.file(file.path()).tensor(name);
+      return ErrorDetails.tensor(file.path(), name);
     }
 
     @Override

@@ -67,8 +67,7 @@ record TextFile(boolean isWhole, int count, IntFunction<String> texts, Runnable 
     if (!text.isTextual()) {
       String columns =
           content.properties().stream().map(Map.Entry::getKey).collect(Collectors.joining(", "));
-      throw ErrorDetails.file(file)
-          .part("row %d".formatted(row + 1))
+      throw ErrorDetails.part(file, "row %d".formatted(row + 1))
           .wrong("a string in the column text", "the columns " + columns);
     }
     return text.textValue();

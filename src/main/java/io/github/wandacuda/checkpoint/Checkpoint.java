@@ -184,8 +184,7 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
       for (TensorInfo info : shard.tensors()) {
         SafetensorsFile other = shardOf.put(info.name(), shard);
         if (other != null) {
-          throw ErrorDetails.file(shard.path())
-              .tensor(info.name())
+          throw ErrorDetails.tensor(shard.path(), info.name())
               .wrong(
                   "a tensor of one shard",
                   "it in %s too".formatted(Printable.of(other.path().getFileName())));
@@ -200,8 +199,7 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
     known.visit(
         (name, shard) -> {
           if (!byName.containsKey(shard) || byName.get(shard).tensor(name).isEmpty()) {
-            throw ErrorDetails.file(known.path())
-                .tensor(name)
+            throw ErrorDetails.tensor(known.path(), name)
                 .wrong("it in " + Printable.of(shard), found(name, shards));
           }
         });

@@ -36,11 +36,10 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
         (name, shard) -> {
           shards.add(shard);
           if (!names.add(name)) {
-            throw ErrorDetails.file(path).tensor(name).wrong("one shard", "a second one");
+            throw ErrorDetails.tensor(path, name).wrong("one shard", "a second one");
           }
           if (names.size() > TensorNames.MOST) {
-            throw ErrorDetails.file(path)
-                .part(INDEX)
+            throw ErrorDetails.part(path, INDEX)
                 .wrong("at most %d tensors".formatted(TensorNames.MOST), "more");
           }
         });
@@ -74,12 +73,11 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
       } else if (tensors < 0) {
         tensors = readWeightMap(path, json, visitor);
       } else {
-        throw ErrorDetails.file(path).part(INDEX).wrong("one " + WEIGHT_MAP, "a second one");
+        throw ErrorDetails.part(path, INDEX).wrong("one " + WEIGHT_MAP, "a second one");
       }
     }
     if (tensors <= 0) {
-      throw ErrorDetails.file(path)
-          .part(INDEX)
+      throw ErrorDetails.part(path, INDEX)
           .wrong(WEIGHT_MAP + " with tensors", tensors < 0 ? "none" : "an empty one");
     }
     return tensors;
@@ -92,17 +90,15 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
     for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
       TensorNames.requireLength(path, name);
       if (json.nextToken() != JsonToken.VALUE_STRING) {
-        throw ErrorDetails.file(path).tensor(name).wrong("a file name", JsonInput.found(json));
+        throw ErrorDetails.tensor(path, name).wrong("a file name", JsonInput.found(json));
       }
       String shard = json.getText();
       if (!isPlain(shard)) {
-        throw ErrorDetails.file(path)
-            .tensor(name)
+        throw ErrorDetails.tensor(path, name)
             .wrong("the name of a file beside the index", '"' + Printable.of(shard) + '"');
       }
       if (SideFiles.isReserved(shard)) {
-        throw ErrorDetails.file(path)
-            .tensor(name)
+        throw ErrorDetails.tensor(path, name)
             .hint("that name is kept for a file of another kind, which would be lost by it")
             .wrong("the name of a shard", '"' + Printable.of(shard) + '"');
       }
@@ -130,7 +126,7 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
   private static void expect(Path path, JsonParser json, boolean held, String part, String expected)
       throws IOException {
     if (!held) {
-      throw ErrorDetails.file(path).part(part).wrong(expected, JsonInput.found(json));
+      throw ErrorDetails.part(path, part).wrong(expected, JsonInput.found(json));
     }
   }
 }

@@ -55,7 +55,7 @@ final class HeaderParser {
     if (offset == bytes.length || bytes[offset] != '{') {
       String found =
           offset == bytes.length ? "no byte" : "byte 0x%02x".formatted(bytes[offset] & 0xff);
-      throw ErrorDetails.file(file).part(HEADER).wrong("'{' as its first byte", found);
+      throw ErrorDetails.part(file, HEADER).wrong("'{' as its first byte", found);
     }
     return JsonInput.read(
         file,
@@ -83,22 +83,21 @@ final class HeaderParser {
 
   private void readMetadata() throws IOException {
     if (metadata != null) {
-      throw ErrorDetails.file(file).part(HEADER).wrong("one " + METADATA, "a second one");
+      throw ErrorDetails.part(file, HEADER).wrong("one " + METADATA, "a second one");
     }
     metadata = new LinkedHashMap<>();
     expect(
         json.currentToken() == JsonToken.START_OBJECT,
-        ErrorDetails.file(file).part(METADATA),
+        ErrorDetails.part(file, METADATA),
         "an object");
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       ErrorDetails place =
-          ErrorDetails.file(file).part("%s entry %s".formatted(METADATA, Printable.of(key)));
+          ErrorDetails.part(file, "%s entry %s".formatted(METADATA, Printable.of(key)));
       expect(json.nextToken() == JsonToken.VALUE_STRING, place, "a string");
       String value = json.getText();
       metadataSize += key.length() + value.length() + ENTRY;
       if (metadataSize > MOST_METADATA) {
-        throw ErrorDetails.file(file)
-            .part(METADATA)
+        throw ErrorDetails.part(file, METADATA)
             .wrong("at most %d characters".formatted(MOST_METADATA), "more");
       }
       if (metadata.put(key, value) != null) {
@@ -108,11 +107,10 @@ final class HeaderParser {
   }
 
   private void readTensor(String name) throws IOException {
-    ErrorDetails place = ErrorDetails.file(file).tensor(name);
+    ErrorDetails place = ErrorDetails.tensor(file, name);
     TensorNames.requireLength(file, name);
     if (tensors.size() == TensorNames.MOST) {
-      throw ErrorDetails.file(file)
-          .part(HEADER)
+      throw ErrorDetails.part(file, HEADER)
           .wrong("at most %d tensors".formatted(TensorNames.MOST), "more");
     }
     if (tensors.containsKey(name)) {

@@ -83,8 +83,7 @@ public final class PackedConfig {
     Map<String, Object> expected = others(tree(file, source));
     Map<String, Object> found = others(config);
     if (!expected.equals(found)) {
-      throw ErrorDetails.file(file)
-          .part(Printable.of(firstDifference(expected, found)))
+      throw ErrorDetails.part(file, Printable.of(firstDifference(expected, found)))
           .hint("a packed model's config can't be changed: unpack it, change it, pack it")
           .wrong("what %s.%s holds".formatted(QUANTIZATION, SOURCE_KEY), "something else");
     }
@@ -115,7 +114,7 @@ public final class PackedConfig {
   }
 
   private static ErrorDetails place(Path file, String key) {
-    return ErrorDetails.file(file).part(QUANTIZATION + "." + key);
+    return ErrorDetails.part(file, QUANTIZATION + "." + key);
   }
 
   private static JsonNode tree(Path file, byte[] config) {

@@ -53,8 +53,7 @@ public record PackedModule(
     MemorySegment sizes = MemorySegment.ofArray(new byte[2 * Long.BYTES]);
     file.read(shape, 0, sizes);
     if (sizes.get(LONG, 0) != rows || sizes.get(LONG, Long.BYTES) != columns) {
-      throw ErrorDetails.file(file.path())
-          .tensor(shape.name())
+      throw ErrorDetails.tensor(file.path(), shape.name())
           .wrong(
               "[%d, %d], as %s has".formatted(rows, columns, PackedFormat.SOURCE_HEADER),
               "[%d, %d]".formatted(sizes.get(LONG, 0), sizes.get(LONG, Long.BYTES)));
@@ -85,14 +84,12 @@ public record PackedModule(
       return file.tensor(name)
           .orElseThrow(
               () ->
-                  ErrorDetails.file(file.path())
-                      .tensor(name)
+                  ErrorDetails.tensor(file.path(), name)
                       .wrong("it beside the module's others", "none"));
     }
 
     private RuntimeException wrong(TensorInfo found, String expected) {
-      return ErrorDetails.file(file.path())
-          .tensor(found.name())
+      return ErrorDetails.tensor(file.path(), found.name())
           .wrong(expected, "%s %s".formatted(found.dtype(), found.shape()));
     }
   }
@@ -196,8 +193,7 @@ public record PackedModule(
       long expected = offset(offsets, row + 1) - offset(offsets, row);
       long found = ones(bits, row * rowBytes, (row + 1) * rowBytes);
       if (found != expected) {
-        throw ErrorDetails.file(file.path())
-            .tensor(bitmask.name())
+        throw ErrorDetails.tensor(file.path(), bitmask.name())
             .wrong(
                 "%d bits in row %d, which has as many values".formatted(expected, first + row),
                 String.valueOf(found));
@@ -212,8 +208,7 @@ public record PackedModule(
     }
     int last = bits.get(ValueLayout.JAVA_BYTE, (row + 1) * rowBytes - 1) & 0xff;
     if (last >>> used != 0) {
-      throw ErrorDetails.file(file.path())
-          .tensor(bitmask.name())
+      throw ErrorDetails.tensor(file.path(), bitmask.name())
           .wrong(
               "no bit behind the last of %d columns in row %d".formatted(columns(), ofWeight),
               "0x%02x as the row's last byte".formatted(last));
@@ -237,7 +232,7 @@ public record PackedModule(
   }
 
   private RuntimeException wrongOffset(String expected, String found) {
-    return ErrorDetails.file(file.path()).tensor(rowOffsets.name()).wrong(expected, found);
+    return ErrorDetails.tensor(file.path(), rowOffsets.name()).wrong(expected, found);
   }
 
   /**

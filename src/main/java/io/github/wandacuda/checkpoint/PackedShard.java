@@ -38,8 +38,7 @@ public final class PackedShard implements TensorBytes {
     }
     for (TensorInfo tensor : stored.tensors()) {
       if (!known.contains(tensor.name())) {
-        throw ErrorDetails.file(stored.path())
-            .tensor(tensor.name())
+        throw ErrorDetails.tensor(stored.path(), tensor.name())
             .wrong("none that the unpacked shard has no use for", "one");
       }
     }
@@ -62,8 +61,7 @@ public final class PackedShard implements TensorBytes {
   public static SafetensorsFile unpacked(SafetensorsFile stored) {
     String format = stored.metadata().get(PackedFormat.METADATA_KEY);
     if (!PackedFormat.FORMAT.equals(format)) {
-      throw ErrorDetails.file(stored.path())
-          .part("format")
+      throw ErrorDetails.part(stored.path(), "format")
           .hint(
               PackedFormat.isPacked(stored.metadata())
                   ? "another version of wanda-cuda has packed it"
@@ -77,8 +75,7 @@ public final class PackedShard implements TensorBytes {
   /** Returns a shard that isn't packed. */
   public static SafetensorsFile requireDense(SafetensorsFile stored) {
     if (PackedFormat.isPacked(stored.metadata())) {
-      throw ErrorDetails.file(stored.path())
-          .part("format")
+      throw ErrorDetails.part(stored.path(), "format")
           .hint("take the config.json that pack wrote")
           .wrong(
               "weights that aren't packed, as config.json says",
@@ -93,13 +90,11 @@ public final class PackedShard implements TensorBytes {
             .tensor(PackedFormat.SOURCE_HEADER)
             .orElseThrow(
                 () ->
-                    ErrorDetails.file(stored.path())
-                        .tensor(PackedFormat.SOURCE_HEADER)
+                    ErrorDetails.tensor(stored.path(), PackedFormat.SOURCE_HEADER)
                         .wrong("it in the file", "none"));
     long most = JsonInput.LONGEST + Long.BYTES;
     if (!info.dtype().equals("U8") || info.shape().size() != 1 || info.bytes() > most) {
-      throw ErrorDetails.file(stored.path())
-          .tensor(info.name())
+      throw ErrorDetails.tensor(stored.path(), info.name())
           .wrong(
               "U8, at most [%d]".formatted(most),
               "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
@@ -119,16 +114,14 @@ public final class PackedShard implements TensorBytes {
       modules.put(tensor.name(), module);
       known.addAll(PackedFormat.Names.of(tensor.name()).all());
     } else {
-      throw ErrorDetails.file(stored.path())
-          .tensor(tensor.name())
+      throw ErrorDetails.tensor(stored.path(), tensor.name())
           .wrong("it, as the unpacked shard has it", "none");
     }
   }
 
   private void requireAlike(TensorInfo tensor, TensorInfo found) {
     if (!found.dtype().equals(tensor.dtype()) || !found.shape().equals(tensor.shape())) {
-      throw ErrorDetails.file(stored.path())
-          .tensor(tensor.name())
+      throw ErrorDetails.tensor(stored.path(), tensor.name())
           .wrong(
               "%s %s, as in the unpacked shard".formatted(tensor.dtype(), tensor.shape()),
               "%s %s".formatted(Printable.of(found.dtype()), found.shape()));

@@ -53,16 +53,14 @@ public record SafetensorsHeader(
     }
     long length = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
     if (length < 0 || length > JsonInput.LONGEST) {
-      throw ErrorDetails.file(file)
-          .part("header")
+      throw ErrorDetails.part(file, "header")
           .hint(OtherFormat.hint(prefix))
           .wrong(
               "a length of at most %d bytes".formatted(JsonInput.LONGEST),
               Long.toUnsignedString(length));
     }
     if (length > fileLength - LENGTH_BYTES) {
-      throw ErrorDetails.file(file)
-          .part("header")
+      throw ErrorDetails.part(file, "header")
           .cut(length + " bytes", (fileLength - LENGTH_BYTES) + " before the file ends");
     }
     return (int) length;
@@ -92,8 +90,7 @@ public record SafetensorsHeader(
   static SafetensorsHeader alone(Path file, byte[] start) {
     int length = length(file, start, start.length);
     if (length != start.length - LENGTH_BYTES) {
-      throw ErrorDetails.file(file)
-          .part("header")
+      throw ErrorDetails.part(file, "header")
           .wrong(
               "a length of %d bytes".formatted(start.length - LENGTH_BYTES),
               String.valueOf(length));
@@ -152,8 +149,7 @@ public record SafetensorsHeader(
 
     /** Returns the failure of a header for which there is no room after all. */
     InputException tooLong(Path file, String found) {
-      return ErrorDetails.file(file)
-          .part("header")
+      return ErrorDetails.part(file, "header")
           .hint("give the heap more with -Xmx")
           .wrong("at most %d bytes for a Java heap of %d".formatted(heap / TIMES, heap), found);
     }

@@ -7,6 +7,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -68,8 +69,7 @@ public final class SafetensorsWriter {
   }
 
   /** Returns what a file begins with, a multiple of 8 bytes: its header and the header's length. */
-  public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata)
-      throws IOException {
+  public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata) {
     SortedMap<String, String> sorted = new TreeMap<>(TensorNames.ORDER);
     sorted.putAll(metadata);
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -86,8 +86,10 @@ public final class SafetensorsWriter {
         writeEntry(json, tensor);
       }
       json.writeEndObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException("memory can be written", e);
     }
-    bytes.write(" ".repeat(-bytes.size() & 7).getBytes(StandardCharsets.US_ASCII));
+    bytes.writeBytes(" ".repeat(-bytes.size() & 7).getBytes(StandardCharsets.US_ASCII));
     return ByteBuffer.allocate(Long.BYTES + bytes.size())
         .order(ByteOrder.LITTLE_ENDIAN)
         .putLong(bytes.size())

@@ -147,8 +147,7 @@ public final class ShardWriter implements AutoCloseable {
       found = "one with a second name (hard link)";
     }
     if (found != null) {
-      throw new OutputException(
-          ErrorDetails.file(path).expected("another file than the model's own", found));
+      throw ErrorDetails.file(path).unwritable("another file than the model's own", found);
     }
   }
 
@@ -162,9 +161,8 @@ public final class ShardWriter implements AutoCloseable {
 
   private void checkHeader() throws IOException {
     if (!WrittenShard.hasHeader(channel, layout)) {
-      throw new OutputException(
-          ErrorDetails.file(path)
-              .expected("the header of " + Printable.of(layout.path()), "another"));
+      throw ErrorDetails.file(path)
+          .unwritable("the header of " + Printable.of(layout.path()), "another");
     }
     if (channel.size() > layout.byteSize()) {
       channel.truncate(layout.byteSize());
@@ -178,12 +176,10 @@ public final class ShardWriter implements AutoCloseable {
         continue;
       }
       if (layout.dataOffset() + info.end() > length) {
-        throw new OutputException(
-            ErrorDetails.file(path)
-                .tensor(info.name())
-                .expected(
-                    "its data up to byte %d".formatted(layout.dataOffset() + info.end()),
-                    length + " bytes"));
+        throw ErrorDetails.tensor(path, info.name())
+            .unwritable(
+                "its data up to byte %d".formatted(layout.dataOffset() + info.end()),
+                length + " bytes");
       }
       missing.set(index(info), 0);
     }
@@ -337,18 +333,14 @@ public final class ShardWriter implements AutoCloseable {
     List<TensorInfo> tensors = layout.tensors();
     for (int i = 0; i < tensors.size(); i++) {
       if (missing.get(i) != 0) {
-        throw new OutputException(
-            ErrorDetails.file(path)
-                .tensor(tensors.get(i).name())
-                .expected(
-                    "%d bytes to be written".formatted(tensors.get(i).bytes()),
-                    String.valueOf(tensors.get(i).bytes() - missing.get(i))));
+        throw ErrorDetails.tensor(path, tensors.get(i).name())
+            .unwritable(
+                "%d bytes to be written".formatted(tensors.get(i).bytes()),
+                tensors.get(i).bytes() - missing.get(i));
       }
     }
     if (length != layout.byteSize()) {
-      throw new OutputException(
-          ErrorDetails.file(path)
-              .expected("%d bytes".formatted(layout.byteSize()), String.valueOf(length)));
+      throw ErrorDetails.file(path).unwritable("%d bytes".formatted(layout.byteSize()), length);
     }
   }
 }

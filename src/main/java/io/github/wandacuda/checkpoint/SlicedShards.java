@@ -1,7 +1,5 @@
 package io.github.wandacuda.checkpoint;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -67,12 +65,8 @@ public record SlicedShards(NavigableMap<Long, SlicedTensor> tensors) implements 
       String dtype = tensor.source().dtype();
       layout.add(new TensorInfo(tensor.name(), dtype, tensor.shape(), begin, at));
     }
-    try {
-      byte[] header = SafetensorsWriter.header(layout, metadata);
-      return SafetensorsFile.of(path, header, unused -> new SlicedShards(places));
-    } catch (IOException e) {
-      throw new UncheckedIOException("memory can be written", e);
-    }
+    byte[] header = SafetensorsWriter.header(layout, metadata);
+    return SafetensorsFile.of(path, header, unused -> new SlicedShards(places));
   }
 
   @Override

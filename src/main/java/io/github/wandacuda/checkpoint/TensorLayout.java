@@ -26,8 +26,7 @@ final class TensorLayout {
   /** Checks that offsets agree with shape and type, as far as the format defines the type. */
   static void checkSize(Path file, TensorInfo info) {
     if (info.begin() > info.end()) {
-      throw ErrorDetails.file(file)
-          .tensor(info.name())
+      throw ErrorDetails.tensor(file, info.name())
           .wrong("data_offsets in ascending order", "[%d, %d]".formatted(info.begin(), info.end()));
     }
     int elementBits = bits(info.dtype());
@@ -37,13 +36,11 @@ final class TensorLayout {
       return;
     }
     if (bits % Byte.SIZE != 0) {
-      throw ErrorDetails.file(file)
-          .tensor(info.name())
+      throw ErrorDetails.tensor(file, info.name())
           .wrong("a whole number of bytes", "%s, which is %d bits".formatted(what(info), bits));
     }
     if (size != bits / Byte.SIZE) {
-      throw ErrorDetails.file(file)
-          .tensor(info.name())
+      throw ErrorDetails.tensor(file, info.name())
           .wrong(
               "%d bytes for %s".formatted(bits / Byte.SIZE, what(info)),
               "%d in data_offsets [%d, %d]".formatted(size, info.begin(), info.end()));
@@ -72,8 +69,7 @@ final class TensorLayout {
     try {
       return Math.multiplyExact(info.elements(), elementBits);
     } catch (ArithmeticException e) {
-      throw ErrorDetails.file(file)
-          .tensor(info.name())
+      throw ErrorDetails.tensor(file, info.name())
           .wrong("a size below 2^63 bits", "shape " + info.shape());
     }
   }
@@ -88,15 +84,13 @@ final class TensorLayout {
     String before = "the data section's start";
     for (TensorInfo info : tensors) {
       if (info.begin() != at) {
-        throw ErrorDetails.file(file)
-            .tensor(info.name())
+        throw ErrorDetails.tensor(file, info.name())
             .wrong(
                 "its data at offset %d, next to %s".formatted(at, before),
                 "offset %d".formatted(info.begin()));
       }
       if (info.end() > dataBytes) {
-        throw ErrorDetails.file(file)
-            .tensor(info.name())
+        throw ErrorDetails.tensor(file, info.name())
             .cut(
                 "its data to end at offset %d at most, where the file ends".formatted(dataBytes),
                 "offset %d".formatted(info.end()));

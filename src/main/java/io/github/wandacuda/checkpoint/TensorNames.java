@@ -32,8 +32,7 @@ public final class TensorNames {
 
   static void requireLength(Path file, String name) {
     if (name.length() > LONGEST) {
-      throw ErrorDetails.file(file)
-          .tensor(name)
+      throw ErrorDetails.tensor(file, name)
           .wrong(
               "a name of at most %d characters".formatted(LONGEST),
               Integer.toString(name.length()));

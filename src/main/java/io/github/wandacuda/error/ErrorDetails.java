@@ -33,6 +33,16 @@ public record ErrorDetails(
         file == null ? null : file.toString(), null, null, null, null, null, null);
   }
 
+  /** Returns the failure of a tensor in a file, or, without a path, in memory. */
+  public static ErrorDetails tensor(Path file, String name) {
+    return file(file).tensor(name);
+  }
+
+  /** Returns the failure of a part of a file, or, without a path, of memory. */
+  public static ErrorDetails part(Path file, String name) {
+    return file(file).part(name);
+  }
+
   /** Returns the failure of an option, or of another thing that is in no file. */
   public static ErrorDetails of(String part) {
     return new ErrorDetails(null, null, part, null, null, null, null);
@@ -75,8 +85,18 @@ public record ErrorDetails(
     return new UsageException(expected(expected, String.valueOf(found)));
   }
 
+  /** Returns the failure of what is asked for, in a sentence. */
+  public UsageException refused(String sentence) {
+    return new UsageException(said(sentence));
+  }
+
   public UsageException refused(String expected, Object found, Throwable cause) {
     return new UsageException(expected(expected, String.valueOf(found)), cause);
+  }
+
+  /** Returns the failure of what is written, by what it should be and what it is. */
+  public OutputException unwritable(String expected, Object found) {
+    return new OutputException(expected(expected, String.valueOf(found)));
   }
 
   /** Returns the same with a sentence in the place of what was expected and found. */

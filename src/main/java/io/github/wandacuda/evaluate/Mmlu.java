@@ -103,8 +103,7 @@ final class Mmlu {
 
   private static String before(String subject, List<TaskRow> examples, TaskRow first) {
     if (examples.size() < SHOTS) {
-      throw ErrorDetails.file(first.file())
-          .part("subject " + subject)
+      throw ErrorDetails.part(first.file(), "subject " + subject)
           .hint("they lie beside those of the split test, in " + TEST.origin())
           .wrong("%d questions of the split dev".formatted(SHOTS), examples.size());
     }
@@ -172,8 +171,7 @@ final class Mmlu {
 
   private static ObjectNode row(Path file, int line, List<String> values, String subject) {
     if (values.size() != LETTERS.size() + 2) {
-      throw ErrorDetails.file(file)
-          .part("line " + line)
+      throw ErrorDetails.part(file, "line " + line)
           .wrong("a question, four answers and a letter", "%d values".formatted(values.size()));
     }
     ObjectNode row = JsonNodeFactory.instance.objectNode();

@@ -109,8 +109,7 @@ public final class SpecialTokens {
 
   private static int id(Path file, JsonNode value) {
     if (!value.isInt()) {
-      throw ErrorDetails.file(file)
-          .part(KEY)
+      throw ErrorDetails.part(file, KEY)
           .wrong("a token id or a list of them", Printable.of(value.toString()));
     }
     return value.intValue();

@@ -130,8 +130,7 @@ record TaskFiles(Path data, List<Path> all) {
   }
 
   InputException missing(String task, Usual usual) {
-    return ErrorDetails.file(data)
-        .part("task " + task)
+    return ErrorDetails.part(data, "task " + task)
         .hint("it comes from the dataset %s on the Hugging Face hub".formatted(usual.origin()))
         .wrong(
             "%s/%s-00000-of-00001.parquet or %s/%s"
@@ -174,8 +173,7 @@ record TaskFiles(Path data, List<Path> all) {
             .toList();
     for (Path one : shards) {
       if (!Files.exists(one)) {
-        throw ErrorDetails.file(one)
-            .part("task " + task)
+        throw ErrorDetails.part(one, "task " + task)
             .hint("it comes from the dataset %s on the Hugging Face hub".formatted(usual.origin()))
             .wrong("one of %d files".formatted(count), "nothing");
       }

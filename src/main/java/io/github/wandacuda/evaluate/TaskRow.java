@@ -46,7 +46,7 @@ record TaskRow(Path file, long number, JsonNode content) {
   }
 
   ErrorDetails place() {
-    return ErrorDetails.file(file).part((isParquet(file) ? "row " : "line ") + number);
+    return ErrorDetails.part(file, (isParquet(file) ? "row " : "line ") + number);
   }
 
   boolean has(String key) {

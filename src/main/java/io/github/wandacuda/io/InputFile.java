@@ -3,7 +3,6 @@ package io.github.wandacuda.io;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
@@ -160,10 +159,9 @@ public final class InputFile {
   /** Refuses a file to replace that this thread's run has opened. */
   static void refuseRead(Path file) {
     if (isRead(file)) {
-      throw new UsageException(
-          ErrorDetails.file(file)
-              .said("this file is what the run reads, which is never replaced")
-              .hint("name another file"));
+      throw ErrorDetails.file(file)
+          .hint("name another file")
+          .refused("this file is what the run reads, which is never replaced");
     }
   }
 }

@@ -68,21 +68,18 @@ public final class JsonInput {
         JsonParser json = FACTORY.createParser(reader)) {
       T result = reading.from(json);
       if (json.nextToken() != null) {
-        throw ErrorDetails.file(file)
-            .part(part)
-            .wrong("nothing after the JSON object", found(json));
+        throw ErrorDetails.part(file, part).wrong("nothing after the JSON object", found(json));
       }
       return result;
     } catch (StreamConstraintsException e) {
       String found = e.getOriginalMessage().replaceAll(", from `.*`", "");
-      throw ErrorDetails.file(file).part(part).wrong("JSON within bounds", Printable.of(found));
+      throw ErrorDetails.part(file, part).wrong("JSON within bounds", Printable.of(found));
     } catch (JsonProcessingException e) {
-      throw ErrorDetails.file(file)
-          .part(part)
+      throw ErrorDetails.part(file, part)
           .hint("mend the file, or copy or download it again")
           .wrong("JSON", Printable.of(e.getOriginalMessage()));
     } catch (CharacterCodingException e) {
-      throw ErrorDetails.file(file).part(part).wrong("UTF-8", "other bytes");
+      throw ErrorDetails.part(file, part).wrong("UTF-8", "other bytes");
     } catch (IOException e) {
       throw InputException.unreadable(file, "JSON", e);
     }

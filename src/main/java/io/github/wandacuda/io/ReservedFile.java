@@ -110,10 +110,9 @@ public final class ReservedFile implements AutoCloseable {
       }
     }
     if (!mine) {
-      throw new UsageException(
-          ErrorDetails.file(target)
-              .said("another run is going to write this file")
-              .hint("name another one"));
+      throw ErrorDetails.file(target)
+          .hint("name another one")
+          .refused("another run is going to write this file");
     }
     channel.truncate(0);
     return new ReservedFile(target, temporary, channel);
@@ -182,7 +181,7 @@ public final class ReservedFile implements AutoCloseable {
   }
 
   private static OutputException unwritable(Path target, String expected, String found) {
-    return new OutputException(ErrorDetails.file(target).expected(expected, found));
+    return ErrorDetails.file(target).unwritable(expected, found);
   }
 
   private static OutputException unwritable(Path target, IOException e) {

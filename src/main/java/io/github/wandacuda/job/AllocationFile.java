@@ -71,8 +71,7 @@ public record AllocationFile(Path file, List<Entry> entries) {
 
   private static List<Entry> entries(Path file, JsonParser json) throws IOException {
     if (json.nextToken() != JsonToken.START_OBJECT) {
-      throw ErrorDetails.file(file)
-          .part("allocation")
+      throw ErrorDetails.part(file, "allocation")
           .wrong("a JSON object from modules or blocks to sparsities", JsonInput.found(json));
     }
     Set<String> keys = new HashSet<>();
@@ -90,7 +89,7 @@ public record AllocationFile(Path file, List<Entry> entries) {
   }
 
   private static ErrorDetails place(Path file, int line, String key) {
-    return ErrorDetails.file(file).part("line %d: '%s'".formatted(line, Printable.of(key)));
+    return ErrorDetails.part(file, "line %d: '%s'".formatted(line, Printable.of(key)));
   }
 
   private static Pattern compile(ErrorDetails place, String key) {
@@ -144,8 +143,7 @@ public record AllocationFile(Path file, List<Entry> entries) {
       if (!used.contains(entry)
           && modules.stream()
               .noneMatch(module -> entry.matches(module, LinearModules.block(module), search))) {
-        throw ErrorDetails.file(file)
-            .part("'%s'".formatted(Printable.of(entry.key())))
+        throw ErrorDetails.part(file, "'%s'".formatted(Printable.of(entry.key())))
             .hint("'wanda-cuda inspect' lists the names")
             .refused(
                 entry.pattern() == null

@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -66,11 +65,10 @@ public record Fingerprint(Map<String, String> parts) {
             ? differencesFrom(there)
             : List.of(difference(PARTS, there.part(PARTS), part(PARTS)));
     if (!differences.isEmpty()) {
-      throw new UsageException(
-          ErrorDetails.file(output)
-              .said(
-                  "holds the output of another run, which differs in "
-                      + String.join(", ", differences)));
+      throw ErrorDetails.file(output)
+          .refused(
+              "holds the output of another run, which differs in "
+                  + String.join(", ", differences));
     }
   }
 

@@ -280,10 +280,9 @@ public final class Journal implements AutoCloseable {
       found = "one with a second name (hard link)";
     }
     if (found != null) {
-      throw new OutputException(
-          ErrorDetails.file(file)
-              .expected("a journal of the run's own", found)
-              .hint("nothing is written to it; take it away"));
+      throw ErrorDetails.file(file)
+          .hint("nothing is written to it; take it away")
+          .unwritable("a journal of the run's own", found);
     }
   }
 

@@ -1,7 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.SharedFile;
@@ -89,8 +88,7 @@ final class ModuleFiles {
       RunRecords.Module found = module(header);
       for (long sum : sums) {
         if (header.getLong() != sum) {
-          throw new OutputException(
-              ErrorDetails.file(file).expected("the module as it was written", "other bytes"));
+          throw ErrorDetails.file(file).unwritable("the module as it was written", "other bytes");
         }
       }
       return found;

@@ -220,8 +220,7 @@ record OutputCheck(
       int differs = Arrays.mismatch(source.headerBytes(), written.headerBytes());
       if (differs >= 0) {
         throw new VerificationException(
-            ErrorDetails.file(place)
-                .part("header")
+            ErrorDetails.part(place, "header")
                 .expected("the source's", "another at byte " + differs));
       }
       List<Job> jobs = new ArrayList<>();
@@ -229,8 +228,7 @@ record OutputCheck(
         Consumer<Difference> different =
             difference -> {
               throw new VerificationException(
-                  ErrorDetails.file(written.path())
-                      .tensor(tensor.name())
+                  ErrorDetails.tensor(written.path(), tensor.name())
                       .part("byte " + difference.at())
                       .expected(
                           "0x%02x, as in the source".formatted(difference.expected()),

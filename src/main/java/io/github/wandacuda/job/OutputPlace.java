@@ -32,16 +32,14 @@ final class OutputPlace {
   public static void check(Path directory, Path model, boolean resume) {
     boolean inside = FileIdentity.isWithin(directory, model);
     if (inside || FileIdentity.isWithin(model, directory)) {
-      throw new UsageException(
-          ErrorDetails.file(directory)
-              .said(
-                  "the output can't be %s the model's directory %s"
-                      .formatted(inside ? "inside" : "around", model)));
+      throw ErrorDetails.file(directory)
+          .refused(
+              "the output can't be %s the model's directory %s"
+                  .formatted(inside ? "inside" : "around", model));
     }
     if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       if (!Files.isDirectory(directory)) {
-        throw new UsageException(
-            ErrorDetails.file(directory).said("the output exists and is no directory"));
+        throw ErrorDetails.file(directory).refused("the output exists and is no directory");
       }
       if (!resume) {
         requireEmpty(directory);
@@ -62,18 +60,16 @@ final class OutputPlace {
       throw holdsInterruptedRun(directory);
     }
     if (!entries(directory).isEmpty()) {
-      throw new UsageException(
-          ErrorDetails.file(directory)
-              .said("the output directory exists and is not empty")
-              .hint("name another one"));
+      throw ErrorDetails.file(directory)
+          .hint("name another one")
+          .refused("the output directory exists and is not empty");
     }
   }
 
   static UsageException holdsInterruptedRun(Path directory) {
-    return new UsageException(
-        ErrorDetails.file(directory)
-            .said("the output holds an interrupted run")
-            .hint(wayOn(directory)));
+    return ErrorDetails.file(directory)
+        .hint(wayOn(directory))
+        .refused("the output holds an interrupted run");
   }
 
   private static String wayOn(Path directory) {
@@ -96,11 +92,10 @@ final class OutputPlace {
   static void requireOwn(Path directory, Set<Path> own) {
     List<Path> entries = entries(directory);
     if (entries.contains(Path.of(SideFiles.CONFIG))) {
-      throw new UsageException(
-          ErrorDetails.file(directory)
-              .said(
-                  "holds a model that no interrupted run has left: expected a journal or %s beside %s"
-                      .formatted(SideFiles.MANIFEST, SideFiles.CONFIG)));
+      throw ErrorDetails.file(directory)
+          .refused(
+              "holds a model that no interrupted run has left: expected a journal or %s beside %s"
+                  .formatted(SideFiles.MANIFEST, SideFiles.CONFIG));
     }
     for (Path entry : entries) {
       boolean made = own.stream().anyMatch(file -> file.startsWith(entry));
@@ -111,10 +106,9 @@ final class OutputPlace {
   }
 
   public static UsageException foreign(Path file) {
-    return new UsageException(
-        ErrorDetails.file(file)
-            .said("is no part of this run's output, and nothing was written over it")
-            .hint("take it away, or name another directory"));
+    return ErrorDetails.file(file)
+        .hint("take it away, or name another directory")
+        .refused("is no part of this run's output, and nothing was written over it");
   }
 
   /**

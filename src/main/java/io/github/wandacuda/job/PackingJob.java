@@ -170,8 +170,7 @@ public final class PackingJob {
         new Fingerprint(Map.of(Fingerprint.PACKING, direction.command()))
             .with(SourceDigest.byFile(model));
     if (directory.finished().isPresent()) {
-      throw new UsageException(
-          ErrorDetails.file(output).said("holds a model that no interrupted run has left"));
+      throw ErrorDetails.file(output).refused("holds a model that no interrupted run has left");
     }
     if (directory.interrupted().isEmpty()) {
       directory.journal().restart(RunRecords.run(run));

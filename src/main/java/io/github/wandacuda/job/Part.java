@@ -70,19 +70,17 @@ public record Part(int number, int of) {
       throw new UsageException("`part` and `in-place` exclude each other");
     }
     if (sampled) {
-      throw new UsageException(
-          ErrorDetails.NOWHERE
-              .said("`part` needs `statistics`: samples run through the whole model")
-              .hint("'wanda-cuda calibrate' writes them"));
+      throw ErrorDetails.NOWHERE
+          .hint("'wanda-cuda calibrate' writes them")
+          .refused("`part` needs `statistics`: samples run through the whole model");
     }
     if (masks) {
       throw new UsageException("`part`: masks from files aren't shared out");
     }
     if (packed) {
-      throw new UsageException(
-          ErrorDetails.NOWHERE
-              .said("`part` and `packed` exclude each other")
-              .hint("'wanda-cuda pack' packs the finished model"));
+      throw ErrorDetails.NOWHERE
+          .hint("'wanda-cuda pack' packs the finished model")
+          .refused("`part` and `packed` exclude each other");
     }
   }
 
@@ -153,10 +151,9 @@ public record Part(int number, int of) {
       return tryTake(file(output, part.number()))
           .orElseThrow(
               () ->
-                  new UsageException(
-                      ErrorDetails.file(output)
-                          .said(part + " is at work already")
-                          .hint("wait for its end")));
+                  ErrorDetails.file(output)
+                      .hint("wait for its end")
+                      .refused(part + " is at work already"));
     }
 
     private static Path file(Path output, int number) {

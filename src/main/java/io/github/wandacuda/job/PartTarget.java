@@ -1,20 +1,33 @@
 package io.github.wandacuda.job;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Part.PartLock;
+import io.github.wandacuda.job.ShardPass.ShardResult;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Sha256;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -297,6 +310,112 @@ final class PartTarget implements PruneTarget {
       if (output != null) {
         output.close();
       }
+    }
+  }
+
+  /**
+   * What parts have finished of a run: a file of a journal's lines for each shard, in the output
+   * until the run ends. The last record says that the others are complete.
+   *
+   * @param run the digest of the run's fingerprint, so that what is left of another run isn't taken
+   */
+  private record ShardRecords(RunScope scope, String run) {
+    public static ShardRecords of(RunScope scope, Fingerprint run) {
+      byte[] parts = run.parts().toString().getBytes(StandardCharsets.UTF_8);
+      return new ShardRecords(scope, HexFormat.of().formatHex(Sha256.digest().digest(parts)));
+    }
+
+    private Path file(String shard) {
+      return AtomicWrite.temporary(scope.request().output().resolve(shard + ".records"));
+    }
+
+    private Fingerprint fingerprint() {
+      return new Fingerprint(Map.of("sha256", run));
+    }
+
+    /** Writes the records of a shard that is on the device, as are its masks. */
+    public void write(ShardResult result) {
+      List<Map<String, Object>> records = new ArrayList<>();
+      records.add(RunRecords.run(fingerprint()));
+      result.tensors().forEach(tensor -> records.add(tensor.record()));
+      records.add(last(result));
+      AtomicWrite.replace(
+          file(result.shard()),
+          out -> {
+            for (Map<String, Object> record : records) {
+              out.write(JournalLines.line(record).array());
+            }
+          },
+          FileModes.ownerOnly());
+    }
+
+    private static Map<String, Object> last(ShardResult result) {
+      Map<String, Object> record = new LinkedHashMap<>();
+      record.put("shard", result.shard());
+      record.put("node", result.node());
+      if (result.check() != null) {
+        OutputCheck.Found found = result.check().found();
+        record.put("pruned", found.pruned());
+        record.put("zeros", found.zeros());
+        record.put("pruned_modules", List.copyOf(found.prunedModules()));
+      }
+      return record;
+    }
+
+    public Optional<ShardResult> read(SafetensorsFile shard) {
+      String name = ShardPass.name(shard);
+      List<JsonNode> records = records(file(name));
+      if (records.isEmpty() || !isThere(shard, name)) {
+        return Optional.empty();
+      }
+      JsonNode last = records.getLast();
+      return RunRecords.read(records)
+          .filter(found -> found.run().equals(fingerprint()))
+          .filter(found -> name.equals(last.path("shard").textValue()))
+          .flatMap(found -> found.all(shard, scope.modules(shard)))
+          .map(
+              tensors ->
+                  new ShardResult(
+                      name,
+                      last.path("node").asText(),
+                      tensors,
+                      false,
+                      check(last),
+                      new PhaseClock(1).seconds()));
+    }
+
+    /** Reads records, up to the first that isn't whole; none if there is no such file. */
+    private static List<JsonNode> records(Path file) {
+      if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+        return List.of();
+      }
+      try {
+        return JournalLines.read(InputFile.bytes(file)).records();
+      } catch (IOException e) {
+        throw OutputException.unwritable(file, e);
+      }
+    }
+
+    private boolean isThere(SafetensorsFile shard, String name) {
+      Path output = scope.request().output();
+      try (WrittenShard written = WrittenShard.open(output.resolve(name), shard).orElse(null)) {
+        return written != null
+            && written.isWhole()
+            && ShardPass.ShardMasks.isWhole(
+                ShardPass.ShardMasks.file(output, name), scope.modules(shard));
+      }
+    }
+
+    private static ShardResult.Check check(JsonNode last) {
+      if (!last.has("pruned_modules")) {
+        return null;
+      }
+      Set<String> modules = new HashSet<>();
+      last.get("pruned_modules").forEach(module -> modules.add(module.asText()));
+      return new ShardResult.Check(
+          null,
+          new OutputCheck.Found(
+              last.path("pruned").asLong(), last.path("zeros").asLong(), modules));
     }
   }
 }

@@ -1,6 +1,8 @@
 package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
@@ -31,6 +33,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -360,5 +364,188 @@ public record Provenance(Map<String, Object> values) implements Serializable {
         .rules(
             kept() == null ? Unreached.MAGNITUDE : Unreached.KEEP,
             kept() == null ? Set.of() : Set.copyOf(kept()));
+  }
+
+  /** What the keys of a {@link Provenance} hold, and how they are read. */
+  private static final class ProvenanceJson {
+    static final List<String> METHOD_KEYS =
+        Stream.of(MethodKey.values()).map(MethodKey::recordKey).toList();
+    private static final Map<String, Form> FORMS = forms();
+
+    /** All keys, in their order. */
+    static final Set<String> KEYS = FORMS.keySet();
+
+    private ProvenanceJson() {}
+
+    /** Returns what the file's keys hold, in their order. */
+    private static Map<String, Form> forms() {
+      Map<String, Form> forms = new LinkedHashMap<>();
+      add(forms, Form.TEXT, "format", "version", "mode");
+      for (MethodKey key : MethodKey.values()) {
+        add(forms, Form.of(key), key.recordKey());
+      }
+      // In place of those keys, how a smaller model was made: what was removed by what score, by
+      // block or the blocks themselves; the values that its config has; and the bytes of a shard at
+      // most.
+      add(forms, Form.TEXT, Provenance.STRUCTURE, Provenance.SCORE);
+      add(forms, Form.PARTS, Provenance.REMOVED);
+      add(forms, Form.VALUES, Provenance.CONFIG);
+      // The tensors that were fitted to what is left, whose bytes nothing proves.
+      add(forms, Form.TEXTS, Provenance.FITTED);
+      add(forms, Form.WHOLE, Provenance.SHARD_SIZE);
+      // In place of those keys, the stages of a recipe.
+      add(forms, Form.STAGES, RulesRecord.STAGES);
+      // How the total was shared out, and each module's share.
+      add(forms, Form.TEXT, "allocation");
+      add(forms, Form.NUMBERS, RulesRecord.SHARES);
+      // Of the file that masks were taken from, and of the one that describes the family.
+      add(forms, Form.TEXT, "masks_sha256", "family_sha256");
+      add(forms, Form.TEXTS, "include", "exclude");
+      // What is done to modules that no sample reached, if norms are used.
+      add(forms, Form.TEXT, "unreached");
+      // The names of the files that were read, without folders, by what they are.
+      add(forms, Form.NAMES, Provenance.FILES);
+      // Of a calibrated run; join says that samples were drawn from documents that were joined.
+      add(forms, Form.INTEGER, "samples", "sequence_length");
+      add(forms, Form.WHOLE, "seed");
+      add(forms, Form.FLAG, "join");
+      // Of the samples' token ids as little-endian 32-bit integers, of the statistics file, and of
+      // the source, see SourceDigest.
+      add(forms, Form.TEXT, "calibration_sha256", "statistics_sha256", "source_sha256");
+      // The pruned modules, their weights, and how many of these the masks prune and are zero.
+      add(forms, Form.TEXTS, Provenance.MODULES);
+      add(forms, Form.WHOLE, Provenance.ELEMENTS, Provenance.PRUNED, Provenance.ZEROS);
+      // Of the packed masks.
+      add(forms, Form.TEXT, Provenance.MASKS);
+      // Those of the unreached modules that were kept unchanged, if there are any.
+      add(forms, Form.TEXTS, Provenance.KEPT);
+      return forms;
+    }
+
+    private static void add(Map<String, Form> forms, Form form, String... keys) {
+      List.of(keys).forEach(key -> forms.put(key, form));
+    }
+
+    /**
+     * Reads a JSON tree.
+     *
+     * @throws InputException if it isn't an object, or a value has the wrong type; the message
+     *     doesn't name the file
+     */
+    static Provenance read(JsonNode root) {
+      if (!root.isObject()) {
+        throw new InputException("expected a JSON object");
+      }
+      Map<String, Form> forms = new LinkedHashMap<>(FORMS);
+      if (root.has(RulesRecord.STAGES)) {
+        METHOD_KEYS.forEach(forms::remove);
+      }
+      Map<String, Object> values = new LinkedHashMap<>();
+      forms.forEach((key, form) -> form.read(root, key, values));
+      return new Provenance(values);
+    }
+
+    /** What a value is in the file. */
+    private enum Form {
+      TEXT("a string", JsonNode::isTextual, JsonNode::textValue),
+      NUMBER("a number", JsonNode::isNumber, JsonNode::doubleValue),
+      INTEGER(
+          "a 32-bit integer",
+          node -> isInteger(node) && node.canConvertToInt(),
+          JsonNode::intValue),
+      WHOLE("an integer", Form::isInteger, JsonNode::longValue),
+      FLAG("true", JsonNode::isBoolean, JsonNode::booleanValue),
+      TEXTS(
+          "a list of strings",
+          node -> node.isArray() && areAll(node, JsonNode::isTextual),
+          node -> list(node, JsonNode::textValue)),
+      NAMES(
+          "an object of strings",
+          node -> node.isObject() && areAll(node, JsonNode::isTextual),
+          node -> map(node, JsonNode::textValue)),
+      NUMBERS(
+          "an object of numbers",
+          node -> node.isObject() && areAll(node, JsonNode::isNumber),
+          node -> map(node, JsonNode::doubleValue)),
+      VALUES("an object", JsonNode::isObject, node -> map(node, Form::any)),
+      PARTS(
+          "a list of 32-bit integers, or an object of such lists, or of such objects",
+          node -> areIntegers(node) || (node.isObject() && areAll(node, Form::areParts)),
+          Form::any),
+      STAGES(
+          "a list of objects",
+          node -> areAll(node, JsonNode::isObject),
+          node -> list(node, Form::stage));
+
+      private static final ObjectMapper JSON = new ObjectMapper();
+
+      private final String expected;
+      private final Predicate<JsonNode> isSo;
+      private final Function<JsonNode, Object> reader;
+
+      Form(String expected, Predicate<JsonNode> isSo, Function<JsonNode, Object> reader) {
+        this.expected = expected;
+        this.isSo = isSo;
+        this.reader = reader;
+      }
+
+      static Form of(MethodKey key) {
+        return Map.of(String.class, TEXT, Double.class, NUMBER, Integer.class, INTEGER)
+            .get(key.type());
+      }
+
+      /** Reads a value, if it is given; the message for a wrong one doesn't name the file. */
+      void read(JsonNode root, String key, Map<String, Object> into) {
+        JsonNode value = root.path(key);
+        if (value.isMissingNode() || value.isNull()) {
+          return;
+        }
+        if (!isSo.test(value)) {
+          throw ErrorDetails.of(key).wrong(expected, Printable.of(value.toString()));
+        }
+        into.put(key, reader.apply(value));
+      }
+
+      private static Map<String, Object> stage(JsonNode object) {
+        Map<String, Object> stage = new LinkedHashMap<>();
+        TEXT.read(object, Provenance.MODULES, stage);
+        for (MethodKey key : MethodKey.values()) {
+          of(key).read(object, key.recordKey(), stage);
+        }
+        return stage;
+      }
+
+      private static boolean isInteger(JsonNode node) {
+        return node.isIntegralNumber() && node.canConvertToLong();
+      }
+
+      private static Object any(JsonNode node) {
+        return JSON.convertValue(node, Object.class);
+      }
+
+      private static boolean areIntegers(JsonNode node) {
+        return node.isArray() && areAll(node, INTEGER.isSo);
+      }
+
+      private static boolean areParts(JsonNode node) {
+        return areIntegers(node) || (node.isObject() && areAll(node, Form::areIntegers));
+      }
+
+      private static boolean areAll(JsonNode node, Predicate<JsonNode> isSo) {
+        return node.isContainerNode() && node.valueStream().allMatch(isSo);
+      }
+
+      private static <T> List<T> list(JsonNode node, Function<JsonNode, T> value) {
+        return node.valueStream().map(value).toList();
+      }
+
+      private static <T> Map<String, T> map(JsonNode object, Function<JsonNode, T> value) {
+        Map<String, T> map = new LinkedHashMap<>();
+        object
+            .properties()
+            .forEach(entry -> map.put(entry.getKey(), value.apply(entry.getValue())));
+        return map;
+      }
+    }
   }
 }

@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
@@ -47,9 +46,8 @@ record RunDescription(
   void requireShared(String node) {
     Path directory = Path.of(output);
     if (!UnfinishedRun.isIn(directory)) {
-      throw new OutputException(
-          ErrorDetails.file(directory)
-              .expected("a directory that all machines share", "none at " + node));
+      throw ErrorDetails.file(directory)
+          .unwritable("a directory that all machines share", "none at " + node);
     }
   }
 

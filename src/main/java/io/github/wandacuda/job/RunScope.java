@@ -65,8 +65,7 @@ record RunScope(
 
   private static InputException noMoments(
       Calibration.FromStatistics statistics, LinearModule module) {
-    return ErrorDetails.file(statistics.file())
-        .tensor(module.name() + GramFile.SUFFIX)
+    return ErrorDetails.tensor(statistics.file(), module.name() + GramFile.SUFFIX)
         .hint("'wanda-cuda calibrate' with `second-moments` writes them")
         .wrong("the second moments of the module's inputs", "no such tensor");
   }
@@ -136,7 +135,7 @@ record RunScope(
     }
 
     private ErrorDetails place(LinearModule module) {
-      return ErrorDetails.file(source.file()).tensor(module.name() + ".input_norm");
+      return ErrorDetails.tensor(source.file(), module.name() + ".input_norm");
     }
   }
 }

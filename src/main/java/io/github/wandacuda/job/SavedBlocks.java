@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.SharedFile;
@@ -149,8 +148,8 @@ final class SavedBlocks {
       shared.read(0, states);
       shared.read(states.byteSize(), MemorySegment.ofBuffer(checksum));
       if (checksum.getLong(0) != Crc32c.of(states)) {
-        throw new OutputException(
-            ErrorDetails.file(file).expected("hidden states as they were written", "other bytes"));
+        throw ErrorDetails.file(file)
+            .unwritable("hidden states as they were written", "other bytes");
       }
     }
   }

@@ -28,17 +28,14 @@ public final class SpaceCheck {
   public static void requireDisk(Path directory, long bytes) {
     Path existing = existing(directory.toAbsolutePath());
     if (!Files.isDirectory(existing)) {
-      throw new OutputException(
-          ErrorDetails.file(existing).expected("a directory", "something else"));
+      throw ErrorDetails.file(existing).unwritable("a directory", "something else");
     }
     if (!Files.isWritable(existing)) {
-      throw new OutputException(
-          ErrorDetails.file(existing).expected("the right to write in it", "none"));
+      throw ErrorDetails.file(existing).unwritable("the right to write in it", "none");
     }
     long usable = usable(existing);
     if (bytes > usable) {
-      throw new OutputException(
-          ErrorDetails.file(directory).expected("room for " + amount(bytes), amount(usable)));
+      throw ErrorDetails.file(directory).unwritable("room for " + amount(bytes), amount(usable));
     }
   }
 

@@ -74,7 +74,8 @@ final class Attention implements Branch {
     place(key, keyNorm, span);
     bound(value);
     if (description.queryFactor() != null) {
-      turn(query, description.queryFactor(), span);
+      Rotary factor = description.queryFactor();
+      positions.rotate(query, factor.pairs(), factor, span);
     }
     Tensor keys = cache == null ? key : span.all(cache.first());
     Tensor values = cache == null ? value : span.all(cache.second());
@@ -122,18 +123,13 @@ final class Attention implements Branch {
       norm.applyToHeads(heads);
     }
     bound(heads);
-    if (description.rotary() != null) {
-      turn(heads, description.rotary(), span);
+    Rotary rotary = description.rotary();
+    if (rotary != null) {
+      positions.rotate(heads, rotary.pairs(), rotary, span);
     }
     if (norm != null && last) {
       norm.applyToHeads(heads);
     }
-  }
-
-  private void turn(Tensor heads, Rotary rotary, Span span) {
-    Tensor cosines = positions.at(rotary.cosines(), span.positions(), span.length());
-    Tensor sines = positions.at(rotary.sines(), span.positions(), span.length());
-    operations.rotate(heads, rotary.pairs(), span.added(cosines), span.added(sines));
   }
 
   private void bound(Tensor heads) {

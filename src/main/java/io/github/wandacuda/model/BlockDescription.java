@@ -322,6 +322,11 @@ public record BlockDescription(
       return new Scores(scale, softcap, window, chunk, bias, sinks);
     }
 
+    /** Returns the same with a bound of the scaled scores, or 0 for none. */
+    Scores capped(float bound) {
+      return new Scores(scale, bound, window, chunk, keyBias, sinks);
+    }
+
     /** Returns the same where a token sees only some keys. */
     Scores seeing(int lastKeys, int ownChunk) {
       return new Scores(scale, softcap, lastKeys, ownChunk, keyBias, sinks);

@@ -93,10 +93,7 @@ public final class BlockRemoval implements Removal {
         DecoderTensors.of(model, decoder.prefixes(), decoder.embedding().table());
     start = Pattern.compile(Pattern.quote(tensors.fullName(stem)) + "(\\d{1,9})(?=\\.)");
     decoder.linears().forEach(tensors::require);
-    IntStream.range(0, decoder.shape().blocks())
-        .mapToObj(decoder.block())
-        .flatMap(BlockDescription::norms)
-        .forEach(tensors::require);
+    decoder.blocks().flatMap(BlockDescription::norms).forEach(tensors::require);
     kinds = kinds(decoder);
     JsonNode root = model.config().root();
     counted =

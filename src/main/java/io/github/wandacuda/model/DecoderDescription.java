@@ -33,15 +33,19 @@ public record DecoderDescription(
    */
   public List<String> outputs(ModelDirectory model) {
     DecoderTensors tensors = DecoderTensors.of(model, prefixes, embedding.table());
-    return IntStream.range(0, shape.blocks())
-        .mapToObj(block)
+    return blocks()
         .flatMap(BlockDescription::outputs)
         .map(linear -> tensors.fullName(linear.name()))
         .toList();
   }
 
+  /** Returns all blocks, described one after the other. */
+  public Stream<BlockDescription> blocks() {
+    return IntStream.range(0, shape.blocks()).mapToObj(block);
+  }
+
   /** Returns the linear modules of all blocks, described one after the other. */
   public Stream<LinearDescription> linears() {
-    return IntStream.range(0, shape.blocks()).mapToObj(block).flatMap(BlockDescription::linears);
+    return blocks().flatMap(BlockDescription::linears);
   }
 }

@@ -86,8 +86,7 @@ record DecoderTensors(
   private static void require(LinearDescription linear, QuantizedModule codes) {
     codes.requireRead();
     if (codes.rows() != linear.rows() || codes.columns() != linear.columns()) {
-      throw ErrorDetails.file(codes.codes().shard().path())
-          .tensor(codes.codes().info().name())
+      throw ErrorDetails.tensor(codes.codes().shard().path(), codes.codes().info().name())
           .wrong(
               "%d x %d weights, as config.json says".formatted(linear.rows(), linear.columns()),
               "%d x %d".formatted(codes.rows(), codes.columns()));
@@ -252,19 +251,16 @@ record DecoderTensors(
             .find(name)
             .orElseThrow(
                 () ->
-                    ErrorDetails.file(checkpoint.directory())
-                        .tensor(name)
+                    ErrorDetails.tensor(checkpoint.directory(), name)
                         .wrong("one of shape " + Arrays.toString(shape), "it missing"));
     if (!entry.info().shape().equals(LongStream.of(shape).boxed().toList())) {
-      throw ErrorDetails.file(entry.shard().path())
-          .tensor(name)
+      throw ErrorDetails.tensor(entry.shard().path(), name)
           .wrong(
               "shape " + Arrays.toString(shape) + ", as config.json says",
               entry.info().shape().toString());
     }
     if (entry.info().type().isEmpty()) {
-      throw ErrorDetails.file(entry.shard().path())
-          .tensor(name)
+      throw ErrorDetails.tensor(entry.shard().path(), name)
           .wrong("F32, F16 or BF16", Printable.of(entry.info().dtype()));
     }
     return entry;

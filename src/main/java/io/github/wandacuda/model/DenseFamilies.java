@@ -43,13 +43,7 @@ final class DenseFamilies {
     double scale = 1 / Math.sqrt(config.number("query_pre_attn_scalar", 256));
     LlamaStyle style = LlamaFamilies.gemmaStyle(config);
     style.scores =
-        new Scores(
-            (float) scale,
-            LlamaFamilies.cap(config, "attn_logit_softcapping", 0),
-            0,
-            0,
-            null,
-            null);
+        Scores.scaled(scale).capped(LlamaFamilies.cap(config, "attn_logit_softcapping", 0));
     style.logitCap = LlamaFamilies.cap(config, "final_logit_softcapping", 0);
     style.norms = LlamaStyle.AROUND;
     style.headNorms = true;

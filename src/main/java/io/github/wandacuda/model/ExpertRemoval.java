@@ -115,7 +115,7 @@ public final class ExpertRemoval implements Removal {
     }
 
     ErrorDetails at() {
-      return ErrorDetails.file(entry.shard().path()).tensor(name());
+      return ErrorDetails.tensor(entry.shard().path(), name());
     }
 
     void check(int experts) {
@@ -197,8 +197,7 @@ public final class ExpertRemoval implements Removal {
   }
 
   private InputException missing(String tensor) {
-    return ErrorDetails.file(model.path())
-        .tensor(tensor)
+    return ErrorDetails.tensor(model.path(), tensor)
         .wrong("it, as of other experts and mixtures", "that it is missing");
   }
 
@@ -233,8 +232,7 @@ public final class ExpertRemoval implements Removal {
   private static void requireUnnumbered(Quantization quantization) {
     Matcher numbered = NUMBERED.matcher(quantization.settings().toString());
     if (numbered.find()) {
-      throw ErrorDetails.file(quantization.file())
-          .part(quantization.key())
+      throw ErrorDetails.part(quantization.file(), quantization.key())
           .wrong("no experts by their numbers, which change", numbered.group() + "...");
     }
   }

@@ -200,8 +200,7 @@ public final class FamilyFile {
       return root;
     } catch (JsonProcessingException e) {
       int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
-      throw ErrorDetails.file(file)
-          .part("line " + line)
+      throw ErrorDetails.part(file, "line " + line)
           .wrong("JSON", Printable.of(e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw InputException.unreadable(file, "a description of a family", e);
@@ -261,8 +260,9 @@ public final class FamilyFile {
       if (!components.containsKey(field.getKey()) && !others.contains(field.getKey())) {
         List<String> known = new ArrayList<>(components.keySet());
         known.addAll(others);
-        throw ErrorDetails.file(file)
-            .part("line %d: %s".formatted(field.getValue().line(), Printable.of(field.getKey())))
+        throw ErrorDetails.part(
+                file,
+                "line %d: %s".formatted(field.getValue().line(), Printable.of(field.getKey())))
             .wrong("one of the keys " + String.join(", ", known), "this key");
       }
     }
@@ -379,8 +379,7 @@ public final class FamilyFile {
               .map(text -> located(text, json.line()))
               .orElseThrow(
                   () ->
-                      ErrorDetails.file(file)
-                          .part("line " + json.line())
+                      ErrorDetails.part(file, "line " + json.line())
                           .wrong("the key '%s'".formatted(name), "none"));
     }
     boolean none = there.scalar() != null && there.scalar().isNull();
@@ -567,8 +566,7 @@ public final class FamilyFile {
     try {
       return making.get();
     } catch (IllegalArgumentException | NullPointerException | ArithmeticException e) {
-      throw ErrorDetails.file(file)
-          .part("line %d: %s".formatted(json.line(), place))
+      throw ErrorDetails.part(file, "line %d: %s".formatted(json.line(), place))
           .wrong("values that fit each other", Printable.of(String.valueOf(e.getMessage())), e);
     }
   }
@@ -585,8 +583,7 @@ public final class FamilyFile {
   }
 
   private InputException wrong(Located json, String place, String expected, String found) {
-    return ErrorDetails.file(file)
-        .part("line %d: %s".formatted(json.line(), place))
+    return ErrorDetails.part(file, "line %d: %s".formatted(json.line(), place))
         .wrong(expected, Printable.of(found));
   }
 

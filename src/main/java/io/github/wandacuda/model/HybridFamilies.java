@@ -9,13 +9,6 @@ import java.util.function.IntPredicate;
 
 /** Families of which most blocks have a state instead of attention. */
 final class HybridFamilies {
-  private static final int HEAD_SIZE = 256;
-  private static final double EPSILON = 1e-6;
-  private static final double ROTATED_PART = 0.25;
-  private static final int FULL_INTERVAL = 4;
-  private static final int KERNEL = 4;
-  private static final int KEY_HEADS = 16;
-  private static final int VALUE_HEADS = 32;
   private static final int LINEAR_HEAD_SIZE = 128;
   private static final String HEADS_KEY = "linear_num_value_heads";
 
@@ -35,12 +28,12 @@ final class HybridFamilies {
   }
 
   private static LlamaStyle style(ModelConfig config, boolean fused) {
-    LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, EPSILON).withAttentionBias();
+    LlamaStyle style = new LlamaStyle(config, 256, 1e-6).withAttentionBias();
     style.gainOffset = 1;
     style.headNorms = true;
     style.gated = true;
-    style.rope = RotaryFrequencies.Defaults.partial(ROTATED_PART, RotaryFrequencies.DEFAULT_THETA);
-    int interval = config.positive("full_attention_interval", FULL_INTERVAL);
+    style.rope = RotaryFrequencies.Defaults.partial(0.25, RotaryFrequencies.DEFAULT_THETA);
+    int interval = config.positive("full_attention_interval", 4);
     IntPredicate linear =
         Windows.typed(
             config,
@@ -55,8 +48,8 @@ final class HybridFamilies {
   /** Describes a block's delta net (Yang et al., arXiv 2412.06464). */
   private static DeltaNetDescription deltaNet(LlamaStyle style, int block, boolean fused) {
     ModelConfig config = style.config;
-    int keyHeads = config.positive("linear_num_key_heads", KEY_HEADS);
-    int heads = config.positive(HEADS_KEY, VALUE_HEADS);
+    int keyHeads = config.positive("linear_num_key_heads", 16);
+    int heads = config.positive(HEADS_KEY, 32);
     if (heads % keyHeads != 0) {
       throw config.wrong(HEADS_KEY, "a multiple of " + keyHeads);
     }
@@ -78,7 +71,7 @@ final class HybridFamilies {
                 LinearDescription.of(name + "in_proj_b", heads, hidden, false),
                 LinearDescription.of(name + "in_proj_a", heads, hidden, false)),
         name + "conv1d",
-        config.positive("linear_conv_kernel_dim", KERNEL),
+        config.positive("linear_conv_kernel_dim", 4),
         name + "A_log",
         name + "dt_bias",
         keyHeads,

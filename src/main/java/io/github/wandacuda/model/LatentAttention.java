@@ -67,7 +67,7 @@ final class LatentAttention implements Branch {
     operations.gatherColumns(both, 0, rank, 0, latent);
     operations.gatherColumns(both, rank, rotated, 0, shared);
     latentNorm.apply(latent, latent);
-    rotate(shared, description.rotary().pairs(), span);
+    positions.rotate(shared, description.rotary().pairs(), description.rotary(), span);
     observer.input(List.of(expand.module()), latent);
     Tensor attended =
         cache == null
@@ -96,8 +96,10 @@ final class LatentAttention implements Branch {
       queries.getLast().apply(from, wide);
       place(wide, 0, size, size, 0, query);
     }
-    boolean interleaved = description.rotary().pairs().interleaved();
-    rotate(query, new RotaryPairs(description.size(), description.plain(), interleaved), span);
+    Rotary rotary = description.rotary();
+    RotaryPairs pairs =
+        new RotaryPairs(description.size(), description.plain(), rotary.pairs().interleaved());
+    positions.rotate(query, pairs, rotary, span);
     return query;
   }
 
@@ -141,13 +143,6 @@ final class LatentAttention implements Branch {
         source,
         new ColumnGroups(description.heads(), width, from, stride, to, description.size()),
         heads);
-  }
-
-  private void rotate(Tensor heads, RotaryPairs pairs, Span span) {
-    Rotary rotary = description.rotary();
-    Tensor cosines = positions.at(rotary.cosines(), span.positions(), span.length());
-    Tensor sines = positions.at(rotary.sines(), span.positions(), span.length());
-    operations.rotate(heads, pairs, span.added(cosines), span.added(sines));
   }
 
   @Override

@@ -12,24 +12,18 @@ final class LatentFamilies {
   /** Of the norms inside, whatever the config says of others. */
   private static final float INNER_EPSILON = 1e-6f;
 
-  private static final int QUERY_RANK = 1536;
-  private static final int RANK = 512;
-  private static final int PLAIN = 128;
-  private static final int ROTATED = 64;
-  private static final int VALUE_SIZE = 128;
-
   private LatentFamilies() {}
 
   /** Gives a style's blocks latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). */
   static void useLatents(LlamaStyle style) {
     ModelConfig config = style.config;
-    int plain = config.positive("qk_nope_head_dim", PLAIN);
-    int rotated = config.positive("qk_rope_head_dim", ROTATED);
-    int valueSize = config.positive("v_head_dim", VALUE_SIZE);
+    int plain = config.positive("qk_nope_head_dim", 128);
+    int rotated = config.positive("qk_rope_head_dim", 64);
+    int valueSize = config.positive("v_head_dim", 128);
     int size = Math.max(plain + rotated, valueSize);
     boolean queriesAreNarrow = config.find("q_lora_rank").isPresent() || !config.has("q_lora_rank");
-    int queryRank = queriesAreNarrow ? config.positive("q_lora_rank", QUERY_RANK) : 0;
-    int rank = config.positive("kv_lora_rank", RANK);
+    int queryRank = queriesAreNarrow ? config.positive("q_lora_rank", 1536) : 0;
+    int rank = config.positive("kv_lora_rank", 512);
     int heads = style.heads.queries();
     config.requireWidth("num_attention_heads", (long) heads * (size + valueSize));
     boolean bias = config.flag("attention_bias", false);

@@ -29,7 +29,7 @@ final class LayerNormFamilies {
     Function<String, NormDescription> norms = norms(config, "layer_norm_epsilon", hidden);
     boolean normed = config.flag("apply_residual_connection_post_layernorm", false);
     Heads heads = HeadSizes.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
-    Scores scores = Scores.plain(heads).biased(Alibi.table(heads.queries()));
+    Scores scores = Scores.plain(heads).biased(alibi(heads.queries()));
     return new DecoderDescription(
         new DecoderShape(
             config.positive(List.of("n_layer", "num_hidden_layers")),
@@ -85,7 +85,7 @@ final class LayerNormFamilies {
             : RotaryFrequencies.of(
                 config, RotaryPairs.halves(heads.size()), RotaryFrequencies.DEFAULTS);
     Scores plain = Scores.plain(heads);
-    Scores scores = alibi ? plain.biased(Alibi.brainTable(heads.queries(), plain.scale())) : plain;
+    Scores scores = alibi ? plain.biased(brainAlibi(heads.queries(), plain.scale())) : plain;
     Activation activation = Activations.of(config, "activation", "gelu");
     int blocks = config.positive(List.of("num_hidden_layers", "n_layer"));
     int vocabulary = config.positive("vocab_size");
@@ -326,52 +326,47 @@ final class LayerNormFamilies {
   }
 
   /**
-   * ALiBi (Press et al., arXiv 2108.12409): a head's slope times a key's position, added to its
-   * scores. If the number of heads is a power of two, the slopes are the paper's. Else the first
-   * heads, as many as the next lower power of two, get the slopes of that number, and the others
-   * get every second slope of twice that number.
+   * Returns the slopes of ALiBi (Press et al., arXiv 2108.12409), in float32: a head's slope times
+   * a key's position is added to its scores. If the number of heads is a power of two, the slopes
+   * are the paper's. Else the first heads, as many as the next lower power of two, get the slopes
+   * of that number, and the others get every second slope of twice that number.
    */
-  private static final class Alibi {
-    private Alibi() {}
+  private static float[] slopes(int heads) {
+    int most = Integer.highestOneBit(heads);
+    float[] slopes = new float[heads];
+    for (int head = 0; head < heads; head++) {
+      slopes[head] = head < most ? power(most, head + 1) : power(2 * most, 2 * (head - most) + 1);
+    }
+    return slopes;
+  }
 
-    /** Returns the slopes of a number of heads, in float32. */
-    private static float[] slopes(int heads) {
-      int most = Integer.highestOneBit(heads);
-      float[] slopes = new float[heads];
-      for (int head = 0; head < heads; head++) {
-        slopes[head] = head < most ? power(most, head + 1) : power(2 * most, 2 * (head - most) + 1);
+  private static float power(int heads, int exponent) {
+    return (float) Math.pow((float) Math.pow(2, -8.0 / heads), exponent);
+  }
+
+  /** Returns the biases as BLOOM computes them: slope times position. */
+  private static PositionTable alibi(int heads) {
+    return alibi(heads, DoubleUnaryOperator.identity(), 1);
+  }
+
+  /**
+   * Returns the biases as Falcon computes them: slopes, positions and their products are rounded to
+   * bfloat16 and added before the scores are scaled.
+   */
+  private static PositionTable brainAlibi(int heads, float scale) {
+    return alibi(heads, value -> DType.BF16.rounded((float) value), scale);
+  }
+
+  private static PositionTable alibi(int heads, DoubleUnaryOperator round, float scale) {
+    return (positions, length) -> {
+      float[] slopes = slopes(heads);
+      float[] table = new float[Math.multiplyExact(slopes.length, length)];
+      for (int at = 0; at < table.length; at++) {
+        double slope = round.applyAsDouble(slopes[at / length]);
+        double position = round.applyAsDouble(at % length);
+        table[at] = (float) round.applyAsDouble((float) (slope * position)) * scale;
       }
-      return slopes;
-    }
-
-    private static float power(int heads, int exponent) {
-      return (float) Math.pow((float) Math.pow(2, -8.0 / heads), exponent);
-    }
-
-    /** Returns the biases of a number of heads: slope times position. */
-    static PositionTable table(int heads) {
-      return table(heads, DoubleUnaryOperator.identity(), 1);
-    }
-
-    /**
-     * Returns the biases as Falcon computes them: slopes, positions and their products are rounded
-     * to bfloat16 and added before the scores are scaled.
-     */
-    static PositionTable brainTable(int heads, float scale) {
-      return table(heads, value -> DType.BF16.rounded((float) value), scale);
-    }
-
-    private static PositionTable table(int heads, DoubleUnaryOperator round, float scale) {
-      return (positions, length) -> {
-        float[] slopes = slopes(heads);
-        float[] table = new float[Math.multiplyExact(slopes.length, length)];
-        for (int at = 0; at < table.length; at++) {
-          double slope = round.applyAsDouble(slopes[at / length]);
-          double position = round.applyAsDouble(at % length);
-          table[at] = (float) round.applyAsDouble((float) (slope * position)) * scale;
-        }
-        return new PositionTable.Values(table, slopes.length, length);
-      };
-    }
+      return new PositionTable.Values(table, slopes.length, length);
+    };
   }
 }

@@ -87,7 +87,7 @@ public record LinearModule(
   }
 
   public ErrorDetails place() {
-    return ErrorDetails.file(shard.path()).tensor(tensor.name());
+    return ErrorDetails.tensor(shard.path(), tensor.name());
   }
 
   /**

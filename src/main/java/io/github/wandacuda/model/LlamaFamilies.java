@@ -22,14 +22,6 @@ final class LlamaFamilies {
   /** For configs without a window, as Mistral's first ones are, Gemma 2's and Qwen's. */
   private static final int WINDOW = 4096;
 
-  private static final double MIXTRAL_THETA = 1e6;
-  private static final double MIXTRAL_EPSILON = 1e-5;
-  private static final double PHI3_EPSILON = 1e-5;
-  private static final int QWEN3_HEAD_SIZE = 128;
-  private static final int GEMMA_HEAD_SIZE = 256;
-  private static final double GEMMA2_SCALAR = 256;
-  private static final double GEMMA2_SCORE_CAP = 50;
-  private static final double GEMMA2_LOGIT_CAP = 30;
   private static final String PER_TOKEN = "num_experts_per_tok";
   private static final String DENSE_BLOCKS = "mlp_only_layers";
 
@@ -53,8 +45,8 @@ final class LlamaFamilies {
 
   /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
   static DecoderDescription mixtral(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, 0, MIXTRAL_EPSILON);
-    style.rope = Defaults.of(MIXTRAL_THETA);
+    LlamaStyle style = new LlamaStyle(config, 0, 1e-5);
+    style.rope = Defaults.of(1e6);
     style.window = Windows.of(config, 0, block -> true)::at;
     style.mlp =
         MixtureFamilies.mixtralExperts(
@@ -67,7 +59,7 @@ final class LlamaFamilies {
    * up.
    */
   static DecoderDescription phi3(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, 0, PHI3_EPSILON);
+    LlamaStyle style = new LlamaStyle(config, 0, 1e-5);
     style.rope = Defaults.partial(1, RotaryFrequencies.DEFAULT_THETA);
     style.window = Windows.of(config, 0, block -> true)::at;
     style.fusedAttention = true;
@@ -91,7 +83,7 @@ final class LlamaFamilies {
    * blocks.
    */
   static DecoderDescription qwen3(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, QWEN3_HEAD_SIZE, EPSILON).withAttentionBias();
+    LlamaStyle style = new LlamaStyle(config, 128, EPSILON).withAttentionBias();
     style.headNorms = true;
     style.window = Windows.ofQwen(config)::at;
     return style.decoder();
@@ -182,19 +174,17 @@ final class LlamaFamilies {
    * and a window in every second block.
    */
   static DecoderDescription gemma2(ModelConfig config) {
-    float scale = (float) (1 / Math.sqrt(config.number("query_pre_attn_scalar", GEMMA2_SCALAR)));
-    float scoreCap = cap(config, "attn_logit_softcapping", GEMMA2_SCORE_CAP);
-    float logitCap = cap(config, "final_logit_softcapping", GEMMA2_LOGIT_CAP);
+    double scale = 1 / Math.sqrt(config.number("query_pre_attn_scalar", 256));
     LlamaStyle style = gemmaStyle(config);
-    style.scores = new Scores(scale, scoreCap, 0, 0, null, null);
-    style.logitCap = logitCap;
+    style.scores = Scores.scaled(scale).capped(cap(config, "attn_logit_softcapping", 50));
+    style.logitCap = cap(config, "final_logit_softcapping", 30);
     style.window = Windows.of(config, WINDOW, block -> block % 2 == 0)::at;
     style.norms = LlamaStyle.AROUND;
     return style.decoder();
   }
 
   static LlamaStyle gemmaStyle(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, GEMMA_HEAD_SIZE, EPSILON).withAttentionBias();
+    LlamaStyle style = new LlamaStyle(config, 256, EPSILON).withAttentionBias();
     style.activation = gemmaActivation(config);
     style.gainOffset = 1;
     style.embeddingScale = (float) Math.sqrt(style.hidden);

@@ -24,20 +24,9 @@ final class MixtureFamilies {
   /** What DeepSeek adds to the sum that weights are divided by; it shows only in a sum of 0. */
   private static final double DEEPSEEK_LEAST = 1e-20;
 
-  private static final double DEEPSEEK_SCALE = 2.5;
   private static final double EPSILON = 1e-6;
   private static final double LARGER_EPSILON = 1e-5;
-  private static final int GLM_HEAD_SIZE = 128;
   private static final double MINIMAX_THETA = 5e6;
-  private static final double ERNIE_LEAST = 1e-12;
-  private static final double PHI_JITTER = 0.01;
-  private static final int LLAMA4_HEAD_SIZE = 128;
-  private static final int LLAMA4_CHUNK = 8192;
-  private static final double LLAMA4_SCALE = 0.1;
-  private static final double LLAMA4_FLOOR = 8192;
-  private static final int GPT_OSS_HEAD_SIZE = 64;
-  private static final int GPT_OSS_WINDOW = 128;
-  private static final double GPT_OSS_LIMIT = 7;
 
   /** For configs that say nothing of it. */
   private static final String GPT_OSS_SCALING =
@@ -122,7 +111,7 @@ final class MixtureFamilies {
 
   /** GLM 4.5 (arXiv 2508.06471): LLaMA with half of each head turned and DeepSeek V3's mixture. */
   static DecoderDescription glm4Moe(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, GLM_HEAD_SIZE, LARGER_EPSILON);
+    LlamaStyle style = new LlamaStyle(config, 128, LARGER_EPSILON);
     style.projectionBias = config.flag("attention_bias", false);
     style.rope = Defaults.partial(0.5, RotaryFrequencies.DEFAULT_THETA);
     style.headNorms = config.flag("use_qk_norm", false);
@@ -196,7 +185,7 @@ final class MixtureFamilies {
     style.rope = Defaults.of(1e6);
     style.headBias = config.flag("lm_head_bias", false);
     style.window = Windows.of(config, 0, block -> true)::at;
-    float threshold = (float) (2 * config.number("router_jitter_noise", PHI_JITTER));
+    float threshold = (float) (2 * config.number("router_jitter_noise", 0.01));
     style.mlp =
         mixtralExperts(
             style,
@@ -230,7 +219,7 @@ final class MixtureFamilies {
     int shared = config.whole("moe_num_shared_experts", 0);
     RoutingRule rule =
         RoutingRule.softmax(config.positive("moe_k"), true)
-            .weighed((float) config.number("moe_norm_min", ERNIE_LEAST), 1);
+            .weighed((float) config.number("moe_norm_min", 1e-12), 1);
     IntFunction<MlpDescription> plain = style.mlp;
     style.mlp =
         block ->
@@ -247,9 +236,9 @@ final class MixtureFamilies {
    * a mixture that weighs its experts' inputs.
    */
   static DecoderDescription llama4(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, LLAMA4_HEAD_SIZE, LARGER_EPSILON).withAttentionBias();
+    LlamaStyle style = new LlamaStyle(config, 128, LARGER_EPSILON).withAttentionBias();
     IntPredicate rotated = DenseFamilies.rotatedBlocks(config);
-    int chunk = config.positive("attention_chunk_size", LLAMA4_CHUNK);
+    int chunk = config.positive("attention_chunk_size", 8192);
     style.interleaved = true;
     style.rope = Defaults.of(5e5);
     Rotary rotary = style.rotary(style.rope, RotaryFrequencies.FULL, true);
@@ -269,8 +258,8 @@ final class MixtureFamilies {
     String tuning = "attn_temperature_tuning";
     // The first configs have a number here.
     if (config.find(tuning).map(JsonNode::isNumber).orElse(false) || config.flag(tuning, true)) {
-      double scale = config.number("attn_scale", LLAMA4_SCALE);
-      double floor = config.number("floor_scale", LLAMA4_FLOOR);
+      double scale = config.number("attn_scale", 0.1);
+      double floor = config.number("floor_scale", 8192);
       Rotary factor =
           Rotary.scaling(
               style.heads.size(),
@@ -334,14 +323,13 @@ final class MixtureFamilies {
   static DecoderDescription gptOss(ModelConfig given) {
     boolean told = given.has("rope_scaling") || given.has("rope_parameters");
     ModelConfig config = told ? given : given.having(GPT_OSS_SCALING);
-    LlamaStyle style = new LlamaStyle(config, GPT_OSS_HEAD_SIZE, LARGER_EPSILON);
+    LlamaStyle style = new LlamaStyle(config, 64, LARGER_EPSILON);
     style.projectionBias = config.flag("attention_bias", true);
     style.outputBias = style.projectionBias;
     style.rope = Defaults.of(150_000);
     style.sinks = "sinks";
-    style.window = Windows.of(config, GPT_OSS_WINDOW, block -> block % 2 == 0)::at;
-    Elementwise gate =
-        new Elementwise.ClampedGate((float) config.number("swiglu_limit", GPT_OSS_LIMIT));
+    style.window = Windows.of(config, 128, block -> block % 2 == 0)::at;
+    Elementwise gate = new Elementwise.ClampedGate((float) config.number("swiglu_limit", 7));
     int experts = config.positive("num_local_experts");
     style.mlp =
         block -> {
@@ -371,7 +359,7 @@ final class MixtureFamilies {
    */
   static DecoderDescription deepseekV3(ModelConfig config) {
     LlamaStyle style = latentStyle(config, EPSILON);
-    style.mlp = deepseek(style, deepseekV3Rule(config, DEEPSEEK_SCALE), true);
+    style.mlp = deepseek(style, deepseekV3Rule(config, 2.5), true);
     return style.decoder();
   }
 

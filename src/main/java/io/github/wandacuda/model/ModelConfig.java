@@ -189,7 +189,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
    */
   public void requireWidth(String key, long width) {
     if (width > MOST) {
-      throw ErrorDetails.file(file).part(key).wrong("a width of at most %d".formatted(MOST), width);
+      throw ErrorDetails.part(file, key).wrong("a width of at most %d".formatted(MOST), width);
     }
   }
 
@@ -289,11 +289,11 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   }
 
   public InputException wrong(String key, String expected, JsonNode found) {
-    return ErrorDetails.file(file).part(key).wrong(expected, abbreviated(found));
+    return ErrorDetails.part(file, key).wrong(expected, abbreviated(found));
   }
 
   private InputException missing(String key, String expected) {
-    return ErrorDetails.file(file).part(key).hint(AGAIN).wrong(expected, "nothing");
+    return ErrorDetails.part(file, key).hint(AGAIN).wrong(expected, "nothing");
   }
 
   private static String kind(JsonNode root) {

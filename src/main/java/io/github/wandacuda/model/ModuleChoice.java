@@ -78,10 +78,9 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
             .filter(module -> !matchesAny(exclude, module, search))
             .toList();
     if (chosen.isEmpty() && !candidates.isEmpty()) {
-      throw new UsageException(
-          ErrorDetails.NOWHERE
-              .said("`include` and `exclude` leave no linear module to prune")
-              .hint("'wanda-cuda inspect' lists the names"));
+      throw ErrorDetails.NOWHERE
+          .hint("'wanda-cuda inspect' lists the names")
+          .refused("`include` and `exclude` leave no linear module to prune");
     }
     return chosen;
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Tensor;
 import java.util.IdentityHashMap;
 import java.util.Map;
@@ -42,6 +43,13 @@ final class PositionTensors implements AutoCloseable {
       tables.put(table, loaded);
     }
     return loaded.tensor();
+  }
+
+  /** Rotates the pairs of some heads, those of each token of a span by its position. */
+  void rotate(Tensor heads, RotaryPairs pairs, Rotary rotary, Span span) {
+    Tensor cosines = at(rotary.cosines(), span.positions(), span.length());
+    Tensor sines = at(rotary.sines(), span.positions(), span.length());
+    weights.operations().rotate(heads, pairs, span.added(cosines), span.added(sines));
   }
 
   @Override

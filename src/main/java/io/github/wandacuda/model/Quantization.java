@@ -85,8 +85,7 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
   }
 
   InputException unread() {
-    return ErrorDetails.file(file)
-        .part(key + ".quant_method")
+    return ErrorDetails.part(file, key + ".quant_method")
         .hint("inspecting and removing whole experts work")
         .wrong(
             "weights in a format that can be read",
@@ -95,7 +94,7 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
 
   InputException wrong(String setting, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : Printable.of(found.toString());
-    return ErrorDetails.file(file).part(key + "." + setting).wrong(expected, text);
+    return ErrorDetails.part(file, key + "." + setting).wrong(expected, text);
   }
 
   /** Returns a whole number from 1 on, or {@code otherwise} if there is none. */
@@ -154,8 +153,7 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
     try {
       return NamePatterns.compile(text);
     } catch (PatternSyntaxException e) {
-      throw ErrorDetails.file(file)
-          .part(key + "." + list)
+      throw ErrorDetails.part(file, key + "." + list)
           .wrong("a regular expression behind re:", Printable.of(text), e);
     }
   }

@@ -254,8 +254,7 @@ public final class QuantizedModule {
 
   InputException unprunable() {
     requireRead();
-    return ErrorDetails.file(codes.shard().path())
-        .tensor(codes.info().name())
+    return ErrorDetails.tensor(codes.shard().path(), codes.info().name())
         .hint(
             "inspecting, generating, perplexity and calibration work; leave it out with `exclude`")
         .wrong("weights in a format in which single ones can be pruned", format);

@@ -101,7 +101,7 @@ record QuantizedTensors(
   }
 
   private static ErrorDetails place(Checkpoint.Entry entry) {
-    return ErrorDetails.file(entry.shard().path()).tensor(entry.info().name());
+    return ErrorDetails.tensor(entry.shard().path(), entry.info().name());
   }
 
   /** What number a tensor's type stands for, where it holds scales. */
@@ -591,8 +591,7 @@ record QuantizedTensors(
     }
 
     private InputException missing(String tensor) {
-      return ErrorDetails.file(checkpoint.directory())
-          .tensor(tensor)
+      return ErrorDetails.tensor(checkpoint.directory(), tensor)
           .wrong("it beside " + info.name(), "it missing");
     }
 

@@ -143,8 +143,7 @@ final class RotaryFrequencies {
     double part =
         partKeys.isEmpty() ? defaults.part() : reader.number(PARTIAL, partKeys, defaults.part());
     if (part > 1) {
-      throw ErrorDetails.file(config.file())
-          .part(partKeys.get(0))
+      throw ErrorDetails.part(config.file(), partKeys.get(0))
           .wrong("at most the whole of a head, 1", part);
     }
     int size = pairs.headSize() - pairs.first();
@@ -155,8 +154,7 @@ final class RotaryFrequencies {
     int features = (int) (size * part);
     int count = Math.ceilDiv(features, 2);
     if (count < 1 || 2 * count > size) {
-      throw ErrorDetails.file(config.file())
-          .part("heads of %d features".formatted(size))
+      throw ErrorDetails.part(config.file(), "heads of %d features".formatted(size))
           .wrong("an even number of them to rotate", features);
     }
     boolean plain = reader.scaling.isEmpty() || !(scaled || reader.typed);

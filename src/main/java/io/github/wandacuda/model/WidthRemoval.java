@@ -236,8 +236,7 @@ public final class WidthRemoval implements Removal {
         .quantized(linear)
         .ifPresent(
             codes -> {
-              throw ErrorDetails.file(codes.codes().shard().path())
-                  .tensor(codes.codes().info().name())
+              throw ErrorDetails.tensor(codes.codes().shard().path(), codes.codes().info().name())
                   .wrong("weights that aren't quantized, to remove a part", codes.format());
             });
     cuts.put(module + ".weight", new Cut(block, dimension, parts));

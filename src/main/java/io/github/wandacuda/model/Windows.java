@@ -11,8 +11,6 @@ import java.util.function.IntPredicate;
  */
 record Windows(int size, IntPredicate windowed) {
   private static final String TYPES = "layer_types";
-  private static final int QWEN_WINDOW = 4096;
-  private static final int QWEN_FULL_BLOCKS = 28;
 
   private Windows(ModelConfig config, int size, IntPredicate windowed) {
     this(size, typed(config, RotaryFrequencies.SLIDING, RotaryFrequencies.FULL, windowed));
@@ -40,8 +38,8 @@ record Windows(int size, IntPredicate windowed) {
   /** Reads the windows of Qwen 2 and 3: in the blocks from {@code max_window_layers} on. */
   static Windows ofQwen(ModelConfig config) {
     // 0 is legal here: every block has the window then.
-    int full = config.whole("max_window_layers", QWEN_FULL_BLOCKS);
-    return ifUsed(config, QWEN_WINDOW, block -> block >= full);
+    int full = config.whole("max_window_layers", 28);
+    return ifUsed(config, 4096, block -> block >= full);
   }
 
   /**

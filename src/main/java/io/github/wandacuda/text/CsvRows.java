@@ -97,15 +97,13 @@ public final class CsvRows {
       line += c == '\n' ? 1 : 0;
       value.append(c);
     }
-    throw ErrorDetails.file(file)
-        .part("line " + begin)
+    throw ErrorDetails.part(file, "line " + begin)
         .wrong("a quote at the value's end", "the file's end");
   }
 
   private void requireEnd() {
     if (at < text.length() && !is(',') && !is('\n') && !isLineEnd()) {
-      throw ErrorDetails.file(file)
-          .part("line " + line)
+      throw ErrorDetails.part(file, "line " + line)
           .wrong("a comma or the line's end after a quote", "something else");
     }
   }

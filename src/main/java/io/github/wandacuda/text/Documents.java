@@ -84,7 +84,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
    *     text} of whole characters
    */
   public String text(int document) {
-    ErrorDetails where = ErrorDetails.file(file).part("line " + index.number(document));
+    ErrorDetails where = ErrorDetails.part(file, "line " + index.number(document));
     return HeapBudget.within(file, () -> text(Utf8.decode(bytes(document, where), where), where));
   }
 

@@ -43,7 +43,7 @@ public final class JsonLines {
       String line = text.substring(start, end);
       number++;
       if (!line.isBlank()) {
-        objects.put(number, object(line, ErrorDetails.file(file).part("line " + number)));
+        objects.put(number, object(line, ErrorDetails.part(file, "line " + number)));
       }
       start = end + 1;
     }

@@ -74,8 +74,7 @@ public final class ParquetRows {
         read.add(object(rows));
       }
       if (read.size() < Math.min(limit, plain.rows())) {
-        throw ErrorDetails.file(file)
-            .part("its pages")
+        throw ErrorDetails.part(file, "its pages")
             .wrong(plain.rows() + " rows", "the end after " + read.size());
       }
       return read;

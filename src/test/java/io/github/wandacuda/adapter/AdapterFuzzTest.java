@@ -1,6 +1,7 @@
 package io.github.wandacuda.adapter;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.github.wandacuda.adapter.LoraAdapter.AdapterConfig;
 import io.github.wandacuda.testing.Fuzzing;
 import java.io.IOException;
 

@@ -5,7 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.github.wandacuda.calibration.DocumentDraw.Pick;
+import io.github.wandacuda.calibration.CalibrationSampler.DocumentDraw;
+import io.github.wandacuda.calibration.CalibrationSampler.DocumentDraw.Pick;
 import io.github.wandacuda.text.TestFiles;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.evaluate.Evaluation.LogLikelihoods;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.FirstCases;

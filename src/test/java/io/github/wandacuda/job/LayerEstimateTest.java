@@ -7,6 +7,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.job.RunEstimate.LayerEstimate;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.text.PlainPages.PageCodec;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -27,7 +27,6 @@ final class CudaQueue implements DeviceQueue {
   private final CudaStream stream = new CudaStream();
   private final LaunchArguments arguments = new LaunchArguments(Arena.ofAuto());
   private final AtomicBoolean closed = new AtomicBoolean();
-  private CudaSelectKernels pruning;
   private CudaForwardKernels forward;
 
   CudaQueue(CudaDevice device) {
@@ -179,10 +178,7 @@ final class CudaQueue implements DeviceQueue {
 
   @Override
   public CudaSelectKernels pruning() {
-    if (pruning == null) {
-      pruning = new CudaSelectKernels(this);
-    }
-    return pruning;
+    return new CudaSelectKernels(this);
   }
 
   @Override
@@ -276,22 +272,16 @@ final class CudaQueue implements DeviceQueue {
      * systems with CUDA are little-endian.
      */
     private static long bits(Object argument) {
-      if (argument == null) {
-        return 0;
-      }
-      if (argument instanceof DevicePointer pointer) {
-        return CudaBuffer.of(pointer).address() + pointer.offset();
-      }
-      if (argument instanceof Integer number) {
-        return number;
-      }
-      if (argument instanceof Long number) {
-        return number;
-      }
-      if (argument instanceof Float number) {
-        return Float.floatToRawIntBits(number);
-      }
-      throw new IllegalArgumentException("a kernel takes no " + argument.getClass().getName());
+      return switch (argument) {
+        case null -> 0;
+        case DevicePointer pointer -> CudaBuffer.address(pointer);
+        case Integer number -> number;
+        case Long number -> number;
+        case Float number -> Float.floatToRawIntBits(number);
+        default ->
+            throw new IllegalArgumentException(
+                "a kernel takes no " + argument.getClass().getName());
+      };
     }
   }
 }

@@ -27,6 +27,10 @@ public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns,
     return stride * dtype.bytes();
   }
 
+  RowCopy.Place place() {
+    return RowCopy.Place.of(data, pitch());
+  }
+
   public DeviceRows rowRange(int from, int count) {
     return new DeviceRows(data.plus(from * stride * dtype.bytes()), dtype, count, columns, stride);
   }

@@ -3,7 +3,6 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
@@ -152,11 +151,7 @@ final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     }
 
     private static void copy(DeviceQueue queue, DeviceRows from, DeviceRows to) {
-      queue.copy(
-          Place.of(from.data(), from.pitch()),
-          Place.of(to.data(), to.pitch()),
-          from.rowBytes(),
-          from.rows());
+      queue.copy(from.place(), to.place(), from.rowBytes(), from.rows());
     }
 
     /**

@@ -3,12 +3,15 @@ package io.github.wandacuda.backend.gpu;
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.ColumnGroups;
+import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
@@ -25,6 +28,7 @@ import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -334,6 +338,266 @@ final class GpuOperations implements Operations, AutoCloseable {
         closed = true;
         queue.settle();
         state.close();
+      }
+    }
+  }
+
+  /**
+   * Weights that go to the device through pinned memory with room for all of them, by a queue of
+   * their own: so nobody waits for a copy before they are taken.
+   */
+  private static final class GpuWeightsAhead implements WeightsAhead {
+    /** Where in pinned memory each weight may begin. */
+    private static final long ALIGNMENT = 64;
+
+    private final DeviceQueue copies;
+    private final WeightUpload upload;
+    private final MemorySegment staging;
+    private final List<Place> places;
+
+    /** How many weights were sent, and where the next one goes in pinned memory. */
+    private int sent;
+
+    private long at;
+    private boolean ended;
+
+    private GpuWeightsAhead(
+        DeviceQueue copies, WeightUpload upload, MemorySegment staging, List<Place> places) {
+      this.copies = copies;
+      this.upload = upload;
+      this.staging = staging;
+      this.places = places;
+    }
+
+    /** A weight's memory on the device. */
+    private record Place(DeviceBuffer buffer, DeviceRows rows) {
+      long bytes() {
+        return rows.rows() * rows.rowBytes();
+      }
+
+      long stagingBytes() {
+        return Math.ceilDiv(bytes(), ALIGNMENT) * ALIGNMENT;
+      }
+    }
+
+    /**
+     * Takes memory for weights; nothing if the device has no room for all of them.
+     *
+     * @param copies a queue that is idle and has no other use until these weights are taken or
+     *     closed
+     * @param upload knows how much room there is
+     * @param staging pinned memory, likewise
+     */
+    static Optional<WeightsAhead> reserve(
+        DeviceQueue copies,
+        WeightUpload upload,
+        PinnedMemory.StagingBuffer staging,
+        List<Shape> shapes) {
+      List<Place> places = new ArrayList<>();
+      try {
+        for (Shape shape : shapes) {
+          DeviceBuffer buffer =
+              upload.allocate(HostRows.deviceBytes(shape.rows(), shape.columns(), shape.dtype()));
+          if (buffer == null) {
+            free(places);
+            return Optional.empty();
+          }
+          places.add(new Place(buffer, rows(buffer, shape)));
+        }
+        long bytes = places.stream().mapToLong(Place::stagingBytes).sum();
+        return Optional.of(new GpuWeightsAhead(copies, upload, staging.exactly(bytes), places));
+      } catch (RuntimeException e) {
+        free(places);
+        throw e;
+      }
+    }
+
+    private static DeviceRows rows(DeviceBuffer buffer, Shape shape) {
+      return HostRows.onDevice(buffer.at(0), shape.dtype(), shape.rows(), shape.columns());
+    }
+
+    private static void free(List<Place> places) {
+      places.forEach(place -> place.buffer.close());
+    }
+
+    @Override
+    public void send(WeightMatrix matrix) {
+      Place place = places.get(sent++);
+      DeviceRows to = place.rows;
+      if (matrix.dtype() != to.dtype()
+          || matrix.rows() != to.rows()
+          || matrix.columns() != to.columns()) {
+        throw new IllegalArgumentException("a weight of another shape than there is room for");
+      }
+      if (matrix.elements() == 0) {
+        return;
+      }
+      MemorySegment dense = staging.asSlice(at, place.bytes());
+      at += place.stagingBytes();
+      HostRows.gather(matrix, dense);
+      RowCopy.Place from = RowCopy.Place.of(dense, to.rowBytes());
+      copies.copy(from, to.place(), to.rowBytes(), to.rows());
+    }
+
+    @Override
+    public List<Weight> take() {
+      if (ended || sent < places.size()) {
+        throw new IllegalStateException("%d of %d weights sent".formatted(sent, places.size()));
+      }
+      copies.finish();
+      ended = true;
+      return places.stream()
+          .<Weight>map(place -> new GpuWeight.Dense(place.buffer, place.rows, upload))
+          .toList();
+    }
+
+    @Override
+    public void close() {
+      if (!ended) {
+        ended = true;
+        copies.settle();
+        free(places);
+      }
+    }
+  }
+
+  /**
+   * Column sums in a device's memory. For activations in another context than the device's the
+   * running sums are copied to that context and back, so the bits depend only on the order of
+   * calls.
+   */
+  private static final class GpuColumnSquares implements ColumnSquares {
+    private final int columns;
+    private final Sums here;
+
+    /** The sums in another context, or null before the first activations of one. */
+    private Sums elsewhere;
+
+    private boolean closed;
+
+    GpuColumnSquares(GpuDevice device, DeviceQueue queue, int columns) {
+      this.columns = columns;
+      long bytes = Math.max(1, queue.forward().columnSquaresBytes(columns));
+      here = new Sums(device, queue, bytes);
+      OnFailure.run(here.state::close, () -> clear());
+    }
+
+    /** Running sums in a context, and a queue there. */
+    private static final class Sums {
+      private final GpuDevice device;
+      private final DeviceQueue queue;
+      private final DeviceBuffer state;
+
+      /** Holds activations that lie where no kernel could read them. */
+      private final GrowingBuffer aligned;
+
+      Sums(GpuDevice device, DeviceQueue queue, long bytes) {
+        this.device = device;
+        this.queue = queue;
+        state = device.allocate(bytes);
+        aligned = new GrowingBuffer(device, queue);
+      }
+
+      /** Returns sums in another context, with a queue of their own. */
+      static Sums elsewhere(GpuDevice device, long bytes) {
+        DeviceQueue queue = device.queue();
+        return OnFailure.close(queue::close, () -> new Sums(device, queue, bytes));
+      }
+
+      /** Adds a caller's squares, once its queue has done what it has, and waits for the end. */
+      void add(DeviceRows x, long callerQueue) {
+        queue.startAfter(callerQueue);
+        queue.forward().columnSquares(aligned(x), state.at(0));
+        queue.finish();
+      }
+
+      private DeviceRows aligned(DeviceRows x) {
+        if (x.data().offset() % x.dtype().bytes() == 0) {
+          return x;
+        }
+        DevicePointer at = aligned.atLeast(x.rows() * x.rowBytes());
+        queue.copy(x.place(), Place.of(at, x.rowBytes()), x.rowBytes(), x.rows());
+        return new DeviceRows(at, x.dtype(), x.rows(), x.columns(), x.columns());
+      }
+
+      void moveTo(Sums other) {
+        try (Arena arena = Arena.ofConfined()) {
+          MemorySegment host = arena.allocate(state.bytes(), Double.BYTES);
+          queue.complete(() -> queue.download(state.at(0), host));
+          other.queue.complete(() -> other.queue.upload(host, other.state.at(0)));
+        }
+      }
+
+      /** Gives the memory back, once the queue is finished. */
+      void free() {
+        aligned.close();
+        state.close();
+      }
+    }
+
+    @Override
+    public void add(Tensor x) {
+      here.queue.forward().columnSquares(((GpuTensor) x).matrix(), here.state.at(0));
+    }
+
+    @Override
+    public void add(DeviceMatrix x) {
+      GpuDevice found = here.device.reaching(x);
+      DeviceRows rows = found.view(x);
+      if (found == here.device) {
+        here.add(rows, x.queue());
+        return;
+      }
+      if (elsewhere == null || elsewhere.device != found) {
+        closeElsewhere();
+        elsewhere = Sums.elsewhere(found, here.state.bytes());
+      }
+      here.moveTo(elsewhere);
+      elsewhere.add(rows, x.queue());
+      elsewhere.moveTo(here);
+    }
+
+    @Override
+    public double[] sums() {
+      double[] sums = new double[columns];
+      if (columns == 0) {
+        return sums;
+      }
+      long bytes = 2L * columns * Float.BYTES;
+      DeviceQueue queue = here.queue;
+      try (Arena arena = Arena.ofConfined();
+          DeviceBuffer halves = here.device.allocate(bytes)) {
+        queue.forward().columnSums(here.state.at(0), columns, halves.at(0));
+        MemorySegment host = arena.allocate(bytes, Float.BYTES);
+        queue.complete(() -> queue.download(halves.at(0), host));
+        for (int column = 0; column < columns; column++) {
+          double high = host.getAtIndex(ValueLayout.JAVA_FLOAT, column);
+          sums[column] = high + host.getAtIndex(ValueLayout.JAVA_FLOAT, (long) columns + column);
+        }
+      }
+      return sums;
+    }
+
+    @Override
+    public void clear() {
+      here.queue.clear(here.state.at(0), here.state.bytes());
+    }
+
+    private void closeElsewhere() {
+      if (elsewhere != null) {
+        elsewhere.queue.close();
+        elsewhere.free();
+        elsewhere = null;
+      }
+    }
+
+    @Override
+    public void close() {
+      if (!closed) {
+        closed = true;
+        closeElsewhere();
+        here.queue.settle();
+        here.free();
       }
     }
   }

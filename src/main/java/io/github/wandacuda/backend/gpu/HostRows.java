@@ -64,16 +64,12 @@ final class HostRows {
       DeviceRows to) {
     long rowBytes = rowBytes(from);
     if (readable && isByRows(from)) {
-      queue.copy(
-          Place.of(from.data(), hostPitch(from)),
-          Place.of(to.data(), to.pitch()),
-          rowBytes,
-          from.rows());
+      queue.copy(Place.of(from.data(), hostPitch(from)), to.place(), rowBytes, from.rows());
       return;
     }
     MemorySegment dense = room.apply(from.rows() * rowBytes);
     gather(from, dense);
-    queue.copy(Place.of(dense, rowBytes), Place.of(to.data(), to.pitch()), rowBytes, from.rows());
+    queue.copy(Place.of(dense, rowBytes), to.place(), rowBytes, from.rows());
   }
 
   public static void gather(WeightMatrix matrix, MemorySegment dense) {

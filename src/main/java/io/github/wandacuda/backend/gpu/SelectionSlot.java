@@ -64,17 +64,13 @@ final class SelectionSlot implements AutoCloseable {
   void download(DeviceRows from, WeightMatrix to) {
     long rowBytes = HostRows.rowBytes(to);
     if (HostRows.isByRows(to) && pinned.contains(to.data())) {
-      queue.copy(
-          Place.of(from.data(), from.pitch()),
-          Place.of(to.data(), HostRows.hostPitch(to)),
-          rowBytes,
-          to.rows());
+      Place host = Place.of(to.data(), HostRows.hostPitch(to));
+      queue.copy(from.place(), host, rowBytes, to.rows());
       queue.finish();
       return;
     }
     MemorySegment staged = weights.exactly(to.rows() * rowBytes);
-    queue.copy(
-        Place.of(from.data(), from.pitch()), Place.of(staged, rowBytes), rowBytes, to.rows());
+    queue.copy(from.place(), Place.of(staged, rowBytes), rowBytes, to.rows());
     queue.finish();
     HostRows.scatter(staged, to);
   }

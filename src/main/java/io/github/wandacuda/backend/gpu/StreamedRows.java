@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -37,20 +38,16 @@ final class StreamedRows implements AutoCloseable {
     this.kernels = kernels;
     this.rows = rows;
     this.rowBytes = rowBytes;
-    try {
-      memory = pinned.allocate(Math.multiplyExact(rows, rowBytes), arena);
-      up = device.queue();
-    } catch (RuntimeException e) {
-      arena.close();
-      throw e;
-    }
-    try {
-      down = device.queue();
-    } catch (RuntimeException e) {
-      up.close();
-      arena.close();
-      throw e;
-    }
+    long bytes = Math.multiplyExact(rows, rowBytes);
+    memory = OnFailure.close(arena::close, () -> pinned.allocate(bytes, arena));
+    up = OnFailure.close(arena::close, device::queue);
+    down =
+        OnFailure.close(
+            () -> {
+              up.close();
+              arena.close();
+            },
+            device::queue);
   }
 
   /** Rows from one number to below another. */

@@ -6,6 +6,7 @@ import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.system.OnFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -95,13 +96,12 @@ public final class OpenClBackendProvider implements BackendProvider {
     OpenClTarget target = targets.get(device);
     target.facts().problem().ifPresent(problem -> refuse(device, target, problem));
     OpenClDevice opened = OpenClDevice.open(target, sources, ProgramCache.ofUser());
-    try {
-      OpenClSelfTest.problem(opened).ifPresent(problem -> refuse(device, target, problem));
-      return new GpuBackend(opened, threads);
-    } catch (RuntimeException | Error e) {
-      opened.close();
-      throw e;
-    }
+    return OnFailure.close(
+        opened::close,
+        () -> {
+          OpenClSelfTest.problem(opened).ifPresent(problem -> refuse(device, target, problem));
+          return new GpuBackend(opened, threads);
+        });
   }
 
   private static void refuse(int device, OpenClTarget target, String problem) {

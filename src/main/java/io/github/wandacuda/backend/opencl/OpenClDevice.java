@@ -4,6 +4,7 @@ import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuDevice;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
@@ -54,14 +55,10 @@ final class OpenClDevice implements GpuDevice {
     cl_context context =
         CL.clCreateContext(properties, 1, new cl_device_id[] {target.device()}, null, null, status);
     OpenClStatus.check(status[0], "clCreateContext");
-    try {
-      cl_command_queue queue = commandQueue(context, target.device());
-      return new OpenClDevice(
-          target, context, queue, new OpenClPrograms(target, context, sources, cache));
-    } catch (RuntimeException e) {
-      CL.clReleaseContext(context);
-      throw e;
-    }
+    OpenClPrograms programs = new OpenClPrograms(target, context, sources, cache);
+    return OnFailure.close(
+        () -> CL.clReleaseContext(context),
+        () -> new OpenClDevice(target, context, commandQueue(context, target.device()), programs));
   }
 
   /** Opens the same device over another context, which lasts until it is closed. */

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.gpu.AttentionPlaces;
 import io.github.wandacuda.backend.gpu.DeviceCodes;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
@@ -8,6 +9,7 @@ import io.github.wandacuda.backend.gpu.DeviceSparse;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.RotaryPairs;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -195,5 +197,376 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
     linear.close();
     attention.close();
     blockSums.close();
+  }
+
+  /**
+   * Launches {@code linear_tiles.cl}, {@code linear_rows.cl} for up to four tokens, or {@code
+   * linear_vectors.cl}, which give the CPU's bits.
+   */
+  private static final class OpenClLinear implements AutoCloseable {
+    /** Tokens that {@code linear_rows.cl} takes. */
+    private static final int FEWEST = 4;
+
+    /** Columns whose products are one chain. */
+    private static final int RUN = 256;
+
+    /** Work-items of a tile's group in dimension 0, and at most in dimension 1. */
+    private static final int SIDE = 16;
+
+    private static final int TILE_FEATURES = 64;
+
+    /** Tokens of a tile's work-item, if there are many. */
+    private static final int MANY_ROWS = 8;
+
+    private static final int FEW_ROWS = 4;
+
+    /** Tokens of a group of vectors, which share the work of packing a panel of weights. */
+    private static final int TOKENS_PER_GROUP = 516;
+
+    /** Groups for each compute unit, so that all units end at about the same time. */
+    private static final int GROUPS_PER_UNIT = 4;
+
+    /**
+     * A packed panel is used for at least this many blocks of the tokens whose sums fit into
+     * registers.
+     */
+    private static final int FEWEST_BLOCKS = 4;
+
+    private final OpenClQueue queue;
+    private final MatrixVariant variant;
+    private final GrowingBuffer chains;
+
+    OpenClLinear(OpenClQueue queue, MatrixVariant variant) {
+      this.queue = queue;
+      chains = new GrowingBuffer(queue.device(), queue);
+      this.variant = variant;
+    }
+
+    void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+      if (variant.tiles() && x.rows() <= FEWEST) {
+        rows(x, w, bias, out);
+      } else if (variant.tiles()) {
+        tiles(x, w, bias, out);
+      } else {
+        vectors(x, w, bias, out);
+      }
+    }
+
+    private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+      DevicePointer memory = chains(x, out);
+      queue.columns(
+          kernel("linear_rows", "linear_row_runs", weightOption(w.dtype())),
+          w.rows(),
+          runs(x),
+          x.data(),
+          w.data(),
+          w.stride(),
+          memory,
+          x.rows(),
+          x.columns(),
+          w.rows());
+      sums(x, memory, bias, out);
+    }
+
+    void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
+      DevicePointer memory = chains(x, out);
+      queue.columns(
+          kernel("linear_codes", "linear_code_runs", ""),
+          w.rows(),
+          runs(x),
+          w.arguments(0, x.data(), memory, x.rows(), x.columns(), w.rows()));
+      sums(x, memory, bias, out);
+    }
+
+    private static int runs(DeviceRows x) {
+      return Math.ceilDiv(x.columns(), RUN);
+    }
+
+    private DevicePointer chains(DeviceRows x, DeviceRows out) {
+      return chains.atLeast((long) runs(x) * x.rows() * out.columns() * Float.BYTES);
+    }
+
+    private void sums(DeviceRows x, DevicePointer memory, DevicePointer bias, DeviceRows out) {
+      queue.columns(
+          kernel("linear_rows", "linear_row_sums", weightOption(DType.F32)),
+          out.columns(),
+          x.rows(),
+          memory,
+          bias,
+          out.data(),
+          out.stride(),
+          x.rows(),
+          x.columns(),
+          out.columns());
+    }
+
+    private void tiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+      int rows = x.rows() > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
+      OpenClKernel kernel =
+          kernel(
+              "linear_tiles",
+              "linear_tiles",
+              "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
+      long featureTiles = Math.ceilDiv(w.rows(), TILE_FEATURES);
+      int down = kernel.items() / SIDE;
+      long tokenTiles = Math.ceilDiv(x.rows(), down * rows);
+      queue.launch(
+          kernel,
+          new long[] {featureTiles * SIDE, tokenTiles * down},
+          new long[] {SIDE, down},
+          x.data(),
+          w.data(),
+          w.stride(),
+          bias,
+          out.data(),
+          out.stride(),
+          x.rows(),
+          x.columns(),
+          w.rows());
+    }
+
+    private void vectors(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+      OpenClKernel kernel =
+          queue
+              .device()
+              .single(
+                  "linear_vectors.cl",
+                  "linear_vectors",
+                  weightOption(w.dtype()) + ' ' + variant.vectorOptions());
+      int panels = Math.ceilDiv(w.rows(), variant.panel());
+      int tokens = tokensPerGroup(x.rows(), panels);
+      queue.launch(
+          kernel,
+          new long[] {panels, Math.ceilDiv(x.rows(), tokens)},
+          new long[] {1, 1},
+          x.data(),
+          w.data(),
+          w.stride(),
+          bias,
+          out.data(),
+          out.stride(),
+          x.rows(),
+          x.columns(),
+          w.rows(),
+          tokens);
+    }
+
+    /**
+     * Returns the tokens of a group: they are divided evenly, into more groups if there are too few
+     * panels for all compute units.
+     */
+    private int tokensPerGroup(int tokens, int panels) {
+      int rows = variant.rows();
+      int wanted = Math.ceilDiv(GROUPS_PER_UNIT * queue.device().facts().computeUnits(), panels);
+      int most = Math.ceilDiv(tokens, FEWEST_BLOCKS * rows);
+      int groups = Math.max(Math.ceilDiv(tokens, TOKENS_PER_GROUP), Math.min(wanted, most));
+      return Math.ceilDiv(Math.ceilDiv(tokens, groups), rows) * rows;
+    }
+
+    private OpenClKernel kernel(String file, String name, String options) {
+      return queue.device().kernel(file + ".cl", name, options);
+    }
+
+    static String weightOption(DType dtype) {
+      return "-D WEIGHT_" + dtype.name();
+    }
+
+    @Override
+    public void close() {
+      chains.close();
+    }
+  }
+
+  /**
+   * Launches {@code attention_tiles.cl} or {@code attention_vectors.cl} for whole sequences, and
+   * {@code attention_rows.cl} for a sequence's last queries.
+   */
+  private static final class OpenClAttention implements AutoCloseable {
+    /** Work-items of a tile's group in dimension 0. */
+    private static final int SIDE = 16;
+
+    /** Queries of a tile's work-item. */
+    private static final int QUERIES = 4;
+
+    /** Features of a head that one group of the tiled kernel computes. */
+    private static final int HEAD_FEATURES = 256;
+
+    private final OpenClQueue queue;
+    private final MatrixVariant variant;
+    private final GrowingBuffer memory;
+
+    OpenClAttention(OpenClQueue queue, MatrixVariant variant) {
+      this.queue = queue;
+      this.variant = variant;
+      memory = new GrowingBuffer(queue.device(), queue);
+    }
+
+    void attention(AttentionOperands<DeviceRows> operands) {
+      if (operands.shape().past() > 0) {
+        rows(operands);
+      } else if (variant.tiles()) {
+        tiles(operands);
+      } else {
+        vectors(operands);
+      }
+    }
+
+    private void tiles(AttentionOperands<DeviceRows> operands) {
+      AttentionShape shape = operands.shape();
+      int features = Math.min(shape.headSize(), HEAD_FEATURES);
+      long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
+      String options =
+          "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(operands));
+      OpenClKernel kernel = queue.device().kernel("attention_tiles.cl", "attention_tiles", options);
+      int down = kernel.items() / SIDE;
+      long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES * down);
+      queue.launch(
+          kernel,
+          new long[] {
+            tiles * SIDE, shape.heads() * parts * down, operands.q().rows() / shape.sequenceLength()
+          },
+          new long[] {SIDE, down, 1},
+          operands.q().data(),
+          operands.k().data(),
+          operands.v().data(),
+          bias(operands),
+          sinks(operands),
+          operands.out().data(),
+          shape.sequenceLength(),
+          shape.heads(),
+          shape.heads() / shape.keyValueHeads(),
+          shape.headSize(),
+          shape.scale(),
+          shape.softcap(),
+          shape.window());
+    }
+
+    private void vectors(AttentionOperands<DeviceRows> operands) {
+      AttentionShape shape = operands.shape();
+      int length = shape.sequenceLength();
+      String options =
+          "-D HEAD_SIZE=%d %s %s"
+              .formatted(shape.headSize(), scoreOptions(operands), variant.vectorOptions());
+      queue.launch(
+          queue.device().single("attention_vectors.cl", "attention_vectors", options),
+          new long[] {
+            Math.ceilDiv(length, variant.panel()), shape.heads(), operands.q().rows() / length
+          },
+          new long[] {1, 1, 1},
+          operands.q().data(),
+          operands.k().data(),
+          operands.v().data(),
+          bias(operands),
+          sinks(operands),
+          operands.out().data(),
+          length,
+          shape.heads(),
+          shape.heads() / shape.keyValueHeads(),
+          shape.scale(),
+          shape.softcap(),
+          shape.window());
+    }
+
+    private static DevicePointer bias(AttentionOperands<DeviceRows> operands) {
+      return operands.keyBias() == null ? null : operands.keyBias().data();
+    }
+
+    private static DevicePointer sinks(AttentionOperands<DeviceRows> operands) {
+      return operands.sinks() == null ? null : operands.sinks().data();
+    }
+
+    /** Returns the compiler options for the scores: window, softcap and key bias. */
+    private static String scoreOptions(AttentionOperands<DeviceRows> operands) {
+      AttentionShape shape = operands.shape();
+      // A window as long as the sequence hides nothing.
+      boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();
+      return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"
+          .formatted(
+              windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, operands.keyBias() == null ? 0 : 1);
+    }
+
+    private void rows(AttentionOperands<DeviceRows> operands) {
+      AttentionShape shape = operands.shape();
+      int length = shape.sequenceLength();
+      int size = shape.headSize();
+      int group = shape.heads() / shape.keyValueHeads();
+      int window = shape.window() == 0 ? length : Math.min(shape.window(), length);
+      DevicePointer bias = bias(operands);
+      AttentionPlaces.forEachPart(
+          operands.q().rows(),
+          shape,
+          memory,
+          part -> {
+            queue.columns(
+                kernel("attention_row_scores"),
+                length,
+                part.count(),
+                operands.q().data(),
+                operands.k().data(),
+                bias,
+                part.scores(),
+                part.first(),
+                shape.queries(),
+                length,
+                shape.past(),
+                shape.heads(),
+                group,
+                size,
+                window,
+                shape.scale(),
+                shape.softcap());
+            queue.rows(
+                kernel("attention_row_softmax"),
+                part.count(),
+                sinks(operands),
+                part.scores(),
+                part.sums(),
+                part.first(),
+                part.count(),
+                shape.queries(),
+                length,
+                shape.past(),
+                shape.heads(),
+                window);
+            queue.columns(
+                kernel("attention_row_values"),
+                AttentionPlaces.runs(shape) * size,
+                part.count(),
+                operands.v().data(),
+                part.scores(),
+                part.chains(),
+                part.first(),
+                shape.queries(),
+                length,
+                shape.past(),
+                shape.heads(),
+                group,
+                size,
+                window);
+            queue.columns(
+                kernel("attention_row_sums"),
+                size,
+                part.count(),
+                part.chains(),
+                part.sums(),
+                operands.out().data(),
+                part.first(),
+                shape.queries(),
+                length,
+                shape.past(),
+                shape.heads(),
+                size,
+                window);
+          });
+    }
+
+    private OpenClKernel kernel(String name) {
+      return queue.device().kernel("attention_rows.cl", name, "");
+    }
+
+    @Override
+    public void close() {
+      memory.close();
+    }
   }
 }

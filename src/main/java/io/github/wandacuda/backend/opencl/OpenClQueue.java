@@ -24,7 +24,6 @@ final class OpenClQueue implements DeviceQueue {
   private final OpenClDevice device;
   private final cl_command_queue handle;
   private final OpenClCopies copies;
-  private GpuSelectKernels pruning;
   private OpenClForwardKernels forward;
   private boolean closed;
 
@@ -153,10 +152,7 @@ final class OpenClQueue implements DeviceQueue {
 
   @Override
   public GpuSelectKernels pruning() {
-    if (pruning == null) {
-      pruning = new OpenClSelectKernels(this);
-    }
-    return pruning;
+    return new OpenClSelectKernels(this);
   }
 
   @Override

@@ -30,7 +30,9 @@ record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts fa
 
   private static List<OpenClTarget> ofAllPlatforms() {
     List<OpenClTarget> targets = new ArrayList<>();
-    for (cl_platform_id platform : platforms()) {
+    cl_platform_id[] platforms =
+        all("clGetPlatformIDs", NO_PLATFORM, cl_platform_id[]::new, CL::clGetPlatformIDs);
+    for (cl_platform_id platform : platforms) {
       try {
         targets.addAll(of(platform));
       } catch (BackendUnavailableException e) {
@@ -52,10 +54,6 @@ record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts fa
     } catch (BackendUnavailableException e) {
       return "an OpenCL platform without a name";
     }
-  }
-
-  private static cl_platform_id[] platforms() {
-    return all("clGetPlatformIDs", NO_PLATFORM, cl_platform_id[]::new, CL::clGetPlatformIDs);
   }
 
   private static cl_device_id[] devices(cl_platform_id platform) {
