@@ -125,7 +125,10 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
     if (shown == COMMANDS) {
       line.addSubcommand("help", new CommandLine.HelpCommand());
-      line.addSubcommand(COMPLETION, new AutoComplete.GenerateCompletion());
+      // A command of help takes any word.
+      line.addSubcommand(
+          COMPLETION,
+          CommandSpec.forAnnotatedObject(new AutoComplete.GenerateCompletion()).helpCommand(false));
     }
     if (asked.equals(COMPLETION)) {
       addCompletionWords(line);
