@@ -175,9 +175,9 @@ final class StructureOptions {
           .refused("a number with KB, MB, GB or nothing", "'%s'".formatted(shardSize));
     }
     return switch (size.group(2)) {
-      case "KB" -> number * 1000;
-      case "MB" -> number * 1_000_000;
-      case "GB" -> number * 1_000_000_000;
+      case "KB" -> (long) (number * 1e3);
+      case "MB" -> (long) (number * 1e6);
+      case "GB" -> (long) (number * 1e9);
       default -> number;
     };
   }

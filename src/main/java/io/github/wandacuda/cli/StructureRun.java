@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
@@ -171,6 +172,11 @@ record StructureRun(
   }
 
   private Choice choose(Structure structure, Update fits, boolean known) {
+    boolean byLoss = List.of("loss", "perplexity").contains(command.structures.score());
+    if (byLoss && ((Calibration.FromSamples) calibration).sequenceLength() < 2) {
+      throw ErrorDetails.of("--calibration")
+          .refused("samples of 2 tokens or more, one of which predicts another", "1");
+    }
     if (structure != Structure.AUTO) {
       StructureChoice choice =
           new StructureChoice(model, backend, calibration, known, command.output.progress());

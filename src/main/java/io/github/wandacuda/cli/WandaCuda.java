@@ -22,6 +22,7 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -138,10 +139,19 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         .registerConverter(int.class, WholeNumber.INT)
         .registerConverter(Long.class, WholeNumber.LONG)
         .registerConverter(long.class, WholeNumber.LONG)
+        .registerConverter(Path.class, WandaCuda::path)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpAutoWidth(true)
         .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+  }
+
+  /** Refuses what a variable is that a shell hasn't set: it would be the current directory. */
+  private static Path path(String text) {
+    if (text.isEmpty()) {
+      throw new TypeConversionException("expected a file or folder, found ''");
+    }
+    return Path.of(text);
   }
 
   @Override
