@@ -107,8 +107,7 @@ record AdapterConfig(
               .hint(AGAIN),
           e);
     } catch (IOException e) {
-      throw ErrorDetails.file(file)
-          .wrong("an adapter's config", "that it can't be read: " + Printable.reason(e), e);
+      throw InputException.unreadable(file, "an adapter's config", e);
     }
   }
 

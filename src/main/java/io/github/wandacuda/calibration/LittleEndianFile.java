@@ -2,7 +2,6 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
@@ -39,8 +38,7 @@ record LittleEndianFile(Path file, ByteBuffer bytes) {
       }
       return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
     } catch (IOException e) {
-      throw ErrorDetails.file(file)
-          .wrong("an imatrix", "that it can't be read: " + Printable.reason(e), e);
+      throw InputException.unreadable(file, "an imatrix", e);
     }
   }
 

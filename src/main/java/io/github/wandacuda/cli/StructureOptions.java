@@ -9,6 +9,7 @@ import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -19,6 +20,14 @@ import picocli.CommandLine.Option;
 /** Options for the removal of whole parts of a model. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
+
+  /** The options that say nothing of whole parts. */
+  static final List<String> EXCLUDED =
+      List.of(
+          ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
+                  + " --requantize --unreached --include --exclude --masks --combine-masks"
+                  + " --save-masks --in-place --packed --part --cluster --report")
+              .split(" "));
 
   private static final String MULTIPLE = "--multiple";
 
@@ -113,12 +122,7 @@ final class StructureOptions {
               "1 or more, for --structure channels or auto",
               "%d for %s".formatted(multiple, structure.label()));
     }
-    output.exclude(
-        STRUCTURE,
-        ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
-                + " --requantize --unreached --include --exclude --masks --combine-masks"
-                + " --save-masks --in-place --packed --part --cluster --report")
-            .split(" "));
+    output.exclude(STRUCTURE, EXCLUDED.toArray(String[]::new));
     if (structure == Structure.AUTO) {
       output.exclude(STRUCTURE, "--remove", "--score");
     }

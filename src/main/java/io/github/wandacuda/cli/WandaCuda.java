@@ -171,7 +171,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
       }
       return exitCode;
     } catch (RuntimeException | Error e) {
-      return errors.report(e);
+      return errors.report(e, option -> true);
     }
   }
 
@@ -193,7 +193,13 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
             .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
             .setExecutionExceptionHandler(
                 (e, line, parsed) ->
-                    errors.report(e, line.getCommandSpec().optionsMap()::containsKey))
+                    errors.report(
+                        e,
+                        option ->
+                            line.getCommandSpec().optionsMap().containsKey(option)
+                                && !(line.getParseResult()
+                                        .hasMatchedOption(StructureOptions.STRUCTURE)
+                                    && StructureOptions.EXCLUDED.contains(option))))
             .execute(words.toArray(String[]::new));
     results.flush();
     return exitCode;

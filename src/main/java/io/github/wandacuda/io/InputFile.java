@@ -2,7 +2,6 @@ package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -123,8 +122,7 @@ public final class InputFile {
     } catch (NoSuchFileException e) {
       throw ErrorDetails.file(file).wrong("a file", "nothing", e);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("cannot be read: " + Printable.reason(e)), e);
+      throw InputException.unreadable(file, e);
     }
   }
 

@@ -5,7 +5,6 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
@@ -103,7 +102,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("family_sha256", digest(family));
     values.put("include", texts(request.choice().include()));
     values.put("exclude", texts(request.choice().exclude()));
-    values.put("unreached", rules.needNorms() ? request.unreached().label() : null);
+    values.put("unreached", rules.needNorms() ? rules.unreached().label() : null);
     values.put(FILES, names(request.files()));
     values.putAll(calibration(request.calibration()));
     values.put("source_sha256", source);
@@ -223,8 +222,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     try (InputStream in = InputFile.stream(file)) {
       return Optional.of(read(in, file));
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
+      throw InputException.unreadable(file, e);
     }
   }
 

@@ -187,7 +187,8 @@ public record RunNeeds(
    * more} bytes.
    */
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
-    SpaceCheck.requireMemory(stateBytes(model, samples) + activations(model, samples) + more);
+    SpaceCheck.requireMemory(
+        stateBytes(model, samples) + activations(model, samples) + more, SpaceCheck.FEWER_SAMPLES);
   }
 
   public static long stateBytes(ModelDirectory model, List<int[]> samples) {

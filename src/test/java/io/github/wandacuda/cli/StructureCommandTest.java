@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.EditedModel;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Experts;
 import io.github.wandacuda.testing.SafetensorsBytes;
@@ -555,6 +556,28 @@ class StructureCommandTest {
       bytes.seek(begin);
       bytes.write(new byte[] {value, value});
     }
+  }
+
+  /** Modules can't be left out of what goes whole. */
+  @Test
+  void noHintNamesWhatDoesNotGoWithIt() throws IOException {
+    EditedModel edited = EditedModel.of(TestData.fixture("llama-gqa").resolve("model"));
+    edited
+        .tensors()
+        .computeIfPresent(
+            "model.layers.0.self_attn.q_proj.weight",
+            (name, old) -> EditedModel.Tensor.zeros("F64", Double.BYTES, old.shape()));
+    Path model = edited.write(directory.resolve("unread"));
+    Path tokens = TestData.fixture("llama-gqa").resolve("tokens.json");
+    for (String parts : List.of("--structure=channels", "--structure heads")) {
+      String said =
+          narrow(model, parts + " --remove 1 --calibration %s", tokens)
+              .isRefused(3, "found F64")
+              .err();
+      assertThat(said).doesNotContain("--exclude");
+    }
+    narrow(model, "--calibration %s", tokens)
+        .isRefused(3, "found F64; leave it out with --exclude");
   }
 
   @ParameterizedTest
