@@ -229,7 +229,9 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
-      if (!provenance.isStructure()) {
+      if (provenance.isStructure()) {
+        provenance.structure().ifPresent(provenance::removed);
+      } else {
         provenance.rules();
       }
       return provenance;
