@@ -282,8 +282,7 @@ public record LoraAdapter(
                 .hint(AGAIN),
             e);
       } catch (IOException e) {
-        throw ErrorDetails.file(file)
-            .wrong("an adapter's config", "that it can't be read: " + Printable.reason(e), e);
+        throw InputException.unreadable(file, "an adapter's config", e);
       }
     }
 

@@ -333,8 +333,7 @@ public final class Imatrix {
         }
         return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
       } catch (IOException e) {
-        throw ErrorDetails.file(file)
-            .wrong("an imatrix", "that it can't be read: " + Printable.reason(e), e);
+        throw InputException.unreadable(file, "an imatrix", e);
       }
     }
 

@@ -50,12 +50,7 @@ final class ErrorReporter {
     return USAGE;
   }
 
-  /** Reports a failure, or its real cause, and returns its exit code. */
-  public int report(Throwable failure) {
-    return report(failure, option -> true);
-  }
-
-  /** Does what {@link #report(Throwable)} does, for a command that has some options alone. */
+  /** Reports a failure, or its real cause, to a command that has some options; returns its code. */
   public int report(Throwable failure, Predicate<String> options) {
     Throwable e = RealCause.behind(failure).map(Throwable.class::cast).orElse(failure);
     int exitCode = exitCode(e);

@@ -10,6 +10,7 @@ import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -100,7 +101,9 @@ final class EvaluateOption {
     Progress one = before ? both.part("before, ", 0, PASSES) : both.part("after, ", 1, PASSES);
     double perplexity;
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      perplexity = Perplexity.of(decoder, backend.operations(), windows(), one);
+      perplexity =
+          HeapBudget.within(
+              text, () -> Perplexity.of(decoder, backend.operations(), windows(), one));
     }
     return new Measured(
         perplexity,

@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -138,7 +137,7 @@ record HubCache(Path root) {
       String commit = new String(in.readNBytes(LONGEST_REFERENCE), StandardCharsets.UTF_8).strip();
       return commit.matches("[\\w.-]+") ? commit : "none";
     } catch (IOException e) {
-      throw unreadable(reference, e);
+      throw InputException.unreadable(reference, e);
     }
   }
 
@@ -161,12 +160,7 @@ record HubCache(Path root) {
           .sorted()
           .toList();
     } catch (IOException e) {
-      throw unreadable(folder, e);
+      throw InputException.unreadable(folder, e);
     }
-  }
-
-  private static InputException unreadable(Path path, IOException e) {
-    return new InputException(
-        ErrorDetails.file(path).said("cannot be read: " + Printable.reason(e)), e);
   }
 }

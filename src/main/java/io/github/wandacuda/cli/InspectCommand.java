@@ -76,7 +76,7 @@ final class InspectCommand extends Subcommand {
         output.detail("blocks with %s", text(parts));
       }
       List<Inspection> modules = Inspector.inspect(chosen, threads(chosen), output.progress());
-      modules.sort(Comparator.comparing(Inspection::name, TensorNames.NATURAL));
+      modules.sort(Comparator.comparing(row -> row.module().name(), TensorNames.NATURAL));
       object.put("prunable", prunable(modules));
       object.put("zeros", zeros(modules));
       object.put("sparsity", sparsity(modules));
@@ -272,7 +272,7 @@ final class InspectCommand extends Subcommand {
   private static Stream<String> blocks(List<Inspection> modules) {
     Map<String, List<Inspection>> blocks = new LinkedHashMap<>();
     for (Inspection inspection : modules) {
-      OptionalInt number = LinearModules.block(inspection.name());
+      OptionalInt number = LinearModules.block(inspection.module().name());
       String block = number.isPresent() ? String.valueOf(number.getAsInt()) : OUTSIDE;
       blocks.computeIfAbsent(block, any -> new ArrayList<>()).add(inspection);
     }

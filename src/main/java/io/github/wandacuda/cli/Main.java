@@ -113,7 +113,7 @@ public final class Main {
       worker.interrupt();
       try {
         if (!done.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-          errors.report(new CancelledException());
+          errors.report(new CancelledException(), option -> true);
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -129,7 +129,8 @@ public final class Main {
     void workIsDone(int exitCode) {
       synchronized (this) {
         if ((asked || isEnding()) && exitCode == 0) {
-          errors.report(new CancelledException("cancelled, but the work was done", null));
+          errors.report(
+              new CancelledException("cancelled, but the work was done", null), option -> true);
         }
         done.countDown();
       }

@@ -146,9 +146,7 @@ final class PruneCommand extends Subcommand {
     target.check(calibrations.fromSamples(rules));
     calibrations.warnOfIdle(rules, output);
     output.warnIfGiven("a run that removes parts saves no hidden states", "--checkpoint-every");
-    if (target.resume) {
-      output.warnIfGiven("what is resumed is always checked", "--no-verify");
-    }
+    warnOfIdleOutput();
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
@@ -190,6 +188,10 @@ final class PruneCommand extends Subcommand {
     if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
+    warnOfIdleOutput();
+  }
+
+  private void warnOfIdleOutput() {
     if (target.resume && !target.part().isPresent()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }

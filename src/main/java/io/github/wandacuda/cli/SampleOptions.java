@@ -5,6 +5,7 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
@@ -80,7 +81,9 @@ final class SampleOptions {
             shape.maximumLength(),
             shape.vocabulary());
     try (LazyTokenizer tokenizer = new LazyTokenizer(model.path())) {
-      return CalibrationSampler.sample(request, tokenizer);
+      CalibrationSamples drawn = CalibrationSampler.sample(request, tokenizer);
+      RunNeeds.requireArrays(file, model, drawn.tokens()[0].length);
+      return drawn;
     }
   }
 

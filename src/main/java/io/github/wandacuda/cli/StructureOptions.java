@@ -9,6 +9,7 @@ import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.ModelDirectory;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -19,6 +20,14 @@ import picocli.CommandLine.Option;
 /** Options for the removal of whole parts of a model. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
+
+  /** The options that say nothing of whole parts. */
+  static final List<String> EXCLUDED =
+      List.of(
+          ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
+                  + " --requantize --unreached --include --exclude --masks --combine-masks"
+                  + " --save-masks --in-place --packed --part --cluster")
+              .split(" "));
 
   private static final String MULTIPLE = "--multiple";
 
@@ -99,12 +108,7 @@ final class StructureOptions {
               "1 or more, for --structure channels or auto",
               "%d for %s".formatted(multiple, structure.label()));
     }
-    output.exclude(
-        STRUCTURE,
-        ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
-                + " --requantize --unreached --include --exclude --masks --combine-masks"
-                + " --save-masks --in-place --packed --part --cluster")
-            .split(" "));
+    output.exclude(STRUCTURE, EXCLUDED.toArray(String[]::new));
     if (structure == Structure.AUTO) {
       output.exclude(STRUCTURE, "--remove", "--score");
     }
@@ -157,9 +161,9 @@ final class StructureOptions {
           .refused("a number with KB, MB, GB or nothing", "'%s'".formatted(shardSize));
     }
     return switch (size.group(2)) {
-      case "KB" -> number * 1000;
-      case "MB" -> number * 1_000_000;
-      case "GB" -> number * 1_000_000_000;
+      case "KB" -> (long) (number * 1e3);
+      case "MB" -> (long) (number * 1e6);
+      case "GB" -> (long) (number * 1e9);
       default -> number;
     };
   }

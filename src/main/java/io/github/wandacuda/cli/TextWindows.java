@@ -4,6 +4,7 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
@@ -47,14 +48,17 @@ final class TextWindows {
     InputFile.require(text);
     try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
       return first(
-          EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary()), shape, output);
+          text,
+          EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary()),
+          model,
+          output);
     }
   }
 
   /** Reads lists of token ids, each a window, and warns of those that are too long. */
   EvaluationWindows ofTokens(Path tokens, ModelDirectory model, OutputOptions output) {
-    DecoderShape shape = DecoderFamilies.shape(model);
-    return first(EvaluationWindows.ofTokens(tokens, shape.vocabulary()), shape, output);
+    int vocabulary = DecoderFamilies.shape(model).vocabulary();
+    return first(tokens, EvaluationWindows.ofTokens(tokens, vocabulary), model, output);
   }
 
   /** Returns a file and its windows by the names that reports have. */
@@ -68,7 +72,9 @@ final class TextWindows {
   }
 
   private EvaluationWindows first(
-      EvaluationWindows windows, DecoderShape shape, OutputOptions output) {
+      Path file, EvaluationWindows windows, ModelDirectory model, OutputOptions output) {
+    RunNeeds.requireArrays(file, model, windows.longest());
+    DecoderShape shape = DecoderFamilies.shape(model);
     if (windows.longest() > shape.maximumLength()) {
       output.warn(
           "a window of %d tokens is longer than the model's %d positions: beyond them it was never"

@@ -22,6 +22,7 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -125,7 +126,10 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
     if (shown == COMMANDS) {
       line.addSubcommand("help", new CommandLine.HelpCommand());
-      line.addSubcommand(COMPLETION, new AutoComplete.GenerateCompletion());
+      // A command of help takes any word.
+      line.addSubcommand(
+          COMPLETION,
+          CommandSpec.forAnnotatedObject(new AutoComplete.GenerateCompletion()).helpCommand(false));
     }
     if (asked.equals(COMPLETION)) {
       addCompletionWords(line);
@@ -135,10 +139,19 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         .registerConverter(int.class, WholeNumber.INT)
         .registerConverter(Long.class, WholeNumber.LONG)
         .registerConverter(long.class, WholeNumber.LONG)
+        .registerConverter(Path.class, WandaCuda::path)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpAutoWidth(true)
         .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+  }
+
+  /** Refuses what a variable is that a shell hasn't set: it would be the current directory. */
+  private static Path path(String text) {
+    if (text.isEmpty()) {
+      throw new TypeConversionException("expected a file or folder, found ''");
+    }
+    return Path.of(text);
   }
 
   @Override
@@ -158,7 +171,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
       }
       return exitCode;
     } catch (RuntimeException | Error e) {
-      return errors.report(e);
+      return errors.report(e, option -> true);
     }
   }
 
@@ -180,7 +193,13 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
             .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
             .setExecutionExceptionHandler(
                 (e, line, parsed) ->
-                    errors.report(e, line.getCommandSpec().optionsMap()::containsKey))
+                    errors.report(
+                        e,
+                        option ->
+                            line.getCommandSpec().optionsMap().containsKey(option)
+                                && !(line.getParseResult()
+                                        .hasMatchedOption(StructureOptions.STRUCTURE)
+                                    && StructureOptions.EXCLUDED.contains(option))))
             .execute(words.toArray(String[]::new));
     results.flush();
     return exitCode;

@@ -23,6 +23,16 @@ public class InputException extends WandaException {
   }
 
   /** Returns the failure of a file that cannot be read, for what the system said. */
+  public static InputException unreadable(Path file, IOException e) {
+    String reason = Printable.reason(e);
+    return new InputException(
+        ErrorDetails.file(file)
+            .expected("a file that can be read", reason)
+            .said("cannot be read: " + reason),
+        e);
+  }
+
+  /** Does the same, and says what the file was to be. */
   public static InputException unreadable(Path file, String expected, IOException e) {
     return ErrorDetails.file(file)
         .wrong(expected, "that it cannot be read: " + Printable.reason(e), e);

@@ -59,7 +59,7 @@ final class Mmlu {
     if (documents.isEmpty()) {
       throw files.missing(NAME, TEST);
     }
-    int all = MmluSubject.count();
+    int all = MmluSubject.GROUPS.size();
     String warning =
         questions.size() == all
             ? null
@@ -96,7 +96,8 @@ final class Mmlu {
 
   private static String requireKnown(TaskRow row, String subject) {
     if (MmluSubject.group(subject).isEmpty()) {
-      throw row.place().wrong("one of MMLU's %d subjects".formatted(MmluSubject.count()), subject);
+      throw row.place()
+          .wrong("one of MMLU's %d subjects".formatted(MmluSubject.GROUPS.size()), subject);
     }
     return subject;
   }

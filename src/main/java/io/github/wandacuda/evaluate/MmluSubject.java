@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /** The subjects of MMLU, each with the group that the harness counts it to. */
 final class MmluSubject {
-  private static final Map<String, String> GROUPS = new HashMap<>();
+  static final Map<String, String> GROUPS = new HashMap<>();
 
   static {
     add(
@@ -49,10 +49,6 @@ final class MmluSubject {
     for (String subject : subjects.strip().split("\\s+")) {
       GROUPS.put(subject, group);
     }
-  }
-
-  static int count() {
-    return GROUPS.size();
   }
 
   /** Returns the group of a subject by its name, such as {@code abstract_algebra}. */

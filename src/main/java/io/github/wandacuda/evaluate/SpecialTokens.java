@@ -70,7 +70,7 @@ public final class SpecialTokens {
     } catch (JsonProcessingException e) {
       throw InputFailures.notJson(ErrorDetails.file(file), e);
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 

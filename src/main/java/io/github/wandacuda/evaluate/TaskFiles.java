@@ -2,7 +2,6 @@ package io.github.wandacuda.evaluate;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.text.InputFailures;
 import java.io.IOException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
@@ -70,7 +69,7 @@ record TaskFiles(Path data, List<Path> all) {
             }
           });
     } catch (IOException e) {
-      throw InputFailures.unreadable(data, e);
+      throw InputException.unreadable(data, e);
     }
     files.sort(Comparator.comparing(Path::getNameCount).thenComparing(Path::toString));
     return new TaskFiles(data, files);

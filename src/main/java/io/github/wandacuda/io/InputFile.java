@@ -2,7 +2,6 @@ package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
@@ -122,8 +121,7 @@ public final class InputFile {
     } catch (NoSuchFileException e) {
       throw ErrorDetails.file(file).wrong("a file", "nothing", e);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("cannot be read: " + Printable.reason(e)), e);
+      throw InputException.unreadable(file, e);
     }
   }
 

@@ -116,8 +116,7 @@ public final class Comparison implements ComparisonWork {
 
   /** Returns the bytes of memory for hidden states and for what methods need of a module. */
   public long memoryBytes(List<PruningRules> runs) {
-    long tokens = sequences().stream().mapToLong(sequence -> sequence.length).sum();
-    return tokens * DecoderFamilies.shape(model).hiddenSize() * Float.BYTES + moreBytes(runs);
+    return RunNeeds.stateBytes(model, sequences()) + moreBytes(runs);
   }
 
   private List<int[]> sequences() {

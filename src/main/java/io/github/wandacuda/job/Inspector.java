@@ -27,10 +27,6 @@ public final class Inspector {
    * @param patterns which of 2:4 and 4:8 hold in every group of every row
    */
   public record Inspection(LinearModule module, long zeros, List<String> patterns) {
-    public String name() {
-      return module.name();
-    }
-
     public double sparsity() {
       return module.elements() == 0 ? 0 : (double) zeros / module.elements();
     }

@@ -10,9 +10,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -113,8 +111,7 @@ public final class MergeJob {
     try {
       return adapter.owns(place);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(place).said("can't be read: " + Printable.reason(e)), e);
+      throw InputException.unreadable(place, e);
     }
   }
 

@@ -211,22 +211,18 @@ final class OutputPlace {
     /** Removes temporary files of killed runs that this run didn't reuse. */
     public void removeLeftovers() {
       all().loaded().stream()
-          .filter(AddedFiles::isRuns)
+          .filter(AtomicWrite::isTemporary)
           .map(output.path()::resolve)
           .filter(file -> !file.equals(output.journal().file()))
           .forEach(OutputDirectory::removeFile);
     }
 
     private Optional<Path> firstLoaded() {
-      return all().loaded().stream().filter(file -> !isRuns(file)).findFirst();
+      return all().loaded().stream().filter(file -> !AtomicWrite.isTemporary(file)).findFirst();
     }
 
     private ExtraFiles all() {
       return ExtraFiles.of(source, sideFiles, output.path());
-    }
-
-    private static boolean isRuns(Path file) {
-      return AtomicWrite.isTemporary(file);
     }
   }
 }

@@ -107,7 +107,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("family_sha256", digest(family));
     values.put("include", texts(request.choice().include()));
     values.put("exclude", texts(request.choice().exclude()));
-    values.put("unreached", rules.needNorms() ? request.unreached().label() : null);
+    values.put("unreached", rules.needNorms() ? rules.unreached().label() : null);
     values.put(FILES, names(request.files()));
     values.putAll(calibration(request.calibration()));
     values.put("source_sha256", source);
@@ -227,15 +227,16 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     try (InputStream in = InputFile.stream(file)) {
       return Optional.of(read(in, file));
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
+      throw InputException.unreadable(file, e);
     }
   }
 
   static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
-      if (!provenance.isStructure()) {
+      if (provenance.isStructure()) {
+        provenance.structure().ifPresent(provenance::removed);
+      } else {
         provenance.rules();
       }
       return provenance;

@@ -161,7 +161,7 @@ public final class PruneJob {
   public void requireRoom(Backend backend) {
     RunNeeds needs = needs(backend);
     SpaceCheck.requireDisk(target.path(), target.diskBytes(needs));
-    SpaceCheck.requireMemory(target.memoryBytes(needs));
+    SpaceCheck.requireMemory(target.memoryBytes(needs), SpaceCheck.FEWER_SAMPLES);
   }
 
   /**

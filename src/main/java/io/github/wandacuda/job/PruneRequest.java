@@ -6,7 +6,6 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleMasks;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.Unreached;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -52,9 +51,7 @@ public record PruneRequest(
       ModuleChoice choice,
       Calibration calibration,
       boolean verify,
-      boolean resume,
-      String allocation,
-      Optional<MasksIn> masks) {
+      boolean resume) {
     this(
         output,
         rules,
@@ -62,8 +59,8 @@ public record PruneRequest(
         calibration,
         verify,
         resume,
-        allocation,
-        masks,
+        null,
+        Optional.empty(),
         false,
         Storage.DEFAULT,
         Map.of());
@@ -77,10 +74,6 @@ public record PruneRequest(
   public PruneRequest with(PruningRules shared, String label) {
     return new PruneRequest(
         output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
-  }
-
-  Unreached unreached() {
-    return rules.unreached();
   }
 
   /**

@@ -2,7 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.StructureRequest.Structure;
@@ -108,6 +110,11 @@ public record RemovalRequest(
       Update fits,
       boolean known,
       Progress progress) {
+    boolean byLoss = List.of(BlockScore.LOSS.label(), PERPLEXITY).contains(score);
+    if (byLoss && ((Calibration.FromSamples) calibration).sequenceLength() < 2) {
+      throw ErrorDetails.of("`calibration`")
+          .refused("samples of 2 tokens or more, one of which predicts another", "1");
+    }
     if (structure != Structure.AUTO) {
       Removal removal = structure.find(model);
       StructureChoice choice = new StructureChoice(model, backend, calibration, known, progress);

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
@@ -123,7 +124,17 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
         .collect(Collectors.joining(", "));
   }
 
+  /** Returns what was written, if it has the form of parts of the kind. */
   static RemovedParts read(Structure asked, Object written) {
+    try {
+      return parts(asked, written);
+    } catch (ClassCastException | NumberFormatException e) {
+      throw ErrorDetails.of(Provenance.REMOVED)
+          .wrong("parts as %s have them".formatted(asked.label()), String.valueOf(written), e);
+    }
+  }
+
+  private static RemovedParts parts(Structure asked, Object written) {
     RemovedParts none = new RemovedParts(new TreeMap<>());
     if (asked != Structure.AUTO) {
       return none.with(asked, read(written));

@@ -7,6 +7,7 @@ import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
@@ -96,7 +97,6 @@ public record RunNeeds(
       SideFiles sideFiles,
       Backend backend) {
     long weights = model.checkpoint().totalBytes();
-    boolean calibrated = request.calibration() instanceof Calibration.FromSamples;
     long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
     long states = stateBytes(model, request.calibration());
     StatesPlace place = StatesPlace.of(model, request, backend);
@@ -107,15 +107,13 @@ public record RunNeeds(
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + 2 * chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
     memory += largestLayer(request.rules(), chosen);
-    if (calibrated && request.rules().needMoments()) {
-      memory += momentsBytes(chosen);
-    }
-    if (calibrated) {
+    if (request.calibration() instanceof Calibration.FromSamples samples) {
       memory +=
-          place.hostBytes
+          (request.rules().needMoments() ? momentsBytes(chosen) : 0)
+              + place.hostBytes
               + (BLOCK_COPIES * place.devices + 1)
                   * largestBlock(chosen, module -> module.tensor().bytes())
-              + (place.onDevice ? 0 : activations(model));
+              + (place.onDevice ? 0 : activations(model, samples.samples()));
     }
     long saving = place.onDevice ? states : 0;
     long dense = outputBytes(model, sideFiles);
@@ -189,7 +187,8 @@ public record RunNeeds(
    * more} bytes.
    */
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
-    SpaceCheck.requireMemory(stateBytes(model, samples) + activations(model) + more);
+    SpaceCheck.requireMemory(
+        stateBytes(model, samples) + activations(model, samples) + more, SpaceCheck.FEWER_SAMPLES);
   }
 
   public static long stateBytes(ModelDirectory model, List<int[]> samples) {
@@ -231,18 +230,29 @@ public record RunNeeds(
   public static long processBytes(ModelDirectory model) {
     List<LinearModule> modules = model.modules();
     long block = largestBlock(modules, module -> module.tensor().bytes());
-    long widest =
-        modules.stream()
-            .mapToLong(module -> module.rows() + (long) module.columns())
-            .max()
-            .orElse(0);
     return BLOCKS_OF_PROCESS * block
-        + SampleBatch.TOKENS * widest * Float.BYTES * WIDEST_OF_PROCESS
+        + SampleBatch.TOKENS * widest(modules) * Float.BYTES * WIDEST_OF_PROCESS
         + ANY_PROCESS;
   }
 
-  private static long activations(ModelDirectory model) {
-    return (long) SampleBatch.TOKENS
+  private static long widest(List<LinearModule> modules) {
+    return modules.stream().mapToLong(m -> m.rows() + (long) m.columns()).max().orElse(1);
+  }
+
+  /** Checks that arrays hold the activations of a file's longest sequence. */
+  public static void requireArrays(Path file, ModelDirectory model, int longest) {
+    long most = Integer.MAX_VALUE / widest(model.modules());
+    if (longest > most) {
+      throw ErrorDetails.file(file)
+          .hint("take shorter ones")
+          .wrong("sequences of at most %d tokens for so wide a model".formatted(most), longest);
+    }
+  }
+
+  /** Returns the bytes of a batch's activations; of one sample, if that has more tokens. */
+  private static long activations(ModelDirectory model, List<int[]> samples) {
+    int longest = samples.stream().mapToInt(tokenIds -> tokenIds.length).max().orElse(0);
+    return (long) Math.max(SampleBatch.TOKENS, longest)
         * DecoderFamilies.shape(model).hiddenSize()
         * Float.BYTES
         * ACTIVATION_ROWS;

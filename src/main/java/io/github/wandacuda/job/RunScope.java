@@ -34,7 +34,7 @@ record RunScope(
       new NormLookup(statistics)
           .check(
               chosen.stream().filter(module -> rules.of(module).needsNorms()).toList(),
-              request.unreached());
+              request.rules().unreached());
       requireMoments(statistics, chosen.stream().filter(needsMoments(rules)).toList());
     }
     return new RunScope(model, request, rules, chosen);

@@ -3,9 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
@@ -74,7 +72,7 @@ public final class SourceDigest {
     try {
       return InputFile.bytes(file);
     } catch (IOException e) {
-      throw unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 
@@ -82,13 +80,8 @@ public final class SourceDigest {
     try {
       return Files.getLastModifiedTime(file).toString();
     } catch (IOException e) {
-      throw unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
-  }
-
-  private static InputException unreadable(Path file, IOException e) {
-    return new InputException(
-        ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
   }
 
   /**
@@ -111,8 +104,7 @@ public final class SourceDigest {
     try (InputStream in = InputFile.stream(file)) {
       new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
     } catch (IOException e) {
-      throw ErrorDetails.file(file)
-          .wrong(what, "that they can't be read: " + Printable.reason(e), e);
+      throw InputException.unreadable(file, what, e);
     }
   }
 }

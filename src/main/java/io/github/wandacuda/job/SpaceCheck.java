@@ -15,6 +15,9 @@ import java.util.stream.Stream;
  * output.
  */
 public final class SpaceCheck {
+  /** What needs less memory of a run with samples. */
+  static final String FEWER_SAMPLES = "take fewer or shorter samples";
+
   private static final double GIB = 1 << 30;
 
   private SpaceCheck() {}
@@ -81,13 +84,8 @@ public final class SpaceCheck {
     }
   }
 
-  /** Checks that the machine has so many bytes of memory available. */
-  public static void requireMemory(long bytes) {
-    requireMemory(bytes, "take fewer or shorter samples");
-  }
-
   /**
-   * Does what {@link #requireMemory(long)} does.
+   * Checks that the machine has so many bytes of memory available.
    *
    * @param advice what needs less
    */

@@ -63,7 +63,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
       plan = removed.plan(dense);
       requireEqual(Provenance.REMOVED, removed.written(structure.get()));
       kinds = removed.kinds().keySet();
-    } catch (InputException | NumberFormatException e) {
+    } catch (InputException e) {
       RealCause.throwIfBehind(e);
       add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
       return List.of();

@@ -5,7 +5,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
@@ -106,8 +105,7 @@ public final class UnfinishedComparison {
     try {
       return InputFile.bytes(file);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
+      throw InputException.unreadable(file, e);
     }
   }
 

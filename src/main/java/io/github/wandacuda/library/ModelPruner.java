@@ -342,15 +342,7 @@ public final class ModelPruner {
       ModuleChoice choice = new ModuleChoice(include, exclude);
       plan.check(PruneJob.check(source, output, resume, choice, rules));
       PruneRequest request =
-          new PruneRequest(
-              output,
-              rules,
-              choice,
-              calibration(source, rules),
-              verify,
-              resume,
-              null,
-              Optional.empty());
+          new PruneRequest(output, rules, choice, calibration(source, rules), verify, resume);
       PruneJob job = PruneJob.toOutput(source, request);
       try (Backend opened = Backends.open(backend, device, threads).backend()) {
         Progress progress = listener::done;

@@ -136,7 +136,7 @@ public final class FamilyFile {
   private final Path file;
   private final Located root;
 
-  private FamilyFile(Path file) {
+  FamilyFile(Path file) {
     this.file = file;
     root = HeapBudget.within(file, this::root);
     Object unused = value(root, DecoderDescription.class, "the description", null);
@@ -174,10 +174,6 @@ public final class FamilyFile {
 
   /** What a value depends on. */
   private record Scope(ModelConfig config, int block, int expert) {}
-
-  static FamilyFile read(Path file) {
-    return new FamilyFile(file);
-  }
 
   Path file() {
     return file;

@@ -79,8 +79,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
               .hint(AGAIN),
           e);
     } catch (IOException e) {
-      throw ErrorDetails.file(file)
-          .wrong("a config.json", "that it can't be read: " + Printable.reason(e), e);
+      throw InputException.unreadable(file, "a config.json", e);
     }
   }
 

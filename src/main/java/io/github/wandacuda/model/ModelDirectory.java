@@ -32,7 +32,7 @@ public record ModelDirectory(
   public static ModelDirectory open(Path path, Path family) {
     ModelConfig config = ModelConfig.read(path);
     if (family != null) {
-      config = config.of(FamilyFile.read(family));
+      config = config.of(new FamilyFile(family));
     }
     Checkpoint checkpoint =
         Checkpoint.open(path, config.packed() ? PackedShard::unpacked : PackedShard::requireDense);

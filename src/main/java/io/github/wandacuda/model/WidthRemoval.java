@@ -270,14 +270,13 @@ public final class WidthRemoval implements Removal {
 
   @Override
   public void requireRemovable(int count) {
+    String parts = half == Half.MLP ? "channels" : "groups of heads";
     if (groups == 1) {
-      throw place.wrong("2 or more in each block, to remove some", "1");
+      throw place.wrong("2 or more %s in each block, to remove some".formatted(parts), "1");
     }
     if (count < 1 || count >= groups) {
       throw place.wrong(
-          "1 to %d %s of each block to remove of %d"
-              .formatted(groups - 1, half == Half.MLP ? "channels" : "groups of heads", groups),
-          count);
+          "1 to %d %s of each block to remove of %d".formatted(groups - 1, parts, groups), count);
     }
     int left = (groups - count) * width;
     if (half == Half.ATTENTION && model.config().decoder().modelType().equals("llama")) {

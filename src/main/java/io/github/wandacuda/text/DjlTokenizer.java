@@ -87,7 +87,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
               .hint(withoutTokenizer(file)),
           e);
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 

@@ -69,7 +69,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
         throw e;
       }
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 
@@ -99,7 +99,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
               .hint(ONE_OBJECT),
           e);
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 
@@ -108,7 +108,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     try {
       channel.close();
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 
@@ -137,7 +137,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
         throw new EOFException("the file became shorter");
       }
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
     return bytes;
   }
@@ -230,7 +230,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
                 .hint("compress it again, or rename it if it isn't compressed"),
             e);
       } catch (IOException e) {
-        throw InputFailures.unreadable(file, e);
+        throw InputException.unreadable(file, e);
       }
     }
 

@@ -8,23 +8,10 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.io.IOException;
-import java.nio.file.Path;
 
-/**
- * Makes the exceptions for files of the user that can't be read or aren't JSON, each with a message
- * of one line.
- */
+/** Makes the exceptions for files of the user that aren't JSON, each with a message of one line. */
 public final class InputFailures {
   private InputFailures() {}
-
-  public static InputException unreadable(Path file, IOException cause) {
-    String reason = Printable.reason(cause);
-    return new InputException(
-        ErrorDetails.file(file)
-            .expected("a file that can be read", reason)
-            .said("cannot be read: " + reason),
-        cause);
-  }
 
   /** Returns the failure for a file, or a part of it, that is not JSON. */
   public static InputException notJson(ErrorDetails where, JsonProcessingException cause) {

@@ -94,7 +94,7 @@ public final class ParquetRows {
       HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), OF_FILE);
       return InputFile.bytes(file);
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 

@@ -37,7 +37,7 @@ public record TokenLists(Path file, JsonParser parser) {
     try {
       HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), HeapBudget.OF_IDS);
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
     try (InputStream in = InputFile.stream(file);
         JsonParser parser = JSON.createParser(in)) {
@@ -46,7 +46,7 @@ public record TokenLists(Path file, JsonParser parser) {
     } catch (JsonProcessingException e) {
       throw InputFailures.notJson(ErrorDetails.file(file), e);
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
@@ -37,7 +38,7 @@ public final class Utf8 {
       HeapBudget.require(ErrorDetails.file(file), size, HeapBudget.OF_TEXT);
       bytes = InputFile.bytes(file);
     } catch (IOException e) {
-      throw InputFailures.unreadable(file, e);
+      throw InputException.unreadable(file, e);
     }
     return decode(bytes, ErrorDetails.file(file));
   }

@@ -70,6 +70,12 @@ class IdleOptionsTest {
   }
 
   @Test
+  void whatRemovesPartsWritesNothingElse() {
+    String[] more = {"--structure", "channels", "--remove", "1", "--overwrite"};
+    assertThat(warnings(plan(LISTS, more))).singleElement().asString().contains("--overwrite has");
+  }
+
+  @Test
   void aClusterWritesThroughThePageCache() {
     for (String source : List.of(STATISTICS, LISTS)) {
       assertThat(warnings(plan(source, "--cluster", "local", "--io", "direct")))

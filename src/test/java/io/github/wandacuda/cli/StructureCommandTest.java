@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.EditedModel;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Experts;
 import io.github.wandacuda.testing.SafetensorsBytes;
@@ -556,6 +557,44 @@ class StructureCommandTest {
     }
   }
 
+  /** Modules can't be left out of what goes whole. */
+  @Test
+  void noHintNamesWhatDoesNotGoWithIt() throws IOException {
+    EditedModel edited = EditedModel.of(TestData.fixture("llama-gqa").resolve("model"));
+    edited
+        .tensors()
+        .computeIfPresent(
+            "model.layers.0.self_attn.q_proj.weight",
+            (name, old) -> EditedModel.Tensor.zeros("F64", Double.BYTES, old.shape()));
+    Path model = edited.write(directory.resolve("unread"));
+    Path tokens = TestData.fixture("llama-gqa").resolve("tokens.json");
+    for (String parts : List.of("--structure=channels", "--structure heads")) {
+      String said =
+          narrow(model, parts + " --remove 1 --calibration %s", tokens)
+              .isRefused(3, "found F64")
+              .err();
+      assertThat(said).doesNotContain("--exclude");
+    }
+    narrow(model, "--calibration %s", tokens)
+        .isRefused(3, "found F64; leave it out with --exclude");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"999999999999GB, 1", "10000000000GB, 1", "500KB, 7"})
+  void shardsAreAsLargeAsAskedFor(String size, int shards) {
+    Path tokens = TestData.GOLDEN.resolve("calibration.json");
+    narrow(
+            TestData.TINY_LLAMA,
+            "--structure channels --remove 1 --score magnitude --samples 1 --calibration %s"
+                + " --shard-size %s",
+            tokens,
+            size)
+        .succeeds();
+    assertThat(TestData.names(output).stream().filter(name -> name.endsWith(".safetensors")))
+        .hasSize(shards);
+    verifyNarrow().succeeds();
+  }
+
   @Test
   void mixesAreTriedAndProven() {
     Path tokens = TestData.fixture("llama-gqa").resolve("tokens.json");
@@ -619,6 +658,9 @@ class StructureCommandTest {
         "llama-gqa | auto --remove 8 | 2 | exclude each other",
         "smollm3 | blocks --remove 1 --update reconstruct | 2 | expected realign or none",
         "llama-gqa | channels --remove 1 --score reap | 2 | one of [greedy, wanda, flap",
+        "falcon | heads --remove 1 | 3 | 2 or more groups of heads in each block",
+        "smollm3 | blocks --remove 1 --sequence-length 1 | 2 | samples of 2 tokens or more",
+        "llama-gqa | auto --sparsity 0.5 --sequence-length 1 | 2 | samples of 2 tokens or more",
         "gpt_neox | channels --remove 8 --update realign | 3 | blocks that add two branches",
         "gemma2 | channels --remove 8 --update realign | 3 | blocks that add two branches",
       })

@@ -3,9 +3,11 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -98,6 +100,33 @@ class TextFormatsTest {
     assertThat(compared.at("/runs/0/perplexity").asDouble()).isEqualTo(perplexity);
     assertThat(run("perplexity --model {in} --text", withoutTokenizer, lists).out())
         .contains("over 3 windows of at most 4 tokens");
+  }
+
+  /** Of so many tokens no array holds the activations. */
+  @ParameterizedTest
+  @FieldSource("OPTIONS")
+  @FirstCases(2)
+  void aSequenceIsRefusedThatNoArrayHolds(String command) throws IOException {
+    Path model = TestData.copy(withoutTokenizer, directory.resolve("long-" + command.hashCode()));
+    TestData.replace(
+        model.resolve("config.json"),
+        "\"max_position_embeddings\": 512",
+        "\"max_position_embeddings\": 10000000");
+    Path list =
+        Files.writeString(directory.resolve("list.json"), "[[" + "5,".repeat(5_000_000) + "5]]");
+    run(command, model, list)
+        .isRefused(3, list + ": expected sequences of at most 4473924 tokens", "found 5000001");
+  }
+
+  @Test
+  void aWindowIsNamedThatFillsTheHeap() throws IOException {
+    Path list =
+        Files.writeString(directory.resolve("heap.json"), "[[" + "5,".repeat(100_000) + "5]]");
+    List<Object> words =
+        Words.of("perplexity --model %s --tokens %s --backend cpu --quiet", withoutTokenizer, list);
+    Command.main(List.of("-Xmx128m", "-XX:+UseSerialGC"), Main.class, words)
+        .run()
+        .fails(3, list + ": expected content that fits into a Java heap of ");
   }
 
   @ParameterizedTest

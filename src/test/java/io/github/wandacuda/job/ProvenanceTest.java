@@ -142,6 +142,8 @@ class ProvenanceTest {
         "{\"seed\": 1.5} | seed: expected an integer, found 1.5",
         "{\"zeros\": 9223372036854775808} | zeros: expected an integer, found 9223372036854775808",
         "{\"method\": \"wanda\"} | expected modules and one of method and stages",
+        "{\"mode\": \"structure\", \"structure\": \"experts\", \"removed\": {\"0\": {}}} | removed:",
+        "{\"mode\": \"structure\", \"structure\": \"heads\", \"removed\": {\"a\": [1]}} | removed:",
         "{\"modules\": [], \"stages\": [5]} | stages: expected a list of objects, found [5]",
         "{\"modules\": [], \"stages\": [{}]} | expected modules in every stage",
       })

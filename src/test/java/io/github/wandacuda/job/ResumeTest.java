@@ -37,7 +37,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
@@ -250,14 +249,13 @@ class ResumeTest {
   private PruneRequest small(String what, String amount, boolean bySamples, Path to) {
     return Pruning.storing(
         new PruneRequest(
-            to,
-            rules(what, amount),
-            ModuleChoice.DEFAULT,
-            bySamples ? smallSamples : smallMoments,
-            true,
-            true,
-            amount.equals("shared") ? "atp, step 0.06" : null,
-            Optional.empty()),
+                to,
+                rules(what, amount),
+                ModuleChoice.DEFAULT,
+                bySamples ? smallSamples : smallMoments,
+                true,
+                true)
+            .with(rules(what, amount), amount.equals("shared") ? "atp, step 0.06" : null),
         IoMode.DIRECT,
         Duration.ZERO);
   }

@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -133,14 +132,19 @@ class SwapSearchTest {
     assertThat(errors.swapped).isLessThan(1.01 * errors.searched);
   }
 
-  @Test
+  @ParameterizedTest
+  @ValueSource(strings = {"", "mistral", "opt", "qwen2_moe"})
   @Thorough
-  void theBundledModelIsAsASearchOfAllPairsLeavesIt() {
+  void modelsAreAsASearchOfAllPairsLeavesThem(String fixture) {
+    Path folder = TestData.fixture(fixture);
+    boolean bundled = fixture.isEmpty();
+    Path tokens =
+        bundled ? TestData.GOLDEN.resolve("calibration.json") : folder.resolve("tokens.json");
     Path file = directory.resolve("statistics");
-    try (CpuDecoder cpu = CpuDecoder.open(TestData.TINY_LLAMA, 2);
+    try (CpuDecoder cpu =
+            CpuDecoder.open(bundled ? TestData.TINY_LLAMA : folder.resolve("model"), 2);
         Arena arena = Arena.ofShared()) {
-      List<int[]> samples =
-          TestData.tokens(TestData.GOLDEN.resolve("calibration.json")).subList(0, 8);
+      List<int[]> samples = TestData.tokens(tokens).stream().limit(8).toList();
       MomentsCalibration calibration = cpu.moments(samples);
       AtomicWrite.write(file, calibration);
       try (GramFile grams = GramFile.open(file)) {
@@ -149,7 +153,7 @@ class SwapSearchTest {
           for (LinearModule module : cpu.model().modules()) {
             float[] norms = calibration.statistics().norms().get(module.name());
             Gram gram = grams.read(module.name(), norms, arena);
-            sum = sum.plus(errors(rowsOf(module, gram, amount), group(amount)));
+            sum = sum.plus(errors(rowsOf(module, gram, amount, bundled ? 16 : 1), group(amount)));
           }
           assertThat(sum.swapped)
               .as(amount)
@@ -164,14 +168,14 @@ class SwapSearchTest {
     return amount.equals("2:4") ? OptionalInt.of(4) : OptionalInt.empty();
   }
 
-  /** Returns every sixteenth row of a module, pruned by Wanda. */
-  private static LayerCase rowsOf(LinearModule module, Gram moments, String amount) {
+  /** Returns every so many-th row of a module, pruned by Wanda. */
+  private static LayerCase rowsOf(LinearModule module, Gram moments, String amount, int each) {
     MemorySegment bytes = Arena.ofAuto().allocate(module.tensor().bytes(), Long.BYTES);
     module.shard().read(module.tensor(), 0, bytes);
     WeightMatrix matrix = module.view(bytes);
     int columns = module.columns();
     float[][] gram = new float[columns][columns];
-    float[][] weights = new float[matrix.rows() / 16][columns];
+    float[][] weights = new float[Math.ceilDiv(matrix.rows(), each)][columns];
     for (int i = 0; i < columns; i++) {
       for (int k = 0; k < columns; k++) {
         gram[i][k] = moments.get(i, k);
@@ -182,7 +186,7 @@ class SwapSearchTest {
     int pruned = amount.equals("2:4") ? 2 : (int) (columns * Double.parseDouble(amount));
     for (int row = 0; row < weights.length; row++) {
       for (int k = 0; k < columns; k++) {
-        weights[row][k] = matrix.get(16 * row, k);
+        weights[row][k] = matrix.get(each * row, k);
       }
       kept[row] = wanda(weights[row], gram, pruned, group);
     }

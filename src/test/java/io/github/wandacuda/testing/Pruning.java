@@ -26,7 +26,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 import org.assertj.core.api.AbstractThrowableAssert;
 
@@ -64,8 +63,7 @@ public final class Pruning {
   /** Returns what prunes all modules by rules, with a check of the output. */
   public static PruneRequest request(
       Path output, PruningRules rules, Calibration calibration, boolean resume) {
-    return new PruneRequest(
-        output, rules, ModuleChoice.DEFAULT, calibration, true, resume, null, Optional.empty());
+    return new PruneRequest(output, rules, ModuleChoice.DEFAULT, calibration, true, resume);
   }
 
   /** Returns the same request with another use of the disk. */
@@ -124,8 +122,7 @@ public final class Pruning {
       boolean resume,
       Unreached unreached) {
     PruningRules rules = new PruningRules(ModuleRules.of(method, sparsity), unreached);
-    Optional<PruneRequest.MasksIn> none = Optional.empty();
-    return new PruneRequest(output, rules, choice, calibration, verify, resume, null, none);
+    return new PruneRequest(output, rules, choice, calibration, verify, resume);
   }
 
   /** Prunes all modules of a model on two threads. */

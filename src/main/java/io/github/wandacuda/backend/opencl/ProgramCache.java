@@ -21,6 +21,8 @@ import java.util.Optional;
  * name is a hash of all that the program was built from. If anything is wrong, the program is built
  * again: a truncated or changed file is ignored, and a directory in which others may have a hand
  * ({@link OwnFolder}) is neither read nor written.
+ *
+ * @param directory is made when the first program is written
  */
 record ProgramCache(Path directory) {
   private static final int HASH_BYTES = 32;
@@ -28,7 +30,7 @@ record ProgramCache(Path directory) {
   /** Returns the cache of the user, where the conventions of the system want it. */
   public static ProgramCache ofUser() {
     Path home = Path.of(System.getProperty("user.home"));
-    return in(directory(System.getProperty("os.name"), home, System.getenv()));
+    return new ProgramCache(directory(System.getProperty("os.name"), home, System.getenv()));
   }
 
   /** Returns the directory on a system. */
@@ -51,11 +53,6 @@ record ProgramCache(Path directory) {
   /** Ignores a relative path, as the XDG base directory specification says. */
   private static Path absolute(String path, Path otherwise) {
     return path != null && Path.of(path).isAbsolute() ? Path.of(path) : otherwise;
-  }
-
-  /** Returns a cache in a directory, which is made when the first program is written. */
-  public static ProgramCache in(Path directory) {
-    return new ProgramCache(directory);
   }
 
   /** A hash of all that a program was built from. */

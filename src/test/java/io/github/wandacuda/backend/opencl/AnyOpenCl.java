@@ -27,6 +27,6 @@ public final class AnyOpenCl {
 
   /** Returns a cache where nothing can be kept. */
   public static ProgramCache noCache() {
-    return ProgramCache.in(Path.of("/dev/null/programs"));
+    return new ProgramCache(Path.of("/dev/null/programs"));
   }
 }

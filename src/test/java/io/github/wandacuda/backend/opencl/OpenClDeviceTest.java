@@ -215,7 +215,7 @@ class OpenClDeviceTest {
   @Test
   void aBinaryThatTheDriverDoesNotTakeIsBuiltAnew() throws IOException {
     OpenClTarget target = AnyOpenCl.target();
-    ProgramCache cache = ProgramCache.in(temporary);
+    ProgramCache cache = new ProgramCache(temporary);
     String options =
         "-cl-std=CL1.2"
             + (target.facts().roundsQuotients() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "")
@@ -250,7 +250,7 @@ class OpenClDeviceTest {
   }
 
   private void run() {
-    ProgramCache cache = ProgramCache.in(temporary);
+    ProgramCache cache = new ProgramCache(temporary);
     try (Arena arena = Arena.ofConfined();
         OpenClDevice device = OpenClDevice.open(AnyOpenCl.target(), file -> SCALE, cache);
         OpenClQueue queue = device.queue();

@@ -25,7 +25,7 @@ class ProgramCacheTest {
   @BeforeEach
   void create() {
     directory = temporary.resolve("some").resolve("where");
-    cache = ProgramCache.in(directory);
+    cache = new ProgramCache(directory);
   }
 
   @Test
