@@ -140,7 +140,7 @@ final class ComparedMethods {
         method,
         Optional.of(share),
         null,
-        new RemovalRequest(structure, score, share, null, 0, update),
+        new RemovalRequest(structure, score, share, null, 0, update, false),
         null);
   }
 

@@ -95,6 +95,10 @@ final class MethodOptions {
         .map(word -> Labelled.of(word, List.of(Update.values()), "--update"));
   }
 
+  public boolean requantize() {
+    return requantize;
+  }
+
   public Map<String, List<Path>> files() {
     if (recipeFile != null) {
       return Map.of("recipe", List.of(recipeFile));

@@ -150,7 +150,7 @@ final class PruneCommand extends Subcommand {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
-      RemovalRequest asked = structures.request(share, methods.partUpdate());
+      RemovalRequest asked = structures.request(share, methods.partUpdate(), methods.requantize());
       asked.check(directory);
       try (ResultFiles results = results(directory, target.output)) {
         evaluation.prepare(directory, output);

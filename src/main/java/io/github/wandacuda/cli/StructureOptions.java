@@ -25,7 +25,7 @@ final class StructureOptions {
   static final List<String> EXCLUDED =
       List.of(
           ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
-                  + " --requantize --unreached --include --exclude --masks --combine-masks"
+                  + " --unreached --include --exclude --masks --combine-masks"
                   + " --save-masks --in-place --packed --part --cluster")
               .split(" "));
 
@@ -142,9 +142,9 @@ final class StructureOptions {
    *
    * @param share of the parts, unless their number is given
    */
-  public RemovalRequest request(Sparsity.Ratio share, Optional<Update> update) {
-    return new RemovalRequest(
-        structure, score(), share, remove, multiple == null ? 0 : multiple, update);
+  public RemovalRequest request(Sparsity.Ratio share, Optional<Update> update, boolean requantize) {
+    int kept = multiple == null ? 0 : multiple;
+    return new RemovalRequest(structure, score(), share, remove, kept, update, requantize);
   }
 
   public long shardBytes(ModelDirectory model) {

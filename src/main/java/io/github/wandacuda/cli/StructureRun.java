@@ -52,6 +52,7 @@ record StructureRun(
             asked.score(),
             removed,
             fits,
+            asked.requantize(),
             calibration,
             files,
             command.structures.shardBytes(model),

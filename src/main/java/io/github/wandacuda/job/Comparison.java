@@ -234,6 +234,7 @@ public final class Comparison implements ComparisonWork {
                     parts,
                     asked.structure().columnScore(asked.score()),
                     update,
+                    asked.requantize(),
                     (Calibration.FromSamples) calibration,
                     backend)
                 .run(directory.path()::resolve, 0, progress.part("", 1, 3))

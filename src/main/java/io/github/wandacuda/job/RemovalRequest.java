@@ -25,6 +25,7 @@ import java.util.function.Consumer;
  * @param count how many parts go instead of a share, or null
  * @param multiple of which channels stay, or 0
  * @param update what is asked to happen to the weights that read what is left, if anything is
+ * @param requantize whether fitted weights may be rounded to the codes of a quantized checkpoint
  */
 public record RemovalRequest(
     Structure structure,
@@ -32,7 +33,8 @@ public record RemovalRequest(
     Sparsity.Ratio share,
     Integer count,
     int multiple,
-    Optional<Update> update) {
+    Optional<Update> update,
+    boolean requantize) {
   /** From so many samples on weights are fitted unless it is said otherwise. */
   private static final int SAMPLES_TO_FIT = 64;
 
@@ -89,7 +91,7 @@ public record RemovalRequest(
     boolean usual = update.isEmpty() && samples.samples().size() >= SAMPLES_TO_FIT;
     Update asked = update.orElse(usual ? Update.REALIGN : Update.NONE);
     Optional<InputException> problem =
-        asked == Update.NONE ? Optional.empty() : StructureFit.problem(model, asked);
+        asked == Update.NONE ? Optional.empty() : StructureFit.problem(model, asked, requantize);
     if (problem.isPresent() && !usual) {
       throw problem.get();
     }
@@ -122,7 +124,13 @@ public record RemovalRequest(
     }
     StructureSearch search =
         new StructureSearch(
-            model, backend, (Calibration.FromSamples) calibration, fits, multiple, progress);
+            model,
+            backend,
+            (Calibration.FromSamples) calibration,
+            fits,
+            requantize,
+            multiple,
+            progress);
     List<StructureSearch.Trial> trials = search.run(share.fraction(), known);
     return new Choice(
         new StructureChoice.Chosen(trials.getFirst().removed(), Optional.empty(), Map.of()),

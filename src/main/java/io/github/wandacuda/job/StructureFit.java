@@ -1,6 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
@@ -54,6 +55,7 @@ import java.util.stream.IntStream;
  * @param smaller the model to go through: that of which blocks or experts went already, or the
  *     dense one
  * @param removed what goes, of channels and heads as many others
+ * @param requantize whether fitted weights may be rounded to the codes of a quantized module
  */
 public record StructureFit(
     ModelDirectory dense,
@@ -61,6 +63,7 @@ public record StructureFit(
     RemovedParts removed,
     ColumnScore score,
     Update update,
+    boolean requantize,
     Calibration.FromSamples calibration,
     Backend backend) {
   /** Samples pass each half of a block dense, observed and smaller, about. */
@@ -97,11 +100,13 @@ public record StructureFit(
       RemovedParts removed,
       ColumnScore score,
       Update update,
+      boolean requantize,
       Calibration.FromSamples calibration,
       Backend backend) {
     RemovedParts known = removed.known();
     ModelDirectory smaller = known.kinds().isEmpty() ? dense : known.plan(dense).opened();
-    return new StructureFit(dense, smaller, removed, score, update, calibration, backend);
+    return new StructureFit(
+        dense, smaller, removed, score, update, requantize, calibration, backend);
   }
 
   /**
@@ -109,7 +114,8 @@ public record StructureFit(
    *
    * @return nothing if they can
    */
-  public static Optional<InputException> problem(ModelDirectory model, Update update) {
+  public static Optional<InputException> problem(
+      ModelDirectory model, Update update, boolean requantize) {
     ModelConfig config = model.config();
     DecoderDescription decoder = DecoderFamilies.of(config).describe(config);
     boolean additive =
@@ -126,13 +132,19 @@ public record StructureFit(
     }
     Set<String> outputs = Set.copyOf(decoder.outputs(model));
     return model.modules().stream()
-        .filter(module -> outputs.contains(module.name()) && module.quantized() != null)
+        .filter(module -> outputs.contains(module.name()) && !isFitted(module, requantize))
         .findFirst()
         .map(StructureFit::notPlain);
   }
 
+  private static boolean isFitted(LinearModule module, boolean requantize) {
+    return module.quantized() == null || (requantize && module.quantized().canRequantize());
+  }
+
   private static InputException notPlain(LinearModule module) {
-    return module.place().wrong("weights that aren't quantized, to be fitted", module.format());
+    boolean rounds = module.quantized().canRequantize();
+    return (rounds ? module.place().hint("`requantize` rounds them to its codes") : module.place())
+        .wrong("weights that aren't quantized, to be fitted", module.format());
   }
 
   private boolean realigns() {
@@ -220,7 +232,7 @@ public record StructureFit(
     private final Workers workers;
     private final Arena arena;
     private final Map<Structure, SortedMap<Integer, List<Integer>>> found;
-    private final Map<TensorInfo, WeightMatrix> fitted = new LinkedHashMap<>();
+    private final Map<TensorInfo, MemorySegment> fitted = new LinkedHashMap<>();
     private long written;
 
     Step(
@@ -281,7 +293,37 @@ public record StructureFit(
           update == Update.NONE
               ? null
               : fit.fitted(kept, realigns()).orElseThrow(() -> unfit(module));
-      return install(module, wide, kept, left);
+      return source instanceof QuantizedMatrix codes
+          ? round(module, codes, wide, left)
+          : install(module, wide, kept, left);
+    }
+
+    /** Gives the block the codes nearest to what was fitted, and turns it into their change. */
+    private WeightMatrix round(
+        LinearModule module, QuantizedMatrix codes, WeightMatrix wide, WeightMatrix left) {
+      for (int row = 0; row < wide.rows(); row++) {
+        for (int column = 0; column < wide.columns(); column++) {
+          float before = wide.get(row, column);
+          float value = left.get(row, column);
+          if (!Float.isFinite(value)) {
+            throw unfit(module);
+          }
+          if (value != before) {
+            codes.codes().set(row, column, codes.nearest(row, column, value));
+          }
+          wide.set(row, column, codes.get(row, column) - before);
+        }
+      }
+      block.replace(module.name(), codes);
+      TensorInfo tensor = module.tensor();
+      keep(tensor.name(), tensor.dtype(), tensor.shape(), codes.data());
+      return wide;
+    }
+
+    private void keep(String tensor, String dtype, List<Long> shape, MemorySegment bytes) {
+      long end = written + bytes.byteSize();
+      fitted.put(new TensorInfo(tensor, dtype, shape, written, end), bytes);
+      written = end;
     }
 
     private RowReader source(LinearModule module) {
@@ -319,11 +361,8 @@ public record StructureFit(
       }
       block.replace(module.name(), all);
       if (left != null) {
-        long bytes = stored.elements() * dtype.bytes();
         List<Long> shape = List.of((long) stored.rows(), (long) stored.columns());
-        String tensor = module.tensor().name();
-        fitted.put(new TensorInfo(tensor, dtype.name(), shape, written, written + bytes), stored);
-        written += bytes;
+        keep(module.tensor().name(), dtype.name(), shape, stored.span());
       }
       return wide;
     }
@@ -338,8 +377,8 @@ public record StructureFit(
           file,
           out -> {
             out.write(SafetensorsWriter.header(List.copyOf(fitted.keySet()), Map.of()));
-            for (WeightMatrix matrix : fitted.values()) {
-              Channels.newChannel(out).write(matrix.span().asByteBuffer());
+            for (MemorySegment bytes : fitted.values()) {
+              Channels.newChannel(out).write(bytes.asByteBuffer());
             }
           },
           FileModes.ownerOnly());
@@ -353,7 +392,7 @@ public record StructureFit(
             .filter(each -> each.name().equals(name))
             .findFirst()
             .orElseThrow();
-    if (module.quantized() != null) {
+    if (!isFitted(module, requantize)) {
       throw notPlain(module);
     }
     return module;

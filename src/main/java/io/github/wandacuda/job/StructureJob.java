@@ -182,6 +182,7 @@ public final class StructureJob {
                 removed,
                 request.structure().columnScore(request.score()),
                 request.update(),
+                request.requantize(),
                 (Calibration.FromSamples) request.calibration(),
                 backend)
             .run(name -> directory.file(Path.of(name)), 0, progress);

@@ -24,6 +24,7 @@ import java.util.stream.Stream;
  * @param removed what goes; which channels or heads is only found while they are removed, so these
  *     are as many others
  * @param update what happens to the weights that read what is left
+ * @param requantize whether fitted weights may be rounded to the codes of a quantized checkpoint
  * @param files that are read beside the model, by what they are
  * @param resume whether the output may hold an interrupted or finished run
  * @param verify whether what was written is read back and compared
@@ -34,6 +35,7 @@ public record StructureRequest(
     String score,
     RemovedParts removed,
     Update update,
+    boolean requantize,
     Calibration calibration,
     Map<String, List<Path>> files,
     long shardBytes,

@@ -39,6 +39,7 @@ public record StructureSearch(
     Backend backend,
     Calibration.FromSamples samples,
     Update update,
+    boolean requantize,
     int multiple,
     Progress progress) {
   private static final int PARTS = 4;
@@ -86,7 +87,7 @@ public record StructureSearch(
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
       StructureFit.Result result =
-          StructureFit.of(model, mix, ColumnScore.GREEDY, update, samples, backend)
+          StructureFit.of(model, mix, ColumnScore.GREEDY, update, requantize, samples, backend)
               .run(null, held, progress);
       trials.add(new Trial(mix, (double) saved(mix) / parameters, result.perplexity()));
     }

@@ -1,7 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.scalar.RowElements;
@@ -26,7 +26,7 @@ public final class FiniteWeights {
   }
 
   /** Reads a row, widened exactly; refuses what is NaN or infinite. */
-  static void read(WeightMatrix weights, int row, float[] values) {
+  static void read(RowReader weights, int row, float[] values) {
     weights.read(row, 0, values.length, values, 0);
     int highest = 0;
     for (float value : values) {
@@ -39,16 +39,12 @@ public final class FiniteWeights {
     }
   }
 
-  /**
-   * Refuses a module whose weights aren't all finite.
-   *
-   * @param module isn't quantized
-   */
+  /** Refuses a module whose weights aren't all finite. */
   public static void require(LinearModule module) {
     try (Arena arena = Arena.ofShared()) {
       MemorySegment bytes = arena.allocate(module.tensor().bytes());
       module.shard().read(module.tensor(), 0, bytes);
-      WeightMatrix weights = module.view(bytes);
+      RowReader weights = module.rows(bytes);
       float[] row = new float[weights.columns()];
       for (int at = 0; at < weights.rows(); at++) {
         read(weights, at, row);

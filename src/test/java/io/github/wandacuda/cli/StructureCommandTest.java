@@ -341,6 +341,23 @@ class StructureCommandTest {
   }
 
   @Test
+  void codesAreOnlyFittedIfThatIsAskedFor() {
+    String fit = "--remove %s --update realign --calibration %s";
+    Path tokens = TestData.fixture("mxfp4-gpt_oss").resolve("tokens.json");
+    source = TestData.fixture("mxfp4-gpt_oss").resolve("model");
+    prune(source, fit, 3, tokens)
+        .isRefused(3, "weights that aren't quantized, to be fitted", "--requantize rounds them");
+    source = TestData.fixture("ct-int4-experts-mixtral").resolve("model");
+    Ended refused = prune(source, fit + " --requantize", 1, tokens);
+    assertThat(refused.fails(3, "to be fitted, found INT4").err()).doesNotContain("rounds them");
+    assertThat(output).doesNotExist();
+    source = TestData.fixture("modelopt-nvfp4-mixtral").resolve("model");
+    prune(source, fit + " --requantize", 1, tokens).succeeds();
+    prune(source, fit + " --requantize --resume", 1, tokens).succeeds();
+    assertThat(TestData.json(output.resolve("wanda-cuda.json")).get("fitted")).isNotEmpty();
+  }
+
+  @Test
   void groupsLoseTheSameNumber() {
     source = TestData.fixture("fp8-block-deepseek_v3").resolve("model");
     JsonNode result =

@@ -32,6 +32,7 @@ public final class Experts {
         ExpertScore.REAP.label(),
         RemovedParts.of(StructureRequest.Structure.EXPERTS, removed),
         StructureRequest.Update.NONE,
+        false,
         new Calibration.None(),
         Map.of(),
         shardBytes,

@@ -66,6 +66,7 @@ public final class Smaller {
                 score,
                 parts,
                 update,
+                true,
                 calibration,
                 Map.of(),
                 1 << 20,
