@@ -122,8 +122,7 @@ public final class InputFile {
     } catch (NoSuchFileException e) {
       throw ErrorDetails.file(file).wrong("a file", "nothing", e);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("cannot be read: " + Printable.reason(e)), e);
+      throw ErrorDetails.file(file).broken("cannot be read: " + Printable.reason(e), e);
     }
   }
 

@@ -113,8 +113,7 @@ public final class MergeJob {
     try {
       return adapter.owns(place);
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(place).said("can't be read: " + Printable.reason(e)), e);
+      throw ErrorDetails.file(place).broken("can't be read: " + Printable.reason(e), e);
     }
   }
 

@@ -227,8 +227,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     try (InputStream in = InputFile.stream(file)) {
       return Optional.of(read(in, file));
     } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
+      throw ErrorDetails.file(file).broken("can't be read: " + Printable.reason(e), e);
     }
   }
 
@@ -249,11 +248,9 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   }
 
   private static InputException notOurs(Path file, String why, Exception cause) {
-    return new InputException(
-        ErrorDetails.file(file)
-            .said("not what this tool writes: " + why.replace("`", ""))
-            .hint("take the file back from where the model was pruned, or prune again"),
-        cause);
+    return ErrorDetails.file(file)
+        .hint("take the file back from where the model was pruned, or prune again")
+        .broken("not what this tool writes: " + why.replace("`", ""), cause);
   }
 
   boolean isStructure() {

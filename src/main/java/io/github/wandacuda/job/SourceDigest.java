@@ -87,8 +87,7 @@ public final class SourceDigest {
   }
 
   private static InputException unreadable(Path file, IOException e) {
-    return new InputException(
-        ErrorDetails.file(file).said("can't be read: " + Printable.reason(e)), e);
+    return ErrorDetails.file(file).broken("can't be read: " + Printable.reason(e), e);
   }
 
   /**

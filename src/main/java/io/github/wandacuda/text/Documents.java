@@ -92,12 +92,10 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     try (JsonParser parser = JSON.createParser(line)) {
       return text(parser, where);
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          where
-              .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
-              .said("not JSON: " + InputFailures.jsonReason(e))
-              .hint(ONE_OBJECT),
-          e);
+      throw where
+          .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
+          .hint(ONE_OBJECT)
+          .broken("not JSON: " + InputFailures.jsonReason(e), e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
@@ -223,12 +221,10 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
         }
       } catch (ZipException | EOFException e) {
         String problem = e instanceof EOFException ? "it ends early" : InputFailures.firstLine(e);
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected("a whole gzip file", problem)
-                .said("not a whole gzip file: " + problem)
-                .hint("compress it again, or rename it if it isn't compressed"),
-            e);
+        throw ErrorDetails.file(file)
+            .expected("a whole gzip file", problem)
+            .hint("compress it again, or rename it if it isn't compressed")
+            .broken("not a whole gzip file: " + problem, e);
       } catch (IOException e) {
         throw InputFailures.unreadable(file, e);
       }

@@ -19,11 +19,9 @@ public final class InputFailures {
 
   public static InputException unreadable(Path file, IOException cause) {
     String reason = Printable.reason(cause);
-    return new InputException(
-        ErrorDetails.file(file)
-            .expected("a file that can be read", reason)
-            .said("cannot be read: " + reason),
-        cause);
+    return ErrorDetails.file(file)
+        .expected("a file that can be read", reason)
+        .broken("cannot be read: " + reason, cause);
   }
 
   /** Returns the failure for a file, or a part of it, that is not JSON. */
@@ -31,8 +29,7 @@ public final class InputFailures {
     JsonLocation at = cause.getLocation();
     String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
     String problem = place + ": " + jsonReason(cause);
-    return new InputException(
-        where.expected("JSON", "none" + problem).said("not JSON" + problem), cause);
+    return where.expected("JSON", "none" + problem).broken("not JSON" + problem, cause);
   }
 
   /** Returns why something is not JSON, in the first words of the parser. */
