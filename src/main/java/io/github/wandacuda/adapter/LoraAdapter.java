@@ -43,8 +43,7 @@ import java.util.stream.Stream;
  * @param file its {@code adapter_model.safetensors}
  * @param modules the modules that it changes, in code-point order of their names
  */
-public record LoraAdapter(
-    Path path, AdapterConfig config, SafetensorsFile file, List<LoraModule> modules)
+public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraModule> modules)
     implements AutoCloseable {
   /** The name of the file with the adapter's tensors. */
   public static final String WEIGHTS = "adapter_model.safetensors";
@@ -72,8 +71,7 @@ public record LoraAdapter(
     SafetensorsFile file = SafetensorsFile.open(weights);
     return OnFailure.close(
         file::close,
-        () ->
-            new LoraAdapter(directory, config, file, new LoraPairs(config, file, model).modules()));
+        () -> new LoraAdapter(config, file, new LoraPairs(config, file, model).modules()));
   }
 
   /** Returns whether a file of the model's directory is one of the adapter's. */
@@ -187,10 +185,7 @@ public record LoraAdapter(
 
     private void requireShape(TensorInfo tensor, List<Long> shape) {
       if (!tensor.shape().equals(shape) || tensor.type().isEmpty()) {
-        throw wrong(
-            tensor,
-            "F32, F16 or BF16 " + shape,
-            "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
+        throw wrong(tensor, "F32, F16 or BF16 " + shape, tensor.what());
       }
     }
 
@@ -276,11 +271,9 @@ public record LoraAdapter(
             .hint("name the folder that PEFT's save_pretrained wrote")
             .wrong("an adapter's " + FILE_NAME, "no such file", e);
       } catch (JsonProcessingException e) {
-        throw new InputException(
-            ErrorDetails.file(file)
-                .said("not JSON: " + Printable.of(e.getOriginalMessage()))
-                .hint(AGAIN),
-            e);
+        throw ErrorDetails.file(file)
+            .hint(AGAIN)
+            .broken("not JSON: " + Printable.of(e.getOriginalMessage()), e);
       } catch (IOException e) {
         throw InputException.unreadable(file, "an adapter's config", e);
       }

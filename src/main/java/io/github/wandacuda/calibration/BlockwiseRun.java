@@ -21,7 +21,6 @@ import java.util.stream.IntStream;
  * size.
  */
 public final class BlockwiseRun implements AutoCloseable {
-  private final Decoder decoder;
   private final List<int[]> samples;
   private final int sequenceLength;
   private final BatchShares shares;
@@ -45,7 +44,6 @@ public final class BlockwiseRun implements AutoCloseable {
    */
   public BlockwiseRun(
       Decoder decoder, Operations operations, List<int[]> samples, Consumer<MemorySegment> load) {
-    this.decoder = decoder;
     this.operations = operations;
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;

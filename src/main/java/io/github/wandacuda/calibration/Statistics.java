@@ -112,8 +112,7 @@ public record Statistics(
 
   private static float[] vector(SafetensorsFile in, TensorInfo tensor, String what, String of) {
     if (!tensor.type().equals(Optional.of(DType.F32)) || tensor.shape().size() != 1) {
-      throw ErrorDetails.tensor(in.path(), tensor.name())
-          .wrong("an F32 vector", "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
+      throw ErrorDetails.tensor(in.path(), tensor.name()).wrong("an F32 vector", tensor.what());
     }
     float[] norms = in.vector(tensor);
     for (int column = 0; column < norms.length; column++) {
@@ -212,7 +211,7 @@ public record Statistics(
         throw place(name)
             .wrong(
                 "F32 [%d], the triangle of %d columns".formatted(elements, norms.length),
-                "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
+                tensor.what());
       }
       MemorySegment triangle = memory.allocate(tensor.bytes(), ALIGNMENT);
       file.read(tensor, 0, triangle);

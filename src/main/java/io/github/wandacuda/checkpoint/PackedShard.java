@@ -95,9 +95,7 @@ public final class PackedShard implements TensorBytes {
     long most = JsonInput.LONGEST + Long.BYTES;
     if (!info.dtype().equals("U8") || info.shape().size() != 1 || info.bytes() > most) {
       throw ErrorDetails.tensor(stored.path(), info.name())
-          .wrong(
-              "U8, at most [%d]".formatted(most),
-              "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
+          .wrong("U8, at most [%d]".formatted(most), info.what());
     }
     byte[] header = new byte[(int) info.bytes()];
     stored.read(info, 0, MemorySegment.ofArray(header));
@@ -124,7 +122,7 @@ public final class PackedShard implements TensorBytes {
       throw ErrorDetails.tensor(stored.path(), tensor.name())
           .wrong(
               "%s %s, as in the unpacked shard".formatted(tensor.dtype(), tensor.shape()),
-              "%s %s".formatted(Printable.of(found.dtype()), found.shape()));
+              found.what());
     }
   }
 

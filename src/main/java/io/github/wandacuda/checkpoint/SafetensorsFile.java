@@ -4,7 +4,6 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.AddedPages;
@@ -219,9 +218,7 @@ public final class SafetensorsFile implements AutoCloseable {
             .orElseThrow(
                 () ->
                     ErrorDetails.tensor(path, info.name())
-                        .wrong(
-                            "a vector of F32, F16 or BF16",
-                            "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
+                        .wrong("a vector of F32, F16 or BF16", info.what()));
     if (info.shape().size() > 1 || info.bytes() > Integer.MAX_VALUE - 8) {
       throw ErrorDetails.tensor(path, info.name())
           .wrong("a vector below 2 GiB", "%s %s".formatted(type, info.shape()));

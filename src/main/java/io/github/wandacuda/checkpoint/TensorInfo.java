@@ -3,6 +3,7 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import java.util.List;
 import java.util.Optional;
 
@@ -23,6 +24,11 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
   /** Returns the element type, or nothing if this library does not compute with it. */
   public Optional<DType> type() {
     return DType.of(dtype);
+  }
+
+  /** Returns type and shape, for messages. */
+  public String what() {
+    return "%s %s".formatted(Printable.of(dtype), shape);
   }
 
   public long elements() {

@@ -37,12 +37,12 @@ final class TensorLayout {
     }
     if (bits % Byte.SIZE != 0) {
       throw ErrorDetails.tensor(file, info.name())
-          .wrong("a whole number of bytes", "%s, which is %d bits".formatted(what(info), bits));
+          .wrong("a whole number of bytes", "%s, which is %d bits".formatted(info.what(), bits));
     }
     if (size != bits / Byte.SIZE) {
       throw ErrorDetails.tensor(file, info.name())
           .wrong(
-              "%d bytes for %s".formatted(bits / Byte.SIZE, what(info)),
+              "%d bytes for %s".formatted(bits / Byte.SIZE, info.what()),
               "%d in data_offsets [%d, %d]".formatted(size, info.begin(), info.end()));
     }
   }
@@ -59,10 +59,6 @@ final class TensorLayout {
       case "C64", "F64", "I64", "U64" -> 64;
       default -> 0;
     };
-  }
-
-  private static String what(TensorInfo info) {
-    return "%s %s".formatted(Printable.of(info.dtype()), info.shape());
   }
 
   private static long bits(Path file, TensorInfo info, int elementBits) {

@@ -75,6 +75,11 @@ public record ErrorDetails(
     return new InputException(expected(expected, String.valueOf(found)), cause);
   }
 
+  /** Returns the failure of what is read, in a sentence. */
+  public InputException broken(String sentence, Throwable cause) {
+    return new InputException(said(sentence), cause);
+  }
+
   /** Returns the failure of a file that ends too early, as a broken download does. */
   public InputException cut(String expected, String found) {
     return hint("it was cut short: copy or download it again").wrong(expected, found);

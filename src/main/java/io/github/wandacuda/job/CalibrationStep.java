@@ -129,8 +129,8 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
               (model, backend) -> new Worker(run, model, backend));
     }
 
-    Stepped<CalibrationStep.BatchStates, CalibrationStep.BatchResult> run(
-        CalibrationStep step, CalibrationStep.BatchStates before, ClusterNode node) {
+    Stepped<BatchStates, BatchResult> run(
+        CalibrationStep step, BatchStates before, ClusterNode node) {
       node.throwIfCancelled();
       SampleBatch batch = before.batch();
       BatchRunner device = runner(batch.tokens());
@@ -151,8 +151,8 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
           SavedBlocks.write(output(), step.block(), batch.index(), states.all(), temporary);
         }
         return new Stepped<>(
-            new CalibrationStep.BatchStates(batch, states.all().toArray(ValueLayout.JAVA_FLOAT)),
-            new CalibrationStep.BatchResult(
+            new BatchStates(batch, states.all().toArray(ValueLayout.JAVA_FLOAT)),
+            new BatchResult(
                 batch.index(),
                 batch.samples().size(),
                 observed.squares(),
@@ -180,14 +180,11 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
         Block block,
         HiddenStates states,
         ClusterNode node) {
-      if (run.pruned() == null) {
-        return new Observed(
-            device.observe(block, batch, states, 0, true, InputObserver.NONE), List.of());
-      }
-      Set<String> wanted = run.pruned().byMoments() ? wanted(block) : Set.of();
+      boolean dense = run.pruned() == null;
+      Set<String> wanted = dense || !run.pruned().byMoments() ? Set.of() : wanted(block);
       if (wanted.isEmpty()) {
         return new Observed(
-            device.observe(block, batch, states, 0, false, InputObserver.NONE), List.of());
+            device.observe(block, batch, states, 0, dense, InputObserver.NONE), List.of());
       }
       try (BatchInputs inputs =
           new BatchInputs(backend.operations(), wanted, batch.index(), run.pruned().temporary())) {

@@ -17,7 +17,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.model.LinearModule;
@@ -54,7 +53,6 @@ import org.slf4j.LoggerFactory;
  */
 record InPlaceTarget(RunScope scope) implements PruneTarget {
   private static final Logger LOG = LoggerFactory.getLogger(InPlaceTarget.class);
-  private static final String SPILL = AtomicWrite.OWN + ".masks";
 
   private static final String COPY = "copy the model, or name an `output`";
 
@@ -226,7 +224,8 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
                   records,
                   TileBuffers.of(tools.backend()),
                   tools.io());
-          MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
+          MaskDigest masks =
+              new MaskDigest(scope.chosen().size(), path().resolve(MaskDigest.SPILL))) {
         List<ModuleResult> results;
         try (ModulePruner pruner =
             new ModulePruner(
@@ -253,12 +252,6 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
         }
         return new RunResult(plan.with(results, masks.hex()), results, clock.seconds());
       }
-    }
-
-    private Path spill() {
-      Path spill = path().resolve(SPILL);
-      OutputDirectory.removeFile(spill);
-      return spill;
     }
 
     @Override

@@ -6,7 +6,6 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
@@ -36,7 +35,7 @@ record LocalPass(
     PruneTarget.Tools tools,
     Provenance plan) {
   private static final Logger LOG = LoggerFactory.getLogger(LocalPass.class);
-  private static final String SPILL = AtomicWrite.OWN + ".masks";
+  private static final Path SPILL = Path.of(MaskDigest.SPILL);
 
   /** Writes all shards and checks them, if that is wanted or the masks' digest comes from there. */
   OutputTarget.Written run(Fingerprint fingerprint) {
@@ -85,7 +84,7 @@ record LocalPass(
                 scope.isCalibrated(),
                 tools.io(),
                 published);
-        MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
+        MaskDigest masks = new MaskDigest(scope.chosen().size(), output.file(SPILL))) {
       shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
       Duration every = hasRoomForStates() ? scope.request().storage().saveEvery() : null;
       StateFiles.SaveTimes times = new StateFiles.SaveTimes(every, start.block(), System::nanoTime);
@@ -166,7 +165,7 @@ record LocalPass(
   private String verify(List<ModuleResult> results) {
     long start = System.nanoTime();
     OutputCheck check = check(scope.rules().after(results));
-    try (MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
+    try (MaskDigest masks = new MaskDigest(scope.chosen().size(), output.file(SPILL))) {
       Optional<Found> found =
           check.check(
               scope.model().checkpoint().shards(),
@@ -188,12 +187,6 @@ record LocalPass(
       new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
           .compare(scope.chosen(), masks, found);
     }
-  }
-
-  private Path spill() {
-    Path spill = output.file(Path.of(SPILL));
-    OutputDirectory.removeFile(spill);
-    return spill;
   }
 
   private void end(long start, Failures failures) {

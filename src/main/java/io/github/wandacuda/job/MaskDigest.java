@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.pruning.MaskSink;
@@ -28,6 +29,9 @@ import java.util.Set;
  * large model would not fit into memory.
  */
 final class MaskDigest implements MaskSink, AutoCloseable {
+  /** The usual name of the file. */
+  static final String SPILL = AtomicWrite.OWN + ".masks";
+
   private static final int CHUNK = 1 << 20;
 
   private final int modules;
@@ -44,9 +48,11 @@ final class MaskDigest implements MaskSink, AutoCloseable {
 
   /**
    * Starts a digest; its temporary file is made when it is needed, and deleted by {@link #close}.
+   * One that an interrupted run has left is deleted at once.
    */
   public MaskDigest(int modules, Path spill) {
     this(modules, spill, 0);
+    OutputDirectory.removeFile(spill);
   }
 
   /** Starts a digest of masks that come nearly in order, so that a file is hardly ever needed. */

@@ -73,7 +73,6 @@ final class OutputShards implements ShardTarget, AutoCloseable {
   }
 
   private static final class Shard {
-    private final Path temporary;
     private final Path target;
     private final ShardWriter writer;
     private final List<ModuleResult> results = new ArrayList<>();
@@ -83,8 +82,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
 
     private boolean published;
 
-    Shard(Path temporary, Path target, ShardWriter writer) {
-      this.temporary = temporary;
+    Shard(Path target, ShardWriter writer) {
       this.target = target;
       this.writer = writer;
     }
@@ -97,14 +95,14 @@ final class OutputShards implements ShardTarget, AutoCloseable {
       if (!begun) {
         Files.deleteIfExists(target);
         Files.deleteIfExists(temporary);
-        return new Shard(temporary, target, ShardWriter.create(temporary, layout, io));
+        return new Shard(target, ShardWriter.create(temporary, layout, io));
       }
       if (target.equals(kept.place(layout))) {
         Files.move(target, temporary, StandardCopyOption.ATOMIC_MOVE);
       } else {
         Files.deleteIfExists(target);
       }
-      return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has, io));
+      return new Shard(target, ShardWriter.resume(temporary, layout, kept::has, io));
     } catch (IOException e) {
       throw OutputException.unwritable(target, e);
     }

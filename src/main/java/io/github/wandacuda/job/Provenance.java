@@ -250,11 +250,9 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   }
 
   private static InputException notOurs(Path file, String why, Exception cause) {
-    return new InputException(
-        ErrorDetails.file(file)
-            .said("not what this tool writes: " + why.replace("`", ""))
-            .hint("take the file back from where the model was pruned, or prune again"),
-        cause);
+    return ErrorDetails.file(file)
+        .hint("take the file back from where the model was pruned, or prune again")
+        .broken("not what this tool writes: " + why.replace("`", ""), cause);
   }
 
   boolean isStructure() {

@@ -131,9 +131,9 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     if (!shares()) {
       return new SharedSparsity(rules, null);
     }
+    var means = new SharedSparsity.Means(model, backend, calibration, on, progress);
     if (recipe.isEmpty()) {
-      return SharedSparsity.of(
-          allocation, model, backend, rules, chosen, calibration, on, progress);
+      return SharedSparsity.of(allocation, means, rules, chosen);
     }
     Map<String, Stage> stages = recipe.get().stagesOf(names(chosen));
     Map<String, Double> shares = new HashMap<>();
@@ -143,13 +143,9 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
         SharedSparsity shared =
             SharedSparsity.of(
                 stage.allocation(),
-                model,
-                backend,
+                means,
                 new PruningRules(stage.rules(), rules.unreached()),
-                chosen.stream().filter(module -> stages.get(module.name()) == stage).toList(),
-                calibration,
-                on,
-                progress);
+                chosen.stream().filter(module -> stages.get(module.name()) == stage).toList());
         shares.putAll(shared.rules().allocated());
         labels.add(shared.label());
       }

@@ -48,8 +48,6 @@ import java.util.stream.Collectors;
 
 /** Shards that are written one by one, by whatever process, and their results, put together. */
 final class ShardPass {
-  private static final String UNUSED_SPILL = AtomicWrite.OWN + ".masks";
-
   private final RunScope scope;
   private final Path output;
   private final PruneTarget.Tools tools;
@@ -154,7 +152,7 @@ final class ShardPass {
     List<LinearModule> chosen = scope.chosen();
     long most = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
     try (Arena arena = Arena.ofConfined();
-        MaskDigest digest = new MaskDigest(chosen.size(), output.resolve(UNUSED_SPILL))) {
+        MaskDigest digest = new MaskDigest(chosen.size(), output.resolve(MaskDigest.SPILL))) {
       MaskSink sink = digest.and(tools.masks());
       MemorySegment memory = arena.allocate(most);
       for (int index = 0; index < chosen.size(); index++) {

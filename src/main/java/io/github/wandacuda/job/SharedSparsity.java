@@ -28,16 +28,21 @@ import java.util.function.ToDoubleFunction;
  * @param label how it was shared out, for the record
  */
 public record SharedSparsity(PruningRules rules, String label) {
-  /** Shares a total out. Samples run through the dense model on the cluster, if there is one. */
-  static SharedSparsity of(
-      Allocation allocation,
+  /**
+   * What totals are shared out by.
+   *
+   * @param on the cluster on which samples run through the dense model, if there is one
+   */
+  record Means(
       ModelDirectory model,
       Backend backend,
-      PruningRules rules,
-      List<LinearModule> chosen,
       Calibration calibration,
       Optional<OnCluster> on,
-      Progress progress) {
+      Progress progress) {}
+
+  /** Shares a total out. */
+  static SharedSparsity of(
+      Allocation allocation, Means means, PruningRules rules, List<LinearModule> chosen) {
     Sparsity.Ratio total = total(rules);
     if (allocation instanceof Allocation.FromFile file) {
       List<String> names = chosen.stream().map(LinearModule::name).toList();
@@ -51,25 +56,21 @@ public record SharedSparsity(PruningRules rules, String label) {
     return switch ((Allocation.Rule) allocation) {
       case UNIFORM -> new SharedSparsity(rules, null);
       case ATP -> {
-        if (!(calibration instanceof Calibration.FromSamples samples)) {
+        if (!(means.calibration instanceof Calibration.FromSamples samples)) {
           throw new UsageException(
               "allocation atp needs `calibration`: it chooses its step on a part of the samples");
         }
         // Steps are tried in this process, which has to come to what the others would.
-        on.ifPresent(cluster -> cluster.requireSame(backend));
-        double step =
-            new StepSearch(model, backend, rules, chosen, samples, progress)
-                .best(sparsities, blocks);
+        means.on.ifPresent(cluster -> cluster.requireSame(means.backend));
+        double step = new StepSearch(means, rules, chosen, samples).best(sparsities, blocks);
         yield shared(rules, blocks, sparsities.atp(step), "atp, step %s".formatted(step));
       }
       case DLP -> {
-        double[] means =
-            scores(model, backend, blocks, calibration, on, progress, BlockScores::mean);
-        yield shared(rules, blocks, sparsities.dlp(means, sparsities.dlpAlpha()), "dlp");
+        double[] averages = scores(means, blocks, BlockScores::mean);
+        yield shared(rules, blocks, sparsities.dlp(averages, sparsities.dlpAlpha()), "dlp");
       }
       case OWL -> {
-        double[] outliers =
-            scores(model, backend, blocks, calibration, on, progress, BlockScores::outliers);
+        double[] outliers = scores(means, blocks, BlockScores::outliers);
         yield shared(rules, blocks, sparsities.owl(outliers, BlockSparsities.OWL_LAMBDA), "owl");
       }
     };
@@ -92,35 +93,28 @@ public record SharedSparsity(PruningRules rules, String label) {
 
   /** Returns a score of each block by the dense model's norms. */
   private static double[] scores(
-      ModelDirectory model,
-      Backend backend,
-      List<ModuleBlock> blocks,
-      Calibration calibration,
-      Optional<OnCluster> on,
-      Progress progress,
-      ToDoubleFunction<BlockScores> score) {
-    if (calibration instanceof Calibration.None) {
+      Means means, List<ModuleBlock> blocks, ToDoubleFunction<BlockScores> score) {
+    if (means.calibration instanceof Calibration.None) {
       throw new UsageException("allocation dlp and owl need `calibration` or `statistics`");
     }
     Map<String, float[]> norms =
-        calibration instanceof Calibration.FromSamples samples
-            ? on.map(
-                    cluster ->
-                        ClusterCalibration.dense(cluster, model).run(samples.samples(), progress))
-                .orElseGet(() -> dense(model, backend, samples, progress))
-                .norms()
-            : calibration.norms();
-    try (Workers workers = new Workers(backend.concurrency())) {
+        means.calibration instanceof Calibration.FromSamples samples
+            ? dense(means, samples.samples()).norms()
+            : means.calibration.norms();
+    try (Workers workers = new Workers(means.backend.concurrency())) {
       return BlockScores.of(blocks, module -> norms.get(module.name()), workers).stream()
           .mapToDouble(score)
           .toArray();
     }
   }
 
-  private static Statistics dense(
-      ModelDirectory model, Backend backend, Calibration.FromSamples samples, Progress progress) {
-    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      return DenseCalibration.run(decoder, backend.operations(), samples.samples(), progress);
+  private static Statistics dense(Means means, List<int[]> samples) {
+    Backend backend = means.backend;
+    if (means.on.isPresent()) {
+      return ClusterCalibration.dense(means.on.get(), means.model).run(samples, means.progress);
+    }
+    try (Decoder decoder = DecoderFamilies.open(means.model, backend.forwards())) {
+      return DenseCalibration.run(decoder, backend.operations(), samples, means.progress);
     }
   }
 
@@ -136,25 +130,19 @@ public record SharedSparsity(PruningRules rules, String label) {
     /** Worse results in a row that end the search. */
     private static final int WORSE = 2;
 
-    private final ModelDirectory model;
-    private final Backend backend;
+    private final Means means;
     private final PruningRules rules;
     private final List<LinearModule> chosen;
     private final Calibration.FromSamples fitted;
     private final List<int[]> held;
-    private final Progress progress;
 
     /** Prepares a search by masks alone; what follows their choice is left out. */
     StepSearch(
-        ModelDirectory model,
-        Backend backend,
+        Means means,
         PruningRules rules,
         List<LinearModule> chosen,
-        Calibration.FromSamples calibration,
-        Progress progress) {
-      this.model = model;
-      this.progress = progress;
-      this.backend = backend;
+        Calibration.FromSamples calibration) {
+      this.means = means;
       this.rules = rules.masksAlone();
       this.chosen = chosen;
       List<int[]> samples = calibration.samples();
@@ -173,21 +161,21 @@ public record SharedSparsity(PruningRules rules, String label) {
       double best = 0;
       double least = Double.POSITIVE_INFINITY;
       int worse = 0;
-      progress.begin(0);
+      means.progress.begin(0);
       for (int part = 0; part <= PARTS && worse < WORSE; part++) {
         double step = sparsities.largestBeta() * part / PARTS;
         double loss =
             loss(
                 ModuleBlock.sparsities(blocks, sparsities.atp(step)),
-                progress.part("", part, PARTS + 1));
+                means.progress.part("", part, PARTS + 1));
         worse = loss < least ? 0 : worse + 1;
         if (loss < least) {
           least = loss;
           best = step;
         }
       }
-      long all = (PARTS + 1L) * DecoderFamilies.shape(model).blocks();
-      progress.step("block", all, all);
+      long all = (PARTS + 1L) * DecoderFamilies.shape(means.model).blocks();
+      means.progress.step("block", all, all);
       return best;
     }
 
@@ -195,8 +183,8 @@ public record SharedSparsity(PruningRules rules, String label) {
     private double loss(Map<String, Double> shares, Progress part) {
       return Arrays.stream(
               MemoryPass.run(
-                      model,
-                      backend,
+                      means.model,
+                      means.backend,
                       rules.allocating(shares),
                       chosen,
                       fitted,

@@ -10,7 +10,6 @@ import io.github.wandacuda.checkpoint.SafetensorsHeader;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.LinkedHashSet;
@@ -242,8 +241,7 @@ public final class SafetensorsShard {
   }
 
   private static IllegalArgumentException wrong(TensorInfo info, String expected) {
-    return wrong(
-        info.name(), expected, "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
+    return wrong(info.name(), expected, info.what());
   }
 
   private static IllegalArgumentException wrong(String tensor, String expected, String found) {

@@ -89,13 +89,19 @@ public record BlockDescription(
     Stream<NormDescription> norms();
 
     /** Returns the features of all queries that meet every key, none without attention. */
-    int queryWidth();
+    default int queryWidth() {
+      return 0;
+    }
 
     /** Returns how queries and keys are rotated, or null for not at all. */
-    Rotary rotary();
+    default Rotary rotary() {
+      return null;
+    }
 
     /** Returns the features of a token that are rotated. */
-    int rotatedWidth();
+    default int rotatedWidth() {
+      return 0;
+    }
 
     /** Returns both matrices that a sequence's next tokens need of those before. */
     List<Kept> kept();
@@ -270,21 +276,6 @@ public record BlockDescription(
     @Override
     public Stream<NormDescription> norms() {
       return Stream.of(norm);
-    }
-
-    @Override
-    public int queryWidth() {
-      return 0;
-    }
-
-    @Override
-    public Rotary rotary() {
-      return null;
-    }
-
-    @Override
-    public int rotatedWidth() {
-      return 0;
     }
 
     /** The convolution's last inputs, and the states. */

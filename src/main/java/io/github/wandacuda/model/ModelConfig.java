@@ -72,12 +72,10 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
           .hint("name the folder that holds config.json and the .safetensors files")
           .wrong("a model directory's config.json", "no such file", e);
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("JSON", Printable.of(e.getOriginalMessage()))
-              .said("not JSON: " + Printable.of(e.getOriginalMessage()))
-              .hint(AGAIN),
-          e);
+      throw ErrorDetails.file(file)
+          .expected("JSON", Printable.of(e.getOriginalMessage()))
+          .hint(AGAIN)
+          .broken("not JSON: " + Printable.of(e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw InputException.unreadable(file, "a config.json", e);
     }

@@ -159,10 +159,7 @@ record QuantizedTensors(
             default -> List.of(".weight");
           };
       if (endings.stream().noneMatch(info.name()::endsWith)) {
-        throw place(codes)
-            .wrong(
-                "tensors of a weight of quant_method " + method,
-                "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
+        throw place(codes).wrong("tensors of a weight of quant_method " + method, info.what());
       }
       return switch (method) {
         case "mxfp4" -> blocks();

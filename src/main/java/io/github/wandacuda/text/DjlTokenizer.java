@@ -58,10 +58,8 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
       return new DjlTokenizer(
           file, HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
     } catch (IOException | RuntimeException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .said("not a tokenizer that can be used: " + InputFailures.firstLine(e)),
-          e);
+      throw ErrorDetails.file(file)
+          .broken("not a tokenizer that can be used: " + InputFailures.firstLine(e), e);
     }
   }
 
@@ -80,12 +78,10 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     } catch (JsonProcessingException e) {
       throw InputFailures.notJson(ErrorDetails.file(file), e);
     } catch (NoSuchFileException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("the model's tokenizer.json", "no such file or folder")
-              .said("cannot be read: no such file or folder")
-              .hint(withoutTokenizer(file)),
-          e);
+      throw ErrorDetails.file(file)
+          .expected("the model's tokenizer.json", "no such file or folder")
+          .hint(withoutTokenizer(file))
+          .broken("cannot be read: no such file or folder", e);
     } catch (IOException e) {
       throw InputException.unreadable(file, e);
     }
@@ -118,8 +114,8 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     try {
       return Arrays.stream(ids(handle, text, special)).mapToInt(Math::toIntExact).toArray();
     } catch (RuntimeException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("cannot encode the text: " + InputFailures.firstLine(e)), e);
+      throw ErrorDetails.file(file)
+          .broken("cannot encode the text: " + InputFailures.firstLine(e), e);
     }
   }
 
@@ -139,8 +135,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     try {
       return TokenizersLibrary.LIB.decode(tokenizer.getHandle(), wide, true);
     } catch (RuntimeException e) {
-      throw new InputException(
-          ErrorDetails.file(file).said("cannot decode ids: " + InputFailures.firstLine(e)), e);
+      throw ErrorDetails.file(file).broken("cannot decode ids: " + InputFailures.firstLine(e), e);
     }
   }
 

@@ -21,6 +21,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -92,12 +93,10 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     try (JsonParser parser = JSON.createParser(line)) {
       return text(parser, where);
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          where
-              .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
-              .said("not JSON: " + InputFailures.jsonReason(e))
-              .hint(ONE_OBJECT),
-          e);
+      throw where
+          .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
+          .hint(ONE_OBJECT)
+          .broken("not JSON: " + InputFailures.jsonReason(e), e);
     } catch (IOException e) {
       throw InputException.unreadable(file, e);
     }
@@ -223,12 +222,10 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
         }
       } catch (ZipException | EOFException e) {
         String problem = e instanceof EOFException ? "it ends early" : InputFailures.firstLine(e);
-        throw new InputException(
-            ErrorDetails.file(file)
-                .expected("a whole gzip file", problem)
-                .said("not a whole gzip file: " + problem)
-                .hint("compress it again, or rename it if it isn't compressed"),
-            e);
+        throw ErrorDetails.file(file)
+            .expected("a whole gzip file", problem)
+            .hint("compress it again, or rename it if it isn't compressed")
+            .broken("not a whole gzip file: " + problem, e);
       } catch (IOException e) {
         throw InputException.unreadable(file, e);
       }
@@ -282,6 +279,86 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
                       .formatted(System.getProperty("java.io.tmpdir"), Printable.reason(cause)))
               .hint("name a folder with more room by -Djava.io.tmpdir, or inflate it by hand"),
           cause);
+    }
+  }
+
+  /**
+   * The offsets of a file's lines that hold more than JSON's white space. It is given the file
+   * piece by piece, from the first byte to the last.
+   */
+  static final class LineIndex {
+    private long[] starts = new long[1024];
+    private long[] numbers = new long[1024];
+    private int count;
+    private long length;
+    private long lineStart;
+    private long lineNumber = 1;
+    private boolean blankSoFar = true;
+
+    void append(byte[] bytes, int size) {
+      int from = 0;
+      while (from < size) {
+        int end = indexOfNewline(bytes, from, size);
+        if (blankSoFar && !isBlank(bytes, from, end)) {
+          blankSoFar = false;
+          add();
+        }
+        if (end < size) {
+          blankSoFar = true;
+          lineStart = length + end + 1;
+          lineNumber++;
+        }
+        from = end + 1;
+      }
+      length += size;
+    }
+
+    /** Returns the number of lines that aren't blank. */
+    int count() {
+      return count;
+    }
+
+    /** Returns a line's number in the file, from 1, blank lines counted. */
+    long number(int line) {
+      return numbers[line];
+    }
+
+    /** Returns the offset, in bytes, of the first byte of a line that isn't blank. */
+    long start(int line) {
+      return starts[line];
+    }
+
+    /** Returns the offset behind a line, its line end, and the blank lines that follow it. */
+    long end(int line) {
+      return line + 1 < count ? starts[line + 1] : length;
+    }
+
+    private static int indexOfNewline(byte[] bytes, int from, int size) {
+      int i = from;
+      while (i < size && bytes[i] != '\n') {
+        i++;
+      }
+      return i;
+    }
+
+    private static boolean isBlank(byte[] bytes, int from, int end) {
+      for (int i = from; i < end; i++) {
+        if (bytes[i] != ' ' && bytes[i] != '\t' && bytes[i] != '\r') {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    private void add() {
+      if (count == starts.length) {
+        int larger = Math.multiplyExact(count, 2);
+        starts = Arrays.copyOf(starts, larger);
+        numbers = Arrays.copyOf(numbers, larger);
+      }
+      starts[count] = lineStart;
+      numbers[count] = lineNumber;
+      count++;
     }
   }
 }

@@ -18,8 +18,7 @@ public final class InputFailures {
     JsonLocation at = cause.getLocation();
     String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
     String problem = place + ": " + jsonReason(cause);
-    return new InputException(
-        where.expected("JSON", "none" + problem).said("not JSON" + problem), cause);
+    return where.expected("JSON", "none" + problem).broken("not JSON" + problem, cause);
   }
 
   /** Returns why something is not JSON, in the first words of the parser. */

@@ -59,13 +59,11 @@ public final class JsonLines {
       }
       return value;
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          where
-              .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
-              .said("not JSON: " + InputFailures.jsonReason(e)),
-          e);
+      throw where
+          .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
+          .broken("not JSON: " + InputFailures.jsonReason(e), e);
     } catch (IOException e) {
-      throw new InputException(where.said(InputFailures.firstLine(e)), e);
+      throw where.broken(InputFailures.firstLine(e), e);
     }
   }
 }

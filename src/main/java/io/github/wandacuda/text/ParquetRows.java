@@ -81,11 +81,9 @@ public final class ParquetRows {
     } catch (CancelledException | InputException e) {
       throw e;
     } catch (IOException | RuntimeException | StackOverflowError e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("a Parquet file", InputFailures.firstLine(e))
-              .said("cannot be read as Parquet: " + InputFailures.firstLine(e)),
-          e);
+      throw ErrorDetails.file(file)
+          .expected("a Parquet file", InputFailures.firstLine(e))
+          .broken("cannot be read as Parquet: " + InputFailures.firstLine(e), e);
     }
   }
 

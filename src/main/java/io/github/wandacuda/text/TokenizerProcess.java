@@ -197,11 +197,9 @@ public final class TokenizerProcess implements Tokenizer {
     if (wasToldToEnd()) {
       return new CancelledException(cause);
     }
-    return new InputException(
-        ErrorDetails.file(file)
-            .said("the tokenizer library broke down on it: " + Printable.of(errors.reason()))
-            .hint("save it again with the version of tokenizers that the model was made with"),
-        cause);
+    return ErrorDetails.file(file)
+        .hint("save it again with the version of tokenizers that the model was made with")
+        .broken("the tokenizer library broke down on it: " + Printable.of(errors.reason()), cause);
   }
 
   private boolean wasToldToEnd() {

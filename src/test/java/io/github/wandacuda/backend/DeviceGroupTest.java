@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backends.DeviceGroup;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;

@@ -3,6 +3,7 @@ package io.github.wandacuda.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.cluster.SparkCluster.SparkSettings;
 import io.github.wandacuda.error.UsageException;
 import java.util.HashMap;
 import java.util.Map;

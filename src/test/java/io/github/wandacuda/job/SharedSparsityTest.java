@@ -51,8 +51,9 @@ class SharedSparsityTest {
         new PruningRules(
             ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0.6)), Unreached.MAGNITUDE);
     try (Backend backend = Pruning.cpu(2)) {
-      return SharedSparsity.of(
-          allocation, model, backend, rules, chosen, Pruning.samples(SAMPLES), on, progress);
+      SharedSparsity.Means means =
+          new SharedSparsity.Means(model, backend, Pruning.samples(SAMPLES), on, progress);
+      return SharedSparsity.of(allocation, means, rules, chosen);
     }
   }
 

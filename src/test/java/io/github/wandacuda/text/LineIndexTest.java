@@ -2,6 +2,7 @@ package io.github.wandacuda.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.text.Documents.LineIndex;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -7,6 +7,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.cuda.PretendedCuda;
+import io.github.wandacuda.backend.gpu.GpuBackend.GpuDeviceSelector;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.PretendCuda;

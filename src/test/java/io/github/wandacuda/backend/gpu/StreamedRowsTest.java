@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.gpu.GpuStoredRows.StreamedRows;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.backend.Gpu;
