@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import jcuda.Pointer;
 import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.CUevent;
@@ -27,6 +28,7 @@ final class CudaQueue implements DeviceQueue {
   private final CudaStream stream = new CudaStream();
   private final LaunchArguments arguments = new LaunchArguments(Arena.ofAuto());
   private final AtomicBoolean closed = new AtomicBoolean();
+  private Supplier<String> launched = () -> "no launch";
   private CudaSelectKernels pruning;
   private CudaForwardKernels forward;
 
@@ -161,6 +163,7 @@ final class CudaQueue implements DeviceQueue {
       CudaFunction function, Grid grid, int threads, int sharedBytes, Object... values) {
     function.allowShared(sharedBytes);
     context.enter();
+    launched = () -> "%s, %s of %d threads".formatted(function.name(), grid, threads);
     context.check(
         JCudaDriver.cuLaunchKernel(
             function.handle(),
@@ -174,7 +177,7 @@ final class CudaQueue implements DeviceQueue {
             stream,
             arguments.write(values),
             null),
-        () -> "cuLaunchKernel of %s".formatted(function.name()));
+        () -> "cuLaunchKernel of " + launched.get());
   }
 
   @Override
@@ -196,7 +199,9 @@ final class CudaQueue implements DeviceQueue {
   @Override
   public void finish() {
     context.enter();
-    context.check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+    context.check(
+        JCudaDriver.cuStreamSynchronize(stream),
+        () -> "cuStreamSynchronize after " + launched.get());
   }
 
   @Override
@@ -276,22 +281,14 @@ final class CudaQueue implements DeviceQueue {
      * systems with CUDA are little-endian.
      */
     private static long bits(Object argument) {
-      if (argument == null) {
-        return 0;
-      }
-      if (argument instanceof DevicePointer pointer) {
-        return CudaBuffer.of(pointer).address() + pointer.offset();
-      }
-      if (argument instanceof Integer number) {
-        return number;
-      }
-      if (argument instanceof Long number) {
-        return number;
-      }
-      if (argument instanceof Float number) {
-        return Float.floatToRawIntBits(number);
-      }
-      throw new IllegalArgumentException("a kernel takes no " + argument.getClass().getName());
+      return switch (argument) {
+        case null -> 0;
+        case DevicePointer pointer -> CudaBuffer.of(pointer).address() + pointer.offset();
+        case Integer number -> number;
+        case Long number -> number;
+        case Float number -> Float.floatToRawIntBits(number);
+        default -> throw new IllegalArgumentException("a kernel takes no " + argument.getClass());
+      };
     }
   }
 }
