@@ -50,7 +50,7 @@ make_runtime() {
   tar -C "$scratch" -c runtime | gzip -9 > "$out/runtime.tar.gz"
 }
 
-# The program without the natives of other systems, the lists of models that come with the tokenizer, Parquet and recipes.
+# The program without the natives of other systems, what the tokenizer brings beside itself, Parquet and recipes.
 make_program() {
   mkdir "$scratch/program"
   (cd "$scratch/program" && "$jdk/bin/jar" --extract --file "$root/target/wanda-cuda.jar")
@@ -58,7 +58,7 @@ make_program() {
     cd "$scratch/program"
     find lib -type f ! -name "*$natives*" -delete
     find native -type f -mindepth 3 ! -path "native/lib/$natives/*" -delete
-    rm -r nlp dev/hardwood org/snakeyaml
+    rm -r nlp ai/djl/modality/cv org/apache/commons/compress dev/hardwood org/snakeyaml
   )
   repack program wanda-cuda.jar
 }
@@ -84,12 +84,15 @@ make_tests() {
   mvn -B -ntp -q -f "$root/bench/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.platform -DincludeScope=provided
   cp -r "$root/testdata" "$out/testdata"
-  rm -r "$out/testdata/tasks" "$out/testdata/golden/structured"
+  rm -r "$out/testdata/tasks"
+  find "$out/testdata/golden/structured" -mindepth 1 -maxdepth 1 ! -name tiny-llama.json -exec rm -r {} +
+  # Tests look which of them were read.
+  (cd "$root" && cp --parents kernels/*/*.cl "$out")
   # Families of kernels that others have too, or that tests of operations run.
   (cd "$out/testdata/fixtures" && rm -r apertus cohere cohere2 deepseek_v2 ernie4_5_moe exaone4 gemma3_text \
     gemma3_text-pattern glm4 glm4_moe glm4_moe-mtp gpt_neox-sequential granite granitemoe hunyuan_v1_dense llama-dynamic \
     llama-yarn llama4_text minimax_m2 ministral3 mistral nemotron olmo2 olmo3 olmoe phi3 phi3-longrope phimoe qwen2 \
-    qwen3_5_text qwen3_moe seed_oss smollm3 stablelm starcoder2)
+    qwen3_5_text qwen3_moe seed_oss stablelm starcoder2)
   # Formats of codes that a test of the kernel has too.
   find "$out/testdata/quantized" -mindepth 1 -maxdepth 1 ! -name mxfp4-gpt_oss ! -name fp8-block-bf16-qwen3 -exec rm -r {} +
 }

@@ -30,14 +30,19 @@ def main():
         "rows": [],
     }
     start = time.monotonic()
+
+    def write(**changes):
+        file = arguments.results / "kernels-torch.json"
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(result | {"seconds": time.monotonic() - start} | changes, indent=2))
+        part.rename(file)
+
     try:
-        measure_all(arguments, result, start + arguments.seconds)
+        measure_all(arguments, result, start + arguments.seconds, write)
     except Exception as e:  # Whatever it is, the report has to say it.
         traceback.print_exc()
         result.update(status="failed", reason=f"{type(e).__name__}: {e}")
-    result["seconds"] = time.monotonic() - start
-    file = arguments.results / "kernels-torch.json"
-    file.write_text(json.dumps(result, indent=2))
+    write()
     print(f"kernels-torch: {result['status']} {result['reason']}")
     return 1 if result["status"] == "failed" else 0
 
@@ -51,7 +56,7 @@ def parse():
     return parser.parse_args()
 
 
-def measure_all(arguments, result, deadline):
+def measure_all(arguments, result, deadline, write):
     try:
         import torch
     except ImportError as e:
@@ -76,6 +81,8 @@ def measure_all(arguments, result, deadline):
     shapes = json.loads(arguments.shapes.read_text())["small" if arguments.small else "full"]
     for label, prepare in cases(torch, shapes, clock.device):
         row = dict(zip(("kernel", "shape", "dtype", "data"), label))
+        # What is left should this process end here.
+        write(status="failed", reason=f"ended within {row}")
         if time.monotonic() > deadline:
             row["not_run"] = "the phase's time was over"
         else:

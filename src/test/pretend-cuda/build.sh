@@ -46,6 +46,9 @@ grep -qw fma /proc/cpuinfo && fma=-mfma || fma=
 kernel="$common $plain $races $fma -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
 kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels/lib"
 
+# What a key is made of: all but where this folder is, so that a copy of it has nothing to build.
+anywhere() { sed "s|$here|.|g"; }
+
 # compile KEY COMMAND...: runs the command unless it was run with the same key, which is a file that sums up its inputs.
 compile() {
   key=$1
@@ -63,7 +66,8 @@ library() {
   name=$1
   source=$2
   object=$objects/$name.$(basename "$source" .cpp)
-  { echo "$common"; cat "$here"/runtime/*.h "$here"/driver/*.h "$source"; } 2>/dev/null | sha256sum >"$object.key.new"
+  { echo "$common"; cat "$here"/runtime/*.h "$here"/driver/*.h "$source"; } 2>/dev/null | anywhere |
+    sha256sum >"$object.key.new"
   compile "$object.key" g++ $common -I"$here/driver" -c "$source" -o "$object.o"
 }
 
@@ -74,7 +78,7 @@ kernel_file() {
   name=$(basename "$source" .cu)
   inputs=$out/build/$name.inputs
   { echo "$kernel $architectures"; cat "$source" "$(dirname "$source")"/*.cuh "$kernels"/lib/*.cuh "$here"/runtime/*.h; } 2>/dev/null |
-    sha256sum >"$inputs.new"
+    anywhere | sha256sum >"$inputs.new"
   if cmp -s "$inputs.new" "$inputs" && ls "$out/kernels/$name".*so >/dev/null 2>&1; then
     return
   fi
@@ -106,7 +110,8 @@ kernel_library() {
     echo '};'
     echo 'static const bool registered = (pretend::registerKernels(all, std::size(all)), true);'
   } >"$wrapper"
-  { echo "$kernel"; cat "$text" "$wrapper" "$here/runtime/register.h" "$here/runtime/kernel.h"; } | sha256sum >"$out/build/$4.key.new"
+  { echo "$kernel"; cat "$text" "$wrapper" "$here/runtime/register.h" "$here/runtime/kernel.h"; } | anywhere |
+    sha256sum >"$out/build/$4.key.new"
   [ -e "$out/kernels/$4.so" ] || rm -f "$out/build/$4.key"
   compile "$out/build/$4.key" g++ $kernel -D__CUDA_ARCH__=${3}0 -shared "$wrapper" -o "$out/kernels/$4.so" \
     -L"$out" -l:libcuda.so.1 -Wl,-rpath,'$ORIGIN/..'

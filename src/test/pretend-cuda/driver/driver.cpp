@@ -29,7 +29,18 @@ Settings Settings::fromEnvironment() {
   settings.order = static_cast<Order>(environment("PRETEND_CUDA_ORDER", static_cast<long>(settings.order)));
   settings.hostThreads = environment("PRETEND_CUDA_THREADS", settings.hostThreads);
   settings.deferred = environment("PRETEND_CUDA_DEFERRED", settings.deferred) != 0;
+  settings.launchesBlock = environment("CUDA_LAUNCH_BLOCKING", settings.launchesBlock) != 0;
   return settings;
+}
+
+std::map<std::string, Fault> faultsFromEnvironment() {
+  const char *value = getenv("PRETEND_CUDA_FAIL");
+  char name[64];
+  Fault fault;
+  int result;
+  if (!value || sscanf(value, "%63s %ld %d", name, &fault.after, &result) != 3) return {};
+  fault.result = static_cast<CUresult>(result);
+  return {{name, fault}};
 }
 
 Driver &Driver::instance() {

@@ -37,6 +37,7 @@ struct Settings {
   unsigned hostThreads = 2;
   bool deferred = false;
   long eagerAfter = std::numeric_limits<long>::max();
+  bool launchesBlock = false;
 
   static Settings fromEnvironment();
 };
@@ -46,6 +47,8 @@ struct Fault {
   long after;
   CUresult result;
 };
+
+std::map<std::string, Fault> faultsFromEnvironment();
 
 struct Function {
   std::string name;
@@ -98,7 +101,7 @@ struct Driver {
   std::vector<std::unique_ptr<Context>> created;   // those that are nobody's primary one
   std::map<uintptr_t, Allocation> allocations;
   std::map<uintptr_t, size_t> pinned;
-  std::map<std::string, Fault> faults;
+  std::map<std::string, Fault> faults = faultsFromEnvironment();
   std::map<std::string, long> launches;
   std::map<int, long> launchesOn;  // by device
   std::map<std::string, long> calls;  // of those that can be made to fail

@@ -86,5 +86,6 @@ PRETEND_API cuLaunchKernel(CUfunction handle, unsigned gridX, unsigned gridY, un
       }
     });
     driver.traffic.launched(driver.stream(context, stream)->id);
+    if (driver.settings.launchesBlock) driver.drain(lock, context);
   });
 }

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import jcuda.Pointer;
 import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.CUevent;
@@ -27,6 +28,7 @@ final class CudaQueue implements DeviceQueue {
   private final CudaStream stream = new CudaStream();
   private final LaunchArguments arguments = new LaunchArguments(Arena.ofAuto());
   private final AtomicBoolean closed = new AtomicBoolean();
+  private Supplier<String> launched = () -> "no launch";
   private CudaForwardKernels forward;
 
   CudaQueue(CudaDevice device) {
@@ -160,6 +162,7 @@ final class CudaQueue implements DeviceQueue {
       CudaFunction function, Grid grid, int threads, int sharedBytes, Object... values) {
     function.allowShared(sharedBytes);
     context.enter();
+    launched = () -> "%s, %s of %d threads".formatted(function.name(), grid, threads);
     context.check(
         JCudaDriver.cuLaunchKernel(
             function.handle(),
@@ -173,7 +176,7 @@ final class CudaQueue implements DeviceQueue {
             stream,
             arguments.write(values),
             null),
-        () -> "cuLaunchKernel of %s".formatted(function.name()));
+        () -> "cuLaunchKernel of " + launched.get());
   }
 
   @Override
@@ -192,7 +195,9 @@ final class CudaQueue implements DeviceQueue {
   @Override
   public void finish() {
     context.enter();
-    context.check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+    context.check(
+        JCudaDriver.cuStreamSynchronize(stream),
+        () -> "cuStreamSynchronize after " + launched.get());
   }
 
   @Override
@@ -278,9 +283,7 @@ final class CudaQueue implements DeviceQueue {
         case Integer number -> number;
         case Long number -> number;
         case Float number -> Float.floatToRawIntBits(number);
-        default ->
-            throw new IllegalArgumentException(
-                "a kernel takes no " + argument.getClass().getName());
+        default -> throw new IllegalArgumentException("a kernel takes no " + argument.getClass());
       };
     }
   }

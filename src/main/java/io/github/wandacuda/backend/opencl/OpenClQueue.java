@@ -5,6 +5,8 @@ import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.backend.gpu.RowCopy;
+import java.util.Arrays;
+import java.util.function.Supplier;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
@@ -26,6 +28,7 @@ final class OpenClQueue implements DeviceQueue {
   private final OpenClCopies copies;
   private OpenClForwardKernels forward;
   private boolean closed;
+  private Supplier<String> launched = () -> "no launch";
 
   OpenClQueue(OpenClDevice device, cl_command_queue handle) {
     this.device = device;
@@ -48,35 +51,34 @@ final class OpenClQueue implements DeviceQueue {
    *     {@code __local}
    */
   void launch(OpenClKernel kernel, long[] global, long[] local, Object... arguments) {
+    launched = () -> "clEnqueueNDRangeKernel of " + kernel.name() + " x " + Arrays.toString(global);
     synchronized (kernel) {
       setArguments(kernel, arguments);
       int status =
           CL.clEnqueueNDRangeKernel(
               handle, kernel.handle(), global.length, null, global, local, 0, null, null);
-      OpenClStatus.check(status, device.name(), () -> "clEnqueueNDRangeKernel of " + kernel.name());
+      OpenClStatus.check(status, device.name(), launched);
     }
   }
 
   private static void setArguments(OpenClKernel kernel, Object... arguments) {
     int index = 0;
     for (Object argument : arguments) {
-      if (argument == null) {
-        set(kernel, index++, Sizeof.cl_mem, null);
-        set(kernel, index++, Sizeof.cl_ulong, Pointer.to(new long[] {0}));
-      } else if (argument instanceof DevicePointer pointer) {
-        cl_mem buffer = OpenClMemory.handle(pointer);
-        set(kernel, index++, Sizeof.cl_mem, Pointer.to(buffer));
-        set(kernel, index++, Sizeof.cl_ulong, Pointer.to(new long[] {pointer.offset()}));
-      } else if (argument instanceof Integer value) {
-        set(kernel, index++, Sizeof.cl_int, Pointer.to(new int[] {value}));
-      } else if (argument instanceof Long value) {
-        set(kernel, index++, Sizeof.cl_long, Pointer.to(new long[] {value}));
-      } else if (argument instanceof Float value) {
-        set(kernel, index++, Sizeof.cl_float, Pointer.to(new float[] {value}));
-      } else if (argument instanceof LocalMemory local) {
-        set(kernel, index++, local.bytes(), null);
-      } else {
-        throw new IllegalArgumentException("a kernel can't be given a " + argument.getClass());
+      switch (argument) {
+        case null -> {
+          set(kernel, index++, Sizeof.cl_mem, null);
+          set(kernel, index++, Sizeof.cl_ulong, Pointer.to(new long[] {0}));
+        }
+        case DevicePointer pointer -> {
+          set(kernel, index++, Sizeof.cl_mem, Pointer.to(OpenClMemory.handle(pointer)));
+          set(kernel, index++, Sizeof.cl_ulong, Pointer.to(new long[] {pointer.offset()}));
+        }
+        case Integer value -> set(kernel, index++, Sizeof.cl_int, Pointer.to(new int[] {value}));
+        case Long value -> set(kernel, index++, Sizeof.cl_long, Pointer.to(new long[] {value}));
+        case Float value -> set(kernel, index++, Sizeof.cl_float, Pointer.to(new float[] {value}));
+        case LocalMemory local -> set(kernel, index++, local.bytes(), null);
+        default ->
+            throw new IllegalArgumentException("a kernel can't be given a " + argument.getClass());
       }
     }
   }
@@ -165,7 +167,8 @@ final class OpenClQueue implements DeviceQueue {
 
   @Override
   public void finish() {
-    OpenClStatus.check(CL.clFinish(handle), device.name(), () -> "clFinish");
+    OpenClStatus.check(
+        CL.clFinish(handle), device.name(), () -> "clFinish after " + launched.get());
   }
 
   @Override

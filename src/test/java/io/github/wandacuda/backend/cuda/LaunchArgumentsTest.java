@@ -85,7 +85,7 @@ class LaunchArgumentsTest {
   void refusesWhatNoKernelTakes() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> arguments.write(1.0))
-        .withMessage("a kernel takes no java.lang.Double");
+        .withMessage("a kernel takes no class java.lang.Double");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> arguments.write(new Object[CudaQueue.LaunchArguments.MOST + 1]));
   }

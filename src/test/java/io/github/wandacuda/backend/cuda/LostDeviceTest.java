@@ -50,11 +50,13 @@ class LostDeviceTest {
       String line =
           "cuda device 0 (Pretend GPU sm_80): the device was lost, as seen by %s: "
               + CudaContext.describe(result);
-      assertLost(queue::finish, line.formatted("cuStreamSynchronize"));
+      String launch = "block_sum_u32, Grid[x=1, y=1, z=1] of %d threads";
+      assertLost(
+          queue::finish, line.formatted("cuStreamSynchronize after " + launch.formatted(256)));
       assertLost(() -> device.allocate(10), line.formatted("cuMemAlloc of 10 bytes"));
       assertLost(
           () -> queue.launch(sum, new Grid(1, 1, 1), 1, 0, buffer.at(0), buffer.at(0), 1),
-          line.formatted("cuLaunchKernel of block_sum_u32"));
+          line.formatted("cuLaunchKernel of " + launch.formatted(1)));
     }
   }
 

@@ -32,8 +32,13 @@ public final class Markdown {
 
   /** Adds a row that has one cell to say in place of its values. */
   public Markdown missing(List<String> labels, String why) {
+    return said(labels, "not run: " + why);
+  }
+
+  /** Adds a row that says something in place of its values. */
+  public Markdown said(List<String> labels, String what) {
     List<String> cells = new ArrayList<>(labels);
-    cells.add("not run: " + why);
+    cells.add(what);
     cells.addAll(Collections.nCopies(columns - cells.size(), ""));
     return row(cells.toArray(String[]::new));
   }

@@ -30,6 +30,7 @@ final class EndToEndPhase implements Phase {
   private final Shapes shapes;
   private final Path directory;
   private final ProgramRun program;
+  private final Map<TimedJob, Map<String, Object>> soFar = new LinkedHashMap<>();
 
   EndToEndPhase(PhaseOptions options) {
     this.options = options;
@@ -106,10 +107,12 @@ final class EndToEndPhase implements Phase {
         prunes.add(statisticsRun(backend, false));
       }
     }
-    round(copy, prunes);
-    List<TimedJob> calibrated = calibrated();
+    List<TimedJob> jobs = new ArrayList<>(prunes);
+    jobs.add(0, copy);
+    round(jobs, result);
+    List<TimedJob> calibrated = calibrated(result);
     for (int i = 1; i < shapes.rounds(); i++) {
-      round(copy, prunes);
+      round(jobs, result);
     }
     report(copy, prunes, shape, result);
     calibrated.forEach(job -> add(job, result));
@@ -126,15 +129,21 @@ final class EndToEndPhase implements Phase {
     return usable;
   }
 
-  private void round(TimedJob copy, List<TimedJob> prunes) {
-    runOnce(copy);
-    prunes.forEach(this::runOnce);
+  /** No run may take all of the time from the others. */
+  private void round(List<TimedJob> jobs, PhaseResult result) {
+    for (TimedJob job : jobs) {
+      run(job, options.deadline().left() / 3, result);
+      Directories.delete(job.output());
+    }
   }
 
-  /** No run may take all of the time from the others. */
-  private void runOnce(TimedJob job) {
-    job.run(program, options.deadline().left() / 3);
-    Directories.delete(job.output());
+  private void run(TimedJob job, double secondsLeft, PhaseResult result) {
+    result.starts(job.labels().toString());
+    job.run(program, secondsLeft);
+    if (job.hasRun()) {
+      soFar.put(job, row(job));
+    }
+    result.soFar(List.copyOf(soFar.values()));
   }
 
   private TimedJob statisticsRun(String backend, boolean verified) {
@@ -161,14 +170,14 @@ final class EndToEndPhase implements Phase {
   }
 
   /** Runs on the CPU first, which may not take all of the time, and compares the others with it. */
-  private List<TimedJob> calibrated() {
+  private List<TimedJob> calibrated(PhaseResult result) {
     List<TimedJob> jobs = new ArrayList<>();
     TimedJob reference = calibratedRun(CPU);
-    reference.run(program, options.deadline().left() / 2);
+    run(reference, options.deadline().left() / 2, result);
     for (String backend : BACKENDS) {
       if (!backend.equals(CPU) && ParityPhase.usable(backend).isPresent()) {
         TimedJob job = calibratedRun(backend);
-        job.run(program, options.deadline().left());
+        run(job, options.deadline().left(), result);
         if (job.hasRun() && reference.hasRun()) {
           job.labels().put(AGREEMENT, ZeroAgreement.of(reference.output(), job.output()));
         }

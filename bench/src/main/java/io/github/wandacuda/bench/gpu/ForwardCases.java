@@ -100,7 +100,8 @@ final class ForwardCases {
         label("second moments", shape),
         bytes,
         2 * pairs * shape[0],
-        bytes,
+        // The sums are there once, for all rotations.
+        bytes(shape) + stateBytes,
         bench -> {
           SampleRows content = activations(bench, shape[0], shape[1]);
           DeviceRows[] x = matrices(bench, content, shape);

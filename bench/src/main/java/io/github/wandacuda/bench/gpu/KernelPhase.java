@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
@@ -10,9 +10,11 @@ import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.bench.common.Spread;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Times each kernel of a backend, against the device's own copy. */
 final class KernelPhase implements Phase {
@@ -29,11 +31,11 @@ final class KernelPhase implements Phase {
 
   @Override
   public void run(PhaseResult result) {
-    try (var backend = (GpuBackend) Backends.open(options.backend(), 0, 1).backend()) {
-      result.fact("device", backend.device());
-      measureAll(backend.gpu(), result);
-    } catch (BackendUnavailableException e) {
-      result.notRun(e.getMessage());
+    Optional<Backend> opened = SmokePhase.open(options.backend(), Precision.DEFAULT, result);
+    if (opened.isPresent()) {
+      try (var backend = (GpuBackend) opened.get()) {
+        measureAll(backend.gpu(), result);
+      }
     }
   }
 
@@ -50,9 +52,12 @@ final class KernelPhase implements Phase {
               new Alternation.Copies(queue, from, to),
               shapes.batchSeconds(),
               shapes.repetitions());
-      for (KernelCase one : cases(access)) {
+      List<KernelCase> cases = cases(access);
+      cases.removeIf(one -> result.kept(one.label().row()).isPresent());
+      for (KernelCase one : cases) {
         if (options.deadline().left() < 0) {
           result.missing(one.label().row(), "the phase's time was over");
+          result.left("the phase's time was over");
         } else {
           measure(device, queue, alternation, one, result);
         }
@@ -98,6 +103,7 @@ final class KernelPhase implements Phase {
     }
     long wanted = Math.ceilDiv(shapes.rotatedBytes(), one.deviceBytes()) + 1;
     int rotations = (int) Math.min(Math.min(fitting, wanted), MOST_ROTATIONS);
+    result.starts(one.label().toString(), why -> result.wrong(one.label().row(), why));
     try (Workbench bench = new Workbench(device, queue, rotations)) {
       KernelCase.Prepared prepared = one.preparation().prepare(bench);
       prepared.launch().accept(0);
@@ -107,8 +113,12 @@ final class KernelPhase implements Phase {
     } catch (DeviceMemoryException e) {
       result.missing(one.label().row(), e.getMessage());
     } catch (IllegalStateException e) {
-      result.missing(one.label().row(), "wrong result: " + e.getMessage());
-      result.failed(one.label() + ": " + e.getMessage());
+      result.wrong(one.label().row(), "wrong result: " + e.getMessage());
+    } catch (BackendUnavailableException e) {
+      result.wrong(one.label().row(), e.getMessage());
+      // The device may be lost, but not to the next process.
+      result.left(e.getMessage());
+      throw e;
     }
   }
 

@@ -86,8 +86,7 @@ final class KernelTables {
 
   private void addMemory(Markdown table, JsonNode row) {
     List<String> labels = key(row.path("kernel").asText(), row);
-    if (row.has("not_run")) {
-      table.missing(labels, row.path("not_run").asText());
+    if (isWithoutTimes(row, labels, table)) {
       return;
     }
     table.row(
@@ -104,8 +103,7 @@ final class KernelTables {
 
   private void addArithmetic(Markdown table, JsonNode row) {
     List<String> labels = key(row.path("kernel").asText(), row);
-    if (row.has("not_run")) {
-      table.missing(labels.subList(0, 3), row.path("not_run").asText());
+    if (isWithoutTimes(row, labels.subList(0, 3), table)) {
       return;
     }
     boolean linear = List.of(Linear.FAST, Linear.CHOSEN, Linear.CUBLAS).contains(labels.get(0));
@@ -119,6 +117,15 @@ final class KernelTables {
         percent(ratio(cublas.get(labels), row)),
         number(torch.get(torchLabels)),
         percent(ratio(torch.get(torchLabels), row)));
+  }
+
+  private static boolean isWithoutTimes(JsonNode row, List<String> labels, Markdown table) {
+    if (row.has("not_run")) {
+      table.missing(labels, row.path("not_run").asText());
+    } else if (row.has("problem")) {
+      table.said(labels, "failed: " + row.path("problem").asText());
+    }
+    return row.has("not_run") || row.has("problem");
   }
 
   /** Returns how many times a row is as fast as another that took {@code milliseconds}. */

@@ -19,7 +19,7 @@ public final class Main {
       phase(options).run(result);
     } catch (RuntimeException e) {
       e.printStackTrace();
-      result.failed(e.toString());
+      result.threw(e);
     }
     result.write();
     System.exit(result.status() == PhaseResult.Status.FAILED ? 1 : 0);
@@ -27,6 +27,7 @@ public final class Main {
 
   private static Phase phase(PhaseOptions options) {
     return switch (options.phase()) {
+      case "smoke-cuda", "smoke-opencl" -> new SmokePhase(options);
       case "parity-cuda", "parity-opencl" -> new ParityPhase(options);
       case "kernels-cuda", "kernels-opencl" -> new KernelPhase(options);
       case "end-to-end-1b", "end-to-end-7b" -> new EndToEndPhase(options);

@@ -14,14 +14,21 @@ import java.util.Map;
  * @param work where checkpoints may be written
  * @param small whether tiny shapes do
  * @param deadline when it has to be done
+ * @param caseSeconds that a kernel's launches or a test may take, which hang if they take longer
  */
 record PhaseOptions(
-    String phase, Path home, Path results, Path work, boolean small, Deadline deadline) {
+    String phase,
+    Path home,
+    Path results,
+    Path work,
+    boolean small,
+    Deadline deadline,
+    double caseSeconds) {
   private static final String SMALL = "--small";
 
   /**
-   * Reads a command line: the phase, {@code --home DIR --results DIR --work DIR --seconds N} and
-   * maybe {@code --small}.
+   * Reads a command line: the phase, {@code --home DIR --results DIR --work DIR --seconds N --limit
+   * N} and maybe {@code --small}.
    *
    * @throws IllegalArgumentException if something is missing
    */
@@ -38,7 +45,8 @@ record PhaseOptions(
         Path.of(required(values, "--results")),
         Path.of(required(values, "--work")),
         Arrays.asList(args).contains(SMALL),
-        Deadline.in(Double.parseDouble(required(values, "--seconds"))));
+        Deadline.in(Double.parseDouble(required(values, "--seconds"))),
+        Double.parseDouble(required(values, "--limit")));
   }
 
   private static String required(Map<String, String> values, String name) {
@@ -52,6 +60,11 @@ record PhaseOptions(
   /** Returns the backend that the phase's name ends in. */
   String backend() {
     return phase.substring(phase.lastIndexOf('-') + 1);
+  }
+
+  /** Returns whether the next process goes on where one had to end, row by row. */
+  boolean hasSlices() {
+    return phase.startsWith("kernels-") || phase.startsWith("parity-");
   }
 
   /** Returns the sizes to measure. */

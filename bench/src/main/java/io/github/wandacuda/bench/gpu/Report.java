@@ -11,12 +11,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** Merges the phases' files into {@code gpu.json} and {@code gpu.md}. */
 final class Report {
   /** All phases that write a file, in the order of the report. */
   static final List<String> PHASES =
       List.of(
+          "smoke-cuda",
+          "smoke-opencl",
           "parity-cuda",
           "parity-opencl",
           "kernels-cuda",
@@ -68,7 +71,9 @@ final class Report {
       text.append("Tiny shapes: a test of the scripts. **These times mean nothing.**\n\n");
     }
     overview();
-    parity();
+    listed("Smoke", "smoke-", List.of("kernel", "precision", "problem"));
+    listed(
+        "Parity", "parity-", List.of("test", "passed", "failed", "skipped", "seconds", "reason"));
     for (String backend : List.of("cuda", "opencl")) {
       JsonNode phase = phases.get("kernels-" + backend);
       if (phase != null) {
@@ -115,29 +120,33 @@ final class Report {
     text.append(table).append('\n');
   }
 
-  private void parity() {
-    text.append("## Parity\n\n");
-    Markdown table =
-        new Markdown("backend", "test", "passed", "failed", "skipped", "seconds", "reason");
+  /** Adds a table of the rows of both backends, as they are in the files. */
+  private void listed(String title, String phases, List<String> fields) {
+    text.append("## %s\n\n".formatted(title));
+    Markdown table = new Markdown(with("backend", fields));
     for (String backend : List.of("cuda", "opencl")) {
-      JsonNode phase = phases.get("parity-" + backend);
-      if (phase == null || phase.path("rows").isEmpty()) {
-        String why = phase == null ? "no file" : phase.path("reason").asText();
-        table.missing(List.of(backend), why);
+      JsonNode phase = this.phases.get(phases + backend);
+      if (phase == null) {
+        table.missing(List.of(backend), "no file");
         continue;
       }
+      if (phase.path("rows").isEmpty()) {
+        String status = phase.path("status").asText();
+        table.said(List.of(backend), status + ": " + phase.path("reason").asText());
+      }
       for (JsonNode row : phase.path("rows")) {
-        table.row(
-            backend,
-            row.path("test").asText(),
-            row.path("passed").asText(),
-            row.path("failed").asText(),
-            row.path("skipped").asText(),
-            Markdown.number(row.path("seconds")),
-            row.path("reason").asText());
+        table.row(with(backend, fields.stream().map(row::path).map(Report::cell).toList()));
       }
     }
     text.append(table).append('\n');
+  }
+
+  private static String[] with(String first, List<String> others) {
+    return Stream.concat(Stream.of(first), others.stream()).toArray(String[]::new);
+  }
+
+  private static String cell(JsonNode value) {
+    return value.isDouble() ? Markdown.number(value) : value.asText();
   }
 
   private void endToEnd(String name, String title) {

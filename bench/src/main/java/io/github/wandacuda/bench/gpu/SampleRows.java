@@ -52,6 +52,15 @@ final class SampleRows {
     }
   }
 
+  /** Returns how many rows there are before they repeat. */
+  int count() {
+    return rows.rows();
+  }
+
+  int columns() {
+    return rows.columns();
+  }
+
   /** Returns an element of the matrix that the rows are repeated down. */
   float get(int row, int column) {
     return rows.get(row % rows.rows(), column);

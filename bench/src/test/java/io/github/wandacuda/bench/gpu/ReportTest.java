@@ -137,11 +137,39 @@ class ReportTest {
         ENVIRONMENT
             + """
             , "rows": [{"test": "ModelTest", "passed": 7, "failed": 1, "skipped": 2,
-                        "seconds": 3, "reason": "expected 1"}]
+                        "seconds": 3.0, "reason": "expected 1"}]
             """);
     assertFalse(write());
-    assertEquals("| cuda | ModelTest | 7 | 1 | 2 | 3.00 | expected 1 |", line("| cuda"));
-    assertEquals("| opencl | not run: no file |  |  |  |  |  |", line("| opencl"));
+    assertEquals(
+        "| cuda | ModelTest | 7 | 1 | 2 | 3.00 | expected 1 |", line("| cuda | ModelTest"));
+    assertEquals("| opencl | not run: no file |  |  |", line("| opencl"));
+  }
+
+  @Test
+  void whatFailedIsNotSaidToHaveNotRun() throws IOException {
+    phase("parity-cuda", "failed", ENVIRONMENT + ", \"rows\": []");
+    phase(
+        "smoke-cuda",
+        "failed",
+        ENVIRONMENT
+            + """
+            , "rows": [{"kernel": "rotation", "precision": "high"},
+                       {"kernel": "layer norm", "precision": "high", "problem": "differs"}]
+            """);
+    phase(
+        "kernels-cuda",
+        "failed",
+        """
+        "rows": [{"kernel": "rmsNorm", "shape": "8x8", "dtype": "F32", "data": "normal",
+                  "problem": "no end within 9 s"}]
+        """);
+    assertFalse(write());
+    assertEquals("| cuda | failed: no luck |  |  |  |  |  |", line("| cuda | failed"));
+    assertEquals("| cuda | rotation | high |  |", line("| cuda | rotation"));
+    assertEquals("| cuda | layer norm | high | differs |", line("| cuda | layer norm"));
+    assertEquals(
+        "| rmsNorm | 8x8 | F32 | normal | failed: no end within 9 s |  |  |  |  |",
+        line("| rmsNorm"));
   }
 
   @Test

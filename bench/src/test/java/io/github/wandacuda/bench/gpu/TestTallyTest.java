@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Disabled;
@@ -44,6 +45,13 @@ class TestTallyTest {
 
   /** Run by these tests alone. */
   @Tag("tallied")
+  static class Passing {
+    @Test
+    void passes() {}
+  }
+
+  /** Run by these tests alone. */
+  @Tag("tallied")
   static class Broken {
     @BeforeAll
     static void prepare() {
@@ -54,8 +62,13 @@ class TestTallyTest {
     void isNeverRun() {}
   }
 
-  private static TestTally tally(Class<?> tests) {
-    TestTally tally = new TestTally(name -> !name.contains("isAboutOthers"));
+  private static Map<String, Object> row(Class<?> tests) {
+    return row(tests, (name, tally) -> {});
+  }
+
+  private static Map<String, Object> row(Class<?> tests, BiConsumer<String, TestTally> starting) {
+    TestTally tally =
+        new TestTally(tests.getName(), name -> !name.contains("isAboutOthers"), starting);
     LauncherFactory.create()
         .execute(
             LauncherDiscoveryRequestBuilder.request()
@@ -63,27 +76,37 @@ class TestTallyTest {
                 .filters(TagFilter.includeTags("tallied"))
                 .build(),
             tally);
-    return tally;
+    return tally.row();
   }
 
   @Test
   void eachEndIsCounted() {
-    TestTally tally = tally(Mixed.class);
-    assertEquals(1, tally.passed());
-    assertEquals(1, tally.failed());
-    assertEquals(2, tally.skipped());
-    assertTrue(tally.firstFailure().endsWith("fails(): wrong bits"));
-    Map<String, Object> row = tally.rows().get(0);
+    Map<String, Object> row = row(Mixed.class);
     assertEquals("TestTallyTest$Mixed", row.get("test"));
     assertEquals(1, row.get("passed"));
-    assertEquals("fails(): wrong bits", row.get("reason"));
+    assertEquals(1, row.get("failed"));
+    assertEquals(2, row.get("skipped"));
+    assertTrue(row.get("reason").toString().endsWith("fails(): wrong bits"));
+  }
+
+  @Test
+  void aTestThatHangsIsAFailureWithItsName() {
+    Map<String, Object> row =
+        row(
+            Passing.class,
+            (name, tally) -> {
+              assertTrue(name.endsWith("passes()"));
+              tally.hangs("no end");
+            });
+    assertEquals(1, row.get("failed"));
+    assertTrue(row.get("reason").toString().endsWith("passes(): no end"));
   }
 
   @Test
   void aFailureBeforeTheTestsIsAFailure() {
-    TestTally tally = tally(Broken.class);
-    assertEquals(0, tally.passed());
-    assertEquals(1, tally.failed());
-    assertTrue(tally.firstFailure().contains("no memory"));
+    Map<String, Object> row = row(Broken.class);
+    assertEquals(0, row.get("passed"));
+    assertEquals(1, row.get("failed"));
+    assertTrue(row.get("reason").toString().contains("no memory"));
   }
 }
