@@ -41,7 +41,7 @@ class InstructionCountsTest {
 
   private static final String HEAD =
       """
-      # Instructions of the pruning kernels
+      # Instructions of the pruning kernels, and of those of quantized weights
 
       Written by `InstructionCountsTest` with `-Dinstructions.write`, from the machine code that ptxas of CUDA 13.0 makes of
       the shipped PTX for sm_90 (H100). A path is the one with the fewest instructions that does all of the work of a usual
@@ -259,6 +259,16 @@ class InstructionCountsTest {
         }
         paths.add(stream("inspect_rows", "inspect_rows_" + type, vector, Map.of(Mark.VECTOR, 1)));
       }
+      paths.add(codes("widen_codes", "widen_codes", 1, Map.of(Mark.STORE_4, 1)));
+      paths.add(codes("widen_codes", "prune_codes", 8, Map.of(Mark.STORE_1, 8)));
+      for (int tokens : new int[] {1, 4}) {
+        paths.add(
+            codes(
+                "linear_codes",
+                "linear_codes_" + tokens,
+                4,
+                Map.of(Mark.MULTIPLY_ADD, 4 * tokens)));
+      }
       return paths;
     }
 
@@ -288,9 +298,21 @@ class InstructionCountsTest {
       return new UsualPath(file, kernel, "a vector", weights, 0, new TreeMap<>(marks));
     }
 
+    /** Formats take different ways in one kernel; this is the shortest of them. */
+    private static UsualPath codes(
+        String file, String kernel, int weights, Map<Mark, Integer> marks) {
+      String description = "%d of the format that is read fastest".formatted(weights);
+      return new UsualPath(file, kernel, description, weights, 0, new TreeMap<>(marks));
+    }
+
     /** Counts the path's instructions in a kernel's code. */
     PathCounts counts(MachineCode code) {
-      Mark start = file.equals("inspect_rows") ? Mark.LOAD_16 : Mark.STORE_1;
+      Mark start =
+          switch (file) {
+            case "inspect_rows" -> Mark.LOAD_16;
+            case "widen_codes", "linear_codes" -> marks.keySet().iterator().next();
+            default -> Mark.STORE_1;
+          };
       return FewestInstructions.ofTurn(code, start, marks);
     }
   }

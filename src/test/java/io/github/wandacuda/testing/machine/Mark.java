@@ -18,6 +18,13 @@ enum Mark {
       return instruction.code() == STORE && instruction.width() == 0;
     }
   },
+  /** A float to global memory. */
+  STORE_4 {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == STORE && instruction.width() == 4;
+    }
+  },
   LOAD_16 {
     @Override
     boolean is(MachineCode.Instruction instruction) {
@@ -35,6 +42,13 @@ enum Mark {
     @Override
     boolean is(MachineCode.Instruction instruction) {
       return instruction.code() == 0x021;
+    }
+  },
+  /** A multiplication of floats with an addition, rounded once. */
+  MULTIPLY_ADD {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == 0x023;
     }
   },
   /** A sum or maximum over a warp. */
