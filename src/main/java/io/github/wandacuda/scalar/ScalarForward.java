@@ -188,16 +188,16 @@ public final class ScalarForward implements CpuForwardKernels {
 
   @Override
   public void elementwise(
-      Elementwise operation,
-      float[] x,
-      int xAt,
-      float[] y,
-      int yAt,
-      float[] out,
-      int outAt,
-      int count) {
-    for (int i = 0; i < count; i++) {
-      out[outAt + i] = of(operation, x[xAt + i], y[yAt + i]);
+      Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int from, int to) {
+    elements(operation, x, y, out, from * x.columns(), to * x.columns());
+  }
+
+  /** Does that for elements {@code first} to {@code end - 1}. */
+  public static void elements(
+      Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int first, int end) {
+    for (int i = first; i < end; i++) {
+      float value = of(operation, x.data()[x.at(0) + i], y.data()[y.at(0) + i]);
+      out.data()[out.at(0) + i] = value;
     }
   }
 
