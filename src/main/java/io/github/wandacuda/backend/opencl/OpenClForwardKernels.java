@@ -487,76 +487,19 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
 
     private void rows(AttentionOperands<DeviceRows> operands) {
       AttentionShape shape = operands.shape();
-      int length = shape.sequenceLength();
       int size = shape.headSize();
-      int group = shape.heads() / shape.keyValueHeads();
-      int window = shape.window() == 0 ? length : Math.min(shape.window(), length);
-      DevicePointer bias = bias(operands);
       AttentionPlaces.forEachPart(
-          operands.q().rows(),
-          shape,
+          operands,
           memory,
           part -> {
+            int places = part.count();
+            int chains = AttentionPlaces.runs(shape) * size;
+            Object[] arguments = part.arguments(operands);
             queue.columns(
-                kernel("attention_row_scores"),
-                length,
-                part.count(),
-                operands.q().data(),
-                operands.k().data(),
-                bias,
-                part.scores(),
-                part.first(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                group,
-                size,
-                window,
-                shape.scale(),
-                shape.softcap());
-            queue.rows(
-                kernel("attention_row_softmax"),
-                part.count(),
-                sinks(operands),
-                part.scores(),
-                part.sums(),
-                part.first(),
-                part.count(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                window);
-            queue.columns(
-                kernel("attention_row_values"),
-                AttentionPlaces.runs(shape) * size,
-                part.count(),
-                operands.v().data(),
-                part.scores(),
-                part.chains(),
-                part.first(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                group,
-                size,
-                window);
-            queue.columns(
-                kernel("attention_row_sums"),
-                size,
-                part.count(),
-                part.chains(),
-                part.sums(),
-                operands.out().data(),
-                part.first(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                size,
-                window);
+                kernel("attention_row_scores"), shape.sequenceLength(), places, arguments);
+            queue.rows(kernel("attention_row_softmax"), places, arguments);
+            queue.columns(kernel("attention_row_values"), chains, places, arguments);
+            queue.columns(kernel("attention_row_sums"), size, places, arguments);
           });
     }
 
