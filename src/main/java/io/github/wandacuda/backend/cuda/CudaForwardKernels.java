@@ -291,19 +291,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
               1),
           SEQUENCE_THREADS,
           0,
-          operands.q().data(),
-          operands.k().data(),
-          operands.v().data(),
-          operands.keyBias() == null ? null : operands.keyBias().data(),
-          operands.sinks() == null ? null : operands.sinks().data(),
-          operands.out().data(),
-          length,
-          shape.heads(),
-          shape.heads() / shape.keyValueHeads(),
-          size,
-          shape.window() == 0 ? length : Math.min(shape.window(), length),
-          shape.scale(),
-          shape.softcap());
+          sequenceArguments(operands));
     }
 
     private void rows(AttentionOperands<DeviceRows> operands) {

@@ -426,19 +426,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
             tiles * SIDE, shape.heads() * parts * down, operands.q().rows() / shape.sequenceLength()
           },
           new long[] {SIDE, down, 1},
-          operands.q().data(),
-          operands.k().data(),
-          operands.v().data(),
-          bias(operands),
-          sinks(operands),
-          operands.out().data(),
-          shape.sequenceLength(),
-          shape.heads(),
-          shape.heads() / shape.keyValueHeads(),
-          shape.headSize(),
-          shape.scale(),
-          shape.softcap(),
-          shape.window());
+          sequenceArguments(operands));
     }
 
     private void vectors(AttentionOperands<DeviceRows> operands) {
@@ -453,26 +441,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
             Math.ceilDiv(length, variant.panel()), shape.heads(), operands.q().rows() / length
           },
           new long[] {1, 1, 1},
-          operands.q().data(),
-          operands.k().data(),
-          operands.v().data(),
-          bias(operands),
-          sinks(operands),
-          operands.out().data(),
-          length,
-          shape.heads(),
-          shape.heads() / shape.keyValueHeads(),
-          shape.scale(),
-          shape.softcap(),
-          shape.window());
-    }
-
-    private static DevicePointer bias(AttentionOperands<DeviceRows> operands) {
-      return operands.keyBias() == null ? null : operands.keyBias().data();
-    }
-
-    private static DevicePointer sinks(AttentionOperands<DeviceRows> operands) {
-      return operands.sinks() == null ? null : operands.sinks().data();
+          sequenceArguments(operands));
     }
 
     /** Returns the compiler options for the scores: window, softcap and key bias. */
