@@ -8,7 +8,9 @@
 //   attention_row_values   a work-item for each feature, run of RUN keys and place: a chain over the run's keys
 //   attention_row_sums     a work-item for each feature and place: the runs' chains in order, divided by the sum
 //
-// Scores are [places, length], sums [places], chains [places, runs, size]; places go by query, within a query by head.
+// All kernels have the same parameters. `past`: tokens before the first query; `first_place`: the place that scores, sums
+// and chains begin with, of `places`. Scores are [places, length], sums [places], chains [places, runs, size]; places go
+// by query, within a query by head.
 // Bound by memory: keys and values are read once for each query head that shares them, scores and chains are written
 // and read again. Scores of keys outside a window are neither made nor read.
 #include "device_pointer.cl"
@@ -18,16 +20,20 @@
 
 #define RUN 256
 
+#define PARAMETERS                                                                                               \
+  __global const float *q, ulong q_offset, __global const float *k, ulong k_offset, __global const float *v,     \
+      ulong v_offset, __global const float *key_bias, ulong key_bias_offset, __global const float *sinks,        \
+      ulong sinks_offset, __global float *out, ulong out_offset, __global float *scores, ulong scores_offset,    \
+      __global float *sums, ulong sums_offset, __global float *chains, ulong chains_offset, int first_place,     \
+      int queries, int length, int past, int heads, int group, int size, int window, float scale, float softcap, \
+      int places
+
 // The token of a place's query, which is also the last key that it sees.
 int token_of(int place, int heads, int queries, int past) { return past + place / heads % queries; }
 
 int first_key(int token, int window) { return max(0, token - window + 1); }
 
-__kernel void attention_row_scores(
-    __global const float *q, ulong q_offset, __global const float *k, ulong k_offset,
-    __global const float *key_bias, ulong key_bias_offset, __global float *scores, ulong scores_offset,
-    int first_place, int queries, int length, int past, int heads, int group, int size, int window,
-    float scale, float softcap) {
+__kernel void attention_row_scores(PARAMETERS) {
   int key = (int)get_global_id(0);
   int row = (int)get_global_id(1);
   int place = first_place + row;
@@ -58,10 +64,7 @@ __kernel void attention_row_scores(
   POINTER(float, scores)[(long)row * length + key] = score;
 }
 
-__kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void attention_row_softmax(
-    __global const float *sinks, ulong sinks_offset, __global float *scores, ulong scores_offset,
-    __global float *sums, ulong sums_offset, int first_place, int places, int queries, int length, int past, int heads,
-    int window) {
+__kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void attention_row_softmax(PARAMETERS) {
   __local float lanes[ROWS_PER_GROUP][LANES];
   int lane = (int)get_local_id(0);
   int row = (int)get_global_id(1);
@@ -91,10 +94,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void at
   }
 }
 
-__kernel void attention_row_values(
-    __global const float *v, ulong v_offset, __global const float *scores, ulong scores_offset,
-    __global float *chains, ulong chains_offset, int first_place, int queries, int length, int past,
-    int heads, int group, int size, int window) {
+__kernel void attention_row_values(PARAMETERS) {
   int runs = (length + RUN - 1) / RUN;
   int at = (int)get_global_id(0);
   int row = (int)get_global_id(1);
@@ -119,10 +119,7 @@ __kernel void attention_row_values(
   POINTER(float, chains)[((long)row * runs + run) * size + d] = chain;
 }
 
-__kernel void attention_row_sums(
-    __global const float *chains, ulong chains_offset, __global const float *sums, ulong sums_offset,
-    __global float *out, ulong out_offset, int first_place, int queries, int length, int past, int heads,
-    int size, int window) {
+__kernel void attention_row_sums(PARAMETERS) {
   int runs = (length + RUN - 1) / RUN;
   int d = (int)get_global_id(0);
   int row = (int)get_global_id(1);

@@ -164,7 +164,7 @@ __kernel __attribute__((reqd_work_group_size(SIDE, DOWN, 1))) void attention_til
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset,
     __global const float *v, ulong v_offset, __global const float *key_bias, ulong key_bias_offset,
     __global const float *sinks, ulong sinks_offset, __global float *out, ulong out_offset, int length,
-    int heads, int heads_per_key, int head_size, float scale, float softcap, int window) {
+    int heads, int heads_per_key, int head_size, int window, float scale, float softcap) {
   __local float scores[QUERIES * SCORES_LINE];
   __local float4 staged[STAGED / 4];
   __local float shares[QUERIES][SHARES];

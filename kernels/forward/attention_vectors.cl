@@ -183,8 +183,8 @@ void add_values(
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset, __global const float *v,
     ulong v_offset, __global const float *key_bias, ulong key_bias_offset, __global const float *sinks,
-    ulong sinks_offset, __global float *out, ulong out_offset, int length, int heads, int heads_per_key, float scale,
-    float softcap, int window) {
+    ulong sinks_offset, __global float *out, ulong out_offset, int length, int heads, int heads_per_key, int head_size,
+    int window, float scale, float softcap) {
   float queries[HEAD_SIZE * PANEL];
   float results[HEAD_SIZE * PANEL];
   float scores[KEYS * PANEL];

@@ -114,24 +114,17 @@ public interface CpuForwardKernels {
   void deltaRule(DeltaOperands<CpuTensor> operands, int task);
 
   /**
-   * Computes {@code count} elements. Each operation that is written out is rounded. The activations
-   * with a sigmoid are {@code x / (1 + exp(-u))} ({@link Exponential}), with u as the kind says;
-   * GELU is {@code x * p}, where p is the {@link NormalTail} of |x| for negative x, else 1 minus
-   * that. As in PyTorch, -Infinity becomes NaN, except with RELU and SIGMOID. A cap's tanh is
-   * {@link Tanh}.
+   * Computes rows {@code from} to {@code to - 1}. Each operation that is written out is rounded.
+   * The activations with a sigmoid are {@code x / (1 + exp(-u))} ({@link Exponential}), with u as
+   * the kind says; GELU is {@code x * p}, where p is the {@link NormalTail} of |x| for negative x,
+   * else 1 minus that. As in PyTorch, -Infinity becomes NaN, except with RELU and SIGMOID. A cap's
+   * tanh is {@link Tanh}.
    *
-   * @param y not read if the operation takes only x
+   * @param y changes nothing if the operation takes only x
    * @param out may be either input
    */
   void elementwise(
-      Elementwise operation,
-      float[] x,
-      int xAt,
-      float[] y,
-      int yAt,
-      float[] out,
-      int outAt,
-      int count);
+      Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int from, int to);
 
   /** Adds {@code factor * x}, rounded, of one row of x to row {@code to} of {@code out}. */
   void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to);

@@ -188,65 +188,36 @@ public final class ScalarForward implements CpuForwardKernels {
 
   @Override
   public void elementwise(
-      Elementwise operation,
-      float[] x,
-      int xAt,
-      float[] y,
-      int yAt,
-      float[] out,
-      int outAt,
-      int count) {
-    switch (operation) {
-      case Activation activation -> {
-        for (int i = 0; i < count; i++) {
-          out[outAt + i] = of(activation, x[xAt + i]);
-        }
-      }
-      case Elementwise.Gate gate -> {
-        for (int i = 0; i < count; i++) {
-          out[outAt + i] = of(gate.activation(), x[xAt + i]) * y[yAt + i];
-        }
-      }
-      case Elementwise.ClampedGate gate -> {
-        for (int i = 0; i < count; i++) {
-          float limit = gate.limit();
-          float g = x[xAt + i] > limit ? limit : x[xAt + i];
-          float u = y[yAt + i] > limit ? limit : y[yAt + i];
-          u = u < -limit ? -limit : u;
-          out[outAt + i] = of(Activation.QUICK_GELU, g) * (u + 1f);
-        }
-      }
-      case Elementwise.Add add -> {
-        for (int i = 0; i < count; i++) {
-          out[outAt + i] = x[xAt + i] + y[yAt + i];
-        }
-      }
-      case Elementwise.Scale scale -> {
-        float factor = scale.factor();
-        for (int i = 0; i < count; i++) {
-          out[outAt + i] = x[xAt + i] * factor;
-        }
-      }
-      case Elementwise.Clamp clamp -> {
-        float low = clamp.low();
-        float high = clamp.high();
-        for (int i = 0; i < count; i++) {
-          float value = x[xAt + i];
-          out[outAt + i] = value < low ? low : value > high ? high : value;
-        }
-      }
-      case Elementwise.Xielu xielu -> {
-        for (int i = 0; i < count; i++) {
-          out[outAt + i] = of(xielu, x[xAt + i]);
-        }
-      }
-      case Elementwise.Softcap softcap -> {
-        float cap = softcap.cap();
-        for (int i = 0; i < count; i++) {
-          out[outAt + i] = cap * Tanh.of(x[xAt + i] / cap);
-        }
-      }
+      Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int from, int to) {
+    elements(operation, x, y, out, from * x.columns(), to * x.columns());
+  }
+
+  /** Does that for elements {@code first} to {@code end - 1}. */
+  public static void elements(
+      Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int first, int end) {
+    for (int i = first; i < end; i++) {
+      float value = of(operation, x.data()[x.at(0) + i], y.data()[y.at(0) + i]);
+      out.data()[out.at(0) + i] = value;
     }
+  }
+
+  private static float of(Elementwise operation, float x, float y) {
+    return switch (operation) {
+      case Activation activation -> of(activation, x);
+      case Elementwise.Gate gate -> of(gate.activation(), x) * y;
+      case Elementwise.ClampedGate gate -> {
+        float limit = gate.limit();
+        float g = x > limit ? limit : x;
+        float u = y > limit ? limit : y;
+        yield of(Activation.QUICK_GELU, g) * ((u < -limit ? -limit : u) + 1f);
+      }
+      case Elementwise.Add add -> x + y;
+      case Elementwise.Scale scale -> x * scale.factor();
+      case Elementwise.Clamp clamp ->
+          x < clamp.low() ? clamp.low() : x > clamp.high() ? clamp.high() : x;
+      case Elementwise.Xielu xielu -> of(xielu, x);
+      case Elementwise.Softcap softcap -> softcap.cap() * Tanh.of(x / softcap.cap());
+    };
   }
 
   private static float of(Activation activation, float x) {

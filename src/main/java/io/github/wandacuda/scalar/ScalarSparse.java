@@ -14,9 +14,11 @@ public final class ScalarSparse implements SparseKernels {
       SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
     float[] row = new float[w.columns()];
     float[] chains = new float[CHAINS];
-    SparseRowReader reader = new SparseRowReader(w);
+    byte[] bytes = new byte[Math.multiplyExact(w.columns(), w.dtype().bytes())];
+    WeightMatrix dense = WeightMatrix.of(MemorySegment.ofArray(bytes), w.dtype(), 1, w.columns());
     for (int o = from; o < to; o++) {
-      reader.read(o, row);
+      w.unpack(o, dense);
+      dense.read(0, 0, row.length, row, 0);
       for (int t = 0; t < count; t++) {
         out[outAt + t * w.rows() + o] = dot(row, x, xAt + t * w.columns(), chains);
       }
@@ -42,22 +44,5 @@ public final class ScalarSparse implements SparseKernels {
   @Override
   public String description() {
     return "one by one";
-  }
-
-  private static final class SparseRowReader {
-    private final SparseMatrix matrix;
-    private final WeightMatrix dense;
-
-    SparseRowReader(SparseMatrix matrix) {
-      this.matrix = matrix;
-      DType dtype = matrix.dtype();
-      byte[] bytes = new byte[Math.multiplyExact(matrix.columns(), dtype.bytes())];
-      dense = WeightMatrix.of(MemorySegment.ofArray(bytes), dtype, 1, matrix.columns());
-    }
-
-    void read(int row, float[] destination) {
-      matrix.unpack(row, dense);
-      dense.read(0, 0, destination.length, destination, 0);
-    }
   }
 }

@@ -196,27 +196,27 @@ public final class VectorForward implements CpuForwardKernels {
 
   @Override
   public void elementwise(
-      Elementwise operation,
-      float[] x,
-      int xAt,
-      float[] y,
-      int yAt,
-      float[] out,
-      int outAt,
-      int count) {
-    int whole = Lanes.FLOATS.loopBound(count);
+      Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int from, int to) {
+    int first = from * x.columns();
+    int end = to * x.columns();
+    int whole = Lanes.FLOATS.loopBound(end - first);
+    float[] a = x.data();
+    int at = x.at(from);
+    float[] b = y.data();
+    int bAt = y.at(from);
+    float[] c = out.data();
+    int cAt = out.at(from);
     switch (operation) {
-      case Activation activation -> activate(activation, x, xAt, null, 0, out, outAt, whole);
-      case Elementwise.Gate gate -> activate(gate.activation(), x, xAt, y, yAt, out, outAt, whole);
-      case Elementwise.ClampedGate gate ->
-          clampedGate(gate.limit(), x, xAt, y, yAt, out, outAt, whole);
-      case Elementwise.Add add -> add(x, xAt, y, yAt, out, outAt, whole);
-      case Elementwise.Scale scale -> scale(scale.factor(), x, xAt, out, outAt, whole);
-      case Elementwise.Clamp clamp -> clamp(clamp.low(), clamp.high(), x, xAt, out, outAt, whole);
-      case Elementwise.Xielu xielu -> xielu(xielu, x, xAt, out, outAt, whole);
-      case Elementwise.Softcap softcap -> softcap(softcap.cap(), x, xAt, out, outAt, whole);
+      case Activation activation -> activate(activation, a, at, null, 0, c, cAt, whole);
+      case Elementwise.Gate gate -> activate(gate.activation(), a, at, b, bAt, c, cAt, whole);
+      case Elementwise.ClampedGate gate -> clampedGate(gate.limit(), a, at, b, bAt, c, cAt, whole);
+      case Elementwise.Add add -> add(a, at, b, bAt, c, cAt, whole);
+      case Elementwise.Scale scale -> scale(scale.factor(), a, at, c, cAt, whole);
+      case Elementwise.Clamp clamp -> clamp(clamp.low(), clamp.high(), a, at, c, cAt, whole);
+      case Elementwise.Xielu xielu -> xielu(xielu, a, at, c, cAt, whole);
+      case Elementwise.Softcap softcap -> softcap(softcap.cap(), a, at, c, cAt, whole);
     }
-    REST.elementwise(operation, x, xAt + whole, y, yAt + whole, out, outAt + whole, count - whole);
+    ScalarForward.elements(operation, x, y, out, first + whole, end);
   }
 
   private static void clampedGate(

@@ -163,21 +163,8 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
 
   @Override
   public void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out) {
-    CpuTensor first = own(x);
-    CpuTensor second = operation.takesTwo() ? own(y) : first;
-    CpuTensor result = own(out);
-    forRanges(
-        x,
-        (from, to) ->
-            kernels.elementwise(
-                operation,
-                first.data(),
-                first.at(from),
-                second.data(),
-                second.at(from),
-                result.data(),
-                result.at(from),
-                (to - from) * x.columns()));
+    CpuTensor second = own(operation.takesTwo() ? y : x);
+    forRanges(x, (from, to) -> kernels.elementwise(operation, own(x), second, own(out), from, to));
   }
 
   @Override

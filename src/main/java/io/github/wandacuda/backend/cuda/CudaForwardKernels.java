@@ -291,53 +291,20 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
               1),
           SEQUENCE_THREADS,
           0,
-          operands.q().data(),
-          operands.k().data(),
-          operands.v().data(),
-          operands.keyBias() == null ? null : operands.keyBias().data(),
-          operands.sinks() == null ? null : operands.sinks().data(),
-          operands.out().data(),
-          length,
-          shape.heads(),
-          shape.heads() / shape.keyValueHeads(),
-          size,
-          shape.window() == 0 ? length : Math.min(shape.window(), length),
-          shape.scale(),
-          shape.softcap());
+          sequenceArguments(operands));
     }
 
     private void rows(AttentionOperands<DeviceRows> operands) {
       AttentionShape shape = operands.shape();
       AttentionPlaces.forEachPart(
-          operands.q().rows(),
-          shape,
+          operands,
           memory,
           part -> {
             int places = part.count();
             int size = shape.headSize();
-            int length = shape.sequenceLength();
-            Object[] arguments = {
-              operands.q().data(),
-              operands.k().data(),
-              operands.v().data(),
-              operands.keyBias() == null ? null : operands.keyBias().data(),
-              operands.sinks() == null ? null : operands.sinks().data(),
-              operands.out().data(),
-              part.scores(),
-              part.sums(),
-              part.chains(),
-              part.first(),
-              shape.queries(),
-              length,
-              shape.past(),
-              shape.heads(),
-              shape.heads() / shape.keyValueHeads(),
-              size,
-              shape.window() == 0 ? length : Math.min(shape.window(), length),
-              shape.scale(),
-              shape.softcap()
-            };
-            launch("attention_row_scores", new Grid(blocks(length), places, 1), arguments);
+            int keys = blocks(shape.sequenceLength());
+            Object[] arguments = part.arguments(operands);
+            launch("attention_row_scores", new Grid(keys, places, 1), arguments);
             launch("attention_row_softmax", new Grid(places, 1, 1), arguments);
             long chains = AttentionPlaces.runs(shape) * (long) size;
             launch("attention_row_values", new Grid(blocks(chains), places, 1), arguments);

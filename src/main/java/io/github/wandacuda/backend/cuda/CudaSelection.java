@@ -4,6 +4,7 @@ import static io.github.wandacuda.backend.gpu.GpuSelectKernels.ROW_ALIGNMENT;
 
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
+import java.util.Arrays;
 import java.util.stream.Stream;
 
 /**
@@ -45,16 +46,10 @@ record CudaSelection(
   /** The same with a number of blocks. */
   void launchBlocks(
       CudaFunction function, int blocks, int threads, int sharedBytes, Object... rule) {
-    Stream<Object> common =
-        Stream.of(
-            source.data(),
-            norms,
-            destination.data(),
-            mask,
-            report,
-            source.columns(),
-            source.stride());
-    Object[] arguments = Stream.concat(common, Stream.of(rule)).toArray();
+    Object[] common = {
+      source.data(), norms, destination.data(), mask, report, source.columns(), source.stride()
+    };
+    Object[] arguments = Stream.of(common, rule).flatMap(Arrays::stream).toArray();
     queue.launch(function, Grid.of(blocks), threads, sharedBytes, arguments);
   }
 

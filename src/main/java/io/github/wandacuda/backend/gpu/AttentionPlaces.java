@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import java.util.function.Consumer;
 
@@ -26,7 +27,35 @@ public final class AttentionPlaces {
    * @param chains float32 [count, runs, headSize]
    */
   public record Part(
-      int first, int count, DevicePointer scores, DevicePointer sums, DevicePointer chains) {}
+      int first, int count, DevicePointer scores, DevicePointer sums, DevicePointer chains) {
+    /** Returns the kernels' arguments; those of CUDA see the last one, the count, by their grid. */
+    public Object[] arguments(AttentionOperands<DeviceRows> of) {
+      AttentionShape shape = of.shape();
+      int length = shape.sequenceLength();
+      return new Object[] {
+        of.q().data(),
+        of.k().data(),
+        of.v().data(),
+        of.keyBias() == null ? null : of.keyBias().data(),
+        of.sinks() == null ? null : of.sinks().data(),
+        of.out().data(),
+        scores,
+        sums,
+        chains,
+        first,
+        shape.queries(),
+        length,
+        shape.past(),
+        shape.heads(),
+        shape.heads() / shape.keyValueHeads(),
+        shape.headSize(),
+        shape.window() == 0 ? length : Math.min(shape.window(), length),
+        shape.scale(),
+        shape.softcap(),
+        count
+      };
+    }
+  }
 
   /** Returns the runs of 256 keys of a sequence. */
   public static int runs(AttentionShape shape) {
@@ -36,12 +65,12 @@ public final class AttentionPlaces {
   /**
    * Queues work on all places, part by part.
    *
-   * @param queries rows of queries
    * @param memory grows to what a part needs
    */
   public static void forEachPart(
-      int queries, AttentionShape shape, GrowingBuffer memory, Consumer<Part> work) {
-    int places = Math.multiplyExact(queries, shape.heads());
+      AttentionOperands<DeviceRows> of, GrowingBuffer memory, Consumer<Part> work) {
+    AttentionShape shape = of.shape();
+    int places = Math.multiplyExact(of.q().rows(), shape.heads());
     long scores = shape.sequenceLength();
     long chains = (long) runs(shape) * shape.headSize();
     long bytes = (scores + 1 + chains) * Float.BYTES;

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
@@ -136,6 +137,27 @@ public abstract class GpuForwardKernels {
 
   /** Causal attention in one pass over the keys inside the window, with an online softmax. */
   public abstract void attention(AttentionOperands<DeviceRows> operands);
+
+  /** Returns the arguments of the kernels of attention that are for whole sequences. */
+  protected static Object[] sequenceArguments(AttentionOperands<DeviceRows> of) {
+    AttentionShape shape = of.shape();
+    int length = shape.sequenceLength();
+    return new Object[] {
+      of.q().data(),
+      of.k().data(),
+      of.v().data(),
+      of.keyBias() == null ? null : of.keyBias().data(),
+      of.sinks() == null ? null : of.sinks().data(),
+      of.out().data(),
+      length,
+      shape.heads(),
+      shape.heads() / shape.keyValueHeads(),
+      shape.headSize(),
+      shape.window() == 0 ? length : Math.min(shape.window(), length),
+      shape.scale(),
+      shape.softcap()
+    };
+  }
 
   public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
     launch(

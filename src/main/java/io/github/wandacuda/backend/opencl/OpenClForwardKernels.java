@@ -426,19 +426,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
             tiles * SIDE, shape.heads() * parts * down, operands.q().rows() / shape.sequenceLength()
           },
           new long[] {SIDE, down, 1},
-          operands.q().data(),
-          operands.k().data(),
-          operands.v().data(),
-          bias(operands),
-          sinks(operands),
-          operands.out().data(),
-          shape.sequenceLength(),
-          shape.heads(),
-          shape.heads() / shape.keyValueHeads(),
-          shape.headSize(),
-          shape.scale(),
-          shape.softcap(),
-          shape.window());
+          sequenceArguments(operands));
     }
 
     private void vectors(AttentionOperands<DeviceRows> operands) {
@@ -453,26 +441,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
             Math.ceilDiv(length, variant.panel()), shape.heads(), operands.q().rows() / length
           },
           new long[] {1, 1, 1},
-          operands.q().data(),
-          operands.k().data(),
-          operands.v().data(),
-          bias(operands),
-          sinks(operands),
-          operands.out().data(),
-          length,
-          shape.heads(),
-          shape.heads() / shape.keyValueHeads(),
-          shape.scale(),
-          shape.softcap(),
-          shape.window());
-    }
-
-    private static DevicePointer bias(AttentionOperands<DeviceRows> operands) {
-      return operands.keyBias() == null ? null : operands.keyBias().data();
-    }
-
-    private static DevicePointer sinks(AttentionOperands<DeviceRows> operands) {
-      return operands.sinks() == null ? null : operands.sinks().data();
+          sequenceArguments(operands));
     }
 
     /** Returns the compiler options for the scores: window, softcap and key bias. */
@@ -487,76 +456,19 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
 
     private void rows(AttentionOperands<DeviceRows> operands) {
       AttentionShape shape = operands.shape();
-      int length = shape.sequenceLength();
       int size = shape.headSize();
-      int group = shape.heads() / shape.keyValueHeads();
-      int window = shape.window() == 0 ? length : Math.min(shape.window(), length);
-      DevicePointer bias = bias(operands);
       AttentionPlaces.forEachPart(
-          operands.q().rows(),
-          shape,
+          operands,
           memory,
           part -> {
+            int places = part.count();
+            int chains = AttentionPlaces.runs(shape) * size;
+            Object[] arguments = part.arguments(operands);
             queue.columns(
-                kernel("attention_row_scores"),
-                length,
-                part.count(),
-                operands.q().data(),
-                operands.k().data(),
-                bias,
-                part.scores(),
-                part.first(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                group,
-                size,
-                window,
-                shape.scale(),
-                shape.softcap());
-            queue.rows(
-                kernel("attention_row_softmax"),
-                part.count(),
-                sinks(operands),
-                part.scores(),
-                part.sums(),
-                part.first(),
-                part.count(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                window);
-            queue.columns(
-                kernel("attention_row_values"),
-                AttentionPlaces.runs(shape) * size,
-                part.count(),
-                operands.v().data(),
-                part.scores(),
-                part.chains(),
-                part.first(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                group,
-                size,
-                window);
-            queue.columns(
-                kernel("attention_row_sums"),
-                size,
-                part.count(),
-                part.chains(),
-                part.sums(),
-                operands.out().data(),
-                part.first(),
-                shape.queries(),
-                length,
-                shape.past(),
-                shape.heads(),
-                size,
-                window);
+                kernel("attention_row_scores"), shape.sequenceLength(), places, arguments);
+            queue.rows(kernel("attention_row_softmax"), places, arguments);
+            queue.columns(kernel("attention_row_values"), chains, places, arguments);
+            queue.columns(kernel("attention_row_sums"), size, places, arguments);
           });
     }
 
