@@ -28,10 +28,10 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
   /** Weights by which code is compiled first: until then it takes hundreds of times as long. */
   private static final int FEW_WEIGHTS = 1 << 17;
 
-  /** Nanoseconds after which code that got no faster is taken to be compiled. */
-  private static final long COMPILED_NANOS = 1_000_000_000;
+  /** Rounds after which code that got no faster is taken to be compiled, on a busy machine too. */
+  private static final int COMPILED_ROUNDS = 500;
 
-  private static final long SETTLED_NANOS = 100_000_000;
+  private static final int ROUNDS = 20;
   private static final long MOST_NANOS = 10_000_000_000L;
   private static final double FASTER = 0.8;
 
@@ -64,14 +64,14 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
       packed.unpack(dense);
       int rows = Math.clamp(FEW_WEIGHTS / module.columns(), 1, module.rows());
       WeightMatrix few = WeightMatrix.of(bytes, module.dtype(), rows, module.columns());
-      PackedSpeed unused = measure(SparseMatrix.pack(few), few, operations, COMPILED_NANOS);
-      return measure(packed, dense, operations, SETTLED_NANOS);
+      PackedSpeed unused = measure(SparseMatrix.pack(few), few, operations, COMPILED_ROUNDS);
+      return measure(packed, dense, operations, ROUNDS);
     }
   }
 
-  /** Takes the least times until none was less for so long. */
+  /** Takes the least times until none was less for so many rounds. */
   private static PackedSpeed measure(
-      SparseMatrix packed, WeightMatrix dense, Operations operations, long settled) {
+      SparseMatrix packed, WeightMatrix dense, Operations operations, int rounds) {
     try (Weight kept = operations.sparseWeight(packed);
         Weight unpacked = operations.residentWeight(dense);
         Tensor x = operations.tensor(1, dense.columns());
@@ -80,19 +80,17 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
       Arrays.fill(values, 1);
       operations.upload(MemorySegment.ofArray(values), x);
       MemorySegment result = MemorySegment.ofArray(new float[dense.rows()]);
-      long began = System.nanoTime();
-      long faster = began;
-      double least = Double.POSITIVE_INFINITY;
-      PackedSpeed speed = new PackedSpeed(least, least);
-      for (long now = began; now - faster < settled && now - began < MOST_NANOS; ) {
+      long end = System.nanoTime() + MOST_NANOS;
+      PackedSpeed speed = new PackedSpeed(Double.MAX_VALUE / 2, Double.MAX_VALUE / 2);
+      for (int same = 0; same < rounds && System.nanoTime() < end; same++) {
+        double least = speed.packedSeconds + speed.denseSeconds;
         speed =
             new PackedSpeed(
                 Math.min(speed.packedSeconds, seconds(operations, x, kept, out, result)),
                 Math.min(speed.denseSeconds, seconds(operations, x, unpacked, out, result)));
-        now = System.nanoTime();
-        double both = speed.packedSeconds + speed.denseSeconds;
-        faster = both < FASTER * least ? now : faster;
-        least = both;
+        if (speed.packedSeconds + speed.denseSeconds < FASTER * least) {
+          same = 0;
+        }
       }
       return speed;
     }
