@@ -208,7 +208,7 @@ record PruneRun(
     object.put("device", backend.device());
     object.put("precision", Precision.label(backend.precision()));
     object.put("modules", result.provenance().modules().size());
-    object.put("pruned", result.pruned());
+    object.put("pruned", result.provenance().pruned());
     object.put("sparsity", result.sparsity());
     object.put("dead_columns", result.deadColumns());
     object.put("zero_rows", result.zeroRows());
@@ -216,7 +216,7 @@ record PruneRun(
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     object.put("seconds", result.seconds().toJson());
     memory.addTo(object);
-    object.put("mask_sha256", result.maskSha256());
+    object.put("mask_sha256", result.provenance().maskSha256());
     Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", json(part)));
     Stream<String> evaluated =
         perplexities.stream()
@@ -269,15 +269,17 @@ record PruneRun(
         request.output(),
         title(result),
         result.provenance().modules().size(),
-        result.elements(),
-        result.zeros(),
+        result.provenance().elements(),
+        result.provenance().zeros(),
         100 * result.sparsity(),
         request.rules().needNorms()
             ? "%d columns whose norm is 0".formatted(result.deadColumns())
             : "no norms of columns were measured",
         result.zeroRows(),
         relativeError(result),
-        result.maskSha256() == null ? "when all parts are done" : "sha256 " + result.maskSha256(),
+        result.provenance().maskSha256() == null
+            ? "when all parts are done"
+            : "sha256 " + result.provenance().maskSha256(),
         result.seconds().text(),
         request.verify() ? "" : ", not verified");
   }

@@ -25,9 +25,15 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
   /** The module's weights, unpacked, at most: more than caches hold, in a few milliseconds. */
   private static final long MOST_BYTES = 64L << 20;
 
-  private static final int LEAST_ROUNDS = 3;
-  private static final int MOST_ROUNDS = 100;
-  private static final long MOST_NANOS = 200_000_000;
+  /** Weights by which code is compiled first: until then it takes hundreds of times as long. */
+  private static final int FEW_WEIGHTS = 1 << 17;
+
+  /** Rounds after which code that got no faster is taken to be compiled, on a busy machine too. */
+  private static final int COMPILED_ROUNDS = 500;
+
+  private static final int ROUNDS = 20;
+  private static final long MOST_NANOS = 10_000_000_000L;
+  private static final double FASTER = 0.8;
 
   /** What unpacking must gain, since measuring isn't exact and sums are rounded otherwise then. */
   private static final double WORTH_IT = 1.1;
@@ -56,35 +62,47 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
       MemorySegment bytes = arena.allocate(module.weight().bytes(), ALIGNMENT);
       WeightMatrix dense = WeightMatrix.of(bytes, module.dtype(), module.rows(), module.columns());
       packed.unpack(dense);
-      try (Weight kept = operations.sparseWeight(packed);
-          Weight unpacked = operations.residentWeight(dense);
-          Tensor x = operations.tensor(1, module.columns());
-          Tensor out = operations.tensor(1, module.rows())) {
-        float[] values = new float[module.columns()];
-        Arrays.fill(values, 1);
-        operations.upload(MemorySegment.ofArray(values), x);
-        MemorySegment result = MemorySegment.ofArray(new float[module.rows()]);
-        long began = System.nanoTime();
-        long leastPacked = Long.MAX_VALUE;
-        long leastDense = Long.MAX_VALUE;
-        for (int round = 0;
-            round < LEAST_ROUNDS || round < MOST_ROUNDS && System.nanoTime() - began < MOST_NANOS;
-            round++) {
-          leastPacked = Math.min(leastPacked, nanos(operations, x, kept, out, result));
-          leastDense = Math.min(leastDense, nanos(operations, x, unpacked, out, result));
+      int rows = Math.clamp(FEW_WEIGHTS / module.columns(), 1, module.rows());
+      WeightMatrix few = WeightMatrix.of(bytes, module.dtype(), rows, module.columns());
+      PackedSpeed unused = measure(SparseMatrix.pack(few), few, operations, COMPILED_ROUNDS);
+      return measure(packed, dense, operations, ROUNDS);
+    }
+  }
+
+  /** Takes the least times until none was less for so many rounds. */
+  private static PackedSpeed measure(
+      SparseMatrix packed, WeightMatrix dense, Operations operations, int rounds) {
+    try (Weight kept = operations.sparseWeight(packed);
+        Weight unpacked = operations.residentWeight(dense);
+        Tensor x = operations.tensor(1, dense.columns());
+        Tensor out = operations.tensor(1, dense.rows())) {
+      float[] values = new float[dense.columns()];
+      Arrays.fill(values, 1);
+      operations.upload(MemorySegment.ofArray(values), x);
+      MemorySegment result = MemorySegment.ofArray(new float[dense.rows()]);
+      long end = System.nanoTime() + MOST_NANOS;
+      PackedSpeed speed = new PackedSpeed(Double.MAX_VALUE / 2, Double.MAX_VALUE / 2);
+      for (int same = 0; same < rounds && System.nanoTime() < end; same++) {
+        double least = speed.packedSeconds + speed.denseSeconds;
+        speed =
+            new PackedSpeed(
+                Math.min(speed.packedSeconds, seconds(operations, x, kept, out, result)),
+                Math.min(speed.denseSeconds, seconds(operations, x, unpacked, out, result)));
+        if (speed.packedSeconds + speed.denseSeconds < FASTER * least) {
+          same = 0;
         }
-        return new PackedSpeed(leastPacked / NANOS, leastDense / NANOS);
       }
+      return speed;
     }
   }
 
   /** Takes the result from the device, since work there may go on after the call. */
-  private static long nanos(
+  private static double seconds(
       Operations operations, Tensor x, Weight weight, Tensor out, MemorySegment result) {
     long began = System.nanoTime();
     operations.linear(x, weight, null, out);
     operations.download(out, result);
-    return System.nanoTime() - began;
+    return (System.nanoTime() - began) / NANOS;
   }
 
   /** Returns whether the weights are better unpacked, where there is memory for that. */

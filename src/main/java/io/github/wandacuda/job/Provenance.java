@@ -316,15 +316,15 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts(MODULES);
   }
 
-  long elements() {
+  public long elements() {
     return count(ELEMENTS);
   }
 
-  long pruned() {
+  public long pruned() {
     return count(PRUNED);
   }
 
-  long zeros() {
+  public long zeros() {
     return count(ZEROS);
   }
 
@@ -332,7 +332,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return (long) values.getOrDefault(key, 0L);
   }
 
-  String maskSha256() {
+  public String maskSha256() {
     return text(MASKS);
   }
 

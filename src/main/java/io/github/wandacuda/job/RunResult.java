@@ -43,26 +43,6 @@ public record RunResult(
     return modules.size() < provenance.modules().size();
   }
 
-  /** Returns the SHA-256 over the packed masks in the modules' order, in hexadecimal. */
-  public String maskSha256() {
-    return provenance.maskSha256();
-  }
-
-  /** Returns the number of weights of all chosen modules. */
-  public long elements() {
-    return provenance.elements();
-  }
-
-  /** Returns the number of weights that the masks prune. */
-  public long pruned() {
-    return provenance.pruned();
-  }
-
-  /** Returns the number of weights that are zero in the result. */
-  public long zeros() {
-    return provenance.zeros();
-  }
-
   /** Returns the number of input columns of all modules whose norm is 0. */
   public long deadColumns() {
     return modules.stream().mapToLong(ModuleResult::deadColumns).sum();
@@ -74,7 +54,8 @@ public record RunResult(
   }
 
   public double sparsity() {
-    return elements() == 0 ? 0 : (double) zeros() / elements();
+    long weights = provenance.elements();
+    return weights == 0 ? 0 : (double) provenance.zeros() / weights;
   }
 
   /**

@@ -356,10 +356,10 @@ public final class ModelPruner {
             job.run(
                 opened, ThisRuntime.programVersion(), progress, MaskSink.NONE, unfinished -> {});
         return new Result(
-            result.elements(),
-            result.pruned(),
-            result.zeros(),
-            result.maskSha256(),
+            result.provenance().elements(),
+            result.provenance().pruned(),
+            result.provenance().zeros(),
+            result.provenance().maskSha256(),
             result.modules().stream().map(ModelPruner::module).toList());
       }
     }

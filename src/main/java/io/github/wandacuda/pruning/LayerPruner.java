@@ -213,7 +213,7 @@ public final class LayerPruner implements AutoCloseable {
     private void choose() {
       switch (rules.method()) {
         case WANDA -> lowest();
-        case MAGNITUDE -> masks.magnitude(dense, rules.sparsity(), tileBytes(), mask);
+        case MAGNITUDE -> masks.magnitude(dense, rules.sparsity(), buffers.tileBytes(), mask);
         case RIA ->
             new RiaMask(selector, workers, buffers, rules.scope())
                 .choose(dense, norms, rules.sparsity(), mask);
@@ -225,11 +225,7 @@ public final class LayerPruner implements AutoCloseable {
     }
 
     private void lowest() {
-      masks.wanda(dense, norms, rules.sparsity(), tileBytes(), mask);
-    }
-
-    private long tileBytes() {
-      return buffers.tileBytes();
+      masks.wanda(dense, norms, rules.sparsity(), buffers.tileBytes(), mask);
     }
 
     private void sparseGpt() {

@@ -26,7 +26,7 @@ record PrunePage(PruneReport report) {
         Map.ofEntries(
             Map.entry("facts", report.facts().html()),
             Map.entry("output", HtmlText.escaped(report.request().output().toString())),
-            Map.entry("mask_sha256", HtmlText.escaped(result.maskSha256())),
+            Map.entry("mask_sha256", HtmlText.escaped(result.provenance().maskSha256())),
             Map.entry("tiles", tiles()),
             Map.entry("afterwards", report.isAfterwards() ? HtmlPage.resource("after.html") : ""),
             Map.entry("worst", worst()),
@@ -55,9 +55,9 @@ record PrunePage(PruneReport report) {
                 tile(tiles, "Perplexity", "%.2f → %.2f".formatted(both.before(), both.after())));
     tile(tiles, "Sparsity reached", HtmlText.percent(result.sparsity()));
     tile(tiles, "Asked for", HtmlText.escaped(report.request().rules().amount()));
-    tile(tiles, "Weights", HtmlText.number(result.elements()));
-    tile(tiles, "Pruned", HtmlText.number(result.pruned()));
-    tile(tiles, "Zeros", HtmlText.number(result.zeros()));
+    tile(tiles, "Weights", HtmlText.number(result.provenance().elements()));
+    tile(tiles, "Pruned", HtmlText.number(result.provenance().pruned()));
+    tile(tiles, "Zeros", HtmlText.number(result.provenance().zeros()));
     tile(tiles, "Modules", HtmlText.number(result.modules().size()));
     boolean measured = result.modules().stream().anyMatch(module -> module.norms() != null);
     tile(

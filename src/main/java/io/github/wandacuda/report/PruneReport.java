@@ -71,17 +71,17 @@ public record PruneReport(
       object.put("seconds_by_phase", result.seconds().toJson());
       object.putAll(memory);
     }
-    object.put("zeros", result.zeros());
-    object.put("weights", result.elements());
+    object.put("zeros", result.provenance().zeros());
+    object.put("weights", result.provenance().elements());
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     perplexities
         .flatMap(Perplexities::sample)
         .ifPresent(sample -> object.put("sample", sample.toJson()));
-    object.put("pruned", result.pruned());
+    object.put("pruned", result.provenance().pruned());
     object.put("sparsity", result.sparsity());
     object.put("dead_columns", result.deadColumns());
     object.put("zero_rows", result.zeroRows());
-    object.put("mask_sha256", result.maskSha256());
+    object.put("mask_sha256", result.provenance().maskSha256());
     object.put("worst", worst().stream().map(PruneReport::worst).toList());
     object.put("modules", result.modules().stream().map(this::row).toList());
     return object;

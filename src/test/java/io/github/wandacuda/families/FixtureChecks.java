@@ -135,9 +135,9 @@ final class FixtureChecks extends ModelChecks {
       byte[] mask = masks.get(module.module().name() + ".mask");
       different += differentBits(module.module(), mask, output);
     }
-    assertThat((double) different / result.elements()).isLessThanOrEqualTo(share);
+    assertThat((double) different / result.provenance().elements()).isLessThanOrEqualTo(share);
     if (share > 0) {
-      assertThat(result.pruned()).isEqualTo(expected.get("pruned").longValue());
+      assertThat(result.provenance().pruned()).isEqualTo(expected.get("pruned").longValue());
       return;
     }
     assertMasks(result);
@@ -174,7 +174,7 @@ final class FixtureChecks extends ModelChecks {
     JsonNode run = expected.get(key);
     ModuleChoice choice = leftOut(run.path("not_2of4"));
     RunResult result = prune(backend, calibration, sparsity, choice, output);
-    assertThat(result.maskSha256()).isEqualTo(run.get("mask_sha256").asText());
+    assertThat(result.provenance().maskSha256()).isEqualTo(run.get("mask_sha256").asText());
     try (Checkpoint written = Checkpoint.open(output)) {
       run.get("tensors")
           .properties()
@@ -193,7 +193,7 @@ final class FixtureChecks extends ModelChecks {
 
   private void assertMasks(RunResult result) {
     assertThat(result.modules()).hasSize(expected.get("modules").intValue());
-    assertThat(result.pruned()).isEqualTo(expected.get("pruned").longValue());
-    assertThat(result.maskSha256()).isEqualTo(expected.get("mask_sha256").asText());
+    assertThat(result.provenance().pruned()).isEqualTo(expected.get("pruned").longValue());
+    assertThat(result.provenance().maskSha256()).isEqualTo(expected.get("mask_sha256").asText());
   }
 }

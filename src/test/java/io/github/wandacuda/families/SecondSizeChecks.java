@@ -188,14 +188,14 @@ final class SecondSizeChecks extends ModelChecks {
   void calibratedRunAgrees(double share) {
     RunResult result = prune(backend, Pruning.samples(samples), directory.resolve("found"));
     RunResult expected = pruneByScalarCode(Pruning.samples(samples));
-    assertThat(result.pruned()).isEqualTo(expected.pruned());
+    assertThat(result.provenance().pruned()).isEqualTo(expected.provenance().pruned());
     long different = 0;
     for (ModuleResult module : expected.modules()) {
       boolean[] kept = kept(module.module(), directory.resolve("expected"));
       boolean[] found = kept(module.module(), directory.resolve("found"));
       different += IntStream.range(0, kept.length).filter(i -> kept[i] != found[i]).count();
     }
-    assertThat((double) different / result.elements()).isLessThanOrEqualTo(share);
+    assertThat((double) different / result.provenance().elements()).isLessThanOrEqualTo(share);
   }
 
   private RunResult pruneByScalarCode(Calibration calibration) {

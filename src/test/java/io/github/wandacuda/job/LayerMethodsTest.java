@@ -98,7 +98,9 @@ class LayerMethodsTest {
     assertThat(perplexity("out")).isBetween(least, most);
     assertThat(verify(TestData.TINY_LLAMA, out("out"))).isEmpty();
     if (what.contains("swaps") && amount.equals("0.5")) {
-      assertThat(result.pruned()).as("each row keeps its count").isEqualTo(result.elements() / 2);
+      assertThat(result.provenance().pruned())
+          .as("each row keeps its count")
+          .isEqualTo(result.provenance().elements() / 2);
     }
     if (golden != null) {
       List<byte[]> expected =
@@ -108,7 +110,7 @@ class LayerMethodsTest {
       for (int index = 0; index < expected.size(); index++) {
         different += differentBits(expected.get(index), masks.get(index));
       }
-      assertThat((double) different / result.elements()).isLessThan(differing);
+      assertThat((double) different / result.provenance().elements()).isLessThan(differing);
       assertThat(result.sparsity()).isCloseTo(0.5, within(0.001));
     }
   }

@@ -163,7 +163,7 @@ class PartRunTest {
     RunResult first = run(wanda(), "1/3");
     assertThat(first.part().done()).isEqualTo(1);
     assertThat(first.part().finished()).isFalse();
-    assertThat(first.maskSha256()).isNull();
+    assertThat(first.provenance().maskSha256()).isNull();
     assertThat(first.wasFinished()).isFalse();
     assertUnfinished();
     RunResult second = run(wanda(), "3/3");
@@ -171,7 +171,8 @@ class PartRunTest {
     RunResult last = run(wanda(), "2/3");
     assertThat(last.part().done()).isEqualTo(3);
     assertThat(last.part().finished()).isTrue();
-    assertThat(first.pruned() + second.pruned()).isLessThan(last.pruned());
+    assertThat(first.provenance().pruned() + second.provenance().pruned())
+        .isLessThan(last.provenance().pruned());
     assertThat(first.modules()).isNotEmpty().hasSizeLessThan(last.modules().size());
     assertThat(last.provenance()).isEqualTo(inOnePiece.provenance());
     assertThat(last.modules()).hasSameSizeAs(inOnePiece.modules());

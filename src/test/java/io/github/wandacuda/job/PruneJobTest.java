@@ -180,7 +180,7 @@ class PruneJobTest {
             true,
             false,
             Unreached.MAGNITUDE);
-    assertThat(Pruning.prune(TestData.TINY_LLAMA, request, 2).pruned())
+    assertThat(Pruning.prune(TestData.TINY_LLAMA, request, 2).provenance().pruned())
         .isEqualTo(6 * 128 * 352 / 11 * 4);
   }
 

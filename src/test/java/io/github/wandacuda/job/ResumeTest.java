@@ -289,8 +289,8 @@ class ResumeTest {
     RunResult resumed = prune(stopped, 2, Progress.NONE, found);
     Directories.assertSame(undisturbed.output(), output);
     assertThat(found.packed).isEqualTo(expected.packed);
-    assertThat(resumed.pruned()).isEqualTo(whole.pruned());
-    assertThat(resumed.maskSha256()).isEqualTo(whole.maskSha256());
+    assertThat(resumed.provenance().pruned()).isEqualTo(whole.provenance().pruned());
+    assertThat(resumed.provenance().maskSha256()).isEqualTo(whole.provenance().maskSha256());
     assertThat(resumed.modules()).hasSameSizeAs(whole.modules());
     for (int index = 0; index < MODULES; index++) {
       ModuleResult module = resumed.modules().get(index);
@@ -364,7 +364,7 @@ class ResumeTest {
     }
     RunResult result = prune(Kind.STATISTICS);
     assertThat(result.wasFinished()).isTrue();
-    assertThat(result.pruned()).isEqualTo(552_960);
+    assertThat(result.provenance().pruned()).isEqualTo(552_960);
     for (Path file : Directories.files(output)) {
       assertThat(Files.getLastModifiedTime(output.resolve(file))).isEqualTo(time);
     }

@@ -128,8 +128,8 @@ class StreamingTest {
     for (int threads : new int[] {2, 5}) {
       Path output = directory.resolve("with" + threads);
       RunResult result = prune(model, output, calibration, threads, Progress.NONE);
-      assertThat(result.maskSha256()).isEqualTo(expected.maskSha256());
-      assertThat(result.pruned()).isEqualTo(expected.pruned());
+      assertThat(result.provenance().maskSha256()).isEqualTo(expected.provenance().maskSha256());
+      assertThat(result.provenance().pruned()).isEqualTo(expected.provenance().pruned());
       assertThat(TestData.names(output)).isEqualTo(TestData.names(alone));
       for (int index = 0; index < SHARDS; index++) {
         assertThat(output.resolve(shard(index)))

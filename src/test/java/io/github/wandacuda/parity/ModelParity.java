@@ -92,7 +92,7 @@ abstract class ModelParity {
     Calibration statistics =
         Pruning.statistics(TestData.GOLDEN.resolve(run + ".statistics.safetensors"));
     RunResult result = prune(gpu, TestData.TINY_LLAMA, run, Method.WANDA, amount, statistics);
-    assertThat(result.maskSha256()).isEqualTo(golden(run).get("mask_sha256").asText());
+    assertThat(result.provenance().maskSha256()).isEqualTo(golden(run).get("mask_sha256").asText());
     assertThat(result.sparsity()).isEqualTo(golden(run).get("sparsity").doubleValue());
   }
 
@@ -123,7 +123,8 @@ abstract class ModelParity {
     RunResult result =
         prune(
             gpu, TestData.TINY_LLAMA, "magnitude", Method.MAGNITUDE, "0.5", new Calibration.None());
-    assertThat(result.maskSha256()).isEqualTo(golden("magnitude-50").get("mask_sha256").asText());
+    assertThat(result.provenance().maskSha256())
+        .isEqualTo(golden("magnitude-50").get("mask_sha256").asText());
   }
 
   @ParameterizedTest
@@ -157,11 +158,11 @@ abstract class ModelParity {
     try (Backend cpu = Pruning.cpu(2)) {
       expected = prune(cpu, model, name + "-cpu", Method.WANDA, amount, samples);
     }
-    assertThat(found.pruned()).isEqualTo(expected.pruned());
+    assertThat(found.provenance().pruned()).isEqualTo(expected.provenance().pruned());
     long different =
         differences(directory.resolve(name + "-gpu"), directory.resolve(name + "-cpu"));
     // Each weight that one run prunes in the other's stead shows twice.
-    assertThat((double) different / found.elements()).isLessThan(0.001);
+    assertThat((double) different / found.provenance().elements()).isLessThan(0.001);
   }
 
   private static long differences(Path one, Path other) {

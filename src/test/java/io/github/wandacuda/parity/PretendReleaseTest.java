@@ -79,9 +79,10 @@ class PretendReleaseTest {
 
   @Test
   void severalDevicesGiveTheSameMask() {
-    String alone = prune(MODEL, new Calibration.None(), "alone").maskSha256();
+    String alone = prune(MODEL, new Calibration.None(), "alone").provenance().maskSha256();
     driver.devices(3);
-    assertThat(prune(MODEL, new Calibration.None(), "together").maskSha256()).isEqualTo(alone);
+    assertThat(prune(MODEL, new Calibration.None(), "together").provenance().maskSha256())
+        .isEqualTo(alone);
     assertThat(driver.outstanding()).isEmpty();
   }
 

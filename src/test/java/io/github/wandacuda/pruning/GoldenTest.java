@@ -43,13 +43,14 @@ class GoldenTest {
   })
   void masksFromStatisticsAreThoseOfTheWandaCode(String run, String amount) {
     RunResult result = prune(Method.WANDA, amount, statistics(run));
-    assertThat(result.maskSha256()).isEqualTo(RESULTS.get(run).get("mask_sha256").asText());
+    assertThat(result.provenance().maskSha256())
+        .isEqualTo(RESULTS.get(run).get("mask_sha256").asText());
     assertThat(result.sparsity()).isEqualTo(RESULTS.get(run).get("sparsity").doubleValue());
   }
 
   @Test
   void magnitudeMasksAreThoseOfTheWandaCode() {
-    assertThat(prune(Method.MAGNITUDE, "0.5", new Calibration.None()).maskSha256())
+    assertThat(prune(Method.MAGNITUDE, "0.5", new Calibration.None()).provenance().maskSha256())
         .isEqualTo(RESULTS.get("magnitude-50").get("mask_sha256").asText());
   }
 
@@ -65,7 +66,7 @@ class GoldenTest {
       byte[] mask = expected.get(module.module().name() + ".mask");
       different += differentBits(module, mask, directory.resolve("out"));
     }
-    assertThat((double) different / result.elements()).isLessThan(0.0005);
+    assertThat((double) different / result.provenance().elements()).isLessThan(0.0005);
   }
 
   /** Compares with the zeros of the written output: the bundled model has none of its own. */

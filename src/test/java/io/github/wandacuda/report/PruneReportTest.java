@@ -162,7 +162,10 @@ class PruneReportTest {
     String page = Files.readString(file);
     assertThat(page)
         .startsWith("<!DOCTYPE html>")
-        .contains("<html lang=\"en\">", "layers.0.&lt;b&gt;&amp;&quot;q&quot;", result.maskSha256())
+        .contains(
+            "<html lang=\"en\">",
+            "layers.0.&lt;b&gt;&amp;&quot;q&quot;",
+            result.provenance().maskSha256())
         .contains("<dt>Dead columns</dt><dd>3</dd>", "<dt>Rows all zero</dt><dd>2</dd>")
         .contains("<td class=\"some\">3</td><td>0.000</td>", "<td class=\"some\">2</td>")
         .contains("<td>0.000</td><td>1.000</td><td>41.00</td>", "threshold by row and block")
