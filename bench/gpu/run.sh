@@ -50,8 +50,11 @@ unpack_runtime() {
 }
 
 # The cuBLAS that PyTorch's packages (nvidia/cublas for CUDA 12, nvidia/cu13) or a toolkit bring, unless the linker has one.
+# Not for smoke and parity, which are about our own kernels.
 add_cublas() {
   local folders version folder
+  [[ -z $cublas_added ]] || return 0
+  cublas_added=true
   mapfile -t folders < <(
     python3 -c 'import sys; print(*sys.path, sep="\n")' 2> /dev/null || true
     compgen -G "${VIRTUAL_ENV:-${CONDA_PREFIX:-/opt/conda}}/lib/python3*/site-packages" || true
@@ -73,7 +76,7 @@ add_cublas() {
 java_phase() {
   (
     cd "$here"
-    timeout --kill-after=5 "$3" "$java" "${tests[@]}" "-XX:ErrorFile=$results/$1.crash" -cp "lib/*" \
+    timeout --kill-after=5 "$3" "$java" "${tests[@]}" "-XX:ErrorFile=$results/$1.crash" -XX:-CreateCoredumpOnCrash -cp "lib/*" \
       io.github.wandacuda.bench.gpu.Main "$1" --home "$here" --results "$results" --work "$work" --seconds "$2" \
       --limit "$limit" "${small[@]}"
   )
@@ -143,11 +146,12 @@ fi
 
 mkdir -p "$results" "$work"
 unpack_runtime
-add_cublas
+cublas_added=
 tests=(-Dtests.all=true)
 [[ ${#small[@]} -eq 0 ]] || tests=()
 failed=false
 for phase in "${phases[@]}"; do
+  [[ $phase != kernels && $phase != *-[17]b ]] || add_cublas
   case $phase in
     smoke)
       # A launch that fails is then the one that says so.

@@ -269,10 +269,10 @@ public final class BackendCheck {
       String what = "lowest of %d columns".formatted(columns);
       addSelection(what, dtype, 7, columns, new LowestPerRow(columns / 3));
     }
-    addSelection("lowest 2 of 4", dtype, TOKENS, 84, new LowestPerGroup(2, 4));
-    addSelection("lowest 4 of 8", dtype, TOKENS, 88, new LowestPerGroup(4, 8));
-    addSelection("lowest 5 of 17", dtype, TOKENS, 85, new LowestPerGroup(5, 17));
-    addSelection("lowest 9 of 45", dtype, TOKENS, 90, new LowestPerGroup(9, 45));
+    for (int[] n : new int[][] {{2, 4}, {1, 4}, {4, 8}, {3, 8}, {5, 17}, {9, 45}}) {
+      String what = "lowest %d of %d".formatted(n[0], n[1]);
+      addSelection(what, dtype, TOKENS, 11 * n[1], new LowestPerGroup(n[0], n[1]));
+    }
     addSelection("scores up to a limit", dtype, TOKENS, 77, new AtMost(0.7f));
     add(
         "count of magnitudes, " + dtype,

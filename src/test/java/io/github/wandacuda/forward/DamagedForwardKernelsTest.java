@@ -455,8 +455,8 @@ class DamagedForwardKernelsTest {
     /** Opens the backend itself, for each precision. */
     private static void tensorProducts(OpenedBackend on) {
       GpuParityCudaPrecisionTest tests = new GpuParityCudaPrecisionTest();
-      tests.productsAreThoseOfTheScalarCode(70, 40, 130);
-      tests.productsAreThoseOfTheScalarCode(33, 130, 70);
+      tests.productsAreThoseOfTheScalarCode(DType.F16, 70, 40, 130);
+      tests.productsAreThoseOfTheScalarCode(DType.F16, 33, 130, 70);
     }
 
     private static void unpacked(OpenedBackend on) {

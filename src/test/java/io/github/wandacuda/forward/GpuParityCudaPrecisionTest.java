@@ -14,8 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Products of F16 weights are those of the scalar code: in one pass with activations that are
- * rounded to F16, in two with all of their bits.
+ * Products of 16-bit weights are those of the scalar code: in one pass with activations that are
+ * rounded to the weights' type, in two with as many bits again.
  */
 @Tag("gpu")
 class GpuParityCudaPrecisionTest {
@@ -23,14 +23,24 @@ class GpuParityCudaPrecisionTest {
   private static final double TOLERANCE = 3e-6;
 
   @ParameterizedTest
-  @CsvSource({"5, 3, 17", "33, 130, 70", "70, 40, 130", "129, 136, 65", "65, 129, 300"})
-  void productsAreThoseOfTheScalarCode(int tokens, int features, int columns) {
+  @CsvSource({
+    "F16, 5, 3, 17",
+    "F16, 33, 130, 70",
+    "F16, 70, 40, 130",
+    "F16, 129, 136, 65",
+    "F16, 65, 129, 300",
+    "BF16, 5, 3, 17",
+    "BF16, 33, 130, 70",
+    "BF16, 129, 136, 65",
+    "BF16, 65, 129, 300",
+  })
+  void productsAreThoseOfTheScalarCode(DType dtype, int tokens, int features, int columns) {
     Samples samples = new Samples(features);
-    WeightMatrix w = samples.weight(DType.F16, features, columns, Samples.Layout.PADDED_ROWS);
+    WeightMatrix w = samples.weight(dtype, features, columns, Samples.Layout.PADDED_ROWS);
     CpuTensor x = samples.tensor(tokens, columns);
     CpuTensor bias = samples.tensor(1, features);
     for (Precision precision : Precision.values()) {
-      CpuTensor taken = precision == Precision.FAST ? rounded(x) : x;
+      CpuTensor taken = rounded(x, dtype, precision.passes());
       try (OpenedBackend backend =
               new OpenedBackend(TestedBackend.CUDA, TestedBackend.openCuda(precision));
           Operands own = new Operands(backend.operations().get(0));
@@ -48,10 +58,14 @@ class GpuParityCudaPrecisionTest {
     }
   }
 
-  private static CpuTensor rounded(CpuTensor x) {
+  /**
+   * Returns the sum of as many numbers of a type as there are passes, each what is left nearest.
+   */
+  private static CpuTensor rounded(CpuTensor x, DType dtype, int passes) {
     CpuTensor rounded = Samples.copy(x);
     for (int i = 0; i < rounded.elements(); i++) {
-      rounded.data()[i] = Float.float16ToFloat(Float.floatToFloat16(rounded.data()[i]));
+      float first = dtype.rounded(x.data()[i]);
+      rounded.data()[i] = passes == 1 ? first : first + dtype.rounded(x.data()[i] - first);
     }
     return rounded;
   }
