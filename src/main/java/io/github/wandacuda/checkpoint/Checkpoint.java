@@ -225,6 +225,12 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
     return tensors(shards);
   }
 
+  /** Returns all tensors as the headers have them, also those that hold a matrix of each expert. */
+  public Stream<Entry> stored() {
+    return shards.stream()
+        .flatMap(shard -> shard.stored().stream().map(info -> new Entry(shard, info)));
+  }
+
   /** Returns the tensors of some shards, none of them copied: a model may have a million. */
   private static List<Entry> tensors(List<SafetensorsFile> shards) {
     int size = Math.toIntExact(shards.stream().mapToLong(shard -> shard.tensors().size()).sum());

@@ -41,10 +41,7 @@ final class OperandShapes {
       throw new IllegalArgumentException(
           "heads of %d features in %d columns".formatted(headSize, x.columns()));
     }
-    if (cos.rows() == 0 || x.rows() % cos.rows() != 0) {
-      throw new IllegalArgumentException(
-          "%d tokens in sequences of %d".formatted(x.rows(), cos.rows()));
-    }
+    sequences(x.rows(), cos.rows());
     if (cos.columns() == 0 || pairs.first() + 2L * cos.columns() > headSize) {
       throw new IllegalArgumentException(
           "%d pairs in heads of %d features".formatted(cos.columns(), headSize));
@@ -56,11 +53,8 @@ final class OperandShapes {
     AttentionShape shape = of.shape();
     Tensor q = of.q();
     Tensor out = of.out();
-    if (q.rows() % shape.queries() != 0) {
-      throw new IllegalArgumentException(
-          "%d tokens in sequences of %d".formatted(q.rows(), shape.queries()));
-    }
-    int tokens = Math.multiplyExact(q.rows() / shape.queries(), shape.sequenceLength());
+    int sequences = sequences(q.rows(), shape.queries());
+    int tokens = Math.multiplyExact(sequences, shape.sequenceLength());
     int features = Math.multiplyExact(shape.heads(), shape.headSize());
     int shared = shape.keyValueHeads() * shape.headSize();
     same("columns of q", features, q.columns());
@@ -80,11 +74,7 @@ final class OperandShapes {
   }
 
   static void convolve(Tensor x, Tensor weights, int sequenceLength, Tensor out) {
-    if (sequenceLength < 1 || out.rows() % sequenceLength != 0) {
-      throw new IllegalArgumentException(
-          "%d tokens in sequences of %d".formatted(out.rows(), sequenceLength));
-    }
-    int sequences = out.rows() / sequenceLength;
+    int sequences = sequences(out.rows(), sequenceLength);
     if (x.rows() < out.rows() || (sequences > 0 && x.rows() % sequences != 0)) {
       throw new IllegalArgumentException(
           "%d rows for %d sequences of %d".formatted(x.rows(), sequences, sequenceLength));
@@ -97,10 +87,7 @@ final class OperandShapes {
   static void deltaRule(DeltaOperands<Tensor> of) {
     DeltaShape shape = of.shape();
     int tokens = of.q().rows();
-    if (tokens % shape.sequenceLength() != 0) {
-      throw new IllegalArgumentException(
-          "%d tokens in sequences of %d".formatted(tokens, shape.sequenceLength()));
-    }
+    int sequences = sequences(tokens, shape.sequenceLength());
     int keys = Math.multiplyExact(shape.keyHeads(), shape.keySize());
     int values = Math.multiplyExact(shape.heads(), shape.valueSize());
     int states = Math.multiplyExact(shape.heads(), shape.keySize());
@@ -109,11 +96,7 @@ final class OperandShapes {
     size("v", of.v(), tokens, values);
     size("decay", of.decay(), tokens, shape.heads());
     size("correction", of.correction(), tokens, shape.heads());
-    size(
-        "state",
-        of.state(),
-        Math.multiplyExact(tokens / shape.sequenceLength(), states),
-        shape.valueSize());
+    size("state", of.state(), Math.multiplyExact(sequences, states), shape.valueSize());
     size("result", of.out(), tokens, values);
     for (Tensor input : List.of(of.q(), of.k(), of.v(), of.decay(), of.correction())) {
       apart("an input", input, of.out());
@@ -169,6 +152,14 @@ final class OperandShapes {
       }
       taken.set(row);
     }
+  }
+
+  /** Checks that tokens are whole sequences, and returns how many. */
+  private static int sequences(int tokens, int length) {
+    if (length < 1 || tokens % length != 0) {
+      throw new IllegalArgumentException("%d tokens in sequences of %d".formatted(tokens, length));
+    }
+    return tokens / length;
   }
 
   /** Checks that host memory is as long as a tensor. */

@@ -5,9 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedTensor;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import java.lang.reflect.RecordComponent;
@@ -246,14 +244,13 @@ public final class BlockRemoval implements Removal {
     }
     FurtherBlocks further = FurtherBlocks.of(model.config(), model.checkpoint());
     List<SlicedTensor> tensors = new ArrayList<>();
-    for (SafetensorsFile shard : model.checkpoint().shards()) {
-      for (TensorInfo tensor : shard.stored()) {
-        Matcher name = start.matcher(tensor.name());
-        int number = name.lookingAt() ? kept.indexOf(Integer.parseInt(name.group(1))) : size();
-        if (number >= 0 && !further.have(tensor.name())) {
-          String own = number == size() ? tensor.name() : renumbered(tensor.name(), name, number);
-          tensors.add(SlicedTensor.whole(own, new Checkpoint.Entry(shard, tensor)));
-        }
+    for (Checkpoint.Entry entry : model.checkpoint().stored().toList()) {
+      String tensor = entry.info().name();
+      Matcher name = start.matcher(tensor);
+      int number = name.lookingAt() ? kept.indexOf(Integer.parseInt(name.group(1))) : size();
+      if (number >= 0 && !further.have(tensor)) {
+        String own = number == size() ? tensor : renumbered(tensor, name, number);
+        tensors.add(SlicedTensor.whole(own, entry));
       }
     }
     return new StructurePlan(model, tensors, config(kept));

@@ -2,7 +2,6 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedTensor;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -169,10 +168,7 @@ public final class ExpertRemoval implements Removal {
 
   private void find() {
     Set<String> names = new TreeSet<>();
-    List<Checkpoint.Entry> stored = new ArrayList<>();
-    for (SafetensorsFile shard : model.checkpoint().shards()) {
-      shard.stored().forEach(info -> stored.add(new Checkpoint.Entry(shard, info)));
-    }
+    List<Checkpoint.Entry> stored = model.checkpoint().stored().toList();
     stored.stream()
         .map(entry -> part(entry, Set.of()).mixture())
         .filter(Objects::nonNull)

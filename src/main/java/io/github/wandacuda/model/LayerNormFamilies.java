@@ -46,20 +46,10 @@ final class LayerNormFamilies {
             norms.apply("word_embeddings_layernorm")),
         block -> {
           String name = "h." + block + ".";
-          String fused = name + "self_attention.query_key_value";
           return new BlockDescription(
-              attention(
-                  ProjectionDescription.byGroup(
-                      LinearDescription.of(fused, 3 * hidden, hidden, true), heads),
-                  heads,
-                  null,
-                  scores,
-                  LinearDescription.of(name + "self_attention.dense", hidden, hidden, true)),
+              fused(name + "self_attention.", hidden, true, heads, null, scores),
               new BranchNorms(norms.apply(name + "input_layernorm"), null, null, normed),
-              mlp(
-                  LinearDescription.of(name + "mlp.dense_h_to_4h", 4 * hidden, hidden, true),
-                  Activation.GELU_TANH,
-                  name + "mlp.dense_4h_to_h"),
+              dense(name, 4 * hidden, hidden, true, Activation.GELU_TANH),
               new BranchNorms(norms.apply(name + "post_attention_layernorm"), null, null, normed),
               false);
         },
@@ -103,21 +93,10 @@ final class LayerNormFamilies {
           String before = two ? "ln_attn" : "input_layernorm";
           String between = two ? "ln_mlp" : parallel ? before : "post_attention_layernorm";
           String name = "h." + block + ".";
-          String fused = name + "self_attention.query_key_value";
-          int rows = heads.queryWidth() + 2 * heads.keyValueWidth();
           return new BlockDescription(
-              attention(
-                  ProjectionDescription.byGroup(
-                      LinearDescription.of(fused, rows, hidden, bias), heads),
-                  heads,
-                  rotary,
-                  scores,
-                  LinearDescription.of(name + "self_attention.dense", hidden, hidden, bias)),
+              fused(name + "self_attention.", hidden, bias, heads, rotary, scores),
               BranchNorms.before(norms.apply(name + before)),
-              mlp(
-                  LinearDescription.of(name + "mlp.dense_h_to_4h", wide, hidden, bias),
-                  activation,
-                  name + "mlp.dense_4h_to_h"),
+              dense(name, wide, hidden, bias, activation),
               BranchNorms.before(norms.apply(name + between)),
               parallel);
         },
@@ -209,20 +188,10 @@ final class LayerNormFamilies {
         EmbeddingDescription.of("embed_in.weight", hidden),
         block -> {
           String name = "layers." + block + ".";
-          String fused = name + "attention.query_key_value";
           return new BlockDescription(
-              attention(
-                  ProjectionDescription.byGroup(
-                      LinearDescription.of(fused, 3 * hidden, hidden, bias), heads),
-                  heads,
-                  rotary,
-                  Scores.plain(heads),
-                  LinearDescription.of(name + "attention.dense", hidden, hidden, bias)),
+              fused(name + "attention.", hidden, bias, heads, rotary, Scores.plain(heads)),
               BranchNorms.before(norms.apply(name + "input_layernorm")),
-              mlp(
-                  LinearDescription.of(name + "mlp.dense_h_to_4h", wide, hidden, true),
-                  activation,
-                  name + "mlp.dense_4h_to_h"),
+              dense(name, wide, hidden, true, activation),
               BranchNorms.before(norms.apply(name + "post_attention_layernorm")),
               parallel);
         },
@@ -314,6 +283,22 @@ final class LayerNormFamilies {
       LinearDescription output) {
     return new AttentionDescription(
         projection, null, null, false, 0, heads, rotary, null, scores, output);
+  }
+
+  /** Returns attention of one module for q, k and v, group by group. */
+  private static AttentionDescription fused(
+      String name, int hidden, boolean bias, Heads heads, Rotary rotary, Scores scores) {
+    int rows = heads.queryWidth() + 2 * heads.keyValueWidth();
+    LinearDescription all = LinearDescription.of(name + "query_key_value", rows, hidden, bias);
+    LinearDescription output = LinearDescription.of(name + "dense", hidden, hidden, bias);
+    return attention(ProjectionDescription.byGroup(all, heads), heads, rotary, scores, output);
+  }
+
+  /** Returns the MLP that goes with such attention, of the block of a name. */
+  private static DenseMlp dense(
+      String block, int wide, int hidden, boolean bias, Activation activation) {
+    LinearDescription up = LinearDescription.of(block + "mlp.dense_h_to_4h", wide, hidden, bias);
+    return mlp(up, activation, block + "mlp.dense_4h_to_h");
   }
 
   /** Returns an MLP whose second module is the first one turned round. */

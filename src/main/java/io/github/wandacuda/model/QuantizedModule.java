@@ -24,11 +24,7 @@ public final class QuantizedModule {
   private final String format;
   private final Checkpoint.Entry codes;
   private final List<Checkpoint.Entry> others;
-  private final Layout layout;
-  private final int rows;
-  private final int columns;
-  private final NumberFormat number;
-  private final int bits;
+  private final Coding coding;
   private final Supplier<Scales> reading;
 
   /** Of all that would read it; null if it can be read. */
@@ -49,6 +45,46 @@ public final class QuantizedModule {
     WORDS_OF_ROWS
   }
 
+  /** What codes are there, and what number each stands for. */
+  record Coding(Layout layout, int rows, int columns, NumberFormat number, int bits) {
+    /**
+     * Returns codes.
+     *
+     * @param rowBytes a row's, where rows are dense
+     */
+    Codes codes(MemorySegment bytes, long rowBytes) {
+      return switch (layout) {
+        case ROWS -> Codes.of(bytes, number, bits, rows, columns, rowBytes);
+        case COLUMNS ->
+            new Codes(bytes, number, bits, rows, columns, Byte.SIZE, (long) rows * Byte.SIZE);
+        case WORDS_OF_COLUMNS -> ofColumns(bytes, rowBytes);
+        case WORDS_OF_ROWS -> ofRows(bytes);
+      };
+    }
+
+    /** Brings the codes of GPTQ into rows: word w of a row lies at {@code w * rows + row}. */
+    private Codes ofColumns(MemorySegment bytes, long rowBytes) {
+      int words = Math.toIntExact(rowBytes / Integer.BYTES);
+      MemorySegment turned = turned(bytes, words, rows, Integer.BYTES);
+      return Codes.of(turned, number, bits, rows, columns, (long) words * Integer.BYTES);
+    }
+
+    /** Brings the codes of AWQ into rows. */
+    private Codes ofRows(MemorySegment bytes) {
+      long rowBytes = Math.ceilDiv(columns, 2);
+      MemorySegment turned =
+          MemorySegment.ofArray(new byte[Math.toIntExact(Math.multiplyExact(rows, rowBytes))]);
+      Codes result = Codes.of(turned, number, bits, rows, columns, rowBytes);
+      Codes stored = Codes.of(bytes, number, bits, columns, rows, rows / 2);
+      for (int column = 0; column < columns; column++) {
+        for (int row = 0; row < rows; row++) {
+          result.set(row, column, stored.get(column, awqPlace(row)));
+        }
+      }
+      return result;
+    }
+  }
+
   /**
    * Describes a module.
    *
@@ -60,20 +96,12 @@ public final class QuantizedModule {
       String format,
       Checkpoint.Entry codes,
       Collection<Checkpoint.Entry> others,
-      Layout layout,
-      int rows,
-      int columns,
-      NumberFormat number,
-      int bits,
+      Coding coding,
       Supplier<Scales> reading) {
     this.format = format;
     this.codes = codes;
     this.others = List.copyOf(others);
-    this.layout = layout;
-    this.rows = rows;
-    this.columns = columns;
-    this.number = number;
-    this.bits = bits;
+    this.coding = coding;
     this.reading = reading;
   }
 
@@ -85,12 +113,9 @@ public final class QuantizedModule {
   static QuantizedModule unread(Checkpoint.Entry codes, InputException failure) {
     TensorInfo info = codes.info();
     String format = Printable.of(info.dtype());
-    int rows = info.rows();
-    int columns = info.columns();
-    NumberFormat number = NumberFormat.UNSIGNED;
-    QuantizedModule unread =
-        new QuantizedModule(
-            format, codes, List.of(), Layout.ROWS, rows, columns, number, Byte.SIZE, () -> null);
+    Coding coding =
+        new Coding(Layout.ROWS, info.rows(), info.columns(), NumberFormat.UNSIGNED, Byte.SIZE);
+    QuantizedModule unread = new QuantizedModule(format, codes, List.of(), coding, () -> null);
     unread.failure = failure;
     return unread;
   }
@@ -116,11 +141,11 @@ public final class QuantizedModule {
   }
 
   public int rows() {
-    return rows;
+    return coding.rows;
   }
 
   public int columns() {
-    return columns;
+    return coding.columns;
   }
 
   /** Returns the bytes of all tensors of the weight. */
@@ -130,7 +155,8 @@ public final class QuantizedModule {
 
   /** Returns the bits that an element takes in the file, with its share of the scales. */
   public double bitsPerWeight() {
-    return rows == 0 || columns == 0 ? 0 : (double) bytes() * Byte.SIZE / rows / columns;
+    double bits = (double) bytes() * Byte.SIZE;
+    return coding.rows == 0 || coding.columns == 0 ? 0 : bits / coding.rows / coding.columns;
   }
 
   /** Returns the tensors that hold the weight: its codes, scales and whatever tells of them. */
@@ -140,17 +166,17 @@ public final class QuantizedModule {
 
   /** Returns whether each row's codes lie in bytes of its own, one row after the other. */
   public boolean hasDenseRows() {
-    return layout == Layout.ROWS;
+    return coding.layout == Layout.ROWS;
   }
 
   /** Returns whether single weights can be made 0 in their tensor. */
   public boolean prunable() {
-    return isRead() && (layout == Layout.ROWS || layout == Layout.COLUMNS);
+    return isRead() && (hasDenseRows() || coding.layout == Layout.COLUMNS);
   }
 
   /** Returns the bytes of a row's codes, where rows are dense. */
   public long rowBytes() {
-    return rows == 0 ? 0 : codes.info().bytes() / rows;
+    return coding.rows == 0 ? 0 : codes.info().bytes() / coding.rows;
   }
 
   /**
@@ -160,15 +186,7 @@ public final class QuantizedModule {
    * @throws InputException if a scale is missing, of another type or shape, or no number from 0 on
    */
   public QuantizedMatrix matrix(MemorySegment bytes) {
-    return new QuantizedMatrix(
-        switch (layout) {
-          case ROWS -> Codes.of(bytes, number, bits, rows, columns, rowBytes());
-          case COLUMNS ->
-              new Codes(bytes, number, bits, rows, columns, Byte.SIZE, (long) rows * Byte.SIZE);
-          case WORDS_OF_COLUMNS -> ofColumns(bytes);
-          case WORDS_OF_ROWS -> ofRows(bytes);
-        },
-        scales());
+    return new QuantizedMatrix(coding.codes(bytes, rowBytes()), scales());
   }
 
   /**
@@ -177,18 +195,20 @@ public final class QuantizedModule {
    * @param bytes those of the rows' codes alone
    */
   public QuantizedMatrix rows(MemorySegment bytes, int first, int count) {
-    Codes some = Codes.of(bytes, number, bits, count, columns, rowBytes());
+    Codes some = Codes.of(bytes, coding.number, coding.bits, count, coding.columns, rowBytes());
     return new QuantizedMatrix(some, scales().from(first));
   }
 
   /** Returns the number nearest to another one that the module can hold at a place. */
   public float rounded(int row, int column, float value) {
+    NumberFormat number = coding.number;
     Scales all = scales();
     return all.value(number, all.nearest(number, row, column, value), row, column);
   }
 
   /** Returns whether weights that are fitted can be rounded to its codes. */
   public boolean canRequantize() {
+    NumberFormat number = coding.number;
     return prunable() && (number == NumberFormat.E4M3 || number == NumberFormat.E2M1);
   }
 
@@ -199,13 +219,6 @@ public final class QuantizedModule {
       scales = new SoftReference<>(read);
     }
     return read;
-  }
-
-  /** Brings the codes of GPTQ into rows: word w of a row lies at {@code w * rows + row}. */
-  private Codes ofColumns(MemorySegment bytes) {
-    int words = Math.toIntExact(codes.info().bytes() / Integer.BYTES / Math.max(1, rows));
-    MemorySegment turned = turned(bytes, words, rows, Integer.BYTES);
-    return Codes.of(turned, number, bits, rows, columns, (long) words * Integer.BYTES);
   }
 
   /**
@@ -235,21 +248,6 @@ public final class QuantizedModule {
       place++;
     }
     return row - row % AWQ_ROWS.length + place;
-  }
-
-  /** Brings the codes of AWQ into rows. */
-  private Codes ofRows(MemorySegment bytes) {
-    long rowBytes = Math.ceilDiv(columns, 2);
-    MemorySegment turned =
-        MemorySegment.ofArray(new byte[Math.toIntExact(Math.multiplyExact(rows, rowBytes))]);
-    Codes result = Codes.of(turned, number, bits, rows, columns, rowBytes);
-    Codes stored = Codes.of(bytes, number, bits, columns, rows, rows / 2);
-    for (int column = 0; column < columns; column++) {
-      for (int row = 0; row < rows; row++) {
-        result.set(row, column, stored.get(column, awqPlace(row)));
-      }
-    }
-    return result;
   }
 
   InputException unprunable() {

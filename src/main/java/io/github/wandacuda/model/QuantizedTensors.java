@@ -12,6 +12,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.model.QuantizedModule.Coding;
 import io.github.wandacuda.model.QuantizedModule.Layout;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -260,16 +262,14 @@ record QuantizedTensors(
       }
       requireNumbers(
           scale, List.of(NumberFormat.F32, NumberFormat.BF16, NumberFormat.F16, NumberFormat.E8M0));
-      return new QuantizedModule(
-          what,
-          codes,
-          others,
-          transposed ? Layout.COLUMNS : Layout.ROWS,
-          rows,
-          columns,
-          info.dtype().equals("F8_E4M3") ? NumberFormat.E4M3 : NumberFormat.E5M2,
-          Byte.SIZE,
-          () -> scaling.of(scale));
+      Coding coding =
+          new Coding(
+              transposed ? Layout.COLUMNS : Layout.ROWS,
+              rows,
+              columns,
+              info.dtype().equals("F8_E4M3") ? NumberFormat.E4M3 : NumberFormat.E5M2,
+              Byte.SIZE);
+      return new QuantizedModule(what, codes, others, coding, () -> scaling.of(scale));
     }
 
     /** Two codes of E2M1 a byte, the lower half first. */
@@ -288,21 +288,16 @@ record QuantizedTensors(
       factor.ifPresent(entry -> requireType(entry, "F32"));
       factor.ifPresent(entry -> requireShape(entry, List.of(), List.of(1L)));
       Scaling scaling = new Scaling(1, group, columns / group);
-      return new QuantizedModule(
-          what,
-          codes,
-          others,
-          Layout.ROWS,
-          rows,
-          columns,
-          NumberFormat.E2M1,
-          NumberFormat.E2M1.bits(),
+      Coding coding =
+          new Coding(Layout.ROWS, rows, columns, NumberFormat.E2M1, NumberFormat.E2M1.bits());
+      Supplier<Scales> reading =
           () -> {
             Scales scales = scaling.of(scale);
             return factor.isEmpty()
                 ? scales
                 : scales.withFactor(factor(factor.get(), divides), divides);
-          });
+          };
+      return new QuantizedModule(what, codes, others, coding, reading);
     }
 
     private float factor(Checkpoint.Entry entry, boolean divides) {
@@ -354,21 +349,15 @@ record QuantizedTensors(
       zeros.ifPresent(entry -> requireShape(entry, shape));
       Scaling scaling =
           new Scaling(single ? Math.max(1, rows) : 1, Math.max(1, columns / groups), groups);
-      return new QuantizedModule(
-          "INT8",
-          codes,
-          others,
-          Layout.ROWS,
-          rows,
-          columns,
-          NumberFormat.I8,
-          Byte.SIZE,
+      Coding coding = new Coding(Layout.ROWS, rows, columns, NumberFormat.I8, Byte.SIZE);
+      Supplier<Scales> reading =
           () -> {
             Scales scales = scaling.of(scale);
             return zeros
                 .map(entry -> scales.withZeros((byte[]) read(entry).heapBase().orElseThrow()))
                 .orElse(scales);
-          });
+          };
+      return new QuantizedModule("INT8", codes, others, coding, reading);
     }
 
     /** A stream of bits a row; zero points are streams of each group. */
@@ -407,22 +396,17 @@ record QuantizedTensors(
       Scaling scaling =
           new Scaling(
               single ? Math.max(1, rows) : 1, Math.max(1, group == 0 ? columns : group), groups);
-      return new QuantizedModule(
-          "INT%d%s".formatted(bits, group == 0 ? "" : " of groups of " + group),
-          codes,
-          others,
-          Layout.ROWS,
-          rows,
-          columns,
-          NumberFormat.UNSIGNED,
-          bits,
+      Coding coding = new Coding(Layout.ROWS, rows, columns, NumberFormat.UNSIGNED, bits);
+      Supplier<Scales> reading =
           () -> {
             Scales scales = scaling.of(scale).withZero(1 << bits - 1);
             if (zeros.isPresent()) {
               scales = scales.withZeros(ofColumns(zeros.get(), bits, rows));
             }
             return order.isPresent() ? ordered(scales, order.get(), groups) : scales;
-          });
+          };
+      String what = "INT%d%s".formatted(bits, group == 0 ? "" : " of groups of " + group);
+      return new QuantizedModule(what, codes, others, coding, reading);
     }
 
     /** Takes the groups of columns, unless they are all -1, for none. */
@@ -465,15 +449,9 @@ record QuantizedTensors(
       order.ifPresent(entry -> requireShape(entry, List.of((long) columns)));
       boolean symmetric = settings.settings().path("sym").asBoolean(false);
       boolean second = settings.settings().path("checkpoint_format").asText().equals("gptq_v2");
-      return new QuantizedModule(
-          "GPTQ of %d bits".formatted(bits),
-          codes,
-          others,
-          Layout.WORDS_OF_COLUMNS,
-          rows,
-          columns,
-          NumberFormat.UNSIGNED,
-          bits,
+      Coding coding =
+          new Coding(Layout.WORDS_OF_COLUMNS, rows, columns, NumberFormat.UNSIGNED, bits);
+      Supplier<Scales> reading =
           () -> {
             Scales scales = turned(scale, columns, groups);
             scales =
@@ -483,7 +461,8 @@ record QuantizedTensors(
             return order.isEmpty()
                 ? scales
                 : scales.groupedBy(requireGroups(order.get(), integers(order.get()), groups));
-          });
+          };
+      return new QuantizedModule("GPTQ of %d bits".formatted(bits), codes, others, coding, reading);
     }
 
     /** Words of eight rows in their own order, [columns, words], scales [groups, rows]. */
@@ -505,21 +484,15 @@ record QuantizedTensors(
       Optional<Checkpoint.Entry> stored = companion("qzeros");
       stored.ifPresent(entry -> requireType(entry, "I32"));
       stored.ifPresent(entry -> requireShape(entry, List.of((long) groups, rows / 8L)));
-      return new QuantizedModule(
-          "AWQ of 4 bits",
-          codes,
-          others,
-          Layout.WORDS_OF_ROWS,
-          rows,
-          columns,
-          NumberFormat.UNSIGNED,
-          bits,
+      Coding coding = new Coding(Layout.WORDS_OF_ROWS, rows, columns, NumberFormat.UNSIGNED, bits);
+      Supplier<Scales> reading =
           () -> {
             Scales scales = turned(scale, columns, groups);
             return stored
                 .map(entry -> scales.withZeros(ofRows(entry, bits, rows, 0, true)))
                 .orElse(scales.withZero(8));
-          });
+          };
+      return new QuantizedModule("AWQ of 4 bits", codes, others, coding, reading);
     }
 
     /** Checks scales that are stored as [groups, rows], and returns the groups. */

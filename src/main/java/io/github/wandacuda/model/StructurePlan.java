@@ -52,13 +52,10 @@ public record StructurePlan(
   public static StructurePlan whole(ModelDirectory model) {
     return new StructurePlan(
         model,
-        model.checkpoint().shards().stream()
-            .flatMap(
-                shard ->
-                    shard.stored().stream()
-                        .map(
-                            info ->
-                                SlicedTensor.whole(info.name(), new Checkpoint.Entry(shard, info))))
+        model
+            .checkpoint()
+            .stored()
+            .map(entry -> SlicedTensor.whole(entry.info().name(), entry))
             .toList(),
         new TreeMap<>());
   }

@@ -2,9 +2,7 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedTensor;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block.Half;
@@ -313,25 +311,24 @@ public final class WidthRemoval implements Removal {
       }
       kept.add(left);
     }
-    List<SlicedTensor> sliced = new ArrayList<>();
-    for (SafetensorsFile shard : model.checkpoint().shards()) {
-      for (TensorInfo info : shard.stored()) {
-        Checkpoint.Entry entry = new Checkpoint.Entry(shard, info);
-        Cut cut = cuts.get(info.name());
-        sliced.add(
-            cut == null
-                ? SlicedTensor.whole(info.name(), entry)
-                : SlicedTensor.of(
-                    entry,
-                    cut.dimension(),
-                    kept.get(cut.block()).stream()
-                        .flatMapToInt(group -> cut.parts().apply(group))
-                        .sorted()
-                        .boxed()
-                        .toList()));
-      }
-    }
+    List<SlicedTensor> sliced =
+        model.checkpoint().stored().map(entry -> sliced(entry, kept)).toList();
     return new StructurePlan(model, sliced, config(groups - count));
+  }
+
+  private SlicedTensor sliced(Checkpoint.Entry entry, List<List<Integer>> kept) {
+    String name = entry.info().name();
+    Cut cut = cuts.get(name);
+    return cut == null
+        ? SlicedTensor.whole(name, entry)
+        : SlicedTensor.of(
+            entry,
+            cut.dimension(),
+            kept.get(cut.block()).stream()
+                .flatMapToInt(group -> cut.parts().apply(group))
+                .sorted()
+                .boxed()
+                .toList());
   }
 
   private SortedMap<String, Object> config(int left) {
