@@ -41,6 +41,12 @@ class InspectCommandTest {
         .containsExactly("model.layers.0.mlp.down_proj", "BF16", "128", "x", "352", "0.00", "%");
   }
 
+  /** An interrupt at the first line comes before the work is done. */
+  @Test
+  void whatAModelIsIsSaidBeforeItsZerosAreCounted() {
+    CompareCommandTest.interrupt(1, "inspect", "--model", TestData.TINY_LLAMA);
+  }
+
   @Test
   void aTowerBesideTheDecoderIsSaidToBeLeftAlone() throws IOException {
     Files.writeString(

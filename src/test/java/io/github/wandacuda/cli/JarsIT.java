@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -13,6 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -56,6 +59,24 @@ class JarsIT {
       assertThat(text(jar, "META-INF/LICENSE")).isEqualTo(Files.readString(Path.of("LICENSE")));
       assertThat(text(jar, "META-INF/NOTICE")).isEqualTo(Files.readString(Path.of("NOTICE")));
     }
+  }
+
+  @Test
+  void sourcesAreBesideTheLibrary() throws IOException {
+    try (JarFile sources = new JarFile(library().replace(".jar", "-sources.jar"));
+        JarFile classes = new JarFile(library())) {
+      assertThat(sources.getJarEntry("io/github/wandacuda/Mask.java")).isNotNull();
+      assertThat(classes.getJarEntry("io/github/wandacuda/Mask.class")).isNotNull();
+    }
+  }
+
+  @Test
+  void thePageSaysHowLargeTheLibraryIs() throws IOException {
+    String page = Files.readString(Path.of("src/site/markdown/library.md"));
+    Matcher said = Pattern.compile("a jar of (\\d+\\.\\d) MB").matcher(page);
+    assertThat(said.find()).isTrue();
+    double size = Files.size(Path.of(library())) / 1e6;
+    assertThat(Double.parseDouble(said.group(1))).isCloseTo(size, within(0.2));
   }
 
   @Test

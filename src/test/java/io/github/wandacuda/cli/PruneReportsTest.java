@@ -67,6 +67,30 @@ class PruneReportsTest {
   }
 
   @Test
+  void aReportHasARecipesStagesAndWhatEachReached() throws IOException {
+    Path file = directory.resolve("report.json");
+    Path recipe =
+        Files.writeString(
+            directory.resolve("recipe.yaml"),
+            "- modules: mlp\n  sparsity: 0.7\n- modules: q_proj\n  method: magnitude\n");
+    InProcess.line(
+            "prune --model %s --calibration %s --output %s --recipe %s --report %s --backend cpu",
+            LLAMA, TOKENS, directory.resolve("out"), recipe, file)
+        .succeeds();
+    JsonNode report = TestData.json(file);
+    JsonNode stages = report.get("inputs").get("stages");
+    assertThat(stages).hasSize(2);
+    assertThat(stages.get(0).get("sparsity").asDouble()).isEqualTo(0.7);
+    assertThat(report.get("inputs").get("recipe_file").asText()).isEqualTo(recipe.toString());
+    // Rows of 32 columns lose 22 of them.
+    assertThat(report.get("modules"))
+        .filteredOn(module -> module.get("name").asText().endsWith("up_proj"))
+        .isNotEmpty()
+        .allMatch(module -> module.get("amount").asText().equals("70.00 %"))
+        .allMatch(module -> module.get("zeros").asInt() == 22 * module.get("rows").asInt());
+  }
+
+  @Test
   @Thorough
   void aReportCanBeHadAfterwards() throws Exception {
     Path statistics = directory.resolve("norms.safetensors");

@@ -84,6 +84,15 @@ class WordsTest {
   }
 
   @Test
+  void aPlanSaysSizesInUnitsForPeople() {
+    assertThat(prune("--statistics", NORMS, "--dry-run").out().lines())
+        .anyMatch(line -> line.matches(" +to read +\\d+\\.\\d MiB of weights"))
+        .anyMatch(line -> line.matches(" +to write +\\d+\\.\\d MiB, and .*"))
+        .anyMatch(line -> line.matches(" +memory +\\d+\\.\\d MiB besides the Java heap, .*"))
+        .anyMatch(line -> line.matches(" +time +about \\d+ s \\(\\d+ to \\d+ s\\)"));
+  }
+
+  @Test
   void withoutNormsThereIsNothingToCount() throws IOException {
     Path page = directory.resolve("report.html");
     assertThat(prune("--method", "magnitude", "--report", page).out())

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.calibration.Progress;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -35,6 +36,31 @@ class StopwatchTest {
     watch.compile(this::work, TIMES);
     assertThat(done.get()).isBetween(1, TIMES);
     assertThat(watch.warmUp()).isPositive();
+  }
+
+  @Test
+  void whatTakesLongIsMeasuredForTenSecondsAtMostAndTells() {
+    assertThat(Stopwatch.MOST).isLessThanOrEqualTo(Duration.ofSeconds(10));
+    List<Double> told = new ArrayList<>();
+    Duration most = Duration.ofMillis(300);
+    Progress progress =
+        new Progress() {
+          @Override
+          public void step(String what, long done, long total, double share) {
+            throw new AssertionError(what);
+          }
+
+          @Override
+          public void within(String what, long done, long total, double share) {
+            told.add(share);
+          }
+        };
+    Stopwatch some = new Stopwatch(most, progress);
+    long start = System.nanoTime();
+    some.compile(this::work, 1e9);
+    assertThat(some.seconds(this::work, 1e9)).isBetween(0.01, 1.0);
+    assertThat(System.nanoTime() - start).isBetween(most.toNanos() / 4, 20 * most.toNanos());
+    assertThat(told).hasSize(done.get()).isSorted().allMatch(share -> share > 0 && share <= 1);
   }
 
   /** Returns the blocks whose states are saved when each block takes ten seconds. */

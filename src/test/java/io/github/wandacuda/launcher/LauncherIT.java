@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.launcher.trust.OwnUser;
 import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.Thorough;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
@@ -322,6 +324,22 @@ class LauncherIT {
     String debugger = "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=" + port;
     Ended program = start(Javas.RECENT, List.of(debugger), "show").run().succeeds();
     assertThat(program.out()).contains("vector=true");
+  }
+
+  /** Once a start kept an archive of classes, and deleted what was in the folder of its name. */
+  @Test
+  void aStartDeletesNothingAndLeavesNothingBehind() throws Exception {
+    Path folder = Files.createDirectories(directory.resolve("mine/below"));
+    Files.writeString(folder.resolve("file.jsa"), "mine");
+    List<String> before = Directories.files(directory).stream().map(Object::toString).toList();
+    for (String name : List.of("x.jsa", "below/x.jsa")) {
+      String option = "-Dwandacuda.archive=" + folder.getParent().resolve(name);
+      start(Javas.RECENT, List.of(option), "show").run().succeeds();
+    }
+    // The archive was made by a process that went on.
+    TimeUnit.SECONDS.sleep(3);
+    assertThat(Directories.files(directory).stream().map(Object::toString).toList())
+        .isEqualTo(before);
   }
 
   @Test

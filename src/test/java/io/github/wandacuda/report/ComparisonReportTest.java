@@ -12,6 +12,9 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,6 +47,20 @@ class ComparisonReportTest {
     assertThat(TwinNumbers.of(numbers)).containsAll(TwinNumbers.shown(page));
     assertThat(ReportFormat.isOne(written("again.json"))).isTrue();
     assertThat(ReportFormat.isOne(written("again.html"))).isTrue();
+  }
+
+  /** All runs reached the same, whatever was asked for. */
+  @Test
+  void pointsStandAtTheSparsityThatWasReached() throws IOException {
+    String page = Files.readString(written("report.html"));
+    String chart = page.substring(page.indexOf("<title>Perplexity by sparsity</title>"));
+    Set<String> across =
+        Pattern.compile("translate\\((\\S+) \\S+\\)\">[^\\n]*?<title>wanda, ")
+            .matcher(chart.substring(0, chart.indexOf("</svg>")).replace("<g ", "\n<g "))
+            .results()
+            .map(point -> point.group(1))
+            .collect(Collectors.toSet());
+    assertThat(across).hasSize(1);
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
@@ -85,6 +86,24 @@ class ReportPagesIT {
         .contains("data-before=\"50.0000 70.0000 90.0000 1000.00 51.0000")
         .contains("data-up=\"50.0000 51.0000 52.0000 70.0000")
         .contains("data-down=\"1002.00 1001.00 1000.00 92.0000");
+  }
+
+  @Test
+  void aPruneReportFitsItsWindow() throws IOException {
+    Browser browser = browser();
+    Files.createDirectories(browser.profile());
+    Path page = directory.resolve("prune.html");
+    Command.jar(
+            Words.of(
+                "prune --model %s --statistics %s --output %s --report %s --backend cpu --quiet",
+                TestData.TINY_LLAMA,
+                TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"),
+                directory.resolve("out"),
+                page))
+        .run()
+        .succeeds();
+    Browser.Shown probed = browser.show(probed(page), 1280);
+    assertThat(probed.html()).contains("data-overflow=\"0\"", "model.layers.5.mlp.down_proj");
   }
 
   /** The page's policy would forbid our script. */
