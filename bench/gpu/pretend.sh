@@ -29,8 +29,8 @@ damages=(
   "widen_codes => codes.cuh => shift + w.bits > 8 => shift > 8 => quantized weights, UNSIGNED of 3 bits .*differs"
   "attention_128 => attention.cuh => <unsigned>(problem.w => <unsigned>(1 + problem.w => attention, heads of 128 .*differs"
   "launch => cuLaunchKernel 5 700 => lowest of 17001 columns, F32 .*cuLaunchKernel of select_rows_long_f32, .* of [0-9]* threads: CUDA_ERROR_ILLEGAL_ADDRESS"
-  "jar => select_groups.sm_75.ptx => .visible .entry => .visible .entrance => lowest 2 of 4, F32 .*cuModuleLoadDataEx of select_groups (.*): CUDA_ERROR_INVALID_PTX"
-  "jar => rms_norm.cl => mean + epsilon => mean - epsilon => opencl .*root mean square norm .*differs"
+  "jar => select_groups.sm_80.ptx => .target => .aim => lowest 2 of 4, F32 .*cuModuleLoadDataEx of select_groups (.*): CUDA_ERROR_INVALID_PTX"
+  "jar => rotate.cl => a * c - b * s => a * c + b * s => opencl .*rotation .*differs"
 )
 
 fail() {
