@@ -64,8 +64,9 @@ class GpuParityCudaPrecisionTest {
   private static CpuTensor rounded(CpuTensor x, DType dtype, int passes) {
     CpuTensor rounded = Samples.copy(x);
     for (int i = 0; i < rounded.elements(); i++) {
-      float first = dtype.rounded(x.data()[i]);
-      rounded.data()[i] = passes == 1 ? first : first + dtype.rounded(x.data()[i] - first);
+      float value = rounded.data()[i];
+      float first = dtype.rounded(value);
+      rounded.data()[i] = passes == 1 ? first : first + dtype.rounded(value - first);
     }
     return rounded;
   }

@@ -170,6 +170,11 @@ class ReportTest {
     assertEquals(
         "| rmsNorm | 8x8 | F32 | normal | failed: no end within 9 s |  |  |  |  |",
         line("| rmsNorm"));
+    assertEquals(
+        1,
+        Files.readAllLines(results.resolve("gpu.md")).stream()
+            .filter(row -> row.startsWith("| rmsNorm"))
+            .count());
   }
 
   @Test
