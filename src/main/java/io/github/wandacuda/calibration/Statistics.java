@@ -203,7 +203,7 @@ public record Statistics(
           file.tensor(name)
               .orElseThrow(
                   () ->
-                      ErrorDetails.tensor(file.path(), name)
+                      place(name)
                           .hint("calibrate with second moments")
                           .wrong("second moments", "none"));
       if (!tensor.type().equals(Optional.of(DType.F32))
@@ -226,30 +226,24 @@ public record Statistics(
       float norm = norms[row];
       double square = (double) norm * norm;
       float diagonal = gram.get(row, row);
+      ErrorDetails place = place(name).hint("calibrate again");
       if (!(Math.abs(diagonal - square) <= TOLERANCE * square)) {
-        throw place(name)
-            .hint("calibrate again")
-            .wrong(
-                "the square of the norm %s at row %d, column %d".formatted(norm, row, row),
-                diagonal);
+        throw place.wrong(
+            "the square of the norm %s at row %d, column %d".formatted(norm, row, row), diagonal);
       }
       long start = Gram.rowStart(gram.columns(), row);
       for (int i = 0; i < gram.columns() - row; i++) {
         float value = gram.triangle().getAtIndex(FLOAT, start + i);
         if (!Float.isFinite(value)) {
-          throw place(name)
-              .hint("calibrate again")
-              .wrong("a finite number at row %d, column %d".formatted(row, row + i), value);
+          throw place.wrong("a finite number at row %d, column %d".formatted(row, row + i), value);
         }
         double most =
             (1 + TOLERANCE) * Math.hypot(norm, VANISHED) * Math.hypot(norms[row + i], VANISHED);
         if (Math.abs(value) > most) {
-          throw place(name)
-              .hint("calibrate again")
-              .wrong(
-                  "at most the product of the norms %s and %s at row %d, column %d"
-                      .formatted(norm, norms[row + i], row, row + i),
-                  value);
+          throw place.wrong(
+              "at most the product of the norms %s and %s at row %d, column %d"
+                  .formatted(norm, norms[row + i], row, row + i),
+              value);
         }
       }
     }

@@ -89,8 +89,7 @@ public record PackedModule(
     }
 
     private RuntimeException wrong(TensorInfo found, String expected) {
-      return ErrorDetails.tensor(file.path(), found.name())
-          .wrong(expected, "%s %s".formatted(found.dtype(), found.shape()));
+      return ErrorDetails.tensor(file.path(), found.name()).wrong(expected, found.what());
     }
   }
 

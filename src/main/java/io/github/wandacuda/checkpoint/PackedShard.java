@@ -120,9 +120,7 @@ public final class PackedShard implements TensorBytes {
   private void requireAlike(TensorInfo tensor, TensorInfo found) {
     if (!found.dtype().equals(tensor.dtype()) || !found.shape().equals(tensor.shape())) {
       throw ErrorDetails.tensor(stored.path(), tensor.name())
-          .wrong(
-              "%s %s, as in the unpacked shard".formatted(tensor.dtype(), tensor.shape()),
-              found.what());
+          .wrong(tensor.what() + ", as in the unpacked shard", found.what());
     }
   }
 

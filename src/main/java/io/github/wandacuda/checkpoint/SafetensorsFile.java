@@ -220,8 +220,7 @@ public final class SafetensorsFile implements AutoCloseable {
                     ErrorDetails.tensor(path, info.name())
                         .wrong("a vector of F32, F16 or BF16", info.what()));
     if (info.shape().size() > 1 || info.bytes() > Integer.MAX_VALUE - 8) {
-      throw ErrorDetails.tensor(path, info.name())
-          .wrong("a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
+      throw ErrorDetails.tensor(path, info.name()).wrong("a vector below 2 GiB", info.what());
     }
     float[] values = new float[(int) info.elements()];
     MemorySegment copy = MemorySegment.ofArray(new byte[(int) info.bytes()]);

@@ -186,8 +186,7 @@ record OutputCheck(
   }
 
   private static String inWords(TensorInfo tensor) {
-    return "%s %s at [%d, %d]"
-        .formatted(Printable.of(tensor.dtype()), tensor.shape(), tensor.begin(), tensor.end());
+    return "%s at [%d, %d]".formatted(tensor.what(), tensor.begin(), tensor.end());
   }
 
   private void reportUntouched(SafetensorsFile pruned, TensorInfo tensor, Difference difference) {

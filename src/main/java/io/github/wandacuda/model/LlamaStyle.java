@@ -204,6 +204,15 @@ final class LlamaStyle {
         LinearDescription.of(down, hidden, wide, mlpBias));
   }
 
+  /** Returns a gated MLP with one module for gate and up, by its modules' names. */
+  MlpDescription fused(String both, String down, int wide, boolean bias) {
+    return new DenseMlp(
+        List.of(LinearDescription.of(both, 2 * wide, hidden, bias)),
+        true,
+        activation,
+        LinearDescription.of(down, hidden, wide, bias));
+  }
+
   /**
    * Returns an MLP without a gate by its modules' names.
    *
@@ -288,7 +297,13 @@ final class LlamaStyle {
     return new BlockDescription(
         mixer.apply(block),
         norms(block, norms.beforeAttention(), norms.afterAttention()),
-        fusedMlp ? fusedMlp(block) : mlp.apply(block),
+        fusedMlp
+            ? fused(
+                in(block, "mlp.gate_up_proj"),
+                in(block, "mlp.down_proj"),
+                config.positive("intermediate_size"),
+                mlpBias)
+            : mlp.apply(block),
         norms(block, norms.beforeMlp(), norms.afterMlp()),
         parallel);
   }
@@ -324,14 +339,5 @@ final class LlamaStyle {
                 LinearDescription.of(attention + "v_proj", keys, hidden, projectionBias)),
             List.of(),
             gated);
-  }
-
-  private MlpDescription fusedMlp(int block) {
-    int wide = config.positive("intermediate_size");
-    return new DenseMlp(
-        List.of(LinearDescription.of(in(block, "mlp.gate_up_proj"), 2 * wide, hidden, mlpBias)),
-        true,
-        activation,
-        LinearDescription.of(in(block, "mlp.down_proj"), hidden, wide, mlpBias));
   }
 }

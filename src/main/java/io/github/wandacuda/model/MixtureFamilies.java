@@ -85,30 +85,22 @@ final class MixtureFamilies {
               RoutingRule.softmax(config.positive(PER_TOKEN), true),
               null,
               expert ->
-                  fused(
-                      style,
+                  style.fused(
                       name + "input_linear." + expert,
                       name + "output_linear." + expert,
-                      config.positive("intermediate_size")),
+                      config.positive("intermediate_size"),
+                      false),
               common == 0
                   ? null
                   : new SharedExpert(
                       null,
-                      fused(
-                          style,
+                      style.fused(
                           in(block, "shared_mlp.input_linear"),
                           in(block, "shared_mlp.output_linear"),
-                          common)));
+                          common,
+                          false)));
         };
     return style.decoder();
-  }
-
-  private static MlpDescription fused(LlamaStyle style, String both, String down, int wide) {
-    return new DenseMlp(
-        List.of(LinearDescription.of(both, 2 * wide, style.hidden, false)),
-        true,
-        style.activation,
-        LinearDescription.of(down, style.hidden, wide, false));
   }
 
   /** GLM 4.5 (arXiv 2508.06471): LLaMA with half of each head turned and DeepSeek V3's mixture. */
