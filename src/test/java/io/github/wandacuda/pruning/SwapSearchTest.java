@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -139,9 +138,11 @@ class SwapSearchTest {
   void modelsAreAsASearchOfAllPairsLeavesThem(String fixture) {
     Path folder = TestData.fixture(fixture);
     boolean bundled = fixture.isEmpty();
-    Path tokens = bundled ? TestData.GOLDEN.resolve("calibration.json") : folder.resolve("tokens.json");
+    Path tokens =
+        bundled ? TestData.GOLDEN.resolve("calibration.json") : folder.resolve("tokens.json");
     Path file = directory.resolve("statistics");
-    try (CpuDecoder cpu = CpuDecoder.open(bundled ? TestData.TINY_LLAMA : folder.resolve("model"), 2);
+    try (CpuDecoder cpu =
+            CpuDecoder.open(bundled ? TestData.TINY_LLAMA : folder.resolve("model"), 2);
         Arena arena = Arena.ofShared()) {
       List<int[]> samples = TestData.tokens(tokens).stream().limit(8).toList();
       MomentsCalibration calibration = cpu.moments(samples);
