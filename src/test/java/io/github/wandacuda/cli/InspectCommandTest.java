@@ -8,8 +8,11 @@ import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,10 +44,25 @@ class InspectCommandTest {
         .containsExactly("model.layers.0.mlp.down_proj", "BF16", "128", "x", "352", "0.00", "%");
   }
 
-  /** An interrupt at the first line comes before the work is done. */
+  /** Its weights are gone at the first line that is said. */
   @Test
   void whatAModelIsIsSaidBeforeItsZerosAreCounted() {
-    CompareCommandTest.interrupt(1, "inspect", "--model", TestData.TINY_LLAMA);
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    OutputStream cutting =
+        new OutputStream() {
+          @Override
+          public void write(int value) throws IOException {
+            if (value == '\n') {
+              try (FileChannel shard =
+                  FileChannel.open(
+                      model.resolve("model-00002-of-00003.safetensors"),
+                      StandardOpenOption.WRITE)) {
+                shard.truncate(shard.size() / 2);
+              }
+            }
+          }
+        };
+    InProcess.to(cutting, "inspect", "--model", model).fails(3, "model-00002-of-00003.safetensors");
   }
 
   @Test

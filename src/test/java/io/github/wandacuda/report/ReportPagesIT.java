@@ -3,6 +3,7 @@ package io.github.wandacuda.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.cli.Main;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
@@ -47,6 +48,8 @@ class ReportPagesIT {
       <script>
       const root = document.documentElement;
       root.dataset.overflow = root.scrollWidth - root.clientWidth;
+      root.dataset.cut = Math.max(0, ...[...document.querySelectorAll(".scroll")]
+          .map((part) => part.scrollWidth - part.clientWidth));
       const buttons = document.querySelectorAll("table.runs thead button");
       const column = () => [...document.querySelectorAll("table.runs tbody tr")]
           .map((row) => row.cells[2].textContent).join(" ");
@@ -93,7 +96,9 @@ class ReportPagesIT {
     Browser browser = browser();
     Files.createDirectories(browser.profile());
     Path page = directory.resolve("prune.html");
-    Command.jar(
+    Command.main(
+            List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"),
+            Main.class,
             Words.of(
                 "prune --model %s --statistics %s --output %s --report %s --backend cpu --quiet",
                 TestData.TINY_LLAMA,
@@ -103,7 +108,8 @@ class ReportPagesIT {
         .run()
         .succeeds();
     Browser.Shown probed = browser.show(probed(page), 1280);
-    assertThat(probed.html()).contains("data-overflow=\"0\"", "model.layers.5.mlp.down_proj");
+    assertThat(probed.html())
+        .contains("data-overflow=\"0\"", "data-cut=\"0\"", "layers.5.mlp.down_proj");
   }
 
   /** The page's policy would forbid our script. */
