@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -51,6 +52,9 @@ record HubCache(Path root) {
 
   /** Returns the directory that a user names, as {@link #directory} does, in this user's cache. */
   static Path find(String given) {
+    if (given.isEmpty()) {
+      throw new UsageException("expected a model's directory or id, found ''");
+    }
     return of(System.getenv()).directory(given);
   }
 
