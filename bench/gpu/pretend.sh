@@ -79,6 +79,7 @@ full() {
   local count phase
   [[ $# -gt 0 ]] || set -- 4 132 1
   for count in "$@"; do
+    rm -rf "${results:?}/full-$count"
     run "full-$count" "$count" smoke
     for phase in parity-cuda parity-opencl; do
       [[ $phase == parity-cuda || $count -eq 4 ]] || continue
