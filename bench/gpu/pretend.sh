@@ -79,6 +79,7 @@ full() {
   local count phase
   [[ $# -gt 0 ]] || set -- 4 132 1
   for count in "$@"; do
+    rm -rf "${results:?}/full-$count"
     run "full-$count" "$count" smoke
     for phase in parity-cuda parity-opencl; do
       [[ $phase == parity-cuda || $count -eq 4 ]] || continue
@@ -165,7 +166,7 @@ killed() {
   done
   wait "$session" 2> /dev/null || true
   printed=$(grep -c '^{' "$folder/log" || true)
-  kept=$(cat "$folder"/*.json 2> /dev/null | grep -cE '^    "(kernel|test|run)" : ' || true)
+  kept=$(cat "$folder"/*.json 2> /dev/null | grep -cE '^ +"(kernel|test|run)" ?: ' || true)
   echo "$phase: $printed rows printed, $kept kept, $(sed -n 's/^  "reason" : //p' "$folder"/*.json | tail -n 1)"
   [[ $kept -ge $printed ]] || fail "$phase: $printed rows were printed, $kept kept: $folder"
   run "killed-$phase" 4 --small "$phase" > "$folder/again" 2>&1 || fail "$phase: can't be run again: $folder/again"

@@ -128,7 +128,7 @@ final class CalibratedPhase implements Phase {
     row.put("backend", backend);
     row.put("steps", earlier + 1);
     long start = System.nanoTime();
-    result.starts(row.toString());
+    result.starts(row.values().toString());
     try {
       JsonNode run = new ProgramRun(directory).run(command, options.deadline().left()).json();
       row.put("seconds", before + (System.nanoTime() - start) / 1e9);

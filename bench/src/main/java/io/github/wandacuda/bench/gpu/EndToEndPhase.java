@@ -138,7 +138,7 @@ final class EndToEndPhase implements Phase {
   }
 
   private void run(TimedJob job, double secondsLeft, PhaseResult result) {
-    result.starts(job.labels().toString());
+    result.starts(job.labels().values().toString());
     job.run(program, secondsLeft);
     if (job.hasRun()) {
       soFar.put(job, row(job));

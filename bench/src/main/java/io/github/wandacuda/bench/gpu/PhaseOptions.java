@@ -1,9 +1,13 @@
 package io.github.wandacuda.bench.gpu;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What a phase was asked to do.
@@ -60,6 +64,15 @@ record PhaseOptions(
   /** Returns the backend that the phase's name ends in. */
   String backend() {
     return phase.substring(phase.lastIndexOf('-') + 1);
+  }
+
+  /** Returns the first line of the bundle's list of files, which names its revision. */
+  String bundle() {
+    try (Stream<String> lines = Files.lines(home.resolve("MANIFEST.txt"))) {
+      return lines.findFirst().orElse("");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Returns whether the next process goes on where one had to end, row by row. */

@@ -70,6 +70,7 @@ final class PhaseResult {
     PhaseResult result = new PhaseResult(options);
     result.fact("phase", options.phase());
     result.fact("small", options.small());
+    result.fact("bundle", options.bundle());
     result.fact("started", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     result.fact("environment", Environment.read());
     result.readEarlier();
@@ -78,7 +79,7 @@ final class PhaseResult {
     return result;
   }
 
-  /** Takes what was found before, if it was on this machine and not all. */
+  /** Takes what this bundle found before, if it was on this machine and not all. */
   private void readEarlier() {
     if (!options.hasSlices() || !Files.exists(file())) {
       return;
@@ -86,7 +87,7 @@ final class PhaseResult {
     JsonNode before = Json.read(file());
     JsonNode now = Json.tree(facts);
     boolean same =
-        List.of("small", "environment").stream()
+        List.of("small", "bundle", "environment").stream()
             .allMatch(fact -> before.path(fact).toString().equals(now.path(fact).toString()));
     if (same && before.path(UNFINISHED).asBoolean()) {
       before.path("rows").forEach(earlier::add);

@@ -6,14 +6,22 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.wandacuda.bench.common.Json;
 import io.github.wandacuda.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class PhaseResultTest {
   @TempDir Path results;
+
+  @BeforeEach
+  void aBundle() throws IOException {
+    Files.writeString(results.resolve("MANIFEST.txt"), "wanda-cuda 1");
+  }
 
   private PhaseResult start(String phase) {
     String directory = results.toString();
@@ -73,6 +81,13 @@ class PhaseResultTest {
     assertEquals(3, file("kernels-cuda").path("rows").size());
     assertEquals("failed", file("kernels-cuda").path("status").asText());
 
+    assertFalse(start("kernels-cuda").kept(row("first")).isPresent());
+  }
+
+  @Test
+  void anotherBundleBeginsAnew() throws IOException {
+    start("kernels-cuda").row(row("first"));
+    Files.writeString(results.resolve("MANIFEST.txt"), "wanda-cuda 2");
     assertFalse(start("kernels-cuda").kept(row("first")).isPresent());
   }
 
