@@ -103,7 +103,8 @@ final class KernelPhase implements Phase {
     }
     long wanted = Math.ceilDiv(shapes.rotatedBytes(), one.deviceBytes()) + 1;
     int rotations = (int) Math.min(Math.min(fitting, wanted), MOST_ROTATIONS);
-    result.starts(one.label().toString(), why -> result.wrong(one.label().row(), why));
+    result.starts(
+        one.label().row().values().toString(), why -> result.wrong(one.label().row(), why));
     try (Workbench bench = new Workbench(device, queue, rotations)) {
       KernelCase.Prepared prepared = one.preparation().prepare(bench);
       prepared.launch().accept(0);
