@@ -22,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Predicate;
 
@@ -34,6 +35,9 @@ public final class ShardWriter implements AutoCloseable {
   /** Few enough bytes that they are in the cache from their checksum to their write. */
   private static final long CHUNK = 1 << 20;
 
+  /** Bytes that the page cache holds before the device is to get them: the system waits longer. */
+  private static final long HELD = 256L << 20;
+
   private final Path path;
   private final SafetensorsFile layout;
   private final FileChannel channel;
@@ -44,6 +48,8 @@ public final class ShardWriter implements AutoCloseable {
   /** Takes all but the header, or null if that goes through the page cache too. */
   private BlockWriter blocks;
 
+  private final AtomicLong held = new AtomicLong();
+  private Runnable onHeld = () -> {};
   private volatile boolean failed;
 
   private ShardWriter(Path path, SafetensorsFile layout, FileChannel channel) {
@@ -206,6 +212,15 @@ public final class ShardWriter implements AutoCloseable {
       failed = true;
       throw new IllegalStateException(info.name() + " was written more than once");
     }
+    long all = held.addAndGet(length);
+    if (blocks == null && all / HELD != (all - length) / HELD) {
+      onHeld.run();
+    }
+  }
+
+  /** Has something called whenever the page cache holds much more than before. */
+  public void whenMuchIsHeld(Runnable action) {
+    onHeld = action;
   }
 
   /** Writes bytes, and returns their CRC-32C, which is computed while they are in the cache. */

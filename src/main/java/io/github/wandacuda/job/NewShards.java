@@ -54,6 +54,7 @@ final class NewShards implements AutoCloseable {
     }
     ShardWriter writer = ShardWriter.create(temporary, layout, like, io);
     open.add(writer);
+    writer.whenMuchIsHeld(() -> background.submit(() -> force(writer)));
     return writer;
   }
 
@@ -62,6 +63,12 @@ final class NewShards implements AutoCloseable {
     open.remove(writer);
     Path target = output.path().resolve(source.path().getFileName());
     background.submit(() -> publish(target, writer));
+  }
+
+  private void force(ShardWriter writer) {
+    if (!background.isEnding()) {
+      writer.force();
+    }
   }
 
   private void publish(Path target, ShardWriter writer) {
