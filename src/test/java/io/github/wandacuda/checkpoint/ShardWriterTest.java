@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -93,6 +94,23 @@ class ShardWriterTest {
           }
         }
         assertThat(target).hasSameBinaryContentAs(shard.path());
+      }
+    }
+  }
+
+  @Test
+  void muchInThePageCacheIsTold() throws IOException {
+    assumeTrue(!io.isDirect(), "past the page cache the device has it already");
+    long bytes = 260L << 20;
+    TestFiles.sparse(source, bytes, entry("large", "U8", "[%d]".formatted(bytes), 0, bytes));
+    MemorySegment piece = MemorySegment.ofArray(new byte[4 << 20]);
+    AtomicInteger calls = new AtomicInteger();
+    try (var layout = SafetensorsFile.open(source);
+        var writer = ShardWriter.create(target, layout, io)) {
+      writer.whenMuchIsHeld(calls::incrementAndGet);
+      for (long at = 0; at < bytes; at += piece.byteSize()) {
+        writer.write(tensor(layout, "large"), at, piece);
+        assertThat(calls.get()).isEqualTo(at < 252L << 20 ? 0 : 1);
       }
     }
   }
