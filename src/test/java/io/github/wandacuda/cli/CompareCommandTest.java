@@ -196,7 +196,7 @@ class CompareCommandTest {
     "heads+reconstruct, heads, --update reconstruct",
     "blocks+angular, blocks, --score angular",
   })
-  @FirstCases(2)
+  @FirstCases(1)
   void partsThatGoAreThoseOfPrune(String method, String structure, String more) {
     List<Object> samples = Words.of("--calibration %s", TOKENS);
     Path output = directory.resolve("smaller");

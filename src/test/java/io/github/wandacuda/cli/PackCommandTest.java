@@ -355,6 +355,7 @@ class PackCommandTest {
   }
 
   @Test
+  @Thorough
   void aModelThatPackingMakesLargerIsSaidToBeBeforeItIsWritten() {
     String warning = "WARN packed it takes ";
     // No file of the output may have more than 8 KiB, so that the first write fails.

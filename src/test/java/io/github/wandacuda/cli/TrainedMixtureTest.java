@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.job.StructureRequest.Structure;
-import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Smaller;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -29,9 +29,9 @@ class TrainedMixtureTest {
 
   @TempDir Path directory;
 
+  @Thorough
   @ParameterizedTest
   @ValueSource(doubles = {0.5, 0.25})
-  @FirstCases
   void saliencyChoosesBetterAndFitsTakeBack(double share) {
     JsonNode compared =
         InProcess.line(

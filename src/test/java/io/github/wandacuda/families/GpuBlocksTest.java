@@ -37,7 +37,7 @@ class GpuBlocksTest {
       scores.add(choice.influence());
       scores.add(choice.angles(2));
       for (BlockScore score : BlockScore.values()) {
-        scores.add(choice.choose(score, 2));
+        scores.add(choice.choose(score, 2).blocks());
       }
       return scores;
     }
