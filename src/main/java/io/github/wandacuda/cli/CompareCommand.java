@@ -24,6 +24,7 @@ import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.job.TimeEstimate;
 import io.github.wandacuda.job.UnfinishedComparison;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ComparisonReport;
 import io.github.wandacuda.report.ReportFormat;
@@ -157,7 +158,7 @@ final class CompareCommand extends Subcommand {
                 !removals.isEmpty());
         plans.forEach(plan -> plan.check(comparison.chosen()));
         for (RemovalRequest removal : removals) {
-          removal.check(directory);
+          Optional<Removal> unused = removal.find(directory);
           removal.update(directory, calibration, why -> output.detail("%s", why));
         }
         rules.forEach(comparison::check);

@@ -126,8 +126,7 @@ final class ComparedMethods {
     if (!(amount instanceof Sparsity.Ratio share)) {
       throw new UsageException("--pattern: parts don't go by one, give a --sparsity");
     }
-    String score =
-        structure == Structure.AUTO ? RemovalRequest.PERPLEXITY : structure.scores().getFirst();
+    String score = structure.usualScore();
     Optional<Update> update = Optional.empty();
     for (String word : method.split("\\+")) {
       if (structure.scores().contains(word)) {

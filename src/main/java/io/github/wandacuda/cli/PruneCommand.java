@@ -14,6 +14,7 @@ import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
@@ -151,13 +152,21 @@ final class PruneCommand extends Subcommand {
         ModelDirectory directory = model.open()) {
       ModelOption.say(directory, output);
       RemovalRequest asked = structures.request(share, methods.partUpdate(), methods.requantize());
-      asked.check(directory);
+      Optional<Removal> parts = asked.find(directory);
       try (ResultFiles results = results(directory, target.output)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, output);
         try (Backend backend = backends.open(output)) {
           new StructureRun(
-                  this, directory, asked, calibration, files(rules), backend, results, memory)
+                  this,
+                  directory,
+                  asked,
+                  parts,
+                  calibration,
+                  files(rules),
+                  backend,
+                  results,
+                  memory)
               .run(dryRun);
         }
       }

@@ -131,10 +131,7 @@ final class StructureOptions {
   }
 
   private String score() {
-    if (structure == Structure.AUTO) {
-      return RemovalRequest.PERPLEXITY;
-    }
-    return score == null ? structure.scores().getFirst() : score.toLowerCase(Locale.ROOT);
+    return score == null ? structure.usualScore() : score.toLowerCase(Locale.ROOT);
   }
 
   /**

@@ -11,6 +11,7 @@ import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.job.StructureSearch;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.RunFacts;
@@ -29,6 +30,7 @@ record StructureRun(
     PruneCommand command,
     ModelDirectory model,
     RemovalRequest asked,
+    Optional<Removal> parts,
     Calibration calibration,
     Map<String, List<Path>> files,
     Backend backend,
@@ -42,7 +44,7 @@ record StructureRun(
     boolean known = !(dry && sampled);
     long start = System.nanoTime();
     RemovalRequest.Choice choice =
-        asked.choose(model, backend, calibration, fits, known, command.output.progress());
+        asked.choose(parts, model, backend, calibration, fits, known, command.output.progress());
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
     RemovedParts removed = choice.removed();
     StructureRequest request =

@@ -39,8 +39,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Prunes one model in several ways and measures what each leaves. No model is written: weights are
@@ -48,7 +46,6 @@ import org.slf4j.LoggerFactory;
  * Each run is calibrated as {@code prune} does it, so that its masks are the same to the bit.
  */
 public final class Comparison implements ComparisonWork {
-  private static final Logger LOG = LoggerFactory.getLogger(Comparison.class);
   private static final String PREFIX = "wanda-cuda-compare";
 
   /** New tokens by which speed is measured, again and again: the first ones warm up. */
@@ -221,9 +218,18 @@ public final class Comparison implements ComparisonWork {
   private ComparedRun smaller(Way way, Progress progress) {
     long start = System.nanoTime();
     RemovalRequest asked = way.removal();
-    Update update = asked.update(model, calibration, LOG::info);
+    Update update = asked.update(model, calibration, unused -> {});
     RemovedParts parts =
-        asked.choose(model, backend, calibration, update, true, progress.part("", 0, 3)).removed();
+        asked
+            .choose(
+                asked.find(model),
+                model,
+                backend,
+                calibration,
+                update,
+                true,
+                progress.part("", 0, 3))
+            .removed();
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (PrivateDirectory directory = PrivateDirectory.create(PREFIX)) {
       StructurePlan plan = parts.plan(model);

@@ -38,9 +38,6 @@ public record RemovalRequest(
   /** From so many samples on weights are fitted unless it is said otherwise. */
   private static final int SAMPLES_TO_FIT = 64;
 
-  /** The score of a mix. */
-  public static final String PERPLEXITY = "perplexity";
-
   /**
    * The parts that go.
    *
@@ -52,18 +49,26 @@ public record RemovalRequest(
     }
   }
 
-  /** Checks that a model has the parts, and more of them than go. */
-  public void check(ModelDirectory model) {
-    if (structure != Structure.AUTO) {
-      count(structure.find(model));
+  /**
+   * Finds the parts in a model.
+   *
+   * @return nothing where it is a mix that goes
+   * @throws InputException if the model has none, or no more of them than go
+   */
+  public Optional<Removal> find(ModelDirectory model) {
+    if (structure == Structure.AUTO) {
+      return Optional.empty();
     }
+    Removal parts = structure.find(model);
+    int unused = count(parts);
+    return Optional.of(parts);
   }
 
   /** Returns how many parts go. */
   private int count(Removal removal) {
     int gone = count == null ? removal.share(share.fraction(), multiple) : count;
     removal.requireRemovable(gone);
-    if (removal instanceof BlockRemoval blocks && score.equals(structure.scores().getFirst())) {
+    if (removal instanceof BlockRemoval blocks && score.equals(BlockScore.LOSS.label())) {
       blocks.requireInnerRemovable(gone);
     }
     return gone;
@@ -102,25 +107,27 @@ public record RemovalRequest(
   /**
    * Chooses the parts.
    *
+   * @param parts what {@link #find} found
    * @param fits what happens to the weights that read what is left
    * @param known whether samples run; else parts are taken that a plan's sizes are right for
    */
   public Choice choose(
+      Optional<Removal> parts,
       ModelDirectory model,
       Backend backend,
       Calibration calibration,
       Update fits,
       boolean known,
       Progress progress) {
-    boolean byLoss = List.of(BlockScore.LOSS.label(), PERPLEXITY).contains(score);
+    boolean byLoss = structure == Structure.AUTO || score.equals(BlockScore.LOSS.label());
     if (byLoss && ((Calibration.FromSamples) calibration).sequenceLength() < 2) {
       throw ErrorDetails.of("`calibration`")
           .refused("samples of 2 tokens or more, one of which predicts another", "1");
     }
-    if (structure != Structure.AUTO) {
-      Removal removal = structure.find(model);
+    if (parts.isPresent()) {
       StructureChoice choice = new StructureChoice(model, backend, calibration, known, progress);
-      return new Choice(choice.choose(structure, removal, count(removal), score), List.of());
+      int gone = count(parts.get());
+      return new Choice(choice.choose(structure, parts.get(), gone, score), List.of());
     }
     StructureSearch search =
         new StructureSearch(

@@ -83,6 +83,11 @@ public record StructureRequest(
       return scores;
     }
 
+    /** Returns the name of the score that it goes by unless another one is asked for. */
+    public String usualScore() {
+      return this == AUTO ? "perplexity" : scores.getFirst();
+    }
+
     /** Returns whether it is only found while it is removed which of it goes. */
     public boolean isOfWidth() {
       return this == CHANNELS || this == HEADS;
