@@ -55,6 +55,11 @@ public final class Program {
         List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-version"));
   }
 
+  /** Returns the seconds until all that was written is on the device. */
+  double sync() {
+    return other(List.of("sync")).seconds();
+  }
+
   /** Runs another program. */
   ProgramRun.Ended other(List<String> command) {
     return run(command, process -> {});

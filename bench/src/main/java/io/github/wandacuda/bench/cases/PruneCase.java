@@ -14,7 +14,6 @@ public final class PruneCase {
   private static final int LEAST_SHARDS = 2;
   private static final int SHARD_GIBIBYTES = 4;
   private static final double GIBI = 1 << 30;
-  private static final List<String> SYNC = List.of("sync");
   private static final String MODEL = "model";
   private static final String NORMS = "norms.safetensors";
   private static final String SAMPLES = "samples.json";
@@ -97,13 +96,13 @@ public final class PruneCase {
   /** Does what {@link #prune()} does, until all is on the device. */
   public double pruneToDevice() {
     settle();
-    return prune() + sync();
+    return prune() + program.sync();
   }
 
   /** Does what {@link #pruneToDevice()} does, with the check. */
   public double pruneChecked() {
     settle();
-    return prune(List.of()) + sync();
+    return prune(List.of()) + program.sync();
   }
 
   private double prune(List<String> options) {
@@ -125,16 +124,12 @@ public final class PruneCase {
   /** Does what {@link #copy()} does, until all is on the device. */
   public double copyToDevice() {
     settle();
-    return copy() + sync();
+    return copy() + program.sync();
   }
 
   /** Writes what others have left, outside of any time. */
   private void settle() {
-    sync();
-  }
-
-  private double sync() {
-    return program.other(SYNC).seconds();
+    double unused = program.sync();
   }
 
   /** Starts and ends a Java that does nothing, and returns the seconds of the whole process. */

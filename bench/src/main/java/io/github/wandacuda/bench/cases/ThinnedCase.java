@@ -69,19 +69,15 @@ public final class ThinnedCase {
 
   /** Returns the seconds of a whole process without a check, until all is on the device. */
   public double pruneToDevice() {
-    sync();
-    return prune() + sync();
+    double unused = program.sync();
+    return prune() + program.sync();
   }
 
   /** Returns the seconds of {@code cp -r} of what is kept, until all is on the device. */
   public double copyToDevice() {
-    sync();
+    double unused = program.sync();
     return program.other(List.of("cp", "-r", kept.toString(), copied.toString())).seconds()
-        + sync();
-  }
-
-  private double sync() {
-    return program.other(List.of("sync")).seconds();
+        + program.sync();
   }
 
   /** Returns the bytes of what is kept. */

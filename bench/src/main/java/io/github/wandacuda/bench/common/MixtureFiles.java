@@ -1,11 +1,12 @@
 package io.github.wandacuda.bench.common;
 
+import io.github.wandacuda.checkpoint.SafetensorsWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -215,25 +216,15 @@ public final class MixtureFiles {
   public void write(Path directory) {
     Directories.create(directory);
     Json.write(directory.resolve("config.json"), config);
-    Map<String, Object> entries = new LinkedHashMap<>();
+    List<TensorInfo> layout = new ArrayList<>();
     long at = 0;
     for (Tensor tensor : tensors) {
-      Map<String, Object> entry = new LinkedHashMap<>();
-      entry.put("dtype", tensor.fill.dtype);
-      entry.put("shape", tensor.shape);
-      entry.put("data_offsets", List.of(at, at + tensor.bytes()));
-      entries.put(tensor.name, entry);
+      List<Long> shape = tensor.shape.stream().map(Integer::longValue).toList();
+      layout.add(new TensorInfo(tensor.name, tensor.fill.dtype, shape, at, at + tensor.bytes()));
       at += tensor.bytes();
     }
-    String text = Json.tree(entries).toString();
-    byte[] header = (text + " ".repeat(-text.length() & 7)).getBytes(StandardCharsets.UTF_8);
     try (OutputStream out = Files.newOutputStream(directory.resolve("model.safetensors"))) {
-      out.write(
-          ByteBuffer.allocate(Long.BYTES)
-              .order(ByteOrder.LITTLE_ENDIAN)
-              .putLong(header.length)
-              .array());
-      out.write(header);
+      out.write(SafetensorsWriter.header(layout, Map.of()));
       long seed = 0;
       for (Tensor tensor : tensors) {
         for (long done = 0; done < tensor.bytes(); done += PIECE) {
@@ -272,11 +263,6 @@ public final class MixtureFiles {
 
   /** Writes samples of random tokens. */
   public static void writeSamples(Path file, int samples, int length) {
-    SplittableRandom random = new SplittableRandom(2);
-    List<int[]> all = new ArrayList<>();
-    for (int sample = 0; sample < samples; sample++) {
-      all.add(random.ints(length, 0, VOCABULARY).toArray());
-    }
-    Json.write(file, all);
+    ModelFiles.writeSamples(file, samples, length, VOCABULARY);
   }
 }

@@ -159,11 +159,15 @@ public final class ModelFiles {
 
   /** Writes samples as lists of random token ids. */
   public void writeSamples(Path file, int samples, int length) {
+    writeSamples(file, samples, length, shape.vocabulary());
+  }
+
+  static void writeSamples(Path file, int samples, int length, int vocabulary) {
     SplittableRandom random = new SplittableRandom(2);
     Json.write(
         file,
         IntStream.range(0, samples)
-            .mapToObj(i -> random.ints(length, 0, shape.vocabulary()).toArray())
+            .mapToObj(i -> random.ints(length, 0, vocabulary).toArray())
             .toList());
   }
 }
