@@ -33,6 +33,10 @@ struct RowPlace {
     return static_cast<Element *>(destinations) + row * stride;
   }
 
+  __device__ __forceinline__ unsigned key(unsigned column) const {
+    return scoreKey(T::magnitude(source()[column]), norms[column]);
+  }
+
   __device__ __forceinline__ unsigned maskWords() const { return (columns + 31u) / 32u; }
 
   // The row's mask, or null.

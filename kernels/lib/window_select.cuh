@@ -2,7 +2,8 @@
 #include "radix_select.cuh"
 
 // The exact k-th smallest of a block's keys, and of equal keys the k-th lowest column, from the threshold of the block's
-// row before: the rows of a matrix are much alike.
+// row before: the rows of a matrix are much alike. A block's first row has a sample of itself in place of a row before,
+// 128 of its keys, of which two warps look for two around the rank that is wanted.
 //
 // A first pass over the keys, in registers, counts those below that threshold. As many as are missing or too many, times
 // the usual distance from one key to the next, is how far the row's own threshold should be. A second pass counts the
@@ -10,17 +11,18 @@
 // bit for each key. What is in the window is known by its column, which the thread writes to shared memory: 32 to 96 of a
 // row's keys. After a barrier all threads know whether the window holds the k-th key. If so the first warp computes the
 // candidates' keys again, 4 in a lane, and halves the window until one key is left, or equal ones, of which it then
-// looks for the column in the same way. If not, the window moves once more; then it is for radix_select.cuh, as it is for a
-// row that isn't finite and for the first one. The result depends on neither the threshold before nor the order in which
-// atomics happen, only the time does.
+// looks for the column in the same way. If not, the window moves, twice at most; then it is for radix_select.cuh, as it is
+// for a row that isn't finite. The result depends on neither the guess nor the order in which atomics happen, only the time
+// does.
 //
 // For each key the first pass takes a subtraction and a shift and the second one twice that; only the shifts are on the
 // integer pipe. Barriers: one for each pass and one for the end.
 
 constexpr unsigned LANE_CANDIDATES = 4;
 constexpr unsigned WINDOW_CANDIDATES = LANE_CANDIDATES * 32;
-constexpr unsigned MOST_WINDOWS = 2;
-constexpr unsigned NOT_COUNTED = 0x10000u;
+constexpr unsigned MOST_WINDOWS = 3;
+constexpr unsigned SAMPLE_MARGIN = 8;
+constexpr unsigned NOT_COUNTED = 0x10000u;  // more than the columns of any row that windowSelect takes
 constexpr float FURTHEST_MOVE = 0x1p23f;
 
 // Keys from `low` on and below `high`.
@@ -43,12 +45,18 @@ struct Guess {
   Before before;
   Threshold threshold;
 
+  __device__ __forceinline__ void clearTotals() {
+#pragma unroll
+    for (unsigned i = 0; i < MOST_WINDOWS; i++) {
+      totals[i] = 0;
+    }
+  }
+
   // To be followed by a barrier.
   __device__ __forceinline__ void clear() {
     if (threadIdx.x == 0) {
       total = 0;
-      totals[0] = 0;
-      totals[1] = 0;
+      clearTotals();
       before = {0u, 0.0f};
     }
   }
@@ -89,11 +97,15 @@ static __device__ __forceinline__ float distanceIn(const Window &window, const C
 template <class Row>
 static __device__ __forceinline__ unsigned countBelow(const Row &row, unsigned limit, Guess &guess) {
   bool finite = __all_sync(ALL_LANES, row.finite());
-  unsigned below = 0;
-  row.forEachKeysDown([&](const unsigned *keys) {
-    below = appendLower<Row::WIDTH>(below, keys, __uint_as_float(limit));
+  unsigned lower = 0;
+  row.forEachPart([&](const auto &part) {
+    unsigned below = 0;
+    part.forEachKeysDown([&](const unsigned *keys) {
+      below = appendLower<Row::WIDTH>(below, keys, __uint_as_float(limit));
+    });
+    lower += static_cast<unsigned>(__popc(below));
   });
-  unsigned total = warpTotal(finite ? static_cast<unsigned>(__popc(below)) : NOT_COUNTED);
+  unsigned total = warpTotal(finite ? lower : NOT_COUNTED);
   if (laneIndex() == 0) {
     atomicAdd(&guess.total, total);
   }
@@ -102,14 +114,14 @@ static __device__ __forceinline__ unsigned countBelow(const Row &row, unsigned l
 }
 
 // Writes down the columns of the bits of all lanes, from `place` on in any order.
-template <class Row>
-static __device__ __forceinline__ void writeColumns(unsigned bits, unsigned place, Guess &guess) {
+template <class Part>
+static __device__ __forceinline__ void writeColumns(const Part &part, unsigned bits, unsigned place, Guess &guess) {
   unsigned active = __ballot_sync(ALL_LANES, bits != 0u);
   while (active != 0u) {
     if (bits != 0u) {
       unsigned item = static_cast<unsigned>(__ffs(static_cast<int>(bits))) - 1u;
       unsigned before = active & ((1u << laneIndex()) - 1u);
-      guess.columns[place + static_cast<unsigned>(__popc(before))] = Row::columnOfItem(item);
+      guess.columns[place + static_cast<unsigned>(__popc(before))] = part.columnOfItem(item);
       bits &= bits - 1u;
     }
     place += static_cast<unsigned>(__popc(active));
@@ -121,23 +133,25 @@ static __device__ __forceinline__ void writeColumns(unsigned bits, unsigned plac
 template <class Row>
 static __device__ __forceinline__ Counted countWindow(
     const Row &row, const Window &window, Guess &guess, unsigned &windowTotal) {
-  unsigned below = 0;
-  unsigned upTo = 0;
-  row.forEachKeysDown([&](const unsigned *keys) {
-    below = appendLower<Row::WIDTH>(below, keys, __uint_as_float(window.low));
-    upTo = appendLower<Row::WIDTH>(upTo, keys, __uint_as_float(window.high));
+  row.forEachPart([&](const auto &part) {
+    unsigned below = 0;
+    unsigned upTo = 0;
+    part.forEachKeysDown([&](const unsigned *keys) {
+      below = appendLower<Row::WIDTH>(below, keys, __uint_as_float(window.low));
+      upTo = appendLower<Row::WIDTH>(upTo, keys, __uint_as_float(window.high));
+    });
+    unsigned inside = upTo & ~below;
+    unsigned mine = static_cast<unsigned>(__popc(below)) << 16 | static_cast<unsigned>(__popc(inside));
+    unsigned total = warpTotal(mine);
+    unsigned place = 0;
+    if (laneIndex() == 0) {
+      place = atomicAdd(&windowTotal, total);
+    }
+    place = __shfl_sync(ALL_LANES, place, 0) & 0xffffu;
+    if (place + (total & 0xffffu) <= WINDOW_CANDIDATES) {
+      writeColumns(part, inside, place, guess);
+    }
   });
-  unsigned inside = upTo & ~below;
-  unsigned mine = static_cast<unsigned>(__popc(below)) << 16 | static_cast<unsigned>(__popc(inside));
-  unsigned total = warpTotal(mine);
-  unsigned place = 0;
-  if (laneIndex() == 0) {
-    place = atomicAdd(&windowTotal, total);
-  }
-  place = __shfl_sync(ALL_LANES, place, 0) & 0xffffu;
-  if (place + (total & 0xffffu) <= WINDOW_CANDIDATES) {
-    writeColumns<Row>(inside, place, guess);
-  }
   __syncthreads();
   unsigned all = windowTotal;
   if (threadIdx.x == 0) {
@@ -183,6 +197,40 @@ static __device__ __forceinline__ unsigned lowestOfWarp(
   return warpHighest(found);
 }
 
+// Guesses the first row's threshold from its sample: the sample's keys SAMPLE_MARGIN ranks below the one that is wanted and
+// above it, between which the row's own lies 5 times in 6 where half of it goes.
+template <class Row>
+static __device__ __forceinline__ void guessFromSample(const Row &row, unsigned rank, Guess &guess) {
+  unsigned size = row.size();
+  unsigned sampled = min(size, WINDOW_CANDIDATES);
+  unsigned middle = rank * sampled / size;
+  unsigned lower = middle > SAMPLE_MARGIN ? middle - SAMPLE_MARGIN : 1u;
+  unsigned upper = min(middle + SAMPLE_MARGIN, sampled);
+  for (unsigned side = warpIndex(); side < 2u; side += blockDim.x / 32u) {
+    unsigned values[LANE_CANDIDATES];
+#pragma unroll
+    for (unsigned i = 0; i < LANE_CANDIDATES; i++) {
+      unsigned index = i * 32u + laneIndex();
+      values[i] = index < sampled ? row.key(index * size / sampled) : NO_CANDIDATE;
+    }
+    unsigned place = side == 0u ? lower : upper;
+    unsigned count = sampled;
+    unsigned key = lowestOfWarp(values, 0u, NO_CANDIDATE, place, count);
+    if (laneIndex() == 0) {
+      guess.columns[side] = key;
+    }
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    unsigned low = guess.columns[0];
+    unsigned high = guess.columns[1];
+    float keys = static_cast<float>(size) * static_cast<float>(upper - lower) / static_cast<float>(sampled);
+    bool usual = low > 0u && low < high && high < INFINITE;
+    guess.before = {usual ? low + (high - low) / 2u : 0u, usual ? __fdividef(static_cast<float>(high - low), keys) : 0.0f};
+  }
+  __syncthreads();
+}
+
 // Finds the rank-th of the `count` candidates. For one warp.
 template <class Row>
 static __device__ __forceinline__ Threshold chooseCandidate(
@@ -210,9 +258,10 @@ static __device__ __forceinline__ Threshold chooseCandidate(
 // row. Every thread of the block has to come here. Between two calls, and before the first, `guess` may be written by
 // others if barriers are before and after.
 //
-// row.size(): how many columns there are; row.finite(): whether the thread's weights are; row.forEachKeysDown(f) calls
-// f(keys) for Row::WIDTH neighbouring columns each, from the thread's last vector to its first, 32 columns at most, of
-// which Row::columnOfItem(i) is the i-th; row.key(column) computes a key.
+// row.size(): how many columns there are, less than NOT_COUNTED; row.finite(): whether the thread's weights are;
+// row.forEachPart(f) calls f(part) on all threads alike; part.forEachKeysDown(f) calls f(keys) for Row::WIDTH neighbouring
+// columns each, from the last of the thread's vectors to the first, 32 columns at most, of which part.columnOfItem(i) is
+// the i-th; row.key(column) computes a key.
 template <class Row>
 static __device__ __forceinline__ bool windowSelect(
     const Row &row, unsigned rank, Guess &guess, Threshold &threshold) {
@@ -240,8 +289,7 @@ static __device__ __forceinline__ bool windowSelect(
       }
       __syncthreads();
       if (threadIdx.x == 0) {
-        guess.totals[0] = 0;
-        guess.totals[1] = 0;
+        guess.clearTotals();
       }
       threshold = guess.threshold;
       return true;

@@ -7,8 +7,8 @@
 // their keys as well, in 64 registers, so that two blocks of 512 threads or four of 256 share a multiprocessor; with 32,
 // and with 16 of F32, the keys are computed anew in each pass (2 instructions a weight), in 72 registers and two blocks
 // of up to 448 threads. The norms are read again by each row, from the first-level cache. The k-th smallest key is guessed
-// from the row before, see window_select.cuh: a pass that counts, a pass over a window, a few candidates; a block's first
-// row, and one whose guess fails, goes through the histogram of radix_select.cuh. The last pass compares each key with
+// from the row before, or the first row's from a sample of it, see window_select.cuh: a pass that counts, a pass over a
+// window, a few candidates; a row whose guess fails goes through the histogram of radix_select.cuh. The last pass compares each key with
 // the limit, and writes vectors, mask bytes and the report. A usual row has 3 barriers; other blocks of the
 // multiprocessor load and write meanwhile.
 //
@@ -22,19 +22,6 @@
 // floor.
 #include "select_rows.cuh"
 #include "window_select.cuh"
-
-// The bits of what is picked of a vector.
-template <class T>
-static __device__ __forceinline__ unsigned pickedOf(const Threshold &threshold, unsigned column, const unsigned *keys) {
-  unsigned ties = threshold.column > column ? threshold.column - column : 0u;
-  float limit = __uint_as_float(threshold.key + (ties > 0u ? 1u : 0u));
-  unsigned picked = appendLower<T::VECTOR>(0u, keys, limit);
-  if (ties - 1u < T::VECTOR - 1u) {
-    // Among these columns the equal scores begin to be kept.
-    picked &= ((1u << ties) - 1u) | appendLower<T::VECTOR>(0u, keys, __uint_as_float(threshold.key));
-  }
-  return picked;
-}
 
 // A row whose keys are in registers and whose weights are read again when they are written, which leaves more of the
 // registers to a search.
@@ -114,9 +101,7 @@ struct RegisterRow {
     return columnOf(item / T::VECTOR) + item % T::VECTOR;
   }
 
-  __device__ __forceinline__ unsigned key(unsigned column) const {
-    return scoreKey(T::magnitude(place.source()[column]), place.norms[column]);
-  }
+  __device__ __forceinline__ unsigned key(unsigned column) const { return place.key(column); }
 
   __device__ __forceinline__ bool finite() const {
     unsigned zeros = 0;
@@ -150,6 +135,12 @@ struct RegisterRow {
   template <class F>
   __device__ __forceinline__ void forEachKeys(F f) const {
     forEachVector([&](unsigned column, const Words &, const unsigned *keys) { f(column, keys); });
+  }
+
+  // All of the thread's columns at once.
+  template <class F>
+  __device__ __forceinline__ void forEachPart(F f) const {
+    f(*this);
   }
 
   template <class F>
@@ -222,7 +213,7 @@ static __device__ __forceinline__ void selectRows(RowPlace<T> place, unsigned ro
   Histogram histogram(dynamic, static_cast<unsigned>(bins));
   memory.search.clear();
   memory.guess.clear();
-  __syncthreads();
+  guessFromSample(MemoryRow<T>{place, place.source()}, static_cast<unsigned>(count), memory.guess);
 #pragma unroll 1
   for (; place.row < rows; place.row += gridDim.x) {
     RegisterRow<T, ITEMS, KEEPS_KEYS> row(place);

@@ -15,6 +15,8 @@ struct MemoryRow {
 
   __device__ __forceinline__ unsigned size() const { return place.columns; }
 
+  __device__ __forceinline__ unsigned key(unsigned column) const { return place.key(column); }
+
   template <class F>
   __device__ __forceinline__ void forEachVector(F f) const {
     unsigned step = blockDim.x * T::VECTOR;
@@ -64,6 +66,19 @@ static __device__ __forceinline__ unsigned highestOf(unsigned highest, const Wor
     highest = static_cast<unsigned>(max(static_cast<int>(highest), static_cast<int>(keys[j])));
   }
   return highest;
+}
+
+// The bits of what is picked of a vector.
+template <class T>
+static __device__ __forceinline__ unsigned pickedOf(const Threshold &threshold, unsigned column, const unsigned *keys) {
+  unsigned ties = threshold.column > column ? threshold.column - column : 0u;
+  float limit = __uint_as_float(threshold.key + (ties > 0u ? 1u : 0u));
+  unsigned picked = appendLower<T::VECTOR>(0u, keys, limit);
+  if (ties - 1u < T::VECTOR - 1u) {
+    // Among these columns the equal scores begin to be kept.
+    picked &= ((1u << ties) - 1u) | appendLower<T::VECTOR>(0u, keys, __uint_as_float(threshold.key));
+  }
+  return picked;
 }
 
 // Selects and writes a row that was loaded, and returns what was picked, key 0 if it isn't finite. `highest` is highestOf

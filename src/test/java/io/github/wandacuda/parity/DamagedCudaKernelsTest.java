@@ -1,10 +1,13 @@
 package io.github.wandacuda.parity;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
@@ -124,6 +127,37 @@ class DamagedCudaKernelsTest {
   void aFaultyGuessIsSeen(String sound, String damaged) throws Exception {
     notices(
         DamagedCudaKernelsTest::checkManyRows, "select_rows", "window_select.cuh", sound, damaged);
+  }
+
+  /** What the histogram searches loses one more here, so that its rows can be counted. */
+  @ParameterizedTest
+  @CsvSource({
+    "select_rows, 'place, count, highest', 'place, count + 1u, highest', 4096",
+    "select_rows_long, 'static_cast<unsigned>(count), highest', 'count + 1u, highest', 28672"
+  })
+  void fewFirstRowsNeedTheHistogram(String kernel, String sound, String damaged, int columns)
+      throws Exception {
+    try (AutoCloseable kernels = PretendCuda.damaged(kernel, kernel + ".cu", sound, damaged)) {
+      PretendCuda.start().multiprocessors(132);
+      try (Backend backend = Backends.open("cuda", 0, 1).backend()) {
+        RandomGenerator random = new SplittableRandom(2);
+        for (double share : new double[] {0.1, 0.5, 0.8}) {
+          int[][] bits = Values.GAUSSIAN.matrix(random, DType.BF16, ROWS, columns);
+          WeightMatrix rows =
+              PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.BF16, ROWS, columns)
+                  .filled(bits)
+                  .view();
+          int count = (int) (share * columns);
+          float[] norms = Norms.LOGNORMAL.vector(random, columns);
+          try (SelectionPlan plan =
+              backend.selector().prepare(DType.BF16, columns, norms, new LowestPerRow(count))) {
+            assertThat(plan.select(rows, rows, null).pruned() - (long) ROWS * count)
+                .as("%s of %d columns", share, columns)
+                .isLessThan(ROWS / 5);
+          }
+        }
+      }
+    }
   }
 
   private static void notices(Check check, String kernel, String file, String sound, String damaged)

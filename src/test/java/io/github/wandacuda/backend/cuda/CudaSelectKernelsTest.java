@@ -148,12 +148,12 @@ class CudaSelectKernelsTest {
    */
   @ParameterizedTest
   @CsvSource({
-    "80, F32, 9676, 9736, true", "80, F16, 19360, 19465, true",
-    "80, BF16, 19360, 19465, true", "75, F32, 13772, 13780, true",
-    "75, F32, 13781, 13790, false", "75, BF16, 27552, 27560, true",
-    "75, BF16, 27561, 27570, false", "89, F32, 22734, 22740, true",
-    "80, F32, 39121, 39124, true", "80, F32, 39125, 39126, false",
-    "90, F16, 111016, 111016, true", "90, F16, 111017, 111017, false"
+    "80, F32, 9544, 9604, true", "80, F16, 19096, 19201, true",
+    "80, BF16, 19096, 19201, true", "75, F32, 13636, 13644, true",
+    "75, F32, 13645, 13654, false", "75, BF16, 27280, 27288, true",
+    "75, BF16, 27289, 27298, false", "89, F32, 22598, 22604, true",
+    "80, F32, 38985, 38988, true", "80, F32, 38989, 38990, false",
+    "90, F16, 110744, 110744, true", "90, F16, 110745, 110745, false"
   })
   void selectsInRowsAroundALimitOfSharedMemory(
       int capability, DType dtype, int from, int to, boolean staged) {
