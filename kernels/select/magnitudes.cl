@@ -10,7 +10,7 @@
 // The upper bits of 2^-29 to 8 fall into a window of 32 powers of two with 128 bins each, counted in 16 KiB of local
 // memory; the few weights outside of it go to device memory one by one. Devices with small groups may have little
 // local memory, so the window is as wide as the group: 16 powers below 8 and 8 KiB with 128 work-items, 8 and 4 KiB
-// with 64.
+// with 64. Zeros are many where a matrix was pruned before, so a work-item adds its own in one go.
 #define POWERS (ITEMS / 8)
 #define WINDOW (POWERS << 7)
 #define WINDOW_START ((130 - POWERS) << 7)
@@ -25,6 +25,7 @@ __kernel void count_upper(
     bins[bin] = 0;
   }
   barrier(CLK_LOCAL_MEM_FENCE);
+  uint zeros = 0;
   for (uint row = get_group_id(1); row < rows; row += get_num_groups(1)) {
     const __global element *in = row_at(source, source_offset, stride, row);
     for (uint octet = get_global_id(0); octet * OCTET < columns; octet += get_global_size(0)) {
@@ -35,11 +36,16 @@ __kernel void count_upper(
         uint place = upper[j] - WINDOW_START;
         if (place < WINDOW) {
           atomic_inc(&bins[place]);
+        } else if (upper[j] == 0) {
+          zeros++;
         } else {
           atomic_inc(&all[upper[j]]);
         }
       }
     }
+  }
+  if (zeros > 0) {
+    atomic_add(&all[0], zeros);
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   for (uint bin = get_local_id(0); bin < WINDOW; bin += get_local_size(0)) {
