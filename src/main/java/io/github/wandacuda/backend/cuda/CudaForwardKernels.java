@@ -58,7 +58,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   /** The most runs whose sums are in memory at a time. */
   private static final int MOST_RUNS = 256;
 
-  private static final int SQUARES_WARPS = 4;
+  private static final int SQUARES_WARPS = 2;
 
   private final CudaQueue queue;
   private final CudaDevice device;
