@@ -68,6 +68,9 @@ PRETEND_API cuDevicePrimaryCtxRetain(CUcontext *handle, CUdevice device) {
   });
 }
 
+// Nobody waits here for long.
+PRETEND_API cuDevicePrimaryCtxSetFlags_v2(CUdevice, unsigned) { return CUDA_SUCCESS; }
+
 PRETEND_API cuDevicePrimaryCtxRelease(CUdevice device) { return release(device); }
 PRETEND_API cuDevicePrimaryCtxRelease_v2(CUdevice device) { return release(device); }
 

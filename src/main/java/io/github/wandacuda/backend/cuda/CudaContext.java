@@ -5,6 +5,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import java.util.Set;
 import java.util.function.Supplier;
 import jcuda.driver.CUcontext;
+import jcuda.driver.CUctx_flags;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
@@ -47,6 +48,8 @@ final class CudaContext {
    */
   public static CudaContext retain(CUdevice device, String name) {
     CudaContext retained = new CudaContext(device, name);
+    // A thread that waits yields its processor; where the context is in use already it stays as is.
+    int unused = JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_YIELD);
     retained.retain(retained.context);
     return retained;
   }
