@@ -19,18 +19,18 @@ forever='for (volatile int i = 0; i == 0;) {}'
 # A kernel's file, where it is damaged, what that becomes, what the report has to say. Then what no kernel's source does: a
 # launch that fails, PTX that can't be loaded, a kernel of OpenCL.
 damages=(
-  "select_rows => window_select.cuh => threshold = guess.threshold; => threshold = guess.threshold; threshold.key = 0u; => lowest of many rows, F32 .*differs"
-  "rms_norm => rms_norm.cu => sum += value => $forever sum += value => root mean square norm .*no end within 15 s"
-  "rotate => rotate.cu => return u - v => return *reinterpret_cast<volatile float *>(16) + u - v => ended within rotation"
-  "select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] > keys[i] => lowest 1 of 4, BF16 .*differs"
-  "linear_tensor => linear_tensor.cuh => part < Block::PARTS; part++ => part < 1; part++ => linear layer of 140 tokens, F16 .*differs"
-  "second_moments => second_moments.cu => RUN = 256 => RUN = 512 => second moments .*differs"
-  "linear_sparse => linear_sparse.cu => (1u << lane) - 1u => (2u << lane) - 1u => packed linear layer of 3 tokens, F16 .*differs"
-  "widen_codes => codes.cuh => shift + w.bits > 8 => shift > 8 => quantized weights, UNSIGNED of 3 bits .*differs"
-  "attention_128 => attention.cuh => <unsigned>(problem.w => <unsigned>(1 + problem.w => attention, heads of 128 .*differs"
-  "launch => cuLaunchKernel 5 700 => lowest of 17001 columns, F32 .*cuLaunchKernel of select_rows_long_f32, .* of [0-9]* threads: CUDA_ERROR_ILLEGAL_ADDRESS"
-  "jar => select_groups.sm_80.ptx => .target => .aim => lowest 2 of 4, F32 .*cuModuleLoadDataEx of select_groups (.*): CUDA_ERROR_INVALID_PTX"
-  "jar => rotate.cl => a * c - b * s => a * c + b * s => opencl .*rotation .*differs"
+  "select_rows => window_select.cuh => threshold = guess.threshold; => threshold = guess.threshold; threshold.key = 0u; => select_rows: lowest of many rows, F32 .*differs"
+  "rms_norm => rms_norm.cu => sum += value => $forever sum += value => rms_norm .*no end within 15 s"
+  "rotate => rotate.cu => return u - v => return *reinterpret_cast<volatile float *>(16) + u - v => ended within rotate"
+  "select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] > keys[i] => select_groups: lowest 1 of 4, BF16 .*differs"
+  "linear_tensor => linear_tensor.cuh => part < Block::PARTS; part++ => part < 1; part++ => linear: 140 tokens, F16 .*differs"
+  "second_moments => second_moments.cu => RUN = 256 => RUN = 512 => second_moments .*differs"
+  "linear_sparse => linear_sparse.cu => (1u << lane) - 1u => (2u << lane) - 1u => linear_sparse: 3 tokens, F16 .*differs"
+  "widen_codes => codes.cuh => shift + w.bits > 8 => shift > 8 => widen_codes.*: UNSIGNED of 3 bits .*differs"
+  "attention_128 => attention.cuh => <unsigned>(problem.w => <unsigned>(1 + problem.w => attention: heads of 128 .*differs"
+  "launch => cuLaunchKernel 5 700 => select_rows: lowest of 17001 columns, F32 .*cuLaunchKernel of select_rows_long_f32, .* of [0-9]* threads: CUDA_ERROR_ILLEGAL_ADDRESS"
+  "jar => select_groups.sm_80.ptx => .target => .aim => select_groups: lowest 2 of 4, F32 .*cuModuleLoadDataEx of select_groups (.*): CUDA_ERROR_INVALID_PTX"
+  "jar => rotate.cl => a * c - b * s => a * c + b * s => opencl .*rotate .*differs"
 )
 
 fail() {

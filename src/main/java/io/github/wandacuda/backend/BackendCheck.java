@@ -263,19 +263,19 @@ public final class BackendCheck {
 
   private void addSelection(DType dtype) {
     // More rows than blocks run at a time on any GPU: they are guessed from those before.
-    addSelection("lowest of many rows", dtype, 1201, 519, new LowestPerRow(200));
+    addSelection("select_rows: lowest of many rows", dtype, 1201, 519, new LowestPerRow(200));
     // On both sides of what CUDA's kernels hold: in 16 registers, in 32, in none.
     for (int columns : new int[] {37, 8191, 12001, 17001}) {
-      String what = "lowest of %d columns".formatted(columns);
+      String what = "select_rows: lowest of %d columns".formatted(columns);
       addSelection(what, dtype, 7, columns, new LowestPerRow(columns / 3));
     }
     for (int[] n : new int[][] {{2, 4}, {1, 4}, {4, 8}, {3, 8}, {5, 17}, {9, 45}}) {
-      String what = "lowest %d of %d".formatted(n[0], n[1]);
+      String what = "select_groups: lowest %d of %d".formatted(n[0], n[1]);
       addSelection(what, dtype, TOKENS, 11 * n[1], new LowestPerGroup(n[0], n[1]));
     }
-    addSelection("scores up to a limit", dtype, TOKENS, 77, new AtMost(0.7f));
+    addSelection("select_threshold: scores up to a limit", dtype, TOKENS, 77, new AtMost(0.7f));
     add(
-        "count of magnitudes, " + dtype,
+        "magnitudes: counts, " + dtype,
         side -> {
           WeightMatrix matrix = side.matrix(dtype, 5, 301);
           long[] upper = new long[Selector.UPPER_BINS];
@@ -320,18 +320,18 @@ public final class BackendCheck {
     // A token alone, as many as are multiplied row by row, and more.
     for (int tokens : new int[] {1, 3, 7, TOKENS, 2 * WIDTH}) {
       add(
-          "linear layer of %d tokens, %s".formatted(tokens, dtype),
+          "linear: %d tokens, %s".formatted(tokens, dtype),
           tolerance,
           side -> multiplied(side, tokens, dtype, false));
       if (backend.operations().multipliesSparse(dtype)) {
         add(
-            "packed linear layer of %d tokens, %s".formatted(tokens, dtype),
+            "linear_sparse: %d tokens, %s".formatted(tokens, dtype),
             tolerance,
             side -> multiplied(side, tokens, dtype, true));
       }
     }
     add(
-        "embedding, " + dtype,
+        "embed: " + dtype,
         side -> {
           Tensor out = side.tensor(3, WIDTH);
           side.operations.embed(side.weight(dtype, 9, WIDTH, false), new int[] {8, 0, 8}, out);
@@ -351,7 +351,7 @@ public final class BackendCheck {
   /** They are pruned by half where they lie, and multiplied with many tokens, few and one. */
   private void addCodes(NumberFormat format, int bits, NumberFormat scale, int one) {
     add(
-        "quantized weights, %s of %d bits".formatted(format, bits),
+        "widen_codes, linear_codes: %s of %d bits".formatted(format, bits),
         side -> {
           QuantizedMatrix codes = side.codes(format, bits, scale, one);
           Weight weight = side.operations.weight(codes);
@@ -368,7 +368,7 @@ public final class BackendCheck {
 
   private void addRows() {
     add(
-        "root mean square norm",
+        "rms_norm",
         SUMS,
         side -> {
           Tensor out = side.tensor(TOKENS, WIDTH);
@@ -376,7 +376,7 @@ public final class BackendCheck {
           return side.download(out);
         });
     add(
-        "layer norm",
+        "layer_norm",
         SUMS,
         side -> {
           Tensor out = side.tensor(TOKENS, WIDTH);
@@ -385,7 +385,7 @@ public final class BackendCheck {
           return side.download(out);
         });
     add(
-        "rotation",
+        "rotate",
         side -> {
           Tensor x = side.tensor(TOKENS, WIDTH);
           Tensor angles = side.tensor(TOKENS, 5);
@@ -395,14 +395,14 @@ public final class BackendCheck {
           return side.download(x);
         });
     add(
-        "columns of groups",
+        "gather_columns",
         side -> {
           Tensor out = side.tensor(TOKENS, 15);
           side.operations.gatherColumns(side.tensor(TOKENS, WIDTH), 2, 3, 14, out);
           return side.download(out);
         });
     add(
-        "convolution",
+        "convolve",
         side -> {
           Tensor out = side.tensor(TOKENS - 3, WIDTH);
           side.operations.convolve(
@@ -410,7 +410,7 @@ public final class BackendCheck {
           return side.download(out);
         });
     add(
-        "delta rule",
+        "delta_rule",
         side -> {
           DeltaShape shape = new DeltaShape(TOKENS, 2, 4, 5, 7);
           Tensor q = side.tensor(TOKENS, 10);
@@ -425,7 +425,7 @@ public final class BackendCheck {
           return side.download(out);
         });
     add(
-        "rows of experts",
+        "expert_rows",
         side -> {
           Tensor x = side.tensor(TOKENS, WIDTH);
           Tensor some = side.tensor(3, WIDTH);
@@ -434,9 +434,11 @@ public final class BackendCheck {
           side.operations.addRows(some, rows, new float[] {0.5f, 2, -1}, x);
           return side.download(x);
         });
-    add("routing", side -> routed(side, RoutingRule.softmax(2, true)));
+    add("route: softmax", side -> routed(side, RoutingRule.softmax(2, true)));
     RoutingRule sigmoids = RoutingRule.of(RoutingRule.Scores.SIGMOID, 2, true);
-    add("routing by groups", side -> routed(side, sigmoids.in(new RoutingRule.Groups(3, 2, 2))));
+    add(
+        "route: sigmoids in groups",
+        side -> routed(side, sigmoids.in(new RoutingRule.Groups(3, 2, 2))));
   }
 
   private static float[] routed(Side side, RoutingRule rule) {
@@ -451,15 +453,15 @@ public final class BackendCheck {
 
   private void addElementwise() {
     for (Activation activation : Activation.values()) {
-      add(activation.name(), activation);
-      add(activation.name() + " gate", new Elementwise.Gate(activation));
+      add("activate: " + activation.name(), activation);
+      add("activate: gate by " + activation.name(), new Elementwise.Gate(activation));
     }
-    add("sum", new Elementwise.Add());
-    add("scale", new Elementwise.Scale(0.3f));
-    add("clamp", new Elementwise.Clamp(-0.5f, 0.25f));
-    add("softcap", new Elementwise.Softcap(1.5f));
-    add("xielu", new Elementwise.Xielu(0.8f, 1.3f, 0.5f, -1e-6f));
-    add("clamped gate", new Elementwise.ClampedGate(1.5f));
+    add("elementwise: sum", new Elementwise.Add());
+    add("elementwise: scale", new Elementwise.Scale(0.3f));
+    add("elementwise: clamp", new Elementwise.Clamp(-0.5f, 0.25f));
+    add("elementwise: softcap", new Elementwise.Softcap(1.5f));
+    add("elementwise: xielu", new Elementwise.Xielu(0.8f, 1.3f, 0.5f, -1e-6f));
+    add("activate: clamped gate", new Elementwise.ClampedGate(1.5f));
   }
 
   private void add(String name, Elementwise operation) {
@@ -477,10 +479,10 @@ public final class BackendCheck {
   private void addAttention() {
     for (int size : new int[] {16, 80, 128, 200}) {
       AttentionShape shape = new AttentionShape(TOKENS, 0, 4, 2, size, 0.1f, 20, 9);
-      add("attention, heads of " + size, SUMS, side -> attended(side, shape));
+      add("attention: heads of " + size, SUMS, side -> attended(side, shape));
     }
     AttentionShape last = new AttentionShape(2 * WIDTH, 2 * WIDTH - 1, 4, 2, 64, 0.1f, 0, 0);
-    add("attention of the last token", SUMS, side -> attended(side, last));
+    add("attention_rows: the last token", SUMS, side -> attended(side, last));
   }
 
   private static float[] attended(Side side, AttentionShape shape) {
@@ -502,7 +504,7 @@ public final class BackendCheck {
 
   private void addSums() {
     add(
-        "squares of columns",
+        "column_squares",
         side -> {
           try (ColumnSquares squares = side.operations.columnSquares(WIDTH)) {
             squares.add(side.tensor(3 * TOKENS, WIDTH));
@@ -510,7 +512,7 @@ public final class BackendCheck {
           }
         });
     add(
-        "second moments",
+        "second_moments",
         side -> {
           try (SecondMoments moments = side.operations.secondMoments(WIDTH)) {
             moments.add(side.tensor(9 * TOKENS, WIDTH));
@@ -520,7 +522,7 @@ public final class BackendCheck {
           }
         });
     add(
-        "cross entropy",
+        "cross_entropy",
         SUMS,
         side -> {
           int[] targets = IntStream.range(0, TOKENS).map(t -> t * 2).toArray();

@@ -47,7 +47,7 @@ class DeviceCheckTest {
     assertThat(result.exitCode()).isZero();
     assertThat(result.out())
         .startsWith(name + " 0, ")
-        .contains("\n  attention, heads of 80: agrees\n")
+        .contains("\n  attention: heads of 80: agrees\n")
         .endsWith(" kernels checked\n")
         .doesNotContain("differs");
   }
@@ -79,9 +79,9 @@ class DeviceCheckTest {
 
   @ParameterizedTest
   @CsvSource({
-    "rms_norm, rms_norm.cu, sum += value, sum -= value, root mean square norm",
+    "rms_norm, rms_norm.cu, sum += value, sum -= value, rms_norm",
     "select_rows, window_select.cuh, threshold = guess.threshold;,"
-        + " threshold = guess.threshold; threshold.key = 0u;, lowest of many rows",
+        + " threshold = guess.threshold; threshold.key = 0u;, select_rows: lowest of many rows",
   })
   @Tag("pretend")
   @Thorough
@@ -103,7 +103,7 @@ class DeviceCheckTest {
     Ended result = check("--backend", "cuda");
     assertThat(result.out())
         .contains(
-            "  lowest of 17001 columns, F32: failed, cuda device 0 (Pretend GPU sm_80): the device"
+            "  select_rows: lowest of 17001 columns, F32: failed, cuda device 0 (Pretend GPU sm_80): the device"
                 + " was lost, as seen by ");
     result.isRefused(4, "1 of 5 kernels differ from the CPU's or fail");
   }
