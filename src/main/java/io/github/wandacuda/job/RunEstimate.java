@@ -310,7 +310,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
    */
   static final class LayerEstimate implements AutoCloseable {
     /** Few enough to be done in a part of a second. */
-    private static final int COLUMNS = 512;
+    private static final int COLUMNS = 2048;
 
     /** More than SparseGPT prunes at a time, so that all of its code is needed. */
     private static final int FEW_COLUMNS = 192;
