@@ -92,7 +92,7 @@ final class OpenClMemory {
 
   /** Throws the failure of a command that used memory. */
   public void throwFailure(int status, String call, long bytes) {
-    if (OpenClStatus.isMemoryShortage(status)) {
+    if (OpenClStatus.isMemoryShortage(status, bytes)) {
       // How much is free isn't known, since other programs' memory isn't counted.
       throw new DeviceMemoryException(
           "%s: out of device memory: %s of %d bytes failed with %s"

@@ -10,6 +10,9 @@ import org.slf4j.LoggerFactory;
 final class OpenClStatus {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClStatus.class);
 
+  /** Drivers also say CL_OUT_OF_RESOURCES after a kernel's fault; so little memory isn't short. */
+  private static final long LITTLE = 1 << 20;
+
   private OpenClStatus() {}
 
   /** Checks the status of a call that isn't for an open device. */
@@ -40,15 +43,17 @@ final class OpenClStatus {
     }
   }
 
-  static boolean isMemoryShortage(int status) {
+  /** Returns whether a command on so many bytes may succeed on fewer. */
+  static boolean isMemoryShortage(int status, long bytes) {
     return status == CL.CL_MEM_OBJECT_ALLOCATION_FAILURE
-        || status == CL.CL_OUT_OF_RESOURCES
+        || (status == CL.CL_OUT_OF_RESOURCES && bytes > LITTLE)
         || status == CL.CL_OUT_OF_HOST_MEMORY
         || status == CL.CL_INVALID_BUFFER_SIZE;
   }
 
-  /** Returns the name of the status in OpenCL's header. */
+  /** Returns the name of the status in OpenCL's header, and what it may mean. */
   static String name(int status) {
-    return CL.stringFor_errorCode(status);
+    String name = CL.stringFor_errorCode(status);
+    return status == CL.CL_OUT_OF_RESOURCES ? name + " (memory, or a kernel that failed)" : name;
   }
 }

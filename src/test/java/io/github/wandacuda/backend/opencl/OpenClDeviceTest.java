@@ -153,12 +153,17 @@ class OpenClDeviceTest {
           new int[] {
             CL.CL_MEM_OBJECT_ALLOCATION_FAILURE, CL.CL_OUT_OF_RESOURCES, CL.CL_OUT_OF_HOST_MEMORY
           }) {
-        assertThatThrownBy(() -> device.memory().throwFailure(status, "clCreateBuffer", 77))
+        assertThatThrownBy(() -> device.memory().throwFailure(status, "clCreateBuffer", 7 << 20))
             .isInstanceOf(DeviceMemoryException.class)
             .hasMessageStartingWith(
                 device.name()
-                    + ": out of device memory: clCreateBuffer of 77 bytes failed with CL_");
+                    + ": out of device memory: clCreateBuffer of 7340032 bytes failed with CL_");
       }
+      assertThatThrownBy(
+              () -> device.memory().throwFailure(CL.CL_OUT_OF_RESOURCES, "clCreateBuffer", 77))
+          .as("so little isn't made smaller until one row is left")
+          .isNotInstanceOf(DeviceMemoryException.class)
+          .hasMessageEndingWith("CL_OUT_OF_RESOURCES (memory, or a kernel that failed)");
       assertThatThrownBy(
               () -> device.memory().throwFailure(CL.CL_INVALID_CONTEXT, "clCreateBuffer", 77))
           .isInstanceOf(BackendUnavailableException.class)
