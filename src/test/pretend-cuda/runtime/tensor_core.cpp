@@ -24,9 +24,9 @@ Accumulator accumulatorOf(int capability) {
   return {16, 0x1p-25};                      // H100, B200
 }
 
-// 2 to a number's exponent; 0 has none.
+// 2 to a number's exponent, or less than that of any other for 0.
 double power(double value, double leastNormal) {
-  if (value == 0) return 0;
+  if (value == 0) return 0x1p-300;
   return std::max(leastNormal, std::bit_cast<double>(std::bit_cast<uint64_t>(value) & 0x7ff0000000000000));
 }
 
@@ -36,41 +36,54 @@ float cutOff(double value) {
   return further ? std::bit_cast<float>(std::bit_cast<uint32_t>(nearest) - 1) : nearest;
 }
 
-float add(float sum, const double *products, const double *powers, int terms, double last) {
-  double exact = sum, largest = power(sum, 0x1p-126);
-  for (int i = 0; i < terms; i++) {
-    exact += products[i];
-    largest = std::max(largest, powers[i]);
+// One number for each column of a tile.
+using Row = double[8];
+
+void add(float (&sums)[8], const Row *products, const Row *powers, int terms, double last) {
+  Row exact, largest, kept, units;
+  for (int column = 0; column < 8; column++) {
+    exact[column] = sums[column];
+    largest[column] = power(sums[column], 0x1p-126);
   }
-  if (std::isnan(exact)) return std::bit_cast<float>(0x7fffffff);
-  if (std::isinf(exact) || largest == 0) return static_cast<float>(exact);
-  const double unit = largest * last, units = 1 / unit;
-  int64_t kept = static_cast<int>(sum * units);
-  for (int i = 0; i < terms; i++) kept += static_cast<int>(products[i] * units);
-  return cutOff(static_cast<double>(kept) * unit);
+  for (int i = 0; i < terms; i++) {
+    for (int column = 0; column < 8; column++) {
+      exact[column] += products[i][column];
+      largest[column] = std::max(largest[column], powers[i][column]);
+    }
+  }
+  for (int column = 0; column < 8; column++) {
+    units[column] = 1 / (largest[column] * last);
+    kept[column] = static_cast<int>(sums[column] * units[column]);
+  }
+  for (int i = 0; i < terms; i++) {
+    for (int column = 0; column < 8; column++) kept[column] += static_cast<int>(products[i][column] * units[column]);
+  }
+  for (int column = 0; column < 8; column++) {
+    const float result = cutOff(kept[column] * (largest[column] * last));
+    const float infinite = std::isnan(exact[column]) ? std::bit_cast<float>(0x7fffffff) : static_cast<float>(exact[column]);
+    sums[column] = std::isfinite(exact[column]) ? result : infinite;
+  }
 }
 
 }  // namespace
 
 void multiplyTile(Tile &tile, int k, double leastNormal) {
   const Accumulator accumulator = accumulatorOf(thread->capability);
-  double powersA[16][16], powersB[8][16];
+  const int terms = std::min(k, accumulator.terms);
+  Row powersOfB[16];
   for (int inner = 0; inner < k; inner++) {
-    for (int row = 0; row < 16; row++) powersA[row][inner] = power(tile.a[row][inner], leastNormal);
-    for (int column = 0; column < 8; column++) powersB[column][inner] = power(tile.b[column][inner], leastNormal);
+    for (int column = 0; column < 8; column++) powersOfB[inner][column] = power(tile.b[inner][column], leastNormal);
   }
   for (int row = 0; row < 16; row++) {
-    for (int column = 0; column < 8; column++) {
-      double products[16], powers[16];
-      for (int inner = 0; inner < k; inner++) {
-        products[inner] = static_cast<double>(tile.a[row][inner]) * tile.b[column][inner];
-        powers[inner] = powersA[row][inner] * powersB[column][inner];
-      }
-      float &sum = tile.d[row][column];
-      for (int first = 0; first < k; first += accumulator.terms) {
-        sum = add(sum, products + first, powers + first, std::min(k, accumulator.terms), accumulator.last);
+    Row products[16], powers[16];
+    for (int inner = 0; inner < k; inner++) {
+      const double a = tile.a[row][inner], powerOfA = power(a, leastNormal);
+      for (int column = 0; column < 8; column++) {
+        products[inner][column] = a * tile.b[inner][column];
+        powers[inner][column] = powerOfA * powersOfB[inner][column];
       }
     }
+    for (int first = 0; first < k; first += terms) add(tile.d[row], products + first, powers + first, terms, accumulator.last);
   }
 }
 

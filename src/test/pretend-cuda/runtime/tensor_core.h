@@ -5,9 +5,9 @@
 
 namespace pretend {
 
-// Factors of 16 bits as float32, columns of b as rows.
+// Factors of 16 bits as float32.
 struct Tile {
-  float a[16][16], b[8][16], d[16][8];
+  float a[16][16], b[16][8], d[16][8];
 };
 
 // d += a b over the first k of a's columns, of a type whose smallest normal number is given, with the bits of the device on

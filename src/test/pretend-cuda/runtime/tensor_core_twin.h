@@ -48,7 +48,7 @@ PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
         const int inner = 8 * half + 2 * pair + i;
         tile.a[group][inner] = Type::widen(mine->a[2 * half] >> 16 * i);
         tile.a[group + 8][inner] = Type::widen(mine->a[2 * half + 1] >> 16 * i);
-        tile.b[group][inner] = Type::widen(mine->b[half] >> 16 * i);
+        tile.b[inner][group] = Type::widen(mine->b[half] >> 16 * i);
       }
     }
     for (int i = 0; i < 4; i++) tile.d[group + i / 2 * 8][2 * pair + i % 2] = mine->d[i];
