@@ -14,6 +14,9 @@ import io.github.wandacuda.testing.PretendCuda.Order;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -98,6 +101,24 @@ class CudaForwardTest {
         assertThat(driver.launches("linear_tensor_fast" + few + "_f16")).isEqualTo(1);
         assertThat(driver.launches("linear_tensor" + few + "_f16")).isZero();
       }
+    }
+  }
+
+  /** Which of the terms beside 1 count, 7 of 2^-24 and 8 of 2^-25, is up to the architecture. */
+  @ParameterizedTest
+  @CsvSource({"75, 0", "80, 3", "86, 3", "89, 3", "90, 5"})
+  void tensorCoresAreThoseOfTheDevice(int capability, int units) {
+    CpuTensor x = CpuTensor.zeros(5, 16);
+    MemorySegment weights = Arena.ofAuto().allocate(2 * 16, 64);
+    for (int c = 0; c < 16; c++) {
+      for (int t = 0; t < x.rows(); t++) {
+        x.data()[x.at(t) + c] = c == 0 ? 1 : c < 8 ? 0x1p-12f : 0x1p-13f;
+      }
+      weights.setAtIndex(ValueLayout.JAVA_SHORT, c, Float.floatToFloat16(c == 0 ? 1 : 0x1p-12f));
+    }
+    Layer layer = new Layer(x, WeightMatrix.of(weights, DType.F16, 1, 16), CpuTensor.zeros(1, 1));
+    try (Backend backend = PretendedCuda.open(capability)) {
+      assertThat(layer.multiply(backend, 0).data()).containsOnly(1 + units * 0x1p-23f);
     }
   }
 
