@@ -46,5 +46,22 @@ extern "C" __global__ void refused(int what, const unsigned char *in, unsigned *
     case 9:  // beyond the end of a buffer
       out[threadIdx.x] = in[64 + threadIdx.x];
       break;
+    case 10:  // lanes of one warp that wait for each other at two places
+      if (lane < 16) {
+        __syncwarp();
+      } else {
+        out[lane] = lane;
+        __syncwarp();
+      }
+      break;
+    case 11:  // a shift by all bits
+      out[lane] = lane << (what + 21);
+      break;
+    case 12:  // a sum beyond an int
+      out[lane] = static_cast<unsigned>(what + (0x7ffffff0 + static_cast<int>(lane)));
+      break;
+    case 13:  // a cast of a number that no int is
+      out[lane] = static_cast<unsigned>(static_cast<int>(static_cast<float>(what) * 1e9f));
+      break;
   }
 }

@@ -35,20 +35,24 @@ final class CudaContext {
   private final String name;
   private final Handle context = new Handle();
 
-  private CudaContext(CUdevice device, String name) {
-    this.device = device;
-    this.name = name;
-  }
-
   /**
    * Retains the primary context.
    *
    * @param name the device's name in messages
    */
-  public static CudaContext retain(CUdevice device, String name) {
-    CudaContext retained = new CudaContext(device, name);
-    retained.retain(retained.context);
-    return retained;
+  CudaContext(CUdevice device, String name) {
+    this.device = device;
+    this.name = name;
+    retain(context);
+  }
+
+  /** Returns whether another process has a device for itself, which only the attempt shows. */
+  static boolean isTaken(CUdevice device) {
+    int result = JCudaDriver.cuDevicePrimaryCtxRetain(new CUcontext(), device);
+    if (result == CUresult.CUDA_SUCCESS) {
+      int unused = JCudaDriver.cuDevicePrimaryCtxRelease(device);
+    }
+    return result == CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE;
   }
 
   /** A context that can be read as the number it is. */
