@@ -10,9 +10,10 @@
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
 # --undefined has kernels refuse all that has no defined result, --asan adds AddressSanitizer to that, for programs over
-# harness.h, --tsan ThreadSanitizer, which sees the pretended threads as threads. --plain compiles kernels with less optimizing, which takes half of the time, --only 80 for one architecture, which
-# does too. --kernels takes the .cu files of that directory instead of kernels/select and kernels/forward. --kernels
-# and --program may be given more than once. The driver's objects are in OUT/../pretend-cuda-objects, which several OUTs share.
+# harness.h, --tsan ThreadSanitizer, which sees the pretended threads as threads. --plain compiles kernels with less optimizing,
+# which takes half of the time, --only 80 for one architecture, which does too. --kernels takes the .cu files of that directory
+# instead of kernels/select and kernels/forward. --kernels and --program may be given more than once. The driver's objects are in
+# OUT/../pretend-cuda-objects, which several OUTs share.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -95,19 +95,19 @@ PRETEND_UNSEEN void loadMeeting(void *const payloads[32]) {
 }
 
 template <int matrices, bool transposed>
-void load(unsigned (&words)[matrices], const void *row) {
+void load(unsigned (&words)[matrices], const void *row, pretend::Place place) {
   if (pretend::thread->lane() < 8 * matrices) {
     pretend::requireShared(row, 16);
     if (pretend::racesAreSeen()) __tsan_read_range(const_cast<void *>(row), 16);
   }
   MatrixRow mine{static_cast<const uint16_t *>(row), words};
-  pretend::meet("ldmatrix", 0xffffffff, loadMeeting<matrices, transposed>, &mine);
+  pretend::meet("ldmatrix", 0xffffffff, loadMeeting<matrices, transposed>, &mine, place);
 }
 
-inline void loadMatrices(unsigned (&words)[4], const void *row) { load<4, false>(words, row); }
-inline void loadMatrices(unsigned (&words)[2], const void *row) { load<2, false>(words, row); }
-inline void loadMatricesTransposed(unsigned (&words)[4], const void *row) { load<4, true>(words, row); }
-inline void loadMatricesTransposed(unsigned (&words)[2], const void *row) { load<2, true>(words, row); }
+inline void loadMatrices(unsigned (&words)[4], const void *row, PRETEND_PLACE) { load<4, false>(words, row, place); }
+inline void loadMatrices(unsigned (&words)[2], const void *row, PRETEND_PLACE) { load<2, false>(words, row, place); }
+inline void loadMatricesTransposed(unsigned (&words)[4], const void *row, PRETEND_PLACE) { load<4, true>(words, row, place); }
+inline void loadMatricesTransposed(unsigned (&words)[2], const void *row, PRETEND_PLACE) { load<2, true>(words, row, place); }
 
 inline void copyAsync(void *shared, const void *global, int bytes = 16) {
   if (bytes < 0 || bytes > 16) pretend::refuse("copyAsync of %d bytes", bytes);

@@ -2,7 +2,7 @@
 #include "tensor_core.cuh"
 
 extern "C" __global__ void refused(int what, const unsigned char *in, unsigned *out) {
-  __shared__ unsigned values[40];
+  __shared__ __align__(16) unsigned values[40];
   const unsigned lane = threadIdx.x % 32;
   switch (what) {
     case 0:  // a barrier that one thread doesn't reach
@@ -62,6 +62,15 @@ extern "C" __global__ void refused(int what, const unsigned char *in, unsigned *
       break;
     case 13:  // a cast of a number that no int is
       out[lane] = static_cast<unsigned>(static_cast<int>(static_cast<float>(what) * 1e9f));
+      break;
+    case 14:  // lanes that load matrices together at two places
+      unsigned loaded[4];
+      if (lane < 16) {
+        tensor_core::loadMatrices(loaded, values + lane % 8 * 4);
+      } else {
+        tensor_core::loadMatrices(loaded, values + lane % 8 * 4 + 4);
+      }
+      out[lane] = loaded[0];
       break;
   }
 }

@@ -58,6 +58,7 @@ class PretendDeviceTest {
         "8 | is not in shared memory",
         "10 | 32 threads wait in __syncwarp with the mask ffffffff at refused.cu:51: 0 1",
         "10 | 32 threads wait in __syncwarp with the mask ffffffff at refused.cu:54: 16 17",
+        "14 | 32 threads wait in ldmatrix with the mask ffffffff at refused.cu:71: 16 17",
       })
   void refusesWhatADeviceWouldHangOrFailOn(int what, String message) throws IOException {
     Ended outcome = run(DIRECTORY, "refused-" + what);
