@@ -1,7 +1,11 @@
 // A linear layer on tensor cores: out[t, o] = (sum over c of (high[t, c] + low[t, c]) * w[o, c]) * inverses[t] + bias[o],
 // for BF16 and F16 weights and activations that linear_split.cu split. The fast kernels have no low part: half the
-// operations, and 8 (BF16) or 11 (F16) bits of an activation instead of 16 or 22. Products are exact, sums are float32,
-// which tensor cores cut off instead of rounding them.
+// operations, and 8 (BF16) or 11 (F16) bits of an activation instead of 16 or 22.
+//
+// Products are exact. Tensor cores cut sums off instead of rounding them, and terms beside a larger sum, so that errors of one
+// sign would add up over the columns. So they sum 16 columns of two parts, or 32 (sm_75: 16) of one, from zero each time,
+// the low parts first, and these sums are added by float32 additions, which round. More at a time would need more registers.
+// kernels/README.md says what that leaves of the error.
 //
 // A block computes a tile of 128 features by 128 tokens (32 where there are few tokens): of two parts 8 warps with 32
 // tokens by 64 (16) features each, of one part 4 warps with 64 (32) tokens by 64 (32). Columns come in slices of 32, 64
@@ -13,7 +17,9 @@
 //
 // 2 operations for each part, token, feature and column. For each slice a block moves 24 KiB for 2 Mi operations, 85 for
 // each byte from L2, of one part 16 KiB for 1 Mi, 64 for each; a warp reads 4 KiB of shared memory for 32 matrix
-// instructions (m16n8k16), fewer than its bandwidth allows.
+// instructions (m16n8k16), fewer than its bandwidth allows. A warp of a large tile has 64 of these in a slice, and 128
+// additions beside them. On sm_90 it issues 337 instructions a slice, of one part 323; if sums stayed in the tensor cores,
+// it would be 204 and 212.
 //
 // Edges: rows past the last token or feature repeat the last one and aren't written. Columns of the split activations are
 // padded with zeros to whole slices; weights past a row's last column may be anything, NaN too, so they are replaced by
@@ -31,9 +37,11 @@ constexpr int PIECES = SLICE * 2 / 16;  // of 16 bytes in a row of a slice
 #if __CUDA_ARCH__ >= 800
 constexpr int STAGES = 3;
 constexpr int BLOCKS = 2;  // that a multiprocessor is to have room for
+constexpr int FAST_STEP = 4;
 #else
 constexpr int STAGES = 2;
 constexpr int BLOCKS = 1;
+constexpr int FAST_STEP = 2;
 #endif
 
 // What a block works on: the tokens of its tile and those of a warp, the parts of an activation, and its warps.
@@ -46,6 +54,8 @@ struct Block {
   static constexpr int WARPS_DOWN = TOKENS / WARP_TOKENS;
   static constexpr int WARP_FEATURES = FEATURES / (WARP_COUNT / WARPS_DOWN);
   static constexpr int ROWS_AT_ONCE = THREADS / PIECES;
+  static constexpr int STEP = PARTS == 1 ? FAST_STEP : 2;  // pieces that are summed from zero
+  static constexpr int MOST_BLOCKS = PARTS == 1 && TOKENS < 128 ? 5 : BLOCKS;
 
   // A slice in shared memory: rows of each part, and of weights.
   static constexpr int WEIGHTS = PARTS * TOKENS;  // the row at which they begin
@@ -94,23 +104,24 @@ __device__ __forceinline__ int pieceAt(int row, int piece) {
 template <class Block>
 struct Copier {
   static constexpr int COPIES = Block::COPIES;
-  const unsigned short *from[COPIES];
-  int to[COPIES];
-  int piece;
-  int columns;
+  const Problem &problem;
+  int rows[COPIES];  // of the halves or the weights
+  int piece = threadIdx.x % PIECES;
+  int to = pieceAt(threadIdx.x / PIECES, piece);
 
-  __device__ __forceinline__ Copier(const Problem &problem, int firstToken, int firstFeature)
-      : piece(threadIdx.x % PIECES), columns(problem.columns) {
+  __device__ __forceinline__ Copier(const Problem &problem, int firstToken, int firstFeature) : problem(problem) {
 #pragma unroll
     for (int i = 0; i < COPIES; i++) {
       const int row = i * Block::ROWS_AT_ONCE + threadIdx.x / PIECES;
       const int token = min(firstToken + row % Block::TOKENS, problem.tokens - 1);
       const int feature = min(firstFeature + row - Block::WEIGHTS, problem.features - 1);
-      const long long part = static_cast<long long>(Block::PARTS) * token + row / Block::TOKENS;
-      from[i] = row < Block::WEIGHTS ? problem.halves + part * problem.padded + piece * 8
-                                     : problem.w + feature * problem.stride + piece * 8;
-      to[i] = pieceAt(row, piece);
+      rows[i] = isWeight(i) ? feature : Block::PARTS * token + row / Block::TOKENS;
     }
+  }
+
+  __device__ __forceinline__ const unsigned short *from(int copy, int column) const {
+    return isWeight(copy) ? problem.w + (column + piece * 8) + rows[copy] * problem.stride
+                          : problem.halves + (column + piece * 8) + static_cast<long long>(rows[copy]) * problem.padded;
   }
 
   static __device__ __forceinline__ bool isWeight(int copy) {
@@ -119,7 +130,7 @@ struct Copier {
 
   // Bytes of this thread's piece of weights that belong to the row.
   __device__ __forceinline__ int weightBytes(int column) const {
-    return max(0, min(8, columns - column - piece * 8)) * 2;
+    return max(0, min(8, problem.columns - column - piece * 8)) * 2;
   }
 };
 
@@ -130,7 +141,7 @@ __device__ __forceinline__ void copySlice(const Copier<Block> &copier, int colum
 #pragma unroll
   for (int i = 0; i < Copier<Block>::COPIES; i++) {
     const int bytes = Copier<Block>::isWeight(i) ? copier.weightBytes(column) : 16;
-    tensor_core::copyAsync(slice + copier.to[i], copier.from[i] + column, bytes);
+    tensor_core::copyAsync(slice + copier.to + i * Block::ROWS_AT_ONCE * SLICE, copier.from(i, column), bytes);
   }
 }
 
@@ -158,7 +169,7 @@ __device__ __forceinline__ void fetch(const Copier<Block> &copier, int column, C
 #pragma unroll
   for (int i = 0; i < Copier<Block>::COPIES; i++) {
     const int bytes = Copier<Block>::isWeight(i) ? copier.weightBytes(column) : 16;
-    carried.pieces[i] = loadPiece(copier.from[i] + column, bytes);
+    carried.pieces[i] = loadPiece(copier.from(i, column), bytes);
   }
 }
 
@@ -167,7 +178,7 @@ __device__ __forceinline__ void store(const Copier<Block> &copier, const Carried
                                       unsigned short *slice) {
 #pragma unroll
   for (int i = 0; i < Copier<Block>::COPIES; i++) {
-    *reinterpret_cast<uint4 *>(slice + copier.to[i]) = carried.pieces[i];
+    *reinterpret_cast<uint4 *>(slice + copier.to + i * Block::ROWS_AT_ONCE * SLICE) = carried.pieces[i];
   }
 }
 
@@ -178,38 +189,65 @@ template <class Product, class Block>
 struct WarpTile {
   static constexpr int DOWN = Block::WARP_TOKENS / 16;
   static constexpr int ACROSS = Block::WARP_FEATURES / 8;
+  static constexpr int STEP = Block::STEP;
   float sums[DOWN][ACROSS][4] = {};
   int lane = threadIdx.x % 32;
   int token = threadIdx.x / 32 % Block::WARPS_DOWN * Block::WARP_TOKENS;
   int feature = threadIdx.x / 32 / Block::WARPS_DOWN * Block::WARP_FEATURES;
 
+  // Where this lane's rows of the first matrices lie; another piece's lie where two bits of it are turned over.
+  int xAt = pieceAt(token + lane % 16, lane / 16);
+  int wAt = pieceAt(Block::WEIGHTS + feature + lane / 8 / STEP * 8 + lane % 8, lane / 8 % STEP);
+
   __device__ __forceinline__ void multiply(const unsigned short *slice) {
+    // Unrolled, ptxas would load the next step ahead and spill.
+#pragma unroll 1
+    for (int first = 0; first < PIECES; first += STEP) {
+      multiplyStep(slice, first);
+    }
+  }
+
+  // Of a step's pieces from the first on.
+  __device__ __forceinline__ void multiplyStep(const unsigned short *slice, int first) {
+    unsigned x[Block::PARTS][STEP / 2][DOWN][4];
 #pragma unroll
-    for (int piece = 0; piece < PIECES; piece += 2) {
-      unsigned w[ACROSS][2];
+    for (int part = 0; part < Block::PARTS; part++) {
 #pragma unroll
-      for (int pair = 0; pair < ACROSS; pair += 2) {
-        const int row = Block::WEIGHTS + feature + pair * 8 + lane / 16 * 8 + lane % 8;
-        unsigned words[4];
-        tensor_core::loadMatrices(words, slice + pieceAt(row, piece + lane / 8 % 2));
-        w[pair][0] = words[0];
-        w[pair][1] = words[1];
-        w[pair + 1][0] = words[2];
-        w[pair + 1][1] = words[3];
-      }
-#pragma unroll
-      for (int part = 0; part < Block::PARTS; part++) {
+      for (int half = 0; half < STEP / 2; half++) {
 #pragma unroll
         for (int i = 0; i < DOWN; i++) {
-          const int row = part * Block::TOKENS + token + i * 16 + lane % 16;
-          unsigned x[4];
-          tensor_core::loadMatrices(x, slice + pieceAt(row, piece + lane / 16));
-#pragma unroll
-          for (int j = 0; j < ACROSS; j++) {
-            Product::multiply(sums[i][j], x, w[j]);
-          }
+          const unsigned short *rows = slice + (part * Block::TOKENS + i * 16) * SLICE;
+          tensor_core::loadMatrices(x[part][half][i], rows + (xAt ^ (first + half * 2) * 8));
         }
       }
+    }
+#pragma unroll
+    for (int j = 0; j < ACROSS; j += 4 / STEP) {
+      unsigned w[4];
+      tensor_core::loadMatrices(w, slice + j * 8 * SLICE + (wAt ^ first * 8));
+#pragma unroll
+      for (int k = 0; k < 4 / STEP; k++) {
+        add(j + k, x, w + k * STEP);
+      }
+    }
+  }
+
+  // Low parts come first, so that they aren't cut off beside high ones.
+  __device__ __forceinline__ void add(int j, const unsigned (&x)[Block::PARTS][STEP / 2][DOWN][4], const unsigned *w) {
+    float products[DOWN][4] = {};
+#pragma unroll
+    for (int part = Block::PARTS - 1; part >= 0; part--) {
+#pragma unroll
+      for (int half = 0; half < STEP / 2; half++) {
+#pragma unroll
+        for (int i = 0; i < DOWN; i++) {
+          Product::multiply(products[i], x[part][half][i], {w[half * 2], w[half * 2 + 1]});
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < DOWN * 4; i++) {
+      sums[i / 4][j][i % 4] += products[i / 4][i % 4];
     }
   }
 
@@ -303,7 +341,7 @@ __device__ __forceinline__ void linear(const Problem &problem) {
 
 // Defines the kernel of a product and a block.
 #define LINEAR_KERNEL(name, product, block)                                                                         \
-  extern "C" __global__ void __launch_bounds__(block::THREADS, BLOCKS)                                              \
+  extern "C" __global__ void __launch_bounds__(block::THREADS, block::MOST_BLOCKS)                                  \
       name(const unsigned short *halves, const float *inverses, const unsigned short *w, long long stride,          \
            const float *bias, float *out, long long outStride, int tokens, int features, int columns, int padded) { \
     linear<product, block>(                                                                                         \

@@ -1,6 +1,6 @@
 // Runs kernels from a plain C++ program, without the driver: build.sh OUT --program TEST.cpp links it.
 //
-//   pretend::Harness harness;                                  // or Harness(75), for code that sm_75 gets
+//   pretend::Harness harness;                                  // of capability 8.0; or Harness(75), Harness(90)
 //   harness.run("select_rows_f32", {rows}, {256}, 0, source, norms, columns);
 //
 // Arguments have to be of the kernel's parameters' sizes (cast integers to int or long long).
@@ -15,8 +15,12 @@ namespace pretend {
 
 class Harness {
  public:
-  explicit Harness(int architecture = 80) : architecture(architecture) { loadKernels(architecture); }
+  // A device of a compute capability, times 10: from 80 on it gets the code for sm_80.
+  explicit Harness(int capability = 80) : capability(capability), architecture(capability < 80 ? 75 : 80) {
+    loadKernels(architecture);
+  }
 
+  const int capability, architecture;
   Order order = Order::FORWARD;
   uint64_t seed = 1;
   unsigned hostThreads = 1;
@@ -40,7 +44,7 @@ class Harness {
       }
     }
     void *addresses[] = {&arguments..., nullptr};
-    Launch launch{kernel, grid, block, sharedBytes, addresses, order, seed, hostThreads};
+    Launch launch{kernel, grid, block, sharedBytes, addresses, order, seed, hostThreads, capability};
     return runGrid(launch);
   }
 
@@ -50,8 +54,6 @@ class Harness {
     constexpr bool pointer = std::is_pointer_v<T> || std::is_null_pointer_v<T>;
     return {sizeof(T), alignof(T), std::is_floating_point_v<T>, pointer ? size_t{1} : size_t{0}};
   }
-
-  int architecture;
 };
 
 }  // namespace pretend

@@ -79,7 +79,7 @@ int runChecks(int argumentCount, char **arguments, Checks checks) {
   generator.seed(argumentCount > 2 ? static_cast<uint64_t>(atoll(arguments[2])) : 1);
   for (int architecture : {75, 80}) {
     pretend::Harness harness(architecture);
-    for (int round = 0; round < rounds; round++) checks(harness, architecture);
+    for (int round = 0; round < rounds; round++) checks(harness);
   }
   for (const auto &[name, count] : launches) printf("%6d %s\n", count, name.c_str());
   printf("%d failures\n", failures);

@@ -355,7 +355,7 @@ void attention(pretend::Harness &harness) {
 }  // namespace
 
 int main(int argumentCount, char **arguments) {
-  return runChecks(argumentCount, arguments, [](pretend::Harness &harness, int) {
+  return runChecks(argumentCount, arguments, [](pretend::Harness &harness) {
     for (auto each : {layerNorm, scaling, activations, rotate, gatherColumns, convolve, deltaRule, expertRows, route,
                       routeInGroups, attention}) {
       each(harness);

@@ -3,6 +3,8 @@
 // allows.
 //
 //   build.sh OUT --asan --program checks/forward.cpp && OUT/forward [ROUNDS [SEED]]
+//
+// OUT/forward ROUNDS SEED sums CAPABILITY prints instead how far linear layers on tensor cores are off.
 #include <memory>
 
 #include "checks.h"
@@ -54,11 +56,13 @@ class Weight {
   Weight(const Type &type, int rows, int columns)
       : type(type), stride(strideFor(type, columns)), bytes(((rows - 1) * stride + columns) * type.bytes) {
     for (int row = 0; row < rows; row++) {
-      for (int column = 0; column < columns; column++) {
-        const uint32_t bits = type.toBits(normal());
-        memcpy(bytes.get() + (row * stride + column) * type.bytes, &bits, type.bytes);
-      }
+      for (int column = 0; column < columns; column++) set(row, column, normal());
     }
+  }
+
+  void set(int row, int column, float value) {
+    const uint32_t bits = type.toBits(value);
+    memcpy(bytes.get() + (row * stride + column) * type.bytes, &bits, type.bytes);
   }
 
   double at(int row, int column) {
@@ -70,6 +74,7 @@ class Weight {
   const float *floats() { return reinterpret_cast<const float *>(bytes.get()); }
   const unsigned short *shorts() { return reinterpret_cast<const unsigned short *>(bytes.get()); }
   bool isFloat() const { return type.bytes == 4; }
+  double leastNormal() const { return &type == &F16 ? 0x1p-14 : 0x1p-126; }
 
   const Type &type;
   const long long stride;
@@ -230,9 +235,8 @@ void round(Linear &layer, Buffer<unsigned short> &halves, int padded, const floa
   }
 }
 
-void linearTensor(pretend::Harness &harness, int architecture, bool fast) {
-  const bool few = below(2);
-  Linear layer(architecture == 75 || below(2) ? F16 : BF16, few ? 1 + static_cast<int>(below(64)) : size(200), size(150), size(200));
+// Multiplies a layer whose activations are then those that were multiplied, and returns the kernel's name.
+std::string multiplyOnTensorCores(pretend::Harness &harness, Linear &layer, bool fast, bool few, Buffer<float> &out, long long stride) {
   const bool scaled = &layer.w.type == &F16;
   const int padded = (layer.columns + 31) / 32 * 32, parts = fast ? 1 : 2;
   Buffer<unsigned short> halves(static_cast<size_t>(layer.tokens) * padded * parts);
@@ -246,20 +250,97 @@ void linearTensor(pretend::Harness &harness, int architecture, bool fast) {
     run(harness, "linear_split_bf16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, parts);
   }
   if (fast) round(layer, halves, padded, scaled ? inverses.get() : nullptr);
-  const long long stride = layer.features + static_cast<long long>(below(3));
-  Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
   const int tile = few ? 32 : 128;
-  const size_t shared = static_cast<size_t>(architecture == 75 ? 2 : 3) * (parts * tile + 128) * 64;
+  const size_t shared = static_cast<size_t>(harness.architecture == 75 ? 2 : 3) * (parts * tile + 128) * 64;
   const std::string name = std::string("linear_tensor_") + (fast ? "fast_" : "") + (few ? "few_" : "") + layer.w.type.name;
   const float *factors = scaled ? inverses.get() : nullptr;
   run(harness, name, {tiles(layer.tokens, tile, layer.features, 128)}, fast ? 128u : 256u, shared, halves.get(), factors,
       layer.w.shorts(), layer.w.stride, layer.biasOrNull(), out.get(), stride, layer.tokens, layer.features,
       layer.columns, padded);
-  layer.compare(name, out, stride);
+  return name;
 }
 
-void linearTensor(pretend::Harness &harness, int architecture) {
-  for (const bool fast : {false, true}) linearTensor(harness, architecture, fast);
+const Type &typeOnTensorCores(const pretend::Harness &harness) { return harness.capability < 80 || below(2) ? F16 : BF16; }
+
+void linearTensor(pretend::Harness &harness) {
+  for (const bool fast : {false, true}) {
+    const bool few = below(2);
+    Linear layer(typeOnTensorCores(harness), few ? 1 + static_cast<int>(below(64)) : size(200), size(150), size(200));
+    const long long stride = layer.features + static_cast<long long>(below(3));
+    Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
+    const std::string name = multiplyOnTensorCores(harness, layer, fast, few, out, stride);
+    layer.compare(name, out, stride);
+  }
+}
+
+// What the terms of a layer's sums have in common.
+const char *const KINDS[] = {"normal", "positive", "large-often", "large-first", "cancelling", "subnormal"};
+
+void fill(Linear &layer, const std::string &kind) {
+  const double ratio = 16 + 13 * std::uniform_real_distribution()(generator);  // of a large term to a small one, its logarithm
+  const int place = static_cast<int>(below(std::min(layer.columns, 32))), half = (layer.columns + 1) / 2;
+  const bool beside = kind.starts_with("large");
+  const auto value = [&](int column, double smallness) {
+    const float size = std::abs(normal());
+    if (!beside) return size;
+    const bool large = kind == "large-first" ? column == place : column % 32 == place;
+    return large ? 1 : static_cast<float>(std::exp2(-smallness) * (1 + below(128) / 128.0) / 2);
+  };
+  for (int column = 0; column < layer.columns; column++) {
+    for (int token = 0; token < layer.tokens; token++) {
+      float &x = layer.x[token * layer.columns + column];
+      x = value(column, ratio - std::min(ratio / 2, 13.0));
+      if (kind == "normal" && below(2)) x = -x;
+      if (kind == "cancelling" && column >= half) x = -layer.x[token * layer.columns + column - half];
+      if (kind == "subnormal" && &layer.w.type == &BF16) x *= 0x1p40f;
+    }
+    for (int feature = 0; feature < layer.features; feature++) {
+      float w = value(column, std::min(ratio / 2, 13.0));
+      if (kind == "normal" && below(2)) w = -w;
+      if (kind == "cancelling" && column >= half) w = static_cast<float>(layer.w.at(feature, column - half));
+      if (kind == "subnormal") w *= static_cast<float>(layer.w.leastNormal() / 8);
+      layer.w.set(feature, column, w);
+    }
+  }
+}
+
+// The largest error of a sum, relative to the sum of its terms' magnitudes, in which weights count as their type's smallest
+// normal number at least, and activations that are scaled to F16's range as 2^-16 of their row's largest.
+double worstError(Linear &layer, Buffer<float> &out, long long stride) {
+  std::vector<double> w(layer.columns);
+  double worst = 0;
+  for (int feature = 0; feature < layer.features; feature++) {
+    for (int column = 0; column < layer.columns; column++) w[column] = layer.w.at(feature, column);
+    for (int token = 0; token < layer.tokens; token++) {
+      const float *x = &layer.x[token * layer.columns];
+      double expected = layer.biased ? layer.bias[feature] : 0, magnitude = std::abs(expected), least = 0;
+      for (int i = 0; i < layer.columns && &layer.w.type == &F16; i++) least = std::max(least, std::abs(x[i]) * 0x1p-16);
+      for (int i = 0; i < layer.columns; i++) {
+        expected += x[i] * w[i];
+        magnitude += std::max<double>(std::abs(x[i]), least) * std::max(std::abs(w[i]), layer.w.leastNormal());
+      }
+      const double error = std::abs(out[token * stride + feature] - expected) / magnitude;
+      if (!(error <= worst)) worst = error;
+    }
+  }
+  return worst;
+}
+
+// A line for each launch: type, precision, kind, columns, largest error.
+int sums(int rounds, int capability) {
+  pretend::Harness harness(capability);
+  for (int round = 0; round < rounds; round++) {
+    const int columns = static_cast<int>(std::exp(std::uniform_real_distribution()(generator) * std::log(11008.5)));
+    Linear layer(typeOnTensorCores(harness), 1 + static_cast<int>(below(32)), columns, 1 + static_cast<int>(below(128)));
+    const std::string kind = KINDS[below(std::size(KINDS))];
+    fill(layer, kind);
+    const bool fast = below(2), few = columns > 500 || below(2);
+    Buffer<float> out(static_cast<size_t>(layer.tokens) * layer.features, true);
+    multiplyOnTensorCores(harness, layer, fast, few, out, layer.features);
+    printf("%s %s %s %d %.9g\n", layer.w.type.name, fast ? "fast" : "high", kind.c_str(), columns,
+           worstError(layer, out, layer.features));
+  }
+  return failures == 0 ? 0 : 1;
 }
 
 // A matrix without its zeros: the bits of those that aren't, row by row, their values, and how many come before each row.
@@ -432,12 +513,16 @@ void linearFinish(pretend::Harness &harness) {
 
 int main(int argumentCount, char **arguments) {
   const std::string only = argumentCount > 3 ? arguments[3] : "";
-  return runChecks(argumentCount, arguments, [&](pretend::Harness &harness, int architecture) {
+  if (only == "sums") {
+    generator.seed(atoi(arguments[2]));
+    return sums(atoi(arguments[1]), atoi(arguments[4]));
+  }
+  return runChecks(argumentCount, arguments, [&](pretend::Harness &harness) {
     if (only == "linear_float") return linearFloat(harness);
-    if (only == "linear_tensor") return linearTensor(harness, architecture);
+    if (only == "linear_tensor") return linearTensor(harness);
     for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearSparse, linearUnpack, codes, linearFinish}) {
       each(harness);
     }
-    linearTensor(harness, architecture);
+    linearTensor(harness);
   });
 }

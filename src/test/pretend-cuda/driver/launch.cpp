@@ -92,7 +92,7 @@ PRETEND_API cuLaunchKernel(CUfunction handle, unsigned gridX, unsigned gridY, un
     driver.launches[kernel.name]++;
     driver.launchesOn[context.device]++;
     Launch launch{&kernel, grid, block, sharedBytes, arguments->addresses.data(), driver.settings.order,
-                  driver.settings.seed++, driver.settings.hostThreads};
+                  driver.settings.seed++, driver.settings.hostThreads, driver.settings.capability};
     driver.enqueue(lock, context, stream, [&context, problem, launch, arguments] {
       if (problem == CUDA_SUCCESS) {
         runGrid(launch);

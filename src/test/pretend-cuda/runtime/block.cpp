@@ -131,6 +131,7 @@ void Block::startThreads(const Index &index) {
     each.gridShape = launch.grid;
     each.linear = i;
     each.dynamicShared = dynamicShared;
+    each.capability = launch.capability;
     each.state = BlockThread::State::READY;
     each.copies.clear();
     each.copyGroups.clear();

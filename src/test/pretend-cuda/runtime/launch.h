@@ -17,6 +17,7 @@ struct Launch {
   Order order = Order::FORWARD;
   uint64_t seed = 1;
   unsigned hostThreads = 1;
+  int capability = 80;  // of the device, times 10
 };
 
 // Runs the whole grid, and returns when it is done how many barriers its blocks passed.

@@ -1,16 +1,23 @@
-// Host twins of kernels/lib/tensor_core.cuh. Products are exact and summed in float64, rounded to float32 once, which
-// is at least as exact as a tensor core; the order of a tensor core's sum is not specified.
+// Host twins of kernels/lib/tensor_core.cuh.
 #pragma once
 
 #include <cstdint>
 
+#include "tensor_core.h"
+
 namespace tensor_core {
 
-using Multiplicand = float (*)(uint16_t bits);
+struct Bf16 {
+  static constexpr double LEAST_NORMAL = 0x1p-126;
+  static float widen(uint16_t bits) { return __uint_as_float(static_cast<unsigned>(bits) << 16); }
+};
 
-inline float fromBf16(uint16_t bits) { return __uint_as_float(static_cast<unsigned>(bits) << 16); }
+struct F16 {
+  static constexpr double LEAST_NORMAL = 0x1p-14;
+  static float widen(uint16_t bits);
+};
 
-inline float fromF16(uint16_t bits) {
+inline float F16::widen(uint16_t bits) {
   const unsigned sign = static_cast<unsigned>(bits >> 15) << 31, exponent = bits >> 10 & 31, fraction = bits & 1023;
   float magnitude;
   if (exponent == 31) {
@@ -29,9 +36,9 @@ struct Fragments {
   float *d;
 };
 
-template <Multiplicand convert, int k>
+template <class Type, int k>
 PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
-  float a[16][16], b[16][8];
+  pretend::Tile tile;
   for (int lane = 0; lane < 32; lane++) {
     const auto *mine = static_cast<const Fragments *>(payloads[lane]);
     if (!mine) pretend::refuse("a matrix product without lane %d", lane);
@@ -39,37 +46,34 @@ PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
     for (int half = 0; half < k / 8; half++) {
       for (int i = 0; i < 2; i++) {
         const int inner = 8 * half + 2 * pair + i;
-        a[group][inner] = convert(mine->a[2 * half] >> 16 * i);
-        a[group + 8][inner] = convert(mine->a[2 * half + 1] >> 16 * i);
-        b[inner][group] = convert(mine->b[half] >> 16 * i);
+        tile.a[group][inner] = Type::widen(mine->a[2 * half] >> 16 * i);
+        tile.a[group + 8][inner] = Type::widen(mine->a[2 * half + 1] >> 16 * i);
+        tile.b[inner][group] = Type::widen(mine->b[half] >> 16 * i);
       }
     }
+    for (int i = 0; i < 4; i++) tile.d[group + i / 2 * 8][2 * pair + i % 2] = mine->d[i];
   }
+  pretend::multiplyTile(tile, k, Type::LEAST_NORMAL);
   for (int lane = 0; lane < 32; lane++) {
     float *d = static_cast<const Fragments *>(payloads[lane])->d;
-    for (int i = 0; i < 4; i++) {
-      const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-      double sum = d[i];
-      for (int inner = 0; inner < k; inner++) sum += static_cast<double>(a[row][inner]) * b[inner][column];
-      d[i] = static_cast<float>(sum);
-    }
+    for (int i = 0; i < 4; i++) d[i] = tile.d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
   }
 }
 
 inline void multiplyF16K8(float (&d)[4], const unsigned (&a)[2], unsigned b) {
   Fragments mine{a, &b, d};
-  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<fromF16, 8>, &mine);
+  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<F16, 8>, &mine);
 }
 
 #if TENSOR_CORE_K16
 inline void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
   Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<fromF16, 16>, &mine);
+  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<F16, 16>, &mine);
 }
 
 inline void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
   Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<fromBf16, 16>, &mine);
+  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<Bf16, 16>, &mine);
 }
 #endif
 

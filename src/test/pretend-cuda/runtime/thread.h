@@ -18,6 +18,7 @@ struct Thread {
   Index threadIndex, blockIndex, blockShape, gridShape;
   unsigned linear;  // the thread's number within its block
   void *dynamicShared;
+  int capability;  // compute capability of the device, times 10
 
   unsigned lane() const { return linear % 32; }
 };

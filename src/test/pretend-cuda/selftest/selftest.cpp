@@ -1,8 +1,10 @@
 // Runs the kernels of this directory without the driver: selftest CASE. Ends with 0 where all is as it should be; the
 // cases refused-N are to end with a message.
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -110,6 +112,73 @@ void products(Harness &harness, const char *kernel, uint16_t (*convert)(float)) 
   expect(memcmp(d, expected, sizeof d) == 0, kernel);
 }
 
+// A sum that products are added to, by their factors, and what the tensor cores of a T4, an A100 and an H100 make of it.
+struct Sum {
+  float before;
+  std::vector<std::pair<float, float>> factors;
+  float t4, a100, h100;
+};
+
+Sum repeated(float before, int count, float a, float b, float last, float t4, float a100, float h100) {
+  Sum sum{before, std::vector(count, std::pair(a, b)), t4, a100, h100};
+  sum.factors.emplace_back(last, 1.0f);
+  return sum;
+}
+
+Sum everywhere(float before, std::vector<std::pair<float, float>> factors, float result) {
+  return {before, std::move(factors), result, result, result};
+}
+
+constexpr float UNIT = 0x1p-23f, MOST = std::numeric_limits<float>::max(), INFINITE = std::numeric_limits<float>::infinity();
+const float NOTHING = std::bit_cast<float>(0x7fffffff);
+
+const Sum SUMS[] = {
+    // Terms that are small beside the sum, or beside one among those that are added at once.
+    repeated(1, 4, 0x1p-12, 0x1p-12, 0, 1, 1 + 2 * UNIT, 1 + 2 * UNIT),
+    repeated(1, 8, 0x1p-12, 0x1p-13, 0, 1, 1, 1 + 2 * UNIT),
+    repeated(0, 2, 0x1p-12, 0x1p-12, 1, 1, 1 + UNIT, 1 + UNIT),
+    repeated(0, 4, 0x1p-12, 0x1p-13, 1, 1 + UNIT, 1, 1 + UNIT),
+    repeated(0, 8, 0x1p-13, 0x1p-13, 1, 1 + UNIT, 1 + UNIT, 1),
+    repeated(1, 1, 0x1p-12, 0x1p-12, -1, 0, 0x1p-24, 0x1p-24),
+    // Results are cut off too, towards zero.
+    everywhere(1, {{1.5f, UNIT}}, 1 + UNIT),
+    everywhere(-1, {{-1.5f, UNIT}}, -1 - UNIT),
+    // A product has its factors' exponents, be it 2 or more.
+    everywhere(0, {{1.5f, 1.5f}, {0x1p-11, 0x1p-12}, {1.5f, -1.5f}}, UNIT),
+    everywhere(INFINITE, {{1, 1}}, INFINITE),
+    everywhere(0, {{INFINITE, 1}, {1, -INFINITE}}, NOTHING),
+    everywhere(0, {{INFINITE, 0}}, NOTHING),
+};
+
+const Sum F16_SUMS[] = {
+    // A subnormal has the exponent of the smallest normal number.
+    {0, {{0x1p-24, 1}, {0x1p-24, 0x1p-14}}, 0x1p-24, 0x1p-24 + 0x1p-38, 0x1p-24 + 0x1p-38},
+};
+
+const Sum BF16_SUMS[] = {
+    everywhere(0, {{1.5f * 0x1p-70f, 0x1p-79}}, 0x1p-149),
+    everywhere(0, {{0x1p-133, 0x1p70}}, 0x1p-63),
+    everywhere(MOST, {{0x1p52, 0x1p51}}, MOST),
+    everywhere(MOST, {{0x1p52, 0x1p52}}, INFINITE),
+};
+
+template <size_t count>
+void accumulators(Harness &harness, const char *kernel, uint16_t (*convert)(float), const Sum (&sums)[count]) {
+  for (const Sum &sum : sums) {
+    alignas(16) uint16_t a[256] = {}, b[128] = {};
+    float d[128] = {sum.before};
+    for (size_t k = 0; k < sum.factors.size(); k++) {
+      a[k] = convert(sum.factors[k].first);
+      b[k * 8] = convert(sum.factors[k].second);
+    }
+    harness.run(kernel, {1}, {32}, 0, a, b, d);
+    const float expected = harness.capability < 80 ? sum.t4 : harness.capability < 90 ? sum.a100 : sum.h100;
+    if (memcmp(d, &expected, sizeof expected) == 0) continue;
+    fprintf(stderr, "%s, sum %td, on %d: %a, not %a\n", kernel, &sum - sums, harness.capability, d[0], expected);
+    exit(1);
+  }
+}
+
 void orders(Harness &harness) {
   std::vector<unsigned> results;
   for (Order order : ORDERS) {
@@ -133,9 +202,9 @@ void refused(Harness &harness, int what) {
 
 int main(int, char **arguments) {
   const std::string name = arguments[1];
-  for (int architecture : {75, 80}) {
+  for (int capability : {75, 80, 86, 90}) {
     for (Order order : ORDERS) {
-      Harness harness(architecture);
+      Harness harness(capability);
       harness.order = order;
       if (name == "basics") basics(harness);
       if (name == "warps") warps(harness);
@@ -144,7 +213,14 @@ int main(int, char **arguments) {
       if (name == "orders") orders(harness);
       if (name == "products") {
         products(harness, "product_f16", toF16);
-        if (architecture == 80) products(harness, "product_bf16", toBf16);
+        if (capability >= 80) products(harness, "product_bf16", toBf16);
+      }
+      if (name == "accumulators") {
+        accumulators(harness, "product_f16", toF16, SUMS);
+        accumulators(harness, "product_f16", toF16, F16_SUMS);
+        if (capability < 80) continue;
+        accumulators(harness, "product_bf16", toBf16, SUMS);
+        accumulators(harness, "product_bf16", toBf16, BF16_SUMS);
       }
     }
   }

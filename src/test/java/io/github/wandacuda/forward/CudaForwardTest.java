@@ -24,16 +24,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * What only CUDA has: threads that take turns, products in one pass or by cuBLAS, and weights and
- * activations that come in parts. Products are compared with the sum in float64, with a tolerance
- * that is relative to the sum of |x w|; see {@link LinearTest}. In one pass the sum is that of the
- * rounded activations, and as near to it.
+ * activations that come in parts. Products are compared with the sum in float64, in one pass with
+ * that of the rounded activations.
  */
 @Tag("gpu")
 @Tag("pretend")
 class CudaForwardTest {
-  private static final double FLOAT32 = 4e-7;
-  private static final double SPLIT_BF16 = 0x1p-18 + FLOAT32;
-
   private final PretendCuda driver = PretendCuda.start();
 
   private record Layer(CpuTensor x, WeightMatrix w, CpuTensor bias) {
@@ -75,27 +71,8 @@ class CudaForwardTest {
       }
     }
 
-    /** Returns how far a result is off at most, relative to the sum of its terms' sizes. */
     double error(CpuTensor out) {
-      double worst = 0;
-      for (int t = 0; t < x.rows(); t++) {
-        for (int o = 0; o < w.rows(); o++) {
-          worst = Math.max(worst, error(t, o, OperationCases.at(out, t, o)));
-        }
-      }
-      return worst;
-    }
-
-    private double error(int t, int o, double found) {
-      double sum = OperationCases.at(bias, 0, o);
-      double size = Math.abs(sum);
-      for (int c = 0; c < w.columns(); c++) {
-        double term = OperationCases.at(x, t, c) * w.get(o, c);
-        sum += term;
-        size += Math.abs(term);
-      }
-      double error = Math.abs(found - sum) / size;
-      return error >= 0 ? error : Double.POSITIVE_INFINITY;
+      return LinearError.of(out, x, w, bias);
     }
   }
 
@@ -115,7 +92,7 @@ class CudaForwardTest {
           Layer expected = rounds ? layer.rounded() : layer;
           assertThat(expected.error(layer.multiply(backend, offset)))
               .as("%s on sm_%d", dtype, capability)
-              .isLessThanOrEqualTo(FLOAT32);
+              .isLessThanOrEqualTo(LinearError.bound(capability, dtype, Precision.FAST, columns));
         }
         String few = tokens <= 64 ? "_few" : "";
         assertThat(driver.launches("linear_tensor_fast" + few + "_f16")).isEqualTo(1);
@@ -159,9 +136,8 @@ class CudaForwardTest {
     try (Backend backend = PretendedCuda.withCublas(capability, precision)) {
       Layer layer = Layer.random(dtype, 13, 21, 71, 1);
       Layer expected = precision == Precision.FAST ? layer.rounded() : layer;
-      boolean split = dtype == DType.BF16 && passes == 2;
       assertThat(expected.error(layer.multiply(backend, 1)))
-          .isLessThanOrEqualTo(split ? SPLIT_BF16 : FLOAT32);
+          .isLessThanOrEqualTo(LinearError.bound(capability, dtype, precision, 71));
       assertThat(driver.launches("cublasGemmEx")).isEqualTo(passes);
       assertThat(driver.launches("linear_epilogue")).isEqualTo(Math.min(passes, 1));
     }

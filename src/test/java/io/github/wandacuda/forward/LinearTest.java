@@ -1,7 +1,6 @@
 package io.github.wandacuda.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
@@ -21,23 +20,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Linear layers: the scalar code's bits, but for CUDA's tensor cores, which take 16-bit weights and
- * are compared with the sum in float64. Their tolerance is relative to the sum of |x w|: F16 within
- * rounding of float32, BF16 with half a unit of the last of the 16 bits that two BF16 hold, which
- * is up to 2^-17 of one product and less than 2^-18 of a sum of many.
+ * are compared with the sum in float64.
  */
 @EachBackend(variants = {TestedBackend.OPENCL_TILES, TestedBackend.CUDA_SM75})
 class LinearTest extends OperationCases {
-  /** Half a unit of a float32 in the last place, relative. */
-  private static final double ROUNDING = 0x1p-24;
-
   /** Tokens for which CUDA has kernels that give the CPU's bits for every type. */
   private static final int FEW = 4;
 
   private static final double FLOAT32 = 4e-7;
-  private static final double SPLIT_BF16 = 0x1p-18 + FLOAT32;
-
-  /** Those of a GPU cut sums off where the pretended ones round them. */
-  private static final double CUT_OFF = 4 * FLOAT32;
 
   LinearTest(OpenedBackend backend) {
     super(backend);
@@ -49,13 +39,9 @@ class LinearTest extends OperationCases {
   }
 
   private double tolerance(WeightMatrix w) {
-    if (!onTensorCores(w.dtype())) {
-      return FLOAT32;
-    }
-    if (w.dtype() == DType.F16) {
-      return which().isEmulated() ? FLOAT32 : CUT_OFF;
-    }
-    return w.columns() < 16 ? 2 * SPLIT_BF16 : SPLIT_BF16;
+    return onTensorCores(w.dtype())
+        ? LinearError.bound(LinearError.ANY, w.dtype(), Precision.DEFAULT, w.columns())
+        : FLOAT32;
   }
 
   static CpuTensor multiplied(
@@ -92,25 +78,10 @@ class LinearTest extends OperationCases {
       double tolerance, CpuTensor x, WeightMatrix w, CpuTensor bias, int offset) {
     each(
         operands -> multiplied(operands, x, w, bias, offset),
-        out -> {
-          for (int t = 0; t < x.rows(); t++) {
-            for (int o = 0; o < w.rows(); o++) {
-              double sum = bias == null ? 0 : at(bias, 0, o);
-              double sizes = Math.abs(sum);
-              for (int c = 0; c < w.columns(); c++) {
-                double product = at(x, t, c) * w.get(o, c);
-                sum += product;
-                sizes += Math.abs(product);
-              }
-              double error = Math.abs(at(out, t, o) - sum);
-              if (!(error <= tolerance * sizes)) {
-                assertThat(at(out, t, o))
-                    .as("token %d, feature %d, %s", t, o, w.dtype())
-                    .isCloseTo(sum, within(tolerance * sizes));
-              }
-            }
-          }
-        });
+        out ->
+            assertThat(LinearError.of(out, x, w, bias))
+                .as("%s, %d columns", w.dtype(), w.columns())
+                .isLessThanOrEqualTo(tolerance));
   }
 
   private void agree(int tokens, int features, int columns, DType dtype, Samples.Layout layout) {
@@ -127,9 +98,8 @@ class LinearTest extends OperationCases {
     Samples samples = new Samples(7);
     WeightMatrix w = samples.weight(DType.BF16, features, columns, Samples.Layout.ROWS);
     int roundings = Math.min(columns, 256) + columns / 256 + 1;
-    double chains = roundings * ROUNDING;
     withinRounding(
-        onTensorCores(DType.BF16) ? Math.max(SPLIT_BF16, chains) : chains,
+        roundings * LinearError.ROUNDING,
         samples.tensor(tokens, columns),
         w,
         samples.tensor(1, features),

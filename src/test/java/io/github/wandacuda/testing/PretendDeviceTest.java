@@ -39,7 +39,8 @@ class PretendDeviceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"basics", "warps", "atomics", "garbage", "orders", "products"})
+  @ValueSource(
+      strings = {"basics", "warps", "atomics", "garbage", "orders", "products", "accumulators"})
   void computesAsCudaDoesInEveryOrder(String name) throws IOException {
     assertThat(run(DIRECTORY, name)).isEqualTo(new Ended(0, "", ""));
   }

@@ -1,0 +1,62 @@
+package io.github.wandacuda.forward;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.PretendCudaBuild;
+import io.github.wandacuda.testing.Thorough;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Random linear layers on the pretended tensor cores of a T4, an A100 and an H100, whose sums have
+ * terms of one sign, of all sizes, that cancel or that are subnormal: none is off by more than it
+ * may be, and the bound isn't far from the worst of them.
+ */
+@Tag("gpu")
+@Tag("pretend")
+@Execution(ExecutionMode.CONCURRENT)
+@Thorough
+class LinearSumsTest {
+  private static final Path OUT = Path.of("target", "pretend-cuda");
+  private static final Path PROGRAM = Path.of("src/test/pretend-cuda/checks/forward.cpp");
+  private static final int LAYERS = 1000;
+  private static final long SECONDS = 600;
+
+  @ParameterizedTest
+  @ValueSource(ints = {75, 80, 90})
+  void noSumIsOffByMoreThanItsBound(int capability) throws IOException {
+    PretendCudaBuild.assumePossible();
+    PretendCudaBuild.run(OUT, List.of("--program", PROGRAM.toString()));
+    String program = OUT.resolve("forward").toString();
+    List<String> lines =
+        Command.of(program, LAYERS, 1, "sums", capability)
+            .within(SECONDS)
+            .run()
+            .succeeds()
+            .out()
+            .lines()
+            .toList();
+    assertThat(lines).hasSize(LAYERS);
+    double worst = 0;
+    for (String line : lines) {
+      String[] words = line.split(" ");
+      DType dtype = DType.valueOf(words[0].toUpperCase(Locale.ROOT));
+      Precision precision = Precision.valueOf(words[1].toUpperCase(Locale.ROOT));
+      int columns = Integer.parseInt(words[3]);
+      double share =
+          Double.parseDouble(words[4]) / LinearError.bound(capability, dtype, precision, columns);
+      assertThat(share).as(line).isBetween(0.0, 1.0);
+      worst = Math.max(worst, share);
+    }
+    assertThat(worst).as("the worst, of the bound").isGreaterThan(0.25);
+  }
+}
