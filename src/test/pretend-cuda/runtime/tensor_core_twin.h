@@ -60,20 +60,20 @@ PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
   }
 }
 
-inline void multiplyF16K8(float (&d)[4], const unsigned (&a)[2], unsigned b) {
+inline void multiplyF16K8(float (&d)[4], const unsigned (&a)[2], unsigned b, PRETEND_PLACE) {
   Fragments mine{a, &b, d};
-  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<F16, 8>, &mine);
+  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<F16, 8>, &mine, place);
 }
 
 #if TENSOR_CORE_K16
-inline void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+inline void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], PRETEND_PLACE) {
   Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<F16, 16>, &mine);
+  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<F16, 16>, &mine, place);
 }
 
-inline void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+inline void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], PRETEND_PLACE) {
   Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<Bf16, 16>, &mine);
+  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<Bf16, 16>, &mine, place);
 }
 #endif
 

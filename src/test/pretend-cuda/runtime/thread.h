@@ -42,7 +42,7 @@ using Meeting = void (*)(void *const payloads[32]);
 using Place = std::source_location;
 
 // Waits until all lanes of the mask that haven't ended are here with the same mask, meeting and place; one of them holds it.
-PRETEND_EXPORT void meet(const char *name, unsigned mask, Meeting meeting, void *payload, Place place = Place::current());
+PRETEND_EXPORT void meet(const char *name, unsigned mask, Meeting meeting, void *payload, Place place);
 
 // A copy of 16 bytes to shared memory, the first of them from global memory and the others zero.
 struct Copy {

@@ -60,6 +60,7 @@ class PretendDeviceTest {
         "10 | 32 threads wait in __syncwarp with the mask ffffffff at refused.cu:51: 0 1",
         "10 | 32 threads wait in __syncwarp with the mask ffffffff at refused.cu:54: 16 17",
         "14 | 32 threads wait in ldmatrix with the mask ffffffff at refused.cu:71: 16 17",
+        "15 | 32 threads wait in mma.m16n8k8.f16 with the mask ffffffff at refused.cu:80: 16 17",
       })
   void refusesWhatADeviceWouldHangOrFailOn(int what, String message) throws IOException {
     Ended outcome = run(DIRECTORY, "refused-" + what);
