@@ -218,8 +218,8 @@ class DamagedForwardKernelsTest {
     CUDA_PARTS(
         "linear_tensor",
         "linear_tensor.cuh",
-        "Block::PARTS) * token",
-        "1) * token",
+        "Block::PARTS * token",
+        "token",
         Damage::tensorProducts),
     CUDA_LOW_PART(
         "linear_tensor",
@@ -242,8 +242,8 @@ class DamagedForwardKernelsTest {
     CUDA_WEIGHTS_END(
         "linear_tensor",
         "linear_tensor.cuh",
-        "min(8, columns",
-        "min(8, columns - 1",
+        "min(8, problem.columns",
+        "min(8, problem.columns - 1",
         Damage::tensorProducts),
     CUDA_ROUNDING(
         "linear_split.cu", "0xfffu + (magnitude >> 13 & 1u)", "0u", Damage::tensorProducts),

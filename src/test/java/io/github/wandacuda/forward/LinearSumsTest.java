@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -19,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /**
  * Random linear layers on the pretended tensor cores of a T4, an A100 and an H100, whose sums have
  * terms of one sign, of all sizes, that cancel or that are subnormal: none is off by more than it
- * may be, and the bound isn't far from the worst of them.
+ * may be, and no bound is four times the worst that there is.
  */
 @Tag("gpu")
 @Tag("pretend")
@@ -46,7 +48,7 @@ class LinearSumsTest {
             .lines()
             .toList();
     assertThat(lines).hasSize(LAYERS);
-    double worst = 0;
+    Map<String, Double> worst = new TreeMap<>();
     for (String line : lines) {
       String[] words = line.split(" ");
       DType dtype = DType.valueOf(words[0].toUpperCase(Locale.ROOT));
@@ -55,8 +57,9 @@ class LinearSumsTest {
       double share =
           Double.parseDouble(words[4]) / LinearError.bound(capability, dtype, precision, columns);
       assertThat(share).as(line).isBetween(0.0, 1.0);
-      worst = Math.max(worst, share);
+      worst.merge(words[0] + " " + words[1], share, Math::max);
     }
-    assertThat(worst).as("the worst, of the bound").isGreaterThan(0.25);
+    assertThat(worst).hasSize(capability < 80 ? 2 : 4);
+    assertThat(worst.values()).as(worst.toString()).allMatch(share -> share > 0.25);
   }
 }
