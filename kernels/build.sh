@@ -100,12 +100,13 @@ ptx() {
 resources() {
   ptxas -v -arch="sm_$3" "$temporary/$1.sm_$2.ptx" -o /dev/null 2>"$temporary/$1.$3.log" || { cat "$temporary/$1.$3.log" >&2; exit 1; }
   awk -v architecture="$3" '
-    /Compiling entry function/ { split($0, part, "\047"); kernel = part[2]; spilled = 0 }
+    /Compiling entry function/ { split($0, part, "\047"); kernel = part[2]; stack = spilled = 0 }
+    /bytes stack frame/ { for (i = 1; i < NF; i++) if ($(i + 1) == "bytes" && $(i + 2) == "stack") stack = $i }
     /bytes spill stores/ { for (i = 1; i < NF; i++) if ($(i + 1) == "bytes" && $(i + 2) == "spill") spilled += $i }
     /Used [0-9]+ registers/ {
       shared = 0
       for (i = 1; i <= NF; i++) { if ($i == "registers,") registers = $(i - 1); if ($i == "smem," || $i == "smem") shared = $(i - 2) }
-      print kernel, architecture, registers, shared, spilled
+      print kernel, architecture, registers, shared, spilled, stack
     }' "$temporary/$1.$3.log" >"$temporary/$1.$3.resources"
 }
 
@@ -127,7 +128,7 @@ build() {
 # table NAME: a file's kernels by architecture.
 table() {
   cat "$temporary/$1".*.resources | awk -v architectures="$architectures" '
-    { if (!($1 in seen)) { seen[$1] = 1; kernels[++count] = $1 } cell[$1, $2] = $3 (($4 > 0) ? " / " $4 : "") (($5 > 0) ? " / spills " $5 : "") }
+    { if (!($1 in seen)) { seen[$1] = 1; kernels[++count] = $1 } cell[$1, $2] = $3 (($4 > 0) ? " / " $4 : "") (($6 > 0) ? " / stack " $6 : "") (($5 > 0) ? " / spills " $5 : "") }
     END {
       columns = split(architectures, column, " ")
       header = "| kernel |"; rule = "|---|"
@@ -162,8 +163,8 @@ cp "$temporary"/*.ptx "$out"
   echo "# What the CUDA kernels need"
   echo
   echo "Written by \`kernels/build.sh\` from what ptxas of CUDA $release says: registers of a thread / bytes of static shared"
-  echo "memory of a block / bytes that are spilled, where there are any. Other architectures than sm_75 run the PTX of"
-  echo "compute_80 where it differs."
+  echo "memory of a block / bytes of a thread's stack / bytes that are spilled, where there are any. Other architectures than sm_75"
+  echo "run the PTX of compute_80 where it differs."
   for source in $sources; do
     printf '\n## %s\n\n' "$source"
     case " $(echo $chosen) " in

@@ -1,28 +1,31 @@
 #!/bin/sh
 # Builds the pretend driver and the kernels for the CPU with g++ alone, what changed of it:
 #
-#   build.sh OUT [--asan | --tsan | --plain] [--only ARCHITECTURE] [--kernels DIRECTORY]... [--program TEST.cpp]...
+#   build.sh OUT [--asan | --tsan | --undefined | --plain] [--only ARCHITECTURE] [--kernels DIRECTORY]... [--program TEST.cpp]...
 #
 #   OUT/libcuda.so.1              the driver, with the runtime that runs a block's threads as fibers
 #   OUT/cublas/libcublas.so.12    cuBLAS, in a directory of its own so that it can be there or not
 #   OUT/kernels/NAME.so           a kernel file; NAME.sm_75.so and NAME.sm_80.so where the code of two architectures differs
+#   OUT/kernels/RESOURCES.md      what they need: kernels/generated/RESOURCES.md, and that of a directory of kernels that has one
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
-# --asan adds AddressSanitizer, for programs over harness.h, --tsan ThreadSanitizer, which sees the pretended threads as
-# threads. --plain compiles kernels with less optimizing, which takes half of the time, --only 80 for one architecture, which
-# does too. --kernels takes the .cu files of that directory instead of kernels/select and kernels/forward. --kernels
-# and --program may be given more than once. The driver's objects are in OUT/../pretend-cuda-objects, which several OUTs share.
+# --undefined has kernels refuse all that has no defined result, --asan adds AddressSanitizer to that, for programs over
+# harness.h, --tsan ThreadSanitizer, which sees the pretended threads as threads. --plain compiles kernels with less optimizing,
+# which takes half of the time, --only 80 for one architecture, which does too. --kernels takes the .cu files of that directory
+# instead of kernels/select and kernels/forward. --kernels and --program may be given more than once. The driver's objects are in
+# OUT/../pretend-cuda-objects, which several OUTs share.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 kernels=$here/../../../kernels
-[ $# -ge 1 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2; }
 out=$1
 shift
-optimize=-O2 plain= sanitize= races= programs= directories= architectures='75 80'
+optimize=-O2 plain= sanitize= undefined=alignment,bounds races= programs= directories= architectures='75 80'
 while [ $# -gt 0 ]; do
   case $1 in
-    --asan) optimize=-O1 sanitize=-fsanitize=address ;;
+    --asan) optimize=-O1 sanitize=-fsanitize=address undefined=undefined,float-cast-overflow ;;
+    --undefined) undefined=undefined,float-cast-overflow ;;
     --tsan) optimize=-O1 races=-fsanitize=thread ;;
     --plain) plain=-O1 ;;
     --only) architectures=$2; shift ;;
@@ -42,9 +45,9 @@ mkdir -p "$objects"
 common="-std=c++20 $optimize -g1 -fPIC -ffp-contract=off -fno-strict-aliasing -fvisibility=hidden -Wall -Wno-maybe-uninitialized $sanitize -I$here/runtime"
 # A call of the library's fma, which looks what the processor has, takes longer than the instruction.
 grep -qw fma /proc/cpuinfo && fma=-mfma || fma=
-# Checks of alignment and of array bounds whose handlers are in runtime/checks.cpp.
-kernel="$common $plain $races $fma -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
-kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels/lib"
+# Checks whose handlers are in runtime/checks.cpp.
+kernel="$common $plain $races $fma -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=$undefined"
+kernel="$kernel -fno-sanitize-recover=$undefined -I$kernels/lib"
 
 # What a key is made of: all but where this folder is, so that a copy of it has nothing to build.
 anywhere() { sed "s|$here|.|g"; }
@@ -174,4 +177,9 @@ for built in "$out"/kernels/*.so; do
   source_name=$(basename "$built" .so)
   case "$listed" in *"/${source_name%.sm_*}.cu "*) ;; *) rm -f "$built" ;; esac
 done
+{
+  cat "$kernels/generated/RESOURCES.md"
+  for directory in $directories; do cat "$directory/RESOURCES.md" 2>/dev/null || :; done
+} >"$out/build/RESOURCES.md"
+mv "$out/build/RESOURCES.md" "$out/kernels"
 in_parallel program $programs

@@ -42,6 +42,7 @@ void destroy(Driver &driver, std::unique_lock<std::mutex> &lock, Context &contex
   context.events.clear();
   context.modules.clear();
   context.error = CUDA_SUCCESS;
+  context.claim.reset();
 }
 
 CUresult release(CUdevice device) {
@@ -61,7 +62,11 @@ PRETEND_API cuDevicePrimaryCtxRetain(CUcontext *handle, CUdevice device) {
     const CUresult fault = dueFault(driver, "cuDevicePrimaryCtxRetain");
     require(fault == CUDA_SUCCESS, fault);
     Context &context = primary(driver, device);
-    context.retained++;
+    if (context.retained == 0) {
+      driver.open(context);
+    } else {
+      context.retained++;
+    }
     driver.counts.contexts++;
     *handle = handleOf(&context);
     return CUDA_SUCCESS;
@@ -102,7 +107,7 @@ PRETEND_API cuCtxCreate_v2(CUcontext *handle, unsigned, CUdevice device) {
     require(device >= 0 && device < driver.settings.devices, CUDA_ERROR_INVALID_DEVICE);
     auto context = std::make_unique<Context>();
     context->device = device;
-    context->retained = 1;
+    driver.open(*context);
     driver.counts.contexts++;
     currentContext() = context.get();
     *handle = handleOf(context.get());

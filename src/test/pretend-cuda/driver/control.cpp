@@ -29,6 +29,7 @@ void pretendReset() {
   for (Context *context : driver.allContexts()) {
     context->retained = 0;
     context->error = CUDA_SUCCESS;
+    context->claim.reset();
     context->streams.clear();
     context->events.clear();
     context->modules.clear();
@@ -61,6 +62,10 @@ void pretendSetMultiprocessors(int count) {
 
 void pretendSetMemory(long bytes) {
   change([=](Driver &driver) { driver.settings.memoryBytes = bytes; });
+}
+
+void pretendSetMode(int mode) {
+  change([=](Driver &driver) { driver.settings.computeMode = mode; });
 }
 
 void pretendSetHostThreads(int threads) {

@@ -14,6 +14,7 @@ PRETEND_EXPORT void pretendSetCapability(int capability);
 PRETEND_EXPORT void pretendSetDriverVersion(int version);
 PRETEND_EXPORT void pretendSetMultiprocessors(int count);
 PRETEND_EXPORT void pretendSetMemory(long bytes);
+PRETEND_EXPORT void pretendSetMode(int mode);
 PRETEND_EXPORT void pretendSetHostThreads(int threads);
 
 // 0: threads and blocks take turns in order, 1: in reverse, 2: shuffled by the seed, which changes with each launch.
@@ -25,8 +26,8 @@ PRETEND_EXPORT void pretendSetDeferred(int deferred);
 // How many streams there are before those that are created do all work when it is queued, before the call returns.
 PRETEND_EXPORT void pretendSetEagerAfter(int streams);
 
-// Makes the call of this name (without _v2) fail at its after-th time from now on; 0: never, -1: each time. A failing launch fails when
-// it is run, as on a device; errors from 700 on stay until the context is gone.
+// Makes the call of this name (without _v2) fail at its after-th time from now on; 0: never, -1: each time. With an error that
+// lasts a launch fails when it is run, as on a device, and all calls fail alike until the context is gone.
 PRETEND_EXPORT void pretendFail(const char *name, long after, int result);
 
 // Takes kernels from a directory's libraries; null: no more, see kernel.h. A reset doesn't change it.

@@ -133,7 +133,7 @@ PRETEND_API cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
       case 16: *value = driver.settings.multiprocessors; break;
       case 17: case 18: *value = 0; break;                         // time limit, integrated
       case 19: *value = 1; break;                                  // maps host memory
-      case 20: *value = 0; break;                                  // compute mode: default
+      case 20: *value = driver.settings.computeMode; break;
       case 31: *value = 1; break;                                  // concurrent kernels
       case 32: *value = 0; break;                                  // error correction
       case 33: *value = device + 1; break;                         // PCI bus

@@ -1,8 +1,15 @@
 #include "driver.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <cstdarg>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+
+#include "device.h"
 
 namespace pretend {
 namespace {
@@ -12,12 +19,39 @@ long environment(const char *name, long otherwise) {
   return value ? atol(value) : otherwise;
 }
 
-// From the first error that a device doesn't recover from.
-bool lasting(CUresult result) {
-  return result >= CUDA_ERROR_ILLEGAL_ADDRESS && result != CUDA_ERROR_NOT_PERMITTED && result != CUDA_ERROR_NOT_SUPPORTED;
+// By a socket's name, which one process can have at a time, and has until it ends. Other drivers have other devices.
+std::shared_ptr<Claim> claimOf(int device) {
+  sockaddr_un address{AF_UNIX, ""};
+  const size_t path = std::hash<std::string>()(besideRuntime());
+  const int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "pretend-cuda-%zx-%d", path, device);
+  auto claim = std::make_shared<Claim>(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const socklen_t bytes = offsetof(sockaddr_un, sun_path) + 1 + length;
+  if (bind(claim->socket, reinterpret_cast<sockaddr *>(&address), bytes) != 0) throw Failure{CUDA_ERROR_DEVICE_UNAVAILABLE};
+  return claim;
 }
 
 }  // namespace
+
+bool lasting(CUresult result) {
+  switch (result) {
+    case CUDA_ERROR_ECC_UNCORRECTABLE:
+    case CUDA_ERROR_NVLINK_UNCORRECTABLE:
+    case CUDA_ERROR_ILLEGAL_ADDRESS:
+    case CUDA_ERROR_LAUNCH_TIMEOUT:
+    case CUDA_ERROR_CONTEXT_IS_DESTROYED:
+    case CUDA_ERROR_ASSERT:
+    case CUDA_ERROR_HARDWARE_STACK_ERROR:
+    case CUDA_ERROR_ILLEGAL_INSTRUCTION:
+    case CUDA_ERROR_MISALIGNED_ADDRESS:
+    case CUDA_ERROR_INVALID_ADDRESS_SPACE:
+    case CUDA_ERROR_INVALID_PC:
+    case CUDA_ERROR_LAUNCH_FAILED:
+    case CUDA_ERROR_UNKNOWN:
+      return true;
+    default:
+      return false;
+  }
+}
 
 Settings Settings::fromEnvironment() {
   Settings settings;
@@ -26,6 +60,7 @@ Settings Settings::fromEnvironment() {
   settings.driverVersion = environment("PRETEND_CUDA_DRIVER_VERSION", settings.driverVersion);
   settings.multiprocessors = environment("PRETEND_CUDA_MULTIPROCESSORS", settings.multiprocessors);
   settings.memoryBytes = environment("PRETEND_CUDA_MEMORY", settings.memoryBytes);
+  settings.computeMode = environment("PRETEND_CUDA_MODE", settings.computeMode);
   settings.order = static_cast<Order>(environment("PRETEND_CUDA_ORDER", static_cast<long>(settings.order)));
   settings.hostThreads = environment("PRETEND_CUDA_THREADS", settings.hostThreads);
   settings.deferred = environment("PRETEND_CUDA_DEFERRED", settings.deferred) != 0;
@@ -93,12 +128,55 @@ std::vector<Context *> Driver::allContexts() const {
   return all;
 }
 
-size_t Driver::usedBytes(int device) const {
+size_t Driver::freeBytes(int device) const {
   size_t used = 0;
-  for (const auto &[start, allocation] : allocations) {
-    if (allocation.context->device == device) used += allocation.bytes;
+  for (const Context *each : allContexts()) {
+    if (each->device == device && each->retained > 0) used += settings.contextBytes();
   }
-  return used;
+  std::set<std::pair<const Context *, uint64_t>> shared;
+  for (const auto &[start, allocation] : allocations) {
+    if (allocation.context->device != device) continue;
+    const bool own = allocation.piece == 0;
+    if (own || shared.insert({allocation.context, allocation.piece}).second) {
+      used += own ? settings.inPieces(allocation.bytes) : settings.pieceBytes();
+    }
+  }
+  const size_t whole = settings.memoryBytes / settings.pieceBytes() * settings.pieceBytes();
+  return used > whole ? 0 : whole - used;
+}
+
+uint64_t Driver::pieceFor(const Context &context, size_t bytes) const {
+  constexpr size_t ALIGNMENT = 512;
+  const size_t piece = settings.pieceBytes();
+  const bool fits = bytes <= freeBytes(context.device);
+  if (bytes > piece / 2) {
+    require(fits, CUDA_ERROR_OUT_OF_MEMORY);
+    return 0;
+  }
+  const auto room = [=](size_t some) { return std::min((some + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, piece); };
+  std::map<uint64_t, size_t> taken;
+  for (const auto &[start, each] : allocations) {
+    if (each.context == &context && each.piece != 0) taken[each.piece] += room(each.bytes);
+  }
+  for (const auto &[number, used] : taken) {
+    if (used + room(bytes) <= piece) return number;
+  }
+  require(fits, CUDA_ERROR_OUT_OF_MEMORY);
+  return taken.empty() ? 1 : taken.rbegin()->first + 1;
+}
+
+Claim::~Claim() { close(socket); }
+
+void Driver::open(Context &context) {
+  const int device = context.device;
+  // As the driver's reference says of a context there.
+  require(settings.computeMode != PROHIBITED, CUDA_ERROR_UNKNOWN);
+  require(settings.contextBytes() <= freeBytes(device), CUDA_ERROR_OUT_OF_MEMORY);
+  if (settings.computeMode == EXCLUSIVE_PROCESS) {
+    context.claim = claims[device].lock();
+    if (!context.claim) claims[device] = context.claim = claimOf(device);
+  }
+  context.retained = 1;
 }
 
 const std::pair<const uintptr_t, Allocation> *Driver::allocationAt(uintptr_t address) const {

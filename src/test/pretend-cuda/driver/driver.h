@@ -1,7 +1,9 @@
 // The state of the pretended driver. All of it is guarded by one mutex, which no waiting holds.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
 #include <limits>
 #include <map>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "kernel.h"
 #include "launch.h"
 #include "ptx.h"
+#include "resources.h"
 #include "stream.h"
 #include "traffic.h"
 
@@ -32,6 +35,7 @@ struct Settings {
   int driverVersion = 11080;
   int multiprocessors = 4;
   size_t memoryBytes = size_t{1} << 30;
+  int computeMode = 0;  // one of device.h
   Order order = Order::FORWARD;
   uint64_t seed = 1;
   unsigned hostThreads = 2;
@@ -40,6 +44,13 @@ struct Settings {
   bool launchesBlock = false;
 
   static Settings fromEnvironment();
+
+  // What memory is given out in: 2 MiB as on GPUs, less of a device with little memory.
+  size_t pieceBytes() const { return std::clamp<size_t>(std::bit_floor(memoryBytes / 512), 1, 2 << 20); }
+  size_t inPieces(size_t bytes) const { return (bytes + pieceBytes() - 1) / pieceBytes() * pieceBytes(); }
+
+  // What each context has of it from the start, as on GPUs: some 300 MB of 80 GB.
+  size_t contextBytes() const { return inPieces(memoryBytes / 256); }
 };
 
 // A call that is going to fail.
@@ -54,6 +65,7 @@ struct Function {
   std::string name;
   const Kernel *kernel;
   PtxEntry entry;
+  Resources resources;
   struct Module *module;
   size_t allowedShared = 0;  // dynamic bytes beyond the default, where they were asked for
 };
@@ -73,9 +85,16 @@ struct Event {
   std::shared_ptr<std::atomic<int64_t>> nanoseconds;
 };
 
+// A device that no other process may have meanwhile.
+struct Claim {
+  int socket;
+  ~Claim();
+};
+
 struct Context {
   int device;
   long retained = 0;
+  std::shared_ptr<Claim> claim;  // of an exclusive device
   std::atomic<CUresult> error = CUDA_SUCCESS;  // what every later call returns
   std::map<CUstream, std::shared_ptr<Stream>> streams;
   std::shared_ptr<Stream> defaultStream = std::make_shared<Stream>();
@@ -86,6 +105,7 @@ struct Context {
 struct Allocation {
   size_t bytes;
   Context *context;
+  uint64_t piece;  // the one that it shares with others of the context; 0: it has pieces of its own
 };
 
 // How many of each there are that were not given back, also where a context took them with it.
@@ -99,6 +119,7 @@ struct Driver {
   bool initialized = false;
   std::vector<std::unique_ptr<Context>> contexts;  // the primary ones, by device; null: not retained so far
   std::vector<std::unique_ptr<Context>> created;   // those that are nobody's primary one
+  std::map<int, std::weak_ptr<Claim>> claims;      // by device
   std::map<uintptr_t, Allocation> allocations;
   std::map<uintptr_t, size_t> pinned;
   std::map<std::string, Fault> faults = faultsFromEnvironment();
@@ -118,7 +139,14 @@ struct Driver {
   // Every context that there has been.
   std::vector<Context *> allContexts() const;
 
-  size_t usedBytes(int device) const;
+  size_t freeBytes(int device) const;
+
+  // The piece with room for so many bytes that a context's small allocations share, a new one, or 0: many bytes have pieces of
+  // their own. Fails where there is no memory.
+  uint64_t pieceFor(const Context &context, size_t bytes) const;
+
+  // Makes a context that nobody has: fails where there is no memory for it or another process has the device.
+  void open(Context &context);
 
   // The allocation that an address is in, or null.
   const std::pair<const uintptr_t, Allocation> *allocationAt(uintptr_t address) const;
@@ -145,7 +173,10 @@ Context *&currentContext();
 
 void require(bool holds, CUresult otherwise);
 
-// Fails if it is this call's turn to fail, as a test asked for. An error that a device doesn't recover from stays.
+// Whether every call in a context fails alike after this result, until the context is gone.
+bool lasting(CUresult result);
+
+// Fails if it is this call's turn to fail, as a test asked for. An error that lasts stays.
 void failIfAsked(Driver &driver, const char *name);
 
 // Returns the fault that is due for a call, or success.
@@ -183,7 +214,8 @@ CUresult callToRelease(const char *name, Body body) {
     require(context != nullptr && context->retained > 0, CUDA_ERROR_INVALID_CONTEXT);
     body(driver, *context, lock);
     const CUresult fault = dueFault(driver, name);
-    return fault == CUDA_SUCCESS ? context->error.load() : fault;
+    if (lasting(fault) && context->error == CUDA_SUCCESS) context->error = fault;
+    return context->error == CUDA_SUCCESS ? fault : context->error.load();
   });
 }
 

@@ -10,6 +10,19 @@ using namespace pretend;
 
 namespace {
 
+// A warp takes registers in 256s, and warps are given theirs four at a time. A context keeps a stack of 1 KiB for each thread
+// that the device can run at a time, which is most of its share of memory.
+void checkResources(const Function &function, unsigned threads) {
+  constexpr unsigned REGISTERS = 65536, STACK_BYTES = 1024;
+  const auto &[registers, stackBytes] = function.resources;
+  const unsigned warps = (threads + 31) / 32, ofWarp = (registers + 7) / 8 * 256;
+  const bool fits = registers == 0 || warps <= REGISTERS / ofWarp / 4 * 4;
+  if (!fits || stackBytes > STACK_BYTES) {
+    fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "%s with %u registers and %zu bytes of stack for each of %u threads",
+         function.name.c_str(), registers, stackBytes, threads);
+  }
+}
+
 void checkShape(const Function &function, const Index &grid, const Index &block) {
   const bool possible = grid.x >= 1 && grid.x <= 0x7fffffff && grid.y >= 1 && grid.y <= 65535 && grid.z >= 1 &&
                         grid.z <= 65535 && block.x >= 1 && block.x <= 1024 && block.y >= 1 && block.y <= 1024 &&
@@ -19,6 +32,7 @@ void checkShape(const Function &function, const Index &grid, const Index &block)
     fail(CUDA_ERROR_INVALID_VALUE, "%s with %u x %u x %u blocks of %u x %u x %u threads", function.name.c_str(), grid.x,
          grid.y, grid.z, block.x, block.y, block.z);
   }
+  checkResources(function, threads);
 }
 
 // The arguments of a launch, copied when it is queued.
@@ -73,6 +87,7 @@ PRETEND_API cuLaunchKernel(CUfunction handle, unsigned gridX, unsigned gridY, un
     const Kernel &kernel = *function.kernel;
     auto arguments = std::make_shared<Arguments>(kernel, given);
     CUresult problem = dueFault(driver, "cuLaunchKernel");
+    require(problem == CUDA_SUCCESS || lasting(problem), problem);
     if (problem == CUDA_SUCCESS) problem = pointerProblem(driver, context, kernel, *arguments);
     driver.launches[kernel.name]++;
     driver.launchesOn[context.device]++;

@@ -47,19 +47,16 @@ CUresult allocatePinned(const char *name, void **memory, size_t bytes) {
 PRETEND_API cuMemGetInfo_v2(size_t *available, size_t *total) {
   return callInContext("cuMemGetInfo", [&](Driver &driver, Context &context, auto &) {
     *total = driver.settings.memoryBytes;
-    const size_t used = driver.usedBytes(context.device);
-    *available = used > *total ? 0 : *total - used;
+    *available = driver.freeBytes(context.device);
   });
 }
 
 PRETEND_API cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes) {
   return callToCreate("cuMemAlloc", [&](Driver &driver, Context &context, auto &) {
     require(bytes > 0, CUDA_ERROR_INVALID_VALUE);
-    const size_t used = driver.usedBytes(context.device);
-    require(used <= driver.settings.memoryBytes && bytes <= driver.settings.memoryBytes - used,
-            CUDA_ERROR_OUT_OF_MEMORY);
+    const uint64_t piece = driver.pieceFor(context, bytes);
     const auto start = reinterpret_cast<uintptr_t>(allocate(ALIGNMENT, bytes));
-    driver.allocations[start] = {bytes, &context};
+    driver.allocations[start] = {bytes, &context, piece};
     driver.counts.buffers++;
     driver.counts.bufferBytes += bytes;
     *pointer = start;

@@ -101,7 +101,7 @@ PRETEND_API cuModuleUnload(CUmodule handle) {
 }
 
 PRETEND_API cuModuleGetFunction(CUfunction *handle, CUmodule moduleHandle, const char *name) {
-  return callInContext("cuModuleGetFunction", [&](Driver &, Context &context, auto &) {
+  return callInContext("cuModuleGetFunction", [&](Driver &driver, Context &context, auto &) {
     const auto found = context.modules.find(moduleHandle);
     if (found == context.modules.end()) fail(CUDA_ERROR_INVALID_HANDLE, "no module %p", (void *)moduleHandle);
     Module &module = *found->second;
@@ -112,7 +112,10 @@ PRETEND_API cuModuleGetFunction(CUfunction *handle, CUmodule moduleHandle, const
     const std::string problem = difference(entry->second, *kernel);
     if (!problem.empty()) fail(CUDA_ERROR_NOT_FOUND, "%s: %s", name, problem.c_str());
     auto &function = module.functions[name];
-    if (!function) function.reset(new Function{name, kernel, entry->second, &module});
+    if (!function) {
+      const Resources resources = resourcesOf(name, driver.settings.capability);
+      function.reset(new Function{name, kernel, entry->second, resources, &module});
+    }
     *handle = reinterpret_cast<CUfunction>(function.get());
   });
 }

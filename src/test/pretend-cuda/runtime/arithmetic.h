@@ -63,7 +63,11 @@ inline float __fsqrt_rn(float value) { return std::sqrt(value); }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline double __dadd_rn(double a, double b) { return a + b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
-inline int __float2int_rn(float value) { return static_cast<int>(std::nearbyint(value)); }
+// Beyond all integers it is the last one, and 0 for NaN.
+inline int __float2int_rn(float value) {
+  if (!(value < 0x1p31f)) return value == value ? INT_MAX : 0;
+  return value < -0x1p31f ? INT_MIN : static_cast<int>(std::nearbyint(value));
+}
 inline float __int2float_rn(int value) { return static_cast<float>(value); }
 
 inline float widenHalf(unsigned short half) {

@@ -244,7 +244,7 @@ void Block::openBarrier() {
   for (unsigned warp = 0; warp < ready.size(); warp++) ready[warp] = lanes(warp);
 }
 
-void Block::waitInWarp(const char *name, unsigned mask, Meeting meeting, void *payload) {
+void Block::waitInWarp(const char *name, unsigned mask, Meeting meeting, void *payload, Place place) {
   auto *self = static_cast<BlockThread *>(thread);
   const unsigned warp = self->linear / 32, lane = self->lane();
   if ((mask >> lane & 1) == 0) refuse("%s with the mask %08x, which leaves out the lane that calls", name, mask);
@@ -252,6 +252,7 @@ void Block::waitInWarp(const char *name, unsigned mask, Meeting meeting, void *p
   self->mask = mask;
   self->meeting = meeting;
   self->payload = payload;
+  self->place = place;
   self->state = BlockThread::State::IN_WARP;
   ready[warp] &= ~(1u << lane);
   inWarp[warp] |= 1u << lane;
@@ -262,7 +263,9 @@ void Block::waitInWarp(const char *name, unsigned mask, Meeting meeting, void *p
 }
 
 bool Block::together(const BlockThread &a, const BlockThread &b) const {
-  return a.mask == b.mask && a.meeting == b.meeting && (a.name == b.name || strcmp(a.name, b.name) == 0);
+  const auto same = [](const char *one, const char *other) { return one == other || strcmp(one, other) == 0; };
+  return a.mask == b.mask && a.meeting == b.meeting && same(a.name, b.name) && a.place.line() == b.place.line() &&
+         a.place.column() == b.place.column() && same(a.place.function_name(), b.place.function_name());
 }
 
 // Holds the meeting that a lane waits for, if all that it names are there, and lets them go on.
@@ -293,8 +296,10 @@ std::string Block::describe(const BlockThread &waiting) {
     case BlockThread::State::ENDED:
       return "have ended";
     default: {
-      char text[96];
-      snprintf(text, sizeof text, "wait in %s with the mask %08x", waiting.name, waiting.mask);
+      char text[256];
+      const std::string file = waiting.place.file_name();
+      snprintf(text, sizeof text, "wait in %s with the mask %08x at %s:%u", waiting.name, waiting.mask,
+               file.substr(file.rfind('/') + 1).c_str(), static_cast<unsigned>(waiting.place.line()));
       return text;
     }
   }
@@ -324,8 +329,8 @@ void barrierAt(const char *file, int line) {
   barrier(Vote::NONE, 0);
 }
 
-void meet(const char *name, unsigned mask, Meeting meeting, void *payload) {
-  Block::current()->waitInWarp(name, mask, meeting, payload);
+void meet(const char *name, unsigned mask, Meeting meeting, void *payload, Place place) {
+  Block::current()->waitInWarp(name, mask, meeting, payload, place);
 }
 
 }  // namespace pretend

@@ -17,10 +17,11 @@ struct BlockThread : Thread {
   enum class State { READY, AT_BARRIER, IN_WARP, ENDED };
   Fiber fiber;
   State state;
-  const char *name;  // of the warp intrinsic that it waits in, with its mask, meeting and payload
+  const char *name;  // of the warp intrinsic that it waits in, with its mask, meeting, payload and place
   unsigned mask;
   Meeting meeting;
   void *payload;
+  Place place;
   std::vector<Copy> copies;        // that were started and not waited for
   std::vector<size_t> copyGroups;  // where in copies each committed group ends
 };
@@ -36,7 +37,7 @@ class Block {
   unsigned run(const Index &index);
 
   int waitAtBarrier(Vote vote, int value);
-  void waitInWarp(const char *name, unsigned mask, Meeting meeting, void *payload);
+  void waitInWarp(const char *name, unsigned mask, Meeting meeting, void *payload, Place place);
 
   // Whether 16 bytes from here on are shared memory.
   bool isShared(const void *address) const;

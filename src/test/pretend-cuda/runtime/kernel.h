@@ -26,6 +26,9 @@ struct Kernel {
 // variables and nothing else.
 PRETEND_EXPORT void registerKernels(const Kernel *kernels, size_t count);
 
+// The directory of the kernels' libraries beside the runtime.
+std::string besideRuntime();
+
 // Loads all kernels compiled for this architecture (75, 80), or for any, from a directory: NAME.sm_75.so, NAME.so. The
 // default is the one beside the runtime. Ends the process if there are none.
 PRETEND_EXPORT void loadKernels(int architecture, const char *directory = nullptr);

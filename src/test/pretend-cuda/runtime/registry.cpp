@@ -27,12 +27,6 @@ Registry &registry() {
   return *instance;
 }
 
-std::filesystem::path besideRuntime() {
-  Dl_info info;
-  dladdr(reinterpret_cast<void *>(&registry), &info);
-  return std::filesystem::path(info.dli_fname).parent_path() / "kernels";
-}
-
 // The architecture in NAME.sm_75.so, ANY for NAME.so.
 int architectureOf(const std::filesystem::path &library) {
   const std::string suffix = library.stem().extension();
@@ -40,6 +34,12 @@ int architectureOf(const std::filesystem::path &library) {
 }
 
 }  // namespace
+
+std::string besideRuntime() {
+  Dl_info info;
+  dladdr(reinterpret_cast<void *>(&registry), &info);
+  return std::filesystem::path(info.dli_fname).parent_path() / "kernels";
+}
 
 void registerKernels(const Kernel *kernels, size_t count) {
   Registry &all = registry();
@@ -56,7 +56,7 @@ void registerKernels(const Kernel *kernels, size_t count) {
 void loadKernels(int architecture, const char *directory) {
   Registry &all = registry();
   std::lock_guard lock(all.mutex);
-  const std::filesystem::path from = directory ? std::filesystem::path(directory) : besideRuntime();
+  const std::filesystem::path from = directory ? directory : besideRuntime();
   if (!std::filesystem::is_directory(from)) refuse("no directory of kernels %s", from.c_str());
   for (const auto &entry : std::filesystem::directory_iterator(from)) {
     const std::filesystem::path &library = entry.path();

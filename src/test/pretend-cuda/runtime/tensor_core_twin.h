@@ -60,20 +60,20 @@ PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
   }
 }
 
-inline void multiplyF16K8(float (&d)[4], const unsigned (&a)[2], unsigned b) {
+inline void multiplyF16K8(float (&d)[4], const unsigned (&a)[2], unsigned b, PRETEND_PLACE) {
   Fragments mine{a, &b, d};
-  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<F16, 8>, &mine);
+  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<F16, 8>, &mine, place);
 }
 
 #if TENSOR_CORE_K16
-inline void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+inline void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], PRETEND_PLACE) {
   Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<F16, 16>, &mine);
+  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<F16, 16>, &mine, place);
 }
 
-inline void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+inline void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], PRETEND_PLACE) {
   Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<Bf16, 16>, &mine);
+  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<Bf16, 16>, &mine, place);
 }
 #endif
 
@@ -99,19 +99,19 @@ PRETEND_UNSEEN void loadMeeting(void *const payloads[32]) {
 }
 
 template <int matrices, bool transposed>
-void load(unsigned (&words)[matrices], const void *row) {
+void load(unsigned (&words)[matrices], const void *row, pretend::Place place) {
   if (pretend::thread->lane() < 8 * matrices) {
     pretend::requireShared(row, 16);
     if (pretend::racesAreSeen()) __tsan_read_range(const_cast<void *>(row), 16);
   }
   MatrixRow mine{static_cast<const uint16_t *>(row), words};
-  pretend::meet("ldmatrix", 0xffffffff, loadMeeting<matrices, transposed>, &mine);
+  pretend::meet("ldmatrix", 0xffffffff, loadMeeting<matrices, transposed>, &mine, place);
 }
 
-inline void loadMatrices(unsigned (&words)[4], const void *row) { load<4, false>(words, row); }
-inline void loadMatrices(unsigned (&words)[2], const void *row) { load<2, false>(words, row); }
-inline void loadMatricesTransposed(unsigned (&words)[4], const void *row) { load<4, true>(words, row); }
-inline void loadMatricesTransposed(unsigned (&words)[2], const void *row) { load<2, true>(words, row); }
+inline void loadMatrices(unsigned (&words)[4], const void *row, PRETEND_PLACE) { load<4, false>(words, row, place); }
+inline void loadMatrices(unsigned (&words)[2], const void *row, PRETEND_PLACE) { load<2, false>(words, row, place); }
+inline void loadMatricesTransposed(unsigned (&words)[4], const void *row, PRETEND_PLACE) { load<4, true>(words, row, place); }
+inline void loadMatricesTransposed(unsigned (&words)[2], const void *row, PRETEND_PLACE) { load<2, true>(words, row, place); }
 
 inline void copyAsync(void *shared, const void *global, int bytes = 16) {
   if (bytes < 0 || bytes > 16) pretend::refuse("copyAsync of %d bytes", bytes);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <source_location>
 
 #define PRETEND_EXPORT __attribute__((__visibility__("default")))
 
@@ -36,8 +37,12 @@ PRETEND_EXPORT void barrierAt(const char *file, int line);
 // What lanes that met do together: payloads has what each lane brought, null for a lane that isn't there.
 using Meeting = void (*)(void *const payloads[32]);
 
-// Waits until all lanes of the mask that haven't ended are here with the same mask and meeting; one of them holds it.
-PRETEND_EXPORT void meet(const char *name, unsigned mask, Meeting meeting, void *payload);
+// Where a kernel's source calls a warp intrinsic. From sm_70 on lanes go their own ways, and what they do together is one
+// instruction: it isn't said what becomes of lanes that come to the same intrinsic in different places.
+using Place = std::source_location;
+
+// Waits until all lanes of the mask that haven't ended are here with the same mask, meeting and place; one of them holds it.
+PRETEND_EXPORT void meet(const char *name, unsigned mask, Meeting meeting, void *payload, Place place);
 
 // A copy of 16 bytes to shared memory, the first of them from global memory and the others zero.
 struct Copy {

@@ -68,18 +68,19 @@ PRETEND_UNSEEN inline void highestMeeting(void *const payloads[32]) {
 
 PRETEND_UNSEEN inline void nothingMeeting(void *const[32]) {}
 
-PRETEND_UNSEEN inline uint64_t meetWith(const char *name, unsigned mask, Meeting meeting, uint64_t value, unsigned source) {
+PRETEND_UNSEEN inline uint64_t meetWith(const char *name, unsigned mask, Meeting meeting, uint64_t value, unsigned source,
+                                        Place place) {
   LaneValue payload{value, source, UNDEFINED};
-  meet(name, mask, meeting, &payload);
+  meet(name, mask, meeting, &payload, place);
   return payload.result;
 }
 
 template <class T>
-T shuffle(const char *name, unsigned mask, T value, int source) {
+T shuffle(const char *name, unsigned mask, T value, int source, Place place) {
   static_assert(sizeof(T) <= sizeof(uint64_t) && std::is_trivially_copyable_v<T>);
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
-  bits = meetWith(name, mask, shuffleMeeting, bits, source);
+  bits = meetWith(name, mask, shuffleMeeting, bits, source, place);
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
@@ -92,57 +93,60 @@ inline int segment(int width) {
 
 }  // namespace pretend
 
+// The last parameter of what lanes do together: where it is called.
+#define PRETEND_PLACE pretend::Place place = pretend::Place::current()
+
 template <class T>
-T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
-  return pretend::shuffle("__shfl_sync", mask, value, pretend::segment(width) + (source & (width - 1)));
+T __shfl_sync(unsigned mask, T value, int source, int width = 32, PRETEND_PLACE) {
+  return pretend::shuffle("__shfl_sync", mask, value, pretend::segment(width) + (source & (width - 1)), place);
 }
 
 template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, PRETEND_PLACE) {
   const int lane = pretend::thread->lane(), source = lane - static_cast<int>(delta);
-  return pretend::shuffle("__shfl_up_sync", mask, value, source < pretend::segment(width) ? lane : source);
+  return pretend::shuffle("__shfl_up_sync", mask, value, source < pretend::segment(width) ? lane : source, place);
 }
 
 template <class T>
-T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, PRETEND_PLACE) {
   const int lane = pretend::thread->lane(), source = lane + static_cast<int>(delta);
-  return pretend::shuffle("__shfl_down_sync", mask, value, source >= pretend::segment(width) + width ? lane : source);
+  return pretend::shuffle("__shfl_down_sync", mask, value, source >= pretend::segment(width) + width ? lane : source, place);
 }
 
 template <class T>
-T __shfl_xor_sync(unsigned mask, T value, int laneMask, int width = 32) {
+T __shfl_xor_sync(unsigned mask, T value, int laneMask, int width = 32, PRETEND_PLACE) {
   const int lane = pretend::thread->lane(), source = lane ^ laneMask;
-  return pretend::shuffle("__shfl_xor_sync", mask, value, source >= pretend::segment(width) + width ? lane : source);
+  return pretend::shuffle("__shfl_xor_sync", mask, value, source >= pretend::segment(width) + width ? lane : source, place);
 }
 
-inline void __syncwarp(unsigned mask = 0xffffffff) {
-  pretend::meet("__syncwarp", mask, pretend::nothingMeeting, nullptr);
+inline void __syncwarp(unsigned mask = 0xffffffff, PRETEND_PLACE) {
+  pretend::meet("__syncwarp", mask, pretend::nothingMeeting, nullptr, place);
 }
 
-inline unsigned __ballot_sync(unsigned mask, int predicate) {
-  return pretend::meetWith("__ballot_sync", mask, pretend::ballotMeeting, predicate != 0, 0);
+inline unsigned __ballot_sync(unsigned mask, int predicate, PRETEND_PLACE) {
+  return pretend::meetWith("__ballot_sync", mask, pretend::ballotMeeting, predicate != 0, 0, place);
 }
 
-inline int __any_sync(unsigned mask, int predicate) {
-  return pretend::meetWith("__any_sync", mask, pretend::ballotMeeting, predicate != 0, 0) != 0;
+inline int __any_sync(unsigned mask, int predicate, PRETEND_PLACE) {
+  return pretend::meetWith("__any_sync", mask, pretend::ballotMeeting, predicate != 0, 0, place) != 0;
 }
 
-inline int __all_sync(unsigned mask, int predicate) {
-  return pretend::meetWith("__all_sync", mask, pretend::ballotMeeting, predicate == 0, 0) == 0;
+inline int __all_sync(unsigned mask, int predicate, PRETEND_PLACE) {
+  return pretend::meetWith("__all_sync", mask, pretend::ballotMeeting, predicate == 0, 0, place) == 0;
 }
 
-inline unsigned __reduce_add_sync(unsigned mask, unsigned value) {
-  return pretend::meetWith("__reduce_add_sync", mask, pretend::sumMeeting, value, 0);
+inline unsigned __reduce_add_sync(unsigned mask, unsigned value, PRETEND_PLACE) {
+  return pretend::meetWith("__reduce_add_sync", mask, pretend::sumMeeting, value, 0, place);
 }
 
-inline unsigned __reduce_max_sync(unsigned mask, unsigned value) {
-  return pretend::meetWith("__reduce_max_sync", mask, pretend::highestMeeting, value, 0);
+inline unsigned __reduce_max_sync(unsigned mask, unsigned value, PRETEND_PLACE) {
+  return pretend::meetWith("__reduce_max_sync", mask, pretend::highestMeeting, value, 0, place);
 }
 
 template <class T>
-unsigned __match_any_sync(unsigned mask, T value) {
+unsigned __match_any_sync(unsigned mask, T value, PRETEND_PLACE) {
   uint64_t bits = 0;
   static_assert(sizeof(T) <= sizeof bits);
   std::memcpy(&bits, &value, sizeof value);
-  return pretend::meetWith("__match_any_sync", mask, pretend::matchMeeting, bits, 0);
+  return pretend::meetWith("__match_any_sync", mask, pretend::matchMeeting, bits, 0, place);
 }

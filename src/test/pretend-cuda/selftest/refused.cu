@@ -2,7 +2,7 @@
 #include "tensor_core.cuh"
 
 extern "C" __global__ void refused(int what, const unsigned char *in, unsigned *out) {
-  __shared__ unsigned values[40];
+  __shared__ __align__(16) unsigned values[40];
   const unsigned lane = threadIdx.x % 32;
   switch (what) {
     case 0:  // a barrier that one thread doesn't reach
@@ -45,6 +45,41 @@ extern "C" __global__ void refused(int what, const unsigned char *in, unsigned *
       break;
     case 9:  // beyond the end of a buffer
       out[threadIdx.x] = in[64 + threadIdx.x];
+      break;
+    case 10:  // lanes of one warp that wait for each other at two places
+      if (lane < 16) {
+        __syncwarp();
+      } else {
+        out[lane] = lane;
+        __syncwarp();
+      }
+      break;
+    case 11:  // a shift by all bits
+      out[lane] = lane << (what + 21);
+      break;
+    case 12:  // a sum beyond an int
+      out[lane] = static_cast<unsigned>(what + (0x7ffffff0 + static_cast<int>(lane)));
+      break;
+    case 13:  // a cast of a number that no int is
+      out[lane] = static_cast<unsigned>(static_cast<int>(static_cast<float>(what) * 1e9f));
+      break;
+    case 14:  // lanes that load matrices together at two places
+      unsigned loaded[4];
+      if (lane < 16) {
+        tensor_core::loadMatrices(loaded, values + lane % 8 * 4);
+      } else {
+        tensor_core::loadMatrices(loaded, values + lane % 8 * 4 + 4);
+      }
+      out[lane] = loaded[0];
+      break;
+    case 15:  // lanes that multiply together at two places
+      float sums[4] = {};
+      if (lane < 16) {
+        tensor_core::multiplyF16K8(sums, {lane, lane}, lane);
+      } else {
+        tensor_core::multiplyF16K8(sums, {lane, lane}, 0);
+      }
+      out[lane] = __float_as_uint(sums[0]);
       break;
   }
 }

@@ -8,6 +8,7 @@ import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -16,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Addition, scaling, bounding, xIELU and clearing: the scalar code's bits everywhere. */
-@EachBackend
+@EachBackend(variants = {TestedBackend.CUDA_FEW_BLOCKS, TestedBackend.CUDA_MANY_BLOCKS})
 class ElementwiseTest extends OperationCases {
   private static final Elementwise.Xielu XIELU = new Elementwise.Xielu(0.8f, 1.3f, 0.5f, -1e-6f);
 

@@ -6,6 +6,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
 import io.github.wandacuda.testing.selection.GoldenSelection;
 import io.github.wandacuda.testing.selection.MagnitudeCounts;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
@@ -18,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Counts of magnitudes by the upper and by the lower half of their bits. */
-@EachBackend
+@EachBackend(variants = {TestedBackend.CUDA_FEW_BLOCKS, TestedBackend.CUDA_MANY_BLOCKS})
 class MagnitudesTest extends SelectionCases {
   MagnitudesTest(OpenedBackend backend) {
     super(backend);

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The lowest of each row. */
-@EachBackend(variants = TestedBackend.CUDA_FEW_BLOCKS)
+@EachBackend(variants = {TestedBackend.CUDA_FEW_BLOCKS, TestedBackend.CUDA_MANY_BLOCKS})
 class SelectRowsTest extends SelectionCases {
   SelectRowsTest(OpenedBackend backend) {
     super(backend);

@@ -58,10 +58,8 @@ public final class PretendCuda implements AutoCloseable {
       try {
         List<String> options = new ArrayList<>(PretendCudaBuild.shipped());
         options.addAll(List.of("--kernels", PretendCudaBuild.SELFTEST.toString()));
-        if (!Tier.isAll()) {
-          // Kernels run a little longer, but are built in half of the time.
-          options.add("--plain");
-        }
+        // With --plain kernels run a little longer, but are built in half of the time.
+        options.add(Tier.isAll() ? "--undefined" : "--plain");
         PretendCudaBuild.run(DIRECTORY, options);
         return DIRECTORY;
       } catch (IOException e) {
@@ -113,9 +111,18 @@ public final class PretendCuda implements AutoCloseable {
     set("pretendSetMultiprocessors", count);
   }
 
-  /** Sets each device's memory. */
+  /** Sets each device's memory, of which a context takes some and buffers take whole pieces. */
   public void memory(long bytes) {
     call("pretendSetMemory", FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG), bytes);
+  }
+
+  /**
+   * Sets all devices' compute mode, before they are opened.
+   *
+   * @param mode a {@code CUcomputemode}
+   */
+  public void computeMode(int mode) {
+    set("pretendSetMode", mode);
   }
 
   /** Sets how many threads run the blocks of a grid. */
@@ -143,8 +150,8 @@ public final class PretendCuda implements AutoCloseable {
   }
 
   /**
-   * Makes a call fail once. A launch fails when it is run; a result from 700 on stays, for all
-   * calls, until the context is gone.
+   * Makes a call fail once. Where a device doesn't recover from the result, a launch fails when it
+   * is run, and all calls fail alike until the context is gone.
    *
    * @param name of the driver's function, without {@code _v2}
    * @param after which of the following calls fails, counted from 1; 0 for none, -1 for all

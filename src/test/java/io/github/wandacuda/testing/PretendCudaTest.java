@@ -3,9 +3,9 @@ package io.github.wandacuda.testing;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_CONTEXT;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_HANDLE;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_VALUE;
-import static jcuda.driver.CUresult.CUDA_ERROR_LAUNCH_FAILED;
 import static jcuda.driver.CUresult.CUDA_ERROR_NOT_FOUND;
 import static jcuda.driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY;
+import static jcuda.driver.CUresult.CUDA_ERROR_UNKNOWN;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.PretendCuda.Order;
@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.IntStream;
 import jcuda.Pointer;
+import jcuda.driver.CUcomputemode;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUevent;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The pretend driver as JCuda sees it. */
 @Tag("gpu")
@@ -217,6 +219,24 @@ class PretendCudaTest {
         .isEqualTo(CUDA_ERROR_INVALID_VALUE);
   }
 
+  /** Of a kernel without launch bounds; columns: capability, threads, result. */
+  @ParameterizedTest
+  @CsvSource({
+    "75, 384, 0", // 12 warps of 168 registers
+    "75, 385, 701",
+    "86, 1, 701" // a deep stack
+  })
+  void refusesMoreRegistersOrStackThanThereAre(int capability, int threads, int result) {
+    driver.capability(capability);
+    String ptx = PretendSession.ptx("7.0", 75, "refused", "u32", "u64", "u64");
+    CUmodule module = session.load(ptx.replace(".maxntid 256, 1, 1", ""));
+    CUfunction refused = PretendSession.function(module, "refused");
+    CUdeviceptr unused = session.allocate(4);
+    assertThat(session.launch(refused, 1, threads, 0, 99, unused, unused)).isEqualTo(result);
+    // It is the launch that failed, not the context.
+    session.synchronize();
+  }
+
   @Test
   void grantsMoreSharedMemoryToWhoAsks() {
     CUdeviceptr in = session.upload(values(4));
@@ -258,18 +278,63 @@ class PretendCudaTest {
     assertThat(JCudaDriver.cuModuleLoadData(module, good + '\0')).isEqualTo(NO_BINARY_FOR_GPU);
   }
 
+  private static long free(long total) {
+    long[] free = new long[1];
+    long[] all = new long[1];
+    PretendSession.check(JCudaDriver.cuMemGetInfo(free, all));
+    assertThat(all[0]).isEqualTo(total);
+    return free[0];
+  }
+
+  @Test
+  void memoryComesInPiecesThatSmallBuffersShare() {
+    long piece = 2 << 20;
+    long total = 1L << 30;
+    long free = total - 2 * piece;
+    assertThat(free(total)).as("beside the context").isEqualTo(free);
+    CUdeviceptr large = session.allocate(piece + 1);
+    assertThat(free(total)).isEqualTo(free - 2 * piece);
+    CUdeviceptr small = session.allocate(1);
+    session.allocate(piece / 2);
+    assertThat(free(total)).isEqualTo(free - 3 * piece);
+    session.allocate(piece / 2);
+    assertThat(free(total)).as("after more than a piece").isEqualTo(free - 4 * piece);
+    PretendSession.check(JCudaDriver.cuMemFree(small));
+    assertThat(free(total)).isEqualTo(free - 4 * piece);
+    PretendSession.check(JCudaDriver.cuMemFree(large));
+    assertThat(free(total)).isEqualTo(free - 2 * piece);
+  }
+
   @Test
   void endsAtTheMemoryLimit() {
-    driver.memory(1000);
-    CUdeviceptr buffer = session.allocate(600);
-    long[] free = new long[1];
-    long[] total = new long[1];
-    PretendSession.check(JCudaDriver.cuMemGetInfo(free, total));
-    assertThat(free[0]).isEqualTo(400);
-    assertThat(total[0]).isEqualTo(1000);
-    assertThat(JCudaDriver.cuMemAlloc(new CUdeviceptr(), 401)).isEqualTo(CUDA_ERROR_OUT_OF_MEMORY);
+    long total = 64 << 20;
+    long piece = 128 << 10;
+    driver.memory(total);
+    CUdeviceptr buffer = session.allocate(total - 4 * piece);
+    assertThat(free(total)).isEqualTo(2 * piece);
+    assertThat(JCudaDriver.cuMemAlloc(new CUdeviceptr(), 2 * piece + 1))
+        .isEqualTo(CUDA_ERROR_OUT_OF_MEMORY);
+    session.allocate(piece + 1);
+    assertThat(JCudaDriver.cuMemAlloc(new CUdeviceptr(), 1)).isEqualTo(CUDA_ERROR_OUT_OF_MEMORY);
     PretendSession.check(JCudaDriver.cuMemFree(buffer));
-    session.allocate(1000);
+    session.allocate(total - 4 * piece);
+  }
+
+  @Test
+  void aContextThatDoesNotFitIsRefused() {
+    session.allocate(1 << 29);
+    driver.memory(1 << 29);
+    PretendSession.check(
+        JCudaDriver.cuDevicePrimaryCtxRetain(new CUcontext(), PretendSession.device(0)));
+    assertThat(JCudaDriver.cuCtxCreate(new CUcontext(), 0, PretendSession.device(0)))
+        .isEqualTo(CUDA_ERROR_OUT_OF_MEMORY);
+  }
+
+  @Test
+  void aProhibitedDeviceHasNoContexts() {
+    driver.computeMode(CUcomputemode.CU_COMPUTEMODE_PROHIBITED);
+    assertThat(JCudaDriver.cuDevicePrimaryCtxRetain(new CUcontext(), PretendSession.device(1)))
+        .isEqualTo(CUDA_ERROR_UNKNOWN);
   }
 
   @Test
@@ -280,21 +345,51 @@ class PretendCudaTest {
     session.allocate(1);
   }
 
-  @Test
-  void aFailedLaunchTakesTheContextWithIt() {
-    driver.fail("cuLaunchKernel", 2, CUDA_ERROR_LAUNCH_FAILED);
+  @ParameterizedTest
+  @ValueSource(ints = {700, 702, 710, 714, 715, 716, 717, 718, 719})
+  void aFailedLaunchTakesTheContextWithIt(int result) {
+    driver.fail("cuLaunchKernel", 2, result);
     CUdeviceptr in = session.upload(values(4));
     CUfunction sum = session.function(SUM, SUM_TYPES);
+    CUevent event = new CUevent();
+    PretendSession.check(JCudaDriver.cuEventCreate(event, 0));
     PretendSession.check(session.launch(sum, 1, 32, 0, in, in, 1));
     session.synchronize();
     int launched = session.launch(sum, 1, 32, 0, in, in, 1);
-    assertThat(launched == 0 ? session.tryToSynchronize() : launched)
-        .isEqualTo(CUDA_ERROR_LAUNCH_FAILED);
-    assertThat(JCudaDriver.cuMemAlloc(new CUdeviceptr(), 1)).isEqualTo(CUDA_ERROR_LAUNCH_FAILED);
+    assertThat(launched == 0 ? session.tryToSynchronize() : launched).isEqualTo(result);
+    // Another error that a later call would have is not seen any more.
+    driver.fail("cuMemcpyDtoHAsync", 1, CUDA_ERROR_INVALID_VALUE);
+    driver.fail("cuStreamDestroy", 1, 999);
+    int[] host = new int[1];
+    assertThat(
+            new int[] {
+              JCudaDriver.cuMemAlloc(new CUdeviceptr(), 1),
+              JCudaDriver.cuMemcpyDtoHAsync(Pointer.to(host), in, 4, session.stream),
+              JCudaDriver.cuEventRecord(event, session.stream),
+              JCudaDriver.cuEventSynchronize(event),
+              JCudaDriver.cuCtxSynchronize(),
+              JCudaDriver.cuMemGetInfo(new long[1], new long[1]),
+              JCudaDriver.cuModuleLoadData(new CUmodule(), "\0"),
+              JCudaDriver.cuEventDestroy(event),
+              JCudaDriver.cuStreamDestroy(session.stream),
+              JCudaDriver.cuMemFree(in)
+            })
+        .containsOnly(result);
     // What is given back counts as given back.
-    assertThat(JCudaDriver.cuMemFree(in)).isEqualTo(CUDA_ERROR_LAUNCH_FAILED);
-    assertThat(driver.outstanding()).doesNotContainKey("buffers");
+    assertThat(driver.outstanding()).doesNotContainKeys("buffers", "events", "streams");
     PretendSession.check(JCudaDriver.cuDevicePrimaryCtxRelease(PretendSession.device(0)));
     new PretendSession(0).allocate(1);
+  }
+
+  /** A launch that is refused, and what says that others have the device. */
+  @ParameterizedTest
+  @ValueSource(ints = {46, 701, 800, 801})
+  void otherErrorsLeaveTheContext(int result) {
+    driver.fail("cuLaunchKernel", 1, result);
+    CUdeviceptr in = session.upload(values(4));
+    CUfunction sum = session.function(SUM, SUM_TYPES);
+    assertThat(session.launch(sum, 1, 32, 0, in, in, 1)).isEqualTo(result);
+    PretendSession.check(session.launch(sum, 1, 32, 0, in, in, 1));
+    session.synchronize();
   }
 }

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,13 +50,17 @@ class PretendDeviceTest {
       delimiter = '|',
       value = {
         "0 | 1 threads have ended: 3",
-        "1 | 32 threads wait in __ballot_sync with the mask ffffffff: 16 17",
+        "1 | 32 threads wait in __ballot_sync with the mask ffffffff at refused.cu:15: 16 17",
         "2 | __shfl_sync with the mask 0000ffff, which leaves out the lane that calls",
         "3 | shuffle with a width of 12",
         "4 | misaligned access to 'const struct uint4'",
         "5 | index 40 is outside of 'unsigned int [40]'",
-        "6 | 32 threads wait in __syncwarp with the mask ffffffff",
+        "6 | 32 threads wait in __syncwarp with the mask ffffffff at refused.cu:34",
         "8 | is not in shared memory",
+        "10 | 32 threads wait in __syncwarp with the mask ffffffff at refused.cu:51: 0 1",
+        "10 | 32 threads wait in __syncwarp with the mask ffffffff at refused.cu:54: 16 17",
+        "14 | 32 threads wait in ldmatrix with the mask ffffffff at refused.cu:71: 16 17",
+        "15 | 32 threads wait in mma.m16n8k8.f16 with the mask ffffffff at refused.cu:80: 16 17",
       })
   void refusesWhatADeviceWouldHangOrFailOn(int what, String message) throws IOException {
     Ended outcome = run(DIRECTORY, "refused-" + what);
@@ -65,8 +68,17 @@ class PretendDeviceTest {
     assertThat(outcome.exitCode()).isEqualTo(ABORTED);
   }
 
-  @Test
-  void aSanitizerSeesAnAccessBeyondABuffer() throws IOException {
+  /** Address first; what the others say names the thread. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "9 | heap-buffer-overflow",
+        "11 | a shift by less than 0 or by as many bits as there are",
+        "12 | a sum is beyond its type",
+        "13 | a number is beyond the integers that it is cast to",
+      })
+  void sanitizersSeeWhatIsUndefined(int what, String message) throws IOException {
     PretendCudaBuild.run(
         CHECKED,
         List.of(
@@ -76,8 +88,8 @@ class PretendDeviceTest {
             "--program",
             PretendCudaBuild.SELFTEST.resolve("selftest.cpp").toString()));
     assertThat(run(CHECKED, "basics")).isEqualTo(new Ended(0, "", ""));
-    Ended outcome = run(CHECKED, "refused-9");
-    assertThat(outcome.said()).contains("heap-buffer-overflow").contains("refused.cu");
+    Ended outcome = run(CHECKED, "refused-" + what);
+    assertThat(outcome.said()).contains(message).contains("refused.cu");
     assertThat(outcome.exitCode()).isNotZero();
   }
 }

@@ -68,8 +68,12 @@ final class PretendSession {
   }
 
   CUfunction function(String kernel, String... types) {
+    return function(load(ptx("7.0", 75, kernel, types)), kernel);
+  }
+
+  static CUfunction function(CUmodule module, String kernel) {
     CUfunction function = new CUfunction();
-    check(JCudaDriver.cuModuleGetFunction(function, load(ptx("7.0", 75, kernel, types)), kernel));
+    check(JCudaDriver.cuModuleGetFunction(function, module, kernel));
     return function;
   }
 

@@ -36,22 +36,26 @@ final class CudaContext {
   private final String name;
   private final Handle context = new Handle();
 
-  private CudaContext(CUdevice device, String name) {
-    this.device = device;
-    this.name = name;
-  }
-
   /**
    * Retains the primary context.
    *
    * @param name the device's name in messages
    */
-  public static CudaContext retain(CUdevice device, String name) {
-    CudaContext retained = new CudaContext(device, name);
+  CudaContext(CUdevice device, String name) {
+    this.device = device;
+    this.name = name;
     // A thread that waits yields its processor; where the context is in use already it stays as is.
     int unused = JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_YIELD);
-    retained.retain(retained.context);
-    return retained;
+    retain(context);
+  }
+
+  /** Returns whether another process has a device for itself, which only the attempt shows. */
+  static boolean isTaken(CUdevice device) {
+    int result = JCudaDriver.cuDevicePrimaryCtxRetain(new CUcontext(), device);
+    if (result == CUresult.CUDA_SUCCESS) {
+      int unused = JCudaDriver.cuDevicePrimaryCtxRelease(device);
+    }
+    return result == CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE;
   }
 
   /** A context that can be read as the number it is. */

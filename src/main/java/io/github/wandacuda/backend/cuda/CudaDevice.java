@@ -47,13 +47,12 @@ final class CudaDevice implements GpuDevice {
   static CudaDevice open(int index, Precision precision, int multiprocessors) {
     CudaLibrary.require();
     CudaDeviceInfo info = CudaDeviceInfo.of(index, multiprocessors);
-    info.problem()
-        .ifPresent(
-            problem -> {
-              throw new BackendUnavailableException(
-                  "%s can't be used: %s".formatted(info.label(), problem));
-            });
-    return new CudaDevice(info, CudaContext.retain(info.handle(), info.label()), precision);
+    Optional<String> problem = info.problem();
+    if (problem.isPresent()) {
+      throw new BackendUnavailableException(
+          "%s can't be used: %s".formatted(info.label(), problem.get()));
+    }
+    return new CudaDevice(info, new CudaContext(info.handle(), info.label()), precision);
   }
 
   @Override

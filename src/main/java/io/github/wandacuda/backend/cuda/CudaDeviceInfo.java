@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
-import java.nio.charset.StandardCharsets;
+import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import java.util.Optional;
 import jcuda.driver.CUcomputemode;
@@ -53,7 +53,7 @@ record CudaDeviceInfo(
     return new CudaDeviceInfo(
         index,
         handle,
-        text(name),
+        MemorySegment.ofArray(name).getString(0),
         major * 10 + minor,
         Math.min(multiprocessors, most),
         attribute(
@@ -74,6 +74,10 @@ record CudaDeviceInfo(
     }
     if (computeMode == CUcomputemode.CU_COMPUTEMODE_PROHIBITED) {
       return Optional.of("its compute mode is prohibited (nvidia-smi -c DEFAULT allows it)");
+    }
+    boolean exclusive = computeMode == CUcomputemode.CU_COMPUTEMODE_EXCLUSIVE_PROCESS;
+    if (exclusive && CudaContext.isTaken(handle)) {
+      return Optional.of("another process has it for itself, as its compute mode says");
     }
     return Optional.empty();
   }
@@ -99,13 +103,5 @@ record CudaDeviceInfo(
         device,
         "cuDeviceGetAttribute of " + CUdevice_attribute.stringFor(attribute));
     return value[0];
-  }
-
-  private static String text(byte[] zeroTerminated) {
-    int length = 0;
-    while (length < zeroTerminated.length && zeroTerminated[length] != 0) {
-      length++;
-    }
-    return new String(zeroTerminated, 0, length, StandardCharsets.UTF_8);
   }
 }

@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -101,10 +102,7 @@ final class CudaModules implements AutoCloseable {
                     new BackendUnavailableException(
                         "%s: this build has no kernel file %s for compute capability %d.%d"
                             .formatted(context.name(), file, capability / 10, capability % 10)))) {
-      byte[] ptx = resource.readAllBytes();
-      MemorySegment text = arena.allocate(ptx.length + 1L);
-      MemorySegment.copy(ptx, 0, text, ValueLayout.JAVA_BYTE, 0, ptx.length);
-      return text;
+      return arena.allocateFrom(new String(resource.readAllBytes(), StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

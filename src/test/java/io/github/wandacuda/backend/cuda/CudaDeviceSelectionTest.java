@@ -13,6 +13,7 @@ import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -68,7 +69,7 @@ class CudaDeviceSelectionTest extends DeviceSelectionCases {
     long before = driver.calls("cuEventDestroy");
     prune(pointer, program().queue());
     assertThat(driver.calls("cuEventDestroy")).isGreaterThan(before);
-    driver.fail("cuEventDestroy", 1, 999);
+    driver.fail("cuEventDestroy", 1, CUresult.CUDA_ERROR_INVALID_HANDLE);
     prune(pointer, program().queue());
     assertThat(program().read(pointer, bytes().length)).isEqualTo(bytes());
   }

@@ -29,19 +29,22 @@ class CudaDeviceTest {
 
   @Test
   void saysHowMuchMemoryWasMissing() {
-    driver.memory(1_000_000);
+    driver.memory(1 << 20);
+    int context = 4 << 10;
+    int free = (424 << 10) - context;
     try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
-        CudaBuffer most = device.allocate(600_000)) {
-      assertThat(device.largestBuffer()).isEqualTo(1_000_000);
-      assertThat(device.freeBytes()).isEqualTo(400_000);
+        CudaBuffer most = device.allocate(600 << 10)) {
+      assertThat(device.largestBuffer()).isEqualTo(1 << 20);
+      assertThat(device.freeBytes()).isEqualTo(free);
       assertThatExceptionOfType(DeviceMemoryException.class)
-          .isThrownBy(() -> device.allocate(400_001))
+          .isThrownBy(() -> device.allocate(free + 1))
           .withMessage(
-              "cuda device 0 (Pretend GPU sm_80): out of device memory: expected 400001 free bytes,"
-                  + " found 400000");
+              "cuda device 0 (Pretend GPU sm_80): out of device memory: expected %d free bytes,"
+                  + " found %d",
+              free + 1, free);
       most.close();
-      assertThat(device.freeBytes()).isEqualTo(1_000_000);
-      device.allocate(1_000_000).close();
+      assertThat(device.freeBytes()).isEqualTo((1 << 20) - context);
+      device.allocate((1 << 20) - context).close();
     }
   }
 
@@ -174,7 +177,7 @@ class CudaDeviceTest {
       devices.get(1).close();
       queues.get(0).clear(buffers.get(0).at(0), 4);
       queues.get(0).finish();
-      assertThat(devices.get(2).freeBytes()).isEqualTo((1L << 30) - 4);
+      assertThat(devices.get(2).freeBytes()).isEqualTo((1L << 30) - (6 << 20));
     }
     devices.forEach(CudaDevice::close);
   }

@@ -6,18 +6,30 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.cli.Main;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Words;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import jcuda.driver.CUcomputemode;
 import jcuda.driver.CUresult;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 @Tag("gpu")
 @Tag("pretend")
 class CudaDiscoveryTest {
+  @TempDir Path directory;
+
   private final CudaBackendProvider provider = new CudaBackendProvider();
   @AutoClose private final PretendCuda driver = PretendCuda.start();
 
@@ -93,6 +105,53 @@ class CudaDiscoveryTest {
     assertThatExceptionOfType(BackendUnavailableException.class)
         .isThrownBy(() -> Backends.open("cuda", 2, 1).backend().close())
         .withMessage("cuda has no usable device: " + reason + "; 'wanda-cuda devices' lists them");
+  }
+
+  @Test
+  void aProhibitedDevice() {
+    driver.computeMode(CUcomputemode.CU_COMPUTEMODE_PROHIBITED);
+    String reason = "its compute mode is prohibited (nvidia-smi -c DEFAULT allows it)";
+    assertThat(provider.devices())
+        .containsExactly(new DeviceDescription(0, "Pretend GPU sm_80", false, true, reason));
+  }
+
+  /** The other process is the program, which goes on to the next device. */
+  @Test
+  @Thorough
+  void aDeviceThatAnotherProcessHas() {
+    driver.devices(2);
+    driver.computeMode(CUcomputemode.CU_COMPUTEMODE_EXCLUSIVE_PROCESS);
+    try (CudaDevice held = CudaDevice.open(0, Precision.DEFAULT)) {
+      assertThat(held.freeBytes()).isPositive();
+      assertThat(provider.devices()).as("this one's").allMatch(DeviceDescription::usable);
+      String reason = "another process has it for itself, as its compute mode says";
+      assertThat(other("devices").succeeds().out())
+          .containsPattern("(?m)^cuda +0 +no +Pretend GPU sm_80 +" + reason + "$")
+          .containsPattern("(?m)^cuda +1 +yes +Pretend GPU sm_80 ");
+      String prune = "prune --method magnitude --model %s --output %s --backend ";
+      other(Words.of(prune + "cuda --device 0", TestData.TINY_LLAMA, directory.resolve("refused")))
+          .isRefused(4, "cuda device 0 (Pretend GPU sm_80) can't be used: " + reason);
+      Ended first =
+          other(Words.of(prune + "auto --verbose", TestData.TINY_LLAMA, directory.resolve("1")));
+      assertThat(first.succeeds().said()).contains("passed over cuda (" + reason + ")");
+      Ended all =
+          other(Words.of(prune + "auto --device all", TestData.TINY_LLAMA, directory.resolve("2")));
+      assertThat(all.succeeds().said())
+          .contains("backend cuda, Pretend GPU sm_80: the first that is usable");
+    }
+    assertThat(other("devices").out()).doesNotContain("another process");
+  }
+
+  private static Ended other(Object... arguments) {
+    List<String> options =
+        List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED");
+    return Command.main(options, Main.class, arguments)
+        .with(
+            Map.of(
+                "LD_LIBRARY_PATH", PretendCuda.DIRECTORY.toAbsolutePath().toString(),
+                "PRETEND_CUDA_DEVICES", "2",
+                "PRETEND_CUDA_MODE", "3"))
+        .run();
   }
 
   @Test

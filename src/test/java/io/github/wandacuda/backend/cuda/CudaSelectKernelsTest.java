@@ -14,6 +14,7 @@ import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCuda.Order;
+import io.github.wandacuda.testing.Tier;
 import io.github.wandacuda.testing.selection.MagnitudeCounts;
 import io.github.wandacuda.testing.selection.NonFiniteMatrix;
 import io.github.wandacuda.testing.selection.Norms;
@@ -21,15 +22,18 @@ import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
 import io.github.wandacuda.testing.selection.SelectCase;
 import io.github.wandacuda.testing.selection.Values;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -39,18 +43,31 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Tag("gpu")
 @Tag("pretend")
+@ParameterizedClass(name = "{0} multiprocessors")
+@MethodSource("multiprocessors")
 class CudaSelectKernelsTest {
   /** Selections of {@link SelectCase#check}: apart, once more, and in place. */
   private static final int SELECTIONS = 3;
 
   private final RandomGenerator random = new SplittableRandom(7);
+  private final int multiprocessors;
   private PretendCuda driver;
   private CudaDevice device;
   private GpuBackend backend;
 
+  CudaSelectKernelsTest(int multiprocessors) {
+    this.multiprocessors = multiprocessors;
+  }
+
+  /** The pretended driver's own, and those that make blocks take many rows, or one each. */
+  static List<Integer> multiprocessors() {
+    return Tier.cases(List.of(4, 1, 132), 1);
+  }
+
   @BeforeEach
   void start() {
     driver = PretendCuda.start();
+    driver.multiprocessors(multiprocessors);
     open();
   }
 
@@ -129,7 +146,7 @@ class CudaSelectKernelsTest {
     checkOnce(kernel, Order.SHUFFLED, Values.CONSTANT, Norms.NONE, dtype, 1, columns, rule);
   }
 
-  /** More rows than blocks run at a time: 16 of 256 threads on the pretended device. */
+  /** More rows than blocks run at a time: 16 of 256 threads where there are 4 multiprocessors. */
   @ParameterizedTest
   @EnumSource(DType.class)
   @FirstCases(1)

@@ -15,7 +15,10 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** All kernels once more, under AddressSanitizer and on memory without room. */
+/**
+ * Kernels once more, under sanitizers of addresses and of what is undefined, on memory without
+ * room.
+ */
 @Tag("gpu")
 @Tag("pretend")
 @Execution(ExecutionMode.CONCURRENT)

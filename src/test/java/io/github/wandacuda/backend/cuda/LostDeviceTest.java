@@ -30,7 +30,10 @@ class LostDeviceTest {
   @ValueSource(
       ints = {
         CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+        CUresult.CUDA_ERROR_ASSERT,
         CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
+        CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
+        CUresult.CUDA_ERROR_INVALID_PC,
         CUresult.CUDA_ERROR_LAUNCH_FAILED
       })
   void aLaunchThatFails(int result) {

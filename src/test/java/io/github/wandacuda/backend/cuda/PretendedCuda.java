@@ -52,6 +52,13 @@ public final class PretendedCuda {
     return checked(driver, CudaDevice.open(0, Precision.DEFAULT, 1));
   }
 
+  /** Opens a device like an H100, with its 132 multiprocessors. */
+  public static Backend manyBlocks() {
+    PretendCuda driver = start(90);
+    driver.multiprocessors(132);
+    return checked(driver, CudaDevice.open(0, Precision.DEFAULT));
+  }
+
   /** Opens the first device alone, with so many bytes of memory. */
   public static GpuDevice device(long memory) {
     PretendCuda driver = start(80);

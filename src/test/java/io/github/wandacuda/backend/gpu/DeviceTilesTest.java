@@ -101,7 +101,8 @@ class DeviceTilesTest {
   /** Norms, masks and reports of all rows fit into 208 bytes, which a copy of two rows fills. */
   @Test
   void alignedWeightsTakeNoRoomAgain() {
-    open(ROWS * DENSE + 48 + ROWS * 16, 1 << 20);
+    int context = 2;
+    open(context + ROWS * DENSE + 48 + ROWS * 16, 1 << 20);
     DeviceMatrix matrix = matrix(DENSE);
     List<Long> done = new ArrayList<>();
     prune(matrix, 6, null, done::add);

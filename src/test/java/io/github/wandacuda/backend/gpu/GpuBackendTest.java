@@ -159,10 +159,10 @@ class GpuBackendTest {
     }
   }
 
-  /** The counts take 128 KiB, beside which there is room for two rows of a hundred. */
+  /** The counts take 128 KiB, beside which there is room for some rows of a hundred. */
   @Test
   void weightsLeaveRoomForCounts() {
-    GpuDevice device = PretendedCuda.device((128 << 10) + 300);
+    GpuDevice device = PretendedCuda.device(132 << 10);
     WeightMatrix matrix = weights(arena.allocate(100 * 48), 100, 12);
     long[] counts = new long[Selector.UPPER_BINS];
     try (GpuBackend backend = new GpuBackend(device, 1)) {

@@ -24,6 +24,8 @@ public enum TestedBackend {
   CUDA(null, () -> openCuda(Precision.DEFAULT), false),
   /** As if it had one multiprocessor: a block selects in many rows, each guessed from another. */
   CUDA_FEW_BLOCKS(null, PretendedCuda::fewBlocks, true),
+  /** The pretended driver with as many multiprocessors as an H100 has: most have nothing to do. */
+  CUDA_MANY_BLOCKS(null, TestedBackend::pretendH100, true),
   /** The pretended driver with a GPU whose tensor cores take F16 alone. */
   CUDA_SM75(null, TestedBackend::pretendSm75, true);
 
@@ -45,8 +47,17 @@ public enum TestedBackend {
   }
 
   private static Backend pretendSm75() {
-    assumeFalse(CudaDriver.isThere(), "tests of sm_75 pretend a driver, and there is a real one");
+    assumePretended();
     return PretendedCuda.open(75);
+  }
+
+  private static Backend pretendH100() {
+    assumePretended();
+    return PretendedCuda.manyBlocks();
+  }
+
+  private static void assumePretended() {
+    assumeFalse(CudaDriver.isThere(), "the test pretends a driver, and there is a real one");
   }
 
   /** Returns the width of its vectors; null if it isn't SIMD. */
@@ -59,7 +70,7 @@ public enum TestedBackend {
   }
 
   public boolean isCuda() {
-    return this == CUDA || this == CUDA_FEW_BLOCKS || this == CUDA_SM75;
+    return this == CUDA || this == CUDA_FEW_BLOCKS || this == CUDA_MANY_BLOCKS || this == CUDA_SM75;
   }
 
   public boolean isOpenCl() {
