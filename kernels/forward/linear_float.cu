@@ -8,9 +8,8 @@
 //
 // 2 tokens * features * columns operations; of x and w, 128 * columns elements each for a tile, so that 64 operations go
 // with each element from L2 or further away: bound by arithmetic. Sums are made as the CPU makes them, to the bit:
-// chains of fused multiply-adds over RUN columns, added up in order, which also keeps the error of long rows low. The
-// chains of a run are 64 registers of a thread, and the sums of the runs before lie in `out`, 8 bytes for 256
-// multiply-adds, so that two blocks find room on a multiprocessor.
+// chains of fused multiply-adds over RUN columns, added up in order; that is why a thread has 128 sums and not 64, and
+// a multiprocessor one block and not two. It is also what keeps the error of long rows low.
 //
 // Edges: what lies outside is read as zero and not written.
 #include "float_vectors.cuh"
@@ -74,42 +73,25 @@ static __device__ __forceinline__ void store(Slice &slice, const Carried &carrie
   }
 }
 
-// A thread's place in the result: its first token and feature, and how many there are from there on.
-struct Output {
-  const float *bias;
-  float *out;
-  long long stride;
-  int tokens, features;
-
-  // Adds the chains to the sums of the runs before them, and the bias to those of the last run.
-  __device__ __forceinline__ void endRun(float (&chain)[8][8], bool first, bool last) const {
-    float *row = out;
+static __device__ __forceinline__ void endRun(float (&sum)[8][8], float (&chain)[8][8]) {
 #pragma unroll
-    for (int i = 0; i < 8; i++) {
+  for (int i = 0; i < 8; i++) {
 #pragma unroll
-      for (int j = 0; j < 8; j++) {
-        if (place(i, 0) < tokens && place(j, 0) < features) {
-          const float sum = (first ? 0.0f : row[place(j, 0)]) + chain[i][j];
-          row[place(j, 0)] = last && bias != nullptr ? sum + bias[place(j, 0)] : sum;
-        }
-        chain[i][j] = 0.0f;
-      }
-      row += (place(i + 1, 0) - place(i, 0)) * stride;
+    for (int j = 0; j < 8; j++) {
+      sum[i][j] += chain[i][j];
+      chain[i][j] = 0.0f;
     }
   }
-};
+}
 
 template <class Type>
-static __device__ __forceinline__ void linear(
-    const Input<Type> &input, const float *bias, float *out, long long outStride) {
+static __device__ __forceinline__ void linear(const Input<Type> &input, const float *bias, float *out,
+                                              long long outStride) {
   __shared__ __align__(16) Slice slices[2];
   const TilePlace tile = tilePlace((input.tokens + TILE - 1) / TILE, (input.features + TILE - 1) / TILE);
   const int firstToken = tile.row * TILE;
   const int firstFeature = tile.column * TILE;
-  const int token = firstToken + place(0, threadIdx.x / 16);
-  const int feature = firstFeature + place(0, threadIdx.x % 16);
-  const Output output{bias == nullptr ? nullptr : bias + feature, out + token * outStride + feature, outStride,
-                      input.tokens - token, input.features - feature};
+  float sum[8][8] = {};
   float chain[8][8] = {};
   Carried carried;
   input.fetch(carried, firstToken, firstFeature, 0);
@@ -127,19 +109,31 @@ static __device__ __forceinline__ void linear(
       store(slices[current], carried);
     }
     if (!more || (column + SLICE) % RUN == 0) {
-      output.endRun(chain, column < RUN, !more);
+      endRun(sum, chain);
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < 8; j++) {
+    const int feature = firstFeature + place(j, threadIdx.x % 16);
+    const float offset = bias != nullptr && feature < input.features ? bias[feature] : 0.0f;
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+      const int token = firstToken + place(i, threadIdx.x / 16);
+      if (token < input.tokens && feature < input.features) {
+        out[token * outStride + feature] = bias == nullptr ? sum[i][j] : sum[i][j] + offset;
+      }
     }
   }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2)
+extern "C" __global__ void __launch_bounds__(THREADS)
     linear_float_f32(const float *x, const float *w, long long stride, const float *bias, float *out, long long outStride,
                      int tokens, int features, int columns) {
   const bool aligned = columns % 4 == 0 && aligned16(x);
   linear<Float32Values>({x, w, stride, tokens, features, columns, aligned}, bias, out, outStride);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2)
+extern "C" __global__ void __launch_bounds__(THREADS)
     linear_float_bf16(const float *x, const unsigned short *w, long long stride, const float *bias, float *out,
                       long long outStride, int tokens, int features, int columns) {
   const bool aligned = columns % 4 == 0 && aligned16(x);

@@ -80,7 +80,7 @@ static __device__ __forceinline__ void endRun(
   }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) second_moments(const float *x, int rows, int columns, double *state) {
+extern "C" __global__ void __launch_bounds__(THREADS) second_moments(const float *x, int rows, int columns, double *state) {
   __shared__ __align__(16) Slice slices[2];
   const int tiles = (columns + TILE - 1) / TILE;
   const TilePlace tile = tilePlace(tiles, tiles);
