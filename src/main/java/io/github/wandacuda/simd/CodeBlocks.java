@@ -92,9 +92,10 @@ final class CodeBlocks implements PackedWeight {
     int count = Math.min(FEATURES, rows - first);
     byte[] row = new byte[columns];
     byte[] packed = new byte[columns * columnBytes()];
+    boolean multiplied = true;
     for (int i = 0; i < count; i++) {
       w.codes(first + i, row);
-      isMultiplied &= table != null || !hasNaN(row);
+      multiplied &= table != null || !hasNaN(row);
       int place = table == null ? i : i % W;
       int shift = table == null || i < W ? 0 : NIBBLE;
       for (int column = 0; column < columns; column++) {
@@ -104,11 +105,15 @@ final class CodeBlocks implements PackedWeight {
         float scale = w.scale(first + i, group * groupColumns);
         long at = ((long) block * groups() + group) * FEATURES + i;
         scales.setAtIndex(ValueLayout.JAVA_FLOAT, at, scale);
-        isMultiplied &= scale < MOST_SCALE;
+        multiplied &= scale < MOST_SCALE;
       }
     }
     MemorySegment.copy(
         packed, 0, codes, ValueLayout.JAVA_BYTE, block * blockBytes(), packed.length);
+    if (!multiplied) {
+      // No &=, which another thread's could undo.
+      isMultiplied = false;
+    }
   }
 
   private static boolean hasNaN(byte[] codes) {

@@ -162,4 +162,16 @@ class QuantizedLinearTest {
       }
     }
   }
+
+  @Test
+  void aNaNIsSeenWhicheverThreadPacksItsRow() {
+    try (Backend vector = Pruning.cpu(2)) {
+      for (int i = 0; i < 1000; i++) {
+        try (Arena arena = Arena.ofShared();
+            Weight weight = vector.operations().residentWeight(matrix("nan", 70, 65, arena))) {
+          assertThat(weight.ownsMemory()).as("%d", i).isFalse();
+        }
+      }
+    }
+  }
 }
