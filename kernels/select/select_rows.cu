@@ -4,13 +4,13 @@
 // As many blocks as run at a time share the rows. A thread loads 16 or 32 weights in 16-byte vectors, neighbouring
 // threads neighbouring vectors, and keeps them until they are written; so a row is read from device memory once and
 // written once, but for the few candidates whose weights are looked up again. With 16 weights of 16 bits a thread keeps
-// their keys as well, in 64 registers, so that two blocks of 512 threads or four of 256 share a multiprocessor; with 32,
-// and with 16 of F32, the keys are computed anew in each pass (2 instructions a weight), in 72 registers and two blocks
-// of up to 448 threads. The norms are read again by each row, from the first-level cache. The k-th smallest key is guessed
-// from the row before, or the first row's from a sample of it, see window_select.cuh: a pass that counts, a pass over a
-// window, a few candidates; a row whose guess fails goes through the histogram of radix_select.cuh. The last pass compares each key with
-// the limit, and writes vectors, mask bytes and the report. A usual row has 3 barriers; other blocks of the
-// multiprocessor load and write meanwhile.
+// their keys as well, in 64 registers, so that two blocks of 512 threads or four of 256 share a multiprocessor; with
+// 32, and with 16 of F32, the keys are computed anew in each pass (2 instructions a weight), in 72 registers and two
+// blocks of up to 448 threads. The norms are read again by each row, from the first-level cache. The k-th smallest key
+// is guessed from the row before, or the first row's from a sample of it, see window_select.cuh: a pass that counts, a
+// pass over a window, a few candidates; a row whose guess fails goes through the histogram of radix_select.cuh. The
+// last pass compares each key with the limit, and writes vectors, mask bytes and the report. A usual row has 3
+// barriers; other blocks of the multiprocessor load and write meanwhile.
 //
 // Threads: as few whole warps as hold the row, 32 to 512. Shared memory: the histogram, 8 bins for each thread of the
 // largest power of two in the block, at most 2048 (8 KiB), and 2.7 KiB beside it.

@@ -309,7 +309,10 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
    * without second moments, with their number.
    */
   static final class LayerEstimate implements AutoCloseable {
-    /** Few enough to be done in a part of a second. */
+    /**
+     * Few enough to be done in a part of a second. By 512 SparseGPT of 5632 columns was estimated
+     * at twice its time, by 2048 at 1.5 times.
+     */
     private static final int COLUMNS = 2048;
 
     /** More than SparseGPT prunes at a time, so that all of its code is needed. */

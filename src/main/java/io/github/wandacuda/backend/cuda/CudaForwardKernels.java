@@ -58,6 +58,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   /** The most runs whose sums are in memory at a time. */
   private static final int MOST_RUNS = 256;
 
+  /** Few, so that few columns start many blocks. */
   private static final int SQUARES_WARPS = 2;
 
   private final CudaQueue queue;
