@@ -8,6 +8,8 @@ import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.MethodKey;
+import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
@@ -23,11 +25,14 @@ final class StructureOptions {
 
   /** The options that say nothing of whole parts. */
   static final List<String> EXCLUDED =
-      List.of(
-          ("--method --scope --pattern --refine --refine-swaps --recipe --allocation"
-                  + " --unreached --include --exclude --masks --combine-masks"
-                  + " --save-masks --in-place --packed --part --cluster")
-              .split(" "));
+      Stream.concat(
+              EnumSet.complementOf(EnumSet.of(MethodKey.SPARSITY, MethodKey.UPDATE)).stream()
+                  .map(KeyOptions::option),
+              Stream.of(
+                  ("--recipe --allocation --unreached --include --exclude --masks --combine-masks"
+                          + " --save-masks --in-place --packed --part --cluster")
+                      .split(" ")))
+          .toList();
 
   private static final String MULTIPLE = "--multiple";
 

@@ -23,6 +23,9 @@ import java.util.stream.Stream;
 public record ModuleRules(Map<MethodKey, Object> values) {
   public static final ModuleRules NOTHING = of(Method.WANDA, new Sparsity.Ratio(0));
 
+  /** Keys that one method alone takes notice of. */
+  static final Map<MethodKey, Method> ALONE = Map.of(MethodKey.SCOPE, Method.RIA);
+
   /** What follows the choice of the mask and has a name of its own, in that order. */
   private static final List<MethodKey> AFTER = List.of(MethodKey.REFINE, MethodKey.UPDATE);
 
@@ -121,13 +124,8 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     Map<String, Object> written = new LinkedHashMap<>();
     values.forEach(
         (key, value) -> {
-          boolean counts =
-              switch (key) {
-                case SCOPE -> method() == Method.RIA;
-                case SPARSITY, PATTERN -> method() != Method.MASKS;
-                default -> true;
-              };
-          if (counts) {
+          boolean masksSayIt = value instanceof Sparsity && method() == Method.MASKS;
+          if (!masksSayIt && ALONE.getOrDefault(key, method()) == method()) {
             written.put(key.recordKey(), MethodKey.written(value));
           }
         });

@@ -26,13 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <ul>
  *   <li>{@code modules}, a regular expression; all modules without it;
- *   <li>{@code method}, a {@link Method}; {@code wanda} without it;
- *   <li>{@code scope}, {@code row} or {@code matrix}, of {@code ria} alone;
- *   <li>{@code sparsity}, a number of at least 0 and less than 1, or {@code pattern}, N:M as text,
- *       but not with {@code wanda-variant};
- *   <li>{@code refine: swaps}, but not with {@code sparsegpt}, whose mask and weights belong
- *       together, and with it {@code refine-swaps}, a number of at least 1;
- *   <li>{@code update: reconstruct};
+ *   <li>keys of {@link MethodKey}; which go together, {@code recipe.schema.json} says;
  *   <li>{@code allocation}, a name of {@link io.github.wandacuda.pruning.Allocation.Rule} or a file
  *       whose name ends in {@code .json}, from the recipe's folder; one other than {@code uniform}
  *       can't go with a pattern or with masks, which say themselves how much is pruned.

@@ -139,9 +139,12 @@ final class RecipeReader {
       Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
       read(MethodKey.METHOD, said);
       Object method = said.getOrDefault(MethodKey.METHOD, MethodKey.METHOD.otherwise());
-      if (method != Method.RIA) {
-        refuse(MethodKey.SCOPE.label(), "with 'method: ria' alone");
-      }
+      ModuleRules.ALONE.forEach(
+          (key, alone) -> {
+            if (method != alone) {
+              refuse(key.label(), "with 'method: %s' alone".formatted(alone.label()));
+            }
+          });
       if (method == Method.WANDA_VARIANT) {
         refuse(PATTERN, "with another method than wanda-variant, which takes no pattern");
       }
