@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the pretend driver and the kernels for the CPU with g++ alone, what changed of it:
 #
-#   build.sh OUT [--asan | --tsan | --undefined | --plain] [--only ARCHITECTURE] [--kernels DIRECTORY]... [--program TEST.cpp]...
+#   build.sh OUT [--asan | --tsan | --plain] [--only ARCHITECTURE] [--kernels DIRECTORY]... [--program TEST.cpp]...
 #
 #   OUT/libcuda.so.1              the driver, with the runtime that runs a block's threads as fibers
 #   OUT/cublas/libcublas.so.12    cuBLAS, in a directory of its own so that it can be there or not
@@ -9,11 +9,11 @@
 #   OUT/kernels/RESOURCES.md      what they need: kernels/generated/RESOURCES.md, and that of a directory of kernels that has one
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
-# --undefined has kernels refuse all that has no defined result, --asan adds AddressSanitizer to that, for programs over
-# harness.h, --tsan ThreadSanitizer, which sees the pretended threads as threads. --plain compiles kernels with less optimizing,
-# which takes half of the time, --only 80 for one architecture, which does too. --kernels takes the .cu files of that directory
-# instead of kernels/select and kernels/forward. --kernels and --program may be given more than once. The driver's objects are in
-# OUT/../pretend-cuda-objects, which several OUTs share.
+# Kernels refuse all that has no defined result. --asan adds AddressSanitizer to that, for programs over harness.h. --tsan has
+# ThreadSanitizer instead, which sees the pretended threads as threads. --plain sees misaligned accesses and indices out of bounds
+# alone and compiles kernels with less optimizing, which takes half of the time, --only 80 for one architecture, which does too.
+# --kernels takes the .cu files of that directory instead of kernels/select and kernels/forward. --kernels and --program may be
+# given more than once. The driver's objects are in OUT/../pretend-cuda-objects, which several OUTs share.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,13 +21,12 @@ kernels=$here/../../../kernels
 [ $# -ge 1 ] || { sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2; }
 out=$1
 shift
-optimize=-O2 plain= sanitize= undefined=alignment,bounds races= programs= directories= architectures='75 80'
+optimize=-O2 plain= sanitize= undefined=undefined,float-cast-overflow races= programs= directories= architectures='75 80'
 while [ $# -gt 0 ]; do
   case $1 in
-    --asan) optimize=-O1 sanitize=-fsanitize=address undefined=undefined,float-cast-overflow ;;
-    --undefined) undefined=undefined,float-cast-overflow ;;
-    --tsan) optimize=-O1 races=-fsanitize=thread ;;
-    --plain) plain=-O1 ;;
+    --asan) optimize=-O1 sanitize=-fsanitize=address ;;
+    --tsan) optimize=-O1 races=-fsanitize=thread undefined=alignment,bounds ;;
+    --plain) plain=-O1 undefined=alignment,bounds ;;
     --only) architectures=$2; shift ;;
     --kernels) directories="$directories $2"; shift ;;
     --program) programs="$programs $2"; shift ;;

@@ -108,7 +108,7 @@ class CommandsSparkTrials extends OnSpark {
   @Test
   void executorsPruneOnTheGpusThatSparkGivesThem() throws Exception {
     PretendCudaBuild.assumePossible();
-    PretendCudaBuild.run(PretendCuda.DIRECTORY, List.of());
+    PretendCuda.build();
     Path expected = directory.resolve("gpu-expected");
     assertThat(onOneMachine(TINY, expected, "--statistics", STATISTICS).exitCode()).isZero();
     Path output = directory.resolve("gpu");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.Command;
+import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
@@ -28,7 +29,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Execution(ExecutionMode.CONCURRENT)
 @Thorough
 class LinearSumsTest {
-  private static final Path OUT = Path.of("target", "pretend-cuda");
   private static final Path PROGRAM = Path.of("src/test/pretend-cuda/checks/forward.cpp");
   private static final int LAYERS = 1000;
   private static final long SECONDS = 600;
@@ -37,8 +37,8 @@ class LinearSumsTest {
   @ValueSource(ints = {75, 80, 90})
   void noSumIsOffByMoreThanItsBound(int capability) throws IOException {
     PretendCudaBuild.assumePossible();
-    PretendCudaBuild.run(OUT, List.of("--program", PROGRAM.toString()));
-    String program = OUT.resolve("forward").toString();
+    PretendCuda.build("--program", PROGRAM.toString());
+    String program = PretendCuda.DIRECTORY.resolve("forward").toString();
     List<String> lines =
         Command.of(program, LAYERS, 1, "sums", capability)
             .within(SECONDS)

@@ -56,16 +56,29 @@ public final class PretendCuda implements AutoCloseable {
       // Asked before this one is found instead.
       CudaDriver.isThere();
       try {
-        List<String> options = new ArrayList<>(PretendCudaBuild.shipped());
-        options.addAll(List.of("--kernels", PretendCudaBuild.SELFTEST.toString()));
-        // With --plain kernels run a little longer, but are built in half of the time.
-        options.add(Tier.isAll() ? "--undefined" : "--plain");
-        PretendCudaBuild.run(DIRECTORY, options);
+        build();
         return DIRECTORY;
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
     }
+  }
+
+  /**
+   * Builds the driver and all kernels, for a process that loads them. All have the same options, so
+   * that none builds anew what another has built and may have loaded.
+   *
+   * @param more options of the script
+   */
+  public static void build(String... more) throws IOException {
+    List<String> options = new ArrayList<>(PretendCudaBuild.shipped());
+    options.addAll(List.of("--kernels", PretendCudaBuild.SELFTEST.toString()));
+    if (!Tier.isAll()) {
+      // Kernels run a little longer, but are built in half of the time.
+      options.add("--plain");
+    }
+    options.addAll(List.of(more));
+    PretendCudaBuild.run(DIRECTORY, options);
   }
 
   /**
