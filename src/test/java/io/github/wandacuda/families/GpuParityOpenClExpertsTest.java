@@ -1,9 +1,9 @@
 package io.github.wandacuda.families;
 
+import io.github.wandacuda.testing.backend.BesideCuda;
 import io.github.wandacuda.testing.backend.Gpu;
-import org.junit.jupiter.api.Tag;
 
-@Tag("gpu")
+@BesideCuda
 class GpuParityOpenClExpertsTest extends ExpertsParity {
   GpuParityOpenClExpertsTest() {
     super(Gpu.OPENCL::open, 1e-5);

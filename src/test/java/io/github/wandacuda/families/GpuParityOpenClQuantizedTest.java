@@ -1,10 +1,10 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import io.github.wandacuda.testing.backend.Gpu;
-import org.junit.jupiter.api.Tag;
 
-@Tag("gpu")
+@BesideCuda
 @FirstCases(6)
 class GpuParityOpenClQuantizedTest extends QuantizedParity {
   GpuParityOpenClQuantizedTest() {

@@ -1,10 +1,10 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import io.github.wandacuda.testing.backend.Gpu;
-import org.junit.jupiter.api.Tag;
 
-@Tag("gpu")
+@BesideCuda
 @Thorough
 class GpuParityOpenClSecondSizesTest extends SecondSizesMasks {
   GpuParityOpenClSecondSizesTest() {

@@ -2,10 +2,10 @@ package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import io.github.wandacuda.testing.Thorough;
-import org.junit.jupiter.api.Tag;
+import io.github.wandacuda.testing.backend.BesideCuda;
 
 /** The kernels of tiles, which a device that isn't a GPU doesn't get otherwise. */
-@Tag("gpu")
+@BesideCuda
 @Thorough
 class GpuParityOpenClTilesSecondSizesTest extends SecondSizesMasks {
   GpuParityOpenClTilesSecondSizesTest() {

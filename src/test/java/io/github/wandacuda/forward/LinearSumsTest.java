@@ -7,6 +7,7 @@ import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,8 +15,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -24,13 +23,12 @@ import org.junit.jupiter.params.provider.ValueSource;
  * terms of one sign, of all sizes, that cancel or that are subnormal: none is off by more than it
  * may be, and no bound is four times the worst that there is.
  */
-@Tag("gpu")
+@BesideCuda
 @Tag("pretend")
-@Execution(ExecutionMode.CONCURRENT)
 @Thorough
 class LinearSumsTest {
   private static final Path PROGRAM = Path.of("src/test/pretend-cuda/checks/forward.cpp");
-  private static final int LAYERS = 1000;
+  private static final int LAYERS = 400;
   private static final long SECONDS = 600;
 
   @ParameterizedTest

@@ -6,18 +6,18 @@ import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import io.github.wandacuda.scalar.RandomCodes;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
 import java.io.File;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** OpenCL's kernels on devices that have no room for groups of 256 work-items. */
-@Tag("gpu")
+@BesideCuda
 @Thorough
 class SmallGroupsTest {
   /** A buffer that a linear layer's weight of 33 x 257 comes in pieces for, of any type. */

@@ -1,9 +1,9 @@
 package io.github.wandacuda.parity;
 
+import io.github.wandacuda.testing.backend.BesideCuda;
 import io.github.wandacuda.testing.backend.Gpu;
-import org.junit.jupiter.api.Tag;
 
-@Tag("gpu")
+@BesideCuda
 class GpuParityOpenClModelTest extends ModelParity {
   @Override
   Gpu device() {

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
 import java.io.File;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * OpenCL's kernels on devices that have no room for groups of 256 work-items, nor in local memory
  * for rows of more than a few thousand columns, which are read again in each pass.
  */
-@Tag("gpu")
+@BesideCuda
 @Thorough
 class SmallGroupsSelectTest {
   @ParameterizedTest

@@ -7,6 +7,7 @@ import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,8 +16,6 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,9 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * them. That it would see a race is shown by taking the barriers away, one at a time, of the
  * kernels that select in rows and of those that multiply.
  */
-@Tag("gpu")
+@BesideCuda
 @Tag("pretend")
-@Execution(ExecutionMode.CONCURRENT)
 @Thorough
 class KernelRaceTest {
   private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");

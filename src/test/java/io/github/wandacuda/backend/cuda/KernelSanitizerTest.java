@@ -6,12 +6,11 @@ import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -19,9 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Kernels once more, under sanitizers of addresses and of what is undefined, on memory without
  * room.
  */
-@Tag("gpu")
+@BesideCuda
 @Tag("pretend")
-@Execution(ExecutionMode.CONCURRENT)
 @Thorough
 class KernelSanitizerTest {
   private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
