@@ -59,19 +59,6 @@ final class RegisterTile {
     }
   }
 
-  /**
-   * Computes the second half of the columns of what {@link #multiply} computes with {@link
-   * #NOTHING} before it; of the first half, nothing or as much as it takes.
-   */
-  public static void multiplyRightHalf(
-      float[] a, int aAt, float[] b, int bAt, int depth, float[] c) {
-    if (WIDE) {
-      WideRegisterTile.multiplyRightHalf(a, aAt, b, bAt, depth, c);
-    } else {
-      NarrowRegisterTile.multiply(a, aAt, b, bAt, depth, NOTHING, 0, c, 0);
-    }
-  }
-
   public static int wholeRows(int count) {
     return Math.ceilDiv(count, ROWS) * ROWS;
   }
@@ -233,7 +220,8 @@ final class RegisterTile {
         c52 = a5.fma(b2, c52);
         c53 = a5.fma(b3, c53);
       }
-      // By Lanes.load, a call deeper, C2 no longer inlined these lines: each sum became an object, and
+      // By Lanes.load, a call deeper, C2 no longer inlined these lines: each sum became an object,
+      // and
       // a calibrated run took 10 % longer.
       FloatVector.fromArray(F, d, dAt).add(c00).intoArray(c, cAt);
       FloatVector.fromArray(F, d, dAt + W).add(c01).intoArray(c, cAt + W);
@@ -259,58 +247,6 @@ final class RegisterTile {
       FloatVector.fromArray(F, d, dAt + 21 * W).add(c51).intoArray(c, cAt + 21 * W);
       FloatVector.fromArray(F, d, dAt + 22 * W).add(c52).intoArray(c, cAt + 22 * W);
       FloatVector.fromArray(F, d, dAt + 23 * W).add(c53).intoArray(c, cAt + 23 * W);
-    }
-
-    /** See {@link RegisterTile#multiplyRightHalf}. */
-    static void multiplyRightHalf(float[] a, int aAt, float[] b, int bAt, int depth, float[] c) {
-      FloatVector c02 = FloatVector.zero(F);
-      FloatVector c03 = FloatVector.zero(F);
-      FloatVector c12 = FloatVector.zero(F);
-      FloatVector c13 = FloatVector.zero(F);
-      FloatVector c22 = FloatVector.zero(F);
-      FloatVector c23 = FloatVector.zero(F);
-      FloatVector c32 = FloatVector.zero(F);
-      FloatVector c33 = FloatVector.zero(F);
-      FloatVector c42 = FloatVector.zero(F);
-      FloatVector c43 = FloatVector.zero(F);
-      FloatVector c52 = FloatVector.zero(F);
-      FloatVector c53 = FloatVector.zero(F);
-      for (int k = 0; k < depth; k++) {
-        int ak = aAt + k * ROWS;
-        int bk = bAt + k * (VECTORS * W);
-        FloatVector b2 = load(b, bk + 2 * W);
-        FloatVector b3 = load(b, bk + 3 * W);
-        FloatVector a0 = FloatVector.broadcast(F, a[ak]);
-        c02 = a0.fma(b2, c02);
-        c03 = a0.fma(b3, c03);
-        FloatVector a1 = FloatVector.broadcast(F, a[ak + 1]);
-        c12 = a1.fma(b2, c12);
-        c13 = a1.fma(b3, c13);
-        FloatVector a2 = FloatVector.broadcast(F, a[ak + 2]);
-        c22 = a2.fma(b2, c22);
-        c23 = a2.fma(b3, c23);
-        FloatVector a3 = FloatVector.broadcast(F, a[ak + 3]);
-        c32 = a3.fma(b2, c32);
-        c33 = a3.fma(b3, c33);
-        FloatVector a4 = FloatVector.broadcast(F, a[ak + 4]);
-        c42 = a4.fma(b2, c42);
-        c43 = a4.fma(b3, c43);
-        FloatVector a5 = FloatVector.broadcast(F, a[ak + 5]);
-        c52 = a5.fma(b2, c52);
-        c53 = a5.fma(b3, c53);
-      }
-      c02.intoArray(c, 2 * W);
-      c03.intoArray(c, 3 * W);
-      c12.intoArray(c, 6 * W);
-      c13.intoArray(c, 7 * W);
-      c22.intoArray(c, 10 * W);
-      c23.intoArray(c, 11 * W);
-      c32.intoArray(c, 14 * W);
-      c33.intoArray(c, 15 * W);
-      c42.intoArray(c, 18 * W);
-      c43.intoArray(c, 19 * W);
-      c52.intoArray(c, 22 * W);
-      c53.intoArray(c, 23 * W);
     }
   }
 }
