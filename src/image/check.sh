@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prunes the bundled model with target/image where no Java can be found, and compares the masks with the jar's.
-# `mvn -Pimage -DskipTests package` makes both.
+# Prunes the bundled model with target/image, and with the Debian package installed in a folder, where no Java can be found, and
+# compares the masks with the jar's. `mvn -Ppackage -DskipTests package` makes all three.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -42,3 +42,21 @@ pages=("$scratch"/elsewhere/share/man/man1/*.1)
 alone "$program" generate-completion | cmp - "$scratch/elsewhere/share/bash-completion/completions/wanda-cuda" ||
   fail "another completion script"
 echo "the image prunes as the jar does, without a Java: $of_image ($(du -sm target/image | cut -f 1) MB)"
+
+# Installed, used and removed, in a root of its own.
+command -v dpkg > /dev/null || exit 0
+root=$scratch/root
+mkdir -p "$root/var/lib/dpkg"/{info,updates,triggers}
+touch "$root/var/lib/dpkg"/{available,status}
+package() {
+  dpkg --root="$root" --force-not-root --force-depends --force-script-chrootless --no-triggers "$@" > "$scratch/dpkg.log" 2>&1 ||
+    fail "dpkg $*: $(tail -n 1 "$scratch/dpkg.log")"
+}
+package --install target/wanda-cuda-*.deb
+[[ -f $root/usr/share/man/man1/wanda-cuda.1 && -f $root/usr/share/doc/wanda-cuda/copyright ]] || fail "a package without pages or licence"
+of_package=$(prune "$scratch/of-package" alone "$root/usr/bin/wanda-cuda")
+[[ $of_package == "$of_jar" ]] || fail "the package's masks are '$of_package', the jar's '$of_jar'"
+package --remove wanda-cuda
+left=$(find "$root" -path "$root/var" -prune -o -type f -print)
+[[ -z $left ]] || fail "the removed package left $left"
+echo "the Debian package installs, prunes and goes"

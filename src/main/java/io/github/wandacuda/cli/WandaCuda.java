@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
@@ -40,7 +41,6 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
@@ -68,7 +68,7 @@ import picocli.CommandLine.TypeConversionException;
       "  wanda-cuda verify --dense org/model --pruned pruned",
       "  wanda-cuda perplexity --model pruned --text wiki.parquet"
     })
-final class WandaCuda implements Runnable, Supplier<Stderr> {
+final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
   private static final List<String> COMMANDS =
       List.of(
           ("prune calibrate perplexity compare evaluate generate inspect verify merge-lora "
@@ -76,6 +76,19 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
               .split(" "));
 
   private static final String COMPLETION = "generate-completion";
+
+  private static final String WHAT_IT_IS =
+      """
+      wanda-cuda makes large language models smaller without retraining: it sets the weights to zero
+      that matter least (Wanda, arXiv 2306.11695), or removes experts, blocks, channels or heads.
+      It reads safetensors shards from disk, also of models larger than memory, on a CPU or a GPU
+      (CUDA, OpenCL), and writes a checkpoint that loads where the source does. That each kept byte
+      is the source's can be proved. What most people run:
+
+      %s
+
+      wanda-cuda --help lists all commands.
+      """;
 
   @Spec private CommandSpec spec;
 
@@ -107,10 +120,13 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     };
   }
 
+  /** Says what the program is to those who name no command. */
   @Override
-  public void run() {
-    throw new ParameterException(
-        spec.commandLine(), "name a command: " + String.join(", ", COMMANDS));
+  public Integer call() {
+    String examples = String.join("\n", spec.usageMessage().footer());
+    spec.commandLine().getErr().print(WHAT_IT_IS.formatted(examples));
+    spec.commandLine().getErr().flush();
+    return spec.exitCodeOnInvalidInput();
   }
 
   /**

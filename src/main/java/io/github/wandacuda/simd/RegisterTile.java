@@ -59,19 +59,6 @@ final class RegisterTile {
     }
   }
 
-  /**
-   * Computes the second half of the columns of what {@link #multiply} computes with {@link
-   * #NOTHING} before it; of the first half, nothing or as much as it takes.
-   */
-  public static void multiplyRightHalf(
-      float[] a, int aAt, float[] b, int bAt, int depth, float[] c) {
-    if (WIDE) {
-      WideRegisterTile.multiplyRightHalf(a, aAt, b, bAt, depth, c);
-    } else {
-      NarrowRegisterTile.multiply(a, aAt, b, bAt, depth, NOTHING, 0, c, 0);
-    }
-  }
-
   public static int wholeRows(int count) {
     return Math.ceilDiv(count, ROWS) * ROWS;
   }
@@ -233,82 +220,33 @@ final class RegisterTile {
         c52 = a5.fma(b2, c52);
         c53 = a5.fma(b3, c53);
       }
-      load(d, dAt).add(c00).intoArray(c, cAt);
-      load(d, dAt + W).add(c01).intoArray(c, cAt + W);
-      load(d, dAt + 2 * W).add(c02).intoArray(c, cAt + 2 * W);
-      load(d, dAt + 3 * W).add(c03).intoArray(c, cAt + 3 * W);
-      load(d, dAt + 4 * W).add(c10).intoArray(c, cAt + 4 * W);
-      load(d, dAt + 5 * W).add(c11).intoArray(c, cAt + 5 * W);
-      load(d, dAt + 6 * W).add(c12).intoArray(c, cAt + 6 * W);
-      load(d, dAt + 7 * W).add(c13).intoArray(c, cAt + 7 * W);
-      load(d, dAt + 8 * W).add(c20).intoArray(c, cAt + 8 * W);
-      load(d, dAt + 9 * W).add(c21).intoArray(c, cAt + 9 * W);
-      load(d, dAt + 10 * W).add(c22).intoArray(c, cAt + 10 * W);
-      load(d, dAt + 11 * W).add(c23).intoArray(c, cAt + 11 * W);
-      load(d, dAt + 12 * W).add(c30).intoArray(c, cAt + 12 * W);
-      load(d, dAt + 13 * W).add(c31).intoArray(c, cAt + 13 * W);
-      load(d, dAt + 14 * W).add(c32).intoArray(c, cAt + 14 * W);
-      load(d, dAt + 15 * W).add(c33).intoArray(c, cAt + 15 * W);
-      load(d, dAt + 16 * W).add(c40).intoArray(c, cAt + 16 * W);
-      load(d, dAt + 17 * W).add(c41).intoArray(c, cAt + 17 * W);
-      load(d, dAt + 18 * W).add(c42).intoArray(c, cAt + 18 * W);
-      load(d, dAt + 19 * W).add(c43).intoArray(c, cAt + 19 * W);
-      load(d, dAt + 20 * W).add(c50).intoArray(c, cAt + 20 * W);
-      load(d, dAt + 21 * W).add(c51).intoArray(c, cAt + 21 * W);
-      load(d, dAt + 22 * W).add(c52).intoArray(c, cAt + 22 * W);
-      load(d, dAt + 23 * W).add(c53).intoArray(c, cAt + 23 * W);
-    }
-
-    /** See {@link RegisterTile#multiplyRightHalf}. */
-    static void multiplyRightHalf(float[] a, int aAt, float[] b, int bAt, int depth, float[] c) {
-      FloatVector c02 = FloatVector.zero(F);
-      FloatVector c03 = FloatVector.zero(F);
-      FloatVector c12 = FloatVector.zero(F);
-      FloatVector c13 = FloatVector.zero(F);
-      FloatVector c22 = FloatVector.zero(F);
-      FloatVector c23 = FloatVector.zero(F);
-      FloatVector c32 = FloatVector.zero(F);
-      FloatVector c33 = FloatVector.zero(F);
-      FloatVector c42 = FloatVector.zero(F);
-      FloatVector c43 = FloatVector.zero(F);
-      FloatVector c52 = FloatVector.zero(F);
-      FloatVector c53 = FloatVector.zero(F);
-      for (int k = 0; k < depth; k++) {
-        int ak = aAt + k * ROWS;
-        int bk = bAt + k * (VECTORS * W);
-        FloatVector b2 = load(b, bk + 2 * W);
-        FloatVector b3 = load(b, bk + 3 * W);
-        FloatVector a0 = FloatVector.broadcast(F, a[ak]);
-        c02 = a0.fma(b2, c02);
-        c03 = a0.fma(b3, c03);
-        FloatVector a1 = FloatVector.broadcast(F, a[ak + 1]);
-        c12 = a1.fma(b2, c12);
-        c13 = a1.fma(b3, c13);
-        FloatVector a2 = FloatVector.broadcast(F, a[ak + 2]);
-        c22 = a2.fma(b2, c22);
-        c23 = a2.fma(b3, c23);
-        FloatVector a3 = FloatVector.broadcast(F, a[ak + 3]);
-        c32 = a3.fma(b2, c32);
-        c33 = a3.fma(b3, c33);
-        FloatVector a4 = FloatVector.broadcast(F, a[ak + 4]);
-        c42 = a4.fma(b2, c42);
-        c43 = a4.fma(b3, c43);
-        FloatVector a5 = FloatVector.broadcast(F, a[ak + 5]);
-        c52 = a5.fma(b2, c52);
-        c53 = a5.fma(b3, c53);
-      }
-      c02.intoArray(c, 2 * W);
-      c03.intoArray(c, 3 * W);
-      c12.intoArray(c, 6 * W);
-      c13.intoArray(c, 7 * W);
-      c22.intoArray(c, 10 * W);
-      c23.intoArray(c, 11 * W);
-      c32.intoArray(c, 14 * W);
-      c33.intoArray(c, 15 * W);
-      c42.intoArray(c, 18 * W);
-      c43.intoArray(c, 19 * W);
-      c52.intoArray(c, 22 * W);
-      c53.intoArray(c, 23 * W);
+      // By Lanes.load, a call deeper, C2 no longer inlined these lines: each sum became an object,
+      // and
+      // a calibrated run took 10 % longer.
+      FloatVector.fromArray(F, d, dAt).add(c00).intoArray(c, cAt);
+      FloatVector.fromArray(F, d, dAt + W).add(c01).intoArray(c, cAt + W);
+      FloatVector.fromArray(F, d, dAt + 2 * W).add(c02).intoArray(c, cAt + 2 * W);
+      FloatVector.fromArray(F, d, dAt + 3 * W).add(c03).intoArray(c, cAt + 3 * W);
+      FloatVector.fromArray(F, d, dAt + 4 * W).add(c10).intoArray(c, cAt + 4 * W);
+      FloatVector.fromArray(F, d, dAt + 5 * W).add(c11).intoArray(c, cAt + 5 * W);
+      FloatVector.fromArray(F, d, dAt + 6 * W).add(c12).intoArray(c, cAt + 6 * W);
+      FloatVector.fromArray(F, d, dAt + 7 * W).add(c13).intoArray(c, cAt + 7 * W);
+      FloatVector.fromArray(F, d, dAt + 8 * W).add(c20).intoArray(c, cAt + 8 * W);
+      FloatVector.fromArray(F, d, dAt + 9 * W).add(c21).intoArray(c, cAt + 9 * W);
+      FloatVector.fromArray(F, d, dAt + 10 * W).add(c22).intoArray(c, cAt + 10 * W);
+      FloatVector.fromArray(F, d, dAt + 11 * W).add(c23).intoArray(c, cAt + 11 * W);
+      FloatVector.fromArray(F, d, dAt + 12 * W).add(c30).intoArray(c, cAt + 12 * W);
+      FloatVector.fromArray(F, d, dAt + 13 * W).add(c31).intoArray(c, cAt + 13 * W);
+      FloatVector.fromArray(F, d, dAt + 14 * W).add(c32).intoArray(c, cAt + 14 * W);
+      FloatVector.fromArray(F, d, dAt + 15 * W).add(c33).intoArray(c, cAt + 15 * W);
+      FloatVector.fromArray(F, d, dAt + 16 * W).add(c40).intoArray(c, cAt + 16 * W);
+      FloatVector.fromArray(F, d, dAt + 17 * W).add(c41).intoArray(c, cAt + 17 * W);
+      FloatVector.fromArray(F, d, dAt + 18 * W).add(c42).intoArray(c, cAt + 18 * W);
+      FloatVector.fromArray(F, d, dAt + 19 * W).add(c43).intoArray(c, cAt + 19 * W);
+      FloatVector.fromArray(F, d, dAt + 20 * W).add(c50).intoArray(c, cAt + 20 * W);
+      FloatVector.fromArray(F, d, dAt + 21 * W).add(c51).intoArray(c, cAt + 21 * W);
+      FloatVector.fromArray(F, d, dAt + 22 * W).add(c52).intoArray(c, cAt + 22 * W);
+      FloatVector.fromArray(F, d, dAt + 23 * W).add(c53).intoArray(c, cAt + 23 * W);
     }
   }
 }

@@ -60,7 +60,7 @@ public final class VectorForward implements CpuForwardKernels {
 
   @Override
   public void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    linear.linear(x, w::read, bias, out, workers);
+    linear.linear(x, w, bias, out, workers);
   }
 
   @Override

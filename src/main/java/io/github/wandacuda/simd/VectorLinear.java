@@ -1,9 +1,14 @@
 package io.github.wandacuda.simd;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.RowReader;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.IntVector;
 
 /**
@@ -16,11 +21,11 @@ final class VectorLinear {
   private static final int RUN = CpuForwardKernels.RUN;
 
   /**
-   * Features of a task: 256 KB of packed weights. Each task reads all activations, and a panel of
-   * 2048 x 4096 is no longer in the third-level cache when the next task starts. With 128 features
-   * it is read twice as often, which cost about 4 % on a Zen 5.
+   * Most features of a task: 256 KB of packed weights. Each task reads all activations, and a panel
+   * of 2048 x 4096 is no longer in the third-level cache when the next task starts. With 128
+   * features it is read twice as often, which cost about 4 % on a Zen 5.
    */
-  private static final int FEATURES_PER_TASK = 256;
+  private static final int MOST_FEATURES = 256;
 
   /**
    * Rows that stay in the second-level cache while all of a task's features are computed: 96 KB or
@@ -61,7 +66,16 @@ final class VectorLinear {
 
   void linear(CpuTensor x, Rows w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     Source source =
-        (to, feature, count, column, depth) -> to.pack(w, feature, count, column, depth);
+        (to, feature, count, column, depth) -> to.pack(w, null, feature, count, column, depth);
+    linear(x, source, bias, out, workers);
+  }
+
+  void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    boolean pairs = w instanceof WeightMatrix m && m.dtype() == DType.BF16 && m.hasDenseRows();
+    WeightMatrix bfloats = pairs ? (WeightMatrix) w : null;
+    Source source =
+        (to, feature, count, column, depth) ->
+            to.pack(w::read, bfloats, feature, count, column, depth);
     linear(x, source, bias, out, workers);
   }
 
@@ -83,21 +97,30 @@ final class VectorLinear {
   }
 
   private void multiply(Source w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    int featureTasks = Math.ceilDiv(out.columns(), FEATURES_PER_TASK);
+    int width = featuresPerTask(out.columns(), workers);
+    int featureTasks = Math.ceilDiv(out.columns(), width);
     int rows = rowsPerTask(out.rows(), featureTasks, workers);
     workers.run(
         featureTasks * Math.ceilDiv(out.rows(), rows),
         (worker, task) -> {
-          int feature = task % featureTasks * FEATURES_PER_TASK;
+          int feature = task % featureTasks * width;
           int row = task / featureTasks * rows;
           Block block =
               new Block(
                   row,
                   Math.min(out.rows(), row + rows),
                   feature,
-                  Math.min(out.columns(), feature + FEATURES_PER_TASK));
+                  Math.min(out.columns(), feature + width));
           multiply(w, bias, out, block, scratches.of(worker));
         });
+  }
+
+  /** Returns fewer than the most where the tasks of a narrow layer would be too few. */
+  private static int featuresPerTask(int features, WorkerPool workers) {
+    int share = Math.ceilDiv(features, TASKS_PER_WORKER * workers.count());
+    return workers.count() == 1
+        ? MOST_FEATURES
+        : Math.clamp(RegisterTile.wholeColumns(share), RegisterTile.COLUMNS, MOST_FEATURES);
   }
 
   /** Returns all rows, unless there are too few features to keep every worker busy. */
@@ -194,24 +217,41 @@ final class VectorLinear {
    * The content of features that pad the last tile is undefined.
    */
   private static final class WeightPanel {
+    private static final ValueLayout.OfFloat PAIR =
+        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final LaneTranspose turn = new LaneTranspose();
     private final float[] rows = new float[Lanes.COUNT * CpuForwardKernels.RUN];
+    private final float[] square = new float[Lanes.COUNT * Lanes.COUNT];
     private float[] data = {};
 
     /**
      * Reads columns {@code column} to {@code column + depth - 1} of {@code count} features.
      *
+     * @param bfloats the same weights if they are rows of BF16, else null
      * @param depth a run or less
      */
-    public void pack(Rows w, int feature, int count, int column, int depth) {
+    public void pack(Rows w, WeightMatrix bfloats, int feature, int count, int column, int depth) {
       data = RegisterTile.grown(data, RegisterTile.wholeColumns(count), CpuForwardKernels.RUN);
+      boolean pairs = bfloats != null && depth % (2 * Lanes.COUNT) == 0;
       for (int i = 0; i < count; i += Lanes.COUNT) {
         int features = Math.min(Lanes.COUNT, count - i);
         for (int row = 0; row < features; row++) {
-          w.read(feature + i + row, column, depth, rows, row * CpuForwardKernels.RUN);
+          int number = feature + i + row;
+          int to = row * CpuForwardKernels.RUN;
+          if (pairs) {
+            long from = bfloats.byteOffset(number, column);
+            MemorySegment.copy(bfloats.data(), PAIR, from, rows, to, depth / 2);
+          } else {
+            w.read(number, column, depth, rows, to);
+          }
         }
         int lane = i % RegisterTile.COLUMNS;
-        turnRows(depth, at(i - lane, depth) + lane);
+        if (pairs) {
+          turnPairs(depth / 2, at(i - lane, depth) + lane);
+        } else {
+          turnRows(depth, at(i - lane, depth) + lane);
+        }
       }
     }
 
@@ -264,6 +304,23 @@ final class VectorLinear {
         int column = to + k * RegisterTile.COLUMNS;
         FeatureBlocks.lowBfloats(pairs).intoArray(data, column);
         FeatureBlocks.highBfloats(pairs).intoArray(data, column + Lanes.COUNT);
+      }
+    }
+
+    /**
+     * Does what {@link #turnRows} does for pairs of BF16. A pair is turned as one float, whose bits
+     * nothing changes, and widened at the end: half as many squares. An expert's layers of 128
+     * tokens ran 1.25 times as fast with that on a Zen 4.
+     */
+    private void turnPairs(int pairs, int to) {
+      for (int k = 0; k < pairs; k += Lanes.COUNT) {
+        turn.square(rows, k, CpuForwardKernels.RUN, square, 0, Lanes.COUNT);
+        for (int pair = 0; pair < Lanes.COUNT; pair++) {
+          IntVector both = Lanes.load(square, pair * Lanes.COUNT).reinterpretAsInts();
+          int column = to + 2 * (k + pair) * RegisterTile.COLUMNS;
+          FeatureBlocks.lowBfloats(both).intoArray(data, column);
+          FeatureBlocks.highBfloats(both).intoArray(data, column + RegisterTile.COLUMNS);
+        }
       }
     }
 

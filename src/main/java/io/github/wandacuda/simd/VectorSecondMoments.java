@@ -202,15 +202,10 @@ final class VectorSecondMoments {
       int depth = left.depth(run);
       for (int c = place.column; c < place.columnEnd; c += RegisterTile.COLUMNS) {
         int rowEnd = Math.min(place.rowEnd, c + RegisterTile.COLUMNS);
-        int half = c + RegisterTile.COLUMNS / 2;
         for (int r = place.row; r < rowEnd; r += RegisterTile.ROWS) {
           int from = left.at(run, r);
           int to = right.at(run, c);
-          if (r < half) {
-            RegisterTile.multiply(left.data(), from, right.data(), to, depth, true, tile, 0);
-          } else {
-            RegisterTile.multiplyRightHalf(left.data(), from, right.data(), to, depth, tile);
-          }
+          RegisterTile.multiply(left.data(), from, right.data(), to, depth, true, tile, 0);
           addTile(place.at(r, c));
         }
       }

@@ -126,7 +126,12 @@ class WordsTest {
 
   @Test
   void helpIsShownByItsCommandAndNamedWithoutOne() {
-    InProcess.run().isRefused(2, "--help");
+    assertThat(InProcess.run().endsWith(2).err().lines())
+        .startsWith(
+            "wanda-cuda makes large language models smaller without retraining: it sets the"
+                + " weights to zero")
+        .filteredOn(line -> line.startsWith("  wanda-cuda "))
+        .hasSize(3);
     assertThat(InProcess.run("help").out()).contains("prune", "calibrate", "devices");
     assertThat(InProcess.run("help", "prune").out()).contains("--sparsity");
   }

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Tag;
 @Tag("gpu")
 @FirstCases(6)
 class GpuParityCudaFixturesTest extends FixturesParity {
-  /** Tensor cores take activations as two BF16 halves where weights are BF16. */
+  /** Tensor cores take activations as two BF16 halves where weights are BF16; 1.3e-5 was seen. */
   private static final Set<String> BFLOAT = Set.of("deepseek_v3", "gpt_oss");
 
   GpuParityCudaFixturesTest() {
@@ -16,7 +16,7 @@ class GpuParityCudaFixturesTest extends FixturesParity {
   }
 
   @Override
-  int times(String family) {
-    return BFLOAT.contains(family) ? 5 : 1;
+  int timesOfNorms(String family) {
+    return BFLOAT.contains(family) ? 2 : 1;
   }
 }

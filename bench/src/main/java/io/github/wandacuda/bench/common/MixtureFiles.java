@@ -19,13 +19,19 @@ import java.util.stream.IntStream;
 
 /**
  * Writes a mixture of experts with random weights in one shard: blocks of Qwen3's in BF16 or FP8
- * with scales of 128 x 128, or of gpt-oss's in MXFP4.
+ * with scales of 128 x 128, or of gpt-oss's in MXFP4; or blocks of DeepSeek V2's that have no
+ * experts yet.
  */
 public final class MixtureFiles {
   private static final int PIECE = 8 << 20;
   private static final int VOCABULARY = 4096;
   private static final int SCALED = 128;
   private static final int GROUP = 32;
+
+  /** Features of a latent head that aren't turned, and that are. */
+  private static final int PLAIN = 128;
+
+  private static final int ROTATED = 64;
 
   /** What a tensor is filled with: numbers of a trained model's size, as its type has them. */
   private enum Fill {
@@ -61,7 +67,8 @@ public final class MixtureFiles {
    * Describes a mixture.
    *
    * @param model {@code qwen3-BF16}, {@code qwen3-FP8} or {@code gpt-oss}, and behind another -
-   *     blocks x hidden x width of an expert x experts x heads x key and value heads
+   *     blocks x hidden x width of an expert x experts x heads x key and value heads; or {@code
+   *     deepseek-} and blocks x hidden x width of the MLP x width of the latent x heads
    */
   public MixtureFiles(String model) {
     int end = model.lastIndexOf('-');
@@ -72,10 +79,11 @@ public final class MixtureFiles {
       sizes[at] = Integer.parseInt(words[at]);
     }
     boolean oss = kind.equals("gpt-oss");
+    boolean latent = kind.equals("deepseek");
     config.put("hidden_size", sizes[1]);
     config.put("num_hidden_layers", sizes[0]);
     config.put("num_attention_heads", sizes[4]);
-    config.put("num_key_value_heads", sizes[5]);
+    config.put("num_key_value_heads", sizes[latent ? 4 : 5]);
     config.put("vocab_size", VOCABULARY);
     config.put("rms_norm_eps", 1e-6);
     config.put("tie_word_embeddings", false);
@@ -86,7 +94,9 @@ public final class MixtureFiles {
       String prefix = "model.layers." + block + ".";
       add(prefix + "input_layernorm.weight", Fill.ONES, sizes[1]);
       add(prefix + "post_attention_layernorm.weight", Fill.ONES, sizes[1]);
-      if (oss) {
+      if (latent) {
+        deepseek(prefix, sizes);
+      } else if (oss) {
         gptOss(prefix, sizes);
       } else {
         qwen3(prefix, sizes, kind.endsWith("FP8"));
@@ -94,7 +104,9 @@ public final class MixtureFiles {
     }
     add("model.norm.weight", Fill.ONES, sizes[1]);
     add("lm_head.weight", Fill.WEIGHTS, VOCABULARY, sizes[1]);
-    if (oss) {
+    if (latent) {
+      deepseekConfig(sizes);
+    } else if (oss) {
       gptOssConfig(sizes);
     } else {
       qwen3Config(sizes, kind.endsWith("FP8"));
@@ -210,6 +222,56 @@ public final class MixtureFiles {
                 "model.layers.*.mlp.router",
                 "model.embed_tokens",
                 "lm_head")));
+  }
+
+  private void deepseek(String prefix, int[] sizes) {
+    String attention = prefix + "self_attn.";
+    linear(attention + "q_proj", sizes[4] * (PLAIN + ROTATED), sizes[1], false);
+    linear(attention + "kv_a_proj_with_mqa", sizes[3] + ROTATED, sizes[1], false);
+    add(attention + "kv_a_layernorm.weight", Fill.ONES, sizes[3]);
+    linear(attention + "kv_b_proj", sizes[4] * 2 * PLAIN, sizes[3], false);
+    linear(attention + "o_proj", sizes[1], sizes[4] * PLAIN, false);
+    linear(prefix + "mlp.gate_proj", sizes[2], sizes[1], false);
+    linear(prefix + "mlp.up_proj", sizes[2], sizes[1], false);
+    linear(prefix + "mlp.down_proj", sizes[1], sizes[2], false);
+  }
+
+  private void deepseekConfig(int[] sizes) {
+    config.put("model_type", "deepseek_v2");
+    config.put("architectures", List.of("DeepseekV2ForCausalLM"));
+    config.put("hidden_act", "silu");
+    config.put("intermediate_size", sizes[2]);
+    config.put("first_k_dense_replace", sizes[0]);
+    config.put("q_lora_rank", null);
+    config.put("kv_lora_rank", sizes[3]);
+    config.put("qk_nope_head_dim", PLAIN);
+    config.put("qk_rope_head_dim", ROTATED);
+    config.put("v_head_dim", PLAIN);
+    config.put("rope_theta", 1e4);
+  }
+
+  /**
+   * Returns the floating-point operations of samples' linear layers: an expert's for those tokens
+   * that go to it, and not the last layer of all, whose output nobody asks for when norms are
+   * measured.
+   */
+  public double linearFlops(int tokens) {
+    double share =
+        config.containsKey("num_experts")
+            ? (double) (int) config.get("num_experts_per_tok") / (int) config.get("num_experts")
+            : 1;
+    String last = "layers." + ((int) config.get("num_hidden_layers") - 1) + ".";
+    return tensors.stream()
+        .filter(tensor -> tensor.name.contains("layers.") && tensor.shape.size() == 2)
+        .filter(tensor -> !(tensor.name.contains(last) && tensor.name.contains("down_proj")))
+        .mapToDouble(
+            tensor ->
+                2.0
+                    * tokens
+                    * tensor.shape.get(0)
+                    * tensor.shape.get(1)
+                    * (tensor.name.contains("experts.") ? share : 1))
+        .sum();
   }
 
   /** Writes the model's directory. */

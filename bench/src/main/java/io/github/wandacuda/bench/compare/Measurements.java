@@ -42,6 +42,7 @@ final class Measurements {
           Map.entry("prune-7b-copy", ProgramRows::fullSizeBesideCopy),
           Map.entry("calibrated-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("calibrated-1b-torch", ProgramRows::calibratedBesideTorch),
+          Map.entry("calibrated-linear", ProgramRows::calibratedBesideLinear),
           Map.entry("calibrated-fast", ProgramRows::fastBesideFloat32),
           Map.entry("calibrated-1b-fast", ProgramRows::fastBesideFloat32),
           Map.entry("sparsegpt-torch", ProgramRows::sparseGptBesideTorch),

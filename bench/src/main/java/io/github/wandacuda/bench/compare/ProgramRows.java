@@ -1,5 +1,8 @@
 package io.github.wandacuda.bench.compare;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.bench.cases.CalibrateCase;
+import io.github.wandacuda.bench.cases.LinearCase;
 import io.github.wandacuda.bench.cases.PruneCase;
 import io.github.wandacuda.bench.cases.StartUpCase;
 import io.github.wandacuda.bench.cases.ThinnedCase;
@@ -60,6 +63,24 @@ final class ProgramRows {
             new Pairs.Side(thinned.bytes(), each(thinned::pruneToDevice, thinned.output())),
             new Pairs.Side(thinned.bytes(), each(thinned::copyToDevice, thinned.copied())))
         .with(Map.of("peak_anonymous_bytes", thinned.peakMemory()));
+  }
+
+  /** Beside the linear layer alone, on weights that are there already. */
+  static Outcome calibratedBesideLinear(Row row, Place place, Pairs pairs) {
+    CalibrateCase mixture =
+        new CalibrateCase(place.memory(), place.jar(), row.get("model"), row.get("samples"));
+    try (LinearCase linear =
+        new LinearCase(
+            row.number("tokens"),
+            row.get("shape"),
+            DType.BF16,
+            Runtime.getRuntime().availableProcessors())) {
+      linear.check();
+      return pairs.measure(
+          Unit.FLOPS,
+          new Pairs.Side(mixture.flops(), each(mixture::calibrate, mixture.statistics())),
+          new Pairs.Side(linear.flops(), Work.of(linear::run)));
+    }
   }
 
   private static PruneCase onDisk(Row row, Place place) {
