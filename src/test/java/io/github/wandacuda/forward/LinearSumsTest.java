@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Thorough
 class LinearSumsTest {
   private static final Path PROGRAM = Path.of("src/test/pretend-cuda/checks/forward.cpp");
-  private static final int LAYERS = 400;
+  private static final int LAYERS = 1000;
   private static final long SECONDS = 600;
 
   @ParameterizedTest
