@@ -237,12 +237,9 @@ public final class Backends {
       members = backends.stream().map(Member::new).toList();
     }
 
-    private static final class Member {
-      private final Backend backend;
-      private final AtomicInteger calls = new AtomicInteger();
-
+    private record Member(Backend backend, AtomicInteger calls) {
       Member(Backend backend) {
-        this.backend = backend;
+        this(backend, new AtomicInteger());
       }
     }
 

@@ -9,9 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.AbstractList;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -155,7 +153,8 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
       SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
       for (Path file : files) {
         FileIdentity.requireInside(directory, file);
-        shards.add(read(SafetensorsFile.open(file, room), reading));
+        SafetensorsFile stored = SafetensorsFile.open(file, room);
+        shards.add(OnFailure.close(stored::close, () -> reading.apply(stored)));
       }
       if (index.isEmpty()) {
         requireUnique(shards);
@@ -163,7 +162,8 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
       }
       check(index.get(), shards);
       // If the index names every tensor once, in the right shard, no tensor is in two shards.
-      if (index.get().tensors() != tensors(shards).size()) {
+      if (index.get().tensors()
+          != shards.stream().mapToLong(shard -> shard.tensors().size()).sum()) {
         requireUnique(shards);
       }
       return new Checkpoint(directory, Optional.of(index.get().path()), shards);
@@ -171,11 +171,6 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
       shards.forEach(SafetensorsFile::close);
       throw e;
     }
-  }
-
-  private static SafetensorsFile read(
-      SafetensorsFile stored, UnaryOperator<SafetensorsFile> reading) {
-    return OnFailure.close(stored::close, () -> reading.apply(stored));
   }
 
   private static void requireUnique(List<SafetensorsFile> shards) {
@@ -221,37 +216,15 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
   }
 
   /** Returns all tensors, shard by shard, in the order of their bytes. */
-  public Collection<Entry> tensors() {
-    return tensors(shards);
+  public Stream<Entry> tensors() {
+    return shards.stream()
+        .flatMap(shard -> shard.tensors().stream().map(info -> new Entry(shard, info)));
   }
 
   /** Returns all tensors as the headers have them, also those that hold a matrix of each expert. */
   public Stream<Entry> stored() {
     return shards.stream()
         .flatMap(shard -> shard.stored().stream().map(info -> new Entry(shard, info)));
-  }
-
-  /** Returns the tensors of some shards, none of them copied: a model may have a million. */
-  private static List<Entry> tensors(List<SafetensorsFile> shards) {
-    int size = Math.toIntExact(shards.stream().mapToLong(shard -> shard.tensors().size()).sum());
-    return new AbstractList<>() {
-      @Override
-      public int size() {
-        return size;
-      }
-
-      @Override
-      public Entry get(int index) {
-        int at = index;
-        for (SafetensorsFile shard : shards) {
-          if (at < shard.tensors().size()) {
-            return new Entry(shard, shard.tensors().get(at));
-          }
-          at -= shard.tensors().size();
-        }
-        throw new IndexOutOfBoundsException(index);
-      }
-    };
   }
 
   public Optional<Entry> find(String name) {

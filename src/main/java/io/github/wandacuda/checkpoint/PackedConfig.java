@@ -133,29 +133,8 @@ public final class PackedConfig {
 
   /** Returns the values of all keys that say nothing of quantization. */
   private static Map<String, Object> others(JsonNode config) {
-    Map<String, Object> values = object(config);
+    Map<String, Object> values = JsonTree.map(config);
     values.keySet().removeAll(QUANTIZATIONS);
     return values;
-  }
-
-  private static Map<String, Object> object(JsonNode node) {
-    Map<String, Object> values = new LinkedHashMap<>();
-    node.properties().forEach(entry -> values.put(entry.getKey(), value(entry.getValue())));
-    return values;
-  }
-
-  private static Object value(JsonNode node) {
-    return switch (node.getNodeType()) {
-      case OBJECT -> object(node);
-      case ARRAY -> {
-        List<Object> list = new ArrayList<>();
-        node.forEach(element -> list.add(value(element)));
-        yield list;
-      }
-      case STRING -> node.textValue();
-      case NUMBER -> node.numberValue();
-      case BOOLEAN -> node.booleanValue();
-      default -> null;
-    };
   }
 }

@@ -105,7 +105,6 @@ public record PackedModule(
     return weight.type().orElseThrow();
   }
 
-  /** Returns how many elements are kept. */
   public long count() {
     return values.shape().getFirst();
   }

@@ -72,7 +72,6 @@ public final class PackedShard implements TensorBytes {
         stored.path(), header(stored), tensors -> new PackedShard(stored, tensors));
   }
 
-  /** Returns a shard that isn't packed. */
   public static SafetensorsFile requireDense(SafetensorsFile stored) {
     if (PackedFormat.isPacked(stored.metadata())) {
       throw ErrorDetails.part(stored.path(), "format")

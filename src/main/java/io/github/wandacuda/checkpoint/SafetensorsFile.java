@@ -30,19 +30,20 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private final Path path;
   private final byte[] headerBytes;
-  private final Map<String, String> metadata;
-  private final Map<String, TensorInfo> tensors;
-  private final List<TensorInfo> ordered;
+  private final SafetensorsHeader header;
+  private final SafetensorsHeader apart;
   private final TensorBytes bytes;
 
   private SafetensorsFile(
-      Path path, byte[] headerBytes, SafetensorsHeader header, TensorBytes bytes) {
+      Path path,
+      byte[] headerBytes,
+      SafetensorsHeader header,
+      Function<List<TensorInfo>, TensorBytes> bytes) {
     this.path = path;
     this.headerBytes = headerBytes;
-    this.metadata = header.metadata();
-    this.ordered = header.tensors();
-    this.tensors = header.byName();
-    this.bytes = bytes;
+    this.header = header;
+    apart = ExpertStacks.apart(path, header);
+    this.bytes = bytes.apply(apart.tensors());
   }
 
   /**
@@ -54,8 +55,8 @@ public final class SafetensorsFile implements AutoCloseable {
    */
   public static SafetensorsFile of(
       Path path, byte[] headerBytes, Function<List<TensorInfo>, TensorBytes> bytes) {
-    SafetensorsHeader header = ExpertStacks.apart(path, SafetensorsHeader.alone(path, headerBytes));
-    return new SafetensorsFile(path, headerBytes.clone(), header, bytes.apply(header.tensors()));
+    return new SafetensorsFile(
+        path, headerBytes.clone(), SafetensorsHeader.alone(path, headerBytes), bytes);
   }
 
   /**
@@ -70,7 +71,7 @@ public final class SafetensorsFile implements AutoCloseable {
   /** Returns whether a file's metadata say that it is of a format. */
   public static boolean isOf(Path path, String format) {
     try (SafetensorsFile file = open(path)) {
-      return format.equals(file.metadata.get("format"));
+      return format.equals(file.metadata().get("format"));
     } catch (InputException e) {
       return false;
     }
@@ -105,18 +106,16 @@ public final class SafetensorsFile implements AutoCloseable {
       throws IOException {
     long length = channel.size();
     byte[] headerBytes = readHeader(path, channel, length, room);
-    SafetensorsHeader header =
-        ExpertStacks.apart(path, SafetensorsHeader.parse(path, headerBytes, length, room));
     return new SafetensorsFile(
-        path, headerBytes, header, new StoredTensors(path, channel, length, headerBytes.length));
+        path,
+        headerBytes,
+        SafetensorsHeader.parse(path, headerBytes, length, room),
+        unused -> new StoredTensors(path, channel, length, headerBytes.length));
   }
 
   private static String notAFile(Path path) {
-    if (Files.isDirectory(path)) {
-      return "a folder";
-    }
     if (Files.exists(path)) {
-      return "something that is no regular file";
+      return Files.isDirectory(path) ? "a folder" : "something that is no regular file";
     }
     return Files.isSymbolicLink(path) ? "a symbolic link to nothing" : "nothing";
   }
@@ -150,7 +149,7 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   public long byteSize() {
-    return dataOffset() + (ordered.isEmpty() ? 0 : ordered.getLast().end());
+    return dataOffset() + (tensors().isEmpty() ? 0 : tensors().getLast().end());
   }
 
   public TensorBytes bytes() {
@@ -169,7 +168,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
   /** Returns the header's {@code __metadata__}; empty if it has none. */
   public Map<String, String> metadata() {
-    return metadata;
+    return header.metadata();
   }
 
   /**
@@ -178,12 +177,12 @@ public final class SafetensorsFile implements AutoCloseable {
    * mlp.experts.down_proj}.
    */
   public List<TensorInfo> tensors() {
-    return ordered;
+    return apart.tensors();
   }
 
   /** Returns the tensors as the header has them, also those that hold a matrix of each expert. */
   public List<TensorInfo> stored() {
-    return SafetensorsHeader.alone(path, headerBytes).tensors();
+    return header.tensors();
   }
 
   /**
@@ -191,7 +190,7 @@ public final class SafetensorsFile implements AutoCloseable {
    * has none of that name.
    */
   public Optional<TensorInfo> tensor(String name) {
-    return Optional.ofNullable(tensors.get(name));
+    return Optional.ofNullable(apart.byName().get(name));
   }
 
   /**
@@ -388,9 +387,15 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     private static Optional<Parts> parts(TensorInfo tensor) {
-      Matcher name = STACK.matcher(tensor.name());
+      // Where it can match, since most of the names of a model with many experts are no stack's.
+      int at =
+          Math.max(
+              tensor.name().lastIndexOf("experts."),
+              tensor.name().lastIndexOf("block_sparse_moe."));
+      Matcher name =
+          STACK.matcher(tensor.name()).region(Math.max(0, at - 1), tensor.name().length());
       int dimensions = tensor.shape().size();
-      if (dimensions == 0 || tensor.bytes() == 0 || !name.find()) {
+      if (dimensions == 0 || tensor.bytes() == 0 || at < 0 || !name.lookingAt()) {
         return Optional.empty();
       }
       String ending = name.group(1) == null ? "" : name.group(1);

@@ -116,7 +116,7 @@ final class CalibrationOptions {
     } else if (source instanceof Calibration.FromStatistics read) {
       facts.put("statistics_file", statistics.toString());
       addFacts(facts, source);
-      facts.put("statistics_sha256", read.sha256());
+      facts.put("statistics_sha256", read.sha256().get());
     }
     return facts;
   }

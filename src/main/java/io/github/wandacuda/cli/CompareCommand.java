@@ -251,7 +251,7 @@ final class CompareCommand extends Subcommand {
   private static Map<String, String> digest(Calibration calibration) {
     return switch (calibration) {
       case Calibration.FromSamples samples -> Map.of("calibration", samples.sha256());
-      case Calibration.FromStatistics statistics -> Map.of("statistics", statistics.sha256());
+      case Calibration.FromStatistics statistics -> Map.of("statistics", statistics.sha256().get());
       case Calibration.None none -> Map.of();
     };
   }

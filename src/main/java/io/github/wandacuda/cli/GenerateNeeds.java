@@ -25,8 +25,7 @@ final class GenerateNeeds {
         cache += rows * kept.columns() * Float.BYTES;
       }
     }
-    return cache
-        + model.checkpoint().tensors().stream().mapToLong(entry -> bytes(entry, packed)).sum();
+    return cache + model.checkpoint().tensors().mapToLong(entry -> bytes(entry, packed)).sum();
   }
 
   /**
@@ -38,7 +37,8 @@ final class GenerateNeeds {
     Checkpoint checkpoint = model.checkpoint();
     boolean ownHead = checkpoint.find(description.head().weight()).isPresent();
     String table = description.embedding().table();
-    return checkpoint.tensors().stream()
+    return checkpoint
+        .tensors()
         .filter(entry -> !(ownHead && entry.info().name().endsWith(table)))
         .mapToLong(entry -> bytes(entry, packed))
         .sum();

@@ -125,7 +125,9 @@ final class InspectCommand extends Subcommand {
   /** Counts weights and other numbers, but for scales and what else tells of codes. */
   private static long parameters(ModelDirectory model) {
     long stored =
-        model.checkpoint().tensors().stream()
+        model
+            .checkpoint()
+            .tensors()
             .filter(entry -> ACTIVATION_SCALES.stream().noneMatch(entry.info().name()::endsWith))
             .mapToLong(entry -> entry.info().elements())
             .sum();

@@ -59,7 +59,7 @@ class ModelOption {
         "model %s: %s, %d tensors in %d files, %d bytes; %d linear modules, %d of them routers",
         model.path(),
         model.config().architecture().isEmpty() ? "no architecture" : model.config().architecture(),
-        checkpoint.tensors().size(),
+        checkpoint.tensors().count(),
         checkpoint.shards().size(),
         checkpoint.totalBytes(),
         model.modules().size(),

@@ -139,7 +139,6 @@ final class PruneCommand extends Subcommand {
     }
   }
 
-  /** Removes whole parts of the model, see {@link StructureRun}. */
   private void removeParts() {
     PruningRules rules = methods.partRules();
     Sparsity.Ratio share = (Sparsity.Ratio) rules.common().sparsity();

@@ -77,7 +77,7 @@ record StructureRun(
       object.put("removed", removed.written(structure));
     }
     for (Structure kind : removed.kinds().keySet()) {
-      int size = kind.find(model).size();
+      int size = parts.orElseGet(() -> kind.find(model)).size();
       object.put(kind.label() + "_before", size);
       object.put(kind.label() + "_after", size - removed.count(kind));
     }

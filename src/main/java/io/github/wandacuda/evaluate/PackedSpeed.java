@@ -43,7 +43,8 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
 
   /** Measures; nothing if no weight is packed that the operations multiply as it is. */
   public static Optional<PackedSpeed> measure(Checkpoint checkpoint, Operations operations) {
-    return checkpoint.tensors().stream()
+    return checkpoint
+        .tensors()
         .flatMap(entry -> PackedModule.of(entry).stream())
         .filter(module -> operations.multipliesSparse(module.dtype()))
         .max(Comparator.comparingLong(PackedSpeed::size))

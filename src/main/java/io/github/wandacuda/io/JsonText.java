@@ -28,16 +28,16 @@ public final class JsonText {
     return text(object, new DefaultPrettyPrinter());
   }
 
-  /** Returns an object's text on one line, without a line end. */
-  public static String line(Map<String, ?> object) {
-    return text(object, null);
+  /** Returns the text of an object, or of another value, on one line, without a line end. */
+  public static String line(Object value) {
+    return text(value, null);
   }
 
-  private static String text(Map<String, ?> object, PrettyPrinter printer) {
+  private static String text(Object value, PrettyPrinter printer) {
     StringWriter text = new StringWriter();
     try (JsonGenerator json = FACTORY.createGenerator(text)) {
       json.setPrettyPrinter(printer);
-      write(json, object);
+      write(json, value);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -11,9 +11,12 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,6 +59,38 @@ public final class JsonTree {
     } catch (CharacterCodingException e) {
       throw new JsonParseException(null, "other bytes than UTF-8", e);
     }
+  }
+
+  /** Reads what is known to be JSON, as {@link #read} does. */
+  public static JsonNode made(String json) {
+    try {
+      return read(new ByteArrayInputStream(json.getBytes(StandardCharsets.UTF_8)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Returns an object as a map of such maps, lists, strings, numbers, truth values and null. */
+  public static Map<String, Object> map(JsonNode object) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    object.properties().forEach(entry -> values.put(entry.getKey(), plain(entry.getValue())));
+    return values;
+  }
+
+  /** Returns a value as {@link #map} has it. */
+  public static Object plain(JsonNode node) {
+    return switch (node.getNodeType()) {
+      case OBJECT -> map(node);
+      case ARRAY -> {
+        List<Object> list = new ArrayList<>();
+        node.forEach(element -> list.add(plain(element)));
+        yield list;
+      }
+      case STRING -> node.textValue();
+      case NUMBER -> node.numberValue();
+      case BOOLEAN -> node.booleanValue();
+      default -> null;
+    };
   }
 
   /**

@@ -4,6 +4,9 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.system.RealCause;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.function.Supplier;
 
 /**
  * A thread that does a run's tasks in their order, so that the run doesn't wait for the disk. The
@@ -25,6 +28,17 @@ final class BackgroundWork implements AutoCloseable {
 
   public BackgroundWork(String name) {
     thread = Thread.ofPlatform().daemon().name(name).start(this::serve);
+  }
+
+  /** Begins one task, and returns what waits for its result; throws what it threw. */
+  static <T> Supplier<T> begin(String name, Supplier<T> task) {
+    FutureTask<T> future = new FutureTask<>(task::get);
+    Thread thread = Thread.ofPlatform().daemon().name(name).start(future);
+    return () -> {
+      CancelledException.waiting(thread::join);
+      RealCause.rethrow(future.state() == Future.State.FAILED ? future.exceptionNow() : null);
+      return future.resultNow();
+    };
   }
 
   /**

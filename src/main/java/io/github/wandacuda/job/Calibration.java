@@ -7,6 +7,7 @@ import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** The source of a run's input norms. */
 public sealed interface Calibration {
@@ -21,9 +22,10 @@ public sealed interface Calibration {
   /**
    * Norms from a file that {@code calibrate} or an earlier run wrote.
    *
-   * @param sha256 the SHA-256 of its bytes, in hexadecimal
+   * @param sha256 gives the SHA-256 of its bytes, in hexadecimal
    */
-  record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {
+  record FromStatistics(Path file, Statistics statistics, Supplier<String> sha256)
+      implements Calibration {
     @Override
     public Map<String, float[]> norms() {
       return statistics.norms();
@@ -35,10 +37,13 @@ public sealed interface Calibration {
      * @throws io.github.wandacuda.error.InputException if they can't be read, or are none
      */
     public static FromStatistics read(Path file) {
+      Statistics statistics = Imatrix.isNamed(file) ? Imatrix.read(file) : Statistics.read(file);
+      // It isn't needed before the run has a plan, which takes as long to make.
       return new FromStatistics(
           file,
-          Imatrix.isNamed(file) ? Imatrix.read(file) : Statistics.read(file),
-          SourceDigest.ofFiles("statistics", List.of(file), ""));
+          statistics,
+          BackgroundWork.begin(
+              "wanda-cuda-digest", () -> SourceDigest.ofFiles("statistics", List.of(file), "")));
     }
   }
 

@@ -15,11 +15,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.io.Serializable;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -87,13 +83,7 @@ public final class ClusterComparison implements ComparisonWork {
   }
 
   private static void take(MeasuredPart part, Measured measured) {
-    JsonNode figures;
-    try {
-      figures =
-          JsonTree.read(new ByteArrayInputStream(part.json().getBytes(StandardCharsets.UTF_8)));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    JsonNode figures = JsonTree.made(part.json());
     if (part.dense()) {
       measured.dense(ComparedRun.DenseFigures.of(figures));
     } else {

@@ -121,7 +121,6 @@ public record ComparedRun(
     return size != null && sparsity instanceof Sparsity.Ratio ratio ? ratio.fraction() : zeros();
   }
 
-  /** Returns the share of zeros in all modules. */
   public double zeros() {
     long weights = modules.stream().mapToLong(ModuleFigures::weights).sum();
     long zeros = modules.stream().mapToLong(ModuleFigures::zeros).sum();

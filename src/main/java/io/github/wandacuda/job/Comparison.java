@@ -178,7 +178,7 @@ public final class Comparison implements ComparisonWork {
           sized
               ? new ComparedRun.Size(
                   StructureJob.parameters(of.checkpoint()),
-                  of.checkpoint().tensors().stream().mapToLong(entry -> entry.info().bytes()).sum(),
+                  of.checkpoint().tensors().mapToLong(entry -> entry.info().bytes()).sum(),
                   speed(of))
               : null);
     }

@@ -34,7 +34,6 @@ public record GpuRunPlan(List<Line> lines) {
    * @param hidden seconds of it during which other lines are at work
    */
   public record Line(String what, String formula, double amount, double rate, double hidden) {
-    /** Returns the seconds that it adds. */
     public double seconds() {
       return Math.max(0, amount / rate - hidden);
     }
@@ -122,7 +121,6 @@ public record GpuRunPlan(List<Line> lines) {
             new Line("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
   }
 
-  /** Returns the seconds of all lines together. */
   public double seconds() {
     return lines.stream().mapToDouble(Line::seconds).sum();
   }

@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
@@ -155,7 +154,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       values.put("calibration_sha256", samples.sha256());
     }
     if (calibration instanceof Calibration.FromStatistics statistics) {
-      values.put("statistics_sha256", statistics.sha256());
+      values.put("statistics_sha256", statistics.sha256().get());
     }
     return values;
   }
@@ -283,7 +282,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts(FITTED) == null ? List.of() : texts(FITTED);
   }
 
-  /** Returns the value of a key, or null if it isn't there. */
   Object value(String key) {
     return values.get(key);
   }
@@ -311,7 +309,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return text("source_sha256");
   }
 
-  /** Returns the names of the pruned modules. */
   public List<String> modules() {
     return texts(MODULES);
   }
@@ -371,7 +368,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
         Stream.of(MethodKey.values()).map(MethodKey::recordKey).toList();
     private static final Map<String, Form> FORMS = forms();
 
-    /** All keys, in their order. */
     static final Set<String> KEYS = FORMS.keySet();
 
     private ProvenanceJson() {}
@@ -466,17 +462,15 @@ public record Provenance(Map<String, Object> values) implements Serializable {
           "an object of numbers",
           node -> node.isObject() && areAll(node, JsonNode::isNumber),
           node -> map(node, JsonNode::doubleValue)),
-      VALUES("an object", JsonNode::isObject, node -> map(node, Form::any)),
+      VALUES("an object", JsonNode::isObject, JsonTree::map),
       PARTS(
           "a list of 32-bit integers, or an object of such lists, or of such objects",
           node -> areIntegers(node) || (node.isObject() && areAll(node, Form::areParts)),
-          Form::any),
+          JsonTree::plain),
       STAGES(
           "a list of objects",
           node -> areAll(node, JsonNode::isObject),
           node -> list(node, Form::stage));
-
-      private static final ObjectMapper JSON = new ObjectMapper();
 
       private final String expected;
       private final Predicate<JsonNode> isSo;
@@ -516,10 +510,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
       private static boolean isInteger(JsonNode node) {
         return node.isIntegralNumber() && node.canConvertToLong();
-      }
-
-      private static Object any(JsonNode node) {
-        return JSON.convertValue(node, Object.class);
       }
 
       private static boolean areIntegers(JsonNode node) {

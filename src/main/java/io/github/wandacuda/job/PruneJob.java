@@ -109,7 +109,6 @@ public final class PruneJob {
     return scope.chosen();
   }
 
-  /** Returns the disk and memory that the run needs. */
   public RunNeeds needs(Backend backend) {
     return target.needs(backend);
   }

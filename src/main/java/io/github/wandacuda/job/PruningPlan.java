@@ -44,7 +44,6 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return plan;
   }
 
-  /** Plans what a recipe says. */
   public static PruningPlan of(Path file, Unreached unreached) {
     Recipe recipe = Recipe.read(file);
     PruningPlan plan =

@@ -83,7 +83,7 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
 
   /** Returns the model without them. */
   public StructurePlan plan(ModelDirectory model) {
-    StructurePlan plan = StructurePlan.whole(model);
+    StructurePlan plan = null;
     for (Structure kind : kinds.keySet()) {
       SortedMap<Integer, List<Integer>> own = new TreeMap<>(of(kind));
       if (kind.isOfWidth()) {
@@ -92,10 +92,10 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
         own.clear();
         values.forEach(numbers -> own.put(own.size(), numbers));
       }
-      ModelDirectory rest = kind == kinds.firstKey() ? model : plan.opened();
-      plan = plan.then(kind.find(rest).without(own));
+      StructurePlan next = kind.find(plan == null ? model : plan.opened()).without(own);
+      plan = plan == null ? next : plan.then(next);
     }
-    return plan;
+    return plan == null ? StructurePlan.whole(model) : plan;
   }
 
   /** Returns them as files and results have them: by kind if several may be mixed. */

@@ -40,7 +40,7 @@ record SourceReads(
 
   /** Returns the bytes of a model's tensors, without the headers of their files. */
   static long ofTensors(ModelDirectory model) {
-    return model.checkpoint().tensors().stream().mapToLong(entry -> entry.info().bytes()).sum();
+    return model.checkpoint().tensors().mapToLong(entry -> entry.info().bytes()).sum();
   }
 
   public long bytes() {

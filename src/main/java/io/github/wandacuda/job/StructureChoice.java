@@ -83,7 +83,7 @@ public record StructureChoice(
         ? new StructureChoice(
             model,
             backend,
-            new Calibration.FromStatistics(model.path(), statistics(ExpertScore.REAP), ""),
+            new Calibration.FromStatistics(model.path(), statistics(ExpertScore.REAP), () -> ""),
             true,
             progress)
         : this;

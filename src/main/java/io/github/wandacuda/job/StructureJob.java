@@ -110,7 +110,7 @@ public final class StructureJob {
 
   /** Returns how many numbers a checkpoint's tensors have. */
   public static long parameters(Checkpoint checkpoint) {
-    return checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum();
+    return checkpoint.tensors().mapToLong(entry -> entry.info().elements()).sum();
   }
 
   /** Checks that there is enough disk space, as the run itself does first. */

@@ -199,7 +199,9 @@ public record StructureSearch(
   }
 
   private long blockParameters() {
-    return model.checkpoint().tensors().stream()
+    return model
+        .checkpoint()
+        .tensors()
         .filter(entry -> LinearModules.block(entry.info().name()).isPresent())
         .mapToLong(entry -> entry.info().elements())
         .sum();

@@ -40,6 +40,13 @@ final class KernelOptions {
               "-XX:CompileCommand=CompileThresholdScaling," + KERNELS + ",0.05",
               "-XX:CompileCommand=BackgroundCompilation," + KERNELS + ",false"));
 
+  /**
+   * For a command without kernels: what runs for a second gains nothing by code for minutes, which
+   * took as long to compile as all else on two processors.
+   */
+  private static final List<String> PLAIN_COMPILER =
+      Collections.singletonList("-XX:TieredStopAtLevel=1");
+
   /** A file of options, which may hold any option. */
   private static final String FILE = "(^|\\s)(@|-XX:(Flags|VMOptionsFile)=)|";
 
@@ -58,14 +65,18 @@ final class KernelOptions {
 
   private KernelOptions() {}
 
-  /** Returns the options that don't conflict with those that the user may have given to the JVM. */
-  static List<String> beside(List<String> given) {
+  /**
+   * Returns the options that don't conflict with those that the user may have given to the JVM.
+   *
+   * @param kernels whether the command has any
+   */
+  static List<String> beside(List<String> given, boolean kernels) {
     List<String> options = new ArrayList<>();
     if (!isIn(given, USERS_COLLECTOR)) {
       options.addAll(COLLECTOR);
     }
     if (!isIn(given, USERS_COMPILER)) {
-      options.addAll(COMPILER);
+      options.addAll(kernels ? COMPILER : PLAIN_COMPILER);
     }
     return options;
   }

@@ -119,6 +119,19 @@ public final class Launcher {
     return command && !helpOnCommand && !COMMANDS_WITHOUT.contains(args[0]);
   }
 
+  /**
+   * Returns whether all that the program does is to copy a part of a model: experts go by
+   * statistics, and no text runs through the model. Words in a file aren't looked for.
+   */
+  static boolean copies(String[] args) {
+    String line = " " + String.join(" ", args).replace('=', ' ') + " ";
+    return line.startsWith(" prune ")
+        && line.contains(" --structure experts ")
+        && line.contains(" --statistics ")
+        && !line.contains(" --evaluate ")
+        && !line.contains(" @");
+  }
+
   private static boolean hasVectors(String launched) {
     return ThisRuntime.hasResolved(MODULE) || (launched != null && ThisRuntime.load(MODULE));
   }
@@ -140,7 +153,7 @@ public final class Launcher {
       throws InterruptedException {
     if (recent && (!vectors || ThisRuntime.contains(MODULE))) {
       JavaHome home = JavaHome.ofThisProcess();
-      List<String> options = options(recent, vectors, line);
+      List<String> options = options(args, recent, vectors, line);
       replace(line, with(options, IN_PLACE));
       return startBelow(args, home, line, options);
     }
@@ -153,7 +166,7 @@ public final class Launcher {
     if (!Arrays.asList(args).contains("--quiet")) {
       warnOfNamed(places.named(), search.passedOver().get(places.named()));
     }
-    return startBelow(args, home, line, options(recent, vectors, line));
+    return startBelow(args, home, line, options(args, recent, vectors, line));
   }
 
   /** Replaces this process; returns only if that isn't possible. */
@@ -185,7 +198,8 @@ public final class Launcher {
     return Collections.singletonMap(all ? "LC_ALL" : "LC_CTYPE", "C.UTF-8");
   }
 
-  private static List<String> options(boolean recent, boolean vectors, CommandLine line) {
+  private static List<String> options(
+      String[] args, boolean recent, boolean vectors, CommandLine line) {
     List<String> options = new ArrayList<>();
     // What this process has, by the jar's manifest or the user's options, the next one has too, and
     // starts 20 ms sooner without either option.
@@ -197,7 +211,7 @@ public final class Launcher {
     }
     if (vectors) {
       options.addAll(MESSAGES);
-      options.addAll(KernelOptions.beside(line.given(System.getenv())));
+      options.addAll(KernelOptions.beside(line.given(System.getenv()), !copies(args)));
     }
     return options;
   }

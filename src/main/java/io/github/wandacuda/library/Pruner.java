@@ -200,7 +200,7 @@ public final class Pruner implements AutoCloseable {
     return Backends.providers().stream()
         .flatMap(
             provider ->
-                provider.devices().stream()
+                provider.listing().stream()
                     .map(
                         device ->
                             new DeviceInfo(

@@ -2,12 +2,13 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.core.JsonPointer;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SlicedTensor;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.io.JsonTree;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -59,7 +60,6 @@ public final class BlockRemoval implements Removal {
   private static final Pattern KEY = Pattern.compile("[^./~]+");
 
   private static final Pattern EXPRESSION = Pattern.compile("re:.*");
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final ModelDirectory model;
   private final ErrorDetails place;
@@ -169,7 +169,7 @@ public final class BlockRemoval implements Removal {
             (path, value) -> {
               JsonPointer key = JsonPointer.compile("/" + path.replace('.', '/'));
               ((ObjectNode) root.at(key.head()))
-                  .set(key.last().getMatchingProperty(), JSON.valueToTree(value));
+                  .set(key.last().getMatchingProperty(), JsonTree.made(JsonText.line(value)));
             });
     List<String> expected = kept.stream().map(kinds::get).toList();
     return says(root.deepCopy(), "", expected)
@@ -264,7 +264,7 @@ public final class BlockRemoval implements Removal {
       JsonNode object = path.isEmpty() ? root : root.path("text_config");
       for (Map.Entry<String, JsonNode> entry : object.properties()) {
         Object now = now(entry.getKey(), entry.getValue(), kept);
-        if (!Objects.equals(now, plain(entry.getValue()))
+        if (!Objects.equals(now, JsonTree.plain(entry.getValue()))
             && KEY.matcher(entry.getKey()).matches()) {
           config.putIfAbsent(path + entry.getKey(), now);
         }
@@ -292,9 +292,9 @@ public final class BlockRemoval implements Removal {
     } else if (NUMBERS.contains(key) && value.isArray()) {
       return places(value.valueStream().map(block -> block.asInt(-1)), kept);
     } else if (isByBlock(key, value)) {
-      return kept.stream().map(block -> plain(value.get(block))).toList();
+      return kept.stream().map(block -> JsonTree.plain(value.get(block))).toList();
     }
-    return plain(value);
+    return JsonTree.plain(value);
   }
 
   private boolean isByBlock(String key, JsonNode value) {
@@ -302,10 +302,6 @@ public final class BlockRemoval implements Removal {
         && value.size() >= size()
         && BY_BLOCK.matcher(key).find()
         && !NUMBERS.contains(key);
-  }
-
-  private static Object plain(JsonNode value) {
-    return JSON.convertValue(value, Object.class);
   }
 
   private static List<Integer> places(Stream<Integer> blocks, List<Integer> kept) {
@@ -330,7 +326,7 @@ public final class BlockRemoval implements Removal {
         String text = name.isTextual() ? name.textValue() : name.toString();
         Matcher number = numbered.matcher(text);
         if (!number.find() || LinearModules.isOfOtherTower(text)) {
-          names.add(plain(name));
+          names.add(JsonTree.plain(name));
           continue;
         }
         if (!name.isTextual()

@@ -6,6 +6,8 @@ import io.github.wandacuda.checkpoint.SlicedTensor;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.io.JsonTree;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -168,12 +170,9 @@ public final class ExpertRemoval implements Removal {
 
   private void find() {
     Set<String> names = new TreeSet<>();
-    List<Checkpoint.Entry> stored = model.checkpoint().stored().toList();
-    stored.stream()
-        .map(entry -> part(entry, Set.of()).mixture())
-        .filter(Objects::nonNull)
-        .forEach(names::add);
-    stored.forEach(entry -> parts.add(part(entry, names)));
+    List<Part> named = model.checkpoint().stored().map(entry -> part(entry, Set.of())).toList();
+    named.stream().map(Part::mixture).filter(Objects::nonNull).forEach(names::add);
+    named.forEach(part -> parts.add(part.mixture() == null ? part(part.entry(), names) : part));
     parts.stream()
         .filter(part -> part.mixture() != null && ROUTER_WEIGHT.matcher(part.rest()).matches())
         .forEach(part -> routers.put(part.mixture(), part));
@@ -221,12 +220,12 @@ public final class ExpertRemoval implements Removal {
   }
 
   private static String own(String mixture, int expert, String ending) {
-    return "%s.experts.%d.%s".formatted(mixture, expert, ending);
+    return mixture + ".experts." + expert + "." + ending;
   }
 
   /** Refuses settings of single experts, which would be other ones' afterwards. */
   private static void requireUnnumbered(Quantization quantization) {
-    Matcher numbered = NUMBERED.matcher(quantization.settings().toString());
+    Matcher numbered = NUMBERED.matcher(JsonText.line(JsonTree.plain(quantization.settings())));
     if (numbered.find()) {
       throw ErrorDetails.part(quantization.file(), quantization.key())
           .wrong("no experts by their numbers, which change", numbered.group() + "...");

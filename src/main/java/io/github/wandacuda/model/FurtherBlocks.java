@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
 
 /**
  * The blocks of a checkpoint that predict tokens beyond the next one (Gloeckle et al., arXiv
@@ -18,14 +17,14 @@ import java.util.regex.Pattern;
 record FurtherBlocks(int first, int end) {
   private static final List<String> COUNTS =
       List.of("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers");
-  private static final Pattern PREFIX = Pattern.compile("(?:^|\\.)mtp\\.");
 
   static FurtherBlocks of(ModelConfig config, Checkpoint checkpoint) {
     JsonNode root = config.decoder().root();
     int blocks = root.path("num_hidden_layers").asInt(Integer.MAX_VALUE);
     int said = COUNTS.stream().mapToInt(key -> root.path(key).asInt(0)).max().orElse(0);
     int projected =
-        checkpoint.tensors().stream()
+        checkpoint
+            .tensors()
             .map(entry -> entry.info().name())
             .filter(name -> name.endsWith(".eh_proj.weight"))
             .map(LinearModules::block)
@@ -47,6 +46,6 @@ record FurtherBlocks(int first, int end) {
   /** Returns whether a tensor is in one of them, by its name. */
   boolean have(String name) {
     int block = LinearModules.block(name).orElse(-1);
-    return PREFIX.matcher(name).find() || (block >= first && block < end);
+    return LinearModules.hasPart(name, "mtp") || (block >= first && block < end);
   }
 }

@@ -58,7 +58,6 @@ public final class KeyValueCache implements AutoCloseable {
     return capacity;
   }
 
-  /** Returns the tokens that are kept. */
   public int length() {
     return length;
   }

@@ -31,11 +31,8 @@ final class LayerNormFamilies {
     Heads heads = HeadSizes.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
     Scores scores = Scores.plain(heads).biased(alibi(heads.queries()));
     return new DecoderDescription(
-        new DecoderShape(
-            config.positive(List.of("n_layer", "num_hidden_layers")),
-            hidden,
-            config.positive("vocab_size"),
-            config.positive("seq_length", 2048)),
+        DecoderShape.of(
+            config, hidden, config.positive("seq_length", 2048), "n_layer", "num_hidden_layers"),
         List.of("transformer.", ""),
         new EmbeddingDescription(
             "word_embeddings.weight",
@@ -125,11 +122,7 @@ final class LayerNormFamilies {
     Heads heads = HeadSizes.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
     Activation activation = Activations.of(config, "activation_function", "gelu_new");
     return new DecoderDescription(
-        new DecoderShape(
-            config.positive(List.of("n_layer", "num_hidden_layers")),
-            hidden,
-            config.positive("vocab_size"),
-            positions),
+        DecoderShape.of(config, hidden, positions, "n_layer", "num_hidden_layers"),
         List.of("transformer.", ""),
         new EmbeddingDescription(
             "wte.weight", hidden, null, 1, new Positions("wpe.weight", 0, positions), null),
@@ -179,11 +172,11 @@ final class LayerNormFamilies {
                 RotaryFrequencies.DEFAULT_THETA));
     Activation activation = Activations.of(config, "hidden_act", "gelu");
     return new DecoderDescription(
-        new DecoderShape(
-            config.positive("num_hidden_layers"),
+        DecoderShape.of(
+            config,
             hidden,
-            config.positive("vocab_size"),
-            RotaryFrequencies.positions(config, config.positive("max_position_embeddings", 2048))),
+            RotaryFrequencies.positions(config, config.positive("max_position_embeddings", 2048)),
+            "num_hidden_layers"),
         List.of("gpt_neox.", ""),
         EmbeddingDescription.of("embed_in.weight", hidden),
         block -> {
@@ -222,9 +215,7 @@ final class LayerNormFamilies {
                 : new BranchNorms(null, null, norm.apply(name), false);
     Function<String, LinearDescription> square =
         name -> LinearDescription.of(name, hidden, hidden, bias);
-    DecoderShape shape =
-        new DecoderShape(
-            config.positive("num_hidden_layers"), hidden, config.positive("vocab_size"), positions);
+    DecoderShape shape = DecoderShape.of(config, hidden, positions, "num_hidden_layers");
     boolean normed = normsFirst && !config.flag("_remove_final_layer_norm", false);
     return new DecoderDescription(
         shape,

@@ -166,7 +166,6 @@ final class LlamaStyle {
     this(config, defaultHeadSize, "rms_norm_eps", defaultEpsilon);
   }
 
-  /** Does the same. */
   LlamaStyle(ModelConfig config, int defaultHeadSize, String epsilonKey, double defaultEpsilon) {
     this.config = config;
     hidden = config.positive("hidden_size");
@@ -193,7 +192,6 @@ final class LlamaStyle {
     return gated(name + "gate_proj", name + "up_proj", name + "down_proj", wide);
   }
 
-  /** Returns a gated MLP by its modules' names. */
   MlpDescription gated(String gate, String up, String down, int wide) {
     return new DenseMlp(
         List.of(
@@ -242,13 +240,13 @@ final class LlamaStyle {
 
   DecoderDescription decoder() {
     DecoderShape shape =
-        new DecoderShape(
-            config.positive("num_hidden_layers"),
+        DecoderShape.of(
+            config,
             hidden,
-            config.positive("vocab_size"),
             RotaryFrequencies.positions(
                 config,
-                config.positive("max_position_embeddings", RotaryFrequencies.DEFAULT_POSITIONS)));
+                config.positive("max_position_embeddings", RotaryFrequencies.DEFAULT_POSITIONS)),
+            "num_hidden_layers");
     if (rotary == null) {
       Rotary all = rotary(rope, RotaryFrequencies.FULL, true);
       rotary = block -> all;
@@ -274,7 +272,6 @@ final class LlamaStyle {
     return new NormDescription(kind, name, size, epsilon, affine, gainOffset);
   }
 
-  /** Describes a block's attention by heads. */
   MixerDescription attention(int block) {
     String attention = in(block, "self_attn.");
     boolean normed = headNorms && headNormed.test(block);

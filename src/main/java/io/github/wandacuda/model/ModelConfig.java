@@ -2,7 +2,6 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.SideFiles;
@@ -14,7 +13,7 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,7 +32,6 @@ import java.util.function.Predicate;
  * @param family describes the model's family, or null for that of the model type
  */
 public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile family) {
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final String AGAIN = "take config.json again from where the model came from";
 
   /** What works for a model whose forward pass isn't known, for a failure's hint. */
@@ -50,7 +48,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     this(file, root, false, null);
   }
 
-  /** Reads {@code directory/config.json}. */
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     return HeapBudget.within(file, () -> of(file));
@@ -105,23 +102,16 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   /** Returns the same config with the values of an object in JSON for keys that it lacks. */
   ModelConfig having(String defaults) {
     ObjectNode all = root.deepCopy();
-    try {
-      JSON.readTree(defaults)
-          .properties()
-          .forEach(key -> all.putIfAbsent(key.getKey(), key.getValue()));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    JsonTree.made(defaults)
+        .properties()
+        .forEach(key -> all.putIfAbsent(key.getKey(), key.getValue()));
     return new ModelConfig(file, all, packed, family);
   }
 
   /** Returns another config of the same family. */
   ModelConfig with(byte[] json) {
-    try {
-      return new ModelConfig(file, JSON.readTree(json), packed, family);
-    } catch (IOException e) {
-      throw new UncheckedIOException("made of a config.json", e);
-    }
+    return new ModelConfig(
+        file, JsonTree.made(new String(json, StandardCharsets.UTF_8)), packed, family);
   }
 
   ModelConfig of(FamilyFile described) {

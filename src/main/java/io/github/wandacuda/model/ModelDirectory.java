@@ -44,7 +44,6 @@ public record ModelDirectory(
     return config.family() == null ? null : config.family().file();
   }
 
-  /** Returns whether the weights are stored packed. */
   public boolean isPacked() {
     return config.packed();
   }

@@ -79,12 +79,10 @@ public final class NamePatterns {
       return pattern.matcher(new Watched(name, this)).find();
     }
 
-    /** Returns whether a pattern is found where a name begins. */
     boolean begins(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).lookingAt();
     }
 
-    /** Returns whether a pattern matches a whole name. */
     boolean matches(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).matches();
     }

@@ -249,7 +249,7 @@ record QuantizedTensors(
         long above = Math.ceilDiv(rows, high);
         requireShape(scale, List.of(above, (long) groups), List.of(above, 1L, (long) groups, 1L));
         scaling = new Scaling(high, wide, groups);
-        what = high == 1 ? "MXFP8" : "FP8 of %d x %d blocks".formatted(high, wide);
+        what = high == 1 ? "MXFP8" : "FP8 of " + high + " x " + wide + " blocks";
       } else {
         List<List<Long>> one = List.of(List.of(), List.of(1L), List.of(1L, 1L));
         List<List<Long>> each =

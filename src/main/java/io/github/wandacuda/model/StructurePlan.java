@@ -3,7 +3,6 @@ package io.github.wandacuda.model;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedShards;
@@ -11,6 +10,7 @@ import io.github.wandacuda.checkpoint.SlicedTensor;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.JsonText;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -36,8 +36,6 @@ public record StructurePlan(
     List<SlicedTensor> tensors,
     SortedMap<String, Object> config,
     List<String> fitted) {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   public StructurePlan {
     tensors = List.copyOf(tensors);
     config = Collections.unmodifiableSortedMap(new TreeMap<>(config));
@@ -129,7 +127,7 @@ public record StructurePlan(
         int begin = (int) json.currentTokenLocation().getByteOffset();
         if (values.containsKey(pointer)) {
           edited.write(source, copied, begin - copied);
-          edited.writeBytes(JSON.writeValueAsBytes(values.get(pointer)));
+          edited.writeBytes(JsonText.line(values.get(pointer)).getBytes(StandardCharsets.UTF_8));
           json.skipChildren();
           json.finishToken();
           copied = (int) json.currentLocation().getByteOffset();
@@ -150,8 +148,7 @@ public record StructurePlan(
       String object,
       byte[] source,
       int begin,
-      ByteArrayOutputStream edited)
-      throws IOException {
+      ByteArrayOutputStream edited) {
     int key = begin;
     while (Character.isWhitespace(source[key])) {
       key++;
@@ -161,10 +158,9 @@ public record StructurePlan(
       if (pointer.substring(0, name).equals(object)
           && model.config().root().at(pointer).isMissingNode()) {
         edited.write(source, begin, key - begin);
-        edited.writeBytes(JSON.writeValueAsBytes(pointer.substring(name + 1)));
-        edited.writeBytes(": ".getBytes(StandardCharsets.US_ASCII));
-        edited.writeBytes(JSON.writeValueAsBytes(values.get(pointer)));
-        edited.write(',');
+        String field =
+            JsonText.line(pointer.substring(name + 1)) + ": " + JsonText.line(values.get(pointer));
+        edited.writeBytes((field + ",").getBytes(StandardCharsets.UTF_8));
       }
     }
   }

@@ -67,7 +67,7 @@ class CheckpointTest {
         assertThat(checkpoint.find(entry.getKey()).orElseThrow().shard().path())
             .isEqualTo(directory.resolve(entry.getValue().textValue()));
       }
-      assertThat(checkpoint.tensors().stream().mapToLong(entry -> entry.info().bytes()).sum())
+      assertThat(checkpoint.tensors().mapToLong(entry -> entry.info().bytes()).sum())
           .isEqualTo(index.at("/metadata/total_size").longValue());
       long total = 0;
       for (SafetensorsFile shard : checkpoint.shards()) {
@@ -163,8 +163,8 @@ class CheckpointTest {
     Files.createSymbolicLink(snapshot.resolve(INDEX), Path.of("../../blobs/index"));
     try (var linked = Checkpoint.open(snapshot);
         var real = Checkpoint.open(TestFiles.LLAMA_GQA)) {
-      assertThat(linked.tensors()).hasSameSizeAs(real.tensors());
-      for (Checkpoint.Entry entry : real.tensors()) {
+      assertThat(linked.tensors()).hasSize((int) real.tensors().count());
+      for (Checkpoint.Entry entry : real.tensors().toList()) {
         assertThat(TensorBytes.of(linked, entry.info().name()))
             .isEqualTo(TensorBytes.of(entry.shard(), entry.info()));
       }

@@ -120,7 +120,9 @@ class GenerateCommandTest {
   /** What packing saves in the modules of a packed model. */
   private static long saved() {
     try (ModelDirectory model = ModelDirectory.open(packed)) {
-      return model.checkpoint().tensors().stream()
+      return model
+          .checkpoint()
+          .tensors()
           .flatMap(entry -> PackedModule.of(entry).stream())
           .mapToLong(module -> module.weight().bytes() - module.bytes())
           .sum();

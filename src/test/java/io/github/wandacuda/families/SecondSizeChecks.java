@@ -177,7 +177,7 @@ final class SecondSizeChecks extends ModelChecks {
       }
     }
     return new Calibration.FromStatistics(
-        directory.resolve("float64"), new Statistics(values, SAMPLES, LENGTH), "00");
+        directory.resolve("float64"), new Statistics(values, SAMPLES, LENGTH), () -> "00");
   }
 
   /**

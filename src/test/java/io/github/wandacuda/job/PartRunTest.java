@@ -310,7 +310,7 @@ class PartRunTest {
     Path file = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
     Calibration statistics =
         new Calibration.FromStatistics(
-            file, ((Calibration.FromStatistics) STATISTICS).statistics(), "1".repeat(64));
+            file, ((Calibration.FromStatistics) STATISTICS).statistics(), () -> "1".repeat(64));
     PruneRequest others = request(Method.WANDA, HALF, statistics);
     assertRefused(() -> run(others, "2/2"), "statistics_sha256");
     assertRefused(() -> run(wanda(), "2/3"), "parts (there 2, now 3)");

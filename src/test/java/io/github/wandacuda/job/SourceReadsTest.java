@@ -59,7 +59,9 @@ class SourceReadsTest {
       job.run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
       long written = verify ? SourceReads.ofTensors(source) : 0;
       long vectors =
-          source.checkpoint().tensors().stream()
+          source
+              .checkpoint()
+              .tensors()
               .filter(entry -> !entry.info().isMatrix())
               .mapToLong(entry -> entry.info().bytes())
               .sum();

@@ -13,13 +13,20 @@ class KernelOptionsTest {
 
   @Test
   void allOfThemBesideNone() {
-    assertThat(KernelOptions.beside(List.of(""))).hasSize(4).startsWith(COLLECTOR, QUIET);
+    assertThat(KernelOptions.beside(List.of(""), true)).hasSize(4).startsWith(COLLECTOR, QUIET);
+  }
+
+  @Test
+  void littleIsCompiledWithoutKernels() {
+    assertThat(KernelOptions.beside(List.of(""), false))
+        .containsExactly(COLLECTOR, "-XX:TieredStopAtLevel=1");
+    assertThat(KernelOptions.beside(List.of("-Xint"), false)).containsExactly(COLLECTOR);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"-Xmx300m", "-Xlog:gc", "-Dmail=a@b", "-XX:+UseLargePages", "-ea -Da=G1"})
   void allOfThemBesideOthers(String users) {
-    assertThat(KernelOptions.beside(List.of("-jar", users))).hasSize(4);
+    assertThat(KernelOptions.beside(List.of("-jar", users), true)).hasSize(4);
   }
 
   @ParameterizedTest
@@ -30,7 +37,9 @@ class KernelOptionsTest {
         "-Da=1 -XX:+UseParallelGC -ea"
       })
   void theUsersCollectorWins(String users) {
-    assertThat(KernelOptions.beside(List.of("-ea", users))).hasSize(3).doesNotContain(COLLECTOR);
+    assertThat(KernelOptions.beside(List.of("-ea", users), true))
+        .hasSize(3)
+        .doesNotContain(COLLECTOR);
   }
 
   @ParameterizedTest
@@ -41,13 +50,13 @@ class KernelOptionsTest {
         "-Xint", "-Xcomp", "-ea -Xbatch"
       })
   void theUsersCompilerWins(String users) {
-    assertThat(KernelOptions.beside(List.of(users))).containsExactly(COLLECTOR);
+    assertThat(KernelOptions.beside(List.of(users), true)).containsExactly(COLLECTOR);
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {"@more", "-ea @more", "-XX:Flags=f", "-XX:VMOptionsFile=f", "-Xint -XX:+UseZGC"})
   void noneBesideFilesThatMayHoldAny(String users) {
-    assertThat(KernelOptions.beside(List.of(users))).isEmpty();
+    assertThat(KernelOptions.beside(List.of(users), true)).isEmpty();
   }
 }

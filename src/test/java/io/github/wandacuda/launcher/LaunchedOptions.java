@@ -8,6 +8,6 @@ public final class LaunchedOptions {
 
   /** Returns those that concern the kernels. */
   public static List<String> ofKernels() {
-    return KernelOptions.beside(List.of());
+    return KernelOptions.beside(List.of(), true);
   }
 }

@@ -42,6 +42,32 @@ class LauncherTest {
     assertThat(Launcher.needsVectors(words(line))).isTrue();
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "prune --structure experts --sparsity 0.5 --statistics s --model m --output o",
+        "prune --statistics=s --structure=experts --model m --output o"
+      })
+  void copies(String line) {
+    assertThat(Launcher.copies(words(line))).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "inspect --structure experts --statistics s",
+        "prune --statistics s --sparsity 0.5",
+        "prune --structure experts --calibration c",
+        "prune --structure channels --statistics s",
+        "prune --structure experts --statistics s --evaluate t",
+        "prune --structure experts --statistics s --evaluate=t",
+        "prune --structure experts --statistics s @more"
+      })
+  void doesMoreThanCopy(String line) {
+    assertThat(Launcher.copies(words(line))).isFalse();
+  }
+
   private static String[] words(String line) {
     return line.isEmpty() ? new String[0] : line.split(" ");
   }

@@ -84,7 +84,7 @@ public final class Pruning {
 
   /** Takes the norms from a statistics file. */
   public static Calibration statistics(Path file) {
-    return new Calibration.FromStatistics(file, Statistics.read(file), "0".repeat(64));
+    return new Calibration.FromStatistics(file, Statistics.read(file), () -> "0".repeat(64));
   }
 
   /** Takes the norms from token lists. */

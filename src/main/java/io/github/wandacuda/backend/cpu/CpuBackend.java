@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cpu.OneDnn.Search;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.RadixSelect;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
@@ -31,15 +32,17 @@ final class CpuBackend implements Backend {
   /** What is closed with the backend: threads of its own, or nothing. */
   private final Runnable closing;
 
-  private final Selector selector;
-  private final Selector plainSelector;
-  private final Operations operations;
+  private final CpuKernels kernels;
+  private final Selector plainSelector = new CpuSelector(new RadixSelect());
 
   /** What was found of oneDNN; null if it wasn't asked for. */
   private final Search found;
 
-  /** Null if BF16 is multiplied in float32. */
-  private final BfloatLinear bfloat;
+  private Selector selector;
+  private Operations operations;
+
+  /** Null if BF16 is multiplied in float32, or nothing was multiplied yet. */
+  private BfloatLinear bfloat;
 
   /**
    * Opens the processor.
@@ -49,10 +52,7 @@ final class CpuBackend implements Backend {
    *     multiply in float32
    */
   CpuBackend(CpuKernels kernels, String device, int threads, Search found) {
-    this(kernels, device, new Workers(threads), found);
-  }
-
-  private CpuBackend(CpuKernels kernels, String device, Workers workers, Search found) {
+    Workers workers = new Workers(threads);
     this(kernels, device, workers, workers::close, found);
   }
 
@@ -67,17 +67,15 @@ final class CpuBackend implements Backend {
 
   private CpuBackend(
       CpuKernels kernels, String device, WorkerPool workers, Runnable closing, Search found) {
+    this.kernels = kernels;
     this.device = device;
     this.workers = workers;
     this.closing = closing;
     this.found = found;
-    bfloat =
-        found == null || found.library() == null
-            ? null
-            : new BfloatLinear(found.library(), kernels.forward());
-    selector = new CpuSelector(kernels.select());
-    plainSelector = new CpuSelector(new RadixSelect());
-    operations = CpuOperations.checked(kernels.forward(), workers, bfloat);
+  }
+
+  private boolean rounds() {
+    return found != null && found.library() != null;
   }
 
   @Override
@@ -93,7 +91,7 @@ final class CpuBackend implements Backend {
   /** Results are the same on every processor, with vectors and without, but oneDNN's. */
   @Override
   public String arithmetic() {
-    return bfloat == null
+    return !rounds()
         ? name()
         : "%s, %s by %s"
             .formatted(
@@ -102,7 +100,7 @@ final class CpuBackend implements Backend {
 
   @Override
   public Optional<Precision> precision() {
-    return bfloat == null ? Optional.empty() : Optional.of(Precision.FAST);
+    return rounds() ? Optional.of(Precision.FAST) : Optional.empty();
   }
 
   @Override
@@ -133,22 +131,30 @@ final class CpuBackend implements Backend {
   }
 
   @Override
-  public Selector selector() {
+  public synchronized Selector selector() {
+    if (selector == null) {
+      selector = new CpuSelector(kernels.select().get());
+    }
     return selector;
   }
 
   @Override
   public Selector selector(long weights) {
-    return weights < MANY_WEIGHTS ? plainSelector : selector;
+    return weights < MANY_WEIGHTS ? plainSelector : selector();
   }
 
   @Override
-  public Operations operations() {
+  public synchronized Operations operations() {
+    if (operations == null) {
+      CpuForwardKernels forward = kernels.forward().get();
+      bfloat = rounds() ? new BfloatLinear(found.library(), forward) : null;
+      operations = CpuOperations.checked(forward, workers, bfloat);
+    }
     return operations;
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     closing.run();
     if (bfloat != null) {
       bfloat.close();

@@ -29,30 +29,28 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public List<DeviceDescription> devices() {
-    int threads = Runtime.getRuntime().availableProcessors();
-    String how =
-        "%d threads, %s, packed weights %s"
-            .formatted(threads, CpuKernels.choose().description(), SparseMatrix.kernels());
-    return List.of(new DeviceDescription(0, model(), true, true, how));
+    return List.of(device("%d threads".formatted(Runtime.getRuntime().availableProcessors())));
+  }
+
+  private static DeviceDescription device(String how) {
+    return new DeviceDescription(0, model(), true, true, how);
   }
 
   @Override
   public List<DeviceDescription> listing() {
-    return devices().stream().map(CpuBackendProvider::withOneDnn).toList();
-  }
-
-  private static DeviceDescription withOneDnn(DeviceDescription device) {
     OneDnn.Search found = OneDnn.search();
     String fast =
         found.library() == null
             ? "no precision fast: " + found.problem()
             : "precision fast by " + found.library().name();
-    return new DeviceDescription(
-        device.index(),
-        device.name(),
-        device.usable(),
-        device.preferred(),
-        device.reason() + ", " + fast);
+    return List.of(
+        device(
+            "%s, %s, packed weights %s, %s"
+                .formatted(
+                    devices().getFirst().reason(),
+                    CpuKernels.describe(),
+                    SparseMatrix.kernels(),
+                    fast)));
   }
 
   @Override

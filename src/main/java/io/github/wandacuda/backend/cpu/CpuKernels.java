@@ -14,13 +14,13 @@ import io.github.wandacuda.simd.PanelRows;
 import io.github.wandacuda.simd.VectorForward;
 import io.github.wandacuda.simd.VectorWidening;
 import io.github.wandacuda.system.ThisRuntime;
+import java.util.function.Supplier;
 
 /**
- * One set of kernels for all that the CPU backend computes.
- *
- * @param description what they use of the processor, for people
+ * One set of kernels for all that the CPU backend computes, which are made when they are needed:
+ * their classes take a short command a tenth of a second.
  */
-record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String description) {
+record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels> forward) {
   /** What gets the vector kernels. */
   static final String ADVICE = "start Java with --add-modules " + ThisRuntime.VECTOR_MODULE;
 
@@ -28,7 +28,12 @@ record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String des
   static CpuKernels choose() {
     return ThisRuntime.hasVectors()
         ? VectorCpuKernels.create()
-        : new CpuKernels(new RadixSelect(), new ScalarForward(), "scalar: " + ADVICE);
+        : new CpuKernels(RadixSelect::new, ScalarForward::new);
+  }
+
+  /** Returns what the kernels use of the processor, for people. */
+  static String describe() {
+    return ThisRuntime.hasVectors() ? VectorCpuKernels.describe() : "scalar: " + ADVICE;
   }
 
   static WideningKernels chooseWidening() {
@@ -44,7 +49,11 @@ record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String des
     private VectorCpuKernels() {}
 
     public static CpuKernels create() {
-      return new CpuKernels(new VectorSelect(), new VectorForward(), Lanes.describe() + " vectors");
+      return new CpuKernels(VectorSelect::new, VectorForward::new);
+    }
+
+    public static String describe() {
+      return Lanes.describe() + " vectors";
     }
 
     public static WideningKernels createWidening() {

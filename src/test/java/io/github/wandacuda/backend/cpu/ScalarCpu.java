@@ -10,6 +10,6 @@ public final class ScalarCpu {
 
   public static Backend open(int threads) {
     return new CpuBackend(
-        new CpuKernels(new ScalarSelect(), new ScalarForward(), "scalar"), "test", threads, null);
+        new CpuKernels(ScalarSelect::new, ScalarForward::new), "test", threads, null);
   }
 }

@@ -16,7 +16,7 @@ final class SelectOnce {
   /** Prints the device and the row. */
   public static void main(String[] arguments) {
     BackendProvider provider = new CpuBackendProvider();
-    System.out.println(provider.devices());
+    System.out.println(provider.listing());
     try (Backend backend = provider.open(0, 1)) {
       float[] row = {1, 2, 3, 4};
       WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(row), DType.F32, 1, row.length);

@@ -19,7 +19,8 @@ final class RealWeights {
     try (Checkpoint checkpoint = Checkpoint.open(MODEL);
         Arena arena = Arena.ofConfined()) {
       List<WeightMatrix> matrices =
-          checkpoint.tensors().stream()
+          checkpoint
+              .tensors()
               .filter(entry -> entry.info().name().endsWith("_proj.weight"))
               .map(entry -> WeightBytes.matrix(entry.shard(), entry.info(), arena))
               .toList();
