@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
@@ -15,6 +16,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The commands as processes: results, streams, exit codes. */
 class CommandLineIT {
@@ -29,6 +32,25 @@ class CommandLineIT {
     List<String> names = new ArrayList<>();
     object.fieldNames().forEachRemaining(names::add);
     return names;
+  }
+
+  /** Its classes take a short command 0.15 s. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "inspect --model %s",
+        "prune --model %s --statistics %s --output %s --backend cpu"
+      })
+  void noCommandSetsUpAnObjectMapper(String line) {
+    Path loaded = directory.resolve("loaded");
+    Command.jar(Words.of(line.formatted(MODEL, STATISTICS, directory.resolve("out"))))
+        .withOptions("-Xlog:class+load:file=" + loaded)
+        .run()
+        .succeeds();
+    assertThat(loaded)
+        .content()
+        .contains("io.github.wandacuda.io.JsonTree ")
+        .doesNotContain("jackson.databind.ObjectMapper ");
   }
 
   @Test
