@@ -242,6 +242,9 @@ public final class MixtureFiles {
     config.put("hidden_act", "silu");
     config.put("intermediate_size", sizes[2]);
     config.put("first_k_dense_replace", sizes[0]);
+    config.put("n_routed_experts", 64);
+    config.put("num_experts_per_tok", 6);
+    config.put("moe_intermediate_size", 1408);
     config.put("q_lora_rank", null);
     config.put("kv_lora_rank", sizes[3]);
     config.put("qk_nope_head_dim", PLAIN);
