@@ -8,7 +8,10 @@ import org.junit.jupiter.api.Tag;
 @Tag("gpu")
 @FirstCases(6)
 class GpuParityCudaFixturesTest extends FixturesParity {
-  /** Tensor cores take activations as two BF16 halves where weights are BF16; 1.3e-5 was seen. */
+  /**
+   * Tensor cores take activations as two BF16 halves where weights are BF16: 2.1e-4 on logits and
+   * 1.3e-5 on norms were seen.
+   */
   private static final Set<String> BFLOAT = Set.of("deepseek_v3", "gpt_oss");
 
   GpuParityCudaFixturesTest() {
@@ -16,7 +19,7 @@ class GpuParityCudaFixturesTest extends FixturesParity {
   }
 
   @Override
-  int timesOfNorms(String family) {
-    return BFLOAT.contains(family) ? 2 : 1;
+  int times(String family) {
+    return BFLOAT.contains(family) ? 3 : 1;
   }
 }
