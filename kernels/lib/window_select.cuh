@@ -83,8 +83,9 @@ static __device__ __forceinline__ Before firstBefore(const Threshold &threshold,
 static __device__ __forceinline__ Window windowAround(unsigned key, float missing, float keys, float distance) {
   float move = min(max(missing * distance, -FURTHEST_MOVE), FURTHEST_MOVE);
   float half = min(keys * 0.5f * distance, FURTHEST_MOVE) + 1.0f;
-  int low = static_cast<int>(key) + static_cast<int>(move - half);
-  int high = static_cast<int>(key) + static_cast<int>(move + half);
+  // As unsigned: beside the largest keys the end may be beyond an int. Such a window holds nothing, and guesses miss.
+  int low = static_cast<int>(key + static_cast<unsigned>(static_cast<int>(move - half)));
+  int high = static_cast<int>(key + static_cast<unsigned>(static_cast<int>(move + half)));
   return {static_cast<unsigned>(max(low, 1)), static_cast<unsigned>(min(max(high, 2), static_cast<int>(INFINITE)))};
 }
 
