@@ -75,13 +75,17 @@ public final class LinearModules {
    */
   public static Map<String, Long> towers(Checkpoint checkpoint) {
     Map<String, Long> towers = new TreeMap<>(TensorNames.ORDER);
-    for (Checkpoint.Entry entry : checkpoint.tensors().toList()) {
-      Matcher tower = OTHER_TOWER.matcher(entry.info().name());
-      if (tower.find()) {
-        String name = entry.info().name().substring(0, tower.end() - 1);
-        towers.merge(name, entry.info().elements(), Long::sum);
-      }
-    }
+    checkpoint
+        .tensors()
+        .map(Checkpoint.Entry::info)
+        .forEach(
+            tensor -> {
+              Matcher tower = OTHER_TOWER.matcher(tensor.name());
+              if (tower.find()) {
+                String name = tensor.name().substring(0, tower.end() - 1);
+                towers.merge(name, tensor.elements(), Long::sum);
+              }
+            });
     return towers;
   }
 

@@ -221,8 +221,7 @@ final class RegisterTile {
         c53 = a5.fma(b3, c53);
       }
       // By Lanes.load, a call deeper, C2 no longer inlined these lines: each sum became an object,
-      // and
-      // a calibrated run took 10 % longer.
+      // and a calibrated run took 10 % longer.
       FloatVector.fromArray(F, d, dAt).add(c00).intoArray(c, cAt);
       FloatVector.fromArray(F, d, dAt + W).add(c01).intoArray(c, cAt + W);
       FloatVector.fromArray(F, d, dAt + 2 * W).add(c02).intoArray(c, cAt + 2 * W);

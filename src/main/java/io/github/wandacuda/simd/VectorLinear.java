@@ -71,8 +71,8 @@ final class VectorLinear {
   }
 
   void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    boolean pairs = w instanceof WeightMatrix m && m.dtype() == DType.BF16 && m.hasDenseRows();
-    WeightMatrix bfloats = pairs ? (WeightMatrix) w : null;
+    WeightMatrix bfloats =
+        w instanceof WeightMatrix m && m.dtype() == DType.BF16 && m.hasDenseRows() ? m : null;
     Source source =
         (to, feature, count, column, depth) ->
             to.pack(w::read, bfloats, feature, count, column, depth);
