@@ -6,6 +6,7 @@ import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.hub.HubCache;
 import io.github.wandacuda.job.GpuRunPlan;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;

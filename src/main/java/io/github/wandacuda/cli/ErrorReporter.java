@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ConnectionException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
@@ -116,6 +117,7 @@ final class ErrorReporter {
       case BackendUnavailableException e -> 4;
       case VerificationException e -> 5;
       case OutputException e -> 6;
+      case ConnectionException e -> 7;
       case CancelledException e -> 130; // As of SIGINT, by which a person cancels.
       default -> 1;
     };

@@ -6,6 +6,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.hub.HubCache;
 import io.github.wandacuda.job.ClusterCheck;
 import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.RunNeeds;

@@ -59,20 +59,21 @@ import picocli.CommandLine.TypeConversionException;
       "4:backend or device unavailable",
       "5:verification failed",
       "6:the output can't be written: space, rights; or the limit on open files",
+      "7:no connection (download alone)",
       "130:interrupted (SIGINT)",
       "143:terminated (SIGTERM)"
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  wanda-cuda prune --model org/model --calibration c4.json.gz --output pruned",
-      "  wanda-cuda verify --dense org/model --pruned pruned",
-      "  wanda-cuda perplexity --model pruned --text wiki.parquet"
+      "  wanda-cuda download org/model && wanda-cuda download c4",
+      "  wanda-cuda prune --model org/model --calibration c4 --output pruned",
+      "  wanda-cuda verify --dense org/model --pruned pruned"
     })
 final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
   private static final List<String> COMMANDS =
       List.of(
           ("prune calibrate perplexity compare evaluate generate inspect verify merge-lora "
-                  + "pack unpack devices")
+                  + "pack unpack download devices")
               .split(" "));
 
   private static final String COMPLETION = "generate-completion";
@@ -115,6 +116,7 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
       case "merge-lora" -> MergeLoraCommand.class;
       case "pack" -> PackingCommand.Pack.class;
       case "unpack" -> PackingCommand.Unpack.class;
+      case "download" -> DownloadCommand.class;
       case "devices" -> DevicesCommand.class;
       default -> throw new IllegalArgumentException(name);
     };

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.hub;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -20,9 +20,9 @@ import java.util.stream.Stream;
 /**
  * The cache of Hugging Face's tools. It has a folder {@code models--org--name} for each model with
  * the folders {@code snapshots/<commit>} and a file {@code refs/main}, which names the current
- * commit. Nothing is downloaded here.
+ * commit.
  */
-record HubCache(Path root) {
+public record HubCache(Path root) {
   private static final Pattern NAME =
       Pattern.compile(
           "(?:https?://(?:www\\.)?(?:huggingface\\.co|hf\\.co)/)?"
@@ -38,20 +38,31 @@ record HubCache(Path root) {
         return new HubCache(Path.of(given));
       }
     }
+    return new HubCache(home(environment).resolve("hub"));
+  }
+
+  /** Returns the folder of Hugging Face's tools, in which the cache is and a token may be. */
+  static Path home(Map<String, String> environment) {
     String home = environment.getOrDefault("HF_HOME", "");
     String cache = environment.getOrDefault("XDG_CACHE_HOME", "");
     Path parent =
-        !home.isEmpty()
-            ? Path.of(home)
-            : (cache.isEmpty()
-                    ? Path.of(System.getProperty("user.home"), ".cache")
-                    : Path.of(cache))
-                .resolve("huggingface");
-    return new HubCache(parent.resolve("hub"));
+        cache.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(cache);
+    return home.isEmpty() ? parent.resolve("huggingface") : Path.of(home);
+  }
+
+  /** Returns the folder of a repository. */
+  Path repository(boolean dataset, String name) {
+    return root.resolve((dataset ? "datasets--" : "models--") + name.replace("/", "--"));
+  }
+
+  /** Returns what {@code refs/main} of a repository names, if it is there. */
+  Optional<Path> snapshot(boolean dataset, String name) {
+    Path folder = repository(dataset, name);
+    return Files.isDirectory(folder) ? Optional.of(snapshot(folder)) : Optional.empty();
   }
 
   /** Returns the directory that a user names, as {@link #directory} does, in this user's cache. */
-  static Path find(String given) {
+  public static Path find(String given) {
     if (given.isEmpty()) {
       throw new UsageException("expected a model's directory or id, found ''");
     }
@@ -72,15 +83,15 @@ record HubCache(Path root) {
       return path.orElseThrow(
           () -> ErrorDetails.of(given).wrong("a model directory", "no name that a file can have"));
     }
-    Path folder = root.resolve("models--%s--%s".formatted(name.group(1), name.group(2)));
-    if (Files.isDirectory(folder)) {
-      return snapshot(folder);
-    }
-    throw ErrorDetails.file(Path.of(name.group(1), name.group(2)))
-        .hint(
-            "nothing is downloaded here: run 'hf download %s/%s' first, or name the folder"
-                .formatted(name.group(1), name.group(2)))
-        .wrong("a model directory, or a model in the Hugging Face cache " + root, "neither");
+    String id = name.group(1) + "/" + name.group(2);
+    return snapshot(false, id)
+        .orElseThrow(
+            () ->
+                ErrorDetails.file(Path.of(id))
+                    .hint("run 'wanda-cuda download %s' first, or name the folder".formatted(id))
+                    .wrong(
+                        "a model directory, or a model in the Hugging Face cache " + root,
+                        "neither"));
   }
 
   private static Optional<Path> path(String given) {

@@ -1,0 +1,100 @@
+package io.github.wandacuda.hub;
+
+import io.github.wandacuda.error.UsageException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Which files of the Hub are asked for.
+ *
+ * @param dataset whether they are a data set's, not a model's
+ * @param name {@code org/name}
+ * @param revision a branch, a tag, a commit or {@code refs/pr/1}
+ * @param include globs, one of which a file's path has to match; none for what pruning needs
+ * @param exclude globs, none of which it may match
+ * @param output the folder for the files, instead of the cache
+ */
+public record DownloadRequest(
+    boolean dataset,
+    String name,
+    String revision,
+    List<String> include,
+    List<String> exclude,
+    Optional<Path> output) {
+  /** The name of the branch that every repository has. */
+  public static final String MAIN = "main";
+
+  private static final Pattern NAME =
+      Pattern.compile("(datasets/)?(?=.{1,96}$)(\\w[\\w.-]*/\\w[\\w.-]*)");
+
+  private static final Pattern REVISION = Pattern.compile("\\w[\\w.+-]*(/\\w[\\w.+-]*)*");
+
+  /**
+   * What a pruner and the engines that load its result read of a model's own folder: the weights,
+   * what describes them and the tokenizer, code and licences. Weights of other programs have names
+   * of their own in folders of their own.
+   */
+  private static final Pattern OF_MODEL =
+      Pattern.compile(
+          "(?i)(?!consolidated)[^/]+\\.(safetensors|json|jinja|txt|model|py|md)"
+              + "|[^/]*(licen[cs]e|notice|policy)[^/]*");
+
+  /** Files that run code when Python reads them. */
+  private static final Pattern PICKLE =
+      Pattern.compile("(?i).*\\.(bin|pt|pth|ckpt|pkl|pickle|joblib|npy|h5)");
+
+  public DownloadRequest {
+    include = List.copyOf(include);
+    exclude = List.copyOf(exclude);
+    // The Hub has neither; they would lead out of the cache's folders.
+    if (!REVISION.matcher(revision).matches() || revision.contains("..") || name.contains("..")) {
+      throw new UsageException("expected a branch, tag or commit, found '%s'".formatted(revision));
+    }
+  }
+
+  /** Returns the request for what a user names: {@code org/name} or {@code datasets/org/name}. */
+  public static DownloadRequest of(String given) {
+    Optional<KnownText> known = KnownText.of(given);
+    if (known.isPresent()) {
+      KnownText text = known.get();
+      return new DownloadRequest(
+          true, text.dataset(), MAIN, List.of(text.file()), List.of(), Optional.empty());
+    }
+    var parts = NAME.matcher(given);
+    if (!parts.matches()) {
+      throw new UsageException(
+          "expected org/name, datasets/org/name%s, found '%s'".formatted(KnownText.words(), given));
+    }
+    return new DownloadRequest(
+        parts.group(1) != null, parts.group(2), MAIN, List.of(), List.of(), Optional.empty());
+  }
+
+  /** Returns the repository as a user names it. */
+  String label() {
+    return (dataset ? "datasets/" : "") + name;
+  }
+
+  boolean asks(String path) {
+    boolean included =
+        include.isEmpty()
+            ? dataset || OF_MODEL.matcher(path).matches()
+            : matches(include.stream(), path);
+    return included && !PICKLE.matcher(path).matches() && !matches(exclude.stream(), path);
+  }
+
+  /** As Python's fnmatch, which the Hub's own tools use: {@code *} stands for slashes too. */
+  private static boolean matches(Stream<String> globs, String path) {
+    return globs.anyMatch(
+        glob ->
+            Pattern.compile(
+                    glob.chars()
+                        .mapToObj(
+                            c -> c == '*' ? ".*" : c == '?' ? "." : Pattern.quote("" + (char) c))
+                        .reduce("", String::concat))
+                .matcher(path)
+                .matches());
+  }
+}

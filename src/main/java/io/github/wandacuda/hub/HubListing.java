@@ -1,0 +1,106 @@
+package io.github.wandacuda.hub;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * What a repository of the Hub has in a revision. Nothing that the Hub says is trusted to be a
+ * name: all are checked before a path is made of them.
+ *
+ * @param commit 40 hexadecimal digits
+ */
+record HubListing(String commit, List<HubFile> files) {
+  private static final Pattern SHA1 = Pattern.compile("[0-9a-f]{40}");
+  private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
+  private static final int LONGEST_NAME = 255;
+  private static final int LONGEST_PATH = 1024;
+
+  /**
+   * A file.
+   *
+   * @param path its parts, with a slash between
+   * @param hash of a large file's content by SHA-256, of another's as an object of git by SHA-1;
+   *     the name that the file has in the cache
+   * @param address where the Hub has it, below its endpoint
+   */
+  record HubFile(String path, long size, String hash, String address) {}
+
+  /** Asks for what a request is about: the files that it asks for. */
+  static HubListing of(DownloadRequest request, HubConnection hub) {
+    String kind = request.dataset() ? "datasets/" : "models/";
+    JsonNode json =
+        hub.json(
+            "/api/%s%s/revision/%s?blobs=true"
+                .formatted(kind, request.name(), encoded(request.revision())));
+    String commit = text(json, "sha", SHA1, request);
+    List<HubFile> files = new ArrayList<>();
+    Set<String> seen = new HashSet<>();
+    for (JsonNode entry : json.path("siblings")) {
+      String path = entry.path("rfilename").asText();
+      if (request.asks(path)) {
+        if (!isPath(path) || !seen.add(path)) {
+          throw wrong(request, "names of files", Printable.of(path));
+        }
+        files.add(file(request, commit, path, entry));
+      }
+    }
+    return new HubListing(commit, files);
+  }
+
+  private static HubFile file(DownloadRequest request, String commit, String path, JsonNode entry) {
+    JsonNode large = entry.path("lfs");
+    String hash =
+        large.isObject()
+            ? text(large, "sha256", SHA256, request)
+            : text(entry, "blobId", SHA1, request);
+    JsonNode size = large.isObject() ? large.path("size") : entry.path("size");
+    if (!size.canConvertToLong() || !size.isIntegralNumber() || size.longValue() < 0) {
+      throw wrong(request, "the size of " + path, Printable.of(size.toString()));
+    }
+    String address =
+        Arrays.stream(path.split("/"))
+            .map(HubListing::encoded)
+            .collect(
+                Collectors.joining("/", "/%s/resolve/%s/".formatted(request.label(), commit), ""));
+    return new HubFile(path, size.longValue(), hash, address);
+  }
+
+  private static String encoded(String part) {
+    return URLEncoder.encode(part, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+
+  /** Returns whether a name leads to a file below a folder, on any system. */
+  private static boolean isPath(String path) {
+    return path.length() <= LONGEST_PATH
+        && path.chars().noneMatch(c -> c < ' ' || c == '\\' || c == ':' || c == 0x7f)
+        && Arrays.stream(path.split("/", -1))
+            .allMatch(
+                part ->
+                    part.length() <= LONGEST_NAME
+                        && !Set.of("", ".", "..", ".git", ".cache").contains(part));
+  }
+
+  private static String text(
+      JsonNode object, String key, Pattern pattern, DownloadRequest request) {
+    String text = object.path(key).asText();
+    if (!pattern.matcher(text).matches()) {
+      throw wrong(request, key, Printable.of(object.path(key).toString()));
+    }
+    return text;
+  }
+
+  private static InputException wrong(DownloadRequest request, String expected, String found) {
+    return ErrorDetails.of(request.label()).part("the Hub's list").wrong(expected, found);
+  }
+}

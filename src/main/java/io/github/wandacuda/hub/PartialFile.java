@@ -1,0 +1,220 @@
+package io.github.wandacuda.hub;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.hub.HubListing.HubFile;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.system.Sha256;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.BitSet;
+import java.util.HexFormat;
+
+/**
+ * A file that arrives in pieces, in any order. A second file has a byte for each piece, 1 for one
+ * that is there, so that another run goes on where this one broke. What pieces are there in turn is
+ * digested while others arrive; the file gets its name when the digest is right.
+ */
+final class PartialFile implements AutoCloseable {
+  static final int PIECE = 16 << 20;
+
+  private static final int BUFFER = 1 << 20;
+
+  private final HubFile file;
+  private final Path data;
+  private final Path marks;
+  private final BitSet there = new BitSet();
+  private final MessageDigest digest;
+  private ByteBuffer buffer;
+  private FileChannel channel;
+  private FileChannel markChannel;
+  private int digested;
+
+  /**
+   * Looks at what an earlier run left.
+   *
+   * @param folder for the files of the same name as the file's hash
+   */
+  PartialFile(HubFile file, Path folder) {
+    this.file = file;
+    data = folder.resolve(file.hash() + ".wanda-cuda");
+    marks = folder.resolve(file.hash() + ".wanda-cuda-pieces");
+    digest = digest(file);
+    OutputException.writing(data, this::look);
+  }
+
+  private static MessageDigest digest(HubFile file) {
+    if (file.hash().length() == 2 * Sha256.digest().getDigestLength()) {
+      return Sha256.digest();
+    }
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-1");
+      digest.update("blob %d\0".formatted(file.size()).getBytes(StandardCharsets.US_ASCII));
+      return digest;
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-1", e);
+    }
+  }
+
+  /** Returns whether a file has the content that the Hub says. */
+  static boolean isWhole(HubFile file, Path path) throws IOException {
+    MessageDigest digest = digest(file);
+    try (FileChannel channel = FileChannel.open(path)) {
+      ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
+      while (channel.read(buffer) >= 0) {
+        digest.update(buffer.flip());
+        buffer.clear();
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest()).equals(file.hash());
+  }
+
+  private void look() throws IOException {
+    if (!Files.exists(data) || !Files.exists(marks)) {
+      return;
+    }
+    long size = Files.size(data);
+    byte[] marked;
+    try (var in = Files.newInputStream(marks)) {
+      marked = in.readNBytes(pieces());
+    }
+    for (int piece = 0; piece < marked.length; piece++) {
+      there.set(piece, marked[piece] == 1 && end(piece) <= size);
+    }
+  }
+
+  HubFile file() {
+    return file;
+  }
+
+  int pieces() {
+    return Math.toIntExact(Math.ceilDiv(file.size(), PIECE));
+  }
+
+  /** Returns where a piece ends. */
+  private long end(int piece) {
+    return Math.min(file.size(), (piece + 1L) * PIECE);
+  }
+
+  boolean has(int piece) {
+    return there.get(piece);
+  }
+
+  /** Returns how many bytes are still to come. */
+  long missing() {
+    long missing = file.size();
+    for (int piece = there.nextSetBit(0); piece >= 0; piece = there.nextSetBit(piece + 1)) {
+      missing -= end(piece) - (long) piece * PIECE;
+    }
+    return missing;
+  }
+
+  /**
+   * Fetches a piece.
+   *
+   * @return whether it was the last one, so that the file can be {@link #complete completed}
+   */
+  boolean fetch(int piece, HubConnection hub, java.util.function.LongConsumer arrived) {
+    OutputException.writing(data, this::open);
+    long[] at = {(long) piece * PIECE};
+    hub.read(
+        file.address(),
+        at[0],
+        end(piece),
+        file.size() <= PIECE,
+        bytes -> {
+          int length = bytes.remaining();
+          OutputException.writing(
+              data,
+              () -> {
+                while (bytes.hasRemaining()) {
+                  at[0] += channel.write(bytes, at[0]);
+                }
+              });
+          arrived.accept(length);
+        });
+    return has(piece, true);
+  }
+
+  private synchronized void open() throws IOException {
+    if (channel != null) {
+      return;
+    }
+    buffer = ByteBuffer.allocateDirect(BUFFER);
+    channel =
+        FileChannel.open(
+            data, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    if (channel.size() > file.size()) {
+      channel.truncate(file.size());
+    }
+    markChannel = FileChannel.open(marks, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    if (there.isEmpty()) {
+      markChannel.truncate(0);
+    }
+  }
+
+  /** Notes that a piece is there, and digests what is there in turn. */
+  private synchronized boolean has(int piece, boolean is) {
+    there.set(piece, is);
+    OutputException.writing(
+        marks,
+        () -> {
+          markChannel.write(ByteBuffer.wrap(new byte[] {(byte) (is ? 1 : 0)}), piece);
+          digestInTurn();
+        });
+    return digested == pieces();
+  }
+
+  private void digestInTurn() throws IOException {
+    for (; digested < pieces() && there.get(digested); digested++) {
+      long at = (long) digested * PIECE;
+      while (at < end(digested)) {
+        buffer.clear().limit((int) Math.min(BUFFER, end(digested) - at));
+        while (buffer.hasRemaining()) {
+          if (channel.read(buffer, at + buffer.position()) < 0) {
+            throw new IOException("it became shorter");
+          }
+        }
+        at += buffer.limit();
+        digest.update(buffer.flip());
+      }
+    }
+  }
+
+  /** Gives the file its name, if all of it is there and its digest is right. */
+  synchronized void complete(Path name) {
+    OutputException.writing(
+        data,
+        () -> {
+          open();
+          digestInTurn();
+          channel.force(true);
+        });
+    close();
+    String found = HexFormat.of().formatHex(digest.digest());
+    if (!found.equals(file.hash())) {
+      OutputException.writing(data, () -> Files.deleteIfExists(data));
+      OutputException.writing(marks, () -> Files.deleteIfExists(marks));
+      throw ErrorDetails.of(file.path())
+          .hint("run the same again: this file begins anew")
+          .wrong("content whose digest is " + file.hash(), found);
+    }
+    OutputException.writing(name, () -> AtomicWrite.moveOver(data, name));
+    OutputException.writing(marks, () -> Files.deleteIfExists(marks));
+  }
+
+  @Override
+  public synchronized void close() {
+    if (channel != null) {
+      OutputException.writing(data, channel::close);
+      OutputException.writing(marks, markChannel::close);
+    }
+  }
+}
