@@ -72,6 +72,8 @@ final class DownloadCommand extends Subcommand {
   @Override
   public void run() {
     output.exclude("--cache", "--output");
+    // Of 16 KiB, the default, 8 GB from this machine take a third longer.
+    OutputOptions.setDefault("jdk.httpclient.bufsize", "262144");
     Map<String, String> environment = new HashMap<>(System.getenv());
     Optional.ofNullable(cache).ifPresent(at -> environment.put("HF_HUB_CACHE", at.toString()));
     DownloadRequest asked = DownloadRequest.of(name);

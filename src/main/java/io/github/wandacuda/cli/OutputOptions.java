@@ -201,7 +201,7 @@ final class OutputOptions {
   }
 
   /** Sets a property, unless the user has set it with {@code -D}. */
-  private static void setDefault(String key, String value) {
+  static void setDefault(String key, String value) {
     if (System.getProperty(key) == null) {
       System.setProperty(key, value);
     }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.hub;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -11,6 +12,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Folders;
 import io.github.wandacuda.job.SpaceCheck;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -23,6 +25,8 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
@@ -79,7 +83,8 @@ public final class Download {
       HubListing listing = HubListing.of(request, hub);
       requireSome(listing.files());
       OutputException.writing(blobs, () -> Folders.create(blobs));
-      try (FileChannel lock = lock()) {
+      try (FileChannel lock =
+          FileChannel.open(lockFile(), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
         if (!AtomicWrite.tryLock(lock)) {
           throw new UsageException("another download of %s is at work".formatted(request.label()));
         }
@@ -111,18 +116,17 @@ public final class Download {
     }
   }
 
-  private FileChannel lock() throws IOException {
-    Path file = blobs.resolve(".wanda-cuda-lock");
-    return FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+  private Path lockFile() {
+    return blobs.resolve(".wanda-cuda-lock");
   }
 
   /** Fetches the files that aren't there, each once, whatever names it has. */
   private void fetch(HubListing listing, HubConnection hub, Progress progress) {
     Map<String, PartialFile> files = new LinkedHashMap<>();
-    try {
+    try (DirectIo io = DirectIo.of(DirectIo.IoMode.AUTO)) {
       for (HubFile file : listing.files()) {
         if (!files.containsKey(file.hash()) && !isThere(file)) {
-          files.put(file.hash(), new PartialFile(file, blobs));
+          files.put(file.hash(), new PartialFile(file, blobs, io));
         }
       }
       long missing = files.values().stream().mapToLong(PartialFile::missing).sum();
@@ -133,6 +137,10 @@ public final class Download {
               files.size(),
               files.values().stream().mapToLong(partial -> partial.file().size()).sum(),
               missing);
+      Queue<ByteBuffer> free = new ConcurrentLinkedQueue<>();
+      for (int at = 0; at < AT_ONCE; at++) {
+        free.add(PartialFile.memory());
+      }
       List<Runnable> pieces = new ArrayList<>();
       for (PartialFile file : files.values()) {
         IntStream.range(0, file.pieces())
@@ -141,7 +149,10 @@ public final class Download {
                 piece ->
                     pieces.add(
                         () -> {
-                          if (file.fetch(piece, hub, arrivals::add)) {
+                          ByteBuffer memory = free.remove();
+                          boolean last = file.fetch(piece, hub, memory, arrivals::add);
+                          free.add(memory);
+                          if (last) {
                             complete(file, arrivals);
                           }
                         }));
@@ -236,10 +247,12 @@ public final class Download {
   }
 
   private void finish(HubListing listing) throws IOException {
+    Files.deleteIfExists(lockFile());
     if (request.output().isPresent()) {
       for (HubFile file : listing.files()) {
         Files.deleteIfExists(blob(file));
       }
+      Files.delete(blobs);
     } else if (!request.revision().equals(listing.commit())) {
       Path reference = repository().resolve("refs").resolve(request.revision());
       Folders.create(reference.getParent());

@@ -1,9 +1,12 @@
 package io.github.wandacuda.hub;
 
+import io.github.wandacuda.checkpoint.DirectIo;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.system.RealCause.SystemError;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,6 +19,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.BitSet;
 import java.util.HexFormat;
+import java.util.function.LongConsumer;
 
 /**
  * A file that arrives in pieces, in any order. A second file has a byte for each piece, 1 for one
@@ -26,24 +30,33 @@ final class PartialFile implements AutoCloseable {
   static final int PIECE = 16 << 20;
 
   private static final int BUFFER = 1 << 20;
+  private static final int MOST_WAITING = 4;
 
   private final HubFile file;
+  private final DirectIo io;
   private final Path data;
   private final Path marks;
   private final BitSet there = new BitSet();
   private final MessageDigest digest;
   private ByteBuffer buffer;
   private FileChannel channel;
+
+  /** The same past the page cache, or null. */
+  private FileChannel direct;
+
+  private volatile boolean refused;
   private FileChannel markChannel;
   private int digested;
+  private int waiting;
 
   /**
    * Looks at what an earlier run left.
    *
    * @param folder for the files of the same name as the file's hash
    */
-  PartialFile(HubFile file, Path folder) {
+  PartialFile(HubFile file, Path folder, DirectIo io) {
     this.file = file;
+    this.io = io;
     data = folder.resolve(file.hash() + ".wanda-cuda");
     marks = folder.resolve(file.hash() + ".wanda-cuda-pieces");
     digest = digest(file);
@@ -116,31 +129,62 @@ final class PartialFile implements AutoCloseable {
     return missing;
   }
 
+  /** Returns memory for a piece, as direct I/O wants it. */
+  static ByteBuffer memory() {
+    return ByteBuffer.allocateDirect(PIECE + DirectIo.ALIGNMENT)
+        .alignedSlice(DirectIo.ALIGNMENT)
+        .slice(0, PIECE);
+  }
+
   /**
    * Fetches a piece.
    *
+   * @param memory for the piece, which nothing else uses meanwhile
    * @return whether it was the last one, so that the file can be {@link #complete completed}
    */
-  boolean fetch(int piece, HubConnection hub, java.util.function.LongConsumer arrived) {
+  boolean fetch(int piece, HubConnection hub, ByteBuffer memory, LongConsumer arrived) {
     OutputException.writing(data, this::open);
-    long[] at = {(long) piece * PIECE};
+    long begin = (long) piece * PIECE;
+    memory.clear();
     hub.read(
         file.address(),
-        at[0],
+        begin,
         end(piece),
         file.size() <= PIECE,
         bytes -> {
-          int length = bytes.remaining();
-          OutputException.writing(
-              data,
-              () -> {
-                while (bytes.hasRemaining()) {
-                  at[0] += channel.write(bytes, at[0]);
-                }
-              });
-          arrived.accept(length);
+          arrived.accept(bytes.remaining());
+          memory.put(bytes);
         });
-    return has(piece, true);
+    memory.flip();
+    OutputException.writing(data, () -> write(memory, begin));
+    OutputException.writing(marks, () -> mark(piece));
+    return digest(piece, memory);
+  }
+
+  /** Writes what fills blocks of a file system past the page cache, where that takes it. */
+  private void write(ByteBuffer bytes, long begin) throws IOException {
+    int past =
+        direct == null || refused ? 0 : bytes.limit() / DirectIo.ALIGNMENT * DirectIo.ALIGNMENT;
+    try {
+      write(direct, bytes.slice(0, past), begin);
+    } catch (IOException e) {
+      if (!SystemError.INVALID_ARGUMENT.isSaidIn(e.getMessage())) {
+        throw e;
+      }
+      refused = true;
+      past = 0;
+    }
+    write(channel, bytes.slice(past, bytes.limit() - past), begin + past);
+  }
+
+  private static void write(FileChannel to, ByteBuffer bytes, long begin) throws IOException {
+    while (bytes.hasRemaining()) {
+      to.write(bytes, begin + bytes.position());
+    }
+  }
+
+  private void mark(int piece) throws IOException {
+    markChannel.write(ByteBuffer.wrap(new byte[] {1}), piece);
   }
 
   private synchronized void open() throws IOException {
@@ -154,21 +198,31 @@ final class PartialFile implements AutoCloseable {
     if (channel.size() > file.size()) {
       channel.truncate(file.size());
     }
+    direct = io.channel(data).orElse(null);
     markChannel = FileChannel.open(marks, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     if (there.isEmpty()) {
       markChannel.truncate(0);
     }
   }
 
-  /** Notes that a piece is there, and digests what is there in turn. */
-  private synchronized boolean has(int piece, boolean is) {
-    there.set(piece, is);
-    OutputException.writing(
-        marks,
-        () -> {
-          markChannel.write(ByteBuffer.wrap(new byte[] {(byte) (is ? 1 : 0)}), piece);
-          digestInTurn();
-        });
+  /**
+   * Digests a piece if its turn comes soon; else it is read again then. Half of those who fetch may
+   * wait for their turn, so that a slow connection doesn't hold up all.
+   */
+  private synchronized boolean digest(int piece, ByteBuffer memory) {
+    OutputException.writing(data, this::digestInTurn);
+    waiting++;
+    while (digested < piece && waiting <= MOST_WAITING) {
+      CancelledException.waiting(this::wait);
+    }
+    waiting--;
+    there.set(piece);
+    if (digested == piece) {
+      digest.update(memory);
+      digested++;
+    }
+    OutputException.writing(data, this::digestInTurn);
+    notifyAll();
     return digested == pieces();
   }
 
@@ -212,9 +266,10 @@ final class PartialFile implements AutoCloseable {
 
   @Override
   public synchronized void close() {
-    if (channel != null) {
-      OutputException.writing(data, channel::close);
-      OutputException.writing(marks, markChannel::close);
+    for (FileChannel open : new FileChannel[] {direct, channel, markChannel}) {
+      if (open != null) {
+        OutputException.writing(data, open::close);
+      }
     }
   }
 }
