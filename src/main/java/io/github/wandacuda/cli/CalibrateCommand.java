@@ -44,6 +44,7 @@ final class CalibrateCommand extends Subcommand {
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
+      converter = TextWindows.Converter.class,
       required = true,
       description = SampleOptions.FORMATS)
   private Path calibration;

@@ -17,7 +17,11 @@ import picocli.CommandLine.Option;
 
 /** Options for the source of the norms: a calibration run or a file. */
 final class CalibrationOptions {
-  @Option(names = "--calibration", paramLabel = "FILE", description = SampleOptions.FORMATS)
+  @Option(
+      names = "--calibration",
+      paramLabel = "FILE",
+      converter = TextWindows.Converter.class,
+      description = SampleOptions.FORMATS)
   private Path calibration;
 
   @Option(

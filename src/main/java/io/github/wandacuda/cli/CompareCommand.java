@@ -71,6 +71,7 @@ final class CompareCommand extends Subcommand {
       names = "--text",
       required = true,
       paramLabel = "FILE",
+      converter = TextWindows.Converter.class,
       description = "What perplexity is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 

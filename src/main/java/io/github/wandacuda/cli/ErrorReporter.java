@@ -47,6 +47,9 @@ final class ErrorReporter {
   }
 
   public int usage(ParameterException e) {
+    if (e.getCause() instanceof InputException input) {
+      return report(input, option -> true);
+    }
     print(WrongUsage.details(e), USAGE, List.of());
     return USAGE;
   }

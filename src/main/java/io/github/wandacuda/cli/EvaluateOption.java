@@ -41,6 +41,7 @@ final class EvaluateOption {
   @Option(
       names = "--evaluate",
       paramLabel = "FILE",
+      converter = TextWindows.Converter.class,
       description =
           "Measure perplexity before and after, for the result and the report, on "
               + TextWindows.FORMATS

@@ -17,7 +17,7 @@ class ModelOption {
       required = true,
       description =
           "A Hugging Face model directory, or the id (org/name) of a model that the local Hugging"
-              + " Face cache holds. Nothing is downloaded.")
+              + " Face cache holds, as 'download' leaves it.")
   private String given;
 
   /** Opens the model, which must be finished. */

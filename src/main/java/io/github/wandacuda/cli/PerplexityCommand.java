@@ -24,13 +24,14 @@ import picocli.CommandLine.Option;
     name = "perplexity",
     description =
         "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
-    footer = {"  wanda-cuda perplexity --model org/model --text wiki.parquet"})
+    footer = {"  wanda-cuda perplexity --model org/model --text wikitext2"})
 final class PerplexityCommand extends Subcommand {
   @Mixin private ModelOption.Decoder model;
 
   @Option(
       names = "--text",
       paramLabel = "FILE",
+      converter = TextWindows.Converter.class,
       description = "What it is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 

@@ -21,7 +21,8 @@ import picocli.CommandLine.Option;
 final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =
-      "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet) or lists of token ids (.json).";
+      "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet), lists of token ids (.json), or c4"
+          + " (once downloaded).";
 
   @Option(
       names = "--samples",

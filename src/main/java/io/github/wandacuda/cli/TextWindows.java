@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.hub.KnownText;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
 /**
@@ -23,9 +25,17 @@ final class TextWindows {
   /** What perplexity is measured on, for an option's description. */
   public static final String FORMATS =
       "text cut into windows, the tail dropped (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet),"
-          + " or lists of token ids, each one window (.json)";
+          + " lists of token ids, each one window (.json), or wikitext2 (once downloaded)";
 
   private static final int DEFAULT_LENGTH = 2048;
+
+  /** Takes a file, or the short name of a published text that is in the cache. */
+  static final class Converter implements ITypeConverter<Path> {
+    @Override
+    public Path convert(String given) {
+      return KnownText.find(given, System.getenv());
+    }
+  }
 
   @Option(
       names = "--windows",
