@@ -27,9 +27,11 @@ import java.util.regex.Pattern;
  * @param leftOut the files and folders that aren't copied: weights in other formats, weights that
  *     the checkpoint doesn't use, {@code .git} and {@code .cache}, links to nothing or to a folder
  *     above, and what is no regular file
+ * @param card whether the copy has a {@link #CARD} of its own, so that the source's gets another
+ *     name
  */
 public record SideFiles(
-    Path directory, List<Path> files, List<Path> lastFiles, List<Path> leftOut) {
+    Path directory, List<Path> files, List<Path> lastFiles, List<Path> leftOut, boolean card) {
   /** The file that describes the model. */
   public static final String CONFIG = "config.json";
 
@@ -38,6 +40,9 @@ public record SideFiles(
    * isn't copied.
    */
   public static final String MANIFEST = "wanda-cuda.json";
+
+  /** The file by which the Hub shows a model. */
+  public static final Path CARD = Path.of("README.md");
 
   /** Names of files with weights in formats that are not read. */
   private static final Pattern OTHER_WEIGHTS =
@@ -57,10 +62,32 @@ public record SideFiles(
 
   /** Returns a new set of all files of a copy: those that are copied, and the weights' shards. */
   public Set<Path> withShards(Checkpoint checkpoint) {
-    Set<Path> all = new HashSet<>(files);
-    all.addAll(lastFiles);
+    Set<Path> all = new HashSet<>(lastFiles);
+    files.forEach(file -> all.add(name(file)));
+    if (card) {
+      all.add(CARD);
+    }
     checkpoint.shards().forEach(shard -> all.add(shard.path().getFileName()));
     return all;
+  }
+
+  /** Returns the same files for a copy that has a card of its own, or none. */
+  public SideFiles withCard(boolean own) {
+    return new SideFiles(directory, files, lastFiles, leftOut, own);
+  }
+
+  /** Returns the name of the source's card in the copy: one that no other file of it has. */
+  public Path sourceCard() {
+    Path name = CARD;
+    for (int at = 1; card && files.contains(name); at++) {
+      name = Path.of("README" + ".source".repeat(at) + ".md");
+    }
+    return name;
+  }
+
+  /** Returns the name of one of the files in the copy. */
+  public Path name(Path file) {
+    return file.equals(CARD) ? sourceCard() : file;
   }
 
   /**
@@ -81,7 +108,7 @@ public record SideFiles(
         lastFiles.add(last);
       }
     }
-    return new SideFiles(directory, files, lastFiles, sorted(visitor.leftOut()));
+    return new SideFiles(directory, files, lastFiles, sorted(visitor.leftOut()), false);
   }
 
   /**
@@ -111,11 +138,11 @@ public record SideFiles(
    * Copies one of the files and makes the folders that it needs. The copy is written as {@link
    * AtomicWrite} does, with the modes that {@link FileModes} gives it.
    *
-   * @param output the directory of the copy, which has the same relative path in it
+   * @param output the directory of the copy, in which it has its {@link #name}
    */
   public void copy(Path file, Path output) {
     Path source = directory.resolve(file);
-    Path target = output.resolve(file);
+    Path target = output.resolve(name(file));
     try (InputStream in = InputFile.stream(source)) {
       createParent(target);
       AtomicWrite.replace(target, out -> transfer(source, in, out), FileModes.like(source));

@@ -11,6 +11,7 @@ import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.job.ModelCard;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -121,6 +122,17 @@ final class EvaluateOption {
         before.tokens().isPresent() && after.tokens().isPresent()
             ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model))
             : Optional.empty());
+  }
+
+  /** Adds what was measured to the model card of an output, if it has one. */
+  void addToCard(Perplexities both, ModelDirectory model, Path place) {
+    ModelCard.add(
+        model,
+        place,
+        Map.of(
+            "perplexity on %s, %d windows of %d tokens"
+                .formatted(text.getFileName(), windows.count(), windows.longest()),
+            "%.4f before, %.4f after".formatted(both.before(), both.after())));
   }
 
   private static boolean hasSample(ModelDirectory measured, Backend backend, OutputOptions output) {

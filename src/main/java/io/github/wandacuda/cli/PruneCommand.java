@@ -132,6 +132,7 @@ final class PruneCommand extends Subcommand {
                 null,
                 Optional.ofNullable(masks),
                 target.packed,
+                target.card(),
                 target.storage(),
                 files(rules));
         prune(directory, request, results, memory);

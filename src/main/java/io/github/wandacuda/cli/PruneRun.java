@@ -74,6 +74,7 @@ record PruneRun(
       }
       Optional<Perplexities> perplexities =
           before.map(dense -> command.evaluating(() -> compared(dense)));
+      perplexities.ifPresent(both -> command.evaluation.addToCard(both, model, request.output()));
       if (afterwards) {
         writeReportAfterwards(result, job.chosen(), perplexities);
       } else if (perplexities.isPresent() && !result.wasFinished()) {

@@ -60,6 +60,7 @@ record StructureRun(
             command.structures.shardBytes(model),
             command.target.resume,
             !command.target.skipVerification,
+            command.target.card(),
             command.target.storage().io());
     StructureJob job = new StructureJob(request, model);
     Map<String, Object> object = new LinkedHashMap<>();
@@ -116,7 +117,11 @@ record StructureRun(
     object.put("removed", job.removed().written(structure));
     Optional<Perplexities> perplexities =
         before.map(dense -> command.evaluating(() -> compared(dense)));
-    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
+    perplexities.ifPresent(
+        both -> {
+          command.evaluation.addToCard(both, model, command.target.output);
+          object.put("perplexity", both.toJson());
+        });
     object.put("seconds", command.around(seconds.calibrated(calibrate)).toJson());
     memory.addTo(object);
     if (results.writes(PruneCommand.REPORT)) {

@@ -56,6 +56,13 @@ final class TargetOptions {
   boolean packed;
 
   @Option(
+      names = "--no-card",
+      description =
+          "Keep the source's README.md. Without it the output's is a model card that says what was"
+              + " done, and the source's is README.source.md.")
+  private boolean skipCard;
+
+  @Option(
       names = "--io",
       paramLabel = "auto|direct|buffered",
       description =
@@ -108,6 +115,13 @@ final class TargetOptions {
           "--in-place needs --statistics or --method magnitude: a calibrated run that was"
               + " interrupted could not be run again on a model that is pruned in part");
     }
+  }
+
+  /**
+   * Returns whether the output gets a model card; a model that is pruned in place keeps its own.
+   */
+  boolean card() {
+    return !skipCard && !inPlace;
   }
 
   public PruneRequest.Storage storage() {

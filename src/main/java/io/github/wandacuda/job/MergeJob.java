@@ -103,7 +103,7 @@ public final class MergeJob {
         all.files().stream().collect(Collectors.partitioningBy(this::isAdapters));
     List<Path> leftOut = new ArrayList<>(all.leftOut());
     leftOut.addAll(byOwner.get(true));
-    return new SideFiles(all.directory(), byOwner.get(false), all.lastFiles(), leftOut);
+    return new SideFiles(all.directory(), byOwner.get(false), all.lastFiles(), leftOut, false);
   }
 
   private boolean isAdapters(Path file) {

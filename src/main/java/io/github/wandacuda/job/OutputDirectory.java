@@ -172,7 +172,7 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   public void copy(SideFiles sideFiles, Path relative) {
-    file(relative);
+    file(sideFiles.name(relative));
     sideFiles.copy(relative, directory);
   }
 

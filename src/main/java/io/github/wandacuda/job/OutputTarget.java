@@ -37,7 +37,11 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   static final String ARITHMETIC = "backend";
 
   OutputTarget(RunScope scope, Optional<OnCluster> cluster) {
-    this(scope, cluster, SideFiles.of(scope.model().checkpoint(), scope.request().output()));
+    this(
+        scope,
+        cluster,
+        SideFiles.of(scope.model().checkpoint(), scope.request().output())
+            .withCard(scope.request().card()));
   }
 
   @Override
@@ -190,6 +194,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
           .forEach(file -> output.copy(sideFiles, file));
       packed.ifPresent(PackedOutput::writeConfig);
       added.removeLeftovers();
+      ModelCard.write(scope.model(), output, result.provenance());
       output.finish(result.provenance(), () -> {});
     }
 

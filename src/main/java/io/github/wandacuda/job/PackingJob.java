@@ -219,7 +219,7 @@ public final class PackingJob {
       }
     }
     leftOut.remove(Path.of(SideFiles.MANIFEST));
-    return new SideFiles(model.path(), files, needed.lastFiles(), leftOut);
+    return new SideFiles(model.path(), files, needed.lastFiles(), leftOut, false);
   }
 
   private static boolean isSkipped(Path file) {

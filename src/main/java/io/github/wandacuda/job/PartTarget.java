@@ -288,6 +288,7 @@ final class PartTarget implements PruneTarget {
     @Override
     public void end(RunResult result) {
       whole.sideFiles().lastFiles().forEach(file -> output.copy(whole.sideFiles(), file));
+      ModelCard.write(whole.scope().model(), output, result.provenance());
       output.finish(result.provenance(), whole.added(output)::removeLeftovers);
     }
 

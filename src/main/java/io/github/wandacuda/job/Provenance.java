@@ -66,6 +66,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static final String SHARD_SIZE = "shard_size";
 
   static final String FILES = "files";
+  static final String CARD = "card";
 
   /** Of the files that a run reads beside the model, the one that describes its family. */
   public static final String FAMILY = "family";
@@ -104,6 +105,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("masks_sha256", request.masks().map(PruneRequest.MasksIn::sha256).orElse(null));
     List<Path> family = request.files().get(FAMILY);
     values.put("family_sha256", digest(family));
+    values.put(CARD, request.card() ? true : null);
     values.put("include", texts(request.choice().include()));
     values.put("exclude", texts(request.choice().exclude()));
     values.put("unreached", rules.needNorms() ? rules.unreached().label() : null);
@@ -133,6 +135,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
         request.update() == StructureRequest.Update.NONE ? null : request.update().label());
     values.put(FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
     values.put(SHARD_SIZE, request.shardBytes());
+    values.put(CARD, request.card() ? true : null);
     values.put("family_sha256", digest(request.files().get(FAMILY)));
     values.put(FILES, names(request.files()));
     values.putAll(calibration(request.calibration()));
@@ -282,6 +285,10 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts(FITTED) == null ? List.of() : texts(FITTED);
   }
 
+  boolean hasCard() {
+    return Boolean.TRUE.equals(values.get(CARD));
+  }
+
   Object value(String key) {
     return values.get(key);
   }
@@ -398,6 +405,8 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       add(forms, Form.TEXTS, "include", "exclude");
       // What is done to modules that no sample reached, if norms are used.
       add(forms, Form.TEXT, "unreached");
+      // Whether the output's README.md says what was done, and the source's has another name.
+      add(forms, Form.FLAG, Provenance.CARD);
       // The names of the files that were read, without folders, by what they are.
       add(forms, Form.NAMES, Provenance.FILES);
       // Of a calibrated run; join says that samples were drawn from documents that were joined.

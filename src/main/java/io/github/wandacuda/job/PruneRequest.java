@@ -25,6 +25,7 @@ import java.util.function.Consumer;
  * @param allocation how the total is shared out over modules, or null if all get the same
  * @param masks the masks of {@link Method#MASKS}
  * @param packed whether the output is packed in the end
+ * @param card whether it gets a model card that says what was done
  * @param files what is read beside the model, by what it is
  */
 public record PruneRequest(
@@ -37,6 +38,7 @@ public record PruneRequest(
     String allocation,
     Optional<MasksIn> masks,
     boolean packed,
+    boolean card,
     Storage storage,
     Map<String, List<Path>> files) {
   /** Copies the map, in its order. */
@@ -44,7 +46,10 @@ public record PruneRequest(
     files = Collections.unmodifiableMap(new LinkedHashMap<>(files));
   }
 
-  /** Makes a request whose output isn't packed, and that uses the disk as most runs do. */
+  /**
+   * Makes a request whose output isn't packed and has no card, and that uses the disk as most runs
+   * do.
+   */
   public PruneRequest(
       Path output,
       PruningRules rules,
@@ -62,6 +67,7 @@ public record PruneRequest(
         null,
         Optional.empty(),
         false,
+        false,
         Storage.DEFAULT,
         Map.of());
   }
@@ -73,7 +79,18 @@ public record PruneRequest(
    */
   public PruneRequest with(PruningRules shared, String label) {
     return new PruneRequest(
-        output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
+        output,
+        shared,
+        choice,
+        calibration,
+        verify,
+        resume,
+        label,
+        masks,
+        packed,
+        card,
+        storage,
+        files);
   }
 
   /**

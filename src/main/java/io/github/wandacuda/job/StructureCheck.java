@@ -71,10 +71,9 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     requireEqual(Provenance.CONFIG, plan.config());
     Checkpoint smaller =
         plan.checkpoint((long) record.values().getOrDefault(Provenance.SHARD_SIZE, 0L));
-    SideFiles sideFiles = StructureJob.sideFiles(dense, smaller, directory);
-    sideFiles
-        .files()
-        .forEach(file -> Verifier.compareFile(dense.path(), directory, file, failures));
+    SideFiles sideFiles =
+        StructureJob.sideFiles(dense, smaller, directory).withCard(record.hasCard());
+    Verifier.compareFiles(sideFiles, directory, failures);
     requireBytes(Path.of(SideFiles.CONFIG), plan.configBytes());
     smaller
         .index()

@@ -62,7 +62,7 @@ public final class StructureJob {
     removed = found;
     plan = of;
     smaller = plan.checkpoint(request.shardBytes());
-    sideFiles = sideFiles(model, smaller, request.output());
+    sideFiles = sideFiles(model, smaller, request.output()).withCard(request.card());
   }
 
   /** Returns what goes, which is known of channels and heads when the run has ended. */
@@ -76,7 +76,7 @@ public final class StructureJob {
     List<Path> last = new ArrayList<>();
     smaller.index().ifPresent(index -> last.add(index.getFileName()));
     last.add(Path.of(SideFiles.CONFIG));
-    return new SideFiles(all.directory(), all.files(), last, all.leftOut());
+    return new SideFiles(all.directory(), all.files(), last, all.leftOut(), all.card());
   }
 
   static byte[] index(Checkpoint smaller) {
@@ -157,7 +157,9 @@ public final class StructureJob {
         write(directory, io, workers, clock, progress);
         beforeEnd.run();
         end(directory);
-        directory.finish(Provenance.planned(request, removed, plan, version), () -> {});
+        Provenance record = Provenance.planned(request, removed, plan, version);
+        ModelCard.write(model, directory, record);
+        directory.finish(record, () -> {});
         return clock.seconds();
       } catch (RuntimeException | Error e) {
         directory.settle(e);

@@ -28,6 +28,7 @@ import java.util.stream.Stream;
  * @param files that are read beside the model, by what they are
  * @param resume whether the output may hold an interrupted or finished run
  * @param verify whether what was written is read back and compared
+ * @param card whether the output gets a model card that says what was done
  */
 public record StructureRequest(
     Path output,
@@ -41,6 +42,7 @@ public record StructureRequest(
     long shardBytes,
     boolean resume,
     boolean verify,
+    boolean card,
     IoMode io) {
   /** What can be removed. */
   public enum Structure implements Labelled {

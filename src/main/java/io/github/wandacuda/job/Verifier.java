@@ -163,7 +163,8 @@ public final class Verifier {
     PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
     rules.requantizing().check(chosen);
     boolean packed = isPacked(pruned, failures);
-    List<Path> added = compareFiles(dense, pruned, failures);
+    boolean card = record.filter(Provenance::hasCard).isPresent();
+    List<Path> added = compareFiles(dense, pruned, card, failures);
     Pruned all = new Pruned(dense, pruned, packed, rules, chosen);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
       try (MaskDigest masks = new MaskDigest(chosen.size(), spill(), HELD_BYTES)) {
@@ -222,10 +223,13 @@ public final class Verifier {
   }
 
   /** Compares the side files, and returns the files that were added. */
-  private static List<Path> compareFiles(ModelDirectory dense, Path directory, Failures failures) {
-    SideFiles expected = SideFiles.of(dense.checkpoint(), directory);
-    expected.files().forEach(file -> compareFile(dense.path(), directory, file, failures));
-    expected.lastFiles().forEach(file -> compareFile(dense.path(), directory, file, failures));
+  private static List<Path> compareFiles(
+      ModelDirectory dense, Path directory, boolean card, Failures failures) {
+    SideFiles expected = SideFiles.of(dense.checkpoint(), directory).withCard(card);
+    compareFiles(expected, directory, failures);
+    expected
+        .lastFiles()
+        .forEach(file -> compareFile(dense.path(), directory, file, file, failures));
     ExtraFiles extra = ExtraFiles.of(dense.checkpoint(), expected, directory);
     extra
         .loaded()
@@ -234,8 +238,24 @@ public final class Verifier {
     return extra.others();
   }
 
-  static void compareFile(Path dense, Path directory, Path file, Failures failures) {
-    Path copy = directory.resolve(file);
+  /**
+   * Compares the files that go along with the weights; a card of the copy's own has to be there.
+   */
+  static void compareFiles(SideFiles expected, Path directory, Failures failures) {
+    expected
+        .files()
+        .forEach(
+            file ->
+                compareFile(expected.directory(), directory, file, expected.name(file), failures));
+    Path card = directory.resolve(SideFiles.CARD);
+    if (expected.card() && !Files.isRegularFile(card)) {
+      add(failures, card, "a model card", "that it is missing");
+    }
+  }
+
+  private static void compareFile(
+      Path dense, Path directory, Path file, Path name, Failures failures) {
+    Path copy = directory.resolve(name);
     try {
       if (!Files.isRegularFile(copy)) {
         add(failures, copy, "a copy of the source's", "that it is missing");

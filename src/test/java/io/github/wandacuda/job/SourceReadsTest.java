@@ -170,6 +170,7 @@ class SourceReadsTest {
             null,
             Optional.empty(),
             packed,
+            false,
             PruneRequest.Storage.DEFAULT,
             Map.of());
     try (Backend backend = Pruning.cpu(2)) {

@@ -38,6 +38,7 @@ public final class Experts {
         shardBytes,
         resume,
         true,
+        false,
         IoMode.AUTO);
   }
 

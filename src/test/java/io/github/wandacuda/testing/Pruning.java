@@ -78,6 +78,7 @@ public final class Pruning {
         other.allocation(),
         other.masks(),
         other.packed(),
+        other.card(),
         new PruneRequest.Storage(io, saveEvery),
         other.files());
   }

@@ -72,6 +72,7 @@ public final class Smaller {
                 1 << 20,
                 false,
                 true,
+                false,
                 IoMode.AUTO),
             model);
     var unused = job.run(backend, "test", Progress.NONE, () -> {});

@@ -1,0 +1,164 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.model.ModelDirectory;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * The {@code README.md} of an output: what the Hub shows of a model, and in its front matter what
+ * it files it under. It says what was done, what that is good for and how it is proved. Nothing in
+ * it differs between two equal runs on one source.
+ */
+public final class ModelCard {
+  private static final int LONGEST = 1 << 20;
+
+  /** What a card of the source says that holds of the result too. */
+  private static final Pattern INHERITED =
+      Pattern.compile(
+          "(?m)^(license|license_name|license_link|language|library_name|pipeline_tag):.*"
+              + "(\n(?!---)[ \t-].*)*");
+
+  private static final Pattern FRONT = Pattern.compile("(?s)\\A---\n(.*?)\n---\\s*?(\n|\\z)");
+  private static final Pattern CACHED =
+      Pattern.compile("models--([\\w.-]+?)--([\\w.-]+)/snapshots/");
+  private static final Pattern PLACE = Pattern.compile("\\{(\\w+)\\}");
+  private static final Pattern NAME = Pattern.compile("\\w[\\w.-]*/\\w[\\w.-]*");
+
+  private ModelCard() {}
+
+  /** Writes the card of an output that is to have one. */
+  static void write(ModelDirectory source, OutputDirectory output, Provenance record) {
+    if (record.hasCard()) {
+      write(source, output.file(SideFiles.CARD), record, Map.of());
+    }
+  }
+
+  /**
+   * Adds what was measured to the card of a finished output, if it has one.
+   *
+   * @param measured values by what they are of
+   */
+  public static void add(ModelDirectory source, Path output, Map<String, String> measured) {
+    Provenance.read(output)
+        .filter(Provenance::hasCard)
+        .ifPresent(record -> write(source, output.resolve(SideFiles.CARD), record, measured));
+  }
+
+  private static void write(
+      ModelDirectory source, Path file, Provenance record, Map<String, String> measured) {
+    SideFiles files = SideFiles.of(source.checkpoint(), file.getParent()).withCard(true);
+    String text =
+        front(source, files)
+            + filled(source, record, measured)
+            + (files.files().contains(SideFiles.CARD)
+                ? "\nThe source's own card is [%1$s](%1$s).\n".formatted(files.sourceCard())
+                : "");
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    AtomicWrite.replace(file, out -> out.write(bytes), FileModes.like(source.config().file()));
+  }
+
+  private static String front(ModelDirectory source, SideFiles files) {
+    StringBuilder front = new StringBuilder("---\n");
+    base(source)
+        .ifPresent(
+            name ->
+                front
+                    .append("base_model: %s\n".formatted(name))
+                    .append("base_model_relation: finetune\n"));
+    if (files.files().contains(SideFiles.CARD)) {
+      inherited(source.path().resolve(SideFiles.CARD))
+          .forEach(lines -> front.append(lines).append('\n'));
+    }
+    return front.append("tags:\n- pruned\n- wanda-cuda\n---\n").toString();
+  }
+
+  /** Returns the source's name on the Hub, by its place in the cache or its own config. */
+  private static Optional<String> base(ModelDirectory source) {
+    Matcher cached = CACHED.matcher(source.path().toAbsolutePath().toString());
+    if (cached.find()) {
+      return Optional.of(cached.group(1) + "/" + cached.group(2));
+    }
+    return Optional.of(source.config().root().path("_name_or_path").asText())
+        .filter(name -> NAME.matcher(name).matches());
+  }
+
+  /** Returns the lines of a card's front matter that hold of the result too. */
+  private static List<String> inherited(Path card) {
+    try (InputStream in = InputFile.stream(card)) {
+      String text = new String(in.readNBytes(LONGEST), StandardCharsets.UTF_8);
+      Matcher front = FRONT.matcher(text.replace("\r\n", "\n"));
+      return front.find()
+          ? INHERITED.matcher(front.group(1)).results().map(MatchResult::group).toList()
+          : List.of();
+    } catch (IOException e) {
+      throw InputException.unreadable(card, e);
+    }
+  }
+
+  private static String filled(
+      ModelDirectory source, Provenance record, Map<String, String> measured) {
+    Optional<String> base = base(source);
+    Map<String, Object> values = record.values();
+    boolean exact = record.fitted().isEmpty() && !Provenance.UPDATE.equals(values.get("mode"));
+    double share = 100.0 * record.zeros() / Math.max(1, record.elements());
+    Map<String, String> words = new LinkedHashMap<>();
+    words.put("name", base.map(name -> name.replaceFirst(".*/", "")).orElse("A model"));
+    words.put(
+        "base",
+        base.map("[%1$s](https://huggingface.co/%1$s)"::formatted).orElse("The source model"));
+    words.put("source", base.orElse("SOURCE"));
+    words.put("zeros", String.valueOf(record.zeros()));
+    words.put("elements", String.valueOf(record.elements()));
+    words.put("share", "%.2f".formatted(share));
+    words.put("count", record.isStructure() ? "" : String.valueOf(record.modules().size()));
+    words.put(Provenance.STRUCTURE, String.valueOf(values.get(Provenance.STRUCTURE)));
+    words.put("but", exact ? "" : ", but for the weights that were fitted");
+    words.put("version", Printable.of(record.version()));
+    words.put("facts", facts(values, measured));
+    return PLACE
+        .matcher(template(record.isStructure() ? "card-smaller.md" : "card-zeros.md"))
+        .replaceAll(place -> Matcher.quoteReplacement(words.get(place.group(1))));
+  }
+
+  /** Returns rows of what is known in a word or a number, by the keys of the run's record. */
+  private static String facts(Map<String, Object> values, Map<String, String> measured) {
+    Map<String, Object> all = new LinkedHashMap<>(values);
+    all.keySet().removeAll(List.of("format", "version", Provenance.CARD));
+    all.values().removeIf(value -> value instanceof Collection || value instanceof Map);
+    all.putAll(measured);
+    return all.entrySet().stream()
+        .map(
+            fact ->
+                "| %s | %s |"
+                    .formatted(
+                        fact.getKey().replace('_', ' '),
+                        Printable.of(String.valueOf(fact.getValue())).replace("|", "\\|")))
+        .collect(Collectors.joining("\n"));
+  }
+
+  private static String template(String name) {
+    try (InputStream in = ModelCard.class.getResourceAsStream(name)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
