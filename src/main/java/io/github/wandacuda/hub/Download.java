@@ -126,7 +126,7 @@ public final class Download {
     try (DirectIo io = DirectIo.of(DirectIo.IoMode.AUTO)) {
       for (HubFile file : listing.files()) {
         if (!files.containsKey(file.hash()) && !isThere(file)) {
-          files.put(file.hash(), new PartialFile(file, blobs, io));
+          files.put(file.hash(), new PartialFile(file, settings.piece(), blobs, io));
         }
       }
       long missing = files.values().stream().mapToLong(PartialFile::missing).sum();
@@ -139,7 +139,7 @@ public final class Download {
               missing);
       Queue<ByteBuffer> free = new ConcurrentLinkedQueue<>();
       for (int at = 0; at < AT_ONCE; at++) {
-        free.add(PartialFile.memory());
+        free.add(PartialFile.memory(settings.piece()));
       }
       List<Runnable> pieces = new ArrayList<>();
       for (PartialFile file : files.values()) {

@@ -28,6 +28,7 @@ import java.util.Optional;
  *     token} in {@code HF_HOME}
  * @param stall after how long without a byte a connection counts as lost
  * @param pause before what failed is tried a second time; twice as long before the third, and so on
+ * @param piece bytes of a file that are asked for at once
  */
 public record HubSettings(
     URI endpoint,
@@ -35,7 +36,8 @@ public record HubSettings(
     HubCache cache,
     ProxySelector proxies,
     Duration stall,
-    Duration pause) {
+    Duration pause,
+    int piece) {
   private static final String PUBLIC = "https://huggingface.co";
   private static final int LONGEST_TOKEN = 4096;
 
@@ -47,11 +49,12 @@ public record HubSettings(
         HubCache.of(environment),
         new Proxies(environment),
         Duration.ofSeconds(60),
-        Duration.ofSeconds(1));
+        Duration.ofSeconds(1),
+        16 << 20);
   }
 
-  HubSettings withPatience(Duration otherStall, Duration otherPause) {
-    return new HubSettings(endpoint, token, cache, proxies, otherStall, otherPause);
+  HubSettings with(Duration otherStall, Duration otherPause, int otherPiece) {
+    return new HubSettings(endpoint, token, cache, proxies, otherStall, otherPause, otherPiece);
   }
 
   /**

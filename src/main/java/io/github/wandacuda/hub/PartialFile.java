@@ -27,12 +27,11 @@ import java.util.function.LongConsumer;
  * digested while others arrive; the file gets its name when the digest is right.
  */
 final class PartialFile implements AutoCloseable {
-  static final int PIECE = 16 << 20;
-
   private static final int BUFFER = 1 << 20;
   private static final int MOST_WAITING = 4;
 
   private final HubFile file;
+  private final int size;
   private final DirectIo io;
   private final Path data;
   private final Path marks;
@@ -52,10 +51,12 @@ final class PartialFile implements AutoCloseable {
   /**
    * Looks at what an earlier run left.
    *
+   * @param size of a piece
    * @param folder for the files of the same name as the file's hash
    */
-  PartialFile(HubFile file, Path folder, DirectIo io) {
+  PartialFile(HubFile file, int size, Path folder, DirectIo io) {
     this.file = file;
+    this.size = size;
     this.io = io;
     data = folder.resolve(file.hash() + ".wanda-cuda");
     marks = folder.resolve(file.hash() + ".wanda-cuda-pieces");
@@ -93,13 +94,13 @@ final class PartialFile implements AutoCloseable {
     if (!Files.exists(data) || !Files.exists(marks)) {
       return;
     }
-    long size = Files.size(data);
+    long written = Files.size(data);
     byte[] marked;
     try (var in = Files.newInputStream(marks)) {
       marked = in.readNBytes(pieces());
     }
     for (int piece = 0; piece < marked.length; piece++) {
-      there.set(piece, marked[piece] == 1 && end(piece) <= size);
+      there.set(piece, marked[piece] == 1 && end(piece) <= written);
     }
   }
 
@@ -108,12 +109,12 @@ final class PartialFile implements AutoCloseable {
   }
 
   int pieces() {
-    return Math.toIntExact(Math.ceilDiv(file.size(), PIECE));
+    return Math.toIntExact(Math.ceilDiv(file.size(), size));
   }
 
   /** Returns where a piece ends. */
   private long end(int piece) {
-    return Math.min(file.size(), (piece + 1L) * PIECE);
+    return Math.min(file.size(), (piece + 1L) * size);
   }
 
   boolean has(int piece) {
@@ -124,16 +125,16 @@ final class PartialFile implements AutoCloseable {
   long missing() {
     long missing = file.size();
     for (int piece = there.nextSetBit(0); piece >= 0; piece = there.nextSetBit(piece + 1)) {
-      missing -= end(piece) - (long) piece * PIECE;
+      missing -= end(piece) - (long) piece * size;
     }
     return missing;
   }
 
   /** Returns memory for a piece, as direct I/O wants it. */
-  static ByteBuffer memory() {
-    return ByteBuffer.allocateDirect(PIECE + DirectIo.ALIGNMENT)
+  static ByteBuffer memory(int size) {
+    return ByteBuffer.allocateDirect(size + DirectIo.ALIGNMENT)
         .alignedSlice(DirectIo.ALIGNMENT)
-        .slice(0, PIECE);
+        .slice(0, size);
   }
 
   /**
@@ -144,13 +145,13 @@ final class PartialFile implements AutoCloseable {
    */
   boolean fetch(int piece, HubConnection hub, ByteBuffer memory, LongConsumer arrived) {
     OutputException.writing(data, this::open);
-    long begin = (long) piece * PIECE;
+    long begin = (long) piece * size;
     memory.clear();
     hub.read(
         file.address(),
         begin,
         end(piece),
-        file.size() <= PIECE,
+        file.size() <= size,
         bytes -> {
           arrived.accept(bytes.remaining());
           memory.put(bytes);
@@ -228,7 +229,7 @@ final class PartialFile implements AutoCloseable {
 
   private void digestInTurn() throws IOException {
     for (; digested < pieces() && there.get(digested); digested++) {
-      long at = (long) digested * PIECE;
+      long at = (long) digested * size;
       while (at < end(digested)) {
         buffer.clear().limit((int) Math.min(BUFFER, end(digested) - at));
         while (buffer.hasRemaining()) {
