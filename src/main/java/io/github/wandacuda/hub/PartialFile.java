@@ -201,9 +201,10 @@ final class PartialFile implements AutoCloseable {
     }
     direct = io.channel(data).orElse(null);
     markChannel = FileChannel.open(marks, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    if (there.isEmpty()) {
-      markChannel.truncate(0);
-    }
+    // Of pieces that are lost, as by a power failure, none stays marked.
+    ByteBuffer marked = ByteBuffer.allocate(pieces());
+    there.stream().forEach(piece -> marked.put(piece, (byte) 1));
+    markChannel.write(marked, 0);
   }
 
   /**
@@ -267,6 +268,7 @@ final class PartialFile implements AutoCloseable {
 
   @Override
   public synchronized void close() {
+    // Not all are there if opening them was interrupted.
     for (FileChannel open : new FileChannel[] {direct, channel, markChannel}) {
       if (open != null) {
         OutputException.writing(data, open::close);
