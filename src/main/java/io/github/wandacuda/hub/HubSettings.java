@@ -62,13 +62,15 @@ public record HubSettings(
    * read it from.
    */
   Optional<String> tokenFor(URI address) {
-    boolean own =
-        endpoint.getAuthority().equalsIgnoreCase(address.getAuthority())
-            && endpoint.getScheme().equals(address.getScheme());
     boolean readable =
         address.getScheme().equals("http")
             && !proxies.select(address).equals(List.of(Proxy.NO_PROXY));
-    return own && !readable ? token : Optional.empty();
+    return isHub(address) && !readable ? token : Optional.empty();
+  }
+
+  boolean isHub(URI address) {
+    return endpoint.getAuthority().equalsIgnoreCase(address.getAuthority())
+        && endpoint.getScheme().equals(address.getScheme());
   }
 
   private static Optional<String> given(Map<String, String> environment, String... names) {
