@@ -99,7 +99,7 @@ public record HubSettings(
           given(environment, "HF_TOKEN_PATH")
               .map(Path::of)
               .orElseGet(() -> HubCache.home(environment).resolve("token"));
-      token = Files.exists(file) ? Optional.of(read(file)) : token;
+      token = Files.exists(file) ? Optional.of(read(file)).filter(t -> !t.isEmpty()) : token;
     }
     if (token.isPresent() && !token.get().matches("[!-~]+")) {
       throw ErrorDetails.of("HF_TOKEN").wrong("a token", "other characters than one has");
@@ -145,9 +145,14 @@ public record HubSettings(
     }
 
     private static Proxy proxy(String given) {
-      URI proxy = URI.create(given.contains("://") ? given : "http://" + given);
-      int port = proxy.getPort() < 0 ? 80 : proxy.getPort();
-      return new Proxy(Proxy.Type.HTTP, new InetSocketAddress(proxy.getHost(), port));
+      try {
+        URI proxy = URI.create(given.contains("://") ? given : "http://" + given);
+        int port = proxy.getPort() < 0 ? 80 : proxy.getPort();
+        return new Proxy(Proxy.Type.HTTP, new InetSocketAddress(proxy.getHost(), port));
+      } catch (IllegalArgumentException e) {
+        throw ErrorDetails.of("the proxy that the environment names")
+            .wrong("an address such as http://proxy:3128", "none");
+      }
     }
 
     @Override
