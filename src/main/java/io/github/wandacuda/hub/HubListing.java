@@ -49,6 +49,9 @@ record HubListing(String commit, List<HubFile> files) {
             "/api/%s%s/revision/%s?blobs=true"
                 .formatted(kind, request.name(), encoded(request.revision())));
     String commit = text(json, "sha", SHA1, request);
+    if (SHA1.matcher(request.revision()).matches() && !request.revision().equals(commit)) {
+      throw wrong(request, "the commit " + request.revision(), commit);
+    }
     List<HubFile> files = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     for (JsonNode entry : json.path("siblings")) {
