@@ -6,6 +6,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.RealCause.SystemError;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
@@ -80,7 +81,7 @@ final class PartialFile implements AutoCloseable {
   /** Returns whether a file has the content that the Hub says. */
   static boolean isWhole(HubFile file, Path path) throws IOException {
     MessageDigest digest = digest(file);
-    try (FileChannel channel = FileChannel.open(path)) {
+    try (FileChannel channel = InputFile.channel(path)) {
       ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
       while (channel.read(buffer) >= 0) {
         digest.update(buffer.flip());
@@ -96,7 +97,7 @@ final class PartialFile implements AutoCloseable {
     }
     long written = Files.size(data);
     byte[] marked;
-    try (var in = Files.newInputStream(marks)) {
+    try (var in = InputFile.stream(marks)) {
       marked = in.readNBytes(pieces());
     }
     for (int piece = 0; piece < marked.length; piece++) {
