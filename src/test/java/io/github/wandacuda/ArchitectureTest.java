@@ -258,7 +258,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|MachineFacts|OwnFolder|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
-          + "|DirectIo\\$FileOpener|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip";
+          + "|DirectIo\\$FileOpener|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|Download|PartialFile";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

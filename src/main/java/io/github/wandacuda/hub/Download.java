@@ -21,10 +21,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
@@ -32,6 +34,7 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Brings files of the Hub into the cache that Hugging Face's tools share, or into a folder. Files
@@ -79,7 +82,7 @@ public final class Download {
    * @throws io.github.wandacuda.error.ConnectionException if the Hub can't be reached
    */
   public Result run(Progress progress) {
-    try (HubConnection hub = new HubConnection(settings, request.label())) {
+    try (HubConnection hub = new HubConnection(settings, request)) {
       HubListing listing = HubListing.of(request, hub);
       requireSome(listing.files());
       OutputException.writing(blobs, () -> Folders.create(blobs));
@@ -126,7 +129,7 @@ public final class Download {
     try (DirectIo io = DirectIo.of(DirectIo.IoMode.AUTO)) {
       for (HubFile file : listing.files()) {
         if (!files.containsKey(file.hash()) && !isThere(file)) {
-          files.put(file.hash(), new PartialFile(file, blobs, io));
+          files.put(file.hash(), new PartialFile(file, settings.piece(), blobs, io));
         }
       }
       long missing = files.values().stream().mapToLong(PartialFile::missing).sum();
@@ -139,7 +142,7 @@ public final class Download {
               missing);
       Queue<ByteBuffer> free = new ConcurrentLinkedQueue<>();
       for (int at = 0; at < AT_ONCE; at++) {
-        free.add(PartialFile.memory());
+        free.add(PartialFile.memory(settings.piece()));
       }
       List<Runnable> pieces = new ArrayList<>();
       for (PartialFile file : files.values()) {
@@ -177,22 +180,16 @@ public final class Download {
 
   private boolean isThere(HubFile file) {
     try {
-      if (Files.isRegularFile(blob(file)) && Files.size(blob(file)) == file.size()) {
+      Optional<Path> placed = request.output().map(folder -> folder.resolve(file.path()));
+      if (placed.isPresent() && Files.exists(placed.get(), LinkOption.NOFOLLOW_LINKS)) {
+        if (!PartialFile.isWhole(file, placed.get())) {
+          throw ErrorDetails.file(placed.get())
+              .hint("take it away")
+              .unwritable("no file, or the Hub's", "another one");
+        }
         return true;
       }
-      if (request.output().isEmpty()) {
-        return false;
-      }
-      Path placed = request.output().get().resolve(file.path());
-      if (!Files.exists(placed, LinkOption.NOFOLLOW_LINKS)) {
-        return false;
-      }
-      if (!PartialFile.isWhole(file, placed)) {
-        throw ErrorDetails.file(placed)
-            .hint("take it away")
-            .unwritable("no file, or the Hub's", "another one");
-      }
-      return true;
+      return Files.isRegularFile(blob(file)) && Files.size(blob(file)) == file.size();
     } catch (IOException e) {
       throw OutputException.unwritable(blob(file), e);
     }
@@ -230,6 +227,7 @@ public final class Download {
 
   /** Gives files that have arrived their places. */
   private void place(HubListing listing, Path folder) {
+    Map<String, Path> moved = new HashMap<>();
     for (HubFile file : listing.files()) {
       Path placed = folder.resolve(file.path());
       OutputException.writing(
@@ -238,8 +236,11 @@ public final class Download {
             Folders.create(placed.getParent());
             if (request.output().isEmpty()) {
               link(placed, placed.getParent().relativize(blob(file)));
+            } else if (Files.exists(blob(file))) {
+              AtomicWrite.moveOver(blob(file), placed);
+              moved.put(file.hash(), placed);
             } else if (!Files.exists(placed)) {
-              Files.copy(blob(file), placed);
+              AtomicWrite.replace(placed, out -> Files.copy(moved.get(file.hash()), out));
             }
           });
     }
@@ -249,8 +250,11 @@ public final class Download {
   private void finish(HubListing listing) throws IOException {
     Files.deleteIfExists(lockFile());
     if (request.output().isPresent()) {
-      for (HubFile file : listing.files()) {
-        Files.deleteIfExists(blob(file));
+      // Files that another revision had began here too.
+      try (Stream<Path> left = Files.list(blobs)) {
+        for (Path file : left.toList()) {
+          Files.delete(file);
+        }
       }
       Files.delete(blobs);
     } else if (!request.revision().equals(listing.commit())) {

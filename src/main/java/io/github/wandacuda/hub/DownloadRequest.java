@@ -28,7 +28,7 @@ public record DownloadRequest(
   public static final String MAIN = "main";
 
   private static final Pattern NAME =
-      Pattern.compile("(datasets/)?(?=.{1,96}$)(\\w[\\w.-]*/\\w[\\w.-]*)");
+      Pattern.compile("(datasets/)?(?=.{1,96}$)(?!.*\\.\\.)(\\w[\\w.-]*/\\w[\\w.-]*)");
 
   private static final Pattern REVISION = Pattern.compile("\\w[\\w.+-]*(/\\w[\\w.+-]*)*");
 
@@ -49,8 +49,8 @@ public record DownloadRequest(
   public DownloadRequest {
     include = List.copyOf(include);
     exclude = List.copyOf(exclude);
-    // The Hub has neither; they would lead out of the cache's folders.
-    if (!REVISION.matcher(revision).matches() || revision.contains("..") || name.contains("..")) {
+    // None has two dots in turn, which would lead out of the cache's folders.
+    if (!REVISION.matcher(revision).matches() || revision.contains("..")) {
       throw new UsageException("expected a branch, tag or commit, found '%s'".formatted(revision));
     }
   }
@@ -93,7 +93,7 @@ public record DownloadRequest(
                     glob.chars()
                         .mapToObj(
                             c -> c == '*' ? ".*" : c == '?' ? "." : Pattern.quote("" + (char) c))
-                        .reduce("", String::concat))
+                        .reduce("(?s)", String::concat))
                 .matcher(path)
                 .matches());
   }

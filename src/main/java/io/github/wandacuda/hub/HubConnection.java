@@ -47,13 +47,13 @@ final class HubConnection implements AutoCloseable {
   private final HubSettings settings;
 
   /** What messages name. */
-  private final String label;
+  private final DownloadRequest request;
 
   private final HttpClient client;
 
-  HubConnection(HubSettings settings, String label) {
+  HubConnection(HubSettings settings, DownloadRequest request) {
     this.settings = settings;
-    this.label = label;
+    this.request = request;
     client =
         HttpClient.newBuilder()
             // Connections side by side are faster than one that is shared.
@@ -215,7 +215,7 @@ final class HubConnection implements AutoCloseable {
         return;
       }
       if (status < 300 || status >= 400) {
-        throw failure(address, response);
+        throw failure(at, response);
       }
       at = redirect(at, response.headers());
     }
@@ -280,10 +280,26 @@ final class HubConnection implements AutoCloseable {
   /** Returns the failure that a status stands for; one that may pass is thrown. */
   private RuntimeException failure(URI address, HttpResponse<Void> response) throws IOException {
     int status = response.statusCode();
+    // The address of a large file's store holds for a while; the Hub gives another one then.
+    if (status == 429 || status == 408 || status >= 500 || !settings.isHub(address)) {
+      Optional<Duration> wait =
+          response
+              .headers()
+              .firstValue("Retry-After")
+              .filter(seconds -> seconds.matches("\\d{1,6}"))
+              .map(seconds -> Duration.ofSeconds(Long.parseLong(seconds)));
+      throw new PassingException(
+          "status %d%s%s"
+              .formatted(
+                  status,
+                  status == 429 ? " (too many requests; with HF_TOKEN more are allowed)" : "",
+                  wait.map(time -> ", again in %d s".formatted(time.toSeconds())).orElse("")),
+          wait.orElse(null));
+    }
     String code = response.headers().firstValue("X-Error-Code").orElse("");
     boolean known = settings.tokenFor(address).isPresent();
-    String page = settings.endpoint() + "/" + label;
-    ErrorDetails place = ErrorDetails.of(label);
+    String page = settings.endpoint() + "/" + request.label();
+    ErrorDetails place = ErrorDetails.of(request.label());
     if (status == 403 || code.equals("GatedRepo")) {
       return place
           .hint(
@@ -304,30 +320,17 @@ final class HubConnection implements AutoCloseable {
       return place
           .hint("see " + page)
           .wrong(
-              code.equals("RevisionNotFound") ? "this revision" : "a repository and its files",
+              code.equals("RevisionNotFound")
+                  ? "the revision " + request.revision()
+                  : "a repository and its files",
               "none: " + (code.isEmpty() ? "404" : Printable.of(code)));
-    }
-    if (status == 429 || status == 408 || status >= 500) {
-      Optional<Duration> wait =
-          response
-              .headers()
-              .firstValue("Retry-After")
-              .filter(seconds -> seconds.matches("\\d{1,6}"))
-              .map(seconds -> Duration.ofSeconds(Long.parseLong(seconds)));
-      throw new PassingException(
-          "status %d%s%s"
-              .formatted(
-                  status,
-                  status == 429 ? " (too many requests; with HF_TOKEN more are allowed)" : "",
-                  wait.map(time -> ", again in %d s".formatted(time.toSeconds())).orElse("")),
-          wait.orElse(null));
     }
     return said("an answer", "status " + status, null);
   }
 
   private ConnectionException said(String expected, String found, Throwable cause) {
     return new ConnectionException(
-        ErrorDetails.of(settings.endpoint() + ": " + label)
+        ErrorDetails.of(settings.endpoint() + ": " + request.label())
             .expected(expected, found)
             .hint("what has arrived is kept; run the same again to go on"),
         cause);

@@ -5,11 +5,13 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.net.URLEncoder;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -25,6 +27,9 @@ record HubListing(String commit, List<HubFile> files) {
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
   private static final int LONGEST_NAME = 255;
   private static final int LONGEST_PATH = 1024;
+
+  /** More than any disk has, so that no sum is beyond all numbers. */
+  private static final long LARGEST = 1L << 44;
 
   /**
    * A file.
@@ -44,6 +49,9 @@ record HubListing(String commit, List<HubFile> files) {
             "/api/%s%s/revision/%s?blobs=true"
                 .formatted(kind, request.name(), encoded(request.revision())));
     String commit = text(json, "sha", SHA1, request);
+    if (SHA1.matcher(request.revision()).matches() && !request.revision().equals(commit)) {
+      throw wrong(request, "the commit " + request.revision(), commit);
+    }
     List<HubFile> files = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     for (JsonNode entry : json.path("siblings")) {
@@ -53,6 +61,13 @@ record HubListing(String commit, List<HubFile> files) {
           throw wrong(request, "names of files", Printable.of(path));
         }
         files.add(file(request, commit, path, entry));
+      }
+    }
+    for (String path : seen) {
+      for (int end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
+        if (seen.contains(path.substring(0, end))) {
+          throw wrong(request, "names of files", Printable.of(path) + " below a file");
+        }
       }
     }
     return new HubListing(commit, files);
@@ -65,7 +80,10 @@ record HubListing(String commit, List<HubFile> files) {
             ? text(large, "sha256", SHA256, request)
             : text(entry, "blobId", SHA1, request);
     JsonNode size = large.isObject() ? large.path("size") : entry.path("size");
-    if (!size.canConvertToLong() || !size.isIntegralNumber() || size.longValue() < 0) {
+    if (!size.canConvertToLong()
+        || !size.isIntegralNumber()
+        || size.longValue() < 0
+        || size.longValue() > LARGEST) {
       throw wrong(request, "the size of " + path, Printable.of(size.toString()));
     }
     String address =
@@ -80,15 +98,17 @@ record HubListing(String commit, List<HubFile> files) {
     return URLEncoder.encode(part, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
-  /** Returns whether a name leads to a file below a folder, on any system. */
+  /** Returns whether a name leads to a file below a folder, on any system and on this one. */
   private static boolean isPath(String path) {
     return path.length() <= LONGEST_PATH
+        && Charset.forName(System.getProperty("sun.jnu.encoding")).newEncoder().canEncode(path)
         && path.chars().noneMatch(c -> c < ' ' || c == '\\' || c == ':' || c == 0x7f)
         && Arrays.stream(path.split("/", -1))
             .allMatch(
                 part ->
-                    part.length() <= LONGEST_NAME
-                        && !Set.of("", ".", "..", ".git", ".cache").contains(part));
+                    part.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME
+                        && !Set.of("", ".", "..", ".git", ".cache")
+                            .contains(part.toLowerCase(Locale.ROOT)));
   }
 
   private static String text(
@@ -101,6 +121,6 @@ record HubListing(String commit, List<HubFile> files) {
   }
 
   private static InputException wrong(DownloadRequest request, String expected, String found) {
-    return ErrorDetails.of(request.label()).part("the Hub's list").wrong(expected, found);
+    return ErrorDetails.of(request.label() + ": the Hub's list").wrong(expected, found);
   }
 }

@@ -28,6 +28,7 @@ import java.util.Optional;
  *     token} in {@code HF_HOME}
  * @param stall after how long without a byte a connection counts as lost
  * @param pause before what failed is tried a second time; twice as long before the third, and so on
+ * @param piece bytes of a file that are asked for at once
  */
 public record HubSettings(
     URI endpoint,
@@ -35,7 +36,8 @@ public record HubSettings(
     HubCache cache,
     ProxySelector proxies,
     Duration stall,
-    Duration pause) {
+    Duration pause,
+    int piece) {
   private static final String PUBLIC = "https://huggingface.co";
   private static final int LONGEST_TOKEN = 4096;
 
@@ -47,11 +49,12 @@ public record HubSettings(
         HubCache.of(environment),
         new Proxies(environment),
         Duration.ofSeconds(60),
-        Duration.ofSeconds(1));
+        Duration.ofSeconds(1),
+        16 << 20);
   }
 
-  HubSettings withPatience(Duration otherStall, Duration otherPause) {
-    return new HubSettings(endpoint, token, cache, proxies, otherStall, otherPause);
+  HubSettings with(Duration otherStall, Duration otherPause, int otherPiece) {
+    return new HubSettings(endpoint, token, cache, proxies, otherStall, otherPause, otherPiece);
   }
 
   /**
@@ -59,13 +62,15 @@ public record HubSettings(
    * read it from.
    */
   Optional<String> tokenFor(URI address) {
-    boolean own =
-        endpoint.getAuthority().equalsIgnoreCase(address.getAuthority())
-            && endpoint.getScheme().equals(address.getScheme());
     boolean readable =
         address.getScheme().equals("http")
             && !proxies.select(address).equals(List.of(Proxy.NO_PROXY));
-    return own && !readable ? token : Optional.empty();
+    return isHub(address) && !readable ? token : Optional.empty();
+  }
+
+  boolean isHub(URI address) {
+    return endpoint.getAuthority().equalsIgnoreCase(address.getAuthority())
+        && endpoint.getScheme().equals(address.getScheme());
   }
 
   private static Optional<String> given(Map<String, String> environment, String... names) {
@@ -94,7 +99,7 @@ public record HubSettings(
           given(environment, "HF_TOKEN_PATH")
               .map(Path::of)
               .orElseGet(() -> HubCache.home(environment).resolve("token"));
-      token = Files.exists(file) ? Optional.of(read(file)) : token;
+      token = Files.exists(file) ? Optional.of(read(file)).filter(t -> !t.isEmpty()) : token;
     }
     if (token.isPresent() && !token.get().matches("[!-~]+")) {
       throw ErrorDetails.of("HF_TOKEN").wrong("a token", "other characters than one has");
@@ -140,9 +145,14 @@ public record HubSettings(
     }
 
     private static Proxy proxy(String given) {
-      URI proxy = URI.create(given.contains("://") ? given : "http://" + given);
-      int port = proxy.getPort() < 0 ? 80 : proxy.getPort();
-      return new Proxy(Proxy.Type.HTTP, new InetSocketAddress(proxy.getHost(), port));
+      try {
+        URI proxy = URI.create(given.contains("://") ? given : "http://" + given);
+        int port = proxy.getPort() < 0 ? 80 : proxy.getPort();
+        return new Proxy(Proxy.Type.HTTP, new InetSocketAddress(proxy.getHost(), port));
+      } catch (IllegalArgumentException e) {
+        throw ErrorDetails.of("the proxy that the environment names")
+            .wrong("an address such as http://proxy:3128", "none");
+      }
     }
 
     @Override

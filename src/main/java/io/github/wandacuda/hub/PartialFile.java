@@ -6,6 +6,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.RealCause.SystemError;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
@@ -27,12 +28,11 @@ import java.util.function.LongConsumer;
  * digested while others arrive; the file gets its name when the digest is right.
  */
 final class PartialFile implements AutoCloseable {
-  static final int PIECE = 16 << 20;
-
   private static final int BUFFER = 1 << 20;
   private static final int MOST_WAITING = 4;
 
   private final HubFile file;
+  private final int size;
   private final DirectIo io;
   private final Path data;
   private final Path marks;
@@ -52,10 +52,12 @@ final class PartialFile implements AutoCloseable {
   /**
    * Looks at what an earlier run left.
    *
+   * @param size of a piece
    * @param folder for the files of the same name as the file's hash
    */
-  PartialFile(HubFile file, Path folder, DirectIo io) {
+  PartialFile(HubFile file, int size, Path folder, DirectIo io) {
     this.file = file;
+    this.size = size;
     this.io = io;
     data = folder.resolve(file.hash() + ".wanda-cuda");
     marks = folder.resolve(file.hash() + ".wanda-cuda-pieces");
@@ -79,7 +81,7 @@ final class PartialFile implements AutoCloseable {
   /** Returns whether a file has the content that the Hub says. */
   static boolean isWhole(HubFile file, Path path) throws IOException {
     MessageDigest digest = digest(file);
-    try (FileChannel channel = FileChannel.open(path)) {
+    try (FileChannel channel = InputFile.channel(path)) {
       ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
       while (channel.read(buffer) >= 0) {
         digest.update(buffer.flip());
@@ -93,13 +95,13 @@ final class PartialFile implements AutoCloseable {
     if (!Files.exists(data) || !Files.exists(marks)) {
       return;
     }
-    long size = Files.size(data);
+    long written = Files.size(data);
     byte[] marked;
-    try (var in = Files.newInputStream(marks)) {
+    try (var in = InputFile.stream(marks)) {
       marked = in.readNBytes(pieces());
     }
     for (int piece = 0; piece < marked.length; piece++) {
-      there.set(piece, marked[piece] == 1 && end(piece) <= size);
+      there.set(piece, marked[piece] == 1 && end(piece) <= written);
     }
   }
 
@@ -108,12 +110,12 @@ final class PartialFile implements AutoCloseable {
   }
 
   int pieces() {
-    return Math.toIntExact(Math.ceilDiv(file.size(), PIECE));
+    return Math.toIntExact(Math.ceilDiv(file.size(), size));
   }
 
   /** Returns where a piece ends. */
   private long end(int piece) {
-    return Math.min(file.size(), (piece + 1L) * PIECE);
+    return Math.min(file.size(), (piece + 1L) * size);
   }
 
   boolean has(int piece) {
@@ -124,16 +126,16 @@ final class PartialFile implements AutoCloseable {
   long missing() {
     long missing = file.size();
     for (int piece = there.nextSetBit(0); piece >= 0; piece = there.nextSetBit(piece + 1)) {
-      missing -= end(piece) - (long) piece * PIECE;
+      missing -= end(piece) - (long) piece * size;
     }
     return missing;
   }
 
   /** Returns memory for a piece, as direct I/O wants it. */
-  static ByteBuffer memory() {
-    return ByteBuffer.allocateDirect(PIECE + DirectIo.ALIGNMENT)
+  static ByteBuffer memory(int size) {
+    return ByteBuffer.allocateDirect(size + DirectIo.ALIGNMENT)
         .alignedSlice(DirectIo.ALIGNMENT)
-        .slice(0, PIECE);
+        .slice(0, size);
   }
 
   /**
@@ -144,13 +146,13 @@ final class PartialFile implements AutoCloseable {
    */
   boolean fetch(int piece, HubConnection hub, ByteBuffer memory, LongConsumer arrived) {
     OutputException.writing(data, this::open);
-    long begin = (long) piece * PIECE;
+    long begin = (long) piece * size;
     memory.clear();
     hub.read(
         file.address(),
         begin,
         end(piece),
-        file.size() <= PIECE,
+        file.size() <= size,
         bytes -> {
           arrived.accept(bytes.remaining());
           memory.put(bytes);
@@ -200,9 +202,10 @@ final class PartialFile implements AutoCloseable {
     }
     direct = io.channel(data).orElse(null);
     markChannel = FileChannel.open(marks, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    if (there.isEmpty()) {
-      markChannel.truncate(0);
-    }
+    // Of pieces that are lost, as by a power failure, none stays marked.
+    ByteBuffer marked = ByteBuffer.allocate(pieces());
+    there.stream().forEach(piece -> marked.put(piece, (byte) 1));
+    markChannel.write(marked, 0);
   }
 
   /**
@@ -228,7 +231,7 @@ final class PartialFile implements AutoCloseable {
 
   private void digestInTurn() throws IOException {
     for (; digested < pieces() && there.get(digested); digested++) {
-      long at = (long) digested * PIECE;
+      long at = (long) digested * size;
       while (at < end(digested)) {
         buffer.clear().limit((int) Math.min(BUFFER, end(digested) - at));
         while (buffer.hasRemaining()) {
@@ -266,6 +269,7 @@ final class PartialFile implements AutoCloseable {
 
   @Override
   public synchronized void close() {
+    // Not all are there if opening them was interrupted.
     for (FileChannel open : new FileChannel[] {direct, channel, markChannel}) {
       if (open != null) {
         OutputException.writing(data, open::close);
