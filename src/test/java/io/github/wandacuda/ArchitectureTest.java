@@ -284,4 +284,28 @@ class ArchitectureTest {
           .haveNameNotMatching(".*\\.(" + OWN_FILES + ")")
           .should()
           .callCodeUnitWhere(READS);
+
+  /** What may open a connection; SECURITY.md says that nothing else does. */
+  @ArchTest
+  static final ArchRule THE_HUB_ALONE_OPENS_CONNECTIONS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ROOT + "hub")
+          .should()
+          .dependOnClassesThat(
+              DescribedPredicate.describe(
+                  "open connections",
+                  type ->
+                      type.getName()
+                          .matches(
+                              "java\\.net\\.(http\\..*|.*Socket|.*Connection)"
+                                  + "|java\\.nio\\.channels\\..*(Socket|Datagram).*"
+                                  + "|javax\\.net\\..*")))
+          .orShould()
+          .callCodeUnitWhere(
+              DescribedPredicate.describe(
+                  "open what a URL names",
+                  call ->
+                      call.getTargetOwner().getName().equals("java.net.URL")
+                          && call.getName().startsWith("open")));
 }

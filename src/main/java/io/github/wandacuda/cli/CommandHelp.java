@@ -28,7 +28,7 @@ final class CommandHelp {
         "What",
         "--model --family --dense --pruned --zeros-of --adapter --check --plan --prompt"
             + " --prompt-tokens --tokens",
-        "--temperature --top-p",
+        "--temperature --top-p --revision",
         "--method --methods --recipe --recipes --include --exclude --match --modules");
     group(
         "How much",
@@ -39,13 +39,13 @@ final class CommandHelp {
         "--samples --sequence-length --seed --join --windows --limit --second-moments --experts");
     group(
         "Where to",
-        "--output --in-place --packed --report --save-statistics --save-masks",
+        "--output --cache --in-place --packed --report --save-statistics --save-masks",
         "--dry-run --resume --overwrite --json --log-likelihoods --quiet --verbose");
     group("Machine", "--backend --device --precision --threads --cluster --part");
     group(
         RARE,
         "--scope --shard-size --refine-swaps --requantize --unreached --combine-masks --no-bos",
-        "--strict --io --checkpoint-every --no-verify --yes --help --version");
+        "--strict --no-card --io --checkpoint-every --no-verify --yes --help --version");
   }
 
   private CommandHelp() {}

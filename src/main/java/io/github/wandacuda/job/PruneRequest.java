@@ -9,8 +9,6 @@ import io.github.wandacuda.pruning.PruningRules;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -41,22 +39,15 @@ public record PruneRequest(
     boolean card,
     Storage storage,
     Map<String, List<Path>> files) {
-  /** Copies the map, in its order. */
-  public PruneRequest {
-    files = Collections.unmodifiableMap(new LinkedHashMap<>(files));
-  }
-
-  /**
-   * Makes a request whose output isn't packed and has no card, and that uses the disk as most runs
-   * do.
-   */
+  /** Makes a request whose output isn't packed, and that uses the disk as most runs do. */
   public PruneRequest(
       Path output,
       PruningRules rules,
       ModuleChoice choice,
       Calibration calibration,
       boolean verify,
-      boolean resume) {
+      boolean resume,
+      boolean card) {
     this(
         output,
         rules,
@@ -67,7 +58,7 @@ public record PruneRequest(
         null,
         Optional.empty(),
         false,
-        false,
+        card,
         Storage.DEFAULT,
         Map.of());
   }

@@ -129,7 +129,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
 
   /** Returns a request of which nothing is written. */
   static PruneRequest request(PruningRules rules, ModuleChoice choice, Calibration calibration) {
-    return new PruneRequest(Path.of(""), rules, choice, calibration, false, false);
+    return new PruneRequest(Path.of(""), rules, choice, calibration, false, false, false);
   }
 
   /** Returns the seconds of the modules that go by tiles. */

@@ -74,6 +74,7 @@ public final class ModelPruner {
   private Path statistics;
   private boolean resume;
   private boolean verify = true;
+  private boolean card = true;
   private Listener listener = (what, done, total, share) -> {};
 
   private ModelPruner(Path model) {
@@ -283,6 +284,18 @@ public final class ModelPruner {
   }
 
   /**
+   * Says whether the output's {@code README.md} is a model card that says what was done, and the
+   * model's is {@code README.source.md}.
+   *
+   * @param written whether to; true by default
+   * @return this
+   */
+  public ModelPruner card(boolean written) {
+    card = written;
+    return this;
+  }
+
+  /**
    * Says whether what was written is read back and compared with the model.
    *
    * @param checked whether to; true by default
@@ -342,7 +355,7 @@ public final class ModelPruner {
       ModuleChoice choice = new ModuleChoice(include, exclude);
       plan.check(PruneJob.check(source, output, resume, choice, rules));
       PruneRequest request =
-          new PruneRequest(output, rules, choice, calibration(source, rules), verify, resume);
+          new PruneRequest(output, rules, choice, calibration(source, rules), verify, resume, card);
       PruneJob job = PruneJob.toOutput(source, request);
       try (Backend opened = Backends.open(backend, device, threads).backend()) {
         Progress progress = listener::done;

@@ -84,7 +84,7 @@ class HubCacheTest {
         .hasMessageContaining("found a cache of several")
         .hasMessageContaining("snapshots/aaaa");
     assertThatThrownBy(() -> cache.directory("org/other"))
-        .hasMessageContaining("hf download org/other");
+        .hasMessageContaining("wanda-cuda download org/other");
   }
 
   @Test

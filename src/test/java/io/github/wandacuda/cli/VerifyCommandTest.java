@@ -115,16 +115,16 @@ class VerifyCommandTest {
   }
 
   @Test
-  void aReadmeIsToldOfAndNoFailureUnlessStrict() throws IOException {
-    Files.writeString(pruned.resolve("README.md"), "# Pruned");
+  void notesAreToldOfAndNoFailureUnlessStrict() throws IOException {
+    Files.writeString(pruned.resolve("NOTES.md"), "# Pruned");
     Ended result = verify().succeeds();
-    assertThat(result.out()).contains("verified: ", "README.md");
+    assertThat(result.out()).contains("verified: ", "NOTES.md");
     Ended json = verify("--json");
     assertThat(json.json().get("verified").asBoolean()).isTrue();
     assertThat(json.json().get("failures")).isEmpty();
-    assertThat(json.json().get("added").get(0).asText()).isEqualTo("README.md");
+    assertThat(json.json().get("added").get(0).asText()).isEqualTo("NOTES.md");
     Ended strict = verify("--strict");
-    strict.fails(5, "README.md", "--strict");
+    strict.fails(5, "NOTES.md", "--strict");
   }
 
   @ParameterizedTest

@@ -254,7 +254,8 @@ class ResumeTest {
                 ModuleChoice.DEFAULT,
                 bySamples ? smallSamples : smallMoments,
                 true,
-                true)
+                true,
+                false)
             .with(rules(what, amount), amount.equals("shared") ? "atp, step 0.06" : null),
         IoMode.DIRECT,
         Duration.ZERO);

@@ -63,7 +63,7 @@ public final class Pruning {
   /** Returns what prunes all modules by rules, with a check of the output. */
   public static PruneRequest request(
       Path output, PruningRules rules, Calibration calibration, boolean resume) {
-    return new PruneRequest(output, rules, ModuleChoice.DEFAULT, calibration, true, resume);
+    return new PruneRequest(output, rules, ModuleChoice.DEFAULT, calibration, true, resume, false);
   }
 
   /** Returns the same request with another use of the disk. */
@@ -123,7 +123,7 @@ public final class Pruning {
       boolean resume,
       Unreached unreached) {
     PruningRules rules = new PruningRules(ModuleRules.of(method, sparsity), unreached);
-    return new PruneRequest(output, rules, choice, calibration, verify, resume);
+    return new PruneRequest(output, rules, choice, calibration, verify, resume, false);
   }
 
   /** Prunes all modules of a model on two threads. */

@@ -1,0 +1,149 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an output's {@code README.md} says, and where the source's goes. */
+class ModelCardTest {
+  private static final String SOURCE_CARD =
+      """
+      ---
+      license: other
+      license_name: llama2
+      language:
+      - en
+      - de
+      tags: [secret]
+      datasets:
+      - c4
+      ---
+      # Tiny
+      license: none
+      """;
+
+  @TempDir Path directory;
+  private Path model;
+  private Path output;
+
+  @BeforeEach
+  void copy() throws IOException {
+    model = directory.resolve("models--org--tiny.v1/snapshots/aaaa");
+    TestData.copy(TestData.TINY_LLAMA, model);
+    Files.writeString(model.resolve("README.md"), SOURCE_CARD);
+    output = directory.resolve("pruned");
+  }
+
+  private String prune(String more) throws IOException {
+    InProcess.line("prune --model %s --output %s --backend cpu " + more, model, output).succeeds();
+    return card();
+  }
+
+  private String card() throws IOException {
+    return Files.readString(output.resolve("README.md"));
+  }
+
+  @Test
+  void saysWhatWasDoneUnderTheSourcesLicence() throws IOException {
+    assertThat(prune("--method magnitude"))
+        .startsWith(
+            """
+            ---
+            base_model: org/tiny.v1
+            base_model_relation: finetune
+            license: other
+            license_name: llama2
+            language:
+            - en
+            - de
+            tags:
+            - pruned
+            - wanda-cuda
+            ---
+            # tiny.v1, pruned
+            """)
+        .contains(
+            "[org/tiny.v1](https://huggingface.co/org/tiny.v1) with ",
+            " of the 1105920 weights of 42 linear modules set to zero (50.",
+            "\n| method | magnitude |\n",
+            "\n| sparsity | 0.5 |\n",
+            "\nwanda-cuda verify --dense org/tiny.v1 --pruned FOLDER\n",
+            "[README.source.md](README.source.md)")
+        .doesNotContain("secret", "{", directory.toString());
+    assertThat(output.resolve("README.source.md")).hasContent(SOURCE_CARD);
+  }
+
+  @Test
+  void saysPerplexityWhereItWasMeasured() throws IOException {
+    assertThat(prune("--method magnitude --evaluate testdata/text/heldout.txt --windows 1"))
+        .containsPattern(
+            "\\| perplexity on heldout.txt, 1 windows of 512 tokens \\| [0-9.]+ before, [0-9.]+"
+                + " after \\|");
+  }
+
+  @Test
+  void saysWhichPartsWentAndThatOthersWereFitted() throws IOException {
+    assertThat(
+            prune(
+                "--structure channels --sparsity 0.25 --update reconstruct --samples 2"
+                    + " --sequence-length 32 --calibration testdata/text/calibration.txt"))
+        .contains(
+            "# tiny.v1, smaller",
+            "(`channels`)",
+            "\n| update | reconstruct |\n",
+            "byte for byte, but for the weights that were fitted, is checked by");
+    verify().succeeds();
+  }
+
+  @Test
+  void isThereForWhoeverVerifies() throws IOException {
+    prune("--method magnitude");
+    verify().succeeds();
+    Files.writeString(output.resolve("README.md"), "by hand");
+    verify().succeeds();
+    Files.writeString(output.resolve("README.source.md"), "another");
+    verify().fails(5, "README.source.md: expected the source's bytes");
+    Files.writeString(output.resolve("README.source.md"), SOURCE_CARD);
+    Files.delete(output.resolve("README.md"));
+    verify().fails(5, "README.md: expected a model card, found that it is missing");
+  }
+
+  private Ended verify() {
+    return InProcess.line("verify --dense %s --pruned %s", model, output);
+  }
+
+  @Test
+  void theSourcesStaysWhereNoneIsWanted() throws IOException {
+    assertThat(prune("--method magnitude --no-card")).isEqualTo(SOURCE_CARD);
+    assertThat(output.resolve("README.source.md")).doesNotExist();
+    verify().succeeds();
+  }
+
+  @Test
+  void aModelThatWasPrunedBeforeKeepsBothCards() throws IOException {
+    String first = prune("--method magnitude");
+    model = output;
+    output = directory.resolve("again");
+    prune("--method magnitude --sparsity 0.6");
+    assertThat(output.resolve("README.source.md")).hasContent(SOURCE_CARD);
+    assertThat(output.resolve("README.source.source.md")).hasContent(first);
+    verify().succeeds();
+  }
+
+  @Test
+  void anotherRunWithoutItIsNotTheSame() throws IOException {
+    prune("--method magnitude");
+    InProcess.line("prune --model %s --output %s --method magnitude --resume", model, output)
+        .succeeds();
+    InProcess.line(
+            "prune --model %s --output %s --method magnitude --resume --no-card", model, output)
+        .fails(2, "card");
+  }
+}
