@@ -1,0 +1,510 @@
+package io.github.wandacuda.hub;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ConnectionException;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.hub.LoopbackHub.End;
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Within;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What arrives, where, and that it does so after whatever happened on the way. */
+class DownloadTest extends Downloads {
+  private static final String ANY = "";
+
+  private static Map<String, byte[]> only(Map<String, byte[]> files, String pattern) {
+    Map<String, byte[]> found = new LinkedHashMap<>(files);
+    found.keySet().removeIf(path -> !path.matches(pattern));
+    return found;
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void aModelArrivesInTheLayoutOfHuggingFacesTools() throws IOException {
+    Map<String, byte[]> others = new LinkedHashMap<>(files);
+    others.put("pytorch_model.bin", bytes("a pickle"));
+    others.put("onnx/model.onnx", bytes("for another program"));
+    hub.commit(COMMIT, others, "main");
+    Download.Result result = download();
+    Path snapshot = folder().resolve("snapshots").resolve(COMMIT);
+    assertThat(result.path()).isEqualTo(snapshot);
+    assertThat(result.revision()).isEqualTo(COMMIT);
+    assertThat(result.files()).isEqualTo(files.size());
+    assertThat(result.bytes()).isEqualTo(files.values().stream().mapToLong(b -> b.length).sum());
+    assertHas(snapshot, files);
+    assertThat(Files.readString(folder().resolve("refs/main"))).isEqualTo(COMMIT);
+    for (Map.Entry<String, byte[]> file : files.entrySet()) {
+      assertThat(Files.readSymbolicLink(snapshot.resolve(file.getKey())))
+          .isEqualTo(Path.of("../../blobs", LoopbackHub.blob(file.getKey(), file.getValue())));
+    }
+    assertThat(hub.requests("pytorch|onnx")).isEmpty();
+    // Only what has a name is left.
+    assertThat(children(folder().resolve("blobs")))
+        .allSatisfy(
+            blob ->
+                assertThat(blob.getFileName().toString()).matches("[0-9a-f]{40}([0-9a-f]{24})?"));
+  }
+
+  @Test
+  void nothingIsFetchedTwice() throws IOException {
+    download();
+    assertThat(hub.requests("resolve/.*" + SHARD)).hasSize(4);
+    hub.forget();
+    assertHas(download().path(), files);
+    assertThat(hub.requests(ANY)).hasSize(1);
+    // What has a name is whole, whoever wrote it: a link is all that is missing.
+    Files.delete(folder().resolve("snapshots").resolve(COMMIT).resolve("config.json"));
+    assertHas(download().path(), files);
+    assertThat(hub.requests(ANY)).hasSize(2);
+    // Of the next commit, what differs.
+    files.put("config.json", bytes("{}"));
+    hub.commit(NEXT, files, "main");
+    hub.forget();
+    assertThat(download().revision()).isEqualTo(NEXT);
+    assertHas(folder().resolve("snapshots").resolve(NEXT), files);
+    assertThat(Files.readString(folder().resolve("refs/main"))).isEqualTo(NEXT);
+    assertThat(hub.requests("resolve/")).hasSize(1);
+  }
+
+  @Test
+  void aBlobThatLostBytesIsFetchedAgain() throws IOException {
+    download();
+    Path blob = folder().resolve("blobs").resolve(LoopbackHub.sha256(files.get(SHARD)));
+    Files.write(blob, Arrays.copyOf(files.get(SHARD), PIECE));
+    assertHas(download().path(), files);
+  }
+
+  @Test
+  void connectionsServeAgain() {
+    download();
+    int requests = hub.requests(ANY).size();
+    assertThat(requests).isGreaterThan(20);
+    assertThat(hub.connections()).isLessThan(requests * 3 / 4);
+  }
+
+  @Test
+  void whatTwoNamesHaveIsFetchedOnce() throws IOException {
+    files.put("model-00001-of-00002.safetensors", files.get(SHARD));
+    hub.commit(COMMIT, files, "main");
+    assertHas(download().path(), files);
+    assertThat(hub.requests("resolve/.*-0000[12]-")).hasSize(4);
+  }
+
+  @Test
+  void globsChooseFiles() throws IOException {
+    files.put("1_Pooling/config.json", bytes("{}"));
+    hub.commit(COMMIT, files, "main");
+    assertHas(
+        download(request("main", List.of("*.json"), List.of("token*"))).path(),
+        only(files, "(.*/)?config.json"));
+    // What was there of the same snapshot stays.
+    assertHas(
+        download(request("main", List.of("*-0000?-of-*"), List.of())).path(),
+        only(files, "(.*/)?config.json|model-.*"));
+    assertHas(download(request("main", List.of("*"), List.of())).path(), files);
+    assertFails(
+        () -> download(request("main", List.of("*.gguf"), List.of())),
+        InputException.class,
+        "expected files that are asked for, found none");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "pytorch_model.bin",
+        "a/b/Optimizer.PT",
+        "model.pth",
+        "model.ckpt",
+        "data.pkl",
+        "data.pickle",
+        "trees.joblib"
+      })
+  void aPickleNeverArrivesEvenIfItIsAskedFor(String pickle) throws IOException {
+    files.put(pickle, bytes("a pickle"));
+    hub.commit(COMMIT, files, "main");
+    assertFails(
+        () -> download(request("main", List.of(pickle), List.of())),
+        InputException.class,
+        "pickles");
+    files.remove(pickle);
+    assertHas(download(request("main", List.of("*"), List.of())).path(), files);
+  }
+
+  @Test
+  void aModelOfPicklesAloneIsRefused() {
+    hub.commit(COMMIT, Map.of("config.json", bytes("{}"), "model.bin", bytes("a pickle")), "main");
+    assertFails(InputException.class, "org/name", ".safetensors", "found none");
+    assertThat(folder()).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"main", "feature/half-precision", "v1.0+a", COMMIT, "refs/pr/1"})
+  void revisionsArriveByEachName(String revision) throws IOException {
+    hub.commit(NEXT, Map.of("model.safetensors", bytes("later")), "main");
+    hub.commit(COMMIT, files, revision);
+    Download.Result result = download(request(revision, List.of(), List.of()));
+    assertThat(result.revision()).isEqualTo(COMMIT);
+    assertHas(result.path(), files);
+    if (revision.equals(COMMIT)) {
+      assertThat(folder().resolve("refs")).doesNotExist();
+    } else {
+      assertThat(Files.readString(folder().resolve("refs").resolve(revision))).isEqualTo(COMMIT);
+    }
+  }
+
+  @Test
+  void aCommitIsNoOtherOne() {
+    hub.relist(listing -> listing.put("sha", NEXT));
+    assertFails(
+        () -> download(request(COMMIT, List.of(), List.of())), InputException.class, COMMIT, NEXT);
+    assertThat(folder()).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"../main", "a/../../b", "a\0b", "", "/main", "a\nb", "a?b"})
+  void whatIsNoRevisionIsNeverAskedFor(String revision) {
+    assertFails(() -> download(request(revision, List.of(), List.of())), UsageException.class);
+    assertThat(hub.requests(ANY)).isEmpty();
+  }
+
+  @Test
+  void dataSetsArriveWhole() throws IOException {
+    try (LoopbackHub other = new LoopbackHub("datasets", "org/texts")) {
+      Map<String, byte[]> texts =
+          Map.of("en/part.json.gz", bytes("text"), "README.md", bytes("# Texts"));
+      other.commit(COMMIT, texts, "main");
+      environment.put("HF_ENDPOINT", other.endpoint() + "/");
+      cache = root.resolve("for-texts");
+      environment.put("HF_HUB_CACHE", cache.toString());
+      Path snapshot = download(DownloadRequest.of("datasets/org/texts")).path();
+      assertThat(snapshot)
+          .isEqualTo(cache.resolve("datasets--org--texts/snapshots").resolve(COMMIT));
+      assertHas(snapshot, texts);
+    }
+    Directories.remove(cache);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"c4", "wikitext2"})
+  void knownTextsArriveAloneAndAreFoundByTheirNames(String name) throws IOException {
+    KnownText text = KnownText.of(name).orElseThrow();
+    try (LoopbackHub other = new LoopbackHub("datasets", text.dataset())) {
+      other.commit(
+          COMMIT, Map.of(text.file(), bytes("text"), "more.parquet", bytes("more")), "main");
+      environment.put("HF_ENDPOINT", other.endpoint());
+      cache = root.resolve("for-texts");
+      environment.put("HF_HUB_CACHE", cache.toString());
+      assertFails(
+          () -> KnownText.find(name, environment),
+          InputException.class,
+          "wanda-cuda download " + name);
+      assertHas(download(DownloadRequest.of(name)).path(), Map.of(text.file(), bytes("text")));
+      assertThat(KnownText.find(name, environment)).hasContent("text");
+    }
+    Directories.remove(cache);
+  }
+
+  @Test
+  void aTokenGoesToTheHubAloneAndToEachOfItsPages() {
+    download();
+    assertThat(hub.requests("^hub/")).hasSizeGreaterThan(10);
+    assertThat(hub.requests("^hub/"))
+        .allSatisfy(
+            request ->
+                assertThat(request.headers()).containsEntry("Authorization", "Bearer " + TOKEN));
+    assertThat(hub.requests("^store/")).hasSize(8);
+  }
+
+  /** The hub's own machine by another name, or as another user's, may be anybody's. */
+  @Test
+  void aTokenStaysWhereTheAddressIsSpeltOtherwise() throws IOException {
+    String other = hub.endpoint().replace("127.0.0.1", "localhost");
+    hub.spoil(
+        "resolve/.*config.json",
+        1,
+        reply -> LoopbackHub.Reply.redirect(302, other + reply.headers().get("Location")));
+    assertHas(download().path(), files);
+    assertThat(
+            hub.requests(ANY).stream().filter(each -> each.headers().get("Host").startsWith("l")))
+        .hasSize(1)
+        .noneMatch(request -> request.headers().containsKey("Authorization"));
+  }
+
+  @Test
+  void aTokenIsFoundWhereHuggingFacesToolsKeepIt() throws IOException {
+    environment.remove("HF_TOKEN");
+    Path home = Files.createDirectories(root.resolve("one/two/hub/models--org--name"));
+    environment.put("HF_HOME", home.toString());
+    assertThat(HubSettings.of(environment).token()).isEmpty();
+    Files.writeString(home.resolve("token"), "kept\n");
+    assertThat(HubSettings.of(environment).token()).contains("kept");
+    Files.writeString(home.resolve("other"), "");
+    environment.put("HF_TOKEN_PATH", home.resolve("other").toString());
+    assertThat(HubSettings.of(environment).token()).isEmpty();
+    Files.writeString(home.resolve("other"), "another");
+    assertThat(HubSettings.of(environment).token()).contains("another");
+    environment.put("HF_TOKEN", " " + TOKEN + "\n");
+    assertThat(HubSettings.of(environment).token()).contains(TOKEN);
+    environment.put("HF_TOKEN", TOKEN + "\r\nHost: elsewhere");
+    assertFails(() -> HubSettings.of(environment), InputException.class, "HF_TOKEN");
+    environment.remove("HF_TOKEN");
+    environment.put("HF_TOKEN_PATH", "");
+    Files.delete(home.resolve("token"));
+    download();
+    assertThat(hub.requests(ANY))
+        .noneMatch(request -> request.headers().containsKey("Authorization"));
+  }
+
+  @Test
+  void aProxyIsUsedAndReadsNoToken() throws IOException {
+    environment.put("http_proxy", hub.endpoint());
+    environment.put("HF_ENDPOINT", "http://hub.invalid");
+    assertHas(download().path(), files);
+    assertThat(hub.requests(ANY))
+        .allSatisfy(request -> assertThat(request.headers()).doesNotContainKey("Authorization"));
+    environment.put("no_proxy", "elsewhere, .invalid");
+    assertFails(ConnectionException.class, "http://hub.invalid", "no connection");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"http://", "http://me:word@[", "a:99999", "a b"})
+  void aProxyIsAnAddress(String proxy) {
+    environment.put("HTTP_PROXY", proxy);
+    assertFails(InputException.class, "proxy");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "name",
+        "org/",
+        "/name",
+        "org/name/more",
+        "org/../name",
+        "org/a..b",
+        "../name"
+      })
+  void whatIsNoNameIsNeverAskedFor(String name) {
+    assertFails(() -> DownloadRequest.of(name), UsageException.class, "org/name", "'" + name + "'");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "nonsense",
+        "file:///etc",
+        "ftp://a/",
+        "http://",
+        "https://me:word@a/",
+        "http://["
+      })
+  void anEndpointIsAnAddressOfTheWeb(String endpoint) {
+    environment.put("HF_ENDPOINT", endpoint);
+    assertFails(() -> HubSettings.of(environment), InputException.class, "HF_ENDPOINT");
+  }
+
+  /** What a process leaves that ended at any place is gone on with, whatever it left. */
+  private void cut(int cuts, long seed) throws IOException {
+    Random random = new Random(seed);
+    AtomicInteger left = new AtomicInteger(cuts);
+    hub.spoil(
+        "^store/|resolve-cache",
+        ALWAYS,
+        reply -> {
+          synchronized (random) {
+            // Without a byte several times in turn, a run gives up.
+            int most = random.nextInt(3) > 0 ? 1 : reply.body().length;
+            return most > 0 && random.nextInt(8) > 0 && left.getAndDecrement() > 0
+                ? reply.after(random.nextInt(most), End.CUT)
+                : reply;
+          }
+        });
+    for (int run = 0; left.get() > 0; run++) {
+      // Often the hub has a new commit: all that is in the cache is begun anew.
+      if (run % 3 == 2) {
+        random.nextBytes(files.get(SHARD));
+        hub.commit("%040x".formatted(run), files, "main");
+      }
+      try {
+        assertHas(download().path(), files);
+      } catch (ConnectionException e) {
+        damage(random);
+      } catch (InputException e) {
+        // It was cut and lengthened: what stands for bytes that are lost shows in the digest.
+        assertThat(e).hasMessageContaining("this file begins anew");
+      }
+    }
+    hub.heal();
+    assertHas(download().path(), files);
+  }
+
+  private void damage(Random random) throws IOException {
+    for (Path file : children(folder().resolve("blobs"))) {
+      if (file.getFileName().toString().contains("wanda-cuda") && random.nextBoolean()) {
+        if (random.nextBoolean()) {
+          byte[] garbage = new byte[random.nextInt(2 * PIECE)];
+          Files.write(file, garbage, StandardOpenOption.APPEND);
+        } else {
+          byte[] bytes = Files.readAllBytes(file);
+          Files.write(file, Arrays.copyOf(bytes, random.nextInt(bytes.length + 1)));
+        }
+      }
+    }
+  }
+
+  /** A file that lost its end, as by a power failure, is longer again before all of it is back. */
+  @Test
+  void whatIsLostIsFetchedAgainEvenByALaterRun() throws IOException {
+    String shard = "^store/%s.* bytes=".formatted(LoopbackHub.sha256(files.get(SHARD)));
+    String third = shard + 2 * PIECE + "-";
+    hub.spoil(third, ALWAYS, reply -> reply.after(0, End.CUT));
+    assertFails(ConnectionException.class);
+    hub.heal();
+    Path blobs = folder().resolve("blobs");
+    Path begun = blobs.resolve(LoopbackHub.sha256(files.get(SHARD)) + ".wanda-cuda");
+    assertThat(begun).hasSize(files.get(SHARD).length);
+    // What has arrived isn't asked for again.
+    hub.forget();
+    hub.spoil(third, ALWAYS, reply -> reply.after(0, End.CUT));
+    assertFails(ConnectionException.class);
+    hub.heal();
+    assertThat(hub.requests("^store/"))
+        .isNotEmpty()
+        .allMatch(request -> request.what().matches(third + ".*"));
+    Files.write(begun, Arrays.copyOf(files.get(SHARD), PIECE / 2));
+    hub.spoil(
+        shard + "(0|%d|%d)-".formatted(PIECE, 2 * PIECE), ALWAYS, reply -> reply.after(0, End.CUT));
+    assertFails(ConnectionException.class);
+    hub.heal();
+    assertThat(begun).hasSize(files.get(SHARD).length);
+    assertHas(download().path(), files);
+  }
+
+  @Test
+  void whateverIsCutTheSameBytesArrive() throws IOException {
+    long seed = System.nanoTime();
+    try {
+      cut(200, seed);
+    } catch (Exception | AssertionError e) {
+      throw new AssertionError("with the seed " + seed, e);
+    }
+  }
+
+  @Thorough
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+  void whateverIsCutTheSameBytesArriveInLongerSeries(long seed) throws IOException {
+    cut(1000, seed);
+  }
+
+  @Test
+  void anInterruptEndsADownloadSoonAndItGoesOn() throws Exception {
+    hub.spoil("^store/", 4, reply -> reply.after(1000, End.STALLED));
+    AtomicReference<RuntimeException> failure = new AtomicReference<>();
+    Thread thread =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  try {
+                    run(DownloadRequest.of("org/name"));
+                  } catch (RuntimeException e) {
+                    failure.set(e);
+                  }
+                });
+    while (hub.requests("^store/").size() < 4) {
+      Thread.sleep(1);
+    }
+    thread.interrupt();
+    Within.end(thread);
+    assertThat(failure.get()).isInstanceOf(CancelledException.class);
+    assertHas(download().path(), files);
+  }
+
+  @Test
+  void whileOneDownloadIsAtWorkAnotherOfTheSameIsRefused() throws Exception {
+    List<Throwable> refused = new ArrayList<>();
+    hub.spoil(
+        "^store/",
+        1,
+        reply -> {
+          try {
+            run(DownloadRequest.of("org/name"));
+          } catch (RuntimeException e) {
+            refused.add(e);
+          }
+          return reply;
+        });
+    assertHas(download().path(), files);
+    assertThat(refused)
+        .singleElement()
+        .isInstanceOfSatisfying(
+            UsageException.class, e -> assertThat(e).hasMessageContaining("org/name"));
+  }
+
+  private DownloadRequest into(Path output) {
+    return new DownloadRequest(
+        false, "org/name", "main", List.of(), List.of(), Optional.of(output));
+  }
+
+  @Test
+  void aFolderHasFilesInThePlaceOfLinks() throws IOException {
+    Path output = folder().resolve("output");
+    files.put("model-00001-of-00002.safetensors", files.get(SHARD));
+    hub.commit(COMMIT, files, "main");
+    hub.spoil("^store/", ALWAYS, reply -> reply.after(0, End.CUT));
+    assertFails(() -> download(into(output)), ConnectionException.class);
+    hub.heal();
+    files.put("model-00001-of-00002.safetensors", bytes("another commit"));
+    hub.commit(NEXT, files, "main");
+    assertThat(download(into(output)).path()).isEqualTo(output);
+    assertHas(output, files);
+    assertThat(children(output)).noneMatch(Files::isSymbolicLink);
+    hub.forget();
+    download(into(output));
+    assertThat(hub.requests(ANY)).hasSize(1);
+    // A file of one's own stays as it is.
+    Files.writeString(output.resolve("config.json"), "my own");
+    assertFails(() -> download(into(output)), OutputException.class, "config.json");
+    assertThat(output.resolve("config.json")).hasContent("my own");
+  }
+
+  @Test
+  void progressReachesItsEnd() {
+    List<Double> shares = new ArrayList<>();
+    Progress progress =
+        (what, done, total, share) -> {
+          assertThat(done).isLessThanOrEqualTo(total).isEqualTo(done);
+          shares.add(share);
+        };
+    new Download(
+            HubSettings.of(environment).with(stall, stall, PIECE), DownloadRequest.of("org/name"))
+        .run(progress);
+    assertThat(shares).isSorted().endsWith(1.0);
+  }
+}
