@@ -1,6 +1,5 @@
 package io.github.wandacuda.adapter;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.NullNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
@@ -10,7 +9,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
@@ -260,22 +258,12 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
     }
 
     private static JsonNode root(Path file) {
-      try (var in = InputFile.stream(file)) {
-        JsonNode root = JsonTree.read(in);
-        if (!root.isObject()) {
-          throw ErrorDetails.file(file).hint(AGAIN).wrong("a JSON object", "something else");
-        }
-        return root;
+      try {
+        return JsonTree.object(file, AGAIN);
       } catch (NoSuchFileException e) {
         throw ErrorDetails.file(file)
             .hint("name the folder that PEFT's save_pretrained wrote")
             .wrong("an adapter's " + FILE_NAME, "no such file", e);
-      } catch (JsonProcessingException e) {
-        throw ErrorDetails.file(file)
-            .hint(AGAIN)
-            .broken("not JSON: " + Printable.of(e.getOriginalMessage()), e);
-      } catch (IOException e) {
-        throw InputException.unreadable(file, "an adapter's config", e);
       }
     }
 

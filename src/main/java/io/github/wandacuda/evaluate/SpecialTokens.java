@@ -1,19 +1,14 @@
 package io.github.wandacuda.evaluate;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.text.InputFailures;
 import io.github.wandacuda.text.Tokenizer;
-import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -63,14 +58,10 @@ public final class SpecialTokens {
   }
 
   private static JsonNode read(Path file) {
-    try (InputStream in = InputFile.stream(file)) {
-      return JsonTree.read(in);
+    try {
+      return JsonTree.object(file, null);
     } catch (NoSuchFileException e) {
       return MissingNode.getInstance();
-    } catch (JsonProcessingException e) {
-      throw InputFailures.notJson(ErrorDetails.file(file), e);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
     }
   }
 

@@ -99,7 +99,7 @@ public final class Tasks {
       return Mmlu.read(files, limit);
     }
     BuiltInTask task = known.get();
-    List<Path> found = files.of(name, task.usual());
+    List<Path> found = files.of(name, task.usual);
     List<TaskRow> rows = new ArrayList<>();
     for (Path file : found) {
       if (rows.size() < limit) {
@@ -111,7 +111,7 @@ public final class Tasks {
     }
     List<TaskRow> complete = task == BuiltInTask.PIQA ? labelled(rows) : rows;
     return new Task(
-        name, task.normalized(), complete.stream().map(task::document).toList(), found, null);
+        name, task.normalized, complete.stream().map(task.prompt).toList(), found, null);
   }
 
   /**
@@ -276,19 +276,6 @@ public final class Tasks {
 
     String taskName() {
       return name().toLowerCase(Locale.ROOT);
-    }
-
-    boolean normalized() {
-      return normalized;
-    }
-
-    TaskFiles.Usual usual() {
-      return usual;
-    }
-
-    /** Returns what is asked about a row. */
-    TaskDocument document(TaskRow row) {
-      return prompt.apply(row);
     }
   }
 

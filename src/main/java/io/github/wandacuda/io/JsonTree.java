@@ -1,8 +1,10 @@
 package io.github.wandacuda.io;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -10,6 +12,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -17,6 +22,8 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -59,6 +66,49 @@ public final class JsonTree {
     } catch (CharacterCodingException e) {
       throw new JsonParseException(null, "other bytes than UTF-8", e);
     }
+  }
+
+  /**
+   * Reads a file that holds an object, as {@link #read} does.
+   *
+   * @param hint what to do about a file that holds none, or null
+   * @throws NoSuchFileException if it isn't there
+   * @throws InputException if it can't be read, or holds no object
+   */
+  public static JsonNode object(Path file, String hint) throws NoSuchFileException {
+    try (InputStream in = InputFile.stream(file)) {
+      JsonNode root = read(in);
+      if (!root.isObject()) {
+        throw ErrorDetails.file(file)
+            .hint(hint)
+            .wrong(
+                "a JSON object",
+                root.isMissingNode() ? "an empty file" : Printable.of(root.toString()));
+      }
+      return root;
+    } catch (NoSuchFileException e) {
+      throw e;
+    } catch (JsonProcessingException e) {
+      throw notJson(ErrorDetails.file(file).hint(hint), e);
+    } catch (IOException e) {
+      throw InputException.unreadable(file, e);
+    }
+  }
+
+  /** Returns the failure for a file, or a part of it, that is not JSON. */
+  public static InputException notJson(ErrorDetails where, JsonProcessingException cause) {
+    JsonLocation at = cause.getLocation();
+    String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+    String problem = place + ": " + reason(cause);
+    return where.expected("JSON", "none" + problem).broken("not JSON" + problem, cause);
+  }
+
+  /** Returns why something is not JSON, in the first words of the parser. */
+  public static String reason(JsonProcessingException cause) {
+    String message = String.valueOf(cause.getOriginalMessage());
+    int end = message.indexOf(" (start marker at");
+    String first = end < 0 ? message : message.substring(0, end);
+    return Printable.of(first.strip().lines().findFirst().orElse("").strip());
   }
 
   /** Reads what is known to be JSON, as {@link #read} does. */

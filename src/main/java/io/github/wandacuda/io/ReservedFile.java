@@ -2,7 +2,6 @@ package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import java.io.BufferedOutputStream;
 import java.io.File;
@@ -61,7 +60,7 @@ public final class ReservedFile implements AutoCloseable {
               LinkOption.NOFOLLOW_LINKS);
       return locked(target, temporary, channel);
     } catch (IOException e) {
-      throw unwritable(target, e);
+      throw OutputException.unwritable(target, e);
     }
   }
 
@@ -128,14 +127,14 @@ public final class ReservedFile implements AutoCloseable {
       AtomicWrite.write(target, content);
       return;
     }
-    try {
-      OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
-      content.writeTo(out);
-      out.flush();
-      publish();
-    } catch (IOException e) {
-      throw unwritable(target, e);
-    }
+    OutputException.writing(
+        target,
+        () -> {
+          OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
+          content.writeTo(out);
+          out.flush();
+        });
+    finish();
   }
 
   /**
@@ -148,11 +147,7 @@ public final class ReservedFile implements AutoCloseable {
     if (channel == null) {
       throw unwritable(target, "a regular file", "a device or pipe");
     }
-    try {
-      FilePieces.write(channel, position, bytes);
-    } catch (IOException e) {
-      throw unwritable(target, e);
-    }
+    OutputException.writing(target, () -> FilePieces.write(channel, position, bytes));
   }
 
   /**
@@ -161,11 +156,7 @@ public final class ReservedFile implements AutoCloseable {
    * @throws OutputException if that fails; a file that had the name is left as it was
    */
   public void finish() {
-    try {
-      publish();
-    } catch (IOException e) {
-      throw unwritable(target, e);
-    }
+    OutputException.writing(target, this::publish);
   }
 
   private void publish() throws IOException {
@@ -184,13 +175,6 @@ public final class ReservedFile implements AutoCloseable {
     return ErrorDetails.file(target).unwritable(expected, found);
   }
 
-  private static OutputException unwritable(Path target, IOException e) {
-    return new OutputException(
-        ErrorDetails.file(target)
-            .expected("to write it", "that it can't be: " + Printable.reason(e)),
-        e);
-  }
-
   /** Deletes the temporary file and releases the lock, unless the file is written. */
   @Override
   public void close() {
@@ -202,7 +186,7 @@ public final class ReservedFile implements AutoCloseable {
         Files.deleteIfExists(temporary);
       }
     } catch (IOException e) {
-      throw unwritable(target, e);
+      throw OutputException.unwritable(target, e);
     }
   }
 }

@@ -75,25 +75,25 @@ public final class SharedFile implements AutoCloseable {
 
   /** Gives the file its name; whatever had it is replaced. */
   public void publish(Path file) {
-    try {
-      channel.close();
-      AtomicWrite.moveOver(path, file);
-      unfinished = false;
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+    OutputException.writing(
+        file,
+        () -> {
+          channel.close();
+          AtomicWrite.moveOver(path, file);
+          unfinished = false;
+        });
   }
 
   /** Closes the file, and removes it if it was begun and not published. */
   @Override
   public void close() {
-    try {
-      channel.close();
-      if (unfinished) {
-        Files.deleteIfExists(path);
-      }
-    } catch (IOException e) {
-      throw OutputException.unwritable(path, e);
-    }
+    OutputException.writing(
+        path,
+        () -> {
+          channel.close();
+          if (unfinished) {
+            Files.deleteIfExists(path);
+          }
+        });
   }
 }

@@ -47,13 +47,13 @@ public record StructureRequest(
   /** What can be removed. */
   public enum Structure implements Labelled {
     /** Whole experts of mixtures. */
-    EXPERTS(ExpertRemoval::of, ExpertScore.values()),
+    EXPERTS(ExpertRemoval::new, ExpertScore.values()),
     /** Whole blocks. */
-    BLOCKS(BlockRemoval::of, BlockScore.values()),
+    BLOCKS(BlockRemoval::new, BlockScore.values()),
     /** Channels of MLPs. */
-    CHANNELS(model -> WidthRemoval.of(model, Half.MLP), ColumnScore.values()),
+    CHANNELS(model -> new WidthRemoval(model, Half.MLP), ColumnScore.values()),
     /** Heads, in groups that share a key and a value. */
-    HEADS(model -> WidthRemoval.of(model, Half.ATTENTION), ColumnScore.values()),
+    HEADS(model -> new WidthRemoval(model, Half.ATTENTION), ColumnScore.values()),
     /** The mix of these that does best. */
     AUTO(null);
 

@@ -80,7 +80,13 @@ public final class BlockRemoval implements Removal {
   /** See {@link #period()}; -1 until it is asked for. */
   private int period = -1;
 
-  private BlockRemoval(ModelDirectory model) {
+  /**
+   * Finds a model's blocks.
+   *
+   * @throws InputException if its family isn't known, or the config doesn't describe its tensors
+   */
+  public BlockRemoval(ModelDirectory model) {
+    model.requireUnpacked("removing blocks");
     this.model = model;
     place = ErrorDetails.file(model.config().file());
     family = DecoderFamilies.of(model.config());
@@ -101,16 +107,6 @@ public final class BlockRemoval implements Removal {
             .map(Map.Entry::getKey)
             .filter(list -> says(root.deepCopy(), list, kinds))
             .toList();
-  }
-
-  /**
-   * Finds a model's blocks.
-   *
-   * @throws InputException if its family isn't known, or the config doesn't describe its tensors
-   */
-  public static BlockRemoval of(ModelDirectory model) {
-    model.requireUnpacked("removing blocks");
-    return new BlockRemoval(model);
   }
 
   /** Returns a text for each block, the same for those that compute the same with their weights. */

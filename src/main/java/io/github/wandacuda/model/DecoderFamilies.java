@@ -7,6 +7,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.system.OnFailure;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** The decoder families whose forward pass is known. */
@@ -14,74 +15,72 @@ public final class DecoderFamilies {
   /** In the order of their model types. */
   private static final List<DecoderFamily> KNOWN =
       List.of(
-          new DecoderFamily("apertus", "ApertusForCausalLM", DenseFamilies::apertus),
-          new DecoderFamily("arcee", "ArceeForCausalLM", DenseFamilies::arcee),
+          styled("apertus", "ApertusForCausalLM", DenseFamilies::apertus),
+          styled("arcee", "ArceeForCausalLM", DenseFamilies::arcee),
           new DecoderFamily("bloom", "BloomForCausalLM", LayerNormFamilies::bloom),
-          new DecoderFamily("cohere", "CohereForCausalLM", DenseFamilies::cohere),
-          new DecoderFamily("cohere2", "Cohere2ForCausalLM", DenseFamilies::cohere2),
-          new DecoderFamily("cwm", "CwmForCausalLM", DenseFamilies::cwm),
-          new DecoderFamily("deepseek_v2", "DeepseekV2ForCausalLM", MixtureFamilies::deepseekV2),
-          new DecoderFamily("deepseek_v3", "DeepseekV3ForCausalLM", MixtureFamilies::deepseekV3),
-          new DecoderFamily("ernie4_5", "Ernie4_5ForCausalLM", DenseFamilies::ernie),
-          new DecoderFamily("ernie4_5_moe", "Ernie4_5_MoeForCausalLM", MixtureFamilies::ernieMoe),
-          new DecoderFamily("exaone4", "Exaone4ForCausalLM", DenseFamilies::exaone4),
+          styled("cohere", "CohereForCausalLM", DenseFamilies::cohere),
+          styled("cohere2", "Cohere2ForCausalLM", DenseFamilies::cohere2),
+          styled("cwm", "CwmForCausalLM", DenseFamilies::cwm),
+          styled("deepseek_v2", "DeepseekV2ForCausalLM", MixtureFamilies::deepseekV2),
+          styled("deepseek_v3", "DeepseekV3ForCausalLM", MixtureFamilies::deepseekV3),
+          styled("ernie4_5", "Ernie4_5ForCausalLM", DenseFamilies::ernie),
+          styled("ernie4_5_moe", "Ernie4_5_MoeForCausalLM", MixtureFamilies::ernieMoe),
+          styled("exaone4", "Exaone4ForCausalLM", DenseFamilies::exaone4),
           new DecoderFamily("falcon", "FalconForCausalLM", LayerNormFamilies::falcon),
-          new DecoderFamily("gemma", "GemmaForCausalLM", LlamaFamilies::gemma),
-          new DecoderFamily("gemma2", "Gemma2ForCausalLM", LlamaFamilies::gemma2),
-          new DecoderFamily("gemma3_text", "Gemma3ForCausalLM", DenseFamilies::gemma3),
-          new DecoderFamily("glm", "GlmForCausalLM", DenseFamilies::glm),
-          new DecoderFamily("glm4", "Glm4ForCausalLM", DenseFamilies::glm4),
-          new DecoderFamily("glm4_moe", "Glm4MoeForCausalLM", MixtureFamilies::glm4Moe),
-          new DecoderFamily(
-              "glm4_moe_lite", "Glm4MoeLiteForCausalLM", MixtureFamilies::glm4MoeLite),
+          styled("gemma", "GemmaForCausalLM", LlamaFamilies::gemma),
+          styled("gemma2", "Gemma2ForCausalLM", LlamaFamilies::gemma2),
+          styled("gemma3_text", "Gemma3ForCausalLM", DenseFamilies::gemma3),
+          styled("glm", "GlmForCausalLM", DenseFamilies::glm),
+          styled("glm4", "Glm4ForCausalLM", DenseFamilies::glm4),
+          styled("glm4_moe", "Glm4MoeForCausalLM", MixtureFamilies::glm4Moe),
+          styled("glm4_moe_lite", "Glm4MoeLiteForCausalLM", MixtureFamilies::glm4MoeLite),
           new DecoderFamily("gpt2", "GPT2LMHeadModel", LayerNormFamilies::gpt2),
           new DecoderFamily("gpt_neox", "GPTNeoXForCausalLM", LayerNormFamilies::gptNeox),
-          new DecoderFamily("gpt_oss", "GptOssForCausalLM", MixtureFamilies::gptOss),
-          new DecoderFamily("granite", "GraniteForCausalLM", DenseFamilies::granite),
-          new DecoderFamily("granitemoe", "GraniteMoeForCausalLM", MixtureFamilies::graniteMoe),
-          new DecoderFamily(
-              "granitemoeshared", "GraniteMoeSharedForCausalLM", MixtureFamilies::graniteMoe),
-          new DecoderFamily("helium", "HeliumForCausalLM", DenseFamilies::helium),
-          new DecoderFamily(
-              "hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", DenseFamilies::hunyuan),
-          new DecoderFamily("kimi_k2", "DeepseekV3ForCausalLM", MixtureFamilies::deepseekV3),
-          new DecoderFamily("llama", "LlamaForCausalLM", LlamaFamilies::llama),
-          new DecoderFamily("llama4_text", "Llama4ForCausalLM", MixtureFamilies::llama4),
-          new DecoderFamily("minimax_m2", "MiniMaxM2ForCausalLM", MixtureFamilies::minimaxM2),
-          new DecoderFamily("ministral", "MinistralForCausalLM", LlamaFamilies::mistral),
-          new DecoderFamily("ministral3", "Ministral3ForCausalLM", DenseFamilies::ministral3),
-          new DecoderFamily("mistral", "MistralForCausalLM", LlamaFamilies::mistral),
-          new DecoderFamily("mixtral", "MixtralForCausalLM", LlamaFamilies::mixtral),
-          new DecoderFamily("nemotron", "NemotronForCausalLM", DenseFamilies::nemotron),
-          new DecoderFamily("olmo", "OlmoForCausalLM", DenseFamilies::olmo),
-          new DecoderFamily("olmo2", "Olmo2ForCausalLM", DenseFamilies::olmo2),
-          new DecoderFamily("olmo3", "Olmo3ForCausalLM", DenseFamilies::olmo3),
-          new DecoderFamily("olmoe", "OlmoeForCausalLM", MixtureFamilies::olmoe),
+          styled("gpt_oss", "GptOssForCausalLM", MixtureFamilies::gptOss),
+          styled("granite", "GraniteForCausalLM", DenseFamilies::granite),
+          styled("granitemoe", "GraniteMoeForCausalLM", MixtureFamilies::graniteMoe),
+          styled("granitemoeshared", "GraniteMoeSharedForCausalLM", MixtureFamilies::graniteMoe),
+          styled("helium", "HeliumForCausalLM", DenseFamilies::helium),
+          styled("hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", DenseFamilies::hunyuan),
+          styled("kimi_k2", "DeepseekV3ForCausalLM", MixtureFamilies::deepseekV3),
+          styled("llama", "LlamaForCausalLM", LlamaFamilies::llama),
+          styled("llama4_text", "Llama4ForCausalLM", MixtureFamilies::llama4),
+          styled("minimax_m2", "MiniMaxM2ForCausalLM", MixtureFamilies::minimaxM2),
+          styled("ministral", "MinistralForCausalLM", LlamaFamilies::mistral),
+          styled("ministral3", "Ministral3ForCausalLM", DenseFamilies::ministral3),
+          styled("mistral", "MistralForCausalLM", LlamaFamilies::mistral),
+          styled("mixtral", "MixtralForCausalLM", LlamaFamilies::mixtral),
+          styled("nemotron", "NemotronForCausalLM", DenseFamilies::nemotron),
+          styled("olmo", "OlmoForCausalLM", DenseFamilies::olmo),
+          styled("olmo2", "Olmo2ForCausalLM", DenseFamilies::olmo2),
+          styled("olmo3", "Olmo3ForCausalLM", DenseFamilies::olmo3),
+          styled("olmoe", "OlmoeForCausalLM", MixtureFamilies::olmoe),
           new DecoderFamily("opt", "OPTForCausalLM", LayerNormFamilies::opt),
-          new DecoderFamily("phi3", "Phi3ForCausalLM", LlamaFamilies::phi3),
-          new DecoderFamily("phimoe", "PhimoeForCausalLM", MixtureFamilies::phimoe),
-          new DecoderFamily("phimoe", "PhiMoEForCausalLM", MixtureFamilies::phimoe),
-          new DecoderFamily("qwen2", "Qwen2ForCausalLM", LlamaFamilies::qwen2),
-          new DecoderFamily(
-              "qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration", LlamaFamilies::qwen2),
-          new DecoderFamily(
-              "qwen2_5_vl_text", "Qwen2_5_VLForConditionalGeneration", LlamaFamilies::qwen2),
-          new DecoderFamily("qwen2_moe", "Qwen2MoeForCausalLM", LlamaFamilies::qwen2Moe),
-          new DecoderFamily("qwen2_vl", "Qwen2VLForConditionalGeneration", LlamaFamilies::qwen2),
-          new DecoderFamily(
-              "qwen2_vl_text", "Qwen2VLForConditionalGeneration", LlamaFamilies::qwen2),
-          new DecoderFamily("qwen3", "Qwen3ForCausalLM", LlamaFamilies::qwen3),
-          new DecoderFamily("qwen3_5_text", "Qwen3_5ForCausalLM", HybridFamilies::qwen35),
-          new DecoderFamily("qwen3_moe", "Qwen3MoeForCausalLM", LlamaFamilies::qwen3Moe),
-          new DecoderFamily("qwen3_next", "Qwen3NextForCausalLM", HybridFamilies::qwen3Next),
-          new DecoderFamily(
-              "qwen3_vl_text", "Qwen3VLForConditionalGeneration", LlamaFamilies::qwen3),
-          new DecoderFamily("seed_oss", "SeedOssForCausalLM", DenseFamilies::seedOss),
-          new DecoderFamily("smollm3", "SmolLM3ForCausalLM", DenseFamilies::smollm3),
-          new DecoderFamily("stablelm", "StableLmForCausalLM", DenseFamilies::stablelm),
-          new DecoderFamily("starcoder2", "Starcoder2ForCausalLM", DenseFamilies::starcoder2));
+          styled("phi3", "Phi3ForCausalLM", LlamaFamilies::phi3),
+          styled("phimoe", "PhimoeForCausalLM", MixtureFamilies::phimoe),
+          styled("phimoe", "PhiMoEForCausalLM", MixtureFamilies::phimoe),
+          styled("qwen2", "Qwen2ForCausalLM", LlamaFamilies::qwen2),
+          styled("qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration", LlamaFamilies::qwen2),
+          styled("qwen2_5_vl_text", "Qwen2_5_VLForConditionalGeneration", LlamaFamilies::qwen2),
+          styled("qwen2_moe", "Qwen2MoeForCausalLM", LlamaFamilies::qwen2Moe),
+          styled("qwen2_vl", "Qwen2VLForConditionalGeneration", LlamaFamilies::qwen2),
+          styled("qwen2_vl_text", "Qwen2VLForConditionalGeneration", LlamaFamilies::qwen2),
+          styled("qwen3", "Qwen3ForCausalLM", LlamaFamilies::qwen3),
+          styled("qwen3_5_text", "Qwen3_5ForCausalLM", HybridFamilies::qwen35),
+          styled("qwen3_moe", "Qwen3MoeForCausalLM", LlamaFamilies::qwen3Moe),
+          styled("qwen3_next", "Qwen3NextForCausalLM", HybridFamilies::qwen3Next),
+          styled("qwen3_vl_text", "Qwen3VLForConditionalGeneration", LlamaFamilies::qwen3),
+          styled("seed_oss", "SeedOssForCausalLM", DenseFamilies::seedOss),
+          styled("smollm3", "SmolLM3ForCausalLM", DenseFamilies::smollm3),
+          styled("stablelm", "StableLmForCausalLM", DenseFamilies::stablelm),
+          styled("starcoder2", "Starcoder2ForCausalLM", DenseFamilies::starcoder2));
 
   private DecoderFamilies() {}
+
+  private static DecoderFamily styled(
+      String modelType, String architecture, Function<ModelConfig, LlamaStyle> style) {
+    return new DecoderFamily(modelType, architecture, config -> style.apply(config).decoder());
+  }
 
   /** Returns all of them, in the order of their model types. */
   public static List<DecoderFamily> known() {

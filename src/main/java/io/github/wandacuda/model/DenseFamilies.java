@@ -29,7 +29,7 @@ final class DenseFamilies {
    * Gemma 3 (arXiv 2503.19786): Gemma 2 without bounds, with norms over the heads of q and k, and
    * another rotary embedding in blocks with a window.
    */
-  static DecoderDescription gemma3(ModelConfig given) {
+  static LlamaStyle gemma3(ModelConfig given) {
     ModelConfig config =
         given.having(
             """
@@ -41,7 +41,7 @@ final class DenseFamilies {
     }
     Windows windows = Windows.pattern(config, WINDOW, PATTERN, 6);
     double scale = 1 / Math.sqrt(config.number("query_pre_attn_scalar", 256));
-    LlamaStyle style = LlamaFamilies.gemmaStyle(config);
+    LlamaStyle style = LlamaFamilies.gemma(config);
     style.scores =
         Scores.scaled(scale).capped(LlamaFamilies.cap(config, "attn_logit_softcapping", 0));
     style.logitCap = LlamaFamilies.cap(config, "final_logit_softcapping", 0);
@@ -52,39 +52,24 @@ final class DenseFamilies {
     Rotary near = style.rotary(local, RotaryFrequencies.SLIDING, false);
     Rotary far = style.rotary(Defaults.of(1e6), RotaryFrequencies.FULL, true);
     style.rotary = block -> windows.windowed().test(block) ? near : far;
-    return style.decoder();
+    return style;
   }
 
   /** OLMo (arXiv 2402.00838): LayerNorms without gains, and in some models bounded q, k and v. */
-  static DecoderDescription olmo(ModelConfig config) {
+  static LlamaStyle olmo(ModelConfig config) {
     // The epsilon has no key.
     LlamaStyle style = new LlamaStyle(config, 0, "", LARGER_EPSILON).withAttentionBias();
     style.normKind = Kind.LAYER;
     style.affine = false;
     style.bound = (float) config.number("clip_qkv", 0);
-    return style.decoder();
+    return style;
   }
 
   /**
    * OLMo 2 (arXiv 2501.00656): LLaMA with norms after the branches instead of before them, and over
    * all heads of q and k together.
    */
-  static DecoderDescription olmo2(ModelConfig config) {
-    return olmoStyle(config).decoder();
-  }
-
-  /** OLMo 3: OLMo 2 with windows, in whose blocks the rotary embedding isn't scaled. */
-  static DecoderDescription olmo3(ModelConfig config) {
-    Windows windows = Windows.of(config, WINDOW, block -> (block + 1) % 4 != 0);
-    LlamaStyle style = olmoStyle(config);
-    style.window = windows::at;
-    Rotary near = style.rotary(style.rope, RotaryFrequencies.SLIDING, false);
-    Rotary far = style.rotary(style.rope, RotaryFrequencies.FULL, true);
-    style.rotary = block -> windows.windowed().test(block) ? near : far;
-    return style.decoder();
-  }
-
-  private static LlamaStyle olmoStyle(ModelConfig config) {
+  static LlamaStyle olmo2(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON).withAttentionBias();
     style.norms = LlamaStyle.AFTER;
     style.headNorms = true;
@@ -92,12 +77,19 @@ final class DenseFamilies {
     return style;
   }
 
-  /** Granite 3: LLaMA with factors of embeddings, scores, branches and logits. */
-  static DecoderDescription granite(ModelConfig config) {
-    return graniteStyle(config).decoder();
+  /** OLMo 3: OLMo 2 with windows, in whose blocks the rotary embedding isn't scaled. */
+  static LlamaStyle olmo3(ModelConfig config) {
+    Windows windows = Windows.of(config, WINDOW, block -> (block + 1) % 4 != 0);
+    LlamaStyle style = olmo2(config);
+    style.window = windows::at;
+    Rotary near = style.rotary(style.rope, RotaryFrequencies.SLIDING, false);
+    Rotary far = style.rotary(style.rope, RotaryFrequencies.FULL, true);
+    style.rotary = block -> windows.windowed().test(block) ? near : far;
+    return style;
   }
 
-  static LlamaStyle graniteStyle(ModelConfig config) {
+  /** Granite 3: LLaMA with factors of embeddings, scores, branches and logits. */
+  static LlamaStyle granite(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
     style.embeddingScale = (float) config.number("embedding_multiplier", 1);
@@ -108,14 +100,14 @@ final class DenseFamilies {
   }
 
   /** SmolLM 3: LLaMA, of whose blocks some have no rotary embedding. */
-  static DecoderDescription smollm3(ModelConfig config) {
+  static LlamaStyle smollm3(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
     IntPredicate rotated = rotatedBlocks(config);
     Rotary rotary = style.rotary(Defaults.of(2e6), RotaryFrequencies.FULL, true);
     style.rotary = block -> rotated.test(block) ? rotary : null;
     style.window = Windows.ifUsed(config, 0, block -> !rotated.test(block))::at;
-    return style.decoder();
+    return style;
   }
 
   /**
@@ -143,22 +135,22 @@ final class DenseFamilies {
    * Command R: LayerNorms without a bias, parallel branches, interleaved pairs, scaled logits, and
    * in some models norms of q and k with a gain for each head.
    */
-  static DecoderDescription cohere(ModelConfig config) {
+  static LlamaStyle cohere(ModelConfig config) {
     LlamaStyle style = cohereStyle(config);
     style.headNorms = config.flag("use_qk_norm", false);
     style.headNormKind = Kind.LAYER_WITHOUT_BIAS;
     style.ownGains = true;
-    return style.decoder();
+    return style;
   }
 
   /** Command R7B and A (arXiv 2504.00698): Command R, rotated in blocks with a window alone. */
-  static DecoderDescription cohere2(ModelConfig config) {
+  static LlamaStyle cohere2(ModelConfig config) {
     Windows windows = Windows.pattern(config, WINDOW, PATTERN, 4);
     LlamaStyle style = cohereStyle(config);
     style.window = windows::at;
     Rotary rotary = style.rotary(style.rope, RotaryFrequencies.SLIDING, true);
     style.rotary = block -> windows.at(block) > 0 ? rotary : null;
-    return style.decoder();
+    return style;
   }
 
   private static LlamaStyle cohereStyle(ModelConfig config) {
@@ -174,23 +166,7 @@ final class DenseFamilies {
   /**
    * GLM-4 of 2024: LLaMA with interleaved pairs, of half a head, and one module for gate and up.
    */
-  static DecoderDescription glm(ModelConfig config) {
-    return glmStyle(config).decoder();
-  }
-
-  /** GLM-4 of 2025: the same with norms after its branches too. */
-  static DecoderDescription glm4(ModelConfig config) {
-    LlamaStyle style = glmStyle(config);
-    style.norms =
-        new BlockNorms(
-            "input_layernorm",
-            "post_self_attn_layernorm",
-            "post_attention_layernorm",
-            "post_mlp_layernorm");
-    return style.decoder();
-  }
-
-  private static LlamaStyle glmStyle(ModelConfig config) {
+  static LlamaStyle glm(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, 1.5625e-07);
     style.projectionBias = config.flag(ATTENTION_BIAS, false);
     style.interleaved = true;
@@ -199,19 +175,31 @@ final class DenseFamilies {
     return style;
   }
 
+  /** GLM-4 of 2025: the same with norms after its branches too. */
+  static LlamaStyle glm4(ModelConfig config) {
+    LlamaStyle style = glm(config);
+    style.norms =
+        new BlockNorms(
+            "input_layernorm",
+            "post_self_attn_layernorm",
+            "post_attention_layernorm",
+            "post_mlp_layernorm");
+    return style;
+  }
+
   /** Helium: LLaMA with interleaved pairs. */
-  static DecoderDescription helium(ModelConfig config) {
+  static LlamaStyle helium(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, 1e-8);
     style.projectionBias = config.flag(ATTENTION_BIAS, false);
     style.mlpBias = config.flag("mlp_bias", false);
     style.interleaved = true;
     style.rope = Defaults.of(1e5);
-    return style.decoder();
+    return style;
   }
 
   /** ERNIE 4.5's dense models: LLaMA with interleaved pairs. */
-  static DecoderDescription ernie(ModelConfig config) {
-    return ernieStyle(config, HEAD_SIZE).decoder();
+  static LlamaStyle ernie(ModelConfig config) {
+    return ernieStyle(config, HEAD_SIZE);
   }
 
   static LlamaStyle ernieStyle(ModelConfig config, int headSize) {
@@ -225,13 +213,13 @@ final class DenseFamilies {
   }
 
   /** CWM (arXiv 2510.02387): Llama 3 with a window in all but every fourth block. */
-  static DecoderDescription cwm(ModelConfig given) {
+  static LlamaStyle cwm(ModelConfig given) {
     ModelConfig config = stretched(given, 16);
     LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, LARGER_EPSILON);
     style.mlpBias = config.flag("mlp_bias", false);
     style.rope = Defaults.of(1e6);
     style.window = Windows.of(config, 8192, block -> block % 4 != 0)::at;
-    return style.decoder();
+    return style;
   }
 
   /** Returns a config with Llama 3's scaling, if it doesn't say anything of one. */
@@ -247,7 +235,7 @@ final class DenseFamilies {
   }
 
   /** StarCoder 2 (arXiv 2402.19173): LayerNorms, biases, windows, and an MLP without a gate. */
-  static DecoderDescription starcoder2(ModelConfig config) {
+  static LlamaStyle starcoder2(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, "norm_epsilon", LARGER_EPSILON);
     style.projectionBias = config.flag("use_bias", true);
     style.outputBias = style.projectionBias;
@@ -256,14 +244,14 @@ final class DenseFamilies {
     style.window = Windows.of(config, 0, block -> true)::at;
     style.activation = Activations.of(config, "hidden_act", "gelu_pytorch_tanh");
     style.mlp = block -> style.ungated(in(block, "mlp.c_fc"), in(block, "mlp.c_proj"), null);
-    return style.decoder();
+    return style;
   }
 
   /**
    * StableLM 2 (arXiv 2402.17834): LayerNorms, a part of each head turned, and in some models
    * parallel branches, or norms of q and k with a gain for each head.
    */
-  static DecoderDescription stablelm(ModelConfig config) {
+  static LlamaStyle stablelm(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, LAYER_EPSILON, LARGER_EPSILON);
     style.projectionBias = config.flag("use_qkv_bias", false);
     style.normKind = Kind.LAYER;
@@ -275,14 +263,14 @@ final class DenseFamilies {
     style.keyNorm = "k_layernorm";
     style.parallel = config.flag("use_parallel_residual", false);
     style.norms = style.parallel ? LlamaStyle.SHARED : LlamaStyle.BEFORE;
-    return style.decoder();
+    return style;
   }
 
   /**
    * Nemotron 4 and Minitron (arXiv 2402.16819): LayerNorms with gains around 1, half a head turned,
    * and an MLP of squared ReLUs without a gate.
    */
-  static DecoderDescription nemotron(ModelConfig config) {
+  static LlamaStyle nemotron(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, "norm_eps", LARGER_EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
     style.normKind = Kind.LAYER;
@@ -290,23 +278,23 @@ final class DenseFamilies {
     style.rope = Defaults.partial(0.5, THETA);
     style.activation = Activations.of(config, "hidden_act", "relu2");
     style.mlp = block -> style.ungated(in(block, "mlp.up_proj"), in(block, "mlp.down_proj"), null);
-    return style.decoder();
+    return style;
   }
 
   /** AFM of Arcee: LLaMA with an MLP of squared ReLUs without a gate. */
-  static DecoderDescription arcee(ModelConfig config) {
+  static LlamaStyle arcee(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
     style.activation = Activations.of(config, "hidden_act", "relu2");
     style.mlp = block -> style.ungated(in(block, "mlp.up_proj"), in(block, "mlp.down_proj"), null);
-    return style.decoder();
+    return style;
   }
 
   /**
    * EXAONE 4 (arXiv 2507.11407): norms after the branches and over the heads of q and k; where
    * there are windows, only their blocks are rotated.
    */
-  static DecoderDescription exaone4(ModelConfig config) {
+  static LlamaStyle exaone4(ModelConfig config) {
     Windows windows = exaoneWindows(config);
     LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON);
     style.norms = LlamaStyle.AFTER;
@@ -314,7 +302,7 @@ final class DenseFamilies {
     style.window = windows::at;
     Rotary rotary = style.rotary(style.rope, RotaryFrequencies.FULL, true);
     style.rotary = block -> windows.at(block) > 0 || !windows.isThere() ? rotary : null;
-    return style.decoder();
+    return style;
   }
 
   /** The pattern is a number, or an L for each block with a window, of which the last has none. */
@@ -331,29 +319,29 @@ final class DenseFamilies {
   }
 
   /** Hunyuan's dense models: LLaMA with norms over the heads of q and k after their rotation. */
-  static DecoderDescription hunyuan(ModelConfig config) {
+  static LlamaStyle hunyuan(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON).withAttentionBias();
     style.headNorms = true;
     style.normsLast = true;
     style.queryNorm = "query_layernorm";
     style.keyNorm = "key_layernorm";
-    return style.decoder();
+    return style;
   }
 
   /** Seed-OSS: LLaMA with biases of q, k and v. */
-  static DecoderDescription seedOss(ModelConfig config) {
+  static LlamaStyle seedOss(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, EPSILON);
     style.projectionBias = config.flag(ATTENTION_BIAS, true);
     style.outputBias = config.flag("attention_out_bias", false);
     style.mlpBias = config.flag("mlp_bias", false);
-    return style.decoder();
+    return style;
   }
 
   /**
    * Apertus (arXiv 2509.14233): norms over the heads of q and k, and an MLP without a gate, whose
    * activation is learned.
    */
-  static DecoderDescription apertus(ModelConfig given) {
+  static LlamaStyle apertus(ModelConfig given) {
     ModelConfig config = stretched(given, 8);
     LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
@@ -369,11 +357,11 @@ final class DenseFamilies {
                 in(block, "mlp.up_proj"),
                 in(block, "mlp.down_proj"),
                 learned ? in(block, "mlp.act_fn.") : null);
-    return style.decoder();
+    return style;
   }
 
   /** Ministral 3: Mistral whose queries grow with the logarithm of their position. */
-  static DecoderDescription ministral3(ModelConfig config) {
+  static LlamaStyle ministral3(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, HEAD_SIZE, EPSILON);
     style.window = Windows.of(config, 0, block -> true)::at;
     double beta = RotaryFrequencies.setting(config, "llama_4_scaling_beta");
@@ -385,6 +373,6 @@ final class DenseFamilies {
               position -> 1 + beta * Math.log1p(Math.floor(position / trained)));
       style.queryFactor = block -> factor;
     }
-    return style.decoder();
+    return style;
   }
 }

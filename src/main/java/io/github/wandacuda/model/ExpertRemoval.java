@@ -75,7 +75,14 @@ public final class ExpertRemoval implements Removal {
   private final int experts;
   private final int groups;
 
-  private ExpertRemoval(ModelDirectory model) {
+  /**
+   * Finds a model's experts.
+   *
+   * @throws InputException if it has none, they aren't alike, or the config doesn't say how many
+   *     there are
+   */
+  public ExpertRemoval(ModelDirectory model) {
+    model.requireUnpacked("removing experts");
     this.model = model;
     place = ErrorDetails.file(model.config().file());
     further = FurtherBlocks.of(model.config(), model.checkpoint());
@@ -88,17 +95,6 @@ public final class ExpertRemoval implements Removal {
     parts.forEach(part -> part.check(experts));
     requireAll();
     Quantization.of(model.config()).ifPresent(ExpertRemoval::requireUnnumbered);
-  }
-
-  /**
-   * Finds a model's experts.
-   *
-   * @throws InputException if it has none, they aren't alike, or the config doesn't say how many
-   *     there are
-   */
-  public static ExpertRemoval of(ModelDirectory model) {
-    model.requireUnpacked("removing experts");
-    return new ExpertRemoval(model);
   }
 
   /**

@@ -18,13 +18,13 @@ final class HybridFamilies {
    * Qwen3-Next: Qwen 2's mixture of experts, gated attention in every fourth block, and gated delta
    * nets in the others.
    */
-  static DecoderDescription qwen3Next(ModelConfig config) {
+  static LlamaStyle qwen3Next(ModelConfig config) {
     return LlamaFamilies.withSharedExpert(style(config.having("{\"norm_topk_prob\": true}"), true));
   }
 
   /** Qwen 3.5: the same with dense MLPs, and a delta net's inputs from modules of their own. */
-  static DecoderDescription qwen35(ModelConfig config) {
-    return style(config, false).decoder();
+  static LlamaStyle qwen35(ModelConfig config) {
+    return style(config, false);
   }
 
   private static LlamaStyle style(ModelConfig config, boolean fused) {

@@ -30,76 +30,76 @@ final class LlamaFamilies {
   /**
    * LLaMA, LLaMA-2 and Llama-3 (Touvron et al., arXiv 2302.13971 and 2307.09288; arXiv 2407.21783).
    */
-  static DecoderDescription llama(ModelConfig config) {
+  static LlamaStyle llama(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
     style.mlpBias = config.flag("mlp_bias", false);
-    return style.decoder();
+    return style;
   }
 
   /** Mistral (Jiang et al., arXiv 2310.06825): LLaMA with a window. */
-  static DecoderDescription mistral(ModelConfig config) {
+  static LlamaStyle mistral(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
     style.window = Windows.of(config, WINDOW, block -> true)::at;
-    return style.decoder();
+    return style;
   }
 
   /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
-  static DecoderDescription mixtral(ModelConfig config) {
+  static LlamaStyle mixtral(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, 1e-5);
     style.rope = Defaults.of(1e6);
     style.window = Windows.of(config, 0, block -> true)::at;
     style.mlp =
         MixtureFamilies.mixtralExperts(
             style, RoutingRule.softmax(config.positive(PER_TOKEN), true), false);
-    return style.decoder();
+    return style;
   }
 
   /**
    * Phi-3 and Phi-4 (arXiv 2404.14219): LLaMA with one module for q, k and v and one for gate and
    * up.
    */
-  static DecoderDescription phi3(ModelConfig config) {
+  static LlamaStyle phi3(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, 1e-5);
     style.rope = Defaults.partial(1, RotaryFrequencies.DEFAULT_THETA);
     style.window = Windows.of(config, 0, block -> true)::at;
     style.fusedAttention = true;
     style.fusedMlp = true;
-    return style.decoder();
+    return style;
   }
 
   /**
    * Qwen 1.5, 2 and 2.5 (arXiv 2407.10671): LLaMA with biases on q, k and v, and windows in the
    * last blocks.
    */
-  static DecoderDescription qwen2(ModelConfig config) {
+  static LlamaStyle qwen2(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
     style.projectionBias = true;
     style.window = Windows.ofQwen(config)::at;
-    return style.decoder();
+    return style;
   }
 
   /**
    * Qwen 3 (arXiv 2505.09388): LLaMA with norms over the heads of q and k, and windows in the last
    * blocks.
    */
-  static DecoderDescription qwen3(ModelConfig config) {
+  static LlamaStyle qwen3(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 128, EPSILON).withAttentionBias();
     style.headNorms = true;
     style.window = Windows.ofQwen(config)::at;
-    return style.decoder();
+    return style;
   }
 
   /**
    * Qwen 1.5 and 2 MoE (arXiv 2407.10671): Qwen 2 with a mixture of experts and a shared expert.
    */
-  static DecoderDescription qwen2Moe(ModelConfig config) {
+  static LlamaStyle qwen2Moe(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
     style.projectionBias = config.flag("qkv_bias", true);
     return withSharedExpert(style);
   }
 
   /** Describes a mixture of Qwen's with an expert of all tokens. */
-  static DecoderDescription withSharedExpert(LlamaStyle style) {
+  static LlamaStyle withSharedExpert(LlamaStyle style) {
     return qwenMixture(
         style,
         name ->
@@ -111,7 +111,7 @@ final class LlamaFamilies {
   }
 
   /** Qwen 3 MoE (arXiv 2505.09388): Qwen 3 with a mixture of experts, without a shared one. */
-  static DecoderDescription qwen3Moe(ModelConfig config) {
+  static LlamaStyle qwen3Moe(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
     style.headNorms = true;
     return qwenMixture(style, name -> null);
@@ -123,8 +123,7 @@ final class LlamaFamilies {
    *
    * @param shared describes a mixture's shared expert by its name, or returns null
    */
-  private static DecoderDescription qwenMixture(
-      LlamaStyle style, Function<String, SharedExpert> shared) {
+  private static LlamaStyle qwenMixture(LlamaStyle style, Function<String, SharedExpert> shared) {
     ModelConfig config = style.config;
     style.window = Windows.ifUsed(config, WINDOW, block -> true)::at;
     int experts = config.positive("num_experts");
@@ -145,7 +144,7 @@ final class LlamaFamilies {
               expert -> style.gated(name + "experts." + expert + ".", wide),
               shared.apply(name));
         };
-    return style.decoder();
+    return style;
   }
 
   /**
@@ -165,29 +164,25 @@ final class LlamaFamilies {
   }
 
   /** Gemma (arXiv 2403.08295): LLaMA with larger embeddings, gains around 1 and a GELU. */
-  static DecoderDescription gemma(ModelConfig config) {
-    return gemmaStyle(config).decoder();
+  static LlamaStyle gemma(ModelConfig config) {
+    LlamaStyle style = new LlamaStyle(config, 256, EPSILON).withAttentionBias();
+    style.activation = gemmaActivation(config);
+    style.gainOffset = 1;
+    style.embeddingScale = (float) Math.sqrt(style.hidden);
+    return style;
   }
 
   /**
    * Gemma 2 (arXiv 2408.00118): Gemma with norms after its branches too, bounded scores and logits,
    * and a window in every second block.
    */
-  static DecoderDescription gemma2(ModelConfig config) {
+  static LlamaStyle gemma2(ModelConfig config) {
     double scale = 1 / Math.sqrt(config.number("query_pre_attn_scalar", 256));
-    LlamaStyle style = gemmaStyle(config);
+    LlamaStyle style = gemma(config);
     style.scores = Scores.scaled(scale).capped(cap(config, "attn_logit_softcapping", 50));
     style.logitCap = cap(config, "final_logit_softcapping", 30);
     style.window = Windows.of(config, WINDOW, block -> block % 2 == 0)::at;
     style.norms = LlamaStyle.AROUND;
-    return style.decoder();
-  }
-
-  static LlamaStyle gemmaStyle(ModelConfig config) {
-    LlamaStyle style = new LlamaStyle(config, 256, EPSILON).withAttentionBias();
-    style.activation = gemmaActivation(config);
-    style.gainOffset = 1;
-    style.embeddingScale = (float) Math.sqrt(style.hidden);
     return style;
   }
 

@@ -45,7 +45,7 @@ final class MixtureFamilies {
    * OLMoE (arXiv 2409.02060): LLaMA with norms over all heads of q and k together, bounds of q, k
    * and v in some models, and a mixture.
    */
-  static DecoderDescription olmoe(ModelConfig config) {
+  static LlamaStyle olmoe(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON).withAttentionBias();
     style.headNorms = true;
     style.wholeNorms = true;
@@ -65,15 +65,15 @@ final class MixtureFamilies {
                       name + "experts." + expert + ".", config.positive("intermediate_size")),
               null);
         };
-    return style.decoder();
+    return style;
   }
 
   /**
    * Granite 3's mixtures: Granite with experts in one tensor, and in some models an expert for all
    * tokens. A softmax of the chosen logits alone is that of all, renormalized.
    */
-  static DecoderDescription graniteMoe(ModelConfig config) {
-    LlamaStyle style = DenseFamilies.graniteStyle(config);
+  static LlamaStyle graniteMoe(ModelConfig config) {
+    LlamaStyle style = DenseFamilies.granite(config);
     int experts = config.positive("num_local_experts");
     int common = config.whole("shared_intermediate_size", 0);
     style.mlp =
@@ -100,24 +100,24 @@ final class MixtureFamilies {
                           common,
                           false)));
         };
-    return style.decoder();
+    return style;
   }
 
   /** GLM 4.5 (arXiv 2508.06471): LLaMA with half of each head turned and DeepSeek V3's mixture. */
-  static DecoderDescription glm4Moe(ModelConfig config) {
+  static LlamaStyle glm4Moe(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 128, LARGER_EPSILON);
     style.projectionBias = config.flag("attention_bias", false);
     style.rope = Defaults.partial(0.5, RotaryFrequencies.DEFAULT_THETA);
     style.headNorms = config.flag("use_qk_norm", false);
     style.mlp = deepseek(style, deepseekV3Rule(config, 1), true);
-    return style.decoder();
+    return style;
   }
 
   /**
    * MiniMax M2: LLaMA with norms over all heads of q and k together, a part of each head turned,
    * and a mixture that is chosen by sigmoids.
    */
-  static DecoderDescription minimaxM2(ModelConfig config) {
+  static LlamaStyle minimaxM2(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
     style.headNorms = config.flag("use_qk_norm", true);
     style.wholeNorms = true;
@@ -131,7 +131,7 @@ final class MixtureFamilies {
             style,
             RoutingRule.of(Scores.SIGMOID, config.positive(PER_TOKEN), true),
             config.flag("use_routing_bias", true));
-    return style.decoder();
+    return style;
   }
 
   /**
@@ -173,7 +173,7 @@ final class MixtureFamilies {
    * Phi-3.5-MoE (arXiv 2404.14219): LLaMA with LayerNorms, biases, also of the logits, and a sparse
    * mixer.
    */
-  static DecoderDescription phimoe(ModelConfig config) {
+  static LlamaStyle phimoe(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, LARGER_EPSILON).withAttentionBias();
     style.normKind = Kind.LAYER;
     style.rope = Defaults.of(1e6);
@@ -192,14 +192,14 @@ final class MixtureFamilies {
                 1,
                 threshold),
             false);
-    return style.decoder();
+    return style;
   }
 
   /**
    * ERNIE 4.5's mixtures: LLaMA with interleaved pairs, and experts that are chosen by their
    * probabilities with a correction.
    */
-  static DecoderDescription ernieMoe(ModelConfig config) {
+  static LlamaStyle ernieMoe(ModelConfig config) {
     LlamaStyle style = DenseFamilies.ernieStyle(config, 0);
     int first = config.whole("moe_layer_start_index", 1);
     int interval = config.positive("moe_layer_interval", 1);
@@ -221,7 +221,7 @@ final class MixtureFamilies {
                 ? plain.apply(block)
                 : withShared(
                     style, block, experts, rule, "moe_statics.e_score_correction_bias", shared);
-    return style.decoder();
+    return style;
   }
 
   /**
@@ -229,7 +229,7 @@ final class MixtureFamilies {
    * after their rotation, in most blocks; queries that grow with their position in the others; and
    * a mixture that weighs its experts' inputs.
    */
-  static DecoderDescription llama4(ModelConfig config) {
+  static LlamaStyle llama4(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 128, LARGER_EPSILON).withAttentionBias();
     IntPredicate rotated = DenseFamilies.rotatedBlocks(config);
     int chunk = config.positive("attention_chunk_size", 8192);
@@ -269,7 +269,7 @@ final class MixtureFamilies {
               ? llama4Mixture(style, name, experts)
               : style.gated(name, config.positive("intermediate_size_mlp"));
         };
-    return style.decoder();
+    return style;
   }
 
   private static IntPredicate llama4Mixtures(ModelConfig config) {
@@ -314,7 +314,7 @@ final class MixtureFamilies {
    * mixture whose gate is bounded. A softmax of the chosen logits alone is that of all,
    * renormalized.
    */
-  static DecoderDescription gptOss(ModelConfig given) {
+  static LlamaStyle gptOss(ModelConfig given) {
     boolean told = given.has("rope_scaling") || given.has("rope_parameters");
     ModelConfig config = told ? given : given.having(GPT_OSS_SCALING);
     LlamaStyle style = new LlamaStyle(config, 64, LARGER_EPSILON);
@@ -337,31 +337,31 @@ final class MixtureFamilies {
               expert -> stacked(style, name + "experts.", expert, wide, true, gate),
               null);
         };
-    return style.decoder();
+    return style;
   }
 
   /** DeepSeek V2 (arXiv 2405.04434): LLaMA with latent attention and a mixture. */
-  static DecoderDescription deepseekV2(ModelConfig config) {
+  static LlamaStyle deepseekV2(ModelConfig config) {
     LlamaStyle style = latentStyle(config, EPSILON);
     style.mlp = deepseek(style, deepseekV2Rule(config), false);
-    return style.decoder();
+    return style;
   }
 
   /**
    * DeepSeek V3 (arXiv 2412.19437), R1 and Kimi K2: V2 whose experts are chosen by sigmoids with a
    * correction.
    */
-  static DecoderDescription deepseekV3(ModelConfig config) {
+  static LlamaStyle deepseekV3(ModelConfig config) {
     LlamaStyle style = latentStyle(config, EPSILON);
     style.mlp = deepseek(style, deepseekV3Rule(config, 2.5), true);
-    return style.decoder();
+    return style;
   }
 
   /** GLM 4.7 Flash: DeepSeek V3 with GLM's defaults. */
-  static DecoderDescription glm4MoeLite(ModelConfig config) {
+  static LlamaStyle glm4MoeLite(ModelConfig config) {
     LlamaStyle style = latentStyle(config, LARGER_EPSILON);
     style.mlp = deepseek(style, deepseekV3Rule(config, 1), true);
-    return style.decoder();
+    return style;
   }
 
   private static LlamaStyle latentStyle(ModelConfig config, double epsilon) {

@@ -1,6 +1,5 @@
 package io.github.wandacuda.model;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.PackedConfig;
@@ -54,11 +53,8 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   }
 
   private static ModelConfig of(Path file) {
-    try (var in = InputFile.stream(file)) {
-      JsonNode root = JsonTree.read(in);
-      if (!root.isObject()) {
-        throw ErrorDetails.file(file).hint(AGAIN).wrong("a JSON object", kind(root));
-      }
+    try {
+      JsonNode root = JsonTree.object(file, AGAIN);
       if (PackedConfig.isPacked(root)) {
         byte[] source = PackedConfig.source(file, InputFile.bytes(file));
         return new ModelConfig(file, JsonTree.read(new ByteArrayInputStream(source)), true, null);
@@ -68,11 +64,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
       throw ErrorDetails.file(file)
           .hint("name the folder that holds config.json and the .safetensors files")
           .wrong("a model directory's config.json", "no such file", e);
-    } catch (JsonProcessingException e) {
-      throw ErrorDetails.file(file)
-          .expected("JSON", Printable.of(e.getOriginalMessage()))
-          .hint(AGAIN)
-          .broken("not JSON: " + Printable.of(e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw InputException.unreadable(file, "a config.json", e);
     }
@@ -281,10 +272,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
 
   private InputException missing(String key, String expected) {
     return ErrorDetails.part(file, key).hint(AGAIN).wrong(expected, "nothing");
-  }
-
-  private static String kind(JsonNode root) {
-    return root.isMissingNode() ? "an empty file" : abbreviated(root);
   }
 
   private static String abbreviated(JsonNode value) {

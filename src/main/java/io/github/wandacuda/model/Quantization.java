@@ -5,10 +5,8 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
-import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,24 +58,17 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
       }
     }
     Path other = config.file().resolveSibling("hf_quant_config.json");
-    if (!Files.exists(other)) {
+    try {
+      JsonNode settings = JsonTree.object(other, null).path("quantization");
+      return Optional.of(new Quantization(other, "quantization", settings, MODELOPT));
+    } catch (NoSuchFileException e) {
       return Optional.empty();
     }
-    JsonNode settings = read(other).path("quantization");
-    return Optional.of(new Quantization(other, "quantization", settings, MODELOPT));
   }
 
   private static Quantization of(Path file, String key, JsonNode settings) {
     String method = settings.path("quant_method").asText("").toLowerCase(Locale.ROOT);
     return new Quantization(file, key, settings, method);
-  }
-
-  private static JsonNode read(Path file) {
-    try (var in = InputFile.stream(file)) {
-      return JsonTree.read(in);
-    } catch (IOException e) {
-      throw ErrorDetails.file(file).wrong("JSON", Printable.reason(e), e);
-    }
   }
 
   boolean isRead() {

@@ -53,17 +53,6 @@ public final class WidthRemoval implements Removal {
   private final Map<String, Cut> cuts = new HashMap<>();
 
   /**
-   * Finds a model's channels or heads.
-   *
-   * @param half has them: {@link Half#MLP} channels, {@link Half#ATTENTION} heads
-   * @throws InputException if they can't be removed
-   */
-  public static WidthRemoval of(ModelDirectory model, Half half) {
-    model.requireUnpacked("removing " + (half == Half.MLP ? "channels" : "heads"));
-    return new WidthRemoval(model, half);
-  }
-
-  /**
    * What is cut of a tensor.
    *
    * @param dimension along which
@@ -71,7 +60,14 @@ public final class WidthRemoval implements Removal {
    */
   private record Cut(int block, int dimension, IntFunction<IntStream> parts) {}
 
-  private WidthRemoval(ModelDirectory model, Half half) {
+  /**
+   * Finds a model's channels or heads.
+   *
+   * @param half has them: {@link Half#MLP} channels, {@link Half#ATTENTION} heads
+   * @throws InputException if they can't be removed
+   */
+  public WidthRemoval(ModelDirectory model, Half half) {
+    model.requireUnpacked("removing " + (half == Half.MLP ? "channels" : "heads"));
     this.model = model;
     this.half = half;
     decoder = DecoderFamilies.of(model.config()).describe(model.config());

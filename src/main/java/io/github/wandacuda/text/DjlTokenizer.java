@@ -76,7 +76,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
       }
       return json;
     } catch (JsonProcessingException e) {
-      throw InputFailures.notJson(ErrorDetails.file(file), e);
+      throw JsonTree.notJson(ErrorDetails.file(file), e);
     } catch (NoSuchFileException e) {
       throw ErrorDetails.file(file)
           .expected("the model's tokenizer.json", "no such file or folder")

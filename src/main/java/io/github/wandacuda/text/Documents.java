@@ -12,6 +12,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.JsonTree;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -94,9 +95,9 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
       return text(parser, where);
     } catch (JsonProcessingException e) {
       throw where
-          .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
+          .expected("a JSON object", "no JSON: " + JsonTree.reason(e))
           .hint(ONE_OBJECT)
-          .broken("not JSON: " + InputFailures.jsonReason(e), e);
+          .broken("not JSON: " + JsonTree.reason(e), e);
     } catch (IOException e) {
       throw InputException.unreadable(file, e);
     }

@@ -60,8 +60,8 @@ public final class JsonLines {
       return value;
     } catch (JsonProcessingException e) {
       throw where
-          .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
-          .broken("not JSON: " + InputFailures.jsonReason(e), e);
+          .expected("a JSON object", "no JSON: " + JsonTree.reason(e))
+          .broken("not JSON: " + JsonTree.reason(e), e);
     } catch (IOException e) {
       throw where.broken(InputFailures.firstLine(e), e);
     }

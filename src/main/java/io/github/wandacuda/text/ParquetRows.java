@@ -56,7 +56,6 @@ public final class ParquetRows {
   private static List<JsonNode> rows(Path file, long limit) {
     byte[] bytes = bytes(file);
     long most = Runtime.getRuntime().maxMemory() / OF_FILE * 2;
-    PlainPages.Plain plain = PlainPages.of(file, bytes, Math.min(most, Integer.MAX_VALUE / 2));
     if (System.getProperty(LIBDEFLATE) == null) {
       System.setProperty(LIBDEFLATE, "false");
     }
@@ -65,17 +64,21 @@ public final class ParquetRows {
     try (HardwoodContext context = HardwoodContext.create(1);
         ParquetFileReader reader =
             ParquetFileReader.open(
-                dev.hardwood.InputFile.of(ByteBuffer.wrap(plain.bytes())), context);
+                dev.hardwood.InputFile.of(
+                    ByteBuffer.wrap(
+                        PlainPages.of(file, bytes, Math.min(most, Integer.MAX_VALUE / 2)))),
+                context);
         RowReader rows = reader.buildRowReader().head(limit).build()) {
+      long expected = Math.min(limit, reader.getFileMetaData().numRows());
       List<JsonNode> read = new ArrayList<>();
-      while (read.size() < Math.min(limit, plain.rows()) && rows.hasNext()) {
+      while (read.size() < expected && rows.hasNext()) {
         CancelledException.throwIfInterrupted();
         rows.next();
         read.add(object(rows));
       }
-      if (read.size() < Math.min(limit, plain.rows())) {
+      if (read.size() < expected) {
         throw ErrorDetails.part(file, "its pages")
-            .wrong(plain.rows() + " rows", "the end after " + read.size());
+            .wrong(expected + " rows", "the end after " + read.size());
       }
       return read;
     } catch (CancelledException | InputException e) {

@@ -2,7 +2,6 @@ package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.text.ThriftStruct.MalformedException;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -18,20 +17,36 @@ import java.util.Set;
 import java.util.zip.GZIPInputStream;
 import org.apache.commons.compress.compressors.lz4.BlockLZ4CompressorInputStream;
 import org.apache.commons.compress.compressors.snappy.SnappyCompressorInputStream;
+import org.apache.parquet.format.ColumnChunk;
+import org.apache.parquet.format.ColumnMetaData;
+import org.apache.parquet.format.CompressionCodec;
+import org.apache.parquet.format.DataPageHeaderV2;
+import org.apache.parquet.format.FileMetaData;
+import org.apache.parquet.format.PageHeader;
+import org.apache.parquet.format.PageType;
+import org.apache.parquet.format.RowGroup;
+import org.apache.parquet.format.Util;
+import shaded.parquet.org.apache.thrift.TBase;
+import shaded.parquet.org.apache.thrift.TException;
+import shaded.parquet.org.apache.thrift.protocol.TCompactProtocol;
+import shaded.parquet.org.apache.thrift.transport.TIOStreamTransport;
+import shaded.parquet.org.apache.thrift.transport.TTransportException;
 
 /**
- * Makes of a Parquet file one whose pages aren't compressed (Apache Parquet's format, {@code
- * parquet.thrift}; the numbers of fields below are those there). Indexes and filters are left out,
+ * Makes of a Parquet file one whose pages aren't compressed. Indexes and filters are left out,
  * which nothing that reads all rows needs. The numbers of rows and values in the metadata have to
  * be those of the pages, since Hardwood makes as many rows as the metadata says.
  */
 final class PlainPages {
   private static final byte[] MAGIC = "PAR1".getBytes(StandardCharsets.US_ASCII);
   private static final int TAIL = Integer.BYTES + MAGIC.length;
-  private static final int DATA_PAGE = 0;
-  private static final int INDEX_PAGE = 1;
-  private static final int DICTIONARY_PAGE = 2;
-  private static final int DATA_PAGE_V2 = 3;
+
+  private static final Set<CompressionCodec> UNPACKED =
+      EnumSet.of(
+          CompressionCodec.UNCOMPRESSED,
+          CompressionCodec.SNAPPY,
+          CompressionCodec.GZIP,
+          CompressionCodec.LZ4_RAW);
 
   /** Bytes of memory for a value that is read, at least. */
   private static final int OF_VALUE = 16;
@@ -53,73 +68,93 @@ final class PlainPages {
   }
 
   /**
-   * A file whose pages aren't compressed.
-   *
-   * @param bytes its content
-   */
-  record Plain(byte[] bytes, long rows) {}
-
-  /**
    * Returns a file with its pages unpacked.
    *
    * @param most the most bytes that it may become
    * @throws InputException if it is no Parquet file, cut short, or compressed in a way that isn't
    *     known here
    */
-  static Plain of(Path file, byte[] bytes, long most) {
+  static byte[] of(Path file, byte[] bytes, long most) {
     try {
       return new PlainPages(file, bytes, most).unpack();
-    } catch (MalformedException e) {
-      throw ErrorDetails.part(file, "its metadata").wrong("that of a Parquet file", e.getMessage());
+    } catch (IOException e) {
+      throw ErrorDetails.part(file, "its metadata")
+          .wrong("that of a Parquet file", InputFailures.firstLine(e), e);
     }
   }
 
-  private Plain unpack() {
+  private byte[] unpack() throws IOException {
     int footer = footer();
-    ThriftStruct metadata =
-        ThriftStruct.read(ByteBuffer.wrap(bytes, footer, bytes.length - TAIL - footer));
+    FileMetaData metadata =
+        read(
+            new FileMetaData(),
+            new ByteArrayInputStream(bytes, footer, bytes.length - TAIL - footer));
     out.writeBytes(MAGIC);
-    long rows = metadata.count(3);
-    long left = rows;
-    for (ThriftStruct group : metadata.structs(4)) {
+    long left = metadata.getNum_rows();
+    for (RowGroup group : metadata.getRow_groups()) {
       left -= group(group, footer);
     }
     if (left != 0) {
-      throw new MalformedException("%d rows, and other numbers of its groups".formatted(rows));
+      throw new IOException(
+          "%d rows, and other numbers of its groups".formatted(metadata.getNum_rows()));
     }
-    byte[] written = metadata.bytes();
-    out.writeBytes(written);
+    metadata.unsetColumn_orders();
+    int start = out.size();
+    Util.writeFileMetaData(metadata, out);
     out.writeBytes(
         ByteBuffer.allocate(Integer.BYTES)
             .order(ByteOrder.LITTLE_ENDIAN)
-            .putInt(written.length)
+            .putInt(out.size() - start)
             .array());
     out.writeBytes(MAGIC);
-    return new Plain(out.toByteArray(), rows);
+    return out.toByteArray();
+  }
+
+  /** Reads a struct, of which no text or list can be longer than the bytes that are left. */
+  private static <T extends TBase<?, ?>> T read(T struct, ByteArrayInputStream in)
+      throws IOException {
+    try {
+      struct.read(new TCompactProtocol(new TIOStreamTransport(in), in.available(), in.available()));
+      return struct;
+    } catch (TTransportException e) {
+      throw new IOException("it ends early", e);
+    } catch (TException e) {
+      // What follows are the fields of the struct, or where it is in memory.
+      throw new IOException(InputFailures.firstLine(e).replaceFirst("! Struct:.*", ""), e);
+    }
+  }
+
+  /** Returns a part of the metadata that may be missing in Thrift's terms, not in Parquet's. */
+  private static <T> T present(T part, String name) throws IOException {
+    if (part == null) {
+      throw new IOException("none of " + name);
+    }
+    return part;
   }
 
   /** Writes the pages of a row group and returns how many rows it has. */
-  private long group(ThriftStruct group, int footer) {
-    long rows = group.count(3);
-    List<ThriftStruct> chunks = group.structs(1);
+  private long group(RowGroup group, int footer) throws IOException {
+    long rows = group.getNum_rows();
+    List<ColumnChunk> chunks = group.getColumns();
     long size = 0;
-    for (ThriftStruct chunk : chunks) {
+    for (ColumnChunk chunk : chunks) {
       size += chunk(chunk, footer);
       // A row has one value, or one for each element of its lists, and one for an empty list.
       if (rows > values) {
-        throw new MalformedException("%d rows of %d values".formatted(rows, values));
+        throw new IOException("%d rows of %d values".formatted(rows, values));
       }
     }
-    if (chunks.isEmpty() && rows > 0) {
-      throw new MalformedException("%d rows without columns".formatted(rows));
+    if (rows < 0 || chunks.isEmpty() && rows > 0) {
+      throw new IOException("%d rows of %d columns".formatted(rows, chunks.size()));
     }
-    group.setLong(2, size);
-    group.remove(5, 6);
+    group.setTotal_byte_size(size);
+    group.unsetFile_offset();
+    group.unsetTotal_compressed_size();
     return rows;
   }
 
   /** Returns where the metadata begins. */
-  private int footer() {
+  private int footer() throws IOException {
     if (bytes.length < MAGIC.length + TAIL || !isMagic(0)) {
       throw ErrorDetails.file(file)
           .wrong("a Parquet file, which begins with PAR1", "something else");
@@ -130,7 +165,7 @@ final class PlainPages {
     int length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(bytes.length - TAIL);
     long start = (long) bytes.length - TAIL - length;
     if (length < 0 || start < MAGIC.length) {
-      throw new MalformedException("a length of %d bytes".formatted(length));
+      throw new IOException("a length of %d bytes".formatted(length));
     }
     return (int) start;
   }
@@ -140,85 +175,99 @@ final class PlainPages {
   }
 
   /** Writes the pages of a column of a row group and returns how many bytes they take. */
-  private long chunk(ThriftStruct chunk, int footer) {
-    ThriftStruct column = chunk.struct(3);
-    PageCodec codec = PageCodec.of(file, column.number(4));
-    long start = column.number(9);
-    if (column.has(11) && column.number(11) > 0) {
-      start = Math.min(start, column.number(11));
+  private long chunk(ColumnChunk chunk, int footer) throws IOException {
+    ColumnMetaData column = present(chunk.getMeta_data(), "a column");
+    CompressionCodec codec = column.getCodec();
+    if (!UNPACKED.contains(codec)) {
+      throw ErrorDetails.file(file)
+          .hint("write it again with one of these, or as .jsonl")
+          .wrong("pages that are compressed by Snappy, gzip or LZ4, or not at all", codec);
     }
-    long length = column.number(7);
+    long start = column.getData_page_offset();
+    if (column.getDictionary_page_offset() > 0) {
+      start = Math.min(start, column.getDictionary_page_offset());
+    }
+    long length = column.getTotal_compressed_size();
     if (start < MAGIC.length || length < 0 || length > footer - start) {
-      throw new MalformedException("a column at byte %d of %d bytes".formatted(start, length));
+      throw new IOException("a column at byte %d of %d bytes".formatted(start, length));
     }
     int begin = out.size();
     values = 0;
-    column.remove(10, 11, 14, 15);
-    long firstData = -1;
-    ByteBuffer pages = ByteBuffer.wrap(bytes, (int) start, (int) length);
-    while (pages.hasRemaining()) {
+    column.unsetDictionary_page_offset();
+    column.unsetIndex_page_offset();
+    column.unsetBloom_filter_offset();
+    column.unsetBloom_filter_length();
+    column.setData_page_offset(begin);
+    ByteArrayInputStream pages = new ByteArrayInputStream(bytes, (int) start, (int) length);
+    while (pages.available() > 0) {
       int at = out.size();
-      int type = page(pages, codec);
-      if (type == DICTIONARY_PAGE) {
-        column.setLong(11, at);
-      } else if (type != INDEX_PAGE && firstData < 0) {
-        firstData = at;
+      if (page(pages, codec) == PageType.DICTIONARY_PAGE) {
+        column.setDictionary_page_offset(at);
+        column.setData_page_offset(out.size());
       }
     }
-    if (values != column.count(5)) {
-      throw new MalformedException(
-          "a column of %d values, whose pages have %d".formatted(column.count(5), values));
+    if (values != column.getNum_values()) {
+      throw new IOException(
+          "a column of %d values, whose pages have %d".formatted(column.getNum_values(), values));
     }
-    column.setLong(9, firstData < 0 ? begin : firstData);
     long size = out.size() - begin;
-    column.setInt(4, PageCodec.PLAIN.ordinal());
-    column.setLong(6, size);
-    column.setLong(7, size);
-    chunk.setLong(2, begin);
-    chunk.remove(4, 5, 6, 7);
+    column.setCodec(CompressionCodec.UNCOMPRESSED);
+    column.setTotal_uncompressed_size(size);
+    column.setTotal_compressed_size(size);
+    chunk.setFile_offset(begin);
+    chunk.unsetOffset_index_offset();
+    chunk.unsetOffset_index_length();
+    chunk.unsetColumn_index_offset();
+    chunk.unsetColumn_index_length();
     return size;
   }
 
   /** Writes a page, unless it is an index, and returns its type. */
-  private int page(ByteBuffer pages, PageCodec codec) {
-    ThriftStruct header = ThriftStruct.read(pages);
-    int type = (int) header.number(1);
-    long length = header.number(3);
-    long plainLength = header.number(2);
-    if (length < 0 || length > pages.remaining() || plainLength < 0) {
-      throw new MalformedException("a page of %d bytes".formatted(length));
+  private PageType page(ByteArrayInputStream pages, CompressionCodec codec) throws IOException {
+    PageHeader header = read(new PageHeader(), pages);
+    int length = header.getCompressed_page_size();
+    int plainLength = header.getUncompressed_page_size();
+    if (length < 0 || length > pages.available() || plainLength < 0) {
+      throw new IOException("a page of %d bytes".formatted(length));
     }
-    byte[] packed = new byte[(int) length];
-    pages.get(packed);
-    if (type == INDEX_PAGE) {
-      return type;
-    }
-    byte[] plain =
-        type == DATA_PAGE_V2
-            ? unpackVersion2(header.struct(8), packed, codec, plainLength)
-            : unpack(codec, packed, 0, plainLength);
-    switch (type) {
-      case DATA_PAGE -> add(header.struct(5).count(1));
-      case DATA_PAGE_V2 -> add(header.struct(8).count(1));
+    byte[] packed = pages.readNBytes(length);
+    byte[] plain;
+    switch (header.getType()) {
+      case DATA_PAGE -> {
+        add(present(header.getData_page_header(), "a page's header").getNum_values());
+        plain = unpack(codec, packed, 0, plainLength);
+      }
+      case DATA_PAGE_V2 -> {
+        DataPageHeaderV2 data = present(header.getData_page_header_v2(), "a page's header");
+        add(data.getNum_values());
+        plain = unpackVersion2(data, packed, codec, plainLength);
+      }
       case DICTIONARY_PAGE -> {
-        long entries = header.struct(7).count(1);
-        if (entries > plain.length) {
-          throw new MalformedException(
+        int entries =
+            present(header.getDictionary_page_header(), "a dictionary's header").getNum_values();
+        plain = unpack(codec, packed, 0, plainLength);
+        if (entries < 0 || entries > plain.length) {
+          throw new IOException(
               "a dictionary of %d values in %d bytes".formatted(entries, plain.length));
         }
       }
-      default -> throw new MalformedException("a page of type " + type);
+      default -> {
+        return header.getType();
+      }
     }
-    header.setInt(2, plain.length);
-    header.setInt(3, plain.length);
-    header.remove(4);
-    out.writeBytes(header.bytes());
+    header.setUncompressed_page_size(plain.length);
+    header.setCompressed_page_size(plain.length);
+    header.unsetCrc();
+    Util.writePageHeader(header, out);
     out.writeBytes(plain);
-    return type;
+    return header.getType();
   }
 
   /** Counts the values of a page: a few bytes can stand for any number of equal ones. */
-  private void add(long count) {
+  private void add(int count) throws IOException {
+    if (count < 0) {
+      throw new IOException("a page of %d values".formatted(count));
+    }
     values += count;
     allValues += count;
     if (allValues > most / OF_VALUE) {
@@ -234,85 +283,60 @@ final class PlainPages {
 
   /** In pages of version 2 the levels stand before the values and are never compressed. */
   private byte[] unpackVersion2(
-      ThriftStruct header, byte[] packed, PageCodec codec, long plainLength) {
-    long levels = header.number(5) + header.number(6);
+      DataPageHeaderV2 header, byte[] packed, CompressionCodec codec, int plainLength)
+      throws IOException {
+    long levels =
+        (long) header.getRepetition_levels_byte_length()
+            + header.getDefinition_levels_byte_length();
     if (levels < 0 || levels > packed.length || levels > plainLength) {
-      throw new MalformedException("levels of %d bytes".formatted(levels));
+      throw new IOException("levels of %d bytes".formatted(levels));
     }
-    boolean compressed = header.flag(7, true) && packed.length > levels;
-    header.setFlag(7, false);
-    return unpack(compressed ? codec : PageCodec.PLAIN, packed, (int) levels, plainLength);
+    boolean compressed = header.isIs_compressed() && packed.length > levels;
+    header.setIs_compressed(false);
+    return unpack(
+        compressed ? codec : CompressionCodec.UNCOMPRESSED, packed, (int) levels, plainLength);
   }
 
-  private byte[] unpack(PageCodec codec, byte[] packed, int levels, long plainLength) {
+  private byte[] unpack(CompressionCodec codec, byte[] packed, int levels, int plainLength)
+      throws IOException {
     if (plainLength > most - out.size()) {
       throw tooMuch("%d bytes".formatted(most));
     }
     byte[] plain;
     try {
-      plain = codec.unpack(packed, levels, (int) plainLength);
+      plain = plain(codec, packed, levels, plainLength);
     } catch (IOException | RuntimeException e) {
-      throw new MalformedException(
-          "a page that isn't %s: %s".formatted(codec, InputFailures.firstLine(e)));
+      throw new IOException(
+          "a page that isn't %s: %s".formatted(codec, InputFailures.firstLine(e)), e);
     }
     if (plain.length != plainLength) {
-      throw new MalformedException(
+      throw new IOException(
           "a page of %d bytes where %d should be".formatted(plain.length, plainLength));
     }
     return plain;
   }
 
-  /** How pages are compressed, in the order of {@code parquet.thrift}. */
-  enum PageCodec {
-    PLAIN,
-    SNAPPY,
-    GZIP,
-    LZO,
-    BROTLI,
-    LZ4,
-    ZSTD,
-    LZ4_RAW;
-
-    private static final Set<PageCodec> UNPACKED = EnumSet.of(PLAIN, SNAPPY, GZIP, LZ4_RAW);
-
-    static PageCodec of(Path file, long number) {
-      boolean known = number >= 0 && number < values().length;
-      if (known && UNPACKED.contains(values()[(int) number])) {
-        return values()[(int) number];
-      }
-      throw ErrorDetails.file(file)
-          .hint("write it again with one of these, or as .jsonl")
-          .wrong(
-              "pages that are compressed by Snappy, gzip or LZ4, or not at all",
-              known ? values()[(int) number].name() : "codec " + number);
-    }
-
-    /**
-     * Unpacks what stands behind the first bytes, which are kept.
-     *
-     * @param kept how many bytes at the beginning aren't compressed
-     * @param length bytes of the result
-     * @return at most one byte more than {@code length}
-     */
-    byte[] unpack(byte[] packed, int kept, int length) throws IOException {
-      if (this == PLAIN) {
-        return packed;
-      }
-      try (InputStream in = stream(new ByteArrayInputStream(packed, kept, packed.length - kept))) {
-        byte[] rest = in.readNBytes(length - kept + 1);
-        byte[] plain = Arrays.copyOf(packed, kept + rest.length);
-        System.arraycopy(rest, 0, plain, kept, rest.length);
-        return plain;
-      }
-    }
-
-    private InputStream stream(InputStream packed) throws IOException {
-      return switch (this) {
-        case SNAPPY -> new SnappyCompressorInputStream(packed);
-        case GZIP -> new GZIPInputStream(packed);
-        case LZ4_RAW -> new BlockLZ4CompressorInputStream(packed);
-        default -> throw new IllegalStateException(name());
-      };
+  /**
+   * Unpacks what stands behind the first bytes, which are kept.
+   *
+   * @param kept how many bytes at the beginning aren't compressed
+   * @param length bytes of the result
+   * @return at most one byte more than {@code length}
+   */
+  static byte[] plain(CompressionCodec codec, byte[] packed, int kept, int length)
+      throws IOException {
+    InputStream in = new ByteArrayInputStream(packed, kept, packed.length - kept);
+    try (InputStream plain =
+        switch (codec) {
+          case SNAPPY -> new SnappyCompressorInputStream(in);
+          case GZIP -> new GZIPInputStream(in);
+          case LZ4_RAW -> new BlockLZ4CompressorInputStream(in);
+          default -> in;
+        }) {
+      byte[] rest = plain.readNBytes(length - kept + 1);
+      byte[] whole = Arrays.copyOf(packed, kept + rest.length);
+      System.arraycopy(rest, 0, whole, kept, rest.length);
+      return whole;
     }
   }
 }

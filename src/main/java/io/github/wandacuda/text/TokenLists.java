@@ -8,6 +8,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.JsonTree;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -44,7 +45,7 @@ public record TokenLists(Path file, JsonParser parser) {
       TokenLists lists = new TokenLists(file, parser);
       return orOne ? lists.oneOrMore(limit) : lists.lists(limit);
     } catch (JsonProcessingException e) {
-      throw InputFailures.notJson(ErrorDetails.file(file), e);
+      throw JsonTree.notJson(ErrorDetails.file(file), e);
     } catch (IOException e) {
       throw InputException.unreadable(file, e);
     }

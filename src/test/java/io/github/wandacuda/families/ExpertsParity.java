@@ -97,7 +97,7 @@ abstract class ExpertsParity extends OneBackend {
       double ratio = run.get("ratio").doubleValue();
       Path output = directory.resolve(rule + ratio);
       try (ModelDirectory model = ModelDirectory.open(path)) {
-        ExpertRemoval experts = ExpertRemoval.of(model);
+        ExpertRemoval experts = new ExpertRemoval(model);
         var removed =
             experts.lowest(
                 experts.share(ratio, 0),

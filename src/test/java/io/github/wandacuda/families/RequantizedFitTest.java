@@ -35,7 +35,7 @@ class RequantizedFitTest {
     List<int[]> samples = TestData.tokens(TestData.fixture(fixture).resolve("tokens.json"));
     try (Backend backend = Pruning.cpu(2);
         ModelDirectory model = ModelDirectory.open(TestData.fixture(fixture).resolve("model"))) {
-      ExpertRemoval experts = ExpertRemoval.of(model);
+      ExpertRemoval experts = new ExpertRemoval(model);
       var gone = experts.lowest(count, router -> new float[experts.size()]);
       double[] distances = new double[2];
       for (Update update : List.of(Update.NONE, Update.REALIGN)) {

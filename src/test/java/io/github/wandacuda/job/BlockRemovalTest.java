@@ -41,13 +41,13 @@ class BlockRemovalTest {
 
   private static int period(Path path) {
     try (ModelDirectory model = ModelDirectory.open(path)) {
-      return BlockRemoval.of(model).period();
+      return new BlockRemoval(model).period();
     }
   }
 
   private static int size(Path path) {
     try (ModelDirectory model = ModelDirectory.open(path)) {
-      return BlockRemoval.of(model).size();
+      return new BlockRemoval(model).size();
     }
   }
 
@@ -109,7 +109,7 @@ class BlockRemovalTest {
     two.addAll(blocks(parts.size() - period, period));
     check(path, samples, two);
     try (ModelDirectory model = ModelDirectory.open(path)) {
-      BlockRemoval removal = BlockRemoval.of(model);
+      BlockRemoval removal = new BlockRemoval(model);
       assertThat(removal.share(0.99, 0)).isEqualTo(parts.size() - period);
       if (period > 1) {
         assertThatThrownBy(() -> removal.requireRemovable(period - 1))

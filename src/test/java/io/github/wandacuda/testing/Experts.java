@@ -51,7 +51,7 @@ public final class Experts {
   public static Path scores(Path path, Path file, List<Integer> lowest) {
     SortedMap<String, float[]> scores = new TreeMap<>();
     try (ModelDirectory model = ModelDirectory.open(path)) {
-      int experts = ExpertRemoval.of(model).size();
+      int experts = new ExpertRemoval(model).size();
       for (LinearModule module : model.modules()) {
         float[] own = new float[experts];
         for (int expert = 0; expert < experts; expert++) {

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Thorough;
-import io.github.wandacuda.text.PlainPages.PageCodec;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -17,6 +16,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.apache.parquet.format.CompressionCodec;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -89,6 +89,7 @@ class ParquetRowsTest {
     assertThatThrownBy(() -> ParquetRows.read(file, Long.MAX_VALUE))
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(file + ": ")
+        .hasMessageNotContaining("Struct: ")
         .hasMessageContainingAll(said);
   }
 
@@ -101,6 +102,13 @@ class ParquetRowsTest {
     byte[] farFooter = whole.clone();
     ByteBuffer.wrap(farFooter).putInt(whole.length - 8, 0x00ffffff);
     assertRefused(farFooter, "its metadata");
+    byte[] noFooter = whole.clone();
+    ByteBuffer.wrap(noFooter).putInt(whole.length - 8, 0);
+    assertRefused(noFooter, "its metadata", "it ends early");
+    // A struct without fields.
+    byte[] noFields = whole.clone();
+    ByteBuffer.wrap(noFields).putInt(whole.length - 8, 0x01000000);
+    assertRefused(noFields, "its metadata", "Required field 'version' was not found");
   }
 
   @Test
@@ -180,9 +188,9 @@ class ParquetRowsTest {
     for (int copy = 0; copy < 15; copy++) {
       packed.writeBytes(new byte[] {(byte) (63 << 2 | 2), 1, 0});
     }
-    assertThat(PageCodec.SNAPPY.unpack(packed.toByteArray(), 0, 961))
+    assertThat(PlainPages.plain(CompressionCodec.SNAPPY, packed.toByteArray(), 0, 961))
         .hasSize(961)
         .containsOnly('a');
-    assertThat(PageCodec.SNAPPY.unpack(packed.toByteArray(), 0, 10)).hasSize(11);
+    assertThat(PlainPages.plain(CompressionCodec.SNAPPY, packed.toByteArray(), 0, 10)).hasSize(11);
   }
 }
