@@ -138,7 +138,7 @@ public final class Verifier {
     Failures failures = new Failures();
     if (UnfinishedRun.isIn(pruned)) {
       // All other failures would follow from this one.
-      failures.add(UnfinishedRun.describe(pruned).line());
+      failures.add(UnfinishedRun.describe(pruned));
       return Verification.of(failures);
     }
     Optional<Provenance> record = provenance(pruned, failures);
@@ -151,8 +151,10 @@ public final class Verifier {
         record.map(found -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), found, failures));
     if (claim.sparsity() == null && recorded.isEmpty()) {
       failures.add(
-          "%s: has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
-              .formatted(Printable.of(pruned), Provenance.FILE_NAME));
+          ErrorDetails.file(pruned)
+              .said(
+                  "has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
+                      .formatted(Provenance.FILE_NAME)));
       return Verification.of(failures);
     }
     List<String> unchecked = recorded.map(check -> check.compareCause(dense)).orElse(List.of());
@@ -192,7 +194,7 @@ public final class Verifier {
       return Provenance.read(pruned);
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
-      failures.add(e.getMessage());
+      failures.add(e.details());
       return Optional.empty();
     }
   }
@@ -205,7 +207,7 @@ public final class Verifier {
       RealCause.throwIfBehind(e);
       boolean packed = saysPacked(directory);
       if (packed) {
-        failures.add(e.getMessage());
+        failures.add(e.details());
       }
       return packed;
     }
@@ -270,8 +272,7 @@ public final class Verifier {
     }
   }
 
-  private static void add(Failures failures, Path file, String expected, String found) {
-    failures.add(
-        "%s: expected %s, found %s".formatted(Printable.of(file), expected, Printable.of(found)));
+  static void add(Failures failures, Path file, String expected, String found) {
+    failures.add(ErrorDetails.file(file).expected(expected, Printable.of(found)));
   }
 }
