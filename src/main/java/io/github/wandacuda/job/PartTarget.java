@@ -343,7 +343,7 @@ final class PartTarget implements PruneTarget {
           file(result.shard()),
           out -> {
             for (Map<String, Object> record : records) {
-              out.write(JournalLines.line(record).array());
+              out.write(JournalLines.line(record));
             }
           },
           FileModes.ownerOnly());
