@@ -138,12 +138,7 @@ record OutputCheck(
   }
 
   /** Opens what a shard of an output stands for, which has to be packed or must not be. */
-  public static SafetensorsFile open(Path place, boolean packed) {
-    return open(place, packed, THROUGH_CACHE);
-  }
-
-  private static SafetensorsFile open(
-      Path place, boolean packed, Consumer<SafetensorsFile> opened) {
+  static SafetensorsFile open(Path place, boolean packed, Consumer<SafetensorsFile> opened) {
     SafetensorsFile stored = SafetensorsFile.open(place);
     return OnFailure.close(
         stored::close,
@@ -209,7 +204,7 @@ record OutputCheck(
   /** Checks that a shard has all bytes of another, when both are unpacked. */
   public static void requireCopy(
       SafetensorsFile source, Path place, boolean packed, Workers workers) {
-    try (SafetensorsFile written = open(place, packed);
+    try (SafetensorsFile written = open(place, packed, THROUGH_CACHE);
         TilePairs buffers = TilePairs.of(workers.count())) {
       int differs = Arrays.mismatch(source.headerBytes(), written.headerBytes());
       if (differs >= 0) {

@@ -188,7 +188,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       sideFiles.lastFiles().stream()
           .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
           .forEach(file -> output.copy(sideFiles, file));
-      packed.ifPresent(PackedOutput::writeConfig);
+      packed.ifPresent(unused -> Packing.PACK.writeConfig(scope.model(), output));
       added.removeLeftovers();
       output.finish(result.provenance(), () -> {});
     }

@@ -78,7 +78,7 @@ final class ShardPass {
         scope.rules(),
         shards.stream()
             .flatMap(shard -> scope.modules(shard).stream())
-            .map(module -> ModuleRequest.of(module, norms.apply(module)))
+            .map(module -> ModuleRequest.of(module, norms.apply(module), null))
             .toList());
     List<ShardTask> tasks =
         shards.stream()
@@ -515,7 +515,7 @@ final class ShardPass {
                 backend, workers, rules, modules, ShardTarget.to(writer), masks, clock)) {
           return new StatisticsPass(
                   rules,
-                  module -> ModuleRequest.of(module, norms.get(module.name())),
+                  module -> ModuleRequest.of(module, norms.get(module.name()), null),
                   moments,
                   pruner,
                   progress)

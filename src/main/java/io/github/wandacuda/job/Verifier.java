@@ -168,7 +168,9 @@ public final class Verifier {
     List<Path> added = compareFiles(dense, pruned, failures);
     Pruned all = new Pruned(dense, pruned, packed, rules, chosen);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
-      try (MaskDigest masks = new MaskDigest(chosen.size(), spill(), HELD_BYTES)) {
+      // Few masks have to wait in one process.
+      Path spill = Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
+      try (MaskDigest masks = new MaskDigest(chosen.size(), spill, HELD_BYTES)) {
         shards
             .check(all, failures, masks)
             .ifPresent(found -> recorded.get().compare(chosen, masks.hex(), found));
@@ -182,11 +184,6 @@ public final class Verifier {
         added,
         unchecked,
         rules.update() ? Provenance.UPDATE : Provenance.MASK);
-  }
-
-  /** Returns a name for masks that have to wait, as few do in one process. */
-  private static Path spill() {
-    return Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
   }
 
   private static Optional<Provenance> provenance(Path pruned, Failures failures) {

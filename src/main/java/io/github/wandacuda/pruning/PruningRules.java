@@ -54,11 +54,11 @@ public record PruningRules(
     }
 
     boolean isFor(LinearModule module) {
-      return searched.computeIfAbsent(module.name(), this::isIn);
-    }
-
-    private boolean isIn(String name) {
-      return NamePatterns.inTime(ErrorDetails.of("modules"), search -> search.finds(modules, name));
+      return searched.computeIfAbsent(
+          module.name(),
+          name ->
+              NamePatterns.inTime(
+                  ErrorDetails.of("modules"), search -> search.finds(modules, name)));
     }
   }
 
