@@ -18,6 +18,7 @@ import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.OutputFit;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.RowTiles;
@@ -460,7 +461,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     private WeightMatrix corner(LinearModule module, int most, int columns, Arena arena) {
       ModuleTiles tiles = new ModuleTiles(module, module.shard(), null, buffers, clock);
       int rows = Math.min(module.rows(), most);
-      WeightMatrix corner = LayerPruner.matrix(arena, rows, columns);
+      WeightMatrix corner = OutputFit.empty(DType.F32, rows, columns, arena);
       for (int row = 0; row < rows; ) {
         WeightMatrix tile = tiles.read(0, row / tiles.tiles().tileRows());
         for (int from = 0; from < tile.rows() && row < rows; from++, row++) {
@@ -506,7 +507,8 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
         tiles = RowTiles.of(weights, Long.MAX_VALUE, workers);
         copies = new WeightMatrix[workers];
         Arrays.setAll(
-            copies, worker -> LayerPruner.matrix(arena, tiles.tileRows(), weights.columns()));
+            copies,
+            worker -> OutputFit.empty(DType.F32, tiles.tileRows(), weights.columns(), arena));
       }
 
       @Override
