@@ -112,7 +112,7 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public GpuWeight weight(RowReader matrix) {
     return switch (matrix) {
-      case WeightMatrix plain -> GpuWeight.Dense.of(plain, weights);
+      case WeightMatrix plain -> GpuWeight.Dense.of(plain, null, weights);
       case QuantizedMatrix codes -> GpuWeight.Quantized.of(codes, weights);
     };
   }
