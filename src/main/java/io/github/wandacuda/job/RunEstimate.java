@@ -40,6 +40,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Estimates a run's time by doing a small part of it, without writing. The first rows of the
@@ -447,7 +448,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       int columns = weights.columns();
       LayerInputs inputs = corner(samples.inputs(module, rules.needsMoments(), arena), columns);
       MemorySegment mask = arena.allocate(weights.rows() * Selector.maskRowBytes(columns));
-      Corner corner = new Corner(weights, arena, workers.count());
+      Corner corner = Corner.of(weights, arena, workers.count());
       return () -> pruner.prune(corner, rules, inputs, mask);
     }
 
@@ -497,23 +498,17 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     }
 
     /** A part of a module in memory, which stays as it is however often it is pruned. */
-    private static final class Corner implements TileSource {
-      private final WeightMatrix weights;
-      private final RowTiles tiles;
-      private final WeightMatrix[] copies;
-
-      Corner(WeightMatrix weights, Arena arena, int workers) {
-        this.weights = weights;
-        tiles = RowTiles.of(weights, Long.MAX_VALUE, workers);
-        copies = new WeightMatrix[workers];
-        Arrays.setAll(
-            copies,
-            worker -> OutputFit.empty(DType.F32, tiles.tileRows(), weights.columns(), arena));
-      }
-
-      @Override
-      public RowTiles tiles() {
-        return tiles;
+    private record Corner(WeightMatrix weights, RowTiles tiles, List<WeightMatrix> copies)
+        implements TileSource {
+      static Corner of(WeightMatrix weights, Arena arena, int workers) {
+        RowTiles tiles = RowTiles.of(weights, Long.MAX_VALUE, workers);
+        return new Corner(
+            weights,
+            tiles,
+            Stream.generate(
+                    () -> OutputFit.empty(DType.F32, tiles.tileRows(), weights.columns(), arena))
+                .limit(workers)
+                .toList());
       }
 
       @Override
@@ -525,7 +520,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       public WeightMatrix read(int worker, int tile) {
         long rowBytes = (long) weights.columns() * Float.BYTES;
         long bytes = tiles.rowsOf(tile) * rowBytes;
-        MemorySegment copy = copies[worker].data().asSlice(0, bytes);
+        MemorySegment copy = copies.get(worker).data().asSlice(0, bytes);
         copy.copyFrom(weights.data().asSlice(tiles.firstRow(tile) * rowBytes, bytes));
         return WeightMatrix.of(copy, DType.F32, tiles.rowsOf(tile), weights.columns());
       }
