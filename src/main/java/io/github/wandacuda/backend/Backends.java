@@ -128,6 +128,7 @@ public final class Backends {
   }
 
   private static BackendProvider named(List<BackendProvider> providers, String name) {
+    String names = providers.stream().map(BackendProvider::name).collect(Collectors.joining(", "));
     return providers.stream()
         .filter(candidate -> candidate.name().equals(name))
         .findFirst()
@@ -135,7 +136,7 @@ public final class Backends {
             () ->
                 ErrorDetails.of("`backend`")
                     .hint("'wanda-cuda devices' lists them")
-                    .refused("auto or one of " + names(providers), "'%s'".formatted(name)));
+                    .refused("auto or one of " + names, "'%s'".formatted(name)));
   }
 
   /** Opens what {@code wanted} holds for, in the first backend that has and prefers any of it. */
@@ -213,10 +214,6 @@ public final class Backends {
 
   private static String numbers(List<DeviceDescription> devices) {
     return devices.size() == 1 ? "one, device 0" : "devices 0 to %d".formatted(devices.size() - 1);
-  }
-
-  private static String names(List<BackendProvider> providers) {
-    return providers.stream().map(BackendProvider::name).collect(Collectors.joining(", "));
   }
 
   /**

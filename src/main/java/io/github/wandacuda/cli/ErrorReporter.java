@@ -33,17 +33,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
  * Reports a failure in one line, as text or, with {@code --json}, as one object; with {@code
  * --verbose} the stack trace follows.
  */
-final class ErrorReporter {
+record ErrorReporter(PrintStream err, boolean json, boolean verbose) {
   private static final int USAGE = 2;
 
-  private final PrintStream err;
-  private final boolean json;
-  private final boolean verbose;
-
   public ErrorReporter(PrintStream err, List<String> words) {
-    this.err = err;
-    json = words.contains("--json");
-    verbose = words.contains("--verbose");
+    this(err, words.contains("--json"), words.contains("--verbose"));
   }
 
   public int usage(ParameterException e) {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.system.RealCause;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.util.Arrays;
@@ -128,24 +129,12 @@ public final class Main {
      */
     void workIsDone(int exitCode) {
       synchronized (this) {
-        if ((asked || isEnding()) && exitCode == 0) {
+        // A signal may be ending the process though the hook hasn't begun.
+        if ((asked || RealCause.isProcessEnding()) && exitCode == 0) {
           errors.report(
               new CancelledException("cancelled, but the work was done", null), option -> true);
         }
         done.countDown();
-      }
-    }
-
-    /**
-     * Returns whether a signal is ending the process, though {@link #cancel} hasn't been called.
-     */
-    private static boolean isEnding() {
-      Thread none = new Thread(() -> {}, "wanda-cuda-none");
-      try {
-        Runtime.getRuntime().addShutdownHook(none);
-        return !Runtime.getRuntime().removeShutdownHook(none);
-      } catch (IllegalStateException ending) {
-        return true;
       }
     }
   }

@@ -61,7 +61,7 @@ final class MethodOptions {
   /** Returns what is asked for, without contradictions. */
   public PruningPlan plan() {
     if (plan == null && recipeFile == null) {
-      plan = PruningPlan.of(common(), allocation(allocation));
+      plan = PruningPlan.of(rules(keys.values()), allocation(allocation));
     } else if (plan == null) {
       if (!keys.values().isEmpty() || allocation != null) {
         throw new UsageException(
@@ -128,10 +128,6 @@ final class MethodOptions {
               .formatted(String.join(", ", Allocation.Rule.labels()), allocation));
     }
     return rule.isPresent() ? rule.get() : new Allocation.FromFile(Path.of(allocation));
-  }
-
-  private PruningRules common() {
-    return rules(keys.values());
   }
 
   private PruningRules rules(Map<MethodKey, Object> given) {

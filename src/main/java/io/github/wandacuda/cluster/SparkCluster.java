@@ -21,6 +21,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
@@ -45,9 +46,6 @@ import scala.Tuple2;
 import scala.collection.Iterator;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
-import scala.runtime.AbstractFunction0;
-import scala.runtime.AbstractFunction1;
-import scala.runtime.AbstractFunction2;
 import scala.runtime.BoxedUnit;
 
 /**
@@ -117,7 +115,12 @@ final class SparkCluster implements Cluster {
       return;
     }
     JavaRDD<ClusterTask<R>> partitions = partitions(List.<ClusterTask<R>>copyOf(tasks));
-    job(what, partitions.rdd(), tasks.size(), new PartitionWork<R>(cores), done);
+    job(
+        what,
+        partitions.rdd(),
+        tasks.size(),
+        new PartitionWork<R>(new ExecutorProcess.ThisExecutor(cores)),
+        done);
   }
 
   @Override
@@ -174,7 +177,15 @@ final class SparkCluster implements Cluster {
       action =
           partitions
               .context()
-              .submitJob(partitions, work, all, new Taker<>(outcomes), new Nothing());
+              .submitJob(
+                  partitions,
+                  work,
+                  all,
+                  (index, outcome) -> {
+                    outcomes.add(outcome);
+                    return BoxedUnit.UNIT;
+                  },
+                  () -> null);
     }
 
     TaskOutcome<R> next() throws InterruptedException {
@@ -202,46 +213,14 @@ final class SparkCluster implements Cluster {
     }
   }
 
-  /** Puts results into a queue, on a thread of Spark's. */
-  private static final class Taker<R extends Serializable>
-      extends AbstractFunction2<Object, TaskOutcome<R>, BoxedUnit> {
-    private final BlockingQueue<TaskOutcome<R>> outcomes;
-
-    Taker(BlockingQueue<TaskOutcome<R>> outcomes) {
-      this.outcomes = outcomes;
-    }
-
-    @Override
-    public BoxedUnit apply(Object index, TaskOutcome<R> outcome) {
-      outcomes.add(outcome);
-      return BoxedUnit.UNIT;
-    }
-  }
-
-  /** A job as a whole has no result. */
-  private static final class Nothing extends AbstractFunction0<Void> {
-    @Override
-    public Void apply() {
-      return null;
-    }
-  }
-
   @Override
   public void close() {
     context.close();
   }
 
   /** What an executor does with a partition: the one task in it. */
-  private static final class PartitionWork<R extends Serializable>
-      extends AbstractFunction1<Iterator<ClusterTask<R>>, TaskOutcome<R>> implements Serializable {
-    private static final long serialVersionUID = 1L;
-
-    private final ExecutorProcess.ThisExecutor executor;
-
-    PartitionWork(int threads) {
-      executor = new ExecutorProcess.ThisExecutor(threads);
-    }
-
+  private record PartitionWork<R extends Serializable>(ExecutorProcess.ThisExecutor executor)
+      implements Function1<Iterator<ClusterTask<R>>, TaskOutcome<R>>, Serializable {
     @Override
     public TaskOutcome<R> apply(Iterator<ClusterTask<R>> tasks) {
       return executor.run(tasks.next());
@@ -323,11 +302,8 @@ final class SparkCluster implements Cluster {
     }
 
     /** What travels back of a partition's state: the result of its step, not the state. */
-    private static final class StepResult<S extends Serializable, R extends Serializable>
-        extends AbstractFunction1<Iterator<SteppedState<S>>, TaskOutcome<R>>
-        implements Serializable {
-      private static final long serialVersionUID = 1L;
-
+    private record StepResult<S extends Serializable, R extends Serializable>()
+        implements Function1<Iterator<SteppedState<S>>, TaskOutcome<R>>, Serializable {
       @Override
       @SuppressWarnings("unchecked") // The step that has made the state results in this type.
       public TaskOutcome<R> apply(Iterator<SteppedState<S>> states) {
@@ -385,17 +361,19 @@ final class SparkCluster implements Cluster {
         OptionalInt device,
         OptionalInt threads,
         TaskContext context) {
-      Node node = new Node(name, device, threads, kept);
+      Node node = new Node(name, device, threads, kept, new AtomicBoolean());
       Future<TaskOutcome<R>> outcome = work.submit(() -> TaskOutcome.of(task, node));
       while (true) {
         try {
           TaskOutcome<R> ended = outcome.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
-          if (node.cancelled) {
+          if (node.cancelled.get()) {
             throw new TaskKilledException("cancelled");
           }
           return ended;
         } catch (InterruptedException | TimeoutException e) {
-          node.cancelled |= e instanceof InterruptedException || context.isInterrupted();
+          if (e instanceof InterruptedException || context.isInterrupted()) {
+            node.cancelled.set(true);
+          }
         } catch (ExecutionException e) {
           throw new IllegalStateException(e.getCause());
         }
@@ -403,45 +381,23 @@ final class SparkCluster implements Cluster {
     }
 
     /** The executor as a task sees it. */
-    private static final class Node implements ClusterNode {
-      private final String name;
-      private final OptionalInt device;
-      private final OptionalInt threads;
-      private final KeptOpen kept;
-      private volatile boolean cancelled;
-
-      Node(String name, OptionalInt device, OptionalInt threads, KeptOpen kept) {
-        this.name = name;
-        this.device = device;
-        this.threads = threads;
-        this.kept = kept;
-      }
-
-      @Override
-      public String name() {
-        return name;
-      }
-
-      @Override
-      public OptionalInt device() {
-        return device;
-      }
-
-      @Override
-      public OptionalInt threads() {
-        return threads;
-      }
-
+    private record Node(
+        String name,
+        OptionalInt device,
+        OptionalInt threads,
+        KeptOpen open,
+        AtomicBoolean cancelled)
+        implements ClusterNode {
       @Override
       public void throwIfCancelled() {
-        if (cancelled) {
+        if (cancelled.get()) {
           throw new CancelledException();
         }
       }
 
       @Override
-      public <T extends AutoCloseable> T kept(Serializable key, Supplier<T> open) {
-        return kept.get(key, open);
+      public <T extends AutoCloseable> T kept(Serializable key, Supplier<T> opening) {
+        return open.get(key, opening);
       }
     }
 

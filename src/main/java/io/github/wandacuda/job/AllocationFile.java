@@ -78,7 +78,11 @@ public record AllocationFile(Path file, List<Entry> entries) {
     List<Entry> entries = new ArrayList<>();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
-      ErrorDetails place = place(file, json.currentTokenLocation().getLineNr(), key);
+      ErrorDetails place =
+          ErrorDetails.part(
+              file,
+              "line %d: '%s'"
+                  .formatted(json.currentTokenLocation().getLineNr(), Printable.of(key)));
       if (!keys.add(key)) {
         throw new UsageException(place.said("this key is there twice"));
       }
@@ -86,10 +90,6 @@ public record AllocationFile(Path file, List<Entry> entries) {
       entries.add(new Entry(key, pattern, sparsity(place, json)));
     }
     return entries;
-  }
-
-  private static ErrorDetails place(Path file, int line, String key) {
-    return ErrorDetails.part(file, "line %d: '%s'".formatted(line, Printable.of(key)));
   }
 
   private static Pattern compile(ErrorDetails place, String key) {

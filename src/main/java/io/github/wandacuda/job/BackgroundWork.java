@@ -2,10 +2,13 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.system.RealCause;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
@@ -13,21 +16,21 @@ import java.util.function.Supplier;
  * thread is never interrupted, so the files that it uses stay open when the run is cancelled.
  */
 final class BackgroundWork implements AutoCloseable {
+  /** What is done already. */
+  static final Future<?> NOTHING = CompletableFuture.completedFuture(null);
+
   /**
    * How long {@link #close} waits: enough for small tasks. A task that waits for a slow disk is
    * given up.
    */
   private static final long PATIENCE_MILLIS = 1000;
 
-  private final Deque<Runnable> tasks = new ArrayDeque<>();
-  private final Thread thread;
-  private long submitted;
-  private long done;
-  private boolean ending;
-  private Throwable failure;
+  private final ExecutorService thread;
+  private volatile Future<?> last = NOTHING;
+  private volatile Throwable failure;
 
   public BackgroundWork(String name) {
-    thread = Thread.ofPlatform().daemon().name(name).start(this::serve);
+    thread = Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name(name).factory());
   }
 
   /** Begins one task, and returns what waits for its result; throws what it threw. */
@@ -41,82 +44,54 @@ final class BackgroundWork implements AutoCloseable {
     };
   }
 
-  /**
-   * Adds a task and returns its number, for {@link #await(long)}; throws what an earlier one threw.
-   */
-  public synchronized long submit(Runnable task) {
-    rethrow();
-    tasks.add(task);
-    notifyAll();
-    return ++submitted;
+  /** Adds a task, and returns it for {@link #await(Future)}; throws what an earlier one threw. */
+  public synchronized Future<?> submit(Runnable task) {
+    RealCause.rethrow(failure);
+    last = thread.submit(() -> run(task));
+    return last;
+  }
+
+  /** Does a task, unless one before it has failed. */
+  private void run(Runnable task) {
+    try {
+      if (failure == null) {
+        task.run();
+      }
+    } catch (RuntimeException | Error e) {
+      failure = e;
+    }
   }
 
   /** Waits until all tasks are done; throws what one threw. */
-  public synchronized void await() {
-    await(submitted);
+  public void await() {
+    await(last);
   }
 
   /** Waits until a task and all before it are done; throws what one threw. */
-  public synchronized void await(long task) {
-    while (failure == null && done < task) {
-      CancelledException.waiting(this::wait);
-    }
-    rethrow();
-  }
-
-  /** Returns whether long tasks are to be given up. */
-  public synchronized boolean isEnding() {
-    return ending;
-  }
-
-  private void rethrow() {
+  public void await(Future<?> task) {
+    CancelledException.waiting(
+        () -> {
+          try {
+            task.get();
+          } catch (ExecutionException e) {
+            throw new IllegalStateException(e);
+          }
+        });
     RealCause.rethrow(failure);
   }
 
-  private void serve() {
-    for (Runnable task = take(); task != null; task = take()) {
-      try {
-        task.run();
-      } catch (RuntimeException | Error e) {
-        fail(e);
-        return;
-      }
-      end();
-    }
-  }
-
-  private synchronized void end() {
-    done++;
-    notifyAll();
-  }
-
-  private synchronized Runnable take() {
-    try {
-      while (tasks.isEmpty() && !ending) {
-        wait();
-      }
-    } catch (InterruptedException e) {
-      return null;
-    }
-    return tasks.poll();
-  }
-
-  private synchronized void fail(Throwable e) {
-    failure = e;
-    tasks.clear();
-    notifyAll();
+  /** Returns whether long tasks are to be given up. */
+  public boolean isEnding() {
+    return thread.isShutdown();
   }
 
   /** Ends the thread after the remaining tasks, but waits no longer than a second for them. */
   @Override
   public void close() {
-    synchronized (this) {
-      ending = true;
-      notifyAll();
-    }
+    thread.shutdown();
     boolean interrupted = Thread.interrupted();
     try {
-      thread.join(PATIENCE_MILLIS);
+      boolean unused = thread.awaitTermination(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       interrupted = true;
     }

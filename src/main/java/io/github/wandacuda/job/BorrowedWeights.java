@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.Future;
 
 /**
  * Pruned weights in the memory of a block that go on being used, and that a background thread
@@ -13,8 +14,8 @@ final class BorrowedWeights implements AutoCloseable {
   private static final long PIECE = 1 << 20;
 
   private final BackgroundWork background;
-  private long last;
-  private boolean closed;
+  private volatile Future<?> last = BackgroundWork.NOTHING;
+  private volatile boolean closed;
 
   BorrowedWeights(BackgroundWork background) {
     this.background = background;
@@ -40,7 +41,7 @@ final class BorrowedWeights implements AutoCloseable {
         return false;
       }
     }
-    return !isClosed();
+    return !closed;
   }
 
   /** Writes a piece, unless {@link #close} was called, after which the memory may be freed. */
@@ -53,17 +54,9 @@ final class BorrowedWeights implements AutoCloseable {
     return !closed;
   }
 
-  private synchronized boolean isClosed() {
-    return closed;
-  }
-
   /** Waits until all are written; throws what a write threw. */
   public void await() {
-    background.await(last());
-  }
-
-  private synchronized long last() {
-    return last;
+    background.await(last);
   }
 
   /** Stops the use of the weights' memory, even if they aren't written. */

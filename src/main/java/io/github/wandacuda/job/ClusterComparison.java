@@ -152,7 +152,7 @@ public final class ClusterComparison implements ComparisonWork {
 
     private Map<String, Object> figures(ComparisonTask task, Progress wanted) {
       if (task.way() == null) {
-        return comparison.dense(wanted).toJson();
+        return comparison.figures(model, wanted).toJson();
       }
       Comparison.Way way = task.way().way();
       comparison.requireMemory(List.of(way.shared().rules()));

@@ -155,18 +155,14 @@ public final class Comparison implements ComparisonWork {
     for (Part part : parts) {
       Progress of = progress.part("", done++, all);
       if (part.way() == null) {
-        measured.dense(dense(of));
+        measured.dense(figures(model, of));
       } else {
         measured.run(part.place(), run(part.way().apply(of), of));
       }
     }
   }
 
-  ComparedRun.DenseFigures dense(Progress progress) {
-    return figures(model, progress);
-  }
-
-  private ComparedRun.DenseFigures figures(ModelDirectory of, Progress progress) {
+  ComparedRun.DenseFigures figures(ModelDirectory of, Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(of, backend.forwards())) {
       double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
       return new ComparedRun.DenseFigures(

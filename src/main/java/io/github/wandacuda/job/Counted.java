@@ -4,18 +4,12 @@ import io.github.wandacuda.system.Job;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A job that tells when all of it is done. */
-final class Counted implements Job {
-  private final Job job;
-  private final Runnable done;
-  private final AtomicInteger left;
-
+record Counted(Job job, Runnable done, AtomicInteger left) implements Job {
   /**
    * Wraps a job; {@code done} is called by whichever worker was last, never if there is no task.
    */
   Counted(Job job, Runnable done) {
-    this.job = job;
-    this.done = done;
-    left = new AtomicInteger(job.tasks());
+    this(job, done, new AtomicInteger(job.tasks()));
   }
 
   @Override

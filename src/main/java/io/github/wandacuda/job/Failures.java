@@ -1,6 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.Verification.RowFailure;
@@ -46,7 +47,11 @@ final class Failures implements Serializable {
   }
 
   /** Adds a failure that isn't a row's. */
-  synchronized void add(String failure) {
+  void add(ErrorDetails failure) {
+    add(failure.line());
+  }
+
+  private synchronized void add(String failure) {
     if (kept < KEPT) {
       others.add(failure);
       kept++;

@@ -112,7 +112,7 @@ public record GpuRunPlan(List<Line> lines) {
             new Line(
                 "hidden states over the bus",
                 fit ? "none, they stay on the GPU" : "3 x states x blocks, while kernels run",
-                traffic.states(),
+                traffic.statesUp() + traffic.statesDown(),
                 gpu.busBytes(),
                 kernels),
             linear,

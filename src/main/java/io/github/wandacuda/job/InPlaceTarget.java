@@ -119,7 +119,8 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     Journal journal = Journal.open(path());
     Fingerprint fingerprint = Fingerprint.of(plan).with(Map.of(Fingerprint.IN_PLACE, "yes"));
     return OnFailure.close(
-        journal::close, () -> new InPlaceRun(journal, begin(journal, fingerprint), tools, plan));
+        journal::close,
+        () -> new InPlaceRun(scope, journal, begin(journal, fingerprint), tools, plan));
   }
 
   /** Does the last step of a run that was stopped before it, and returns its record. */
@@ -199,20 +200,14 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     }
   }
 
-  private final class InPlaceRun implements Run {
-    private final Journal journal;
-    private final List<JsonNode> records;
-    private final PruneTarget.Tools tools;
-    private final Provenance plan;
-
-    /** Takes over the journal, which it closes. */
-    InPlaceRun(Journal journal, List<JsonNode> records, PruneTarget.Tools tools, Provenance plan) {
-      this.journal = journal;
-      this.records = records;
-      this.tools = tools;
-      this.plan = plan;
-    }
-
+  /** A run, which takes over the journal and closes it. */
+  private record InPlaceRun(
+      RunScope scope,
+      Journal journal,
+      List<JsonNode> records,
+      PruneTarget.Tools tools,
+      Provenance plan)
+      implements Run {
     @Override
     public RunResult prune() {
       PhaseClock clock = tools.clock();
@@ -225,7 +220,8 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
                   TileBuffers.of(tools.backend()),
                   tools.io());
           MaskDigest masks =
-              new MaskDigest(scope.chosen().size(), path().resolve(MaskDigest.SPILL))) {
+              new MaskDigest(
+                  scope.chosen().size(), scope.model().path().resolve(MaskDigest.SPILL))) {
         List<ModuleResult> results;
         try (ModulePruner pruner =
             new ModulePruner(
@@ -256,16 +252,17 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
 
     @Override
     public void end(RunResult result) {
+      Path directory = scope.model().path();
       journal.becomes(
           result.provenance().json(),
-          path().resolve(Provenance.FILE_NAME),
+          directory.resolve(Provenance.FILE_NAME),
           () -> {},
-          FileModes.like(path().resolve(SideFiles.CONFIG)));
+          FileModes.like(directory.resolve(SideFiles.CONFIG)));
     }
 
     @Override
     public void settle(Throwable failure) {
-      Path directory = path();
+      Path directory = scope.model().path();
       if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
         throw new CancelledException(
             "cancelled; %s is pruned in part: run the same again to end it".formatted(directory),

@@ -14,6 +14,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -149,14 +150,8 @@ public final class Journal implements AutoCloseable {
    * forced.
    */
   void append(Map<String, ?> record) {
-    ByteBuffer line = JournalLines.line(record);
-    OutputException.writing(
-        file,
-        () -> {
-          while (line.hasRemaining()) {
-            channel.write(line);
-          }
-        });
+    byte[] line = JournalLines.line(record);
+    OutputException.writing(file, () -> Channels.newOutputStream(channel).write(line));
   }
 
   void force() {
@@ -187,10 +182,7 @@ public final class Journal implements AutoCloseable {
     try {
       Files.deleteIfExists(next);
       successor = create(next, attributes);
-      ByteBuffer bytes = ByteBuffer.wrap(content);
-      while (bytes.hasRemaining()) {
-        successor.write(bytes);
-      }
+      Channels.newOutputStream(successor).write(content);
       successor.force(true);
       if (File.separatorChar == '\\') {
         // Windows replaces no file that is open, so the lock is released here.

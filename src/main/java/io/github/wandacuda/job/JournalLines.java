@@ -7,7 +7,6 @@ import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -41,13 +40,11 @@ record JournalLines(List<JsonNode> records, int bytes) {
     return Optional.ofNullable(record(content, 0, Math.max(0, lineEnd(content, 0))));
   }
 
-  static ByteBuffer line(Map<String, ?> record) {
-    byte[] json = JsonText.line(record).getBytes(StandardCharsets.UTF_8);
-    String checksum = hex(Crc32c.of(MemorySegment.ofArray(json)));
-    ByteBuffer line = ByteBuffer.allocate(CHECKSUM_DIGITS + 1 + json.length + 1);
-    line.put(checksum.getBytes(StandardCharsets.US_ASCII)).put((byte) ' ');
-    line.put(json).put((byte) '\n');
-    return line.flip();
+  static byte[] line(Map<String, ?> record) {
+    String json = JsonText.line(record);
+    byte[] bytes = json.getBytes(StandardCharsets.UTF_8);
+    String line = "%s %s\n".formatted(hex(Crc32c.of(MemorySegment.ofArray(bytes))), json);
+    return line.getBytes(StandardCharsets.UTF_8);
   }
 
   private static int lineEnd(byte[] content, int from) {

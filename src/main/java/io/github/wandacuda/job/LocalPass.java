@@ -5,7 +5,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.job.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
@@ -273,11 +273,10 @@ record LocalPass(
         check
             .failures()
             .add(
-                "%s: tensor %s: expected the mask that was chosen, found another"
-                    .formatted(
-                        Printable.of(
-                            check.directory().resolve(module.shard().path().getFileName())),
-                        Printable.of(module.tensor().name())));
+                ErrorDetails.tensor(
+                        check.directory().resolve(module.shard().path().getFileName()),
+                        module.tensor().name())
+                    .expected("the mask that was chosen", "another"));
       }
     }
 

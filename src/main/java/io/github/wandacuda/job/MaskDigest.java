@@ -70,17 +70,13 @@ final class MaskDigest implements MaskSink, AutoCloseable {
         wait(index, mask);
         return;
       }
-      update(mask);
+      update(digest, mask);
       for (next++; waiting.containsKey(next); next++) {
         update(waiting.remove(next));
       }
     } catch (IOException e) {
       throw OutputException.unwritable(spill, e);
     }
-  }
-
-  private void update(MemorySegment mask) {
-    update(digest, mask);
   }
 
   static void update(MessageDigest digest, MemorySegment mask) {
@@ -111,7 +107,7 @@ final class MaskDigest implements MaskSink, AutoCloseable {
 
   private void update(Extent extent) throws IOException {
     if (extent.held() != null) {
-      update(extent.held());
+      update(digest, extent.held());
       room += extent.length();
       return;
     }

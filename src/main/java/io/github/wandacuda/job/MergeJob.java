@@ -24,11 +24,12 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -141,11 +142,10 @@ public final class MergeJob {
         TileBuffers buffers = TileBuffers.inCache(workers.count())) {
       shards.copyUntouched(changing, workers, new PhaseClock(workers.count()));
       StepCount steps = new StepCount("module", adapter.modules().size(), progress);
-      List<MergeTask> tasks = new ArrayList<>();
       List<Job> jobs = new ArrayList<>();
+      List<LoraUpdate.Counts> counts = Collections.synchronizedList(new ArrayList<>());
       for (LoraModule pair : adapter.modules()) {
-        MergeTask task = new MergeTask(pair, shards.of(pair.module()), buffers);
-        tasks.add(task);
+        MergeTask task = new MergeTask(pair, shards.of(pair.module()), buffers, counts::add);
         Runnable done =
             () -> {
               task.release();
@@ -157,17 +157,13 @@ public final class MergeJob {
       progress.begin(0);
       workers.run(jobs);
       shards.finish();
-      return result(tasks);
+      return new Result(
+          jobs.size(),
+          adapter.modules().stream().mapToLong(pair -> pair.module().elements()).sum(),
+          counts.stream().mapToLong(LoraUpdate.Counts::zeros).sum(),
+          counts.stream().mapToLong(LoraUpdate.Counts::changed).sum(),
+          counts.stream().mapToLong(LoraUpdate.Counts::newZeros).sum());
     }
-  }
-
-  private static Result result(List<MergeTask> tasks) {
-    return new Result(
-        tasks.size(),
-        tasks.stream().mapToLong(MergeTask::elements).sum(),
-        tasks.stream().mapToLong(task -> task.counts().zeros()).sum(),
-        tasks.stream().mapToLong(task -> task.counts().changed()).sum(),
-        tasks.stream().mapToLong(task -> task.counts().newZeros()).sum());
   }
 
   /** Checks in the written shards that every zero is still there. */
@@ -198,16 +194,19 @@ public final class MergeJob {
     private final TileBuffers buffers;
     private final RowTiles tiles;
     private final long rowBytes;
-    private final LongAdder zeros = new LongAdder();
-    private final LongAdder changed = new LongAdder();
-    private final LongAdder newZeros = new LongAdder();
+    private final Consumer<LoraUpdate.Counts> counts;
     private LoraUpdate update;
 
-    /** Prepares a module, and enlarges the workers' buffers. */
-    MergeTask(LoraModule pair, ShardWriter writer, TileBuffers buffers) {
+    /** Prepares a module, and enlarges the workers' buffers; {@code counts} takes its tiles'. */
+    MergeTask(
+        LoraModule pair,
+        ShardWriter writer,
+        TileBuffers buffers,
+        Consumer<LoraUpdate.Counts> counts) {
       this.pair = pair;
       this.writer = writer;
       this.buffers = buffers;
+      this.counts = counts;
       tensor = pair.module().tensor();
       rowBytes = (long) tensor.columns() * tensor.type().orElseThrow().bytes();
       tiles = RowTiles.of(tensor.rows(), rowBytes, true, buffers.tileBytes(), buffers.workers());
@@ -230,11 +229,8 @@ public final class MergeJob {
       int first = tiles.firstRow(tile);
       MemorySegment rows = buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
       pair.module().shard().read(tensor, first * rowBytes, rows);
-      LoraUpdate.Counts counts = update().apply(rows, first);
+      counts.accept(update().apply(rows, first));
       writer.write(tensor, first * rowBytes, rows);
-      zeros.add(counts.zeros());
-      changed.add(counts.changed());
-      newZeros.add(counts.newZeros());
     }
 
     /** Returns the update, whose tensors are read when the first rows are. */
@@ -247,14 +243,6 @@ public final class MergeJob {
 
     private synchronized void release() {
       update = null;
-    }
-
-    LoraUpdate.Counts counts() {
-      return new LoraUpdate.Counts(zeros.sum(), changed.sum(), newZeros.sum());
-    }
-
-    long elements() {
-      return pair.module().elements();
     }
   }
 }

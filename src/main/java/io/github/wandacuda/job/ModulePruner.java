@@ -312,12 +312,9 @@ final class ModulePruner implements AutoCloseable {
         return new TilePruner(selector, nothing, tiles, null, null, clock);
       }
     }
-    return new TilePruner(selector, rule(module, tiles), tiles, norms, resident, clock);
-  }
-
-  private SelectionRule rule(LinearModule module, TileSource tiles) {
-    return shards.rule(
-        module, () -> new TileMasks(selector, workers).rule(tiles, rules.of(module)));
+    SelectionRule rule =
+        shards.rule(module, () -> new TileMasks(selector, workers).rule(tiles, rules.of(module)));
+    return new TilePruner(selector, rule, tiles, norms, resident, clock);
   }
 
   /** A job that prunes a module from the source's shard into the output's, tile by tile. */

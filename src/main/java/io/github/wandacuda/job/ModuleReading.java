@@ -79,7 +79,7 @@ public record ModuleReading(
                 pruned.resolve(module.shard().path().getFileName().toString()),
                 SafetensorsFile::open);
         Pair pair =
-            new Pair(
+            Pair.of(
                 TilePairs.tiles(module, module.shard(), buffers.dense()),
                 TilePairs.tiles(module, shard, buffers.pruned()),
                 result.norms(),
@@ -120,26 +120,27 @@ public record ModuleReading(
   }
 
   /** A module in both models. */
-  private static final class Pair {
-    private final TileSource dense;
-    private final TileSource pruned;
-    private final float[] norms;
-    private final float[] scoring;
-    private final int[] zeros;
-    private final float[] thresholds;
-    private final double[] lost;
-    private final double[] whole;
-
-    Pair(TileSource dense, TileSource pruned, float[] norms, float[] scoring) {
-      this.dense = dense;
-      this.pruned = pruned;
-      this.norms = norms;
-      this.scoring = scoring;
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Pair(
+      TileSource dense,
+      TileSource pruned,
+      float[] norms,
+      float[] scoring,
+      int[] zeros,
+      float[] thresholds,
+      double[] lost,
+      double[] whole) {
+    static Pair of(TileSource dense, TileSource pruned, float[] norms, float[] scoring) {
       int rows = dense.tiles().rows();
-      zeros = new int[rows];
-      thresholds = new float[rows];
-      lost = new double[rows];
-      whole = new double[rows];
+      return new Pair(
+          dense,
+          pruned,
+          norms,
+          scoring,
+          new int[rows],
+          new float[rows],
+          new double[rows],
+          new double[rows]);
     }
 
     ModuleReading read(Workers workers, int columns, boolean hasThresholds) {

@@ -16,12 +16,7 @@ import java.util.Optional;
  */
 record ModuleRequest(
     LinearModule module, LayerInputs inputs, HeldWeight held, ResidentMatrix resident) {
-  /** A request for a weight that is in its file, of which no more is known than its norms. */
-  static ModuleRequest of(LinearModule module, float[] norms) {
-    return of(module, norms, null);
-  }
-
-  /** A request for a weight that is held, of which no more is known than its norms. */
+  /** A request for a weight of which no more is known than its norms. */
   static ModuleRequest of(LinearModule module, float[] norms, HeldWeight held) {
     return new ModuleRequest(module, new LayerInputs(norms, null, 0, Optional.empty()), held);
   }

@@ -35,12 +35,7 @@ final class NewShards implements AutoCloseable {
     this.io = io;
   }
 
-  /** Begins a shard with the source's name and modes and the layout's header. */
-  ShardWriter begin(SafetensorsFile source, SafetensorsFile layout) {
-    return begin(source, layout, source.path());
-  }
-
-  /** Begins a shard with the source's name, another file's modes and the layout's header. */
+  /** Begins a shard with the source's name, a file's modes and the layout's header. */
   ShardWriter begin(SafetensorsFile source, SafetensorsFile layout, Path like) {
     Path target = output.file(source.path().getFileName());
     Path temporary = AtomicWrite.temporary(target);

@@ -6,7 +6,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskPool;
@@ -133,18 +132,13 @@ record OutputCheck(
       return Optional.of(pruned);
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
-      failures.add(e.getMessage());
+      failures.add(e.details());
       return Optional.empty();
     }
   }
 
   /** Opens what a shard of an output stands for, which has to be packed or must not be. */
-  public static SafetensorsFile open(Path place, boolean packed) {
-    return open(place, packed, THROUGH_CACHE);
-  }
-
-  private static SafetensorsFile open(
-      Path place, boolean packed, Consumer<SafetensorsFile> opened) {
+  static SafetensorsFile open(Path place, boolean packed, Consumer<SafetensorsFile> opened) {
     SafetensorsFile stored = SafetensorsFile.open(place);
     return OnFailure.close(
         stored::close,
@@ -155,7 +149,6 @@ record OutputCheck(
   }
 
   private void comparePlaces(SafetensorsFile dense, SafetensorsFile pruned) {
-    String file = Printable.of(pruned.path());
     Map<String, TensorInfo> found =
         pruned.tensors().stream().collect(Collectors.toMap(TensorInfo::name, Function.identity()));
     boolean alike = true;
@@ -164,24 +157,21 @@ record OutputCheck(
       if (!expected.equals(actual)) {
         alike = false;
         failures.add(
-            "%s: tensor %s: expected %s, found %s"
-                .formatted(
-                    file,
-                    Printable.of(expected.name()),
-                    inWords(expected),
-                    actual == null ? "none" : inWords(actual)));
+            ErrorDetails.tensor(pruned.path(), expected.name())
+                .expected(inWords(expected), actual == null ? "none" : inWords(actual)));
       }
     }
     for (String name : found.keySet()) {
       alike = false;
       failures.add(
-          "%s: tensor %s: expected none, as in the source, found %s"
-              .formatted(file, Printable.of(name), inWords(found.get(name))));
+          ErrorDetails.tensor(pruned.path(), name)
+              .expected("none, as in the source", inWords(found.get(name))));
     }
     int at = Arrays.mismatch(dense.headerBytes(), pruned.headerBytes());
     if (alike && at >= 0) {
       failures.add(
-          "%s: header: expected the source's, found another at byte %d".formatted(file, at));
+          ErrorDetails.part(pruned.path(), "header")
+              .expected("the source's", "another at byte " + at));
     }
   }
 
@@ -191,14 +181,14 @@ record OutputCheck(
 
   private void reportUntouched(SafetensorsFile pruned, TensorInfo tensor, Difference difference) {
     failures.add(
-        "%s: tensor %s: was not to be pruned, but differs at byte %d%s: expected 0x%02x, found 0x%02x"
-            .formatted(
-                Printable.of(pruned.path()),
-                Printable.of(tensor.name()),
-                difference.at(),
-                place(tensor, difference.at()),
-                difference.expected(),
-                difference.found()));
+        ErrorDetails.tensor(pruned.path(), tensor.name())
+            .said(
+                "was not to be pruned, but differs at byte %d%s: expected 0x%02x, found 0x%02x"
+                    .formatted(
+                        difference.at(),
+                        place(tensor, difference.at()),
+                        difference.expected(),
+                        difference.found())));
   }
 
   /** Returns the element of a byte in words, if the tensor is a matrix of a known type. */
@@ -214,7 +204,7 @@ record OutputCheck(
   /** Checks that a shard has all bytes of another, when both are unpacked. */
   public static void requireCopy(
       SafetensorsFile source, Path place, boolean packed, Workers workers) {
-    try (SafetensorsFile written = open(place, packed);
+    try (SafetensorsFile written = open(place, packed, THROUGH_CACHE);
         TilePairs buffers = TilePairs.of(workers.count())) {
       int differs = Arrays.mismatch(source.headerBytes(), written.headerBytes());
       if (differs >= 0) {

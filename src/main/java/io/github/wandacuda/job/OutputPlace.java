@@ -73,7 +73,7 @@ final class OutputPlace {
   }
 
   private static String wayOn(Path directory) {
-    if (!UnfinishedRun.hasRecords(directory)) {
+    if (Journal.firstRecord(directory).isEmpty()) {
       // It may be any command's, and not all of them go on.
       return "it has written nothing: take the directory away";
     }

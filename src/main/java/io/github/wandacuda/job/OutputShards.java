@@ -97,7 +97,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
         Files.deleteIfExists(temporary);
         return new Shard(target, ShardWriter.create(temporary, layout, io));
       }
-      if (target.equals(kept.place(layout))) {
+      if (target.equals(kept.places().get(layout))) {
         Files.move(target, temporary, StandardCopyOption.ATOMIC_MOVE);
       } else {
         Files.deleteIfExists(target);

@@ -94,7 +94,14 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         OutputDirectory.open(path(), scope.model().path(), scope.request().resume(), ownFiles());
     return OnFailure.close(
         output::close,
-        () -> new OutputRun(output, tools, plan, fingerprint(cause, output, tools.backend())));
+        () ->
+            new OutputRun(
+                this,
+                added(output),
+                output,
+                tools,
+                plan,
+                fingerprint(cause, output, tools.backend())));
   }
 
   /** Returns the run's fingerprint, after a look at that of the run that is there. */
@@ -140,23 +147,15 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
 
   record Written(List<ModuleResult> results, String masks) {}
 
-  private final class OutputRun implements Run {
-    private final OutputDirectory output;
-    private final PruneTarget.Tools tools;
-    private final Provenance plan;
-    private final Fingerprint fingerprint;
-    private final OutputPlace.AddedFiles added;
-
-    /** Takes over the directory, which it closes. */
-    OutputRun(
-        OutputDirectory output, PruneTarget.Tools tools, Provenance plan, Fingerprint fingerprint) {
-      this.output = output;
-      this.tools = tools;
-      this.plan = plan;
-      this.fingerprint = fingerprint;
-      added = added(output);
-    }
-
+  /** Has taken over the directory, which it closes. */
+  private record OutputRun(
+      OutputTarget to,
+      OutputPlace.AddedFiles added,
+      OutputDirectory output,
+      PruneTarget.Tools tools,
+      Provenance plan,
+      Fingerprint fingerprint)
+      implements Run {
     @Override
     public Optional<Provenance> finished() {
       return output.finished();
@@ -164,16 +163,16 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
 
     @Override
     public RunResult prune() {
-      warnOfLeftOut();
+      to.warnOfLeftOut();
       added.requireNoneBefore();
       if (output.interrupted().isPresent()) {
-        new PackedOutput(scope.model(), output, tools.workers()).unpack();
+        new PackedOutput(to.scope.model(), output, tools.workers()).unpack();
       }
       Written written =
-          cluster.isPresent()
-              ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
-              : new LocalPass(scope, sideFiles, output, tools, plan).run(fingerprint);
-      sideFiles.files().forEach(file -> output.copy(sideFiles, file));
+          to.cluster.isPresent()
+              ? new ClusterPass(to.scope, to.cluster.get(), output, tools, plan).run(fingerprint)
+              : new LocalPass(to.scope, to.sideFiles, output, tools, plan).run(fingerprint);
+      to.sideFiles.files().forEach(file -> output.copy(to.sideFiles, file));
       added.requireNoneAfter();
       return new RunResult(
           plan.with(written.results(), written.masks()),
@@ -184,15 +183,15 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     @Override
     public void end(RunResult result) {
       Optional<PackedOutput> packed =
-          scope.request().packed()
-              ? Optional.of(new PackedOutput(scope.model(), output, tools.workers()))
+          to.scope.request().packed()
+              ? Optional.of(new PackedOutput(to.scope.model(), output, tools.workers()))
               : Optional.empty();
-      packed.ifPresent(shards -> shards.pack(scope.request().verify()));
+      packed.ifPresent(shards -> shards.pack(to.scope.request().verify()));
       StateFiles.remove(output);
-      sideFiles.lastFiles().stream()
+      to.sideFiles.lastFiles().stream()
           .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
-          .forEach(file -> output.copy(sideFiles, file));
-      packed.ifPresent(PackedOutput::writeConfig);
+          .forEach(file -> output.copy(to.sideFiles, file));
+      packed.ifPresent(unused -> Packing.PACK.writeConfig(to.scope.model(), output));
       added.removeLeftovers();
       ModelCard.write(scope.model(), output, result.provenance());
       output.finish(result.provenance(), () -> {});

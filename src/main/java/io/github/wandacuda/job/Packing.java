@@ -110,7 +110,7 @@ enum Packing {
       List<Job> jobs = new ArrayList<>();
       Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
       for (ShardPlan plan : plans) {
-        ShardWriter writer = output.begin(plan.source(), plan.layout());
+        ShardWriter writer = output.begin(plan.source(), plan.layout(), plan.source().path());
         writers.put(plan.source(), writer);
         addJobs(plan, writer, buffers, rows, done, jobs);
       }
@@ -275,11 +275,6 @@ enum Packing {
           .map(module -> module.in(pruned))
           .toList();
     }
-
-    /** Writes the {@code config.json} that says that the output is packed. */
-    public void writeConfig() {
-      Packing.PACK.writeConfig(model, output);
-    }
   }
 
   /**
@@ -292,10 +287,6 @@ enum Packing {
 
     /** A tensor that has no place yet. */
     private record Part(String name, String dtype, List<Long> shape, long bytes) {
-      static Part copy(TensorInfo tensor) {
-        return new Part(tensor.name(), tensor.dtype(), tensor.shape(), tensor.bytes());
-      }
-
       /** Returns the bytes that its elements take, 1 if they take fewer or it isn't known. */
       int elementBytes() {
         Matcher size = SIZE.matcher(dtype);
@@ -328,7 +319,7 @@ enum Packing {
       for (TensorInfo tensor : source.tensors()) {
         ModulePlan module = byTensor.get(tensor);
         if (module == null) {
-          parts.add(Part.copy(tensor));
+          parts.add(new Part(tensor.name(), tensor.dtype(), tensor.shape(), tensor.bytes()));
         } else {
           addParts(module, parts);
         }
@@ -349,9 +340,8 @@ enum Packing {
       parts.add(
           new Part(
               names.compressed(), weight.dtype(), List.of(kept), kept * module.elementBytes()));
-      parts.add(
-          new Part(
-              names.bitmask(), "U8", List.of(rows, module.maskRowBytes()), module.maskBytes()));
+      long maskRow = module.maskRowBytes();
+      parts.add(new Part(names.bitmask(), "U8", List.of(rows, maskRow), rows * maskRow));
     }
 
     private static SafetensorsFile layout(SafetensorsFile source, List<Part> parts) {
@@ -421,10 +411,6 @@ enum Packing {
 
     long maskRowBytes() {
       return RowPacking.maskBytes(weight.columns());
-    }
-
-    long maskBytes() {
-      return weight.rows() * maskRowBytes();
     }
 
     void counted(int tile, long kept) {

@@ -186,7 +186,8 @@ public final class PackingJob {
     int modules = 0;
     for (SafetensorsFile shard : shards) {
       Path place = place(shard);
-      try (SafetensorsFile written = OutputCheck.open(place, direction.packs())) {
+      try (SafetensorsFile written =
+          OutputCheck.open(place, direction.packs(), OutputCheck.THROUGH_CACHE)) {
         SafetensorsFile packed = direction.packs() ? written : shard;
         modules += ((PackedShard) packed.bytes()).modules();
         before += Files.size(shard.path());

@@ -46,7 +46,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Nothing that a part has finished is deleted when another one fails, whatever the reason.
  */
-final class PartTarget implements PruneTarget {
+record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget whole)
+    implements PruneTarget {
   /** The part of the fingerprint that tells models of the same shapes apart. */
   private static final String WEIGHTS = "weights";
 
@@ -60,16 +61,8 @@ final class PartTarget implements PruneTarget {
 
   private static final Logger LOG = LoggerFactory.getLogger(PartTarget.class);
 
-  private final RunScope scope;
-  private final Part part;
-  private final OnCluster process;
-  private final OutputTarget whole;
-
   PartTarget(RunScope scope, Part part, OnCluster process) {
-    this.scope = scope;
-    this.part = part;
-    this.process = process;
-    whole = new OutputTarget(scope, Optional.empty());
+    this(scope, part, process, new OutputTarget(scope, Optional.empty()));
   }
 
   @Override
@@ -344,7 +337,7 @@ final class PartTarget implements PruneTarget {
           file(result.shard()),
           out -> {
             for (Map<String, Object> record : records) {
-              out.write(JournalLines.line(record).array());
+              out.write(JournalLines.line(record));
             }
           },
           FileModes.ownerOnly());

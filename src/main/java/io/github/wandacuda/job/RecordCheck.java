@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.LinearModule;
@@ -211,7 +212,6 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
   }
 
   private void add(String key, String expected, String found) {
-    failures.add(
-        "%s: %s: expected %s, found %s".formatted(Printable.of(file), key, expected, found));
+    failures.add(ErrorDetails.part(file, key).expected(expected, found));
   }
 }

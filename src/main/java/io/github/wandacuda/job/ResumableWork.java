@@ -27,6 +27,7 @@ import java.util.stream.Stream;
  * its bytes, read back, have the checksum that was computed when they were written. So bytes that a
  * crash of the system has lost are noticed.
  *
+ * @param places the path at which a shard was found, if it was
  * @param block the first block of a calibrated run, 0 for other runs
  */
 record ResumableWork(
@@ -138,11 +139,6 @@ record ResumableWork(
       }
     }
     return true;
-  }
-
-  /** Returns the path at which a shard was found, or null. */
-  Path place(SafetensorsFile shard) {
-    return places.get(shard);
   }
 
   /** Finds a shard under its name or its temporary one. */

@@ -18,6 +18,7 @@ import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.OutputFit;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.RowTiles;
@@ -39,6 +40,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Estimates a run's time by doing a small part of it, without writing. The first rows of the
@@ -446,7 +448,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       int columns = weights.columns();
       LayerInputs inputs = corner(samples.inputs(module, rules.needsMoments(), arena), columns);
       MemorySegment mask = arena.allocate(weights.rows() * Selector.maskRowBytes(columns));
-      Corner corner = new Corner(weights, arena, workers.count());
+      Corner corner = Corner.of(weights, arena, workers.count());
       return () -> pruner.prune(corner, rules, inputs, mask);
     }
 
@@ -460,7 +462,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     private WeightMatrix corner(LinearModule module, int most, int columns, Arena arena) {
       ModuleTiles tiles = new ModuleTiles(module, module.shard(), null, buffers, clock);
       int rows = Math.min(module.rows(), most);
-      WeightMatrix corner = LayerPruner.matrix(arena, rows, columns);
+      WeightMatrix corner = OutputFit.empty(DType.F32, rows, columns, arena);
       for (int row = 0; row < rows; ) {
         WeightMatrix tile = tiles.read(0, row / tiles.tiles().tileRows());
         for (int from = 0; from < tile.rows() && row < rows; from++, row++) {
@@ -496,22 +498,17 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     }
 
     /** A part of a module in memory, which stays as it is however often it is pruned. */
-    private static final class Corner implements TileSource {
-      private final WeightMatrix weights;
-      private final RowTiles tiles;
-      private final WeightMatrix[] copies;
-
-      Corner(WeightMatrix weights, Arena arena, int workers) {
-        this.weights = weights;
-        tiles = RowTiles.of(weights, Long.MAX_VALUE, workers);
-        copies = new WeightMatrix[workers];
-        Arrays.setAll(
-            copies, worker -> LayerPruner.matrix(arena, tiles.tileRows(), weights.columns()));
-      }
-
-      @Override
-      public RowTiles tiles() {
-        return tiles;
+    private record Corner(WeightMatrix weights, RowTiles tiles, List<WeightMatrix> copies)
+        implements TileSource {
+      static Corner of(WeightMatrix weights, Arena arena, int workers) {
+        RowTiles tiles = RowTiles.of(weights, Long.MAX_VALUE, workers);
+        return new Corner(
+            weights,
+            tiles,
+            Stream.generate(
+                    () -> OutputFit.empty(DType.F32, tiles.tileRows(), weights.columns(), arena))
+                .limit(workers)
+                .toList());
       }
 
       @Override
@@ -523,7 +520,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       public WeightMatrix read(int worker, int tile) {
         long rowBytes = (long) weights.columns() * Float.BYTES;
         long bytes = tiles.rowsOf(tile) * rowBytes;
-        MemorySegment copy = copies[worker].data().asSlice(0, bytes);
+        MemorySegment copy = copies.get(worker).data().asSlice(0, bytes);
         copy.copyFrom(weights.data().asSlice(tiles.firstRow(tile) * rowBytes, bytes));
         return WeightMatrix.of(copy, DType.F32, tiles.rowsOf(tile), weights.columns());
       }

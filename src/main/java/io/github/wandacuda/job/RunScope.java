@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -35,13 +34,10 @@ record RunScope(
           .check(
               chosen.stream().filter(module -> rules.of(module).needsNorms()).toList(),
               request.rules().unreached());
-      requireMoments(statistics, chosen.stream().filter(needsMoments(rules)).toList());
+      requireMoments(
+          statistics, chosen.stream().filter(module -> rules.of(module).needsMoments()).toList());
     }
     return new RunScope(model, request, rules, chosen);
-  }
-
-  private static Predicate<LinearModule> needsMoments(PruningRules rules) {
-    return module -> rules.of(module).needsMoments();
   }
 
   private static void requireMoments(

@@ -53,11 +53,6 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
     return resultsDown + statesDown;
   }
 
-  /** Returns the bytes of hidden states, both ways. */
-  double states() {
-    return statesUp + statesDown;
-  }
-
   /**
    * What a block does for a token, counted by its description. Of a mixture a token has the mean of
    * its experts.

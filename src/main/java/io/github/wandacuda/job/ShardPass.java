@@ -78,7 +78,7 @@ final class ShardPass {
         scope.rules(),
         shards.stream()
             .flatMap(shard -> scope.modules(shard).stream())
-            .map(module -> ModuleRequest.of(module, norms.apply(module)))
+            .map(module -> ModuleRequest.of(module, norms.apply(module), null))
             .toList());
     List<ShardTask> tasks =
         shards.stream()
@@ -295,32 +295,30 @@ final class ShardPass {
      * A process of a cluster at work on a run: it holds the source and a device open, and does
      * shard after shard.
      */
-    private static final class Worker implements AutoCloseable {
+    private record Worker(
+        RunDescription run,
+        PruningRules rules,
+        ModelDirectory model,
+        List<LinearModule> chosen,
+        Backend backend,
+        Workers workers)
+        implements AutoCloseable {
       private static final long ALIGNMENT = 64;
 
       /** Bytes of a weight that are written at a time. */
       private static final long PIECE_BYTES = 64 << 20;
 
-      private final RunDescription run;
-      private final PruningRules rules;
-      private final ModelDirectory model;
-      private final List<LinearModule> chosen;
-      private final Backend backend;
-      private final Workers workers;
-
-      private Worker(RunDescription run, ModelDirectory model, Backend backend) {
-        this.run = run;
-        this.model = model;
-        this.backend = backend;
-        rules = run.rules();
-        chosen = model.choose(run.plan().choice()).stream().filter(rules::areFor).toList();
-        workers = new Workers(backend.concurrency());
-      }
-
       static Worker open(RunDescription run, ClusterNode node) {
         run.requireShared(node.name());
         return run.devices()
-            .open(run.source(), node, null, (model, backend) -> new Worker(run, model, backend));
+            .open(run.source(), node, null, (model, backend) -> of(run, model, backend));
+      }
+
+      private static Worker of(RunDescription run, ModelDirectory model, Backend backend) {
+        PruningRules rules = run.rules();
+        List<LinearModule> chosen =
+            model.choose(run.plan().choice()).stream().filter(rules::areFor).toList();
+        return new Worker(run, rules, model, chosen, backend, new Workers(backend.concurrency()));
       }
 
       ShardResult run(ShardTask task, ClusterNode node) {
@@ -515,7 +513,7 @@ final class ShardPass {
                 backend, workers, rules, modules, ShardTarget.to(writer), masks, clock)) {
           return new StatisticsPass(
                   rules,
-                  module -> ModuleRequest.of(module, norms.get(module.name())),
+                  module -> ModuleRequest.of(module, norms.get(module.name()), null),
                   moments,
                   pruner,
                   progress)

@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Set;
+import java.util.concurrent.Future;
 import java.util.function.LongSupplier;
 
 /**
@@ -39,10 +40,10 @@ final class StateFiles implements BlockPass.Sink {
   private final PhaseClock clock;
   private BorrowedWeights borrowed;
 
-  /** The number of the background's latest task; 0 before that. */
-  private long saving;
+  /** The background's latest task. */
+  private Future<?> saving = BackgroundWork.NOTHING;
 
-  private boolean closed;
+  private volatile boolean closed;
 
   /**
    * Creates the files' writer. The shards are forced to the device before the states, so that after
@@ -95,7 +96,7 @@ final class StateFiles implements BlockPass.Sink {
   }
 
   private void write(int block, MemorySegment states) {
-    if (isClosed()) {
+    if (closed) {
       return;
     }
     shards.force();
@@ -133,10 +134,6 @@ final class StateFiles implements BlockPass.Sink {
     crc.add(chunk.asByteBuffer());
     FilePieces.write(channel, at, chunk);
     return true;
-  }
-
-  private synchronized boolean isClosed() {
-    return closed;
   }
 
   /** Stops the use of the states' memory, even if they aren't saved. */

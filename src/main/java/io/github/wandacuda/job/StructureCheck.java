@@ -4,6 +4,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
@@ -107,7 +108,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
       }
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
-      failures.add(e.getMessage());
+      failures.add(e.details());
     }
   }
 
@@ -134,12 +135,8 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     Object found = record.value(key);
     if (!expected.equals(found)) {
       failures.add(
-          "%s: %s: expected %s, found %s"
-              .formatted(
-                  Printable.of(directory.resolve(Provenance.FILE_NAME)),
-                  key,
-                  expected,
-                  Printable.of(String.valueOf(found))));
+          ErrorDetails.part(directory.resolve(Provenance.FILE_NAME), key)
+              .expected(expected.toString(), Printable.of(String.valueOf(found))));
     }
   }
 
@@ -155,8 +152,6 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   }
 
   private void add(Path file, String expected, String found) {
-    failures.add(
-        "%s: expected %s, found %s"
-            .formatted(Printable.of(directory.resolve(file)), expected, Printable.of(found)));
+    Verifier.add(failures, directory.resolve(file), expected, found);
   }
 }

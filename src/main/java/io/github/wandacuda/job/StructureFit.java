@@ -31,6 +31,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.ColumnScore;
 import io.github.wandacuda.pruning.OutputFit;
+import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -132,13 +133,10 @@ public record StructureFit(
     }
     Set<String> outputs = Set.copyOf(decoder.outputs(model));
     return model.modules().stream()
-        .filter(module -> outputs.contains(module.name()) && !isFitted(module, requantize))
+        .filter(
+            module -> outputs.contains(module.name()) && !PruningRules.canFit(module, requantize))
         .findFirst()
         .map(StructureFit::notPlain);
-  }
-
-  private static boolean isFitted(LinearModule module, boolean requantize) {
-    return module.quantized() == null || (requantize && module.quantized().canRequantize());
   }
 
   private static InputException notPlain(LinearModule module) {
@@ -392,7 +390,7 @@ public record StructureFit(
             .filter(each -> each.name().equals(name))
             .findFirst()
             .orElseThrow();
-    if (!isFitted(module, requantize)) {
+    if (!PruningRules.canFit(module, requantize)) {
       throw notPlain(module);
     }
     return module;

@@ -139,12 +139,12 @@ public final class UnfinishedComparison {
     AtomicWrite.write(
         file,
         out -> {
-          out.write(JournalLines.line(fingerprint.parts()).array());
+          out.write(JournalLines.line(fingerprint.parts()));
           if (dense.isPresent()) {
-            out.write(JournalLines.line(Map.of(DENSE, dense.get().toJson())).array());
+            out.write(JournalLines.line(Map.of(DENSE, dense.get().toJson())));
           }
           for (ComparedRun run : runs) {
-            out.write(JournalLines.line(run.toJson()).array());
+            out.write(JournalLines.line(run.toJson()));
           }
         });
   }

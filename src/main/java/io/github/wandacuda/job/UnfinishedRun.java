@@ -23,11 +23,6 @@ public final class UnfinishedRun {
     return Files.exists(directory.resolve(Journal.FILE_NAME), LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Returns whether the run in a directory has said what it is, before which it writes nothing. */
-  static boolean hasRecords(Path directory) {
-    return Journal.firstRecord(directory).isPresent();
-  }
-
   /**
    * Checks that no run is unfinished in a directory.
    *

@@ -138,7 +138,7 @@ public final class Verifier {
     Failures failures = new Failures();
     if (UnfinishedRun.isIn(pruned)) {
       // All other failures would follow from this one.
-      failures.add(UnfinishedRun.describe(pruned).line());
+      failures.add(UnfinishedRun.describe(pruned));
       return Verification.of(failures);
     }
     Optional<Provenance> record = provenance(pruned, failures);
@@ -151,8 +151,10 @@ public final class Verifier {
         record.map(found -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), found, failures));
     if (claim.sparsity() == null && recorded.isEmpty()) {
       failures.add(
-          "%s: has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
-              .formatted(Printable.of(pruned), Provenance.FILE_NAME));
+          ErrorDetails.file(pruned)
+              .said(
+                  "has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
+                      .formatted(Provenance.FILE_NAME)));
       return Verification.of(failures);
     }
     List<String> unchecked = recorded.map(check -> check.compareCause(dense)).orElse(List.of());
@@ -167,7 +169,9 @@ public final class Verifier {
     List<Path> added = compareFiles(dense, pruned, card, failures);
     Pruned all = new Pruned(dense, pruned, packed, rules, chosen);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
-      try (MaskDigest masks = new MaskDigest(chosen.size(), spill(), HELD_BYTES)) {
+      // Few masks have to wait in one process.
+      Path spill = Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
+      try (MaskDigest masks = new MaskDigest(chosen.size(), spill, HELD_BYTES)) {
         shards
             .check(all, failures, masks)
             .ifPresent(found -> recorded.get().compare(chosen, masks.hex(), found));
@@ -183,17 +187,12 @@ public final class Verifier {
         rules.update() ? Provenance.UPDATE : Provenance.MASK);
   }
 
-  /** Returns a name for masks that have to wait, as few do in one process. */
-  private static Path spill() {
-    return Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
-  }
-
   private static Optional<Provenance> provenance(Path pruned, Failures failures) {
     try {
       return Provenance.read(pruned);
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
-      failures.add(e.getMessage());
+      failures.add(e.details());
       return Optional.empty();
     }
   }
@@ -206,7 +205,7 @@ public final class Verifier {
       RealCause.throwIfBehind(e);
       boolean packed = saysPacked(directory);
       if (packed) {
-        failures.add(e.getMessage());
+        failures.add(e.details());
       }
       return packed;
     }
@@ -290,8 +289,7 @@ public final class Verifier {
     }
   }
 
-  private static void add(Failures failures, Path file, String expected, String found) {
-    failures.add(
-        "%s: expected %s, found %s".formatted(Printable.of(file), expected, Printable.of(found)));
+  static void add(Failures failures, Path file, String expected, String found) {
+    failures.add(ErrorDetails.file(file).expected(expected, Printable.of(found)));
   }
 }

@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.system.Job;
@@ -43,13 +42,13 @@ public final class ZerosVerifier {
       for (LinearModule module : pruned) {
         LinearModule counterpart = others.remove(module.name());
         if (counterpart == null) {
-          failures.add(inWords(module) + ": expected it in the other model too, found none");
+          failures.add(module.place().expected("it in the other model too", "none"));
         } else if (!isAlike(module, counterpart)) {
           boolean plain = arePlain(module, counterpart);
           failures.add(
-              "%s: expected shape %s, found %s"
-                  .formatted(
-                      inWords(counterpart), shape(module, plain), shape(counterpart, plain)));
+              counterpart
+                  .place()
+                  .expected("shape " + shape(module, plain), shape(counterpart, plain).toString()));
         } else {
           jobs.add(new Comparison(module, counterpart, buffers, failures));
         }
@@ -57,7 +56,7 @@ public final class ZerosVerifier {
       others
           .values()
           .forEach(
-              module -> failures.add(inWords(module) + ": expected none, as in the pruned model"));
+              module -> failures.add(module.place().said("expected none, as in the pruned model")));
       workers.run(jobs);
     }
     long zeros = jobs.stream().mapToLong(job -> job.zeros.sum()).sum();
@@ -79,11 +78,6 @@ public final class ZerosVerifier {
     return stored
         ? module.tensor().shape()
         : List.of((long) module.rows(), (long) module.columns());
-  }
-
-  private static String inWords(LinearModule module) {
-    return "%s: tensor %s"
-        .formatted(Printable.of(module.shard().path()), Printable.of(module.tensor().name()));
   }
 
   /** A job that compares two weights, some rows at a time. */

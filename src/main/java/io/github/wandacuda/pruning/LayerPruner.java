@@ -22,8 +22,6 @@ import java.util.function.Consumer;
  * All arithmetic is in float32 on the weights' exact values, and the result is rounded once.
  */
 public final class LayerPruner implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
-
   /** From fewer tokens than this share of its columns, weights would be fitted to chance. */
   private static final double FEWEST_TOKENS = 0.25;
 
@@ -116,7 +114,7 @@ public final class LayerPruner implements AutoCloseable {
   }
 
   private WeightMatrix read(TileSource source, Arena arena) {
-    WeightMatrix whole = matrix(arena, source.tiles().rows(), source.columns());
+    WeightMatrix whole = OutputFit.empty(DType.F32, source.tiles().rows(), source.columns(), arena);
     workers.run(
         source.tiles().count(),
         (worker, tile) -> {
@@ -134,12 +132,6 @@ public final class LayerPruner implements AutoCloseable {
               });
         });
     return whole;
-  }
-
-  /** Returns a matrix of float32 in memory that lasts as long as an arena. */
-  public static WeightMatrix matrix(Arena arena, int rows, int columns) {
-    MemorySegment memory = arena.allocate((long) rows * columns * Float.BYTES, ALIGNMENT);
-    return WeightMatrix.of(memory, DType.F32, rows, columns);
   }
 
   private Result write(TileSource source, Layer layer) {
@@ -241,7 +233,7 @@ public final class LayerPruner implements AutoCloseable {
         lowest();
         return;
       }
-      fitted = matrix(arena, dense.rows(), dense.columns());
+      fitted = empty();
       fitted.data().copyFrom(dense.data());
       long pruned =
           new SparseGpt(backend.operations(), workers, factor.get())
@@ -294,8 +286,12 @@ public final class LayerPruner implements AutoCloseable {
       return inputs.tokens() > 0 && inputs.tokens() < FEWEST_TOKENS * dense.columns();
     }
 
+    private WeightMatrix empty() {
+      return OutputFit.empty(DType.F32, dense.rows(), dense.columns(), arena);
+    }
+
     private void improve() {
-      WeightMatrix result = fitted == null ? matrix(arena, dense.rows(), dense.columns()) : fitted;
+      WeightMatrix result = fitted == null ? empty() : fitted;
       if (fitted == null) {
         putMasked(result);
       }

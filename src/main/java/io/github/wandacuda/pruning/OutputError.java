@@ -34,17 +34,12 @@ public record OutputError(double error, double output) {
   }
 
   /** The sum of {@code d G d} over rows d of a matrix. */
-  private static final class Energy {
-    private final SquareGram gram;
-    private final SquareGram.Product product;
-    private final float[] rows;
-    private final float[] products;
-
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Energy(
+      SquareGram gram, SquareGram.Product product, float[] rows, float[] products) {
     Energy(SquareGram gram, SquareGram.Product product) {
-      this.gram = gram;
-      this.product = product;
-      rows = new float[product.rows() * gram.columns()];
-      products = new float[rows.length];
+      int elements = product.rows() * gram.columns();
+      this(gram, product, new float[elements], new float[elements]);
     }
 
     /** Returns the sum for a matrix less another, or less nothing. */

@@ -54,11 +54,11 @@ public record PruningRules(
     }
 
     boolean isFor(LinearModule module) {
-      return searched.computeIfAbsent(module.name(), this::isIn);
-    }
-
-    private boolean isIn(String name) {
-      return NamePatterns.inTime(ErrorDetails.of("modules"), search -> search.finds(modules, name));
+      return searched.computeIfAbsent(
+          module.name(),
+          name ->
+              NamePatterns.inTime(
+                  ErrorDetails.of("modules"), search -> search.finds(modules, name)));
     }
   }
 
@@ -172,7 +172,9 @@ public record PruningRules(
 
   private void requireKeptCodes(List<LinearModule> modules) {
     List<LinearModule> changed =
-        modules.stream().filter(module -> of(module).updates() && !canFit(module)).toList();
+        modules.stream()
+            .filter(module -> of(module).updates() && !canFit(module, requantize))
+            .toList();
     if (!changed.isEmpty()) {
       LinearModule first = changed.getFirst();
       boolean rounds = !requantize && first.quantized().canRequantize();
@@ -193,7 +195,8 @@ public record PruningRules(
     }
   }
 
-  private boolean canFit(LinearModule module) {
+  /** Returns whether a module can store weights that were changed. */
+  public static boolean canFit(LinearModule module, boolean requantize) {
     return module.quantized() == null || (requantize && module.quantized().canRequantize());
   }
 

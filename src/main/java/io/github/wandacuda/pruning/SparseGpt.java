@@ -32,34 +32,20 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Not for several threads at once.
  */
-final class SparseGpt {
+record SparseGpt(
+    Operations operations,
+    WorkerPool workers,
+    GramFactor factor,
+    SparseGptKernels kernels,
+    int tileElements) {
   /** Columns of a block. */
   public static final int BLOCK = 128;
 
   /** Elements of a tile of rows at most: 16 MiB of what is added to them. */
   private static final int TILE_ELEMENTS = 1 << 22;
 
-  private final Operations operations;
-  private final WorkerPool workers;
-  private final GramFactor factor;
-  private final SparseGptKernels kernels;
-  private final int tileElements;
-
-  public SparseGpt(Operations operations, WorkerPool workers, GramFactor factor) {
+  SparseGpt(Operations operations, WorkerPool workers, GramFactor factor) {
     this(operations, workers, factor, LayerwiseKernels.chosen().sparseGpt(), TILE_ELEMENTS);
-  }
-
-  SparseGpt(
-      Operations operations,
-      WorkerPool workers,
-      GramFactor factor,
-      SparseGptKernels kernels,
-      int tileElements) {
-    this.operations = operations;
-    this.workers = workers;
-    this.factor = factor;
-    this.kernels = kernels;
-    this.tileElements = tileElements;
   }
 
   /**

@@ -32,15 +32,14 @@ final class SparseGptBlock {
   private int threshold;
   private int[] keys = {};
 
-  private static final class Scratch {
-    final float[] weights;
-    final float[] changes;
-    final long[] kept;
-
-    Scratch(int width) {
-      weights = new float[ROWS_PER_TASK * ColumnBlock.stride(width)];
-      changes = new float[weights.length];
-      kept = new long[ROWS_PER_TASK * Math.ceilDiv(width, Long.SIZE)];
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Scratch(float[] weights, float[] changes, long[] kept) {
+    static Scratch of(int width) {
+      int elements = ROWS_PER_TASK * ColumnBlock.stride(width);
+      return new Scratch(
+          new float[elements],
+          new float[elements],
+          new long[ROWS_PER_TASK * Math.ceilDiv(width, Long.SIZE)]);
     }
   }
 
@@ -57,7 +56,7 @@ final class SparseGptBlock {
     maskRowBytes = Math.ceilDiv(rows.columns(), Byte.SIZE);
     scratches = new Scratch[workers.count()];
     for (int worker = 0; worker < scratches.length; worker++) {
-      scratches[worker] = new Scratch(widest);
+      scratches[worker] = Scratch.of(widest);
     }
     counts = new SortedKeys(workers.count());
   }

@@ -22,7 +22,8 @@ import jdk.incubator.vector.VectorOperators;
  * of feature i of 16 (a vector's number) and of feature i + 16 are the halves of an int, so that a
  * vector of ints becomes two vectors of features by a shift and a mask.
  */
-final class FeatureBlocks implements PackedWeight {
+record FeatureBlocks(Arena arena, DType dtype, int rows, int columns, MemorySegment data)
+    implements PackedWeight {
   /** Vectors of features of a block. */
   static final int VECTORS = 2;
 
@@ -35,21 +36,13 @@ final class FeatureBlocks implements PackedWeight {
 
   private static final int PAGE = 4096;
 
-  private final Arena arena = Arena.ofShared();
-  private final DType dtype;
-  private final int rows;
-  private final int columns;
-  private final MemorySegment data;
-
-  private FeatureBlocks(DType dtype, int rows, int columns) {
-    this.dtype = dtype;
-    this.rows = rows;
-    this.columns = columns;
-    data = arena.allocate(Math.max(1, (long) blocks() * blockBytes()), PAGE);
-  }
-
+  @SuppressWarnings("MustBeClosedChecker") // Closed with the blocks.
   public static FeatureBlocks of(WeightMatrix w, WorkerPool workers) {
-    FeatureBlocks packed = new FeatureBlocks(w.dtype(), w.rows(), w.columns());
+    Arena arena = Arena.ofShared();
+    long rows = (long) Math.ceilDiv(w.rows(), FEATURES) * FEATURES;
+    long bytes = Math.max(1, rows * w.columns() * w.dtype().bytes());
+    MemorySegment data = OnFailure.close(arena::close, () -> arena.allocate(bytes, PAGE));
+    FeatureBlocks packed = new FeatureBlocks(arena, w.dtype(), w.rows(), w.columns(), data);
     OnFailure.run(
         packed::close,
         () -> workers.run(packed.blocks(), (worker, block) -> packed.pack(w, block)));
@@ -109,24 +102,6 @@ final class FeatureBlocks implements PackedWeight {
   /** Returns the offset of a column of the block that begins with a feature. */
   public long at(int feature, int column) {
     return feature / FEATURES * blockBytes() + (long) column * FEATURES * dtype.bytes();
-  }
-
-  public MemorySegment data() {
-    return data;
-  }
-
-  public DType dtype() {
-    return dtype;
-  }
-
-  @Override
-  public int rows() {
-    return rows;
-  }
-
-  @Override
-  public int columns() {
-    return columns;
   }
 
   @Override

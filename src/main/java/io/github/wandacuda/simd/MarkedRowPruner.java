@@ -115,7 +115,7 @@ public final class MarkedRowPruner extends RowPruner {
         markBelow(planes, keys, pruned, marks);
       };
     }
-    GroupThresholds thresholds = new GroupThresholds(places, pruned, size);
+    GroupThresholds thresholds = new GroupThresholds(places, pruned, new long[size]);
     return (planes, keys, marks) -> {
       thresholds.mark(keys);
       markBelow(planes, keys, 0, marks);
@@ -183,19 +183,10 @@ public final class MarkedRowPruner extends RowPruner {
   }
 
   /** Picks the lowest keys of groups of any size, by sorting each with its keys' places. */
-  private static final class GroupThresholds {
+  @SuppressWarnings("ArrayRecordComponent")
+  private record GroupThresholds(KeyLayout planes, int pruned, long[] group) {
     /** Replaces the key of an element that is pruned. */
     static final int PRUNED = -1;
-
-    private final KeyLayout planes;
-    private final int pruned;
-    private final long[] group;
-
-    GroupThresholds(KeyLayout planes, int pruned, int size) {
-      this.planes = planes;
-      this.pruned = pruned;
-      group = new long[size];
-    }
 
     /** Replaces the keys of elements that are pruned by {@link #PRUNED}. */
     void mark(int[] keys) {

@@ -447,16 +447,9 @@ final class QueryBlock {
      * The softmax of a vector of queries whose windows hide keys. All of the queries see the keys
      * from {@code common} to {@code causal - 1}; only some see the keys before and after.
      */
-    private static final class WindowSoftmax {
-      private final float[] data;
-      private final int start;
-      private final int query;
-      private final int window;
-      private final int from;
-      private final int common;
-      private final int causal;
-      private final int end;
-
+    @SuppressWarnings("ArrayRecordComponent")
+    private record WindowSoftmax(
+        float[] data, int start, int query, int window, int from, int common, int causal, int end) {
       /**
        * Prepares the softmax.
        *
@@ -466,14 +459,10 @@ final class QueryBlock {
        * @param end the key after the last one that any query sees
        */
       WindowSoftmax(float[] data, int start, AttentionShape shape, int query, int end) {
-        this.data = data;
-        this.start = start;
-        this.query = query;
-        this.end = end;
-        window = shape.window();
-        from = Math.min(end, shape.firstKey(query));
-        common = Math.clamp(shape.firstKey(query + Lanes.COUNT - 1), from, end);
-        causal = Math.clamp(query + 1, common, end);
+        int from = Math.min(end, shape.firstKey(query));
+        int common = Math.clamp(shape.firstKey(query + Lanes.COUNT - 1), from, end);
+        int causal = Math.clamp(query + 1, common, end);
+        this(data, start, query, shape.window(), from, common, causal, end);
       }
 
       /** Scales the scores; returns their maxima, the least of which is given. */

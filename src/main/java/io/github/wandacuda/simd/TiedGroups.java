@@ -103,7 +103,8 @@ final class TiedGroups {
       lowest = Long.MAX_VALUE;
       for (int place = 0; place < size; place++) {
         long prunedIsHighest = (keptOfGroup >>> place & 1) - 1 >>> 1;
-        long value = (long) score(memory, at, column + place) << size | place;
+        long value =
+            (long) RowElements.score(dtype, memory, at, column + place, norms) << size | place;
         lowest = Math.min(lowest, value | prunedIsHighest);
       }
       int place = (int) lowest & size - 1;
@@ -121,10 +122,6 @@ final class TiedGroups {
       int place = Long.numberOfTrailingZeros(left);
       zeros += RowElements.magnitude(dtype, memory, at, column + place) == 0 ? 1 : 0;
     }
-  }
-
-  private int score(MemorySegment memory, long at, int column) {
-    return RowElements.score(dtype, memory, at, column, norms);
   }
 
   /** Returns the first columns of the groups of which too few bits are set, one bit each. */

@@ -12,25 +12,17 @@ import jdk.incubator.vector.FloatVector;
  * The delta rule on vectors of neighbouring features of a value head. They go through all tokens
  * while their part of the state stays in the first cache.
  */
-final class VectorDeltaRule {
-  private final DeltaOperands<CpuTensor> of;
-  private final DeltaShape shape;
-  private final float[] part;
-
-  private VectorDeltaRule(DeltaOperands<CpuTensor> of) {
-    this.of = of;
-    shape = of.shape();
-    part = new float[shape.keySize() * Lanes.COUNT];
-  }
-
+@SuppressWarnings("ArrayRecordComponent")
+record VectorDeltaRule(DeltaOperands<CpuTensor> of, DeltaShape shape, float[] part) {
   /** Runs one value head of one sequence, as {@link ScalarDeltaRule#run} numbers them. */
   static void run(DeltaOperands<CpuTensor> of, int task) {
-    VectorDeltaRule rule = new VectorDeltaRule(of);
-    int whole = Lanes.FLOATS.loopBound(rule.shape.valueSize());
+    DeltaShape shape = of.shape();
+    VectorDeltaRule rule = new VectorDeltaRule(of, shape, new float[shape.keySize() * Lanes.COUNT]);
+    int whole = Lanes.FLOATS.loopBound(shape.valueSize());
     for (int from = 0; from < whole; from += Lanes.COUNT) {
       rule.features(task, from);
     }
-    ScalarDeltaRule.run(of, task, whole, rule.shape.valueSize());
+    ScalarDeltaRule.run(of, task, whole, shape.valueSize());
   }
 
   private void features(int task, int from) {

@@ -151,7 +151,7 @@ final class VectorLinear {
     int depth = panel.depth(run);
     int weights = scratch.weights.at(feature, depth);
     float[] rows = panel.data;
-    float[] features = scratch.weights.data();
+    float[] features = scratch.weights.data;
     float[] sums = scratch.sums.data();
     for (int r = row; r < rowEnd; r += RegisterTile.ROWS) {
       int from = panel.at(run, start + r);
@@ -345,10 +345,6 @@ final class VectorLinear {
           data,
           to + whole * RegisterTile.COLUMNS,
           RegisterTile.COLUMNS);
-    }
-
-    public float[] data() {
-      return data;
     }
 
     /** Returns the offset of the tile whose first feature is the {@code i}th. */

@@ -142,12 +142,11 @@ public final class VectorRows implements RowArithmetic {
     }
     double value = least.reduceLanes(VectorOperators.MIN);
     VectorMask<Double> equal = least.compare(VectorOperators.EQ, value);
-    int known = value < Double.POSITIVE_INFINITY ? first(columns, equal) : 0;
+    int known =
+        value < Double.POSITIVE_INFINITY
+            ? (int) columns.reduceLanes(VectorOperators.MIN, equal)
+            : 0;
     return ScalarRows.lowest(whole, known, value, matrix, first, factor, x, y);
-  }
-
-  private static int first(DoubleVector columns, VectorMask<Double> equal) {
-    return (int) columns.reduceLanes(VectorOperators.MIN, equal);
   }
 
   /** Most vectors hold no score below the limit, and their columns needn't be looked at. */

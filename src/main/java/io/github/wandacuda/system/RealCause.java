@@ -109,7 +109,7 @@ public final class RealCause {
    * Returns whether the process is ending; then nothing can be started, and libraries have freed
    * their resources.
    */
-  private static boolean isProcessEnding() {
+  public static boolean isProcessEnding() {
     try {
       return Runtime.getRuntime().removeShutdownHook(new Thread());
     } catch (IllegalStateException ending) {

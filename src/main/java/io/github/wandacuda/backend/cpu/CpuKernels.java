@@ -18,7 +18,8 @@ import java.util.function.Supplier;
 
 /**
  * One set of kernels for all that the CPU backend computes, which are made when they are needed:
- * their classes take a short command a tenth of a second.
+ * their classes take a short command a tenth of a second. Those on vectors are loaded only where
+ * the Vector API's module is present.
  */
 record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels> forward) {
   /** What gets the vector kernels. */
@@ -27,42 +28,24 @@ record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels>
   /** Returns the vector kernels where they can be loaded, else the scalar ones. */
   static CpuKernels choose() {
     return ThisRuntime.hasVectors()
-        ? VectorCpuKernels.create()
+        ? new CpuKernels(VectorSelect::new, VectorForward::new)
         : new CpuKernels(RadixSelect::new, ScalarForward::new);
   }
 
   /** Returns what the kernels use of the processor, for people. */
   static String describe() {
-    return ThisRuntime.hasVectors() ? VectorCpuKernels.describe() : "scalar: " + ADVICE;
+    return ThisRuntime.hasVectors() ? Lanes.describe() + " vectors" : "scalar: " + ADVICE;
   }
 
   static WideningKernels chooseWidening() {
-    return ThisRuntime.hasVectors() ? VectorCpuKernels.createWidening() : new ScalarWidening();
+    return ThisRuntime.hasVectors() ? new VectorWidening() : new ScalarWidening();
   }
 
+  /** Returns what multiplies sparse matrices fastest on this processor. */
   static SparseKernels chooseSparse() {
-    return ThisRuntime.hasVectors() ? VectorCpuKernels.createSparse() : new ScalarSparse();
-  }
-
-  /** The kernels of this package; to be loaded only where the Vector API's module is present. */
-  private static final class VectorCpuKernels {
-    private VectorCpuKernels() {}
-
-    public static CpuKernels create() {
-      return new CpuKernels(VectorSelect::new, VectorForward::new);
+    if (!ThisRuntime.hasVectors()) {
+      return new ScalarSparse();
     }
-
-    public static String describe() {
-      return Lanes.describe() + " vectors";
-    }
-
-    public static WideningKernels createWidening() {
-      return new VectorWidening();
-    }
-
-    /** Returns what multiplies sparse matrices fastest on this processor. */
-    public static SparseKernels createSparse() {
-      return Lanes.COMPRESSES_SHORTS ? new ExpandRows() : new PanelRows();
-    }
+    return Lanes.COMPRESSES_SHORTS ? new ExpandRows() : new PanelRows();
   }
 }

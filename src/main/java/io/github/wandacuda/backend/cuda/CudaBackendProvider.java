@@ -46,7 +46,7 @@ public final class CudaBackendProvider implements BackendProvider {
 
   private static DeviceDescription describe(int index) {
     try {
-      CudaDeviceInfo info = CudaDeviceInfo.of(index);
+      CudaDeviceInfo info = CudaDeviceInfo.of(index, Integer.MAX_VALUE);
       String problem = info.problem().orElse(null);
       return new DeviceDescription(
           index, info.name(), problem == null, true, problem == null ? summary(info) : problem);

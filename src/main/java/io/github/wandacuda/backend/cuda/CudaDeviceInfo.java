@@ -29,12 +29,10 @@ record CudaDeviceInfo(
   private static final int NAME_BYTES = 256;
   private static final double GIB = 1L << 30;
 
-  /** Queries the driver, which must be loaded. */
-  static CudaDeviceInfo of(int index) {
-    return of(index, Integer.MAX_VALUE);
-  }
-
-  /** Queries the driver, and says that there are no more multiprocessors than {@code most}. */
+  /**
+   * Queries the driver, which must be loaded, and says that there are no more multiprocessors than
+   * {@code most}.
+   */
   static CudaDeviceInfo of(int index, int most) {
     String device = CudaDevice.NAME + " device " + index;
     CUdevice handle = new CUdevice();

@@ -82,7 +82,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
     this.queue = queue;
     device = queue.device();
     linear = new CudaLinear(queue, cublas, precision);
-    attention = new CudaAttention(queue);
+    attention = new CudaAttention(queue, new GrowingBuffer(queue.device(), queue));
     runSums = new GrowingBuffer(device, queue);
   }
 
@@ -246,7 +246,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
    * Launches {@code attention.cuh} for whole sequences and {@code attention_rows.cu} for a
    * sequence's last queries, with the CPU's bits.
    */
-  private static final class CudaAttention implements AutoCloseable {
+  private record CudaAttention(CudaQueue queue, GrowingBuffer memory) implements AutoCloseable {
     private static final int THREADS = 256;
 
     /** Of a block that works on whole sequences. */
@@ -259,14 +259,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
 
     private static final int MEDIUM = 128;
     private static final int LARGE = 256;
-
-    private final CudaQueue queue;
-    private final GrowingBuffer memory;
-
-    CudaAttention(CudaQueue queue) {
-      this.queue = queue;
-      memory = new GrowingBuffer(queue.device(), queue);
-    }
 
     void attention(AttentionOperands<DeviceRows> operands) {
       if (operands.shape().past() > 0) {

@@ -112,7 +112,7 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public GpuWeight weight(RowReader matrix) {
     return switch (matrix) {
-      case WeightMatrix plain -> GpuWeight.Dense.of(plain, weights);
+      case WeightMatrix plain -> GpuWeight.Dense.of(plain, null, weights);
       case QuantizedMatrix codes -> GpuWeight.Quantized.of(codes, weights);
     };
   }
@@ -482,20 +482,15 @@ final class GpuOperations implements Operations, AutoCloseable {
       OnFailure.run(here.state::close, () -> clear());
     }
 
-    /** Running sums in a context, and a queue there. */
-    private static final class Sums {
-      private final GpuDevice device;
-      private final DeviceQueue queue;
-      private final DeviceBuffer state;
-
-      /** Holds activations that lie where no kernel could read them. */
-      private final GrowingBuffer aligned;
-
+    /**
+     * Running sums in a context, and a queue there.
+     *
+     * @param aligned holds activations that lie where no kernel could read them
+     */
+    private record Sums(
+        GpuDevice device, DeviceQueue queue, DeviceBuffer state, GrowingBuffer aligned) {
       Sums(GpuDevice device, DeviceQueue queue, long bytes) {
-        this.device = device;
-        this.queue = queue;
-        state = device.allocate(bytes);
-        aligned = new GrowingBuffer(device, queue);
+        this(device, queue, device.allocate(bytes), new GrowingBuffer(device, queue));
       }
 
       /** Returns sums in another context, with a queue of their own. */

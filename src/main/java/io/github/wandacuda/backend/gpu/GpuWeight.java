@@ -259,12 +259,9 @@ abstract sealed class GpuWeight implements Weight {
      * Copies a weight to the device, if it fits.
      *
      * @param host the weight, in memory that must not change until this is closed
+     * @param hostMemory the arena of that memory, which is closed with this, or null
      */
-    static Dense of(WeightMatrix host, WeightUpload upload) {
-      return of(host, null, upload);
-    }
-
-    private static Dense of(WeightMatrix host, Arena hostMemory, WeightUpload upload) {
+    static Dense of(WeightMatrix host, Arena hostMemory, WeightUpload upload) {
       DeviceBuffer buffer =
           upload.allocate(HostRows.deviceBytes(host.rows(), host.columns(), host.dtype()));
       if (buffer == null) {

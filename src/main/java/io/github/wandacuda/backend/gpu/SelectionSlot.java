@@ -21,9 +21,9 @@ final class SelectionSlot implements AutoCloseable {
   private final SlotMemory memory;
   private final PinnedMemory.StagingBuffer weights;
   private final PinnedMemory.StagingBuffer masks;
-  private final PinnedMemory.StagingBuffer reports;
-  private final PinnedMemory.StagingBuffer norms;
-  private final PinnedMemory.StagingBuffer counts;
+
+  /** Norms, counts or reports, of which one kind is on its way at a time. */
+  private final PinnedMemory.StagingBuffer numbers;
 
   SelectionSlot(GpuDevice device, PinnedMemory pinned, long tileBytes) {
     queue = device.queue();
@@ -31,9 +31,7 @@ final class SelectionSlot implements AutoCloseable {
     memory = new SlotMemory(device, queue, tileBytes);
     weights = new PinnedMemory.StagingBuffer(pinned);
     masks = new PinnedMemory.StagingBuffer(pinned);
-    reports = new PinnedMemory.StagingBuffer(pinned);
-    norms = new PinnedMemory.StagingBuffer(pinned);
-    counts = new PinnedMemory.StagingBuffer(pinned);
+    numbers = new PinnedMemory.StagingBuffer(pinned);
   }
 
   /**
@@ -109,7 +107,7 @@ final class SelectionSlot implements AutoCloseable {
 
   /** Brings numbers to the device, and waits until they are there. */
   void upload(float[] values, DevicePointer device) {
-    MemorySegment staged = norms.exactly((long) values.length * Float.BYTES);
+    MemorySegment staged = numbers.exactly((long) values.length * Float.BYTES);
     MemorySegment.copy(values, 0, staged, ValueLayout.JAVA_FLOAT, 0, values.length);
     queue.upload(staged, device);
     queue.finish();
@@ -128,7 +126,7 @@ final class SelectionSlot implements AutoCloseable {
   /** Waits for the reports of a tile's rows. */
   private RowReports report(SlotMemory.Tile tile, int rows) {
     MemorySegment staged =
-        reports.exactly((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES);
+        numbers.exactly((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES);
     queue.download(tile.reports(), staged);
     queue.finish();
     return new RowReports(staged, rows);
@@ -164,7 +162,7 @@ final class SelectionSlot implements AutoCloseable {
     SlotMatrix.TileShape shape = matrix.shape();
     SlotMemory.Tile tile = begin(matrix, bins);
     DevicePointer onDevice = tile.counts();
-    MemorySegment staged = counts.exactly((long) bins * Integer.BYTES);
+    MemorySegment staged = numbers.exactly((long) bins * Integer.BYTES);
     long[] sums = new long[bins];
     for (int first = 0; first < shape.rows(); first += tile.rows()) {
       int rows = Math.min(tile.rows(), shape.rows() - first);
@@ -186,9 +184,7 @@ final class SelectionSlot implements AutoCloseable {
     memory.close();
     weights.close();
     masks.close();
-    reports.close();
-    norms.close();
-    counts.close();
+    numbers.close();
   }
 
   /** What the pruning kernels report of each row, see {@link GpuSelectKernels}. */

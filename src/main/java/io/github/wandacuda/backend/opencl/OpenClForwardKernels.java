@@ -49,8 +49,8 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   OpenClForwardKernels(OpenClQueue queue, MatrixVariant variant) {
     this.queue = queue;
     this.variant = variant;
-    this.linear = new OpenClLinear(queue, variant);
-    this.attention = new OpenClAttention(queue, variant);
+    this.linear = new OpenClLinear(queue, variant, new GrowingBuffer(queue.device(), queue));
+    this.attention = new OpenClAttention(queue, variant, new GrowingBuffer(queue.device(), queue));
     blockSums = new GrowingBuffer(queue.device(), queue);
   }
 
@@ -203,7 +203,8 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
    * Launches {@code linear_tiles.cl}, {@code linear_rows.cl} for up to four tokens, or {@code
    * linear_vectors.cl}, which give the CPU's bits.
    */
-  private static final class OpenClLinear implements AutoCloseable {
+  private record OpenClLinear(OpenClQueue queue, MatrixVariant variant, GrowingBuffer chains)
+      implements AutoCloseable {
     /** Tokens that {@code linear_rows.cl} takes. */
     private static final int FEWEST = 4;
 
@@ -231,16 +232,6 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
      * registers.
      */
     private static final int FEWEST_BLOCKS = 4;
-
-    private final OpenClQueue queue;
-    private final MatrixVariant variant;
-    private final GrowingBuffer chains;
-
-    OpenClLinear(OpenClQueue queue, MatrixVariant variant) {
-      this.queue = queue;
-      chains = new GrowingBuffer(queue.device(), queue);
-      this.variant = variant;
-    }
 
     void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
       if (variant.tiles() && x.rows() <= FEWEST) {
@@ -381,7 +372,8 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
    * Launches {@code attention_tiles.cl} or {@code attention_vectors.cl} for whole sequences, and
    * {@code attention_rows.cl} for a sequence's last queries.
    */
-  private static final class OpenClAttention implements AutoCloseable {
+  private record OpenClAttention(OpenClQueue queue, MatrixVariant variant, GrowingBuffer memory)
+      implements AutoCloseable {
     /** Work-items of a tile's group in dimension 0. */
     private static final int SIDE = 16;
 
@@ -390,16 +382,6 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
 
     /** Features of a head that one group of the tiled kernel computes. */
     private static final int HEAD_FEATURES = 256;
-
-    private final OpenClQueue queue;
-    private final MatrixVariant variant;
-    private final GrowingBuffer memory;
-
-    OpenClAttention(OpenClQueue queue, MatrixVariant variant) {
-      this.queue = queue;
-      this.variant = variant;
-      memory = new GrowingBuffer(queue.device(), queue);
-    }
 
     void attention(AttentionOperands<DeviceRows> operands) {
       if (operands.shape().past() > 0) {
