@@ -66,12 +66,10 @@ final class ColumnBlocks {
   private byte touched;
 
   /**
-   * Takes activations.
-   *
-   * @param alternate whether to put even columns of a word before odd ones, as weights of 16 bits
-   *     leave an expanded vector: the even ones in the lower halves of ints
+   * Takes activations, of each word the even columns before the odd ones, as weights of BF16 leave
+   * an expanded vector: the even ones in the lower halves of ints.
    */
-  void load(SparseMatrix matrix, float[] x, int xAt, int count, boolean alternate) {
+  void load(SparseMatrix matrix, float[] x, int xAt, int count) {
     int columns = matrix.columns();
     words = Math.ceilDiv(columns, WORD);
     tokens = count == 1 ? 1 : TOGETHER;
@@ -86,7 +84,7 @@ final class ColumnBlocks {
       for (int t = 0; t < groups * tokens; t++) {
         float[] to = x(t / tokens, block);
         if (t < count) {
-          copy(x, xAt + t * columns + from, part, to, t % tokens, alternate);
+          copy(x, xAt + t * columns + from, part, to, t % tokens);
         } else {
           clear(to, t % tokens);
         }
@@ -103,25 +101,20 @@ final class ColumnBlocks {
     }
   }
 
-  private void copy(float[] x, int from, int count, float[] to, int token, boolean alternate) {
+  private void copy(float[] x, int from, int count, float[] to, int token) {
     int at = token * WORD;
     int whole = count / WORD;
     for (int word = 0; word < whole; word++) {
-      if (alternate) {
-        for (int i = 0; i < HALF; i++) {
-          to[at + i] = x[from + word * WORD + 2 * i];
-          to[at + HALF + i] = x[from + word * WORD + 2 * i + 1];
-        }
-      } else {
-        System.arraycopy(x, from + word * WORD, to, at, WORD);
+      for (int i = 0; i < HALF; i++) {
+        to[at + i] = x[from + word * WORD + 2 * i];
+        to[at + HALF + i] = x[from + word * WORD + 2 * i + 1];
       }
       at += tokens * WORD;
     }
     if (count % WORD > 0) {
       Arrays.fill(to, at, at + WORD, 0f);
       for (int i = 0; i < count % WORD; i++) {
-        int place = alternate ? i / 2 + i % 2 * HALF : i;
-        to[at + place] = x[from + whole * WORD + i];
+        to[at + i / 2 + i % 2 * HALF] = x[from + whole * WORD + i];
       }
     }
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.ColumnBlocks.HALF;
 import static io.github.wandacuda.simd.ColumnBlocks.ROWS;
 import static io.github.wandacuda.simd.ColumnBlocks.WORD;
 
@@ -38,16 +39,16 @@ public final class ExpandRows implements SparseKernels {
   public void multiply(
       SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
     int end = Math.clamp(readableRows(w), from, to);
-    if (w.dtype() == DType.F16) {
+    if (w.dtype() == DType.BF16) {
+      ColumnBlocks own = blocks.get();
+      own.load(w, x, xAt, count);
+      BlockProduct product = new BlockProduct(w, own, out, outAt, count);
+      product.ones(product.fours(from, end), to);
+    } else {
       SparseBuffers own = buffers.get();
       own.take(w, x, xAt, count);
-      new HalfProduct(w, own, out, outAt, count).multiply(from, end, to);
-      return;
+      new RowProduct(w, own, out, outAt, count).multiply(from, end, to);
     }
-    ColumnBlocks own = blocks.get();
-    own.load(w, x, xAt, count, w.dtype() == DType.BF16);
-    BlockProduct product = new BlockProduct(w, own, out, outAt, count);
-    product.ones(product.fours(from, end), to);
   }
 
   /** Returns how many rows can be read by whole vectors without leaving the memory. */
@@ -61,14 +62,13 @@ public final class ExpandRows implements SparseKernels {
     return rows;
   }
 
-  /** One call's operands, weights of F16. */
-  private record HalfProduct(
+  /** One call's operands, weights of F16 or F32. */
+  private record RowProduct(
       SparseMatrix matrix, SparseBuffers own, float[] out, int outAt, int count) {
-    private static final int ROWS = ColumnBlocks.ROWS;
-
     /** Multiplies rows, of which those from {@code end} on are close to the end of the memory. */
     void multiply(int from, int end, int to) {
-      int distance = (end - from) / ROWS;
+      boolean half = matrix.dtype() == DType.F16;
+      int distance = half ? (end - from) / ROWS : 0;
       MemorySegment values = matrix.values();
       for (int row = from; row < from + distance; row++) {
         for (int i = 0; i < ROWS; i++) {
@@ -80,18 +80,23 @@ public final class ExpandRows implements SparseKernels {
         long v3 = start(row + 3 * distance);
         expandFour(values, v0, v1, v2, v3, own);
         for (int i = 0; i < ROWS; i++) {
-          sums(i, row + i * distance);
+          widen(own, i);
+          sums(row + i * distance);
         }
       }
       for (int row = from + ROWS * distance; row < to; row++) {
         own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
-        expandOne(values, start(row), own);
-        sums(0, row);
+        if (half) {
+          expandOne(values, start(row), own);
+          widen(own, 0);
+        } else {
+          expandFloats(values, start(row), own);
+        }
+        sums(row);
       }
     }
 
-    private void sums(int place, int row) {
-      widen(own, place);
+    private void sums(int row) {
       for (int t = 0; t < count; t++) {
         own.multiply(t);
         out[outAt + t * matrix.rows() + row] = Expansion.inOrder(own.chains, 0);
@@ -104,8 +109,8 @@ public final class ExpandRows implements SparseKernels {
   }
 
   /**
-   * One call's operands, weights of BF16 or float32, multiplied block by block of columns. While a
-   * block is multiplied, the next one's bits are on their way.
+   * One call's operands, weights of BF16, multiplied block by block of columns. While a block is
+   * multiplied, the next one's bits are on their way.
    */
   private record BlockProduct(
       SparseMatrix matrix, ColumnBlocks own, float[] out, int outAt, int count) {
@@ -153,18 +158,11 @@ public final class ExpandRows implements SparseKernels {
         own.goBack();
         float[] x = own.x(group, block);
         float[] chains = own.chains(group);
-        if (matrix.dtype() == DType.BF16) {
-          if (own.tokens == 1) {
-            BfloatRows.four(matrix.values(), at, bits, words, x, chains);
-          } else {
-            BfloatRows.two(matrix.values(), at, 0, bits, words, x, chains);
-            BfloatRows.two(matrix.values(), at, 2, bits, words, x, chains);
-          }
-        } else if (own.tokens == 1) {
-          SingleRows.four(matrix.values(), at, bits, words, x, chains);
+        if (own.tokens == 1) {
+          BfloatRows.four(matrix.values(), at, bits, words, x, chains);
         } else {
-          SingleRows.two(matrix.values(), at, 0, bits, words, x, chains);
-          SingleRows.two(matrix.values(), at, 2, bits, words, x, chains);
+          BfloatRows.two(matrix.values(), at, 0, bits, words, x, chains);
+          BfloatRows.two(matrix.values(), at, 2, bits, words, x, chains);
         }
       }
     }
@@ -193,11 +191,7 @@ public final class ExpandRows implements SparseKernels {
       int words = own.words(block);
       float[] x = own.x(group, block);
       float[] chains = own.chains(group);
-      if (matrix.dtype() == DType.BF16) {
-        BfloatRows.one(matrix.values(), own.at, own.bits, words, x, t, own.tokens, chains);
-      } else {
-        SingleRows.one(matrix.values(), own.at, own.bits, words, x, t, own.tokens, chains);
-      }
+      BfloatRows.one(matrix.values(), own.at, own.bits, words, x, t, own.tokens, chains);
     }
 
     private long start(int row) {
@@ -208,10 +202,7 @@ public final class ExpandRows implements SparseKernels {
       for (int t = 0; t < count; t++) {
         float[] chains = own.chains(t / own.tokens);
         int at = (place * own.tokens + t % own.tokens) * WORD;
-        out[outAt + t * matrix.rows() + row] =
-            matrix.dtype() == DType.BF16
-                ? Expansion.alternate(chains, at)
-                : Expansion.inOrder(chains, at);
+        out[outAt + t * matrix.rows() + row] = Expansion.alternate(chains, at);
       }
     }
   }
@@ -255,6 +246,16 @@ public final class ExpandRows implements SparseKernels {
           .expand(VectorMask.fromLong(Expansion.SHORTS, bits))
           .intoArray(own.halves, j * SparseBuffers.STEP);
       at += (long) Long.bitCount(bits) << 1;
+    }
+  }
+
+  /** Expands a row of F32, reading not a byte beyond its values. */
+  private static void expandFloats(MemorySegment values, long from, SparseBuffers own) {
+    long at = from;
+    for (int j = 0; j < 2 * own.steps; j++) {
+      long bits = own.bits[j / 2] >>> j % 2 * HALF & (1 << HALF) - 1;
+      Expansion.floats(values, at, bits).intoArray(own.panel, j * HALF);
+      at += (long) Long.bitCount(bits) << 2;
     }
   }
 

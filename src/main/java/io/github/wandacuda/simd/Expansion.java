@@ -64,15 +64,8 @@ final class Expansion {
         .reinterpretAsInts();
   }
 
-  /** Returns 16 weights of float32, of which 64 bytes are read. */
+  /** Returns 16 weights of float32, of which no more is read than there are bits. */
   static FloatVector floats(MemorySegment values, long at, long bits) {
-    return IntVector.fromMemorySegment(INTS, values, at, ORDER)
-        .expand(VectorMask.fromLong(INTS, bits))
-        .reinterpretAsFloats();
-  }
-
-  /** Returns the same, of which no more is read than there are bits. */
-  static FloatVector lastFloats(MemorySegment values, long at, long bits) {
     VectorMask<Integer> there = VectorMask.fromLong(INTS, (1L << Long.bitCount(bits)) - 1);
     return IntVector.fromMemorySegment(INTS, values, at, ORDER, there)
         .expand(VectorMask.fromLong(INTS, bits))
