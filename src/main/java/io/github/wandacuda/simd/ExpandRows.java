@@ -1,33 +1,29 @@
 package io.github.wandacuda.simd;
 
-import static io.github.wandacuda.simd.ColumnBlocks.HALF;
 import static io.github.wandacuda.simd.ColumnBlocks.ROWS;
 import static io.github.wandacuda.simd.ColumnBlocks.WORD;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
-import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
- * Products on a processor that expands vectors of 512 bits. The time is that of reading the matrix,
- * so rows that are multiplied together lie far apart in a range: a thread then reads uninterrupted
- * streams of values, which the processor fetches ahead of it.
+ * Products of BF16 on a processor that expands vectors of 512 bits; F16, which has to be widened
+ * too, took longer than the dense matrix, so that others are multiplied as elsewhere. The time is
+ * that of reading the matrix, so rows that are multiplied together lie far apart in a range: a
+ * thread then reads uninterrupted streams of values, which the processor fetches ahead of it.
  */
 public final class ExpandRows implements SparseKernels {
   /** Bytes that a vector reads, from the first value of a step on. */
   private static final int VECTOR = 64;
 
-  private static final long BITS = 0xffff_ffffL;
-
   private final ThreadLocal<ColumnBlocks> blocks = ThreadLocal.withInitial(ColumnBlocks::new);
-  private final ThreadLocal<SparseBuffers> buffers = ThreadLocal.withInitial(SparseBuffers::new);
+
+  private final SparseKernels others = new PanelRows();
 
   @Override
   public boolean isFasterThanDense(DType dtype) {
-    return true;
+    return dtype == DType.BF16;
   }
 
   @Override
@@ -38,17 +34,15 @@ public final class ExpandRows implements SparseKernels {
   @Override
   public void multiply(
       SparseMatrix w, float[] x, int xAt, int count, float[] out, int outAt, int from, int to) {
-    int end = Math.clamp(readableRows(w), from, to);
-    if (w.dtype() == DType.BF16) {
-      ColumnBlocks own = blocks.get();
-      own.load(w, x, xAt, count);
-      BlockProduct product = new BlockProduct(w, own, out, outAt, count);
-      product.ones(product.fours(from, end), to);
-    } else {
-      SparseBuffers own = buffers.get();
-      own.take(w, x, xAt, count);
-      new RowProduct(w, own, out, outAt, count).multiply(from, end, to);
+    if (!isFasterThanDense(w.dtype())) {
+      others.multiply(w, x, xAt, count, out, outAt, from, to);
+      return;
     }
+    int end = Math.clamp(readableRows(w), from, to);
+    ColumnBlocks own = blocks.get();
+    own.load(w, x, xAt, count);
+    BlockProduct product = new BlockProduct(w, own, out, outAt, count);
+    product.ones(product.fours(from, end), to);
   }
 
   /** Returns how many rows can be read by whole vectors without leaving the memory. */
@@ -60,52 +54,6 @@ public final class ExpandRows implements SparseKernels {
       rows--;
     }
     return rows;
-  }
-
-  /** One call's operands, weights of F16 or F32. */
-  private record RowProduct(
-      SparseMatrix matrix, SparseBuffers own, float[] out, int outAt, int count) {
-    /** Multiplies rows, of which those from {@code end} on are close to the end of the memory. */
-    void multiply(int from, int end, int to) {
-      boolean half = matrix.dtype() == DType.F16;
-      int distance = half ? (end - from) / ROWS : 0;
-      MemorySegment values = matrix.values();
-      for (int row = from; row < from + distance; row++) {
-        for (int i = 0; i < ROWS; i++) {
-          own.loadBits(matrix.bitmask(), matrix.columns(), row + i * distance, i);
-        }
-        long v0 = start(row);
-        long v1 = start(row + distance);
-        long v2 = start(row + 2 * distance);
-        long v3 = start(row + 3 * distance);
-        expandFour(values, v0, v1, v2, v3, own);
-        for (int i = 0; i < ROWS; i++) {
-          widen(own, i);
-          sums(row + i * distance);
-        }
-      }
-      for (int row = from + ROWS * distance; row < to; row++) {
-        own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
-        if (half) {
-          expandOne(values, start(row), own);
-          widen(own, 0);
-        } else {
-          expandFloats(values, start(row), own);
-        }
-        sums(row);
-      }
-    }
-
-    private void sums(int row) {
-      for (int t = 0; t < count; t++) {
-        own.multiply(t);
-        out[outAt + t * matrix.rows() + row] = Expansion.inOrder(own.chains, 0);
-      }
-    }
-
-    private long start(int row) {
-      return matrix.rowOffset(row) * matrix.dtype().bytes();
-    }
   }
 
   /**
@@ -204,72 +152,6 @@ public final class ExpandRows implements SparseKernels {
         int at = (place * own.tokens + t % own.tokens) * WORD;
         out[outAt + t * matrix.rows() + row] = Expansion.alternate(chains, at);
       }
-    }
-  }
-
-  /** Expands four rows of weights, whose values begin at these bytes. */
-  private static void expandFour(
-      MemorySegment values, long v0, long v1, long v2, long v3, SparseBuffers own) {
-    int steps = own.steps;
-    int[] bits = own.bits;
-    short[] halves = own.halves;
-    int row = steps * SparseBuffers.STEP;
-    long p0 = v0;
-    long p1 = v1;
-    long p2 = v2;
-    long p3 = v3;
-    for (int j = 0; j < steps; j++) {
-      int column = j * SparseBuffers.STEP;
-      long m0 = bits[j] & BITS;
-      Expansion.halves(values, p0, m0).intoArray(halves, column);
-      p0 += (long) Long.bitCount(m0) << 1;
-      long m1 = bits[steps + j] & BITS;
-      Expansion.halves(values, p1, m1).intoArray(halves, row + column);
-      p1 += (long) Long.bitCount(m1) << 1;
-      long m2 = bits[2 * steps + j] & BITS;
-      Expansion.halves(values, p2, m2).intoArray(halves, 2 * row + column);
-      p2 += (long) Long.bitCount(m2) << 1;
-      long m3 = bits[3 * steps + j] & BITS;
-      Expansion.halves(values, p3, m3).intoArray(halves, 3 * row + column);
-      p3 += (long) Long.bitCount(m3) << 1;
-    }
-  }
-
-  /** Expands a row, reading not a byte beyond its values. */
-  private static void expandOne(MemorySegment values, long from, SparseBuffers own) {
-    long at = from;
-    for (int j = 0; j < own.steps; j++) {
-      long bits = own.bits[j] & BITS;
-      VectorMask<Short> there =
-          VectorMask.fromLong(Expansion.SHORTS, (1L << Long.bitCount(bits)) - 1);
-      ShortVector.fromMemorySegment(Expansion.SHORTS, values, at, Expansion.ORDER, there)
-          .expand(VectorMask.fromLong(Expansion.SHORTS, bits))
-          .intoArray(own.halves, j * SparseBuffers.STEP);
-      at += (long) Long.bitCount(bits) << 1;
-    }
-  }
-
-  /** Expands a row of F32, reading not a byte beyond its values. */
-  private static void expandFloats(MemorySegment values, long from, SparseBuffers own) {
-    long at = from;
-    for (int j = 0; j < 2 * own.steps; j++) {
-      long bits = own.bits[j / 2] >>> j % 2 * HALF & (1 << HALF) - 1;
-      Expansion.floats(values, at, bits).intoArray(own.panel, j * HALF);
-      at += (long) Long.bitCount(bits) << 2;
-    }
-  }
-
-  /**
-   * Widens an expanded row. The JIT makes the processor's own instruction of this loop; to widen
-   * and multiply in the same one would be more than it inlines.
-   */
-  private static void widen(SparseBuffers own, int place) {
-    int count = own.steps * SparseBuffers.STEP;
-    short[] halves = own.halves;
-    float[] panel = own.panel;
-    int from = place * count;
-    for (int i = 0; i < count; i++) {
-      panel[i] = Float.float16ToFloat(halves[from + i]);
     }
   }
 }

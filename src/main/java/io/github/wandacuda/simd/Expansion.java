@@ -64,14 +64,6 @@ final class Expansion {
         .reinterpretAsInts();
   }
 
-  /** Returns 16 weights of float32, of which no more is read than there are bits. */
-  static FloatVector floats(MemorySegment values, long at, long bits) {
-    VectorMask<Integer> there = VectorMask.fromLong(INTS, (1L << Long.bitCount(bits)) - 1);
-    return IntVector.fromMemorySegment(INTS, values, at, ORDER, there)
-        .expand(VectorMask.fromLong(INTS, bits))
-        .reinterpretAsFloats();
-  }
-
   /** Returns the BF16 in the lower halves. */
   static FloatVector lowBfloats(IntVector pairs) {
     return pairs.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats();
@@ -97,15 +89,5 @@ final class Expansion {
     sums = sums.add(sums.rearrange(BY_2));
     sums = sums.add(sums.rearrange(BY_1));
     return sums.lane(0) + sums.lane(HALF / 2);
-  }
-
-  /** Returns the sum of chains that lie in order. */
-  static float inOrder(float[] chains, int at) {
-    FloatVector sums = load(chains, at).add(load(chains, at + HALF));
-    sums = sums.add(sums.rearrange(BY_8));
-    sums = sums.add(sums.rearrange(BY_4));
-    sums = sums.add(sums.rearrange(BY_2));
-    sums = sums.add(sums.rearrange(BY_1));
-    return sums.lane(0);
   }
 }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Where the JIT inlines a kernel whole, its vectors stay in registers. Where it stops, since the
@@ -34,30 +34,23 @@ class SparseSpeedTest {
   private static final int COLUMNS = 2048;
   private static final int ROUNDS = 60;
 
-  /**
-   * Between a sixth of what was measured and the least of it, 1.3 to 14; for F32 by 4 tokens 0.84
-   * to 4.7 on a Zen 5, as the JIT compiles what it is set beside well or badly.
-   */
+  /** Between a sixth of what was measured and the least of it, 1.3 to 14. */
   @ParameterizedTest
-  @CsvSource({"BF16,1,1", "BF16,4,1", "F16,1,1", "F16,4,1", "F32,1,1", "F32,4,0.5"})
-  void kernelsAllocateNothing(DType dtype, int count, double speed, @TempDir Path directory)
-      throws Exception {
+  @ValueSource(ints = {1, 4})
+  void kernelsAllocateNothing(int count, @TempDir Path directory) throws Exception {
     Assumptions.assumeTrue(Lanes.COMPRESSES_SHORTS, "the processor doesn't expand vectors");
     List<String> options = new ArrayList<>(LaunchedOptions.ofKernels());
     options.addAll(List.of("--add-modules", "jdk.incubator.vector"));
     Ended child =
-        Command.main(options, Kernels.class, dtype.name(), String.valueOf(count))
-            .in(directory)
-            .run()
-            .succeeds();
+        Command.main(options, Kernels.class, String.valueOf(count)).in(directory).run().succeeds();
     String[] found = child.out().lines().reduce((first, last) -> last).orElseThrow().split(" ");
-    String jdk = "JDK %s, %s by %d: ".formatted(Runtime.version(), dtype, count);
+    String jdk = "JDK %s, %d rows: ".formatted(Runtime.version(), count);
     assertThat(Long.parseLong(found[0]))
         .as(jdk + "bytes that a call allocates; its vectors aren't in registers any more")
         .isLessThan(1024);
     assertThat(Double.parseDouble(found[1]))
         .as(jdk + "times as fast as unpacking first; the kernel isn't compiled whole any more")
-        .isGreaterThan(speed);
+        .isGreaterThan(1);
   }
 
   /** Prints the bytes that a call allocates, and how much faster it is than unpacking. */
@@ -65,8 +58,8 @@ class SparseSpeedTest {
     private Kernels() {}
 
     public static void main(String[] arguments) {
-      int count = Integer.parseInt(arguments[1]);
-      SparseMatrix matrix = random(DType.valueOf(arguments[0]));
+      int count = Integer.parseInt(arguments[0]);
+      SparseMatrix matrix = random();
       float[] x = new float[count * COLUMNS];
       float[] out = new float[count * ROWS];
       ExpandRows expanding = new ExpandRows();
@@ -88,19 +81,15 @@ class SparseSpeedTest {
       System.out.println(allocated + " " + (double) plain / fastest);
     }
 
-    private static SparseMatrix random(DType dtype) {
+    private static SparseMatrix random() {
       Random random = new Random(1);
-      MemorySegment data = Arena.global().allocate((long) ROWS * COLUMNS * dtype.bytes(), 64);
+      MemorySegment data = Arena.global().allocate((long) ROWS * COLUMNS * Short.BYTES, 64);
       for (long i = 0; i < (long) ROWS * COLUMNS; i++) {
         if (random.nextBoolean()) {
-          if (dtype == DType.F32) {
-            data.setAtIndex(ValueLayout.JAVA_FLOAT, i, random.nextFloat());
-          } else {
-            data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (1 + random.nextInt(0x3000)));
-          }
+          data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (1 + random.nextInt(0x3000)));
         }
       }
-      return SparseMatrix.pack(WeightMatrix.of(data, dtype, ROWS, COLUMNS));
+      return SparseMatrix.pack(WeightMatrix.of(data, DType.BF16, ROWS, COLUMNS));
     }
   }
 }
