@@ -9,7 +9,6 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.RoutingRule;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.io.JsonTree.Located;
@@ -138,7 +137,7 @@ public final class FamilyFile {
 
   FamilyFile(Path file) {
     this.file = file;
-    root = HeapBudget.within(file, this::root);
+    root = InputFile.reading(file, this::root);
     Object unused = value(root, DecoderDescription.class, "the description", null);
   }
 
@@ -187,7 +186,7 @@ public final class FamilyFile {
     return (DecoderDescription) value(root, DecoderDescription.class, "the description", scope);
   }
 
-  private Located root() {
+  private Located root() throws IOException {
     try (var in = InputFile.stream(file)) {
       Located root = JsonTree.located(in);
       if (root == null) {
@@ -198,8 +197,6 @@ public final class FamilyFile {
       int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
       throw ErrorDetails.part(file, "line " + line)
           .wrong("JSON", Printable.of(e.getOriginalMessage()), e);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, "a description of a family", e);
     }
   }
 

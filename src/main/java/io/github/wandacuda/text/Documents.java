@@ -87,10 +87,10 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
    */
   public String text(int document) {
     ErrorDetails where = ErrorDetails.part(file, "line " + index.number(document));
-    return HeapBudget.within(file, () -> text(Utf8.decode(bytes(document, where), where), where));
+    return InputFile.reading(file, () -> text(Utf8.decode(bytes(document, where), where), where));
   }
 
-  private String text(String line, ErrorDetails where) {
+  private static String text(String line, ErrorDetails where) throws IOException {
     try (JsonParser parser = JSON.createParser(line)) {
       return text(parser, where);
     } catch (JsonProcessingException e) {
@@ -98,8 +98,6 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
           .expected("a JSON object", "no JSON: " + JsonTree.reason(e))
           .hint(ONE_OBJECT)
           .broken("not JSON: " + JsonTree.reason(e), e);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
     }
   }
 
@@ -124,7 +122,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     return index;
   }
 
-  private byte[] bytes(int document, ErrorDetails where) {
+  private byte[] bytes(int document, ErrorDetails where) throws IOException {
     long start = index.start(document);
     long size = index.end(document) - start;
     if (size > Utf8.MAXIMUM_BYTES) {
@@ -132,12 +130,8 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     }
     HeapBudget.require(where, size, HeapBudget.OF_TEXT);
     byte[] bytes = new byte[(int) size];
-    try {
-      if (!FilePieces.read(channel, start, MemorySegment.ofArray(bytes))) {
-        throw new EOFException("the file became shorter");
-      }
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
+    if (!FilePieces.read(channel, start, MemorySegment.ofArray(bytes))) {
+      throw new EOFException("the file became shorter");
     }
     return bytes;
   }

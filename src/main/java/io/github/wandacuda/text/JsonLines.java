@@ -6,7 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -28,10 +28,10 @@ public final class JsonLines {
    * @throws InputException if it can't be read, or a line isn't one JSON object in UTF-8
    */
   public static SequencedMap<Integer, JsonNode> read(Path file, long limit) {
-    return HeapBudget.within(file, () -> objects(file, limit));
+    return InputFile.reading(file, () -> objects(file, limit));
   }
 
-  private static SequencedMap<Integer, JsonNode> objects(Path file, long limit) {
+  private static SequencedMap<Integer, JsonNode> objects(Path file, long limit) throws IOException {
     String text = Utf8.read(file);
     SequencedMap<Integer, JsonNode> objects = new LinkedHashMap<>();
     int number = 0;
@@ -50,7 +50,7 @@ public final class JsonLines {
     return objects;
   }
 
-  private static JsonNode object(String line, ErrorDetails where) {
+  private static JsonNode object(String line, ErrorDetails where) throws IOException {
     try (JsonParser parser = JSON.createParser(line)) {
       parser.nextToken();
       JsonNode value = JsonTree.value(parser);
@@ -62,8 +62,6 @@ public final class JsonLines {
       throw where
           .expected("a JSON object", "no JSON: " + JsonTree.reason(e))
           .broken("not JSON: " + JsonTree.reason(e), e);
-    } catch (IOException e) {
-      throw where.broken(InputFailures.firstLine(e), e);
     }
   }
 }
