@@ -3,7 +3,6 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
@@ -70,11 +69,15 @@ public final class Imatrix {
    *     weight inside the blocks that is none of LLaMA's modules
    */
   public static Statistics read(Path file) {
-    return HeapBudget.within(
+    return InputFile.reading(
         file,
         () -> {
           LittleEndianFile in = LittleEndianFile.open(file);
-          return in.startsWith("GGUF") ? new GgufImatrix(in).read() : readLegacy(in);
+          try {
+            return in.startsWith("GGUF") ? new GgufImatrix(in).read() : readLegacy(in);
+          } catch (BufferUnderflowException e) {
+            throw in.cut();
+          }
         });
   }
 
@@ -251,7 +254,7 @@ public final class Imatrix {
           throw problem("fewer elements in " + Printable.of(name), Long.toString(elements));
         }
       }
-      Place place = new Place(elements, large, in.readInt(), in.readLong());
+      Place place = new Place(elements, large, in.readInt(), in.bytes().getLong());
       if (tensors.put(name, place) != null) {
         throw problem("one tensor " + Printable.of(name), "a second one");
       }
@@ -322,19 +325,15 @@ public final class Imatrix {
      *
      * @throws InputException if it can't be read or doesn't fit into memory
      */
-    static LittleEndianFile open(Path file) {
-      try {
-        long size = InputFile.size(file);
-        long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / TIMES);
-        if (size > most) {
-          throw ErrorDetails.file(file)
-              .hint("give the Java heap more with -Xmx")
-              .wrong("at most %d bytes".formatted(most), size);
-        }
-        return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
-      } catch (IOException e) {
-        throw InputException.unreadable(file, "an imatrix", e);
+    static LittleEndianFile open(Path file) throws IOException {
+      long size = InputFile.size(file);
+      long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / TIMES);
+      if (size > most) {
+        throw ErrorDetails.file(file)
+            .hint("give the Java heap more with -Xmx")
+            .wrong("at most %d bytes".formatted(most), size);
       }
+      return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
     }
 
     long length() {
@@ -362,25 +361,13 @@ public final class Imatrix {
 
     void moveTo(long start, long offset) {
       if (offset < 0 || offset > bytes.limit() - start) {
-        throw cut();
+        throw new BufferUnderflowException();
       }
       bytes.position((int) (start + offset));
     }
 
     int readInt() {
-      try {
-        return bytes.getInt();
-      } catch (BufferUnderflowException e) {
-        throw cut();
-      }
-    }
-
-    long readLong() {
-      try {
-        return bytes.getLong();
-      } catch (BufferUnderflowException e) {
-        throw cut();
-      }
+      return bytes.getInt();
     }
 
     /**
@@ -395,7 +382,7 @@ public final class Imatrix {
 
     /** Reads a 64-bit number that says how many things follow. */
     int longCount(String what, int leastBytes) {
-      return count(what, readLong(), leastBytes);
+      return count(what, bytes.getLong(), leastBytes);
     }
 
     private int count(String what, long count, int leastBytes) {
@@ -417,16 +404,13 @@ public final class Imatrix {
     }
 
     float[] floats(int count) {
-      if (count > bytes.remaining() / Float.BYTES) {
-        throw cut();
-      }
       float[] values = new float[count];
       bytes.asFloatBuffer().get(values);
       bytes.position(bytes.position() + count * Float.BYTES);
       return values;
     }
 
-    private InputException cut() {
+    InputException cut() {
       return ErrorDetails.file(file)
           .hint("copy or download it again")
           .wrong("more", "its end after %d bytes".formatted(bytes.limit()));

@@ -3,13 +3,10 @@ package io.github.wandacuda.checkpoint;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonInput;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -51,15 +48,13 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
   }
 
   private static void visit(Path path, BiConsumer<String, String> visitor) {
-    try {
-      long unused = InputFile.size(path, JsonInput.LONGEST);
-      try (InputStream in = InputFile.stream(path)) {
-        HeapBudget.within(
-            path, () -> JsonInput.read(path, INDEX, in, json -> readAll(path, json, visitor)));
-      }
-    } catch (IOException e) {
-      throw InputException.unreadable(path, "an index", e);
-    }
+    InputFile.reading(
+        path,
+        () -> {
+          long unused = InputFile.size(path, JsonInput.LONGEST);
+          return JsonInput.read(
+              path, INDEX, InputFile.stream(path), json -> readAll(path, json, visitor));
+        });
   }
 
   private static int readAll(Path path, JsonParser json, BiConsumer<String, String> visitor)

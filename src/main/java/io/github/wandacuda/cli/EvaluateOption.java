@@ -10,7 +10,7 @@ import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.ModelCard;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.Decoder;
@@ -104,7 +104,7 @@ final class EvaluateOption {
     double perplexity;
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       perplexity =
-          HeapBudget.within(
+          InputFile.reading(
               text, () -> Perplexity.of(decoder, backend.operations(), windows(), one));
     }
     return new Measured(

@@ -5,7 +5,7 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -70,7 +70,7 @@ final class PerplexityCommand extends Subcommand {
           Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
         List<int[]> lists = List.of(windows.windows());
         double perplexity =
-            HeapBudget.within(
+            InputFile.reading(
                 tokens == null ? text : tokens,
                 () -> Perplexity.of(decoder, backend.operations(), lists, output.progress()));
         print(perplexity, windows);

@@ -1,9 +1,7 @@
 package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
-import java.nio.file.Path;
 
 /** Refuses input that doesn't fit into the Java heap, before the heap is full. */
 public final class HeapBudget {
@@ -36,31 +34,6 @@ public final class HeapBudget {
       throw where
           .hint("give the heap more with -Xmx")
           .wrong("at most %d bytes for a Java heap of %d".formatted(heap / times, heap), size);
-    }
-  }
-
-  /** Reads a file. */
-  @FunctionalInterface
-  public interface Reading<T, E extends Exception> {
-    T read() throws E;
-  }
-
-  /**
-   * Reads a file.
-   *
-   * @throws InputException that names the file, if its content fills the heap
-   */
-  public static <T, E extends Exception> T within(Path file, Reading<T, E> reading) throws E {
-    try {
-      return reading.read();
-    } catch (OutOfMemoryError e) {
-      throw ErrorDetails.file(file)
-          .hint("give the heap more with -Xmx")
-          .wrong(
-              "content that fits into a Java heap of %d bytes"
-                  .formatted(Runtime.getRuntime().maxMemory()),
-              "more",
-              e);
     }
   }
 

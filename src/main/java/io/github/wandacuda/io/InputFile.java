@@ -37,6 +37,33 @@ public final class InputFile {
 
   private InputFile() {}
 
+  /** What is done with a file that is read. */
+  @FunctionalInterface
+  public interface Reading<T> {
+    T read() throws IOException;
+  }
+
+  /**
+   * Does something with a file that is read.
+   *
+   * @throws InputException that names the file, if it can't be read or its content fills the heap
+   */
+  public static <T> T reading(Path file, Reading<T> work) {
+    try {
+      return work.read();
+    } catch (IOException e) {
+      throw InputException.unreadable(file, e);
+    } catch (OutOfMemoryError e) {
+      throw ErrorDetails.file(file)
+          .hint("give the heap more with -Xmx")
+          .wrong(
+              "content that fits into a Java heap of %d bytes"
+                  .formatted(Runtime.getRuntime().maxMemory()),
+              "more",
+              e);
+    }
+  }
+
   /**
    * Opens a file.
    *
@@ -60,11 +87,15 @@ public final class InputFile {
   /**
    * Returns a file's whole content; opens it as {@link #channel} does.
    *
-   * @throws InputException if it doesn't fit into the heap, too
+   * @throws InputException if it can't be read, or doesn't fit into the heap
    */
-  public static byte[] bytes(Path file) throws IOException {
-    requireRegular(file);
-    return HeapBudget.within(file, () -> Files.readAllBytes(file));
+  public static byte[] bytes(Path file) {
+    return reading(
+        file,
+        () -> {
+          requireRegular(file);
+          return Files.readAllBytes(file);
+        });
   }
 
   /** Returns a file's length in bytes; refuses what {@link #channel} does. */

@@ -7,7 +7,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonInput;
 import io.github.wandacuda.model.LinearModules;
@@ -55,18 +54,15 @@ public record AllocationFile(Path file, List<Entry> entries) {
    *     sparsity
    */
   public static AllocationFile read(Path file) {
-    try {
-      long unused = InputFile.size(file, LONGEST);
-      return HeapBudget.within(
-          file,
-          () ->
-              new AllocationFile(
-                  file,
-                  JsonInput.read(
-                      file, "allocation", InputFile.stream(file), json -> entries(file, json))));
-    } catch (IOException e) {
-      throw InputException.unreadable(file, "an allocation", e);
-    }
+    return InputFile.reading(
+        file,
+        () -> {
+          long unused = InputFile.size(file, LONGEST);
+          return new AllocationFile(
+              file,
+              JsonInput.read(
+                  file, "allocation", InputFile.stream(file), json -> entries(file, json)));
+        });
   }
 
   private static List<Entry> entries(Path file, JsonParser json) throws IOException {

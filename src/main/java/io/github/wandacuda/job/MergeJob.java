@@ -12,6 +12,7 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -19,7 +20,6 @@ import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
-import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,11 +109,7 @@ public final class MergeJob {
 
   private boolean isAdapters(Path file) {
     Path place = model.path().resolve(file);
-    try {
-      return adapter.owns(place);
-    } catch (IOException e) {
-      throw InputException.unreadable(place, e);
-    }
+    return InputFile.reading(place, () -> adapter.owns(place));
   }
 
   private void sayLeftOut() {

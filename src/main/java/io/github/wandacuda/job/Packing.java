@@ -29,7 +29,6 @@ import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
-import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -80,15 +79,11 @@ enum Packing {
   /** Writes the {@code config.json} of an output, by which it is packed or isn't. */
   void writeConfig(ModelDirectory model, OutputDirectory output) {
     Path source = model.config().file();
-    try {
-      byte[] bytes = InputFile.bytes(source);
-      byte[] config =
-          packs() ? PackedConfig.packed(source, bytes) : PackedConfig.source(source, bytes);
-      Path target = output.file(Path.of(SideFiles.CONFIG));
-      AtomicWrite.replace(target, out -> out.write(config), FileModes.like(source));
-    } catch (IOException e) {
-      throw InputException.unreadable(source, "a config.json", e);
-    }
+    byte[] bytes = InputFile.bytes(source);
+    byte[] config =
+        packs() ? PackedConfig.packed(source, bytes) : PackedConfig.source(source, bytes);
+    Path target = output.file(Path.of(SideFiles.CONFIG));
+    AtomicWrite.replace(target, out -> out.write(config), FileModes.like(source));
   }
 
   /** Plans shards: what weights keep is counted, since a header says how long each tensor is. */

@@ -19,6 +19,7 @@ import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -383,8 +384,8 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
       if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
         return List.of();
       }
-      try {
-        return JournalLines.read(InputFile.bytes(file)).records();
+      try (InputStream in = InputFile.stream(file)) {
+        return JournalLines.read(in.readAllBytes()).records();
       } catch (IOException e) {
         throw OutputException.unwritable(file, e);
       }

@@ -33,7 +33,7 @@ public final class SourceDigest {
   public static String of(ModelDirectory model) {
     MessageDigest digest = Sha256.digest();
     Path config = model.config().file();
-    digest.update(PackedConfig.source(config, read(config)));
+    digest.update(PackedConfig.source(config, InputFile.bytes(config)));
     for (SafetensorsFile shard : model.checkpoint().shards()) {
       String place = "%s %d\n".formatted(shard.path().getFileName(), shard.byteSize());
       digest.update(place.getBytes(StandardCharsets.UTF_8));
@@ -50,9 +50,9 @@ public final class SourceDigest {
   public static Map<String, String> byFile(ModelDirectory model) {
     Map<String, String> files = new LinkedHashMap<>();
     Path config = model.config().file();
-    files.put(config.getFileName().toString(), "sha256 " + shortened(read(config)));
+    files.put(config.getFileName().toString(), "sha256 " + shortened(InputFile.bytes(config)));
     if (model.family() != null) {
-      files.put("family", "sha256 " + shortened(read(model.family())));
+      files.put("family", "sha256 " + shortened(InputFile.bytes(model.family())));
     }
     Checkpoint checkpoint = model.checkpoint();
     for (SafetensorsFile shard : checkpoint.shards()) {
@@ -68,20 +68,8 @@ public final class SourceDigest {
     return HexFormat.of().formatHex(Sha256.digest().digest(bytes)).substring(0, SHOWN_DIGITS);
   }
 
-  private static byte[] read(Path file) {
-    try {
-      return InputFile.bytes(file);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
-    }
-  }
-
   private static String changed(Path file) {
-    try {
-      return Files.getLastModifiedTime(file).toString();
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
-    }
+    return InputFile.reading(file, () -> Files.getLastModifiedTime(file).toString());
   }
 
   /**

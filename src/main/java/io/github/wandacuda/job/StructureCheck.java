@@ -19,7 +19,6 @@ import io.github.wandacuda.pruning.FiniteWeights;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -146,8 +145,9 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
       if (at >= 0) {
         add(file, "what its record says of the source's", "that it differs at byte " + at);
       }
-    } catch (IOException e) {
-      add(file, "a file of the smaller model", "that it can't be read: " + Printable.reason(e));
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.getMessage());
     }
   }
 

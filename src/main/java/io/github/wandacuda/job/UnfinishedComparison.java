@@ -3,13 +3,11 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.ComparedRun.DenseFigures;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -51,7 +49,7 @@ public final class UnfinishedComparison {
       Path report, Fingerprint fingerprint, boolean overwrite) {
     UnfinishedComparison comparison = new UnfinishedComparison(fileOf(report), fingerprint);
     boolean there = isBeside(report);
-    if (there && JournalLines.first(comparison.bytes()).isEmpty()) {
+    if (there && JournalLines.first(InputFile.bytes(comparison.file)).isEmpty()) {
       throw ErrorDetails.file(comparison.file)
           .hint("take it away, or name another report")
           .refused("nothing, or the runs of a comparison", "another file");
@@ -84,7 +82,7 @@ public final class UnfinishedComparison {
   }
 
   private void read() {
-    List<JsonNode> records = JournalLines.read(bytes()).records();
+    List<JsonNode> records = JournalLines.read(InputFile.bytes(file)).records();
     List<String> differences = fingerprint.differencesFrom(Fingerprint.of(records.get(0)));
     if (!differences.isEmpty()) {
       throw new UsageException(
@@ -98,14 +96,6 @@ public final class UnfinishedComparison {
       } else {
         runs.add(ComparedRun.of(record));
       }
-    }
-  }
-
-  private byte[] bytes() {
-    try {
-      return InputFile.bytes(file);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
     }
   }
 

@@ -9,7 +9,6 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.RoutingRule;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.io.JsonTree.Located;
@@ -20,6 +19,8 @@ import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
@@ -29,116 +30,37 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /**
  * A family that a JSON file describes, in the words of {@link DecoderDescription}: an object has a
- * key for each component of the record that it becomes. A number may be an expression of keys of
- * the model's config; in a name the block's number stands for {@code {block}}, an expert's for
- * {@code {expert}}.
+ * key for each component of the record that it becomes, of which the schema beside this class says
+ * whether it is required and what is taken otherwise. A number may be an expression of keys of the
+ * model's config; in a name the block's number stands for {@code {block}}, an expert's for {@code
+ * {expert}}.
  */
 public final class FamilyFile {
-  /** What a record's components are where the file doesn't say. Other numbers it has to say. */
-  private static final Map<String, String> OTHERWISE =
-      Arrays.stream(
-              """
-              DecoderDescription.prefixes ["model.", ""]
-              EmbeddingDescription.scale 1
-              HeadDescription.scale 1
-              HeadDescription.softcap 0
-              BranchNorms.factor 1
-              BlockDescription.attentionNorms {}
-              BlockDescription.mlpNorms {}
-              AttentionDescription.bound 0
-              Scores.softcap 0
-              Scores.window 0
-              Scores.chunk 0
-              NormDescription.kind "rms"
-              NormDescription.affine true
-              NormDescription.gainOffset 0
-              NormDescription.gains 0
-              ProjectionDescription.columns []
-              Columns.stride 0
-              RotaryWords.first 0
-              RotaryWords.part 1
-              RotaryWords.theta 10000
-              RotaryWords.layers "full_attention"
-              RotaryWords.scaled true
-              RoutingRule.scores "softmax"
-              RoutingRule.groups {"count": 1, "chosen": 1, "best": 1}
-              RoutingRule.least 0
-              RoutingRule.scale 1
-              RoutingRule.threshold 0
-              Where.key ""
-              Where.is ""
-              Where.every 1
-              Where.from 0
-              Where.before 2147483647
-              """
-                  .split("\n"))
-          .map(line -> line.split(" ", 2))
-          .collect(Collectors.toMap(words -> words[0], words -> words[1]));
-
-  /** Components that must be there though they aren't numbers. */
-  private static final List<String> REQUIRED =
-      List.of(
-          "DecoderDescription.shape",
-          "DecoderDescription.embedding",
-          "DecoderDescription.block",
-          "DecoderDescription.head",
-          "EmbeddingDescription.table",
-          "HeadDescription.weight",
-          "BlockDescription.attention",
-          "BlockDescription.mlp",
-          "AttentionDescription.projection",
-          "AttentionDescription.heads",
-          "AttentionDescription.scores",
-          "AttentionDescription.output",
-          "LatentDescription.queries",
-          "LatentDescription.compress",
-          "LatentDescription.latentNorm",
-          "LatentDescription.expand",
-          "LatentDescription.rotary",
-          "LatentDescription.output",
-          "DeltaNetDescription.inputs",
-          "DeltaNetDescription.convolution",
-          "DeltaNetDescription.decay",
-          "DeltaNetDescription.step",
-          "DeltaNetDescription.norm",
-          "DeltaNetDescription.output",
-          "ProjectionDescription.linears",
-          "DenseMlp.inputs",
-          "DenseMlp.activation",
-          "DenseMlp.down",
-          "Gate.activation",
-          "Experts.router",
-          "Experts.rule",
-          "Experts.expert",
-          "SharedExpert.mlp",
-          "LinearDescription.name",
-          "NormDescription.name",
-          "Positions.table");
+  /** What the published schema says of each record, by its name or the word for its kind. */
+  private static final Map<String, JsonNode> DEFINITIONS = definitions();
 
   private static final String WHERE = "where";
   private static final String KIND = "kind";
-  private static final String NONE = "null";
 
   private final Path file;
   private final Located root;
 
   FamilyFile(Path file) {
     this.file = file;
-    root = HeapBudget.within(file, this::root);
+    root = InputFile.reading(file, this::root);
     Object unused = value(root, DecoderDescription.class, "the description", null);
   }
 
@@ -187,7 +109,7 @@ public final class FamilyFile {
     return (DecoderDescription) value(root, DecoderDescription.class, "the description", scope);
   }
 
-  private Located root() {
+  private Located root() throws IOException {
     try (var in = InputFile.stream(file)) {
       Located root = JsonTree.located(in);
       if (root == null) {
@@ -198,8 +120,6 @@ public final class FamilyFile {
       int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
       throw ErrorDetails.part(file, "line " + line)
           .wrong("JSON", Printable.of(e.getOriginalMessage()), e);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, "a description of a family", e);
     }
   }
 
@@ -241,25 +161,21 @@ public final class FamilyFile {
     if (raw == Elementwise.class && json.fields() == null) {
       return activation(json, place);
     }
-    return raw.isSealed()
-        ? kind(json, raw, place, scope)
-        : object(json, raw, place, scope, List.of());
+    return raw.isSealed() ? kind(json, raw, place, scope) : object(json, raw, place, scope);
   }
 
-  private Object object(
-      Located json, Class<?> type, String place, Scope scope, List<String> others) {
+  private Object object(Located json, Class<?> type, String place, Scope scope) {
     if (json.fields() == null) {
       throw wrong(json, place, "an object", json);
     }
-    Map<String, RecordComponent> components = components(type);
+    JsonNode known = definition(type).path("properties");
     for (Map.Entry<String, Located> field : json.fields().entrySet()) {
-      if (!components.containsKey(field.getKey()) && !others.contains(field.getKey())) {
-        List<String> known = new ArrayList<>(components.keySet());
-        known.addAll(others);
+      if (!known.has(field.getKey())) {
+        List<String> keys = known.propertyStream().map(Map.Entry::getKey).toList();
         throw ErrorDetails.part(
                 file,
                 "line %d: %s".formatted(field.getValue().line(), Printable.of(field.getKey())))
-            .wrong("one of the keys " + String.join(", ", known), "this key");
+            .wrong("one of the keys " + String.join(", ", keys), "this key");
       }
     }
     List<Object> values = new ArrayList<>();
@@ -342,47 +258,44 @@ public final class FamilyFile {
     }
   }
 
-  /** Returns a record's components that a file can say, by their names. */
-  static Map<String, RecordComponent> components(Class<?> type) {
-    Map<String, RecordComponent> components = new LinkedHashMap<>();
-    for (RecordComponent component : type.getRecordComponents()) {
-      if (component.getType() != PositionTable.class
-          && !component.getName().equals("queryFactor")) {
-        components.put(component.getName(), component);
+  private static Map<String, JsonNode> definitions() {
+    Map<String, JsonNode> definitions = new HashMap<>();
+    try (InputStream in = FamilyFile.class.getResourceAsStream("family.schema.json")) {
+      for (Map.Entry<String, JsonNode> each : JsonTree.read(in).path("$defs").properties()) {
+        definitions.put(each.getKey(), each.getValue());
+        for (JsonNode kind : each.getValue().path("anyOf")) {
+          definitions.put(kind.at("/properties/kind/const").asText(), kind);
+        }
       }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
-    return components;
+    return definitions;
   }
 
-  /** Returns what a component is where the file doesn't say, as JSON, or nothing if it has to. */
-  static Optional<String> otherwise(Class<?> type, RecordComponent component) {
-    String name = type.getSimpleName() + "." + component.getName();
-    if (OTHERWISE.containsKey(name)) {
-      return Optional.of(OTHERWISE.get(name));
-    }
-    boolean number = component.getType() == int.class || component.getType() == float.class;
-    return number || REQUIRED.contains(name)
-        ? Optional.empty()
-        : Optional.of(component.getType() == boolean.class ? "false" : NONE);
+  private static JsonNode definition(Class<?> type) {
+    return DEFINITIONS.getOrDefault(type.getSimpleName(), DEFINITIONS.get(kind(type)));
   }
 
+  /** Returns what a component becomes: null if no file can say it, or this one doesn't. */
   private Object component(Located json, Class<?> type, RecordComponent component, Scope scope) {
     String name = component.getName();
+    JsonNode definition = definition(type);
+    JsonNode said = definition.path("properties").path(name);
+    boolean required =
+        definition.path("required").valueStream().anyMatch(each -> each.asText().equals(name));
     Located there = json.fields().get(name);
-    if (there == null) {
-      there =
-          otherwise(type, component)
-              .map(text -> located(text, json.line()))
-              .orElseThrow(
-                  () ->
-                      ErrorDetails.part(file, "line " + json.line())
-                          .wrong("the key '%s'".formatted(name), "none"));
+    if (there == null && required) {
+      throw ErrorDetails.part(file, "line " + json.line())
+          .wrong("the key '%s'".formatted(name), "none");
     }
-    boolean none = there.scalar() != null && there.scalar().isNull();
-    return components(type).containsKey(name)
-            && !(none && otherwise(type, component).equals(Optional.of(NONE)))
-        ? value(there, component.getGenericType(), name, scope)
-        : null;
+    if (there == null && said.has("default")) {
+      there = located(said.get("default").toString(), json.line());
+    }
+    boolean none = there == null || there.scalar() != null && there.scalar().isNull();
+    return none && !required && !said.has("default")
+        ? null
+        : value(there, component.getGenericType(), name, scope);
   }
 
   private static Located located(String text, int line) {
@@ -432,7 +345,7 @@ public final class FamilyFile {
     if (scope == null) {
       for (Located one : all) {
         where(one, null);
-        Object unused = object(one, BlockDescription.class, place, null, List.of(WHERE));
+        Object unused = object(one, BlockDescription.class, place, null);
       }
       return null;
     }
@@ -442,7 +355,7 @@ public final class FamilyFile {
           return all.stream()
               .filter(one -> where(one, own).holds(scope.config, block))
               .findFirst()
-              .map(one -> object(one, BlockDescription.class, place, own, List.of(WHERE)))
+              .map(one -> object(one, BlockDescription.class, place, own))
               .map(BlockDescription.class::cast)
               .orElseThrow(() -> wrong(json, place, "a description of block " + block, "none"));
         };
@@ -474,7 +387,7 @@ public final class FamilyFile {
     if (!kinds.containsKey(name)) {
       throw wrong(said, KIND, "one of " + String.join(", ", kinds.keySet()), said);
     }
-    return object(json, kinds.get(name), place, scope, List.of(KIND));
+    return object(json, kinds.get(name), place, scope);
   }
 
   /** Returns the records of a sealed type by the words for them. */

@@ -7,7 +7,6 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
@@ -49,10 +48,10 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
 
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
-    return HeapBudget.within(file, () -> of(file));
+    return InputFile.reading(file, () -> of(file));
   }
 
-  private static ModelConfig of(Path file) {
+  private static ModelConfig of(Path file) throws IOException {
     try {
       JsonNode root = JsonTree.object(file, AGAIN);
       if (PackedConfig.isPacked(root)) {
@@ -64,8 +63,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
       throw ErrorDetails.file(file)
           .hint("name the folder that holds config.json and the .safetensors files")
           .wrong("a model directory's config.json", "no such file", e);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, "a config.json", e);
     }
   }
 

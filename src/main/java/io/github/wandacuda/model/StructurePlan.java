@@ -8,12 +8,12 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SlicedShards;
 import io.github.wandacuda.checkpoint.SlicedTensor;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -102,11 +102,8 @@ public record StructurePlan(
   }
 
   public byte[] configBytes() {
-    try {
-      return edited(InputFile.bytes(model.config().file()));
-    } catch (IOException e) {
-      throw InputException.unreadable(model.config().file(), "a config.json", e);
-    }
+    Path file = model.config().file();
+    return InputFile.reading(file, () -> edited(InputFile.bytes(file)));
   }
 
   /**

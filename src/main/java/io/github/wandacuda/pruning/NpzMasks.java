@@ -4,6 +4,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.system.OnFailure;
 import java.io.DataInputStream;
@@ -48,7 +49,7 @@ final class NpzMasks implements ModuleMasks {
 
   /** Opens a file, a regular one, and checks the headers of all arrays. */
   static NpzMasks open(Path path, Collection<LinearModule> modules) {
-    return HeapBudget.within(path, () -> opened(path, modules));
+    return InputFile.reading(path, () -> opened(path, modules));
   }
 
   private static NpzMasks opened(Path path, Collection<LinearModule> modules) {

@@ -1,13 +1,10 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.text.Utf8;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Optional;
@@ -53,12 +50,7 @@ final class YamlEvents {
   }
 
   private static String text(Path file) {
-    try {
-      long size = InputFile.size(file, LONGEST);
-      HeapBudget.require(ErrorDetails.file(file), size, HeapBudget.OF_TEXT);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, "a recipe", e);
-    }
+    long unused = InputFile.reading(file, () -> InputFile.size(file, LONGEST));
     return Utf8.read(file);
   }
 

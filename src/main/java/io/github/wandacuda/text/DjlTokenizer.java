@@ -14,7 +14,6 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.system.PrivateDirectory;
@@ -52,7 +51,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
    */
   public static DjlTokenizer open(Path modelDirectory) {
     Path file = modelDirectory.resolve("tokenizer.json");
-    byte[] json = checked(file);
+    byte[] json = InputFile.reading(file, () -> checked(file));
     NativeTokenizers.load();
     try {
       return new DjlTokenizer(
@@ -63,10 +62,10 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     }
   }
 
-  private static byte[] checked(Path file) {
+  private static byte[] checked(Path file) throws IOException {
     try {
-      byte[] json = HeapBudget.within(file, () -> bytes(file));
-      Optional<String> undefined = HeapBudget.within(file, () -> undefinedToken(json));
+      byte[] json = bytes(file);
+      Optional<String> undefined = undefinedToken(json);
       if (undefined.isPresent()) {
         throw new InputException(
             ErrorDetails.file(file)
@@ -82,8 +81,6 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
           .expected("the model's tokenizer.json", "no such file or folder")
           .hint(withoutTokenizer(file))
           .broken("cannot be read: no such file or folder", e);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
     }
   }
 

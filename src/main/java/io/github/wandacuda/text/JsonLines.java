@@ -3,10 +3,11 @@ package io.github.wandacuda.text;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -15,7 +16,12 @@ import java.util.SequencedMap;
 
 /** Reads small JSON-lines files: an object on each line; blank lines don't count. */
 public final class JsonLines {
-  private static final JsonFactory JSON = new JsonFactory();
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder().maxStringLength(Utf8.MAXIMUM_BYTES).build())
+          .build();
+
   private static final char BYTE_ORDER_MARK = 0xfeff;
 
   private JsonLines() {}
@@ -28,10 +34,10 @@ public final class JsonLines {
    * @throws InputException if it can't be read, or a line isn't one JSON object in UTF-8
    */
   public static SequencedMap<Integer, JsonNode> read(Path file, long limit) {
-    return HeapBudget.within(file, () -> objects(file, limit));
+    return InputFile.reading(file, () -> objects(file, limit));
   }
 
-  private static SequencedMap<Integer, JsonNode> objects(Path file, long limit) {
+  private static SequencedMap<Integer, JsonNode> objects(Path file, long limit) throws IOException {
     String text = Utf8.read(file);
     SequencedMap<Integer, JsonNode> objects = new LinkedHashMap<>();
     int number = 0;
@@ -50,20 +56,22 @@ public final class JsonLines {
     return objects;
   }
 
-  private static JsonNode object(String line, ErrorDetails where) {
+  /** Returns the object that a line is. */
+  static JsonNode object(String line, ErrorDetails where) throws IOException {
     try (JsonParser parser = JSON.createParser(line)) {
       parser.nextToken();
       JsonNode value = JsonTree.value(parser);
-      if (!value.isObject() || parser.nextToken() != null) {
-        throw where.wrong("one JSON object", value.isObject() ? "more after it" : "something else");
+      if (!value.isObject()) {
+        throw where.wrong("a JSON object", InputFailures.found(value.asToken(), value.asText()));
+      }
+      if (parser.nextToken() != null) {
+        throw where.wrong("one JSON object", "more after it");
       }
       return value;
     } catch (JsonProcessingException e) {
       throw where
           .expected("a JSON object", "no JSON: " + JsonTree.reason(e))
           .broken("not JSON: " + JsonTree.reason(e), e);
-    } catch (IOException e) {
-      throw where.broken(InputFailures.firstLine(e), e);
     }
   }
 }

@@ -50,11 +50,12 @@ public final class ParquetRows {
    *     another kind of value as a string
    */
   public static List<JsonNode> read(Path file, long limit) {
-    return HeapBudget.within(file, () -> rows(file, limit));
+    return InputFile.reading(file, () -> rows(file, limit));
   }
 
-  private static List<JsonNode> rows(Path file, long limit) {
-    byte[] bytes = bytes(file);
+  private static List<JsonNode> rows(Path file, long limit) throws IOException {
+    HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), OF_FILE);
+    byte[] bytes = InputFile.bytes(file);
     long most = Runtime.getRuntime().maxMemory() / OF_FILE * 2;
     if (System.getProperty(LIBDEFLATE) == null) {
       System.setProperty(LIBDEFLATE, "false");
@@ -87,15 +88,6 @@ public final class ParquetRows {
       throw ErrorDetails.file(file)
           .expected("a Parquet file", InputFailures.firstLine(e))
           .broken("cannot be read as Parquet: " + InputFailures.firstLine(e), e);
-    }
-  }
-
-  private static byte[] bytes(Path file) {
-    try {
-      HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), OF_FILE);
-      return InputFile.bytes(file);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
     }
   }
 

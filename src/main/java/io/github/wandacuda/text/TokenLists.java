@@ -27,27 +27,17 @@ public record TokenLists(Path file, JsonParser parser) {
    * @return at most {@code limit} lists, any of them possibly empty, of ids that aren't negative
    */
   public static List<int[]> read(Path file, int limit) {
-    return read(file, limit, false);
+    return InputFile.reading(file, () -> lists(file, limit, false));
   }
 
-  private static List<int[]> read(Path file, int limit, boolean orOne) {
-    return HeapBudget.within(file, () -> lists(file, limit, orOne));
-  }
-
-  private static List<int[]> lists(Path file, int limit, boolean orOne) {
-    try {
-      HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), HeapBudget.OF_IDS);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
-    }
+  private static List<int[]> lists(Path file, int limit, boolean orOne) throws IOException {
+    HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), HeapBudget.OF_IDS);
     try (InputStream in = InputFile.stream(file);
         JsonParser parser = JSON.createParser(in)) {
       TokenLists lists = new TokenLists(file, parser);
       return orOne ? lists.oneOrMore(limit) : lists.lists(limit);
     } catch (JsonProcessingException e) {
       throw JsonTree.notJson(ErrorDetails.file(file), e);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
     }
   }
 
@@ -57,7 +47,7 @@ public record TokenLists(Path file, JsonParser parser) {
    * @return at most two lists
    */
   public static List<int[]> readOne(Path file) {
-    return read(file, 2, true);
+    return InputFile.reading(file, () -> lists(file, 2, true));
   }
 
   private List<int[]> oneOrMore(int limit) throws IOException {
@@ -136,7 +126,7 @@ public record TokenLists(Path file, JsonParser parser) {
             expected,
             "%s at line %d, column %d"
                 .formatted(
-                    InputFailures.found(parser),
+                    InputFailures.found(parser.currentToken(), parser.getText()),
                     parser.currentTokenLocation().getLineNr(),
                     parser.currentTokenLocation().getColumnNr()));
   }

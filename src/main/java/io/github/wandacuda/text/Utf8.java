@@ -1,7 +1,6 @@
 package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
@@ -24,23 +23,17 @@ public final class Utf8 {
 
   /** Returns the whole file as one string, a byte order mark included. */
   public static String read(Path file) {
-    return HeapBudget.within(file, () -> text(file));
+    return InputFile.reading(file, () -> text(file));
   }
 
-  private static String text(Path file) {
-    byte[] bytes;
-    try {
-      long size = InputFile.size(file);
-      if (size > MAXIMUM_BYTES) {
-        throw ErrorDetails.file(file)
-            .wrong("a text of at most %d bytes".formatted(MAXIMUM_BYTES), size);
-      }
-      HeapBudget.require(ErrorDetails.file(file), size, HeapBudget.OF_TEXT);
-      bytes = InputFile.bytes(file);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
+  private static String text(Path file) throws IOException {
+    long size = InputFile.size(file);
+    if (size > MAXIMUM_BYTES) {
+      throw ErrorDetails.file(file)
+          .wrong("a text of at most %d bytes".formatted(MAXIMUM_BYTES), size);
     }
-    return decode(bytes, ErrorDetails.file(file));
+    HeapBudget.require(ErrorDetails.file(file), size, HeapBudget.OF_TEXT);
+    return decode(InputFile.bytes(file), ErrorDetails.file(file));
   }
 
   /**

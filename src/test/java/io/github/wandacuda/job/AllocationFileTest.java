@@ -117,7 +117,7 @@ class AllocationFileTest {
   void refusesAFileThatIsNotThereOrTooLong() throws IOException {
     assertThatThrownBy(() -> AllocationFile.read(directory.resolve("missing.json")))
         .isInstanceOf(InputException.class)
-        .hasMessageContaining("missing.json: expected an allocation, found that it cannot be read");
+        .hasMessageContaining("missing.json: cannot be read: no such file or folder");
     String spaces = " ".repeat((16 << 20) - 1);
     assertThat(of("{}" + spaces.substring(1)).values()).containsOnly(0.5);
     assertThatThrownBy(() -> of("{}" + spaces))

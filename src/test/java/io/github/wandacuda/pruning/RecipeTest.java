@@ -207,7 +207,7 @@ class RecipeTest {
   void aFileThatCannotBeReadIsAWrongInput() throws IOException {
     assertThatThrownBy(() -> Recipe.read(directory.resolve("missing.yaml")))
         .isInstanceOf(InputException.class)
-        .hasMessageContaining("missing.yaml: expected a recipe, found that it cannot be read");
+        .hasMessageContaining("missing.yaml: cannot be read: no such file or folder");
     Path latin = Files.write(directory.resolve("latin.yaml"), new byte[] {'#', (byte) 0xe4});
     assertThatThrownBy(() -> Recipe.read(latin))
         .isInstanceOf(InputException.class)
