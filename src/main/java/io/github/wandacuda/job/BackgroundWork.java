@@ -44,10 +44,14 @@ final class BackgroundWork implements AutoCloseable {
     };
   }
 
-  /** Adds a task, and returns it for {@link #await(Future)}; throws what an earlier one threw. */
-  public synchronized Future<?> submit(Runnable task) {
+  /** Adds a task; throws what an earlier one threw. */
+  public synchronized void submit(Runnable task) {
     RealCause.rethrow(failure);
     last = thread.submit(() -> run(task));
+  }
+
+  /** Returns the task that was added last, for {@link #await(Future)}. */
+  public Future<?> last() {
     return last;
   }
 

@@ -26,13 +26,13 @@ final class BorrowedWeights implements AutoCloseable {
    */
   synchronized void write(
       ShardWriter writer, TensorInfo tensor, MemorySegment weight, Runnable written) {
-    last =
-        background.submit(
-            () -> {
-              if (write(writer, tensor, weight)) {
-                written.run();
-              }
-            });
+    background.submit(
+        () -> {
+          if (write(writer, tensor, weight)) {
+            written.run();
+          }
+        });
+    last = background.last();
   }
 
   private boolean write(ShardWriter writer, TensorInfo tensor, MemorySegment weight) {

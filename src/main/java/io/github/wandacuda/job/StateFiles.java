@@ -79,7 +79,8 @@ final class StateFiles implements BlockPass.Sink {
   public void advanced(int next, BlockwiseRun samples) {
     if (times.isTime(next)) {
       MemorySegment now = samples.states();
-      saving = background.submit(() -> write(next, now));
+      background.submit(() -> write(next, now));
+      saving = background.last();
     }
   }
 

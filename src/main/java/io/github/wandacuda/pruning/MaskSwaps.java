@@ -18,15 +18,6 @@ public final class MaskSwaps {
   private final float[] diagonal;
 
   /**
-   * What swaps came to.
-   *
-   * @param errorBefore the sum over rows of {@code r G r} before, where r are the pruned weights
-   */
-  public record Counts(long swaps, int rows, double errorBefore, double errorAfter) {}
-
-  private record RowOutcome(int swaps, double error, double change) {}
-
-  /**
    * Prepares swaps for layers with one input.
    *
    * @param gram its second moments, which must stay open
@@ -45,7 +36,7 @@ public final class MaskSwaps {
    * @param budget swaps of a row at most; without one, swaps are made until none gains, but never
    *     more than the row has columns
    */
-  public Counts refine(
+  public void refine(
       WeightMatrix weights, MemorySegment mask, OptionalInt groupSize, OptionalInt budget) {
     gram.require(weights);
     PackedMasks.require(mask, weights.rows(), weights.columns());
@@ -61,7 +52,6 @@ public final class MaskSwaps {
       for (int from = 0; from < weights.rows(); from += product.rows()) {
         pass.tile(from, Math.min(product.rows(), weights.rows() - from));
       }
-      return pass.counts();
     }
   }
 
@@ -83,7 +73,6 @@ public final class MaskSwaps {
     private final SquareGram.Product product;
     private final RowSwaps[] rows = new RowSwaps[gram.workers.count()];
     private final RowSwaps.Search[] searches = new RowSwaps.Search[rows.length];
-    private final RowOutcome[] outcomes;
     private final float[] pruned;
     private final float[] products;
 
@@ -97,7 +86,6 @@ public final class MaskSwaps {
       this.mask = mask;
       this.made = made;
       this.most = most;
-      outcomes = new RowOutcome[weights.rows()];
       this.product = product;
       pruned = new float[product.rows() * gram.columns()];
       products = new float[pruned.length];
@@ -131,25 +119,9 @@ public final class MaskSwaps {
     private void improve(int worker, int from, int task) {
       RowSwaps row = read(worker, from + task);
       int at = task * gram.columns();
-      double change = row.improve(products, at, most, searches[worker]);
-      if (row.swaps() > 0) {
+      if (row.improve(products, at, most, searches[worker])) {
         PackedMasks.write(row.kept(), mask, from + task);
       }
-      outcomes[from + task] = new RowOutcome(row.swaps(), row.errorBefore(), change);
-    }
-
-    Counts counts() {
-      long swaps = 0;
-      int changed = 0;
-      double before = 0;
-      double after = 0;
-      for (RowOutcome outcome : outcomes) {
-        swaps += outcome.swaps;
-        changed += outcome.swaps > 0 ? 1 : 0;
-        before += outcome.error;
-        after += outcome.error + outcome.change;
-      }
-      return new Counts(swaps, changed, before, after);
     }
   }
 

@@ -55,25 +55,22 @@ public final class Reconstruction {
    *     weight
    * @param result [rows, columns] of F32 with rows side by side: the kept weights to start from,
    *     and the solution; pruned ones become +0.0 whatever they were
-   * @return in how many rows the error became less
    * @throws IllegalArgumentException if sizes don't agree or the result can't be written
    */
-  public int solve(WeightMatrix weights, MemorySegment mask, WeightMatrix result) {
+  public void solve(WeightMatrix weights, MemorySegment mask, WeightMatrix result) {
     gram.require(weights, "result", result);
     PackedMasks.require(mask, weights.rows(), weights.columns());
     if (result.dtype() != DType.F32 || !result.hasDenseRows() || result.data().isReadOnly()) {
       throw new IllegalArgumentException(
           "result: expected F32 in dense rows that can be written, found " + result);
     }
-    int improved = 0;
     try (SquareGram.Product product = gram.product(weights.rows())) {
       Tile tile = new Tile(product);
       for (int from = 0; from < weights.rows(); from += product.rows()) {
         int count = Math.min(product.rows(), weights.rows() - from);
-        improved += tile.solve(weights, mask, result, from, count);
+        tile.solve(weights, mask, result, from, count);
       }
     }
-    return improved;
   }
 
   /**
@@ -98,7 +95,6 @@ public final class Reconstruction {
     private final double[] squares;
 
     private final double[] errorsBefore;
-    private final boolean[] improved;
     private final Scratch[] scratches;
 
     private final class Scratch {
@@ -117,12 +113,11 @@ public final class Reconstruction {
       products = new float[rows * columns];
       squares = new double[rows];
       errorsBefore = new double[rows];
-      improved = new boolean[rows];
       scratches = new Scratch[gram.workers.count()];
     }
 
-    /** Solves rows from {@code from} on and returns how many became better. */
-    int solve(WeightMatrix weights, MemorySegment mask, WeightMatrix result, int from, int count) {
+    /** Solves rows from {@code from} on. */
+    void solve(WeightMatrix weights, MemorySegment mask, WeightMatrix result, int from, int count) {
       each(count, (scratch, row) -> read(weights, mask, result, from, row, scratch));
       product.multiply(p, count, products);
       each(count, (scratch, row) -> begin(mask, from, row, scratch));
@@ -131,11 +126,6 @@ public final class Reconstruction {
         each(count, (scratch, row) -> step(mask, from, row, scratch));
       }
       each(count, (scratch, row) -> end(weights, result, from, row, scratch));
-      int better = 0;
-      for (int row = 0; row < count; row++) {
-        better += improved[row] ? 1 : 0;
-      }
-      return better;
     }
 
     private void each(int count, ObjIntConsumer<Scratch> work) {
@@ -228,8 +218,7 @@ public final class Reconstruction {
         p[at + k] = scratch.weights[k] - x[at + k];
       }
       double error = arithmetic.dot(p, at, g, at, columns);
-      improved[row] = error < SURELY_LESS * errorsBefore[row] || change(at, scratch) < 0;
-      if (improved[row]) {
+      if (error < SURELY_LESS * errorsBefore[row] || change(at, scratch) < 0) {
         write(result, from, row);
       }
     }

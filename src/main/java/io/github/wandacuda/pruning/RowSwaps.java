@@ -40,7 +40,6 @@ final class RowSwaps {
 
   private final double[] restoringSquares;
 
-  private double errorBefore;
   private double error;
   private int swaps;
   private int most;
@@ -79,9 +78,9 @@ final class RowSwaps {
    * Improves a row. If its error all but vanishes, it is improved anew from products in float64.
    *
    * @param products holds c
-   * @return the change of the error, 0 if the row is as before
+   * @return whether the row has another mask, by which its error is less
    */
-  double improve(float[] products, int at, int mostSwaps, Search search) {
+  boolean improve(float[] products, int at, int mostSwaps, Search search) {
     most = mostSwaps;
     System.arraycopy(kept, 0, keptBefore, 0, kept.length);
     for (int k = 0; k < kept.length; k++) {
@@ -120,7 +119,6 @@ final class RowSwaps {
       place(k);
       squares += kept[k] ? 0 : square(k);
     }
-    errorBefore = error;
     return Math.max(squares, error);
   }
 
@@ -133,14 +131,6 @@ final class RowSwaps {
     boolean restorable = !kept[k] && diagonal[k] > 0;
     pruningSquares[k] = kept[k] ? square(k) : Double.POSITIVE_INFINITY;
     restoringSquares[k] = restorable ? square(k) : Double.POSITIVE_INFINITY;
-  }
-
-  double errorBefore() {
-    return errorBefore;
-  }
-
-  int swaps() {
-    return swaps;
   }
 
   /** Returns whether no more swaps may be made. */
@@ -201,17 +191,16 @@ final class RowSwaps {
    * weights now, and {@code (r' - r) G} is what the swaps have added to c: known in float64, unlike
    * the error itself. If that isn't less than 0, the row has its old mask again.
    */
-  private double end() {
+  private boolean end() {
     double change = 0;
     for (int k = 0; k < kept.length; k++) {
       int times = (kept[k] ? 0 : 1) + (keptBefore[k] ? 0 : 1);
       change += (c[k] - begun[k]) * (times * (double) weights[k]);
     }
-    if (swaps > 0 && change < 0) {
-      return change;
+    boolean better = swaps > 0 && change < 0;
+    if (!better) {
+      System.arraycopy(keptBefore, 0, kept, 0, kept.length);
     }
-    swaps = 0;
-    System.arraycopy(keptBefore, 0, kept, 0, kept.length);
-    return 0;
+    return better;
   }
 }
