@@ -147,7 +147,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
       }
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
-      failures.add(e.getMessage());
+      failures.add(e.details());
     }
   }
 
