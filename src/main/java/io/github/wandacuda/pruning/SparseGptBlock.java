@@ -113,7 +113,7 @@ final class SparseGptBlock {
 
   private void read(int from, int to, float[] weights) {
     for (int row = from; row < to; row++) {
-      rows.read(row, first, block.width(), weights, (row - from) * block.stride());
+      rows.matrix().read(row, first, block.width(), weights, (row - from) * block.stride());
     }
   }
 

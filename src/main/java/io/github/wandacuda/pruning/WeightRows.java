@@ -23,10 +23,6 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
     return matrix.columns();
   }
 
-  void read(int row, int column, int count, float[] to, int at) {
-    MemorySegment.copy(matrix.data(), FLOAT, matrix.byteOffset(row, column), to, at, count);
-  }
-
   void write(float[] from, int at, int row, int column, int count) {
     MemorySegment.copy(from, at, matrix.data(), FLOAT, matrix.byteOffset(row, column), count);
   }
@@ -88,7 +84,7 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
         (worker, from, to) -> {
           float[] weights = new float[columns()];
           for (int row = from; row < to; row++) {
-            read(row, 0, weights.length, weights, 0);
+            matrix.read(row, 0, weights.length, weights, 0);
             if (body.take(worker, weights)) {
               write(weights, 0, row, 0, weights.length);
             }
@@ -108,7 +104,7 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
           float[] sums = new float[width];
           float[] added = new float[width];
           for (int row = first; row < end; row++) {
-            read(from + row, column, width, sums, 0);
+            matrix.read(from + row, column, width, sums, 0);
             long at = (long) row * width * Float.BYTES;
             MemorySegment.copy(terms, FLOAT, at, added, 0, width);
             for (int c = 0; c < width; c++) {

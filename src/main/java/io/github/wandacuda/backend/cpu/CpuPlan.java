@@ -186,12 +186,8 @@ final class CpuPlan implements SelectionPlan {
       for (long rest = PAGE * pages; rest + LINE <= bytes; rest += LINE) {
         words |= memory.get(ValueLayout.JAVA_LONG_UNALIGNED, at + rest);
       }
+      // Kept, or the JIT would leave the reading out.
       loaded = words;
-    }
-
-    /** Returns what was loaded, which would not be loaded at all if nobody could ask. */
-    long loaded() {
-      return loaded;
     }
   }
 }
