@@ -95,7 +95,7 @@ public final class OpenClBackendProvider implements BackendProvider {
     }
     OpenClTarget target = targets.get(device);
     target.facts().problem().ifPresent(problem -> refuse(device, target, problem));
-    OpenClDevice opened = OpenClDevice.open(target, sources, ProgramCache.ofUser());
+    OpenClDevice opened = OpenClDevice.open(target, sources);
     return OnFailure.close(
         opened::close,
         () -> {

@@ -48,14 +48,14 @@ final class OpenClDevice implements GpuDevice {
   }
 
   /** Opens a device. */
-  public static OpenClDevice open(OpenClTarget target, KernelSources sources, ProgramCache cache) {
+  public static OpenClDevice open(OpenClTarget target, KernelSources sources) {
     cl_context_properties properties = new cl_context_properties();
     properties.addProperty(CL.CL_CONTEXT_PLATFORM, target.platform());
     int[] status = new int[1];
     cl_context context =
         CL.clCreateContext(properties, 1, new cl_device_id[] {target.device()}, null, null, status);
     OpenClStatus.check(status[0], "clCreateContext");
-    OpenClPrograms programs = new OpenClPrograms(target, context, sources, cache);
+    OpenClPrograms programs = new OpenClPrograms(target, context, sources);
     return OnFailure.close(
         () -> CL.clReleaseContext(context),
         () -> new OpenClDevice(target, context, commandQueue(context, target.device()), programs));

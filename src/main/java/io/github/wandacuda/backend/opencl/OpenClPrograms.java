@@ -8,8 +8,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jocl.CL;
-import org.jocl.Pointer;
-import org.jocl.Sizeof;
 import org.jocl.cl_context;
 import org.jocl.cl_device_id;
 import org.jocl.cl_kernel;
@@ -31,7 +29,6 @@ final class OpenClPrograms implements AutoCloseable {
   private final OpenClTarget target;
   private final cl_context context;
   private final KernelSources sources;
-  private final ProgramCache cache;
   private final Map<ProgramKey, cl_program> programs = new HashMap<>();
   private final Map<KernelKey, OpenClKernel> kernels = new HashMap<>();
 
@@ -43,17 +40,15 @@ final class OpenClPrograms implements AutoCloseable {
     }
   }
 
-  public OpenClPrograms(
-      OpenClTarget target, cl_context context, KernelSources sources, ProgramCache cache) {
+  public OpenClPrograms(OpenClTarget target, cl_context context, KernelSources sources) {
     this.target = target;
     this.context = context;
     this.sources = sources;
-    this.cache = cache;
   }
 
   /** Returns programs of the same device and sources for another context. */
   public OpenClPrograms in(cl_context other) {
-    return new OpenClPrograms(target, other, sources, cache);
+    return new OpenClPrograms(target, other, sources);
   }
 
   /**
@@ -89,7 +84,7 @@ final class OpenClPrograms implements AutoCloseable {
   /** Builds a kernel; the driver may load its compiler, which may replace signal handlers. */
   private OpenClKernel create(KernelKey key, int items) {
     return SignalHandlers.kept(
-        () -> create(programs.computeIfAbsent(key.program(), this::load), key.name(), items));
+        () -> create(programs.computeIfAbsent(key.program(), this::compile), key.name(), items));
   }
 
   private OpenClKernel create(cl_program program, String name, int items) {
@@ -107,31 +102,22 @@ final class OpenClPrograms implements AutoCloseable {
     return new OpenClKernel(name, handle, items, localBytes);
   }
 
-  private cl_program load(ProgramKey key) {
-    String source = sources.program(key.file());
-    String options = options(key.options());
-    ProgramCache.Key cached = ProgramCache.Key.of(source, options, target.facts());
-    Optional<cl_program> known = cache.read(cached).flatMap(binary -> fromBinary(binary, options));
-    if (known.isPresent()) {
-      return known.get();
-    }
-    cl_program program = compile(key, source, options);
-    cache.write(cached, binary(program));
-    return program;
-  }
-
   private String options(String own) {
     String common =
         target.facts().roundsQuotients() ? COMMON_OPTIONS + " " + ROUNDED_OPTION : COMMON_OPTIONS;
     return own.isEmpty() ? common : common + " " + own.strip();
   }
 
-  private cl_program compile(ProgramKey key, String source, String options) {
+  /** Builds a program; drivers keep what they have built themselves, as PoCL, NVIDIA's do. */
+  private cl_program compile(ProgramKey key) {
+    String source = sources.program(key.file());
+    String options = options(key.options());
     int[] status = new int[1];
     cl_program program =
         CL.clCreateProgramWithSource(context, 1, new String[] {source}, null, status);
     OpenClStatus.check(status[0], "clCreateProgramWithSource");
-    int built = build(program, options);
+    int built =
+        CL.clBuildProgram(program, 1, new cl_device_id[] {target.device()}, options, null, null);
     if (built != CL.CL_SUCCESS) {
       String log = log(program);
       CL.clReleaseProgram(program);
@@ -143,32 +129,6 @@ final class OpenClPrograms implements AutoCloseable {
     return program;
   }
 
-  /** Returns a program from the cache; empty if the driver doesn't accept it. */
-  private Optional<cl_program> fromBinary(byte[] binary, String options) {
-    int[] status = new int[1];
-    cl_program program =
-        CL.clCreateProgramWithBinary(
-            context,
-            1,
-            new cl_device_id[] {target.device()},
-            new long[] {binary.length},
-            new byte[][] {binary},
-            new int[1],
-            status);
-    if (status[0] != CL.CL_SUCCESS) {
-      return Optional.empty();
-    }
-    if (build(program, options) != CL.CL_SUCCESS) {
-      CL.clReleaseProgram(program);
-      return Optional.empty();
-    }
-    return Optional.of(program);
-  }
-
-  private int build(cl_program program, String options) {
-    return CL.clBuildProgram(program, 1, new cl_device_id[] {target.device()}, options, null, null);
-  }
-
   private String log(cl_program program) {
     return OpenClInfo.buildLog(program, target.device())
         .lines()
@@ -176,20 +136,6 @@ final class OpenClPrograms implements AutoCloseable {
         .limit(LOG_LINES)
         .map(String::strip)
         .collect(Collectors.joining("; "));
-  }
-
-  private static byte[] binary(cl_program program) {
-    long[] size = new long[1];
-    OpenClStatus.check(
-        CL.clGetProgramInfo(
-            program, CL.CL_PROGRAM_BINARY_SIZES, Sizeof.size_t, Pointer.to(size), null),
-        "clGetProgramInfo");
-    byte[] binary = new byte[Math.toIntExact(size[0])];
-    OpenClStatus.check(
-        CL.clGetProgramInfo(
-            program, CL.CL_PROGRAM_BINARIES, Sizeof.POINTER, Pointer.to(Pointer.to(binary)), null),
-        "clGetProgramInfo");
-    return binary;
   }
 
   @Override

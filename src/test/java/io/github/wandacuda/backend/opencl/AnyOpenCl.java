@@ -1,6 +1,5 @@
 package io.github.wandacuda.backend.opencl;
 
-import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
 
 /** The first usable OpenCL device, for tests that need one and are skipped without. */
@@ -22,11 +21,6 @@ public final class AnyOpenCl {
   }
 
   public static OpenClDevice open(KernelSources sources) {
-    return OpenClDevice.open(target(), sources, noCache());
-  }
-
-  /** Returns a cache where nothing can be kept. */
-  public static ProgramCache noCache() {
-    return new ProgramCache(Path.of("/dev/null/programs"));
+    return OpenClDevice.open(target(), sources);
   }
 }

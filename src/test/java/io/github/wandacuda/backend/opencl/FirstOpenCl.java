@@ -103,7 +103,7 @@ public final class FirstOpenCl {
       KernelSources sources,
       Function<OpenClDevice, MatrixVariant> variant,
       long largestBuffer) {
-    OpenClDevice device = OpenClDevice.open(target, sources, AnyOpenCl.noCache());
+    OpenClDevice device = OpenClDevice.open(target, sources);
     GpuBackend backend =
         new GpuBackend(
             KernelsOn.of(device, () -> queue(device, variant.apply(device)), largestBuffer), 2);

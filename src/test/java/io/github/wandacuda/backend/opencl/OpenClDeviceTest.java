@@ -15,17 +15,12 @@ import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.selection.Select;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
@@ -207,57 +202,9 @@ class OpenClDeviceTest {
   }
 
   @Test
-  void theSecondStartCompilesNothing() throws IOException {
-    assertThat(compiles()).isTrue();
-    assertThat(compiles()).isFalse();
-    List<Path> kept = kept();
-    assertThat(kept).hasSize(1);
-    Files.write(kept.getFirst(), new byte[] {1, 2, 3});
-    assertThat(compiles()).isTrue();
-    assertThat(compiles()).isFalse();
-  }
-
-  @Test
-  void aBinaryThatTheDriverDoesNotTakeIsBuiltAnew() throws IOException {
-    OpenClTarget target = AnyOpenCl.target();
-    ProgramCache cache = new ProgramCache(temporary);
-    String options =
-        "-cl-std=CL1.2"
-            + (target.facts().roundsQuotients() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "")
-            + " -D ITEMS=256";
-    cache.write(ProgramCache.Key.of(SCALE, options, target.facts()), new byte[] {1, 2, 3});
-    assertThat(compiles()).isTrue();
-    assertThat(compiles()).isFalse();
-  }
-
-  private List<Path> kept() throws IOException {
-    try (Stream<Path> files = Files.list(temporary)) {
-      return files.toList();
-    }
-  }
-
-  /**
-   * Starts with the same cache, runs a kernel, and returns whether it was compiled: then a new file
-   * was put in the place of the one that was kept.
-   */
-  private boolean compiles() throws IOException {
-    List<Object> before = identities();
-    run();
-    return !identities().equals(before);
-  }
-
-  private List<Object> identities() throws IOException {
-    List<Object> identities = new ArrayList<>();
-    for (Path file : kept()) {
-      identities.add(Files.readAttributes(file, BasicFileAttributes.class).fileKey());
-    }
-    return identities;
-  }
-
-  private void run() {
-    ProgramCache cache = new ProgramCache(temporary);
+  void aKernelRunsWithItsArguments() {
     try (Arena arena = Arena.ofConfined();
-        OpenClDevice device = OpenClDevice.open(AnyOpenCl.target(), file -> SCALE, cache);
+        OpenClDevice device = AnyOpenCl.open(file -> SCALE);
         OpenClQueue queue = device.queue();
         DeviceBuffer buffer = device.allocate(8)) {
       OpenClKernel kernel = device.kernel("scale.cl", "scale", "");

@@ -7,9 +7,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import org.jocl.CL;
 import org.junit.jupiter.api.Test;
 
@@ -95,27 +93,6 @@ class OpenClDiscoveryTest {
         .filteredOn(provider -> provider.name().equals("opencl"))
         .singleElement()
         .isInstanceOf(OpenClBackendProvider.class);
-  }
-
-  @Test
-  void cachesAreWhereTheSystemHasThem() {
-    Path home = Path.of("/home/me").toAbsolutePath();
-    Path elsewhere = Path.of("/elsewhere").toAbsolutePath();
-    assertThat(ProgramCache.directory("Linux", home, Map.of()))
-        .isEqualTo(home.resolve(".cache/wanda-cuda/opencl"));
-    assertThat(
-            ProgramCache.directory("Linux", home, Map.of("XDG_CACHE_HOME", elsewhere.toString())))
-        .isEqualTo(elsewhere.resolve("wanda-cuda/opencl"));
-    assertThat(ProgramCache.directory("Linux", home, Map.of("XDG_CACHE_HOME", "relative")))
-        .isEqualTo(home.resolve(".cache/wanda-cuda/opencl"));
-    assertThat(ProgramCache.directory("Mac OS X", home, Map.of()))
-        .isEqualTo(home.resolve("Library/Caches/wanda-cuda/opencl"));
-    assertThat(
-            ProgramCache.directory(
-                "Windows 11", home, Map.of("LOCALAPPDATA", elsewhere.toString())))
-        .isEqualTo(elsewhere.resolve("wanda-cuda/opencl"));
-    assertThat(ProgramCache.directory("Windows 11", home, Map.of()))
-        .isEqualTo(home.resolve("AppData/Local/wanda-cuda/opencl"));
   }
 
   @Test

@@ -18,8 +18,7 @@ class OpenClSelfTestTest {
   @ValueSource(ints = {64, 128, 256})
   void aSoundDevicePasses(int items) {
     OpenClTarget target = FirstOpenCl.limited(items, 16 << 10);
-    try (OpenClDevice device =
-        OpenClDevice.open(target, KernelSources.packed(), AnyOpenCl.noCache())) {
+    try (OpenClDevice device = OpenClDevice.open(target, KernelSources.packed())) {
       assertThat(OpenClSelfTest.problem(device)).isEmpty();
     }
   }
