@@ -169,7 +169,8 @@ final class CpuPlan implements SelectionPlan {
     private static final long PAGE = 4096;
     private static final long LINE = 64;
 
-    private long loaded;
+    /** Kept, or the JIT would leave the reading out. */
+    long loaded;
 
     /** Loads a word of each line. */
     void load(MemorySegment memory, long at, long bytes) {
@@ -186,7 +187,6 @@ final class CpuPlan implements SelectionPlan {
       for (long rest = PAGE * pages; rest + LINE <= bytes; rest += LINE) {
         words |= memory.get(ValueLayout.JAVA_LONG_UNALIGNED, at + rest);
       }
-      // Kept, or the JIT would leave the reading out.
       loaded = words;
     }
   }
