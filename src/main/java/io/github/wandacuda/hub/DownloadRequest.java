@@ -87,14 +87,8 @@ public record DownloadRequest(
 
   /** As Python's fnmatch, which the Hub's own tools use: {@code *} stands for slashes too. */
   private static boolean matches(Stream<String> globs, String path) {
-    return globs.anyMatch(
-        glob ->
-            Pattern.compile(
-                    glob.chars()
-                        .mapToObj(
-                            c -> c == '*' ? ".*" : c == '?' ? "." : Pattern.quote("" + (char) c))
-                        .reduce("(?s)", String::concat))
-                .matcher(path)
-                .matches());
+    return globs
+        .map(glob -> "(?s)\\Q" + glob.replace("*", "\\E.*\\Q").replace("?", "\\E.\\Q") + "\\E")
+        .anyMatch(path::matches);
   }
 }

@@ -6,13 +6,14 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ConnectionException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.JsonTree;
-import io.github.wandacuda.system.ThisRuntime;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
@@ -20,6 +21,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.ResponseInfo;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -29,6 +31,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
 
 /**
  * Reads from the Hub. What is cut, refused for a moment or stalls is tried again from where it
@@ -93,19 +96,10 @@ final class HubConnection implements AutoCloseable {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     URI address = URI.create(settings.endpoint() + path);
     retrying(
+        () -> 0,
         () -> {
           bytes.reset();
-          transfer(
-              address,
-              0,
-              LONGEST_JSON,
-              false,
-              piece -> {
-                byte[] copy = new byte[piece.remaining()];
-                piece.get(copy);
-                bytes.writeBytes(copy);
-              });
-          return 0;
+          transfer(address, 0, LONGEST_JSON, false, Channels.newChannel(bytes)::write);
         });
     try {
       return JsonTree.read(new ByteArrayInputStream(bytes.toByteArray()));
@@ -127,6 +121,7 @@ final class HubConnection implements AutoCloseable {
     URI address = URI.create(settings.endpoint() + path);
     long[] at = {from};
     retrying(
+        () -> at[0],
         () -> {
           transfer(
               address,
@@ -141,23 +136,11 @@ final class HubConnection implements AutoCloseable {
           if (at[0] < to) {
             throw new IOException("%d bytes of %s ended early".formatted(to - at[0], path));
           }
-          return at[0];
-        },
-        () -> at[0]);
-  }
-
-  /** Work that may break. */
-  @FunctionalInterface
-  private interface Attempt {
-    long run() throws IOException;
-  }
-
-  private void retrying(Attempt attempt) {
-    retrying(attempt, () -> 0);
+        });
   }
 
   /** Tries until it succeeds, or several times in turn without any progress between them. */
-  private void retrying(Attempt attempt, java.util.function.LongSupplier progress) {
+  private void retrying(LongSupplier progress, OutputException.Work attempt) {
     long before = progress.getAsLong();
     int failures = 0;
     while (true) {
@@ -168,29 +151,21 @@ final class HubConnection implements AutoCloseable {
         long now = progress.getAsLong();
         failures = now > before ? 1 : failures + 1;
         before = now;
-        Duration pause = settings.pause().multipliedBy(1L << (failures - 1));
-        if (e instanceof PassingException passing && passing.wait != null) {
-          pause = passing.wait;
-        }
+        Duration pause =
+            e instanceof PassingException passing && passing.wait != null
+                ? passing.wait
+                : settings.pause().multipliedBy(1L << (failures - 1));
         if (failures == TRIES || pause.compareTo(LONGEST_PAUSE) > 0) {
           throw said("an answer", reason(e), e);
         }
-        pause(pause);
+        CancelledException.waiting(() -> Thread.sleep(pause));
       }
     }
   }
 
   private static String reason(IOException e) {
     String said = Printable.reason(e);
-    return e instanceof java.net.ConnectException ? "no connection (%s)".formatted(said) : said;
-  }
-
-  private static void pause(Duration pause) {
-    try {
-      Thread.sleep(pause);
-    } catch (InterruptedException e) {
-      throw cancelled(e);
-    }
+    return e instanceof ConnectException ? "no connection (%s)".formatted(said) : said;
   }
 
   private static CancelledException cancelled(InterruptedException e) {
@@ -203,8 +178,7 @@ final class HubConnection implements AutoCloseable {
       throws IOException {
     URI at = address;
     for (int hop = 0; hop < REDIRECTS; hop++) {
-      HttpRequest.Builder request =
-          HttpRequest.newBuilder(at).header("User-Agent", "wanda-cuda/" + version());
+      HttpRequest.Builder request = HttpRequest.newBuilder(at).header("User-Agent", "wanda-cuda");
       settings.tokenFor(at).ifPresent(token -> request.header("Authorization", "Bearer " + token));
       if (range) {
         request.header("Range", "bytes=%d-%d".formatted(from, to - 1));
@@ -220,10 +194,6 @@ final class HubConnection implements AutoCloseable {
       at = redirect(at, response.headers());
     }
     throw new IOException("more than %d redirects".formatted(REDIRECTS));
-  }
-
-  private static String version() {
-    return ThisRuntime.programVersion().replaceAll("[^\\w.+-]", "-");
   }
 
   private static URI redirect(URI from, HttpHeaders headers) throws IOException {

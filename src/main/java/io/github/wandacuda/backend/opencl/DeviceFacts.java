@@ -19,9 +19,7 @@ import org.jocl.cl_platform_id;
 record DeviceFacts(
     String name,
     String platform,
-    String platformVersion,
     String version,
-    String driver,
     boolean gpu,
     boolean available,
     boolean littleEndian,
@@ -46,9 +44,7 @@ record DeviceFacts(
     return new DeviceFacts(
         OpenClInfo.text(device, CL.CL_DEVICE_NAME),
         OpenClInfo.text(platform, CL.CL_PLATFORM_NAME),
-        OpenClInfo.text(platform, CL.CL_PLATFORM_VERSION),
         OpenClInfo.text(device, CL.CL_DEVICE_VERSION),
-        OpenClInfo.text(device, CL.CL_DRIVER_VERSION),
         (OpenClInfo.wide(device, CL.CL_DEVICE_TYPE) & CL.CL_DEVICE_TYPE_GPU) != 0,
         OpenClInfo.integer(device, CL.CL_DEVICE_AVAILABLE) != 0,
         OpenClInfo.integer(device, CL.CL_DEVICE_ENDIAN_LITTLE) != 0,

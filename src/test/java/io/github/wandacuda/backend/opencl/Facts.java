@@ -13,9 +13,7 @@ final class Facts {
       new DeviceFacts(
           "GPU",
           "Maker",
-          "1.2",
           "OpenCL 1.2 made up",
-          "1",
           true,
           true,
           true,
