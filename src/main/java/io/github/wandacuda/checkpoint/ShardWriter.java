@@ -4,7 +4,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.Crc32c.PieceChecksum;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
@@ -25,6 +24,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Predicate;
+import java.util.zip.CRC32C;
 
 /**
  * Writes a shard with the header and layout of another one, in any order and from several threads.
@@ -225,12 +225,12 @@ public final class ShardWriter implements AutoCloseable {
 
   /** Writes bytes, and returns their CRC-32C, which is computed while they are in the cache. */
   private int put(MemorySegment bytes, long position) {
-    Crc32c crc = new Crc32c();
+    CRC32C crc = new CRC32C();
     run(
         () -> {
           for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
             MemorySegment part = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at));
-            crc.add(part.asByteBuffer());
+            crc.update(part.asByteBuffer());
             if (blocks == null) {
               FilePieces.write(channel, position + at, part);
             } else {
@@ -238,7 +238,7 @@ public final class ShardWriter implements AutoCloseable {
             }
           }
         });
-    return crc.value();
+    return (int) crc.getValue();
   }
 
   private int index(TensorInfo info) {

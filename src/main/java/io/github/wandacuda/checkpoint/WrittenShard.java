@@ -2,7 +2,6 @@ package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.system.RealCause;
@@ -16,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.zip.CRC32C;
 
 /**
  * A shard that an interrupted run has left, complete or not. Which tensors are complete is found
@@ -66,7 +66,7 @@ public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channe
    */
   public boolean holds(TensorInfo info, int checksum) {
     ByteBuffer chunk = ByteBuffer.allocateDirect((int) Math.min(CHUNK, Math.max(1, info.bytes())));
-    Crc32c crc = new Crc32c();
+    CRC32C crc = new CRC32C();
     try {
       for (long at = 0; at < info.bytes(); at += chunk.limit()) {
         chunk.clear().limit((int) Math.min(CHUNK, info.bytes() - at));
@@ -74,9 +74,9 @@ public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channe
         if (!FilePieces.read(channel, position, MemorySegment.ofBuffer(chunk))) {
           return false;
         }
-        crc.add(chunk);
+        crc.update(chunk);
       }
-      return crc.value() == checksum;
+      return (int) crc.getValue() == checksum;
     } catch (IOException e) {
       throw unreadable(path, e);
     }

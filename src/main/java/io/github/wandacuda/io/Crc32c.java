@@ -1,7 +1,6 @@
 package io.github.wandacuda.io;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
@@ -21,7 +20,7 @@ public final class Crc32c {
   /** x^(2^i) modulo the polynomial. */
   private static final int[] POWERS = powers();
 
-  private final CRC32C crc = new CRC32C();
+  private Crc32c() {}
 
   private static int[] powers() {
     int[] powers = new int[Long.SIZE];
@@ -33,19 +32,10 @@ public final class Crc32c {
   }
 
   public static int of(MemorySegment bytes) {
-    Crc32c crc = new Crc32c();
+    CRC32C crc = new CRC32C();
     for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
-      crc.add(bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer());
+      crc.update(bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer());
     }
-    return crc.value();
-  }
-
-  /** Adds the bytes between a buffer's position and its limit; neither of the two changes. */
-  public void add(ByteBuffer bytes) {
-    crc.update(bytes.duplicate());
-  }
-
-  public int value() {
     return (int) crc.getValue();
   }
 

@@ -5,7 +5,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.model.Block;
@@ -23,6 +22,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.function.LongSupplier;
+import java.util.zip.CRC32C;
 
 /**
  * What a run writes while its blocks are pruned: the weights of one while samples run through it
@@ -102,7 +102,7 @@ final class StateFiles implements BlockPass.Sink {
     }
     shards.force();
     Path file = output.path().resolve(name(block));
-    Crc32c crc = new Crc32c();
+    CRC32C crc = new CRC32C();
     OutputDirectory.removeFile(file);
     try (FileChannel channel =
         FileChannel.open(
@@ -119,20 +119,20 @@ final class StateFiles implements BlockPass.Sink {
       throw unusable(file, "written", e);
     }
     Journal journal = output.journal();
-    journal.append(RunRecords.states(block, crc.value()));
+    journal.append(RunRecords.states(block, (int) crc.getValue()));
     journal.force();
   }
 
   /**
    * Writes a chunk, unless {@link #close} was called, after which the states' memory may be freed.
    */
-  private synchronized boolean write(FileChannel channel, MemorySegment states, long at, Crc32c crc)
+  private synchronized boolean write(FileChannel channel, MemorySegment states, long at, CRC32C crc)
       throws IOException {
     if (closed) {
       return false;
     }
     MemorySegment chunk = states.asSlice(at, Math.min(CHUNK, states.byteSize() - at));
-    crc.add(chunk.asByteBuffer());
+    crc.update(chunk.asByteBuffer());
     FilePieces.write(channel, at, chunk);
     return true;
   }
@@ -160,16 +160,16 @@ final class StateFiles implements BlockPass.Sink {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       return false;
     }
-    Crc32c crc = new Crc32c();
+    CRC32C crc = new CRC32C();
     ByteBuffer chunk = ByteBuffer.allocateDirect((int) CHUNK);
     try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
       if (channel.size() != bytes) {
         return false;
       }
       while (channel.read(chunk.clear()) >= 0) {
-        crc.add(chunk.flip());
+        crc.update(chunk.flip());
       }
-      return crc.value() == record.checksum();
+      return (int) crc.getValue() == record.checksum();
     } catch (IOException e) {
       throw unusable(file, "read", e);
     }
