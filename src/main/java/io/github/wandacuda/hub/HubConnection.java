@@ -31,6 +31,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 
 /**
@@ -212,15 +213,20 @@ final class HubConnection implements AutoCloseable {
 
   private HttpResponse<Void> send(HttpRequest request, long from, long to, boolean range, Sink sink)
       throws IOException {
-    Body[] body = {null};
+    AtomicReference<Body> body = new AtomicReference<>();
     CompletableFuture<HttpResponse<Void>> response =
-        client.sendAsync(request, info -> body[0] = new Body(info, from, to, range, sink));
+        client.sendAsync(
+            request,
+            info -> {
+              body.set(new Body(info, from, to, range, sink));
+              return body.get();
+            });
     long before = 0;
     while (true) {
       try {
         return response.get(settings.stall().toMillis(), TimeUnit.MILLISECONDS);
       } catch (TimeoutException e) {
-        Body current = body[0];
+        Body current = body.get();
         long now = current == null ? 0 : current.arrived;
         if (now == before) {
           IOException stalled =
