@@ -36,16 +36,15 @@ final class BatchShares implements AutoCloseable {
     List<Decoder> copies = decoder.copies();
     int count = Math.min(copies.size(), batches.size());
     workers = new Workers(count);
-    try {
-      for (int share = 0; share < count; share++) {
-        int from = (int) ((long) batches.size() * share / count);
-        int to = (int) ((long) batches.size() * (share + 1) / count);
-        shares.add(Share.of(copies.get(share), batches.subList(from, to)));
-      }
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
-    }
+    OnFailure.run(
+        this::close,
+        () -> {
+          for (int share = 0; share < count; share++) {
+            int from = (int) ((long) batches.size() * share / count);
+            int to = (int) ((long) batches.size() * (share + 1) / count);
+            shares.add(Share.of(copies.get(share), batches.subList(from, to)));
+          }
+        });
   }
 
   void embed(SampleProgress watcher) {
