@@ -12,8 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
-import java.util.stream.StreamSupport;
 
 /**
  * A row of a task's file, with errors that name the file, the row, what was expected and found.
@@ -94,7 +92,7 @@ record TaskRow(Path file, long number, JsonNode content) {
     if (!list.isArray()) {
       throw wrong(key, "a list of strings", list);
     }
-    return elements(list).map(element -> text(key, element)).toList();
+    return list.valueStream().map(element -> text(key, element)).toList();
   }
 
   /** Returns the strings that the objects of a list have under a key. */
@@ -102,11 +100,7 @@ record TaskRow(Path file, long number, JsonNode content) {
     if (!list.isArray()) {
       throw wrong(key, "a list of objects", list);
     }
-    return elements(list).map(element -> text(key + "." + inner, element.path(inner))).toList();
-  }
-
-  private static Stream<JsonNode> elements(JsonNode list) {
-    return StreamSupport.stream(list.spliterator(), false);
+    return list.valueStream().map(element -> text(key + "." + inner, element.path(inner))).toList();
   }
 
   /**
