@@ -39,15 +39,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
 
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
   public AtomicWrite.Content content(Path file, RunFacts facts) {
-    return ReportFormat.content(file, () -> ComparisonPage.of(facts, this), () -> json(facts));
-  }
-
-  private Map<String, Object> json(RunFacts facts) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("format", ReportFormat.NAME);
-    object.putAll(facts.toJson());
-    object.putAll(toJson());
-    return object;
+    return ReportFormat.content(file, facts, () -> ComparisonPage.of(facts, this), this::toJson);
   }
 
   /** The report of {@code compare} as a page: charts by sparsity and by block, and a table. */

@@ -37,7 +37,7 @@ public record PruneReport(
     Map<String, Object> memory) {
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
   public AtomicWrite.Content content(Path file) {
-    return ReportFormat.content(file, () -> new PrunePage(this).html(), this::json);
+    return ReportFormat.content(file, facts, () -> new PrunePage(this).html(), this::json);
   }
 
   /** Returns whether the run had ended before the report was asked for. */
@@ -60,8 +60,6 @@ public record PruneReport(
 
   private Map<String, Object> json() {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("format", ReportFormat.NAME);
-    object.putAll(facts.toJson());
     object.put("output", request.output().toString());
     object.put("method", request.rules().label());
     object.put("amount", request.rules().amount());

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
 
@@ -48,12 +49,20 @@ public final class ReportFormat {
     return file.toString().endsWith(".html");
   }
 
-  /** Returns a report's page or its numbers, as the file's name says. */
+  /** Returns a report's page, or the run's facts and its numbers, as the file's name says. */
   static AtomicWrite.Content content(
-      Path file, Supplier<String> page, Supplier<Map<String, Object>> numbers) {
-    String text = isHtml(file) ? page.get() : JsonText.of(numbers.get());
+      Path file, RunFacts facts, Supplier<String> page, Supplier<Map<String, Object>> numbers) {
+    String text = isHtml(file) ? page.get() : json(facts, numbers.get());
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     return out -> out.write(bytes);
+  }
+
+  private static String json(RunFacts facts, Map<String, Object> numbers) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("format", NAME);
+    object.putAll(facts.toJson());
+    object.putAll(numbers);
+    return JsonText.of(object);
   }
 
   /** Returns whether a file begins as a report of this program does. */

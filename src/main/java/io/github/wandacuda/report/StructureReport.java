@@ -34,14 +34,11 @@ public record StructureReport(
 
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
   public AtomicWrite.Content content(Path file) {
-    return ReportFormat.content(file, this::html, this::json);
+    return ReportFormat.content(file, facts, this::html, this::json);
   }
 
   private Map<String, Object> json() {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("format", ReportFormat.NAME);
-    object.putAll(facts.toJson());
-    object.putAll(result);
+    Map<String, Object> object = new LinkedHashMap<>(result);
     perplexities
         .flatMap(Perplexities::sample)
         .ifPresent(sample -> object.put("sample", sample.toJson()));
