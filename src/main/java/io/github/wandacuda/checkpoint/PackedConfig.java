@@ -1,14 +1,13 @@
 package io.github.wandacuda.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -118,17 +117,8 @@ public final class PackedConfig {
   }
 
   private static JsonNode tree(Path file, byte[] config) {
-    try {
-      JsonNode root = JsonTree.read(new ByteArrayInputStream(config));
-      if (root.isObject()) {
-        return root;
-      }
-      throw ErrorDetails.file(file).wrong("a JSON object", "something else");
-    } catch (JsonProcessingException e) {
-      throw ErrorDetails.file(file).wrong("JSON", Printable.of(e.getOriginalMessage()), e);
-    } catch (IOException e) {
-      throw new IllegalStateException("bytes in memory can be read", e);
-    }
+    return InputFile.reading(
+        file, () -> JsonTree.object(file, null, new ByteArrayInputStream(config)));
   }
 
   /** Returns the values of all keys that say nothing of quantization. */

@@ -77,21 +77,28 @@ public final class JsonTree {
    */
   public static JsonNode object(Path file, String hint) throws NoSuchFileException {
     try (InputStream in = InputFile.stream(file)) {
-      JsonNode root = read(in);
-      if (!root.isObject()) {
-        throw ErrorDetails.file(file)
-            .hint(hint)
-            .wrong(
-                "a JSON object",
-                root.isMissingNode() ? "an empty file" : Printable.of(root.toString()));
-      }
-      return root;
+      return object(file, hint, in);
     } catch (NoSuchFileException e) {
       throw e;
-    } catch (JsonProcessingException e) {
-      throw notJson(ErrorDetails.file(file).hint(hint), e);
     } catch (IOException e) {
       throw InputException.unreadable(file, e);
+    }
+  }
+
+  /** Does the same with a file's content. */
+  public static JsonNode object(Path file, String hint, InputStream content) throws IOException {
+    try {
+      JsonNode root = read(content);
+      if (root.isObject()) {
+        return root;
+      }
+      throw ErrorDetails.file(file)
+          .hint(hint)
+          .wrong(
+              "a JSON object",
+              root.isMissingNode() ? "an empty file" : Printable.of(root.toString()));
+    } catch (JsonProcessingException e) {
+      throw notJson(ErrorDetails.file(file).hint(hint), e);
     }
   }
 
