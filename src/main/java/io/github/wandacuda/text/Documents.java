@@ -1,10 +1,6 @@
 package io.github.wandacuda.text;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
@@ -12,7 +8,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.JsonTree;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -23,8 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
-import java.util.LinkedHashSet;
-import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
@@ -41,12 +34,6 @@ import java.util.zip.ZipException;
  */
 public record Documents(Path file, FileChannel channel, LineIndex index) implements AutoCloseable {
   private static final int PIECE = 1 << 18;
-  private static final JsonFactory JSON =
-      JsonFactory.builder()
-          .streamReadConstraints(
-              StreamReadConstraints.builder().maxStringLength(Utf8.MAXIMUM_BYTES).build())
-          .build();
-
   private static final String ONE_OBJECT = "each line is an object such as {\"text\": \"...\"}";
 
   /** How many keys of a line without text the message names. */
@@ -91,14 +78,20 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
   }
 
   private static String text(String line, ErrorDetails where) throws IOException {
-    try (JsonParser parser = JSON.createParser(line)) {
-      return text(parser, where);
-    } catch (JsonProcessingException e) {
+    JsonNode object = JsonLines.object(line, where.hint(ONE_OBJECT));
+    JsonNode text = object.path("text");
+    if (text.isMissingNode()) {
       throw where
-          .expected("a JSON object", "no JSON: " + JsonTree.reason(e))
-          .hint(ONE_OBJECT)
-          .broken("not JSON: " + JsonTree.reason(e), e);
+          .hint("rename the key that holds the text to \"text\"")
+          .wrong("an object with a string \"text\"", keys(object));
     }
+    if (!text.isTextual()) {
+      throw where.wrong("a string as \"text\"", InputFailures.found(text.asToken(), text.asText()));
+    }
+    if (Utf8.hasLoneSurrogate(text.textValue())) {
+      throw where.wrong("whole characters", "half a surrogate pair");
+    }
+    return text.textValue();
   }
 
   @Override
@@ -136,49 +129,17 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     return bytes;
   }
 
-  private static String text(JsonParser parser, ErrorDetails where) throws IOException {
-    if (parser.nextToken() != JsonToken.START_OBJECT) {
-      throw where.hint(ONE_OBJECT).wrong("a JSON object", InputFailures.found(parser));
-    }
-    String text = null;
-    Set<String> keys = new LinkedHashSet<>();
-    while (parser.nextToken() != JsonToken.END_OBJECT) {
-      boolean wanted = parser.currentName().equals("text");
-      if (!keys.add(parser.currentName())) {
-        throw new InputException(
-            where.said(
-                "the key '%s' is there twice".formatted(Printable.of(parser.currentName()))));
-      }
-      JsonToken value = parser.nextToken();
-      if (!wanted) {
-        parser.skipChildren();
-      } else if (value == JsonToken.VALUE_STRING) {
-        text = parser.getText();
-      } else {
-        throw where.wrong("a string as \"text\"", InputFailures.found(parser));
-      }
-    }
-    if (parser.nextToken() != null) {
-      throw where.hint(ONE_OBJECT).wrong("one JSON object", "more after it");
-    }
-    if (text == null) {
-      throw where
-          .hint("rename the key that holds the text to \"text\"")
-          .wrong("an object with a string \"text\"", found(keys));
-    }
-    if (Utf8.hasLoneSurrogate(text)) {
-      throw where.wrong("whole characters", "half a surrogate pair");
-    }
-    return text;
-  }
-
-  private static String found(Set<String> keys) {
-    if (keys.isEmpty()) {
+  private static String keys(JsonNode object) {
+    if (object.isEmpty()) {
       return "one without keys";
     }
     String names =
-        keys.stream().limit(MOST_KEYS).map(Printable::of).collect(Collectors.joining(", "));
-    return "the keys " + names + (keys.size() > MOST_KEYS ? " and more" : "");
+        object
+            .propertyStream()
+            .limit(MOST_KEYS)
+            .map(key -> Printable.of(key.getKey()))
+            .collect(Collectors.joining(", "));
+    return "the keys " + names + (object.size() > MOST_KEYS ? " and more" : "");
   }
 
   /** Inflates gzip files that are too large for memory. */

@@ -1,25 +1,20 @@
 package io.github.wandacuda.text;
 
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.Printable;
-import java.io.IOException;
 
 /** Words for the messages of failures, each of one line. */
 final class InputFailures {
   private InputFailures() {}
 
-  /** Returns a parser's current token in words. */
-  static String found(JsonParser parser) throws IOException {
-    JsonToken token = parser.currentToken();
-    if (token == null) {
-      return "the end";
-    }
+  /** Returns a token of JSON, or null for the end, in words. */
+  static String found(JsonToken token, String text) {
     return switch (token) {
+      case null -> "the end";
       case START_OBJECT -> "an object";
       case START_ARRAY -> "a list";
       case VALUE_STRING -> "a string";
-      default -> Printable.of(parser.getText());
+      default -> Printable.of(text);
     };
   }
 

@@ -3,6 +3,7 @@ package io.github.wandacuda.text;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -15,7 +16,12 @@ import java.util.SequencedMap;
 
 /** Reads small JSON-lines files: an object on each line; blank lines don't count. */
 public final class JsonLines {
-  private static final JsonFactory JSON = new JsonFactory();
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder().maxStringLength(Utf8.MAXIMUM_BYTES).build())
+          .build();
+
   private static final char BYTE_ORDER_MARK = 0xfeff;
 
   private JsonLines() {}
@@ -50,12 +56,16 @@ public final class JsonLines {
     return objects;
   }
 
-  private static JsonNode object(String line, ErrorDetails where) throws IOException {
+  /** Returns the object that a line is. */
+  static JsonNode object(String line, ErrorDetails where) throws IOException {
     try (JsonParser parser = JSON.createParser(line)) {
       parser.nextToken();
       JsonNode value = JsonTree.value(parser);
-      if (!value.isObject() || parser.nextToken() != null) {
-        throw where.wrong("one JSON object", value.isObject() ? "more after it" : "something else");
+      if (!value.isObject()) {
+        throw where.wrong("a JSON object", InputFailures.found(value.asToken(), value.asText()));
+      }
+      if (parser.nextToken() != null) {
+        throw where.wrong("one JSON object", "more after it");
       }
       return value;
     } catch (JsonProcessingException e) {

@@ -54,7 +54,7 @@ class BrokenTasksTest {
         "{\"context\":\"c\",\"continuations\":[\" a\",\" b\"],\"gold\":1e99}|found 1.0E99",
         "{\"context\":\"c\",\"continuations\":[\" a\",\" b\"]}|a column or key gold",
         "{\"context\":\"\\ud800\",\"continuations\":[\" a\",\" b\"],\"gold\":0}|half a surrogate pair",
-        "[1]|one JSON object, found something else",
+        "[1]|expected a JSON object, found a list",
         "{} {}|one JSON object, found more after it",
         "{\"context\":|not JSON"
       })

@@ -104,8 +104,8 @@ class DocumentsTest {
         "{'a': {'text': 'a'}}     | expected an object with a string \"text\", found the keys a;",
         "{}                       | expected an object with a string \"text\", found one without"
             + " keys",
-        "{'text': 'a', 'text': 'b'} | the key 'text' is there twice",
-        "{'\\u001b': 1, '\\u001b': 2, 'text': 'a'} | the key '\\u001b' is there twice",
+        "{'text': 'a', 'text': 'b'} | not JSON: the key 'text' is there twice",
+        "{'\\u001b': 1, '\\u001b': 2, 'text': 'a'} | not JSON: the key '\\u001b' is there twice",
         "['text']                 | expected a JSON object, found a list",
         "'text'                   | expected a JSON object, found a string",
         "{'text': 'a'} {}         | expected one JSON object, found more after it",
