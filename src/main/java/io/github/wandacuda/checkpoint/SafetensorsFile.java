@@ -9,7 +9,6 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.AddedPages;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -124,24 +123,17 @@ public final class SafetensorsFile implements AutoCloseable {
       Path path, FileChannel channel, long fileLength, SafetensorsHeader.Budget room)
       throws IOException {
     int prefix = (int) Math.min(fileLength, SafetensorsHeader.LENGTH_BYTES);
-    ByteBuffer start = ByteBuffer.allocate(prefix);
-    readFully(path, channel, start);
-    int length = SafetensorsHeader.length(path, start.array(), fileLength);
+    int length = SafetensorsHeader.length(path, start(path, channel, prefix), fileLength);
     room.take(path, length);
-    ByteBuffer bytes = ByteBuffer.allocate(prefix + length);
-    bytes.put(start.rewind());
-    readFully(path, channel, bytes);
-    return bytes.array();
+    return start(path, channel, prefix + length);
   }
 
-  private static void readFully(Path path, FileChannel channel, ByteBuffer bytes)
-      throws IOException {
-    while (bytes.hasRemaining()) {
-      if (channel.read(bytes) < 0) {
-        throw ErrorDetails.part(path, "header")
-            .wrong(bytes.capacity() + " bytes", bytes.position() + " before the file ends");
-      }
+  private static byte[] start(Path path, FileChannel channel, int count) throws IOException {
+    byte[] bytes = new byte[count];
+    if (!FilePieces.read(channel, 0, MemorySegment.ofArray(bytes))) {
+      throw ErrorDetails.part(path, "header").wrong(count + " bytes", "a file that became shorter");
     }
+    return bytes;
   }
 
   public Path path() {
