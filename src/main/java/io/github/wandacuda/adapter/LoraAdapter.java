@@ -107,8 +107,10 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
             .wrong("tensors %s<module>%s".formatted(BEFORE, A), "none");
       }
       config.requireTargets(as.keySet());
-      Map<String, Integer> ranks = config.ranks(as.keySet());
-      Map<String, Double> alphas = config.alphas(as.keySet());
+      Map<String, Integer> ranks =
+          config.values("rank_pattern", config.ranks, config.rank, as.keySet());
+      Map<String, Double> alphas =
+          config.values("alpha_pattern", config.alphas, config.alpha, as.keySet());
       Map<String, LinearModule> byName = new HashMap<>();
       model.modules().forEach(module -> byName.put(module.name(), module));
       Set<String> taken = new HashSet<>();
@@ -376,19 +378,6 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
     }
 
     /**
-     * Returns the rank of each module. By PEFT's rule a key of {@code rank_pattern} or {@code
-     * alpha_pattern} is a regular expression for a whole name or for its end behind a dot, and the
-     * first key that matches counts.
-     */
-    Map<String, Integer> ranks(Collection<String> names) {
-      return values("rank_pattern", ranks, rank, names);
-    }
-
-    Map<String, Double> alphas(Collection<String> names) {
-      return values("alpha_pattern", alphas, alpha, names);
-    }
-
-    /**
      * Checks that {@code target_modules} names every module.
      *
      * @throws InputException if it doesn't: PEFT would not load the module's tensors
@@ -414,7 +403,12 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
                   .anyMatch(target -> name.equals(target) || name.endsWith("." + target)));
     }
 
-    private <T> Map<String, T> values(
+    /**
+     * Returns each module's value. By PEFT's rule a key of {@code rank_pattern} or {@code
+     * alpha_pattern} is a regular expression for a whole name or for its end behind a dot, and the
+     * first key that matches counts.
+     */
+    <T> Map<String, T> values(
         String key, Map<String, T> table, T otherwise, Collection<String> names) {
       Map<Pattern, T> valueOf = new LinkedHashMap<>();
       table.forEach(
