@@ -5,6 +5,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** The names of tensors: how long they may be, and their order. */
 public final class TensorNames {
@@ -26,7 +28,10 @@ public final class TensorNames {
    * The order in which people read names: numbers by their values, so that block 2 comes before
    * block 10, all else as in {@link #ORDER}.
    */
-  public static final Comparator<String> NATURAL = TensorNames::compareNaturally;
+  public static final Comparator<String> NATURAL =
+      Comparator.comparing(TensorNames::counted, ORDER).thenComparing(ORDER);
+
+  private static final Pattern NUMBER = Pattern.compile("0*([0-9]+)");
 
   private TensorNames() {}
 
@@ -39,52 +44,15 @@ public final class TensorNames {
     }
   }
 
-  private static int compareNaturally(String left, String right) {
-    int at = 0;
-    int other = 0;
-    while (at < left.length() && other < right.length()) {
-      int end = endOfNumber(left, at);
-      int otherEnd = endOfNumber(right, other);
-      if (end > at && otherEnd > other) {
-        int order = compareNumbers(left.substring(at, end), right.substring(other, otherEnd));
-        if (order != 0) {
-          return order;
-        }
-        at = end;
-        other = otherEnd;
-      } else {
-        int order = Integer.compare(left.codePointAt(at), right.codePointAt(other));
-        if (order != 0) {
-          return order;
-        }
-        at += Character.charCount(left.codePointAt(at));
-        other += Character.charCount(right.codePointAt(other));
-      }
-    }
-    int order = Integer.compare(left.length() - at, right.length() - other);
-    return order != 0 ? order : ORDER.compare(left, right);
-  }
-
-  private static int endOfNumber(String name, int from) {
-    int end = from;
-    while (end < name.length() && name.charAt(end) >= '0' && name.charAt(end) <= '9') {
-      end++;
-    }
-    return end;
-  }
-
-  private static int compareNumbers(String left, String right) {
-    String number = withoutZeros(left);
-    String other = withoutZeros(right);
-    int order = Integer.compare(number.length(), other.length());
-    return order != 0 ? order : number.compareTo(other);
-  }
-
-  private static String withoutZeros(String number) {
-    int first = 0;
-    while (first < number.length() - 1 && number.charAt(first) == '0') {
-      first++;
-    }
-    return number.substring(first);
+  /** Returns a name in which each number begins with the number of its digits. */
+  private static String counted(String name) {
+    // Before that a digit, which is ordered among other characters as a number's first one is.
+    return NUMBER
+        .matcher(name)
+        .replaceAll(
+            number -> {
+              String digits = number.group(1);
+              return Matcher.quoteReplacement("0" + (char) digits.length() + digits);
+            });
   }
 }
