@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
@@ -33,9 +34,9 @@ import shaded.parquet.org.apache.thrift.transport.TIOStreamTransport;
 import shaded.parquet.org.apache.thrift.transport.TTransportException;
 
 /**
- * Makes of a Parquet file one whose pages aren't compressed. Indexes and filters are left out,
- * which nothing that reads all rows needs. The numbers of rows and values in the metadata have to
- * be those of the pages, since Hardwood makes as many rows as the metadata says.
+ * Makes of a Parquet file one whose pages aren't compressed. Indexes, filters and the like are left
+ * out, which nothing that reads all rows needs. The numbers of rows and values in the metadata have
+ * to be those of the pages, since Hardwood makes as many rows as the metadata says.
  */
 final class PlainPages {
   private static final byte[] MAGIC = "PAR1".getBytes(StandardCharsets.US_ASCII);
@@ -90,17 +91,17 @@ final class PlainPages {
             new FileMetaData(),
             new ByteArrayInputStream(bytes, footer, bytes.length - TAIL - footer));
     out.writeBytes(MAGIC);
-    long left = metadata.getNum_rows();
+    List<RowGroup> groups = new ArrayList<>();
     for (RowGroup group : metadata.getRow_groups()) {
-      left -= group(group, footer);
+      groups.add(group(group, footer));
     }
-    if (left != 0) {
-      throw new IOException(
-          "%d rows, and other numbers of its groups".formatted(metadata.getNum_rows()));
+    long rows = metadata.getNum_rows();
+    if (groups.stream().mapToLong(RowGroup::getNum_rows).sum() != rows) {
+      throw new IOException("%d rows, and other numbers of its groups".formatted(rows));
     }
-    metadata.unsetColumn_orders();
     int start = out.size();
-    Util.writeFileMetaData(metadata, out);
+    Util.writeFileMetaData(
+        new FileMetaData(metadata.getVersion(), metadata.getSchema(), rows, groups), out);
     out.writeBytes(
         ByteBuffer.allocate(Integer.BYTES)
             .order(ByteOrder.LITTLE_ENDIAN)
@@ -132,13 +133,13 @@ final class PlainPages {
     return part;
   }
 
-  /** Writes the pages of a row group and returns how many rows it has. */
-  private long group(RowGroup group, int footer) throws IOException {
+  /** Writes the pages of a row group and returns what it is then. */
+  private RowGroup group(RowGroup group, int footer) throws IOException {
     long rows = group.getNum_rows();
-    List<ColumnChunk> chunks = group.getColumns();
-    long size = 0;
-    for (ColumnChunk chunk : chunks) {
-      size += chunk(chunk, footer);
+    int begin = out.size();
+    List<ColumnChunk> chunks = new ArrayList<>();
+    for (ColumnChunk chunk : group.getColumns()) {
+      chunks.add(chunk(chunk, footer));
       // A row has one value, or one for each element of its lists, and one for an empty list.
       if (rows > values) {
         throw new IOException("%d rows of %d values".formatted(rows, values));
@@ -147,10 +148,7 @@ final class PlainPages {
     if (rows < 0 || chunks.isEmpty() && rows > 0) {
       throw new IOException("%d rows of %d columns".formatted(rows, chunks.size()));
     }
-    group.setTotal_byte_size(size);
-    group.unsetFile_offset();
-    group.unsetTotal_compressed_size();
-    return rows;
+    return new RowGroup(chunks, out.size() - begin, rows);
   }
 
   /** Returns where the metadata begins. */
@@ -174,8 +172,8 @@ final class PlainPages {
     return ByteBuffer.wrap(bytes, at, MAGIC.length).equals(ByteBuffer.wrap(MAGIC));
   }
 
-  /** Writes the pages of a column of a row group and returns how many bytes they take. */
-  private long chunk(ColumnChunk chunk, int footer) throws IOException {
+  /** Writes the pages of a column of a row group and returns what it is then. */
+  private ColumnChunk chunk(ColumnChunk chunk, int footer) throws IOException {
     ColumnMetaData column = present(chunk.getMeta_data(), "a column");
     CompressionCodec codec = column.getCodec();
     if (!UNPACKED.contains(codec)) {
@@ -192,18 +190,12 @@ final class PlainPages {
       throw new IOException("a column at byte %d of %d bytes".formatted(start, length));
     }
     int begin = out.size();
+    int dictionaryEnd = begin;
     values = 0;
-    column.unsetDictionary_page_offset();
-    column.unsetIndex_page_offset();
-    column.unsetBloom_filter_offset();
-    column.unsetBloom_filter_length();
-    column.setData_page_offset(begin);
     ByteArrayInputStream pages = new ByteArrayInputStream(bytes, (int) start, (int) length);
     while (pages.available() > 0) {
-      int at = out.size();
       if (page(pages, codec) == PageType.DICTIONARY_PAGE) {
-        column.setDictionary_page_offset(at);
-        column.setData_page_offset(out.size());
+        dictionaryEnd = out.size();
       }
     }
     if (values != column.getNum_values()) {
@@ -211,15 +203,20 @@ final class PlainPages {
           "a column of %d values, whose pages have %d".formatted(column.getNum_values(), values));
     }
     long size = out.size() - begin;
-    column.setCodec(CompressionCodec.UNCOMPRESSED);
-    column.setTotal_uncompressed_size(size);
-    column.setTotal_compressed_size(size);
-    chunk.setFile_offset(begin);
-    chunk.unsetOffset_index_offset();
-    chunk.unsetOffset_index_length();
-    chunk.unsetColumn_index_offset();
-    chunk.unsetColumn_index_length();
-    return size;
+    ColumnMetaData plain =
+        new ColumnMetaData(
+            column.getType(),
+            column.getEncodings(),
+            column.getPath_in_schema(),
+            CompressionCodec.UNCOMPRESSED,
+            values,
+            size,
+            size,
+            dictionaryEnd);
+    if (dictionaryEnd > begin) {
+      plain.setDictionary_page_offset(begin);
+    }
+    return new ColumnChunk(begin).setMeta_data(plain);
   }
 
   /** Writes a page, unless it is an index, and returns its type. */
