@@ -29,21 +29,18 @@ public final class MachineFacts {
 
   /** Returns the processor's model, which Linux alone tells. */
   public static Optional<String> processor() {
-    return first("model name");
+    return first(CPU, "model name");
   }
 
   /** Returns whether the processor is known to have a feature, such as {@code avx512_vbmi2}. */
   public static boolean hasFlag(String flag) {
-    return first("flags")
+    return first(CPU, "flags")
         .map(flags -> Arrays.asList(flags.split(" ", -1)).contains(flag))
         .orElse(false);
   }
 
-  private static Optional<String> first(String key) {
-    if (!Files.isReadable(CPU)) {
-      return Optional.empty();
-    }
-    try (Stream<String> lines = Files.lines(CPU)) {
+  private static Optional<String> first(Path file, String key) {
+    try (Stream<String> lines = Files.lines(file)) {
       return lines
           .filter(line -> line.startsWith(key))
           .map(line -> line.substring(line.indexOf(':') + 1).strip())
@@ -62,16 +59,10 @@ public final class MachineFacts {
         ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
             ? system.getTotalMemorySize()
             : Long.MAX_VALUE;
-    try (Stream<String> lines = Files.lines(MEMORY)) {
-      return lines
-          .filter(line -> line.startsWith("MemAvailable:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
-          .map(available -> Math.min(available, total))
-          .findFirst()
-          .orElse(total);
-    } catch (IOException e) {
-      return total;
-    }
+    return first(MEMORY, "MemAvailable")
+        .map(available -> Long.parseLong(available.replaceAll("\\D", "")) * 1024)
+        .map(available -> Math.min(available, total))
+        .orElse(total);
   }
 
   /**
