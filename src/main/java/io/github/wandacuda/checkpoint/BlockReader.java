@@ -70,9 +70,9 @@ final class BlockReader {
       return 0;
     }
     long from = position - start;
-    long count = Math.min(destination.byteSize(), queue.length(block) - from);
+    long count = Math.min(destination.byteSize(), block.length - from);
     if (count > 0) {
-      MemorySegment.copy(block.memory(), from, destination, 0, count);
+      MemorySegment.copy(block.memory, from, destination, 0, count);
     }
     queue.leave(block, Math.max(0, count));
     return count;

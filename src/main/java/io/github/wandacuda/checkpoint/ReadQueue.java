@@ -31,19 +31,18 @@ final class ReadQueue {
   /** A block and its state; the queue's lock guards all but the memory's content. */
   static final class Block {
     private final Place place;
-    private final MemorySegment memory;
+    final MemorySegment memory;
     private int users;
     private long used;
-    private int length = -1;
+
+    /** Bytes that the file has of it; -1 until it is entered. */
+    int length = -1;
+
     private IOException failure;
 
     Block(Place place, MemorySegment memory) {
       this.place = place;
       this.memory = memory;
-    }
-
-    MemorySegment memory() {
-      return memory;
     }
 
     private boolean isThere() {
@@ -96,10 +95,6 @@ final class ReadQueue {
       leave(block, 0);
       throw e;
     }
-  }
-
-  synchronized int length(Block block) {
-    return block.length;
   }
 
   /** Takes a block back of which {@code count} more bytes were used. */
