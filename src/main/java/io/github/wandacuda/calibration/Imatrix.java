@@ -152,7 +152,7 @@ public final class Imatrix {
       }
       imatrix.add(name, sums, 1.0 / calls);
     }
-    return imatrix.statistics(in.left() >= Integer.BYTES ? in.readInt() : 0, 0);
+    return imatrix.statistics(in.bytes().remaining() >= Integer.BYTES ? in.readInt() : 0, 0);
   }
 
   /**
@@ -206,7 +206,7 @@ public final class Imatrix {
       if (alignment < 1 || Long.bitCount(alignment) != 1) {
         throw problem("an alignment that is a power of two", Long.toString(alignment));
       }
-      dataStart = (in.position() + alignment - 1) & -alignment;
+      dataStart = (in.bytes().position() + alignment - 1) & -alignment;
       return statistics();
     }
 
@@ -250,7 +250,7 @@ public final class Imatrix {
         long size = in.longCount("a dimension of " + Printable.of(name), 1);
         large += size > 1 ? 1 : 0;
         elements = Math.multiplyExact(elements, size);
-        if (elements > in.length()) {
+        if (elements > in.bytes().limit()) {
           throw problem("fewer elements in " + Printable.of(name), Long.toString(elements));
         }
       }
@@ -295,9 +295,10 @@ public final class Imatrix {
       }
       // Tensors that overlap could make a small file take much memory.
       elements += place.elements();
-      if (elements > in.length() / Float.BYTES) {
+      if (elements > in.bytes().limit() / Float.BYTES) {
         throw problem(
-            "%d elements of all tensors at most".formatted(in.length() / Float.BYTES), "more");
+            "%d elements of all tensors at most".formatted(in.bytes().limit() / Float.BYTES),
+            "more");
       }
       in.moveTo(dataStart, place.offset());
       return in.floats((int) place.elements());
@@ -334,18 +335,6 @@ public final class Imatrix {
             .wrong("at most %d bytes".formatted(most), size);
       }
       return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
-    }
-
-    long length() {
-      return bytes.limit();
-    }
-
-    int left() {
-      return bytes.remaining();
-    }
-
-    int position() {
-      return bytes.position();
     }
 
     /** Returns whether the file starts with these letters; doesn't move the position. */
