@@ -425,13 +425,8 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
       try {
         return NamePatterns.compile(expression);
       } catch (PatternSyntaxException e) {
-        throw ErrorDetails.part(file, key)
-            .wrong("regular expressions", Printable.of(shortened(shown)), e);
+        throw ErrorDetails.part(file, key).wrong("regular expressions", Printable.of(shown), e);
       }
-    }
-
-    private static String shortened(String text) {
-      return text.length() <= 80 ? text : text.substring(0, 80) + "...";
     }
 
     private Map<String, Pattern> matches(

@@ -264,15 +264,10 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
   }
 
   public InputException wrong(String key, String expected, JsonNode found) {
-    return ErrorDetails.part(file, key).wrong(expected, abbreviated(found));
+    return ErrorDetails.part(file, key).wrong(expected, Printable.of(found.toString()));
   }
 
   private InputException missing(String key, String expected) {
     return ErrorDetails.part(file, key).hint(AGAIN).wrong(expected, "nothing");
-  }
-
-  private static String abbreviated(JsonNode value) {
-    String text = value.toString();
-    return Printable.of(text.length() <= 80 ? text : text.substring(0, 80) + "...");
   }
 }
