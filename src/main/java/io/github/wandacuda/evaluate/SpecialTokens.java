@@ -90,10 +90,8 @@ public final class SpecialTokens {
   private static Set<Integer> ids(Path file, JsonNode root) {
     JsonNode value = root.path(KEY);
     Set<Integer> ids = new LinkedHashSet<>();
-    if (value.isArray()) {
-      value.forEach(element -> ids.add(id(file, element)));
-    } else if (!value.isMissingNode() && !value.isNull()) {
-      ids.add(id(file, value));
+    if (!value.isMissingNode() && !value.isNull()) {
+      (value.isArray() ? value : List.of(value)).forEach(element -> ids.add(id(file, element)));
     }
     return ids;
   }

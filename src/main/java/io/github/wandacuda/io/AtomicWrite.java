@@ -96,7 +96,11 @@ public final class AtomicWrite {
       writeTemporary(temporary, content, attributes);
       moveOver(temporary, target);
     } catch (IOException | RuntimeException | Error e) {
-      deleteAfter(e, temporary);
+      try {
+        Files.deleteIfExists(temporary);
+      } catch (IOException left) {
+        e.addSuppressed(left);
+      }
       throw e;
     }
   }
@@ -131,14 +135,6 @@ public final class AtomicWrite {
       content.writeTo(out);
       out.flush();
       channel.force(true);
-    }
-  }
-
-  private static void deleteAfter(Throwable failure, Path temporary) {
-    try {
-      Files.deleteIfExists(temporary);
-    } catch (IOException e) {
-      failure.addSuppressed(e);
     }
   }
 }
