@@ -123,11 +123,6 @@ record DecoderTensors(
         : read(name, linear.rows(), linear.columns(), arena);
   }
 
-  /** Copies the codes of a linear module's weight from their file. */
-  MemorySegment codes(QuantizedModule module, Arena arena) {
-    return copy(module.codes(), arena);
-  }
-
   /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
   Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
     return stored(linear)
@@ -140,7 +135,8 @@ record DecoderTensors(
     return WeightMatrix.of(copy(entry, arena), entry.info().type().orElseThrow(), rows, columns);
   }
 
-  private MemorySegment copy(Checkpoint.Entry entry, Arena arena) {
+  /** Copies a tensor's bytes from its file. */
+  MemorySegment copy(Checkpoint.Entry entry, Arena arena) {
     MemorySegment copy = read.get(entry.info().name());
     if (copy == null) {
       copy = arena.allocate(entry.info().bytes(), ALIGNMENT);

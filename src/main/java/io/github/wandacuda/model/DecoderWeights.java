@@ -87,7 +87,7 @@ final class DecoderWeights implements AutoCloseable {
     Optional<QuantizedModule> quantized = tensors.quantized(linear);
     if (quantized.isPresent()) {
       return weight(
-          memory -> quantized.get().matrix(tensors.codes(quantized.get(), memory)), arena);
+          memory -> quantized.get().matrix(tensors.copy(quantized.get().codes(), memory)), arena);
     }
     Optional<PackedModule> packed = packed(linear);
     if (packed.isPresent()) {
