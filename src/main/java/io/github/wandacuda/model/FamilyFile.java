@@ -171,7 +171,7 @@ public final class FamilyFile {
     JsonNode known = definition(type).path("properties");
     for (Map.Entry<String, Located> field : json.fields().entrySet()) {
       if (!known.has(field.getKey())) {
-        List<String> keys = known.propertyStream().map(Map.Entry::getKey).toList();
+        List<String> keys = known.properties().stream().map(Map.Entry::getKey).toList();
         throw ErrorDetails.part(
                 file,
                 "line %d: %s".formatted(field.getValue().line(), Printable.of(field.getKey())))
