@@ -51,11 +51,6 @@ record DecoderTensors(
     return new DecoderTensors(checkpoint, prefix, quantized, Map.of());
   }
 
-  /** Returns the same tensors, of which some were read already: their bytes by their full names. */
-  DecoderTensors having(Map<String, MemorySegment> tensors) {
-    return new DecoderTensors(checkpoint, prefix, quantized, tensors);
-  }
-
   /** Returns a name with the prefix, as in the checkpoint. */
   String fullName(String name) {
     return prefix + name;

@@ -63,7 +63,9 @@ final class DecoderWeights implements AutoCloseable {
    *     nobody asks for
    */
   DecoderWeights having(Map<String, MemorySegment> read, Map<String, Weight> arrived) {
-    return new DecoderWeights(tensors.having(read), operations, keeping, kept, arrived);
+    DecoderTensors having =
+        new DecoderTensors(tensors.checkpoint(), tensors.prefix(), tensors.quantized(), read);
+    return new DecoderWeights(having, operations, keeping, kept, arrived);
   }
 
   DecoderTensors tensors() {
