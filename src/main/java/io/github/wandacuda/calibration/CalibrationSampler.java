@@ -43,9 +43,9 @@ public final class CalibrationSampler {
   public static CalibrationSamples sample(
       CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
     CalibrationSampler sampler = new CalibrationSampler(request);
-    return new CalibrationSamples(
-        takesListsInOrder(request.file()) ? sampler.fromTokens() : sampler.fromText(tokenizer),
-        request.join().isPresent());
+    List<int[]> samples =
+        takesListsInOrder(request.file()) ? sampler.fromTokens() : sampler.fromText(tokenizer);
+    return new CalibrationSamples(samples.toArray(int[][]::new), request.join().isPresent());
   }
 
   /** Returns whether a file's samples are its lists in their order, so that no draw is needed. */

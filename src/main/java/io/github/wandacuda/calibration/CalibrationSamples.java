@@ -8,25 +8,21 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 
-/** The sequences of token ids that a calibration runs over, all of one length. */
-public final class CalibrationSamples {
-  private final int[][] tokens;
-  private final boolean joined;
-
-  /**
-   * Takes the sequences without a copy.
-   *
-   * @param tokens at least one sequence, each of the same length of at least one id
-   * @param joined whether they were drawn from documents that were joined
-   */
-  CalibrationSamples(List<int[]> tokens, boolean joined) {
-    this.joined = joined;
-    this.tokens = tokens.toArray(int[][]::new);
-    if (this.tokens.length == 0 || this.tokens[0].length == 0) {
+/**
+ * The sequences of token ids that a calibration runs over, all of one length.
+ *
+ * @param tokens the ids [samples][{@link #sequenceLength}], not to be changed
+ * @param joined whether they were drawn from documents that were joined
+ */
+@SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared
+public record CalibrationSamples(int[][] tokens, boolean joined) {
+  /** Takes the sequences without a copy. */
+  public CalibrationSamples {
+    if (tokens.length == 0 || tokens[0].length == 0) {
       throw new IllegalArgumentException("no samples, or empty ones");
     }
-    for (int[] sample : this.tokens) {
-      if (sample.length != sequenceLength()) {
+    for (int[] sample : tokens) {
+      if (sample.length != tokens[0].length) {
         throw new IllegalArgumentException("samples of different lengths");
       }
     }
@@ -60,16 +56,7 @@ public final class CalibrationSamples {
         }
       }
     }
-    return new CalibrationSamples(tokens.stream().map(int[]::clone).toList(), false);
-  }
-
-  /** Returns the token ids [{@link #count}][{@link #sequenceLength}], not to be changed. */
-  public int[][] tokens() {
-    return tokens;
-  }
-
-  public boolean joined() {
-    return joined;
+    return new CalibrationSamples(tokens.stream().map(int[]::clone).toArray(int[][]::new), false);
   }
 
   public int sequenceLength() {

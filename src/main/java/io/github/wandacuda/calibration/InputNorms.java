@@ -19,7 +19,8 @@ import java.util.Map;
  * order they come, so that the bits don't depend on who ran them.
  */
 public final class InputNorms {
-  private final Map<List<String>, double[]> totals = new LinkedHashMap<>();
+  final Map<List<String>, double[]> totals = new LinkedHashMap<>();
+
   private final Map<Integer, BatchSquares> early = new HashMap<>();
   private int next;
 
@@ -36,10 +37,6 @@ public final class InputNorms {
     for (int column = 0; column < total.length; column++) {
       total[column] += sums[column];
     }
-  }
-
-  synchronized Map<List<String>, double[]> totals() {
-    return Map.copyOf(totals);
   }
 
   /**

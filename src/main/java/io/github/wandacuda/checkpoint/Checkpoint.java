@@ -191,7 +191,8 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
   private static void check(CheckpointIndex known, List<SafetensorsFile> shards) {
     Map<String, SafetensorsFile> byName = new HashMap<>();
     shards.forEach(shard -> byName.put(shard.path().getFileName().toString(), shard));
-    known.visit(
+    CheckpointIndex.visit(
+        known.path(),
         (name, shard) -> {
           if (!byName.containsKey(shard) || byName.get(shard).tensor(name).isEmpty()) {
             throw ErrorDetails.tensor(known.path(), name)

@@ -43,11 +43,7 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
     return new CheckpointIndex(path, shards, names.size());
   }
 
-  void visit(BiConsumer<String, String> visitor) {
-    visit(path, visitor);
-  }
-
-  private static void visit(Path path, BiConsumer<String, String> visitor) {
+  static void visit(Path path, BiConsumer<String, String> visitor) {
     InputFile.reading(
         path,
         () -> {

@@ -134,16 +134,14 @@ public final class DirectIo implements AutoCloseable {
       if (opened.isEmpty()) {
         tellRefused("it has no device");
       }
-      return opened.filter(DirectIo::isUsable);
+      return opened.filter(
+          direct ->
+              Integer.bitCount(direct.block()) == 1 && direct.block() <= BlockWriter.ALIGNMENT);
     } catch (IOException | UnsupportedOperationException | NoClassDefFoundError e) {
       // A Java without the module jdk.unsupported has no such option.
       tellRefused(e.getMessage());
       return Optional.empty();
     }
-  }
-
-  private static boolean isUsable(FileOpener.Opened direct) {
-    return Integer.bitCount(direct.block()) == 1 && direct.block() <= BlockWriter.ALIGNMENT;
   }
 
   /** Says once that direct I/O was asked for and isn't to be had. */

@@ -22,7 +22,7 @@ public final class PackedFormat {
   public static final String SOURCE_HEADER = "wanda_cuda.source_header";
 
   /** What the name of a weight that can be packed ends with. */
-  static final String WEIGHT = ".weight";
+  public static final String WEIGHT = ".weight";
 
   /** What a tensor's entry in a header takes beside its name, roughly. */
   private static final long ENTRY = 100;
@@ -54,11 +54,6 @@ public final class PackedFormat {
 
   /** The names of a packed weight's parts. */
   public record Names(String compressed, String bitmask, String rowOffsets, String shape) {
-    /** Returns whether a tensor's name is one of a weight that can be packed. */
-    public static boolean isWeight(String name) {
-      return name.endsWith(WEIGHT);
-    }
-
     /** Returns the names for a weight, whose own ends with {@code .weight}. */
     public static Names of(String weight) {
       String module = weight.substring(0, weight.length() - WEIGHT.length());

@@ -68,7 +68,7 @@ final class WriteQueue {
   synchronized void leave(OpenBlock block, int from, int count) {
     block.users--;
     block.add(from, count);
-    if (block.users == 0 && block.isFull()) {
+    if (block.users == 0 && block.filled == block.size) {
       start(block);
     }
     notifyAll();
@@ -193,10 +193,6 @@ final class WriteQueue {
       Integer after = runs.remove(end);
       runs.put(begin, after == null ? end : after);
       filled += count;
-    }
-
-    boolean isFull() {
-      return filled == size;
     }
   }
 }

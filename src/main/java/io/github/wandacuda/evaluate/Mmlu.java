@@ -31,7 +31,7 @@ final class Mmlu {
   private final TaskFiles files;
   private final List<Path> read = new ArrayList<>();
 
-  private Mmlu(TaskFiles files) {
+  Mmlu(TaskFiles files) {
     this.files = files;
   }
 
@@ -42,11 +42,7 @@ final class Mmlu {
    * @throws InputException if files are missing or broken, or a subject has fewer than five
    *     questions in {@code dev}
    */
-  static Task read(TaskFiles files, long limit) {
-    return new Mmlu(files).task(limit);
-  }
-
-  private Task task(long limit) {
+  Task task(long limit) {
     SortedMap<String, List<TaskRow>> questions = bySubject("test", limit);
     SortedMap<String, List<TaskRow>> examples = bySubject("dev", SHOTS);
     List<TaskDocument> documents = new ArrayList<>();
@@ -74,7 +70,9 @@ final class Mmlu {
         found.stream().filter(file -> TaskFiles.configuration(file).equals("all")).toList();
     List<Path> best = together.isEmpty() ? found : together;
     SortedMap<String, List<TaskRow>> subjects = new TreeMap<>();
-    for (Path file : best.isEmpty() ? files.mmluArchive(split) : best) {
+    List<Path> archive =
+        files.all().stream().filter(file -> archived(file, split).isPresent()).toList();
+    for (Path file : best.isEmpty() ? archive : best) {
       read.add(file);
       for (TaskRow row : rows(file, split)) {
         String subject = row.has("subject") ? row.text("subject") : TaskFiles.configuration(file);

@@ -123,11 +123,6 @@ record TaskFiles(Path data, List<Path> all) {
         .toList();
   }
 
-  /** Returns a split's files in the archive of MMLU's authors, whatever folders they are in. */
-  List<Path> mmluArchive(String split) {
-    return all.stream().filter(file -> Mmlu.archived(file, split).isPresent()).toList();
-  }
-
   InputException missing(String task, Usual usual) {
     return ErrorDetails.part(data, "task " + task)
         .hint("it comes from the dataset %s on the Hugging Face hub".formatted(usual.origin()))

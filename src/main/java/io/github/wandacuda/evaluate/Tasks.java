@@ -96,7 +96,7 @@ public final class Tasks {
             .filter(task -> task.taskName().equals(name))
             .findFirst();
     if (known.isEmpty()) {
-      return Mmlu.read(files, limit);
+      return new Mmlu(files).task(limit);
     }
     BuiltInTask task = known.get();
     List<Path> found = files.of(name, task.usual);

@@ -34,7 +34,7 @@ final class MatrixRun {
   /** Rows of whole cache lines in a matrix whose rows are interleaved. */
   private static final int INTERLEAVED_ROWS = 64;
 
-  private static final SharedWorkers CALLER = SharedWorkers.callerAlone();
+  private static final SharedWorkers CALLER = new SharedWorkers(1, Runnable::run);
 
   private final MatrixRequest request;
   private final Selector selector;

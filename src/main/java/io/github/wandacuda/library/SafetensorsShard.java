@@ -135,7 +135,7 @@ public final class SafetensorsShard {
   public boolean isPacked(String name) {
     Objects.requireNonNull(name, "name");
     return PackedFormat.isKnown(header.metadata())
-        && PackedFormat.Names.isWeight(name)
+        && name.endsWith(PackedFormat.WEIGHT)
         && contains(PackedFormat.Names.of(name).bitmask());
   }
 

@@ -341,12 +341,6 @@ public record BlockDescription(
    */
   public record ProjectionDescription(
       List<LinearDescription> linears, List<Columns> columns, boolean gated) {
-    /** Describes a linear module for each of the three. */
-    static ProjectionDescription separate(
-        LinearDescription query, LinearDescription key, LinearDescription value) {
-      return new ProjectionDescription(List.of(query, key, value), List.of(), false);
-    }
-
     /** Describes an output of all queries, then all keys, then all values. */
     static ProjectionDescription sideBySide(LinearDescription linear, Heads heads) {
       return fused(linear, heads.queryWidth(), heads.keyValueWidth(), 0);

@@ -51,11 +51,6 @@ record DecoderTensors(
     return new DecoderTensors(checkpoint, prefix, quantized, Map.of());
   }
 
-  /** Returns the same tensors, of which some were read already: their bytes by their full names. */
-  DecoderTensors having(Map<String, MemorySegment> tensors) {
-    return new DecoderTensors(checkpoint, prefix, quantized, tensors);
-  }
-
   /** Returns a name with the prefix, as in the checkpoint. */
   String fullName(String name) {
     return prefix + name;
@@ -123,11 +118,6 @@ record DecoderTensors(
         : read(name, linear.rows(), linear.columns(), arena);
   }
 
-  /** Copies the codes of a linear module's weight from their file. */
-  MemorySegment codes(QuantizedModule module, Arena arena) {
-    return copy(module.codes(), arena);
-  }
-
   /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
   Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
     return stored(linear)
@@ -140,7 +130,8 @@ record DecoderTensors(
     return WeightMatrix.of(copy(entry, arena), entry.info().type().orElseThrow(), rows, columns);
   }
 
-  private MemorySegment copy(Checkpoint.Entry entry, Arena arena) {
+  /** Copies a tensor's bytes from its file. */
+  MemorySegment copy(Checkpoint.Entry entry, Arena arena) {
     MemorySegment copy = read.get(entry.info().name());
     if (copy == null) {
       copy = arena.allocate(entry.info().bytes(), ALIGNMENT);

@@ -63,7 +63,9 @@ final class DecoderWeights implements AutoCloseable {
    *     nobody asks for
    */
   DecoderWeights having(Map<String, MemorySegment> read, Map<String, Weight> arrived) {
-    return new DecoderWeights(tensors.having(read), operations, keeping, kept, arrived);
+    DecoderTensors having =
+        new DecoderTensors(tensors.checkpoint(), tensors.prefix(), tensors.quantized(), read);
+    return new DecoderWeights(having, operations, keeping, kept, arrived);
   }
 
   DecoderTensors tensors() {
@@ -87,7 +89,7 @@ final class DecoderWeights implements AutoCloseable {
     Optional<QuantizedModule> quantized = tensors.quantized(linear);
     if (quantized.isPresent()) {
       return weight(
-          memory -> quantized.get().matrix(tensors.codes(quantized.get(), memory)), arena);
+          memory -> quantized.get().matrix(tensors.copy(quantized.get().codes(), memory)), arena);
     }
     Optional<PackedModule> packed = packed(linear);
     if (packed.isPresent()) {

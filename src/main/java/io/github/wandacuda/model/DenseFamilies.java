@@ -301,7 +301,7 @@ final class DenseFamilies {
     style.headNorms = true;
     style.window = windows::at;
     Rotary rotary = style.rotary(style.rope, RotaryFrequencies.FULL, true);
-    style.rotary = block -> windows.at(block) > 0 || !windows.isThere() ? rotary : null;
+    style.rotary = block -> windows.at(block) > 0 || windows.size() == 0 ? rotary : null;
     return style;
   }
 

@@ -171,7 +171,7 @@ public final class FamilyFile {
     JsonNode known = definition(type).path("properties");
     for (Map.Entry<String, Located> field : json.fields().entrySet()) {
       if (!known.has(field.getKey())) {
-        List<String> keys = known.propertyStream().map(Map.Entry::getKey).toList();
+        List<String> keys = known.properties().stream().map(Map.Entry::getKey).toList();
         throw ErrorDetails.part(
                 file,
                 "line %d: %s".formatted(field.getValue().line(), Printable.of(field.getKey())))
@@ -300,15 +300,12 @@ public final class FamilyFile {
 
   private static Located located(String text, int line) {
     try {
-      return at(
-          JsonTree.located(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8))), line);
+      Located json =
+          JsonTree.located(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
+      return new Located(line, json.scalar(), json.fields(), json.elements());
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private static Located at(Located json, int line) {
-    return new Located(line, json.scalar(), json.fields(), json.elements());
   }
 
   private static Object make(Class<?> type, List<Object> values) {
@@ -480,10 +477,6 @@ public final class FamilyFile {
     }
   }
 
-  private static String said(JsonNode found) {
-    return found.isMissingNode() ? "nothing" : found.toString();
-  }
-
   private InputException wrong(Located json, String place, String expected, Located found) {
     JsonNode scalar = found.scalar();
     String said =
@@ -600,7 +593,11 @@ public final class FamilyFile {
         return there ? found.doubleValue() : otherwise;
       }
       if (scope != null && !there) {
-        throw wrong(json, place, "the number '%s' in config.json".formatted(key), said(found));
+        throw wrong(
+            json,
+            place,
+            "the number '%s' in config.json".formatted(key),
+            found.isMissingNode() ? "nothing" : found.toString());
       }
       return there ? found.doubleValue() : 1;
     }

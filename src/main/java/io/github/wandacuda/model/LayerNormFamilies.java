@@ -231,10 +231,13 @@ final class LayerNormFamilies {
           String name = "layers." + block + ".";
           return new BlockDescription(
               attention(
-                  ProjectionDescription.separate(
-                      square.apply(name + "self_attn.q_proj"),
-                      square.apply(name + "self_attn.k_proj"),
-                      square.apply(name + "self_attn.v_proj")),
+                  new ProjectionDescription(
+                      List.of(
+                          square.apply(name + "self_attn.q_proj"),
+                          square.apply(name + "self_attn.k_proj"),
+                          square.apply(name + "self_attn.v_proj")),
+                      List.of(),
+                      false),
                   heads,
                   null,
                   Scores.plain(heads),

@@ -1,7 +1,6 @@
 package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -50,7 +49,8 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
       for (String key : KEYS) {
         JsonNode settings = each.root().path(key);
         if (settings.isObject()) {
-          return Optional.of(of(config.file(), key, settings));
+          String method = settings.path("quant_method").asText("").toLowerCase(Locale.ROOT);
+          return Optional.of(new Quantization(config.file(), key, settings, method));
         }
         if (!settings.isMissingNode() && !settings.isNull()) {
           throw config.wrong(key, "an object", settings);
@@ -64,11 +64,6 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
     } catch (NoSuchFileException e) {
       return Optional.empty();
     }
-  }
-
-  private static Quantization of(Path file, String key, JsonNode settings) {
-    String method = settings.path("quant_method").asText("").toLowerCase(Locale.ROOT);
-    return new Quantization(file, key, settings, method);
   }
 
   boolean isRead() {
@@ -172,10 +167,5 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
         .filter(
             group -> group.path("targets").valueStream().anyMatch(t -> "Linear".equals(t.asText())))
         .findFirst();
-  }
-
-  /** Returns the settings of a module's weights in a group of compressed-tensors. */
-  JsonNode weights(Optional<JsonNode> group) {
-    return group.map(found -> found.path("weights")).orElse(MissingNode.getInstance());
   }
 }

@@ -207,7 +207,7 @@ record QuantizedTensors(
       if (group.isEmpty()) {
         throw place(codes).wrong("a config group that targets " + name, "none");
       }
-      JsonNode weights = settings.weights(group);
+      JsonNode weights = group.get().path("weights");
       boolean packed = info.name().endsWith(".weight_packed");
       boolean whole = weights.path("type").asText().equals("int");
       int size = Math.max(0, weights.path("group_size").asInt(0));

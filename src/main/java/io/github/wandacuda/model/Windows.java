@@ -52,11 +52,6 @@ record Windows(int size, IntPredicate windowed) {
     return of(config, otherwise, block -> (block + 1) % step != 0);
   }
 
-  /** Returns whether blocks of the window's kind have one. */
-  boolean isThere() {
-    return size > 0;
-  }
-
   /** Returns how many of the last keys a block's tokens see, or 0 for all. */
   int at(int block) {
     return windowed.test(block) ? size : 0;

@@ -104,7 +104,9 @@ public record PruneReport(
     row.put("sparsity", result.sparsity());
     row.put("zero_rows", result.zeroRows());
     if (result.norms() != null) {
-      row.put("norms", norms(result));
+      Map<String, Object> norms = NormSummary.of(result.norms()).toJson();
+      norms.put("dead_columns", result.deadColumns());
+      row.put("norms", norms);
     }
     thresholds(result).ifPresent(rows -> row.put("row_thresholds", thresholds(rows)));
     if (result.errors() != null) {
@@ -129,12 +131,6 @@ public record PruneReport(
     object.put("median", thresholds.median());
     object.put("highest", thresholds.highest());
     return object;
-  }
-
-  private static Map<String, Object> norms(ModuleResult result) {
-    Map<String, Object> summary = NormSummary.of(result.norms()).toJson();
-    summary.put("dead_columns", result.deadColumns());
-    return summary;
   }
 
   /**

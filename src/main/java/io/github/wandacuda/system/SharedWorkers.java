@@ -20,10 +20,6 @@ public record SharedWorkers(int count, Executor executor) implements WorkerPool 
     }
   }
 
-  public static SharedWorkers callerAlone() {
-    return new SharedWorkers(1, Runnable::run);
-  }
-
   @Override
   public void run(int tasks, Body body) {
     TaskRound round = new TaskRound(tasks, body);

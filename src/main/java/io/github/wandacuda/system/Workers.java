@@ -199,15 +199,14 @@ public final class Workers implements WorkerPool, AutoCloseable {
     JobQueue(List<? extends Job> jobs, int workers) {
       this.jobs = jobs;
       Map<Object, Integer> resources = new HashMap<>();
-      resourceOf = jobs.stream().mapToInt(job -> number(resources, job.resource())).toArray();
+      resourceOf =
+          jobs.stream()
+              .mapToInt(job -> resources.computeIfAbsent(job.resource(), first -> resources.size()))
+              .toArray();
       workersAt = new int[resources.size()];
       next = new int[jobs.size()];
       jobOf = new int[workers];
       Arrays.fill(jobOf, NONE);
-    }
-
-    private static int number(Map<Object, Integer> resources, Object resource) {
-      return resources.computeIfAbsent(resource, unseen -> resources.size());
     }
 
     record Task(Job job, int number) {

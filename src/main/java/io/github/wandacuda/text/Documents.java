@@ -134,8 +134,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
       return "one without keys";
     }
     String names =
-        object
-            .propertyStream()
+        object.properties().stream()
             .limit(MOST_KEYS)
             .map(key -> Printable.of(key.getKey()))
             .collect(Collectors.joining(", "));

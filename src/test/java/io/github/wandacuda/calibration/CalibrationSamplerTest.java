@@ -310,8 +310,7 @@ class CalibrationSamplerTest {
   @Test
   void describesWhatItHolds() {
     CalibrationSamples samples =
-        new CalibrationSamples(
-            List.of(new int[] {1, 2, 0x01020304}, new int[] {3, 0, 65_536}), false);
+        new CalibrationSamples(new int[][] {{1, 2, 0x01020304}, {3, 0, 65_536}}, false);
     assertThat(samples.tokens().length).isEqualTo(2);
     assertThat(samples.sequenceLength()).isEqualTo(3);
     assertThat(samples.tokens()).isDeepEqualTo(new int[][] {{1, 2, 0x01020304}, {3, 0, 65_536}});
@@ -324,7 +323,7 @@ class CalibrationSamplerTest {
   void refusesNoSamplesAndUnequalOnes() {
     for (List<int[]> bad :
         List.of(List.<int[]>of(), List.of(new int[0]), List.of(new int[] {1}, new int[] {1, 2}))) {
-      assertThatThrownBy(() -> new CalibrationSamples(bad, false))
+      assertThatThrownBy(() -> new CalibrationSamples(bad.toArray(int[][]::new), false))
           .isInstanceOf(IllegalArgumentException.class);
     }
   }

@@ -23,7 +23,7 @@ class InputNormsTest {
     for (int batch : order) {
       norms.add(batch, BATCHES.get(batch));
     }
-    return norms.totals().get(List.of("a"));
+    return norms.totals.get(List.of("a"));
   }
 
   @Test

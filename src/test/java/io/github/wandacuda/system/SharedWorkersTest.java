@@ -178,7 +178,7 @@ class SharedWorkersTest {
   void thereIsAtLeastTheCaller() {
     assertThatIllegalArgumentException().isThrownBy(() -> new SharedWorkers(0, executor));
     AtomicInteger done = new AtomicInteger();
-    SharedWorkers.callerAlone()
+    new SharedWorkers(1, Runnable::run)
         .run(
             3,
             (worker, task) -> {
