@@ -77,6 +77,14 @@ public record DownloadRequest(
     return (dataset ? "datasets/" : "") + name;
   }
 
+  /** Returns the folder of the only file that is asked for, if it is one and not at the top. */
+  Optional<String> folder() {
+    return include.stream()
+        .filter(path -> include.size() == 1 && path.matches("[^*?]+/[^*?]+"))
+        .map(path -> path.substring(0, path.lastIndexOf('/')))
+        .findFirst();
+  }
+
   boolean asks(String path) {
     boolean included =
         include.isEmpty()

@@ -229,6 +229,22 @@ class DownloadTest extends Downloads {
     Directories.remove(cache);
   }
 
+  /** The Hub cuts long lists without a word. */
+  @ParameterizedTest
+  @ValueSource(strings = {"a/b c/part.json.gz", "a/b c/part.json", "a/b c/more"})
+  void aFileThatIsNamedIsFoundInItsFolder(String path) throws IOException {
+    files.put("a/b c/part.json.gz", bytes("compressed"));
+    files.put("a/b c/part.json", bytes("{}"));
+    hub.commit(COMMIT, files, "main");
+    hub.relist(listing -> listing.putArray("siblings"));
+    DownloadRequest asked = request("main", List.of(path), List.of());
+    if (files.containsKey(path)) {
+      assertHas(download(asked).path(), Map.of(path, files.get(path)));
+    } else {
+      assertFails(() -> download(asked), InputException.class, "org/name", "found none");
+    }
+  }
+
   @Test
   void aTokenGoesToTheHubAloneAndToEachOfItsPages() {
     download();
