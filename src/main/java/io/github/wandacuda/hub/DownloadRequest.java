@@ -28,8 +28,9 @@ public record DownloadRequest(
   public static final String MAIN = "main";
 
   private static final Pattern NAME =
-      Pattern.compile("(datasets/)?(?=.{1,96}$)(?!.*\\.\\.)(\\w[\\w.-]*/\\w[\\w.-]*)");
+      Pattern.compile("(datasets/)?(?=.{1,96}$)(\\w[\\w.-]*/\\w[\\w.-]*)");
 
+  /** No part begins with a dot, so that none leads out of the cache's folders. */
   private static final Pattern REVISION = Pattern.compile("\\w[\\w.+-]*(/\\w[\\w.+-]*)*");
 
   /**
@@ -49,8 +50,7 @@ public record DownloadRequest(
   public DownloadRequest {
     include = List.copyOf(include);
     exclude = List.copyOf(exclude);
-    // None has two dots in turn, which would lead out of the cache's folders.
-    if (!REVISION.matcher(revision).matches() || revision.contains("..")) {
+    if (!REVISION.matcher(revision).matches()) {
       throw new UsageException("expected a branch, tag or commit, found '%s'".formatted(revision));
     }
   }
