@@ -28,8 +28,9 @@ public record DownloadRequest(
   public static final String MAIN = "main";
 
   private static final Pattern NAME =
-      Pattern.compile("(datasets/)?(?=.{1,96}$)(?!.*\\.\\.)(\\w[\\w.-]*/\\w[\\w.-]*)");
+      Pattern.compile("(datasets/)?(?=.{1,96}$)(\\w[\\w.-]*/\\w[\\w.-]*)");
 
+  /** No part begins with a dot, so that none leads out of the cache's folders. */
   private static final Pattern REVISION = Pattern.compile("\\w[\\w.+-]*(/\\w[\\w.+-]*)*");
 
   /**
@@ -49,8 +50,7 @@ public record DownloadRequest(
   public DownloadRequest {
     include = List.copyOf(include);
     exclude = List.copyOf(exclude);
-    // None has two dots in turn, which would lead out of the cache's folders.
-    if (!REVISION.matcher(revision).matches() || revision.contains("..")) {
+    if (!REVISION.matcher(revision).matches()) {
       throw new UsageException("expected a branch, tag or commit, found '%s'".formatted(revision));
     }
   }
@@ -75,6 +75,14 @@ public record DownloadRequest(
   /** Returns the repository as a user names it. */
   String label() {
     return (dataset ? "datasets/" : "") + name;
+  }
+
+  /** Returns the folder of the only file that is asked for, if it is one and not at the top. */
+  Optional<String> folder() {
+    return include.stream()
+        .filter(path -> include.size() == 1 && path.matches("[^*?]+/[^*?]+"))
+        .map(path -> path.substring(0, path.lastIndexOf('/')))
+        .findFirst();
   }
 
   boolean asks(String path) {

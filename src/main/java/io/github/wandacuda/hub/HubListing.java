@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -52,11 +53,23 @@ record HubListing(String commit, List<HubFile> files) {
     if (SHA1.matcher(request.revision()).matches() && !request.revision().equals(commit)) {
       throw wrong(request, "the commit " + request.revision(), commit);
     }
+    List<HubFile> files = files(request, commit, json.path("siblings"));
+    Optional<String> folder = files.isEmpty() ? request.folder() : Optional.empty();
+    if (folder.isPresent()) {
+      // The Hub cuts long lists without a word, but has one of each folder.
+      String path = "/api/%s%s/tree/%s/".formatted(kind, request.name(), commit);
+      files = files(request, commit, hub.json(path + encodedPath(folder.get())));
+    }
+    return new HubListing(commit, files);
+  }
+
+  /** Returns those that are asked for of a list of a repository or a folder. */
+  private static List<HubFile> files(DownloadRequest request, String commit, JsonNode list) {
     List<HubFile> files = new ArrayList<>();
     Set<String> seen = new HashSet<>();
-    for (JsonNode entry : json.path("siblings")) {
-      String path = entry.path("rfilename").asText();
-      if (request.asks(path)) {
+    for (JsonNode entry : list) {
+      String path = entry.path("rfilename").asText(entry.path("path").asText());
+      if (request.asks(path) && !entry.path("type").asText().equals("directory")) {
         if (!isPath(path) || !seen.add(path)) {
           throw wrong(request, "names of files", Printable.of(path));
         }
@@ -70,15 +83,15 @@ record HubListing(String commit, List<HubFile> files) {
         }
       }
     }
-    return new HubListing(commit, files);
+    return files;
   }
 
   private static HubFile file(DownloadRequest request, String commit, String path, JsonNode entry) {
     JsonNode large = entry.path("lfs");
     String hash =
         large.isObject()
-            ? text(large, "sha256", SHA256, request)
-            : text(entry, "blobId", SHA1, request);
+            ? text(large, large.has("oid") ? "oid" : "sha256", SHA256, request)
+            : text(entry, entry.has("oid") ? "oid" : "blobId", SHA1, request);
     JsonNode size = large.isObject() ? large.path("size") : entry.path("size");
     if (!size.canConvertToLong()
         || !size.isIntegralNumber()
@@ -86,12 +99,12 @@ record HubListing(String commit, List<HubFile> files) {
         || size.longValue() > LARGEST) {
       throw wrong(request, "the size of " + path, Printable.of(size.toString()));
     }
-    String address =
-        Arrays.stream(path.split("/"))
-            .map(HubListing::encoded)
-            .collect(
-                Collectors.joining("/", "/%s/resolve/%s/".formatted(request.label(), commit), ""));
+    String address = "/%s/resolve/%s/".formatted(request.label(), commit) + encodedPath(path);
     return new HubFile(path, size.longValue(), hash, address);
+  }
+
+  private static String encodedPath(String path) {
+    return Arrays.stream(path.split("/")).map(HubListing::encoded).collect(Collectors.joining("/"));
   }
 
   private static String encoded(String part) {

@@ -57,7 +57,7 @@ abstract class Downloads {
   @BeforeEach
   final void open() throws IOException {
     Random random = new Random(1);
-    for (String text : List.of("config.json", "tokenizer.json", "LICENSE")) {
+    for (String text : List.of("config.json", "tokenizer.json", "a b#c?d%41+é.txt")) {
       files.put(text, ("{\"of\": \"" + text + "\"}").getBytes(StandardCharsets.UTF_8));
     }
     for (int shard = 1; shard <= 2; shard++) {
@@ -65,7 +65,7 @@ abstract class Downloads {
       random.nextBytes(bytes);
       files.put("model-0000%d-of-00002.safetensors".formatted(shard), bytes);
     }
-    files.put("a b#c?d%41+é.txt", new byte[0]);
+    files.put("LICENSE", new byte[0]);
     files.put("empty.safetensors", new byte[0]);
     hub = new LoopbackHub("models", "org/name");
     hub.commit(COMMIT, files, "main");

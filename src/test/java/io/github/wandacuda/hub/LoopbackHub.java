@@ -2,6 +2,8 @@ package io.github.wandacuda.hub;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.Printable;
@@ -309,6 +311,7 @@ final class LoopbackHub implements AutoCloseable {
 
   private Reply answer(Request request) {
     String api = "hub/api/%s/%s/revision/".formatted(kind, name);
+    String tree = "hub/api/%s/%s/tree/".formatted(kind, name);
     String resolve = "hub/%s%s/resolve/".formatted(kind.equals("models") ? "" : kind + "/", name);
     String small = "hub/api/resolve-cache/%s/%s/".formatted(kind, name);
     String path = request.path().substring(1);
@@ -325,6 +328,8 @@ final class LoopbackHub implements AutoCloseable {
     } else if (path.startsWith(resolve)) {
       return resolve(
           path.substring(resolve.length()), request.target().substring(resolve.length()));
+    } else if (path.startsWith(tree)) {
+      return Reply.of(200, json(tree(path.substring(tree.length()))));
     } else if (path.startsWith(small)) {
       return content(file(path.substring(small.length())), request);
     } else if (path.startsWith("store/")) {
@@ -372,11 +377,31 @@ final class LoopbackHub implements AutoCloseable {
   }
 
   /** With codes for characters, since what is none has no bytes in UTF-8. */
-  private static byte[] json(ObjectNode listing) {
+  private static byte[] json(JsonNode listing) {
     return Pattern.compile("[^ -~]")
         .matcher(listing.toString())
         .replaceAll(found -> Matcher.quoteReplacement(Printable.escape(found.group())))
         .getBytes(StandardCharsets.US_ASCII);
+  }
+
+  /** Returns what a folder has, as the Hub lists it. */
+  private ArrayNode tree(String commitAndFolder) {
+    String[] parts = commitAndFolder.split("/", 2);
+    ObjectNode listing = JsonNodeFactory.instance.objectNode();
+    ArrayNode tree = listing.putArray("siblings");
+    tree.addObject().put("type", "directory").put("path", parts[1] + "/more").put("size", 0);
+    commits.get(parts[0]).entrySet().stream()
+        .filter(file -> file.getKey().startsWith(parts[1] + "/"))
+        .forEach(
+            file -> {
+              ObjectNode entry = add(listing, file.getKey(), file.getValue());
+              entry.put("type", "file").set("path", entry.remove("rfilename"));
+              entry.set("oid", entry.remove("blobId"));
+              if (entry.get("lfs") instanceof ObjectNode large) {
+                large.set("oid", large.remove("sha256"));
+              }
+            });
+    return tree;
   }
 
   private ObjectNode listing(String commit) {
