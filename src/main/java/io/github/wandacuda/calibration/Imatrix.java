@@ -145,14 +145,14 @@ public final class Imatrix {
     int weights = requireFew(in.file(), in.count("weights", 3 * Integer.BYTES));
     for (int index = 0; index < weights; index++) {
       String name = in.text(in.count("a name's bytes", 1));
-      int calls = in.readInt();
+      int calls = in.bytes().getInt();
       float[] sums = in.floats(in.count("values", Float.BYTES));
       if (calls < 1) {
         throw imatrix.problem(name, "1 call or more", Integer.toString(calls));
       }
       imatrix.add(name, sums, 1.0 / calls);
     }
-    return imatrix.statistics(in.bytes().remaining() >= Integer.BYTES ? in.readInt() : 0, 0);
+    return imatrix.statistics(in.bytes().remaining() >= Integer.BYTES ? in.bytes().getInt() : 0, 0);
   }
 
   /**
@@ -190,7 +190,7 @@ public final class Imatrix {
 
     Statistics read() {
       in.skip("GGUF".length());
-      int version = in.readInt();
+      int version = in.bytes().getInt();
       if (version != 2 && version != 3) {
         throw problem("GGUF version 2 or 3", Integer.toString(version));
       }
@@ -212,11 +212,11 @@ public final class Imatrix {
 
     private void readValue() {
       String key = in.text(in.longCount("a key's bytes", 1));
-      int type = in.readInt();
+      int type = in.bytes().getInt();
       if (type == U32 && NUMBERS.contains(key)) {
-        numbers.put(key, Integer.toUnsignedLong(in.readInt()));
+        numbers.put(key, Integer.toUnsignedLong(in.bytes().getInt()));
       } else if (type == ARRAY) {
-        int of = in.readInt();
+        int of = in.bytes().getInt();
         int length = in.longCount("an array's values", of == STRING ? Long.BYTES : size(of));
         for (int index = 0; index < length; index++) {
           skip(of);
@@ -239,7 +239,7 @@ public final class Imatrix {
 
     private void readTensor() {
       String name = in.text(in.longCount("a name's bytes", 1));
-      int dimensions = in.readInt();
+      int dimensions = in.bytes().getInt();
       if (dimensions < 0 || dimensions > 4) {
         throw problem(
             "at most 4 dimensions of " + Printable.of(name), Integer.toString(dimensions));
@@ -254,7 +254,7 @@ public final class Imatrix {
           throw problem("fewer elements in " + Printable.of(name), Long.toString(elements));
         }
       }
-      Place place = new Place(elements, large, in.readInt(), in.bytes().getLong());
+      Place place = new Place(elements, large, in.bytes().getInt(), in.bytes().getLong());
       if (tensors.put(name, place) != null) {
         throw problem("one tensor " + Printable.of(name), "a second one");
       }
@@ -355,10 +355,6 @@ public final class Imatrix {
       bytes.position((int) (start + offset));
     }
 
-    int readInt() {
-      return bytes.getInt();
-    }
-
     /**
      * Reads a 32-bit number that says how many things follow.
      *
@@ -366,7 +362,7 @@ public final class Imatrix {
      * @throws InputException if the file is too short for them
      */
     int count(String what, int leastBytes) {
-      return count(what, readInt(), leastBytes);
+      return count(what, bytes.getInt(), leastBytes);
     }
 
     /** Reads a 64-bit number that says how many things follow. */

@@ -54,6 +54,8 @@ public record SideFiles(
               + "|(tf_model\\.h5|flax_model\\.msgpack)\\.index\\.json"
               + "|openvino_.*\\.(bin|xml)");
 
+  private static final int PART = 1 << 16;
+
   public SideFiles {
     files = List.copyOf(files);
     lastFiles = List.copyOf(lastFiles);
@@ -161,17 +163,10 @@ public record SideFiles(
   }
 
   private static void transfer(Path source, InputStream in, OutputStream out) throws IOException {
-    byte[] buffer = new byte[1 << 16];
-    for (int read = read(source, in, buffer); read >= 0; read = read(source, in, buffer)) {
-      out.write(buffer, 0, read);
-    }
-  }
-
-  private static int read(Path source, InputStream in, byte[] buffer) {
-    try {
-      return in.read(buffer);
-    } catch (IOException e) {
-      throw InputException.unreadable(source, "a file that goes along with the model", e);
-    }
+    byte[] part;
+    do {
+      part = InputFile.reading(source, () -> in.readNBytes(PART));
+      out.write(part);
+    } while (part.length > 0);
   }
 }

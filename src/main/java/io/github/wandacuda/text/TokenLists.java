@@ -35,7 +35,7 @@ public record TokenLists(Path file, JsonParser parser) {
     try (InputStream in = InputFile.stream(file);
         JsonParser parser = JSON.createParser(in)) {
       TokenLists lists = new TokenLists(file, parser);
-      return orOne ? lists.oneOrMore(limit) : lists.lists(limit);
+      return lists.lists(limit, orOne);
     } catch (JsonProcessingException e) {
       throw JsonTree.notJson(ErrorDetails.file(file), e);
     }
@@ -50,10 +50,12 @@ public record TokenLists(Path file, JsonParser parser) {
     return InputFile.reading(file, () -> lists(file, 2, true));
   }
 
-  private List<int[]> oneOrMore(int limit) throws IOException {
-    requireList();
-    if (parser.nextToken() == JsonToken.START_ARRAY
-        || parser.currentToken() == JsonToken.END_ARRAY) {
+  private List<int[]> lists(int limit, boolean orOne) throws IOException {
+    if (parser.nextToken() != JsonToken.START_ARRAY) {
+      throw unexpected("a list of lists of token ids");
+    }
+    JsonToken first = parser.nextToken();
+    if (!orOne || first == JsonToken.START_ARRAY || first == JsonToken.END_ARRAY) {
       return rest(limit);
     }
     IntStream.Builder ids = IntStream.builder();
@@ -62,18 +64,6 @@ public record TokenLists(Path file, JsonParser parser) {
     } while (parser.nextToken() != JsonToken.END_ARRAY);
     requireEnd();
     return List.of(ids.build().toArray());
-  }
-
-  private List<int[]> lists(int limit) throws IOException {
-    requireList();
-    parser.nextToken();
-    return rest(limit);
-  }
-
-  private void requireList() throws IOException {
-    if (parser.nextToken() != JsonToken.START_ARRAY) {
-      throw unexpected("a list of lists of token ids");
-    }
   }
 
   /** Reads from the first element on. */
