@@ -61,7 +61,7 @@ public record DownloadRequest(
     if (known.isPresent()) {
       KnownText text = known.get();
       return new DownloadRequest(
-          true, text.dataset(), MAIN, List.of(text.file()), List.of(), Optional.empty());
+          true, text.dataset, MAIN, List.of(text.file), List.of(), Optional.empty());
     }
     var parts = NAME.matcher(given);
     if (!parts.matches()) {

@@ -29,7 +29,7 @@ public record HubCache(Path root) {
               + "([\\w][\\w.-]*)/([\\w][\\w.-]*?)(?:/(?:tree|blob|resolve)/.*|/)?");
 
   private static final int MOST_NAMED = 5;
-  private static final int LONGEST_REFERENCE = 200;
+  private static final int LONGEST_WORD = 4096;
 
   public static HubCache of(Map<String, String> environment) {
     for (String variable : List.of("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")) {
@@ -148,11 +148,16 @@ public record HubCache(Path root) {
   }
 
   private static String commit(Path reference) {
-    try (var in = InputFile.stream(reference)) {
-      String commit = new String(in.readNBytes(LONGEST_REFERENCE), StandardCharsets.UTF_8).strip();
-      return commit.matches("[\\w.-]+") ? commit : "none";
+    String commit = word(reference);
+    return commit.matches("[\\w.-]+") ? commit : "none";
+  }
+
+  /** Returns what a file says that has a word alone. */
+  static String word(Path file) {
+    try (var in = InputFile.stream(file)) {
+      return new String(in.readNBytes(LONGEST_WORD), StandardCharsets.UTF_8).strip();
     } catch (IOException e) {
-      throw InputException.unreadable(reference, e);
+      throw InputException.unreadable(file, e);
     }
   }
 

@@ -169,11 +169,6 @@ final class HubConnection implements AutoCloseable {
     return e instanceof ConnectException ? "no connection (%s)".formatted(said) : said;
   }
 
-  private static CancelledException cancelled(InterruptedException e) {
-    Thread.currentThread().interrupt();
-    return new CancelledException("cancelled", e);
-  }
-
   /** Reads a response and those that it leads to, up to a number of bytes. */
   private void transfer(URI address, long from, long to, boolean range, Sink sink)
       throws IOException {
@@ -240,7 +235,8 @@ final class HubConnection implements AutoCloseable {
         before = now;
       } catch (InterruptedException e) {
         response.cancel(true);
-        throw cancelled(e);
+        Thread.currentThread().interrupt();
+        throw new CancelledException("cancelled", e);
       } catch (ExecutionException e) {
         if (e.getCause() instanceof IOException cause) {
           throw cause;

@@ -1,16 +1,13 @@
 package io.github.wandacuda.hub;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
 import java.net.ProxySelector;
 import java.net.SocketAddress;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -39,7 +36,6 @@ public record HubSettings(
     Duration pause,
     int piece) {
   private static final String PUBLIC = "https://huggingface.co";
-  private static final int LONGEST_TOKEN = 4096;
 
   /** Reads the variables of an environment. */
   public static HubSettings of(Map<String, String> environment) {
@@ -99,20 +95,13 @@ public record HubSettings(
           given(environment, "HF_TOKEN_PATH")
               .map(Path::of)
               .orElseGet(() -> HubCache.home(environment).resolve("token"));
-      token = Files.exists(file) ? Optional.of(read(file)).filter(t -> !t.isEmpty()) : token;
+      token =
+          Files.exists(file) ? Optional.of(HubCache.word(file)).filter(t -> !t.isEmpty()) : token;
     }
     if (token.isPresent() && !token.get().matches("[!-~]+")) {
       throw ErrorDetails.of("HF_TOKEN").wrong("a token", "other characters than one has");
     }
     return token;
-  }
-
-  private static String read(Path file) {
-    try (var in = InputFile.stream(file)) {
-      return new String(in.readNBytes(LONGEST_TOKEN), StandardCharsets.UTF_8).strip();
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
-    }
   }
 
   /** The proxies that an environment names, else those of Java's own properties. */

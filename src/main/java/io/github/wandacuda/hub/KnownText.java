@@ -19,22 +19,14 @@ public enum KnownText {
       "wikitext-2-raw-v1/test-00000-of-00001.parquet",
       "CC BY-SA 3.0 and GFDL");
 
-  private final String dataset;
-  private final String file;
+  final String dataset;
+  final String file;
   private final String licence;
 
   KnownText(String dataset, String file, String licence) {
     this.dataset = dataset;
     this.file = file;
     this.licence = licence;
-  }
-
-  String dataset() {
-    return dataset;
-  }
-
-  String file() {
-    return file;
   }
 
   /** Returns the terms under which its publishers give it. */

@@ -217,9 +217,8 @@ class DownloadTest extends Downloads {
   @ValueSource(strings = {"c4", "wikitext2"})
   void knownTextsArriveAloneAndAreFoundByTheirNames(String name) throws IOException {
     KnownText text = KnownText.of(name).orElseThrow();
-    try (LoopbackHub other = new LoopbackHub("datasets", text.dataset())) {
-      other.commit(
-          COMMIT, Map.of(text.file(), bytes("text"), "more.parquet", bytes("more")), "main");
+    try (LoopbackHub other = new LoopbackHub("datasets", text.dataset)) {
+      other.commit(COMMIT, Map.of(text.file, bytes("text"), "more.parquet", bytes("more")), "main");
       environment.put("HF_ENDPOINT", other.endpoint());
       cache = root.resolve("for-texts");
       environment.put("HF_HUB_CACHE", cache.toString());
@@ -227,7 +226,7 @@ class DownloadTest extends Downloads {
           () -> KnownText.find(name, environment),
           InputException.class,
           "wanda-cuda download " + name);
-      assertHas(download(DownloadRequest.of(name)).path(), Map.of(text.file(), bytes("text")));
+      assertHas(download(DownloadRequest.of(name)).path(), Map.of(text.file, bytes("text")));
       assertThat(KnownText.find(name, environment)).hasContent("text");
     }
     Directories.remove(cache);
