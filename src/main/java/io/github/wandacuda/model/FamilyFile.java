@@ -61,7 +61,7 @@ public final class FamilyFile {
   FamilyFile(Path file) {
     this.file = file;
     root = InputFile.reading(file, this::root);
-    Object unused = value(root, DecoderDescription.class, "the description", null);
+    DecoderDescription unused = describe(null);
   }
 
   /** How a head's features are turned, as {@link RotaryFrequencies#of} takes it. */
