@@ -163,7 +163,7 @@ final class BatchShares implements AutoCloseable {
         shares.size(),
         (worker, share) ->
             pass.run(shares.get(share), block == null ? null : block.copies().get(share), work));
-    pass.rethrow();
+    RealCause.rethrow(pass.failure);
   }
 
   /** One time that all batches are worked on. */
@@ -207,10 +207,6 @@ final class BatchShares implements AutoCloseable {
         failed = batch;
         failure = thrown;
       }
-    }
-
-    private synchronized void rethrow() {
-      RealCause.rethrow(failure);
     }
   }
 

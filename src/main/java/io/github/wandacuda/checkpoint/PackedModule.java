@@ -248,16 +248,12 @@ public record PackedModule(
       MemorySegment offsets,
       MemorySegment bits,
       MemorySegment values) {
-    /** Returns where a row's values begin in {@link #values}, in bytes. */
-    private long valuesAt(int row) {
-      return (offsets.get(LONG, (long) row * Long.BYTES) - offsets.get(LONG, 0)) * elementBytes;
-    }
-
     /** Writes a row as it was before it was packed. */
     void unpack(int row, RowPacking packing, MemorySegment destination, long at) {
+      long before = offset(offsets, row) - offset(offsets, 0);
       packing.unpack(
           bits.asSlice(row * RowPacking.maskBytes(columns)),
-          values.asSlice(valuesAt(row)),
+          values.asSlice(before * elementBytes),
           elementBytes,
           destination.asSlice(at, (long) columns * elementBytes));
     }

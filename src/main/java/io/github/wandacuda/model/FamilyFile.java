@@ -61,7 +61,7 @@ public final class FamilyFile {
   FamilyFile(Path file) {
     this.file = file;
     root = InputFile.reading(file, this::root);
-    Object unused = value(root, DecoderDescription.class, "the description", null);
+    DecoderDescription unused = describe(null);
   }
 
   /** How a head's features are turned, as {@link RotaryFrequencies#of} takes it. */
@@ -292,7 +292,7 @@ public final class FamilyFile {
     if (there == null && said.has("default")) {
       there = located(said.get("default").toString(), json.line());
     }
-    boolean none = there == null || there.scalar() != null && there.scalar().isNull();
+    boolean none = there == null || (there.scalar() != null && there.scalar().isNull());
     return none && !required && !said.has("default")
         ? null
         : value(there, component.getGenericType(), name, scope);
