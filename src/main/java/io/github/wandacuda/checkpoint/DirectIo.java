@@ -12,7 +12,6 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -240,13 +239,9 @@ public final class DirectIo implements AutoCloseable {
     /** Returns the JDK's option, which is outside of the Java SE API and so found by its name. */
     private static OpenOption direct() {
       try {
-        return Arrays.stream(
-                Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants())
-            .map(OpenOption.class::cast)
-            .filter(option -> option.toString().equals("DIRECT"))
-            .findAny()
-            .orElseThrow(() -> new UnsupportedOperationException("this Java has no such option"));
-      } catch (ClassNotFoundException e) {
+        Class<?> options = Class.forName("com.sun.nio.file.ExtendedOpenOption");
+        return (OpenOption) options.getField("DIRECT").get(null);
+      } catch (ReflectiveOperationException e) {
         throw new UnsupportedOperationException("this Java lacks the module jdk.unsupported", e);
       }
     }
