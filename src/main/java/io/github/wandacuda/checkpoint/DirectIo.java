@@ -1,6 +1,5 @@
 package io.github.wandacuda.checkpoint;
 
-import com.sun.nio.file.ExtendedOpenOption;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.ResidentPages;
@@ -137,8 +136,7 @@ public final class DirectIo implements AutoCloseable {
       return opened.filter(
           direct ->
               Integer.bitCount(direct.block()) == 1 && direct.block() <= BlockWriter.ALIGNMENT);
-    } catch (IOException | UnsupportedOperationException | NoClassDefFoundError e) {
-      // A Java without the module jdk.unsupported has no such option.
+    } catch (IOException | UnsupportedOperationException e) {
       tellRefused(e.getMessage());
       return Optional.empty();
     }
@@ -233,9 +231,19 @@ public final class DirectIo implements AutoCloseable {
           Math.toIntExact(Math.max(BlockWriter.PAGE, Files.getFileStore(file).getBlockSize()));
       Set<OpenOption> options =
           access == StandardOpenOption.WRITE
-              ? Set.of(access, ExtendedOpenOption.DIRECT, LinkOption.NOFOLLOW_LINKS)
-              : Set.of(access, ExtendedOpenOption.DIRECT);
+              ? Set.of(access, direct(), LinkOption.NOFOLLOW_LINKS)
+              : Set.of(access, direct());
       return Optional.of(new Opened(FileChannel.open(file, options), block));
+    }
+
+    /** Returns the JDK's option, which is outside of the Java SE API and so found by its name. */
+    private static OpenOption direct() {
+      try {
+        Class<?> options = Class.forName("com.sun.nio.file.ExtendedOpenOption");
+        return (OpenOption) options.getField("DIRECT").get(null);
+      } catch (ReflectiveOperationException e) {
+        throw new UnsupportedOperationException("this Java lacks the module jdk.unsupported", e);
+      }
     }
   }
 }

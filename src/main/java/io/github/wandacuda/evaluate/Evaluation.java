@@ -142,11 +142,9 @@ public final class Evaluation implements Serializable {
     for (Task task : tasks) {
       List<List<Double>> byDocument = new ArrayList<>();
       for (TaskDocument document : task.documents()) {
-        List<Double> byChoice = new ArrayList<>();
-        for (int choice = 0; choice < document.choices().size(); choice++) {
-          byChoice.add(scores[at++]);
-        }
-        byDocument.add(List.copyOf(byChoice));
+        int from = at;
+        at += document.choices().size();
+        byDocument.add(Arrays.stream(scores, from, at).boxed().toList());
       }
       results.add(TaskScore.of(task, byDocument));
     }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 
 /**
  * How a model did on a task.
@@ -38,11 +39,9 @@ public record TaskScore(
   }
 
   private static List<Double> byLength(TaskDocument document, List<Double> scores) {
-    List<Double> byLength = new ArrayList<>();
-    for (int choice = 0; choice < scores.size(); choice++) {
-      byLength.add(scores.get(choice) / document.choices().get(choice).length());
-    }
-    return byLength;
+    return IntStream.range(0, scores.size())
+        .mapToObj(choice -> scores.get(choice) / document.choices().get(choice).length())
+        .toList();
   }
 
   /** Returns the index of the highest score, of equal ones the first. */

@@ -73,12 +73,10 @@ public record SharedWorkers(int count, Executor executor) implements WorkerPool 
       try {
         executor.execute(this);
       } catch (RejectedExecutionException e) {
-        noMore();
+        synchronized (this) {
+          toCall = 0;
+        }
       }
-    }
-
-    private synchronized void noMore() {
-      toCall = 0;
     }
 
     @Override
