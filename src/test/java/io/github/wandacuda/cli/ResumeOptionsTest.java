@@ -59,6 +59,7 @@ class ResumeOptionsTest {
       --include q_proj
       --exclude q_proj
       --packed
+      --no-card
       """;
 
   @TempDir Path directory;
