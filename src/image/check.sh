@@ -43,7 +43,8 @@ alone "$program" generate-completion | cmp - "$scratch/elsewhere/share/bash-comp
   fail "another completion script"
 # Its Java has what a connection takes: there is no hub at this address.
 status=0
-alone env HF_ENDPOINT=http://127.0.0.1:1 "$program" download org/model --cache "$scratch/hub" 2> "$scratch/log" || status=$?
+env -i PATH="$scratch/path" HOME="$HOME" HF_ENDPOINT=http://127.0.0.1:1 "$program" download org/model --cache "$scratch/hub" \
+  2> "$scratch/log" || status=$?
 [[ $status == 7 ]] || fail "a download without a hub ends with $status: $(cat "$scratch/log")"
 echo "the image prunes as the jar does, without a Java: $of_image ($(du -sm target/image | cut -f 1) MB)"
 
