@@ -51,13 +51,13 @@ final class PrunedModule {
   }
 
   /** Improves the mask. */
-  MaskSwaps.Counts swap(SquareGram gram) {
+  void swap(SquareGram gram) {
     OptionalInt group =
         sparsity instanceof Sparsity.GroupPattern pattern
             ? OptionalInt.of(pattern.size())
             : OptionalInt.empty();
     mask.bits().copyFrom(chosen.bits());
-    return new MaskSwaps(gram).refine(weights, mask.bits(), group, OptionalInt.empty());
+    new MaskSwaps(gram).refine(weights, mask.bits(), group, OptionalInt.empty());
   }
 
   /** Fits the kept weights. */
@@ -67,8 +67,8 @@ final class PrunedModule {
   }
 
   void checkSwap(SquareGram gram) {
-    MaskSwaps.Counts counts = swap(gram);
-    requireLess("swaps", counts.errorBefore(), counts.errorAfter());
+    swap(gram);
+    requireLess("swaps", error(gram, chosen), error(gram, mask));
     if (mask.kept() != chosen.kept()) {
       throw new IllegalStateException(
           "%s: kept %d weights, then %d".formatted(name, chosen.kept(), mask.kept()));
@@ -76,17 +76,22 @@ final class PrunedModule {
   }
 
   void checkReconstruct(SquareGram gram) {
+    double before = error(gram, chosen);
+    reconstruct(gram);
+    requireLess("reconstruction", before, OutputError.of(gram, weights, fitted).error());
+  }
+
+  /** Returns the error of what a mask keeps of the weights, which {@code fitted} then holds. */
+  private double error(SquareGram gram, Mask kept) {
     fitted.data().copyFrom(weights.data());
     for (int row = 0; row < weights.rows(); row++) {
       for (int column = 0; column < weights.columns(); column++) {
-        if (!chosen.isKept(row, column)) {
+        if (!kept.isKept(row, column)) {
           WeightBytes.set(fitted.data(), DType.F32, (long) row * weights.columns() + column, 0);
         }
       }
     }
-    double before = OutputError.of(gram, weights, fitted).error();
-    reconstruct(gram);
-    requireLess("reconstruction", before, OutputError.of(gram, weights, fitted).error());
+    return OutputError.of(gram, weights, fitted).error();
   }
 
   private void requireLess(String step, double before, double after) {
