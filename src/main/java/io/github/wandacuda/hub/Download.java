@@ -141,9 +141,6 @@ public final class Download {
               files.values().stream().mapToLong(partial -> partial.file().size()).sum(),
               missing);
       Queue<ByteBuffer> free = new ConcurrentLinkedQueue<>();
-      for (int at = 0; at < AT_ONCE; at++) {
-        free.add(PartialFile.memory(settings.piece()));
-      }
       List<Runnable> pieces = new ArrayList<>();
       for (PartialFile file : files.values()) {
         IntStream.range(0, file.pieces())
@@ -162,6 +159,9 @@ public final class Download {
         if (file.missing() == 0) {
           pieces.add(() -> complete(file, arrivals));
         }
+      }
+      for (int at = 0; at < Math.min(AT_ONCE, pieces.size()); at++) {
+        free.add(PartialFile.memory(settings.piece()));
       }
       run(pieces);
     } finally {
@@ -307,12 +307,17 @@ public final class Download {
       there += bytes;
       if (there - told >= STEP) {
         told = there;
-        progress.step("file", done, files, Math.min(share(), Math.nextDown(1.0)));
+        tell();
       }
     }
 
     synchronized void done() {
       done++;
+      tell();
+    }
+
+    /** All is done when the last file has its name, not when its last byte is there. */
+    private void tell() {
       progress.step("file", done, files, done == files ? 1 : Math.min(share(), Math.nextDown(1.0)));
     }
   }

@@ -25,7 +25,7 @@ public record DownloadRequest(
     List<String> exclude,
     Optional<Path> output) {
   /** The name of the branch that every repository has. */
-  public static final String MAIN = "main";
+  private static final String MAIN = "main";
 
   private static final Pattern NAME =
       Pattern.compile("(datasets/)?(?=.{1,96}$)(\\w[\\w.-]*/\\w[\\w.-]*)");
@@ -59,9 +59,9 @@ public record DownloadRequest(
   public static DownloadRequest of(String given) {
     Optional<KnownText> known = KnownText.of(given);
     if (known.isPresent()) {
-      KnownText text = known.get();
+      List<String> file = List.of(known.get().file);
       return new DownloadRequest(
-          true, text.dataset, MAIN, List.of(text.file), List.of(), Optional.empty());
+          true, known.get().dataset, MAIN, file, List.of(), Optional.empty());
     }
     var parts = NAME.matcher(given);
     if (!parts.matches()) {

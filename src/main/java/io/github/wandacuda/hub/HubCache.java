@@ -5,7 +5,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -29,7 +28,9 @@ public record HubCache(Path root) {
               + "([\\w][\\w.-]*)/([\\w][\\w.-]*?)(?:/(?:tree|blob|resolve)/.*|/)?");
 
   private static final int MOST_NAMED = 5;
-  private static final int LONGEST_WORD = 4096;
+
+  /** Bytes of a file that has a word alone. */
+  static final int LONGEST_WORD = 4096;
 
   public static HubCache of(Map<String, String> environment) {
     for (String variable : List.of("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")) {
@@ -148,17 +149,8 @@ public record HubCache(Path root) {
   }
 
   private static String commit(Path reference) {
-    String commit = word(reference);
+    String commit = InputFile.beginning(reference, LONGEST_WORD).strip();
     return commit.matches("[\\w.-]+") ? commit : "none";
-  }
-
-  /** Returns what a file says that has a word alone. */
-  static String word(Path file) {
-    try (var in = InputFile.stream(file)) {
-      return new String(in.readNBytes(LONGEST_WORD), StandardCharsets.UTF_8).strip();
-    } catch (IOException e) {
-      throw InputException.unreadable(file, e);
-    }
   }
 
   private static String named(List<Path> folders) {

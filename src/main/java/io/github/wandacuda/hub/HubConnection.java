@@ -157,16 +157,13 @@ final class HubConnection implements AutoCloseable {
                 ? passing.wait
                 : settings.pause().multipliedBy(1L << (failures - 1));
         if (failures == TRIES || pause.compareTo(LONGEST_PAUSE) > 0) {
-          throw said("an answer", reason(e), e);
+          String reason = Printable.reason(e);
+          boolean none = e instanceof ConnectException;
+          throw said("an answer", none ? "no connection (%s)".formatted(reason) : reason, e);
         }
         CancelledException.waiting(() -> Thread.sleep(pause));
       }
     }
-  }
-
-  private static String reason(IOException e) {
-    String said = Printable.reason(e);
-    return e instanceof ConnectException ? "no connection (%s)".formatted(said) : said;
   }
 
   /** Reads a response and those that it leads to, up to a number of bytes. */

@@ -2,6 +2,7 @@ package io.github.wandacuda.hub;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
@@ -91,12 +92,13 @@ public record HubSettings(
   private static Optional<String> token(Map<String, String> environment) {
     Optional<String> token = given(environment, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN");
     if (token.isEmpty()) {
-      Path file =
+      token =
           given(environment, "HF_TOKEN_PATH")
               .map(Path::of)
-              .orElseGet(() -> HubCache.home(environment).resolve("token"));
-      token =
-          Files.exists(file) ? Optional.of(HubCache.word(file)).filter(t -> !t.isEmpty()) : token;
+              .or(() -> Optional.of(HubCache.home(environment).resolve("token")))
+              .filter(Files::exists)
+              .map(file -> InputFile.beginning(file, HubCache.LONGEST_WORD).strip())
+              .filter(word -> !word.isEmpty());
     }
     if (token.isPresent() && !token.get().matches("[!-~]+")) {
       throw ErrorDetails.of("HF_TOKEN").wrong("a token", "other characters than one has");

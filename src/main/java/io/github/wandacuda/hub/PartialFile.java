@@ -6,10 +6,12 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.RealCause.SystemError;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -168,7 +170,7 @@ final class PartialFile implements AutoCloseable {
     int past =
         direct == null || refused ? 0 : bytes.limit() / DirectIo.ALIGNMENT * DirectIo.ALIGNMENT;
     try {
-      write(direct, bytes.slice(0, past), begin);
+      FilePieces.write(direct, begin, MemorySegment.ofBuffer(bytes).asSlice(0, past));
     } catch (IOException e) {
       if (!SystemError.INVALID_ARGUMENT.isSaidIn(e.getMessage())) {
         throw e;
@@ -176,13 +178,7 @@ final class PartialFile implements AutoCloseable {
       refused = true;
       past = 0;
     }
-    write(channel, bytes.slice(past, bytes.limit() - past), begin + past);
-  }
-
-  private static void write(FileChannel to, ByteBuffer bytes, long begin) throws IOException {
-    while (bytes.hasRemaining()) {
-      to.write(bytes, begin + bytes.position());
-    }
+    FilePieces.write(channel, begin + past, MemorySegment.ofBuffer(bytes).asSlice(past));
   }
 
   private void mark(int piece) throws IOException {
@@ -234,13 +230,11 @@ final class PartialFile implements AutoCloseable {
       long at = (long) digested * size;
       while (at < end(digested)) {
         buffer.clear().limit((int) Math.min(BUFFER, end(digested) - at));
-        while (buffer.hasRemaining()) {
-          if (channel.read(buffer, at + buffer.position()) < 0) {
-            throw new IOException("it became shorter");
-          }
+        if (!FilePieces.read(channel, at, MemorySegment.ofBuffer(buffer))) {
+          throw new IOException("it became shorter");
         }
         at += buffer.limit();
-        digest.update(buffer.flip());
+        digest.update(buffer);
       }
     }
   }

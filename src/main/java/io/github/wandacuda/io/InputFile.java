@@ -5,6 +5,7 @@ import io.github.wandacuda.error.InputException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -41,6 +42,17 @@ public final class InputFile {
   @FunctionalInterface
   public interface Reading<T> {
     T read() throws IOException;
+  }
+
+  /** Returns the text that a file begins with, up to a number of bytes of UTF-8. */
+  public static String beginning(Path file, int most) {
+    return reading(
+        file,
+        () -> {
+          try (InputStream in = stream(file)) {
+            return new String(in.readNBytes(most), StandardCharsets.UTF_8);
+          }
+        });
   }
 
   /**

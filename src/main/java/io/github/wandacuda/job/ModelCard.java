@@ -1,7 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
@@ -12,6 +11,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,9 +45,10 @@ public final class ModelCard {
   private ModelCard() {}
 
   /** Writes the card of an output that is to have one. */
-  static void write(ModelDirectory source, OutputDirectory output, Provenance record) {
+  static void write(
+      ModelDirectory source, SideFiles files, OutputDirectory output, Provenance record) {
     if (record.hasCard()) {
-      write(source, output.file(SideFiles.CARD), record, Map.of());
+      write(source, files, output.file(SideFiles.CARD), record, Map.of());
     }
   }
 
@@ -59,15 +60,26 @@ public final class ModelCard {
   public static void add(ModelDirectory source, Path output, Map<String, String> measured) {
     Provenance.read(output)
         .filter(Provenance::hasCard)
-        .ifPresent(record -> write(source, output.resolve(SideFiles.CARD), record, measured));
+        .ifPresent(
+            record ->
+                write(
+                    source,
+                    SideFiles.of(source.checkpoint(), output).withCard(true),
+                    output.resolve(SideFiles.CARD),
+                    record,
+                    measured));
   }
 
   private static void write(
-      ModelDirectory source, Path file, Provenance record, Map<String, String> measured) {
-    SideFiles files = SideFiles.of(source.checkpoint(), file.getParent()).withCard(true);
+      ModelDirectory source,
+      SideFiles files,
+      Path file,
+      Provenance record,
+      Map<String, String> measured) {
+    Optional<String> base = base(source);
     String text =
-        front(source, files)
-            + filled(source, record, measured)
+        front(base, files)
+            + filled(base, record, measured)
             + (files.files().contains(SideFiles.CARD)
                 ? "\nThe source's own card is [%1$s](%1$s).\n".formatted(files.sourceCard())
                 : "");
@@ -75,19 +87,14 @@ public final class ModelCard {
     AtomicWrite.replace(file, out -> out.write(bytes), FileModes.like(source.config().file()));
   }
 
-  private static String front(ModelDirectory source, SideFiles files) {
-    StringBuilder front = new StringBuilder("---\n");
-    base(source)
-        .ifPresent(
-            name ->
-                front
-                    .append("base_model: %s\n".formatted(name))
-                    .append("base_model_relation: finetune\n"));
+  private static String front(Optional<String> base, SideFiles files) {
+    List<String> lines = new ArrayList<>(List.of("---"));
+    base.ifPresent(name -> lines.add("base_model: " + name + "\nbase_model_relation: finetune"));
     if (files.files().contains(SideFiles.CARD)) {
-      inherited(source.path().resolve(SideFiles.CARD))
-          .forEach(lines -> front.append(lines).append('\n'));
+      lines.addAll(inherited(files.directory().resolve(SideFiles.CARD)));
     }
-    return front.append("tags:\n- pruned\n- wanda-cuda\n---\n").toString();
+    lines.add("tags:\n- pruned\n- wanda-cuda\n---\n");
+    return String.join("\n", lines);
   }
 
   /** Returns the source's name on the Hub, by its place in the cache or its own config. */
@@ -102,20 +109,15 @@ public final class ModelCard {
 
   /** Returns the lines of a card's front matter that hold of the result too. */
   private static List<String> inherited(Path card) {
-    try (InputStream in = InputFile.stream(card)) {
-      String text = new String(in.readNBytes(LONGEST), StandardCharsets.UTF_8);
-      Matcher front = FRONT.matcher(text.replace("\r\n", "\n"));
-      return front.find()
-          ? INHERITED.matcher(front.group(1)).results().map(MatchResult::group).toList()
-          : List.of();
-    } catch (IOException e) {
-      throw InputException.unreadable(card, e);
-    }
+    String text = InputFile.beginning(card, LONGEST).replace("\r\n", "\n");
+    Matcher front = FRONT.matcher(text);
+    return front.find()
+        ? INHERITED.matcher(front.group(1)).results().map(MatchResult::group).toList()
+        : List.of();
   }
 
   private static String filled(
-      ModelDirectory source, Provenance record, Map<String, String> measured) {
-    Optional<String> base = base(source);
+      Optional<String> base, Provenance record, Map<String, String> measured) {
     Map<String, Object> values = record.values();
     boolean exact = record.fitted().isEmpty() && !Provenance.UPDATE.equals(values.get("mode"));
     double share = 100.0 * record.zeros() / Math.max(1, record.elements());

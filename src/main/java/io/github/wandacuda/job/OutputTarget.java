@@ -193,7 +193,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
           .forEach(file -> output.copy(to.sideFiles, file));
       packed.ifPresent(unused -> Packing.PACK.writeConfig(to.scope.model(), output));
       added.removeLeftovers();
-      ModelCard.write(to.scope.model(), output, result.provenance());
+      ModelCard.write(to.scope.model(), to.sideFiles, output, result.provenance());
       output.finish(result.provenance(), () -> {});
     }
 

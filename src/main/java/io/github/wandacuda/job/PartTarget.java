@@ -282,7 +282,7 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
     @Override
     public void end(RunResult result) {
       whole.sideFiles().lastFiles().forEach(file -> output.copy(whole.sideFiles(), file));
-      ModelCard.write(whole.scope().model(), output, result.provenance());
+      ModelCard.write(whole.scope().model(), whole.sideFiles(), output, result.provenance());
       output.finish(result.provenance(), whole.added(output)::removeLeftovers);
     }
 

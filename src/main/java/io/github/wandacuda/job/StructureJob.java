@@ -158,7 +158,7 @@ public final class StructureJob {
         beforeEnd.run();
         end(directory);
         Provenance record = Provenance.planned(request, removed, plan, version);
-        ModelCard.write(model, directory, record);
+        ModelCard.write(model, sideFiles, directory, record);
         directory.finish(record, () -> {});
         return clock.seconds();
       } catch (RuntimeException | Error e) {
