@@ -43,6 +43,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -97,8 +98,11 @@ enum Packing {
         : shards.stream().map(shard -> new ShardPlan(shard, List.of(), shard)).toList();
   }
 
-  /** Writes some of the source's shards side by side; {@code done} is called after each tensor. */
-  void write(List<ShardPlan> plans, NewShards output, Workers workers, Runnable done) {
+  /**
+   * Writes some of the source's shards side by side; {@code done} is called after each tensor, with
+   * its bytes.
+   */
+  void write(List<ShardPlan> plans, NewShards output, Workers workers, LongConsumer done) {
     RowPacking rows = PackedShard.packing();
     try (PackBuffers buffers = PackBuffers.of(workers.count())) {
       plans.forEach(plan -> plan.modules().forEach(buffers::reserve));
@@ -161,7 +165,7 @@ enum Packing {
       ShardWriter writer,
       PackBuffers buffers,
       RowPacking rows,
-      Runnable done,
+      LongConsumer done,
       List<Job> jobs) {
     SafetensorsFile layout = plan.layout();
     PhaseClock unused = new PhaseClock(buffers.rows().workers());
@@ -172,10 +176,11 @@ enum Packing {
           .map(
               place ->
                   new CopyTask(plan.source(), tensor, writer, place, piece, buffers.rows(), unused))
-          .ifPresent(copy -> jobs.add(new Counted(copy, done)));
+          .ifPresent(copy -> jobs.add(new Counted(copy, () -> done.accept(tensor.bytes()))));
     }
     for (ModulePlan module : plan.modules()) {
-      jobs.add(new Counted(new ModulePlan.PackTask(module, layout, writer, buffers, rows), done));
+      Job task = new ModulePlan.PackTask(module, layout, writer, buffers, rows);
+      jobs.add(new Counted(task, () -> done.accept(module.weight().bytes())));
     }
     if (packs()) {
       writer.write(
@@ -253,7 +258,7 @@ enum Packing {
         Consumer<Path> check) {
       List<ShardPlan> plans = direction.plan(modules, List.of(shard), workers, Progress.NONE);
       try (NewShards written = new NewShards(output, Optional.of(check), DirectIo.BUFFERED)) {
-        direction.write(plans, written, workers, () -> {});
+        direction.write(plans, written, workers, bytes -> {});
         written.finish();
       }
       return plans;

@@ -137,7 +137,7 @@ public final class PackingJob {
     if (direction.packs() && directory.interrupted().isEmpty()) {
       Packing.ShardPlan.warnOfLarger(plans);
     }
-    StepCount steps = StepCount.ofTensors(shards, progress);
+    StepCount steps = StepCount.ofTensors("tensor", shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), DirectIo.BUFFERED)) {
       for (int from = 0; from < plans.size(); from += workers.count()) {
         int to = Math.min(plans.size(), from + workers.count());

@@ -211,7 +211,7 @@ public final class StructureJob {
                     directory.interrupted().isEmpty()
                         || !OutputCheck.isCopy(shard, place(shard), false, workers))
             .toList();
-    StepCount steps = StepCount.ofTensors(shards, progress);
+    StepCount steps = StepCount.ofTensors("tensor", shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), io);
         TileBuffers buffers = TileBuffers.inCache(workers.count())) {
       Path like = model.checkpoint().shards().getFirst().path();
@@ -219,7 +219,8 @@ public final class StructureJob {
         ShardWriter writer = written.begin(shard, shard, like);
         List<Job> copies = new ArrayList<>();
         for (TensorInfo tensor : shard.tensors()) {
-          copies.add(new Counted(CopyTask.of(shard, tensor, writer, buffers, clock), steps::done));
+          Job copy = CopyTask.of(shard, tensor, writer, buffers, clock);
+          copies.add(new Counted(copy, () -> steps.done(tensor.bytes())));
         }
         workers.run(copies);
         written.complete(shard, writer);
