@@ -114,25 +114,26 @@ final class EvaluateOption {
             : Optional.empty());
   }
 
-  /** Returns what a model says before and after it was pruned. */
-  Perplexities compared(Measured before, Measured after, Path model) {
-    return new Perplexities(
-        before.perplexity(),
-        after.perplexity(),
-        before.tokens().isPresent() && after.tokens().isPresent()
-            ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model))
-            : Optional.empty());
-  }
-
-  /** Adds what was measured to the model card of an output, if it has one. */
-  void addToCard(Perplexities both, ModelDirectory model, Path place) {
+  /**
+   * Returns what a model says before and after it was pruned, which the model card of the output
+   * gets too, if it has one.
+   */
+  Perplexities compared(Measured before, Measured after, ModelDirectory model, Path output) {
+    Perplexities both =
+        new Perplexities(
+            before.perplexity(),
+            after.perplexity(),
+            before.tokens().isPresent() && after.tokens().isPresent()
+                ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model.path()))
+                : Optional.empty());
     ModelCard.add(
         model,
-        place,
+        output,
         Map.of(
             "perplexity on %s, %d windows of %d tokens"
                 .formatted(text.getFileName(), windows.count(), windows.longest()),
             "%.4f before, %.4f after".formatted(both.before(), both.after())));
+    return both;
   }
 
   private static boolean hasSample(ModelDirectory measured, Backend backend, OutputOptions output) {

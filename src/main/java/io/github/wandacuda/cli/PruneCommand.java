@@ -16,6 +16,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -182,6 +183,32 @@ final class PruneCommand extends Subcommand {
       files.put(Provenance.FAMILY, List.of(model.family()));
     }
     return files;
+  }
+
+  /** Measures the model that a run begins with, if there is a text to do it by. */
+  Optional<EvaluateOption.Measured> measured(
+      ModelDirectory model, Backend backend, ResultFiles results) {
+    return evaluation.given()
+        ? Optional.of(measure(model, true, backend, results))
+        : Optional.empty();
+  }
+
+  private EvaluateOption.Measured measure(
+      ModelDirectory model, boolean before, Backend backend, ResultFiles results) {
+    return evaluating(
+        () -> evaluation.measure(model, before, results.writes(REPORT), backend, output));
+  }
+
+  /** Measures what a run has written, and returns what it says beside the model before. */
+  Perplexities compared(
+      EvaluateOption.Measured before,
+      ModelDirectory model,
+      Path written,
+      Backend backend,
+      ResultFiles results) {
+    try (ModelDirectory pruned = ModelDirectory.open(written, model.family())) {
+      return evaluation.compared(before, measure(pruned, false, backend, results), model, written);
+    }
   }
 
   private boolean resumes() {

@@ -267,5 +267,9 @@ public record PruneReport(
       object.put("after", after);
       return object;
     }
+
+    public String text() {
+      return "perplexity %.4f before, %.4f after".formatted(before, after);
+    }
   }
 }
