@@ -102,7 +102,6 @@ final class BatchShares implements AutoCloseable {
     void run(Share share, Block block, SampleBatch batch, long at);
   }
 
-  /** Returns the device that a sample is on. */
   Share of(int sample) {
     return shares.reversed().stream()
         .filter(share -> share.batches().get(0).firstSample() <= sample)
@@ -110,7 +109,6 @@ final class BatchShares implements AutoCloseable {
         .orElseThrow();
   }
 
-  /** Returns how many devices there are. */
   int count() {
     return shares.size();
   }

@@ -30,7 +30,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Runs the dense model over text and writes activation statistics. */
 @Command(
     name = "calibrate",
     description = "Runs the dense model over text and writes activation statistics.",

@@ -45,7 +45,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Compares methods and sparsities on one model, without writing one. */
 @Command(
     name = "compare",
     description =

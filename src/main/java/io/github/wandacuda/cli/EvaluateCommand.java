@@ -21,7 +21,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Asks a model the questions of zero-shot tasks. */
 @Command(
     name = "evaluate",
     description =

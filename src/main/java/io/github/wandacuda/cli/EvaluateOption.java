@@ -32,7 +32,6 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** The option to measure perplexity before and after a run. */
 final class EvaluateOption {
   private static final int PASSES = 2;
 

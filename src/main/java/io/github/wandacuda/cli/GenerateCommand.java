@@ -41,7 +41,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Writes text with a model. */
 @Command(
     name = "generate",
     description = "Writes what a model makes of a prompt, token by token.",
@@ -232,7 +231,6 @@ final class GenerateCommand extends Subcommand {
                 bytes / 1e6));
   }
 
-  /** Options for the text that a model goes on with. */
   private static final class PromptOptions {
     /**
      * Bytes of a prompt from standard input at most; no model has positions for a tenth of that.

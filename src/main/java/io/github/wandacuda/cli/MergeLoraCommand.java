@@ -12,7 +12,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Merges a LoRA adapter into a pruned model, zeros kept. */
 @Command(
     name = "merge-lora",
     description =

@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
 
-/** The option for the model that a command reads. */
 class ModelOption {
   @Option(
       names = "--model",

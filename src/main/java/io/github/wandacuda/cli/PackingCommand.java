@@ -10,7 +10,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** What packing and unpacking a model directory have in common. */
 abstract class PackingCommand extends Subcommand {
   @Mixin private ModelOption model;
 

@@ -28,7 +28,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Prunes a model directory into another one, or in place. */
 @Command(
     name = "prune",
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
@@ -174,7 +173,6 @@ final class PruneCommand extends Subcommand {
     }
   }
 
-  /** Returns the files that are read beside the model, by what they are. */
   Map<String, List<Path>> files(PruningRules rules) {
     Map<String, List<Path>> files = new LinkedHashMap<>(methods.files());
     files.putAll(calibrations.files(rules));

@@ -147,7 +147,6 @@ record PruneRun(
             Map.of()));
   }
 
-  /** Returns a module's norms, if a file has them. */
   private float[] norms(LinearModule module, PruningRules rules) {
     return request.calibration() instanceof Calibration.FromStatistics source
             && rules.of(module).needsNorms()

@@ -17,7 +17,6 @@ import java.util.OptionalInt;
 import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
-/** Options for the draw of calibration samples. */
 final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =

@@ -19,7 +19,6 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
-/** Options for the removal of whole parts of a model. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
 

@@ -115,7 +115,6 @@ final class PartialFile implements AutoCloseable {
     return Math.toIntExact(Math.ceilDiv(file.size(), size));
   }
 
-  /** Returns where a piece ends. */
   private long end(int piece) {
     return Math.min(file.size(), (piece + 1L) * size);
   }

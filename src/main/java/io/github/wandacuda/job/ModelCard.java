@@ -44,7 +44,6 @@ public final class ModelCard {
 
   private ModelCard() {}
 
-  /** Writes the card of an output that is to have one. */
   static void write(
       ModelDirectory source, SideFiles files, OutputDirectory output, Provenance record) {
     if (record.hasCard()) {
@@ -107,7 +106,6 @@ public final class ModelCard {
         .filter(name -> NAME.matcher(name).matches());
   }
 
-  /** Returns the lines of a card's front matter that hold of the result too. */
   private static List<String> inherited(Path card) {
     String text = InputFile.beginning(card, LONGEST).replace("\r\n", "\n");
     Matcher front = FRONT.matcher(text);

@@ -51,7 +51,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
     requireSame(arithmetic(), own.arithmetic(), "this process");
   }
 
-  /** Checks that a process computes the bits of the others. */
   static void requireSame(String expected, String found, String node) {
     if (!found.equals(expected)) {
       throw new BackendUnavailableException(

@@ -205,7 +205,6 @@ record OutputCheck(
     }
   }
 
-  /** Returns whether there is such a copy. */
   static boolean isCopy(SafetensorsFile source, Path place, boolean packed, Workers workers) {
     if (!Files.isRegularFile(place, LinkOption.NOFOLLOW_LINKS)) {
       return false;

@@ -126,7 +126,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     return sideFiles.withShards(scope.model().checkpoint());
   }
 
-  /** Returns the files in the output that the run doesn't write. */
   OutputPlace.AddedFiles added(OutputDirectory output) {
     return new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
   }

@@ -62,7 +62,6 @@ enum Packing {
     return this == PACK;
   }
 
-  /** Checks that a model can go this way. */
   void require(ModelDirectory model) {
     if (packs()) {
       model.requireUnpacked("pack");
@@ -77,7 +76,6 @@ enum Packing {
     }
   }
 
-  /** Writes the {@code config.json} of an output, by which it is packed or isn't. */
   void writeConfig(ModelDirectory model, OutputDirectory output) {
     Path source = model.config().file();
     byte[] bytes = InputFile.bytes(source);
@@ -421,7 +419,6 @@ enum Packing {
       return counts.get(tile);
     }
 
-    /** Returns how many elements the tiles before one keep. */
     long keptBefore(int tile) {
       long kept = 0;
       for (int before = 0; before < tile; before++) {
@@ -434,7 +431,6 @@ enum Packing {
       return keptBefore(tiles.count());
     }
 
-    /** Returns whether packing saves enough. */
     boolean pays() {
       return weight.bytes() - PackedFormat.bytes(weight, kept())
           >= Math.ceilDiv(weight.bytes(), LEAST_SAVED);

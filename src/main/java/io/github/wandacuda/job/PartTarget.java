@@ -118,7 +118,6 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
     output.journal().restart(RunRecords.run(fingerprint));
   }
 
-  /** Checks that the run that has begun in the output is this one. */
   private void requireSame(OutputDirectory output, Fingerprint fingerprint) {
     Fingerprint there =
         output.interrupted().map(RunRecords::run).orElseGet(() -> new Fingerprint(Map.of()));

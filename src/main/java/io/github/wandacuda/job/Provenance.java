@@ -220,7 +220,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return (JsonText.of(values) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Reads the file of a pruned directory; returns nothing if there is none. */
   static Optional<Provenance> read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     if (!Files.exists(file)) {
@@ -302,7 +301,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return (List<String>) values.get(key);
   }
 
-  /** Returns the version of the library that made the directory. */
   String version() {
     return text("version");
   }

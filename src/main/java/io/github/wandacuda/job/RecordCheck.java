@@ -137,7 +137,6 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     return found == null ? NOTHING : Printable.of(found.toString());
   }
 
-  /** Returns the source's modules that it names. */
   List<LinearModule> modules(ModelDirectory dense) {
     Set<String> unknown = new HashSet<>(record.modules());
     List<LinearModule> chosen =

@@ -182,7 +182,6 @@ record ResumableWork(
     return written.contains(tensor) || tensor.bytes() == 0;
   }
 
-  /** Returns whether every module among {@code names} is kept. */
   private boolean hasModulesOf(Set<String> names) {
     Set<String> kept = written.stream().map(TensorInfo::name).collect(Collectors.toSet());
     return names.stream()

@@ -212,7 +212,6 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
         : LinearModules.block(chosen.get(chosen.size() / 2).name()).orElse(0);
   }
 
-  /** Returns the seconds of measuring perplexity before and after. */
   private double evaluation(List<int[]> windows) {
     if (windows.isEmpty()) {
       return 0;

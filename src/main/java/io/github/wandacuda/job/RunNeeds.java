@@ -166,7 +166,6 @@ public record RunNeeds(
     }
   }
 
-  /** Returns the bytes of a copy of a model with its side files. */
   static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
     return model.checkpoint().totalBytes()
         + Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())

@@ -40,7 +40,6 @@ public record SharedSparsity(PruningRules rules, String label) {
       Optional<OnCluster> on,
       Progress progress) {}
 
-  /** Shares a total out. */
   static SharedSparsity of(
       Allocation allocation, Means means, PruningRules rules, List<LinearModule> chosen) {
     Sparsity.Ratio total = total(rules);

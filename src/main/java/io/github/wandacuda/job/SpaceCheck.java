@@ -42,7 +42,6 @@ public final class SpaceCheck {
     }
   }
 
-  /** Returns whether an output's disk has so many free bytes. */
   static boolean hasDisk(Path directory, long bytes) {
     return bytes <= usable(existing(directory.toAbsolutePath()));
   }

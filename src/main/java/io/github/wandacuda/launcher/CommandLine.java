@@ -122,7 +122,6 @@ final class CommandLine {
     return given;
   }
 
-  /** Returns the environment variables whose options are part of this line. */
   List<String> variables() {
     return variables;
   }

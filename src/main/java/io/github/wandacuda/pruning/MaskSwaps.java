@@ -55,7 +55,6 @@ public final class MaskSwaps {
     }
   }
 
-  /** Returns what makes a search for a worker. */
   private Supplier<RowSwaps.Search> searches(OptionalInt groupSize) {
     if (groupSize.isPresent()) {
       GroupSwaps groups = new GroupSwaps(gram, groupSize.getAsInt());

@@ -149,7 +149,6 @@ public record PruneReport(
       /** The weights' own, where there are no norms. */
       WEIGHTS("weight_error", "of weights");
 
-      /** The name that the JSON has. */
       final String key;
 
       final String words;
