@@ -56,7 +56,6 @@ public final class Imatrix {
     this.file = file;
   }
 
-  /** Returns whether a file's name has an ending of an imatrix. */
   public static boolean isNamed(Path file) {
     String name = file.toString().toLowerCase(Locale.ROOT);
     return ENDINGS.stream().anyMatch(name::endsWith);

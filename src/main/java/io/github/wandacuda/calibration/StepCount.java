@@ -13,7 +13,6 @@ public final class StepCount {
   private long done;
   private long workDone;
 
-  /** Counts steps that are equal. */
   public StepCount(String what, long total, Progress progress) {
     this(what, total, total, progress);
   }

@@ -38,7 +38,6 @@ public record HubSettings(
     int piece) {
   private static final String PUBLIC = "https://huggingface.co";
 
-  /** Reads the variables of an environment. */
   public static HubSettings of(Map<String, String> environment) {
     return new HubSettings(
         endpoint(given(environment, "HF_ENDPOINT").orElse(PUBLIC)),

@@ -34,7 +34,6 @@ public enum KnownText {
     return licence;
   }
 
-  /** Returns the text that a word names, if it is one. */
   public static Optional<KnownText> of(String word) {
     return Arrays.stream(values()).filter(text -> text.label().equals(word)).findFirst();
   }

@@ -125,7 +125,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
 
   /** A model that all machines of a cluster read, by the same path. */
   record SharedSource(String path, String family, String sha256) implements Serializable {
-    /** Returns the source that this process has open. */
     public static SharedSource of(ModelDirectory model) {
       return of(model, SourceDigest.of(model));
     }

@@ -45,7 +45,6 @@ import java.util.stream.Stream;
  * @param values by the keys in the file, in their order; what is null is left out
  */
 public record Provenance(Map<String, Object> values) implements Serializable {
-  /** The file's name in a pruned directory. */
   public static final String FILE_NAME = SideFiles.MANIFEST;
 
   public static final String FORMAT = "wanda-cuda.provenance.v1";

@@ -238,7 +238,6 @@ final class ShardPass {
       file.publish(name);
     }
 
-    /** Removes the file, unless it was published. */
     @Override
     public void close() {
       file.close();

@@ -136,7 +136,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return (Method) values.get(MethodKey.METHOD);
   }
 
-  /** Returns what {@link Method#RIA} ranks. */
   public Scope scope() {
     return (Scope) values.get(MethodKey.SCOPE);
   }
@@ -171,7 +170,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
         .collect(Collectors.joining("+"));
   }
 
-  /** Returns how much goes, in words. */
   public String amount() {
     return method() == Method.MASKS ? "as the masks say" : sparsity().toString();
   }

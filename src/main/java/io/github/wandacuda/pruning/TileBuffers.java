@@ -65,7 +65,6 @@ public final class TileBuffers implements AutoCloseable {
     }
   }
 
-  /** Returns the first {@code bytes} of a worker's buffer. */
   public MemorySegment of(int worker, long bytes) {
     return buffers.get(worker).asSlice(0, bytes);
   }
