@@ -20,8 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Packs a model directory into another one, or unpacks it: every file of it, so that one undoes the
@@ -30,8 +28,6 @@ import org.slf4j.LoggerFactory;
  * it is resumed.
  */
 public final class PackingJob {
-  private static final Logger LOG = LoggerFactory.getLogger(PackingJob.class);
-
   private final Packing direction;
   private final ModelDirectory model;
   private final Path output;
@@ -89,9 +85,7 @@ public final class PackingJob {
       return result();
     }
     SpaceCheck.requireDisk(output, leastBytes());
-    sideFiles
-        .leftOut()
-        .forEach(file -> LOG.warn("{} is left out: it is none of the model's files", file));
+    sideFiles.warnOfLeftOut("it is none of the model's files");
     try (Workers workers = new Workers(threads);
         OutputDirectory directory =
             OutputDirectory.open(
@@ -172,11 +166,7 @@ public final class PackingJob {
     if (directory.finished().isPresent()) {
       throw ErrorDetails.file(output).refused("holds a model that no interrupted run has left");
     }
-    if (directory.interrupted().isEmpty()) {
-      directory.journal().restart(RunRecords.run(run));
-      return;
-    }
-    run.requireSame(output, directory.interrupted().get().run());
+    directory.begin(run);
   }
 
   private Result result() {
