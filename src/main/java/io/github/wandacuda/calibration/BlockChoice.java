@@ -48,11 +48,7 @@ public record BlockChoice(
    */
   public record Chosen(List<Integer> blocks, SortedMap<Integer, Double> scores) {}
 
-  /**
-   * Chooses by a score.
-   *
-   * @param count how many blocks, a multiple of the period
-   */
+  /** Chooses so many blocks by a score, a multiple of the period. */
   public Chosen choose(BlockScore score, int count) {
     return switch (score) {
       case LOSS -> {

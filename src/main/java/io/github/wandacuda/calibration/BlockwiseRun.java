@@ -27,11 +27,7 @@ public final class BlockwiseRun implements AutoCloseable {
   private final Operations operations;
   private SampleProgress watcher = SampleProgress.NONE;
 
-  /**
-   * Embeds the samples.
-   *
-   * @param samples token ids, all lists of the same length, at least one
-   */
+  /** Embeds samples: token ids, all lists of the same length, at least one. */
   public BlockwiseRun(Decoder decoder, Operations operations, List<int[]> samples) {
     this(decoder, operations, samples, null);
   }

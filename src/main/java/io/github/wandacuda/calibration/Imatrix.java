@@ -320,11 +320,7 @@ public final class Imatrix {
       bytes.order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /**
-     * Reads a file.
-     *
-     * @throws InputException if it can't be read or doesn't fit into memory
-     */
+    /** Reads a file, which has to fit into memory. */
     static LittleEndianFile open(Path file) throws IOException {
       long size = InputFile.size(file);
       long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / TIMES);

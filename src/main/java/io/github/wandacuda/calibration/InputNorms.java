@@ -72,11 +72,7 @@ public final class InputNorms {
       sums.forEach((modules, columns) -> norms(modules.get(0), columns, 1));
     }
 
-    /**
-     * Returns norms from sums of squares.
-     *
-     * @param module what reads the columns
-     */
+    /** Returns the norms of the columns that a module reads, from sums of squares. */
     static float[] norms(String module, double[] sums, int samples) {
       float[] norms = new float[sums.length];
       for (int column = 0; column < norms.length; column++) {

@@ -14,11 +14,7 @@ public final class SampleProgress {
   private int pass;
   private String what = "sample";
 
-  /**
-   * Prepares for a decoder.
-   *
-   * @param passes of the samples through each block, which take about as long as each other
-   */
+  /** Prepares for so many passes through each block, which take about as long as each other. */
   public SampleProgress(Progress progress, int blocks, int passes) {
     this.progress = progress;
     this.blocks = blocks;

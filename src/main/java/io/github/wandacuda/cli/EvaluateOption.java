@@ -86,11 +86,7 @@ final class EvaluateOption {
     return windows == null ? List.of() : List.of(windows.windows());
   }
 
-  /**
-   * Measures a model before a run, after which another one's follows, or after it.
-   *
-   * @param sampled whether it also goes on with the text
-   */
+  /** Measures a model before or after a run; a sampled one also goes on with the text. */
   Measured measure(
       ModelDirectory model,
       boolean before,

@@ -111,11 +111,7 @@ record TaskFiles(Path data, List<Path> all) {
         .toList();
   }
 
-  /**
-   * Returns all files of a split, those of several configurations too.
-   *
-   * @param folder a folder above them, in small letters
-   */
+  /** Returns all files of a split below a folder in small letters, in all configurations. */
   List<Path> all(String folder, String split) {
     return all.stream()
         .filter(file -> isIn(file, Set.of(folder)))

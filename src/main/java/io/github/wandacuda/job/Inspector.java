@@ -33,11 +33,7 @@ public final class Inspector {
     }
   }
 
-  /**
-   * Inspects modules, and returns what is in each.
-   *
-   * @param progress is told of the bytes that were read
-   */
+  /** Returns what is in each module; {@code progress} is told of the bytes that were read. */
   public static List<Inspection> inspect(
       List<LinearModule> modules, int threads, Progress progress) {
     List<Inspection> inspections = new ArrayList<>();

@@ -68,11 +68,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /**
-   * Opens a directory's journal, or makes an empty one, and locks it.
-   *
-   * @throws Busy if another run has locked it
-   */
+  /** Opens or makes a directory's journal and locks it; {@link Busy} if another run has done so. */
   public static Journal open(Path directory) {
     return new Journal(directory.resolve(FILE_NAME), locked(directory));
   }

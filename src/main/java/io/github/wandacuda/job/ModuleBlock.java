@@ -9,11 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/**
- * The chosen modules of a decoder block.
- *
- * @param modules its modules, in the order in which they were chosen
- */
+/** The chosen modules of a decoder block, in the order in which they were chosen. */
 record ModuleBlock(int number, List<LinearModule> modules) {
   public ModuleBlock {
     modules = List.copyOf(modules);

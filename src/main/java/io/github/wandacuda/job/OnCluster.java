@@ -25,11 +25,7 @@ import java.util.function.BiFunction;
  * @param devices what each of its processes opens
  */
 public record OnCluster(Cluster cluster, Devices devices) {
-  /**
-   * Checks that a cluster can do what is asked for.
-   *
-   * @param masks whether masks come from files
-   */
+  /** Checks that a cluster can do it; {@code masks} says whether masks come from files. */
   public static void check(boolean inPlace, boolean masks) {
     if (inPlace) {
       throw new UsageException("`cluster` and `in-place` exclude each other");

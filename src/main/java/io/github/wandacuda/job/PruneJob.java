@@ -79,11 +79,7 @@ public final class PruneJob {
     return chosen;
   }
 
-  /**
-   * Returns the same run with its samples run and its shards written by a cluster.
-   *
-   * @throws UsageException if it is in place, or takes its masks from files
-   */
+  /** Returns the same run on a cluster; refuses one in place, or with masks from files. */
   public PruneJob on(OnCluster cluster) {
     OnCluster.check(target instanceof InPlaceTarget, scope.request().masks().isPresent());
     return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));

@@ -115,11 +115,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return request.with(shared.rules(), shared.label());
   }
 
-  /**
-   * Shares totals out.
-   *
-   * @return the rules with each module's share, and how that was found; null if all get the same
-   */
+  /** Returns rules with each module's share, and how it was found; null if all get the same. */
   public SharedSparsity share(
       ModelDirectory model,
       List<LinearModule> chosen,

@@ -83,11 +83,7 @@ public final class SpaceCheck {
     }
   }
 
-  /**
-   * Checks that the machine has so many bytes of memory available.
-   *
-   * @param advice what needs less
-   */
+  /** Checks that so much memory is available; {@code advice} says what needs less. */
   public static void requireMemory(long bytes, String advice) {
     long available = MachineFacts.availableMemory();
     if (bytes > available) {

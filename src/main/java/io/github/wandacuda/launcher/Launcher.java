@@ -78,11 +78,7 @@ public final class Launcher {
 
   private Launcher() {}
 
-  /**
-   * Starts the program.
-   *
-   * @throws InterruptedException if this thread is interrupted while it waits for a child process
-   */
+  /** Starts the program. */
   public static void main(String[] args) throws InterruptedException {
     boolean recent = JavaHome.feature(System.getProperty("java.specification.version")) >= JAVA;
     String launched = System.getProperty(LAUNCHED);

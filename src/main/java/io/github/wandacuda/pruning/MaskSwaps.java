@@ -17,11 +17,7 @@ public final class MaskSwaps {
   private final SquareGram gram;
   private final float[] diagonal;
 
-  /**
-   * Prepares swaps for layers with one input.
-   *
-   * @param gram its second moments, which must stay open
-   */
+  /** Prepares swaps for layers with one input, whose second moments must stay open. */
   public MaskSwaps(SquareGram gram) {
     this.gram = gram;
     diagonal = gram.diagonal();
