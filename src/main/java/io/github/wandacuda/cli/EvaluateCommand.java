@@ -48,8 +48,7 @@ final class EvaluateCommand extends Subcommand {
       throw new UsageException("evaluate needs --tasks LIST");
     }
     tasks.check();
-    try (ModelDirectory directory = model.open()) {
-      ModelOption.say(directory, output);
+    try (ModelDirectory directory = model.open(output)) {
       Evaluation evaluation = tasks.read(directory, output);
       int hiddenSize = DecoderFamilies.shape(directory).hiddenSize();
       RunNeeds.requireMemory(directory, List.of(), evaluation.stateBytes(hiddenSize));

@@ -91,11 +91,10 @@ final class GenerateCommand extends Subcommand {
     prompt.check(output);
     check();
     long began = System.nanoTime();
-    try (ModelDirectory directory = model.open()) {
+    try (ModelDirectory directory = model.open(output)) {
       DecoderFamily family = DecoderFamilies.of(directory.config());
       DecoderShape shape = family.shape(directory.config());
       Set<Integer> ends = SpecialTokens.ends(directory.config());
-      ModelOption.say(directory, output);
       try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
         int limit = limit(given.ids().length, shape);
         try (Backend backend = backends.open(output)) {

@@ -65,8 +65,7 @@ final class InspectCommand extends Subcommand {
 
   @Override
   public void run() {
-    try (ModelDirectory model = this.model.open()) {
-      ModelOption.say(model, output);
+    try (ModelDirectory model = this.model.open(output)) {
       List<LinearModule> chosen =
           match == null ? model.modules() : ModuleChoice.named("--match", match, model.modules());
       Map<String, Object> object = facts(model);

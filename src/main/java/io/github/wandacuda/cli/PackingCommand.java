@@ -45,8 +45,7 @@ abstract class PackingCommand extends Subcommand {
       output.warnIfGiven("what is resumed is always compared", "--no-verify");
     }
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory model = this.model.open()) {
-      ModelOption.say(model, output);
+        ModelDirectory model = this.model.open(output)) {
       PackingJob.Result result =
           way.job(model, directory, resume, !skipVerification).run(count, output.progress());
       double seconds = totalSeconds();

@@ -104,10 +104,9 @@ final class PruneCommand extends Subcommand {
     }
     warnOfIdle(rules);
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = target.inPlace ? model.openAnyway() : model.open()) {
+        ModelDirectory directory = target.inPlace ? model.openAnyway(output) : model.open(output)) {
       directory.requireUnpacked("prune");
       Path place = target.inPlace ? directory.path() : target.output;
-      ModelOption.say(directory, output);
       methods.plan().check(directory.choose(modules.choice()));
       if (!target.inPlace) {
         List<LinearModule> chosen =
@@ -149,8 +148,7 @@ final class PruneCommand extends Subcommand {
     output.warnIfGiven("a run that removes parts saves no hidden states", "--checkpoint-every");
     warnOfIdleOutput();
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = model.open()) {
-      ModelOption.say(directory, output);
+        ModelDirectory directory = model.open(output)) {
       RemovalRequest asked = structures.request(share, methods.partUpdate(), methods.requantize());
       Optional<Removal> parts = asked.find(directory);
       try (ResultFiles results = results(directory, target.output)) {
