@@ -30,6 +30,7 @@ import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -102,8 +103,8 @@ enum Packing {
    */
   void write(List<ShardPlan> plans, NewShards output, Workers workers, LongConsumer done) {
     RowPacking rows = PackedShard.packing();
-    try (PackBuffers buffers = PackBuffers.of(workers.count())) {
-      plans.forEach(plan -> plan.modules().forEach(buffers::reserve));
+    try (TileBuffers buffers = buffers(workers)) {
+      plans.forEach(plan -> plan.modules().forEach(module -> module.reserve(buffers)));
       List<Job> jobs = new ArrayList<>();
       Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
       for (ShardPlan plan : plans) {
@@ -116,13 +117,19 @@ enum Packing {
     }
   }
 
+  private static TileBuffers buffers(Workers workers) {
+    TileBuffers buffers = TileBuffers.inCache(workers.count());
+    buffers.reserve(buffers.tileBytes());
+    return buffers;
+  }
+
   private static List<ShardPlan> counted(
       List<LinearModule> modules,
       List<SafetensorsFile> shards,
       Workers workers,
       Progress progress) {
     Map<SafetensorsFile, List<ModulePlan>> counted = new LinkedHashMap<>();
-    try (PackBuffers buffers = PackBuffers.of(workers.count())) {
+    try (TileBuffers buffers = buffers(workers)) {
       shards.forEach(shard -> counted.put(shard, plans(modules, shard, buffers)));
       List<ModulePlan> plans = counted.values().stream().flatMap(List::stream).toList();
       StepCount steps = new StepCount("weight to count", plans.size(), progress);
@@ -138,12 +145,12 @@ enum Packing {
   }
 
   private static List<ModulePlan> plans(
-      List<LinearModule> modules, SafetensorsFile shard, PackBuffers buffers) {
+      List<LinearModule> modules, SafetensorsFile shard, TileBuffers buffers) {
     List<ModulePlan> plans = new ArrayList<>();
     for (LinearModule module : modules) {
       if (module.shard().equals(shard) && canBePacked(module)) {
-        ModulePlan plan = ModulePlan.of(shard, module.tensor(), buffers.rows());
-        buffers.reserve(plan);
+        ModulePlan plan = ModulePlan.of(shard, module.tensor(), buffers);
+        plan.reserve(buffers);
         plans.add(plan);
       }
     }
@@ -161,19 +168,17 @@ enum Packing {
   private void addJobs(
       ShardPlan plan,
       ShardWriter writer,
-      PackBuffers buffers,
+      TileBuffers buffers,
       RowPacking rows,
       LongConsumer done,
       List<Job> jobs) {
     SafetensorsFile layout = plan.layout();
-    PhaseClock unused = new PhaseClock(buffers.rows().workers());
+    PhaseClock unused = new PhaseClock(buffers.workers());
     for (TensorInfo tensor : plan.source().tensors()) {
-      long piece = tensor.pieceBytes(buffers.rows().tileBytes());
+      long piece = tensor.pieceBytes(buffers.tileBytes());
       layout
           .tensor(tensor.name())
-          .map(
-              place ->
-                  new CopyTask(plan.source(), tensor, writer, place, piece, buffers.rows(), unused))
+          .map(place -> new CopyTask(plan.source(), tensor, writer, place, piece, buffers, unused))
           .ifPresent(copy -> jobs.add(new Counted(copy, () -> done.accept(tensor.bytes()))));
     }
     for (ModulePlan module : plan.modules()) {
@@ -189,7 +194,7 @@ enum Packing {
   }
 
   /** A job that counts the elements that a weight keeps, tile by tile. */
-  private record Count(ModulePlan module, PackBuffers buffers, RowPacking packing) implements Job {
+  private record Count(ModulePlan module, TileBuffers buffers, RowPacking packing) implements Job {
     @Override
     public int tasks() {
       return module.tiles().count();
@@ -198,7 +203,7 @@ enum Packing {
     @Override
     public void run(int worker, int tile) {
       long rowBytes = module.rowBytes();
-      MemorySegment rows = buffers.rows().of(worker, module.tiles().rowsOf(tile) * rowBytes);
+      MemorySegment rows = buffers.of(worker, module.tiles().rowsOf(tile) * rowBytes);
       module.shard().read(module.weight(), module.tiles().firstRow(tile) * rowBytes, rows);
       module.counted(tile, packing.count(rows, module.elementBytes()));
     }
@@ -411,6 +416,12 @@ enum Packing {
       return RowPacking.maskBytes(weight.columns());
     }
 
+    /** Enlarges buffers for a tile and what it is packed to; no worker may use them meanwhile. */
+    void reserve(TileBuffers buffers) {
+      long row = Long.BYTES + 2 * rowBytes() + maskRowBytes();
+      buffers.reserve(tiles.tileRows() * row + RowPacking.SLACK + 2 * Long.BYTES);
+    }
+
     void counted(int tile, long kept) {
       counts.set(tile, kept);
     }
@@ -440,7 +451,7 @@ enum Packing {
     static final class PackTask implements Job {
       private final ModulePlan module;
       private final ShardWriter writer;
-      private final PackBuffers buffers;
+      private final TileBuffers buffers;
       private final RowPacking packing;
       private final TensorInfo values;
       private final TensorInfo bitmask;
@@ -450,7 +461,7 @@ enum Packing {
           ModulePlan module,
           SafetensorsFile layout,
           ShardWriter writer,
-          PackBuffers buffers,
+          TileBuffers buffers,
           RowPacking packing) {
         this.module = module;
         this.writer = writer;
@@ -487,10 +498,11 @@ enum Packing {
         long rowBytes = module.rowBytes();
         int elementBytes = module.elementBytes();
         long maskRowBytes = module.maskRowBytes();
-        MemorySegment rows = buffers.rows().of(worker, count * rowBytes);
-        MemorySegment kept = buffers.values().of(worker, count * rowBytes + RowPacking.SLACK);
-        MemorySegment masks = buffers.masks().of(worker, count * maskRowBytes);
-        MemorySegment offsets = buffers.offsets().of(worker, (long) count * Long.BYTES);
+        SegmentAllocator memory = SegmentAllocator.slicingAllocator(buffers.of(worker));
+        MemorySegment offsets = memory.allocate((long) count * Long.BYTES, Long.BYTES);
+        MemorySegment rows = memory.allocate(count * rowBytes, Long.BYTES);
+        MemorySegment kept = memory.allocate(count * rowBytes + RowPacking.SLACK, Long.BYTES);
+        MemorySegment masks = memory.allocate(count * maskRowBytes);
         module.shard().read(module.weight(), first * rowBytes, rows);
         long before = module.keptBefore(tile);
         long written = 0;
@@ -518,37 +530,6 @@ enum Packing {
                   "%d: it is being changed".formatted(found));
         }
       }
-    }
-  }
-
-  /** Each worker's memory for a tile of rows, and for what it is packed to. */
-  record PackBuffers(TileBuffers rows, TileBuffers values, TileBuffers masks, TileBuffers offsets)
-      implements AutoCloseable {
-    static PackBuffers of(int workers) {
-      TileBuffers rows = TileBuffers.inCache(workers);
-      rows.reserve(rows.tileBytes());
-      return new PackBuffers(
-          rows,
-          TileBuffers.inCache(workers),
-          TileBuffers.inCache(workers),
-          TileBuffers.inCache(workers));
-    }
-
-    /** Enlarges the buffers for a module's tiles; no worker may use them meanwhile. */
-    void reserve(ModulePlan module) {
-      long count = module.tiles().tileRows();
-      rows.reserve(count * module.rowBytes());
-      values.reserve(count * module.rowBytes() + RowPacking.SLACK);
-      masks.reserve(count * module.maskRowBytes());
-      offsets.reserve(count * Long.BYTES);
-    }
-
-    @Override
-    public void close() {
-      rows.close();
-      values.close();
-      masks.close();
-      offsets.close();
     }
   }
 }

@@ -65,8 +65,12 @@ public final class TileBuffers implements AutoCloseable {
     }
   }
 
+  public MemorySegment of(int worker) {
+    return buffers.get(worker);
+  }
+
   public MemorySegment of(int worker, long bytes) {
-    return buffers.get(worker).asSlice(0, bytes);
+    return of(worker).asSlice(0, bytes);
   }
 
   @Override
