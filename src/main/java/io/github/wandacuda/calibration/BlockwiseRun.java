@@ -126,10 +126,7 @@ public final class BlockwiseRun implements AutoCloseable {
     advance(block, InputObserver.NONE);
   }
 
-  /**
-   * Does what {@link #advance(Block)} does and shows the inputs of the linear modules to an
-   * observer.
-   */
+  /** Does {@link #advance(Block)}, and shows the linear modules' inputs to an observer. */
   void advance(Block block, InputObserver observer) {
     shares.each(
         block,

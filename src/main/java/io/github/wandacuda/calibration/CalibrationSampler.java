@@ -15,10 +15,7 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Makes calibration samples from a text, from documents or from token ids. The ending of the file's
- * name says which.
- */
+/** Makes calibration samples from a text, documents or token ids, as the file's name says. */
 public final class CalibrationSampler {
   private static final Logger LOG = LoggerFactory.getLogger(CalibrationSampler.class);
 

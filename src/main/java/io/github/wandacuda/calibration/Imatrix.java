@@ -32,10 +32,7 @@ public final class Imatrix {
   private static final Set<String> ENDINGS = Set.of(".gguf", ".dat", ".imatrix");
   private static final Pattern IN_BLOCK = Pattern.compile("blk\\.(\\d{1,6})\\.(\\w+)\\.weight");
 
-  /**
-   * LLaMA's linear modules by their names in GGML. GGML permutes the rows of some, but never
-   * columns.
-   */
+  /** LLaMA's linear modules by GGML's names; GGML permutes rows of some, but never columns. */
   private static final Map<String, String> MODULES =
       Map.of(
           "attn_q", "self_attn.q_proj",

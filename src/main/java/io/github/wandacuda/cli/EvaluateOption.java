@@ -109,10 +109,7 @@ final class EvaluateOption {
             : Optional.empty());
   }
 
-  /**
-   * Returns what a model says before and after it was pruned, which the model card of the output
-   * gets too, if it has one.
-   */
+  /** Returns what a model says before and after pruning, and adds it to the model card. */
   Perplexities compared(Measured before, Measured after, ModelDirectory model, Path output) {
     Perplexities both =
         new Perplexities(

@@ -28,10 +28,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/**
- * A run of {@code prune}, with what it writes and measures beside the pruned model where it is
- * asked to.
- */
+/** A run of {@code prune}, with all that it writes and measures beside the model. */
 record PruneRun(
     PruneCommand command,
     ModelDirectory model,

@@ -53,10 +53,7 @@ public record HubSettings(
     return new HubSettings(endpoint, token, cache, proxies, otherStall, otherPause, otherPiece);
   }
 
-  /**
-   * Returns the token for an address: for the Hub's own host alone, and for none that a proxy could
-   * read it from.
-   */
+  /** Returns the token if an address is the Hub's own and no proxy could read it on the way. */
   Optional<String> tokenFor(URI address) {
     boolean readable =
         address.getScheme().equals("http")

@@ -99,10 +99,7 @@ public final class Comparison implements ComparisonWork {
     return chosen.stream().filter(rules::areFor).toList();
   }
 
-  /**
-   * Returns the modules that are pruned, unless a recipe leaves some out, in code-point order of
-   * their names.
-   */
+  /** Returns the modules to prune, but for what a recipe leaves out, in code-point order. */
   public List<LinearModule> chosen() {
     return chosen;
   }

@@ -141,10 +141,7 @@ public final class Journal implements AutoCloseable {
     Folders.forceParent(file);
   }
 
-  /**
-   * Adds a record. It survives a crash of the process at once, and a power failure once it is
-   * forced.
-   */
+  /** Adds a record, which outlasts a crash of the process, and a power failure once forced. */
   void append(Map<String, ?> record) {
     byte[] line = JournalLines.line(record);
     OutputException.writing(file, () -> Channels.newOutputStream(channel).write(line));

@@ -80,10 +80,7 @@ final class ModulePruner implements AutoCloseable {
     layers = new LayerPruner(backend, selector, workers, clock);
   }
 
-  /**
-   * Prunes modules, several at a time, best in the order of the digest; the results are in their
-   * order.
-   */
+  /** Prunes modules, several at a time, best in the digest's order; results are in theirs. */
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
     unreached.addAll(unreached(requests));

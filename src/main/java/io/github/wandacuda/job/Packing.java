@@ -97,10 +97,7 @@ enum Packing {
         : shards.stream().map(shard -> new ShardPlan(shard, List.of(), shard)).toList();
   }
 
-  /**
-   * Writes some of the source's shards side by side; {@code done} is called after each tensor, with
-   * its bytes.
-   */
+  /** Writes shards side by side; {@code done} takes the bytes of each tensor after it. */
   void write(List<ShardPlan> plans, NewShards output, Workers workers, LongConsumer done) {
     RowPacking rows = PackedShard.packing();
     try (TileBuffers buffers = buffers(workers)) {

@@ -20,10 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/**
- * A run that is checked and ready to begin: it prunes a model directory into another one, or a
- * model's own shards.
- */
+/** A checked run, ready to begin: into another directory, or in the model's own shards. */
 public final class PruneJob {
   /** Shards of the source between their first read and their check, about. */
   private static final int SHARDS_AT_WORK = 2;

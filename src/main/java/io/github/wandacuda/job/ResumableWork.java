@@ -39,10 +39,7 @@ record ResumableWork(
 
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
 
-  /**
-   * Checks what an interrupted run has left, if there is one, and notes in the journal where this
-   * run begins.
-   */
+  /** Checks what an interrupted run has left, and notes in the journal where this one begins. */
   static ResumableWork of(
       RunScope scope, OutputDirectory output, Fingerprint fingerprint, Workers workers) {
     Journal journal = output.journal();

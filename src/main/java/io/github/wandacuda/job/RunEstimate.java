@@ -346,10 +346,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
 
     private record Key(ModuleRules rules, int columns) {}
 
-    /**
-     * The time of a part: seconds of what modules with the same inputs share, and of the rest for
-     * each row.
-     */
+    /** The seconds of a part: what modules with the same inputs share, and the rest by row. */
     private record Measured(int columns, double shared, double row) {
       double seconds(LinearModule module, ModuleRules rules, boolean withShared) {
         double wider = (double) module.columns() / columns;
@@ -359,10 +356,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       }
     }
 
-    /**
-     * Prepares measurements; with {@code sharing}, modules with the same inputs are pruned one
-     * after the other.
-     */
+    /** Prepares measurements; {@code sharing} prunes modules with the same inputs in turn. */
     LayerEstimate(Backend backend, Samples samples, boolean sharing, Stopwatch watch) {
       this.samples = samples;
       this.sharing = sharing;

@@ -17,10 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/**
- * A run's model, request, rules and modules, in code-point order of their names, whatever its
- * target.
- */
+/** A run's model, request, rules and modules in code-point order, whatever its target. */
 record RunScope(
     ModelDirectory model, PruneRequest request, PruningRules rules, List<LinearModule> chosen) {
   /** Chooses modules, and checks that they can be pruned as asked. */

@@ -203,10 +203,7 @@ final class ShardPass {
       tensors = List.copyOf(tensors);
     }
 
-    /**
-     * What a check found in the written file: the first thing that is wrong, or null and what is
-     * there.
-     */
+    /** What a check found in a written file: what is wrong first, or null and what is there. */
     public record Check(String failure, OutputCheck.Found found) implements Serializable {}
   }
 
@@ -290,10 +287,7 @@ final class ShardPass {
       return node.kept(run, () -> Worker.open(run, node)).run(this, node);
     }
 
-    /**
-     * A process of a cluster at work on a run: it holds the source and a device open, and does
-     * shard after shard.
-     */
+    /** A process of a cluster at work on shard after shard: it holds source and device open. */
     private record Worker(
         RunDescription run,
         PruningRules rules,

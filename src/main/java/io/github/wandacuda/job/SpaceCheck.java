@@ -10,10 +10,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/**
- * Checks, before anything is written, that a run has enough disk space and memory and may write its
- * output.
- */
+/** Checks before a run that it has disk space and memory, and may write its output. */
 public final class SpaceCheck {
   /** What needs less memory of a run with samples. */
   static final String FEWER_SAMPLES = "take fewer or shorter samples";

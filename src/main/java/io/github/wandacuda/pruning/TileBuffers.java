@@ -48,10 +48,7 @@ public final class TileBuffers implements AutoCloseable {
     return tileBytes;
   }
 
-  /**
-   * Makes the buffers large enough for {@code bytes} each; what was in them may be lost, so no
-   * worker may be at work.
-   */
+  /** Makes the buffers large enough; their content may be lost, so no worker may be at work. */
   @SuppressWarnings("MustBeClosedChecker") // Closed when they grow and with the buffers.
   public void reserve(long bytes) {
     if (arena == null || buffers.getFirst().byteSize() < bytes) {

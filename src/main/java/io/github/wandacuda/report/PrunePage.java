@@ -229,10 +229,7 @@ record PrunePage(PruneReport report) {
     }
   }
 
-  /**
-   * Returns an error and what it is; of the outputs, what the mask's was before kept weights
-   * changed.
-   */
+  /** Returns an error and what it is; of outputs also the mask's, before weights changed. */
   private static String number(PruneReport.ModuleError error) {
     OutputErrors steps = error.module().errors();
     String before =

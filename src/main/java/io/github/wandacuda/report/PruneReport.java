@@ -195,10 +195,7 @@ public record PruneReport(
    * @param outliers the columns whose norm is more than ten times the median, the largest first
    */
   record NormSummary(float least, float median, double mean, float most, List<Integer> outliers) {
-    /**
-     * Large models have a few columns of inputs far beyond the others (arXiv 2306.11695, section
-     * 2).
-     */
+    /** Large models have a few columns far beyond the others (arXiv 2306.11695, section 2). */
     private static final float OUTLIER = 10;
 
     static NormSummary of(float[] norms) {
