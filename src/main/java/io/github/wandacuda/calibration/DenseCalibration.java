@@ -54,10 +54,7 @@ public final class DenseCalibration {
     void take(Map<String, Gram> grams) throws E;
   }
 
-  /**
-   * Does what {@link #run} does and puts the experts' scores into a map; sums second moments too if
-   * {@code moments} takes them.
-   */
+  /** Does {@link #run} and puts experts' scores into a map; {@code moments} takes the moments. */
   static <E extends Exception> SortedMap<String, float[]> norms(
       Decoder decoder,
       Operations operations,

@@ -58,10 +58,7 @@ final class OutputOptions {
     written(object, text);
   }
 
-  /**
-   * Prints a piece of a result that is text, at once, unless {@code --json} was given. Line breaks
-   * and tabs stay as they are.
-   */
+  /** Prints a piece of text at once, line breaks and tabs as they are, unless {@code --json}. */
   public void stream(String piece) {
     if (json || piece.isEmpty()) {
       return;

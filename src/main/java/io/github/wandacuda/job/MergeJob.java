@@ -93,10 +93,7 @@ public final class MergeJob {
     }
   }
 
-  /**
-   * Leaves out the adapter where it lies in the model's own folder: a loader would apply it to the
-   * merged weights once more.
-   */
+  /** Leaves out an adapter in the model's own folder: loaders would apply it once more. */
   private SideFiles withoutAdapter(SideFiles all) {
     Map<Boolean, List<Path>> byOwner =
         all.files().stream().collect(Collectors.partitioningBy(this::isAdapters));

@@ -318,10 +318,7 @@ record OutputCheck(
       Consumer<Difference> different,
       AtomicBoolean differs)
       implements Job {
-    /**
-     * Prepares a tensor, and enlarges the buffers; {@code different} takes the difference that is
-     * found first, and may throw.
-     */
+    /** Prepares a tensor and its buffers; {@code different} takes the first difference found. */
     static Job of(
         SafetensorsFile source,
         SafetensorsFile other,

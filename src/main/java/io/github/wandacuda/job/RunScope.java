@@ -80,10 +80,7 @@ record RunScope(
         : null;
   }
 
-  /**
-   * Returns a request for a module with what the statistics say of it. A module's second moments
-   * are read when it is its turn.
-   */
+  /** Returns a module's request with what statistics say; moments are read when its turn comes. */
   ModuleRequest moduleRequest(LinearModule module) {
     float[] norms = norms(module);
     return new ModuleRequest(

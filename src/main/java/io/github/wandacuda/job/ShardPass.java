@@ -63,10 +63,7 @@ final class ShardPass {
     this.norms = norms;
   }
 
-  /**
-   * Has shards written and checked, each as a task of a cluster, unless {@code earlier} tells of
-   * one that was written whole.
-   */
+  /** Has each shard written and checked by a cluster, unless {@code earlier} has it whole. */
   void run(
       Cluster cluster,
       String what,

@@ -105,10 +105,7 @@ public final class Launcher {
     System.exit(fail(args, missing(Collections.<Path, String>emptyMap())));
   }
 
-  /**
-   * Returns whether the program's arguments name a command that gains by the Vector API. The others
-   * need no second start of Java.
-   */
+  /** Returns whether the command gains by the Vector API; others need no second start of Java. */
   static boolean needsVectors(String[] args) {
     boolean command = args.length > 0 && !args[0].startsWith("-");
     boolean helpOnCommand = args.length == 2 && HELP.contains(args[1]);

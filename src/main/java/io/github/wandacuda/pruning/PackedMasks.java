@@ -85,10 +85,7 @@ final class PackedMasks {
     return -1;
   }
 
-  /**
-   * Turns the bits of a weight's elements in the order in which they are stored, most significant
-   * bit first, into a packed mask.
-   */
+  /** Packs the bits of a weight's elements as they are stored, most significant bit first. */
   static void unpackFlat(byte[] flat, LinearModule module, MemorySegment mask) {
     int rows = module.rows();
     int columns = module.columns();

@@ -133,10 +133,7 @@ public record PruneReport(
     return object;
   }
 
-  /**
-   * How much a module suffered: its relative output error, or the nearest to it that is known. It
-   * is 0 if nothing was lost.
-   */
+  /** How much a module suffered: its relative output error or the nearest known; 0 for no loss. */
   record ModuleError(ModuleResult module, double value, Measure measure) {
     private static final int WORST = 5;
 
