@@ -25,11 +25,7 @@ import java.util.function.ToIntFunction;
 public final class DenseCalibration {
   private DenseCalibration() {}
 
-  /**
-   * Runs all samples through all blocks.
-   *
-   * @param samples token ids, all lists of the same length
-   */
+  /** Runs all samples through all blocks: token ids, all lists of the same length. */
   public static Statistics run(
       Decoder decoder, Operations operations, List<int[]> samples, Progress progress) {
     return run(decoder, operations, samples, List.of(), progress);

@@ -39,12 +39,7 @@ public final class InputNorms {
     }
   }
 
-  /**
-   * Returns the norms by module, when all batches are there.
-   *
-   * @param inputFeatures the input features of each module; a module that no token reached, such as
-   *     an expert, gets zeros
-   */
+  /** Returns norms by module when all batches are there; zeros where no token came. */
   public synchronized Map<String, float[]> norms(Map<String, Integer> inputFeatures, int samples) {
     Map<String, float[]> norms = new HashMap<>();
     inputFeatures.forEach((module, features) -> norms.put(module, new float[features]));

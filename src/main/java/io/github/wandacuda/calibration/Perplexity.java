@@ -78,11 +78,7 @@ public final class Perplexity {
     return byLength.values();
   }
 
-  /**
-   * Returns the perplexity of windows.
-   *
-   * @param losses the mean next-token negative log-likelihood within each window; not always finite
-   */
+  /** Returns the perplexity by each window's mean next-token loss, not always finite. */
   public static double of(double[] losses) {
     return Math.exp(mean(losses));
   }

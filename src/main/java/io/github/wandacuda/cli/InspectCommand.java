@@ -139,11 +139,7 @@ final class InspectCommand extends Subcommand {
             .sum();
   }
 
-  /**
-   * Returns what the decoder's blocks are made of, and how many blocks have each.
-   *
-   * @throws InputException if the program can't run the model, as its config says
-   */
+  /** Returns what blocks are made of, and how many of each; refuses a model it can't run. */
   private static Map<String, Integer> parts(ModelDirectory model) {
     DecoderDescription description = DecoderFamilies.describe(model);
     Map<String, Integer> parts = new TreeMap<>();

@@ -132,11 +132,7 @@ final class OutputOptions {
     return command.commandLine().getParseResult().hasMatchedOption(option);
   }
 
-  /**
-   * Returns the values of the options that numbers depend on.
-   *
-   * @param others that don't count either, since what they say is told apart otherwise
-   */
+  /** Returns the values that numbers depend on, but for {@code others}, which are told apart. */
   Map<String, String> decisive(String... others) {
     Map<String, String> values = new TreeMap<>();
     for (String name : decisive(command, others)) {

@@ -75,11 +75,7 @@ record TaskFiles(Path data, List<Path> all) {
     return new TaskFiles(data, files);
   }
 
-  /**
-   * Returns the files of a task's split: shards in their order, or one file of JSON lines.
-   *
-   * @throws InputException if there are none, or a shard is missing; it says where they come from
-   */
+  /** Returns a split's files: shards in order or JSON lines; what is missing comes with a hint. */
   List<Path> of(String task, Usual usual) {
     for (String folder : usual.folders()) {
       List<Path> inFolder =

@@ -133,11 +133,7 @@ record TaskRow(Path file, long number, JsonNode content) {
     return place().wrong("%s as %s".formatted(expected, key), Printable.of(text));
   }
 
-  /**
-   * Makes a document of the row.
-   *
-   * @throws InputException if there are fewer than two answers or one of them is empty
-   */
+  /** Makes a document of the row; refuses fewer than two answers, or an empty one. */
   TaskDocument document(List<TaskDocument.Choice> choices, int gold) {
     return document(choices, gold, "");
   }

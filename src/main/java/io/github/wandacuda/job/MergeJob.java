@@ -10,7 +10,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
@@ -66,11 +65,7 @@ public final class MergeJob {
    */
   public record Result(int modules, long elements, long zeros, long changed, long newZeros) {}
 
-  /**
-   * Merges, checks and completes the output.
-   *
-   * @throws InputException if a file is broken or a merged weight isn't finite
-   */
+  /** Merges, checks and completes the output; refuses a merged weight that isn't finite. */
   public Result run(int threads, Progress progress) {
     SpaceCheck.requireDisk(output, RunNeeds.outputBytes(model, sideFiles));
     sayLeftOut();

@@ -51,11 +51,7 @@ public final class ModelCard {
     }
   }
 
-  /**
-   * Adds what was measured to the card of a finished output, if it has one.
-   *
-   * @param measured values by what they are of
-   */
+  /** Adds what was measured, by what it is of, to a finished output's card, if it has one. */
   public static void add(ModelDirectory source, Path output, Map<String, String> measured) {
     Provenance.read(output)
         .filter(Provenance::hasCard)

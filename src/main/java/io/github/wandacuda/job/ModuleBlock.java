@@ -1,6 +1,5 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;
 import java.util.ArrayList;
@@ -19,11 +18,7 @@ record ModuleBlock(int number, List<LinearModule> modules) {
     return modules.stream().mapToLong(LinearModule::elements).sum();
   }
 
-  /**
-   * Returns the blocks of some modules in the order of their numbers.
-   *
-   * @throws InputException if a module's name has no block's number that fits into an int
-   */
+  /** Returns modules' blocks by number; refuses a name without one that fits into an int. */
   public static List<ModuleBlock> of(List<LinearModule> modules) {
     Map<Integer, List<LinearModule>> byNumber = new TreeMap<>();
     for (LinearModule module : modules) {

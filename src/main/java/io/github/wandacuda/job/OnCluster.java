@@ -133,11 +133,7 @@ public record OnCluster(Cluster cluster, Devices devices) {
           sha256);
     }
 
-    /**
-     * Opens it in another process.
-     *
-     * @throws InputException if there is none at its path, or another one than where the run began
-     */
+    /** Opens it in another process, where its path has to lead to the same model. */
     public ModelDirectory open() {
       ModelDirectory directory =
           ModelDirectory.open(Path.of(path), family == null ? null : Path.of(family));

@@ -8,7 +8,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Workers;
@@ -75,11 +74,7 @@ public final class PackingJob {
     return new PackingJob(Packing.UNPACK, model, output, resume, verify);
   }
 
-  /**
-   * Writes the output, compares it and completes it.
-   *
-   * @throws UsageException if the output belongs to another run, or another run is at work in it
-   */
+  /** Writes the output, compares it and completes it; refuses one of another run. */
   public Result run(int threads, Progress progress) {
     if (resume && isFinished()) {
       return result();

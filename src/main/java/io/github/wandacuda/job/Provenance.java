@@ -427,12 +427,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       List.of(keys).forEach(key -> forms.put(key, form));
     }
 
-    /**
-     * Reads a JSON tree.
-     *
-     * @throws InputException if it isn't an object, or a value has the wrong type; the message
-     *     doesn't name the file
-     */
+    /** Reads an object; the message for a value of the wrong type doesn't name the file. */
     static Provenance read(JsonNode root) {
       if (!root.isObject()) {
         throw new InputException("expected a JSON object");

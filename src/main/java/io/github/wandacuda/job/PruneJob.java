@@ -63,11 +63,7 @@ public final class PruneJob {
     return new PruneJob(scope, new InPlaceTarget(scope));
   }
 
-  /**
-   * Checks what can be checked before the norms are computed, which may take long.
-   *
-   * @param resume whether the output may hold an earlier run
-   */
+  /** Checks what can be before norms are computed; {@code resume} allows for an earlier run. */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
     OutputPlace.check(output, model.path(), resume);

@@ -30,11 +30,7 @@ import java.util.regex.Pattern;
 public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
   private static final Pattern ALL = Pattern.compile("");
 
-  /**
-   * Plans the same for all modules.
-   *
-   * @throws io.github.wandacuda.error.UsageException if there is no total to share out
-   */
+  /** Plans the same for all modules, with a total to share out. */
   public static PruningPlan of(PruningRules rules, Allocation allocation) {
     PruningPlan plan = new PruningPlan(rules, Optional.empty(), allocation);
     if (plan.shares()) {
