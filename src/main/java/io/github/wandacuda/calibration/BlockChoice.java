@@ -251,11 +251,7 @@ public record BlockChoice(
               advance(left, at, passing);
             }
             for (int trial = 0; trial < trials.size(); trial++) {
-              losses[from - 1 + trial] =
-                  IntStream.range(0, samples.size())
-                      .mapToDouble(trials.get(trial)::meanLoss)
-                      .average()
-                      .orElseThrow();
+              losses[from - 1 + trial] = trials.get(trial).meanLosses().average().orElseThrow();
             }
           } finally {
             trials.forEach(BlockwiseRun::close);
