@@ -52,12 +52,7 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
     modules = List.copyOf(modules);
   }
 
-  /**
-   * Opens an adapter and finds its modules in a model.
-   *
-   * @throws InputException if a file is missing or broken, a tensor is no part of a LoRA pair, or a
-   *     pair doesn't fit the model
-   */
+  /** Opens an adapter and finds its modules in a model, which have to fit. */
   public static LoraAdapter open(Path directory, ModelDirectory model) {
     AdapterConfig config = AdapterConfig.read(directory);
     Path weights = directory.resolve(WEIGHTS);
@@ -91,11 +86,7 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
     /** What models with a head put before the names of a model without; checkpoints have either. */
     private static final List<String> BASES = List.of("model.", "transformer.", "gpt_neox.");
 
-    /**
-     * Returns the modules that the adapter changes, in code-point order of their names.
-     *
-     * @throws InputException if a tensor is no part of a pair, or a pair doesn't fit the model
-     */
+    /** Returns the modules that it changes, in code-point order; refuses a tensor of no pair. */
     List<LoraModule> modules() {
       SortedMap<String, TensorInfo> as = new TreeMap<>(TensorNames.ORDER);
       SortedMap<String, TensorInfo> bs = new TreeMap<>(TensorNames.ORDER);
@@ -249,11 +240,7 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
       alphas = new LinkedHashMap<>(alphas);
     }
 
-    /**
-     * Reads {@code directory/adapter_config.json}.
-     *
-     * @throws InputException if it is missing, or asks for something that can't be merged
-     */
+    /** Reads {@code directory/adapter_config.json}; refuses what can't be merged. */
     public static AdapterConfig read(Path directory) {
       Path file = directory.resolve(FILE_NAME);
       return of(new ModelConfig(file, root(file)));
@@ -377,11 +364,7 @@ public record LoraAdapter(AdapterConfig config, SafetensorsFile file, List<LoraM
       T of(ModelConfig config, String key, JsonNode value);
     }
 
-    /**
-     * Checks that {@code target_modules} names every module.
-     *
-     * @throws InputException if it doesn't: PEFT would not load the module's tensors
-     */
+    /** Checks that {@code target_modules} names them: PEFT would not load others' tensors. */
     void requireTargets(Collection<String> names) {
       Map<String, Pattern> found = Map.of();
       if (targetPattern != null) {

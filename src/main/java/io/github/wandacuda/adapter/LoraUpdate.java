@@ -39,12 +39,7 @@ public final class LoraUpdate {
   /** [rank, stored columns], row by row. */
   private final float[] right;
 
-  /**
-   * Reads a pair's tensors.
-   *
-   * @throws InputException if they can't be read, are too large for the heap, or hold a number that
-   *     isn't finite
-   */
+  /** Reads a pair's tensors, which have to be finite and fit into the heap. */
   public LoraUpdate(LoraModule pair) {
     this.pair = pair;
     dtype = pair.module().tensor().type().orElseThrow();

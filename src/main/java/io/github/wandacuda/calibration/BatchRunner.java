@@ -22,7 +22,6 @@ public final class BatchRunner implements AutoCloseable {
   private final Tensor hidden;
   private final BatchObserver observer;
 
-  /** Reserves memory. */
   public BatchRunner(Decoder decoder, Operations operations, int tokens) {
     this.decoder = decoder;
     this.operations = operations;

@@ -54,11 +54,7 @@ final class BatchShares implements AutoCloseable {
         (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
   }
 
-  /**
-   * Returns the mean next-token negative log-likelihood of a sample, after the last block.
-   *
-   * @param ids its token ids
-   */
+  /** Returns a sample's mean next-token negative log-likelihood, after the last block. */
   double meanLoss(int sample, int[] ids) {
     Share share = of(sample);
     int[] targets = Arrays.copyOfRange(ids, 1, ids.length);
@@ -102,7 +98,6 @@ final class BatchShares implements AutoCloseable {
     void run(Share share, Block block, SampleBatch batch, long at);
   }
 
-  /** Returns the device that a sample is on. */
   Share of(int sample) {
     return shares.reversed().stream()
         .filter(share -> share.batches().get(0).firstSample() <= sample)
@@ -110,7 +105,6 @@ final class BatchShares implements AutoCloseable {
         .orElseThrow();
   }
 
-  /** Returns how many devices there are. */
   int count() {
     return shares.size();
   }

@@ -48,11 +48,7 @@ public record BlockChoice(
    */
   public record Chosen(List<Integer> blocks, SortedMap<Integer, Double> scores) {}
 
-  /**
-   * Chooses by a score.
-   *
-   * @param count how many blocks, a multiple of the period
-   */
+  /** Chooses so many blocks by a score, a multiple of the period. */
   public Chosen choose(BlockScore score, int count) {
     return switch (score) {
       case LOSS -> {
@@ -255,11 +251,7 @@ public record BlockChoice(
               advance(left, at, passing);
             }
             for (int trial = 0; trial < trials.size(); trial++) {
-              losses[from - 1 + trial] =
-                  IntStream.range(0, samples.size())
-                      .mapToDouble(trials.get(trial)::meanLoss)
-                      .average()
-                      .orElseThrow();
+              losses[from - 1 + trial] = trials.get(trial).meanLosses().average().orElseThrow();
             }
           } finally {
             trials.forEach(BlockwiseRun::close);

@@ -27,11 +27,7 @@ public final class BlockwiseRun implements AutoCloseable {
   private final Operations operations;
   private SampleProgress watcher = SampleProgress.NONE;
 
-  /**
-   * Embeds the samples.
-   *
-   * @param samples token ids, all lists of the same length, at least one
-   */
+  /** Embeds samples: token ids, all lists of the same length, at least one. */
   public BlockwiseRun(Decoder decoder, Operations operations, List<int[]> samples) {
     this(decoder, operations, samples, null);
   }
@@ -77,11 +73,7 @@ public final class BlockwiseRun implements AutoCloseable {
     return observe(block, memory, false, new ExpertSums(List.of()));
   }
 
-  /**
-   * Does what {@link #observe} does, and keeps the outputs as the next block's input.
-   *
-   * @param experts sums what the block's experts do, unless there are second moments
-   */
+  /** Does {@link #observe} and keeps outputs; {@code experts} sums unless there are moments. */
   BlockStatistics observeAndAdvance(Block block, Arena memory, ExpertSums experts) {
     return observe(block, memory, true, experts);
   }
@@ -130,10 +122,7 @@ public final class BlockwiseRun implements AutoCloseable {
     advance(block, InputObserver.NONE);
   }
 
-  /**
-   * Does what {@link #advance(Block)} does and shows the inputs of the linear modules to an
-   * observer.
-   */
+  /** Does {@link #advance(Block)}, and shows the linear modules' inputs to an observer. */
   void advance(Block block, InputObserver observer) {
     shares.each(
         block,
@@ -161,12 +150,7 @@ public final class BlockwiseRun implements AutoCloseable {
     return shares.meanLoss(sample, samples.get(sample));
   }
 
-  /**
-   * Returns the negative log-likelihoods of tokens after the last tokens of a sample, after the
-   * last block.
-   *
-   * @param targets the tokens; the last one follows the sample's last token
-   */
+  /** Returns the losses of tokens, the last of which follows the sample, after the last block. */
   public double[] lastLosses(int sample, int[] targets) {
     BatchShares.Share share = shares.of(sample);
     Tensor batch = share.runner().rows(targets.length);

@@ -33,12 +33,7 @@ public record CalibrationRequest(
   private static final int DEFAULT_SAMPLES = 128;
   private static final int DEFAULT_SEQUENCE_LENGTH = 2048;
 
-  /**
-   * Checks the numbers.
-   *
-   * @throws UsageException if samples or sequence length is given and below 1, the length is beyond
-   *     the model's maximum, or there are no documents to join
-   */
+  /** Refuses given numbers below 1 or beyond the model's maximum, and joins without documents. */
   public CalibrationRequest {
     requirePositive("`samples`", samples);
     requirePositive("`sequence-length`", sequenceLength);

@@ -15,10 +15,7 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Makes calibration samples from a text, from documents or from token ids. The ending of the file's
- * name says which.
- */
+/** Makes calibration samples from a text, documents or token ids, as the file's name says. */
 public final class CalibrationSampler {
   private static final Logger LOG = LoggerFactory.getLogger(CalibrationSampler.class);
 
@@ -210,11 +207,7 @@ public final class CalibrationSampler {
     private int longest;
     private long drawn;
 
-    /**
-     * Where a sample starts.
-     *
-     * @param offset index of the sample's first token in it
-     */
+    /** Where a sample starts: at an index of a document's tokens. */
     record Pick(int document, int offset) {}
 
     /**
@@ -240,11 +233,7 @@ public final class CalibrationSampler {
       Arrays.fill(counts, NOT_COUNTED);
     }
 
-    /**
-     * Returns the next pick.
-     *
-     * @throws InputException if no document has more tokens than a sample
-     */
+    /** Returns the next pick; fails if no document has more tokens than a sample. */
     Pick next() {
       while (true) {
         int document = (int) random.randInt(0, counts.length - 1);

@@ -67,10 +67,7 @@ public record CalibrationSamples(int[][] tokens, boolean joined) {
     return digest(tokens);
   }
 
-  /**
-   * Returns the SHA-256, in lower-case hexadecimal, of the ids of all sequences in order, each as
-   * four bytes, the lowest first.
-   */
+  /** Returns the SHA-256 in hexadecimal of all ids in order, each as four bytes, lowest first. */
   public static String digest(int[]... sequences) {
     MessageDigest digest = Sha256.digest();
     for (int[] tokens : sequences) {

@@ -25,11 +25,7 @@ import java.util.function.ToIntFunction;
 public final class DenseCalibration {
   private DenseCalibration() {}
 
-  /**
-   * Runs all samples through all blocks.
-   *
-   * @param samples token ids, all lists of the same length
-   */
+  /** Runs all samples through all blocks: token ids, all lists of the same length. */
   public static Statistics run(
       Decoder decoder, Operations operations, List<int[]> samples, Progress progress) {
     return run(decoder, operations, samples, List.of(), progress);
@@ -54,10 +50,7 @@ public final class DenseCalibration {
     void take(Map<String, Gram> grams) throws E;
   }
 
-  /**
-   * Does what {@link #run} does and puts the experts' scores into a map; sums second moments too if
-   * {@code moments} takes them.
-   */
+  /** Does {@link #run} and puts experts' scores into a map; {@code moments} takes the moments. */
   static <E extends Exception> SortedMap<String, float[]> norms(
       Decoder decoder,
       Operations operations,

@@ -69,11 +69,7 @@ public final class EvaluationWindows implements Serializable {
     return new EvaluationWindows(windows);
   }
 
-  /**
-   * Checks a window's length.
-   *
-   * @throws UsageException if it is below 2 or longer than any model's positions
-   */
+  /** Refuses a window below 2 tokens or longer than any model's positions. */
   public static void requireLength(int length) {
     if (length < SHORTEST || length > LONGEST) {
       throw new UsageException(

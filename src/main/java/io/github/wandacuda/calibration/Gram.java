@@ -41,11 +41,7 @@ public record Gram(int columns, MemorySegment triangle) {
     return triangle.getAtIndex(FLOAT, rowStart(columns, upper) + right - upper);
   }
 
-  /**
-   * Writes the whole matrix, row by row, {@code columns * columns} little-endian floats.
-   *
-   * @param square takes them
-   */
+  /** Writes the whole matrix, row by row: {@code columns * columns} little-endian floats. */
   public void copyTo(MemorySegment square, WorkerPool workers) {
     workers.runRanges(columns, BLOCK, (worker, from, to) -> copyRows(from, to, square));
   }

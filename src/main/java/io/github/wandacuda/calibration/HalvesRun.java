@@ -21,10 +21,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/**
- * Runs samples through the halves of a decoder's blocks, all of them through one before the next,
- * on one device.
- */
+/** Runs all samples through one half of a decoder's block after the other, on one device. */
 public final class HalvesRun implements AutoCloseable {
   private final Decoder decoder;
   private final Operations operations;

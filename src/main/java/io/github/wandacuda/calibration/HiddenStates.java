@@ -28,10 +28,7 @@ public final class HiddenStates implements AutoCloseable {
     states = operations.storedRows(tokens, hiddenSize);
   }
 
-  /**
-   * Returns the states of all tokens in host memory: at the latest until the next call, or until
-   * states are written.
-   */
+  /** Returns all states in host memory, valid until the next call or write at the latest. */
   public MemorySegment all() {
     if (states.inPlace().isPresent()) {
       return states.inPlace().get();

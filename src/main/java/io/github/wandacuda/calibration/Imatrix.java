@@ -32,10 +32,7 @@ public final class Imatrix {
   private static final Set<String> ENDINGS = Set.of(".gguf", ".dat", ".imatrix");
   private static final Pattern IN_BLOCK = Pattern.compile("blk\\.(\\d{1,6})\\.(\\w+)\\.weight");
 
-  /**
-   * LLaMA's linear modules by their names in GGML. GGML permutes the rows of some, but never
-   * columns.
-   */
+  /** LLaMA's linear modules by GGML's names; GGML permutes rows of some, but never columns. */
   private static final Map<String, String> MODULES =
       Map.of(
           "attn_q", "self_attn.q_proj",
@@ -56,7 +53,6 @@ public final class Imatrix {
     this.file = file;
   }
 
-  /** Returns whether a file's name has an ending of an imatrix. */
   public static boolean isNamed(Path file) {
     String name = file.toString().toLowerCase(Locale.ROOT);
     return ENDINGS.stream().anyMatch(name::endsWith);
@@ -321,11 +317,7 @@ public final class Imatrix {
       bytes.order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /**
-     * Reads a file.
-     *
-     * @throws InputException if it can't be read or doesn't fit into memory
-     */
+    /** Reads a file, which has to fit into memory. */
     static LittleEndianFile open(Path file) throws IOException {
       long size = InputFile.size(file);
       long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / TIMES);

@@ -35,10 +35,7 @@ public final class InputMoments implements InputObserver, AutoCloseable {
     return Map.copyOf(tokens);
   }
 
-  /**
-   * Returns the second moments by module. Their sums are given back one by one, so that no more
-   * than one is in memory twice.
-   */
+  /** Returns second moments by module, and gives back each's sums, so that one is held twice. */
   public Map<String, Gram> grams(Map<String, Integer> inputFeatures, int samples, Arena memory) {
     Map<String, Gram> grams = new HashMap<>();
     moments.forEach(

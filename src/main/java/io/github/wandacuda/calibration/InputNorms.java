@@ -39,12 +39,7 @@ public final class InputNorms {
     }
   }
 
-  /**
-   * Returns the norms by module, when all batches are there.
-   *
-   * @param inputFeatures the input features of each module; a module that no token reached, such as
-   *     an expert, gets zeros
-   */
+  /** Returns norms by module when all batches are there; zeros where no token came. */
   public synchronized Map<String, float[]> norms(Map<String, Integer> inputFeatures, int samples) {
     Map<String, float[]> norms = new HashMap<>();
     inputFeatures.forEach((module, features) -> norms.put(module, new float[features]));
@@ -72,11 +67,7 @@ public final class InputNorms {
       sums.forEach((modules, columns) -> norms(modules.get(0), columns, 1));
     }
 
-    /**
-     * Returns norms from sums of squares.
-     *
-     * @param module what reads the columns
-     */
+    /** Returns the norms of the columns that a module reads, from sums of squares. */
     static float[] norms(String module, double[] sums, int samples) {
       float[] norms = new float[sums.length];
       for (int column = 0; column < norms.length; column++) {

@@ -5,11 +5,10 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * Perplexity over windows of text: exp of the mean over windows of the mean next-token negative
@@ -72,17 +71,12 @@ public final class Perplexity {
 
   /** Returns windows by their lengths, the shortest first, since a run's are of one length. */
   public static Collection<List<int[]>> byLength(List<int[]> windows) {
-    SortedMap<Integer, List<int[]>> byLength = new TreeMap<>();
-    windows.forEach(
-        window -> byLength.computeIfAbsent(window.length, any -> new ArrayList<>()).add(window));
-    return byLength.values();
+    return windows.stream()
+        .collect(Collectors.groupingBy(w -> w.length, TreeMap::new, Collectors.toList()))
+        .values();
   }
 
-  /**
-   * Returns the perplexity of windows.
-   *
-   * @param losses the mean next-token negative log-likelihood within each window; not always finite
-   */
+  /** Returns the perplexity by each window's mean next-token loss, not always finite. */
   public static double of(double[] losses) {
     return Math.exp(mean(losses));
   }

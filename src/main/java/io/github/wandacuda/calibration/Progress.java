@@ -29,11 +29,7 @@ public interface Progress {
    */
   default void within(String what, long done, long total, double share) {}
 
-  /**
-   * Called when the first step begins.
-   *
-   * @param share how much of all work an interrupted run has done before, from 0 to 1
-   */
+  /** Called when the first step begins; an earlier run did a share from 0 to 1 before. */
   default void begin(double share) {}
 
   /**

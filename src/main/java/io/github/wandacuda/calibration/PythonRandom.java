@@ -27,11 +27,7 @@ final class PythonRandom {
     seedByArray(high == 0 ? new int[] {low} : new int[] {low, high});
   }
 
-  /**
-   * Returns the result of {@code random.getrandbits(bits)}.
-   *
-   * @param bits 1 to 64; with 64 the result is an unsigned number
-   */
+  /** Returns {@code random.getrandbits(bits)} for 1 to 64 bits; of 64 an unsigned number. */
   long getRandBits(int bits) {
     if (bits < 1 || bits > Long.SIZE) {
       throw new IllegalArgumentException("bits must be 1 to 64, found " + bits);

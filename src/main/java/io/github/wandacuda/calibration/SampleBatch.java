@@ -27,11 +27,7 @@ public record SampleBatch(int index, int firstSample, List<int[]> samples) imple
     return Math.clamp(TOKENS / samples.get(0).length, 1, samples.size());
   }
 
-  /**
-   * Divides samples into batches.
-   *
-   * @param samples token ids, all lists of the same length, at least one
-   */
+  /** Divides samples, token ids in lists of the same length, at least one, into batches. */
   public static List<SampleBatch> of(List<int[]> samples) {
     int size = size(samples);
     List<SampleBatch> batches = new ArrayList<>();

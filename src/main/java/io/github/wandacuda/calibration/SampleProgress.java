@@ -14,11 +14,7 @@ public final class SampleProgress {
   private int pass;
   private String what = "sample";
 
-  /**
-   * Prepares for a decoder.
-   *
-   * @param passes of the samples through each block, which take about as long as each other
-   */
+  /** Prepares for so many passes through each block, which take about as long as each other. */
   public SampleProgress(Progress progress, int blocks, int passes) {
     this.progress = progress;
     this.blocks = blocks;
@@ -31,11 +27,7 @@ public final class SampleProgress {
     void run(int block) throws E;
   }
 
-  /**
-   * Goes through the decoder's blocks, one after the other, and tells of each that is done.
-   *
-   * @param first the block to begin with: an interrupted run has done those before it
-   */
+  /** Goes through the blocks from the first that isn't done, and tells of each that is. */
   public <E extends Exception> void overBlocks(int first, Work<E> work) throws E {
     progress.begin((double) first / blocks);
     for (int index = first; index < blocks; index++) {

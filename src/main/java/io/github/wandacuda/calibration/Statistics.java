@@ -52,12 +52,7 @@ public record Statistics(
     this(norms, Collections.emptySortedMap(), samples, sequenceLength, false);
   }
 
-  /**
-   * Reads a statistics file.
-   *
-   * @throws InputException if it isn't one, or a norm is negative, NaN or infinite; the message
-   *     names module and column
-   */
+  /** Reads a statistics file; the message names module and column of a norm that is none. */
   public static Statistics read(Path file) {
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
       String format = in.metadata().getOrDefault("format", "none");

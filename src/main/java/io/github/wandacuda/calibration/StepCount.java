@@ -1,40 +1,54 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import java.util.List;
 
-/** Counts steps that several threads do, and tells of each that is done. */
+/** Counts steps that several threads do, and tells of each that is done, one thread at a time. */
 public final class StepCount {
   private final String what;
   private final long total;
+  private final long work;
   private final Progress progress;
   private long done;
+  private long workDone;
 
-  /**
-   * Begins.
-   *
-   * @param progress is told, by one thread at a time
-   */
   public StepCount(String what, long total, Progress progress) {
+    this(what, total, total, progress);
+  }
+
+  private StepCount(String what, long total, long work, Progress progress) {
     this.what = what;
     this.total = total;
+    this.work = work;
     this.progress = progress;
   }
 
-  /** Begins to count the tensors of files that have bytes. */
-  public static StepCount ofTensors(List<SafetensorsFile> files, Progress progress) {
+  /** Begins to count steps that go through so many bytes together. */
+  public static StepCount ofBytes(String what, long total, long bytes, Progress progress) {
     progress.begin(0);
-    return new StepCount(
-        "tensor",
+    progress.bytes(bytes);
+    return new StepCount(what, total, bytes, progress);
+  }
+
+  /** Begins to count the tensors of files that have bytes. */
+  public static StepCount ofTensors(String what, List<SafetensorsFile> files, Progress progress) {
+    List<TensorInfo> all =
         files.stream()
             .flatMap(file -> file.tensors().stream())
             .filter(tensor -> tensor.bytes() > 0)
-            .count(),
-        progress);
+            .toList();
+    return ofBytes(what, all.size(), all.stream().mapToLong(TensorInfo::bytes).sum(), progress);
   }
 
-  public synchronized void done() {
+  public void done() {
+    done(1);
+  }
+
+  /** Called when a step is done that went through so many bytes. */
+  public synchronized void done(long bytes) {
     done++;
-    progress.step(what, done, total);
+    workDone += bytes;
+    progress.step(what, done, total, work == 0 ? 1 : (double) workDone / work);
   }
 }

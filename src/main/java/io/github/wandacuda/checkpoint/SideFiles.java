@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The files of a model directory that a pruned copy needs beside the weights, at any depth. Paths
@@ -32,6 +34,8 @@ import java.util.regex.Pattern;
  */
 public record SideFiles(
     Path directory, List<Path> files, List<Path> lastFiles, List<Path> leftOut, boolean card) {
+  private static final Logger LOG = LoggerFactory.getLogger(SideFiles.class);
+
   /** The file that describes the model. */
   public static final String CONFIG = "config.json";
 
@@ -60,6 +64,11 @@ public record SideFiles(
     files = List.copyOf(files);
     lastFiles = List.copyOf(lastFiles);
     leftOut = List.copyOf(leftOut);
+  }
+
+  /** Warns of the files that aren't copied, and says why. */
+  public void warnOfLeftOut(String why) {
+    leftOut.forEach(file -> LOG.warn("{} is left out: {}", file, why));
   }
 
   /** Returns a new set of all files of a copy: those that are copied, and the weights' shards. */

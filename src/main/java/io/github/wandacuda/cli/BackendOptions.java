@@ -9,7 +9,6 @@ import io.github.wandacuda.job.OnCluster;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Options for the backend, the device and the CPU threads. */
 final class BackendOptions {
   public static final String PRECISION = "--precision";
 
@@ -53,7 +52,6 @@ final class BackendOptions {
     }
   }
 
-  /** Returns what the processes of a cluster open. */
   OnCluster.Devices devices() {
     return new OnCluster.Devices(
         backend,
@@ -95,7 +93,6 @@ final class BackendOptions {
         .refused("a number or all", "'%s'".formatted(Printable.of(device)));
   }
 
-  /** The option for the number of CPU threads. */
   static final class ThreadsOption {
     /** More than any machine has processors; each thread takes memory. */
     private static final int MOST = 1024;

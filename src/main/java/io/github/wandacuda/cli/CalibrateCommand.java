@@ -30,7 +30,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Runs the dense model over text and writes activation statistics. */
 @Command(
     name = "calibrate",
     description = "Runs the dense model over text and writes activation statistics.",
@@ -89,12 +88,11 @@ final class CalibrateCommand extends Subcommand {
       backends.warnOfIdle(output);
     }
     SampleOptions.warnOfIdle(calibration, output);
-    try (ModelDirectory directory = model.open();
+    try (ModelDirectory directory = model.open(output);
         ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given, false)) {
       results.read("--calibration", calibration);
       results.add("--output", file, Statistics::isOne);
       results.reserve();
-      ModelOption.say(directory, output);
       CalibrationSamples samples = sampling.draw(calibration, directory);
       SampleOptions.say(calibration, samples, output);
       if (!cluster.given()) {

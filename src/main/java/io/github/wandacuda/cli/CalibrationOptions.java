@@ -133,10 +133,7 @@ final class CalibrationOptions {
     }
   }
 
-  /**
-   * Returns the norms of a run, with the number and length of the samples that they were computed
-   * from.
-   */
+  /** Returns a run's norms, with the number and length of the samples that gave them. */
   public Statistics statistics(RunResult result, Calibration source) {
     if (source instanceof Calibration.FromSamples samples) {
       return result

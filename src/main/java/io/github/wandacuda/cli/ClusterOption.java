@@ -8,7 +8,6 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
-/** The option for a cluster. */
 final class ClusterOption {
   static final String NAME = "--cluster";
 
@@ -46,7 +45,6 @@ final class ClusterOption {
     return cluster;
   }
 
-  /** Does something, on the cluster if one was named. */
   void runAnyway(
       BackendOptions backends,
       OutputOptions output,

@@ -54,10 +54,7 @@ final class CommandHelp {
     GROUPS.put(title, List.of(String.join(" ", options).split(" ")));
   }
 
-  /**
-   * Returns a command's options by the titles of their groups, those that are in none among the
-   * last.
-   */
+  /** Returns a command's options by their groups' titles; those in none are among the last. */
   public static SequencedMap<String, List<OptionSpec>> groups(CommandSpec command) {
     List<OptionSpec> left = new ArrayList<>(command.options());
     SequencedMap<String, List<OptionSpec>> groups = new LinkedHashMap<>();

@@ -45,7 +45,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Compares methods and sparsities on one model, without writing one. */
 @Command(
     name = "compare",
     description =
@@ -127,14 +126,13 @@ final class CompareCommand extends Subcommand {
       output.warnIfGiven("no file is written", "--overwrite");
     }
     calibrations.check(runs, output);
-    try (ModelDirectory directory = model.open();
+    try (ModelDirectory directory = model.open(output);
         ResultFiles results =
             new ResultFiles(
                 directory.path(),
                 null,
                 overwrite.given,
                 resume && UnfinishedComparison.isBeside(report))) {
-      ModelOption.say(directory, output);
       calibrations.addTo(results);
       results.read("--text", text);
       results.add(REPORT, report, ReportFormat::isOne);

@@ -29,11 +29,7 @@ final class DeviceChecks {
     this.precision = precision;
   }
 
-  /**
-   * Checks the usable devices of a backend, or of all.
-   *
-   * @param number of the only device, or null
-   */
+  /** Checks usable devices: those of a backend or of all, or one by its number. */
   void run(String backend, Integer number) {
     if (backend.equals(CPU)) {
       throw new UsageException("--backend cpu: it is what the others are compared with");

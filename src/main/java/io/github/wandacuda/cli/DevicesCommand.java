@@ -23,7 +23,6 @@ import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Lists every backend and device, usable or not and why. */
 @Command(
     name = "devices",
     description = "Lists every backend and device, usable or not and why.",

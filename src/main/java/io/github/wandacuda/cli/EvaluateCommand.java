@@ -21,7 +21,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Asks a model the questions of zero-shot tasks. */
 @Command(
     name = "evaluate",
     description =
@@ -49,8 +48,7 @@ final class EvaluateCommand extends Subcommand {
       throw new UsageException("evaluate needs --tasks LIST");
     }
     tasks.check();
-    try (ModelDirectory directory = model.open()) {
-      ModelOption.say(directory, output);
+    try (ModelDirectory directory = model.open(output)) {
       Evaluation evaluation = tasks.read(directory, output);
       int hiddenSize = DecoderFamilies.shape(directory).hiddenSize();
       RunNeeds.requireMemory(directory, List.of(), evaluation.stateBytes(hiddenSize));

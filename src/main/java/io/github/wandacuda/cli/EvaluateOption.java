@@ -32,7 +32,6 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** The option to measure perplexity before and after a run. */
 final class EvaluateOption {
   private static final int PASSES = 2;
 
@@ -87,11 +86,7 @@ final class EvaluateOption {
     return windows == null ? List.of() : List.of(windows.windows());
   }
 
-  /**
-   * Measures a model before a run, after which another one's follows, or after it.
-   *
-   * @param sampled whether it also goes on with the text
-   */
+  /** Measures a model before or after a run; a sampled one also goes on with the text. */
   Measured measure(
       ModelDirectory model,
       boolean before,
@@ -114,25 +109,23 @@ final class EvaluateOption {
             : Optional.empty());
   }
 
-  /** Returns what a model says before and after it was pruned. */
-  Perplexities compared(Measured before, Measured after, Path model) {
-    return new Perplexities(
-        before.perplexity(),
-        after.perplexity(),
-        before.tokens().isPresent() && after.tokens().isPresent()
-            ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model))
-            : Optional.empty());
-  }
-
-  /** Adds what was measured to the model card of an output, if it has one. */
-  void addToCard(Perplexities both, ModelDirectory model, Path place) {
+  /** Returns what a model says before and after pruning, and adds it to the model card. */
+  Perplexities compared(Measured before, Measured after, ModelDirectory model, Path output) {
+    Perplexities both =
+        new Perplexities(
+            before.perplexity(),
+            after.perplexity(),
+            before.tokens().isPresent() && after.tokens().isPresent()
+                ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model.path()))
+                : Optional.empty());
     ModelCard.add(
         model,
-        place,
+        output,
         Map.of(
             "perplexity on %s, %d windows of %d tokens"
                 .formatted(text.getFileName(), windows.count(), windows.longest()),
             "%.4f before, %.4f after".formatted(both.before(), both.after())));
+    return both;
   }
 
   private static boolean hasSample(ModelDirectory measured, Backend backend, OutputOptions output) {

@@ -41,7 +41,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Writes text with a model. */
 @Command(
     name = "generate",
     description = "Writes what a model makes of a prompt, token by token.",
@@ -92,11 +91,10 @@ final class GenerateCommand extends Subcommand {
     prompt.check(output);
     check();
     long began = System.nanoTime();
-    try (ModelDirectory directory = model.open()) {
+    try (ModelDirectory directory = model.open(output)) {
       DecoderFamily family = DecoderFamilies.of(directory.config());
       DecoderShape shape = family.shape(directory.config());
       Set<Integer> ends = SpecialTokens.ends(directory.config());
-      ModelOption.say(directory, output);
       try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
         int limit = limit(given.ids().length, shape);
         try (Backend backend = backends.open(output)) {
@@ -232,7 +230,6 @@ final class GenerateCommand extends Subcommand {
                 bytes / 1e6));
   }
 
-  /** Options for the text that a model goes on with. */
   private static final class PromptOptions {
     /**
      * Bytes of a prompt from standard input at most; no model has positions for a tenth of that.

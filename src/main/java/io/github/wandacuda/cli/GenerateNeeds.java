@@ -11,11 +11,7 @@ import java.util.function.Predicate;
 final class GenerateNeeds {
   private GenerateNeeds() {}
 
-  /**
-   * Returns the bytes of the weights and of a cache of tokens.
-   *
-   * @param packed whether packed weights of a type stay so
-   */
+  /** Returns the bytes of weights, which of some types stay packed, and of a cache of tokens. */
   static long bytes(ModelDirectory model, Predicate<DType> packed, long tokens) {
     var description = DecoderFamilies.of(model.config()).describe(model.config());
     long cache = 0;

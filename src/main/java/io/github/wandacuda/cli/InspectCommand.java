@@ -31,7 +31,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Shows what a model directory holds. */
 @Command(
     name = "inspect",
     description =
@@ -66,8 +65,7 @@ final class InspectCommand extends Subcommand {
 
   @Override
   public void run() {
-    try (ModelDirectory model = this.model.open()) {
-      ModelOption.say(model, output);
+    try (ModelDirectory model = this.model.open(output)) {
       List<LinearModule> chosen =
           match == null ? model.modules() : ModuleChoice.named("--match", match, model.modules());
       Map<String, Object> object = facts(model);
@@ -141,11 +139,7 @@ final class InspectCommand extends Subcommand {
             .sum();
   }
 
-  /**
-   * Returns what the decoder's blocks are made of, and how many blocks have each.
-   *
-   * @throws InputException if the program can't run the model, as its config says
-   */
+  /** Returns what blocks are made of, and how many of each; refuses a model it can't run. */
   private static Map<String, Integer> parts(ModelDirectory model) {
     DecoderDescription description = DecoderFamilies.describe(model);
     Map<String, Integer> parts = new TreeMap<>();

@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
-/** Options for masks in files. */
 final class MaskOptions {
   public static final String SAVE = "--save-masks";
 

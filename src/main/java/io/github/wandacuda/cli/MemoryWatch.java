@@ -36,7 +36,6 @@ final class MemoryWatch implements AutoCloseable {
     peakAnonymous = Math.max(peakAnonymous, read("RssAnon:").orElse(0));
   }
 
-  /** Adds both peaks to a command's result. */
   public void addTo(Map<String, Object> object) {
     sample();
     OptionalLong resident = read("VmHWM:");

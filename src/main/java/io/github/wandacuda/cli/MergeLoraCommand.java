@@ -12,7 +12,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Merges a LoRA adapter into a pruned model, zeros kept. */
 @Command(
     name = "merge-lora",
     description =
@@ -43,9 +42,8 @@ final class MergeLoraCommand extends Subcommand {
   public void run() {
     int count = threads.count();
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = model.open()) {
+        ModelDirectory directory = model.open(output)) {
       directory.requireUnpacked("a merge");
-      ModelOption.say(directory, output);
       try (LoraAdapter adapter = LoraAdapter.open(folder, directory)) {
         for (LoraModule pair : adapter.modules()) {
           output.detail("  %s  rank %d, scale %s", pair.module().name(), pair.rank(), pair.scale());

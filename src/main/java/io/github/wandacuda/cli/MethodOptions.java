@@ -89,7 +89,6 @@ final class MethodOptions {
     return plan.rules();
   }
 
-  /** Returns the update that is asked for where whole parts go. */
   public Optional<Update> partUpdate() {
     return Optional.ofNullable((String) keys.values().get(MethodKey.UPDATE))
         .map(word -> Labelled.of(word, List.of(Update.values()), "--update"));

@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
 
-/** The option for the model that a command reads. */
 class ModelOption {
   @Option(
       names = "--model",
@@ -20,16 +19,20 @@ class ModelOption {
               + " Face cache holds, as 'download' leaves it.")
   private String given;
 
-  /** Opens the model, which must be finished. */
-  public ModelDirectory open() {
+  public ModelDirectory open(OutputOptions output) {
+    return open(given, family(), output);
+  }
+
+  /** Opens a model, which must be finished, and prints what it is, with {@code --verbose}. */
+  static ModelDirectory open(String given, Path family, OutputOptions output) {
     Path path = HubCache.find(given);
     UnfinishedRun.requireNone(path);
-    return ModelDirectory.open(path, family());
+    return said(ModelDirectory.open(path, family), output);
   }
 
   /** Opens the model, even if a part of it is pruned in place. */
-  public ModelDirectory openAnyway() {
-    return ModelDirectory.open(HubCache.find(given), family());
+  public ModelDirectory openAnyway(OutputOptions output) {
+    return said(ModelDirectory.open(HubCache.find(given), family()), output);
   }
 
   /** Returns the file that describes the model's family, or null for none. */
@@ -53,8 +56,7 @@ class ModelOption {
     }
   }
 
-  /** Prints the model that a command works on, with {@code --verbose}. */
-  static void say(ModelDirectory model, OutputOptions output) {
+  private static ModelDirectory said(ModelDirectory model, OutputOptions output) {
     Checkpoint checkpoint = model.checkpoint();
     output.detail(
         "model %s: %s, %d tensors in %d files, %d bytes; %d linear modules, %d of them routers",
@@ -65,6 +67,7 @@ class ModelOption {
         checkpoint.totalBytes(),
         model.modules().size(),
         model.modules().stream().filter(LinearModule::router).count());
+    return model;
   }
 
   /** Prints the chosen modules, with {@code --verbose}. */

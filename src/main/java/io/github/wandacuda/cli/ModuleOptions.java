@@ -10,7 +10,6 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** Options for the choice of linear modules. */
 final class ModuleOptions {
   @Option(
       names = "--include",

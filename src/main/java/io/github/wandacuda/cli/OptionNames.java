@@ -8,10 +8,7 @@ import java.util.stream.Collectors;
 
 /** Turns the settings that a failure's text names between backquotes into command-line options. */
 final class OptionNames {
-  /**
-   * The known settings. Other words between backquotes, such as those of a library, are left
-   * unchanged.
-   */
+  /** The known settings; other words in backquotes, such as a library's, are left unchanged. */
   static final List<String> SETTINGS =
       List.of(
           ("allocation backend calibration cluster data exclude family in-place include join method"

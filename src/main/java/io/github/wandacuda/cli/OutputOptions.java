@@ -58,10 +58,7 @@ final class OutputOptions {
     written(object, text);
   }
 
-  /**
-   * Prints a piece of a result that is text, at once, unless {@code --json} was given. Line breaks
-   * and tabs stay as they are.
-   */
+  /** Prints a piece of text at once, line breaks and tabs as they are, unless {@code --json}. */
   public void stream(String piece) {
     if (json || piece.isEmpty()) {
       return;
@@ -135,11 +132,7 @@ final class OutputOptions {
     return command.commandLine().getParseResult().hasMatchedOption(option);
   }
 
-  /**
-   * Returns the values of the options that numbers depend on.
-   *
-   * @param others that don't count either, since what they say is told apart otherwise
-   */
+  /** Returns the values that numbers depend on, but for {@code others}, which are told apart. */
   Map<String, String> decisive(String... others) {
     Map<String, String> values = new TreeMap<>();
     for (String name : decisive(command, others)) {

@@ -10,7 +10,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** What packing and unpacking a model directory have in common. */
 abstract class PackingCommand extends Subcommand {
   @Mixin private ModelOption model;
 
@@ -46,8 +45,7 @@ abstract class PackingCommand extends Subcommand {
       output.warnIfGiven("what is resumed is always compared", "--no-verify");
     }
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory model = this.model.open()) {
-      ModelOption.say(model, output);
+        ModelDirectory model = this.model.open(output)) {
       PackingJob.Result result =
           way.job(model, directory, resume, !skipVerification).run(count, output.progress());
       double seconds = totalSeconds();

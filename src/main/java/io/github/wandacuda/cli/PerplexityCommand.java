@@ -19,7 +19,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Measures a model's perplexity on a text. */
 @Command(
     name = "perplexity",
     description =
@@ -61,8 +60,7 @@ final class PerplexityCommand extends Subcommand {
       throw new UsageException(
           "--sequence-length goes with text; of token ids each list is a window");
     }
-    try (ModelDirectory directory = model.open()) {
-      ModelOption.say(directory, output);
+    try (ModelDirectory directory = model.open(output)) {
       EvaluationWindows windows = windows(directory);
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
       RunNeeds.requireMemory(directory, List.of(windows.windows()), 0);

@@ -23,7 +23,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** Prints what a run of {@code prune} would do. */
 final class PlanPrinter {
   private static final double MIB = 1 << 20;
   private static final double GIB = 1 << 30;

@@ -16,6 +16,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +28,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Prunes a model directory into another one, or in place. */
 @Command(
     name = "prune",
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
@@ -104,10 +104,9 @@ final class PruneCommand extends Subcommand {
     }
     warnOfIdle(rules);
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = target.inPlace ? model.openAnyway() : model.open()) {
+        ModelDirectory directory = target.inPlace ? model.openAnyway(output) : model.open(output)) {
       directory.requireUnpacked("prune");
       Path place = target.inPlace ? directory.path() : target.output;
-      ModelOption.say(directory, output);
       methods.plan().check(directory.choose(modules.choice()));
       if (!target.inPlace) {
         List<LinearModule> chosen =
@@ -149,8 +148,7 @@ final class PruneCommand extends Subcommand {
     output.warnIfGiven("a run that removes parts saves no hidden states", "--checkpoint-every");
     warnOfIdleOutput();
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = model.open()) {
-      ModelOption.say(directory, output);
+        ModelDirectory directory = model.open(output)) {
       RemovalRequest asked = structures.request(share, methods.partUpdate(), methods.requantize());
       Optional<Removal> parts = asked.find(directory);
       try (ResultFiles results = results(directory, target.output)) {
@@ -173,7 +171,6 @@ final class PruneCommand extends Subcommand {
     }
   }
 
-  /** Returns the files that are read beside the model, by what they are. */
   Map<String, List<Path>> files(PruningRules rules) {
     Map<String, List<Path>> files = new LinkedHashMap<>(methods.files());
     files.putAll(calibrations.files(rules));
@@ -182,6 +179,32 @@ final class PruneCommand extends Subcommand {
       files.put(Provenance.FAMILY, List.of(model.family()));
     }
     return files;
+  }
+
+  /** Measures the model that a run begins with, if there is a text to do it by. */
+  Optional<EvaluateOption.Measured> measured(
+      ModelDirectory model, Backend backend, ResultFiles results) {
+    return evaluation.given()
+        ? Optional.of(measure(model, true, backend, results))
+        : Optional.empty();
+  }
+
+  private EvaluateOption.Measured measure(
+      ModelDirectory model, boolean before, Backend backend, ResultFiles results) {
+    return evaluating(
+        () -> evaluation.measure(model, before, results.writes(REPORT), backend, output));
+  }
+
+  /** Measures what a run has written, and returns what it says beside the model before. */
+  Perplexities compared(
+      EvaluateOption.Measured before,
+      ModelDirectory model,
+      Path written,
+      Backend backend,
+      ResultFiles results) {
+    try (ModelDirectory pruned = ModelDirectory.open(written, model.family())) {
+      return evaluation.compared(before, measure(pruned, false, backend, results), model, written);
+    }
   }
 
   private boolean resumes() {

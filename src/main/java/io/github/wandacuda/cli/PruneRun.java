@@ -28,10 +28,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/**
- * A run of {@code prune}, with what it writes and measures beside the pruned model where it is
- * asked to.
- */
+/** A run of {@code prune}, with all that it writes and measures beside the model. */
 record PruneRun(
     PruneCommand command,
     ModelDirectory model,
@@ -42,10 +39,7 @@ record PruneRun(
   void run(PruneJob job) {
     boolean part = command.target.part().isPresent();
     try (MaskFileWriter masks = masks(job)) {
-      Optional<EvaluateOption.Measured> before =
-          command.evaluation.given()
-              ? command.evaluating(() -> Optional.of(measure(model, true)))
-              : Optional.empty();
+      Optional<EvaluateOption.Measured> before = command.measured(model, backend, results);
       Map<String, ModuleReading> readings = new LinkedHashMap<>();
       RunResult result =
           job.run(
@@ -73,8 +67,7 @@ record PruneRun(
             "the output was finished before: --save-statistics and --save-masks are left out");
       }
       Optional<Perplexities> perplexities =
-          before.map(dense -> command.evaluating(() -> compared(dense)));
-      perplexities.ifPresent(both -> command.evaluation.addToCard(both, model, request.output()));
+          before.map(dense -> command.compared(dense, model, request.output(), backend, results));
       if (afterwards) {
         writeReportAfterwards(result, job.chosen(), perplexities);
       } else if (perplexities.isPresent() && !result.wasFinished()) {
@@ -88,17 +81,6 @@ record PruneRun(
     return results.writes(MaskOptions.SAVE)
         ? new MaskFileWriter(command.maskFiles.saved, job.chosen(), SourceDigest.of(model))
         : null;
-  }
-
-  private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
-    return command.evaluation.measure(measured, before, report() != null, backend, command.output);
-  }
-
-  /** Measures the pruned model, and returns what it says beside the dense one. */
-  private Perplexities compared(EvaluateOption.Measured before) {
-    try (ModelDirectory pruned = ModelDirectory.open(request.output(), model.family())) {
-      return command.evaluation.compared(before, measure(pruned, false), model.path());
-    }
   }
 
   private void saveStatistics(RunResult result) {
@@ -162,7 +144,6 @@ record PruneRun(
             Map.of()));
   }
 
-  /** Returns a module's norms, if a file has them. */
   private float[] norms(LinearModule module, PruningRules rules) {
     return request.calibration() instanceof Calibration.FromStatistics source
             && rules.of(module).needsNorms()
@@ -219,12 +200,7 @@ record PruneRun(
     memory.addTo(object);
     object.put("mask_sha256", result.provenance().maskSha256());
     Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", json(part)));
-    Stream<String> evaluated =
-        perplexities.stream()
-            .map(
-                both ->
-                    "  text     perplexity %.4f before, %.4f after"
-                        .formatted(both.before(), both.after()));
+    Stream<String> evaluated = perplexities.stream().map(both -> "  text     " + both.text());
     command.output.written(object, () -> Stream.concat(text(result), evaluated));
   }
 

@@ -17,7 +17,6 @@ import java.util.OptionalInt;
 import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
-/** Options for the draw of calibration samples. */
 final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =
@@ -99,10 +98,7 @@ final class SampleOptions {
     return value == null ? OptionalInt.empty() : OptionalInt.of(value);
   }
 
-  /**
-   * A model's tokenizer, which is opened when it is first used, since a model without one can be
-   * calibrated on token ids.
-   */
+  /** A model's tokenizer, opened when first used: models without one can take token ids. */
   private static final class LazyTokenizer implements Supplier<Tokenizer>, AutoCloseable {
     private final Path modelDirectory;
     private Tokenizer tokenizer;

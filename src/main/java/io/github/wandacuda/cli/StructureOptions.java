@@ -19,7 +19,6 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
-/** Options for the removal of whole parts of a model. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
 
@@ -139,11 +138,7 @@ final class StructureOptions {
     return score == null ? structure.usualScore() : score.toLowerCase(Locale.ROOT);
   }
 
-  /**
-   * Returns what is asked for.
-   *
-   * @param share of the parts, unless their number is given
-   */
+  /** Returns what is asked for; the share is that of the parts unless their number is given. */
   public RemovalRequest request(Sparsity.Ratio share, Optional<Update> update, boolean requantize) {
     int kept = multiple == null ? 0 : multiple;
     return new RemovalRequest(structure, score(), share, remove, kept, update, requantize);

@@ -98,10 +98,7 @@ record StructureRun(
                   text(object, removed, "would have "), Stream.of("nothing was written")));
       return;
     }
-    Optional<EvaluateOption.Measured> before =
-        command.evaluation.given()
-            ? command.evaluating(() -> Optional.of(measure(model, true)))
-            : Optional.empty();
+    Optional<EvaluateOption.Measured> before = command.measured(model, backend, results);
     boolean finished = job.isFinished();
     PhaseClock.Seconds seconds =
         job.run(
@@ -116,12 +113,8 @@ record StructureRun(
                         used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
     object.put("removed", job.removed().written(structure));
     Optional<Perplexities> perplexities =
-        before.map(dense -> command.evaluating(() -> compared(dense)));
-    perplexities.ifPresent(
-        both -> {
-          command.evaluation.addToCard(both, model, command.target.output);
-          object.put("perplexity", both.toJson());
-        });
+        before.map(dense -> command.compared(dense, model, request.output(), backend, results));
+    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     object.put("seconds", command.around(seconds.calibrated(calibrate)).toJson());
     memory.addTo(object);
     if (results.writes(PruneCommand.REPORT)) {
@@ -141,22 +134,7 @@ record StructureRun(
         () ->
             Stream.concat(
                 text(object, removed, done),
-                perplexities.stream()
-                    .map(
-                        both ->
-                            "  text        perplexity %.4f before, %.4f after"
-                                .formatted(both.before(), both.after()))));
-  }
-
-  private EvaluateOption.Measured measure(ModelDirectory measured, boolean before) {
-    return command.evaluation.measure(
-        measured, before, results.writes(PruneCommand.REPORT), backend, command.output);
-  }
-
-  private Perplexities compared(EvaluateOption.Measured before) {
-    try (ModelDirectory smaller = ModelDirectory.open(command.target.output, model.family())) {
-      return command.evaluation.compared(before, measure(smaller, false), model.path());
-    }
+                perplexities.stream().map(both -> "  text        " + both.text())));
   }
 
   private Stream<String> text(Map<String, Object> object, RemovedParts removed, String done) {

@@ -17,7 +17,6 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
-/** Options for where the pruned model is written. */
 final class TargetOptions {
   private static final String PART = "--part";
 
@@ -161,7 +160,6 @@ final class TargetOptions {
     }
   }
 
-  /** Returns the part of a run that is asked for, if not all of it is. */
   Optional<Part> part() {
     return Optional.ofNullable(part).map(Part::parse);
   }

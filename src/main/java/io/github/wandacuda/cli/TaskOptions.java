@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
 
-/** Options for zero-shot tasks. */
 final class TaskOptions {
   @Option(
       names = "--tasks",

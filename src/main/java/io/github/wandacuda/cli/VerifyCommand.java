@@ -10,7 +10,6 @@ import io.github.wandacuda.hub.HubCache;
 import io.github.wandacuda.job.ClusterCheck;
 import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.RunNeeds;
-import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.job.Verification;
 import io.github.wandacuda.job.Verification.RowFailure;
 import io.github.wandacuda.job.Verification.TensorFailures;
@@ -117,12 +116,9 @@ final class VerifyCommand extends Subcommand {
     if (sparsity.orElse(null) instanceof Sparsity.GroupPattern) {
       output.warnIfGiven("a pattern asks the same of every method", "--method");
     }
-    Path dense = HubCache.find(givenDense);
-    Path pruned = HubCache.find(givenPruned);
     cluster.check();
-    UnfinishedRun.requireNone(dense);
-    try (ModelDirectory directory = ModelDirectory.open(dense, family)) {
-      ModelOption.say(directory, output);
+    try (ModelDirectory directory = ModelOption.open(givenDense, family, output)) {
+      Path pruned = HubCache.find(givenPruned);
       Verification found = verify(directory, pruned, claim);
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());
       Map<String, Object> object = new LinkedHashMap<>();
@@ -131,12 +127,12 @@ final class VerifyCommand extends Subcommand {
       addFailures(object, found);
       object.put("added", found.added().stream().map(Path::toString).toList());
       object.put("unchecked", found.unchecked());
-      output.result(object, () -> text(dense, pruned, found, holds));
+      output.result(object, () -> text(directory.path(), pruned, found, holds));
       if (!holds) {
         throw new VerificationException(
             ErrorDetails.file(pruned)
-                .expected("%s pruned".formatted(dense), first(found))
-                .said("not %s pruned: %s".formatted(dense, first(found))));
+                .expected("%s pruned".formatted(directory.path()), first(found))
+                .said("not %s pruned: %s".formatted(directory.path(), first(found))));
       }
     }
   }
@@ -188,15 +184,9 @@ final class VerifyCommand extends Subcommand {
       throw new UsageException(
           ErrorDetails.NOWHERE.said("--zeros-of needs --model DIR").hint("the model to check"));
     }
-    Path pruned = HubCache.find(zerosOf);
-    Path other = HubCache.find(model);
-    UnfinishedRun.requireNone(pruned);
-    UnfinishedRun.requireNone(other);
-    try (ModelDirectory before = ModelDirectory.open(pruned);
-        ModelDirectory after = ModelDirectory.open(other);
+    try (ModelDirectory before = ModelOption.open(zerosOf, null, output);
+        ModelDirectory after = ModelOption.open(model, null, output);
         Workers workers = new Workers(Runtime.getRuntime().availableProcessors())) {
-      ModelOption.say(before, output);
-      ModelOption.say(after, output);
       ZerosVerifier.Found found = ZerosVerifier.verify(before.modules(), after.modules(), workers);
       Verification failures = found.failures();
       Map<String, Object> object = new LinkedHashMap<>();
@@ -210,14 +200,14 @@ final class VerifyCommand extends Subcommand {
               failures.holds()
                   ? OutputOptions.lines(
                       "verified: %s has all %d zeros of %s, in %d modules",
-                      other, found.zeros(), pruned, found.modules())
+                      after.path(), found.zeros(), before.path(), found.modules())
                   : failures(failures));
       if (!failures.holds()) {
         String first = OptionNames.in(failures.failures().getFirst());
         throw new VerificationException(
-            ErrorDetails.file(other)
-                .expected("the zeros of " + pruned, first)
-                .said("not all zeros of %s: %s".formatted(pruned, first)));
+            ErrorDetails.file(after.path())
+                .expected("the zeros of " + before.path(), first)
+                .said("not all zeros of %s: %s".formatted(before.path(), first)));
       }
     }
   }

@@ -21,11 +21,7 @@ public interface Cluster extends AutoCloseable {
   <R extends Serializable> void run(
       String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done);
 
-  /**
-   * Spreads states over the processes.
-   *
-   * @param states the first ones, small enough to travel
-   */
+  /** Spreads the first states, which are small enough to travel, over the processes. */
   <S extends Serializable> KeptStates<S> keep(List<S> states);
 
   @Override

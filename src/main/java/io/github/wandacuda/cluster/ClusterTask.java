@@ -9,11 +9,6 @@ import java.io.Serializable;
  * @param <R> what it results in, small enough to travel
  */
 public interface ClusterTask<R extends Serializable> extends Serializable {
-  /**
-   * Does the work.
-   *
-   * @throws io.github.wandacuda.error.WandaException a failure that another try wouldn't cure, such
-   *     as a broken file; it travels back to the caller
-   */
+  /** Does the work; a failure that another try wouldn't cure, as of a broken file, travels back. */
   R run(ClusterNode node);
 }

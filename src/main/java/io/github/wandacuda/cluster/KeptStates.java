@@ -42,11 +42,7 @@ public interface KeptStates<S extends Serializable> extends AutoCloseable {
      */
     Stepped<S, R> run(S state, ClusterNode node);
 
-    /**
-     * What a step comes to.
-     *
-     * @param state the new state, which stays where it is
-     */
+    /** What a step comes to: its result, and the new state, which stays where it is. */
     record Stepped<S extends Serializable, R extends Serializable>(S state, R result)
         implements Serializable {}
   }

@@ -48,10 +48,7 @@ import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.BoxedUnit;
 
-/**
- * The executors of a Spark application, whose driver is this process. A job has a partition for
- * each task.
- */
+/** A Spark application's executors; this is its driver. A job has a partition for each task. */
 final class SparkCluster implements Cluster {
   private static final long POLL_MILLIS = 200;
 
@@ -68,10 +65,7 @@ final class SparkCluster implements Cluster {
     context.sc().addSparkListener(atWork);
   }
 
-  /**
-   * Connects to the cluster that {@code spark-submit} was told of, whose executors need so many
-   * bytes beside their heaps.
-   */
+  /** Connects to the cluster of {@code spark-submit}; executors need so much beside the heap. */
   static SparkCluster open(long besideHeap) {
     SparkConf conf = new SparkConf();
     if (!conf.contains(SparkSettings.MASTER)) {
@@ -329,10 +323,7 @@ final class SparkCluster implements Cluster {
       }
     }
 
-    /**
-     * What a partition holds after a step: its failure is a value too, so that Spark doesn't try
-     * again.
-     */
+    /** What a partition holds after a step: failures are values, so that Spark doesn't retry. */
     private record SteppedState<S extends Serializable>(
         S state, Serializable result, WandaException failure) implements Serializable {}
   }

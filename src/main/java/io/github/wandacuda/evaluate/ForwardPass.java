@@ -76,11 +76,7 @@ public final class ForwardPass implements AutoCloseable {
     groups.forEach(group -> group.run.advance(block));
   }
 
-  /**
-   * Scores the inputs, after the last block.
-   *
-   * @param scores takes the log-likelihood of each request's targets, in nats
-   */
+  /** Sets each request's log-likelihood of its targets, in nats, after the last block. */
   void score(double[] scores) {
     groups.forEach(group -> group.sum(scores));
   }

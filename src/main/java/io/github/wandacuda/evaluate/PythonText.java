@@ -44,10 +44,7 @@ final class PythonText {
     return OTHER_SPACES.indexOf(unit) >= 0 || Character.isSpaceChar(unit);
   }
 
-  /**
-   * Returns the text with its first character in title case and all others in lower case: {@code
-   * str.capitalize}.
-   */
+  /** Returns the first character in title case, others in lower case: {@code str.capitalize}. */
   static String capitalize(String text) {
     if (text.isEmpty()) {
       return text;

@@ -14,11 +14,7 @@ import java.util.OptionalDouble;
  * @param normalized of those with the highest one by character; null where the task has none
  */
 public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized) {
-  /**
-   * Counts documents, each answered rightly or not.
-   *
-   * @param normalized the same by character, or null
-   */
+  /** Counts documents, answered rightly or not; {@code normalized} by character, or null. */
   static TaskFigures of(List<Boolean> right, List<Boolean> normalized) {
     return new TaskFigures(
         right.size(), Accuracy.of(right), normalized == null ? null : Accuracy.of(normalized));

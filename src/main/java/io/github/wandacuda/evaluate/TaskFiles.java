@@ -75,11 +75,7 @@ record TaskFiles(Path data, List<Path> all) {
     return new TaskFiles(data, files);
   }
 
-  /**
-   * Returns the files of a task's split: shards in their order, or one file of JSON lines.
-   *
-   * @throws InputException if there are none, or a shard is missing; it says where they come from
-   */
+  /** Returns a split's files: shards in order or JSON lines; what is missing comes with a hint. */
   List<Path> of(String task, Usual usual) {
     for (String folder : usual.folders()) {
       List<Path> inFolder =
@@ -111,11 +107,7 @@ record TaskFiles(Path data, List<Path> all) {
         .toList();
   }
 
-  /**
-   * Returns all files of a split, those of several configurations too.
-   *
-   * @param folder a folder above them, in small letters
-   */
+  /** Returns all files of a split below a folder in small letters, in all configurations. */
   List<Path> all(String folder, String split) {
     return all.stream()
         .filter(file -> isIn(file, Set.of(folder)))

@@ -22,11 +22,7 @@ import java.util.stream.Collectors;
 record TaskRow(Path file, long number, JsonNode content) {
   private static final int MOST_KEYS = 12;
 
-  /**
-   * Reads a file's first rows.
-   *
-   * @param file Parquet if its name ends in {@code .parquet}, else JSON lines
-   */
+  /** Reads a file's first rows: Parquet by its name {@code .parquet}, else JSON lines. */
   static List<TaskRow> read(Path file, long limit) {
     List<TaskRow> rows = new ArrayList<>();
     if (isParquet(file)) {
@@ -73,11 +69,7 @@ record TaskRow(Path file, long number, JsonNode content) {
     return text(key, get(key));
   }
 
-  /**
-   * Returns an element's text.
-   *
-   * @param key what it is called in messages
-   */
+  /** Returns an element's text; messages call it by the key. */
   String text(String key, JsonNode value) {
     if (!value.isTextual()) {
       throw wrong(key, "a string", value);
@@ -141,11 +133,7 @@ record TaskRow(Path file, long number, JsonNode content) {
     return place().wrong("%s as %s".formatted(expected, key), Printable.of(text));
   }
 
-  /**
-   * Makes a document of the row.
-   *
-   * @throws InputException if there are fewer than two answers or one of them is empty
-   */
+  /** Makes a document of the row; refuses fewer than two answers, or an empty one. */
   TaskDocument document(List<TaskDocument.Choice> choices, int gold) {
     return document(choices, gold, "");
   }

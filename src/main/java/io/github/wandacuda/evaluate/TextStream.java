@@ -25,11 +25,7 @@ public final class TextStream {
   /** The id after the last one whose text was returned. */
   private int shown;
 
-  /**
-   * Begins after a prompt.
-   *
-   * @param prompt its ids, whose text isn't returned
-   */
+  /** Begins after the ids of a prompt, whose text isn't returned. */
   public TextStream(Tokenizer tokenizer, int[] prompt) {
     this.tokenizer = tokenizer;
     for (int id : prompt) {

@@ -22,7 +22,6 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -199,18 +198,10 @@ public final class Download {
   private static void run(List<Runnable> tasks) {
     try (ExecutorService pool = Executors.newFixedThreadPool(AT_ONCE)) {
       var running = new ExecutorCompletionService<Void>(pool);
-      Iterator<Runnable> left = tasks.iterator();
-      int at = 0;
+      tasks.forEach(task -> running.submit(task, null));
       try {
-        for (; at < AT_ONCE && left.hasNext(); at++) {
-          running.submit(left.next(), null);
-        }
-        for (; at > 0; at--) {
+        for (int left = tasks.size(); left > 0; left--) {
           running.take().get();
-          if (left.hasNext()) {
-            running.submit(left.next(), null);
-            at++;
-          }
         }
       } catch (InterruptedException e) {
         pool.shutdownNow();

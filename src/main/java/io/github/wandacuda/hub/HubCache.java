@@ -51,7 +51,6 @@ public record HubCache(Path root) {
     return home.isEmpty() ? parent.resolve("huggingface") : Path.of(home);
   }
 
-  /** Returns the folder of a repository. */
   Path repository(boolean dataset, String name) {
     return root.resolve((dataset ? "datasets--" : "models--") + name.replace("/", "--"));
   }

@@ -92,7 +92,6 @@ final class HubConnection implements AutoCloseable {
         && address.getUserInfo() == null;
   }
 
-  /** Reads a JSON document. */
   JsonNode json(String path) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     URI address = URI.create(settings.endpoint() + path);

@@ -38,7 +38,6 @@ public record HubSettings(
     int piece) {
   private static final String PUBLIC = "https://huggingface.co";
 
-  /** Reads the variables of an environment. */
   public static HubSettings of(Map<String, String> environment) {
     return new HubSettings(
         endpoint(given(environment, "HF_ENDPOINT").orElse(PUBLIC)),
@@ -54,10 +53,7 @@ public record HubSettings(
     return new HubSettings(endpoint, token, cache, proxies, otherStall, otherPause, otherPiece);
   }
 
-  /**
-   * Returns the token for an address: for the Hub's own host alone, and for none that a proxy could
-   * read it from.
-   */
+  /** Returns the token if an address is the Hub's own and no proxy could read it on the way. */
   Optional<String> tokenFor(URI address) {
     boolean readable =
         address.getScheme().equals("http")

@@ -34,7 +34,6 @@ public enum KnownText {
     return licence;
   }
 
-  /** Returns the text that a word names, if it is one. */
   public static Optional<KnownText> of(String word) {
     return Arrays.stream(values()).filter(text -> text.label().equals(word)).findFirst();
   }
@@ -47,11 +46,7 @@ public enum KnownText {
     return Arrays.stream(values()).map(text -> " or " + text.label()).collect(Collectors.joining());
   }
 
-  /**
-   * Returns the file that a user names: one that is there, or a text of these in the cache.
-   *
-   * @throws io.github.wandacuda.error.InputException if it is one of these and isn't in the cache
-   */
+  /** Returns the file that a user names, or that of one of these texts, which must be cached. */
   public static Path find(String given, Map<String, String> environment) {
     Path path = Path.of(given);
     Optional<KnownText> text = of(given);

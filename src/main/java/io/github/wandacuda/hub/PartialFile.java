@@ -11,6 +11,8 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.RealCause.SystemError;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -18,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.BitSet;
@@ -83,12 +86,8 @@ final class PartialFile implements AutoCloseable {
   /** Returns whether a file has the content that the Hub says. */
   static boolean isWhole(HubFile file, Path path) throws IOException {
     MessageDigest digest = digest(file);
-    try (FileChannel channel = InputFile.channel(path)) {
-      ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
-      while (channel.read(buffer) >= 0) {
-        digest.update(buffer.flip());
-        buffer.clear();
-      }
+    try (InputStream in = new DigestInputStream(InputFile.stream(path), digest)) {
+      in.transferTo(OutputStream.nullOutputStream());
     }
     return HexFormat.of().formatHex(digest.digest()).equals(file.hash());
   }
@@ -115,7 +114,6 @@ final class PartialFile implements AutoCloseable {
     return Math.toIntExact(Math.ceilDiv(file.size(), size));
   }
 
-  /** Returns where a piece ends. */
   private long end(int piece) {
     return Math.min(file.size(), (piece + 1L) * size);
   }

@@ -1,5 +1,2 @@
-/**
- * The Hugging Face Hub: its cache on this machine, and what comes into it. The only package that
- * opens a connection.
- */
+/** The Hugging Face Hub: its cache here and what comes into it. Nothing else opens a connection. */
 package io.github.wandacuda.hub;

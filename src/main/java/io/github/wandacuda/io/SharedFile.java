@@ -1,9 +1,11 @@
 package io.github.wandacuda.io;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,6 +46,51 @@ public final class SharedFile implements AutoCloseable {
     } catch (IOException e) {
       throw OutputException.unwritable(temporary, e);
     }
+  }
+
+  /**
+   * Writes a file of parts and the checksums of those, and gives it its name once they are on the
+   * device.
+   */
+  public static void write(Path temporary, Path name, MemorySegment... parts) {
+    try (SharedFile file = create(temporary)) {
+      long at = 0;
+      for (MemorySegment part : parts) {
+        file.write(at, part);
+        at += part.byteSize();
+      }
+      file.write(at, checksums(parts));
+      file.force();
+      file.publish(name);
+    }
+  }
+
+  /**
+   * Fills the parts of a file that was written of such ones.
+   *
+   * @param expected what the file is, for the message when it has changed
+   */
+  public static void read(Path name, String expected, MemorySegment... parts) {
+    try (SharedFile file = open(name)) {
+      long at = 0;
+      for (MemorySegment part : parts) {
+        file.read(at, part);
+        at += part.byteSize();
+      }
+      MemorySegment found = MemorySegment.ofArray(new byte[parts.length * Long.BYTES]);
+      file.read(at, found);
+      if (found.mismatch(checksums(parts)) >= 0) {
+        throw ErrorDetails.file(name).unwritable(expected, "other bytes");
+      }
+    }
+  }
+
+  private static MemorySegment checksums(MemorySegment... parts) {
+    ByteBuffer checksums = ByteBuffer.allocate(parts.length * Long.BYTES);
+    for (MemorySegment part : parts) {
+      checksums.putLong(Crc32c.of(part));
+    }
+    return MemorySegment.ofBuffer(checksums.flip());
   }
 
   public static SharedFile open(Path file) {

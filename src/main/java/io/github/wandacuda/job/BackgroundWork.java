@@ -19,10 +19,7 @@ final class BackgroundWork implements AutoCloseable {
   /** What is done already. */
   static final Future<?> NOTHING = CompletableFuture.completedFuture(null);
 
-  /**
-   * How long {@link #close} waits: enough for small tasks. A task that waits for a slow disk is
-   * given up.
-   */
+  /** How long {@link #close} waits for small tasks; one that waits for a slow disk is given up. */
   private static final long PATIENCE_MILLIS = 1000;
 
   private final ExecutorService thread;

@@ -67,7 +67,6 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     return slices;
   }
 
-  /** Removes the file, unless it was published. */
   @Override
   public void close() {
     file.close();

@@ -76,10 +76,7 @@ record BlockPass(
     void close();
   }
 
-  /**
-   * Prunes the blocks from {@code first} on; {@code load} fills in the states that it reads, or is
-   * null to embed the samples.
-   */
+  /** Prunes blocks from one on; {@code load} fills in its states, or is null to embed samples. */
   List<ModuleResult> run(
       Calibration calibration, int first, Consumer<MemorySegment> load, Sink sink) {
     List<ModuleResult> results = new ArrayList<>();

@@ -5,10 +5,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.Future;
 
-/**
- * Pruned weights in the memory of a block that go on being used, and that a background thread
- * writes meanwhile.
- */
+/** Pruned weights in a block's memory, in use while a background thread writes them. */
 final class BorrowedWeights implements AutoCloseable {
   /** What {@link #close} may have to wait for. */
   private static final long PIECE = 1 << 20;

@@ -19,11 +19,7 @@ public sealed interface Calibration {
   /** No norms: the method scores by magnitude alone. */
   record None() implements Calibration {}
 
-  /**
-   * Norms from a file that {@code calibrate} or an earlier run wrote.
-   *
-   * @param sha256 gives the SHA-256 of its bytes, in hexadecimal
-   */
+  /** Norms from a file that {@code calibrate} or an earlier run wrote, with its SHA-256 in hex. */
   record FromStatistics(Path file, Statistics statistics, Supplier<String> sha256)
       implements Calibration {
     @Override

@@ -55,10 +55,7 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   record BatchStates(SampleBatch batch, float[] states) implements Serializable {}
 
-  /**
-   * What a block's inputs are over one batch; {@code inputs} says where they lie themselves, if
-   * second moments are wanted.
-   */
+  /** What a block's inputs are over a batch; for second moments also where they lie. */
   record BatchResult(
       int batch,
       int samples,

@@ -90,11 +90,7 @@ public final class ClusterCalibration {
         Optional.of(saves));
   }
 
-  /**
-   * Runs samples.
-   *
-   * @param samples token ids, all lists of the same length
-   */
+  /** Runs samples: token ids, all lists of the same length. */
   public Statistics run(List<int[]> samples, Progress progress) {
     int blocks = DecoderFamilies.shape(model).blocks();
     Map<Integer, Map<String, float[]>> known = saves.map(SavedBlocks::norms).orElse(Map.of());

@@ -1,6 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.cluster.Cluster;
@@ -210,7 +211,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   /** Puts together what processes have found, as it comes. */
   private static final class Results {
     private final MaskSink masks;
-    private final OutputCheck.Told told;
+    private final StepCount told;
     private final Map<String, Integer> places = new HashMap<>();
     private final Map<String, TensorInfo> tensors = new HashMap<>();
     private final Set<String> nodes = new HashSet<>();
@@ -221,7 +222,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     Results(Verifier.Pruned model, Progress progress, MaskSink masks) {
       this.masks = masks;
       List<SafetensorsFile> shards = model.dense().checkpoint().shards();
-      told = new OutputCheck.Told(progress, shards);
+      told = OutputCheck.told(shards, progress);
       shards.forEach(
           shard -> shard.tensors().forEach(tensor -> tensors.put(tensor.name(), tensor)));
       for (LinearModule module : model.chosen()) {
@@ -242,7 +243,8 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       }
       Stream.concat(piece.others().stream(), piece.modules().stream())
           .map(tensors::get)
-          .filter(tensor -> tensor.bytes() > 0)
+          .map(TensorInfo::bytes)
+          .filter(bytes -> bytes > 0)
           .forEach(told::done);
     }
   }

@@ -111,7 +111,6 @@ public record ComparedRun(
         .average();
   }
 
-  /** Returns whether it prunes so much by such a method. */
   public boolean isOf(String otherMethod, Sparsity otherSparsity) {
     return method.equals(otherMethod) && sparsity.equals(otherSparsity);
   }

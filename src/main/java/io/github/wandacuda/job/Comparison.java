@@ -99,10 +99,7 @@ public final class Comparison implements ComparisonWork {
     return chosen.stream().filter(rules::areFor).toList();
   }
 
-  /**
-   * Returns the modules that are pruned, unless a recipe leaves some out, in code-point order of
-   * their names.
-   */
+  /** Returns the modules to prune, but for what a recipe leaves out, in code-point order. */
   public List<LinearModule> chosen() {
     return chosen;
   }
@@ -261,7 +258,6 @@ public final class Comparison implements ComparisonWork {
     }
   }
 
-  /** Prunes the model in one way and measures it. */
   ComparedRun run(Way way, Progress progress) {
     if (way.removal() != null) {
       return smaller(way, progress);
@@ -310,7 +306,6 @@ public final class Comparison implements ComparisonWork {
     return new Sparsity.Ratio(weights == 0 ? 0 : Math.min(zeros / weights, Math.nextDown(1.0)));
   }
 
-  /** Returns the perplexity, or nothing if the pruned model's isn't finite. */
   private static OptionalDouble finite(double perplexity) {
     return Double.isFinite(perplexity) ? OptionalDouble.of(perplexity) : OptionalDouble.empty();
   }

@@ -157,10 +157,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     return records;
   }
 
-  /**
-   * Checks that nothing is a link, as in a Hugging Face cache, where other models may share the
-   * file, or has a second name.
-   */
+  /** Checks that nothing is a link, as in a cache that models share, or has a second name. */
   private static void requireWritable(Path directory, List<SafetensorsFile> shards) {
     if (!Files.isWritable(directory)) {
       throw ErrorDetails.file(directory).unwritable("to write it", "no right");

@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
@@ -32,18 +33,12 @@ public final class Inspector {
     }
   }
 
-  /**
-   * Inspects modules, and returns what is in each.
-   *
-   * @param progress is told of the bytes that were read
-   */
+  /** Returns what is in each module; {@code progress} is told of the bytes that were read. */
   public static List<Inspection> inspect(
       List<LinearModule> modules, int threads, Progress progress) {
     List<Inspection> inspections = new ArrayList<>();
     long all = modules.stream().mapToLong(module -> module.tensor().bytes()).sum();
-    long read = 0;
-    progress.begin(0);
-    progress.bytes(all);
+    StepCount steps = StepCount.ofBytes("module", modules.size(), all, progress);
     try (Workers workers = new Workers(threads);
         TileBuffers buffers = TileBuffers.inCache(threads)) {
       for (LinearModule module : modules) {
@@ -51,9 +46,7 @@ public final class Inspector {
             module.isRead()
                 ? inspect(module, workers, buffers)
                 : new Inspection(module, 0, List.of()));
-        read += module.tensor().bytes();
-        progress.step(
-            "module", inspections.size(), modules.size(), all == 0 ? 1 : (double) read / all);
+        steps.done(module.tensor().bytes());
       }
     }
     return inspections;

@@ -68,11 +68,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /**
-   * Opens a directory's journal, or makes an empty one, and locks it.
-   *
-   * @throws Busy if another run has locked it
-   */
+  /** Opens or makes a directory's journal and locks it; {@link Busy} if another run has done so. */
   public static Journal open(Path directory) {
     return new Journal(directory.resolve(FILE_NAME), locked(directory));
   }
@@ -145,10 +141,7 @@ public final class Journal implements AutoCloseable {
     Folders.forceParent(file);
   }
 
-  /**
-   * Adds a record. It survives a crash of the process at once, and a power failure once it is
-   * forced.
-   */
+  /** Adds a record, which outlasts a crash of the process, and a power failure once forced. */
   void append(Map<String, ?> record) {
     byte[] line = JournalLines.line(record);
     OutputException.writing(file, () -> Channels.newOutputStream(channel).write(line));

@@ -49,10 +49,7 @@ final class MemoryPass implements BlockPass.Sink {
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   record Result(double[] losses, List<TaskScore> scores, List<ModuleResult> modules) {}
 
-  /**
-   * Prunes and tests; with {@code measured}, the errors of outputs are measured whatever the
-   * method.
-   */
+  /** Prunes and tests; {@code measured} says that any method's output errors are measured. */
   static Result run(
       ModelDirectory model,
       Backend backend,

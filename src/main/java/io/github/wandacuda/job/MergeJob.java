@@ -10,13 +10,11 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
@@ -67,11 +65,7 @@ public final class MergeJob {
    */
   public record Result(int modules, long elements, long zeros, long changed, long newZeros) {}
 
-  /**
-   * Merges, checks and completes the output.
-   *
-   * @throws InputException if a file is broken or a merged weight isn't finite
-   */
+  /** Merges, checks and completes the output; refuses a merged weight that isn't finite. */
   public Result run(int threads, Progress progress) {
     SpaceCheck.requireDisk(output, RunNeeds.outputBytes(model, sideFiles));
     sayLeftOut();
@@ -80,8 +74,7 @@ public final class MergeJob {
             OutputDirectory.open(
                 output, model.path(), false, sideFiles.withShards(model.checkpoint()))) {
       try {
-        Fingerprint run = new Fingerprint(Map.of(Fingerprint.MERGE, "lora"));
-        directory.journal().restart(RunRecords.run(run));
+        directory.begin(new Fingerprint(Map.of(Fingerprint.MERGE, "lora")));
         Result result = write(directory, workers, progress);
         sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
         requireZeros(workers);
@@ -95,10 +88,7 @@ public final class MergeJob {
     }
   }
 
-  /**
-   * Leaves out the adapter where it lies in the model's own folder: a loader would apply it to the
-   * merged weights once more.
-   */
+  /** Leaves out an adapter in the model's own folder: loaders would apply it once more. */
   private SideFiles withoutAdapter(SideFiles all) {
     Map<Boolean, List<Path>> byOwner =
         all.files().stream().collect(Collectors.partitioningBy(this::isAdapters));
@@ -113,9 +103,7 @@ public final class MergeJob {
   }
 
   private void sayLeftOut() {
-    sideFiles
-        .leftOut()
-        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+    sideFiles.warnOfLeftOut("the output has no use for it");
     Path record = Path.of(SideFiles.MANIFEST);
     if (Files.exists(model.path().resolve(record))) {
       LOG.warn("{} is left out: it tells of the weights before the merge", record);
@@ -136,12 +124,13 @@ public final class MergeJob {
                 DirectIo.BUFFERED,
                 (shard, results) -> {});
         TileBuffers buffers = TileBuffers.inCache(workers.count())) {
-      shards.copyUntouched(changing, workers, new PhaseClock(workers.count()));
+      PhaseClock clock = new PhaseClock(workers.count());
+      shards.copyUntouched(changing, workers, clock);
       StepCount steps = new StepCount("module", adapter.modules().size(), progress);
       List<Job> jobs = new ArrayList<>();
       List<LoraUpdate.Counts> counts = Collections.synchronizedList(new ArrayList<>());
       for (LoraModule pair : adapter.modules()) {
-        MergeTask task = new MergeTask(pair, shards.of(pair.module()), buffers, counts::add);
+        MergeTask task = new MergeTask(pair, shards.of(pair.module()), buffers, clock, counts::add);
         Runnable done =
             () -> {
               task.release();
@@ -185,11 +174,8 @@ public final class MergeJob {
   /** A job that updates a module from the source's shard into the output's, rows by rows. */
   private static final class MergeTask implements Job {
     private final LoraModule pair;
-    private final TensorInfo tensor;
     private final ShardWriter writer;
-    private final TileBuffers buffers;
-    private final RowTiles tiles;
-    private final long rowBytes;
+    private final ModuleTiles tiles;
     private final Consumer<LoraUpdate.Counts> counts;
     private LoraUpdate update;
 
@@ -198,15 +184,13 @@ public final class MergeJob {
         LoraModule pair,
         ShardWriter writer,
         TileBuffers buffers,
+        PhaseClock clock,
         Consumer<LoraUpdate.Counts> counts) {
       this.pair = pair;
       this.writer = writer;
-      this.buffers = buffers;
       this.counts = counts;
-      tensor = pair.module().tensor();
-      rowBytes = (long) tensor.columns() * tensor.type().orElseThrow().bytes();
-      tiles = RowTiles.of(tensor.rows(), rowBytes, true, buffers.tileBytes(), buffers.workers());
-      buffers.reserve(tiles.tileRows() * rowBytes);
+      tiles =
+          new ModuleTiles(pair.module().stored(), pair.module().shard(), writer, buffers, clock);
     }
 
     /** One thread writes to a shard at a time, because the system locks a file during a write. */
@@ -217,16 +201,14 @@ public final class MergeJob {
 
     @Override
     public int tasks() {
-      return tensor.bytes() == 0 ? 0 : tiles.count();
+      return pair.module().tensor().bytes() == 0 ? 0 : tiles.tiles().count();
     }
 
     @Override
     public void run(int worker, int tile) {
-      int first = tiles.firstRow(tile);
-      MemorySegment rows = buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
-      pair.module().shard().read(tensor, first * rowBytes, rows);
-      counts.accept(update().apply(rows, first));
-      writer.write(tensor, first * rowBytes, rows);
+      MemorySegment rows = tiles.read(worker, tile).data();
+      counts.accept(update().apply(rows, tiles.tiles().firstRow(tile)));
+      tiles.write(worker, tile, null, false);
     }
 
     /** Returns the update, whose tensors are read when the first rows are. */

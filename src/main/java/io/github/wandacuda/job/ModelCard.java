@@ -44,7 +44,6 @@ public final class ModelCard {
 
   private ModelCard() {}
 
-  /** Writes the card of an output that is to have one. */
   static void write(
       ModelDirectory source, SideFiles files, OutputDirectory output, Provenance record) {
     if (record.hasCard()) {
@@ -52,11 +51,7 @@ public final class ModelCard {
     }
   }
 
-  /**
-   * Adds what was measured to the card of a finished output, if it has one.
-   *
-   * @param measured values by what they are of
-   */
+  /** Adds what was measured, by what it is of, to a finished output's card, if it has one. */
   public static void add(ModelDirectory source, Path output, Map<String, String> measured) {
     Provenance.read(output)
         .filter(Provenance::hasCard)
@@ -107,7 +102,6 @@ public final class ModelCard {
         .filter(name -> NAME.matcher(name).matches());
   }
 
-  /** Returns the lines of a card's front matter that hold of the result too. */
   private static List<String> inherited(Path card) {
     String text = InputFile.beginning(card, LONGEST).replace("\r\n", "\n");
     Matcher front = FRONT.matcher(text);

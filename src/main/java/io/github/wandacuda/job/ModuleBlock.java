@@ -1,19 +1,14 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
-/**
- * The chosen modules of a decoder block.
- *
- * @param modules its modules, in the order in which they were chosen
- */
+/** The chosen modules of a decoder block, in the order in which they were chosen. */
 record ModuleBlock(int number, List<LinearModule> modules) {
   public ModuleBlock {
     modules = List.copyOf(modules);
@@ -23,17 +18,12 @@ record ModuleBlock(int number, List<LinearModule> modules) {
     return modules.stream().mapToLong(LinearModule::elements).sum();
   }
 
-  /**
-   * Returns the blocks of some modules in the order of their numbers.
-   *
-   * @throws InputException if a module's name has no block's number that fits into an int
-   */
+  /** Returns modules' blocks by number; refuses a name without one that fits into an int. */
   public static List<ModuleBlock> of(List<LinearModule> modules) {
-    Map<Integer, List<LinearModule>> byNumber = new TreeMap<>();
-    for (LinearModule module : modules) {
-      byNumber.computeIfAbsent(number(module), number -> new ArrayList<>()).add(module);
-    }
-    return byNumber.entrySet().stream()
+    return modules.stream()
+        .collect(Collectors.groupingBy(ModuleBlock::number, TreeMap::new, Collectors.toList()))
+        .entrySet()
+        .stream()
         .map(entry -> new ModuleBlock(entry.getKey(), entry.getValue()))
         .toList();
   }

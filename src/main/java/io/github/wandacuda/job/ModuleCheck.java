@@ -156,10 +156,7 @@ final class ModuleCheck implements Job {
     return count > 1 ? ", and %d more of the row".formatted(count - 1) : "";
   }
 
-  /**
-   * Compares bits: a code may change that stands for the same number, such as any code under a
-   * scale of 0.
-   */
+  /** Compares bits: a code may become one of the same number, as any code under a scale of 0. */
   private void compareCodes(QuantizedMatrix dense, QuantizedMatrix zeroed, int row, int first) {
     if (zeroed.keepsOrZeroes(dense, row)) {
       return;

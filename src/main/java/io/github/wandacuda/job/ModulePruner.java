@@ -4,6 +4,7 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.FiniteWeights;
@@ -79,15 +80,10 @@ final class ModulePruner implements AutoCloseable {
     layers = new LayerPruner(backend, selector, workers, clock);
   }
 
-  /**
-   * Prunes modules, several at a time, best in the order of the digest; the results are in their
-   * order.
-   */
+  /** Prunes modules, several at a time, best in the digest's order; results are in theirs. */
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
     unreached.addAll(unreached(requests));
-    progress.begin(0);
-    progress.bytes(run.bytes);
     run.pruneSideBySide();
     try {
       run.pruneOneByOne();
@@ -99,17 +95,14 @@ final class ModulePruner implements AutoCloseable {
 
   private final class Run {
     private final List<ModuleRequest> requests;
-    private final Progress progress;
     private final ModuleResult[] results;
-    private final long bytes;
-    private int done;
-    private long bytesDone;
+    private final StepCount steps;
 
     Run(List<ModuleRequest> requests, Progress progress) {
       this.requests = requests;
-      this.progress = progress;
       results = new ModuleResult[requests.size()];
-      bytes = requests.stream().mapToLong(request -> request.module().tensor().bytes()).sum();
+      long bytes = requests.stream().mapToLong(request -> request.module().tensor().bytes()).sum();
+      steps = StepCount.ofBytes("module", requests.size(), bytes, progress);
     }
 
     /** Prunes the modules whose tiles are independent of each other, several at a time. */
@@ -239,12 +232,8 @@ final class ModulePruner implements AutoCloseable {
       } else {
         shards.lend(result, request.held().bytes());
       }
-      synchronized (this) {
-        results[index] = result;
-        done++;
-        bytesDone += request.module().tensor().bytes();
-        progress.step("module", done, requests.size(), bytes == 0 ? 1 : (double) bytesDone / bytes);
-      }
+      results[index] = result;
+      steps.done(request.module().tensor().bytes());
     }
 
     synchronized List<ModuleResult> results() {

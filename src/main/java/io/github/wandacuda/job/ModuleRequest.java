@@ -36,11 +36,7 @@ record ModuleRequest(
     return inputs.norms();
   }
 
-  /**
-   * The memory in which a module's weight is pruned as a whole, since it is needed afterwards.
-   *
-   * @param filled whether they are there already, so that the file isn't read
-   */
+  /** Memory where a weight is pruned as a whole, for later; {@code filled} if it is read. */
   record HeldWeight(MemorySegment bytes, boolean filled) {
     private static final long ALIGNMENT = 64;
 

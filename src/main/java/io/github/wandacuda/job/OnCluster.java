@@ -25,11 +25,7 @@ import java.util.function.BiFunction;
  * @param devices what each of its processes opens
  */
 public record OnCluster(Cluster cluster, Devices devices) {
-  /**
-   * Checks that a cluster can do what is asked for.
-   *
-   * @param masks whether masks come from files
-   */
+  /** Checks that a cluster can do it; {@code masks} says whether masks come from files. */
   public static void check(boolean inPlace, boolean masks) {
     if (inPlace) {
       throw new UsageException("`cluster` and `in-place` exclude each other");
@@ -51,7 +47,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
     requireSame(arithmetic(), own.arithmetic(), "this process");
   }
 
-  /** Checks that a process computes the bits of the others. */
   static void requireSame(String expected, String found, String node) {
     if (!found.equals(expected)) {
       throw new BackendUnavailableException(
@@ -126,7 +121,6 @@ public record OnCluster(Cluster cluster, Devices devices) {
 
   /** A model that all machines of a cluster read, by the same path. */
   record SharedSource(String path, String family, String sha256) implements Serializable {
-    /** Returns the source that this process has open. */
     public static SharedSource of(ModelDirectory model) {
       return of(model, SourceDigest.of(model));
     }
@@ -139,11 +133,7 @@ public record OnCluster(Cluster cluster, Devices devices) {
           sha256);
     }
 
-    /**
-     * Opens it in another process.
-     *
-     * @throws InputException if there is none at its path, or another one than where the run began
-     */
+    /** Opens it in another process, where its path has to lead to the same model. */
     public ModelDirectory open() {
       ModelDirectory directory =
           ModelDirectory.open(Path.of(path), family == null ? null : Path.of(family));

@@ -1,6 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -67,36 +68,6 @@ record OutputCheck(
     }
   }
 
-  /** Tells of the tensors that were checked, by whichever worker was last. */
-  static final class Told {
-    private final Progress progress;
-    private final long tensors;
-    private final long bytes;
-    private long tensorsDone;
-    private long bytesDone;
-
-    /** Counts all tensors that have bytes, of the source alone. */
-    Told(Progress progress, List<SafetensorsFile> shards) {
-      this.progress = progress;
-      List<TensorInfo> all =
-          shards.stream()
-              .flatMap(shard -> shard.tensors().stream())
-              .filter(tensor -> tensor.bytes() > 0)
-              .toList();
-      tensors = all.size();
-      bytes = all.stream().mapToLong(TensorInfo::bytes).sum();
-      progress.begin(0);
-      progress.bytes(bytes);
-    }
-
-    /** Called when a tensor with bytes is checked. */
-    synchronized void done(TensorInfo tensor) {
-      tensorsDone++;
-      bytesDone += tensor.bytes();
-      progress.step("verified tensor", tensorsDone, tensors, (double) bytesDone / bytes);
-    }
-  }
-
   /**
    * Checks a piece, with other tensors than the chosen modules' if they are wanted; returns nothing
    * if a module is missing, which is added to the failures.
@@ -113,11 +84,16 @@ record OutputCheck(
       for (SafetensorsFile dense : shards) {
         open(dense).ifPresent(file -> written.put(dense, file));
       }
-      return new Piece(this, written, chosen, sink, buffers, new Told(progress, shards))
+      return new Piece(this, written, chosen, sink, buffers, told(shards, progress))
           .check(shards, others, workers);
     } finally {
       written.values().forEach(SafetensorsFile::close);
     }
+  }
+
+  /** Begins to tell of the tensors that are checked, those of the source alone. */
+  static StepCount told(List<SafetensorsFile> shards, Progress progress) {
+    return StepCount.ofTensors("verified tensor", shards, progress);
   }
 
   OutputCheck after(List<ModuleResult> results) {
@@ -229,7 +205,6 @@ record OutputCheck(
     }
   }
 
-  /** Returns whether there is such a copy. */
   static boolean isCopy(SafetensorsFile source, Path place, boolean packed, Workers workers) {
     if (!Files.isRegularFile(place, LinkOption.NOFOLLOW_LINKS)) {
       return false;
@@ -250,7 +225,7 @@ record OutputCheck(
       List<LinearModule> chosen,
       MaskSink sink,
       TilePairs buffers,
-      Told told) {
+      StepCount told) {
     /** Returns the output's file that has an equal tensor. */
     private Optional<SafetensorsFile> counterpart(SafetensorsFile dense, TensorInfo tensor) {
       return Optional.ofNullable(written.get(dense))
@@ -311,7 +286,7 @@ record OutputCheck(
           tensor,
           buffers,
           difference -> of.reportUntouched(pruned, tensor, difference),
-          () -> told.done(tensor));
+          () -> told.done(tensor.bytes()));
     }
 
     private ModuleCheck module(int index, SafetensorsFile pruned, MaskPool masks) {
@@ -325,7 +300,7 @@ record OutputCheck(
           masks,
           mask -> {
             sink.add(index, mask);
-            told.done(module.tensor());
+            told.done(module.tensor().bytes());
           });
     }
   }
@@ -343,10 +318,7 @@ record OutputCheck(
       Consumer<Difference> different,
       AtomicBoolean differs)
       implements Job {
-    /**
-     * Prepares a tensor, and enlarges the buffers; {@code different} takes the difference that is
-     * found first, and may throw.
-     */
+    /** Prepares a tensor and its buffers; {@code different} takes the first difference found. */
     static Job of(
         SafetensorsFile source,
         SafetensorsFile other,

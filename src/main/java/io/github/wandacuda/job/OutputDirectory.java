@@ -112,6 +112,15 @@ final class OutputDirectory implements AutoCloseable {
     return interrupted;
   }
 
+  /** Begins a run's journal, or checks that it is the run that was interrupted here. */
+  void begin(Fingerprint run) {
+    if (interrupted.isPresent()) {
+      run.requireSame(directory, interrupted.get().run());
+    } else {
+      journal.restart(RunRecords.run(run));
+    }
+  }
+
   /** Returns the journal, or null if the directory is finished. */
   public Journal journal() {
     return journal;

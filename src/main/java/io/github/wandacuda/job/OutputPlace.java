@@ -25,10 +25,7 @@ import org.slf4j.LoggerFactory;
 final class OutputPlace {
   private OutputPlace() {}
 
-  /**
-   * Checks that nothing else is in a directory, and that it is neither inside the model's nor
-   * around it.
-   */
+  /** Checks that nothing else is in a directory, which isn't inside the model's or around it. */
   public static void check(Path directory, Path model, boolean resume) {
     boolean inside = FileIdentity.isWithin(directory, model);
     if (inside || FileIdentity.isWithin(model, directory)) {
@@ -165,10 +162,7 @@ final class OutputPlace {
   record AddedFiles(Checkpoint source, SideFiles sideFiles, OutputDirectory output) {
     private static final Logger LOG = LoggerFactory.getLogger(AddedFiles.class);
 
-    /**
-     * The output holds a file that the run didn't write and that a program would load. What the run
-     * wrote is right.
-     */
+    /** The output, which is right, has a file of others that a program would load. */
     public static final class Found extends VerificationException {
       private static final long serialVersionUID = 1L;
 
@@ -189,10 +183,7 @@ final class OutputPlace {
               });
     }
 
-    /**
-     * Checks the finished directory as {@code verify} does; files that no program would load are
-     * told of.
-     */
+    /** Checks the finished directory as {@code verify} does; tells of files that nothing loads. */
     public void requireNoneAfter() {
       firstLoaded()
           .ifPresent(

@@ -126,15 +126,8 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     return sideFiles.withShards(scope.model().checkpoint());
   }
 
-  /** Returns the files in the output that the run doesn't write. */
   OutputPlace.AddedFiles added(OutputDirectory output) {
     return new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
-  }
-
-  void warnOfLeftOut() {
-    sideFiles
-        .leftOut()
-        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
   }
 
   /** Returns what a calibrated run's bytes depend on in addition to the input. */
@@ -163,7 +156,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
 
     @Override
     public RunResult prune() {
-      to.warnOfLeftOut();
+      to.sideFiles.warnOfLeftOut("the output has no use for it");
       added.requireNoneBefore();
       if (output.interrupted().isPresent()) {
         new PackedOutput(to.scope.model(), output, tools.workers()).unpack();
@@ -224,9 +217,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     /** Writes and checks all shards; the results are in the natural order of their names. */
     OutputTarget.Written run(Fingerprint fingerprint) {
       boolean resumed = output.interrupted().isPresent();
-      if (!resumed) {
-        output.journal().restart(RunRecords.run(fingerprint));
-      }
+      output.begin(fingerprint);
       RunDescription run =
           RunDescription.of(
               scope, output.path(), plan, scope.request().verify() || resumed, on.devices());

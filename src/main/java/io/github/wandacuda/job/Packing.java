@@ -30,6 +30,7 @@ import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -43,6 +44,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -61,7 +63,6 @@ enum Packing {
     return this == PACK;
   }
 
-  /** Checks that a model can go this way. */
   void require(ModelDirectory model) {
     if (packs()) {
       model.requireUnpacked("pack");
@@ -76,7 +77,6 @@ enum Packing {
     }
   }
 
-  /** Writes the {@code config.json} of an output, by which it is packed or isn't. */
   void writeConfig(ModelDirectory model, OutputDirectory output) {
     Path source = model.config().file();
     byte[] bytes = InputFile.bytes(source);
@@ -97,11 +97,11 @@ enum Packing {
         : shards.stream().map(shard -> new ShardPlan(shard, List.of(), shard)).toList();
   }
 
-  /** Writes some of the source's shards side by side; {@code done} is called after each tensor. */
-  void write(List<ShardPlan> plans, NewShards output, Workers workers, Runnable done) {
+  /** Writes shards side by side; {@code done} takes the bytes of each tensor after it. */
+  void write(List<ShardPlan> plans, NewShards output, Workers workers, LongConsumer done) {
     RowPacking rows = PackedShard.packing();
-    try (PackBuffers buffers = PackBuffers.of(workers.count())) {
-      plans.forEach(plan -> plan.modules().forEach(buffers::reserve));
+    try (TileBuffers buffers = buffers(workers)) {
+      plans.forEach(plan -> plan.modules().forEach(module -> module.reserve(buffers)));
       List<Job> jobs = new ArrayList<>();
       Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
       for (ShardPlan plan : plans) {
@@ -114,13 +114,19 @@ enum Packing {
     }
   }
 
+  private static TileBuffers buffers(Workers workers) {
+    TileBuffers buffers = TileBuffers.inCache(workers.count());
+    buffers.reserve(buffers.tileBytes());
+    return buffers;
+  }
+
   private static List<ShardPlan> counted(
       List<LinearModule> modules,
       List<SafetensorsFile> shards,
       Workers workers,
       Progress progress) {
     Map<SafetensorsFile, List<ModulePlan>> counted = new LinkedHashMap<>();
-    try (PackBuffers buffers = PackBuffers.of(workers.count())) {
+    try (TileBuffers buffers = buffers(workers)) {
       shards.forEach(shard -> counted.put(shard, plans(modules, shard, buffers)));
       List<ModulePlan> plans = counted.values().stream().flatMap(List::stream).toList();
       StepCount steps = new StepCount("weight to count", plans.size(), progress);
@@ -136,12 +142,12 @@ enum Packing {
   }
 
   private static List<ModulePlan> plans(
-      List<LinearModule> modules, SafetensorsFile shard, PackBuffers buffers) {
+      List<LinearModule> modules, SafetensorsFile shard, TileBuffers buffers) {
     List<ModulePlan> plans = new ArrayList<>();
     for (LinearModule module : modules) {
       if (module.shard().equals(shard) && canBePacked(module)) {
-        ModulePlan plan = ModulePlan.of(shard, module.tensor(), buffers.rows());
-        buffers.reserve(plan);
+        ModulePlan plan = ModulePlan.of(shard, module.tensor(), buffers);
+        plan.reserve(buffers);
         plans.add(plan);
       }
     }
@@ -159,23 +165,22 @@ enum Packing {
   private void addJobs(
       ShardPlan plan,
       ShardWriter writer,
-      PackBuffers buffers,
+      TileBuffers buffers,
       RowPacking rows,
-      Runnable done,
+      LongConsumer done,
       List<Job> jobs) {
     SafetensorsFile layout = plan.layout();
-    PhaseClock unused = new PhaseClock(buffers.rows().workers());
+    PhaseClock unused = new PhaseClock(buffers.workers());
     for (TensorInfo tensor : plan.source().tensors()) {
-      long piece = tensor.pieceBytes(buffers.rows().tileBytes());
+      long piece = tensor.pieceBytes(buffers.tileBytes());
       layout
           .tensor(tensor.name())
-          .map(
-              place ->
-                  new CopyTask(plan.source(), tensor, writer, place, piece, buffers.rows(), unused))
-          .ifPresent(copy -> jobs.add(new Counted(copy, done)));
+          .map(place -> new CopyTask(plan.source(), tensor, writer, place, piece, buffers, unused))
+          .ifPresent(copy -> jobs.add(new Counted(copy, () -> done.accept(tensor.bytes()))));
     }
     for (ModulePlan module : plan.modules()) {
-      jobs.add(new Counted(new ModulePlan.PackTask(module, layout, writer, buffers, rows), done));
+      Job task = new ModulePlan.PackTask(module, layout, writer, buffers, rows);
+      jobs.add(new Counted(task, () -> done.accept(module.weight().bytes())));
     }
     if (packs()) {
       writer.write(
@@ -186,7 +191,7 @@ enum Packing {
   }
 
   /** A job that counts the elements that a weight keeps, tile by tile. */
-  private record Count(ModulePlan module, PackBuffers buffers, RowPacking packing) implements Job {
+  private record Count(ModulePlan module, TileBuffers buffers, RowPacking packing) implements Job {
     @Override
     public int tasks() {
       return module.tiles().count();
@@ -195,7 +200,7 @@ enum Packing {
     @Override
     public void run(int worker, int tile) {
       long rowBytes = module.rowBytes();
-      MemorySegment rows = buffers.rows().of(worker, module.tiles().rowsOf(tile) * rowBytes);
+      MemorySegment rows = buffers.of(worker, module.tiles().rowsOf(tile) * rowBytes);
       module.shard().read(module.weight(), module.tiles().firstRow(tile) * rowBytes, rows);
       module.counted(tile, packing.count(rows, module.elementBytes()));
     }
@@ -253,7 +258,7 @@ enum Packing {
         Consumer<Path> check) {
       List<ShardPlan> plans = direction.plan(modules, List.of(shard), workers, Progress.NONE);
       try (NewShards written = new NewShards(output, Optional.of(check), DirectIo.BUFFERED)) {
-        direction.write(plans, written, workers, () -> {});
+        direction.write(plans, written, workers, bytes -> {});
         written.finish();
       }
       return plans;
@@ -408,6 +413,12 @@ enum Packing {
       return RowPacking.maskBytes(weight.columns());
     }
 
+    /** Enlarges buffers for a tile and what it is packed to; no worker may use them meanwhile. */
+    void reserve(TileBuffers buffers) {
+      long row = Long.BYTES + 2 * rowBytes() + maskRowBytes();
+      buffers.reserve(tiles.tileRows() * row + RowPacking.SLACK + 2 * Long.BYTES);
+    }
+
     void counted(int tile, long kept) {
       counts.set(tile, kept);
     }
@@ -416,7 +427,6 @@ enum Packing {
       return counts.get(tile);
     }
 
-    /** Returns how many elements the tiles before one keep. */
     long keptBefore(int tile) {
       long kept = 0;
       for (int before = 0; before < tile; before++) {
@@ -429,7 +439,6 @@ enum Packing {
       return keptBefore(tiles.count());
     }
 
-    /** Returns whether packing saves enough. */
     boolean pays() {
       return weight.bytes() - PackedFormat.bytes(weight, kept())
           >= Math.ceilDiv(weight.bytes(), LEAST_SAVED);
@@ -439,7 +448,7 @@ enum Packing {
     static final class PackTask implements Job {
       private final ModulePlan module;
       private final ShardWriter writer;
-      private final PackBuffers buffers;
+      private final TileBuffers buffers;
       private final RowPacking packing;
       private final TensorInfo values;
       private final TensorInfo bitmask;
@@ -449,7 +458,7 @@ enum Packing {
           ModulePlan module,
           SafetensorsFile layout,
           ShardWriter writer,
-          PackBuffers buffers,
+          TileBuffers buffers,
           RowPacking packing) {
         this.module = module;
         this.writer = writer;
@@ -486,10 +495,11 @@ enum Packing {
         long rowBytes = module.rowBytes();
         int elementBytes = module.elementBytes();
         long maskRowBytes = module.maskRowBytes();
-        MemorySegment rows = buffers.rows().of(worker, count * rowBytes);
-        MemorySegment kept = buffers.values().of(worker, count * rowBytes + RowPacking.SLACK);
-        MemorySegment masks = buffers.masks().of(worker, count * maskRowBytes);
-        MemorySegment offsets = buffers.offsets().of(worker, (long) count * Long.BYTES);
+        SegmentAllocator memory = SegmentAllocator.slicingAllocator(buffers.of(worker));
+        MemorySegment offsets = memory.allocate((long) count * Long.BYTES, Long.BYTES);
+        MemorySegment rows = memory.allocate(count * rowBytes, Long.BYTES);
+        MemorySegment kept = memory.allocate(count * rowBytes + RowPacking.SLACK, Long.BYTES);
+        MemorySegment masks = memory.allocate(count * maskRowBytes);
         module.shard().read(module.weight(), first * rowBytes, rows);
         long before = module.keptBefore(tile);
         long written = 0;
@@ -517,37 +527,6 @@ enum Packing {
                   "%d: it is being changed".formatted(found));
         }
       }
-    }
-  }
-
-  /** Each worker's memory for a tile of rows, and for what it is packed to. */
-  record PackBuffers(TileBuffers rows, TileBuffers values, TileBuffers masks, TileBuffers offsets)
-      implements AutoCloseable {
-    static PackBuffers of(int workers) {
-      TileBuffers rows = TileBuffers.inCache(workers);
-      rows.reserve(rows.tileBytes());
-      return new PackBuffers(
-          rows,
-          TileBuffers.inCache(workers),
-          TileBuffers.inCache(workers),
-          TileBuffers.inCache(workers));
-    }
-
-    /** Enlarges the buffers for a module's tiles; no worker may use them meanwhile. */
-    void reserve(ModulePlan module) {
-      long count = module.tiles().tileRows();
-      rows.reserve(count * module.rowBytes());
-      values.reserve(count * module.rowBytes() + RowPacking.SLACK);
-      masks.reserve(count * module.maskRowBytes());
-      offsets.reserve(count * Long.BYTES);
-    }
-
-    @Override
-    public void close() {
-      rows.close();
-      values.close();
-      masks.close();
-      offsets.close();
     }
   }
 }

@@ -8,7 +8,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Workers;
@@ -20,8 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Packs a model directory into another one, or unpacks it: every file of it, so that one undoes the
@@ -30,8 +27,6 @@ import org.slf4j.LoggerFactory;
  * it is resumed.
  */
 public final class PackingJob {
-  private static final Logger LOG = LoggerFactory.getLogger(PackingJob.class);
-
   private final Packing direction;
   private final ModelDirectory model;
   private final Path output;
@@ -79,19 +74,13 @@ public final class PackingJob {
     return new PackingJob(Packing.UNPACK, model, output, resume, verify);
   }
 
-  /**
-   * Writes the output, compares it and completes it.
-   *
-   * @throws UsageException if the output belongs to another run, or another run is at work in it
-   */
+  /** Writes the output, compares it and completes it; refuses one of another run. */
   public Result run(int threads, Progress progress) {
     if (resume && isFinished()) {
       return result();
     }
     SpaceCheck.requireDisk(output, leastBytes());
-    sideFiles
-        .leftOut()
-        .forEach(file -> LOG.warn("{} is left out: it is none of the model's files", file));
+    sideFiles.warnOfLeftOut("it is none of the model's files");
     try (Workers workers = new Workers(threads);
         OutputDirectory directory =
             OutputDirectory.open(
@@ -137,7 +126,7 @@ public final class PackingJob {
     if (direction.packs() && directory.interrupted().isEmpty()) {
       Packing.ShardPlan.warnOfLarger(plans);
     }
-    StepCount steps = StepCount.ofTensors(shards, progress);
+    StepCount steps = StepCount.ofTensors("tensor", shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), DirectIo.BUFFERED)) {
       for (int from = 0; from < plans.size(); from += workers.count()) {
         int to = Math.min(plans.size(), from + workers.count());
@@ -172,11 +161,7 @@ public final class PackingJob {
     if (directory.finished().isPresent()) {
       throw ErrorDetails.file(output).refused("holds a model that no interrupted run has left");
     }
-    if (directory.interrupted().isEmpty()) {
-      directory.journal().restart(RunRecords.run(run));
-      return;
-    }
-    run.requireSame(output, directory.interrupted().get().run());
+    directory.begin(run);
   }
 
   private Result result() {

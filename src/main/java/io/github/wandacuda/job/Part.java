@@ -39,11 +39,7 @@ public record Part(int number, int of) {
           .reversed()
           .thenComparing(shard -> shard.path().getFileName().toString());
 
-  /**
-   * Reads a part.
-   *
-   * @param text as in {@code 3/8}
-   */
+  /** Reads a part such as {@code 3/8}. */
   public static Part parse(String text) {
     Matcher numbers = FORM.matcher(text);
     if (numbers.matches()) {
@@ -142,11 +138,7 @@ public record Part(int number, int of) {
   record PartLock(Path file, FileChannel channel) implements AutoCloseable {
     private static final String NAME = AtomicWrite.OWN + ".part-";
 
-    /**
-     * Takes a part.
-     *
-     * @throws UsageException if another process has it
-     */
+    /** Takes a part; fails if another process has it. */
     public static PartLock take(Path output, Part part) {
       return tryTake(file(output, part.number()))
           .orElseThrow(

@@ -110,15 +110,12 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
   }
 
   private void begin(OutputDirectory output, Fingerprint fingerprint) {
-    if (output.interrupted().isPresent()) {
-      requireSame(output, fingerprint);
-      return;
+    if (output.interrupted().isEmpty()) {
+      OnFailure.run(output::discard, () -> whole.added(output).requireNoneBefore());
     }
-    OnFailure.run(output::discard, () -> whole.added(output).requireNoneBefore());
-    output.journal().restart(RunRecords.run(fingerprint));
+    output.begin(fingerprint);
   }
 
-  /** Checks that the run that has begun in the output is this one. */
   private void requireSame(OutputDirectory output, Fingerprint fingerprint) {
     Fingerprint there =
         output.interrupted().map(RunRecords::run).orElseGet(() -> new Fingerprint(Map.of()));
@@ -270,7 +267,7 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
 
     private RunResult complete(ShardPass all) {
       LOG.info("{}: all {} parts are done", path(), part.of());
-      whole.warnOfLeftOut();
+      whole.sideFiles().warnOfLeftOut("the output has no use for it");
       List<ModuleResult> modules = all.modules();
       Provenance record = plan.with(modules, all.digest());
       all.check(record);

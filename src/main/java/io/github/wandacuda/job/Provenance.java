@@ -45,7 +45,6 @@ import java.util.stream.Stream;
  * @param values by the keys in the file, in their order; what is null is left out
  */
 public record Provenance(Map<String, Object> values) implements Serializable {
-  /** The file's name in a pruned directory. */
   public static final String FILE_NAME = SideFiles.MANIFEST;
 
   public static final String FORMAT = "wanda-cuda.provenance.v1";
@@ -220,7 +219,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return (JsonText.of(values) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Reads the file of a pruned directory; returns nothing if there is none. */
   static Optional<Provenance> read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     if (!Files.exists(file)) {
@@ -302,7 +300,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return (List<String>) values.get(key);
   }
 
-  /** Returns the version of the library that made the directory. */
   String version() {
     return text("version");
   }
@@ -430,12 +427,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       List.of(keys).forEach(key -> forms.put(key, form));
     }
 
-    /**
-     * Reads a JSON tree.
-     *
-     * @throws InputException if it isn't an object, or a value has the wrong type; the message
-     *     doesn't name the file
-     */
+    /** Reads an object; the message for a value of the wrong type doesn't name the file. */
     static Provenance read(JsonNode root) {
       if (!root.isObject()) {
         throw new InputException("expected a JSON object");

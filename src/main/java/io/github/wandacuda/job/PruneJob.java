@@ -20,10 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/**
- * A run that is checked and ready to begin: it prunes a model directory into another one, or a
- * model's own shards.
- */
+/** A checked run, ready to begin: into another directory, or in the model's own shards. */
 public final class PruneJob {
   /** Shards of the source between their first read and their check, about. */
   private static final int SHARDS_AT_WORK = 2;
@@ -66,11 +63,7 @@ public final class PruneJob {
     return new PruneJob(scope, new InPlaceTarget(scope));
   }
 
-  /**
-   * Checks what can be checked before the norms are computed, which may take long.
-   *
-   * @param resume whether the output may hold an earlier run
-   */
+  /** Checks what can be before norms are computed; {@code resume} allows for an earlier run. */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
     OutputPlace.check(output, model.path(), resume);
@@ -79,11 +72,7 @@ public final class PruneJob {
     return chosen;
   }
 
-  /**
-   * Returns the same run with its samples run and its shards written by a cluster.
-   *
-   * @throws UsageException if it is in place, or takes its masks from files
-   */
+  /** Returns the same run on a cluster; refuses one in place, or with masks from files. */
   public PruneJob on(OnCluster cluster) {
     OnCluster.check(target instanceof InPlaceTarget, scope.request().masks().isPresent());
     return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));

@@ -63,11 +63,7 @@ public record PruneRequest(
         Map.of());
   }
 
-  /**
-   * Returns the same request with shares.
-   *
-   * @param shared the rules with them
-   */
+  /** Returns the same request by rules with shares. */
   public PruneRequest with(PruningRules shared, String label) {
     return new PruneRequest(
         output,

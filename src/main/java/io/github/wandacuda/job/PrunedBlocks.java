@@ -110,7 +110,6 @@ final class PrunedBlocks implements AutoCloseable {
     requests.forEach(request -> request.keepIn(block));
   }
 
-  /** Prunes the modules of a task into their files. */
   void prune(GroupTask task, ClusterNode node) {
     try (Arena arena = Arena.ofShared()) {
       List<ModuleRequest> requests = requests(task, node, arena);

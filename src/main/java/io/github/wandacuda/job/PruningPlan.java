@@ -30,11 +30,7 @@ import java.util.regex.Pattern;
 public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
   private static final Pattern ALL = Pattern.compile("");
 
-  /**
-   * Plans the same for all modules.
-   *
-   * @throws io.github.wandacuda.error.UsageException if there is no total to share out
-   */
+  /** Plans the same for all modules, with a total to share out. */
   public static PruningPlan of(PruningRules rules, Allocation allocation) {
     PruningPlan plan = new PruningPlan(rules, Optional.empty(), allocation);
     if (plan.shares()) {
@@ -115,11 +111,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return request.with(shared.rules(), shared.label());
   }
 
-  /**
-   * Shares totals out.
-   *
-   * @return the rules with each module's share, and how that was found; null if all get the same
-   */
+  /** Returns rules with each module's share, and how it was found; null if all get the same. */
   public SharedSparsity share(
       ModelDirectory model,
       List<LinearModule> chosen,

@@ -137,7 +137,6 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     return found == null ? NOTHING : Printable.of(found.toString());
   }
 
-  /** Returns the source's modules that it names. */
   List<LinearModule> modules(ModelDirectory dense) {
     Set<String> unknown = new HashSet<>(record.modules());
     List<LinearModule> chosen =
@@ -194,10 +193,7 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     }
   }
 
-  /**
-   * Checks that no more weights were pruned than the sparsity says; that there are enough is
-   * checked row by row.
-   */
+  /** Checks that no more weights went than the sparsity says; rows say whether enough did. */
   private void compareAmount(List<LinearModule> chosen, OutputCheck.Found found) {
     PruningRules rules = record.rules();
     rules

@@ -39,10 +39,7 @@ record ResumableWork(
 
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
 
-  /**
-   * Checks what an interrupted run has left, if there is one, and notes in the journal where this
-   * run begins.
-   */
+  /** Checks what an interrupted run has left, and notes in the journal where this one begins. */
   static ResumableWork of(
       RunScope scope, OutputDirectory output, Fingerprint fingerprint, Workers workers) {
     Journal journal = output.journal();
@@ -182,7 +179,6 @@ record ResumableWork(
     return written.contains(tensor) || tensor.bytes() == 0;
   }
 
-  /** Returns whether every module among {@code names} is kept. */
   private boolean hasModulesOf(Set<String> names) {
     Set<String> kept = written.stream().map(TensorInfo::name).collect(Collectors.toSet());
     return names.stream()

@@ -152,10 +152,7 @@ final class RowCheck {
     }
   }
 
-  /**
-   * Counts in rows of bits, 64 columns to a word, the lowest bit first, by groups of consecutive
-   * columns.
-   */
+  /** Counts by groups of columns in rows of bits, 64 to a word, the lowest bit first. */
   static final class BitGroups {
     private static final long[] ALTERNATE = {
       0x5555_5555_5555_5555L,

@@ -113,12 +113,7 @@ final class RowWords {
     return lanes;
   }
 
-  /**
-   * Returns which weights of 64 columns are zeros, +0.0 and -0.0 alike: the lowest bit for the
-   * first one.
-   *
-   * @param start where in {@link #words} the columns start
-   */
+  /** Returns which of 64 columns from a word on are zeros of any sign, the first one lowest. */
   public long zeros(int start) {
     return ~(lanes == 2 ? othersOfTwo(start) : othersOfFour(start));
   }

@@ -212,7 +212,6 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
         : LinearModules.block(chosen.get(chosen.size() / 2).name()).orElse(0);
   }
 
-  /** Returns the seconds of measuring perplexity before and after. */
   private double evaluation(List<int[]> windows) {
     if (windows.isEmpty()) {
       return 0;
@@ -347,10 +346,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
 
     private record Key(ModuleRules rules, int columns) {}
 
-    /**
-     * The time of a part: seconds of what modules with the same inputs share, and of the rest for
-     * each row.
-     */
+    /** The seconds of a part: what modules with the same inputs share, and the rest by row. */
     private record Measured(int columns, double shared, double row) {
       double seconds(LinearModule module, ModuleRules rules, boolean withShared) {
         double wider = (double) module.columns() / columns;
@@ -360,10 +356,7 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       }
     }
 
-    /**
-     * Prepares measurements; with {@code sharing}, modules with the same inputs are pruned one
-     * after the other.
-     */
+    /** Prepares measurements; {@code sharing} prunes modules with the same inputs in turn. */
     LayerEstimate(Backend backend, Samples samples, boolean sharing, Stopwatch watch) {
       this.samples = samples;
       this.sharing = sharing;

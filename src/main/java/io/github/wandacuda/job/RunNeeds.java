@@ -166,7 +166,6 @@ public record RunNeeds(
     }
   }
 
-  /** Returns the bytes of a copy of a model with its side files. */
   static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
     return model.checkpoint().totalBytes()
         + Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
@@ -182,10 +181,7 @@ public record RunNeeds(
     return stateBytes(model, samples.samples());
   }
 
-  /**
-   * Checks that there is memory for the hidden states of a run that prunes nothing, and for {@code
-   * more} bytes.
-   */
+  /** Checks the memory for hidden states where nothing is pruned, and {@code more} bytes. */
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
     SpaceCheck.requireMemory(
         stateBytes(model, samples) + activations(model, samples) + more, SpaceCheck.FEWER_SAMPLES);
@@ -205,10 +201,7 @@ public record RunNeeds(
         first, module -> Gram.elements(module.columns()) * (Double.BYTES + Float.BYTES));
   }
 
-  /**
-   * Returns the bytes of a block's inputs in float32, of one expert where it has several, since
-   * each token goes to few.
-   */
+  /** Returns the bytes of a block's inputs in float32; of one expert, as a token goes to few. */
   static long inputBytes(List<LinearModule> modules, long tokens) {
     List<LinearModule> first =
         modules.stream()

@@ -105,10 +105,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     return Map.of("run", fingerprint.parts());
   }
 
-  /**
-   * Returns what is said of a shard's tensors, of which there is anything to know; nothing unless
-   * it is of all of them.
-   */
+  /** Returns the records of a shard's tensors that need one; nothing unless all have it. */
   Optional<List<Tensor>> all(SafetensorsFile shard, List<LinearModule> chosen) {
     Set<TensorInfo> pruned =
         chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());

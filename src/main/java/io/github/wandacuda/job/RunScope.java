@@ -17,10 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/**
- * A run's model, request, rules and modules, in code-point order of their names, whatever its
- * target.
- */
+/** A run's model, request, rules and modules in code-point order, whatever its target. */
 record RunScope(
     ModelDirectory model, PruneRequest request, PruningRules rules, List<LinearModule> chosen) {
   /** Chooses modules, and checks that they can be pruned as asked. */
@@ -83,10 +80,7 @@ record RunScope(
         : null;
   }
 
-  /**
-   * Returns a request for a module with what the statistics say of it. A module's second moments
-   * are read when it is its turn.
-   */
+  /** Returns a module's request with what statistics say; moments are read when its turn comes. */
   ModuleRequest moduleRequest(LinearModule module) {
     float[] norms = norms(module);
     return new ModuleRequest(

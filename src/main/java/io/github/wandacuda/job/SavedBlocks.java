@@ -2,13 +2,10 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.SharedFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -132,25 +129,10 @@ final class SavedBlocks {
    * Saves the states that a block reads of a batch, under a name that no other attempt has before.
    */
   static void write(Path output, int block, int batch, MemorySegment states, Path temporary) {
-    ByteBuffer checksum = ByteBuffer.allocateDirect(Long.BYTES).putLong(Crc32c.of(states));
-    try (SharedFile file = SharedFile.create(temporary)) {
-      file.write(0, states);
-      file.write(states.byteSize(), MemorySegment.ofBuffer(checksum.flip()));
-      file.force();
-      file.publish(states(output, block, batch));
-    }
+    SharedFile.write(temporary, states(output, block, batch), states);
   }
 
   static void read(Path output, int block, int batch, MemorySegment states) {
-    Path file = states(output, block, batch);
-    try (SharedFile shared = SharedFile.open(file)) {
-      ByteBuffer checksum = ByteBuffer.allocateDirect(Long.BYTES);
-      shared.read(0, states);
-      shared.read(states.byteSize(), MemorySegment.ofBuffer(checksum));
-      if (checksum.getLong(0) != Crc32c.of(states)) {
-        throw ErrorDetails.file(file)
-            .unwritable("hidden states as they were written", "other bytes");
-      }
-    }
+    SharedFile.read(states(output, block, batch), "hidden states as they were written", states);
   }
 }

@@ -63,10 +63,7 @@ final class ShardPass {
     this.norms = norms;
   }
 
-  /**
-   * Has shards written and checked, each as a task of a cluster, unless {@code earlier} tells of
-   * one that was written whole.
-   */
+  /** Has each shard written and checked by a cluster, unless {@code earlier} has it whole. */
   void run(
       Cluster cluster,
       String what,
@@ -203,10 +200,7 @@ final class ShardPass {
       tensors = List.copyOf(tensors);
     }
 
-    /**
-     * What a check found in the written file: the first thing that is wrong, or null and what is
-     * there.
-     */
+    /** What a check found in a written file: what is wrong first, or null and what is there. */
     public record Check(String failure, OutputCheck.Found found) implements Serializable {}
   }
 
@@ -238,7 +232,6 @@ final class ShardPass {
       file.publish(name);
     }
 
-    /** Removes the file, unless it was published. */
     @Override
     public void close() {
       file.close();
@@ -291,10 +284,7 @@ final class ShardPass {
       return node.kept(run, () -> Worker.open(run, node)).run(this, node);
     }
 
-    /**
-     * A process of a cluster at work on a run: it holds the source and a device open, and does
-     * shard after shard.
-     */
+    /** A process of a cluster at work on shard after shard: it holds source and device open. */
     private record Worker(
         RunDescription run,
         PruningRules rules,

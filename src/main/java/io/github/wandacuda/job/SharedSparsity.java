@@ -28,11 +28,7 @@ import java.util.function.ToDoubleFunction;
  * @param label how it was shared out, for the record
  */
 public record SharedSparsity(PruningRules rules, String label) {
-  /**
-   * What totals are shared out by.
-   *
-   * @param on the cluster on which samples run through the dense model, if there is one
-   */
+  /** What totals are shared out by; samples run on the cluster, if there is one. */
   record Means(
       ModelDirectory model,
       Backend backend,
@@ -40,7 +36,6 @@ public record SharedSparsity(PruningRules rules, String label) {
       Optional<OnCluster> on,
       Progress progress) {}
 
-  /** Shares a total out. */
   static SharedSparsity of(
       Allocation allocation, Means means, PruningRules rules, List<LinearModule> chosen) {
     Sparsity.Ratio total = total(rules);

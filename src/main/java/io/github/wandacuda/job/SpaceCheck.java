@@ -10,10 +10,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/**
- * Checks, before anything is written, that a run has enough disk space and memory and may write its
- * output.
- */
+/** Checks before a run that it has disk space and memory, and may write its output. */
 public final class SpaceCheck {
   /** What needs less memory of a run with samples. */
   static final String FEWER_SAMPLES = "take fewer or shorter samples";
@@ -42,7 +39,6 @@ public final class SpaceCheck {
     }
   }
 
-  /** Returns whether an output's disk has so many free bytes. */
   static boolean hasDisk(Path directory, long bytes) {
     return bytes <= usable(existing(directory.toAbsolutePath()));
   }
@@ -84,11 +80,7 @@ public final class SpaceCheck {
     }
   }
 
-  /**
-   * Checks that the machine has so many bytes of memory available.
-   *
-   * @param advice what needs less
-   */
+  /** Checks that so much memory is available; {@code advice} says what needs less. */
   public static void requireMemory(long bytes, String advice) {
     long available = MachineFacts.availableMemory();
     if (bytes > available) {

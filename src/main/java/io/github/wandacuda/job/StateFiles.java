@@ -204,10 +204,7 @@ final class StateFiles implements BlockPass.Sink {
     private long last;
     private int lastFile;
 
-    /**
-     * Saves as soon as some time has gone by, never if that is null, and not in place of the states
-     * that the run begins with.
-     */
+    /** Saves when some time has passed, never for null, and not over the states begun with. */
     SaveTimes(Duration every, int first, LongSupplier nanos) {
       this.every = every;
       this.nanos = nanos;

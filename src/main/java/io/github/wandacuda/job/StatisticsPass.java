@@ -48,8 +48,7 @@ record StatisticsPass(
           results.addAll(
               pruner.prune(List.of(new ModuleRequest(module, inputs, null)), Progress.NONE));
         }
-        progress.step(
-            "module", results.size(), modules.size(), (double) results.size() / modules.size());
+        progress.step("module", results.size(), modules.size());
       }
     }
     return results;

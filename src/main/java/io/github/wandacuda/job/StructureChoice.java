@@ -51,11 +51,7 @@ public record StructureChoice(
       Optional<Statistics> statistics,
       Map<String, SortedMap<Integer, Double>> scores) {}
 
-  /**
-   * Chooses parts of one kind.
-   *
-   * @param count how many go, of the model or of each layer that has them
-   */
+  /** Chooses so many parts of one kind, of the model or of each layer that has them. */
   public Chosen choose(Structure kind, Removal removal, int count, String score) {
     return switch (removal) {
       case ExpertRemoval experts ->

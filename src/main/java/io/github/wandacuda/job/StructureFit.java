@@ -79,11 +79,7 @@ public record StructureFit(
    * @param perplexity of the samples that were held back, if any were
    */
   record Result(RemovedParts removed, List<Path> files, double perplexity) {
-    /**
-     * Returns the smaller model.
-     *
-     * @param opened gets the files with fitted weights, for the caller to close
-     */
+    /** Returns the smaller model; the caller closes the files with fitted weights. */
     StructurePlan plan(ModelDirectory model, List<SafetensorsFile> opened) {
       files.forEach(file -> opened.add(SafetensorsFile.open(file)));
       return removed.plan(model).with(opened);
@@ -110,11 +106,7 @@ public record StructureFit(
         dense, smaller, removed, score, update, requantize, calibration, backend);
   }
 
-  /**
-   * Says why a model's weights can't be fitted.
-   *
-   * @return nothing if they can
-   */
+  /** Says why a model's weights can't be fitted, unless they can. */
   public static Optional<InputException> problem(
       ModelDirectory model, Update update, boolean requantize) {
     ModelConfig config = model.config();

@@ -28,8 +28,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Writes the smaller model that a {@link StructurePlan} describes: its shards anew, piece by piece,
@@ -38,8 +36,6 @@ import org.slf4j.LoggerFactory;
  * resumed.
  */
 public final class StructureJob {
-  private static final Logger LOG = LoggerFactory.getLogger(StructureJob.class);
-
   private final StructureRequest request;
   private final ModelDirectory model;
 
@@ -144,11 +140,7 @@ public final class StructureJob {
         removed = there.removed(request.structure());
         return clock.seconds();
       }
-      Fingerprint run = cause.with(SourceDigest.byFile(model));
-      directory.interrupted().ifPresent(there -> run.requireSame(request.output(), there.run()));
-      if (directory.interrupted().isEmpty()) {
-        directory.journal().restart(RunRecords.run(run));
-      }
+      directory.begin(cause.with(SourceDigest.byFile(model)));
       try {
         requireRoom();
         if (StructureFit.isNeeded(removed, request.update())) {
@@ -198,9 +190,7 @@ public final class StructureJob {
       Workers workers,
       PhaseClock clock,
       Progress progress) {
-    sideFiles
-        .leftOut()
-        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+    sideFiles.warnOfLeftOut("the output has no use for it");
     var added = new OutputPlace.AddedFiles(smaller, sideFiles, directory);
     added.requireNoneBefore();
     model.checkpoint().shards().forEach(shard -> shard.bytes().readThrough(io));
@@ -211,7 +201,7 @@ public final class StructureJob {
                     directory.interrupted().isEmpty()
                         || !OutputCheck.isCopy(shard, place(shard), false, workers))
             .toList();
-    StepCount steps = StepCount.ofTensors(shards, progress);
+    StepCount steps = StepCount.ofTensors("tensor", shards, progress);
     try (NewShards written = new NewShards(directory, Optional.empty(), io);
         TileBuffers buffers = TileBuffers.inCache(workers.count())) {
       Path like = model.checkpoint().shards().getFirst().path();
@@ -219,7 +209,8 @@ public final class StructureJob {
         ShardWriter writer = written.begin(shard, shard, like);
         List<Job> copies = new ArrayList<>();
         for (TensorInfo tensor : shard.tensors()) {
-          copies.add(new Counted(CopyTask.of(shard, tensor, writer, buffers, clock), steps::done));
+          Job copy = CopyTask.of(shard, tensor, writer, buffers, clock);
+          copies.add(new Counted(copy, () -> steps.done(tensor.bytes())));
         }
         workers.run(copies);
         written.complete(shard, writer);

@@ -5,10 +5,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 
-/**
- * Two buffers for each worker, for a piece of the source and of its copy, which grow as they are
- * used.
- */
+/** Two buffers for each worker, for pieces of the source and its copy, growing as needed. */
 record TilePairs(TileBuffers dense, TileBuffers pruned) implements AutoCloseable {
   static TilePairs of(int workers) {
     return new TilePairs(TileBuffers.inCache(workers), TileBuffers.inCache(workers));

@@ -22,7 +22,6 @@ public record TimeEstimate(double least, double about, double most) {
 
   private static final double SIXTY = 60;
 
-  /** Returns the estimate for work that took so long when it was measured. */
   static TimeEstimate ofWork(double seconds) {
     return new TimeEstimate(FASTER * seconds, MOSTLY * seconds, SLOWER * seconds);
   }

@@ -103,11 +103,7 @@ public final class UnfinishedComparison {
     return dense;
   }
 
-  /**
-   * Returns the run that prunes as another one would, if it is done.
-   *
-   * @param sparsity how much goes, unless a recipe says it
-   */
+  /** Returns the run that prunes so, if it is done; a recipe says the sparsity itself. */
   public Optional<ComparedRun> like(String method, Optional<Sparsity> sparsity, String files) {
     return runs.stream()
         .filter(run -> run.method().equals(method) && Objects.equals(run.filesSha256(), files))

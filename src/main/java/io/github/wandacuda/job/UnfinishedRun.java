@@ -23,11 +23,7 @@ public final class UnfinishedRun {
     return Files.exists(directory.resolve(Journal.FILE_NAME), LinkOption.NOFOLLOW_LINKS);
   }
 
-  /**
-   * Checks that no run is unfinished in a directory.
-   *
-   * @throws InputException if one is; the message says which, and what to do
-   */
+  /** Checks that no run is unfinished in a directory; the message says which is, and what to do. */
   public static void requireNone(Path directory) {
     if (isIn(directory)) {
       throw new InputException(describe(directory));

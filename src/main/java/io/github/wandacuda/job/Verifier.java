@@ -221,7 +221,6 @@ public final class Verifier {
     }
   }
 
-  /** Compares the side files, and returns the files that were added. */
   private static List<Path> compareFiles(
       ModelDirectory dense, Path directory, boolean card, Failures failures) {
     SideFiles expected = SideFiles.of(dense.checkpoint(), directory).withCard(card);

@@ -69,7 +69,6 @@ public final class ZerosVerifier {
         && (!plain || module.transposed() == counterpart.transposed());
   }
 
-  /** Returns whether two weights are compared as they are stored. */
   private static boolean arePlain(LinearModule module, LinearModule counterpart) {
     return module.isPlain() && counterpart.isPlain();
   }

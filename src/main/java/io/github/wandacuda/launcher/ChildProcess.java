@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Runs the program in a child process. */
 final class ChildProcess {
   private ChildProcess() {}
 

@@ -107,10 +107,7 @@ final class CommandLine {
     return line;
   }
 
-  /**
-   * Returns all texts that may hold the user's JVM options: the words of this line and environment
-   * variables.
-   */
+  /** Returns all texts that may hold JVM options: this line's words and variables. */
   List<String> given(Map<String, String> environment) {
     List<String> given = new ArrayList<>();
     for (byte[] word : words) {
@@ -122,7 +119,6 @@ final class CommandLine {
     return given;
   }
 
-  /** Returns the environment variables whose options are part of this line. */
   List<String> variables() {
     return variables;
   }

@@ -87,10 +87,7 @@ final class JavaHome {
     return version;
   }
 
-  /**
-   * Returns whether the program runs on it: it is new enough and, if it lists its modules, has the
-   * module.
-   */
+  /** Returns whether the program runs on it: new enough, and not without the module. */
   boolean isSuitable() {
     return suitable;
   }

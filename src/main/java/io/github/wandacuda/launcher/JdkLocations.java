@@ -81,10 +81,7 @@ final class JdkLocations {
     return running.resolve(running.endsWith("jre") ? "../.." : "..").normalize();
   }
 
-  /**
-   * Adds the directories in a directory, unless its path is relative: the user may not know what is
-   * in the current directory.
-   */
+  /** Adds a directory's directories, if absolute: users may not know what the current one has. */
   private static void addChildren(Path directory, List<Path> homes) {
     boolean known = directory != null && directory.isAbsolute();
     String[] children = known ? directory.toFile().list() : null;

@@ -50,16 +50,10 @@ final class KernelOptions {
   /** A file of options, which may hold any option. */
   private static final String FILE = "(^|\\s)(@|-XX:(Flags|VMOptionsFile)=)|";
 
-  /**
-   * The user's options for a collector. With a second collector the JVM wouldn't start, and a tuned
-   * one should be used.
-   */
+  /** The user's collector: with a second one the JVM wouldn't start, and theirs may be tuned. */
   private static final Pattern USERS_COLLECTOR = Pattern.compile(FILE + "-XX:\\S*(GC|G1)");
 
-  /**
-   * The user's options for the compiler. The user's compile commands print messages, which ours
-   * would suppress.
-   */
+  /** The user's compiler options: ours would suppress the messages of compile commands. */
   private static final Pattern USERS_COMPILER =
       Pattern.compile(FILE + "-XX:\\S*(Compile|BackgroundCompilation|Tier)|-X(int|comp|batch)");
 

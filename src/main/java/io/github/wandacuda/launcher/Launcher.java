@@ -78,11 +78,7 @@ public final class Launcher {
 
   private Launcher() {}
 
-  /**
-   * Starts the program.
-   *
-   * @throws InterruptedException if this thread is interrupted while it waits for a child process
-   */
+  /** Starts the program. */
   public static void main(String[] args) throws InterruptedException {
     boolean recent = JavaHome.feature(System.getProperty("java.specification.version")) >= JAVA;
     String launched = System.getProperty(LAUNCHED);
@@ -109,10 +105,7 @@ public final class Launcher {
     System.exit(fail(args, missing(Collections.<Path, String>emptyMap())));
   }
 
-  /**
-   * Returns whether the program's arguments name a command that gains by the Vector API. The others
-   * need no second start of Java.
-   */
+  /** Returns whether the command gains by the Vector API; others need no second start of Java. */
   static boolean needsVectors(String[] args) {
     boolean command = args.length > 0 && !args[0].startsWith("-");
     boolean helpOnCommand = args.length == 2 && HELP.contains(args[1]);

@@ -4,7 +4,6 @@ import static io.github.wandacuda.system.LittleEndian.LONG;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.PruneResult;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.CancelledException;
@@ -94,14 +93,10 @@ final class MatrixRun {
   }
 
   private SelectionRule rule() {
-    Scoring scoring = request.scoring();
-    long elements = request.source().elements();
-    if (!scoring.needsThreshold(elements)) {
-      return scoring.rule(request.source().columns());
-    }
-    long index = ((Sparsity.Ratio) scoring.sparsity()).of(elements);
-    MatrixTiles source = new MatrixTiles(request.source(), tiles);
-    return new SelectionRule.AtMost(new MagnitudeThreshold(selector, workers, source).at(index));
+    WeightMatrix source = request.source();
+    MatrixTiles all = new MatrixTiles(source, tiles);
+    MagnitudeThreshold threshold = new MagnitudeThreshold(selector, workers, all);
+    return request.scoring().rule(source.columns(), source.elements(), threshold::at);
   }
 
   private void prune(SelectionPlan plan, int tile) {

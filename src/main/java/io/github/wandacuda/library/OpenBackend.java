@@ -31,7 +31,6 @@ final class OpenBackend {
     return backend;
   }
 
-  /** Returns the threads of calls. */
   SharedWorkers workers() {
     return workers;
   }

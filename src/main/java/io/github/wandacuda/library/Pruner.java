@@ -398,7 +398,11 @@ public final class Pruner implements AutoCloseable {
         if (options.weightsChecked()) {
           selector.requireFinite(weight);
         }
-        SelectionRule rule = rule(selector);
+        SelectionRule rule =
+            scoring.rule(
+                weight.columns(),
+                weight.elements(),
+                index -> MagnitudeThreshold.at(index, selector, weight));
         Selection found = selector.select(weight, scoring.norms(), rule, mask, this::count);
         return new PruneResult(weight.rows(), weight.columns(), found.pruned(), found.zeros());
       } catch (CancelledException e) {
@@ -409,14 +413,6 @@ public final class Pruner implements AutoCloseable {
         cancelled.initCause(e);
         throw cancelled;
       }
-    }
-
-    private SelectionRule rule(DeviceSelector selector) {
-      if (!scoring.needsThreshold(weight.elements())) {
-        return scoring.rule(weight.columns());
-      }
-      long index = ((Sparsity.Ratio) scoring.sparsity()).of(weight.elements());
-      return new SelectionRule.AtMost(MagnitudeThreshold.at(index, selector, weight));
     }
 
     private void count(long rows) {

@@ -6,6 +6,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.ZeroNorms;
 import io.github.wandacuda.select.SelectionRule;
 import java.util.Objects;
+import java.util.function.LongFunction;
 
 /** How a call's weights are scored and how many of them go, also where all norms are zero. */
 record Scoring(Criterion criterion, Sparsity sparsity, ZeroNorms zeroNorms) {
@@ -41,16 +42,17 @@ record Scoring(Criterion criterion, Sparsity sparsity, ZeroNorms zeroNorms) {
     return criterion instanceof Criterion.Wanda wanda && !wanda.isAllZero() ? wanda.norms() : null;
   }
 
-  /** Returns whether a threshold of a matrix with elements has to be found first. */
-  boolean needsThreshold(long elements) {
-    return elements > 0
+  /**
+   * Returns what is pruned of each row or group, or the threshold of all elements, which is {@code
+   * found} by its index among the sorted magnitudes.
+   */
+  SelectionRule rule(int columns, long elements, LongFunction<Float> found) {
+    if (elements > 0
         && criterion instanceof Criterion.Magnitude
         && sparsity instanceof Sparsity.Ratio ratio
-        && ratio.fraction() > 0;
-  }
-
-  /** Returns what is pruned of each row or group, where there is no threshold. */
-  SelectionRule rule(int columns) {
+        && ratio.fraction() > 0) {
+      return new SelectionRule.AtMost(found.apply(ratio.of(elements)));
+    }
     boolean kept =
         criterion instanceof Criterion.Wanda wanda
             && wanda.isAllZero()

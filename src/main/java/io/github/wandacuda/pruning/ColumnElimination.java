@@ -47,11 +47,7 @@ final class ColumnElimination {
     squares = IntStream.range(0, inverse.length).mapToDouble(i -> products[i][0]).toArray();
   }
 
-  /**
-   * Removes groups of neighbouring columns; of equal costs the first.
-   *
-   * @return the groups that go, in the order in which they went
-   */
+  /** Removes groups of columns, of equal costs the first; returns them in the order they went. */
   List<Integer> remove(int width, int count) {
     List<Integer> left = new ArrayList<>();
     IntStream.range(0, pivots.length / width).forEach(left::add);

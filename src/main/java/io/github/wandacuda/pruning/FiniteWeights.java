@@ -12,11 +12,7 @@ import java.lang.foreign.MemorySegment;
 public final class FiniteWeights {
   private FiniteWeights() {}
 
-  /**
-   * Works on a tile.
-   *
-   * @throws NonFiniteWeightException what the work throws, by its place in the matrix
-   */
+  /** Works on a tile; {@link NonFiniteWeightException} gets its place in the matrix. */
   public static void locate(int firstRow, Runnable work) {
     try {
       work.run();

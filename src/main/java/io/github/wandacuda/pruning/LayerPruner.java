@@ -327,7 +327,6 @@ public final class LayerPruner implements AutoCloseable {
       return isFewTokens();
     }
 
-    /** Copies the weights, with zeros where the mask says. */
     private void putMasked(WeightMatrix result) {
       result.data().copyFrom(dense.data());
       PackedMasks.clear(result, mask, workers);

@@ -98,11 +98,7 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
     file.write(positions[index], mask);
   }
 
-  /**
-   * Gives the file its name, after the last mask.
-   *
-   * @throws IllegalStateException if a mask is missing
-   */
+  /** Gives the file its name, after the last mask; fails if a mask is missing. */
   public void finish() {
     synchronized (added) {
       if (added.cardinality() != modules.size()) {

@@ -14,11 +14,7 @@ public final class MaskPool implements AutoCloseable {
   private final Deque<MemorySegment> free = new ArrayDeque<>();
   private final long bytes;
 
-  /**
-   * Creates an empty pool.
-   *
-   * @param bytes of the largest mask
-   */
+  /** Creates an empty pool; the largest mask has so many bytes. */
   public MaskPool(long bytes) {
     this.bytes = bytes;
   }

@@ -17,11 +17,7 @@ public final class MaskSwaps {
   private final SquareGram gram;
   private final float[] diagonal;
 
-  /**
-   * Prepares swaps for layers with one input.
-   *
-   * @param gram its second moments, which must stay open
-   */
+  /** Prepares swaps for layers with one input, whose second moments must stay open. */
   public MaskSwaps(SquareGram gram) {
     this.gram = gram;
     diagonal = gram.diagonal();
@@ -55,7 +51,6 @@ public final class MaskSwaps {
     }
   }
 
-  /** Returns what makes a search for a worker. */
   private Supplier<RowSwaps.Search> searches(OptionalInt groupSize) {
     if (groupSize.isPresent()) {
       GroupSwaps groups = new GroupSwaps(gram, groupSize.getAsInt());

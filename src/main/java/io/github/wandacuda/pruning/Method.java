@@ -5,15 +5,9 @@ import java.util.EnumSet;
 
 /** How weights are scored. */
 public enum Method implements Labelled {
-  /**
-   * |W| times the norm of the input column, compared within each output row (arXiv 2306.11695,
-   * section 3).
-   */
+  /** |W| times the input column's norm, within each output row (arXiv 2306.11695, section 3). */
   WANDA,
-  /**
-   * |W|, compared within the whole matrix (Han et al., arXiv 1506.02626, section 3; as the code of
-   * Wanda does it).
-   */
+  /** |W|, within the whole matrix, as in Wanda's code (Han et al., arXiv 1506.02626, section 3). */
   MAGNITUDE,
   /**
    * |W| relative to its row and its column, times the root of the input norm (Zhang et al., "Plug

@@ -134,11 +134,7 @@ public enum MethodKey {
     return otherwise;
   }
 
-  /**
-   * Reads a value.
-   *
-   * @param name what the user calls it where the text stands
-   */
+  /** Reads a value; messages call it by the name that the user knows. */
   public Object read(String text, String name) {
     try {
       if (!words.isEmpty() && !words.contains(text)) {

@@ -74,11 +74,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(Map.of(MethodKey.METHOD, method)).with(sparsity);
   }
 
-  /**
-   * Makes rules of a method with what follows it, as {@link #label} writes it.
-   *
-   * @throws UsageException by that name if it is none
-   */
+  /** Makes rules as {@link #label} writes them; refuses others by the given name. */
   public static ModuleRules of(String label, Sparsity sparsity, Set<Method> methods, String name) {
     Map<MethodKey, Object> values = new EnumMap<>(MethodKey.class);
     String left = label;
@@ -136,7 +132,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return (Method) values.get(MethodKey.METHOD);
   }
 
-  /** Returns what {@link Method#RIA} ranks. */
   public Scope scope() {
     return (Scope) values.get(MethodKey.SCOPE);
   }
@@ -171,7 +166,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
         .collect(Collectors.joining("+"));
   }
 
-  /** Returns how much goes, in words. */
   public String amount() {
     return method() == Method.MASKS ? "as the masks say" : sparsity().toString();
   }

@@ -10,10 +10,7 @@ import io.github.wandacuda.WeightMatrix;
  * @param output {@code ‖W X‖^2 = trace(W G W^T)}
  */
 public record OutputError(double error, double output) {
-  /**
-   * Computes both: products with G in float32, as a linear layer has them, everything else in
-   * float64.
-   */
+  /** Computes both: products with G in float32, as linear layers have them, else float64. */
   public static OutputError of(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
     double error = error(gram, weights, changed);
     try (SquareGram.Product product = gram.product(weights.rows())) {

@@ -103,11 +103,7 @@ public record OutputFit(
             });
   }
 
-  /**
-   * Fits the weights of the columns that stay.
-   *
-   * @return [output features, kept columns] in F32, or nothing if the moments can't be factored
-   */
+  /** Fits [output features, kept columns] in F32; nothing if the moments can't be factored. */
   public Optional<WeightMatrix> fitted(List<Integer> kept, boolean missing) {
     return factor(kept).map(factor -> fitted(kept, missing, factor));
   }

@@ -85,10 +85,7 @@ final class PackedMasks {
     return -1;
   }
 
-  /**
-   * Turns the bits of a weight's elements in the order in which they are stored, most significant
-   * bit first, into a packed mask.
-   */
+  /** Packs the bits of a weight's elements as they are stored, most significant bit first. */
   static void unpackFlat(byte[] flat, LinearModule module, MemorySegment mask) {
     int rows = module.rows();
     int columns = module.columns();
@@ -98,18 +95,15 @@ final class PackedMasks {
       }
       return;
     }
-    long rowBytes = Selector.maskRowBytes(columns);
+    boolean[] kept = new boolean[columns];
     for (int row = 0; row < rows; row++) {
-      for (int first = 0; first < columns; first += Byte.SIZE) {
-        int bits = 0;
-        for (int column = first; column < Math.min(columns, first + Byte.SIZE); column++) {
-          long index =
-              module.transposed() ? (long) column * rows + row : (long) row * columns + column;
-          int bit = flat[(int) (index / Byte.SIZE)] >>> (7 - (int) (index % Byte.SIZE)) & 1;
-          bits |= bit << (column - first);
-        }
-        mask.set(ValueLayout.JAVA_BYTE, row * rowBytes + first / Byte.SIZE, (byte) bits);
+      for (int column = 0; column < columns; column++) {
+        long index =
+            module.transposed() ? (long) column * rows + row : (long) row * columns + column;
+        int bits = flat[(int) (index / Byte.SIZE)];
+        kept[column] = (bits >>> (7 - (int) (index % Byte.SIZE)) & 1) != 0;
       }
+      write(kept, mask, row);
     }
   }
 }

@@ -46,10 +46,7 @@ public final class PhaseClock {
     verify.add(nanos);
   }
 
-  /**
-   * Returns the time until now. Phases that went on side by side share the time that all of them
-   * took.
-   */
+  /** Returns the time until now; phases side by side share the time that all of them took. */
   public Seconds seconds() {
     double total = (System.nanoTime() - start) / NANOS;
     double[] phases = {

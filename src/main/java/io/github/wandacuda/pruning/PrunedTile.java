@@ -74,10 +74,7 @@ final class PrunedTile {
     return value;
   }
 
-  /**
-   * Of the source's own zeros in a group, which have the same score, the mask prunes the first
-   * ones, as many as before.
-   */
+  /** Of a group's own zeros, which score alike, the mask prunes the first, as many as before. */
   private void keepLastOwnZeros() {
     int size = rule.groupSize(kept.length);
     for (int from = 0; from < kept.length; from += size) {

@@ -136,7 +136,6 @@ public record PruningRules(
     return shared.isNothing() ? ModuleRules.NOTHING : shared;
   }
 
-  /** Returns whether anything is said of a module. */
   public boolean areFor(LinearModule module) {
     return stages.isEmpty() || stage(module).isPresent();
   }
@@ -256,7 +255,6 @@ public record PruningRules(
     return all().anyMatch(ModuleRules::updates);
   }
 
-  /** Returns whether every module can be pruned tile by tile. */
   public boolean areByTiles() {
     return all().allMatch(ModuleRules::isByTiles);
   }

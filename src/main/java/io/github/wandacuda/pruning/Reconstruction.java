@@ -31,11 +31,7 @@ public final class Reconstruction {
   private final int columns;
   private final double[] scales;
 
-  /**
-   * Prepares the reconstruction of layers with one input.
-   *
-   * @param gram its second moments, which must stay open
-   */
+  /** Prepares for layers with one input, whose second moments must stay open. */
   public Reconstruction(SquareGram gram) {
     this.gram = gram;
     arithmetic = gram.arithmetic;

@@ -44,11 +44,7 @@ final class RiaMask {
     this.scope = scope;
   }
 
-  /**
-   * Chooses a mask, the same to the bit on every backend and for any number of threads.
-   *
-   * @param norms one for each input column, or null, which counts as ones
-   */
+  /** Chooses a mask, the same to the bit everywhere; norms by input column, null for ones. */
   void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
     SelectionRule ofRows = SelectionRule.of(sparsity, weights.columns());
     float[] checked = new SelectionArguments(DType.F32, weights.columns(), norms, ofRows).norms();

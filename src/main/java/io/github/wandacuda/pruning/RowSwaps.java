@@ -133,7 +133,6 @@ final class RowSwaps {
     restoringSquares[k] = restorable ? square(k) : Double.POSITIVE_INFINITY;
   }
 
-  /** Returns whether no more swaps may be made. */
   boolean isDone() {
     return swaps >= most;
   }

@@ -129,35 +129,16 @@ final class SparseGptBlock {
 
   /** Writes a row's bits, and returns how many weights are pruned. */
   private int writeKept(int row, long[] kept, int at) {
-    writeBits(row * maskRowBytes, first, block.width(), kept, at);
-    int count = block.width();
-    for (int word = 0; word < block.words(); word++) {
-      count -= Long.bitCount(kept[at + word]);
+    int pruned = 0;
+    for (int column = 0; column < block.width(); column++) {
+      long place = row * maskRowBytes + (first + column) / Byte.SIZE;
+      int bit = 1 << (first + column) % Byte.SIZE;
+      int others = mask.get(ValueLayout.JAVA_BYTE, place) & ~bit;
+      boolean keeps = (kept[at + column / Long.SIZE] >>> column & 1) != 0;
+      mask.set(ValueLayout.JAVA_BYTE, place, (byte) (keeps ? others | bit : others));
+      pruned += keeps ? 0 : 1;
     }
-    return count;
-  }
-
-  /** Writes a row's bits from a word on, and leaves those beside them as they are. */
-  private void writeBits(long start, int column, int count, long[] words, int at) {
-    int done = 0;
-    while (done < count) {
-      int shift = (column + done) % Byte.SIZE;
-      int taken = Math.min(Byte.SIZE - shift, count - done);
-      long byteAt = start + (column + done) / Byte.SIZE;
-      int field = ((1 << taken) - 1) << shift;
-      int others = mask.get(ValueLayout.JAVA_BYTE, byteAt) & ~field;
-      int bits = (int) (bits(words, at, done) << shift) & field;
-      mask.set(ValueLayout.JAVA_BYTE, byteAt, (byte) (others | bits));
-      done += taken;
-    }
-  }
-
-  /** Returns bits from one on, the lowest eight of them right. */
-  private static long bits(long[] words, int at, int from) {
-    int shift = from % Long.SIZE;
-    long low = words[at + from / Long.SIZE] >>> shift;
-    boolean reachesNext = shift > Long.SIZE - Byte.SIZE && at + from / Long.SIZE + 1 < words.length;
-    return reachesNext ? low | words[at + from / Long.SIZE + 1] << -shift : low;
+    return pruned;
   }
 
   /**

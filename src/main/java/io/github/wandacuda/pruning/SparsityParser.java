@@ -23,11 +23,7 @@ public final class SparsityParser {
 
   private SparsityParser() {}
 
-  /**
-   * Parses a fraction such as {@code 0.5}.
-   *
-   * @throws UsageException if it is none, out of range, or nothing but by rounding 0 or 1
-   */
+  /** Parses a fraction such as {@code 0.5}; refuses one that only rounding makes 0 or 1. */
   public static Sparsity.Ratio ratio(String text) {
     if (!DECIMAL.matcher(text).matches()) {
       throw ErrorDetails.of("sparsity")

@@ -129,7 +129,6 @@ public final class SquareGram implements AutoCloseable {
       out = operations.tensor(rows, columns());
     }
 
-    /** Returns how many rows a tile has at most. */
     int rows() {
       return x.rows();
     }

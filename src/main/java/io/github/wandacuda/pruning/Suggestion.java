@@ -44,10 +44,7 @@ public final class Suggestion {
     return word.length() > 3 && name.startsWith(word);
   }
 
-  /**
-   * Returns the edit distance: how many letters must be inserted, deleted, replaced or swapped with
-   * the next.
-   */
+  /** Returns how many letters are to be inserted, deleted, replaced or swapped with the next. */
   public static int distance(String from, String to) {
     int[][] steps = new int[from.length() + 1][to.length() + 1];
     for (int i = 0; i <= from.length(); i++) {

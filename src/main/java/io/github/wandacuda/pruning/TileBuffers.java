@@ -48,10 +48,7 @@ public final class TileBuffers implements AutoCloseable {
     return tileBytes;
   }
 
-  /**
-   * Makes the buffers large enough for {@code bytes} each; what was in them may be lost, so no
-   * worker may be at work.
-   */
+  /** Makes the buffers large enough; their content may be lost, so no worker may be at work. */
   @SuppressWarnings("MustBeClosedChecker") // Closed when they grow and with the buffers.
   public void reserve(long bytes) {
     if (arena == null || buffers.getFirst().byteSize() < bytes) {
@@ -65,9 +62,12 @@ public final class TileBuffers implements AutoCloseable {
     }
   }
 
-  /** Returns the first {@code bytes} of a worker's buffer. */
+  public MemorySegment of(int worker) {
+    return buffers.get(worker);
+  }
+
   public MemorySegment of(int worker, long bytes) {
-    return buffers.get(worker).asSlice(0, bytes);
+    return of(worker).asSlice(0, bytes);
   }
 
   @Override

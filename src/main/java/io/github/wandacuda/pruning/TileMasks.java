@@ -16,10 +16,7 @@ import java.lang.foreign.MemorySegment;
  * every backend and for any number of threads.
  */
 public record TileMasks(Selector selector, WorkerPool workers) {
-  /**
-   * Chooses a mask by |W| times the norm of the input column, within each row or group (Wanda,
-   * arXiv 2306.11695, section 3).
-   */
+  /** Chooses by |W| times the column's norm in rows or groups (arXiv 2306.11695, section 3). */
   public void wanda(
       WeightMatrix weights, float[] norms, Sparsity sparsity, long tileBytes, MemorySegment mask) {
     SelectionRule rule = SelectionRule.of(sparsity, weights.columns());

@@ -36,10 +36,7 @@ public interface TileSource {
    */
   default void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 
-  /**
-   * The tiles of a matrix that lies in memory: views, so that changes are where they belong at
-   * once.
-   */
+  /** The tiles of a matrix in memory, as views: changes are where they belong at once. */
   record MatrixTiles(WeightMatrix matrix, RowTiles tiles) implements TileSource {
     @Override
     public int columns() {

@@ -22,11 +22,7 @@ public enum Unreached implements Labelled {
     return Labelled.of(label, EnumSet.allOf(Unreached.class), "`unreached`");
   }
 
-  /**
-   * Returns whether norms say that nothing reached a module.
-   *
-   * @param norms of its input columns, or null where a method needs none
-   */
+  /** Returns whether nothing reached a module, by its norms; null where a method needs none. */
   public static boolean isUnreached(float[] norms) {
     if (norms == null || norms.length == 0) {
       return false;

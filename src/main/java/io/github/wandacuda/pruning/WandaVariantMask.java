@@ -5,7 +5,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionRule;
-import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -84,16 +83,18 @@ record WandaVariantMask(WorkerPool workers) {
   }
 
   private void write(WeightMatrix weights, float[] norms, float[] thresholds, MemorySegment mask) {
-    long rowBytes = Selector.maskRowBytes(weights.columns());
     MagnitudeRows.each(
         weights,
         workers,
         GRAIN,
-        (row, magnitudes) ->
-            write(
-                scores(magnitudes, norms),
-                thresholds[row],
-                mask.asSlice(row * rowBytes, rowBytes)));
+        (row, magnitudes) -> {
+          float[] scores = scores(magnitudes, norms);
+          boolean[] kept = new boolean[scores.length];
+          for (int c = 0; c < kept.length; c++) {
+            kept[c] = scores[c] > thresholds[row];
+          }
+          PackedMasks.write(kept, mask, row);
+        });
   }
 
   /** Turns the magnitudes of a row into its scores, in their place. */
@@ -102,17 +103,6 @@ record WandaVariantMask(WorkerPool workers) {
       magnitudes[c] = Math.min(magnitudes[c] * norms[c], Float.MAX_VALUE);
     }
     return magnitudes;
-  }
-
-  private static void write(float[] scores, float threshold, MemorySegment mask) {
-    for (int first = 0; first < scores.length; first += Byte.SIZE) {
-      int count = Math.min(Byte.SIZE, scores.length - first);
-      int bits = 0;
-      for (int bit = 0; bit < count; bit++) {
-        bits |= (scores[first + bit] > threshold ? 1 : 0) << bit;
-      }
-      mask.set(ValueLayout.JAVA_BYTE, first / Byte.SIZE, (byte) bits);
-    }
   }
 
   /** The scores of each row of a matrix, |W| * norm, in ascending order; with their sums. */

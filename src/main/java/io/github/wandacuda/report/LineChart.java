@@ -157,7 +157,6 @@ record LineChart(
     };
   }
 
-  /** Returns the class that gives a curve its colour. */
   private static String colour(int index) {
     return "c" + index % COLOURS;
   }

@@ -11,10 +11,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/**
- * The report of {@code prune} as a page: what it did to the model, then charts by block, tables by
- * module, and how it was made.
- */
+/** The page of {@code prune}'s report: what it did, charts by block, tables by module, origin. */
 record PrunePage(PruneReport report) {
   private static final double MEBIBYTE = 1 << 20;
   private static final int NORM_COLUMNS = 5;
@@ -229,10 +226,7 @@ record PrunePage(PruneReport report) {
     }
   }
 
-  /**
-   * Returns an error and what it is; of the outputs, what the mask's was before kept weights
-   * changed.
-   */
+  /** Returns an error and what it is; of outputs also the mask's, before weights changed. */
   private static String number(PruneReport.ModuleError error) {
     OutputErrors steps = error.module().errors();
     String before =

@@ -133,10 +133,7 @@ public record PruneReport(
     return object;
   }
 
-  /**
-   * How much a module suffered: its relative output error, or the nearest to it that is known. It
-   * is 0 if nothing was lost.
-   */
+  /** How much a module suffered: its relative output error or the nearest known; 0 for no loss. */
   record ModuleError(ModuleResult module, double value, Measure measure) {
     private static final int WORST = 5;
 
@@ -149,7 +146,6 @@ public record PruneReport(
       /** The weights' own, where there are no norms. */
       WEIGHTS("weight_error", "of weights");
 
-      /** The name that the JSON has. */
       final String key;
 
       final String words;
@@ -196,10 +192,7 @@ public record PruneReport(
    * @param outliers the columns whose norm is more than ten times the median, the largest first
    */
   record NormSummary(float least, float median, double mean, float most, List<Integer> outliers) {
-    /**
-     * Large models have a few columns of inputs far beyond the others (arXiv 2306.11695, section
-     * 2).
-     */
+    /** Large models have a few columns far beyond the others (arXiv 2306.11695, section 2). */
     private static final float OUTLIER = 10;
 
     static NormSummary of(float[] norms) {
@@ -266,6 +259,10 @@ public record PruneReport(
       object.put("before", before);
       object.put("after", after);
       return object;
+    }
+
+    public String text() {
+      return "perplexity %.4f before, %.4f after".formatted(before, after);
     }
   }
 }

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
@@ -33,11 +32,7 @@ public final class ReportFormat {
 
   private ReportFormat() {}
 
-  /**
-   * Checks a report's name.
-   *
-   * @throws UsageException if it ends in neither {@code .json} nor {@code .html}
-   */
+  /** Checks that a report's name ends in {@code .json} or {@code .html}. */
   public static void requireName(Path file) {
     if (!isHtml(file) && !file.toString().endsWith(".json")) {
       throw ErrorDetails.of("`report`")

@@ -75,7 +75,6 @@ record Scale(double least, double most, List<Double> ticks, boolean logarithmic)
         : (value - least) / (most - least);
   }
 
-  /** Returns a value in a few digits. */
   static String text(double value) {
     String text =
         Math.abs(value) >= 1e6 || (value != 0 && Math.abs(value) < 1e-3)

@@ -237,10 +237,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
       }
     }
 
-    /**
-     * Returns whether nobody else can have put a library into a cache; makes the cache if it is
-     * missing.
-     */
+    /** Returns whether others can't have put a library into a cache, which is made if missing. */
     private static boolean isOnlyMine(Path cache) throws IOException {
       Path libraries = Files.createDirectories(cache.resolve("tokenizers"));
       return Files.isWritable(libraries) && PrivateDirectory.isOnlyMine(libraries);

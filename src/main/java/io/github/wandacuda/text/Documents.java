@@ -145,10 +145,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
   private static final class Gunzip {
     private static final int PIECE = 1 << 18;
 
-    /**
-     * Text is compressed to a third or a tenth. A file a thousandth as long as its content was made
-     * to fill a disk.
-     */
+    /** Text shrinks to a third or a tenth; to a thousandth only what is made to fill a disk. */
     private static final long MOST_TIMES = 100;
 
     /** Content up to this many bytes is inflated however well it was compressed. */

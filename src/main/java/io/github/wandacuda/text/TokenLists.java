@@ -41,11 +41,7 @@ public record TokenLists(Path file, JsonParser parser) {
     }
   }
 
-  /**
-   * Does what {@link #read} does for a file that may be a single list of token ids, too.
-   *
-   * @return at most two lists
-   */
+  /** Reads at most two lists, as {@link #read} does; the file may also be a single list. */
   public static List<int[]> readOne(Path file) {
     return InputFile.reading(file, () -> lists(file, 2, true));
   }

@@ -40,11 +40,7 @@ public record TokenizerServer(DataInputStream in, DataOutputStream out) {
   private static final int BUFFER = 1 << 16;
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /**
-   * Runs the program.
-   *
-   * @param args the pid of the process that started it, and the model's directory
-   */
+  /** Runs the program, by the pid of the process that started it and the model's directory. */
   public static void main(String[] args) throws IOException {
     ParentTie.to(Long.parseLong(args[0]));
     PrintStream answers = System.out;

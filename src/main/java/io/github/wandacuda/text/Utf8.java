@@ -36,11 +36,7 @@ public final class Utf8 {
     return decode(InputFile.bytes(file), ErrorDetails.file(file));
   }
 
-  /**
-   * Returns the string that {@code bytes} hold.
-   *
-   * @param where the file, or the file and the line, for the message of a failure
-   */
+  /** Returns the string that bytes hold; messages say {@code where} these stand. */
   static String decode(byte[] bytes, ErrorDetails where) {
     CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
     ByteBuffer in = ByteBuffer.wrap(bytes);
