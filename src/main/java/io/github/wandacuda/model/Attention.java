@@ -10,7 +10,6 @@ import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.Columns;
 import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -31,22 +30,18 @@ final class Attention implements Branch {
       DecoderWeights weights,
       Workspace workspace,
       PositionTensors positions,
-      AttentionDescription description,
-      Arena arena) {
+      AttentionDescription description) {
     operations = weights.operations();
     this.workspace = workspace;
     this.positions = positions;
     this.description = description;
-    projections =
-        description.projection().linears().stream()
-            .map(linear -> new Linear(weights, linear, arena))
-            .toList();
+    projections = Linear.all(weights, description.projection().linears());
     modules = projections.stream().map(Linear::module).toList();
     queryNorm = Norm.orNull(weights, description.queryNorm());
     keyNorm = Norm.orNull(weights, description.keyNorm());
     String sunk = description.scores().sinks();
     sinks = sunk == null ? null : weights.vector(sunk, description.heads().queries());
-    output = new Linear(weights, description.output(), arena);
+    output = new Linear(weights, description.output());
   }
 
   @Override
@@ -188,15 +183,5 @@ final class Attention implements Branch {
   @Override
   public Stream<Linear> linears() {
     return Stream.concat(projections.stream(), Stream.of(output));
-  }
-
-  @Override
-  public void close() {
-    linears().forEach(Linear::close);
-    Norm.close(queryNorm);
-    Norm.close(keyNorm);
-    if (sinks != null) {
-      sinks.close();
-    }
   }
 }

@@ -12,12 +12,11 @@ import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import io.github.wandacuda.model.BlockDescription.MixerDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
 /** A branch beside the residual: attention or an MLP. */
-interface Branch extends AutoCloseable {
+interface Branch {
   /**
    * Runs the branch.
    *
@@ -40,33 +39,25 @@ interface Branch extends AutoCloseable {
     return List.of(output());
   }
 
-  @Override
-  default void close() {
-    linears().forEach(Linear::close);
-  }
-
   /** Loads what mixes a sequence's tokens, as a description says. */
   static Branch mixer(
       DecoderWeights weights,
       Workspace workspace,
       PositionTensors positions,
-      MixerDescription description,
-      Arena arena) {
+      MixerDescription description) {
     return switch (description) {
       case AttentionDescription attention ->
-          new Attention(weights, workspace, positions, attention, arena);
-      case LatentDescription latent ->
-          new LatentAttention(weights, workspace, positions, latent, arena);
-      case DeltaNetDescription delta -> new DeltaNet(weights, workspace, delta, arena);
+          new Attention(weights, workspace, positions, attention);
+      case LatentDescription latent -> new LatentAttention(weights, workspace, positions, latent);
+      case DeltaNetDescription delta -> new DeltaNet(weights, workspace, delta);
     };
   }
 
   /** Loads the MLP that a description says. */
-  static Branch mlp(
-      DecoderWeights weights, Workspace workspace, MlpDescription description, Arena arena) {
+  static Branch mlp(DecoderWeights weights, Workspace workspace, MlpDescription description) {
     return description instanceof DenseMlp dense
-        ? new LoadedMlp(weights, workspace, dense, arena)
-        : new Mixture(weights, workspace, (Experts) description, arena);
+        ? new LoadedMlp(weights, workspace, dense)
+        : new Mixture(weights, workspace, (Experts) description);
   }
 
   /** An MLP as {@link DenseMlp} says, with its weights loaded. */
@@ -79,14 +70,13 @@ interface Branch extends AutoCloseable {
     private final Linear down;
     private final Elementwise between;
 
-    LoadedMlp(DecoderWeights weights, Workspace workspace, DenseMlp description, Arena arena) {
+    LoadedMlp(DecoderWeights weights, Workspace workspace, DenseMlp description) {
       operations = weights.operations();
       this.workspace = workspace;
       this.description = description;
-      inputs =
-          description.inputs().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+      inputs = Linear.all(weights, description.inputs());
       inputModules = inputs.stream().map(Linear::module).toList();
-      down = new Linear(weights, description.down(), arena);
+      down = new Linear(weights, description.down());
       between = between(weights.tensors());
     }
 

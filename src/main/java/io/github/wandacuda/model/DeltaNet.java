@@ -9,7 +9,6 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -34,13 +33,11 @@ final class DeltaNet implements Branch {
   private final Norm norm;
   private final Linear output;
 
-  DeltaNet(
-      DecoderWeights weights, Workspace workspace, DeltaNetDescription description, Arena arena) {
+  DeltaNet(DecoderWeights weights, Workspace workspace, DeltaNetDescription description) {
     operations = weights.operations();
     this.workspace = workspace;
     this.description = description;
-    inputs =
-        description.inputs().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+    inputs = Linear.all(weights, description.inputs());
     modules = inputs.stream().map(Linear::module).toList();
     convolution =
         weights.tensor(
@@ -60,7 +57,7 @@ final class DeltaNet implements Branch {
     queryGain = constant(weights, 1f / size);
     keyGain = constant(weights, (float) (1 / Math.sqrt(size)));
     norm = Norm.orNull(weights, description.norm());
-    output = new Linear(weights, description.output(), arena);
+    output = new Linear(weights, description.output());
   }
 
   private Tensor constant(DecoderWeights weights, float value) {
@@ -198,12 +195,5 @@ final class DeltaNet implements Branch {
   @Override
   public Stream<Linear> linears() {
     return Stream.concat(inputs.stream(), Stream.of(output));
-  }
-
-  @Override
-  public void close() {
-    linears().forEach(Linear::close);
-    Stream.of(convolution, queryGain, keyGain).forEach(Tensor::close);
-    Norm.close(norm);
   }
 }

@@ -7,7 +7,6 @@ import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -32,19 +31,17 @@ final class LatentAttention implements Branch {
       DecoderWeights weights,
       Workspace workspace,
       PositionTensors positions,
-      LatentDescription description,
-      Arena arena) {
+      LatentDescription description) {
     operations = weights.operations();
     this.workspace = workspace;
     this.positions = positions;
     this.description = description;
-    queries =
-        description.queries().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+    queries = Linear.all(weights, description.queries());
     queryNorm = Norm.orNull(weights, description.queryNorm());
-    compress = new Linear(weights, description.compress(), arena);
+    compress = new Linear(weights, description.compress());
     latentNorm = Norm.orNull(weights, description.latentNorm());
-    expand = new Linear(weights, description.expand(), arena);
-    output = new Linear(weights, description.output(), arena);
+    expand = new Linear(weights, description.expand());
+    output = new Linear(weights, description.output());
   }
 
   @Override
@@ -148,12 +145,5 @@ final class LatentAttention implements Branch {
   @Override
   public Stream<Linear> linears() {
     return Stream.concat(queries.stream(), Stream.of(compress, expand, output));
-  }
-
-  @Override
-  public void close() {
-    linears().forEach(Linear::close);
-    Norm.close(queryNorm);
-    Norm.close(latentNorm);
   }
 }

@@ -6,7 +6,6 @@ import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,21 +32,19 @@ final class Mixture implements Branch {
   private final Linear sharedGate;
   private final Branch shared;
 
-  Mixture(DecoderWeights weights, Workspace workspace, Experts description, Arena arena) {
+  Mixture(DecoderWeights weights, Workspace workspace, Experts description) {
     operations = weights.operations();
     this.workspace = workspace;
     this.description = description;
-    router = new Linear(weights, description.router(), arena);
+    router = new Linear(weights, description.router());
     correction =
         description.correction() == null
             ? null
             : weights.vector(description.correction(), router.rows());
-    experts =
-        description.all().map(expert -> Branch.mlp(weights, workspace, expert, arena)).toList();
+    experts = description.all().map(expert -> Branch.mlp(weights, workspace, expert)).toList();
     BlockDescription.SharedExpert common = description.shared();
-    sharedGate =
-        common == null || common.gate() == null ? null : new Linear(weights, common.gate(), arena);
-    shared = common == null ? null : Branch.mlp(weights, workspace, common.mlp(), arena);
+    sharedGate = common == null ? null : Linear.orNull(weights, common.gate());
+    shared = common == null ? null : Branch.mlp(weights, workspace, common.mlp());
   }
 
   @Override
@@ -194,14 +191,6 @@ final class Mixture implements Branch {
       weights[token] = (float) (1 / (1 + StrictMath.exp(-weights[token])));
     }
     return weights;
-  }
-
-  @Override
-  public void close() {
-    Branch.super.close();
-    if (correction != null) {
-      correction.close();
-    }
   }
 
   /**
