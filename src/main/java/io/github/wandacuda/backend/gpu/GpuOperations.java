@@ -8,6 +8,7 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.DenseRows;
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.ColumnGroups;
@@ -434,7 +435,7 @@ final class GpuOperations implements Operations, AutoCloseable {
       }
       MemorySegment dense = staging.asSlice(at, place.bytes());
       at += place.stagingBytes();
-      HostRows.gather(matrix, dense);
+      DenseRows.gather(matrix, dense, to.rowBytes());
       RowCopy.Place from = RowCopy.Place.of(dense, to.rowBytes());
       copies.copy(from, to.place(), to.rowBytes(), to.rows());
     }

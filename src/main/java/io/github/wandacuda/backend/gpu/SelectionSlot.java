@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.DenseRows;
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
@@ -70,7 +71,7 @@ final class SelectionSlot implements AutoCloseable {
     MemorySegment staged = weights.exactly(to.rows() * rowBytes);
     queue.copy(from.place(), Place.of(staged, rowBytes), rowBytes, to.rows());
     queue.finish();
-    HostRows.scatter(staged, to);
+    DenseRows.scatter(staged, rowBytes, to);
   }
 
   /**
