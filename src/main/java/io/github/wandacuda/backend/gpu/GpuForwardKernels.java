@@ -12,7 +12,6 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.RoutingRule;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.Locale;
 
 /**
@@ -396,9 +395,7 @@ public abstract class GpuForwardKernels {
     }
 
     public Object[] with(Object... sizes) {
-      Object[] all = Arrays.copyOf(arguments, arguments.length + sizes.length);
-      System.arraycopy(sizes, 0, all, arguments.length, sizes.length);
-      return all;
+      return GpuSelectKernels.joined(arguments, sizes);
     }
   }
 
