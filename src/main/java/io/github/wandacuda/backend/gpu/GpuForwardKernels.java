@@ -25,12 +25,24 @@ import java.util.Locale;
  * <p>Kernels that go over a matrix in one of three ways, or over packed weights, are a table here,
  * the same with every driver: which file, which kernel, over what, and its arguments.
  */
-public abstract class GpuForwardKernels {
+public abstract class GpuForwardKernels implements AutoCloseable {
   /** Floats of a row of {@link #crossEntropy}. */
   public static final int LOSS_FLOATS = 3;
 
   /** Bytes of a running sum of {@link #secondMoments}. */
   public static final int MOMENT_BYTES = 8;
+
+  /** Sums of runs of rows' squares, kept from one call to the next. */
+  protected final GrowingBuffer squareSums;
+
+  /** What kernels of attention keep of places. */
+  private final GrowingBuffer places;
+
+  /** Queues kernels on a device's queue. */
+  protected GpuForwardKernels(GpuDevice device, DeviceQueue queue) {
+    squareSums = new GrowingBuffer(device, queue);
+    places = new GrowingBuffer(device, queue);
+  }
 
   public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     launch(
@@ -134,11 +146,41 @@ public abstract class GpuForwardKernels {
 
   public abstract void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin);
 
-  /** Causal attention in one pass over the keys inside the window, with an online softmax. */
-  public abstract void attention(AttentionOperands<DeviceRows> operands);
+  /**
+   * Causal attention: of whole sequences in one pass over the keys inside the window, with an
+   * online softmax; of a sequence's last queries with the CPU's bits.
+   */
+  public void attention(AttentionOperands<DeviceRows> of) {
+    AttentionShape shape = of.shape();
+    if (shape.past() == 0) {
+      launchSequences(of, sequenceArguments(of));
+      return;
+    }
+    int chains = AttentionPlaces.runs(shape) * shape.headSize();
+    AttentionPlaces.forEachPart(
+        of,
+        places,
+        part -> {
+          Object[] arguments = part.arguments(of);
+          launchPlaces("attention_row_scores", shape.sequenceLength(), part.count(), arguments);
+          launchPlaces("attention_row_softmax", 0, part.count(), arguments);
+          launchPlaces("attention_row_values", chains, part.count(), arguments);
+          launchPlaces("attention_row_sums", shape.headSize(), part.count(), arguments);
+        });
+  }
 
-  /** Returns the arguments of the kernels of attention that are for whole sequences. */
-  protected static Object[] sequenceArguments(AttentionOperands<DeviceRows> of) {
+  /** Queues the kernel of attention for whole sequences. */
+  protected abstract void launchSequences(
+      AttentionOperands<DeviceRows> operands, Object... arguments);
+
+  /**
+   * Queues a kernel of {@code attention_rows}.
+   *
+   * @param items how many threads or work-items a place needs, or 0 for a block or group of them
+   */
+  protected abstract void launchPlaces(String kernel, int items, int places, Object... arguments);
+
+  private static Object[] sequenceArguments(AttentionOperands<DeviceRows> of) {
     AttentionShape shape = of.shape();
     int length = shape.sequenceLength();
     return new Object[] {
@@ -324,6 +366,12 @@ public abstract class GpuForwardKernels {
    * @param losses float32 [tokens, {@link #LOSS_FLOATS}]
    */
   public abstract void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
+
+  @Override
+  public void close() {
+    squareSums.close();
+    places.close();
+  }
 
   private void launch(String name, Shape shape, DeviceRows over, Object... arguments) {
     launch(Launch.of(name, name, shape, over, arguments));
