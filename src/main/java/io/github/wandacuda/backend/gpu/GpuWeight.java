@@ -18,6 +18,8 @@ abstract sealed class GpuWeight implements Weight {
   /** Copies to the device, and knows of the work. */
   final WeightUpload upload;
 
+  private final int rows;
+  private final int columns;
   private final DeviceBuffer buffer;
   private boolean closed;
 
@@ -26,9 +28,26 @@ abstract sealed class GpuWeight implements Weight {
    *
    * @param buffer the weight's on the device, or null if it isn't there
    */
-  GpuWeight(DeviceBuffer buffer, WeightUpload upload) {
+  GpuWeight(int rows, int columns, DeviceBuffer buffer, WeightUpload upload) {
+    this.rows = rows;
+    this.columns = columns;
     this.buffer = buffer;
     this.upload = upload;
+  }
+
+  @Override
+  public final int rows() {
+    return rows;
+  }
+
+  @Override
+  public final int columns() {
+    return columns;
+  }
+
+  @Override
+  public boolean ownsMemory() {
+    return buffer != null;
   }
 
   /**
@@ -70,7 +89,7 @@ abstract sealed class GpuWeight implements Weight {
     private final DeviceSparse matrix;
 
     private Packed(DeviceBuffer buffer, SparseMatrix host, WeightUpload upload) {
-      super(buffer, upload);
+      super(host.rows(), host.columns(), buffer, upload);
       long bits = DeviceCodes.aligned(host.values().byteSize());
       DevicePointer bitmask = buffer.at(bits);
       DevicePointer offsets = buffer.at(bits + DeviceCodes.aligned(host.bitmask().byteSize()));
@@ -124,21 +143,6 @@ abstract sealed class GpuWeight implements Weight {
     DeviceRows whole() {
       throw new IllegalArgumentException("a packed weight is for linear layers alone");
     }
-
-    @Override
-    public int rows() {
-      return matrix.rows();
-    }
-
-    @Override
-    public int columns() {
-      return matrix.columns();
-    }
-
-    @Override
-    public boolean ownsMemory() {
-      return true;
-    }
   }
 
   /**
@@ -155,8 +159,8 @@ abstract sealed class GpuWeight implements Weight {
 
     private Quantized(
         QuantizedMatrix host, DeviceCodes matrix, DeviceBuffer buffer, WeightUpload upload) {
-      super(buffer, upload);
-      this.host = host;
+      super(host.rows(), host.columns(), buffer, upload);
+      this.host = matrix == null ? host : null;
       this.matrix = matrix;
     }
 
@@ -177,7 +181,7 @@ abstract sealed class GpuWeight implements Weight {
           },
           () -> {
             DeviceCodes matrix = DeviceCodes.copy(host, buffer.at(0), upload::send);
-            return new Quantized(null, matrix, buffer, upload);
+            return new Quantized(host, matrix, buffer, upload);
           });
     }
 
@@ -200,21 +204,6 @@ abstract sealed class GpuWeight implements Weight {
     @Override
     DeviceRows whole() {
       throw new IllegalArgumentException("a quantized weight is for linear layers alone");
-    }
-
-    @Override
-    public int rows() {
-      return matrix == null ? host.rows() : matrix.rows();
-    }
-
-    @Override
-    public int columns() {
-      return matrix == null ? host.columns() : matrix.columns();
-    }
-
-    @Override
-    public boolean ownsMemory() {
-      return matrix != null;
     }
   }
 
@@ -240,7 +229,10 @@ abstract sealed class GpuWeight implements Weight {
      * @param buffer its memory, which is freed with it
      */
     Dense(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
-      this(null, null, buffer, matrix, upload);
+      super(matrix.rows(), matrix.columns(), buffer, upload);
+      this.host = null;
+      this.hostMemory = null;
+      this.matrix = matrix;
     }
 
     private Dense(
@@ -249,7 +241,7 @@ abstract sealed class GpuWeight implements Weight {
         DeviceBuffer buffer,
         DeviceRows matrix,
         WeightUpload upload) {
-      super(buffer, upload);
+      super(host.rows(), host.columns(), buffer, upload);
       this.host = host;
       this.hostMemory = hostMemory;
       this.matrix = matrix;
@@ -321,16 +313,6 @@ abstract sealed class GpuWeight implements Weight {
       }
       requireOpen();
       return matrix;
-    }
-
-    @Override
-    public int rows() {
-      return host == null ? matrix.rows() : host.rows();
-    }
-
-    @Override
-    public int columns() {
-      return host == null ? matrix.columns() : host.columns();
     }
 
     @Override
