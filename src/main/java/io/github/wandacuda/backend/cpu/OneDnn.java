@@ -172,13 +172,13 @@ final class OneDnn {
           WorkerBuffers buffers = new WorkerBuffers();
           BfloatTile tile = new BfloatTile(library, FEATURES, COLUMNS);
           BfloatTile.Session session =
-              tile.session(buffers, buffers.packed.of(tile.packedBytes()))) {
+              tile.session(buffers, buffers.packed.atLeast(tile.packedBytes()))) {
         MemorySegment x = arena.allocate(JAVA_SHORT, (long) BfloatTile.ROWS * stride);
         fill(x, BfloatTile.ROWS, stride);
-        fill(buffers.plain.of(tile.plainBytes()), FEATURES, COLUMNS);
+        fill(buffers.plain.atLeast(tile.plainBytes()), FEATURES, COLUMNS);
         session.pack();
         session.multiply(x);
-        return isRight(buffers.sums.of(0));
+        return isRight(buffers.sums.atLeast(0));
       }
     }
 
