@@ -31,30 +31,43 @@ final class AttentionPlaces {
     /** Returns the kernels' arguments; those of CUDA see the last one, the count, by their grid. */
     Object[] arguments(AttentionOperands<DeviceRows> of) {
       AttentionShape shape = of.shape();
-      int length = shape.sequenceLength();
-      return new Object[] {
-        of.q().data(),
-        of.k().data(),
-        of.v().data(),
-        of.keyBias() == null ? null : of.keyBias().data(),
-        of.sinks() == null ? null : of.sinks().data(),
-        of.out().data(),
-        scores,
-        sums,
-        chains,
-        first,
-        shape.queries(),
-        length,
-        shape.past(),
-        shape.heads(),
-        shape.heads() / shape.keyValueHeads(),
-        shape.headSize(),
-        shape.window() == 0 ? length : Math.min(shape.window(), length),
-        shape.scale(),
-        shape.softcap(),
-        count
-      };
+      return GpuSelectKernels.joined(
+          tensors(of),
+          new Object[] {
+            scores, sums, chains, first, shape.queries(), shape.sequenceLength(), shape.past()
+          },
+          sizes(shape),
+          new Object[] {count});
     }
+  }
+
+  /** Returns the arguments of the kernels for whole sequences. */
+  static Object[] arguments(AttentionOperands<DeviceRows> of) {
+    Object[] length = {of.shape().sequenceLength()};
+    return GpuSelectKernels.joined(tensors(of), length, sizes(of.shape()));
+  }
+
+  private static Object[] tensors(AttentionOperands<DeviceRows> of) {
+    return new Object[] {
+      of.q().data(),
+      of.k().data(),
+      of.v().data(),
+      of.keyBias() == null ? null : of.keyBias().data(),
+      of.sinks() == null ? null : of.sinks().data(),
+      of.out().data()
+    };
+  }
+
+  private static Object[] sizes(AttentionShape shape) {
+    int length = shape.sequenceLength();
+    return new Object[] {
+      shape.heads(),
+      shape.heads() / shape.keyValueHeads(),
+      shape.headSize(),
+      shape.window() == 0 ? length : Math.min(shape.window(), length),
+      shape.scale(),
+      shape.softcap()
+    };
   }
 
   /** Returns the runs of 256 keys of a sequence. */

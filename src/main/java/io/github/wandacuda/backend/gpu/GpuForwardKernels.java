@@ -153,7 +153,7 @@ public abstract class GpuForwardKernels implements AutoCloseable {
   public void attention(AttentionOperands<DeviceRows> of) {
     AttentionShape shape = of.shape();
     if (shape.past() == 0) {
-      launchSequences(of, sequenceArguments(of));
+      launchSequences(of, AttentionPlaces.arguments(of));
       return;
     }
     int chains = AttentionPlaces.runs(shape) * shape.headSize();
@@ -179,26 +179,6 @@ public abstract class GpuForwardKernels implements AutoCloseable {
    * @param items how many threads or work-items a place needs, or 0 for a block or group of them
    */
   protected abstract void launchPlaces(String kernel, int items, int places, Object... arguments);
-
-  private static Object[] sequenceArguments(AttentionOperands<DeviceRows> of) {
-    AttentionShape shape = of.shape();
-    int length = shape.sequenceLength();
-    return new Object[] {
-      of.q().data(),
-      of.k().data(),
-      of.v().data(),
-      of.keyBias() == null ? null : of.keyBias().data(),
-      of.sinks() == null ? null : of.sinks().data(),
-      of.out().data(),
-      length,
-      shape.heads(),
-      shape.heads() / shape.keyValueHeads(),
-      shape.headSize(),
-      shape.window() == 0 ? length : Math.min(shape.window(), length),
-      shape.scale(),
-      shape.softcap()
-    };
-  }
 
   public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
     launch(

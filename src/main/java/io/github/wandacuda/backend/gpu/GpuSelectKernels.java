@@ -86,8 +86,8 @@ public interface GpuSelectKernels {
     }
   }
 
-  static Object[] joined(Object[] first, Object... others) {
-    return Stream.of(first, others).flatMap(Arrays::stream).toArray();
+  static Object[] joined(Object[]... arguments) {
+    return Stream.of(arguments).flatMap(Arrays::stream).toArray();
   }
 
   /** Queues the selection of the {@code count} lowest scores of each row. */

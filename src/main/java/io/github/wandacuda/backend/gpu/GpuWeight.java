@@ -6,6 +6,7 @@ import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.ResidentMatrix;
+import io.github.wandacuda.system.NativeMemory;
 import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -212,8 +213,6 @@ abstract sealed class GpuWeight implements Weight {
    * it is in host memory, and its rows are copied in tiles whenever it is used.
    */
   static final class Dense extends GpuWeight {
-    private static final long ALIGNMENT = 64;
-
     /** The weight in host memory, or null if it is on the device alone. */
     private final WeightMatrix host;
 
@@ -276,9 +275,8 @@ abstract sealed class GpuWeight implements Weight {
     static Dense unpacked(SparseMatrix packed, WeightUpload upload) {
       Arena memory = Arena.ofShared();
       try {
-        long bytes = (long) packed.rows() * packed.columns() * packed.dtype().bytes();
-        MemorySegment dense = memory.allocate(bytes, ALIGNMENT);
-        WeightMatrix host = WeightMatrix.of(dense, packed.dtype(), packed.rows(), packed.columns());
+        WeightMatrix host =
+            NativeMemory.matrix(memory, packed.dtype(), packed.rows(), packed.columns());
         packed.unpack(host);
         return of(host, memory, upload);
       } catch (RuntimeException e) {
