@@ -4,7 +4,6 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Elementwise;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.Columns;
@@ -14,9 +13,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** Attention as {@link AttentionDescription} says, with its weights loaded. */
-final class Attention implements Branch {
-  private final Operations operations;
-  private final Workspace workspace;
+final class Attention extends Branch {
   private final PositionTensors positions;
   private final AttentionDescription description;
   private final List<Linear> projections;
@@ -26,14 +23,9 @@ final class Attention implements Branch {
   private final Tensor sinks;
   private final Linear output;
 
-  Attention(
-      DecoderWeights weights,
-      Workspace workspace,
-      PositionTensors positions,
-      AttentionDescription description) {
-    operations = weights.operations();
-    this.workspace = workspace;
-    this.positions = positions;
+  Attention(DecoderWeights weights, AttentionDescription description) {
+    super(weights);
+    positions = workspace.positions();
     this.description = description;
     projections = Linear.all(weights, description.projection().linears());
     modules = projections.stream().map(Linear::module).toList();
@@ -45,7 +37,7 @@ final class Attention implements Branch {
   }
 
   @Override
-  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+  void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     Heads heads = description.heads();
     int tokens = input.rows();
     KeyValueCache.BlockCache cache = span.cache();
@@ -78,10 +70,7 @@ final class Attention implements Branch {
     if (gate != null) {
       operations.elementwise(new Elementwise.Gate(Activation.SIGMOID), gate, attended, attended);
     }
-    observer.input(List.of(output.module()), attended);
-    if (out != null) {
-      output.apply(attended, out);
-    }
+    end(output, attended, observer, out);
   }
 
   /** Runs the modules of queries, keys and values, or the one for all, whose output is split. */
@@ -181,7 +170,7 @@ final class Attention implements Branch {
   }
 
   @Override
-  public Stream<Linear> linears() {
+  Stream<Linear> linears() {
     return Stream.concat(projections.stream(), Stream.of(output));
   }
 }

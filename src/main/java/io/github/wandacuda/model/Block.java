@@ -39,27 +39,20 @@ public final class Block implements AutoCloseable {
    *
    * @param weights closed with the block
    */
-  Block(
-      DecoderWeights weights,
-      Workspace workspace,
-      PositionTensors positions,
-      BlockDescription description,
-      int index) {
+  Block(DecoderWeights weights, BlockDescription description, int index) {
     this.index = index;
     this.weights = weights;
     parallel = description.parallel();
     attention =
         new Residual(
             weights,
-            workspace,
-            Branch.mixer(weights, workspace, positions, description.attention()),
+            Branch.mixer(weights, description.attention()),
             Place.ATTENTION_BRANCH,
             description.attentionNorms());
     mlp =
         new Residual(
             weights,
-            workspace,
-            Branch.mlp(weights, workspace, description.mlp()),
+            Branch.mlp(weights, description.mlp()),
             Place.MLP_BRANCH,
             description.mlpNorms());
   }
@@ -230,14 +223,9 @@ public final class Block implements AutoCloseable {
      *
      * @param output the place of the branch's output before it is added
      */
-    Residual(
-        DecoderWeights weights,
-        Workspace workspace,
-        Branch branch,
-        Place output,
-        BranchNorms norms) {
+    Residual(DecoderWeights weights, Branch branch, Place output, BranchNorms norms) {
       operations = weights.operations();
-      this.workspace = workspace;
+      workspace = weights.workspace();
       this.branch = branch;
       this.output = output;
       before = Norm.orNull(weights, norms.before());

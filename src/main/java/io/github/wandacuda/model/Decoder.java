@@ -34,8 +34,6 @@ public final class Decoder implements AutoCloseable {
   /** The tables of all blocks' rotary embeddings. */
   private final List<PositionTable> rotations;
 
-  private final Workspace workspace;
-  private final PositionTensors positions;
   private final Embedding embedding;
   private final List<Decoder> others = new ArrayList<>();
   private Workers loaders;
@@ -73,11 +71,7 @@ public final class Decoder implements AutoCloseable {
             .map(Rotary::cosines)
             .distinct()
             .toList();
-    workspace = new Workspace(operations);
-    positions = new PositionTensors(operations);
-    embedding =
-        new Embedding(
-            weights, workspace, description.embedding(), description.shape().vocabulary());
+    embedding = new Embedding(weights, description.embedding(), description.shape().vocabulary());
   }
 
   public int blocks() {
@@ -171,8 +165,7 @@ public final class Decoder implements AutoCloseable {
     Objects.checkIndex(index, blocks());
     DecoderWeights own = weights.having(take(index));
     return OnFailure.close(
-        own::close,
-        () -> new Block(own, workspace, positions, description.block().apply(index), index));
+        own::close, () -> new Block(own, description.block().apply(index), index));
   }
 
   private BlockAhead.Arrival take(int index) {
@@ -246,8 +239,6 @@ public final class Decoder implements AutoCloseable {
     }
     others.forEach(Decoder::close);
     dropAhead();
-    workspace.close();
-    positions.close();
     weights.close();
   }
 
@@ -329,14 +320,10 @@ public final class Decoder implements AutoCloseable {
     private final Linear projection;
     private final Norm norm;
 
-    Embedding(
-        DecoderWeights weights,
-        Workspace workspace,
-        EmbeddingDescription description,
-        int vocabulary) {
+    Embedding(DecoderWeights weights, EmbeddingDescription description, int vocabulary) {
       this.weights = weights;
       operations = weights.operations();
-      this.workspace = workspace;
+      workspace = weights.workspace();
       this.description = description;
       this.vocabulary = vocabulary;
       projection = Linear.orNull(weights, description.projection());

@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
@@ -22,12 +23,12 @@ import java.util.function.Function;
  * DecoderTensors tensors}. All that it makes is closed with it.
  */
 final class DecoderWeights implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
   private static final String BIAS = ".bias";
 
   private final DecoderTensors tensors;
   private final Operations operations;
   private final WeightKeeping keeping;
+  private final Workspace workspace;
 
   /** Weights that came to the device already and weren't asked for, by their modules' names. */
   private final Map<String, Weight> arrived;
@@ -41,10 +42,12 @@ final class DecoderWeights implements AutoCloseable {
       DecoderTensors tensors,
       Operations operations,
       WeightKeeping keeping,
+      Workspace workspace,
       BlockAhead.Arrival arrival) {
     this.tensors = tensors;
     this.operations = Objects.requireNonNull(operations);
     this.keeping = keeping;
+    this.workspace = workspace;
     arrived = arrival.weights();
     memory = arrival.memory();
   }
@@ -55,7 +58,8 @@ final class DecoderWeights implements AutoCloseable {
    * @param keeping how long matrices are used
    */
   DecoderWeights(DecoderTensors tensors, Operations operations, WeightKeeping keeping) {
-    this(tensors, operations, keeping, new BlockAhead.Arrival());
+    this(tensors, operations, keeping, new Workspace(operations), new BlockAhead.Arrival());
+    closing(workspace::close);
   }
 
   /**
@@ -65,7 +69,7 @@ final class DecoderWeights implements AutoCloseable {
     DecoderTensors having =
         new DecoderTensors(
             tensors.checkpoint(), tensors.prefix(), tensors.quantized(), arrival.tensors());
-    return new DecoderWeights(having, operations, keeping, arrival);
+    return new DecoderWeights(having, operations, keeping, workspace, arrival);
   }
 
   DecoderTensors tensors() {
@@ -74,6 +78,11 @@ final class DecoderWeights implements AutoCloseable {
 
   Operations operations() {
     return operations;
+  }
+
+  /** Returns the memory that all blocks of the decoder run in, one after the other. */
+  Workspace workspace() {
+    return workspace;
   }
 
   /** Has something closed with these weights, before what was made until now. */
@@ -126,8 +135,8 @@ final class DecoderWeights implements AutoCloseable {
     }
     try (Arena unpacking = Arena.ofConfined()) {
       SparseMatrix stored = module.matrix(unpacking);
-      MemorySegment dense = unpacking.allocate(module.weight().bytes(), ALIGNMENT);
-      WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
+      WeightMatrix matrix =
+          NativeMemory.matrix(unpacking, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
       return keep(arena -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), arena)));
     }
