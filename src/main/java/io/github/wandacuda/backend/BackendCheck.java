@@ -29,6 +29,7 @@ import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -103,8 +104,7 @@ public final class BackendCheck {
 
     /** Returns a matrix in which every third weight is 0 and many are equal. */
     WeightMatrix matrix(DType dtype, int rows, int columns) {
-      MemorySegment data = arena.allocate((long) rows * columns * dtype.bytes(), 64);
-      WeightMatrix matrix = WeightMatrix.of(data, dtype, rows, columns);
+      WeightMatrix matrix = NativeMemory.matrix(arena, dtype, rows, columns);
       for (int row = 0; row < rows; row++) {
         for (int column = 0; column < columns; column++) {
           int tenths = random.nextInt(3) == 0 ? 0 : random.nextInt(-40, 41);

@@ -4,20 +4,16 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Elementwise;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.Columns;
 import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
 /** Attention as {@link AttentionDescription} says, with its weights loaded. */
-final class Attention implements Branch {
-  private final Operations operations;
-  private final Workspace workspace;
+final class Attention extends Branch {
   private final PositionTensors positions;
   private final AttentionDescription description;
   private final List<Linear> projections;
@@ -27,30 +23,21 @@ final class Attention implements Branch {
   private final Tensor sinks;
   private final Linear output;
 
-  Attention(
-      DecoderWeights weights,
-      Workspace workspace,
-      PositionTensors positions,
-      AttentionDescription description,
-      Arena arena) {
-    operations = weights.operations();
-    this.workspace = workspace;
-    this.positions = positions;
+  Attention(DecoderWeights weights, AttentionDescription description) {
+    super(weights);
+    positions = workspace.positions();
     this.description = description;
-    projections =
-        description.projection().linears().stream()
-            .map(linear -> new Linear(weights, linear, arena))
-            .toList();
+    projections = Linear.all(weights, description.projection().linears());
     modules = projections.stream().map(Linear::module).toList();
     queryNorm = Norm.orNull(weights, description.queryNorm());
     keyNorm = Norm.orNull(weights, description.keyNorm());
     String sunk = description.scores().sinks();
     sinks = sunk == null ? null : weights.vector(sunk, description.heads().queries());
-    output = new Linear(weights, description.output(), arena);
+    output = new Linear(weights, description.output());
   }
 
   @Override
-  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+  void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     Heads heads = description.heads();
     int tokens = input.rows();
     KeyValueCache.BlockCache cache = span.cache();
@@ -83,10 +70,7 @@ final class Attention implements Branch {
     if (gate != null) {
       operations.elementwise(new Elementwise.Gate(Activation.SIGMOID), gate, attended, attended);
     }
-    observer.input(List.of(output.module()), attended);
-    if (out != null) {
-      output.apply(attended, out);
-    }
+    end(output, attended, observer, out);
   }
 
   /** Runs the modules of queries, keys and values, or the one for all, whose output is split. */
@@ -186,17 +170,7 @@ final class Attention implements Branch {
   }
 
   @Override
-  public Stream<Linear> linears() {
+  Stream<Linear> linears() {
     return Stream.concat(projections.stream(), Stream.of(output));
-  }
-
-  @Override
-  public void close() {
-    linears().forEach(Linear::close);
-    Norm.close(queryNorm);
-    Norm.close(keyNorm);
-    if (sinks != null) {
-      sinks.close();
-    }
   }
 }

@@ -7,7 +7,6 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.BlockDescription.BranchNorms;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,7 +27,7 @@ public final class Block implements AutoCloseable {
     MLP
   }
 
-  private final Arena memory;
+  private final DecoderWeights weights;
   private final int index;
   private final boolean parallel;
   private final Residual attention;
@@ -38,30 +37,22 @@ public final class Block implements AutoCloseable {
   /**
    * Loads a block.
    *
-   * @param memory of the weights; closed with the block
+   * @param weights closed with the block
    */
-  Block(
-      DecoderWeights weights,
-      Workspace workspace,
-      PositionTensors positions,
-      BlockDescription description,
-      int index,
-      Arena memory) {
+  Block(DecoderWeights weights, BlockDescription description, int index) {
     this.index = index;
-    this.memory = memory;
+    this.weights = weights;
     parallel = description.parallel();
     attention =
         new Residual(
             weights,
-            workspace,
-            Branch.mixer(weights, workspace, positions, description.attention(), memory),
+            Branch.mixer(weights, description.attention()),
             Place.ATTENTION_BRANCH,
             description.attentionNorms());
     mlp =
         new Residual(
             weights,
-            workspace,
-            Branch.mlp(weights, workspace, description.mlp(), memory),
+            Branch.mlp(weights, description.mlp()),
             Place.MLP_BRANCH,
             description.mlpNorms());
   }
@@ -212,13 +203,11 @@ public final class Block implements AutoCloseable {
   @Override
   public void close() {
     others.forEach(Block::close);
-    attention.close();
-    mlp.close();
-    memory.close();
+    weights.close();
   }
 
   /** A branch with the norms around it, which is added to the residual. */
-  private static final class Residual implements AutoCloseable {
+  private static final class Residual {
     private final Operations operations;
     private final Workspace workspace;
     private final Branch branch;
@@ -234,14 +223,9 @@ public final class Block implements AutoCloseable {
      *
      * @param output the place of the branch's output before it is added
      */
-    Residual(
-        DecoderWeights weights,
-        Workspace workspace,
-        Branch branch,
-        Place output,
-        BranchNorms norms) {
+    Residual(DecoderWeights weights, Branch branch, Place output, BranchNorms norms) {
       operations = weights.operations();
-      this.workspace = workspace;
+      workspace = weights.workspace();
       this.branch = branch;
       this.output = output;
       before = Norm.orNull(weights, norms.before());
@@ -299,14 +283,6 @@ public final class Block implements AutoCloseable {
 
     Stream<Linear> linears() {
       return branch.linears();
-    }
-
-    @Override
-    public void close() {
-      branch.close();
-      Norm.close(before);
-      Norm.close(after);
-      Norm.close(sum);
     }
   }
 }

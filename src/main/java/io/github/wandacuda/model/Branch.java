@@ -12,12 +12,19 @@ import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import io.github.wandacuda.model.BlockDescription.MixerDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
 /** A branch beside the residual: attention or an MLP. */
-interface Branch extends AutoCloseable {
+abstract class Branch {
+  final Operations operations;
+  final Workspace workspace;
+
+  Branch(DecoderWeights weights) {
+    operations = weights.operations();
+    workspace = weights.workspace();
+  }
+
   /**
    * Runs the branch.
    *
@@ -26,67 +33,58 @@ interface Branch extends AutoCloseable {
    * @param observer sees the linear modules' inputs
    * @param out [tokens, hidden], not {@code input}; or null to stop before the last linear module
    */
-  void run(Tensor input, Span span, InputObserver observer, Tensor out);
+  abstract void run(Tensor input, Span span, InputObserver observer, Tensor out);
 
-  Stream<Linear> linears();
+  abstract Stream<Linear> linears();
 
   /** Returns the linear module whose output is the branch's. */
-  default Linear output() {
+  Linear output() {
     return linears().toList().getLast();
   }
 
   /** Returns the linear modules whose outputs are added up to the branch's. */
-  default List<Linear> outputs() {
+  List<Linear> outputs() {
     return List.of(output());
   }
 
-  @Override
-  default void close() {
-    linears().forEach(Linear::close);
+  /** Shows an observer the last linear module's input, and runs the module where {@code out} is. */
+  static void end(Linear output, Tensor input, InputObserver observer, Tensor out) {
+    observer.input(List.of(output.module()), input);
+    if (out != null) {
+      output.apply(input, out);
+    }
   }
 
   /** Loads what mixes a sequence's tokens, as a description says. */
-  static Branch mixer(
-      DecoderWeights weights,
-      Workspace workspace,
-      PositionTensors positions,
-      MixerDescription description,
-      Arena arena) {
+  static Branch mixer(DecoderWeights weights, MixerDescription description) {
     return switch (description) {
-      case AttentionDescription attention ->
-          new Attention(weights, workspace, positions, attention, arena);
-      case LatentDescription latent ->
-          new LatentAttention(weights, workspace, positions, latent, arena);
-      case DeltaNetDescription delta -> new DeltaNet(weights, workspace, delta, arena);
+      case AttentionDescription attention -> new Attention(weights, attention);
+      case LatentDescription latent -> new LatentAttention(weights, latent);
+      case DeltaNetDescription delta -> new DeltaNet(weights, delta);
     };
   }
 
   /** Loads the MLP that a description says. */
-  static Branch mlp(
-      DecoderWeights weights, Workspace workspace, MlpDescription description, Arena arena) {
+  static Branch mlp(DecoderWeights weights, MlpDescription description) {
     return description instanceof DenseMlp dense
-        ? new LoadedMlp(weights, workspace, dense, arena)
-        : new Mixture(weights, workspace, (Experts) description, arena);
+        ? new LoadedMlp(weights, dense)
+        : new Mixture(weights, (Experts) description);
   }
 
   /** An MLP as {@link DenseMlp} says, with its weights loaded. */
-  final class LoadedMlp implements Branch {
-    private final Operations operations;
-    private final Workspace workspace;
+  private static final class LoadedMlp extends Branch {
     private final DenseMlp description;
     private final List<Linear> inputs;
     private final List<String> inputModules;
     private final Linear down;
     private final Elementwise between;
 
-    LoadedMlp(DecoderWeights weights, Workspace workspace, DenseMlp description, Arena arena) {
-      operations = weights.operations();
-      this.workspace = workspace;
+    LoadedMlp(DecoderWeights weights, DenseMlp description) {
+      super(weights);
       this.description = description;
-      inputs =
-          description.inputs().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+      inputs = Linear.all(weights, description.inputs());
       inputModules = inputs.stream().map(Linear::module).toList();
-      down = new Linear(weights, description.down(), arena);
+      down = new Linear(weights, description.down());
       between = between(weights.tensors());
     }
 
@@ -111,7 +109,7 @@ interface Branch extends AutoCloseable {
     }
 
     @Override
-    public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+    void run(Tensor input, Span span, InputObserver observer, Tensor out) {
       boolean gated = description.gated();
       Tensor wide = workspace.take(gated ? Place.GATE : Place.UP, input.rows(), down.columns());
       Tensor up = gated ? workspace.take(Place.UP, input.rows(), down.columns()) : null;
@@ -125,10 +123,7 @@ interface Branch extends AutoCloseable {
         inputs.get(1).apply(input, up);
       }
       operations.elementwise(between, wide, up, wide);
-      observer.input(List.of(down.module()), wide);
-      if (out != null) {
-        down.apply(wide, out);
-      }
+      end(down, wide, observer, out);
     }
 
     private void fused(Tensor input, Tensor gate, Tensor up) {
@@ -141,7 +136,7 @@ interface Branch extends AutoCloseable {
     }
 
     @Override
-    public Stream<Linear> linears() {
+    Stream<Linear> linears() {
       return Stream.concat(inputs.stream(), Stream.of(down));
     }
   }

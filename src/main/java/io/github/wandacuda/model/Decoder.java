@@ -34,8 +34,6 @@ public final class Decoder implements AutoCloseable {
   /** The tables of all blocks' rotary embeddings. */
   private final List<PositionTable> rotations;
 
-  private final Workspace workspace;
-  private final PositionTensors positions;
   private final Embedding embedding;
   private final List<Decoder> others = new ArrayList<>();
   private Workers loaders;
@@ -73,11 +71,7 @@ public final class Decoder implements AutoCloseable {
             .map(Rotary::cosines)
             .distinct()
             .toList();
-    workspace = new Workspace(operations);
-    positions = new PositionTensors(weights);
-    embedding =
-        new Embedding(
-            weights, workspace, description.embedding(), description.shape().vocabulary());
+    embedding = new Embedding(weights, description.embedding(), description.shape().vocabulary());
   }
 
   public int blocks() {
@@ -169,17 +163,9 @@ public final class Decoder implements AutoCloseable {
 
   private Block load(int index) {
     Objects.checkIndex(index, blocks());
-    BlockAhead.Arrival arrival = take(index);
-    DecoderWeights having = weights.having(arrival.tensors(), arrival.weights());
-    try {
-      return new Block(
-          having, workspace, positions, description.block().apply(index), index, arrival.memory());
-    } catch (RuntimeException | Error e) {
-      arrival.memory().close();
-      throw e;
-    } finally {
-      having.dropArrived();
-    }
+    DecoderWeights own = weights.having(take(index));
+    return OnFailure.close(
+        own::close, () -> new Block(own, description.block().apply(index), index));
   }
 
   private BlockAhead.Arrival take(int index) {
@@ -253,12 +239,6 @@ public final class Decoder implements AutoCloseable {
     }
     others.forEach(Decoder::close);
     dropAhead();
-    workspace.close();
-    positions.close();
-    embedding.close();
-    if (head != null) {
-      head.close();
-    }
     weights.close();
   }
 
@@ -266,7 +246,7 @@ public final class Decoder implements AutoCloseable {
    * A decoder's head as a {@link HeadDescription} says, with its weights loaded and memory for
    * {@link #ROWS} rows of logits.
    */
-  private static final class Head implements AutoCloseable {
+  private static final class Head {
     /**
      * Rows of logits at a time. A row is as wide as the vocabulary, so those of a whole sequence
      * would take gigabytes.
@@ -275,7 +255,6 @@ public final class Decoder implements AutoCloseable {
 
     private final Operations operations;
     private final HeadDescription description;
-    private final Arena arena = Arena.ofShared();
     private final Norm norm;
     private final Linear projection;
     private final Weight weight;
@@ -295,16 +274,13 @@ public final class Decoder implements AutoCloseable {
               .findFirst()
               .orElseGet(() -> weights.tensors().fullName(decoder.embedding().table()));
       norm = Norm.orNull(weights, description.norm());
-      projection =
-          description.projection() == null
-              ? null
-              : new Linear(weights, description.projection(), arena);
+      projection = Linear.orNull(weights, description.projection());
       int width = projection == null ? hidden : projection.rows();
-      weight = weights.matrix(name, vocabulary, width, arena);
+      weight = weights.matrix(name, vocabulary, width);
       bias = description.bias() == null ? null : weights.fullVector(description.bias(), vocabulary);
-      normed = operations.tensor(ROWS, hidden);
-      projected = projection == null ? null : operations.tensor(ROWS, width);
-      logits = operations.tensor(ROWS, vocabulary);
+      normed = weights.tensor(ROWS, hidden);
+      projected = projection == null ? null : weights.tensor(ROWS, width);
+      logits = weights.tensor(ROWS, vocabulary);
     }
 
     Tensor logits(Tensor hidden) {
@@ -329,52 +305,28 @@ public final class Decoder implements AutoCloseable {
       }
       return scores;
     }
-
-    @Override
-    public void close() {
-      Norm.close(norm);
-      if (projection != null) {
-        projection.close();
-        projected.close();
-      }
-      weight.close();
-      if (bias != null) {
-        bias.close();
-      }
-      normed.close();
-      logits.close();
-      arena.close();
-    }
   }
 
   /**
    * An embedding as an {@link EmbeddingDescription} says; of its tables only the rows that are
    * asked for are loaded.
    */
-  private static final class Embedding implements AutoCloseable {
+  private static final class Embedding {
     private final DecoderWeights weights;
     private final Operations operations;
     private final Workspace workspace;
     private final EmbeddingDescription description;
     private final int vocabulary;
-    private final Arena arena = Arena.ofShared();
     private final Linear projection;
     private final Norm norm;
 
-    Embedding(
-        DecoderWeights weights,
-        Workspace workspace,
-        EmbeddingDescription description,
-        int vocabulary) {
+    Embedding(DecoderWeights weights, EmbeddingDescription description, int vocabulary) {
       this.weights = weights;
       operations = weights.operations();
-      this.workspace = workspace;
+      workspace = weights.workspace();
       this.description = description;
       this.vocabulary = vocabulary;
-      projection =
-          description.projection() == null
-              ? null
-              : new Linear(weights, description.projection(), arena);
+      projection = Linear.orNull(weights, description.projection());
       norm = Norm.orNull(weights, description.norm());
     }
 
@@ -438,15 +390,6 @@ public final class Decoder implements AutoCloseable {
         }
       }
       operations.elementwise(new Elementwise.Add(), hidden, added, hidden);
-    }
-
-    @Override
-    public void close() {
-      if (projection != null) {
-        projection.close();
-      }
-      Norm.close(norm);
-      arena.close();
     }
   }
 }

@@ -167,16 +167,17 @@ record DecoderTensors(
   float[] convolution(String name, int channels, int kernel) {
     Checkpoint.Entry entry = entry(fullName(name), channels, 1, kernel);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
-      entry.shard().read(entry.info(), 0, copy);
-      WeightMatrix weight =
-          WeightMatrix.of(copy, entry.info().type().orElseThrow(), channels, kernel).transposed();
-      float[] values = new float[Math.multiplyExact(kernel, channels)];
-      for (int row = 0; row < kernel; row++) {
-        weight.read(row, 0, channels, values, row * channels);
-      }
-      return values;
+      DType dtype = entry.info().type().orElseThrow();
+      return widened(WeightMatrix.of(copy(entry, arena), dtype, channels, kernel).transposed());
     }
+  }
+
+  private static float[] widened(WeightMatrix matrix) {
+    float[] values = new float[Math.multiplyExact(matrix.rows(), matrix.columns())];
+    for (int row = 0; row < matrix.rows(); row++) {
+      matrix.read(row, 0, matrix.columns(), values, row * matrix.columns());
+    }
+    return values;
   }
 
   /** Returns a vector, which may be stored as a matrix of one row, widened to float32. */
@@ -206,16 +207,12 @@ record DecoderTensors(
     if (gains == 0) {
       return values(norm.name() + WEIGHT, size);
     }
-    float[] all = new float[gains * size];
     if (has(fullName(norm.name() + WEIGHT))) {
       try (Arena arena = Arena.ofConfined()) {
-        WeightMatrix matrix = read(fullName(norm.name() + WEIGHT), gains, size, arena);
-        for (int gain = 0; gain < gains; gain++) {
-          matrix.read(gain, 0, size, all, gain * size);
-        }
+        return widened(read(fullName(norm.name() + WEIGHT), gains, size, arena));
       }
-      return all;
     }
+    float[] all = new float[gains * size];
     for (int gain = 0; gain < gains; gain++) {
       float[] own = values(norm.name() + ".norms." + gain + WEIGHT, size);
       System.arraycopy(own, 0, all, gain * size, size);

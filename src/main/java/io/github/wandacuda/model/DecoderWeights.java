@@ -7,43 +7,49 @@ import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.List;
+import java.util.Deque;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** A decoder's weights on a device, copied there from its {@linkplain DecoderTensors tensors}. */
+/**
+ * A decoder's weights on a device, or those of one of its blocks, copied there from its {@linkplain
+ * DecoderTensors tensors}. All that it makes is closed with it.
+ */
 final class DecoderWeights implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
   private static final String BIAS = ".bias";
 
   private final DecoderTensors tensors;
   private final Operations operations;
   private final WeightKeeping keeping;
-
-  /** The memory of weights that are kept, but that the device reads in place. */
-  private final List<Arena> kept;
+  private final Workspace workspace;
 
   /** Weights that came to the device already and weren't asked for, by their modules' names. */
   private final Map<String, Weight> arrived;
+
+  /** Memory of weights that the device reads in place. */
+  private final Arena memory;
+
+  private final Deque<Runnable> closing = new ArrayDeque<>();
 
   private DecoderWeights(
       DecoderTensors tensors,
       Operations operations,
       WeightKeeping keeping,
-      List<Arena> kept,
-      Map<String, Weight> arrived) {
+      Workspace workspace,
+      BlockAhead.Arrival arrival) {
     this.tensors = tensors;
     this.operations = Objects.requireNonNull(operations);
     this.keeping = keeping;
-    this.kept = kept;
-    this.arrived = new HashMap<>(arrived);
+    this.workspace = workspace;
+    arrived = arrival.weights();
+    memory = arrival.memory();
   }
 
   /**
@@ -52,20 +58,18 @@ final class DecoderWeights implements AutoCloseable {
    * @param keeping how long matrices are used
    */
   DecoderWeights(DecoderTensors tensors, Operations operations, WeightKeeping keeping) {
-    this(tensors, operations, keeping, new ArrayList<>(), Map.of());
+    this(tensors, operations, keeping, new Workspace(operations), new BlockAhead.Arrival());
+    closing(workspace::close);
   }
 
   /**
-   * Returns the same weights, some of which were read already.
-   *
-   * @param read bytes of tensors in memory, by their full names
-   * @param arrived those on the device, by their modules' names; {@link #dropArrived} closes what
-   *     nobody asks for
+   * Returns weights of the same decoder, some of which were read already, for one of its blocks.
    */
-  DecoderWeights having(Map<String, MemorySegment> read, Map<String, Weight> arrived) {
+  DecoderWeights having(BlockAhead.Arrival arrival) {
     DecoderTensors having =
-        new DecoderTensors(tensors.checkpoint(), tensors.prefix(), tensors.quantized(), read);
-    return new DecoderWeights(having, operations, keeping, kept, arrived);
+        new DecoderTensors(
+            tensors.checkpoint(), tensors.prefix(), tensors.quantized(), arrival.tensors());
+    return new DecoderWeights(having, operations, keeping, workspace, arrival);
   }
 
   DecoderTensors tensors() {
@@ -76,32 +80,34 @@ final class DecoderWeights implements AutoCloseable {
     return operations;
   }
 
+  /** Returns the memory that all blocks of the decoder run in, one after the other. */
+  Workspace workspace() {
+    return workspace;
+  }
+
+  /** Has something closed with these weights, before what was made until now. */
+  void closing(Runnable close) {
+    closing.push(close);
+  }
+
   /**
-   * Copies a linear module's weight from its file to the device.
-   *
-   * @param arena owns the copy; must be closed after the weight
+   * Copies a linear module's weight from its file to the device; who asks for it has it closed,
+   * since it may be replaced.
    */
-  Loaded weight(LinearDescription linear, Arena arena) {
+  Loaded weight(LinearDescription linear) {
     Weight here = arrived.remove(linear.name());
     if (here != null) {
       return new Loaded(here, null);
     }
     Optional<QuantizedModule> quantized = tensors.quantized(linear);
     if (quantized.isPresent()) {
-      return weight(
-          memory -> quantized.get().matrix(tensors.copy(quantized.get().codes(), memory)), arena);
+      return weight(arena -> quantized.get().matrix(tensors.copy(quantized.get().codes(), arena)));
     }
     Optional<PackedModule> packed = packed(linear);
     if (packed.isPresent()) {
       return new Loaded(sparse(packed.get(), linear.transposed()), null);
     }
-    return weight(memory -> tensors.read(linear, memory), arena);
-  }
-
-  /** Closes the weights that arrived and weren't asked for. */
-  void dropArrived() {
-    arrived.values().forEach(Weight::close);
-    arrived.clear();
+    return weight(arena -> tensors.read(linear, arena));
   }
 
   /**
@@ -125,23 +131,22 @@ final class DecoderWeights implements AutoCloseable {
 
   private Weight sparse(PackedModule module, boolean transposed) {
     if (!transposed) {
-      return keep(memory -> operations.sparseWeight(module.matrix(memory)));
+      return keep(arena -> operations.sparseWeight(module.matrix(arena)));
     }
-    try (Arena arena = Arena.ofConfined()) {
-      SparseMatrix stored = module.matrix(arena);
-      MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
-      WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
+    try (Arena unpacking = Arena.ofConfined()) {
+      SparseMatrix stored = module.matrix(unpacking);
+      WeightMatrix matrix =
+          NativeMemory.matrix(unpacking, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
-      return keep(
-          memory -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory)));
+      return keep(arena -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), arena)));
     }
   }
 
-  private Loaded weight(Function<Arena, RowReader> reading, Arena arena) {
+  private Loaded weight(Function<Arena, RowReader> reading) {
     if (keeping != WeightKeeping.WHILE_OPEN) {
-      return new Loaded(keep(memory -> operations.residentWeight(reading.apply(memory))), null);
+      return new Loaded(keep(arena -> operations.residentWeight(reading.apply(arena))), null);
     }
-    RowReader matrix = reading.apply(arena);
+    RowReader matrix = reading.apply(memory);
     Weight weight = operations.weight(matrix);
     return new Loaded(weight, weight.ownsMemory() ? null : matrix.data());
   }
@@ -173,9 +178,11 @@ final class DecoderWeights implements AutoCloseable {
     return biased ? vector(norm.name() + BIAS, norm.size()) : null;
   }
 
-  /** Does what {@link #weight} does for a matrix that is no linear module. */
-  Weight matrix(String fullName, int rows, int columns, Arena arena) {
-    return weight(memory -> tensors.read(fullName, rows, columns, memory), arena).weight();
+  /** Returns the weight of a matrix that is no linear module. */
+  Weight matrix(String fullName, int rows, int columns) {
+    Weight weight = weight(arena -> tensors.read(fullName, rows, columns, arena)).weight();
+    closing(weight::close);
+    return weight;
   }
 
   Tensor fullVector(String fullName, int length) {
@@ -187,8 +194,14 @@ final class DecoderWeights implements AutoCloseable {
     return tensor(tensors.values(name, length), 1, length);
   }
 
-  Tensor tensor(float[] values, int rows, int columns) {
+  Tensor tensor(int rows, int columns) {
     Tensor tensor = operations.tensor(rows, columns);
+    closing(tensor::close);
+    return tensor;
+  }
+
+  Tensor tensor(float[] values, int rows, int columns) {
+    Tensor tensor = tensor(rows, columns);
     operations.upload(MemorySegment.ofArray(values), tensor);
     return tensor;
   }
@@ -196,20 +209,19 @@ final class DecoderWeights implements AutoCloseable {
   /** Makes a weight of memory that is freed when the weight doesn't read it, else with these. */
   @SuppressWarnings("MustBeClosedChecker") // Closed with the weights that read it.
   private Weight keep(Function<Arena, Weight> making) {
-    Arena memory = Arena.ofShared();
-    kept.add(memory);
-    Weight weight = making.apply(memory);
+    Arena own = Arena.ofShared();
+    closing(own::close);
+    Weight weight = making.apply(own);
     if (weight.ownsMemory()) {
-      kept.removeLast();
-      memory.close();
+      closing.pop().run();
     }
     return weight;
   }
 
-  /** Frees the memory of weights that were kept; those must be closed. */
   @Override
   public void close() {
-    kept.forEach(Arena::close);
-    kept.clear();
+    arrived.values().forEach(Weight::close);
+    closing.forEach(Runnable::run);
+    memory.close();
   }
 }

@@ -5,11 +5,9 @@ import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.DeltaShape;
 import io.github.wandacuda.forward.Elementwise;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -17,12 +15,10 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** A gated delta net as {@link DeltaNetDescription} says, with its weights loaded. */
-final class DeltaNet implements Branch {
+final class DeltaNet extends Branch {
   /** What is added to a query's or key's sum of squares before it is brought to unit length. */
   private static final double UNIT_EPSILON = 1e-6;
 
-  private final Operations operations;
-  private final Workspace workspace;
   private final DeltaNetDescription description;
   private final List<Linear> inputs;
   private final List<String> modules;
@@ -34,13 +30,10 @@ final class DeltaNet implements Branch {
   private final Norm norm;
   private final Linear output;
 
-  DeltaNet(
-      DecoderWeights weights, Workspace workspace, DeltaNetDescription description, Arena arena) {
-    operations = weights.operations();
-    this.workspace = workspace;
+  DeltaNet(DecoderWeights weights, DeltaNetDescription description) {
+    super(weights);
     this.description = description;
-    inputs =
-        description.inputs().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+    inputs = Linear.all(weights, description.inputs());
     modules = inputs.stream().map(Linear::module).toList();
     convolution =
         weights.tensor(
@@ -60,7 +53,7 @@ final class DeltaNet implements Branch {
     queryGain = constant(weights, 1f / size);
     keyGain = constant(weights, (float) (1 / Math.sqrt(size)));
     norm = Norm.orNull(weights, description.norm());
-    output = new Linear(weights, description.output(), arena);
+    output = new Linear(weights, description.output());
   }
 
   private Tensor constant(DecoderWeights weights, float value) {
@@ -70,7 +63,7 @@ final class DeltaNet implements Branch {
   }
 
   @Override
-  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+  void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     int tokens = input.rows();
     int heads = description.heads();
     int keyWidth = description.keyWidth();
@@ -107,10 +100,7 @@ final class DeltaNet implements Branch {
             query, key, value, decay, correction, shape(span), state(tokens, span), result));
     norm.applyToHeads(result);
     operations.elementwise(new Elementwise.Gate(Activation.SILU), gate, result, result);
-    observer.input(List.of(output.module()), result);
-    if (out != null) {
-      output.apply(result, out);
-    }
+    end(output, result, observer, out);
   }
 
   private void project(Tensor input, Tensor mixed, Tensor gate, Tensor correction, Tensor decay) {
@@ -196,14 +186,7 @@ final class DeltaNet implements Branch {
   }
 
   @Override
-  public Stream<Linear> linears() {
+  Stream<Linear> linears() {
     return Stream.concat(inputs.stream(), Stream.of(output));
-  }
-
-  @Override
-  public void close() {
-    linears().forEach(Linear::close);
-    Stream.of(convolution, queryGain, keyGain).forEach(Tensor::close);
-    Norm.close(norm);
   }
 }

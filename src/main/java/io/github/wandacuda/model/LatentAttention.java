@@ -2,12 +2,10 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnGroups;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -16,9 +14,7 @@ import java.util.stream.Stream;
  * of other attention, with zeros behind the narrower one of keys and values. A cache keeps the
  * latents, of which keys and values are made anew.
  */
-final class LatentAttention implements Branch {
-  private final Operations operations;
-  private final Workspace workspace;
+final class LatentAttention extends Branch {
   private final PositionTensors positions;
   private final LatentDescription description;
   private final List<Linear> queries;
@@ -28,27 +24,20 @@ final class LatentAttention implements Branch {
   private final Linear expand;
   private final Linear output;
 
-  LatentAttention(
-      DecoderWeights weights,
-      Workspace workspace,
-      PositionTensors positions,
-      LatentDescription description,
-      Arena arena) {
-    operations = weights.operations();
-    this.workspace = workspace;
-    this.positions = positions;
+  LatentAttention(DecoderWeights weights, LatentDescription description) {
+    super(weights);
+    positions = workspace.positions();
     this.description = description;
-    queries =
-        description.queries().stream().map(linear -> new Linear(weights, linear, arena)).toList();
+    queries = Linear.all(weights, description.queries());
     queryNorm = Norm.orNull(weights, description.queryNorm());
-    compress = new Linear(weights, description.compress(), arena);
+    compress = new Linear(weights, description.compress());
     latentNorm = Norm.orNull(weights, description.latentNorm());
-    expand = new Linear(weights, description.expand(), arena);
-    output = new Linear(weights, description.output(), arena);
+    expand = new Linear(weights, description.expand());
+    output = new Linear(weights, description.output());
   }
 
   @Override
-  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+  void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     observer.input(List.of(queries.getFirst().module(), compress.module()), input);
     Tensor query = query(input, span, observer);
     KeyValueCache.BlockCache cache = span.cache();
@@ -73,10 +62,7 @@ final class LatentAttention implements Branch {
         cache == null
             ? attend(query, latent, shared, span)
             : attend(query, span.all(cache.first()), span.all(cache.second()), span);
-    observer.input(List.of(output.module()), attended);
-    if (out != null) {
-      output.apply(attended, out);
-    }
+    end(output, attended, observer, out);
   }
 
   private Tensor query(Tensor input, Span span, InputObserver observer) {
@@ -146,14 +132,7 @@ final class LatentAttention implements Branch {
   }
 
   @Override
-  public Stream<Linear> linears() {
+  Stream<Linear> linears() {
     return Stream.concat(queries.stream(), Stream.of(compress, expand, output));
-  }
-
-  @Override
-  public void close() {
-    linears().forEach(Linear::close);
-    Norm.close(queryNorm);
-    Norm.close(latentNorm);
   }
 }

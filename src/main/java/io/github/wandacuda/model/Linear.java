@@ -4,27 +4,37 @@ import io.github.wandacuda.RowReader;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * A linear module on the device: its weight, which pruning replaces, and its bias if it has one.
  */
-final class Linear implements AutoCloseable {
+final class Linear {
   private final Operations operations;
   private final String module;
   private final Tensor bias;
   private Weight weight;
   private MemorySegment bytes;
 
-  Linear(DecoderWeights weights, LinearDescription description, Arena arena) {
+  Linear(DecoderWeights weights, LinearDescription description) {
     operations = weights.operations();
     module = weights.tensors().fullName(description.name());
-    DecoderWeights.Loaded loaded = weights.weight(description, arena);
+    DecoderWeights.Loaded loaded = weights.weight(description);
     weight = loaded.weight();
     bytes = loaded.bytes();
+    weights.closing(() -> weight.close());
     bias = weights.bias(description);
+  }
+
+  static List<Linear> all(DecoderWeights weights, List<LinearDescription> descriptions) {
+    return descriptions.stream().map(linear -> new Linear(weights, linear)).toList();
+  }
+
+  /** Returns a linear module, or null if there is none. */
+  static Linear orNull(DecoderWeights weights, LinearDescription description) {
+    return description == null ? null : new Linear(weights, description);
   }
 
   String module() {
@@ -62,13 +72,5 @@ final class Linear implements AutoCloseable {
     weight.close();
     weight = operations.weight(matrix);
     bytes = weight.ownsMemory() ? null : matrix.data();
-  }
-
-  @Override
-  public void close() {
-    weight.close();
-    if (bias != null) {
-      bias.close();
-    }
   }
 }

@@ -1,12 +1,10 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.Elementwise;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.Workspace.Place;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,12 +18,10 @@ import java.util.stream.Stream;
  * router sends to it, and not at all if there are none; an observer sees only these tokens as the
  * inputs of its modules.
  */
-final class Mixture implements Branch {
+final class Mixture extends Branch {
   /** A logit or correction that is below all others, but finite, since some are subtracted. */
   private static final float NEVER = -1e30f;
 
-  private final Operations operations;
-  private final Workspace workspace;
   private final Experts description;
   private final Linear router;
   private final Tensor correction;
@@ -33,25 +29,22 @@ final class Mixture implements Branch {
   private final Linear sharedGate;
   private final Branch shared;
 
-  Mixture(DecoderWeights weights, Workspace workspace, Experts description, Arena arena) {
-    operations = weights.operations();
-    this.workspace = workspace;
+  Mixture(DecoderWeights weights, Experts description) {
+    super(weights);
     this.description = description;
-    router = new Linear(weights, description.router(), arena);
+    router = new Linear(weights, description.router());
     correction =
         description.correction() == null
             ? null
             : weights.vector(description.correction(), router.rows());
-    experts =
-        description.all().map(expert -> Branch.mlp(weights, workspace, expert, arena)).toList();
+    experts = description.all().map(expert -> Branch.mlp(weights, expert)).toList();
     BlockDescription.SharedExpert common = description.shared();
-    sharedGate =
-        common == null || common.gate() == null ? null : new Linear(weights, common.gate(), arena);
-    shared = common == null ? null : Branch.mlp(weights, workspace, common.mlp(), arena);
+    sharedGate = common == null ? null : Linear.orNull(weights, common.gate());
+    shared = common == null ? null : Branch.mlp(weights, common.mlp());
   }
 
   @Override
-  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
+  void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     Tensor logits = workspace.take(Place.ROUTER, input.rows(), experts.size());
     observer.input(List.of(router.module()), input);
     router.apply(input, logits);
@@ -70,7 +63,7 @@ final class Mixture implements Branch {
 
   /** That of all tokens' expert first. */
   @Override
-  public List<Linear> outputs() {
+  List<Linear> outputs() {
     return Stream.concat(Stream.ofNullable(shared), experts.stream()).map(Branch::output).toList();
   }
 
@@ -156,7 +149,7 @@ final class Mixture implements Branch {
   }
 
   @Override
-  public Stream<Linear> linears() {
+  Stream<Linear> linears() {
     Stream<Linear> routed =
         Stream.concat(Stream.of(router), experts.stream().flatMap(Branch::linears));
     return shared == null
@@ -194,14 +187,6 @@ final class Mixture implements Branch {
       weights[token] = (float) (1 / (1 + StrictMath.exp(-weights[token])));
     }
     return weights;
-  }
-
-  @Override
-  public void close() {
-    Branch.super.close();
-    if (correction != null) {
-      correction.close();
-    }
   }
 
   /**

@@ -4,7 +4,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 
 /** A norm with its gain and bias. */
-final class Norm implements AutoCloseable {
+final class Norm {
   private final Operations operations;
   private final NormDescription description;
   private final Tensor gain;
@@ -36,20 +36,5 @@ final class Norm implements AutoCloseable {
     int heads = rows.rows() * (rows.columns() / description.size());
     Tensor split = rows.reshaped(heads, description.size());
     apply(split, split);
-  }
-
-  @Override
-  public void close() {
-    gain.close();
-    if (bias != null) {
-      bias.close();
-    }
-  }
-
-  /** Closes a norm, if there is one. */
-  static void close(Norm norm) {
-    if (norm != null) {
-      norm.close();
-    }
   }
 }

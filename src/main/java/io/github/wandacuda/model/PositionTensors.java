@@ -1,18 +1,20 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.IdentityHashMap;
 import java.util.Map;
 
 /** Caches tables of positions on the device, for one number of positions at a time. */
 final class PositionTensors implements AutoCloseable {
-  private final DecoderWeights weights;
+  private final Operations operations;
   private final Map<PositionTable, Loaded> tables = new IdentityHashMap<>();
   private int positions;
 
-  PositionTensors(DecoderWeights weights) {
-    this.weights = weights;
+  PositionTensors(Operations operations) {
+    this.operations = operations;
   }
 
   /** A table for the lengths of a kind. */
@@ -39,7 +41,8 @@ final class PositionTensors implements AutoCloseable {
         tables.remove(table).tensor().close();
       }
       PositionTable.Values values = table.at(positions, length);
-      loaded = new Loaded(kind, weights.tensor(values.data(), values.rows(), values.columns()));
+      loaded = new Loaded(kind, operations.tensor(values.rows(), values.columns()));
+      operations.upload(MemorySegment.ofArray(values.data()), loaded.tensor());
       tables.put(table, loaded);
     }
     return loaded.tensor();
@@ -49,7 +52,7 @@ final class PositionTensors implements AutoCloseable {
   void rotate(Tensor heads, RotaryPairs pairs, Rotary rotary, Span span) {
     Tensor cosines = at(rotary.cosines(), span.positions(), span.length());
     Tensor sines = at(rotary.sines(), span.positions(), span.length());
-    weights.operations().rotate(heads, pairs, span.added(cosines), span.added(sines));
+    operations.rotate(heads, pairs, span.added(cosines), span.added(sines));
   }
 
   @Override

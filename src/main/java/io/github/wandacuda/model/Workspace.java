@@ -7,14 +7,21 @@ import java.util.Map;
 
 /**
  * Memory for the activations inside a block, kept from one batch to the next and grown when a batch
- * is larger. Activations that are needed at the same time have different places.
+ * is larger; activations that are needed at the same time have different places. And its tables of
+ * positions.
  */
 final class Workspace implements AutoCloseable {
   private final Operations operations;
+  private final PositionTensors positions;
   private final Map<Place, Tensor> tensors = new EnumMap<>(Place.class);
 
   Workspace(Operations operations) {
     this.operations = operations;
+    positions = new PositionTensors(operations);
+  }
+
+  PositionTensors positions() {
+    return positions;
   }
 
   /** What a piece of memory is for. */
@@ -79,5 +86,6 @@ final class Workspace implements AutoCloseable {
   public void close() {
     tensors.values().forEach(Tensor::close);
     tensors.clear();
+    positions.close();
   }
 }

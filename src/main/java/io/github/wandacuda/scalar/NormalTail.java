@@ -14,34 +14,17 @@ public final class NormalTail {
   /** The factor of a in the formula of t. */
   public static final float RATE = 0.3f;
 
-  /** Coefficient of t^9 in Q. */
+  /** The coefficients in Q of t^9 and, after it, of each lower power. */
   public static final float C9 = -0x1.51d672p-6f;
 
-  /** Coefficient of t^8 in Q. */
   public static final float C8 = 0x1.cc74aep-4f;
-
-  /** Coefficient of t^7 in Q. */
   public static final float C7 = -0x1.d3487cp-3f;
-
-  /** Coefficient of t^6 in Q. */
   public static final float C6 = 0x1.88a364p-3f;
-
-  /** Coefficient of t^5 in Q. */
   public static final float C5 = -0x1.4514ecp-4f;
-
-  /** Coefficient of t^4 in Q. */
   public static final float C4 = 0x1.89b9aep-4f;
-
-  /** Coefficient of t^3 in Q. */
   public static final float C3 = 0x1.4121dcp-4f;
-
-  /** Coefficient of t^2 in Q. */
   public static final float C2 = 0x1.c3837p-4f;
-
-  /** Coefficient of t in Q. */
   public static final float C1 = 0x1.e9c47ep-4f;
-
-  /** Q(0). */
   public static final float C0 = 0x1.ea3c94p-4f;
 
   private NormalTail() {}

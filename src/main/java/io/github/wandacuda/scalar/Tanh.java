@@ -11,19 +11,12 @@ public final class Tanh {
   /** Below this size the polynomial is used. */
   public static final float SMALL = 0.625f;
 
-  /** Coefficient of x^11, in Cephes -5.70498872745e-3. */
+  /** The coefficients of x^11 and, after it, of each lower odd power. */
   public static final float C11 = -5.70498872745e-3f;
 
-  /** Coefficient of x^9, in Cephes 2.06390887954e-2. */
   public static final float C9 = 2.06390887954e-2f;
-
-  /** Coefficient of x^7, in Cephes -5.37397155531e-2. */
   public static final float C7 = -5.37397155531e-2f;
-
-  /** Coefficient of x^5, in Cephes 1.33314422036e-1. */
   public static final float C5 = 1.33314422036e-1f;
-
-  /** Coefficient of x^3, in Cephes -3.33332819422e-1. */
   public static final float C3 = -3.33332819422e-1f;
 
   private Tanh() {}

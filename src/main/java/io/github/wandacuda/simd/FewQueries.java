@@ -233,7 +233,6 @@ final class FewQueries {
    */
   private static final class KeptValues {
     private static final int W = Lanes.COUNT;
-    private static final int RUN = CpuForwardKernels.RUN;
 
     /** Keys whose values are copied: 32 KB of 128 features. */
     private static final int KEYS = 64;

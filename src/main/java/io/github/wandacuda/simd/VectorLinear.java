@@ -166,7 +166,6 @@ final class VectorLinear {
    * the rows that pad the last tile is undefined.
    */
   private static final class ActivationPanel {
-    private static final int RUN = CpuForwardKernels.RUN;
     private static final int ROWS_PER_TASK = 4 * RegisterTile.ROWS;
 
     private float[] data = {};

@@ -232,8 +232,6 @@ final class VectorSecondMoments {
    * by rows. The content of the columns that pad the last strip is undefined.
    */
   private static final class ColumnStrips {
-    private static final int RUN = CpuForwardKernels.RUN;
-
     /**
      * Elements before the first strip. The elements of a large array begin 16 bytes after a
      * multiple of 64 where the JVM's objects have headers of 16 bytes, and a vector that crosses

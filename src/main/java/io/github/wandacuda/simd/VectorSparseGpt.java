@@ -80,9 +80,7 @@ public final class VectorSparseGpt implements SparseGptKernels {
    * registers and in their order, when it is its turn.
    */
   private static final class RowColumns {
-    private static final VectorSpecies<Float> F = Lanes.FLOATS;
     private static final VectorSpecies<Integer> I = Lanes.INTS;
-    private static final int W = Lanes.COUNT;
 
     /** Rows at a time: two vectors. */
     static final int ROWS = 2 * W;

@@ -1,5 +1,7 @@
 package io.github.wandacuda.system;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -16,7 +18,15 @@ public final class NativeMemory {
   /** The class of such segments. */
   public static final Class<?> TYPE = Arena.global().allocate(1).getClass();
 
+  private static final long CACHE_LINE = 64;
+
   private NativeMemory() {}
+
+  /** Returns a dense matrix in new memory, whose elements are zeros. */
+  public static WeightMatrix matrix(Arena arena, DType dtype, int rows, int columns) {
+    MemorySegment data = arena.allocate((long) rows * columns * dtype.bytes(), CACHE_LINE);
+    return WeightMatrix.of(data, dtype, rows, columns);
+  }
 
   public static boolean is(MemorySegment segment) {
     return segment.getClass() == TYPE;

@@ -2,7 +2,7 @@ package io.github.wandacuda.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.backend.gpu.SharedLibrary;
+import io.github.wandacuda.system.SharedLibrary;
 import java.util.Map;
 import java.util.Random;
 import jcuda.Pointer;

@@ -11,7 +11,8 @@ import java.util.List;
  */
 public abstract class RedefinedCpu extends ClassLoader {
   private static final String ROOT = "io.github.wandacuda.";
-  private static final List<String> PACKAGES = List.of("scalar.", "simd.", "backend.cpu.");
+  private static final List<String> NAMES =
+      List.of("scalar.", "simd.", "backend.DenseRows", "backend.cpu.");
 
   /** Creates a loader beside the usual one. */
   protected RedefinedCpu() {
@@ -24,7 +25,7 @@ public abstract class RedefinedCpu extends ClassLoader {
   /** Returns whether to load a class once more. */
   protected boolean redefines(String name) {
     return name.startsWith(ROOT)
-        && PACKAGES.stream().anyMatch(name.substring(ROOT.length())::startsWith);
+        && NAMES.stream().anyMatch(name.substring(ROOT.length())::startsWith);
   }
 
   @Override

@@ -1,14 +1,14 @@
 package io.github.wandacuda.backend.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.DenseRows;
 import io.github.wandacuda.backend.cpu.BfloatTile.Session;
-import io.github.wandacuda.backend.cpu.WorkerBuffers.NativeBuffer;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.system.GrowingMemory;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -48,10 +48,10 @@ final class BfloatLinear implements AutoCloseable {
   private final OneDnn library;
   private final CpuForwardKernels kernels;
   private final Map<Size, BfloatTile> tiles = new HashMap<>();
-  private final NativeBuffer rounded = new NativeBuffer();
+  private final GrowingMemory rounded = new GrowingMemory();
 
   /** Packed weights that several workers read: no more than a tile for each. */
-  private final NativeBuffer shared = new NativeBuffer();
+  private final GrowingMemory shared = new GrowingMemory();
 
   private final List<Scratch> scratches = new ArrayList<>();
 
@@ -117,7 +117,7 @@ final class BfloatLinear implements AutoCloseable {
       this.out = out;
       tileFeatures = Math.min(FEATURES, Math.ceilDiv(w.rows(), FEATURE_STEP) * FEATURE_STEP);
       tileRows = Math.ceilDiv(x.rows(), BfloatTile.ROWS);
-      halves = rounded.of(at(runs(), 0));
+      halves = rounded.atLeast(at(runs(), 0));
     }
 
     private int runs() {
@@ -172,7 +172,7 @@ final class BfloatLinear implements AutoCloseable {
       WorkerBuffers buffers = scratch.buffers;
       for (int run = 0; run < byRun.length; run++) {
         BfloatTile tile = byRun[run];
-        try (Session session = tile.session(buffers, buffers.packed.of(tile.packedBytes()))) {
+        try (Session session = tile.session(buffers, buffers.packed.atLeast(tile.packedBytes()))) {
           pack(run, tile, session, block, buffers);
           multiply(run, session, block, scratch);
         }
@@ -182,7 +182,7 @@ final class BfloatLinear implements AutoCloseable {
     /** Multiplies by a run of all features, whose tiles are each packed once for all workers. */
     private void multiplyShared(int run, BfloatTile tile, int featureTiles, WorkerPool workers) {
       long bytes = tile.packedBytes();
-      MemorySegment all = shared.of(featureTiles * bytes);
+      MemorySegment all = shared.atLeast(featureTiles * bytes);
       inTasks(
           featureTiles,
           1,
@@ -221,7 +221,7 @@ final class BfloatLinear implements AutoCloseable {
 
     private void pack(
         int run, BfloatTile tile, Session session, Block block, WorkerBuffers buffers) {
-      read(run, block, buffers.plain.of(tile.plainBytes()));
+      read(run, block, buffers.plain.atLeast(tile.plainBytes()));
       session.pack();
     }
 
@@ -235,25 +235,14 @@ final class BfloatLinear implements AutoCloseable {
     /** Copies a run of a block's weights. What features lack for a tile is whatever was there. */
     private void read(int run, Block block, MemorySegment to) {
       int depth = depth(run);
-      long bytes = (long) depth * Short.BYTES;
-      for (int feature = block.feature; feature < block.featureEnd; feature++) {
-        long from = w.byteOffset(feature, run * RUN);
-        long at = (feature - block.feature) * bytes;
-        if (w.hasDenseRows()) {
-          MemorySegment.copy(w.data(), from, to, at, bytes);
-          continue;
-        }
-        long step = w.columnStride() * Short.BYTES;
-        for (int i = 0; i < depth; i++) {
-          short value = w.data().get(JAVA_SHORT_UNALIGNED, from + i * step);
-          to.set(JAVA_SHORT_UNALIGNED, at + (long) i * Short.BYTES, value);
-        }
-      }
+      WeightMatrix features = w.rows(block.feature, block.featureEnd - block.feature);
+      WeightMatrix part = features.transposed().rows(run * RUN, depth).transposed();
+      DenseRows.gather(part, to, (long) depth * Short.BYTES);
     }
 
     /** Adds a run's sums to rows of the output, and after the last run the bias. */
     private void take(int run, Scratch scratch, int row, int rowEnd, Block block) {
-      MemorySegment sums = scratch.buffers.sums.of(0);
+      MemorySegment sums = scratch.buffers.sums.atLeast(0);
       int count = block.featureEnd - block.feature;
       for (int r = row; r < rowEnd; r++) {
         long from = (long) (r - row) * tileFeatures * Float.BYTES;

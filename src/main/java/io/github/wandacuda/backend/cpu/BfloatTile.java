@@ -101,14 +101,14 @@ final class BfloatTile implements AutoCloseable {
       try {
         stream = own.stream(engine);
         MemorySegment room =
-            buffers.scratch.of(
+            buffers.scratch.atLeast(
                 Math.max(objects.bytes(scratchpad), objects.bytes(packingScratchpad)));
         MemorySegment w = own.memory(engine, packed, weights);
         packingArguments =
             OneDnnObjects.arguments(
                 arena,
                 PACKING,
-                own.memory(engine, plain, buffers.plain.of(plainBytes())),
+                own.memory(engine, plain, buffers.plain.atLeast(plainBytes())),
                 w,
                 own.memory(engine, packingScratchpad, room));
         x = own.memory(engine, rows, MemorySegment.NULL);
@@ -118,7 +118,7 @@ final class BfloatTile implements AutoCloseable {
                 PRODUCT,
                 x,
                 w,
-                own.memory(engine, sums, buffers.sums.of(objects.bytes(sums))),
+                own.memory(engine, sums, buffers.sums.atLeast(objects.bytes(sums))),
                 own.memory(engine, scratchpad, room));
       } catch (RuntimeException | Error e) {
         close();

@@ -25,6 +25,7 @@ import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.PackedWeight;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarRoute;
+import io.github.wandacuda.system.NativeMemory;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -390,8 +391,6 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
     /** Rows that are unpacked at a time. */
     private static final int UNPACKED_ROWS = 32;
 
-    private static final long ALIGNMENT = 64;
-
     private SparseLinear() {}
 
     /**
@@ -407,9 +406,7 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
         WorkerPool workers) {
       if (x.rows() > SparseMatrix.MOST_ROWS) {
         try (Arena arena = Arena.ofShared()) {
-          long bytes = (long) w.rows() * w.columns() * w.dtype().bytes();
-          MemorySegment memory = arena.allocate(bytes, ALIGNMENT);
-          WeightMatrix dense = WeightMatrix.of(memory, w.dtype(), w.rows(), w.columns());
+          WeightMatrix dense = NativeMemory.matrix(arena, w.dtype(), w.rows(), w.columns());
           workers.runRanges(
               w.rows(),
               UNPACKED_ROWS,

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import static io.github.wandacuda.system.LittleEndian.LONG;
 
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.DenseRows;
 import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.scalar.RowElements;
 import io.github.wandacuda.scalar.RowPruner;
@@ -80,11 +81,13 @@ final class CpuPlan implements SelectionPlan {
   private static void pruneInPlace(WeightMatrix source, WeightMatrix destination, Run run) {
     long rowBytes = (long) source.columns() * source.dtype().bytes();
     int some = (int) Math.max(1, CACHED_BYTES / rowBytes);
+    long pitch = destination.rowStride() * destination.dtype().bytes();
     boolean isThere = source.equals(destination);
     for (int first = 0; first < source.rows(); first += some) {
       int end = Math.min(source.rows(), first + some);
       if (!isThere) {
-        copy(source, destination, first, end, rowBytes);
+        MemorySegment to = destination.data().asSlice(destination.byteOffset(first, 0));
+        DenseRows.gather(source.rows(first, end - first), to, pitch);
       } else if (!run.pruner.passesOnce()) {
         load(source, first, end, rowBytes, run.preload);
       }
@@ -99,18 +102,6 @@ final class CpuPlan implements SelectionPlan {
     int step = matrix.rowStride() == matrix.columns() ? end - first : 1;
     for (int row = first; row < end; row += step) {
       preload.load(matrix.data(), matrix.byteOffset(row, 0), step * rowBytes);
-    }
-  }
-
-  private static void copy(
-      WeightMatrix source, WeightMatrix destination, int first, int end, long rowBytes) {
-    boolean whole =
-        source.rowStride() == source.columns() && destination.rowStride() == source.columns();
-    int step = whole ? end - first : 1;
-    for (int row = first; row < end; row += step) {
-      long from = source.byteOffset(row, 0);
-      long to = destination.byteOffset(row, 0);
-      MemorySegment.copy(source.data(), from, destination.data(), to, step * rowBytes);
     }
   }
 

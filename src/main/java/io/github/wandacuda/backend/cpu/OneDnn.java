@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import static io.github.wandacuda.backend.cpu.OneDnnFunctions.function;
 import static java.lang.foreign.FunctionDescriptor.of;
 import static java.lang.foreign.FunctionDescriptor.ofVoid;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
@@ -9,8 +10,8 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.cpu.OneDnnFunctions.Name;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.util.List;
@@ -41,7 +42,7 @@ final class OneDnn {
 
   /** What is found, once it was looked for. */
   private static final class Loaded {
-    static final Search FOUND = find(OneDnn::load);
+    static final Search FOUND = find(SharedLibrary::find);
   }
 
   /**
@@ -61,8 +62,8 @@ final class OneDnn {
   /** Whether the library makes threads, by OpenMP's functions that follow. */
   private final boolean isThreaded;
 
-  private final OneDnnFunctions.Function threads;
-  private final OneDnnFunctions.Function setThreads;
+  private final SharedLibrary.Function threads;
+  private final SharedLibrary.Function setThreads;
   private final String version;
   private final int instructions;
 
@@ -80,28 +81,14 @@ final class OneDnn {
       throw new UnsatisfiedLinkError("it isn't built with OpenMP");
     }
     isThreaded = runtime == OPENMP;
-    threads = isThreaded ? openMp(library, "omp_get_max_threads", of(JAVA_INT)) : null;
-    setThreads = isThreaded ? openMp(library, "omp_set_num_threads", ofVoid(JAVA_INT)) : null;
-    instructions = (int) functions.call(Name.INSTRUCTIONS);
-  }
-
-  /** Finds a function of OpenMP as the library finds it. */
-  private static OneDnnFunctions.Function openMp(
-      SymbolLookup library, String name, FunctionDescriptor type) {
-    return new OneDnnFunctions.Function(library, name, type);
+    threads = isThreaded ? function(library, "omp_get_max_threads", of(JAVA_INT)) : null;
+    setThreads = isThreaded ? function(library, "omp_set_num_threads", ofVoid()) : null;
+    instructions = (int) functions.call(Name.GET_EFFECTIVE_CPU_ISA);
   }
 
   /** Looks for the library, which remains loaded if it is there. */
   public static Search search() {
     return Loaded.FOUND;
-  }
-
-  private static Optional<SymbolLookup> load(String file) {
-    try {
-      return Optional.of(SymbolLookup.libraryLookup(file, Arena.global()));
-    } catch (IllegalArgumentException e) {
-      return Optional.empty();
-    }
   }
 
   /**
@@ -166,9 +153,9 @@ final class OneDnn {
     if (!isThreaded) {
       return () -> {};
     }
-    int before = (int) threads.call();
-    Object unused = setThreads.call(1);
-    return () -> setThreads.call(before);
+    int before = threads.call();
+    Object unused = setThreads.result(1);
+    return () -> setThreads.result(before);
   }
 
   /** A product of small whole numbers, whose sums are exact in any order. */
@@ -185,13 +172,13 @@ final class OneDnn {
           WorkerBuffers buffers = new WorkerBuffers();
           BfloatTile tile = new BfloatTile(library, FEATURES, COLUMNS);
           BfloatTile.Session session =
-              tile.session(buffers, buffers.packed.of(tile.packedBytes()))) {
+              tile.session(buffers, buffers.packed.atLeast(tile.packedBytes()))) {
         MemorySegment x = arena.allocate(JAVA_SHORT, (long) BfloatTile.ROWS * stride);
         fill(x, BfloatTile.ROWS, stride);
-        fill(buffers.plain.of(tile.plainBytes()), FEATURES, COLUMNS);
+        fill(buffers.plain.atLeast(tile.plainBytes()), FEATURES, COLUMNS);
         session.pack();
         session.multiply(x);
-        return isRight(buffers.sums.of(0));
+        return isRight(buffers.sums.atLeast(0));
       }
     }
 

@@ -1,17 +1,14 @@
 package io.github.wandacuda.backend.cpu;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.SymbolLookup;
-import java.lang.invoke.MethodHandle;
+import java.lang.foreign.ValueLayout;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** The functions of oneDNN that are called here, by the C interface of its version 3. */
@@ -27,56 +24,45 @@ final class OneDnnFunctions {
           "runtime error",
           "not required");
 
-  /** A function, its result and its parameters; the result is a status where none is told. */
+  /** The functions, as oneDNN names them; the result is a status where none is told. */
   enum Name {
-    VERSION("version", ADDRESS, List.of()),
-    INSTRUCTIONS("get_effective_cpu_isa", JAVA_INT, List.of()),
-    ENGINE_CREATE("engine_create", ADDRESS, JAVA_INT, JAVA_LONG),
-    ENGINE_DESTROY("engine_destroy", ADDRESS),
-    STREAM_CREATE("stream_create", ADDRESS, ADDRESS, JAVA_INT),
-    STREAM_DESTROY("stream_destroy", ADDRESS),
-    MATRIX_WITH_STRIDES(
-        "memory_desc_create_with_strides", ADDRESS, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS),
-    MATRIX_WITH_TAG("memory_desc_create_with_tag", ADDRESS, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT),
-    MATRIX_SIZE("memory_desc_get_size", JAVA_LONG, List.of(ADDRESS)),
-    MATRIX_DESTROY("memory_desc_destroy", ADDRESS),
-    MEMORY_CREATE("memory_create", ADDRESS, ADDRESS, ADDRESS, ADDRESS),
-    MEMORY_SET_HANDLE("memory_set_data_handle", ADDRESS, ADDRESS),
-    MEMORY_DESTROY("memory_destroy", ADDRESS),
-    ATTRIBUTES_CREATE("primitive_attr_create", ADDRESS),
-    ATTRIBUTES_SET_SCRATCHPAD("primitive_attr_set_scratchpad_mode", ADDRESS, JAVA_INT),
-    ATTRIBUTES_DESTROY("primitive_attr_destroy", ADDRESS),
-    MATMUL_DESCRIBE(
-        "matmul_primitive_desc_create",
-        ADDRESS,
-        ADDRESS,
-        ADDRESS,
-        ADDRESS,
-        ADDRESS,
-        ADDRESS,
-        ADDRESS),
-    REORDER_DESCRIBE(
-        "reorder_primitive_desc_create", ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS),
-    DESCRIPTION_QUERY("primitive_desc_query_md", ADDRESS, List.of(ADDRESS, JAVA_INT, JAVA_INT)),
-    DESCRIPTION_DESTROY("primitive_desc_destroy", ADDRESS),
-    PRIMITIVE_CREATE("primitive_create", ADDRESS, ADDRESS),
-    PRIMITIVE_EXECUTE("primitive_execute", ADDRESS, ADDRESS, JAVA_INT, ADDRESS),
-    PRIMITIVE_DESTROY("primitive_destroy", ADDRESS);
+    VERSION(ValueLayout.ADDRESS),
+    GET_EFFECTIVE_CPU_ISA,
+    ENGINE_CREATE,
+    ENGINE_DESTROY,
+    STREAM_CREATE,
+    STREAM_DESTROY,
+    MEMORY_DESC_CREATE_WITH_STRIDES,
+    MEMORY_DESC_CREATE_WITH_TAG,
+    MEMORY_DESC_GET_SIZE(ValueLayout.JAVA_LONG),
+    MEMORY_DESC_DESTROY,
+    MEMORY_CREATE,
+    MEMORY_SET_DATA_HANDLE,
+    MEMORY_DESTROY,
+    PRIMITIVE_ATTR_CREATE,
+    PRIMITIVE_ATTR_SET_SCRATCHPAD_MODE,
+    PRIMITIVE_ATTR_DESTROY,
+    MATMUL_PRIMITIVE_DESC_CREATE,
+    REORDER_PRIMITIVE_DESC_CREATE,
+    PRIMITIVE_DESC_QUERY_MD(ValueLayout.ADDRESS),
+    PRIMITIVE_DESC_DESTROY,
+    PRIMITIVE_CREATE,
+    PRIMITIVE_EXECUTE,
+    PRIMITIVE_DESTROY;
 
-    private final String symbol;
-    private final FunctionDescriptor type;
+    private final String symbol = "dnnl_" + name().toLowerCase(Locale.ROOT);
+    private final FunctionDescriptor result;
 
-    Name(String name, MemoryLayout result, List<MemoryLayout> parameters) {
-      symbol = "dnnl_" + name;
-      type = FunctionDescriptor.of(result, parameters.toArray(MemoryLayout[]::new));
+    Name() {
+      this(ValueLayout.JAVA_INT);
     }
 
-    Name(String name, MemoryLayout... parameters) {
-      this(name, JAVA_INT, List.of(parameters));
+    Name(MemoryLayout result) {
+      this.result = FunctionDescriptor.of(result);
     }
   }
 
-  private final Map<Name, Function> functions = new EnumMap<>(Name.class);
+  private final Map<Name, SharedLibrary.Function> functions = new EnumMap<>(Name.class);
 
   /**
    * Links the functions.
@@ -85,12 +71,17 @@ final class OneDnnFunctions {
    */
   OneDnnFunctions(SymbolLookup library) {
     for (Name name : Name.values()) {
-      functions.put(name, new Function(library, name.symbol, name.type));
+      functions.put(name, function(library, name.symbol, name.result));
     }
   }
 
+  static SharedLibrary.Function function(
+      SymbolLookup library, String name, FunctionDescriptor result) {
+    return new SharedLibrary.Function(library, "it", name, result);
+  }
+
   Object call(Name name, Object... arguments) {
-    return functions.get(name).call(arguments);
+    return functions.get(name).result(arguments);
   }
 
   /** Calls a function for a status. */
@@ -99,30 +90,6 @@ final class OneDnnFunctions {
     if (status != 0) {
       String said = status < STATUSES.size() ? STATUSES.get(status) : "status " + status;
       throw new BackendUnavailableException("oneDNN: %s failed: %s".formatted(name.symbol, said));
-    }
-  }
-
-  static final class Function {
-    private final String name;
-    private final MethodHandle handle;
-
-    Function(SymbolLookup library, String name, FunctionDescriptor type) {
-      this.name = name;
-      handle =
-          Linker.nativeLinker()
-              .downcallHandle(
-                  library
-                      .find(name)
-                      .orElseThrow(() -> new UnsatisfiedLinkError("it has no " + name)),
-                  type);
-    }
-
-    Object call(Object... arguments) {
-      try {
-        return handle.invokeWithArguments(arguments);
-      } catch (Throwable e) {
-        throw new IllegalStateException("a call of " + name + " failed", e);
-      }
     }
   }
 }

@@ -8,7 +8,9 @@ import io.github.wandacuda.backend.cpu.OneDnnFunctions.Name;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
+import java.util.stream.Stream;
 
 /**
  * Objects of oneDNN, by the addresses of which it knows them. All are destroyed when this is
@@ -39,10 +41,8 @@ final class OneDnnObjects implements AutoCloseable {
   private MemorySegment create(Name creating, Name destroying, Object... arguments) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment created = arena.allocate(ADDRESS);
-      Object[] all = new Object[arguments.length + 1];
-      all[0] = created;
-      System.arraycopy(arguments, 0, all, 1, arguments.length);
-      functions.require(creating, all);
+      functions.require(
+          creating, Stream.concat(Stream.of(created), Arrays.stream(arguments)).toArray());
       MemorySegment object = created.get(ADDRESS, 0);
       this.destroying.push(() -> functions.call(destroying, object));
       return object;
@@ -63,8 +63,8 @@ final class OneDnnObjects implements AutoCloseable {
   MemorySegment matrix(int type, int rows, int columns, int rowStride, int columnStride) {
     try (Arena arena = Arena.ofConfined()) {
       return create(
-          Name.MATRIX_WITH_STRIDES,
-          Name.MATRIX_DESTROY,
+          Name.MEMORY_DESC_CREATE_WITH_STRIDES,
+          Name.MEMORY_DESC_DESTROY,
           DIMENSIONS,
           arena.allocateFrom(JAVA_LONG, rows, columns),
           type,
@@ -76,8 +76,8 @@ final class OneDnnObjects implements AutoCloseable {
   MemorySegment matrixInAnyOrder(int type, int rows, int columns) {
     try (Arena arena = Arena.ofConfined()) {
       return create(
-          Name.MATRIX_WITH_TAG,
-          Name.MATRIX_DESTROY,
+          Name.MEMORY_DESC_CREATE_WITH_TAG,
+          Name.MEMORY_DESC_DESTROY,
           DIMENSIONS,
           arena.allocateFrom(JAVA_LONG, rows, columns),
           type,
@@ -86,7 +86,7 @@ final class OneDnnObjects implements AutoCloseable {
   }
 
   long bytes(MemorySegment matrix) {
-    return (long) functions.call(Name.MATRIX_SIZE, matrix);
+    return (long) functions.call(Name.MEMORY_DESC_GET_SIZE, matrix);
   }
 
   /** Returns a matrix at an address. */
@@ -96,13 +96,13 @@ final class OneDnnObjects implements AutoCloseable {
 
   /** Has a matrix begin at another address. */
   void move(MemorySegment memory, MemorySegment to) {
-    functions.require(Name.MEMORY_SET_HANDLE, memory, to);
+    functions.require(Name.MEMORY_SET_DATA_HANDLE, memory, to);
   }
 
   /** Returns attributes that leave the memory of intermediate results to each execution. */
   MemorySegment attributes() {
-    MemorySegment attributes = create(Name.ATTRIBUTES_CREATE, Name.ATTRIBUTES_DESTROY);
-    functions.require(Name.ATTRIBUTES_SET_SCRATCHPAD, attributes, SCRATCHPAD_OF_USER);
+    MemorySegment attributes = create(Name.PRIMITIVE_ATTR_CREATE, Name.PRIMITIVE_ATTR_DESTROY);
+    functions.require(Name.PRIMITIVE_ATTR_SET_SCRATCHPAD_MODE, attributes, SCRATCHPAD_OF_USER);
     return attributes;
   }
 
@@ -114,8 +114,8 @@ final class OneDnnObjects implements AutoCloseable {
       MemorySegment out,
       MemorySegment attributes) {
     return create(
-        Name.MATMUL_DESCRIBE,
-        Name.DESCRIPTION_DESTROY,
+        Name.MATMUL_PRIMITIVE_DESC_CREATE,
+        Name.PRIMITIVE_DESC_DESTROY,
         engine,
         x,
         w,
@@ -128,7 +128,13 @@ final class OneDnnObjects implements AutoCloseable {
   MemorySegment reorder(
       MemorySegment engine, MemorySegment from, MemorySegment to, MemorySegment attributes) {
     return create(
-        Name.REORDER_DESCRIBE, Name.DESCRIPTION_DESTROY, from, engine, to, engine, attributes);
+        Name.REORDER_PRIMITIVE_DESC_CREATE,
+        Name.PRIMITIVE_DESC_DESTROY,
+        from,
+        engine,
+        to,
+        engine,
+        attributes);
   }
 
   /** Returns the description of the weights that a product reads, which is the product's. */
@@ -142,7 +148,7 @@ final class OneDnnObjects implements AutoCloseable {
   }
 
   private MemorySegment query(MemorySegment description, int what) {
-    return (MemorySegment) functions.call(Name.DESCRIPTION_QUERY, description, what, 0);
+    return (MemorySegment) functions.call(Name.PRIMITIVE_DESC_QUERY_MD, description, what, 0);
   }
 
   /** Returns what does that which a description says, compiled for this processor. */

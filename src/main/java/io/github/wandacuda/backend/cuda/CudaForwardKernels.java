@@ -1,12 +1,10 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.backend.gpu.AttentionPlaces;
 import io.github.wandacuda.backend.gpu.DeviceCodes;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
-import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Precision;
@@ -20,7 +18,7 @@ import java.util.Optional;
  * tensor cores sum in another order than the CPU; all other results have the CPU's bits. A kernel
  * that takes more than a few lines to launch has a class of its name.
  */
-final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseable {
+final class CudaForwardKernels extends GpuForwardKernels {
   private static final int THREADS = 256;
 
   /** Elements of a thread: one vector. */
@@ -61,13 +59,18 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   /** Few, so that few columns start many blocks. */
   private static final int SQUARES_WARPS = 2;
 
+  /** Of a block of attention over whole sequences. */
+  private static final int SEQUENCE_THREADS = 128;
+
+  /** The most features of a head in its kernels; the last takes any, by blocks. */
+  private static final int SMALL_HEAD = 64;
+
+  private static final int MEDIUM_HEAD = 128;
+  private static final int LARGE_HEAD = 256;
+
   private final CudaQueue queue;
   private final CudaDevice device;
   private final CudaLinear linear;
-  private final CudaAttention attention;
-
-  /** Sums of runs of rows' squares, kept from one call to the next. */
-  private final GrowingBuffer runSums;
 
   CudaForwardKernels(CudaQueue queue) {
     this(queue, CublasLinear.open(queue), queue.device().precision().orElseThrow());
@@ -79,11 +82,10 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
    * @param cublas multiplies matrices of 16 bits if it is present; closed with this
    */
   public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
+    super(queue.device(), queue);
     this.queue = queue;
     device = queue.device();
     linear = new CudaLinear(queue, cublas, precision);
-    attention = new CudaAttention(queue, new GrowingBuffer(queue.device(), queue));
-    runSums = new GrowingBuffer(device, queue);
   }
 
   @Override
@@ -152,8 +154,26 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   }
 
   @Override
-  public void attention(AttentionOperands<DeviceRows> operands) {
-    attention.attention(operands);
+  protected void launchSequences(AttentionOperands<DeviceRows> operands, Object... arguments) {
+    AttentionShape shape = operands.shape();
+    int length = shape.sequenceLength();
+    int size = shape.headSize();
+    int features = size <= SMALL_HEAD ? SMALL_HEAD : size <= MEDIUM_HEAD ? MEDIUM_HEAD : LARGE_HEAD;
+    int queries = features == LARGE_HEAD ? 32 : 64;
+    long heads = (long) operands.q().rows() / length * shape.heads();
+    String name = "attention_" + features;
+    Grid grid =
+        new Grid(
+            Math.toIntExact(heads * Math.ceilDiv(length, queries)),
+            Math.ceilDiv(size, features),
+            1);
+    queue.launch(device.function(name, name), grid, SEQUENCE_THREADS, 0, arguments);
+  }
+
+  @Override
+  protected void launchPlaces(String kernel, int items, int places, Object... arguments) {
+    Grid grid = items == 0 ? Grid.of(places) : new Grid(Math.ceilDiv(items, THREADS), places, 1);
+    queue.launch(device.function("attention_rows", kernel), grid, THREADS, 0, arguments);
   }
 
   @Override
@@ -179,7 +199,7 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   private void addSquares(DeviceRows x, DevicePointer state) {
     int columns = x.columns();
     int runs = Math.ceilDiv(x.rows(), SQUARES_RUN);
-    DevicePointer sums = runSums.atLeast((long) runs * columns * Float.BYTES);
+    DevicePointer sums = squareSums.atLeast((long) runs * columns * Float.BYTES);
     queue.launch(
         device.function("column_squares", CudaFunction.name("column_squares_runs", x.dtype())),
         Grid.of(Grid.tiles(runs, SQUARES_WARPS, columns, WARP)),
@@ -238,84 +258,6 @@ final class CudaForwardKernels extends GpuForwardKernels implements AutoCloseabl
   @Override
   public void close() {
     linear.close();
-    attention.close();
-    runSums.close();
-  }
-
-  /**
-   * Launches {@code attention.cuh} for whole sequences and {@code attention_rows.cu} for a
-   * sequence's last queries, with the CPU's bits.
-   */
-  private record CudaAttention(CudaQueue queue, GrowingBuffer memory) implements AutoCloseable {
-    private static final int THREADS = 256;
-
-    /** Of a block that works on whole sequences. */
-    private static final int SEQUENCE_THREADS = 128;
-
-    /**
-     * The most features of a head in the kernels of whole sequences; the last takes any, by blocks.
-     */
-    private static final int SMALL = 64;
-
-    private static final int MEDIUM = 128;
-    private static final int LARGE = 256;
-
-    void attention(AttentionOperands<DeviceRows> operands) {
-      if (operands.shape().past() > 0) {
-        rows(operands);
-      } else {
-        sequences(operands);
-      }
-    }
-
-    private void sequences(AttentionOperands<DeviceRows> operands) {
-      AttentionShape shape = operands.shape();
-      int length = shape.sequenceLength();
-      int size = shape.headSize();
-      int features = size <= SMALL ? SMALL : size <= MEDIUM ? MEDIUM : LARGE;
-      int queries = features == LARGE ? 32 : 64;
-      long heads = (long) operands.q().rows() / length * shape.heads();
-      String name = "attention_" + features;
-      queue.launch(
-          queue.device().function(name, name),
-          new Grid(
-              Math.toIntExact(heads * Math.ceilDiv(length, queries)),
-              Math.ceilDiv(size, features),
-              1),
-          SEQUENCE_THREADS,
-          0,
-          sequenceArguments(operands));
-    }
-
-    private void rows(AttentionOperands<DeviceRows> operands) {
-      AttentionShape shape = operands.shape();
-      AttentionPlaces.forEachPart(
-          operands,
-          memory,
-          part -> {
-            int places = part.count();
-            int size = shape.headSize();
-            int keys = blocks(shape.sequenceLength());
-            Object[] arguments = part.arguments(operands);
-            launch("attention_row_scores", new Grid(keys, places, 1), arguments);
-            launch("attention_row_softmax", new Grid(places, 1, 1), arguments);
-            long chains = AttentionPlaces.runs(shape) * (long) size;
-            launch("attention_row_values", new Grid(blocks(chains), places, 1), arguments);
-            launch("attention_row_sums", new Grid(blocks(size), places, 1), arguments);
-          });
-    }
-
-    private static int blocks(long threads) {
-      return Math.toIntExact(Math.ceilDiv(threads, THREADS));
-    }
-
-    private void launch(String kernel, Grid grid, Object... arguments) {
-      queue.launch(queue.device().function("attention_rows", kernel), grid, THREADS, 0, arguments);
-    }
-
-    @Override
-    public void close() {
-      memory.close();
-    }
+    super.close();
   }
 }

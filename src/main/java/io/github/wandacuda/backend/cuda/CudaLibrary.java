@@ -1,8 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.backend.gpu.SharedLibrary;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.SymbolLookup;
 import java.util.Optional;
 import jcuda.JCudaVersion;

@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.RowCopy;
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
-import io.github.wandacuda.backend.gpu.SharedLibrary;
+import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

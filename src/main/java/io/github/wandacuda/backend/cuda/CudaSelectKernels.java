@@ -3,15 +3,14 @@ package io.github.wandacuda.backend.cuda;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuSelectKernels;
-import io.github.wandacuda.select.SelectionRule;
-import io.github.wandacuda.select.SelectionRule.AtMost;
-import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import java.util.Arrays;
-import java.util.stream.Stream;
 
-/** Launches the kernels of selection; those of whole rows, {@link CudaSelectRows} does. */
+/** Launches the kernels of selection; {@link CudaSelectRows} chooses those of whole rows. */
 record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
+  /** The most threads of a block in most kernels. */
+  private static final int MOST_THREADS = 256;
+
+  private static final int WARP = 32;
+
   /** Columns of the largest group that the lanes of a warp hold. */
   private static final int LARGEST_SMALL = 32;
 
@@ -27,43 +26,79 @@ record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
   private static final int LOWER_BLOCKS = 8;
 
   @Override
-  public void select(
-      DeviceRows source,
-      DevicePointer norms,
-      SelectionRule rule,
-      DeviceRows destination,
-      DevicePointer mask,
-      DevicePointer report) {
-    CudaSelection selection = new CudaSelection(queue, source, norms, destination, mask, report);
-    if (rule instanceof LowestPerRow row) {
-      CudaSelectRows.launch(selection, row.count());
-    } else if (rule instanceof LowestPerGroup group) {
-      selectGroups(selection, group.pruned(), group.size());
-    } else if (rule instanceof AtMost atMost) {
-      CudaFunction function = selection.function("select_threshold", "select_threshold");
-      int threads = CudaSelection.vectorThreads(source);
-      selection.launch(function, threads, 0, atMost.threshold());
+  public void selectRows(Operands of, int count) {
+    DeviceRows source = of.source();
+    CudaSelectRows choice = CudaSelectRows.of(source.dtype(), source.columns(), queue.device());
+    int shared = choice.sharedBytes();
+    if (choice.blocks() == 0) {
+      int staged = choice.stagedBytes() > 0 ? 1 : 0;
+      launch(
+          of,
+          choice.file(),
+          choice.kernel(),
+          choice.threads(),
+          shared,
+          count,
+          choice.bins(),
+          staged);
+    } else {
+      queue.launch(
+          function(choice.file(), choice.kernel(), source),
+          grid(source, choice.blocks()),
+          choice.threads(),
+          shared,
+          of.with(source.rows(), count, choice.bins()));
     }
   }
 
-  /**
-   * Queues the selection of the {@code pruned} lowest scores of every {@code size} columns, for
-   * which there is a kernel for each range of sizes.
-   */
-  private static void selectGroups(CudaSelection selection, int pruned, int size) {
+  /** There is a kernel for each range of sizes. */
+  @Override
+  public void selectGroups(Operands of, int pruned, int size) {
     if (size == 4 || size == 8) {
-      CudaFunction function = selection.function("select_groups", "select_groups_" + size);
-      selection.launch(function, CudaSelection.vectorThreads(selection.source()), 0, pruned);
+      launch(of, "select_groups", "select_groups_" + size, vectorThreads(of.source()), 0, pruned);
     } else if (size <= LARGEST_SMALL) {
-      CudaFunction function = selection.function("select_groups_small", "select_groups_small");
-      int threads = CudaSelection.warps(Math.ceilDiv(selection.source().columns(), 4));
-      selection.launch(function, threads, 0, pruned, size);
+      String name = "select_groups_small";
+      launch(of, name, name, warps(Math.ceilDiv(of.source().columns(), 4)), 0, pruned, size);
     } else {
-      CudaFunction function = selection.function("select_groups_large", "select_groups_large");
-      int threads = CudaSelection.warps(size);
+      String name = "select_groups_large";
+      int threads = warps(size);
       int bins = CudaSelectRows.bins(threads);
-      selection.launch(function, threads, CudaSelectRows.bytes(bins), pruned, size, bins);
+      launch(of, name, name, threads, CudaSelectRows.bytes(bins), pruned, size, bins);
     }
+  }
+
+  @Override
+  public void selectThreshold(Operands of, float threshold) {
+    String name = "select_threshold";
+    launch(of, name, name, vectorThreads(of.source()), 0, threshold);
+  }
+
+  /** Queues a kernel with a block for each row. */
+  private void launch(
+      Operands of, String file, String kernel, int threads, int sharedBytes, Object... rule) {
+    Grid rows = Grid.of(of.source().rows());
+    queue.launch(function(file, kernel, of.source()), rows, threads, sharedBytes, of.with(rule));
+  }
+
+  /** Returns a kernel for the weights' type. */
+  private CudaFunction function(String file, String kernel, DeviceRows weights) {
+    return queue.device().function(file, CudaFunction.name(kernel, weights.dtype()));
+  }
+
+  /** Returns a number of blocks for each multiprocessor, but not more than rows. */
+  private Grid grid(DeviceRows weights, int blocks) {
+    int multiprocessors = queue.device().info().multiprocessors();
+    return Grid.of(Math.min(weights.rows(), (long) multiprocessors * blocks));
+  }
+
+  /** Returns the threads for a row of which each thread reads a vector at a time. */
+  private static int vectorThreads(DeviceRows source) {
+    return warps(Math.ceilDiv(source.columns(), ROW_ALIGNMENT / source.dtype().bytes()));
+  }
+
+  /** Returns a number of threads rounded up to whole warps, at most {@link #MOST_THREADS}. */
+  private static int warps(int threads) {
+    return Math.ceilDiv(Math.min(threads, MOST_THREADS), WARP) * WARP;
   }
 
   @Override
@@ -73,29 +108,29 @@ record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
 
   @Override
   public void countLower(DeviceRows source, int upper, DevicePointer counts) {
-    count("count_lower", LOWER_BLOCKS, CudaSelection.MOST_THREADS, source, upper, counts);
+    count("count_lower", LOWER_BLOCKS, MOST_THREADS, source, upper, counts);
   }
 
   /** Queues a histogram of magnitudes, whose blocks each count several rows. */
   private void count(
       String kernel, int blocks, int threads, DeviceRows source, Object... arguments) {
-    CudaSelection.checkRows(source);
+    source.requireAligned();
     Object[] rows = {source.data(), source.rows(), source.columns(), source.stride()};
     queue.launch(
-        queue.device().function("magnitudes", CudaFunction.name(kernel, source.dtype())),
-        Grid.of(Math.min(source.rows(), (long) queue.device().info().multiprocessors() * blocks)),
+        function("magnitudes", kernel, source),
+        grid(source, blocks),
         threads,
         0,
-        Stream.of(rows, arguments).flatMap(Arrays::stream).toArray());
+        GpuSelectKernels.joined(rows, arguments));
   }
 
   @Override
   public void inspect(DeviceRows source, DevicePointer report) {
-    CudaSelection.checkRows(source);
+    source.requireAligned();
     queue.launch(
-        queue.device().function("inspect_rows", CudaFunction.name("inspect_rows", source.dtype())),
+        function("inspect_rows", "inspect_rows", source),
         Grid.of(source.rows()),
-        CudaSelection.vectorThreads(source),
+        vectorThreads(source),
         0,
         source.data(),
         source.columns(),

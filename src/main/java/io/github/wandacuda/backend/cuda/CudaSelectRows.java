@@ -1,13 +1,11 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.backend.gpu.DeviceRows;
 import java.util.function.IntSupplier;
 
 /**
- * The choice and launch of the kernel that prunes the lowest scores of whole rows. A row is held in
- * registers if it fits, else in shared memory, else it is read from device memory in several
- * passes.
+ * The choice of the kernel that prunes the lowest scores of whole rows. A row is held in registers
+ * if it fits, else in shared memory, else it is read from device memory in several passes.
  *
  * @param kernel its name, without the type
  * @param blocks blocks that run on a multiprocessor at a time, between which the rows are divided
@@ -69,28 +67,6 @@ record CudaSelectRows(
         () ->
             device.info().sharedBytesPerBlock()
                 - device.function(LONG, CudaFunction.name(LONG, dtype)).staticSharedBytes());
-  }
-
-  /** Queues the selection of the {@code count} lowest scores of each row. */
-  static void launch(CudaSelection selection, int count) {
-    DeviceRows source = selection.source();
-    CudaSelectRows choice = of(source.dtype(), source.columns(), selection.queue().device());
-    CudaFunction function = selection.function(choice.file, choice.kernel);
-    int sharedBytes = choice.sharedBytes();
-    if (choice.file.equals(LONG)) {
-      int staged = choice.stagedBytes > 0 ? 1 : 0;
-      selection.launch(function, choice.threads, sharedBytes, count, choice.bins, staged);
-    } else {
-      selection.launchBlocks(
-          function,
-          Math.min(
-              source.rows(), selection.queue().device().info().multiprocessors() * choice.blocks),
-          choice.threads,
-          sharedBytes,
-          source.rows(),
-          count,
-          choice.bins);
-    }
   }
 
   /** Chooses a kernel of which two blocks of {@code most} threads run on a multiprocessor. */

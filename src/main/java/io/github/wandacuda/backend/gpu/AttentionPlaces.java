@@ -8,7 +8,7 @@ import java.util.function.Consumer;
  * The places, each a query and a head, of attention of a sequence's last queries, and the device
  * memory for what {@code kernels/forward/attention_rows} keeps of them from kernel to kernel.
  */
-public final class AttentionPlaces {
+final class AttentionPlaces {
   private static final int RUN = 256;
 
   /** The most memory for a part; more places are computed in parts. */
@@ -26,39 +26,52 @@ public final class AttentionPlaces {
    * @param sums float32 [count]
    * @param chains float32 [count, runs, headSize]
    */
-  public record Part(
+  record Part(
       int first, int count, DevicePointer scores, DevicePointer sums, DevicePointer chains) {
     /** Returns the kernels' arguments; those of CUDA see the last one, the count, by their grid. */
-    public Object[] arguments(AttentionOperands<DeviceRows> of) {
+    Object[] arguments(AttentionOperands<DeviceRows> of) {
       AttentionShape shape = of.shape();
-      int length = shape.sequenceLength();
-      return new Object[] {
-        of.q().data(),
-        of.k().data(),
-        of.v().data(),
-        of.keyBias() == null ? null : of.keyBias().data(),
-        of.sinks() == null ? null : of.sinks().data(),
-        of.out().data(),
-        scores,
-        sums,
-        chains,
-        first,
-        shape.queries(),
-        length,
-        shape.past(),
-        shape.heads(),
-        shape.heads() / shape.keyValueHeads(),
-        shape.headSize(),
-        shape.window() == 0 ? length : Math.min(shape.window(), length),
-        shape.scale(),
-        shape.softcap(),
-        count
-      };
+      return GpuSelectKernels.joined(
+          tensors(of),
+          new Object[] {
+            scores, sums, chains, first, shape.queries(), shape.sequenceLength(), shape.past()
+          },
+          sizes(shape),
+          new Object[] {count});
     }
   }
 
+  /** Returns the arguments of the kernels for whole sequences. */
+  static Object[] arguments(AttentionOperands<DeviceRows> of) {
+    Object[] length = {of.shape().sequenceLength()};
+    return GpuSelectKernels.joined(tensors(of), length, sizes(of.shape()));
+  }
+
+  private static Object[] tensors(AttentionOperands<DeviceRows> of) {
+    return new Object[] {
+      of.q().data(),
+      of.k().data(),
+      of.v().data(),
+      of.keyBias() == null ? null : of.keyBias().data(),
+      of.sinks() == null ? null : of.sinks().data(),
+      of.out().data()
+    };
+  }
+
+  private static Object[] sizes(AttentionShape shape) {
+    int length = shape.sequenceLength();
+    return new Object[] {
+      shape.heads(),
+      shape.heads() / shape.keyValueHeads(),
+      shape.headSize(),
+      shape.window() == 0 ? length : Math.min(shape.window(), length),
+      shape.scale(),
+      shape.softcap()
+    };
+  }
+
   /** Returns the runs of 256 keys of a sequence. */
-  public static int runs(AttentionShape shape) {
+  static int runs(AttentionShape shape) {
     return Math.ceilDiv(shape.sequenceLength(), RUN);
   }
 
@@ -67,7 +80,7 @@ public final class AttentionPlaces {
    *
    * @param memory grows to what a part needs
    */
-  public static void forEachPart(
+  static void forEachPart(
       AttentionOperands<DeviceRows> of, GrowingBuffer memory, Consumer<Part> work) {
     AttentionShape shape = of.shape();
     int places = Math.multiplyExact(of.q().rows(), shape.heads());

@@ -5,10 +5,8 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.QuantizedMatrix.Scales;
 import io.github.wandacuda.select.ResidentMatrix;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiConsumer;
-import java.util.stream.Stream;
 
 /**
  * A {@link QuantizedMatrix} in a device's memory.
@@ -141,6 +139,6 @@ public record DeviceCodes(
       layout.factor(),
       layout.divides() ? 1 : 0
     };
-    return Stream.of(own, more).flatMap(Arrays::stream).toArray();
+    return GpuSelectKernels.joined(own, more);
   }
 }

@@ -45,6 +45,12 @@ public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns,
         && pitch() % GpuSelectKernels.ROW_ALIGNMENT == 0;
   }
 
+  public void requireAligned() {
+    if (!isAligned()) {
+      throw new IllegalArgumentException("rows are not aligned: " + this);
+    }
+  }
+
   public long rowBytes() {
     return (long) columns * dtype.bytes();
   }

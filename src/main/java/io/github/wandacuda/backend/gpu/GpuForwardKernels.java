@@ -12,7 +12,6 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.RoutingRule;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.Locale;
 
 /**
@@ -26,12 +25,24 @@ import java.util.Locale;
  * <p>Kernels that go over a matrix in one of three ways, or over packed weights, are a table here,
  * the same with every driver: which file, which kernel, over what, and its arguments.
  */
-public abstract class GpuForwardKernels {
+public abstract class GpuForwardKernels implements AutoCloseable {
   /** Floats of a row of {@link #crossEntropy}. */
   public static final int LOSS_FLOATS = 3;
 
   /** Bytes of a running sum of {@link #secondMoments}. */
   public static final int MOMENT_BYTES = 8;
+
+  /** Sums of runs of rows' squares, kept from one call to the next. */
+  protected final GrowingBuffer squareSums;
+
+  /** What kernels of attention keep of places. */
+  private final GrowingBuffer places;
+
+  /** Queues kernels on a device's queue. */
+  protected GpuForwardKernels(GpuDevice device, DeviceQueue queue) {
+    squareSums = new GrowingBuffer(device, queue);
+    places = new GrowingBuffer(device, queue);
+  }
 
   public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     launch(
@@ -135,29 +146,39 @@ public abstract class GpuForwardKernels {
 
   public abstract void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin);
 
-  /** Causal attention in one pass over the keys inside the window, with an online softmax. */
-  public abstract void attention(AttentionOperands<DeviceRows> operands);
-
-  /** Returns the arguments of the kernels of attention that are for whole sequences. */
-  protected static Object[] sequenceArguments(AttentionOperands<DeviceRows> of) {
+  /**
+   * Causal attention: of whole sequences in one pass over the keys inside the window, with an
+   * online softmax; of a sequence's last queries with the CPU's bits.
+   */
+  public void attention(AttentionOperands<DeviceRows> of) {
     AttentionShape shape = of.shape();
-    int length = shape.sequenceLength();
-    return new Object[] {
-      of.q().data(),
-      of.k().data(),
-      of.v().data(),
-      of.keyBias() == null ? null : of.keyBias().data(),
-      of.sinks() == null ? null : of.sinks().data(),
-      of.out().data(),
-      length,
-      shape.heads(),
-      shape.heads() / shape.keyValueHeads(),
-      shape.headSize(),
-      shape.window() == 0 ? length : Math.min(shape.window(), length),
-      shape.scale(),
-      shape.softcap()
-    };
+    if (shape.past() == 0) {
+      launchSequences(of, AttentionPlaces.arguments(of));
+      return;
+    }
+    int chains = AttentionPlaces.runs(shape) * shape.headSize();
+    AttentionPlaces.forEachPart(
+        of,
+        places,
+        part -> {
+          Object[] arguments = part.arguments(of);
+          launchPlaces("attention_row_scores", shape.sequenceLength(), part.count(), arguments);
+          launchPlaces("attention_row_softmax", 0, part.count(), arguments);
+          launchPlaces("attention_row_values", chains, part.count(), arguments);
+          launchPlaces("attention_row_sums", shape.headSize(), part.count(), arguments);
+        });
   }
+
+  /** Queues the kernel of attention for whole sequences. */
+  protected abstract void launchSequences(
+      AttentionOperands<DeviceRows> operands, Object... arguments);
+
+  /**
+   * Queues a kernel of {@code attention_rows}.
+   *
+   * @param items how many threads or work-items a place needs, or 0 for a block or group of them
+   */
+  protected abstract void launchPlaces(String kernel, int items, int places, Object... arguments);
 
   public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
     launch(
@@ -326,6 +347,12 @@ public abstract class GpuForwardKernels {
    */
   public abstract void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
 
+  @Override
+  public void close() {
+    squareSums.close();
+    places.close();
+  }
+
   private void launch(String name, Shape shape, DeviceRows over, Object... arguments) {
     launch(Launch.of(name, name, shape, over, arguments));
   }
@@ -396,9 +423,7 @@ public abstract class GpuForwardKernels {
     }
 
     public Object[] with(Object... sizes) {
-      Object[] all = Arrays.copyOf(arguments, arguments.length + sizes.length);
-      System.arraycopy(sizes, 0, all, arguments.length, sizes.length);
-      return all;
+      return GpuSelectKernels.joined(arguments, sizes);
     }
   }
 

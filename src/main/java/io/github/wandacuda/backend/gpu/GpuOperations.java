@@ -8,6 +8,7 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.DenseRows;
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.ColumnGroups;
@@ -24,6 +25,7 @@ import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.WeightsAhead;
+import io.github.wandacuda.system.GrowingMemory;
 import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -45,7 +47,7 @@ final class GpuOperations implements Operations, AutoCloseable {
   private final GrowingBuffer indices;
   private final GrowingBuffer results;
   private final PinnedMemory pinned;
-  private final PinnedMemory.StagingBuffer staging;
+  private final GrowingMemory staging;
 
   /** Copies weights that come ahead; null before there were any. */
   private DeviceQueue ahead;
@@ -57,7 +59,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     indices = new GrowingBuffer(device, queue);
     results = new GrowingBuffer(device, queue);
     pinned = new PinnedMemory(device);
-    staging = new PinnedMemory.StagingBuffer(pinned);
+    staging = new GrowingMemory(pinned::allocate);
   }
 
   @Override
@@ -389,10 +391,7 @@ final class GpuOperations implements Operations, AutoCloseable {
      * @param staging pinned memory, likewise
      */
     static Optional<WeightsAhead> reserve(
-        DeviceQueue copies,
-        WeightUpload upload,
-        PinnedMemory.StagingBuffer staging,
-        List<Shape> shapes) {
+        DeviceQueue copies, WeightUpload upload, GrowingMemory staging, List<Shape> shapes) {
       List<Place> places = new ArrayList<>();
       try {
         for (Shape shape : shapes) {
@@ -434,7 +433,7 @@ final class GpuOperations implements Operations, AutoCloseable {
       }
       MemorySegment dense = staging.asSlice(at, place.bytes());
       at += place.stagingBytes();
-      HostRows.gather(matrix, dense);
+      DenseRows.gather(matrix, dense, to.rowBytes());
       RowCopy.Place from = RowCopy.Place.of(dense, to.rowBytes());
       copies.copy(from, to.place(), to.rowBytes(), to.rows());
     }

@@ -1,6 +1,11 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import java.util.Arrays;
+import java.util.stream.Stream;
 
 /**
  * The kernels of selection, queued in order. {@link io.github.wandacuda.select.Selector} specifies
@@ -42,13 +47,56 @@ public interface GpuSelectKernels {
    * @param report int32 [rows, {@link #REPORT_INTS}]; if a row has a non-finite weight, only {@link
    *     #NON_FINITE} is defined, and its result and mask are undefined
    */
-  void select(
+  default void select(
       DeviceRows source,
       DevicePointer norms,
       SelectionRule rule,
       DeviceRows destination,
       DevicePointer mask,
-      DevicePointer report);
+      DevicePointer report) {
+    Operands of = new Operands(source, norms, destination, mask, report);
+    switch (rule) {
+      case LowestPerRow row -> selectRows(of, row.count());
+      case LowestPerGroup group -> selectGroups(of, group.pruned(), group.size());
+      case AtMost atMost -> selectThreshold(of, atMost.threshold());
+    }
+  }
+
+  /** The operands of {@link #select}. */
+  record Operands(
+      DeviceRows source,
+      DevicePointer norms,
+      DeviceRows destination,
+      DevicePointer mask,
+      DevicePointer report) {
+    public Operands {
+      source.requireAligned();
+      destination.requireAligned();
+      if (norms.offset() % ROW_ALIGNMENT != 0) {
+        throw new IllegalArgumentException("norms are not aligned: " + norms);
+      }
+    }
+
+    /** Returns the arguments that all kernels have, and after them those of a rule. */
+    public Object[] with(Object... rule) {
+      Object[] common = {
+        source.data(), norms, destination.data(), mask, report, source.columns(), source.stride()
+      };
+      return joined(common, rule);
+    }
+  }
+
+  static Object[] joined(Object[]... arguments) {
+    return Stream.of(arguments).flatMap(Arrays::stream).toArray();
+  }
+
+  /** Queues the selection of the {@code count} lowest scores of each row. */
+  void selectRows(Operands of, int count);
+
+  /** Queues the selection of the {@code pruned} lowest scores of every {@code size} columns. */
+  void selectGroups(Operands of, int pruned, int size);
+
+  void selectThreshold(Operands of, float threshold);
 
   /**
    * Adds to the counts of the magnitudes' upper bits, {@code bits(|w|) >>> 16} of the exact float32

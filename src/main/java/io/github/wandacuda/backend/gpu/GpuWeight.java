@@ -6,6 +6,7 @@ import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.ResidentMatrix;
+import io.github.wandacuda.system.NativeMemory;
 import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,6 +19,8 @@ abstract sealed class GpuWeight implements Weight {
   /** Copies to the device, and knows of the work. */
   final WeightUpload upload;
 
+  private final int rows;
+  private final int columns;
   private final DeviceBuffer buffer;
   private boolean closed;
 
@@ -26,9 +29,26 @@ abstract sealed class GpuWeight implements Weight {
    *
    * @param buffer the weight's on the device, or null if it isn't there
    */
-  GpuWeight(DeviceBuffer buffer, WeightUpload upload) {
+  GpuWeight(int rows, int columns, DeviceBuffer buffer, WeightUpload upload) {
+    this.rows = rows;
+    this.columns = columns;
     this.buffer = buffer;
     this.upload = upload;
+  }
+
+  @Override
+  public final int rows() {
+    return rows;
+  }
+
+  @Override
+  public final int columns() {
+    return columns;
+  }
+
+  @Override
+  public boolean ownsMemory() {
+    return buffer != null;
   }
 
   /**
@@ -70,7 +90,7 @@ abstract sealed class GpuWeight implements Weight {
     private final DeviceSparse matrix;
 
     private Packed(DeviceBuffer buffer, SparseMatrix host, WeightUpload upload) {
-      super(buffer, upload);
+      super(host.rows(), host.columns(), buffer, upload);
       long bits = DeviceCodes.aligned(host.values().byteSize());
       DevicePointer bitmask = buffer.at(bits);
       DevicePointer offsets = buffer.at(bits + DeviceCodes.aligned(host.bitmask().byteSize()));
@@ -124,21 +144,6 @@ abstract sealed class GpuWeight implements Weight {
     DeviceRows whole() {
       throw new IllegalArgumentException("a packed weight is for linear layers alone");
     }
-
-    @Override
-    public int rows() {
-      return matrix.rows();
-    }
-
-    @Override
-    public int columns() {
-      return matrix.columns();
-    }
-
-    @Override
-    public boolean ownsMemory() {
-      return true;
-    }
   }
 
   /**
@@ -155,8 +160,8 @@ abstract sealed class GpuWeight implements Weight {
 
     private Quantized(
         QuantizedMatrix host, DeviceCodes matrix, DeviceBuffer buffer, WeightUpload upload) {
-      super(buffer, upload);
-      this.host = host;
+      super(host.rows(), host.columns(), buffer, upload);
+      this.host = matrix == null ? host : null;
       this.matrix = matrix;
     }
 
@@ -177,7 +182,7 @@ abstract sealed class GpuWeight implements Weight {
           },
           () -> {
             DeviceCodes matrix = DeviceCodes.copy(host, buffer.at(0), upload::send);
-            return new Quantized(null, matrix, buffer, upload);
+            return new Quantized(host, matrix, buffer, upload);
           });
     }
 
@@ -201,21 +206,6 @@ abstract sealed class GpuWeight implements Weight {
     DeviceRows whole() {
       throw new IllegalArgumentException("a quantized weight is for linear layers alone");
     }
-
-    @Override
-    public int rows() {
-      return matrix == null ? host.rows() : matrix.rows();
-    }
-
-    @Override
-    public int columns() {
-      return matrix == null ? host.columns() : matrix.columns();
-    }
-
-    @Override
-    public boolean ownsMemory() {
-      return matrix != null;
-    }
   }
 
   /**
@@ -223,8 +213,6 @@ abstract sealed class GpuWeight implements Weight {
    * it is in host memory, and its rows are copied in tiles whenever it is used.
    */
   static final class Dense extends GpuWeight {
-    private static final long ALIGNMENT = 64;
-
     /** The weight in host memory, or null if it is on the device alone. */
     private final WeightMatrix host;
 
@@ -240,7 +228,10 @@ abstract sealed class GpuWeight implements Weight {
      * @param buffer its memory, which is freed with it
      */
     Dense(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
-      this(null, null, buffer, matrix, upload);
+      super(matrix.rows(), matrix.columns(), buffer, upload);
+      this.host = null;
+      this.hostMemory = null;
+      this.matrix = matrix;
     }
 
     private Dense(
@@ -249,7 +240,7 @@ abstract sealed class GpuWeight implements Weight {
         DeviceBuffer buffer,
         DeviceRows matrix,
         WeightUpload upload) {
-      super(buffer, upload);
+      super(host.rows(), host.columns(), buffer, upload);
       this.host = host;
       this.hostMemory = hostMemory;
       this.matrix = matrix;
@@ -284,9 +275,8 @@ abstract sealed class GpuWeight implements Weight {
     static Dense unpacked(SparseMatrix packed, WeightUpload upload) {
       Arena memory = Arena.ofShared();
       try {
-        long bytes = (long) packed.rows() * packed.columns() * packed.dtype().bytes();
-        MemorySegment dense = memory.allocate(bytes, ALIGNMENT);
-        WeightMatrix host = WeightMatrix.of(dense, packed.dtype(), packed.rows(), packed.columns());
+        WeightMatrix host =
+            NativeMemory.matrix(memory, packed.dtype(), packed.rows(), packed.columns());
         packed.unpack(host);
         return of(host, memory, upload);
       } catch (RuntimeException e) {
@@ -321,16 +311,6 @@ abstract sealed class GpuWeight implements Weight {
       }
       requireOpen();
       return matrix;
-    }
-
-    @Override
-    public int rows() {
-      return host == null ? matrix.rows() : host.rows();
-    }
-
-    @Override
-    public int columns() {
-      return host == null ? matrix.columns() : host.columns();
     }
 
     @Override

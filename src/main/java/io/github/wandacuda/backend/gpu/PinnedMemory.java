@@ -1,6 +1,5 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -47,36 +46,5 @@ final class PinnedMemory {
     Map.Entry<Long, Long> below = sizeByAddress.floorEntry(memory.address());
     return below != null
         && memory.address() + memory.byteSize() <= below.getKey() + below.getValue();
-  }
-
-  /** Pinned memory that is kept from one use to the next and replaced when it is too small. */
-  static final class StagingBuffer implements AutoCloseable {
-    private final PinnedMemory pinned;
-    private Arena arena;
-    private MemorySegment memory = MemorySegment.NULL;
-
-    public StagingBuffer(PinnedMemory pinned) {
-      this.pinned = pinned;
-    }
-
-    /** Returns {@code bytes} bytes, whose content is undefined. */
-    @SuppressWarnings("MustBeClosedChecker") // Closed when it grows and with the buffer.
-    public MemorySegment exactly(long bytes) {
-      if (arena == null || memory.byteSize() < bytes) {
-        close();
-        Arena larger = Arena.ofShared();
-        memory = OnFailure.close(larger::close, () -> pinned.allocate(bytes, larger));
-        arena = larger;
-      }
-      return memory.asSlice(0, bytes);
-    }
-
-    @Override
-    public void close() {
-      if (arena != null) {
-        arena.close();
-        arena = null;
-      }
-    }
   }
 }

@@ -2,10 +2,12 @@ package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.DenseRows;
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.GrowingMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.BiConsumer;
@@ -19,19 +21,19 @@ final class SelectionSlot implements AutoCloseable {
   private final DeviceQueue queue;
   private final PinnedMemory pinned;
   private final SlotMemory memory;
-  private final PinnedMemory.StagingBuffer weights;
-  private final PinnedMemory.StagingBuffer masks;
+  private final GrowingMemory weights;
+  private final GrowingMemory masks;
 
   /** Norms, counts or reports, of which one kind is on its way at a time. */
-  private final PinnedMemory.StagingBuffer numbers;
+  private final GrowingMemory numbers;
 
   SelectionSlot(GpuDevice device, PinnedMemory pinned, long tileBytes) {
     queue = device.queue();
     this.pinned = pinned;
     memory = new SlotMemory(device, queue, tileBytes);
-    weights = new PinnedMemory.StagingBuffer(pinned);
-    masks = new PinnedMemory.StagingBuffer(pinned);
-    numbers = new PinnedMemory.StagingBuffer(pinned);
+    weights = new GrowingMemory(pinned::allocate);
+    masks = new GrowingMemory(pinned::allocate);
+    numbers = new GrowingMemory(pinned::allocate);
   }
 
   /**
@@ -70,7 +72,7 @@ final class SelectionSlot implements AutoCloseable {
     MemorySegment staged = weights.exactly(to.rows() * rowBytes);
     queue.copy(from.place(), Place.of(staged, rowBytes), rowBytes, to.rows());
     queue.finish();
-    HostRows.scatter(staged, to);
+    DenseRows.scatter(staged, rowBytes, to);
   }
 
   /**

@@ -97,10 +97,8 @@ final class WeightUpload implements AutoCloseable {
         host.rows(),
         host.columns(),
         host.dtype(),
-        (rows, first) -> {
-          upload(host.rows(first, rows.rows()), rows);
-          work.accept(rows, first);
-        });
+        (rows, first) -> upload(host.rows(first, rows.rows()), rows),
+        work);
   }
 
   /** Queues work for all rows of a packed weight, unpacked piece by piece. */
@@ -109,10 +107,8 @@ final class WeightUpload implements AutoCloseable {
         packed.rows(),
         packed.columns(),
         packed.dtype(),
-        (rows, first) -> {
-          queue.forward().unpack(packed.rowRange(first, rows.rows()), rows);
-          work.accept(rows, first);
-        });
+        (rows, first) -> queue.forward().unpack(packed.rowRange(first, rows.rows()), rows),
+        work);
   }
 
   /** Queues work for all rows of a quantized weight, widened piece by piece. */
@@ -121,10 +117,8 @@ final class WeightUpload implements AutoCloseable {
         codes.rows(),
         codes.columns(),
         DType.F32,
-        (rows, first) -> {
-          queue.forward().widen(codes, first, rows);
-          work.accept(rows, first);
-        });
+        (rows, first) -> queue.forward().widen(codes, first, rows),
+        work);
   }
 
   /** Does that for a weight whose codes are on the host: those of a piece go to the device. */
@@ -140,12 +134,17 @@ final class WeightUpload implements AutoCloseable {
           QuantizedMatrix piece = new QuantizedMatrix(some.codes().byRows(), some.scales());
           DevicePointer room = rows.data().plus(rows.rows() * rows.pitch());
           queue.forward().widen(DeviceCodes.copy(piece, room, this::send), 0, rows);
-          work.accept(rows, first);
-        });
+        },
+        work);
   }
 
-  private void forEachPiece(int count, int columns, DType dtype, ObjIntConsumer<DeviceRows> work) {
-    forEachPiece(count, columns, dtype, 0, 0, work);
+  private void forEachPiece(
+      int count,
+      int columns,
+      DType dtype,
+      ObjIntConsumer<DeviceRows> fill,
+      ObjIntConsumer<DeviceRows> work) {
+    forEachPiece(count, columns, dtype, 0, 0, fill, work);
   }
 
   /**
@@ -160,15 +159,18 @@ final class WeightUpload implements AutoCloseable {
       DType dtype,
       long besideRow,
       long beside,
+      ObjIntConsumer<DeviceRows> fill,
       ObjIntConsumer<DeviceRows> work) {
     long pitch = Math.max(dtype.bytes(), HostRows.devicePitch(columns, dtype));
     long rowBytes = pitch + besideRow;
-    int rows = Math.clamp((pieceBytes - beside) / rowBytes, 1, Math.max(1, count));
-    DevicePointer room = room(rows, rowBytes, beside);
-    int fitting = (int) Math.min(rows, (room.buffer().bytes() - beside) / rowBytes);
+    int most = Math.clamp((pieceBytes - beside) / rowBytes, 1, Math.max(1, count));
+    DevicePointer room = room(most, rowBytes, beside);
+    int fitting = (int) Math.min(most, (room.buffer().bytes() - beside) / rowBytes);
     for (int first = 0; first < count; first += fitting) {
       int part = Math.min(fitting, count - first);
-      work.accept(new DeviceRows(room, dtype, part, columns, pitch / dtype.bytes()), first);
+      DeviceRows rows = new DeviceRows(room, dtype, part, columns, pitch / dtype.bytes());
+      fill.accept(rows, first);
+      work.accept(rows, first);
     }
   }
 

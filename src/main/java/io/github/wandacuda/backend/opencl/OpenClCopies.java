@@ -5,7 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.github.wandacuda.backend.gpu.RowCopy;
 import io.github.wandacuda.backend.gpu.RowCopy.Place;
-import io.github.wandacuda.backend.gpu.SharedLibrary;
+import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jocl.CL;

@@ -1,7 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.backend.gpu.AttentionPlaces;
 import io.github.wandacuda.backend.gpu.DeviceCodes;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
@@ -19,8 +18,11 @@ import java.lang.foreign.ValueLayout;
  * give the CPU's bits on devices that round quotients and roots as IEEE 754 does. A kernel that
  * takes more than a few lines to launch has a class of its name.
  */
-final class OpenClForwardKernels extends GpuForwardKernels implements AutoCloseable {
-  /** Work-items of a tile of second moments in each dimension, in the largest groups and others. */
+final class OpenClForwardKernels extends GpuForwardKernels {
+  /**
+   * Work-items of a tile of attention in dimension 0; and of one of second moments in each, in the
+   * largest groups and others.
+   */
   private static final int SIDE = 16;
 
   private static final int SMALL_SIDE = 8;
@@ -34,24 +36,25 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   /** Work-items of a group for a feature of packed weights. */
   private static final int SPARSE_LANES = 32;
 
+  /** Queries of a work-item of tiled attention. */
+  private static final int QUERIES = 4;
+
+  /** Features of a head that one group of tiled attention computes. */
+  private static final int HEAD_FEATURES = 256;
+
   private final OpenClQueue queue;
   private final MatrixVariant variant;
   private final OpenClLinear linear;
-  private final OpenClAttention attention;
-
-  /** Sums of blocks of rows' squares, kept from one call to the next. */
-  private final GrowingBuffer blockSums;
 
   OpenClForwardKernels(OpenClQueue queue) {
     this(queue, MatrixVariant.of(queue.device()));
   }
 
   OpenClForwardKernels(OpenClQueue queue, MatrixVariant variant) {
+    super(queue.device(), queue);
     this.queue = queue;
     this.variant = variant;
     this.linear = new OpenClLinear(queue, variant, new GrowingBuffer(queue.device(), queue));
-    this.attention = new OpenClAttention(queue, variant, new GrowingBuffer(queue.device(), queue));
-    blockSums = new GrowingBuffer(queue.device(), queue);
   }
 
   private OpenClKernel kernel(String file, String name) {
@@ -118,8 +121,65 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   }
 
   @Override
-  public void attention(AttentionOperands<DeviceRows> operands) {
-    attention.attention(operands);
+  protected void launchSequences(AttentionOperands<DeviceRows> operands, Object... arguments) {
+    if (variant.tiles()) {
+      tiles(operands, arguments);
+    } else {
+      vectors(operands, arguments);
+    }
+  }
+
+  private void tiles(AttentionOperands<DeviceRows> operands, Object... arguments) {
+    AttentionShape shape = operands.shape();
+    int features = Math.min(shape.headSize(), HEAD_FEATURES);
+    long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
+    String options =
+        "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(operands));
+    OpenClKernel kernel = queue.device().kernel("attention_tiles.cl", "attention_tiles", options);
+    int down = kernel.items() / SIDE;
+    long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES * down);
+    queue.launch(
+        kernel,
+        new long[] {
+          tiles * SIDE, shape.heads() * parts * down, operands.q().rows() / shape.sequenceLength()
+        },
+        new long[] {SIDE, down, 1},
+        arguments);
+  }
+
+  private void vectors(AttentionOperands<DeviceRows> operands, Object... arguments) {
+    AttentionShape shape = operands.shape();
+    int length = shape.sequenceLength();
+    String options =
+        "-D HEAD_SIZE=%d %s %s"
+            .formatted(shape.headSize(), scoreOptions(operands), variant.vectorOptions());
+    queue.launch(
+        queue.device().single("attention_vectors.cl", "attention_vectors", options),
+        new long[] {
+          Math.ceilDiv(length, variant.panel()), shape.heads(), operands.q().rows() / length
+        },
+        new long[] {1, 1, 1},
+        arguments);
+  }
+
+  /** Returns the compiler options for the scores: window, softcap and key bias. */
+  private static String scoreOptions(AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
+    // A window as long as the sequence hides nothing.
+    boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();
+    return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"
+        .formatted(
+            windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, operands.keyBias() == null ? 0 : 1);
+  }
+
+  @Override
+  protected void launchPlaces(String kernel, int items, int places, Object... arguments) {
+    OpenClKernel compiled = kernel("attention_rows.cl", kernel);
+    if (items == 0) {
+      queue.rows(compiled, places, arguments);
+    } else {
+      queue.columns(compiled, items, places, arguments);
+    }
   }
 
   @Override
@@ -136,7 +196,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   @Override
   public void columnSquares(DeviceRows x, DevicePointer state) {
     int blocks = Math.ceilDiv(x.rows(), SQUARES_BLOCK);
-    DevicePointer sums = blockSums.atLeast(blocks * columnSquaresBytes(x.columns()));
+    DevicePointer sums = squareSums.atLeast(blocks * columnSquaresBytes(x.columns()));
     queue.columns(
         squares("column_squares_blocks", x.dtype()),
         x.columns(),
@@ -195,8 +255,7 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
   @Override
   public void close() {
     linear.close();
-    attention.close();
-    blockSums.close();
+    super.close();
   }
 
   /**
@@ -365,102 +424,6 @@ final class OpenClForwardKernels extends GpuForwardKernels implements AutoClosea
     @Override
     public void close() {
       chains.close();
-    }
-  }
-
-  /**
-   * Launches {@code attention_tiles.cl} or {@code attention_vectors.cl} for whole sequences, and
-   * {@code attention_rows.cl} for a sequence's last queries.
-   */
-  private record OpenClAttention(OpenClQueue queue, MatrixVariant variant, GrowingBuffer memory)
-      implements AutoCloseable {
-    /** Work-items of a tile's group in dimension 0. */
-    private static final int SIDE = 16;
-
-    /** Queries of a tile's work-item. */
-    private static final int QUERIES = 4;
-
-    /** Features of a head that one group of the tiled kernel computes. */
-    private static final int HEAD_FEATURES = 256;
-
-    void attention(AttentionOperands<DeviceRows> operands) {
-      if (operands.shape().past() > 0) {
-        rows(operands);
-      } else if (variant.tiles()) {
-        tiles(operands);
-      } else {
-        vectors(operands);
-      }
-    }
-
-    private void tiles(AttentionOperands<DeviceRows> operands) {
-      AttentionShape shape = operands.shape();
-      int features = Math.min(shape.headSize(), HEAD_FEATURES);
-      long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
-      String options =
-          "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(operands));
-      OpenClKernel kernel = queue.device().kernel("attention_tiles.cl", "attention_tiles", options);
-      int down = kernel.items() / SIDE;
-      long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES * down);
-      queue.launch(
-          kernel,
-          new long[] {
-            tiles * SIDE, shape.heads() * parts * down, operands.q().rows() / shape.sequenceLength()
-          },
-          new long[] {SIDE, down, 1},
-          sequenceArguments(operands));
-    }
-
-    private void vectors(AttentionOperands<DeviceRows> operands) {
-      AttentionShape shape = operands.shape();
-      int length = shape.sequenceLength();
-      String options =
-          "-D HEAD_SIZE=%d %s %s"
-              .formatted(shape.headSize(), scoreOptions(operands), variant.vectorOptions());
-      queue.launch(
-          queue.device().single("attention_vectors.cl", "attention_vectors", options),
-          new long[] {
-            Math.ceilDiv(length, variant.panel()), shape.heads(), operands.q().rows() / length
-          },
-          new long[] {1, 1, 1},
-          sequenceArguments(operands));
-    }
-
-    /** Returns the compiler options for the scores: window, softcap and key bias. */
-    private static String scoreOptions(AttentionOperands<DeviceRows> operands) {
-      AttentionShape shape = operands.shape();
-      // A window as long as the sequence hides nothing.
-      boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();
-      return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"
-          .formatted(
-              windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, operands.keyBias() == null ? 0 : 1);
-    }
-
-    private void rows(AttentionOperands<DeviceRows> operands) {
-      AttentionShape shape = operands.shape();
-      int size = shape.headSize();
-      AttentionPlaces.forEachPart(
-          operands,
-          memory,
-          part -> {
-            int places = part.count();
-            int chains = AttentionPlaces.runs(shape) * size;
-            Object[] arguments = part.arguments(operands);
-            queue.columns(
-                kernel("attention_row_scores"), shape.sequenceLength(), places, arguments);
-            queue.rows(kernel("attention_row_softmax"), places, arguments);
-            queue.columns(kernel("attention_row_values"), chains, places, arguments);
-            queue.columns(kernel("attention_row_sums"), size, places, arguments);
-          });
-    }
-
-    private OpenClKernel kernel(String name) {
-      return queue.device().kernel("attention_rows.cl", name, "");
-    }
-
-    @Override
-    public void close() {
-      memory.close();
     }
   }
 }

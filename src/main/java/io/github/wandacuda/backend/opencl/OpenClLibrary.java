@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.backend.gpu.SharedLibrary;
+import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.SymbolLookup;
 import java.util.List;
 import java.util.Locale;

@@ -105,12 +105,11 @@ class DamagedKernelsTest {
         // What all share.
         "Scores.java => return zeros - (padded - columns); => return zeros;",
         "CpuPlan.java => i < bytes; i++ => i < bytes - 1; i++",
-        "RowPanel.java => at(r), (long) columns * dtype.bytes() => at(r), (columns - 1L) *"
-            + " dtype.bytes()",
-        "RowPanel.java => turn(column, width, count, true); => turn(column, width - 1, count,"
-            + " true);",
-        "RowPanel.java => turn(column, width, count, false); => turn(column, width - 1, count,"
-            + " false);",
+        "DenseRows.java => (long) columns * dtype.bytes(); => (columns - 1L) * dtype.bytes();",
+        "DenseRows.java => dtype.bits(block, placeInBlock(c, r)) => dtype.bits(block,"
+            + " placeInBlock(c, r ^ 1))",
+        "DenseRows.java => dtype.setBits(block, placeInBlock(c, r), => dtype.setBits(block,"
+            + " placeInBlock(c, r ^ 1),",
       })
   void aFaultIsSeen(String file, String sound, String damaged) {
     Selector selector = DamagedKernels.selector(work, file, sound, damaged);

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.gpu.DeviceRows;
-import io.github.wandacuda.backend.gpu.SharedLibrary;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.system.SharedLibrary;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

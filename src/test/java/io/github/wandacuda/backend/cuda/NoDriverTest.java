@@ -3,8 +3,8 @@ package io.github.wandacuda.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.wandacuda.backend.gpu.SharedLibrary;
 import io.github.wandacuda.cli.Main;
+import io.github.wandacuda.system.SharedLibrary;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.backend.gpu;
+package io.github.wandacuda.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,6 +1,5 @@
-package io.github.wandacuda.backend.gpu;
+package io.github.wandacuda.system;
 
-import io.github.wandacuda.system.PrivateDirectory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -61,16 +60,33 @@ public final class SharedLibrary {
     }
   }
 
-  /** A function that returns a status and is called without JCuda or JOCL. */
+  /** A function of a library, called without JCuda or JOCL. */
   public static final class Function {
-    private final String owner;
+    private final String name;
+    private final FunctionDescriptor result;
     private final MemorySegment address;
     private volatile MethodHandle handle;
 
+    /** A function that returns a status. */
     public Function(SymbolLookup library, String owner, String name) {
-      this.owner = owner;
+      this(library, owner, name, FunctionDescriptor.of(ValueLayout.JAVA_INT));
+    }
+
+    /**
+     * Finds a function.
+     *
+     * @param result its result, and no parameters
+     */
+    public Function(SymbolLookup library, String owner, String name, FunctionDescriptor result) {
+      this.name = name;
+      this.result = result;
       address =
           library.find(name).orElseThrow(() -> new UnsatisfiedLinkError(owner + " has no " + name));
+    }
+
+    /** Calls it and returns its status; {@link #result} has the arguments. */
+    public int call(Object... arguments) {
+      return (int) result(arguments);
     }
 
     /**
@@ -79,22 +95,19 @@ public final class SharedLibrary {
      * @param arguments an {@link Integer}, a {@link Long} or a {@link MemorySegment} for each
      *     parameter, whose type it says
      */
-    public int call(Object... arguments) {
+    public Object result(Object... arguments) {
       try {
         if (handle == null) {
-          handle = linked(arguments);
+          MemoryLayout[] parameters =
+              Arrays.stream(arguments).map(Function::layout).toArray(MemoryLayout[]::new);
+          handle =
+              Linker.nativeLinker()
+                  .downcallHandle(address, result.appendArgumentLayouts(parameters));
         }
-        return (int) handle.invokeWithArguments(arguments);
+        return handle.invokeWithArguments(arguments);
       } catch (Throwable e) {
-        throw new IllegalStateException("a call of " + owner + " failed", e);
+        throw new IllegalStateException("a call of " + name + " failed", e);
       }
-    }
-
-    private MethodHandle linked(Object... arguments) {
-      MemoryLayout[] parameters =
-          Arrays.stream(arguments).map(Function::layout).toArray(MemoryLayout[]::new);
-      return Linker.nativeLinker()
-          .downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_INT, parameters));
     }
 
     private static MemoryLayout layout(Object argument) {
