@@ -4,6 +4,7 @@ import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -117,6 +118,12 @@ class ModuleTiles implements TileSource {
 
   @Override
   public WeightMatrix read(int worker, int tile) {
+    RowReader stored = stored(worker, tile);
+    return stored instanceof QuantizedMatrix codes ? widened(codes, worker) : (WeightMatrix) stored;
+  }
+
+  @Override
+  public RowReader stored(int worker, int tile) {
     MemorySegment bytes = bytes(worker, tile);
     if (held == null || !held.filled()) {
       long start = System.nanoTime();
@@ -124,7 +131,7 @@ class ModuleTiles implements TileSource {
       clock.addReadWrite(System.nanoTime() - start);
     }
     if (module.quantized() != null) {
-      return widened(codes(bytes, tile), worker);
+      return codes(bytes, tile);
     }
     return module.transposed()
         ? module.view(bytes)

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -16,6 +17,11 @@ public interface TileSource {
    * @param worker whose buffer may be used until that worker's next call
    */
   WeightMatrix read(int worker, int tile);
+
+  /** Returns a tile's rows as {@link #read} does, or as codes if that is what they are. */
+  default RowReader stored(int worker, int tile) {
+    return read(worker, tile);
+  }
 
   /** Rounds weights that are fitted to what the file holds. */
   @FunctionalInterface
