@@ -469,8 +469,8 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
       }
 
       @Override
-      public WeightMatrix read(int worker, int tile) {
-        WeightMatrix weights = super.read(worker, tile);
+      public RowReader stored(int worker, int tile) {
+        RowReader weights = super.stored(worker, tile);
         MemorySegment bytes = bytes(worker, tile);
         copies.of(worker, bytes.byteSize()).copyFrom(bytes);
         return weights;

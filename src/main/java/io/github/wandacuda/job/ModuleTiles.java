@@ -25,6 +25,11 @@ import java.util.Optional;
 class ModuleTiles implements TileSource {
   private static final long ALIGNMENT = 64;
 
+  /** Rows of a block of scales: selection prepares for these, and two workers would do it twice. */
+  private static final long BLOCK_ROWS = 128;
+
+  private static final long MOST_BLOCK_BYTES = 8 << 20;
+
   private final LinearModule module;
   private final SafetensorsFile file;
   private final ShardWriter writer;
@@ -83,11 +88,13 @@ class ModuleTiles implements TileSource {
   }
 
   static RowTiles cut(LinearModule module, TileBuffers buffers) {
+    long row = rowBytes(module) + widenedBytes(module);
+    long block = module.isPlain() ? 0 : Math.min(BLOCK_ROWS * row, MOST_BLOCK_BYTES);
     return RowTiles.of(
         module.rows(),
-        rowBytes(module) + widenedBytes(module),
+        row,
         !module.transposed(),
-        buffers.tileBytes(),
+        Math.max(buffers.tileBytes(), block),
         buffers.workers());
   }
 
@@ -172,7 +179,7 @@ class ModuleTiles implements TileSource {
 
   @Override
   public void write(int worker, int tile, MemorySegment mask, boolean fitted) {
-    if (module.quantized() != null) {
+    if (module.quantized() != null && mask != null) {
       prune(worker, tile, mask, fitted);
     }
     checkChanges(worker, tile);

@@ -77,7 +77,7 @@ public final class TilePruner implements AutoCloseable {
           zeros.add(selection.zeros());
         });
     clock.addSelect(System.nanoTime() - start);
-    source.write(worker, tile, tileMask, false);
+    source.write(worker, tile, asStored ? null : tileMask, false);
     zeroRows.add(zeroRows(weights));
   }
 

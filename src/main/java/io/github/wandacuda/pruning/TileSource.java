@@ -38,7 +38,8 @@ public interface TileSource {
   /**
    * Takes back a tile that was read and changed; nothing is done where that is nobody's, or a view.
    *
-   * @param mask the tile's rows of the packed mask: which elements are kept
+   * @param mask the tile's rows of the packed mask: which elements are kept; null if codes are as
+   *     they will be
    */
   default void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 

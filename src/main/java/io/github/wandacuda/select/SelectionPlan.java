@@ -43,8 +43,8 @@ public interface SelectionPlan extends AutoCloseable {
   }
 
   /**
-   * Picks elements of codes as of the F32 weights that they stand for, where {@link
-   * Selector#takesCodes}; the codes stay as they are.
+   * Does the same in place to codes, as of the F32 weights that they stand for, where {@link
+   * Selector#takesCodes}: what is picked becomes the code of zero.
    *
    * @param mask as above
    */

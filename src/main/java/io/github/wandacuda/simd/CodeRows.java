@@ -56,8 +56,6 @@ public final class CodeRows {
   /** The lowest exponent of E4M3 stands for 2^-6, and that of float32 for 2^-126. */
   private static final float UNIT_OF_E4M3 = 0x1p120f;
 
-  private static final float LARGEST_E4M3 = 448;
-
   /** Scales of MXFP4 from the next one on, 2^-49, fit into a byte's exponent, 60 of them. */
   private static final int BASE = 77;
 
@@ -66,9 +64,6 @@ public final class CodeRows {
 
   /** Products from here up to the inverse are rounded as normal numbers are. */
   private static final float LEAST = 0x1p-100f;
-
-  /** A number beyond all bytes, which isn't near to one. */
-  private static final int HIGHEST = 0x7f0f_0f0f;
 
   /** More than rounding can move a quotient by, in its last places. */
   private static final int NEAR = 16;
@@ -110,8 +105,8 @@ public final class CodeRows {
    * are those of its first bytes, then of its second ones, and so on.
    */
   private static int at(int column) {
-    int inVectors = column % (Integer.BYTES * COUNT);
-    return column - inVectors + inVectors % Integer.BYTES * COUNT + inVectors / Integer.BYTES;
+    int inVector = column & BYTES.length() - 1;
+    return column - inVector + (inVector & Integer.BYTES - 1) * COUNT + inVector / Integer.BYTES;
   }
 
   /** Loads a row; returns false if it is of another format, or hasn't only ordinary numbers. */
@@ -151,14 +146,11 @@ public final class CodeRows {
     block = index;
     fits = true;
     for (long first = 0; first < columns; first += by.blockColumns(), index++) {
-      float scale = by.format().value(by.data(), index);
-      fits &= Float.isFinite(scale * LARGEST_E4M3);
+      float scale = by.format().value(by.data(), index) * unit;
+      fits &= Float.isFinite(scale);
       if (other || scales[at((int) first)] != scale) {
         changed = true;
-        int end = (int) Math.min(columns, first + by.blockColumns());
-        for (int column = (int) first; column < end; column++) {
-          scales[at(column)] = scale;
-        }
+        fill((int) first, (int) Math.min(columns, first + by.blockColumns()), scale);
       }
     }
     if (changed) {
@@ -167,10 +159,20 @@ public final class CodeRows {
     return fits;
   }
 
+  private void fill(int first, int end, float scale) {
+    int whole = end - end % BYTES.length();
+    if (first % BYTES.length() == 0) {
+      Arrays.fill(scales, first, whole, scale);
+    }
+    for (int column = first % BYTES.length() == 0 ? whole : first; column < end; column++) {
+      scales[at(column)] = scale;
+    }
+  }
+
   /** Makes the scores' factors ready to divide by; 0 for those where products may not be exact. */
   private void invert() {
     for (int at = 0; at < scales.length; at += COUNT) {
-      FloatVector scale = Lanes.load(scales, at);
+      FloatVector scale = Lanes.load(scales, at).mul(1 / unit);
       FloatVector product = scale.mul(Lanes.load(norms, at));
       VectorMask<Float> exact =
           product.min(scale).compare(GT, LEAST).and(product.compare(LT, 1 / LEAST));
@@ -203,7 +205,7 @@ public final class CodeRows {
     if (shift == 0) {
       shift = SHIFT_OF_E2M1;
       unit = UNIT_OF_E2M1;
-      Arrays.fill(scales, 1);
+      Arrays.fill(scales, unit);
       invert();
     }
     int lowest = MOST_EXPONENT;
@@ -241,6 +243,36 @@ public final class CodeRows {
     }
   }
 
+  /**
+   * Makes a row's codes 0 as {@link QuantizedMatrix#keep} does.
+   *
+   * @param kept one bit for each column, 0 where it goes
+   */
+  public static void keep(QuantizedMatrix matrix, int row, long[] kept) {
+    Codes codes = matrix.codes();
+    boolean plain = matrix.scales().zeros() == null && matrix.scales().zero() == 0;
+    boolean dense = codes.bits() == Byte.SIZE && codes.columnBits() == Byte.SIZE;
+    if (plain && dense && codes.columns() % Long.SIZE == 0 && NativeMemory.is(codes.data())) {
+      keep(codes.data(), row * codes.rowBytes(), kept);
+    } else {
+      matrix.keep(row, MemorySegment.ofArray(kept));
+    }
+  }
+
+  private static void keep(MemorySegment codes, long at, long[] kept) {
+    if (codes.getClass() != NativeMemory.TYPE) {
+      throw NativeMemory.expected();
+    }
+    for (int word = 0; word < kept.length; word++) {
+      for (int i = 0; i < Long.SIZE; i += BYTES.length()) {
+        long to = at + (long) word * Long.SIZE + i;
+        ByteVector row = ByteVector.fromMemorySegment(BYTES, codes, to, ORDER);
+        VectorMask<Byte> goes = VectorMask.fromLong(BYTES, ~kept[word] >>> i);
+        row.blend((byte) 0, goes).intoMemorySegment(codes, to, ORDER);
+      }
+    }
+  }
+
   /** Returns whether thresholds are others since this was asked last. */
   public boolean takeChanged() {
     boolean was = changed;
@@ -257,7 +289,7 @@ public final class CodeRows {
   public int score(int column) {
     int at = at(column);
     float value = Float.intBitsToFloat(memory.get(ValueLayout.JAVA_BYTE, column) << shift);
-    return Float.floatToRawIntBits(value * unit * scales[at] * norms[at]);
+    return Float.floatToRawIntBits(value * scales[at] * norms[at]);
   }
 
   /**
@@ -268,34 +300,41 @@ public final class CodeRows {
    */
   public void thresholds(short[] thresholds, int score) {
     FloatVector wanted = Lanes.constant(Float.intBitsToFloat(score));
+    int step = 1 << shift;
+    // Beyond all bytes but the last, and not near to one.
+    int highest = MAGNITUDE * step - step / 2;
     for (int first = 0; first < norms.length; first += BYTES.length()) {
       IntVector four = IntVector.zero(INTS);
+      IntVector near = IntVector.broadcast(INTS, step);
       for (int part = Integer.BYTES - 1; part >= 0; part--) {
-        four = four.lanewise(LSHL, Byte.SIZE).or(below(wanted, first + part * COUNT));
+        FloatVector quotient = wanted.mul(Lanes.load(inverses, first + part * COUNT));
+        IntVector bits = quotient.mul(1 / unit).reinterpretAsInts().min(highest);
+        near = near.min(bits.add(NEAR).and(step - 1));
+        four = four.lanewise(LSHL, Byte.SIZE).or(bits.add(step - 1).lanewise(LSHR, shift));
+      }
+      if (near.compare(LT, 2 * NEAR).anyTrue()) {
+        four = bisected(wanted, first);
       }
       four.reinterpretAsShorts().intoArray(thresholds, first / 2);
     }
   }
 
-  /**
-   * Divides, and bisects where the quotient is so near to a byte that rounding may have moved it.
-   */
-  private IntVector below(FloatVector wanted, int at) {
-    IntVector quotient =
-        wanted.mul(Lanes.load(inverses, at)).mul(1 / unit).reinterpretAsInts().min(HIGHEST);
-    int fraction = (1 << shift) - 1;
-    return quotient.add(NEAR).and(fraction).compare(LT, 2 * NEAR).anyTrue()
-        ? bisected(wanted, at)
-        : quotient.add(fraction).lanewise(LSHR, shift).min(MAGNITUDE);
+  /** Finds thresholds where a quotient is so near to a byte that rounding may have moved it. */
+  private IntVector bisected(FloatVector wanted, int first) {
+    IntVector four = IntVector.zero(INTS);
+    for (int part = Integer.BYTES - 1; part >= 0; part--) {
+      four = four.lanewise(LSHL, Byte.SIZE).or(bisectedPart(wanted, first + part * COUNT));
+    }
+    return four;
   }
 
-  private IntVector bisected(FloatVector wanted, int at) {
+  private IntVector bisectedPart(FloatVector wanted, int at) {
     FloatVector norm = Lanes.load(norms, at);
     FloatVector scale = Lanes.load(scales, at);
     IntVector below = IntVector.zero(INTS);
     for (int bit = 64; bit > 0; bit /= 2) {
       FloatVector value = below.add(bit - 1).lanewise(LSHL, shift).reinterpretAsFloats();
-      VectorMask<Float> lower = value.mul(unit).mul(scale).mul(norm).compare(LT, wanted);
+      VectorMask<Float> lower = value.mul(scale).mul(norm).compare(LT, wanted);
       below = below.add(bit, lower.cast(INTS));
     }
     return below;

@@ -12,6 +12,7 @@ import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.simd.CodeRows;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -70,6 +71,7 @@ final class CpuPlan implements SelectionPlan {
         run.preload.load(codes.data(), row * rowBytes, bytes);
       }
       run.add(row, pruner.prune(codes, row, run.kept));
+      CodeRows.keep(codes, row, run.kept);
     }
     give(pruner);
     return new Selection(run.picked, run.zeros);

@@ -212,9 +212,32 @@ class CodeSelectionTest {
     byte[] expected = new byte[(int) (codes.rows() * Selector.maskRowBytes(codes.columns()))];
     byte[] found = expected.clone();
     Arrays.fill(found, (byte) 0x55);
-    Selection selection = reference.select(widened(codes), null, MemorySegment.ofArray(expected));
+    WeightMatrix dense = widened(codes);
+    Selection selection = reference.select(dense, null, MemorySegment.ofArray(expected));
+    QuantizedMatrix kept = copy(codes);
+    for (int row = 0; row < codes.rows(); row++) {
+      int bytes = (int) Selector.maskRowBytes(codes.columns());
+      kept.keep(row, MemorySegment.ofArray(expected).asSlice((long) row * bytes, bytes));
+    }
     assertThat(plan.select(codes, MemorySegment.ofArray(found))).as(what).isEqualTo(selection);
     assertThat(found).as(what).isEqualTo(expected);
+    assertThat(codes.data().mismatch(kept.data())).as(what).isEqualTo(-1);
+  }
+
+  private static QuantizedMatrix copy(QuantizedMatrix matrix) {
+    Codes codes = matrix.codes();
+    MemorySegment data = Arena.ofAuto().allocate(codes.data().byteSize(), 8);
+    data.copyFrom(codes.data());
+    return new QuantizedMatrix(
+        new Codes(
+            data,
+            codes.format(),
+            codes.bits(),
+            codes.rows(),
+            codes.columns(),
+            codes.rowBits(),
+            codes.columnBits()),
+        matrix.scales());
   }
 
   private static WeightMatrix widened(QuantizedMatrix codes) {

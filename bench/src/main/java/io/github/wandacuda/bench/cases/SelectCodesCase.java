@@ -24,6 +24,7 @@ import java.util.stream.Stream;
  */
 public final class SelectCodesCase implements AutoCloseable {
   private static final long CACHE_LINE = 64;
+  private static final int BLOCK_ROWS = 128;
 
   private final Arena arena = Arena.ofShared();
   private final Backend backend;
@@ -54,8 +55,7 @@ public final class SelectCodesCase implements AutoCloseable {
     source = Quantizing.of(weights, format, arena);
     matrices = Stream.generate(this::copy).limit(Rotation.count(weights)).toList();
     rule = Amount.rule(setup.amount(), sizes[1]);
-    long rowBytes = source.codes().rowBytes() + (long) sizes[1] * Float.BYTES;
-    tiles = RowTiles.of(sizes[0], rowBytes, true, backend.tileBytes(), workers.count());
+    tiles = new RowTiles(sizes[0], Math.min(sizes[0], BLOCK_ROWS));
     maskRow = Selector.maskRowBytes(sizes[1]);
     mask = arena.allocate(sizes[0] * maskRow, CACHE_LINE);
   }
@@ -75,9 +75,6 @@ public final class SelectCodesCase implements AutoCloseable {
     long from = tiles.firstRow(tile) * maskRow;
     MemorySegment kept = mask.asSlice(from, rows.rows() * maskRow);
     pruned.add(plan.select(rows, kept).pruned());
-    for (int row = 0; row < rows.rows(); row++) {
-      rows.keep(row, kept.asSlice(row * maskRow, maskRow));
-    }
   }
 
   /** Makes a run ready: once all matrices were selected, all are put back. */
