@@ -532,10 +532,14 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     byte[] before = new byte[columns()];
     codes(row, now);
     source.codes(row, before);
+    int wrong = 0;
     for (int column = 0; column < now.length; column++) {
-      if (now[column] != before[column] && (now[column] & BYTE) != zeroCode(row, column)) {
-        return false;
-      }
+      int zero = scales.zeros == null ? scales.zero : zeroCode(row, column);
+      // A branch would go either way for half of a row's codes.
+      wrong |= (now[column] ^ before[column]) * ((now[column] & BYTE) ^ zero);
+    }
+    if (wrong != 0) {
+      return false;
     }
     for (long bit = columns() * codes.columnBits; bit < codes.rowBits; bit++) {
       if (codes.bit(row, bit) != source.codes.bit(row, bit)) {
