@@ -37,7 +37,7 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <pre>|weight| = (float32 of the bits byte &lt;&lt; shift) * unit * scale of the column</pre>
  *
- * of which the first product is exact and the second is rounded as the weight is.
+ * of which the product by the unit, a power of two, is exact; so it is in the scales already.
  */
 public final class CodeRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -70,7 +70,10 @@ public final class CodeRows {
 
   private final int columns;
   private final float[] norms;
+
+  /** Those of the columns, times the unit. */
   private final float[] scales;
+
   private final float[] inverses;
   private final byte[] exponents;
   private final MemorySegment memory;

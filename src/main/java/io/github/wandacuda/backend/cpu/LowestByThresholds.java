@@ -24,6 +24,9 @@ import java.util.function.ObjIntConsumer;
  * and 1.15), with AVX2 1.3 and 1.8, with 128 bits 1.9 and 3.6; where many scores are tied 0.9 and
  * 1.7 to 2.3 (one thread of a Zen 4, loading the row included). Rows whose scales differ by a tenth
  * or more are left, which is found out by what they take.
+ *
+ * <p>FP8 and MXFP4 go the same way, by {@link CodeRows}: with two threads of that Zen 4, 4096
+ * columns of either from memory as fast as those of BF16, 11008 of FP8 1.1 to 1.5 times as fast.
  */
 final class LowestByThresholds extends RowPruner {
   /** Shorter rows are soon scored, and have no threshold that others come near to. */
