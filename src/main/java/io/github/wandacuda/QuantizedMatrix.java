@@ -1,6 +1,5 @@
 package io.github.wandacuda;
 
-import static io.github.wandacuda.DType.INT;
 import static io.github.wandacuda.Mask.LONG;
 
 import java.lang.foreign.MemorySegment;
@@ -51,7 +50,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       ThreadLocal.withInitial(() -> new byte[BUFFER]);
 
   private static final long BYTES_OF_ONE = 0x0101_0101_0101_0101L;
-  private static final long NIBBLES_OF_ONE = 0x1111_1111L;
+  private static final long NIBBLES_OF_ONE = 0x1111_1111_1111_1111L;
 
   /** All bits of the codes that eight bits of a mask keep. */
   private static final long[] KEPT_BYTES = kept(Byte.SIZE);
@@ -431,12 +430,7 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     return new QuantizedMatrix(codes.rows(from, count), scales.from(from));
   }
 
-  /**
-   * {@return element (row, column)} Meant for errors and tests, not for loops.
-   *
-   * @param row its row, from 0
-   * @param column its column, from 0
-   */
+  @Override
   public float get(int row, int column) {
     return scales.value(codes.format, codes.get(row, column), row, column);
   }
@@ -513,20 +507,17 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
       return 0;
     }
     long zero = scales.zero * (bits == Byte.SIZE ? BYTES_OF_ONE : NIBBLES_OF_ONE);
-    long[] kept = bits == Byte.SIZE ? KEPT_BYTES : KEPT_NIBBLES;
     long at = row * codes.rowBits / Byte.SIZE;
-    int eights = columns() / Byte.SIZE;
-    for (int eight = 0; eight < eights; eight++, at += bits) {
-      long keep = kept[mask.get(ValueLayout.JAVA_BYTE, eight) & BYTE];
-      if (bits == Byte.SIZE) {
-        long stored = codes.data.get(LONG, at);
-        codes.data.set(LONG, at, stored & keep | zero & ~keep);
-      } else {
-        int stored = codes.data.get(INT, at);
-        codes.data.set(INT, at, (int) (stored & keep | zero & ~keep));
-      }
+    int longs = columns() * bits / Long.SIZE;
+    for (int i = 0; i < longs; i++, at += Long.BYTES) {
+      long keep =
+          bits == Byte.SIZE
+              ? KEPT_BYTES[mask.get(ValueLayout.JAVA_BYTE, i) & BYTE]
+              : KEPT_NIBBLES[mask.get(ValueLayout.JAVA_BYTE, 2 * i) & BYTE]
+                  | KEPT_NIBBLES[mask.get(ValueLayout.JAVA_BYTE, 2 * i + 1) & BYTE] << Integer.SIZE;
+      codes.data.set(LONG, at, codes.data.get(LONG, at) & keep | zero & ~keep);
     }
-    return eights * Byte.SIZE;
+    return longs * (Long.SIZE / bits);
   }
 
   /**
@@ -541,10 +532,14 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
     byte[] before = new byte[columns()];
     codes(row, now);
     source.codes(row, before);
+    int wrong = 0;
     for (int column = 0; column < now.length; column++) {
-      if (now[column] != before[column] && (now[column] & BYTE) != zeroCode(row, column)) {
-        return false;
-      }
+      int zero = scales.zeros == null ? scales.zero : zeroCode(row, column);
+      // A branch would go either way for half of a row's codes.
+      wrong |= (now[column] ^ before[column]) * ((now[column] & BYTE) ^ zero);
+    }
+    if (wrong != 0) {
+      return false;
     }
     for (long bit = columns() * codes.columnBits; bit < codes.rowBits; bit++) {
       if (codes.bit(row, bit) != source.codes.bit(row, bit)) {

@@ -14,6 +14,14 @@ public sealed interface RowReader permits WeightMatrix, QuantizedMatrix {
   int columns();
 
   /**
+   * {@return element (row, column) as float32} Meant for errors and tests, not for loops.
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   */
+  float get(int row, int column);
+
+  /**
    * Reads a part of a row as float32, exactly or, of a quantized weight, rounded once.
    *
    * @param row its row, from 0

@@ -125,13 +125,7 @@ public record WeightMatrix(
     return (long) rows * columns;
   }
 
-  /**
-   * {@return element (row, column), widened exactly to float32} Meant for errors and tests, not for
-   * loops.
-   *
-   * @param row its row, from 0
-   * @param column its column, from 0
-   */
+  @Override
   public float get(int row, int column) {
     Objects.checkIndex(row, rows);
     Objects.checkIndex(column, columns);

@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.Checkpoint;
@@ -465,8 +466,8 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
       }
 
       @Override
-      public WeightMatrix read(int worker, int tile) {
-        WeightMatrix weights = super.read(worker, tile);
+      public RowReader stored(int worker, int tile) {
+        RowReader weights = super.stored(worker, tile);
         MemorySegment bytes = bytes(worker, tile);
         copies.of(worker, bytes.byteSize()).copyFrom(bytes);
         return weights;

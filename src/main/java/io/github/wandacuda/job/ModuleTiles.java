@@ -4,6 +4,7 @@ import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -23,6 +24,11 @@ import java.util.Optional;
  */
 class ModuleTiles implements TileSource {
   private static final long ALIGNMENT = 64;
+
+  /** Rows of a block of scales: selection prepares for these, and two workers would do it twice. */
+  private static final long BLOCK_ROWS = 128;
+
+  private static final long MOST_BLOCK_BYTES = 8 << 20;
 
   private final LinearModule module;
   private final SafetensorsFile file;
@@ -82,11 +88,13 @@ class ModuleTiles implements TileSource {
   }
 
   static RowTiles cut(LinearModule module, TileBuffers buffers) {
+    long row = rowBytes(module) + widenedBytes(module);
+    long block = module.isPlain() ? 0 : Math.min(BLOCK_ROWS * row, MOST_BLOCK_BYTES);
     return RowTiles.of(
         module.rows(),
-        rowBytes(module) + widenedBytes(module),
+        row,
         !module.transposed(),
-        buffers.tileBytes(),
+        Math.max(buffers.tileBytes(), block),
         buffers.workers());
   }
 
@@ -117,6 +125,12 @@ class ModuleTiles implements TileSource {
 
   @Override
   public WeightMatrix read(int worker, int tile) {
+    RowReader stored = stored(worker, tile);
+    return stored instanceof QuantizedMatrix codes ? widened(codes, worker) : (WeightMatrix) stored;
+  }
+
+  @Override
+  public RowReader stored(int worker, int tile) {
     MemorySegment bytes = bytes(worker, tile);
     if (held == null || !held.filled()) {
       long start = System.nanoTime();
@@ -124,7 +138,7 @@ class ModuleTiles implements TileSource {
       clock.addReadWrite(System.nanoTime() - start);
     }
     if (module.quantized() != null) {
-      return widened(codes(bytes, tile), worker);
+      return codes(bytes, tile);
     }
     return module.transposed()
         ? module.view(bytes)
@@ -165,7 +179,7 @@ class ModuleTiles implements TileSource {
 
   @Override
   public void write(int worker, int tile, MemorySegment mask, boolean fitted) {
-    if (module.quantized() != null) {
+    if (module.quantized() != null && mask != null) {
       prune(worker, tile, mask, fitted);
     }
     checkChanges(worker, tile);

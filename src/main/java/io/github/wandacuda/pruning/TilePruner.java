@@ -2,6 +2,8 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.ResidentMatrix;
@@ -62,7 +64,8 @@ public final class TilePruner implements AutoCloseable {
   public void prune(int worker, int tile, MemorySegment mask) {
     int first = source.tiles().firstRow(tile);
     int rows = source.tiles().rowsOf(tile);
-    WeightMatrix weights = source.read(worker, tile);
+    boolean asStored = resident == null && selector.takesCodes();
+    RowReader weights = asStored ? source.stored(worker, tile) : source.read(worker, tile);
     MemorySegment tileMask =
         mask == null ? null : mask.asSlice(first * maskRowBytes, rows * maskRowBytes);
     long start = System.nanoTime();
@@ -72,13 +75,17 @@ public final class TilePruner implements AutoCloseable {
           Selection selection = select(first, weights, tileMask);
           pruned.add(selection.pruned());
           zeros.add(selection.zeros());
-          zeroRows.add(zeroRows(weights));
         });
     clock.addSelect(System.nanoTime() - start);
-    source.write(worker, tile, tileMask, false);
+    source.write(worker, tile, asStored ? null : tileMask, false);
+    zeroRows.add(zeroRows(weights));
   }
 
-  private Selection select(int first, WeightMatrix weights, MemorySegment mask) {
+  private Selection select(int first, RowReader rows, MemorySegment mask) {
+    if (rows instanceof QuantizedMatrix codes) {
+      return plan(DType.F32).select(codes, mask);
+    }
+    WeightMatrix weights = (WeightMatrix) rows;
     SelectionPlan prepared = plan(weights.dtype());
     return resident == null
         ? prepared.select(weights, weights, mask)
@@ -107,7 +114,7 @@ public final class TilePruner implements AutoCloseable {
   }
 
   /** Looks at a row up to its first weight that isn't zero, which is soon. */
-  private static int zeroRows(WeightMatrix weights) {
+  private static int zeroRows(RowReader weights) {
     int count = 0;
     for (int row = 0; row < weights.rows(); row++) {
       int column = 0;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -17,6 +18,11 @@ public interface TileSource {
    */
   WeightMatrix read(int worker, int tile);
 
+  /** Returns a tile's rows as {@link #read} does, or as codes if that is what they are. */
+  default RowReader stored(int worker, int tile) {
+    return read(worker, tile);
+  }
+
   /** Rounds weights that are fitted to what the file holds. */
   @FunctionalInterface
   interface Rounding {
@@ -32,7 +38,8 @@ public interface TileSource {
   /**
    * Takes back a tile that was read and changed; nothing is done where that is nobody's, or a view.
    *
-   * @param mask the tile's rows of the packed mask: which elements are kept
+   * @param mask the tile's rows of the packed mask: which elements are kept; null if codes are as
+   *     they will be
    */
   default void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 

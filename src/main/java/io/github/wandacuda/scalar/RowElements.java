@@ -2,7 +2,7 @@ package io.github.wandacuda.scalar;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.RowReader;
 import java.lang.foreign.MemorySegment;
 
 /** Single elements of a row in the form that {@link CpuSelectKernels} describes. */
@@ -38,12 +38,12 @@ public final class RowElements {
   /**
    * Returns the failure for the first weight of a row that is not finite, of which there is one.
    */
-  public static NonFiniteWeightException nonFinite(
-      WeightMatrix source, MemorySegment memory, long at, int row) {
-    for (int c = 0; c < source.columns(); c++) {
-      float value = value(source.dtype(), memory, at, c);
-      if (!Float.isFinite(value)) {
-        return new NonFiniteWeightException(row, c, value);
+  public static NonFiniteWeightException nonFinite(RowReader source, int row) {
+    float[] values = new float[source.columns()];
+    source.read(row, 0, values.length, values, 0);
+    for (int c = 0; c < values.length; c++) {
+      if (!Float.isFinite(values[c])) {
+        return new NonFiniteWeightException(row, c, values[c]);
       }
     }
     throw new AssertionError("row " + row + " is finite");

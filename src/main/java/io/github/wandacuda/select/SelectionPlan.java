@@ -1,6 +1,7 @@
 package io.github.wandacuda.select;
 
 import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -39,6 +40,16 @@ public interface SelectionPlan extends AutoCloseable {
   default Selection select(
       ResidentMatrix matrix, int first, WeightMatrix rows, MemorySegment mask) {
     throw new UnsupportedOperationException("this backend keeps no matrix of its own");
+  }
+
+  /**
+   * Does the same in place to codes, as of the F32 weights that they stand for, where {@link
+   * Selector#takesCodes}: what is picked becomes the code of zero.
+   *
+   * @param mask as above
+   */
+  default Selection select(QuantizedMatrix codes, MemorySegment mask) {
+    throw new UnsupportedOperationException("this backend takes no codes");
   }
 
   /** Gives back what the plan holds, once no call is under way; before the backend is closed. */

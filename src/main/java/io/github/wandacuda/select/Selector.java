@@ -46,6 +46,11 @@ public interface Selector {
    */
   void countMagnitudes(WeightMatrix source, int upper, long[] counts);
 
+  /** Returns whether plans for F32 take codes, too. */
+  default boolean takesCodes() {
+    return false;
+  }
+
   /** Returns the bytes of one row of a packed mask, see {@link SelectionPlan#select}. */
   static long maskRowBytes(int columns) {
     return (columns + 7L) / 8;

@@ -28,14 +28,17 @@ public final class Candidates {
 
   private final DType dtype;
   private final float[] norms;
+  private final CodeRows codes;
   private final int[] columns = new int[MOST + ALWAYS];
   private final int[] scores = new int[MOST];
   private int count;
   private int padded;
 
-  public Candidates(DType dtype, float[] norms) {
+  /** Prepares rows of elements, or of codes, of which none is cleared, if those are given. */
+  public Candidates(DType dtype, float[] norms, CodeRows codes) {
     this.dtype = dtype;
     this.norms = norms;
+    this.codes = codes;
   }
 
   /**
@@ -47,9 +50,16 @@ public final class Candidates {
     count = list(which, columns);
     padded = Math.ceilDiv(count, COUNT) * COUNT;
     for (int i = 0; i < count; i++) {
-      scores[i] = RowElements.score(dtype, memory, at, columns[i], norms);
+      scores[i] = score(memory, at, columns[i]);
     }
     Arrays.fill(scores, count, padded, Integer.MAX_VALUE);
+  }
+
+  /** Returns the bits of an element's score. */
+  public int score(MemorySegment memory, long at, int column) {
+    return codes == null
+        ? RowElements.score(dtype, memory, at, column, norms)
+        : codes.score(column);
   }
 
   private static int list(long[] which, int[] columns) {
@@ -99,7 +109,9 @@ public final class Candidates {
     long left = bits;
     for (int i = 0; i < end; i++) {
       int column = columns[from + Long.numberOfTrailingZeros(left)];
-      RowElements.clear(dtype, memory, at, column);
+      if (codes == null) {
+        RowElements.clear(dtype, memory, at, column);
+      }
       kept[column / Long.SIZE] &= ~(1L << column);
       left &= left - 1;
     }

@@ -13,7 +13,10 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
-/** Passes over rows of 16-bit elements that compare each with a threshold of its column. */
+/**
+ * Passes over rows of 16-bit elements that compare each with a threshold of its column; for F32
+ * over {@link CodeRows}, which are finite, and of which none is cleared.
+ */
 public final class ThresholdPasses {
   /** What {@link #below} returns for a row that holds a NaN or an infinity. */
   public static final int NON_FINITE = -1;
@@ -30,8 +33,16 @@ public final class ThresholdPasses {
   private int result;
 
   public ThresholdPasses(DType dtype, int columns) {
-    short infinity = Scores.infinity(dtype == DType.BF16);
     inside = new long[Math.ceilDiv(columns, Long.SIZE)];
+    if (dtype == DType.F32) {
+      count = new RowPass[] {(memory, at, kept) -> result = bytesBelow(memory, lower, kept)};
+      clear =
+          new RowPass[] {
+            (memory, at, kept) -> result = takeBytes(memory, lower, upper, kept, inside)
+          };
+      return;
+    }
+    short infinity = Scores.infinity(dtype == DType.BF16);
     count = new RowPass[] {(memory, at, kept) -> result = below(memory, at, lower, infinity)};
     clear =
         new RowPass[] {
@@ -102,6 +113,44 @@ public final class ThresholdPasses {
         elements.blend((short) 0, belowLow).intoMemorySegment(memory, to, ORDER);
         pruned |= belowLow.toLong() << i;
         under |= belowHigh.toLong() << i;
+      }
+      kept[word] = ~pruned;
+      inside[word] = under & ~pruned;
+      count += Long.bitCount(under & ~pruned);
+    }
+    return count;
+  }
+
+  /** Tells which of the bytes in as many shorts are below their thresholds. */
+  private static VectorMask<Byte> bytesBelow(MemorySegment row, int column, short[] thresholds) {
+    ShortVector bytes = ShortVector.fromMemorySegment(SHORTS, row, column, ORDER);
+    ShortVector limits = ShortVector.fromArray(SHORTS, thresholds, column / 2);
+    return bytes.reinterpretAsBytes().compare(LT, limits.reinterpretAsBytes());
+  }
+
+  private static int bytesBelow(MemorySegment row, short[] thresholds, long[] kept) {
+    if (row.getClass() != NativeMemory.TYPE) {
+      throw NativeMemory.expected();
+    }
+    int below = 0;
+    for (int column = 0; column < kept.length * Long.SIZE; column += 2 * SHORT_COUNT) {
+      below += bytesBelow(row, column, thresholds).trueCount();
+    }
+    return below;
+  }
+
+  private static int takeBytes(
+      MemorySegment row, short[] lower, short[] upper, long[] kept, long[] inside) {
+    if (row.getClass() != NativeMemory.TYPE) {
+      throw NativeMemory.expected();
+    }
+    int count = 0;
+    for (int word = 0; word < kept.length; word++) {
+      long pruned = 0;
+      long under = 0;
+      for (int i = 0; i < Long.SIZE; i += 2 * SHORT_COUNT) {
+        pruned |= bytesBelow(row, word * Long.SIZE + i, lower).toLong() << i;
+        under |= bytesBelow(row, word * Long.SIZE + i, upper).toLong() << i;
       }
       kept[word] = ~pruned;
       inside[word] = under & ~pruned;

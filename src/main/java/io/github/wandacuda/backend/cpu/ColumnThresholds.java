@@ -38,10 +38,10 @@ final class ColumnThresholds {
   /**
    * Writes the thresholds of a score; those of padding are 0, so that nothing is below.
    *
-   * @param score the bits of a number that is not negative
    * @param thresholds as many as there are columns, padding included
+   * @param score the bits of a number that is not negative
    */
-  void of(int score, short[] thresholds) {
+  void write(short[] thresholds, int score) {
     if (score == 0) {
       Arrays.fill(thresholds, (short) 0);
       return;

@@ -2,6 +2,8 @@ package io.github.wandacuda.backend.cpu;
 
 import static io.github.wandacuda.system.LittleEndian.LONG;
 
+import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.DenseRows;
 import io.github.wandacuda.scalar.CpuSelectKernels;
@@ -11,6 +13,7 @@ import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.simd.CodeRows;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -51,6 +54,25 @@ final class CpuPlan implements SelectionPlan {
       pruneInPlace(source, destination, run);
     } else {
       RowPanel.forEachRow(source, destination, (memory, at, row) -> run.prune(row, memory, at));
+    }
+    give(pruner);
+    return new Selection(run.picked, run.zeros);
+  }
+
+  @Override
+  public Selection select(QuantizedMatrix codes, MemorySegment mask) {
+    SelectionArguments.checkMask(codes.rows(), arguments.columns(), mask);
+    RowPruner pruner = take();
+    Run run = new Run(pruner, codes, mask);
+    long rowBytes = codes.codes().rowBytes();
+    int some = (int) Math.max(1, CACHED_BYTES / Math.max(1, rowBytes));
+    for (int row = 0; row < codes.rows() && codes.columns() > 0; row++) {
+      if (row % some == 0 && NativeMemory.is(codes.data())) {
+        long bytes = Math.min(some * rowBytes, codes.data().byteSize() - row * rowBytes);
+        run.preload.load(codes.data(), row * rowBytes, bytes);
+      }
+      run.add(row, pruner.prune(codes, row, run.kept));
+      CodeRows.keep(codes, row, run.kept);
     }
     give(pruner);
     return new Selection(run.picked, run.zeros);
@@ -107,14 +129,14 @@ final class CpuPlan implements SelectionPlan {
 
   private static final class Run {
     private final RowPruner pruner;
-    private final WeightMatrix matrix;
+    private final RowReader matrix;
     private final MemorySegment mask;
     private final CachePreload preload = new CachePreload();
     private final long[] kept;
     private long picked;
     private long zeros;
 
-    Run(RowPruner pruner, WeightMatrix matrix, MemorySegment mask) {
+    Run(RowPruner pruner, RowReader matrix, MemorySegment mask) {
       this.pruner = pruner;
       this.matrix = matrix;
       this.mask = mask;
@@ -122,9 +144,12 @@ final class CpuPlan implements SelectionPlan {
     }
 
     void prune(int row, MemorySegment memory, long at) {
-      int inRow = pruner.prune(memory, at, kept);
+      add(row, pruner.prune(memory, at, kept));
+    }
+
+    void add(int row, int inRow) {
       if (inRow == RowPruner.NON_FINITE) {
-        throw RowElements.nonFinite(matrix, memory, at, row);
+        throw RowElements.nonFinite(matrix, row);
       }
       picked += inRow;
       zeros += pruner.zeros();

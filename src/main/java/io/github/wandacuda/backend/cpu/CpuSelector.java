@@ -55,7 +55,7 @@ public final class CpuSelector implements Selector {
         (memory, at, row) -> {
           int highest = RowElements.upper(source.dtype(), memory, at, source.columns(), counts);
           if (highest >= RowElements.INFINITY >>> 16) {
-            throw RowElements.nonFinite(source, memory, at, row);
+            throw RowElements.nonFinite(source, row);
           }
         });
   }
@@ -68,6 +68,11 @@ public final class CpuSelector implements Selector {
         source,
         (memory, at, row) ->
             RowElements.lower(source.dtype(), memory, at, source.columns(), upper, counts));
+  }
+
+  @Override
+  public boolean takesCodes() {
+    return true;
   }
 
   private static void forEachRow(WeightMatrix source, RowPanel.Visitor visitor) {

@@ -55,8 +55,8 @@ final class TiedRowPruner {
     }
     short[] lower = new short[CpuSelectKernels.padded(columns)];
     short[] upper = new short[lower.length];
-    thresholds.of(score, lower);
-    thresholds.of(score + 1, upper);
+    thresholds.write(lower, score);
+    thresholds.write(upper, score + 1);
     highestFirst.add(new Tie(score, lower, upper));
     highestFirst.sort(Comparator.comparingInt(Tie::score).reversed());
   }

@@ -17,7 +17,7 @@ final class VectorSelect implements CpuSelectKernels {
     if (rule instanceof LowestPerRow row) {
       int wanted = row.count();
       LowestOfRow whole = new LowestOfRow(dtype, columns, norms, wanted);
-      return LowestByThresholds.serves(dtype, columns, wanted)
+      return LowestByThresholds.serves(columns, wanted)
           ? new LowestByThresholds(dtype, columns, norms, wanted, whole)
           : whole;
     }

@@ -7,6 +7,7 @@ import io.github.wandacuda.simd.Scores;
 import io.github.wandacuda.simd.ThresholdPasses;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.ObjIntConsumer;
 
 /**
  * Prunes rows whose thresholds are near those of the rows before. {@link ColumnThresholds} of a
@@ -51,7 +52,7 @@ final class WindowedRowPruner {
   private long cost;
 
   WindowedRowPruner(
-      ColumnThresholds thresholds,
+      ObjIntConsumer<short[]> thresholds,
       ThresholdPasses passes,
       Candidates few,
       int columns,
@@ -71,6 +72,11 @@ final class WindowedRowPruner {
    */
   void start(int threshold, int sharing) {
     trend.start(threshold, sharing);
+  }
+
+  /** Forgets columns' thresholds, as rows have other scales. */
+  void forget() {
+    tables.forget();
   }
 
   /** Prunes a row, after the start. */
@@ -220,18 +226,22 @@ final class WindowedRowPruner {
     private static final int MOST = 64;
     private static final int LEAST = 8;
 
-    private final ColumnThresholds columnThresholds;
+    private final ObjIntConsumer<short[]> columnThresholds;
     private final short[][] thresholds;
     private final int[] scores;
     private final int length;
     private int made;
 
-    ThresholdTables(ColumnThresholds columnThresholds, int columns) {
+    ThresholdTables(ObjIntConsumer<short[]> columnThresholds, int columns) {
       this.columnThresholds = columnThresholds;
       length = CpuSelectKernels.padded(columns);
       int fitting = Integer.highestOneBit(MOST_BYTES / (Short.BYTES * length) | 1);
       thresholds = new short[Math.clamp(fitting, LEAST, MOST)][];
       scores = new int[thresholds.length];
+      forget();
+    }
+
+    void forget() {
       Arrays.fill(scores, -1);
     }
 
@@ -247,7 +257,7 @@ final class WindowedRowPruner {
         if (thresholds[place] == null) {
           thresholds[place] = new short[length];
         }
-        columnThresholds.of(score, thresholds[place]);
+        columnThresholds.accept(thresholds[place], score);
         scores[place] = score;
         made++;
       }

@@ -24,7 +24,7 @@ class ColumnThresholdsTest {
     ColumnThresholds thresholds = new ColumnThresholds(dtype, norms);
     short[] found = new short[640];
     for (int score : scores(random)) {
-      thresholds.of(score, found);
+      thresholds.write(found, score);
       for (int c = 0; c < norms.length; c++) {
         int threshold = found[c];
         assertThat(threshold).as("%x in column %d", score, c).isBetween(0, infinity(dtype));

@@ -22,10 +22,15 @@ public record Rotation(List<WeightMatrix> matrices) {
 
   /** Returns a matrix and as many copies of it as it takes to be out of the caches. */
   static Rotation of(Arena arena, WeightMatrix matrix) {
-    long bytes = Math.max(1, matrix.data().byteSize());
-    int count = (int) Math.clamp(Math.ceilDiv(COLD_BYTES, bytes), 1, MOST);
-    Stream<WeightMatrix> copies = IntStream.range(1, count).mapToObj(i -> copy(arena, matrix));
+    Stream<WeightMatrix> copies =
+        IntStream.range(1, count(matrix)).mapToObj(i -> copy(arena, matrix));
     return new Rotation(Stream.concat(Stream.of(matrix), copies).toList());
+  }
+
+  /** Returns how many matrices of its size are out of the caches. */
+  static int count(WeightMatrix matrix) {
+    long bytes = Math.max(1, matrix.data().byteSize());
+    return (int) Math.clamp(Math.ceilDiv(COLD_BYTES, bytes), 1, MOST);
   }
 
   private static WeightMatrix copy(Arena arena, WeightMatrix matrix) {

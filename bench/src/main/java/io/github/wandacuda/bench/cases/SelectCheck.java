@@ -1,18 +1,18 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.RowReader;
 import io.github.wandacuda.select.SelectionRule;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 
 /** Holds rows of a result against what sorting scores gives. */
 final class SelectCheck {
-  private final WeightMatrix source;
+  private final RowReader source;
   private final float[] norms;
   private final int pruned;
   private final int size;
 
-  SelectCheck(WeightMatrix source, float[] norms, SelectionRule.Lowest rule) {
+  SelectCheck(RowReader source, float[] norms, SelectionRule.Lowest rule) {
     this.source = source;
     this.norms = norms;
     pruned = rule.perGroup();
@@ -24,7 +24,7 @@ final class SelectCheck {
    *
    * @throws IllegalStateException if an element is not what it should be
    */
-  void row(int row, WeightMatrix result) {
+  void row(int row, RowReader result) {
     boolean[] goes = goes(row);
     for (int column = 0; column < goes.length; column++) {
       float expected = goes[column] ? 0 : source.get(row, column);

@@ -8,6 +8,7 @@ final class Measurements {
       Map.ofEntries(
           Map.entry("select-copy", SelectRows::besideCopy),
           Map.entry("groups-copy", SelectRows::besideCopy),
+          Map.entry("select-codes", SelectRows::codesBesideBfloat),
           Map.entry("select-sort", SelectRows::besideTorch),
           Map.entry("select-kthvalue", SelectRows::besideTorch),
           Map.entry("hostile", SelectRows::besideGaussian),

@@ -5,6 +5,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.cases.CopyCase;
 import io.github.wandacuda.bench.cases.DataKind;
 import io.github.wandacuda.bench.cases.SelectCase;
+import io.github.wandacuda.bench.cases.SelectCodesCase;
 import io.github.wandacuda.bench.common.WeightBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -71,6 +72,20 @@ final class SelectRows {
       call.check();
       plan.check();
       return pairs.measureExcess(side(call), side(plan));
+    }
+  }
+
+  static Outcome codesBesideBfloat(Row row, Place place, Pairs pairs) {
+    String shape = row.get("shape");
+    String amount = row.get("amount");
+    SelectCase.Setup setup =
+        new SelectCase.Setup(shape, DType.BF16, amount, DataKind.GAUSSIAN, THREADS);
+    try (SelectCodesCase codes = new SelectCodesCase(setup, row.get("format"));
+        SelectCase plain = new SelectCase(setup)) {
+      codes.check();
+      plain.check();
+      return pairs.measure(
+          Unit.WEIGHTS, new Pairs.Side(codes.weights(), codes::seconds), side(plain));
     }
   }
 
