@@ -19,8 +19,8 @@ import java.util.Optional;
 
 /**
  * The tiles of a module's weight: read from its file and written to a shard, or held in memory,
- * where they are pruned and stay. A quantized weight's tiles are widened to float32, and what is
- * pruned of them is made 0 in the codes.
+ * where they are pruned and stay. A quantized weight's tiles are its codes, or are widened to
+ * float32 and what is pruned of them is made 0 in the codes.
  */
 class ModuleTiles implements TileSource {
   private static final long ALIGNMENT = 64;
