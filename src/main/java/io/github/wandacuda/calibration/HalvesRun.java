@@ -248,11 +248,7 @@ public final class HalvesRun implements AutoCloseable {
     return new OutputMoments(inputs, gram);
   }
 
-  /**
-   * Takes from what is missing what a change of a module's weights gives.
-   *
-   * @param change of the weights in F32, [hidden size, features]
-   */
+  /** Takes what a change of weights, [hidden size, features] in F32, gives from what is missing. */
   public void take(
       Block block, Half half, String module, HiddenStates missing, WeightMatrix change) {
     try (Weight weight = operations.weight(change);

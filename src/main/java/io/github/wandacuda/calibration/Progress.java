@@ -32,12 +32,7 @@ public interface Progress {
   /** Called when the first step begins; an earlier run did a share from 0 to 1 before. */
   default void begin(double share) {}
 
-  /**
-   * Called after {@link #begin} where the work is to go through so many bytes, so that a share of
-   * it is a share of them.
-   *
-   * @param all of the work, an interrupted run's included
-   */
+  /** Called after {@link #begin} if shares are of so many bytes, an interrupted run's included. */
   default void bytes(long all) {}
 
   /**

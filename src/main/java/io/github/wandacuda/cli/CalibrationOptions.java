@@ -5,6 +5,7 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PruningRules;
@@ -35,10 +36,8 @@ final class CalibrationOptions {
   @Mixin SampleOptions sampling;
 
   /** Checks that what needs norms or scores, if it does, has them from one place. */
-  public void check(boolean needed, String what) {
-    if (calibration != null && statistics != null) {
-      throw new UsageException("--calibration and --statistics exclude each other");
-    }
+  public void check(boolean needed, String what, OutputOptions output) {
+    output.exclude("--calibration", "--statistics");
     if (needed && calibration == null && statistics == null) {
       throw new UsageException("%s needs --calibration FILE or --statistics FILE".formatted(what));
     }
@@ -108,20 +107,13 @@ final class CalibrationOptions {
   /** Returns what norms come from, by the names that reports have. */
   public Map<String, Object> facts(Calibration source) {
     Map<String, Object> facts = new LinkedHashMap<>();
-    if (source instanceof Calibration.FromSamples samples) {
+    if (statistics == null) {
       facts.put("calibration_file", calibration.toString());
-      facts.put("samples", samples.samples().size());
-      facts.put("sequence_length", samples.sequenceLength());
-      facts.put("seed", samples.seed());
-      if (samples.joined()) {
-        facts.put("join", true);
-      }
-      facts.put("calibration_sha256", samples.sha256());
-    } else if (source instanceof Calibration.FromStatistics read) {
+    } else {
       facts.put("statistics_file", statistics.toString());
       addFacts(facts, source);
-      facts.put("statistics_sha256", read.sha256().get());
     }
+    facts.putAll(Provenance.calibration(source));
     return facts;
   }
 

@@ -121,12 +121,7 @@ public final class Main {
       }
     }
 
-    /**
-     * Ends the wait of the shutdown hook, because the work is done and has cleaned up.
-     *
-     * @param exitCode the exit code of the work; if there was a signal, the process ends with the
-     *     signal's code
-     */
+    /** Ends the shutdown hook's wait after the work, whose exit code holds unless a signal came. */
     void workIsDone(int exitCode) {
       synchronized (this) {
         // A signal may be ending the process though the hook hasn't begun.

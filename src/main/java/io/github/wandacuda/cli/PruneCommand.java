@@ -91,8 +91,8 @@ final class PruneCommand extends Subcommand {
     }
     PruningRules rules = methods.plan().rules();
     maskFiles.check(rules);
-    calibrations.check(rules.needNorms(), "method " + rules.label());
-    target.check(calibrations.fromSamples(rules));
+    calibrations.check(rules.needNorms(), "method " + rules.label(), output);
+    target.check(calibrations.fromSamples(rules), output);
     cluster.check(target.inPlace, rules.needMasks());
     target.checkPart(calibrations.fromSamples(rules), rules.needMasks(), output);
     if (target.inPlace) {
@@ -142,8 +142,8 @@ final class PruneCommand extends Subcommand {
   private void removeParts() {
     PruningRules rules = methods.partRules();
     Sparsity.Ratio share = (Sparsity.Ratio) rules.common().sparsity();
-    calibrations.check(true, StructureOptions.STRUCTURE);
-    target.check(calibrations.fromSamples(rules));
+    calibrations.check(true, StructureOptions.STRUCTURE, output);
+    target.check(calibrations.fromSamples(rules), output);
     calibrations.warnOfIdle(rules, output);
     output.warnIfGiven("a run that removes parts saves no hidden states", "--checkpoint-every");
     warnOfIdleOutput();

@@ -87,7 +87,7 @@ final class TargetOptions {
   private String part;
 
   /** Checks that the options don't contradict each other, or norms that come from samples. */
-  public void check(boolean calibrated) {
+  public void check(boolean calibrated, OutputOptions options) {
     if (!inPlace && output == null) {
       throw new UsageException(
           ErrorDetails.NOWHERE.said("prune needs --output DIR").hint("or --in-place"));
@@ -99,12 +99,7 @@ final class TargetOptions {
     if (!inPlace && yes) {
       throw new UsageException("--yes answers what only --in-place asks");
     }
-    if (inPlace && output != null) {
-      throw new UsageException("--in-place and --output exclude each other");
-    }
-    if (inPlace && packed) {
-      throw new UsageException("--in-place and --packed exclude each other");
-    }
+    options.exclude("--in-place", "--output", "--packed");
     if (inPlace && resume) {
       throw new UsageException(
           "--in-place and --resume exclude each other: run the same again to end what was begun");

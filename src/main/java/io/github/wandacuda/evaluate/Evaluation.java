@@ -255,11 +255,7 @@ public final class Evaluation implements Serializable {
       this(decoder, operations, chunkTokens(decoder.hiddenSize()));
     }
 
-    /**
-     * Creates the scorer with chunks of another size.
-     *
-     * @param chunkTokens tokens after which a chunk takes no more inputs
-     */
+    /** Creates the scorer with chunks that take no more inputs from so many tokens on. */
     LogLikelihoods(Decoder decoder, Operations operations, long chunkTokens) {
       this.decoder = decoder;
       this.operations = operations;

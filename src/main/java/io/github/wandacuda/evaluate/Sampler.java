@@ -16,11 +16,7 @@ public interface Sampler {
         return best;
       };
 
-  /**
-   * Returns a token.
-   *
-   * @param logits one for each token, finite
-   */
+  /** Returns a token by logits, one for each, finite. */
   int choose(float[] logits);
 
   /**

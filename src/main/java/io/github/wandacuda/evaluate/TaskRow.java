@@ -95,11 +95,7 @@ record TaskRow(Path file, long number, JsonNode content) {
     return list.valueStream().map(element -> text(key + "." + inner, element.path(inner))).toList();
   }
 
-  /**
-   * Returns the index of the right answer.
-   *
-   * @param key a key whose value is a whole number, the same as a string, or a truth value
-   */
+  /** Returns the right answer's index: a whole number, that as a string, or a truth value. */
   int label(String key, int choices) {
     return label(key, 0, choices);
   }

@@ -27,11 +27,7 @@ public sealed interface Calibration {
       return statistics.norms();
     }
 
-    /**
-     * Reads statistics of this program, or those of llama.cpp's imatrix tool by their ending.
-     *
-     * @throws io.github.wandacuda.error.InputException if they can't be read, or are none
-     */
+    /** Reads this program's statistics, or those of llama.cpp's imatrix tool by their ending. */
     public static FromStatistics read(Path file) {
       Statistics statistics = Imatrix.isNamed(file) ? Imatrix.read(file) : Statistics.read(file);
       // It isn't needed before the run has a plan, which takes as long to make.

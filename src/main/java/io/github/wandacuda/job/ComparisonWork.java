@@ -18,11 +18,7 @@ public interface ComparisonWork {
    */
   void measure(List<Part> parts, int all, Progress progress, Measured measured);
 
-  /**
-   * A part of a comparison.
-   *
-   * @param way shares totals out and returns how the model is pruned; null for the dense model
-   */
+  /** A part: {@code way} shares totals out and says how to prune; null for the dense model. */
   record Part(int place, Function<Progress, Comparison.Way> way) {}
 
   /** Takes what parts come to. */

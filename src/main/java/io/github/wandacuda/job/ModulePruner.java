@@ -90,7 +90,7 @@ final class ModulePruner implements AutoCloseable {
     } finally {
       layers.forget();
     }
-    return run.results();
+    return Arrays.asList(run.results);
   }
 
   private final class Run {
@@ -234,10 +234,6 @@ final class ModulePruner implements AutoCloseable {
       }
       results[index] = result;
       steps.done(request.module().tensor().bytes());
-    }
-
-    synchronized List<ModuleResult> results() {
-      return Arrays.asList(results);
     }
   }
 

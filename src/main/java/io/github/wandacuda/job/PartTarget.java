@@ -243,10 +243,7 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
       return own;
     }
 
-    /**
-     * Looks for all parts' shards, with the journal's lock; it is finished if this part has to
-     * complete the output.
-     */
+    /** Looks for all parts' shards, under the journal's lock; finished if this part ends all. */
     private Part.PartState look(ShardPass all) {
       List<SafetensorsFile> shards = scope.model().checkpoint().shards();
       Set<SafetensorsFile> missing = new HashSet<>();

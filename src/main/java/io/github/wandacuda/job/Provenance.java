@@ -146,13 +146,16 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return family == null ? null : SourceDigest.ofFiles("a description of a family", family, "");
   }
 
-  private static Map<String, Object> calibration(Calibration calibration) {
+  /** Returns what is known of the samples or statistics that a run takes its norms from. */
+  public static Map<String, Object> calibration(Calibration calibration) {
     Map<String, Object> values = new LinkedHashMap<>();
     if (calibration instanceof Calibration.FromSamples samples) {
       values.put("samples", samples.samples().size());
       values.put("sequence_length", samples.sequenceLength());
       values.put("seed", samples.seed());
-      values.put("join", samples.joined() ? true : null);
+      if (samples.joined()) {
+        values.put("join", true);
+      }
       values.put("calibration_sha256", samples.sha256());
     }
     if (calibration instanceof Calibration.FromStatistics statistics) {

@@ -74,11 +74,7 @@ public record RemovalRequest(
     return gone;
   }
 
-  /**
-   * Returns what happens to the weights that read what is left.
-   *
-   * @param told why they stay as they are although there are samples enough
-   */
+  /** Returns what happens to the weights that stay; {@code told} why nothing, unless asked. */
   public Update update(ModelDirectory model, Calibration calibration, Consumer<String> told) {
     if (!(calibration instanceof Calibration.FromSamples samples)) {
       if (update.orElse(Update.NONE) != Update.NONE) {

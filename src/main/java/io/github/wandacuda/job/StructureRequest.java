@@ -65,12 +65,7 @@ public record StructureRequest(
       this.scores = Stream.of(scores).map(Labelled::label).toList();
     }
 
-    /**
-     * Finds what a model has of it.
-     *
-     * @throws io.github.wandacuda.error.InputException if it has none, or the config doesn't
-     *     describe it
-     */
+    /** Finds what a model has of it; refuses one that has none, or doesn't describe it. */
     public Removal find(ModelDirectory model) {
       return finder.apply(model);
     }

@@ -59,11 +59,7 @@ final class KernelOptions {
 
   private KernelOptions() {}
 
-  /**
-   * Returns the options that don't conflict with those that the user may have given to the JVM.
-   *
-   * @param kernels whether the command has any
-   */
+  /** Returns the options beside those given, without conflicts; {@code kernels} if it has any. */
   static List<String> beside(List<String> given, boolean kernels) {
     List<String> options = new ArrayList<>();
     if (!isIn(given, USERS_COLLECTOR)) {

@@ -32,11 +32,7 @@ public record MagnitudeThreshold(Selector selector, WorkerPool workers, TileSour
             addAll(counts, (tile, some) -> selector.countMagnitudes(tile, upper, some)));
   }
 
-  /**
-   * Returns the magnitude at {@code index} of the sorted ones of a matrix in device memory.
-   *
-   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
-   */
+  /** Returns the magnitude at an index of a device matrix's sorted ones, which must be finite. */
   public static float at(long index, DeviceSelector selector, DeviceMatrix matrix) {
     return at(
         index,

@@ -1,6 +1,5 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -10,11 +9,7 @@ import java.util.function.IntBinaryOperator;
 
 /** The masks of a model's modules, for use by several threads. */
 public interface ModuleMasks extends AutoCloseable {
-  /**
-   * Checks that there is a mask for each module.
-   *
-   * @throws InputException if there is none for one; the message names it
-   */
+  /** Checks that there is a mask for each module; the message names one without. */
   void require(Collection<LinearModule> modules);
 
   /**

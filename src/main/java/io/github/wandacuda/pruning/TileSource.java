@@ -11,11 +11,7 @@ public interface TileSource {
 
   int columns();
 
-  /**
-   * Returns a tile's rows, in memory that may be written to.
-   *
-   * @param worker whose buffer may be used until that worker's next call
-   */
+  /** Returns a tile's rows, writable, perhaps in a worker's buffer: until that one's next call. */
   WeightMatrix read(int worker, int tile);
 
   /** Returns a tile's rows as {@link #read} does, or as codes if that is what they are. */
