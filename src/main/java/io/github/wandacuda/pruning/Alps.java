@@ -12,6 +12,7 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAccumulator;
@@ -23,7 +24,7 @@ import java.util.concurrent.atomic.DoubleAccumulator;
  *
  * <pre>{@code
  * D = T where it is kept, 0 elsewhere,   U = (T - D) / RISE, 0 first
- * T = W + sqrt(rho / a) (D - W - U) M + U,   M = a (A + a I)^-1
+ * T = W + (rho / a)^0.4 (D - W - U) M + U,   M = a (A + a I)^-1
  * kept: the largest |T|
  * }</pre>
  *
@@ -37,6 +38,10 @@ final class Alps implements AutoCloseable {
   private static final int SHARING = 3;
   private static final double FIRST = 0.1;
   private static final double RISE = Math.pow(15, 1.0 / (STEPS - 1));
+  private static final float FALL = (float) (1 / RISE);
+
+  /** Steps by which the kept weights are fitted after it; ten leave as much error. */
+  static final int FITTING_STEPS = 4;
 
   /** Rows of the triangle that are multiplied at a time. */
   private static final int ROWS = 256;
@@ -124,16 +129,17 @@ final class Alps implements AutoCloseable {
    */
   void solve(WeightMatrix weights, MemorySegment mask, WeightMatrix result, Runnable choose) {
     double unit = unit(weights);
+    double[] units = Arrays.stream(scales).map(scale -> scale * unit).toArray();
     for (int step = 0; step < STEPS; step++) {
       int sharing = step / SHARING;
       double fromMiddle = step % SHARING - (SHARING - 1) / 2.0;
-      float factor = (float) Math.pow(RISE, fromMiddle / 2);
+      float factor = (float) Math.pow(RISE, 0.4 * fromMiddle);
       try (SquareGram.Product product = inverses.get(sharing).product(weights.rows())) {
-        new Step(weights, mask, result, unit, step == 0, factor).run(product);
+        new Step(this, weights, mask, result, units, step == 0, factor).run(product);
       }
       choose.run();
     }
-    workers.run(result.rows(), (worker, row) -> unscale(weights, result, unit, row));
+    workers.run(result.rows(), (worker, row) -> unscale(weights, result, units, row));
   }
 
   /** Returns a power of 2 that keeps scaled weights from growing too large for float32. */
@@ -157,83 +163,71 @@ final class Alps implements AutoCloseable {
     arena.close();
   }
 
-  private void unscale(WeightMatrix weights, WeightMatrix result, double unit, int row) {
+  private void unscale(WeightMatrix weights, WeightMatrix result, double[] units, int row) {
     for (int k = 0; k < scales.length; k++) {
       boolean dead = scales[k] == 0;
-      float value = dead ? weights.get(row, k) : (float) (result.get(row, k) / unit / scales[k]);
-      result.set(row, k, value);
+      result.set(row, k, dead ? weights.get(row, k) : (float) (result.get(row, k) / units[k]));
     }
   }
 
   /** One step for all rows, some of them at a time. */
-  private final class Step {
-    private final WeightMatrix weights;
-    private final MemorySegment mask;
-    private final WeightMatrix result;
-    private final double unit;
-    private final boolean first;
-    private final float factor;
-
-    Step(
-        WeightMatrix weights,
-        MemorySegment mask,
-        WeightMatrix result,
-        double unit,
-        boolean first,
-        float factor) {
-      this.weights = weights;
-      this.mask = mask;
-      this.result = result;
-      this.unit = unit;
-      this.first = first;
-      this.factor = factor;
-    }
-
+  private record Step(
+      Alps alps,
+      WeightMatrix weights,
+      MemorySegment mask,
+      WeightMatrix result,
+      double[] units,
+      boolean first,
+      float factor) {
     void run(SquareGram.Product product) {
-      int columns = scales.length;
+      int columns = units.length;
       float[] x = new float[product.rows() * columns];
       float[] products = new float[x.length];
       for (int start = 0; start < weights.rows(); start += product.rows()) {
         int from = start;
         int count = Math.min(product.rows(), weights.rows() - from);
-        workers.run(count, (worker, row) -> new Row(from + row).subtract(x, row * columns));
+        alps.workers.run(count, (worker, row) -> new Row(from + row).subtract(x, row * columns));
         product.multiply(x, count, products);
-        workers.run(count, (worker, row) -> new Row(from + row).add(products, row * columns));
+        alps.workers.run(count, (worker, row) -> new Row(from + row).add(products, row * columns));
       }
     }
 
-    /** A row with W, D and U. */
+    /** A row with W, T and U. */
     private final class Row {
       private final int row;
-      private final float[] scaled = new float[scales.length];
-      private final float[] d = new float[scales.length];
-      private final float[] u = new float[scales.length];
+      private final boolean[] kept = new boolean[units.length];
+      private final float[] w = new float[units.length];
+      private final float[] t = new float[units.length];
+      private final float[] u = new float[units.length];
 
       Row(int row) {
         this.row = row;
-        boolean[] kept = new boolean[scales.length];
         PackedMasks.read(mask, row, kept);
-        weights.read(row, 0, scaled.length, scaled, 0);
-        result.read(row, 0, d.length, d, 0);
-        for (int k = 0; k < scaled.length; k++) {
-          scaled[k] = (float) (scaled[k] * unit * scales[k]);
-          float t = first ? scaled[k] : d[k];
-          d[k] = kept[k] ? t : 0;
-          u[k] = kept[k] || first ? 0 : (float) (t / RISE);
+        weights.read(row, 0, w.length, w, 0);
+        for (int k = 0; k < w.length; k++) {
+          w[k] = (float) (w[k] * units[k]);
+        }
+        if (first) {
+          System.arraycopy(w, 0, t, 0, w.length);
+          return;
+        }
+        result.read(row, 0, t.length, t, 0);
+        for (int k = 0; k < t.length; k++) {
+          u[k] = kept[k] ? 0 : t[k] * FALL;
         }
       }
 
       void subtract(float[] x, int at) {
-        for (int k = 0; k < d.length; k++) {
-          x[at + k] = d[k] - scaled[k] - u[k];
+        for (int k = 0; k < t.length; k++) {
+          x[at + k] = (kept[k] ? t[k] : -u[k]) - w[k];
         }
       }
 
       void add(float[] products, int at) {
-        for (int k = 0; k < d.length; k++) {
-          d[k] = scaled[k] + factor * products[at + k] + u[k];
+        for (int k = 0; k < t.length; k++) {
+          t[k] = w[k] + factor * products[at + k] + u[k];
         }
-        MemorySegment.copy(d, 0, result.data(), FLOAT, result.byteOffset(row, 0), d.length);
+        MemorySegment.copy(t, 0, result.data(), FLOAT, result.byteOffset(row, 0), t.length);
       }
     }
   }

@@ -326,11 +326,11 @@ public final class LayerPruner implements AutoCloseable {
         fitted = result;
         MemorySegment before = arena.allocate(mask.byteSize()).copyFrom(mask);
         boolean again = rules.alps() && chooseAgain();
-        last = fit(chosen);
+        last = fit(chosen, again ? Alps.FITTING_STEPS : Reconstruction.STEPS);
         if (again && !(last.error() <= refined.error())) {
           mask.copyFrom(before);
           putMasked(result);
-          last = fit(chosen);
+          last = fit(chosen, Reconstruction.STEPS);
         }
       }
       errors =
@@ -339,9 +339,9 @@ public final class LayerPruner implements AutoCloseable {
     }
 
     /** Fits the kept weights, and returns the error that is left. */
-    private OutputError fit(OutputError chosen) {
+    private OutputError fit(OutputError chosen, int steps) {
       SquareGram moments = square(inputs.gram());
-      new Reconstruction(moments).solve(dense, mask, fitted);
+      new Reconstruction(moments, steps).solve(dense, mask, fitted);
       roundFitted();
       return chosen.after(moments, dense, fitted);
     }
