@@ -40,10 +40,11 @@ final class ComparedMethods {
       hideParamSyntax = true,
       split = ",",
       description =
-          "Methods, with commas between them; each may have +swaps, +reconstruct or both behind it"
-              + " (default: wanda,magnitude, or none if there are just --recipes). Or whole parts,"
-              + " as prune --structure removes them: experts, blocks, channels, heads or auto, with"
-              + " a score or update behind it, as in channels+flap+none.")
+          "Methods, with commas between them; each may have +swaps, +reconstruct, +alps, or +swaps"
+              + " and one of these behind it (default: wanda,magnitude, or none if there are just"
+              + " --recipes). Or whole parts, as prune --structure removes them: experts, blocks,"
+              + " channels, heads or auto, with a score or update behind it, as in"
+              + " channels+flap+none.")
   private List<String> methods;
 
   @Option(

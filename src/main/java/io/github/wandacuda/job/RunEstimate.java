@@ -350,7 +350,8 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     private record Measured(int columns, double shared, double row) {
       double seconds(LinearModule module, ModuleRules rules, boolean withShared) {
         double wider = (double) module.columns() / columns;
-        double whole = shared * Math.pow(wider, rules.method() == Method.SPARSEGPT ? 3 : 2);
+        double whole =
+            shared * Math.pow(wider, rules.method() == Method.SPARSEGPT || rules.alps() ? 3 : 2);
         double rows = row * module.rows() * Math.pow(wider, rules.needsMoments() ? 2 : 1);
         return (withShared ? whole : 0) + rows;
       }

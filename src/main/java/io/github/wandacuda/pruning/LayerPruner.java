@@ -39,6 +39,7 @@ public final class LayerPruner implements AutoCloseable {
   private SquareGram square;
 
   private Optional<GramFactor> factor;
+  private Optional<Alps> alps;
 
   public LayerPruner(Backend backend, Selector selector, WorkerPool workers, PhaseClock clock) {
     this.backend = backend;
@@ -52,7 +53,8 @@ public final class LayerPruner implements AutoCloseable {
   /** Returns the bytes of memory that a module takes while it is pruned. */
   public static long bytes(ModuleRules rules, long rows, long columns) {
     long weights = rows * columns * Float.BYTES;
-    return 2 * weights + (rules.needsMoments() ? 4 * columns * columns * Float.BYTES : 0);
+    long squares = (rules.needsMoments() ? 4 : 0) + (rules.alps() ? 7 : 0);
+    return 2 * weights + squares * columns * columns * Float.BYTES;
   }
 
   /**
@@ -97,14 +99,26 @@ public final class LayerPruner implements AutoCloseable {
     return factor;
   }
 
+  private Optional<Alps> alps(Gram gram) {
+    take(gram);
+    if (alps == null) {
+      alps = Alps.of(backend.operations(), workers, latest);
+    }
+    return alps;
+  }
+
   /** Lets go of the latest second moments; to be called before their memory is given back. */
   public void forget() {
     if (square != null) {
       square.close();
     }
+    if (alps != null) {
+      alps.ifPresent(Alps::close);
+    }
     latest = null;
     square = null;
     factor = null;
+    alps = null;
   }
 
   @Override
@@ -309,14 +323,39 @@ public final class LayerPruner implements AutoCloseable {
       }
       OutputError last = refined;
       if (rules.reconstruct() && !warnOfFewTokens()) {
-        new Reconstruction(moments).solve(dense, mask, result);
         fitted = result;
-        roundFitted();
-        last = chosen.after(moments, dense, result);
+        MemorySegment before = arena.allocate(mask.byteSize()).copyFrom(mask);
+        boolean again = rules.alps() && chooseAgain();
+        last = fit(chosen, again ? Alps.FITTING_STEPS : Reconstruction.STEPS);
+        if (again && !(last.error() <= refined.error())) {
+          mask.copyFrom(before);
+          putMasked(result);
+          last = fit(chosen, Reconstruction.STEPS);
+        }
       }
       errors =
           Optional.of(
               new OutputErrors(chosen.output(), chosen.error(), refined.error(), last.error()));
+    }
+
+    /** Fits the kept weights, and returns the error that is left. */
+    private OutputError fit(OutputError chosen, int steps) {
+      SquareGram moments = square(inputs.gram());
+      new Reconstruction(moments, steps).solve(dense, mask, fitted);
+      roundFitted();
+      return chosen.after(moments, dense, fitted);
+    }
+
+    /** Chooses the mask by ALPS, or returns false if the second moments are no use for that. */
+    private boolean chooseAgain() {
+      Optional<Alps> alps = alps(inputs.gram());
+      if (alps.isEmpty()) {
+        warning = Optional.of("its second moments have no inverse: its mask isn't chosen by alps");
+        return false;
+      }
+      Runnable choose = () -> masks.magnitude(fitted, rules.sparsity(), buffers.tileBytes(), mask);
+      alps.get().solve(dense, mask, fitted, choose);
+      return true;
     }
 
     /** Returns whether too few tokens are known to fit weights to, and says so. */

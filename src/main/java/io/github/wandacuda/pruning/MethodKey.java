@@ -67,13 +67,13 @@ public enum MethodKey {
   /** How kept weights are changed: a text. */
   UPDATE(
       "NAME",
-      List.of("reconstruct", "realign", "none"),
+      List.of("reconstruct", "alps", "realign", "none"),
       String.class,
       word -> word,
       null,
-      "reconstruct: fit the kept weights to the dense module's outputs. After `structure` also"
-          + " realign: to the dense model's hidden states (its default from 64 samples on where it"
-          + " can be), or none.");
+      "reconstruct: fit the kept weights to the dense module's outputs; alps: choose the mask again"
+          + " by ALPS, then fit. After `structure` also realign: to the dense model's hidden states"
+          + " (its default from 64 samples on where it can be), or none.");
 
   private final String recordKey = name().toLowerCase(Locale.ROOT);
   private final String label = recordKey.replace('_', '-');

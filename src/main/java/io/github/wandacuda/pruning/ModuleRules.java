@@ -63,6 +63,10 @@ public record ModuleRules(Map<MethodKey, Object> values) {
           "`method` wanda-variant: expected a sparsity, found the pattern "
               + all.get(MethodKey.PATTERN));
     }
+    if (method == Method.MASKS && "alps".equals(update)) {
+      throw new UsageException(
+          "`update` alps: expected a method that chooses the mask, found masks");
+    }
     if (method == Method.SPARSEGPT && all.containsKey(MethodKey.REFINE)) {
       throw new UsageException(
           "`refine` swaps: expected a method that keeps weights as they are, found sparsegpt");
@@ -158,6 +162,11 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return values.containsKey(MethodKey.UPDATE);
   }
 
+  /** Returns whether the mask is chosen again too, before they are fitted. */
+  public boolean alps() {
+    return "alps".equals(values.get(MethodKey.UPDATE));
+  }
+
   /** Returns the method with what follows it, as people write it: {@code wanda+swaps}. */
   public String label() {
     return Stream.concat(
@@ -234,6 +243,9 @@ public record ModuleRules(Map<MethodKey, Object> values) {
 
   /** Returns whether each row or group is known to have lost so many weights. */
   public boolean countsRows() {
+    if (alps()) {
+      return sparsity() instanceof Sparsity.GroupPattern;
+    }
     return switch (method()) {
       case MASKS -> false;
       case WANDA -> true;
@@ -265,8 +277,8 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return switch (method()) {
       case MAGNITUDE -> ratio.of(rows * columns) + 1;
       // A module that nothing reached, or whose moments are no use, is pruned row by row.
-      case RIA, SPARSEGPT -> rows * ratio.of(columns);
-      case WANDA, WANDA_VARIANT, MASKS -> 0;
+      case RIA, SPARSEGPT, WANDA -> rows * ratio.of(columns);
+      case WANDA_VARIANT, MASKS -> 0;
     };
   }
 }

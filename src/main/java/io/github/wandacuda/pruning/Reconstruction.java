@@ -17,8 +17,8 @@ import java.util.function.ObjIntConsumer;
  * was.
  */
 public final class Reconstruction {
-  /** Steps of conjugate gradients. */
-  private static final int STEPS = 10;
+  /** Steps of conjugate gradients from weights as they are. */
+  static final int STEPS = 10;
 
   /**
    * An error that became this part of what it was is known to be less, whatever the rounding of
@@ -30,10 +30,16 @@ public final class Reconstruction {
   private final RowArithmetic arithmetic;
   private final int columns;
   private final double[] scales;
+  private final int steps;
 
   /** Prepares for layers with one input, whose second moments must stay open. */
   public Reconstruction(SquareGram gram) {
+    this(gram, STEPS);
+  }
+
+  Reconstruction(SquareGram gram, int steps) {
     this.gram = gram;
+    this.steps = steps;
     arithmetic = gram.arithmetic;
     columns = gram.columns();
     scales = new double[columns];
@@ -117,7 +123,7 @@ public final class Reconstruction {
       each(count, (scratch, row) -> read(weights, mask, result, from, row, scratch));
       product.multiply(p, count, products);
       each(count, (scratch, row) -> begin(mask, from, row, scratch));
-      for (int step = 0; step < STEPS && anyGoesOn(count); step++) {
+      for (int step = 0; step < steps && anyGoesOn(count); step++) {
         product.multiply(p, count, products);
         each(count, (scratch, row) -> step(mask, from, row, scratch));
       }

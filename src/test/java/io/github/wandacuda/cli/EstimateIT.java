@@ -38,7 +38,17 @@ class EstimateIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"magnitude", "statistics", "samples"})
+  @ValueSource(
+      strings = {
+        "magnitude",
+        "statistics",
+        "samples",
+        "sparsegpt",
+        "ria",
+        "swaps",
+        "reconstruct",
+        "alps"
+      })
   void theTimeIsNotFarOff(String kind) {
     Path output = directory.resolve(kind);
     List<Object> words = Words.of("prune --model %s --output %s", model, output);
@@ -46,6 +56,9 @@ class EstimateIT {
         switch (kind) {
           case "magnitude" -> List.of("--method", "magnitude");
           case "statistics" -> List.of("--statistics", statistics);
+          case "sparsegpt", "ria" -> List.of("--calibration", samples, "--method", kind);
+          case "swaps" -> List.of("--calibration", samples, "--refine", kind);
+          case "reconstruct", "alps" -> List.of("--calibration", samples, "--update", kind);
           default -> List.of("--calibration", samples);
         });
     words.addAll(List.of("--backend", "cpu", "--json"));

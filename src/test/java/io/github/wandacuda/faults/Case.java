@@ -57,6 +57,7 @@ final class Case {
       case "packed" -> List.of("--method", "magnitude", "--packed");
       case "sparsegpt", "ria" -> samples("--method", kind);
       case "swaps-reconstruct" -> samples("--refine", "swaps", "--update", "reconstruct");
+      case "alps" -> samples("--update", kind);
       case "atp" -> samples("--allocation", kind);
       case "blocks" -> parts(kind, "--remove", 1);
       case "heads" -> parts(kind, "--remove", 2);

@@ -59,7 +59,7 @@ class KillFaults {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"sparsegpt", "swaps-reconstruct", "ria", "atp"})
+  @ValueSource(strings = {"sparsegpt", "swaps-reconstruct", "alps", "ria", "atp"})
   void soDoOtherMethods(String method) throws Exception {
     run = new Case(directory, new GeneratedLlama(4, 128, 256, 500), 4, 64);
     killAndCompare(method, METHOD_TIME, FEW_IN_A_ROW);

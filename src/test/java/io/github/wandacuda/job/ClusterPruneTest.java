@@ -140,6 +140,7 @@ class ClusterPruneTest {
     "wanda+swaps, 0.5, 2, 4, 300",
     "wanda+swaps, 2:4, 3, 3, 700",
     "wanda+reconstruct, 0.5, 3, 4, 300",
+    "wanda+alps, 0.5, 2, 4, 300",
     "ria+swaps+reconstruct, 0.6, 3, 7, 300",
     "magnitude+reconstruct, 4:8, 2, 5, 300",
     "sparsegpt+reconstruct, 0.5, 3, 1, 300",

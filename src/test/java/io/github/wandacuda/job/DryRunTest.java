@@ -114,6 +114,9 @@ class DryRunTest {
         all.add(fitted.with(MethodKey.REFINE, "swaps"));
       }
       all.add(fitted);
+      if (method != Method.MASKS) {
+        all.add(fitted.with(MethodKey.UPDATE, "alps"));
+      }
     }
     return all.stream().filter(rules -> rules.method() != Method.MASKS).toList();
   }

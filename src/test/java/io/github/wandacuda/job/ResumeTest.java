@@ -269,6 +269,8 @@ class ResumeTest {
     "sparsegpt, 2:4, true",
     "sparsegpt, 0.5, false",
     "wanda+swaps+reconstruct, 0.5, true",
+    "wanda+alps, 0.5, true",
+    "wanda+swaps+alps, 2:4, false",
     "ria, 0.5, true",
     "wanda-variant, 0.5, true",
     "ria, shared, true",

@@ -74,6 +74,7 @@ class RecipeSchemaTest {
         "- {pattern: '4:8', method: magnitude, allocation: uniform}",
         "- {method: masks, pattern: 2:4, refine: swaps}",
         "- {method: sparsegpt, update: reconstruct, allocation: dlp}",
+        "- {method: ria, update: alps}",
       })
   void bothAccept(String yaml) throws IOException {
     assertThat(schemaAccepts(yaml)).as("schema").isTrue();
@@ -102,6 +103,7 @@ class RecipeSchemaTest {
         "- {scope: row}",
         "- {scope: row, method: magnitude}",
         "- {method: wanda-variant, pattern: 2:4}",
+        "- {method: masks, update: alps}",
         "- {method: sparsegpt, refine: swaps}",
         "- {refine-swaps: 4}",
         "- {refine: swaps, refine-swaps: 0}",
