@@ -144,8 +144,14 @@ final class SampleOptions {
           GenerateNeeds.bytes(model, operations::multipliesSparse, length),
           "its weights and cache stay in memory while it writes its samples");
       output.say(
-          "the model writes %d samples of %d tokens itself, on %s"
-              .formatted(count, length, backend.name()));
+          "the model writes %d samples of %d tokens itself, on %s%s"
+              .formatted(
+                  count,
+                  length,
+                  backend.name(),
+                  SpecialTokens.begin(model.config()).isPresent()
+                      ? ""
+                      : ": the first of each is drawn, as its config names no bos_token_id"));
       return OwnSamples.write(model, operations, count, length, seed, output.progress());
     }
   }

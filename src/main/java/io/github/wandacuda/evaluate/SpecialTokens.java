@@ -42,7 +42,7 @@ public final class SpecialTokens {
   }
 
   /** Returns the token by which texts begin, if {@code config.json} names one. */
-  static OptionalInt begin(ModelConfig config) {
+  public static OptionalInt begin(ModelConfig config) {
     return configured(config, List.of("bos"));
   }
 

@@ -76,6 +76,17 @@ class SelfCalibrationTest {
   }
 
   @Test
+  void aModelWithoutAFirstTokenIsToldOf() throws Exception {
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    TestData.replace(model.resolve("config.json"), "\"bos_token_id\": 1,", "");
+    Path norms = directory.resolve("norms.safetensors");
+    List<Object> words = words("calibrate", "--output", norms);
+    words.replaceAll(word -> word.equals(TestData.TINY_LLAMA) ? model : word);
+    assertThat(InProcess.run(words).succeeds().err())
+        .contains("on cpu: the first of each is drawn, as its config names no bos_token_id");
+  }
+
+  @Test
   void aDryRunWritesNothing() {
     Path saved = directory.resolve("saved.json");
     Path output = directory.resolve("out");
