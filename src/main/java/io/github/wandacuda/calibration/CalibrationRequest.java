@@ -50,12 +50,12 @@ public record CalibrationRequest(
   }
 
   /** Returns the number of samples to draw from a text: 128 unless given. */
-  int samplesToDraw() {
+  public int samplesToDraw() {
     return samples.orElse(DEFAULT_SAMPLES);
   }
 
   /** Returns the length of samples from a text: the model's maximum up to 2048 unless given. */
-  int lengthToDraw() {
+  public int lengthToDraw() {
     return sequenceLength.orElse(Math.min(DEFAULT_SEQUENCE_LENGTH, modelMaximum));
   }
 

@@ -60,11 +60,15 @@ final class BackendOptions {
         precision);
   }
 
+  /** Opens it without a word, for work before that which it is opened for. */
+  Backends.Choice choose() {
+    return device.equals(ALL)
+        ? Backends.openAll(backend, threads.count(), precision)
+        : Backends.open(backend, deviceNumber(), threads.count(), precision);
+  }
+
   Backend open(OutputOptions output) {
-    Backends.Choice choice =
-        device.equals(ALL)
-            ? Backends.openAll(backend, threads.count(), precision)
-            : Backends.open(backend, deviceNumber(), threads.count(), precision);
+    Backends.Choice choice = choose();
     Backend opened = choice.backend();
     if (backend.equals(Backends.AUTO)) {
       output.say(

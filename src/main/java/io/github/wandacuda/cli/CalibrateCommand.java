@@ -92,8 +92,10 @@ final class CalibrateCommand extends Subcommand {
         ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given, false)) {
       results.read("--calibration", calibration);
       results.add("--output", file, Statistics::isOne);
+      sampling.addTo(results, true);
       results.reserve();
-      CalibrationSamples samples = sampling.draw(calibration, directory);
+      CalibrationSamples samples = sampling.draw(calibration, directory, backends, false, output);
+      SampleOptions.save(results, List.of(samples.tokens()));
       SampleOptions.say(calibration, samples, output);
       if (!cluster.given()) {
         requireRoom(directory, samples);

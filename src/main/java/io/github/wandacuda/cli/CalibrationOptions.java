@@ -79,7 +79,8 @@ final class CalibrationOptions {
     }
   }
 
-  public void addTo(ResultFiles results) {
+  public void addTo(ResultFiles results, boolean sampled) {
+    sampling.addTo(results, sampled && calibration != null);
     results.read("--calibration", calibration);
     results.read("--statistics", statistics);
   }
@@ -94,14 +95,21 @@ final class CalibrationOptions {
   }
 
   /** Draws the samples or reads the statistics. */
-  public Calibration load(ModelDirectory model, OutputOptions output) {
+  public Calibration load(
+      ModelDirectory model, BackendOptions backends, boolean dry, OutputOptions output) {
     if (statistics != null) {
       output.detail("norms from %s", statistics);
       return Calibration.FromStatistics.read(statistics);
     }
-    CalibrationSamples samples = sampling.draw(calibration, model);
+    CalibrationSamples samples = sampling.draw(calibration, model, backends, dry, output);
     SampleOptions.say(calibration, samples, output);
     return sampling.calibration(samples);
+  }
+
+  static void save(ResultFiles results, Calibration source) {
+    if (source instanceof Calibration.FromSamples samples) {
+      SampleOptions.save(results, samples.samples());
+    }
   }
 
   /** Returns what norms come from, by the names that reports have. */

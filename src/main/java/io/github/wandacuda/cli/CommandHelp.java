@@ -39,7 +39,7 @@ final class CommandHelp {
         "--samples --sequence-length --seed --join --windows --limit --second-moments --experts");
     group(
         "Where to",
-        "--output --cache --in-place --packed --report --save-statistics --save-masks",
+        "--output --cache --in-place --packed --report --save-statistics --save-calibration --save-masks",
         "--dry-run --resume --overwrite --json --log-likelihoods --quiet --verbose");
     group("Machine", "--backend --device --precision --threads --cluster --part");
     group(

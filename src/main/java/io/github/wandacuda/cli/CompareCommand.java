@@ -133,17 +133,18 @@ final class CompareCommand extends Subcommand {
                 null,
                 overwrite.given,
                 resume && UnfinishedComparison.isBeside(report))) {
-      calibrations.addTo(results);
+      calibrations.addTo(results, true);
       results.read("--text", text);
       results.add(REPORT, report, ReportFormat::isOne);
       InputFile.require(text);
-      Calibration calibration = calibrations.load(directory, output);
+      Calibration calibration = calibrations.load(directory, backends, dryRun, output);
       EvaluationWindows windows =
           texts.of(text, calibrations.sampling.sequenceLength(), directory, output);
       Optional<Evaluation> asked =
           tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {
         results.reserve();
+        CalibrationOptions.save(results, calibration);
       }
       try (Backend backend = backends.open(output)) {
         Comparison comparison =

@@ -27,8 +27,8 @@ final class OutputOptions {
   private static final Set<String> UNDECISIVE =
       Set.of(
           ("--checkpoint-every --cluster --dry-run --evaluate --help --io --json "
-                  + "--no-verify --output --overwrite --quiet --report --resume --save-masks "
-                  + "--save-statistics --threads --verbose --version --yes")
+                  + "--no-verify --output --overwrite --quiet --report --resume "
+                  + "--save-calibration --save-masks --save-statistics --threads --verbose --version --yes")
               .split(" "));
 
   /** Their content has a digest, or the device a name for its arithmetic, which count instead. */

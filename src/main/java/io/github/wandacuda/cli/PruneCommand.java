@@ -115,11 +115,14 @@ final class PruneCommand extends Subcommand {
           output.warn("%s of each row of the chosen modules is nothing".formatted(rules.amount()));
         }
       }
-      try (ResultFiles results = results(directory, place);
+      try (ResultFiles results = results(directory, place, rules);
           PruneRequest.MasksIn masks = maskFiles.open(directory)) {
         evaluation.prepare(directory, output);
         Calibration calibration =
-            rules.needNorms() ? calibrations.load(directory, output) : new Calibration.None();
+            rules.needNorms()
+                ? calibrations.load(directory, backends, dryRun, output)
+                : new Calibration.None();
+        CalibrationOptions.save(results, calibration);
         PruneRequest request =
             new PruneRequest(
                 place,
@@ -151,9 +154,10 @@ final class PruneCommand extends Subcommand {
         ModelDirectory directory = model.open(output)) {
       RemovalRequest asked = structures.request(share, methods.partUpdate(), methods.requantize());
       Optional<Removal> parts = asked.find(directory);
-      try (ResultFiles results = results(directory, target.output)) {
+      try (ResultFiles results = results(directory, target.output, rules)) {
         evaluation.prepare(directory, output);
-        Calibration calibration = calibrations.load(directory, output);
+        Calibration calibration = calibrations.load(directory, backends, dryRun, output);
+        CalibrationOptions.save(results, calibration);
         try (Backend backend = backends.open(output)) {
           new StructureRun(
                   this,
@@ -233,14 +237,14 @@ final class PruneCommand extends Subcommand {
   }
 
   /** Checks the result files and, unless nothing will be written, reserves them. */
-  private ResultFiles results(ModelDirectory directory, Path place) {
+  private ResultFiles results(ModelDirectory directory, Path place, PruningRules rules) {
     // In place there is no --resume: the same command goes on by itself.
     boolean again = resumes() || target.inPlace;
     boolean begun =
         UnfinishedRun.isIn(place) || (again && Files.exists(place.resolve(Provenance.FILE_NAME)));
     ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given, begun);
     try {
-      calibrations.addTo(results);
+      calibrations.addTo(results, rules.needNorms());
       evaluation.addTo(results);
       results.add(SAVED_STATISTICS, savedStatistics, Statistics::isOne);
       results.add(REPORT, report, ReportFormat::isOne);

@@ -1,17 +1,27 @@
 package io.github.wandacuda.cli;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.CalibrationRequest;
 import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.evaluate.OwnSamples;
 import io.github.wandacuda.evaluate.SpecialTokens;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.SpaceCheck;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
@@ -20,8 +30,11 @@ import picocli.CommandLine.Option;
 final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =
-      "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet), lists of token ids (.json), or c4"
-          + " (once downloaded).";
+      "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet), lists of token ids (.json), c4 (once"
+          + " downloaded), or self: the model writes its samples.";
+
+  static final String SAVE = "--save-calibration";
+  private static final Path SELF = Path.of("self");
 
   @Option(
       names = "--samples",
@@ -49,6 +62,12 @@ final class SampleOptions {
               + " text; for documents shorter than a sample.")
   private boolean join;
 
+  @Option(
+      names = SAVE,
+      paramLabel = "FILE",
+      description = "Also write the samples, as a .json that --calibration takes.")
+  private Path saved;
+
   /** Warns of options that have no effect on a draw from a file. */
   public static void warnOfIdle(Path file, OutputOptions output) {
     if (CalibrationSampler.takesListsInOrder(file)) {
@@ -69,7 +88,26 @@ final class SampleOptions {
     return optional(sequenceLength);
   }
 
-  public CalibrationSamples draw(Path file, ModelDirectory model) {
+  /** Adds the file that samples are saved to; a run without samples has none to save. */
+  void addTo(ResultFiles results, boolean sampled) {
+    if (saved != null && !(sampled && CalibrationSampler.takesListsInOrder(saved))) {
+      throw new UsageException(
+          SAVE + (sampled ? ": expected a name in .json, found " + saved : " needs samples"));
+    }
+    results.add(SAVE, saved, TokenLists::areIn);
+  }
+
+  static void save(ResultFiles results, List<int[]> samples) {
+    results.write(SAVE, out -> out.write(new ObjectMapper().writeValueAsBytes(samples)));
+  }
+
+  /**
+   * Draws samples of a file, or has the model write them.
+   *
+   * @param dry whether nothing needs to be known of them but how many they are
+   */
+  CalibrationSamples draw(
+      Path file, ModelDirectory model, BackendOptions backends, boolean dry, OutputOptions output) {
     DecoderShape shape = DecoderFamilies.shape(model);
     CalibrationRequest request =
         new CalibrationRequest(
@@ -80,10 +118,41 @@ final class SampleOptions {
             join ? Optional.of(tokenizer -> SpecialTokens.end(model, tokenizer)) : Optional.empty(),
             shape.maximumLength(),
             shape.vocabulary());
+    if (file.equals(SELF) && !Files.exists(file)) {
+      int count = request.samplesToDraw();
+      int length = request.lengthToDraw();
+      HeapBudget.requireSamples(count, length);
+      RunNeeds.requireArrays(file, model, length);
+      if (dry) {
+        output.say("what the model takes to write its samples is not in the plan");
+      }
+      return new CalibrationSamples(
+          dry ? new int[count][length] : own(model, backends, count, length, output), false);
+    }
     try (LazyTokenizer tokenizer = new LazyTokenizer(model.path())) {
       CalibrationSamples drawn = CalibrationSampler.sample(request, tokenizer);
       RunNeeds.requireArrays(file, model, drawn.tokens()[0].length);
       return drawn;
+    }
+  }
+
+  private int[][] own(
+      ModelDirectory model, BackendOptions backends, int count, int length, OutputOptions output) {
+    try (Backend backend = backends.choose().backend()) {
+      Operations operations = backend.operations();
+      SpaceCheck.requireMemory(
+          GenerateNeeds.bytes(model, operations::multipliesSparse, length),
+          "its weights and cache stay in memory while it writes its samples");
+      output.say(
+          "the model writes %d samples of %d tokens itself, on %s%s"
+              .formatted(
+                  count,
+                  length,
+                  backend.name(),
+                  SpecialTokens.begin(model.config()).isPresent()
+                      ? ""
+                      : ": the first of each is drawn, as its config names no bos_token_id"));
+      return OwnSamples.write(model, operations, count, length, seed, output.progress());
     }
   }
 

@@ -38,13 +38,21 @@ public final class SpecialTokens {
         return id.getAsInt();
       }
     }
+    return configured(model.config(), kinds).orElse(-1);
+  }
+
+  /** Returns the token by which texts begin, if {@code config.json} names one. */
+  public static OptionalInt begin(ModelConfig config) {
+    return configured(config, List.of("bos"));
+  }
+
+  private static OptionalInt configured(ModelConfig config, List<String> kinds) {
     return kinds.stream()
-        .map(kind -> model.config().root().path(kind + "_token_id"))
+        .map(kind -> config.root().path(kind + "_token_id"))
         .map(id -> id.isArray() ? id.path(0) : id)
         .filter(id -> id.isInt() && id.intValue() >= 0)
         .mapToInt(JsonNode::intValue)
-        .findFirst()
-        .orElse(-1);
+        .findFirst();
   }
 
   /** Returns the token that ends a document, EOS. */

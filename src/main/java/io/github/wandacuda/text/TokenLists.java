@@ -41,6 +41,15 @@ public record TokenLists(Path file, JsonParser parser) {
     }
   }
 
+  /** Returns whether a file is there and holds lists of token ids. */
+  public static boolean areIn(Path file) {
+    try {
+      return !read(file, 1).isEmpty();
+    } catch (InputException e) {
+      return false;
+    }
+  }
+
   /** Reads at most two lists, as {@link #read} does; the file may also be a single list. */
   public static List<int[]> readOne(Path file) {
     return InputFile.reading(file, () -> lists(file, 2, true));

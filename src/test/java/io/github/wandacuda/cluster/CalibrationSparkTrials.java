@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,6 +40,7 @@ class CalibrationSparkTrials extends OnSpark {
   }
 
   @Test
+  @Thorough
   void threeExecutorsRunTheSamples() throws Exception {
     assertLikeOneMachine("three", 3, small, samples("--pattern", "2:4"));
   }

@@ -26,6 +26,9 @@ final class SparkProcesses implements AutoCloseable {
   /** What stands before Spark's own classes; its script reads it before there is a JVM. */
   static final String DRIVER_CLASSES = "spark.driver.extraClassPath=";
 
+  /** Most of the time of such small runs goes into starting JVMs, which would compile at length. */
+  private static final List<String> QUICK = List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
+
   /** The number of the GPU that each worker has. */
   static final int GPU = 1;
 
@@ -135,6 +138,7 @@ final class SparkProcesses implements AutoCloseable {
             "spark.cores.max=" + executors,
             "spark.executor.cores=1",
             "spark.executor.memory=512m",
+            "spark.executor.defaultJavaOptions=" + String.join(" ", QUICK),
             "spark.driver.host=127.0.0.1",
             "spark.driver.bindAddress=127.0.0.1",
             "spark.checkpoint.dir=" + directory.resolve("saved"),
@@ -150,6 +154,7 @@ final class SparkProcesses implements AutoCloseable {
   private Process start(String name, String classPath, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(QUICK);
     command.add("--add-modules=jdk.incubator.vector");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("--sun-misc-unsafe-memory-access=allow");

@@ -8,6 +8,7 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,6 +44,7 @@ class StatisticsSparkTrials extends OnSpark {
   }
 
   @Test
+  @Thorough
   void twoExecutorsWriteTheSameGroups() throws Exception {
     assertLikeOneMachine("two", 2, TINY, "--statistics", GOLDEN, "--pattern", "2:4");
   }
@@ -77,6 +79,7 @@ class StatisticsSparkTrials extends OnSpark {
   }
 
   @Test
+  @Thorough
   void theDriverIsKilledAndTheRunResumed() throws Exception {
     Path output = directory.resolve("resumed");
     Process run = onSpark("resumed", 2, large, output, "--statistics", largeStatistics);

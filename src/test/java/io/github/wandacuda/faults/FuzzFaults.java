@@ -7,6 +7,7 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FaultCounts;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
@@ -26,18 +27,22 @@ import org.junit.platform.commons.support.ReflectionSupport;
 class FuzzFaults {
   private static final Pattern DONE = Pattern.compile("Done (\\d+) runs in");
   private static final int SECONDS = Integer.getInteger("fuzz.seconds", 6);
+  private static final int SOME = 6;
   private static final int SECONDS_TO_START = 120;
 
   /** In less time than this the second compiler costs more than it gains. */
   private static final int SECONDS_FOR_THE_JIT = 6;
 
   static List<Method> readers() {
-    return ReflectionSupport.findAllClassesInPackage(
-            "io.github.wandacuda", type -> true, name -> name.endsWith("FuzzTest"))
-        .stream()
-        .flatMap(
-            type -> AnnotationSupport.findAnnotatedMethods(type, FuzzTest.class, TOP_DOWN).stream())
-        .toList();
+    return Tier.picked(
+        SOME,
+        ReflectionSupport.findAllClassesInPackage(
+                "io.github.wandacuda", type -> true, name -> name.endsWith("FuzzTest"))
+            .stream()
+            .flatMap(
+                type ->
+                    AnnotationSupport.findAnnotatedMethods(type, FuzzTest.class, TOP_DOWN).stream())
+            .toList());
   }
 
   @ParameterizedTest

@@ -20,6 +20,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs are killed at random moments and go on until they are done. */
@@ -58,15 +59,23 @@ class KillFaults {
     killAndCompare(kind, TIME, MOST_IN_A_ROW);
   }
 
+  static List<String> methods() {
+    return Tier.picked(2, List.of("sparsegpt", "swaps-reconstruct", "alps", "ria", "atp"));
+  }
+
+  static List<String> structures() {
+    return Tier.picked(2, List.of("experts", "blocks", "channels", "heads", "auto"));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"sparsegpt", "swaps-reconstruct", "alps", "ria", "atp"})
+  @MethodSource("methods")
   void soDoOtherMethods(String method) throws Exception {
     run = new Case(directory, new GeneratedLlama(4, 128, 256, 500), 4, 64);
     killAndCompare(method, METHOD_TIME, FEW_IN_A_ROW);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"experts", "blocks", "channels", "heads", "auto"})
+  @MethodSource("structures")
   void soDoThoseThatRemoveParts(String structure) throws Exception {
     Path mixture = TestData.STRUCTURED.resolve("tiny-moe");
     run =

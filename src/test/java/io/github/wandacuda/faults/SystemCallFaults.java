@@ -9,6 +9,7 @@ import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.MemoryDirectory;
 import io.github.wandacuda.testing.Started;
+import io.github.wandacuda.testing.Tier;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,7 +19,8 @@ import java.util.function.LongUnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** One system call after the other fails, or is met by a signal, as strace can make them. */
 class SystemCallFaults {
@@ -39,15 +41,20 @@ class SystemCallFaults {
         "skipped: there is no strace, or it may not trace");
   }
 
+  static List<Arguments> failures() {
+    return Tier.picked(
+        3,
+        List.of(
+            Arguments.of("fsync", "EIO", "samples", false),
+            Arguments.of("fsync", "EINTR", "statistics", true),
+            Arguments.of("rename", "EIO", "statistics", false),
+            Arguments.of("pwrite64", "ENOSPC", "statistics", false),
+            Arguments.of("pwrite64", "EINTR", "statistics", true)));
+  }
+
   /** What is called again after EINTR never fails for it. */
   @ParameterizedTest
-  @CsvSource({
-    "fsync, EIO, samples, false",
-    "fsync, EINTR, statistics, true",
-    "rename, EIO, statistics, false",
-    "pwrite64, ENOSPC, statistics, false",
-    "pwrite64, EINTR, statistics, true"
-  })
+  @MethodSource("failures")
   void aCallThatFails(String call, String error, String kind, boolean again) throws Exception {
     int faults =
         disturb(
@@ -62,11 +69,18 @@ class SystemCallFaults {
     FaultCounts.add(faults, "faults injected: system calls that fail");
   }
 
+  static List<Arguments> signals() {
+    return Tier.picked(
+        2,
+        List.of(
+            Arguments.of("openat", "INT", 130, "samples"),
+            Arguments.of("fsync", "TERM", 143, "samples"),
+            Arguments.of("pwrite64", "INT", 130, "samples"),
+            Arguments.of("rename", "INT", 130, "statistics")));
+  }
+
   @ParameterizedTest
-  @CsvSource({
-    "openat, INT, 130, samples", "fsync, TERM, 143, samples",
-    "pwrite64, INT, 130, samples", "rename, INT, 130, statistics"
-  })
+  @MethodSource("signals")
   void aSignalDuringACall(String call, String signal, int expected, String kind) throws Exception {
     int signals =
         disturb(

@@ -28,7 +28,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Thorough
 class LinearSumsTest {
   private static final Path PROGRAM = Path.of("src/test/pretend-cuda/checks/forward.cpp");
-  private static final int LAYERS = 1000;
+
+  /** Fewer than 200 may miss a bound's worst case. */
+  private static final int LAYERS = Math.max(200, Integer.getInteger("jqwik.tries.default", 1000));
+
   private static final long SECONDS = 600;
 
   @ParameterizedTest

@@ -1,5 +1,7 @@
 package io.github.wandacuda.testing;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -18,6 +20,13 @@ public final class Tier {
   /** Returns whether a fault is tried at each place, or in a fraction of the time. */
   public static boolean isEachFault() {
     return Boolean.parseBoolean(System.getProperty("faults.each", "true"));
+  }
+
+  /** Returns all cases, or a few that chance picks where not each fault is tried. */
+  public static <T> List<T> picked(int few, List<T> all) {
+    List<T> cases = new ArrayList<>(all);
+    Collections.shuffle(cases);
+    return isEachFault() ? all : cases.subList(0, few);
   }
 
   /** Returns all cases, or the first few of them. */
