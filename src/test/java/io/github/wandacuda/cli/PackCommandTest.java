@@ -208,10 +208,29 @@ class PackCommandTest {
   }
 
   private Object[] prunePacked(Object... more) {
+    return prunePacked(TestData.TINY_LLAMA, more);
+  }
+
+  private Object[] prunePacked(Path model, Object... more) {
     return Words.of(
             "prune --model %s --output %s --method magnitude --backend cpu --packed --quiet",
-            TestData.TINY_LLAMA, at("at-once"), more)
+            model, at("at-once"), more)
         .toArray();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp8-block-llama-wide", "ct-mxfp4-llama-wide"})
+  void codesArePrunedToThePackedFormAtOnce(String name) throws IOException {
+    Path model = TestData.fixture(name).resolve("model");
+    Path pruned = pruned(model);
+    assertThat(pack(pruned).get("modules").asInt()).isGreaterThan(6);
+    JsonNode plan = run(prunePacked(model, "--dry-run", "--json")).json();
+    run(prunePacked(model));
+    // Of few values of codes many are at the threshold, and some were zero before.
+    assertThat(plan.get("bytes_to_write").asLong())
+        .isBetween(bytes(at("at-once")) * 97 / 100, bytes(at("at-once")) * 115 / 100);
+    Directories.assertSame(at("packed"), at("at-once"));
+    assertUnpacks(pruned);
   }
 
   @Test
