@@ -9,6 +9,7 @@ import io.github.wandacuda.scalar.RowPacking;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -16,19 +17,21 @@ import java.util.Optional;
  * A packed weight in its shard. Rows and columns are those in which it is stored: of a Conv1D,
  * which is stored as [in, out], the rows are input features.
  *
- * @param weight the tensor that it stands for, such as {@code model.layers.0.mlp.up_proj.weight}
+ * @param elements of the tensor that it stands for, as {@code model.layers.0.mlp.up_proj.weight}
  * @param bitmask which elements are kept, U8 [rows, ceil(columns / 8)]
  * @param rowOffsets how many values come before each row, I64 [rows]
  */
 public record PackedModule(
     SafetensorsFile file,
-    TensorInfo weight,
+    PackedFormat.Elements elements,
     TensorInfo values,
     TensorInfo bitmask,
     TensorInfo rowOffsets) {
-  /** Returns the packed weight that a checkpoint's tensor stands for, or nothing if it is dense. */
+  /**
+   * Returns the packed numbers that a checkpoint's tensor stands for, or nothing if it has none.
+   */
   public static Optional<PackedModule> of(Checkpoint.Entry entry) {
-    return entry.shard().bytes() instanceof PackedShard shard
+    return entry.info().type().isPresent() && entry.shard().bytes() instanceof PackedShard shard
         ? shard.module(entry.info().name())
         : Optional.empty();
   }
@@ -42,26 +45,42 @@ public record PackedModule(
    */
   static PackedModule find(SafetensorsFile file, TensorInfo weight) {
     PackedFormat.Names names = PackedFormat.Names.of(weight.name());
-    long rows = weight.rows();
-    long columns = weight.columns();
     Parts parts = new Parts(file);
-    TensorInfo values = parts.vector(names.compressed(), weight.dtype(), weight.elements());
-    TensorInfo bitmask =
-        parts.find(names.bitmask(), "U8", List.of(rows, RowPacking.maskBytes(columns)));
+    PackedFormat.Elements elements = parts.elements(names.shape(), weight);
+    TensorInfo values =
+        parts.vector(names.compressed(), elements.dtype(), weight.bytes() / elements.valueBytes());
+    long rows = weight.rows();
+    TensorInfo bitmask = parts.find(names.bitmask(), "U8", List.of(rows, elements.maskRowBytes()));
     TensorInfo offsets = parts.find(names.rowOffsets(), "I64", List.of(rows));
-    TensorInfo shape = parts.find(names.shape(), "I64", List.of(2L));
-    MemorySegment sizes = MemorySegment.ofArray(new byte[2 * Long.BYTES]);
-    file.read(shape, 0, sizes);
-    if (sizes.get(LONG, 0) != rows || sizes.get(LONG, Long.BYTES) != columns) {
-      throw ErrorDetails.tensor(file.path(), shape.name())
-          .wrong(
-              "[%d, %d], as %s has".formatted(rows, columns, PackedFormat.SOURCE_HEADER),
-              "[%d, %d]".formatted(sizes.get(LONG, 0), sizes.get(LONG, Long.BYTES)));
-    }
-    return new PackedModule(file, weight, values, bitmask, offsets);
+    return new PackedModule(file, elements, values, bitmask, offsets);
   }
 
   private record Parts(SafetensorsFile file) {
+    /** Reads a weight's shape, and of codes of 4 bits behind it the one that is left out. */
+    PackedFormat.Elements elements(String name, TensorInfo weight) {
+      TensorInfo info = find(name);
+      boolean nibbles = PackedFormat.Elements.areNibbles(info) && weight.type().isEmpty();
+      if (!info.dtype().equals("I64") || !nibbles && !info.shape().equals(List.of(2L))) {
+        throw wrong(info, "I64 [2]");
+      }
+      MemorySegment sizes = MemorySegment.ofArray(new byte[(int) info.bytes()]);
+      file.read(info, 0, sizes);
+      long[] found = sizes.toArray(LONG);
+      long zero = nibbles ? found[2] : 0;
+      PackedFormat.Elements elements =
+          nibbles
+              ? PackedFormat.Elements.nibbles(weight, (int) (zero & 0xf))
+              : PackedFormat.Elements.of(weight).orElseThrow();
+      if (!Arrays.equals(found, elements.shape())) {
+        throw ErrorDetails.tensor(file.path(), name)
+            .wrong(
+                "%s, as %s has"
+                    .formatted(Arrays.toString(elements.shape()), PackedFormat.SOURCE_HEADER),
+                Arrays.toString(found));
+      }
+      return elements;
+    }
+
     TensorInfo find(String name, String dtype, List<Long> shape) {
       TensorInfo found = find(name);
       if (!found.dtype().equals(dtype) || !found.shape().equals(shape)) {
@@ -93,16 +112,21 @@ public record PackedModule(
     }
   }
 
+  /** Returns the tensor that it stands for. */
+  public TensorInfo weight() {
+    return elements.weight();
+  }
+
   public int rows() {
-    return weight.rows();
+    return weight().rows();
   }
 
   public int columns() {
-    return weight.columns();
+    return weight().columns();
   }
 
   public DType dtype() {
-    return weight.type().orElseThrow();
+    return weight().type().orElseThrow();
   }
 
   public long count() {
@@ -149,19 +173,21 @@ public record PackedModule(
       offsets.set(LONG, known, count());
     }
     requireOffsets(offsets, first, count);
-    long rowBytes = RowPacking.maskBytes(columns());
+    long rowBytes = elements.maskRowBytes();
     MemorySegment bits = memory.allocate(count * rowBytes, Long.BYTES);
     file.read(bitmask, first * rowBytes, bits);
     requireBits(offsets, bits, first, count);
     long from = offsets.get(LONG, 0);
-    long bytes = (offsets.get(LONG, (long) count * Long.BYTES) - from) * dtype().bytes();
+    int valueBytes = elements.valueBytes();
+    long bytes = (offsets.get(LONG, (long) count * Long.BYTES) - from) * valueBytes;
     MemorySegment stored = memory.allocate(bytes + RowPacking.SLACK, RowPacking.SLACK);
-    file.read(values, from * dtype().bytes(), stored.asSlice(0, bytes));
-    return new Rows(columns(), dtype().bytes(), offsets, bits, stored);
+    file.read(values, from * valueBytes, stored.asSlice(0, bytes));
+    return new Rows(elements, offsets, bits, stored);
   }
 
   /** Checks that offsets rise from 0 to the number of values, by the columns at most. */
   private void requireOffsets(MemorySegment offsets, int first, int count) {
+    long most = elements.rowBytes() / elements.valueBytes();
     if (first == 0 && offsets.get(LONG, 0) != 0) {
       throw wrongOffset("0 for row 0", String.valueOf(offsets.get(LONG, 0)));
     }
@@ -174,10 +200,10 @@ public record PackedModule(
             String.valueOf(from));
       }
       // Not their difference, which may overflow.
-      if (to < from || to > count() || to - from > columns()) {
+      if (to < from || to > count() || to - from > most) {
         throw wrongOffset(
             "row %d, at %d, to end at a value from there to %d"
-                .formatted(first + row, from, Math.min(count(), from + columns())),
+                .formatted(first + row, from, Math.min(count(), from + most)),
             String.valueOf(to));
       }
     }
@@ -185,22 +211,24 @@ public record PackedModule(
 
   /** Checks that each row has as many bits as values, and none behind its last column. */
   private void requireBits(MemorySegment offsets, MemorySegment bits, int first, int count) {
-    long rowBytes = RowPacking.maskBytes(columns());
+    long rowBytes = elements.maskRowBytes();
+    int perValue = RowPacking.perValue(elements.bits());
     for (int row = 0; row < count; row++) {
       requireNoneBeyond(bits, row, rowBytes, first + row);
       long expected = offset(offsets, row + 1) - offset(offsets, row);
-      long found = ones(bits, row * rowBytes, (row + 1) * rowBytes);
+      long found = Math.ceilDiv(ones(bits, row * rowBytes, (row + 1) * rowBytes), perValue);
       if (found != expected) {
         throw ErrorDetails.tensor(file.path(), bitmask.name())
             .wrong(
-                "%d bits in row %d, which has as many values".formatted(expected, first + row),
+                "%d %s in row %d, which has as many values"
+                    .formatted(expected, perValue == 1 ? "bits" : "pairs of bits", first + row),
                 String.valueOf(found));
       }
     }
   }
 
   private void requireNoneBeyond(MemorySegment bits, int row, long rowBytes, int ofWeight) {
-    int used = columns() % Byte.SIZE;
+    int used = (int) (elements.columns() % Byte.SIZE);
     if (used == 0) {
       return;
     }
@@ -208,7 +236,8 @@ public record PackedModule(
     if (last >>> used != 0) {
       throw ErrorDetails.tensor(file.path(), bitmask.name())
           .wrong(
-              "no bit behind the last of %d columns in row %d".formatted(columns(), ofWeight),
+              "no bit behind the last of %d columns in row %d"
+                  .formatted(elements.columns(), ofWeight),
               "0x%02x as the row's last byte".formatted(last));
     }
   }
@@ -236,26 +265,26 @@ public record PackedModule(
   /**
    * Some rows of a packed weight in memory, checked: bits, values and offsets agree.
    *
-   * @param elementBytes bytes of an element, 2 or 4
    * @param offsets 64-bit integers, little-endian: where each row's values begin in the weight,
    *     counted in values, and where the last row's end
    * @param bits a bit for each element, a row in whole bytes, the least significant bit first
    * @param values the rows' kept elements, and {@link RowPacking#SLACK} bytes behind them
    */
   record Rows(
-      int columns,
-      int elementBytes,
+      PackedFormat.Elements elements,
       MemorySegment offsets,
       MemorySegment bits,
       MemorySegment values) {
     /** Writes a row as it was before it was packed. */
     void unpack(int row, RowPacking packing, MemorySegment destination, long at) {
       long before = offset(offsets, row) - offset(offsets, 0);
+      MemorySegment whole = destination.asSlice(at, elements.rowBytes());
       packing.unpack(
-          bits.asSlice(row * RowPacking.maskBytes(columns)),
-          values.asSlice(before * elementBytes),
-          elementBytes,
-          destination.asSlice(at, (long) columns * elementBytes));
+          bits.asSlice(row * elements.maskRowBytes()),
+          values.asSlice(before * elements.valueBytes()),
+          elements.bits(),
+          whole);
+      elements.turn(whole);
     }
   }
 }

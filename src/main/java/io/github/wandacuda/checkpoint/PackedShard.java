@@ -106,7 +106,7 @@ public final class PackedShard implements TensorBytes {
     if (same.isPresent()) {
       requireAlike(tensor, same.get());
       known.add(tensor.name());
-    } else if (canBePacked(tensor)) {
+    } else if (isPacked(tensor)) {
       PackedModule module = PackedModule.find(stored, tensor);
       modules.put(tensor.name(), module);
       known.addAll(PackedFormat.Names.of(tensor.name()).all());
@@ -123,10 +123,13 @@ public final class PackedShard implements TensorBytes {
     }
   }
 
-  private static boolean canBePacked(TensorInfo tensor) {
-    return tensor.name().endsWith(PackedFormat.WEIGHT)
-        && tensor.isMatrix()
-        && tensor.type().isPresent();
+  private boolean isPacked(TensorInfo tensor) {
+    return tensor.isMatrix()
+        && (PackedFormat.Elements.of(tensor).isPresent()
+            || stored
+                .tensor(PackedFormat.Names.of(tensor.name()).shape())
+                .filter(PackedFormat.Elements::areNibbles)
+                .isPresent());
   }
 
   public SafetensorsFile stored() {
@@ -154,7 +157,7 @@ public final class PackedShard implements TensorBytes {
   }
 
   private void unpack(PackedModule module, long offset, MemorySegment destination) {
-    long rowBytes = (long) module.columns() * module.dtype().bytes();
+    long rowBytes = module.elements().rowBytes();
     int end = Math.toIntExact(Math.ceilDiv(offset + destination.byteSize(), rowBytes));
     int atOnce = (int) Math.max(1, Math.min(Integer.MAX_VALUE / 2, CHUNK / rowBytes));
     for (int first = (int) (offset / rowBytes); first < end; first += atOnce) {

@@ -169,7 +169,8 @@ final class DevicesCommand extends Subcommand {
     }
     int count = positive("--samples", samples, SAMPLES);
     GpuRunPlan plan =
-        GpuRunPlan.of(description, bytesPerWeight(config), count, length, found, precision);
+        GpuRunPlan.of(
+            description, config.bytesPerWeight(description), count, length, found, precision);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("card", found.name());
     object.put("samples", count);
@@ -178,13 +179,6 @@ final class DevicesCommand extends Subcommand {
     object.put("lines", plan.lines().stream().map(DevicesCommand::row).toList());
     object.put("seconds", plan.seconds());
     output.result(object, () -> text(object, plan));
-  }
-
-  private static int bytesPerWeight(ModelConfig config) {
-    boolean wide =
-        config.find("torch_dtype").or(() -> config.find("dtype")).stream()
-            .anyMatch(type -> type.asText().equals("float32"));
-    return wide ? Float.BYTES : Short.BYTES;
   }
 
   private static int positive(String option, Integer given, int otherwise) {

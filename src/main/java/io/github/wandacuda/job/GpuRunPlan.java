@@ -42,12 +42,12 @@ public record GpuRunPlan(List<Line> lines) {
   /**
    * Plans a run.
    *
-   * @param bytesPerWeight 2 or 4
+   * @param bytesPerWeight of numbers 2 or 4, of codes less
    * @param precision of linear layers: how many 16-bit halves of each activation they multiply
    */
   public static GpuRunPlan of(
       DecoderDescription model,
-      int bytesPerWeight,
+      double bytesPerWeight,
       int samples,
       int length,
       Gpu gpu,

@@ -16,10 +16,12 @@ import io.github.wandacuda.pruning.LayerPruner;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.scalar.RowPacking;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
@@ -307,7 +309,8 @@ public record RunNeeds(
     }
 
     private static long saved(LinearModule module, ModuleRules rules) {
-      if (rules.method() == Method.MASKS || !module.isPlain()) {
+      Optional<PackedFormat.Elements> packed = module.packed();
+      if (rules.method() == Method.MASKS || packed.isEmpty()) {
         return 0;
       }
       long elements = module.elements();
@@ -316,8 +319,8 @@ public record RunNeeds(
             case Sparsity.Ratio ratio -> ratio.of(elements);
             case Sparsity.GroupPattern groups -> elements / groups.size() * groups.pruned();
           };
-      long packed = PackedFormat.bytes(module.tensor(), elements - zeros);
-      return Math.max(0, module.tensor().bytes() - packed);
+      long values = Math.ceilDiv(elements - zeros, RowPacking.perValue(packed.get().bits()));
+      return Math.max(0, module.tensor().bytes() - packed.get().bytes(values));
     }
   }
 }

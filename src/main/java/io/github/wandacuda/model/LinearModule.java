@@ -2,12 +2,14 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * A linear module of a decoder block, with the tensor that holds its weight.
@@ -40,6 +42,13 @@ public record LinearModule(
   /** Returns whether the weight is stored as numbers, without scales. */
   public boolean isPlain() {
     return tensor.type().isPresent();
+  }
+
+  /** Returns the elements of which packing leaves out zeros; nothing where it can't. */
+  public Optional<PackedFormat.Elements> packed() {
+    return quantized != null && quantized.hasNibbles()
+        ? quantized.zeroNibble().map(zero -> PackedFormat.Elements.nibbles(tensor, zero))
+        : PackedFormat.Elements.of(tensor);
   }
 
   /** Returns what the weight is stored as, for people. */

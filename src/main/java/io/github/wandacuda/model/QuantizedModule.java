@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.SoftReference;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -167,6 +168,21 @@ public final class QuantizedModule {
   /** Returns whether each row's codes lie in bytes of its own, one row after the other. */
   public boolean hasDenseRows() {
     return coding.layout == Layout.ROWS;
+  }
+
+  /** Returns whether each byte of the tensor has two codes of a row. */
+  boolean hasNibbles() {
+    return hasDenseRows() && coding.bits == Byte.SIZE / 2;
+  }
+
+  /** Returns the code of +0, if it is the same for all codes. */
+  Optional<Integer> zeroNibble() {
+    if (coding.number != NumberFormat.UNSIGNED) {
+      return Optional.of(0);
+    }
+    boolean symmetric =
+        others.stream().noneMatch(entry -> entry.info().name().endsWith("zero_point"));
+    return symmetric ? Optional.of(1 << coding.bits - 1) : Optional.empty();
   }
 
   /** Returns whether single weights can be made 0 in their tensor. */

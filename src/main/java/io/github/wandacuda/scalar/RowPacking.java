@@ -3,10 +3,11 @@ package io.github.wandacuda.scalar;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Turns a row of elements into a bitmask and the elements that it keeps, and back. An element is
- * kept unless all its bits are 0: +0.0 goes, -0.0 and NaN stay. Bit c % 8 of the mask's byte c / 8
- * is column c's, and the bits behind the last column are 0. No alignment is required. Safe for use
- * by several threads.
+ * Turns a row of elements into a bitmask and the elements that it keeps, and back. An element has
+ * 4, 8, 16 or 32 bits, and is kept unless all of them are 0: +0.0 goes, -0.0 and NaN stay. Bit c %
+ * 8 of the mask's byte c / 8 is column c's, and the bits behind the last column are 0. Of codes of
+ * 4 bits two make a value, the first one its lower half; a row's last upper half may be unused and
+ * 0. No alignment is required. Safe for use by several threads.
  */
 public interface RowPacking {
   /**
@@ -20,13 +21,23 @@ public interface RowPacking {
     return Math.ceilDiv(columns, Byte.SIZE);
   }
 
+  /** Returns how many elements a value holds: 1, or 2 codes of 4 bits. */
+  static int perValue(int bits) {
+    return Math.max(1, Byte.SIZE / bits);
+  }
+
+  /** Returns the bytes of a value. */
+  static int valueBytes(int bits) {
+    return bits * perValue(bits) / Byte.SIZE;
+  }
+
   /**
-   * Counts the elements that are kept.
+   * Counts the values of a row's elements that are kept.
    *
-   * @param elements the elements and nothing else
-   * @param elementBytes bytes of an element, 2 or 4
+   * @param row its elements and nothing else
+   * @param bits of an element
    */
-  long count(MemorySegment elements, int elementBytes);
+  long count(MemorySegment row, int bits);
 
   /**
    * Packs a row.
@@ -34,9 +45,9 @@ public interface RowPacking {
    * @param row its elements and nothing else
    * @param mask receives {@link #maskBytes} bytes
    * @param values receives the kept elements, and anything in the {@link #SLACK} behind them
-   * @return how many elements are kept
+   * @return how many values they are
    */
-  int pack(MemorySegment row, int elementBytes, MemorySegment mask, MemorySegment values);
+  int pack(MemorySegment row, int bits, MemorySegment mask, MemorySegment values);
 
   /**
    * Unpacks a row; the opposite of {@link #pack}. The mask must have no bit behind the last column,
@@ -45,5 +56,5 @@ public interface RowPacking {
    * @param values the kept elements, readable up to {@link #SLACK} bytes behind them
    * @param row receives the elements, as many as it has room for
    */
-  void unpack(MemorySegment mask, MemorySegment values, int elementBytes, MemorySegment row);
+  void unpack(MemorySegment mask, MemorySegment values, int bits, MemorySegment row);
 }

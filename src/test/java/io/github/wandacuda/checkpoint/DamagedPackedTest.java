@@ -75,6 +75,24 @@ class DamagedPackedTest {
     return bytes.array();
   }
 
+  private static byte[] bytes(int... numbers) {
+    byte[] bytes = new byte[numbers.length];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) numbers[i];
+    }
+    return bytes;
+  }
+
+  /** Makes it the same example in codes of 4 bits, of which the given one is left out. */
+  private void nibbles(int zero) {
+    sourceDtype = "U8";
+    sourceShape = new int[] {2, 5};
+    dtype = "U8";
+    offsets = new long[] {0, 2};
+    shape = new long[] {2, 5, zero};
+    values = new int[] {0x21, 0x03, 0x54};
+  }
+
   private byte[] header() {
     String json =
         "{\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[0,%d]}}  "
@@ -82,7 +100,7 @@ class DamagedPackedTest {
                 WEIGHT,
                 sourceDtype,
                 Arrays.toString(sourceShape),
-                2L * sourceShape[0] * sourceShape[1]);
+                (sourceDtype.equals("U8") ? 1L : 2L) * sourceShape[0] * sourceShape[1]);
     byte[] text = json.getBytes(StandardCharsets.UTF_8);
     return ByteBuffer.allocate(8 + text.length)
         .order(ByteOrder.LITTLE_ENDIAN)
@@ -96,7 +114,8 @@ class DamagedPackedTest {
     file.raw(MODULE + ".row_offsets", "I64", longs(offsets), rowOffsetCount);
     file.raw(MODULE + ".shape", "I64", longs(shape), shape.length);
     if (!without) {
-      file.raw(MODULE + ".compressed", dtype, shorts(values), values.length);
+      byte[] stored = dtype.endsWith("8") ? bytes(values) : shorts(values);
+      file.raw(MODULE + ".compressed", dtype, stored, values.length);
     }
     file.raw(MODULE + ".bitmask", "U8", bits, 2, bits.length / 2);
     if (extra != null) {
@@ -118,6 +137,39 @@ class DamagedPackedTest {
   void aWholeOneIsRead() throws IOException {
     assertThat(read(write()))
         .isEqualTo(shorts(1, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 5));
+  }
+
+  @Test
+  void codesAreReadTwoToAByte() throws IOException {
+    nibbles(0);
+    assertThat(read(write())).isEqualTo(bytes(1, 0x20, 0, 0, 3, 0, 0, 0, 0x40, 0x50));
+    nibbles(8);
+    assertThat(read(write()))
+        .isEqualTo(bytes(0x89, 0xa8, 0x88, 0x88, 0x8b, 0x88, 0x88, 0x88, 0xc8, 0xd8));
+  }
+
+  /** Damages one thing of codes. */
+  static Stream<Arguments> damagedCodes() {
+    return Stream.of(
+        damage("shape: expected [2, 5, 0], as wanda", t -> t.shape[2] = 16),
+        damage("shape: expected [2, 5, 8], as wanda", t -> t.shape = new long[] {5, 2, 8}),
+        damage("shape: expected I64 [2], found I64 [3]", t -> t.sourceDtype = "BF16"),
+        damage("weight: expected it, as the", t -> t.shape = new long[] {2, 5}),
+        damage("row_offsets: expected row 0, at 0, to end", t -> t.offsets[1] = 4),
+        damage("bitmask: expected 1 pairs of bits in row 0", t -> t.offsets[1] = 1),
+        damage("bitmask: expected 2 pairs of bits in row 0", t -> t.bits[0] = 127),
+        damage("bitmask: expected 1 pairs of bits in row 1", t -> t.bits[2] = 127),
+        damage("no bit behind the last of 10 columns in row 0", t -> t.bits[1] = 4),
+        damage("bitmask: expected U8 [2, 2], found U8 [2, 1]", t -> t.bits = new byte[2]),
+        damage("compressed: expected U8, at most [10], found I8", t -> t.dtype = "I8"),
+        damage("compressed: expected U8, at most [10], found", t -> t.values = new int[11]));
+  }
+
+  @ParameterizedTest
+  @MethodSource("damagedCodes")
+  void damagedCodesAreRefusedInOneLine(String said, Damage damage) throws IOException {
+    nibbles(0);
+    isRefusedInOneLine(said, damage);
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.PackedReference;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
@@ -27,11 +28,13 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -89,6 +92,82 @@ class PackCommandTest {
     assertUnpacks(pruned);
   }
 
+  static List<String> quantized() {
+    return TestData.prunable();
+  }
+
+  /** Codes of fixtures are too few to be packed by the command, so the reference packs them. */
+  @ParameterizedTest
+  @MethodSource("quantized")
+  void packedCodesAreVerifiedInspectedAndUnpacked(String name) throws IOException {
+    Path dense = TestData.fixture(name).resolve("model");
+    Path pruned = pruned(dense);
+    boolean zeros = !name.equals("ct-int4-channel-qwen3") && !name.equals("ct-int4-zero-llama-gqa");
+    int packed = PackedReference.pack(pruned, at("packed"));
+    assertThat(packed > 0).isEqualTo(zeros);
+    run(Words.of("verify --dense %s --pruned %s --quiet", dense, at("packed")));
+    JsonNode facts = words(List.of("inspect"), at("packed"));
+    assertThat(facts.get("modules")).isEqualTo(words(List.of("inspect"), pruned).get("modules"));
+    assertThat(facts.get("packed_modules").asInt()).isEqualTo(packed);
+    assertUnpacks(pruned);
+  }
+
+  /** Writes a model of one module of codes, half of them zero, and what its config says of them. */
+  private Path codes(String weight, String dtype, int bits, int zero, String config)
+      throws IOException {
+    Path model = Files.createDirectories(at("model"));
+    Files.writeString(
+        model.resolve("config.json"),
+        "{\"model_type\":\"llama\",\"quantization_config\":%s}".formatted(config));
+    byte[] codes = new byte[96 * 992 * bits / 8];
+    Random random = new Random(7);
+    for (int i = 0; i < codes.length * 8 / bits; i++) {
+      int code = random.nextBoolean() ? zero : random.nextInt(1 << bits);
+      codes[i * bits / 8] |= (byte) (code << i * bits % 8);
+    }
+    SafetensorsBytes file = new SafetensorsBytes();
+    int columns = codes.length / 96 / (dtype.equals("I32") ? 4 : 1);
+    file.raw(Q + weight, dtype, codes, 96, columns).f32("odd", 3);
+    if (dtype.equals("I32")) {
+      file.raw(Q + ".weight_shape", "I32", new byte[] {96, 0, 0, 0, (byte) 0xe0, 3, 0, 0}, 2);
+      file.f32(Q + ".weight_scale", 96, 1);
+    } else {
+      file.raw(Q + ".weight_scale", "U8", new byte[96 * 31], 96, 31);
+    }
+    file.write(model.resolve("model.safetensors"));
+    return model;
+  }
+
+  static Stream<Arguments> codes() {
+    String tensors =
+        "{\"quant_method\":\"compressed-tensors\",\"format\":\"%s\",\"config_groups\":{\"g\":"
+            + "{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":%d,\"type\":\"%s\","
+            + "\"symmetric\":true,\"strategy\":\"channel\"}}}}";
+    return Stream.of(
+        Arguments.of(".weight", "F8_E4M3", 8, 0, "{\"quant_method\":\"hqq\"}"),
+        Arguments.of(".weight", "F8_E5M2", 8, 0, "{\"quant_method\":\"hqq\"}"),
+        Arguments.of(".weight", "I8", 8, 0, "{\"quant_method\":\"hqq\"}"),
+        Arguments.of(".weight_packed", "I32", 4, 8, tensors.formatted("pack-quantized", 4, "int")),
+        Arguments.of(
+            ".weight_packed", "U8", 4, 0, tensors.formatted("mxfp4-pack-quantized", 4, "float")));
+  }
+
+  @ParameterizedTest
+  @MethodSource("codes")
+  void codesAreWrittenAsTheReferenceDoes(
+      String weight, String dtype, int bits, int zero, String config) throws IOException {
+    Path model = codes(weight, dtype, bits, zero, config);
+    JsonNode result = pack(model);
+    assertThat(result.get("modules").asInt()).isEqualTo(1);
+    assertThat(result.get("ratio").asDouble()).isBetween(0.6, bits == 4 ? 0.79 : 0.68);
+    PackedReference.pack(model, at("reference"));
+    TreeMap<String, byte[]> expected = TestData.bytes(at("reference").resolve("model.safetensors"));
+    TreeMap<String, byte[]> found = TestData.bytes(at("packed").resolve("model.safetensors"));
+    assertThat(found.keySet()).isEqualTo(expected.keySet());
+    expected.forEach((name, bytes) -> assertThat(found.get(name)).as(name).isEqualTo(bytes));
+    assertUnpacks(model);
+  }
+
   @Test
   void theShardsOfATrainedModelAreSmallerAndSayWhatTheyAre() {
     Path pruned = pruned(TestData.TINY_LLAMA);
@@ -129,10 +208,29 @@ class PackCommandTest {
   }
 
   private Object[] prunePacked(Object... more) {
+    return prunePacked(TestData.TINY_LLAMA, more);
+  }
+
+  private Object[] prunePacked(Path model, Object... more) {
     return Words.of(
             "prune --model %s --output %s --method magnitude --backend cpu --packed --quiet",
-            TestData.TINY_LLAMA, at("at-once"), more)
+            model, at("at-once"), more)
         .toArray();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp8-block-llama-wide", "ct-mxfp4-llama-wide"})
+  void codesArePrunedToThePackedFormAtOnce(String name) throws IOException {
+    Path model = TestData.fixture(name).resolve("model");
+    Path pruned = pruned(model);
+    assertThat(pack(pruned).get("modules").asInt()).isGreaterThan(6);
+    JsonNode plan = run(prunePacked(model, "--dry-run", "--json")).json();
+    run(prunePacked(model));
+    // Of few values of codes many are at the threshold, and some were zero before.
+    assertThat(plan.get("bytes_to_write").asLong())
+        .isBetween(bytes(at("at-once")) * 97 / 100, bytes(at("at-once")) * 115 / 100);
+    Directories.assertSame(at("packed"), at("at-once"));
+    assertUnpacks(pruned);
   }
 
   @Test

@@ -2,8 +2,10 @@ package io.github.wandacuda.families;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.testing.PackedReference;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Supplier;
@@ -52,6 +54,14 @@ abstract class QuantizedParity extends OneBackend {
   @MethodSource("all")
   void perplexityIsThatOfTheDequantizedModel(String name) {
     checks(name).perplexityIs(RELATIVE);
+  }
+
+  @ParameterizedTest
+  @MethodSource("prunable")
+  void packedCodesAreReadAsTheyWere(String name, @TempDir Path directory) throws IOException {
+    Path packed = directory.resolve("packed");
+    PackedReference.pack(TestData.fixture(name).resolve("model"), packed);
+    new FixtureChecks(name, backend(), packed).logitsAre(LOGITS);
   }
 
   @ParameterizedTest

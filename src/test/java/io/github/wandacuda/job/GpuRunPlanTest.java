@@ -2,12 +2,16 @@ package io.github.wandacuda.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +20,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a run would take, by hand for a 7B, and as the site's page says. */
 class GpuRunPlanTest {
@@ -51,6 +56,23 @@ class GpuRunPlanTest {
 
   private static GpuRunPlan.Line line(GpuRunPlan plan, String what) {
     return plan.lines().stream().filter(line -> line.what().equals(what)).findFirst().orElseThrow();
+  }
+
+  static List<String> quantized() {
+    return TestData.quantized();
+  }
+
+  /** Routers that no list names are taken for quantized; codes of 3 bits are padded in files. */
+  @ParameterizedTest
+  @MethodSource("quantized")
+  void weightsAreCountedByTheirCodes(String name) {
+    try (ModelDirectory model = ModelDirectory.open(TestData.fixture(name).resolve("model"))) {
+      double bytes = model.modules().stream().mapToDouble(each -> each.tensor().bytes()).sum();
+      double weights = model.modules().stream().mapToDouble(LinearModule::elements).sum();
+      DecoderDescription decoder = DecoderFamilies.of(model.config()).describe(model.config());
+      assertThat(model.config().bytesPerWeight(decoder))
+          .isCloseTo(bytes / weights, withinPercentage(name.startsWith("ct-int3") ? 10 : 5));
+    }
   }
 
   @ParameterizedTest
