@@ -12,6 +12,8 @@ import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.ColumnScore;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -108,6 +110,7 @@ public record StructureRequest(
   }
 
   public StructureRequest {
-    files = Map.copyOf(files);
+    // In their order, in which equal runs record them.
+    files = Collections.unmodifiableMap(new LinkedHashMap<>(files));
   }
 }
