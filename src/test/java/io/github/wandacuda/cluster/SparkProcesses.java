@@ -26,8 +26,10 @@ final class SparkProcesses implements AutoCloseable {
   /** What stands before Spark's own classes; its script reads it before there is a JVM. */
   static final String DRIVER_CLASSES = "spark.driver.extraClassPath=";
 
-  /** Most of the time of such small runs goes into starting JVMs, which would compile at length. */
-  private static final List<String> QUICK = List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
+  private static final String ONE_THREAD = "-XX:+UseSerialGC";
+
+  /** For those that run no kernel of ours: without the second compiler vectors take minutes. */
+  private static final String QUICK = "-XX:TieredStopAtLevel=1";
 
   /** The number of the GPU that each worker has. */
   static final int GPU = 1;
@@ -50,17 +52,24 @@ final class SparkProcesses implements AutoCloseable {
   SparkProcesses(Path directory) throws Exception {
     this.directory = directory;
     start(
-        "master", SPARK,
-        "-Xmx256m", "org.apache.spark.deploy.master.Master",
-        "--host", "127.0.0.1",
-        "--port", "0",
-        "--webui-port", "0");
+        "master",
+        SPARK,
+        QUICK,
+        "-Xmx256m",
+        "org.apache.spark.deploy.master.Master",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--webui-port",
+        "0");
     master = await("a master", () -> find("master", MASTER));
     Path gpus = gpus();
     for (String worker : List.of("worker1", "worker2")) {
       start(
           worker,
           SPARK,
+          QUICK,
           "-Xmx256m",
           "-Dspark.worker.resource.gpu.amount=1",
           "-Dspark.worker.resource.gpu.discoveryScript=" + gpus,
@@ -138,7 +147,7 @@ final class SparkProcesses implements AutoCloseable {
             "spark.cores.max=" + executors,
             "spark.executor.cores=1",
             "spark.executor.memory=512m",
-            "spark.executor.defaultJavaOptions=" + String.join(" ", QUICK),
+            "spark.executor.defaultJavaOptions=" + ONE_THREAD,
             "spark.driver.host=127.0.0.1",
             "spark.driver.bindAddress=127.0.0.1",
             "spark.checkpoint.dir=" + directory.resolve("saved"),
@@ -154,7 +163,7 @@ final class SparkProcesses implements AutoCloseable {
   private Process start(String name, String classPath, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(QUICK);
+    command.add(ONE_THREAD);
     command.add("--add-modules=jdk.incubator.vector");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("--sun-misc-unsafe-memory-access=allow");
