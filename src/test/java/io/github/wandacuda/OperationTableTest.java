@@ -41,7 +41,7 @@ class OperationTableTest {
       Set.of(
           """
           tensor storedRows hostBytes upload download weight residentWeight weightsAhead
-          multipliesSparse sparseWeight prepare close\
+          multipliesSparse sparseWeight takesCodes prepare close\
           """
               .split("\\s+"));
 

@@ -114,11 +114,16 @@ public final class ThresholdPasses {
         pruned |= belowLow.toLong() << i;
         under |= belowHigh.toLong() << i;
       }
-      kept[word] = ~pruned;
-      inside[word] = under & ~pruned;
-      count += Long.bitCount(under & ~pruned);
+      count += note(word, pruned, under, kept, inside);
     }
     return count;
+  }
+
+  /** Notes what becomes of the columns of a word, and returns how many are inside. */
+  private static int note(int word, long pruned, long under, long[] kept, long[] inside) {
+    kept[word] = ~pruned;
+    inside[word] = under & ~pruned;
+    return Long.bitCount(under & ~pruned);
   }
 
   /** Tells which of the bytes in as many shorts are below their thresholds. */
@@ -152,9 +157,7 @@ public final class ThresholdPasses {
         pruned |= bytesBelow(row, word * Long.SIZE + i, lower).toLong() << i;
         under |= bytesBelow(row, word * Long.SIZE + i, upper).toLong() << i;
       }
-      kept[word] = ~pruned;
-      inside[word] = under & ~pruned;
-      count += Long.bitCount(under & ~pruned);
+      count += note(word, pruned, under, kept, inside);
     }
     return count;
   }

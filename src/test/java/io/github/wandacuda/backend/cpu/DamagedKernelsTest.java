@@ -92,8 +92,8 @@ class DamagedKernelsTest {
         "ScoreKeys.java => from + planes.filled(plane), => from + planes.filled(plane) + 1,",
         // ... and by thresholds on the weights.
         "Candidates.java => left > 0; => left > 1;",
-        "Candidates.java => scores[i] = RowElements.score(dtype, memory, at, columns[i], norms); =>"
-            + " scores[i] = RowElements.score(dtype, memory, at, columns[i] ^ 1, norms);",
+        "Candidates.java => scores[i] = score(memory, at, columns[i]); => scores[i] = score(memory,"
+            + " at, columns[i] ^ 1);",
         "ThresholdPasses.java => under |= belowHigh.toLong() << i; => under |= belowHigh.toLong()"
             + " << i + 1;",
         "ThresholdPasses.java => inside[word] = under & ~pruned; => inside[word] = word + 1 =="
