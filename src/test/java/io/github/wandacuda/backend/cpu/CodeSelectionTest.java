@@ -33,7 +33,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Selection from codes against the scalar one from the float32 weights that they stand for. */
 class CodeSelectionTest {
-  private static final int CASES = Tier.isAll() ? 20_000 : 300;
+  /** 20,000 where a property has its 1,000 tries. */
+  private static final int CASES =
+      Tier.isAll() ? 20 * Integer.getInteger("jqwik.tries.default", 1000) : 300;
 
   private final Selector tested = new CpuSelector(new VectorSelect());
   private final Selector scalar = new CpuSelector(new ScalarSelect());
