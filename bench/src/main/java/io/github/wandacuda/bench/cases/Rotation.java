@@ -60,6 +60,18 @@ public record Rotation(List<WeightMatrix> matrices) {
     return matrices.size();
   }
 
+  /** Does so many runs, each made ready before, and returns the seconds of the runs alone. */
+  static double seconds(int times, Runnable ready, Runnable run) {
+    long spent = 0;
+    for (int i = 0; i < times; i++) {
+      ready.run();
+      long start = System.nanoTime();
+      run.run();
+      spent += System.nanoTime() - start;
+    }
+    return spent / 1e9;
+  }
+
   /** Returns the matrix of a run. */
   WeightMatrix at(int turn) {
     return matrices.get(Math.floorMod(turn, matrices.size()));

@@ -135,14 +135,7 @@ public final class SelectCase implements AutoCloseable {
 
   /** Selects some times, and returns the seconds that it took. */
   public double seconds(int repetitions) {
-    long spent = 0;
-    for (int i = 0; i < repetitions; i++) {
-      prepare();
-      long start = System.nanoTime();
-      run();
-      spent += System.nanoTime() - start;
-    }
-    return spent / 1e9;
+    return Rotation.seconds(repetitions, this::prepare, this::run);
   }
 
   private long select(SelectionPlan plan, WeightMatrix matrix, int tile) {
@@ -158,15 +151,7 @@ public final class SelectCase implements AutoCloseable {
   public void check() {
     prepare();
     long pruned = run();
-    WeightMatrix source = source();
-    long expected = source.rows() * perRow();
-    if (pruned != expected) {
-      throw new IllegalStateException("%d pruned, not %d".formatted(pruned, expected));
-    }
-    SelectCheck check = new SelectCheck(source, norms, rule);
-    for (int row : new int[] {0, source.rows() / 2, source.rows() - 1}) {
-      check.row(row, result());
-    }
+    new SelectCheck(source(), norms, rule).whole(pruned, result());
   }
 
   /** Returns the number of weights. */

@@ -9,14 +9,31 @@ import java.util.stream.IntStream;
 final class SelectCheck {
   private final RowReader source;
   private final float[] norms;
+  private final SelectionRule.Lowest rule;
   private final int pruned;
   private final int size;
 
   SelectCheck(RowReader source, float[] norms, SelectionRule.Lowest rule) {
     this.source = source;
     this.norms = norms;
+    this.rule = rule;
     pruned = rule.perGroup();
     size = rule.groupSize(source.columns());
+  }
+
+  /**
+   * Checks how many elements of a matrix went, and its first, a middle and its last row.
+   *
+   * @throws IllegalStateException if the result is wrong
+   */
+  void whole(long gone, RowReader result) {
+    long expected = rule.count(source.rows(), source.columns());
+    if (gone != expected) {
+      throw new IllegalStateException("%d pruned, not %d".formatted(gone, expected));
+    }
+    for (int row : new int[] {0, source.rows() / 2, source.rows() - 1}) {
+      row(row, result);
+    }
   }
 
   /**
