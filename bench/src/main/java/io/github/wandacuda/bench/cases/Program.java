@@ -5,7 +5,9 @@ import io.github.wandacuda.bench.common.ProgramRun;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /** Runs the program, or another one beside it, as a process. */
@@ -39,6 +41,33 @@ public final class Program {
     List<AnonymousMemory> memory = new ArrayList<>();
     run(command(arguments), process -> memory.add(new AnonymousMemory(process)));
     return memory.getFirst().peak();
+  }
+
+  /** Runs it so and returns the seconds from when a folder has its first shard, finished or not. */
+  double secondsOfWriting(List<String> arguments, Path folder) {
+    long[] begun = new long[1];
+    run(command(arguments), process -> begun[0] = awaitShard(process, folder));
+    return (System.nanoTime() - begun[0]) / 1e9;
+  }
+
+  /** Looks each millisecond. */
+  private static long awaitShard(Process process, Path folder) {
+    try {
+      boolean ended = false;
+      while (!ended && !hasShard(folder)) {
+        ended = process.waitFor(1, TimeUnit.MILLISECONDS);
+      }
+      return System.nanoTime();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+  }
+
+  private static boolean hasShard(Path folder) {
+    String[] names = folder.toFile().list();
+    return names != null
+        && Arrays.stream(names).anyMatch(name -> name.matches(".*[.](partial|safetensors)"));
   }
 
   private List<String> command(List<String> arguments) {

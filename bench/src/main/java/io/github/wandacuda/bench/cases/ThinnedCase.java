@@ -44,6 +44,10 @@ public final class ThinnedCase {
   }
 
   private ProgramRun.Ended run(String command, Object... options) {
+    return program.run(words(command, options));
+  }
+
+  private List<String> words(String command, Object... options) {
     List<String> words = new ArrayList<>(List.of(command.split(" ")));
     for (Object option : options) {
       words.add(option.toString());
@@ -52,17 +56,20 @@ public final class ThinnedCase {
       words.addAll(List.of("--model", model.toString(), "--backend", "cpu"));
     }
     words.addAll(List.of("--json", "--quiet"));
-    return program.run(words);
+    return words;
+  }
+
+  private List<String> pruning() {
+    return words(
+        "prune --structure experts --sparsity 0.5 --no-verify",
+        "--statistics",
+        statistics,
+        "--output",
+        output);
   }
 
   private double prune() {
-    ProgramRun.Ended ended =
-        run(
-            "prune --structure experts --sparsity 0.5 --no-verify",
-            "--statistics",
-            statistics,
-            "--output",
-            output);
+    ProgramRun.Ended ended = program.run(pruning());
     report = ended.json();
     return ended.seconds();
   }
@@ -71,6 +78,12 @@ public final class ThinnedCase {
   public double pruneToDevice() {
     double unused = program.sync();
     return prune() + program.sync();
+  }
+
+  /** Returns the seconds from a process's first shard on, until all is on the device. */
+  public double writeToDevice() {
+    double unused = program.sync();
+    return program.secondsOfWriting(pruning(), output) + program.sync();
   }
 
   /** Returns the seconds of {@code cp -r} of what is kept, until all is on the device. */

@@ -34,6 +34,7 @@ final class Measurements {
           Map.entry("threads-linear", ForwardRows::linearBesideOneThread),
           Map.entry("prune-copy", ProgramRows::pruneBesideCopy),
           Map.entry("experts-copy", ProgramRows::thinnedBesideCopy),
+          Map.entry("experts-write", ProgramRows::thinnedWritingBesideCopy),
           Map.entry("prune-checked", ProgramRows::checkedBesideCopy),
           Map.entry("prune-sizes", ProgramRows::growthBesideCopy),
           Map.entry("prune-start", ProgramRows::smallModel),

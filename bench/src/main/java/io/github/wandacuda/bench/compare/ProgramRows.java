@@ -53,14 +53,28 @@ final class ProgramRows {
     return besideCopy(prune, prune::pruneChecked, pairs);
   }
 
-  /** Half of a mixture's experts go. */
+  /** Half of a mixture's experts go: the whole process. */
   static Outcome thinnedBesideCopy(Row row, Place place, Pairs pairs) {
-    ThinnedCase thinned = new ThinnedCase(place.disk(), place.jar(), row.get("model"));
+    ThinnedCase thinned = thinned(row, place);
+    return besideCopy(thinned, thinned::pruneToDevice, pairs);
+  }
+
+  /** The same without the process's start, and its plan. */
+  static Outcome thinnedWritingBesideCopy(Row row, Place place, Pairs pairs) {
+    ThinnedCase thinned = thinned(row, place);
+    return besideCopy(thinned, thinned::writeToDevice, pairs);
+  }
+
+  private static ThinnedCase thinned(Row row, Place place) {
+    return new ThinnedCase(place.disk(), place.jar(), row.get("model"));
+  }
+
+  private static Outcome besideCopy(ThinnedCase thinned, DoubleSupplier ours, Pairs pairs) {
     return pairs
         .rested()
         .measure(
             Unit.BYTES,
-            new Pairs.Side(thinned.bytes(), each(thinned::pruneToDevice, thinned.output())),
+            new Pairs.Side(thinned.bytes(), each(ours, thinned.output())),
             new Pairs.Side(thinned.bytes(), each(thinned::copyToDevice, thinned.copied())))
         .with(Map.of("peak_anonymous_bytes", thinned.peakMemory()));
   }
