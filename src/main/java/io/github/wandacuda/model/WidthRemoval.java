@@ -39,7 +39,15 @@ public final class WidthRemoval implements Removal {
       List.of("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size");
 
   /** Types whose loaders take a head's size from the number of heads, whatever the config says. */
-  private static final Set<String> SIZED_BY_NUMBER = Set.of("qwen2", "qwen2_moe");
+  private static final Set<String> SIZED_BY_NUMBER =
+      Set.of(
+          "qwen2",
+          "qwen2_5_vl",
+          "qwen2_5_vl_text",
+          "qwen2_moe",
+          "qwen2_vl",
+          "qwen2_vl_text",
+          "stablelm");
 
   private final ModelDirectory model;
   private final Half half;

@@ -668,6 +668,7 @@ class StructureCommandTest {
         "bloom | channels --remove 1 | 3 | expected the width of all MLPs, 128, found none",
         "llama-gqa | channels --remove 400 | 3 | channels of each block to remove",
         "qwen2 | heads --remove 1 | 3 | whose loaders read head_dim",
+        "stablelm | heads --remove 1 | 3 | whose loaders read head_dim",
         "llama-mha | heads --remove 1 | 3 | a divisor of hidden_size 32",
         "llama-gqa | channels --sparsity 0.5 --multiple 0 | 2 | --multiple: expected 1 or more",
         "llama-gqa | heads --sparsity 0.5 --multiple 8 | 2 | --multiple: expected 1 or more",
