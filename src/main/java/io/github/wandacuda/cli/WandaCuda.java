@@ -38,7 +38,6 @@ import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Spec;
@@ -48,7 +47,6 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
     name = "wanda-cuda",
     description = "Prunes large language models by Wanda (arXiv 2306.11695), without retraining.",
-    versionProvider = WandaCuda.Version.class,
     mixinStandardHelpOptions = true,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -137,6 +135,7 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
    */
   CommandLine commandLine(List<String> words) {
     CommandLine line = new CommandLine(this);
+    line.getCommandSpec().version("wanda-cuda " + ThisRuntime.programVersion());
     String asked = words.isEmpty() ? "" : words.get(0);
     List<String> shown = COMMANDS.contains(asked) ? List.of(asked) : COMMANDS;
     for (String name : shown) {
@@ -237,13 +236,6 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
         Instant.now(),
         output.words(),
         inputs);
-  }
-
-  static final class Version implements IVersionProvider {
-    @Override
-    public String[] getVersion() {
-      return new String[] {"wanda-cuda " + ThisRuntime.programVersion()};
-    }
   }
 
   /** Reads whole numbers; the message about a malformed one says what was expected. */
