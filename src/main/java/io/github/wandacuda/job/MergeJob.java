@@ -63,7 +63,7 @@ public final class MergeJob {
    * @param zeros how many of them were zero and are
    * @param newZeros how many of those became zero by the update
    */
-  public record Result(int modules, long elements, long zeros, long changed, long newZeros) {}
+  public record Result(int modules, long weights, long zeros, long changed, long newZeros) {}
 
   /** Merges, checks and completes the output; refuses a merged weight that isn't finite. */
   public Result run(int threads, Progress progress) {

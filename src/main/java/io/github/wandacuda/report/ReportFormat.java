@@ -55,7 +55,7 @@ public final class ReportFormat {
   private static String json(RunFacts facts, Map<String, Object> numbers) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", NAME);
-    object.putAll(facts.toJson());
+    object.putAll(JsonText.map(facts));
     object.putAll(numbers);
     return JsonText.of(object);
   }

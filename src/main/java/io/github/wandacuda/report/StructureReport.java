@@ -39,9 +39,7 @@ public record StructureReport(
 
   private Map<String, Object> json() {
     Map<String, Object> object = new LinkedHashMap<>(result);
-    perplexities
-        .flatMap(Perplexities::sample)
-        .ifPresent(sample -> object.put("sample", sample.toJson()));
+    perplexities.flatMap(Perplexities::sample).ifPresent(sample -> object.put("sample", sample));
     object.put("scores", choice.chosen().scores());
     return object;
   }
