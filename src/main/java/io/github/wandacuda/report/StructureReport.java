@@ -51,7 +51,7 @@ public record StructureReport(
                 .map(Labelled::label)
                 .collect(Collectors.joining(", ")),
         HtmlPage.filled(
-            HtmlPage.resource("structure.html"),
+            "structure.html",
             Map.of(
                 "facts", facts.html(),
                 "output", HtmlText.escaped(result.get("output").toString()),
