@@ -77,11 +77,6 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
   }
 
   @Override
-  public Path path() {
-    return scope.model().path();
-  }
-
-  @Override
   public boolean isFinished() {
     return false;
   }

@@ -45,16 +45,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   }
 
   @Override
-  public Path path() {
-    return scope.request().output();
-  }
-
-  @Override
-  public boolean isFinished() {
-    return OutputPlace.isFinished(path());
-  }
-
-  @Override
   public RunNeeds needs(Backend backend) {
     return RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, backend);
   }

@@ -67,16 +67,6 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
   }
 
   @Override
-  public Path path() {
-    return scope.request().output();
-  }
-
-  @Override
-  public boolean isFinished() {
-    return whole.isFinished();
-  }
-
-  @Override
   public RunNeeds needs(Backend backend) {
     return whole.needs(backend);
   }
