@@ -182,7 +182,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       for (List<LinearModule> some : parts(modules)) {
         List<String> names = some.stream().map(LinearModule::name).toList();
         int first = some.isEmpty() ? 0 : pruned.chosen().indexOf(some.getFirst());
-        pieces.put(new Piece(shard.path().getFileName().toString(), names, others), first);
+        pieces.put(new Piece(shard.fileName(), names, others), first);
         others = List.of();
       }
     }

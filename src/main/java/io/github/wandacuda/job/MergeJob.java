@@ -156,7 +156,7 @@ public final class MergeJob {
     Map<SafetensorsFile, SafetensorsFile> written = new HashMap<>();
     try {
       for (SafetensorsFile shard : model.checkpoint().shards()) {
-        Path place = output.resolve(shard.path().getFileName().toString());
+        Path place = output.resolve(shard.fileName());
         written.put(shard, SafetensorsFile.open(place));
       }
       List<LinearModule> before = model.modules().stream().filter(LinearModule::prunable).toList();

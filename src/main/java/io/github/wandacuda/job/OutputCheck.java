@@ -102,8 +102,7 @@ record OutputCheck(
 
   private Optional<SafetensorsFile> open(SafetensorsFile dense) {
     try {
-      SafetensorsFile pruned =
-          open(directory.resolve(dense.path().getFileName().toString()), packed, opened);
+      SafetensorsFile pruned = open(directory.resolve(dense.fileName()), packed, opened);
       comparePlaces(dense, pruned);
       return Optional.of(pruned);
     } catch (InputException e) {

@@ -239,7 +239,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       List<SafetensorsFile> shards = scope.model().checkpoint().shards();
       for (SafetensorsFile shard : shards) {
         output.file(shard.path().getFileName());
-        Path masks = ShardPass.ShardMasks.file(output.path(), ShardPass.name(shard));
+        Path masks = ShardPass.ShardMasks.file(output.path(), shard.fileName());
         output.file(output.path().relativize(masks));
       }
       Set<String> nodes = new HashSet<>();

@@ -342,7 +342,7 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
     }
 
     public Optional<ShardResult> read(SafetensorsFile shard) {
-      String name = ShardPass.name(shard);
+      String name = shard.fileName();
       List<JsonNode> records = records(file(name));
       if (records.isEmpty() || !isThere(shard, name)) {
         return Optional.empty();
