@@ -304,16 +304,16 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
           thresholds.put(record.get(THRESHOLD).asText(), threshold(record, journal));
         }
       }
-      try {
-        for (SafetensorsFile shard : model.shards()) {
-          if (shard.tensors().stream().anyMatch(pruned::contains)) {
-            writers.put(shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), io));
-          }
-        }
-      } catch (RuntimeException | Error e) {
-        close();
-        throw e;
-      }
+      OnFailure.run(
+          this::close,
+          () -> {
+            for (SafetensorsFile shard : model.shards()) {
+              if (shard.tensors().stream().anyMatch(pruned::contains)) {
+                writers.put(
+                    shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), io));
+              }
+            }
+          });
     }
 
     private static float threshold(JsonNode record, Journal journal) {

@@ -17,6 +17,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -73,18 +74,17 @@ public final class MergeJob {
         OutputDirectory directory =
             OutputDirectory.open(
                 output, model.path(), false, sideFiles.withShards(model.checkpoint()))) {
-      try {
-        directory.begin(new Fingerprint(Map.of(Fingerprint.MERGE, "lora")));
-        Result result = write(directory, workers, progress);
-        sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
-        requireZeros(workers);
-        sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
-        directory.finish();
-        return result;
-      } catch (RuntimeException | Error e) {
-        directory.discard();
-        throw e;
-      }
+      return OnFailure.close(
+          directory::discard,
+          () -> {
+            directory.begin(new Fingerprint(Map.of(Fingerprint.MERGE, "lora")));
+            Result result = write(directory, workers, progress);
+            sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+            requireZeros(workers);
+            sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
+            directory.finish();
+            return result;
+          });
     }
   }
 
