@@ -33,6 +33,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.AutoComplete;
 import picocli.CommandLine;
@@ -157,6 +158,7 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
         .registerConverter(Long.class, WholeNumber.LONG)
         .registerConverter(long.class, WholeNumber.LONG)
         .registerConverter(Path.class, WandaCuda::path)
+        .registerConverter(Pattern.class, ModuleOptions::pattern)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpAutoWidth(true)

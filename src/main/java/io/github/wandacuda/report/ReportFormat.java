@@ -10,7 +10,6 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -62,14 +61,12 @@ public final class ReportFormat {
 
   /** Returns whether a file begins as a report of this program does. */
   public static boolean isOne(Path file) {
-    byte[] bytes;
-    try (InputStream in = InputFile.stream(file)) {
-      bytes = in.readNBytes(BEGINNING);
-    } catch (IOException | InputException e) {
+    try {
+      String beginning = InputFile.beginning(file, BEGINNING);
+      return beginning.contains(GENERATOR) || isOurs(beginning);
+    } catch (InputException e) {
       return false;
     }
-    String beginning = new String(bytes, StandardCharsets.UTF_8);
-    return beginning.contains(GENERATOR) || isOurs(beginning);
   }
 
   /** Returns whether a JSON object's first entry is our format. */
