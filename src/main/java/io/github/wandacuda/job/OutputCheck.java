@@ -265,8 +265,7 @@ record OutputCheck(
     }
 
     private List<Job> untouched(List<SafetensorsFile> shards, Predicate<TensorInfo> others) {
-      Set<TensorInfo> touched =
-          chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+      Set<TensorInfo> touched = RunScope.tensors(chosen);
       List<Job> jobs = new ArrayList<>();
       for (SafetensorsFile dense : shards) {
         for (TensorInfo tensor : dense.tensors()) {

@@ -445,8 +445,7 @@ final class ShardPass {
           ShardWriter writer,
           PhaseClock clock,
           Progress progress) {
-        Set<TensorInfo> changed =
-            modules.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+        Set<TensorInfo> changed = RunScope.tensors(modules);
         List<TensorInfo> copied =
             shard.tensors().stream().filter(tensor -> !changed.contains(tensor)).toList();
         try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
