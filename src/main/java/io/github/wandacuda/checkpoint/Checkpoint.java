@@ -190,7 +190,7 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
 
   private static void check(CheckpointIndex known, List<SafetensorsFile> shards) {
     Map<String, SafetensorsFile> byName = new HashMap<>();
-    shards.forEach(shard -> byName.put(shard.path().getFileName().toString(), shard));
+    shards.forEach(shard -> byName.put(shard.fileName(), shard));
     CheckpointIndex.visit(
         known.path(),
         (name, shard) -> {
@@ -211,7 +211,7 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
 
   public SafetensorsFile shard(String name) {
     return shards.stream()
-        .filter(shard -> shard.path().getFileName().toString().equals(name))
+        .filter(shard -> shard.fileName().equals(name))
         .findFirst()
         .orElseThrow(() -> new IllegalStateException(name));
   }

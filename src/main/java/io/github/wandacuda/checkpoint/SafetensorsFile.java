@@ -140,6 +140,10 @@ public final class SafetensorsFile implements AutoCloseable {
     return path;
   }
 
+  public String fileName() {
+    return path.getFileName().toString();
+  }
+
   public long byteSize() {
     return dataOffset() + (tensors().isEmpty() ? 0 : tensors().getLast().end());
   }

@@ -8,6 +8,7 @@ import io.github.wandacuda.io.Crc32c.PieceChecksum;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.FilePieces;
+import io.github.wandacuda.system.OnFailure;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
@@ -132,14 +133,13 @@ public final class ShardWriter implements AutoCloseable {
   }
 
   private void begin(DirectIo io, OutputException.Work first, Predicate<TensorInfo> isWritten) {
-    try {
-      OutputException.writing(path, first);
-      blocks = io.writer(path, channel, layout.byteSize()).orElse(null);
-      OutputException.writing(path, () -> keep(isWritten));
-    } catch (RuntimeException | Error e) {
-      abandon();
-      throw e;
-    }
+    OnFailure.run(
+        this::abandon,
+        () -> {
+          OutputException.writing(path, first);
+          blocks = io.writer(path, channel, layout.byteSize()).orElse(null);
+          OutputException.writing(path, () -> keep(isWritten));
+        });
   }
 
   /** Refuses a link or a second name: a write would change a file that isn't the output's. */

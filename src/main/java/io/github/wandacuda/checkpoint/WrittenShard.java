@@ -7,7 +7,6 @@ import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -24,8 +23,6 @@ import java.util.zip.CRC32C;
  */
 public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channel)
     implements AutoCloseable {
-  private static final int CHUNK = 1 << 20;
-
   /**
    * Opens a shard.
    *
@@ -65,18 +62,11 @@ public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channe
    * @throws CancelledException if the thread was interrupted
    */
   public boolean holds(TensorInfo info, int checksum) {
-    ByteBuffer chunk = ByteBuffer.allocateDirect((int) Math.min(CHUNK, Math.max(1, info.bytes())));
     CRC32C crc = new CRC32C();
+    long position = layout.dataOffset() + info.begin();
     try {
-      for (long at = 0; at < info.bytes(); at += chunk.limit()) {
-        chunk.clear().limit((int) Math.min(CHUNK, info.bytes() - at));
-        long position = layout.dataOffset() + info.begin() + at;
-        if (!FilePieces.read(channel, position, MemorySegment.ofBuffer(chunk))) {
-          return false;
-        }
-        crc.update(chunk);
-      }
-      return (int) crc.getValue() == checksum;
+      return FilePieces.forEach(channel, position, info.bytes(), crc::update)
+          && (int) crc.getValue() == checksum;
     } catch (IOException e) {
       throw unreadable(path, e);
     }

@@ -111,28 +111,33 @@ final class DevicesCommand extends Subcommand {
       return;
     }
     output.warnIfGiven("there is no --plan or --check", BackendOptions.PRECISION);
-    List<Map<String, Object>> devices = new ArrayList<>();
+    List<Row> devices = new ArrayList<>();
     for (BackendProvider provider : Backends.providers()) {
       output.detail("looking for devices of %s", provider.name());
-      provider.listing().forEach(device -> devices.add(row(provider, device)));
+      provider.listing().forEach(device -> devices.add(Row.of(provider, device)));
     }
     output.result(Map.of("devices", devices), () -> text(devices));
   }
 
-  private static Map<String, Object> row(BackendProvider provider, DeviceDescription device) {
-    Map<String, Object> row = new LinkedHashMap<>();
-    row.put("backend", provider.name());
-    row.put("device", device.index());
-    row.put("name", device.name());
-    row.put("usable", device.usable());
-    row.put("reason", device.reason());
-    return row;
+  private record Row(String backend, int device, String name, boolean usable, String reason) {
+    static Row of(BackendProvider provider, DeviceDescription of) {
+      return new Row(provider.name(), of.index(), of.name(), of.usable(), of.reason());
+    }
+
+    List<String> cells() {
+      return List.of(
+          Printable.of(backend),
+          String.valueOf(device),
+          usable ? "yes" : "no",
+          Printable.of(name),
+          Printable.message(reason));
+    }
   }
 
-  private static Stream<String> text(List<Map<String, Object>> devices) {
+  private static Stream<String> text(List<Row> devices) {
     List<List<String>> rows = new ArrayList<>();
     rows.add(List.of("backend", "device", "usable", "name", "why"));
-    devices.forEach(device -> rows.add(cells(device)));
+    devices.forEach(device -> rows.add(device.cells()));
     List<Integer> widths =
         IntStream.range(0, rows.getFirst().size() - 1)
             .mapToObj(column -> rows.stream().mapToInt(row -> row.get(column).length()).max())
@@ -141,15 +146,6 @@ final class DevicesCommand extends Subcommand {
     String format =
         widths.stream().map(width -> "%-" + width + "s  ").collect(Collectors.joining()) + "%s";
     return rows.stream().map(row -> format.formatted(row.toArray()));
-  }
-
-  private static List<String> cells(Map<String, Object> row) {
-    return List.of(
-        Printable.of(row.get("backend").toString()),
-        row.get("device").toString(),
-        (boolean) row.get("usable") ? "yes" : "no",
-        Printable.of(row.get("name").toString()),
-        Printable.message(row.get("reason").toString()));
   }
 
   /** Prints what a calibrated run would move and take on a GPU that needn't be there. */
@@ -176,7 +172,7 @@ final class DevicesCommand extends Subcommand {
     object.put("samples", count);
     object.put("sequence_length", length);
     object.put("precision", precision.label());
-    object.put("lines", plan.lines().stream().map(DevicesCommand::row).toList());
+    object.put("lines", plan.lines());
     object.put("seconds", plan.seconds());
     output.result(object, () -> text(object, plan));
   }
@@ -210,16 +206,6 @@ final class DevicesCommand extends Subcommand {
                     .map(GpuRunPlan.Gpu::name)
                     .collect(Collectors.joining(", ")),
                 Printable.of(given)));
-  }
-
-  private static Map<String, Object> row(GpuRunPlan.Line line) {
-    Map<String, Object> row = new LinkedHashMap<>();
-    row.put("what", line.what());
-    row.put("formula", line.formula());
-    row.put("amount", line.amount());
-    row.put("rate", line.rate());
-    row.put("seconds", line.seconds());
-    return row;
   }
 
   private static Stream<String> text(Map<String, Object> object, GpuRunPlan plan) {

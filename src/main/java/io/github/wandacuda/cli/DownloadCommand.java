@@ -4,9 +4,9 @@ import io.github.wandacuda.hub.Download;
 import io.github.wandacuda.hub.DownloadRequest;
 import io.github.wandacuda.hub.HubSettings;
 import io.github.wandacuda.hub.KnownText;
+import io.github.wandacuda.io.JsonText;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -87,13 +87,8 @@ final class DownloadCommand extends Subcommand {
     KnownText.of(name).ifPresent(text -> output.say("licence: " + text.licence()));
     Download.Result result =
         new Download(HubSettings.of(environment), request).run(output.progress());
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("path", result.path().toString());
-    object.put("revision", result.revision());
-    object.put("files", result.files());
-    object.put("bytes", result.bytes());
     output.detail(
         "%d files, %d bytes, revision %s", result.files(), result.bytes(), result.revision());
-    output.written(object, () -> Stream.of(result.path().toString()));
+    output.written(JsonText.map(result), () -> Stream.of(result.path().toString()));
   }
 }

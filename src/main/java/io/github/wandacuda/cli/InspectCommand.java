@@ -59,7 +59,6 @@ final class InspectCommand extends Subcommand {
   @Option(
       names = "--match",
       paramLabel = "REGEX",
-      converter = ModuleOptions.RegexConverter.class,
       description = "Count and show only linear modules in whose name this is found.")
   private Pattern match;
 

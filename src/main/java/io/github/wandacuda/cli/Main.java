@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.ThisRuntime;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.util.Arrays;
@@ -11,9 +12,6 @@ import java.util.concurrent.TimeUnit;
 
 /** The program behind {@code java -jar wanda-cuda.jar}. */
 public final class Main {
-  /** Room for threads that begin while they are counted. */
-  private static final int MORE = 16;
-
   private static final int FAILED = 1;
 
   private Main() {}
@@ -55,18 +53,8 @@ public final class Main {
 
   /** Returns whether Java would go on after this thread, for a thread of some library. */
   private static boolean othersKeepRunning() {
-    ThreadGroup all = Thread.currentThread().getThreadGroup();
-    while (all.getParent() != null) {
-      all = all.getParent();
-    }
-    Thread[] threads = new Thread[all.activeCount() + MORE];
-    int count = all.enumerate(threads);
-    for (int index = 0; index < count; index++) {
-      if (threads[index] != Thread.currentThread() && !threads[index].isDaemon()) {
-        return true;
-      }
-    }
-    return count == threads.length;
+    return ThisRuntime.threads().stream()
+        .anyMatch(thread -> thread != Thread.currentThread() && !thread.isDaemon());
   }
 
   /**

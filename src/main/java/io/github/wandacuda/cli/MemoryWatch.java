@@ -1,17 +1,13 @@
 package io.github.wandacuda.cli;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import io.github.wandacuda.system.MachineFacts;
 import java.util.Map;
-import java.util.OptionalLong;
 
 /**
  * Measures the peak memory of the process on Linux: VmHWM, which the kernel records, and RssAnon,
  * which is sampled every 50 ms. On other systems both are null.
  */
 final class MemoryWatch implements AutoCloseable {
-  private static final Path STATUS = Path.of("/proc/self/status");
   private static final long INTERVAL_MILLIS = 50;
 
   private final Thread sampler;
@@ -33,25 +29,13 @@ final class MemoryWatch implements AutoCloseable {
   }
 
   private synchronized void sample() {
-    peakAnonymous = Math.max(peakAnonymous, read("RssAnon:").orElse(0));
+    peakAnonymous = Math.max(peakAnonymous, MachineFacts.ofProcess("RssAnon:").orElse(0L));
   }
 
   public void addTo(Map<String, Object> object) {
     sample();
-    OptionalLong resident = read("VmHWM:");
-    object.put("peak_rss_bytes", resident.isPresent() ? resident.getAsLong() : null);
+    object.put("peak_rss_bytes", MachineFacts.ofProcess("VmHWM:").orElse(null));
     object.put("peak_anonymous_bytes", peakAnonymous > 0 ? peakAnonymous : null);
-  }
-
-  private static OptionalLong read(String key) {
-    try {
-      return Files.readAllLines(STATUS).stream()
-          .filter(line -> line.startsWith(key))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
-          .findFirst();
-    } catch (IOException e) {
-      return OptionalLong.empty();
-    }
   }
 
   @Override

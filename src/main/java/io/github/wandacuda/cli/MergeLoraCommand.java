@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.adapter.LoraAdapter;
 import io.github.wandacuda.adapter.LoraModule;
+import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.job.MergeJob;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
@@ -59,11 +60,7 @@ final class MergeLoraCommand extends Subcommand {
   private Map<String, Object> object(MergeJob.Result result, double seconds, MemoryWatch memory) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("output", place.toString());
-    object.put("modules", result.modules());
-    object.put("weights", result.elements());
-    object.put("zeros", result.zeros());
-    object.put("changed", result.changed());
-    object.put("new_zeros", result.newZeros());
+    object.putAll(JsonText.map(result));
     object.put("seconds", Map.of("total", seconds));
     memory.addTo(object);
     return object;
@@ -80,7 +77,7 @@ final class MergeLoraCommand extends Subcommand {
         folder,
         seconds,
         result.modules(),
-        result.elements(),
+        result.weights(),
         result.zeros(),
         result.changed(),
         result.newZeros());

@@ -6,7 +6,6 @@ import io.github.wandacuda.model.NamePatterns;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
@@ -14,7 +13,6 @@ final class ModuleOptions {
   @Option(
       names = "--include",
       paramLabel = "REGEX",
-      converter = RegexConverter.class,
       description =
           "Prune only linear modules in whose name this is found (default: all but routers)."
               + " Repeatable.")
@@ -23,7 +21,6 @@ final class ModuleOptions {
   @Option(
       names = "--exclude",
       paramLabel = "REGEX",
-      converter = RegexConverter.class,
       description = "Leave out linear modules in whose name this is found. Repeatable.")
   private List<Pattern> exclude = List.of();
 
@@ -36,15 +33,12 @@ final class ModuleOptions {
   }
 
   /** Reads a regular expression; the message about a malformed one has a single line. */
-  public static final class RegexConverter implements ITypeConverter<Pattern> {
-    @Override
-    public Pattern convert(String value) {
-      try {
-        return NamePatterns.compile(value);
-      } catch (PatternSyntaxException e) {
-        throw new TypeConversionException(
-            "'%s' is no regular expression: %s".formatted(Printable.of(value), e.getDescription()));
-      }
+  static Pattern pattern(String value) {
+    try {
+      return NamePatterns.compile(value);
+    } catch (PatternSyntaxException e) {
+      throw new TypeConversionException(
+          "'%s' is no regular expression: %s".formatted(Printable.of(value), e.getDescription()));
     }
   }
 }

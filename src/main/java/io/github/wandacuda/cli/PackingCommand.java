@@ -1,5 +1,7 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.job.Packing;
 import io.github.wandacuda.job.PackingJob;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
@@ -34,12 +36,7 @@ abstract class PackingCommand extends Subcommand {
 
   @Mixin private BackendOptions.ThreadsOption threads;
 
-  interface Way {
-    PackingJob job(ModelDirectory model, Path output, boolean resume, boolean verify);
-  }
-
-  /** Runs the command; {@code done} says what it has done in the end, such as {@code packed}. */
-  final void run(Way way, String done) {
+  final void run(Packing direction) {
     int count = threads.count();
     if (resume) {
       output.warnIfGiven("what is resumed is always compared", "--no-verify");
@@ -47,30 +44,30 @@ abstract class PackingCommand extends Subcommand {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory model = this.model.open(output)) {
       PackingJob.Result result =
-          way.job(model, directory, resume, !skipVerification).run(count, output.progress());
+          new PackingJob(direction, model, directory, resume, !skipVerification)
+              .run(count, output.progress());
       double seconds = totalSeconds();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("output", directory.toString());
-      object.put("modules", result.modules());
-      object.put("bytes_before", result.bytesBefore());
-      object.put("bytes_after", result.bytesAfter());
+      object.putAll(JsonText.map(result));
       object.put("ratio", result.ratio());
       object.put("seconds", Map.of("total", seconds));
       memory.addTo(object);
-      output.written(object, () -> text(done, model.path(), result, seconds));
+      output.written(object, () -> text(direction, model.path(), result, seconds));
     }
   }
 
-  private Stream<String> text(String done, Path model, PackingJob.Result result, double seconds) {
+  private Stream<String> text(
+      Packing direction, Path model, PackingJob.Result result, double seconds) {
     return OutputOptions.lines(
         """
-        %s: %s %s in %.1f s
+        %s: %s %sed in %.1f s
           modules  %d packed
           bytes    %d of %d, a ratio of %.4f\
         """,
         directory,
         model,
-        done,
+        direction.command(),
         seconds,
         result.modules(),
         result.bytesAfter(),
@@ -87,7 +84,7 @@ abstract class PackingCommand extends Subcommand {
   static final class Pack extends PackingCommand {
     @Override
     public void run() {
-      run(PackingJob::pack, "packed");
+      run(Packing.PACK);
     }
   }
 
@@ -98,7 +95,7 @@ abstract class PackingCommand extends Subcommand {
   static final class Unpack extends PackingCommand {
     @Override
     public void run() {
-      run(PackingJob::unpack, "unpacked");
+      run(Packing.UNPACK);
     }
   }
 }

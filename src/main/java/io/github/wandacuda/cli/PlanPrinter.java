@@ -82,8 +82,7 @@ final class PlanPrinter {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("number", part.number());
     object.put("of", part.of());
-    object.put(
-        "shards", share.stream().map(shard -> shard.path().getFileName().toString()).toList());
+    object.put("shards", share.stream().map(SafetensorsFile::fileName).toList());
     object.put("bytes", bytes);
     plan.put("part", object);
     return "%s: %d of %d shards, %s; all parts together:"

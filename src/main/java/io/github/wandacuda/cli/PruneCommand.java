@@ -18,6 +18,7 @@ import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.system.OnFailure;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -243,20 +244,19 @@ final class PruneCommand extends Subcommand {
     boolean begun =
         UnfinishedRun.isIn(place) || (again && Files.exists(place.resolve(Provenance.FILE_NAME)));
     ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given, begun);
-    try {
-      calibrations.addTo(results, rules.needNorms());
-      evaluation.addTo(results);
-      results.add(SAVED_STATISTICS, savedStatistics, Statistics::isOne);
-      results.add(REPORT, report, ReportFormat::isOne);
-      maskFiles.addTo(results);
-      if (!dryRun && !target.part().isPresent()) {
-        results.reserve();
-      }
-      return results;
-    } catch (RuntimeException | Error e) {
-      results.close();
-      throw e;
-    }
+    return OnFailure.close(
+        results::close,
+        () -> {
+          calibrations.addTo(results, rules.needNorms());
+          evaluation.addTo(results);
+          results.add(SAVED_STATISTICS, savedStatistics, Statistics::isOne);
+          results.add(REPORT, report, ReportFormat::isOne);
+          maskFiles.addTo(results);
+          if (!dryRun && !target.part().isPresent()) {
+            results.reserve();
+          }
+          return results;
+        });
   }
 
   private void prune(

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.CalibrationRequest;
 import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
+import io.github.wandacuda.cluster.KeptOpen;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.OwnSamples;
 import io.github.wandacuda.evaluate.SpecialTokens;
@@ -17,21 +18,19 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.text.TokenLists;
-import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
 final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =
-      "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet), lists of token ids (.json), c4 (once"
-          + " downloaded), or self: the model writes its samples.";
+      "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet), lists of token ids (.json), c4"
+          + " (once downloaded), or self: the model writes its samples.";
 
   static final String SAVE = "--save-calibration";
   private static final Path SELF = Path.of("self");
@@ -129,8 +128,11 @@ final class SampleOptions {
       return new CalibrationSamples(
           dry ? new int[count][length] : own(model, backends, count, length, output), false);
     }
-    try (LazyTokenizer tokenizer = new LazyTokenizer(model.path())) {
-      CalibrationSamples drawn = CalibrationSampler.sample(request, tokenizer);
+    // Models without a tokenizer can take token ids.
+    try (KeptOpen tokenizer = new KeptOpen()) {
+      CalibrationSamples drawn =
+          CalibrationSampler.sample(
+              request, () -> tokenizer.get("", () -> TokenizerProcess.open(model.path())));
       RunNeeds.requireArrays(file, model, drawn.tokens()[0].length);
       return drawn;
     }
@@ -165,30 +167,5 @@ final class SampleOptions {
 
   private static OptionalInt optional(Integer value) {
     return value == null ? OptionalInt.empty() : OptionalInt.of(value);
-  }
-
-  /** A model's tokenizer, opened when first used: models without one can take token ids. */
-  private static final class LazyTokenizer implements Supplier<Tokenizer>, AutoCloseable {
-    private final Path modelDirectory;
-    private Tokenizer tokenizer;
-
-    LazyTokenizer(Path modelDirectory) {
-      this.modelDirectory = modelDirectory;
-    }
-
-    @Override
-    public Tokenizer get() {
-      if (tokenizer == null) {
-        tokenizer = TokenizerProcess.open(modelDirectory);
-      }
-      return tokenizer;
-    }
-
-    @Override
-    public void close() {
-      if (tokenizer != null) {
-        tokenizer.close();
-      }
-    }
   }
 }

@@ -1,17 +1,15 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.system.Native;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.function.IntSupplier;
 
 /**
@@ -113,33 +111,16 @@ final class Stderr extends OutputStream {
 
     private static final int COLUMNS_OFFSET = 2;
 
-    private static final Optional<MethodHandle> IOCTL =
-        Linker.nativeLinker()
-            .defaultLookup()
-            .find("ioctl")
-            .map(
-                address ->
-                    Linker.nativeLinker()
-                        .downcallHandle(
-                            address,
-                            FunctionDescriptor.of(
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.ADDRESS),
-                            Linker.Option.firstVariadicArg(2)));
-
     private TerminalWidth() {}
 
     static int columns() {
-      if (IOCTL.isEmpty()) {
-        return NONE;
-      }
       boolean mac = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("mac");
       try (Arena arena = Arena.ofConfined()) {
+        MethodHandle ioctl =
+            Native.variadic(
+                "ioctl", 2, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS);
         MemorySegment size = arena.allocate(SIZE_BYTES, Short.BYTES);
-        int failed =
-            (int) IOCTL.get().invokeExact(STDERR, mac ? MAC_GET_SIZE : LINUX_GET_SIZE, size);
+        int failed = (int) ioctl.invokeExact(STDERR, mac ? MAC_GET_SIZE : LINUX_GET_SIZE, size);
         return failed == 0
             ? Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, COLUMNS_OFFSET))
             : NONE;

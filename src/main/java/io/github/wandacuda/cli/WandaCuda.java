@@ -33,12 +33,12 @@ import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Spec;
@@ -48,7 +48,6 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
     name = "wanda-cuda",
     description = "Prunes large language models by Wanda (arXiv 2306.11695), without retraining.",
-    versionProvider = WandaCuda.Version.class,
     mixinStandardHelpOptions = true,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -137,6 +136,7 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
    */
   CommandLine commandLine(List<String> words) {
     CommandLine line = new CommandLine(this);
+    line.getCommandSpec().version("wanda-cuda " + ThisRuntime.programVersion());
     String asked = words.isEmpty() ? "" : words.get(0);
     List<String> shown = COMMANDS.contains(asked) ? List.of(asked) : COMMANDS;
     for (String name : shown) {
@@ -158,6 +158,7 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
         .registerConverter(Long.class, WholeNumber.LONG)
         .registerConverter(long.class, WholeNumber.LONG)
         .registerConverter(Path.class, WandaCuda::path)
+        .registerConverter(Pattern.class, ModuleOptions::pattern)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpAutoWidth(true)
@@ -237,13 +238,6 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
         Instant.now(),
         output.words(),
         inputs);
-  }
-
-  static final class Version implements IVersionProvider {
-    @Override
-    public String[] getVersion() {
-      return new String[] {"wanda-cuda " + ThisRuntime.programVersion()};
-    }
   }
 
   /** Reads whole numbers; the message about a malformed one says what was expected. */

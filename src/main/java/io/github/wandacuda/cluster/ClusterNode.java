@@ -3,32 +3,42 @@ package io.github.wandacuda.cluster;
 import io.github.wandacuda.error.CancelledException;
 import java.io.Serializable;
 import java.util.OptionalInt;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
-/** The process in which a task runs, as the task sees it. It does one task at a time. */
-public interface ClusterNode {
-  /** Returns what people call it: an executor and its host. */
-  String name();
-
-  /** Returns the device that the cluster has given to this task, where it gives out any. */
-  OptionalInt device();
-
-  /** Returns the CPU threads that the cluster has given to this task, where it says. */
-  OptionalInt threads();
-
+/**
+ * The process in which a task runs, as the task sees it. It does one task at a time.
+ *
+ * @param name what people call it: an executor and its host
+ * @param device the device that the cluster has given to this task, where it gives out any
+ * @param threads the CPU threads that the cluster has given to this task, where it says
+ * @param open what the process keeps open between tasks
+ */
+public record ClusterNode(
+    String name,
+    OptionalInt device,
+    OptionalInt threads,
+    KeptOpen open,
+    BooleanSupplier isCancelled) {
   /**
    * Ends a task whose result nobody waits for any more. Nothing interrupts its threads: an
    * interrupt would close the files that the process's next tasks read.
    *
    * @throws CancelledException if that is so
    */
-  void throwIfCancelled();
+  public void throwIfCancelled() {
+    if (isCancelled.getAsBoolean()) {
+      throw new CancelledException();
+    }
+  }
 
   /**
    * Returns what the process keeps open for all of a run's tasks.
    *
    * @param key whose it is: what another key had opened is closed
-   * @param open opens it, the first time
+   * @param opening opens it, the first time
    */
-  <T extends AutoCloseable> T kept(Serializable key, Supplier<T> open);
+  public <T extends AutoCloseable> T kept(Serializable key, Supplier<T> opening) {
+    return open.get(key, opening);
+  }
 }

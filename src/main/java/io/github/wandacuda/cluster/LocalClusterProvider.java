@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 
 /** This process as a cluster. */
 @AutoService(ClusterProvider.class)
@@ -33,10 +32,17 @@ public final class LocalClusterProvider implements ClusterProvider {
    */
   private static final class LocalCluster implements Cluster {
     private final KeptOpen kept = new KeptOpen();
+    private final ClusterNode node =
+        new ClusterNode(
+            "this process",
+            OptionalInt.empty(),
+            OptionalInt.empty(),
+            kept,
+            () -> Thread.currentThread().isInterrupted());
 
     @Override
     public String name() {
-      return "this process";
+      return node.name();
     }
 
     @Override
@@ -44,7 +50,7 @@ public final class LocalClusterProvider implements ClusterProvider {
         String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
       for (ClusterTask<R> task : tasks) {
         CancelledException.throwIfInterrupted();
-        done.accept(travelled(TaskOutcome.of(travelled(task), new Node(kept))).orThrow());
+        done.accept(travelled(TaskOutcome.of(travelled(task), node)).orThrow());
       }
     }
 
@@ -63,7 +69,6 @@ public final class LocalClusterProvider implements ClusterProvider {
       @Override
       public <R extends Serializable> void step(
           String what, KeptStates.ClusterStep<S, R> step, Consumer<R> done) {
-        Node node = new Node(kept);
         for (int index = 0; index < states.size(); index++) {
           CancelledException.throwIfInterrupted();
           KeptStates.ClusterStep.Stepped<S, R> stepped =
@@ -98,34 +103,6 @@ public final class LocalClusterProvider implements ClusterProvider {
     @Override
     public void close() {
       kept.close();
-    }
-
-    /** This process as its tasks see it. */
-    private record Node(KeptOpen open) implements ClusterNode {
-      @Override
-      public String name() {
-        return "this process";
-      }
-
-      @Override
-      public OptionalInt device() {
-        return OptionalInt.empty();
-      }
-
-      @Override
-      public OptionalInt threads() {
-        return OptionalInt.empty();
-      }
-
-      @Override
-      public void throwIfCancelled() {
-        CancelledException.throwIfInterrupted();
-      }
-
-      @Override
-      public <T extends AutoCloseable> T kept(Serializable key, Supplier<T> opening) {
-        return open.get(key, opening);
-      }
     }
   }
 }

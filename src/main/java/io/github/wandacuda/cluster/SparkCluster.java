@@ -23,7 +23,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -352,43 +351,23 @@ final class SparkCluster implements Cluster {
         OptionalInt device,
         OptionalInt threads,
         TaskContext context) {
-      Node node = new Node(name, device, threads, kept, new AtomicBoolean());
+      AtomicBoolean cancelled = new AtomicBoolean();
+      ClusterNode node = new ClusterNode(name, device, threads, kept, cancelled::get);
       Future<TaskOutcome<R>> outcome = work.submit(() -> TaskOutcome.of(task, node));
       while (true) {
         try {
           TaskOutcome<R> ended = outcome.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
-          if (node.cancelled.get()) {
+          if (cancelled.get()) {
             throw new TaskKilledException("cancelled");
           }
           return ended;
         } catch (InterruptedException | TimeoutException e) {
           if (e instanceof InterruptedException || context.isInterrupted()) {
-            node.cancelled.set(true);
+            cancelled.set(true);
           }
         } catch (ExecutionException e) {
           throw new IllegalStateException(e.getCause());
         }
-      }
-    }
-
-    /** The executor as a task sees it. */
-    private record Node(
-        String name,
-        OptionalInt device,
-        OptionalInt threads,
-        KeptOpen open,
-        AtomicBoolean cancelled)
-        implements ClusterNode {
-      @Override
-      public void throwIfCancelled() {
-        if (cancelled.get()) {
-          throw new CancelledException();
-        }
-      }
-
-      @Override
-      public <T extends AutoCloseable> T kept(Serializable key, Supplier<T> opening) {
-        return open.get(key, opening);
       }
     }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.util.function.Consumer;
 
 /**
  * Reads memory from an offset of a file and writes it there, all of it, in pieces: the system may
@@ -26,6 +27,25 @@ public final class FilePieces {
       if (!readPiece(channel, position + at, piece(destination, at))) {
         return false;
       }
+    }
+    return true;
+  }
+
+  /**
+   * Hands on the bytes of a part of a file, as for a checksum.
+   *
+   * @return false if the file ends before the part does
+   */
+  public static boolean forEach(
+      FileChannel channel, long position, long length, Consumer<ByteBuffer> taker)
+      throws IOException {
+    ByteBuffer piece = ByteBuffer.allocateDirect((int) Math.min(PIECE, length));
+    for (long at = 0; at < length; at += piece.limit()) {
+      piece.clear().limit((int) Math.min(PIECE, length - at));
+      if (!read(channel, position + at, piece)) {
+        return false;
+      }
+      taker.accept(piece.flip());
     }
     return true;
   }

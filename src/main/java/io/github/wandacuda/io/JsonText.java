@@ -8,7 +8,13 @@ import io.github.wandacuda.error.Printable;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Method;
+import java.lang.reflect.RecordComponent;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -21,8 +27,8 @@ public final class JsonText {
   /**
    * Returns an object's text, without a line end.
    *
-   * @param object values by name: maps, lists, strings, numbers, truth values and null; a number
-   *     that isn't finite becomes null, since JSON has none
+   * @param object values by name: maps, records, lists, strings, numbers, truth values and null; a
+   *     number that isn't finite becomes null, since JSON has none
    */
   public static String of(Map<String, ?> object) {
     return text(object, new DefaultPrettyPrinter());
@@ -31,6 +37,25 @@ public final class JsonText {
   /** Returns the text of an object, or of another value, on one line, without a line end. */
   public static String line(Object value) {
     return text(value, null);
+  }
+
+  /**
+   * Returns the values of a record by their names, with underscores for capitals: the names in JSON
+   * are those of its components.
+   */
+  public static Map<String, Object> map(Record made) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    for (RecordComponent component : made.getClass().getRecordComponents()) {
+      String name = component.getName().replaceAll("(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
+      Method accessor = component.getAccessor();
+      accessor.setAccessible(true);
+      try {
+        values.put(name, accessor.invoke(made));
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+    return values;
   }
 
   private static String text(Object value, PrettyPrinter printer) {
@@ -67,6 +92,8 @@ public final class JsonText {
         write(json, entry.getValue());
       }
       json.writeEndObject();
+    } else if (value instanceof Record made) {
+      write(json, map(made));
     } else if (value instanceof List<?> list) {
       json.writeStartArray();
       for (Object element : list) {
@@ -75,6 +102,8 @@ public final class JsonText {
       json.writeEndArray();
     } else if (value instanceof Number number && !Double.isFinite(number.doubleValue())) {
       json.writeNull();
+    } else if (value instanceof Path || value instanceof Instant) {
+      json.writeString(value.toString());
     } else {
       json.writePOJO(value);
     }

@@ -172,8 +172,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     for (SafetensorsFile shard : pruned.dense().checkpoint().shards()) {
       List<LinearModule> modules =
           pruned.chosen().stream().filter(module -> module.shard() == shard).toList();
-      Set<TensorInfo> touched =
-          modules.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+      Set<TensorInfo> touched = RunScope.tensors(modules);
       List<String> others =
           shard.tensors().stream()
               .filter(tensor -> !touched.contains(tensor))
@@ -182,7 +181,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       for (List<LinearModule> some : parts(modules)) {
         List<String> names = some.stream().map(LinearModule::name).toList();
         int first = some.isEmpty() ? 0 : pruned.chosen().indexOf(some.getFirst());
-        pieces.put(new Piece(shard.path().getFileName().toString(), names, others), first);
+        pieces.put(new Piece(shard.fileName(), names, others), first);
         others = List.of();
       }
     }

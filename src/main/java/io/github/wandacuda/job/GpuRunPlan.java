@@ -31,11 +31,12 @@ public record GpuRunPlan(List<Line> lines) {
    * @param formula how the amount comes about, in words
    * @param amount bytes, or operations
    * @param rate how many a second
-   * @param hidden seconds of it during which other lines are at work
+   * @param seconds in which no other line is at work
    */
-  public record Line(String what, String formula, double amount, double rate, double hidden) {
-    public double seconds() {
-      return Math.max(0, amount / rate - hidden);
+  public record Line(String what, String formula, double amount, double rate, double seconds) {
+    /** Makes a line of which other lines hide some seconds. */
+    static Line of(String what, String formula, double amount, double rate, double hidden) {
+      return new Line(what, formula, amount, rate, Math.max(0, amount / rate - hidden));
     }
   }
 
@@ -67,7 +68,7 @@ public record GpuRunPlan(List<Line> lines) {
     double scores = 2.0 * (length + 1) * block.attention().queryWidth();
     double floats = blocks * (work.floats() + work.squares()) + pruned * work.floats();
     Line linear =
-        new Line(
+        Line.of(
             "linear layers",
             (halves == 1 ? "2 x tokens" : "2 x %d halves x tokens".formatted(halves))
                 + " x (weights before the last inputs + weights of all but the last block)",
@@ -75,14 +76,14 @@ public record GpuRunPlan(List<Line> lines) {
             gpu.tensorRate(),
             0);
     Line attention =
-        new Line(
+        Line.of(
             "attention",
             "4 x tokens x (length + 1) / 2 x width of the queries x passes",
             tokens * scores * (PASSES * blocks - 1),
             gpu.floatRate(),
             0);
     Line rest =
-        new Line(
+        Line.of(
             "norms, rotations, gates, sums, squares and halves",
             "4 x tokens x floats that are read and written",
             Float.BYTES * tokens * floats,
@@ -91,25 +92,25 @@ public record GpuRunPlan(List<Line> lines) {
     double kernels = linear.seconds() + attention.seconds() + rest.seconds();
     return new GpuRunPlan(
         List.of(
-            new Line(
+            Line.of(
                 "files",
                 "5 x weights: read to run, to prune and to compare with what is written and read",
                 TIMES_IN_FILES * bytes,
                 HOST,
                 0),
-            new Line(
+            Line.of(
                 "weights up",
                 "once, all but the first block's while the block before runs",
                 traffic.weightsUp(),
                 HOST,
                 Math.min(kernels, traffic.weightsUp() / HOST * (blocks - 1) / blocks)),
-            new Line(
+            Line.of(
                 "masks, norms and reports down",
                 "a bit for each weight, 8 bytes a column, 12 a row",
                 traffic.resultsDown(),
                 gpu.busBytes(),
                 0),
-            new Line(
+            Line.of(
                 "hidden states over the bus",
                 fit ? "none, they stay on the GPU" : "3 x states x blocks, while kernels run",
                 traffic.statesUp() + traffic.statesDown(),
@@ -118,7 +119,7 @@ public record GpuRunPlan(List<Line> lines) {
             linear,
             attention,
             rest,
-            new Line("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
+            Line.of("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
   }
 
   public double seconds() {

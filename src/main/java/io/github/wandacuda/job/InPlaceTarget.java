@@ -77,11 +77,6 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
   }
 
   @Override
-  public Path path() {
-    return scope.model().path();
-  }
-
-  @Override
   public boolean isFinished() {
     return false;
   }
@@ -309,16 +304,16 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
           thresholds.put(record.get(THRESHOLD).asText(), threshold(record, journal));
         }
       }
-      try {
-        for (SafetensorsFile shard : model.shards()) {
-          if (shard.tensors().stream().anyMatch(pruned::contains)) {
-            writers.put(shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), io));
-          }
-        }
-      } catch (RuntimeException | Error e) {
-        close();
-        throw e;
-      }
+      OnFailure.run(
+          this::close,
+          () -> {
+            for (SafetensorsFile shard : model.shards()) {
+              if (shard.tensors().stream().anyMatch(pruned::contains)) {
+                writers.put(
+                    shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), io));
+              }
+            }
+          });
     }
 
     private static float threshold(JsonNode record, Journal journal) {

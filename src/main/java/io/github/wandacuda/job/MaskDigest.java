@@ -11,7 +11,6 @@ import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -111,13 +110,8 @@ final class MaskDigest implements MaskSink, AutoCloseable {
       room += extent.length();
       return;
     }
-    ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
-    for (long at = 0; at < extent.length(); at += chunk.limit()) {
-      chunk.clear().limit((int) Math.min(CHUNK, extent.length() - at));
-      if (!FilePieces.read(channel, extent.offset() + at, MemorySegment.ofBuffer(chunk))) {
-        throw new IOException("it became shorter");
-      }
-      digest.update(chunk);
+    if (!FilePieces.forEach(channel, extent.offset(), extent.length(), digest::update)) {
+      throw new IOException("it became shorter");
     }
   }
 

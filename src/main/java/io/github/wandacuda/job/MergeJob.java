@@ -17,6 +17,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -63,7 +64,7 @@ public final class MergeJob {
    * @param zeros how many of them were zero and are
    * @param newZeros how many of those became zero by the update
    */
-  public record Result(int modules, long elements, long zeros, long changed, long newZeros) {}
+  public record Result(int modules, long weights, long zeros, long changed, long newZeros) {}
 
   /** Merges, checks and completes the output; refuses a merged weight that isn't finite. */
   public Result run(int threads, Progress progress) {
@@ -73,18 +74,17 @@ public final class MergeJob {
         OutputDirectory directory =
             OutputDirectory.open(
                 output, model.path(), false, sideFiles.withShards(model.checkpoint()))) {
-      try {
-        directory.begin(new Fingerprint(Map.of(Fingerprint.MERGE, "lora")));
-        Result result = write(directory, workers, progress);
-        sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
-        requireZeros(workers);
-        sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
-        directory.finish();
-        return result;
-      } catch (RuntimeException | Error e) {
-        directory.discard();
-        throw e;
-      }
+      return OnFailure.close(
+          directory::discard,
+          () -> {
+            directory.begin(new Fingerprint(Map.of(Fingerprint.MERGE, "lora")));
+            Result result = write(directory, workers, progress);
+            sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+            requireZeros(workers);
+            sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
+            directory.finish();
+            return result;
+          });
     }
   }
 
@@ -156,7 +156,7 @@ public final class MergeJob {
     Map<SafetensorsFile, SafetensorsFile> written = new HashMap<>();
     try {
       for (SafetensorsFile shard : model.checkpoint().shards()) {
-        Path place = output.resolve(shard.path().getFileName().toString());
+        Path place = output.resolve(shard.fileName());
         written.put(shard, SafetensorsFile.open(place));
       }
       List<LinearModule> before = model.modules().stream().filter(LinearModule::prunable).toList();

@@ -5,10 +5,8 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Template;
 import io.github.wandacuda.model.ModelDirectory;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,7 +37,6 @@ public final class ModelCard {
   private static final Pattern FRONT = Pattern.compile("(?s)\\A---\n(.*?)\n---\\s*?(\n|\\z)");
   private static final Pattern CACHED =
       Pattern.compile("models--([\\w.-]+?)--([\\w.-]+)/snapshots/");
-  private static final Pattern PLACE = Pattern.compile("\\{(\\w+)\\}");
   private static final Pattern NAME = Pattern.compile("\\w[\\w.-]*/\\w[\\w.-]*");
 
   private ModelCard() {}
@@ -129,9 +126,8 @@ public final class ModelCard {
     words.put("but", exact ? "" : ", but for the weights that were fitted");
     words.put("version", Printable.of(record.version()));
     words.put("facts", facts(values, measured));
-    return PLACE
-        .matcher(template(record.isStructure() ? "card-smaller.md" : "card-zeros.md"))
-        .replaceAll(place -> Matcher.quoteReplacement(words.get(place.group(1))));
+    String template = record.isStructure() ? "card-smaller.md" : "card-zeros.md";
+    return Template.filled(ModelCard.class, template, words);
   }
 
   /** Returns rows of what is known in a word or a number, by the keys of the run's record. */
@@ -148,13 +144,5 @@ public final class ModelCard {
                         fact.getKey().replace('_', ' '),
                         Printable.of(String.valueOf(fact.getValue())).replace("|", "\\|")))
         .collect(Collectors.joining("\n"));
-  }
-
-  private static String template(String name) {
-    try (InputStream in = ModelCard.class.getResourceAsStream(name)) {
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

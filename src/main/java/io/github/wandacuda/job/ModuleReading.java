@@ -76,8 +76,7 @@ public record ModuleReading(
         LinearModule module = result.module();
         SafetensorsFile shard =
             shards.computeIfAbsent(
-                pruned.resolve(module.shard().path().getFileName().toString()),
-                SafetensorsFile::open);
+                pruned.resolve(module.shard().fileName()), SafetensorsFile::open);
         Pair pair =
             Pair.of(
                 TilePairs.tiles(module, module.shard(), buffers.dense()),

@@ -102,8 +102,7 @@ record OutputCheck(
 
   private Optional<SafetensorsFile> open(SafetensorsFile dense) {
     try {
-      SafetensorsFile pruned =
-          open(directory.resolve(dense.path().getFileName().toString()), packed, opened);
+      SafetensorsFile pruned = open(directory.resolve(dense.fileName()), packed, opened);
       comparePlaces(dense, pruned);
       return Optional.of(pruned);
     } catch (InputException e) {
@@ -266,8 +265,7 @@ record OutputCheck(
     }
 
     private List<Job> untouched(List<SafetensorsFile> shards, Predicate<TensorInfo> others) {
-      Set<TensorInfo> touched =
-          chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+      Set<TensorInfo> touched = RunScope.tensors(chosen);
       List<Job> jobs = new ArrayList<>();
       for (SafetensorsFile dense : shards) {
         for (TensorInfo tensor : dense.tensors()) {

@@ -12,6 +12,7 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -57,19 +58,15 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     this.journal = output.journal();
     this.withNorms = withNorms;
     this.kept = kept;
-    try {
-      for (SafetensorsFile shard : source.shards()) {
-        Path target = output.file(shard.path().getFileName());
-        Shard opened = open(target, shard);
-        shards.put(shard, opened);
-        shard.tensors().stream()
-            .filter(tensor -> tensor.bytes() > 0 && !kept.has(tensor))
-            .forEach(opened.unrecorded::add);
-      }
-    } catch (RuntimeException | Error e) {
-      close();
-      throw e;
-    }
+    OnFailure.run(this::close, () -> source.shards().forEach(shard -> begin(shard, output)));
+  }
+
+  private void begin(SafetensorsFile shard, OutputDirectory output) {
+    Shard opened = open(output.file(shard.path().getFileName()), shard);
+    shards.put(shard, opened);
+    shard.tensors().stream()
+        .filter(tensor -> tensor.bytes() > 0 && !kept.has(tensor))
+        .forEach(opened.unrecorded::add);
   }
 
   private static final class Shard {

@@ -45,16 +45,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   }
 
   @Override
-  public Path path() {
-    return scope.request().output();
-  }
-
-  @Override
-  public boolean isFinished() {
-    return OutputPlace.isFinished(path());
-  }
-
-  @Override
   public RunNeeds needs(Backend backend) {
     return RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, backend);
   }
@@ -249,7 +239,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       List<SafetensorsFile> shards = scope.model().checkpoint().shards();
       for (SafetensorsFile shard : shards) {
         output.file(shard.path().getFileName());
-        Path masks = ShardPass.ShardMasks.file(output.path(), ShardPass.name(shard));
+        Path masks = ShardPass.ShardMasks.file(output.path(), shard.fileName());
         output.file(output.path().relativize(masks));
       }
       Set<String> nodes = new HashSet<>();

@@ -51,11 +51,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** From weights with zeros to packed ones, or back to what those stand for. */
-enum Packing {
+public enum Packing {
   PACK,
   UNPACK;
 
-  String command() {
+  /** Returns the command that does it. */
+  public String command() {
     return name().toLowerCase(Locale.ROOT);
   }
 

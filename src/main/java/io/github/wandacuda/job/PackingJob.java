@@ -34,7 +34,13 @@ public final class PackingJob {
   private final boolean verify;
   private final SideFiles sideFiles;
 
-  private PackingJob(
+  /**
+   * Checks what can be checked before a model is packed or unpacked.
+   *
+   * @param resume whether the output may hold an interrupted or finished run
+   * @param verify whether what was written is read back and compared
+   */
+  public PackingJob(
       Packing direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
     direction.require(model);
     OutputPlace.check(output, model.path(), resume);
@@ -56,22 +62,6 @@ public final class PackingJob {
     public double ratio() {
       return bytesBefore == 0 ? 1 : (double) bytesAfter / bytesBefore;
     }
-  }
-
-  /**
-   * Checks what can be checked before a model is packed.
-   *
-   * @param resume whether the output may hold an interrupted or finished run
-   * @param verify whether what was written is read back and compared
-   */
-  public static PackingJob pack(ModelDirectory model, Path output, boolean resume, boolean verify) {
-    return new PackingJob(Packing.PACK, model, output, resume, verify);
-  }
-
-  /** Checks what can be checked before a model is unpacked, as {@link #pack} does. */
-  public static PackingJob unpack(
-      ModelDirectory model, Path output, boolean resume, boolean verify) {
-    return new PackingJob(Packing.UNPACK, model, output, resume, verify);
   }
 
   /** Writes the output, compares it and completes it; refuses one of another run. */

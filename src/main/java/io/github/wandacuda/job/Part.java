@@ -37,7 +37,7 @@ public record Part(int number, int of) {
   private static final Comparator<SafetensorsFile> LARGEST_FIRST =
       Comparator.comparingLong(SafetensorsFile::byteSize)
           .reversed()
-          .thenComparing(shard -> shard.path().getFileName().toString());
+          .thenComparing(SafetensorsFile::fileName);
 
   /** Reads a part such as {@code 3/8}. */
   public static Part parse(String text) {

@@ -67,16 +67,6 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
   }
 
   @Override
-  public Path path() {
-    return scope.request().output();
-  }
-
-  @Override
-  public boolean isFinished() {
-    return whole.isFinished();
-  }
-
-  @Override
   public RunNeeds needs(Backend backend) {
     return whole.needs(backend);
   }
@@ -352,7 +342,7 @@ record PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget who
     }
 
     public Optional<ShardResult> read(SafetensorsFile shard) {
-      String name = ShardPass.name(shard);
+      String name = shard.fileName();
       List<JsonNode> records = records(file(name));
       if (records.isEmpty() || !isThere(shard, name)) {
         return Optional.empty();

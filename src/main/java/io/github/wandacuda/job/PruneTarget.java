@@ -11,10 +11,16 @@ import java.util.Optional;
 
 /** Where a run writes: a new directory, or the model's own shards. */
 sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
-  Path path();
+  RunScope scope();
+
+  default Path path() {
+    return scope().request().output();
+  }
 
   /** Returns whether a run has finished there, so that nothing will be written. */
-  boolean isFinished();
+  default boolean isFinished() {
+    return OutputPlace.isFinished(path());
+  }
 
   RunNeeds needs(Backend backend);
 

@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * The content of a run's journal.
@@ -107,8 +106,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
 
   /** Returns the records of a shard's tensors that need one; nothing unless all have it. */
   Optional<List<Tensor>> all(SafetensorsFile shard, List<LinearModule> chosen) {
-    Set<TensorInfo> pruned =
-        chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+    Set<TensorInfo> pruned = RunScope.tensors(chosen);
     List<Tensor> all = new ArrayList<>();
     for (TensorInfo tensor : shard.tensors()) {
       boolean module = pruned.contains(tensor);

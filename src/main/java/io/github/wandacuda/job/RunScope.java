@@ -97,7 +97,11 @@ record RunScope(
   }
 
   Set<TensorInfo> tensors() {
-    return chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+    return tensors(chosen);
+  }
+
+  static Set<TensorInfo> tensors(List<LinearModule> modules) {
+    return modules.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
   }
 
   /** The norms of modules in a statistics file, which are checked before anything is written. */

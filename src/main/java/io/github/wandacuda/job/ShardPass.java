@@ -79,7 +79,7 @@ final class ShardPass {
             .toList());
     List<ShardTask> tasks =
         shards.stream()
-            .map(shard -> new ShardTask(run, name(shard), norms(shard), earlier.apply(shard)))
+            .map(shard -> new ShardTask(run, shard.fileName(), norms(shard), earlier.apply(shard)))
             .toList();
     tools.progress().begin(0);
     cluster.run(
@@ -90,11 +90,6 @@ final class ShardPass {
           record.accept(result);
           tools.progress().step("shard", results.size(), tasks.size());
         });
-  }
-
-  /** Returns a shard's file name, by which processes and records know it. */
-  static String name(SafetensorsFile shard) {
-    return shard.path().getFileName().toString();
   }
 
   private Map<String, float[]> norms(SafetensorsFile shard) {
@@ -157,7 +152,10 @@ final class ShardPass {
         MemorySegment mask = memory.asSlice(0, module.maskBytes());
         List<LinearModule> ofShard = scope.modules(module.shard());
         ShardMasks.read(
-            ShardMasks.file(output, name(module.shard())), ofShard, ofShard.indexOf(module), mask);
+            ShardMasks.file(output, module.shard().fileName()),
+            ofShard,
+            ofShard.indexOf(module),
+            mask);
         sink.add(index, mask);
       }
       return digest.hex();
@@ -403,7 +401,7 @@ final class ShardPass {
       private boolean holds(SafetensorsFile shard, Path output, List<RunRecords.Tensor> earlier) {
         Map<String, RunRecords.Tensor> records =
             earlier.stream().collect(Collectors.toMap(RunRecords.Tensor::name, record -> record));
-        Path file = output.resolve(shard.path().getFileName().toString());
+        Path file = output.resolve(shard.fileName());
         try (WrittenShard written = WrittenShard.open(file, shard).orElse(null)) {
           return written != null
               && shard.tensors().stream()
@@ -433,8 +431,7 @@ final class ShardPass {
                   ? take(modules, writer, masks, progress)
                   : prune(modules, norms, writer, masks, clock, progress));
           writer.publish(
-              Path.of(run.output()).resolve(shard.path().getFileName().toString()),
-              () -> progress.step("shard", 1, 1));
+              Path.of(run.output()).resolve(shard.fileName()), () -> progress.step("shard", 1, 1));
           return tensors;
         } finally {
           writer.abandon();
@@ -448,8 +445,7 @@ final class ShardPass {
           ShardWriter writer,
           PhaseClock clock,
           Progress progress) {
-        Set<TensorInfo> changed =
-            modules.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+        Set<TensorInfo> changed = RunScope.tensors(modules);
         List<TensorInfo> copied =
             shard.tensors().stream().filter(tensor -> !changed.contains(tensor)).toList();
         try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {

@@ -57,7 +57,7 @@ public final class SourceDigest {
     Checkpoint checkpoint = model.checkpoint();
     for (SafetensorsFile shard : checkpoint.shards()) {
       files.put(
-          shard.path().getFileName().toString(),
+          shard.fileName(),
           "%d bytes, header %s, changed %s"
               .formatted(shard.byteSize(), shortened(shard.headerBytes()), changed(shard.path())));
     }

@@ -12,7 +12,6 @@ import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -161,15 +160,10 @@ final class StateFiles implements BlockPass.Sink {
       return false;
     }
     CRC32C crc = new CRC32C();
-    ByteBuffer chunk = ByteBuffer.allocateDirect((int) CHUNK);
     try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
-      if (channel.size() != bytes) {
-        return false;
-      }
-      while (channel.read(chunk.clear()) >= 0) {
-        crc.update(chunk.flip());
-      }
-      return (int) crc.getValue() == record.checksum();
+      return channel.size() == bytes
+          && FilePieces.forEach(channel, 0, bytes, crc::update)
+          && (int) crc.getValue() == record.checksum();
     } catch (IOException e) {
       throw unusable(file, "read", e);
     }

@@ -68,7 +68,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
                       .collect(Collectors.joining("\n")));
       return HtmlPage.of(
           "Methods compared: " + String.join(", ", page.methods),
-          HtmlPage.filled(HtmlPage.resource("compare.html"), values));
+          HtmlPage.filled("compare.html", values));
     }
 
     private String bySparsity() {

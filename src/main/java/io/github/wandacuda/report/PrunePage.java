@@ -35,7 +35,7 @@ record PrunePage(PruneReport report) {
     return HtmlPage.of(
         "Pruned by %s, %s"
             .formatted(report.request().rules().label(), report.request().rules().amount()),
-        HtmlPage.filled(HtmlPage.resource("prune.html"), values));
+        HtmlPage.filled("prune.html", values));
   }
 
   private String rows(Function<ModuleResult, String> row) {
@@ -100,7 +100,7 @@ record PrunePage(PruneReport report) {
                             HtmlText.percent(error.module().sparsity()),
                             number(error)))
             .collect(Collectors.joining("\n"));
-    return HtmlPage.filled(HtmlPage.resource("worst.html"), Map.of("rows", rows));
+    return HtmlPage.filled("worst.html", Map.of("rows", rows));
   }
 
   static String sample(Optional<PruneReport.Perplexities> perplexities) {
@@ -109,7 +109,7 @@ record PrunePage(PruneReport report) {
         .map(
             sample ->
                 HtmlPage.filled(
-                    HtmlPage.resource("sample.html"),
+                    "sample.html",
                     Map.of(
                         "prompt", HtmlText.escaped(sample.prompt()),
                         "before", HtmlText.escaped(sample.before()),
@@ -185,9 +185,7 @@ record PrunePage(PruneReport report) {
     boolean any =
         report.result().modules().stream()
             .anyMatch(module -> module.norms() != null || report.thresholds(module).isPresent());
-    return any
-        ? HtmlPage.filled(HtmlPage.resource("scores.html"), Map.of("rows", rows(this::scores)))
-        : "";
+    return any ? HtmlPage.filled("scores.html", Map.of("rows", rows(this::scores))) : "";
   }
 
   private String scores(ModuleResult result) {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.job.ModuleReading;
 import io.github.wandacuda.job.ModuleReading.RowThresholds;
 import io.github.wandacuda.job.PruneRequest;
@@ -72,9 +73,7 @@ public record PruneReport(
     object.put("zeros", result.provenance().zeros());
     object.put("weights", result.provenance().elements());
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
-    perplexities
-        .flatMap(Perplexities::sample)
-        .ifPresent(sample -> object.put("sample", sample.toJson()));
+    perplexities.flatMap(Perplexities::sample).ifPresent(sample -> object.put("sample", sample));
     object.put("pruned", result.provenance().pruned());
     object.put("sparsity", result.sparsity());
     object.put("dead_columns", result.deadColumns());
@@ -104,11 +103,11 @@ public record PruneReport(
     row.put("sparsity", result.sparsity());
     row.put("zero_rows", result.zeroRows());
     if (result.norms() != null) {
-      Map<String, Object> norms = NormSummary.of(result.norms()).toJson();
+      Map<String, Object> norms = JsonText.map(NormSummary.of(result.norms()));
       norms.put("dead_columns", result.deadColumns());
       row.put("norms", norms);
     }
-    thresholds(result).ifPresent(rows -> row.put("row_thresholds", thresholds(rows)));
+    thresholds(result).ifPresent(rows -> row.put("row_thresholds", rows));
     if (result.errors() != null) {
       row.put(ModuleError.Measure.OUTPUTS.key, errors(result.errors()));
     } else {
@@ -123,14 +122,6 @@ public record PruneReport(
     steps.put("refined", errors.relative(errors.refined()));
     steps.put("result", errors.relative(errors.result()));
     return steps;
-  }
-
-  private static Map<String, Object> thresholds(RowThresholds thresholds) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("lowest", thresholds.lowest());
-    object.put("median", thresholds.median());
-    object.put("highest", thresholds.highest());
-    return object;
   }
 
   /** How much a module suffered: its relative output error or the nearest known; 0 for no loss. */
@@ -221,16 +212,6 @@ public record PruneReport(
           .sorted((a, b) -> Float.compare(norms[b], norms[a]))
           .toList();
     }
-
-    Map<String, Object> toJson() {
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("least", least);
-      object.put("median", median);
-      object.put("mean", mean);
-      object.put("most", most);
-      object.put("outliers", outliers);
-      return object;
-    }
   }
 
   /**
@@ -244,15 +225,7 @@ public record PruneReport(
      *
      * @param before what the dense model goes on with
      */
-    public record Sample(String prompt, String before, String after) {
-      Map<String, Object> toJson() {
-        Map<String, Object> object = new LinkedHashMap<>();
-        object.put("prompt", prompt);
-        object.put("before", before);
-        object.put("after", after);
-        return object;
-      }
-    }
+    public record Sample(String prompt, String before, String after) {}
 
     public Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();

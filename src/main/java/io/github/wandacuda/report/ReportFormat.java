@@ -10,7 +10,6 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -55,21 +54,19 @@ public final class ReportFormat {
   private static String json(RunFacts facts, Map<String, Object> numbers) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", NAME);
-    object.putAll(facts.toJson());
+    object.putAll(JsonText.map(facts));
     object.putAll(numbers);
     return JsonText.of(object);
   }
 
   /** Returns whether a file begins as a report of this program does. */
   public static boolean isOne(Path file) {
-    byte[] bytes;
-    try (InputStream in = InputFile.stream(file)) {
-      bytes = in.readNBytes(BEGINNING);
-    } catch (IOException | InputException e) {
+    try {
+      String beginning = InputFile.beginning(file, BEGINNING);
+      return beginning.contains(GENERATOR) || isOurs(beginning);
+    } catch (InputException e) {
       return false;
     }
-    String beginning = new String(bytes, StandardCharsets.UTF_8);
-    return beginning.contains(GENERATOR) || isOurs(beginning);
   }
 
   /** Returns whether a JSON object's first entry is our format. */

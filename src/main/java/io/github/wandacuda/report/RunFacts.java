@@ -34,19 +34,6 @@ public record RunFacts(
     inputs = new LinkedHashMap<>(inputs);
   }
 
-  Map<String, Object> toJson() {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("model", model.toString());
-    object.put("version", version);
-    object.put("backend", backend);
-    object.put("device", device);
-    object.put("precision", precision);
-    object.put("ended", ended.toString());
-    object.put("command", command);
-    object.put("inputs", inputs);
-    return object;
-  }
-
   /** Returns a sentence of what did it. */
   String html() {
     return "From <code>%s</code>, by wanda-cuda %s on %s (%s), precision %s, done %s."

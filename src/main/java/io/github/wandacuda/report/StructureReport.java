@@ -39,9 +39,7 @@ public record StructureReport(
 
   private Map<String, Object> json() {
     Map<String, Object> object = new LinkedHashMap<>(result);
-    perplexities
-        .flatMap(Perplexities::sample)
-        .ifPresent(sample -> object.put("sample", sample.toJson()));
+    perplexities.flatMap(Perplexities::sample).ifPresent(sample -> object.put("sample", sample));
     object.put("scores", choice.chosen().scores());
     return object;
   }
@@ -53,7 +51,7 @@ public record StructureReport(
                 .map(Labelled::label)
                 .collect(Collectors.joining(", ")),
         HtmlPage.filled(
-            HtmlPage.resource("structure.html"),
+            "structure.html",
             Map.of(
                 "facts", facts.html(),
                 "output", HtmlText.escaped(result.get("output").toString()),

@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 public final class MachineFacts {
   private static final Path CPU = Path.of("/proc/cpuinfo");
   private static final Path MEMORY = Path.of("/proc/meminfo");
+  private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path STAT = Path.of("/proc/self/stat");
   private static final Path UPTIME = Path.of("/proc/uptime");
 
@@ -50,6 +51,16 @@ public final class MachineFacts {
     }
   }
 
+  private static Optional<Long> bytes(Path file, String key) {
+    return first(file, key)
+        .map(kibibytes -> Long.parseLong(kibibytes.replaceAll("\\D", "")) * 1024);
+  }
+
+  /** Returns the bytes that Linux counts of this process by a name, such as {@code VmHWM:}. */
+  public static Optional<Long> ofProcess(String name) {
+    return bytes(STATUS, name);
+  }
+
   /**
    * Returns the bytes that programs and the cache of files could still take, as Linux estimates
    * them, at most what this process may use.
@@ -59,10 +70,7 @@ public final class MachineFacts {
         ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
             ? system.getTotalMemorySize()
             : Long.MAX_VALUE;
-    return first(MEMORY, "MemAvailable")
-        .map(available -> Long.parseLong(available.replaceAll("\\D", "")) * 1024)
-        .map(available -> Math.min(available, total))
-        .orElse(total);
+    return bytes(MEMORY, "MemAvailable").map(available -> Math.min(available, total)).orElse(total);
   }
 
   /**

@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /** Functions of the C library. */
-final class Native {
+public final class Native {
   /** Enough for a {@code struct sigaction}: 152 bytes in glibc and musl, 16 on macOS. */
   static final long ACTION_BYTES = 256;
 
@@ -30,7 +30,7 @@ final class Native {
   }
 
   /** Returns a function that returns an int and takes others than its first ones as it likes. */
-  static MethodHandle variadic(String name, int first, MemoryLayout... arguments) {
+  public static MethodHandle variadic(String name, int first, MemoryLayout... arguments) {
     FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_INT, arguments);
     return function(name, type, Linker.Option.firstVariadicArg(first));
   }

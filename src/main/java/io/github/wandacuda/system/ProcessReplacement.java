@@ -135,9 +135,6 @@ public final class ProcessReplacement {
     /** The name of the JVM's thread that serves a signal. */
     private static final Pattern JVMS_HANDLER = Pattern.compile("SIG(HUP|INT|TERM) handler");
 
-    /** How many threads may start while the threads are counted. */
-    private static final int MORE_THREADS = 8;
-
     private EndingSignals() {}
 
     /**
@@ -169,15 +166,9 @@ public final class ProcessReplacement {
      */
     static void obeyEarlierOne() throws InterruptedException {
       awaitJvm();
-      ThreadGroup top = Thread.currentThread().getThreadGroup();
-      while (top.getParent() != null) {
-        top = top.getParent();
-      }
-      Thread[] threads = new Thread[top.activeCount() + MORE_THREADS];
-      int count = top.enumerate(threads);
-      for (int i = 0; i < count; i++) {
-        if (JVMS_HANDLER.matcher(threads[i].getName()).matches()) {
-          threads[i].join();
+      for (Thread thread : ThisRuntime.threads()) {
+        if (JVMS_HANDLER.matcher(thread.getName()).matches()) {
+          thread.join();
         }
       }
     }

@@ -1,6 +1,8 @@
 package io.github.wandacuda.system;
 
 import java.lang.module.ModuleFinder;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 
 /** Modules and rights of the running Java. */
@@ -73,6 +75,22 @@ public final class ThisRuntime {
    */
   public static boolean contains(String module) {
     return ModuleFinder.ofSystem().find(module).isPresent();
+  }
+
+  /** Returns all threads of this process that Java knows. */
+  public static List<Thread> threads() {
+    ThreadGroup top = Thread.currentThread().getThreadGroup();
+    while (top.getParent() != null) {
+      top = top.getParent();
+    }
+    Thread[] threads;
+    int count;
+    do {
+      // Others may begin while they are counted.
+      threads = new Thread[top.activeCount() + 8];
+      count = top.enumerate(threads);
+    } while (count == threads.length);
+    return Arrays.asList(threads).subList(0, count);
   }
 
   /** Returns whether the class path may call native code without a warning of the JVM. */

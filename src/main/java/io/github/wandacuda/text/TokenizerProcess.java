@@ -13,8 +13,6 @@ import java.io.BufferedReader;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -66,7 +64,7 @@ public final class TokenizerProcess implements Tokenizer {
   private TokenizerProcess(Path file, Process process) {
     this.file = file;
     this.process = process;
-    errors = new StderrExcerpt(process.getErrorStream());
+    errors = new StderrExcerpt(process.errorReader(StandardCharsets.UTF_8));
     texts = new DataOutputStream(new BufferedOutputStream(process.getOutputStream(), BUFFER));
     answers = new DataInputStream(new BufferedInputStream(process.getInputStream(), BUFFER));
     atShutdown = new Thread(process::destroyForcibly, "wanda-cuda-tokenizer-end");
@@ -254,14 +252,13 @@ public final class TokenizerProcess implements Tokenizer {
     private final Thread reader;
 
     /** Starts a thread that reads, so that the process never waits for its output to be read. */
-    StderrExcerpt(InputStream errors) {
+    StderrExcerpt(BufferedReader errors) {
       reader = Thread.ofPlatform().daemon().name("tokenizer-errors").start(() -> read(errors));
     }
 
-    private void read(InputStream errors) {
-      try (BufferedReader in =
-          new BufferedReader(new InputStreamReader(errors, StandardCharsets.UTF_8))) {
-        for (String line = in.readLine(); line != null; line = in.readLine()) {
+    private void read(BufferedReader errors) {
+      try (errors) {
+        for (String line = errors.readLine(); line != null; line = errors.readLine()) {
           add(line);
         }
       } catch (IOException e) {

@@ -186,7 +186,8 @@ class SourceReadsTest {
     try (ModelDirectory model = counted.open(path)) {
       long more = said(model, true) - said(model, false);
       var unused =
-          PackingJob.pack(model, directory.resolve("packed"), false, false).run(2, Progress.NONE);
+          new PackingJob(Packing.PACK, model, directory.resolve("packed"), false, false)
+              .run(2, Progress.NONE);
       assertThat(counted.matrices() + counted.vectors()).isEqualTo(more);
     }
   }
