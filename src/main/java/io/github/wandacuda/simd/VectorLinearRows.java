@@ -153,12 +153,8 @@ final class VectorLinearRows {
   private static void write(
       float[] totals, int width, CpuTensor bias, CpuTensor out, int feature, int count) {
     for (int row = 0; row < out.rows(); row++) {
-      int from = row * width;
-      int to = out.at(row) + feature;
-      System.arraycopy(totals, from, out.data(), to, count);
-      for (int i = 0; bias != null && i < count; i++) {
-        out.data()[to + i] += bias.data()[bias.at(0) + feature + i];
-      }
+      System.arraycopy(totals, row * width, out.data(), out.at(row) + feature, count);
+      out.addBias(row, bias, feature, count);
     }
   }
 
