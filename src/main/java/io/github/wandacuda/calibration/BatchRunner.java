@@ -4,7 +4,6 @@ import io.github.wandacuda.calibration.InputNorms.BatchObserver;
 import io.github.wandacuda.calibration.InputNorms.BatchSquares;
 import io.github.wandacuda.calibration.NonFiniteLoss.NonFiniteSearch;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -18,15 +17,13 @@ import java.util.List;
  */
 public final class BatchRunner implements AutoCloseable {
   private final Decoder decoder;
-  private final Operations operations;
   private final Tensor hidden;
   private final BatchObserver observer;
 
-  public BatchRunner(Decoder decoder, Operations operations, int tokens) {
+  public BatchRunner(Decoder decoder, int tokens) {
     this.decoder = decoder;
-    this.operations = operations;
-    hidden = operations.tensor(tokens, decoder.hiddenSize());
-    observer = new BatchObserver(operations);
+    hidden = decoder.operations().tensor(tokens, decoder.hiddenSize());
+    observer = new BatchObserver(decoder.operations());
   }
 
   /** Returns memory for the states of some tokens; the next call uses it too. */
@@ -119,7 +116,7 @@ public final class BatchRunner implements AutoCloseable {
     for (int sample = 0; sample < batch.samples().size(); sample++) {
       states.read(at + (long) sample * length, rows);
       String name = "sample " + (batch.firstSample() + sample);
-      block.observe(rows, length, new NonFiniteSearch(operations, name));
+      block.observe(rows, length, new NonFiniteSearch(decoder.operations(), name));
     }
   }
 

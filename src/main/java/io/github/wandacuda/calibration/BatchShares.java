@@ -69,9 +69,7 @@ final class BatchShares implements AutoCloseable {
       long tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
       int most = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
       HiddenStates states = new HiddenStates(decoder.operations(), tokens, decoder.hiddenSize());
-      BatchRunner runner =
-          OnFailure.close(
-              states::close, () -> new BatchRunner(decoder, decoder.operations(), most));
+      BatchRunner runner = OnFailure.close(states::close, () -> new BatchRunner(decoder, most));
       return new Share(decoder, runner, states, batches);
     }
 

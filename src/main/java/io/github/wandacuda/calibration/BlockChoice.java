@@ -1,7 +1,6 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.system.Workers;
@@ -27,19 +26,13 @@ import java.util.stream.IntStream;
  * many trials as there is memory for the hidden states of.
  *
  * @param decoder has the blocks
- * @param operations run it
  * @param samples token ids, all lists of the same length, at least one
  * @param period how many blocks side by side go at a time
  * @param together trials that run side by side, 1 or more
  * @param progress told of each run of the samples through a block
  */
 public record BlockChoice(
-    Decoder decoder,
-    Operations operations,
-    List<int[]> samples,
-    int period,
-    int together,
-    Progress progress) {
+    Decoder decoder, List<int[]> samples, int period, int together, Progress progress) {
   /**
    * Blocks that can go.
    *
@@ -117,7 +110,7 @@ public record BlockChoice(
   }
 
   private void run(Boundary boundary) {
-    try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples);
+    try (BlockwiseRun run = new BlockwiseRun(decoder, samples);
         Arena arena = Arena.ofShared()) {
       MemorySegment before = arena.allocate(run.states().byteSize(), Long.BYTES);
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
@@ -230,7 +223,7 @@ public record BlockChoice(
     /** Returns the mean losses of the samples without blocks side by side, from the second on. */
     double[] losses(List<Integer> left) {
       double[] losses = new double[left.size() - 1 - period];
-      try (BlockwiseRun whole = new BlockwiseRun(decoder, operations, samples)) {
+      try (BlockwiseRun whole = new BlockwiseRun(decoder, samples)) {
         advance(left, 0, List.of(whole));
         for (int from = 1; from <= losses.length; from += together) {
           int to = Math.min(from + together, losses.length + 1);
@@ -239,8 +232,7 @@ public record BlockChoice(
             for (int at = from; at < left.size(); at++) {
               if (at < to) {
                 MemorySegment states = whole.states();
-                trials.add(
-                    new BlockwiseRun(decoder, operations, samples, own -> own.copyFrom(states)));
+                trials.add(new BlockwiseRun(decoder, samples, own -> own.copyFrom(states)));
               }
               // A trial has begun at the first block that it leaves out.
               int past = Math.clamp(at - from - period + 1, 0, trials.size());

@@ -1,6 +1,5 @@
 package io.github.wandacuda.calibration;
 
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -24,12 +23,11 @@ public final class BlockwiseRun implements AutoCloseable {
   private final List<int[]> samples;
   private final int sequenceLength;
   private final BatchShares shares;
-  private final Operations operations;
   private SampleProgress watcher = SampleProgress.NONE;
 
   /** Embeds samples: token ids, all lists of the same length, at least one. */
-  public BlockwiseRun(Decoder decoder, Operations operations, List<int[]> samples) {
-    this(decoder, operations, samples, null);
+  public BlockwiseRun(Decoder decoder, List<int[]> samples) {
+    this(decoder, samples, null);
   }
 
   /**
@@ -38,9 +36,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param load fills the hidden states in, as {@link #states()} returned them; null to embed the
    *     samples
    */
-  public BlockwiseRun(
-      Decoder decoder, Operations operations, List<int[]> samples, Consumer<MemorySegment> load) {
-    this.operations = operations;
+  public BlockwiseRun(Decoder decoder, List<int[]> samples, Consumer<MemorySegment> load) {
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
     shares = new BatchShares(decoder, SampleBatch.of(this.samples));
@@ -92,7 +88,7 @@ public final class BlockwiseRun implements AutoCloseable {
     if (shares.count() > 1) {
       throw new IllegalStateException("second moments on %d devices".formatted(shares.count()));
     }
-    try (InputMoments moments = new InputMoments(operations)) {
+    try (InputMoments moments = new InputMoments(shares.of(0).decoder().operations())) {
       observe(block, norms, advance, (share, batch) -> moments);
       return new BlockStatistics(
           norms.norms(features, samples.size()),

@@ -2,7 +2,6 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -26,21 +25,15 @@ public final class DenseCalibration {
   private DenseCalibration() {}
 
   /** Runs all samples through all blocks: token ids, all lists of the same length. */
-  public static Statistics run(
-      Decoder decoder, Operations operations, List<int[]> samples, Progress progress) {
-    return run(decoder, operations, samples, List.of(), progress);
+  public static Statistics run(Decoder decoder, List<int[]> samples, Progress progress) {
+    return run(decoder, samples, List.of(), progress);
   }
 
   /** Does the same, and scores the experts of mixtures in ways that are wanted. */
   public static Statistics run(
-      Decoder decoder,
-      Operations operations,
-      List<int[]> samples,
-      Collection<ExpertScore> wanted,
-      Progress progress) {
+      Decoder decoder, List<int[]> samples, Collection<ExpertScore> wanted, Progress progress) {
     SortedMap<String, float[]> experts = new TreeMap<>();
-    SortedMap<String, float[]> norms =
-        norms(decoder, operations, samples, progress, wanted, experts, null);
+    SortedMap<String, float[]> norms = norms(decoder, samples, progress, wanted, experts, null);
     return new Statistics(norms, experts, samples.size(), samples.get(0).length, false);
   }
 
@@ -53,7 +46,6 @@ public final class DenseCalibration {
   /** Does {@link #run} and puts experts' scores into a map; {@code moments} takes the moments. */
   static <E extends Exception> SortedMap<String, float[]> norms(
       Decoder decoder,
-      Operations operations,
       List<int[]> samples,
       Progress progress,
       Collection<ExpertScore> wanted,
@@ -61,7 +53,7 @@ public final class DenseCalibration {
       Moments<E> moments)
       throws E {
     SortedMap<String, float[]> norms = new TreeMap<>();
-    try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
+    try (BlockwiseRun run = new BlockwiseRun(decoder, samples)) {
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
       run.watchedBy(passing);
       passing.overBlocks(
@@ -94,7 +86,6 @@ public final class DenseCalibration {
     private static final long PART_BYTES = 8 << 20;
 
     private final Decoder decoder;
-    private final Operations operations;
     private final List<int[]> samples;
     private final boolean joined;
     private final ToIntFunction<String> inputFeatures;
@@ -110,13 +101,11 @@ public final class DenseCalibration {
      */
     public MomentsCalibration(
         Decoder decoder,
-        Operations operations,
         List<int[]> samples,
         boolean joined,
         ToIntFunction<String> inputFeatures,
         Progress progress) {
       this.decoder = decoder;
-      this.operations = operations;
       this.samples = samples;
       this.joined = joined;
       this.inputFeatures = inputFeatures;
@@ -131,7 +120,6 @@ public final class DenseCalibration {
       norms.putAll(
           DenseCalibration.norms(
               decoder,
-              operations,
               samples,
               progress,
               List.of(),

@@ -24,10 +24,9 @@ public final class NonFiniteLoss {
    * @param sequence what it is called in messages
    * @return the failure; it names the module, row and column of the first value that isn't finite
    */
-  public static InputException of(
-      Decoder decoder, Operations operations, int[] tokens, String sequence, double loss) {
-    NonFiniteSearch search = new NonFiniteSearch(operations, sequence);
-    try (BlockwiseRun run = new BlockwiseRun(decoder, operations, List.of(tokens))) {
+  public static InputException of(Decoder decoder, int[] tokens, String sequence, double loss) {
+    NonFiniteSearch search = new NonFiniteSearch(decoder.operations(), sequence);
+    try (BlockwiseRun run = new BlockwiseRun(decoder, List.of(tokens))) {
       search.require(run.states(0), decoder.hiddenSize(), "the embedding");
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {

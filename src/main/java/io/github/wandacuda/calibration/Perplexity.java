@@ -2,7 +2,6 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import java.util.Collection;
@@ -25,8 +24,7 @@ public final class Perplexity {
    * @throws InputException if a loss or the perplexity isn't finite; it names the module, row and
    *     column of the first value that isn't
    */
-  public static double of(
-      Decoder decoder, Operations operations, List<int[]> windows, Progress progress) {
+  public static double of(Decoder decoder, List<int[]> windows, Progress progress) {
     Collection<List<int[]>> byLength = byLength(windows);
     int steps = byLength.size() * decoder.blocks();
     double all = windows.stream().mapToLong(window -> window.length).sum();
@@ -36,7 +34,7 @@ public final class Perplexity {
     int measured = 0;
     progress.begin(0);
     for (List<int[]> group : byLength) {
-      try (BlockwiseRun run = new BlockwiseRun(decoder, operations, group)) {
+      try (BlockwiseRun run = new BlockwiseRun(decoder, group)) {
         SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
         if (byLength.size() == 1) {
           run.watchedBy(passing);
@@ -54,8 +52,7 @@ public final class Perplexity {
           double loss = run.meanLoss(window);
           if (!Double.isFinite(loss)) {
             int[] tokens = group.get(window);
-            throw NonFiniteLoss.of(
-                decoder, operations, tokens, "window " + windows.indexOf(tokens), loss);
+            throw NonFiniteLoss.of(decoder, tokens, "window " + windows.indexOf(tokens), loss);
           }
           losses[measured++] = loss;
         }

@@ -134,7 +134,6 @@ final class CalibrateCommand extends Subcommand {
       MomentsCalibration calibration =
           new MomentsCalibration(
               decoder,
-              backend.operations(),
               List.of(samples.tokens()),
               samples.joined(),
               features::get,
@@ -155,9 +154,8 @@ final class CalibrateCommand extends Subcommand {
     try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(false))) {
       Statistics statistics =
           experts
-              ? DenseCalibration.run(
-                  decoder, backend.operations(), tokens, ExpertScore.CHEAP, output.progress())
-              : DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());
+              ? DenseCalibration.run(decoder, tokens, ExpertScore.CHEAP, output.progress())
+              : DenseCalibration.run(decoder, tokens, output.progress());
       if (experts && statistics.experts().isEmpty()) {
         throw ErrorDetails.file(directory.config().file())
             .hint("leave --experts out")

@@ -54,7 +54,7 @@ final class EvaluateCommand extends Subcommand {
       RunNeeds.requireMemory(directory, List.of(), evaluation.stateBytes(hiddenSize));
       try (Backend backend = backends.open(output);
           Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
-        List<TaskScore> scores = evaluation.run(decoder, backend.operations(), output.progress());
+        List<TaskScore> scores = evaluation.run(decoder, output.progress());
         output.result(object(scores), () -> text(scores));
       }
     }

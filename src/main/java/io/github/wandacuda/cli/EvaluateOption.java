@@ -98,9 +98,7 @@ final class EvaluateOption {
     Progress one = before ? both.part("before, ", 0, PASSES) : both.part("after, ", 1, PASSES);
     double perplexity;
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      perplexity =
-          InputFile.reading(
-              text, () -> Perplexity.of(decoder, backend.operations(), windows(), one));
+      perplexity = InputFile.reading(text, () -> Perplexity.of(decoder, windows(), one));
     }
     return new Measured(
         perplexity,
@@ -147,7 +145,7 @@ final class EvaluateOption {
     int room = family.shape(measured.config()).maximumLength() - prompt.length;
     int limit = Math.max(0, Math.min(SAMPLE_TOKENS, room));
     try (Decoder decoder = family.open(measured, operations, WeightKeeping.RESIDENT);
-        CachedDecoder cached = new CachedDecoder(decoder, operations, prompt.length + limit)) {
+        CachedDecoder cached = new CachedDecoder(decoder, prompt.length + limit)) {
       return Generation.run(
               cached,
               prompt,

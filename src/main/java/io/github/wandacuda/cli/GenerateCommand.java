@@ -105,7 +105,7 @@ final class GenerateCommand extends Subcommand {
           int length = given.ids().length + limit;
           WeightKeeping keeping = keeping(directory, operations, length);
           try (Decoder decoder = family.open(directory, operations, keeping);
-              CachedDecoder cached = new CachedDecoder(decoder, operations, length)) {
+              CachedDecoder cached = new CachedDecoder(decoder, length)) {
             double load = (System.nanoTime() - began) / 1e9;
             long bytes = GenerateNeeds.tokenBytes(directory, packed(keeping, operations));
             generate(cached, given, limit, ends, load, bytes);

@@ -70,7 +70,7 @@ final class PerplexityCommand extends Subcommand {
         double perplexity =
             InputFile.reading(
                 tokens == null ? text : tokens,
-                () -> Perplexity.of(decoder, backend.operations(), lists, output.progress()));
+                () -> Perplexity.of(decoder, lists, output.progress()));
         print(perplexity, windows);
       }
     }

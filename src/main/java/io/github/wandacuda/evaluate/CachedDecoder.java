@@ -3,7 +3,6 @@ package io.github.wandacuda.evaluate;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -21,7 +20,6 @@ import java.util.List;
  */
 public final class CachedDecoder implements AutoCloseable {
   private final Decoder decoder;
-  private final Operations operations;
   private final List<Block> blocks = new ArrayList<>();
   private final KeyValueCache cache;
 
@@ -35,12 +33,10 @@ public final class CachedDecoder implements AutoCloseable {
    * Opens all blocks.
    *
    * @param decoder stays open until this is closed; best one whose weights are resident
-   * @param operations those of the decoder
    * @param capacity tokens of the sequence at most, 1 or more
    */
-  public CachedDecoder(Decoder decoder, Operations operations, int capacity) {
+  public CachedDecoder(Decoder decoder, int capacity) {
     this.decoder = decoder;
-    this.operations = operations;
     cache = decoder.cache(capacity);
     try {
       for (int index = 0; index < decoder.blocks(); index++) {
@@ -86,7 +82,7 @@ public final class CachedDecoder implements AutoCloseable {
   }
 
   private float[] run(int[] tokens) {
-    try (Tensor hidden = operations.tensor(tokens.length, decoder.hiddenSize())) {
+    try (Tensor hidden = decoder.operations().tensor(tokens.length, decoder.hiddenSize())) {
       decoder.embedNext(tokens, cache.length(), hidden);
       for (Block block : blocks) {
         CancelledException.throwIfInterrupted();
@@ -95,7 +91,7 @@ public final class CachedDecoder implements AutoCloseable {
       cache.append(tokens.length);
       Tensor last = decoder.logits(hidden.rows(tokens.length - 1, 1));
       float[] logits = new float[last.columns()];
-      operations.download(last, MemorySegment.ofArray(logits));
+      decoder.operations().download(last, MemorySegment.ofArray(logits));
       requireFinite(logits);
       return logits;
     }

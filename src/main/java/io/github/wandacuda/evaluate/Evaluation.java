@@ -6,7 +6,6 @@ import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -105,16 +104,16 @@ public final class Evaluation implements Serializable {
     return 2 * Math.min(tokens, LogLikelihoods.chunkTokens(hiddenSize)) * hiddenSize * Float.BYTES;
   }
 
-  public List<TaskScore> run(Decoder decoder, Operations operations, Progress progress) {
-    return scores(new LogLikelihoods(decoder, operations).of(requests, places, progress));
+  public List<TaskScore> run(Decoder decoder, Progress progress) {
+    return scores(new LogLikelihoods(decoder).of(requests, places, progress));
   }
 
   /**
    * Begins to run all requests through a decoder whose blocks another opens, since it changes them;
    * the caller closes the pass before the decoder.
    */
-  public ForwardPass pass(Decoder decoder, Operations operations) {
-    return new ForwardPass(decoder, operations, inputs());
+  public ForwardPass pass(Decoder decoder) {
+    return new ForwardPass(decoder, inputs());
   }
 
   /** Scores the tasks, after the last block. */
@@ -248,17 +247,15 @@ public final class Evaluation implements Serializable {
     private static final long CHUNK_BYTES = 1L << 29;
 
     private final Decoder decoder;
-    private final Operations operations;
     private final long chunkTokens;
 
-    LogLikelihoods(Decoder decoder, Operations operations) {
-      this(decoder, operations, chunkTokens(decoder.hiddenSize()));
+    LogLikelihoods(Decoder decoder) {
+      this(decoder, chunkTokens(decoder.hiddenSize()));
     }
 
     /** Creates the scorer with chunks that take no more inputs from so many tokens on. */
-    LogLikelihoods(Decoder decoder, Operations operations, long chunkTokens) {
+    LogLikelihoods(Decoder decoder, long chunkTokens) {
       this.decoder = decoder;
-      this.operations = operations;
       this.chunkTokens = chunkTokens;
     }
 
@@ -278,7 +275,7 @@ public final class Evaluation implements Serializable {
       double[] scores = new double[requests.size()];
       Chunks chunks = new Chunks(inputs, progress);
       while (chunks.hasNext()) {
-        try (ForwardPass pass = new ForwardPass(decoder, operations, chunks.next())) {
+        try (ForwardPass pass = new ForwardPass(decoder, chunks.next())) {
           for (int index = 0; index < decoder.blocks(); index++) {
             try (Block block = decoder.block(index)) {
               decoder.readAhead(index + 1);

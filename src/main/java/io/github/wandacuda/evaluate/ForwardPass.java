@@ -2,7 +2,6 @@ package io.github.wandacuda.evaluate;
 
 import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.calibration.NonFiniteLoss;
-import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.system.OnFailure;
@@ -22,12 +21,10 @@ import java.util.Map;
  */
 public final class ForwardPass implements AutoCloseable {
   private final Decoder decoder;
-  private final Operations operations;
   private final List<Group> groups = new ArrayList<>();
 
-  ForwardPass(Decoder decoder, Operations operations, List<Input> inputs) {
+  ForwardPass(Decoder decoder, List<Input> inputs) {
     this.decoder = decoder;
-    this.operations = operations;
     Map<Integer, List<Input>> byLength = new LinkedHashMap<>();
     inputs.forEach(
         input ->
@@ -92,7 +89,7 @@ public final class ForwardPass implements AutoCloseable {
 
     Group(List<Input> inputs) {
       this.inputs = inputs;
-      run = new BlockwiseRun(decoder, operations, inputs.stream().map(Input::tokens).toList());
+      run = new BlockwiseRun(decoder, inputs.stream().map(Input::tokens).toList());
     }
 
     void sum(double[] scores) {
@@ -101,7 +98,7 @@ public final class ForwardPass implements AutoCloseable {
         for (int request = 0; request < input.targets().size(); request++) {
           double loss = Arrays.stream(run.lastLosses(at, input.targets().get(request))).sum();
           if (!Double.isFinite(loss)) {
-            throw NonFiniteLoss.of(decoder, operations, input.tokens(), input.place(), loss);
+            throw NonFiniteLoss.of(decoder, input.tokens(), input.place(), loss);
           }
           scores[input.requests().get(request)] = -loss;
         }

@@ -58,7 +58,7 @@ public final class OwnSamples {
     int[][] tokens = new int[count][length];
     DecoderFamily family = DecoderFamilies.of(model.config());
     try (Decoder decoder = family.open(model, operations, WeightKeeping.RESIDENT);
-        CachedDecoder cached = new CachedDecoder(decoder, operations, length)) {
+        CachedDecoder cached = new CachedDecoder(decoder, length)) {
       progress.begin(0);
       for (int sample = 0; sample < count; sample++) {
         cached.truncate(0);

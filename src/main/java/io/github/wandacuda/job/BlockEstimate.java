@@ -66,9 +66,9 @@ final class BlockEstimate implements AutoCloseable {
               Perplexity.byLength(all), Comparator.comparingDouble(BlockEstimate::tokens));
       int[] first = samples.get(0);
       int[] few = Arrays.copyOf(first, Math.min(FEW_TOKENS, first.length));
-      little = new BlockwiseRun(decoder, backend.operations(), List.of(few));
+      little = new BlockwiseRun(decoder, List.of(few));
       List<int[]> batch = batch(samples);
-      run = new BlockwiseRun(decoder, backend.operations(), batch);
+      run = new BlockwiseRun(decoder, batch);
       int length = batch.get(0).length;
       double width = WIDTHS * decoder.hiddenSize();
       perToken =

@@ -83,7 +83,7 @@ record BlockPass(
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(moments));
         BlockwiseRun samples =
             calibration instanceof Calibration.FromSamples from
-                ? new BlockwiseRun(decoder, backend.operations(), from.samples(), load)
+                ? new BlockwiseRun(decoder, from.samples(), load)
                 : null;
         sink) {
       requireInside(chosen, decoder);

@@ -224,7 +224,7 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
     /** Returns what runs so many tokens, or more. */
     private BatchRunner runner(int needed) {
       tokens = Math.max(tokens, needed);
-      return runner.get(tokens, () -> new BatchRunner(decoder, backend.operations(), tokens));
+      return runner.get(tokens, () -> new BatchRunner(decoder, tokens));
     }
 
     private Block block(int index) {

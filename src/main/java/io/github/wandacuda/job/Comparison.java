@@ -161,11 +161,11 @@ public final class Comparison implements ComparisonWork {
 
   ComparedRun.DenseFigures figures(ModelDirectory of, Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(of, backend.forwards())) {
-      double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
+      double perplexity = Perplexity.of(decoder, windows, progress);
       return new ComparedRun.DenseFigures(
           perplexity,
           tasks
-              .map(given -> given.run(decoder, backend.operations(), Progress.NONE))
+              .map(given -> given.run(decoder, Progress.NONE))
               .map(Comparison::figuresOf)
               .orElse(Map.of()),
           sized
@@ -186,7 +186,7 @@ public final class Comparison implements ComparisonWork {
     }
     try (Decoder decoder =
             DecoderFamilies.of(of.config()).open(of, backend.operations(), WeightKeeping.RESIDENT);
-        CachedDecoder cached = new CachedDecoder(decoder, backend.operations(), 1 + limit)) {
+        CachedDecoder cached = new CachedDecoder(decoder, 1 + limit)) {
       double best = 0;
       long start = System.nanoTime();
       for (int again = 0; again < REPEATS || System.nanoTime() - start < LEAST_NANOS; again++) {

@@ -81,12 +81,11 @@ final class MemoryPass implements BlockPass.Sink {
   public void open(Decoder decoder, SampleProgress progress) {
     passing = progress;
     blocks = decoder.blocks();
-    Perplexity.byLength(tested)
-        .forEach(windows -> testing.add(new BlockwiseRun(decoder, backend.operations(), windows)));
+    Perplexity.byLength(tested).forEach(windows -> testing.add(new BlockwiseRun(decoder, windows)));
     if (testing.size() == 1) {
       testing.getFirst().watchedBy(progress);
     }
-    asking = tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null);
+    asking = tasks.map(given -> given.pass(decoder)).orElse(null);
   }
 
   @Override

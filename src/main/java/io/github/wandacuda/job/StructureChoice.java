@@ -133,8 +133,7 @@ public record StructureChoice(
       wanted.add(ExpertScore.DROP);
     }
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
-      return DenseCalibration.run(
-              decoder, backend.operations(), samples.samples(), wanted, progress)
+      return DenseCalibration.run(decoder, samples.samples(), wanted, progress)
           .joined(samples.joined());
     }
   }
@@ -165,8 +164,7 @@ public record StructureChoice(
     RunNeeds.requireMemory(model, samples, states);
     int together = (int) Math.clamp(MachineFacts.availableMemory() / 2 / states, 1, blocks.size());
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
-      return new BlockChoice(
-              decoder, backend.operations(), samples, blocks.period(), together, progress)
+      return new BlockChoice(decoder, samples, blocks.period(), together, progress)
           .choose(score, count);
     }
   }

@@ -10,30 +10,23 @@ import io.github.wandacuda.model.BlockDescription.Columns;
 import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.Workspace.Place;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** Attention as {@link AttentionDescription} says, with its weights loaded. */
 final class Attention extends Branch {
   private final PositionTensors positions;
   private final AttentionDescription description;
-  private final List<Linear> projections;
-  private final List<String> modules;
   private final Norm queryNorm;
   private final Norm keyNorm;
   private final Tensor sinks;
-  private final Linear output;
 
   Attention(DecoderWeights weights, AttentionDescription description) {
-    super(weights);
+    super(weights, description.linears());
     positions = workspace.positions();
     this.description = description;
-    projections = Linear.all(weights, description.projection().linears());
-    modules = projections.stream().map(Linear::module).toList();
     queryNorm = Norm.orNull(weights, description.queryNorm());
     keyNorm = Norm.orNull(weights, description.keyNorm());
     String sunk = description.scores().sinks();
     sinks = sunk == null ? null : weights.vector(sunk, description.heads().queries());
-    output = new Linear(weights, description.output());
   }
 
   @Override
@@ -55,7 +48,7 @@ final class Attention extends Branch {
         description.projection().gated()
             ? workspace.take(Place.GATE, tokens, heads.queryWidth())
             : null;
-    observer.input(modules, input);
+    observer.input(inputModules, input);
     project(input, List.of(query, key, value), gate);
     place(query, queryNorm, span);
     place(key, keyNorm, span);
@@ -70,7 +63,7 @@ final class Attention extends Branch {
     if (gate != null) {
       operations.elementwise(new Elementwise.Gate(Activation.SIGMOID), gate, attended, attended);
     }
-    end(output, attended, observer, out);
+    end(attended, observer, out);
   }
 
   /** Runs the modules of queries, keys and values, or the one for all, whose output is split. */
@@ -78,20 +71,20 @@ final class Attention extends Branch {
     List<Columns> columns = description.projection().columns();
     if (columns.isEmpty()) {
       if (gate == null) {
-        projections.getFirst().apply(input, outs.getFirst());
+        inputs.getFirst().apply(input, outs.getFirst());
       } else {
         int size = description.heads().size();
-        Tensor both = workspace.take(Place.FUSED, input.rows(), projections.getFirst().rows());
-        projections.getFirst().apply(input, both);
+        Tensor both = workspace.take(Place.FUSED, input.rows(), inputs.getFirst().rows());
+        inputs.getFirst().apply(input, both);
         operations.gatherColumns(both, 0, size, 2 * size, outs.getFirst());
         operations.gatherColumns(both, size, size, 2 * size, gate);
       }
       for (int at = 1; at < outs.size(); at++) {
-        projections.get(at).apply(input, outs.get(at));
+        inputs.get(at).apply(input, outs.get(at));
       }
       return;
     }
-    Linear all = projections.getFirst();
+    Linear all = inputs.getFirst();
     Tensor fused = workspace.take(Place.FUSED, input.rows(), all.rows());
     all.apply(input, fused);
     for (int at = 0; at < outs.size(); at++) {
@@ -167,10 +160,5 @@ final class Attention extends Branch {
         scores.scale(),
         scores.softcap(),
         scores.window());
-  }
-
-  @Override
-  Stream<Linear> linears() {
-    return Stream.concat(projections.stream(), Stream.of(output));
   }
 }

@@ -93,8 +93,7 @@ public final class BlockRemoval implements Removal {
     DecoderDescription decoder = family.describe(model.config());
     String first = decoder.block().apply(0).attention().output().name();
     stem = first.substring(0, Math.max(0, first.indexOf("0.")));
-    DecoderTensors tensors =
-        DecoderTensors.of(model, decoder.prefixes(), decoder.embedding().table());
+    DecoderTensors tensors = DecoderTensors.of(model, decoder);
     start = Pattern.compile(Pattern.quote(tensors.fullName(stem)) + "(\\d{1,9})(?=\\.)");
     decoder.linears().forEach(tensors::require);
     decoder.blocks().flatMap(BlockDescription::norms).forEach(tensors::require);

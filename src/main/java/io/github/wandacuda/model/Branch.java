@@ -20,9 +20,20 @@ abstract class Branch {
   final Operations operations;
   final Workspace workspace;
 
-  Branch(DecoderWeights weights) {
+  /** Its own linear modules, in the order of their use. */
+  final List<Linear> linears;
+
+  /** All of them but the last, which gives the branch's output; and their names. */
+  final List<Linear> inputs;
+
+  final List<String> inputModules;
+
+  Branch(DecoderWeights weights, Stream<LinearDescription> own) {
     operations = weights.operations();
     workspace = weights.workspace();
+    linears = own.map(linear -> new Linear(weights, linear)).toList();
+    inputs = linears.subList(0, linears.size() - 1);
+    inputModules = inputs.stream().map(Linear::module).toList();
   }
 
   /**
@@ -35,7 +46,9 @@ abstract class Branch {
    */
   abstract void run(Tensor input, Span span, InputObserver observer, Tensor out);
 
-  abstract Stream<Linear> linears();
+  Stream<Linear> linears() {
+    return linears.stream();
+  }
 
   /** Returns the linear module whose output is the branch's. */
   Linear output() {
@@ -48,10 +61,10 @@ abstract class Branch {
   }
 
   /** Shows an observer the last linear module's input, and runs the module where {@code out} is. */
-  static void end(Linear output, Tensor input, InputObserver observer, Tensor out) {
-    observer.input(List.of(output.module()), input);
+  void end(Tensor input, InputObserver observer, Tensor out) {
+    observer.input(List.of(linears.getLast().module()), input);
     if (out != null) {
-      output.apply(input, out);
+      linears.getLast().apply(input, out);
     }
   }
 
@@ -74,17 +87,11 @@ abstract class Branch {
   /** An MLP as {@link DenseMlp} says, with its weights loaded. */
   private static final class LoadedMlp extends Branch {
     private final DenseMlp description;
-    private final List<Linear> inputs;
-    private final List<String> inputModules;
-    private final Linear down;
     private final Elementwise between;
 
     LoadedMlp(DecoderWeights weights, DenseMlp description) {
-      super(weights);
+      super(weights, description.linears());
       this.description = description;
-      inputs = Linear.all(weights, description.inputs());
-      inputModules = inputs.stream().map(Linear::module).toList();
-      down = new Linear(weights, description.down());
       between = between(weights.tensors());
     }
 
@@ -111,8 +118,9 @@ abstract class Branch {
     @Override
     void run(Tensor input, Span span, InputObserver observer, Tensor out) {
       boolean gated = description.gated();
-      Tensor wide = workspace.take(gated ? Place.GATE : Place.UP, input.rows(), down.columns());
-      Tensor up = gated ? workspace.take(Place.UP, input.rows(), down.columns()) : null;
+      int columns = linears.getLast().columns();
+      Tensor wide = workspace.take(gated ? Place.GATE : Place.UP, input.rows(), columns);
+      Tensor up = gated ? workspace.take(Place.UP, input.rows(), columns) : null;
       observer.input(inputModules, input);
       if (gated && inputs.size() == 1) {
         fused(input, wide, up);
@@ -123,7 +131,7 @@ abstract class Branch {
         inputs.get(1).apply(input, up);
       }
       operations.elementwise(between, wide, up, wide);
-      end(down, wide, observer, out);
+      end(wide, observer, out);
     }
 
     private void fused(Tensor input, Tensor gate, Tensor up) {
@@ -133,11 +141,6 @@ abstract class Branch {
       boolean turns = description.interleaved();
       operations.gatherColumns(both, 0, turns ? 1 : wide, turns ? 2 : 0, gate);
       operations.gatherColumns(both, turns ? 1 : wide, turns ? 1 : wide, turns ? 2 : 0, up);
-    }
-
-    @Override
-    Stream<Linear> linears() {
-      return Stream.concat(inputs.stream(), Stream.of(down));
     }
   }
 }

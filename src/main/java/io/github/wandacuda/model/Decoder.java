@@ -56,11 +56,7 @@ public final class Decoder implements AutoCloseable {
       WeightKeeping keeping) {
     this.description = description;
     this.operations = operations;
-    weights =
-        new DecoderWeights(
-            DecoderTensors.of(model, description.prefixes(), description.embedding().table()),
-            operations,
-            keeping);
+    weights = new DecoderWeights(DecoderTensors.of(model, description), operations, keeping);
     linearModules = description.linears().map(weights.tensors()::require).toList();
     description.blocks().flatMap(BlockDescription::norms).forEach(weights.tensors()::require);
     rotations =

@@ -32,7 +32,7 @@ public record DecoderDescription(
    * states.
    */
   public List<String> outputs(ModelDirectory model) {
-    DecoderTensors tensors = DecoderTensors.of(model, prefixes, embedding.table());
+    DecoderTensors tensors = DecoderTensors.of(model, this);
     return blocks()
         .flatMap(BlockDescription::outputs)
         .map(linear -> tensors.fullName(linear.name()))

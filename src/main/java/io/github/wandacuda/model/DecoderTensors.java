@@ -32,18 +32,16 @@ record DecoderTensors(
   private static final String WEIGHT = ".weight";
 
   /**
-   * Finds a model's prefix.
-   *
-   * @param prefixes possible prefixes of names
-   * @param tensor a tensor of every checkpoint, by which the prefix is told
+   * Finds a model's prefix, of those that a description has: by the embedding, which every
+   * checkpoint has.
    */
-  static DecoderTensors of(ModelDirectory model, List<String> prefixes, String tensor) {
+  static DecoderTensors of(ModelDirectory model, DecoderDescription decoder) {
     Checkpoint checkpoint = model.checkpoint();
     String prefix =
-        prefixes.stream()
-            .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
+        decoder.prefixes().stream()
+            .filter(before -> checkpoint.find(before + decoder.embedding().table()).isPresent())
             .findFirst()
-            .orElse(prefixes.get(0));
+            .orElse(decoder.prefixes().getFirst());
     Map<String, QuantizedModule> quantized = new HashMap<>();
     model.modules().stream()
         .filter(module -> module.quantized() != null)

@@ -12,7 +12,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /** A gated delta net as {@link DeltaNetDescription} says, with its weights loaded. */
 final class DeltaNet extends Branch {
@@ -20,21 +19,16 @@ final class DeltaNet extends Branch {
   private static final double UNIT_EPSILON = 1e-6;
 
   private final DeltaNetDescription description;
-  private final List<Linear> inputs;
-  private final List<String> modules;
   private final Tensor convolution;
   private final float[] decays;
   private final float[] steps;
   private final Tensor queryGain;
   private final Tensor keyGain;
   private final Norm norm;
-  private final Linear output;
 
   DeltaNet(DecoderWeights weights, DeltaNetDescription description) {
-    super(weights);
+    super(weights, description.linears());
     this.description = description;
-    inputs = Linear.all(weights, description.inputs());
-    modules = inputs.stream().map(Linear::module).toList();
     convolution =
         weights.tensor(
             weights
@@ -53,7 +47,6 @@ final class DeltaNet extends Branch {
     queryGain = constant(weights, 1f / size);
     keyGain = constant(weights, (float) (1 / Math.sqrt(size)));
     norm = Norm.orNull(weights, description.norm());
-    output = new Linear(weights, description.output());
   }
 
   private Tensor constant(DecoderWeights weights, float value) {
@@ -74,7 +67,7 @@ final class DeltaNet extends Branch {
     Tensor gate = workspace.take(Place.GATE, tokens, valueWidth);
     Tensor correction = workspace.take(Place.CORRECTION, tokens, heads);
     Tensor decay = workspace.take(Place.DECAY, tokens, heads);
-    observer.input(modules, input);
+    observer.input(inputModules, input);
     project(input, mixed.rows(before, tokens), gate, correction, decay);
     toShares(correction, decay);
     if (before > 0) {
@@ -100,7 +93,7 @@ final class DeltaNet extends Branch {
             query, key, value, decay, correction, shape(span), state(tokens, span), result));
     norm.applyToHeads(result);
     operations.elementwise(new Elementwise.Gate(Activation.SILU), gate, result, result);
-    end(output, result, observer, out);
+    end(result, observer, out);
   }
 
   private void project(Tensor input, Tensor mixed, Tensor gate, Tensor correction, Tensor decay) {
@@ -183,10 +176,5 @@ final class DeltaNet extends Branch {
 
   private static int[] rows(int from, int count) {
     return IntStream.range(from, from + count).toArray();
-  }
-
-  @Override
-  Stream<Linear> linears() {
-    return Stream.concat(inputs.stream(), Stream.of(output));
   }
 }

@@ -7,7 +7,6 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import io.github.wandacuda.model.Workspace.Place;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * Latent attention as {@link LatentDescription} says, with its weights loaded. Its heads are those
@@ -22,18 +21,17 @@ final class LatentAttention extends Branch {
   private final Linear compress;
   private final Norm latentNorm;
   private final Linear expand;
-  private final Linear output;
 
   LatentAttention(DecoderWeights weights, LatentDescription description) {
-    super(weights);
+    super(weights, description.linears());
     positions = workspace.positions();
     this.description = description;
-    queries = Linear.all(weights, description.queries());
+    int count = description.queries().size();
+    queries = linears.subList(0, count);
     queryNorm = Norm.orNull(weights, description.queryNorm());
-    compress = new Linear(weights, description.compress());
+    compress = linears.get(count);
     latentNorm = Norm.orNull(weights, description.latentNorm());
-    expand = new Linear(weights, description.expand());
-    output = new Linear(weights, description.output());
+    expand = linears.get(count + 1);
   }
 
   @Override
@@ -62,7 +60,7 @@ final class LatentAttention extends Branch {
         cache == null
             ? attend(query, latent, shared, span)
             : attend(query, span.all(cache.first()), span.all(cache.second()), span);
-    end(output, attended, observer, out);
+    end(attended, observer, out);
   }
 
   private Tensor query(Tensor input, Span span, InputObserver observer) {
@@ -109,7 +107,7 @@ final class LatentAttention extends Branch {
     if (valueSize == size) {
       return attended;
     }
-    Tensor narrow = workspace.take(Place.WIDE, query.rows(), output.columns());
+    Tensor narrow = workspace.take(Place.WIDE, query.rows(), linears.getLast().columns());
     operations.gatherColumns(attended, 0, valueSize, size, narrow);
     return narrow;
   }
@@ -129,10 +127,5 @@ final class LatentAttention extends Branch {
         source,
         new ColumnGroups(description.heads(), width, from, stride, to, description.size()),
         heads);
-  }
-
-  @Override
-  Stream<Linear> linears() {
-    return Stream.concat(queries.stream(), Stream.of(compress, expand, output));
   }
 }

@@ -5,7 +5,6 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -26,10 +25,6 @@ final class Linear {
     bytes = loaded.bytes();
     weights.closing(() -> weight.close());
     bias = weights.bias(description);
-  }
-
-  static List<Linear> all(DecoderWeights weights, List<LinearDescription> descriptions) {
-    return descriptions.stream().map(linear -> new Linear(weights, linear)).toList();
   }
 
   /** Returns a linear module, or null if there is none. */

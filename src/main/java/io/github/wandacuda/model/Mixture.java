@@ -30,9 +30,9 @@ final class Mixture extends Branch {
   private final Branch shared;
 
   Mixture(DecoderWeights weights, Experts description) {
-    super(weights);
+    super(weights, Stream.of(description.router()));
     this.description = description;
-    router = new Linear(weights, description.router());
+    router = linears.getFirst();
     correction =
         description.correction() == null
             ? null

@@ -79,7 +79,7 @@ public final class WidthRemoval implements Removal {
     this.model = model;
     this.half = half;
     decoder = DecoderFamilies.of(model.config()).describe(model.config());
-    tensors = DecoderTensors.of(model, decoder.prefixes(), decoder.embedding().table());
+    tensors = DecoderTensors.of(model, decoder);
     place = ErrorDetails.file(model.config().file());
     BlockDescription first = decoder.block().apply(0);
     if (half == Half.MLP) {

@@ -10,7 +10,6 @@ import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -35,25 +34,18 @@ final class RiaMask {
 
   /** Makes a chooser with a buffer for each worker, in which the weights must not lie. */
   RiaMask(Selector selector, WorkerPool workers, TileBuffers buffers, Scope scope) {
-    if (workers.count() > buffers.workers()) {
-      throw new IllegalArgumentException(
-          "%d workers for %d buffers".formatted(workers.count(), buffers.workers()));
-    }
     masks = new TileMasks(selector, workers);
     this.buffers = buffers;
     this.scope = scope;
   }
 
-  /** Chooses a mask, the same to the bit everywhere; norms by input column, null for ones. */
+  /** Chooses a mask of finite weights of float32, the same to the bit everywhere. */
   void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
     SelectionRule ofRows = SelectionRule.of(sparsity, weights.columns());
     float[] checked = new SelectionArguments(DType.F32, weights.columns(), norms, ofRows).norms();
-    try (Arena arena = Arena.ofShared()) {
-      WeightMatrix dense = MagnitudeRows.dense(weights, arena);
-      Scores scores = new Scores(dense, Sums.of(dense, masks.workers()), checked, buffers);
-      SelectionRule rule = scope == Scope.MATRIX ? masks.ofMatrix(scores, sparsity) : ofRows;
-      masks.select(scores, DType.F32, null, rule, true, mask);
-    }
+    Scores scores = new Scores(weights, Sums.of(weights, masks.workers()), checked, buffers);
+    SelectionRule rule = scope == Scope.MATRIX ? masks.ofMatrix(scores, sparsity) : ofRows;
+    masks.select(scores, DType.F32, null, rule, true, mask);
   }
 
   /**
@@ -120,7 +112,6 @@ final class RiaMask {
     private static final int BLOCK_ROWS = 128;
     private static final int CHAINS = 4;
 
-    /** Sums a matrix with dense rows. */
     static Sums of(WeightMatrix weights, WorkerPool workers) {
       int columns = weights.columns();
       double[] ofRows = new double[weights.rows()];

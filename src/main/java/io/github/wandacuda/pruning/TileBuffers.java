@@ -1,7 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.system.OnFailure;
+import io.github.wandacuda.system.GrowingMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -17,16 +17,12 @@ public final class TileBuffers implements AutoCloseable {
   private static final long CACHE_LINE = 64;
   private static final long IN_CACHE = 256 << 10;
 
-  private final int workers;
   private final long tileBytes;
-  private final BiFunction<Long, Arena, MemorySegment> source;
-  private Arena arena;
-  private List<MemorySegment> buffers;
+  private final List<GrowingMemory> buffers;
 
   TileBuffers(int workers, long tileBytes, BiFunction<Long, Arena, MemorySegment> source) {
-    this.workers = workers;
     this.tileBytes = tileBytes;
-    this.source = source;
+    buffers = Stream.generate(() -> new GrowingMemory(source)).limit(workers).toList();
   }
 
   /** Buffers of tiles that a backend works on. */
@@ -40,7 +36,7 @@ public final class TileBuffers implements AutoCloseable {
   }
 
   public int workers() {
-    return workers;
+    return buffers.size();
   }
 
   /** Returns the bytes of a tile, which a matrix of longer rows may exceed. */
@@ -49,21 +45,12 @@ public final class TileBuffers implements AutoCloseable {
   }
 
   /** Makes the buffers large enough; their content may be lost, so no worker may be at work. */
-  @SuppressWarnings("MustBeClosedChecker") // Closed when they grow and with the buffers.
   public void reserve(long bytes) {
-    if (arena == null || buffers.getFirst().byteSize() < bytes) {
-      close();
-      Arena larger = Arena.ofShared();
-      buffers =
-          OnFailure.close(
-              larger::close,
-              () -> Stream.generate(() -> source.apply(bytes, larger)).limit(workers).toList());
-      arena = larger;
-    }
+    buffers.forEach(buffer -> buffer.atLeast(bytes));
   }
 
   public MemorySegment of(int worker) {
-    return buffers.get(worker);
+    return buffers.get(worker).atLeast(0);
   }
 
   public MemorySegment of(int worker, long bytes) {
@@ -72,9 +59,6 @@ public final class TileBuffers implements AutoCloseable {
 
   @Override
   public void close() {
-    if (arena != null) {
-      arena.close();
-      arena = null;
-    }
+    buffers.forEach(GrowingMemory::close);
   }
 }

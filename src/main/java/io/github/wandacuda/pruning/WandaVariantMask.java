@@ -1,10 +1,7 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.select.SelectionArguments;
-import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -41,25 +38,15 @@ record WandaVariantMask(WorkerPool workers) {
   /**
    * Chooses a mask, the same to the bit for any number of threads.
    *
-   * @param norms one for each input column, or null, which counts as ones
-   * @throws IllegalArgumentException also for a pattern
+   * @param weights finite ones of float32
+   * @param norms one for each input column
+   * @param sparsity a share
    */
   void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
-    if (!(sparsity instanceof Sparsity.Ratio ratio)) {
-      throw new IllegalArgumentException(
-          "wanda-variant: expected a fraction, found the pattern " + sparsity);
-    }
-    SelectionRule rule = SelectionRule.of(sparsity, weights.columns());
-    float[] checked = new SelectionArguments(DType.F32, weights.columns(), norms, rule).norms();
-    SelectionArguments.checkMask(weights.rows(), weights.columns(), mask);
-    if (weights.elements() == 0) {
-      return;
-    }
     try (Arena arena = Arena.ofShared()) {
-      WeightMatrix dense = MagnitudeRows.dense(weights, arena);
-      SortedScores sorted = SortedScores.of(dense, checked, workers, arena);
-      float[] thresholds = thresholds(sorted, ratio.fraction());
-      write(dense, checked, thresholds, mask);
+      SortedScores sorted = SortedScores.of(weights, norms, workers, arena);
+      float[] thresholds = thresholds(sorted, ((Sparsity.Ratio) sparsity).fraction());
+      write(weights, norms, thresholds, mask);
     }
   }
 
@@ -123,7 +110,7 @@ record WandaVariantMask(WorkerPool workers) {
       thresholds = new float[rows];
     }
 
-    /** Sorts the scores of a matrix with dense rows; they are there as long as the arena. */
+    /** Sorts the scores of a matrix; they are there as long as the arena. */
     static SortedScores of(WeightMatrix weights, float[] norms, WorkerPool workers, Arena arena) {
       int columns = weights.columns();
       MemorySegment memory = arena.allocate(weights.elements() * Float.BYTES, Float.BYTES);

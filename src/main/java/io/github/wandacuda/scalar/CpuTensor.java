@@ -74,6 +74,18 @@ public final class CpuTensor implements Tensor {
     return offset + row * columns;
   }
 
+  /** Adds some features of a bias to a row; nothing if it is null. */
+  public void addBias(int row, CpuTensor bias, int feature, int count) {
+    if (bias != null) {
+      float[] added = bias.data();
+      int from = bias.at(0) + feature;
+      int to = at(row) + feature;
+      for (int i = 0; i < count; i++) {
+        data[to + i] += added[from + i];
+      }
+    }
+  }
+
   public int elements() {
     return rows * columns;
   }

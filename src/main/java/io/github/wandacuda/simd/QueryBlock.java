@@ -334,7 +334,6 @@ final class QueryBlock {
       // Bent scores are scaled already; a factor of 1 changes nothing.
       float scale = bent ? 1f : shape.scale();
       int keys = Math.min(end, group + RegisterTile.COLUMNS);
-      boolean hides = shape.firstKey(group + RegisterTile.COLUMNS - 1) > 0;
       float sink = sinks == null ? Float.NEGATIVE_INFINITY : sinks.data()[sinks.at(0) + head];
       for (int lane = 0; lane < RegisterTile.COLUMNS; lane += Lanes.COUNT) {
         int at = scores.at(0, column) + lane;
@@ -342,16 +341,10 @@ final class QueryBlock {
         if (bent) {
           bend(scores.data(), at, Math.min(keys, shape.firstKey(query)), keys);
         }
-        if (hides) {
-          WindowSoftmax window = new WindowSoftmax(scores.data(), at, shape, query, keys);
-          FloatVector max = window.scale(scale, sink);
-          window.exponentials(max, partial, lane);
-          share(sink, max, lane);
-        } else {
-          FloatVector max = scale(scores.data(), at, query, keys, scale, sink);
-          exponentials(scores.data(), at, query, keys, max, lane);
-          share(sink, max, lane);
-        }
+        SeenKeys seen = new SeenKeys(scores.data(), at, shape, query, keys);
+        FloatVector max = seen.scale(scale, sink);
+        seen.exponentials(max, partial, lane);
+        share(sink, max, lane);
       }
       for (int width = LaneSum.LANES / 2; width > 0; width /= 2) {
         int half = width * RegisterTile.COLUMNS;
@@ -401,54 +394,11 @@ final class QueryBlock {
     }
 
     /**
-     * Scales the scores of one vector of queries, from {@code query} on; returns their maxima.
-     *
-     * @param least the least maximum
-     */
-    private static FloatVector scale(
-        float[] data, int from, int query, int keys, float scale, float least) {
-      FloatVector max = FloatVector.broadcast(Lanes.FLOATS, least);
-      int common = Math.min(keys, query + 1);
-      int at = from;
-      for (int j = 0; j < common; j++, at += RegisterTile.COLUMNS) {
-        FloatVector score = load(data, at).mul(scale);
-        score.intoArray(data, at);
-        max = max.blend(score, score.compare(VectorOperators.GT, max));
-      }
-      for (int j = common; j < keys; j++, at += RegisterTile.COLUMNS) {
-        FloatVector score = load(data, at).mul(scale);
-        score.intoArray(data, at);
-        VectorMask<Float> greater = score.compare(VectorOperators.GT, max);
-        max = max.blend(score, greater.and(CausalMask.seeing(query, j)));
-      }
-      return max;
-    }
-
-    private void exponentials(
-        float[] data, int from, int query, int keys, FloatVector max, int lane) {
-      int common = Math.min(keys, query + 1);
-      int at = from;
-      for (int j = 0; j < common; j++, at += RegisterTile.COLUMNS) {
-        int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
-        FloatVector p = VectorMath.exp(load(data, at).sub(max));
-        p.intoArray(data, at);
-        load(partial, sum).add(p).intoArray(partial, sum);
-      }
-      for (int j = common; j < keys; j++, at += RegisterTile.COLUMNS) {
-        int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
-        FloatVector p = VectorMath.exp(load(data, at).sub(max));
-        p.intoArray(data, at);
-        FloatVector before = load(partial, sum);
-        before.blend(before.add(p), CausalMask.seeing(query, j)).intoArray(partial, sum);
-      }
-    }
-
-    /**
-     * The softmax of a vector of queries whose windows hide keys. All of the queries see the keys
-     * from {@code common} to {@code causal - 1}; only some see the keys before and after.
+     * The softmax of a vector of queries. All of the queries see the keys from {@code common} to
+     * {@code causal - 1}; only some see the keys before, which a window hides, and after.
      */
     @SuppressWarnings("ArrayRecordComponent")
-    private record WindowSoftmax(
+    private record SeenKeys(
         float[] data, int start, int query, int window, int from, int common, int causal, int end) {
       /**
        * Prepares the softmax.
@@ -458,22 +408,31 @@ final class QueryBlock {
        * @param query the first query
        * @param end the key after the last one that any query sees
        */
-      WindowSoftmax(float[] data, int start, AttentionShape shape, int query, int end) {
+      SeenKeys(float[] data, int start, AttentionShape shape, int query, int end) {
         int from = Math.min(end, shape.firstKey(query));
         int common = Math.clamp(shape.firstKey(query + Lanes.COUNT - 1), from, end);
         int causal = Math.clamp(query + 1, common, end);
-        this(data, start, query, shape.window(), from, common, causal, end);
+        int window = shape.window() == 0 ? Integer.MAX_VALUE : shape.window();
+        this(data, start, query, window, from, common, causal, end);
       }
 
       /** Scales the scores; returns their maxima, the least of which is given. */
       FloatVector scale(float scale, float least) {
         FloatVector max = FloatVector.broadcast(Lanes.FLOATS, least);
-        for (int j = from; j < end; j++) {
+        max = scale(from, common, true, scale, max);
+        max = scale(common, causal, false, scale, max);
+        return scale(causal, end, true, scale, max);
+      }
+
+      private FloatVector scale(
+          int first, int last, boolean masked, float scale, FloatVector least) {
+        FloatVector max = least;
+        for (int j = first; j < last; j++) {
           int at = start + j * RegisterTile.COLUMNS;
-          FloatVector score = FloatVector.fromArray(Lanes.FLOATS, data, at).mul(scale);
+          FloatVector score = load(data, at).mul(scale);
           score.intoArray(data, at);
           VectorMask<Float> greater = score.compare(VectorOperators.GT, max);
-          max = max.blend(score, j < common || j >= causal ? greater.and(seeing(j)) : greater);
+          max = max.blend(score, masked ? greater.and(seeing(j)) : greater);
         }
         return max;
       }
@@ -489,15 +448,21 @@ final class QueryBlock {
        * @param lane the lane of the first query
        */
       void exponentials(FloatVector max, float[] partial, int lane) {
-        for (int j = from; j < end; j++) {
+        exponentials(from, common, true, max, partial, lane);
+        exponentials(common, causal, false, max, partial, lane);
+        exponentials(causal, end, true, max, partial, lane);
+      }
+
+      private void exponentials(
+          int first, int last, boolean masked, FloatVector max, float[] partial, int lane) {
+        for (int j = first; j < last; j++) {
           int at = start + j * RegisterTile.COLUMNS;
           int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
-          FloatVector p = VectorMath.exp(FloatVector.fromArray(Lanes.FLOATS, data, at).sub(max));
+          FloatVector p = VectorMath.exp(load(data, at).sub(max));
           p.intoArray(data, at);
-          FloatVector before = FloatVector.fromArray(Lanes.FLOATS, partial, sum);
+          FloatVector before = load(partial, sum);
           FloatVector after = before.add(p);
-          boolean hidden = j < common || j >= causal;
-          (hidden ? before.blend(after, seeing(j)) : after).intoArray(partial, sum);
+          (masked ? before.blend(after, seeing(j)) : after).intoArray(partial, sum);
         }
       }
     }

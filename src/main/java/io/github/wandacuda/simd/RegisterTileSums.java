@@ -48,15 +48,7 @@ final class RegisterTileSums {
         int count = Math.min(RegisterTile.COLUMNS, columns - c);
         System.arraycopy(data, at(r, c), out.data(), to + c, count);
       }
-      if (bias != null) {
-        add(bias.data(), bias.at(0) + column, out.data(), to, columns);
-      }
-    }
-  }
-
-  private static void add(float[] bias, int from, float[] out, int to, int count) {
-    for (int c = 0; c < count; c++) {
-      out[to + c] += bias[from + c];
+      out.addBias(row + r, bias, column, columns);
     }
   }
 

@@ -54,7 +54,6 @@ public final class VectorForward implements CpuForwardKernels {
 
   private final VectorLinear linear = new VectorLinear();
   private final VectorLinearRows fewRows = new VectorLinearRows();
-  private final VectorLinearCodes fewRowsOfCodes = new VectorLinearCodes();
   private final VectorAttention attention = new VectorAttention();
   private final VectorSecondMoments moments = new VectorSecondMoments();
 
@@ -77,7 +76,7 @@ public final class VectorForward implements CpuForwardKernels {
     boolean few = x.rows() <= VectorLinearRows.MOST_ROWS;
     if (w instanceof CodeBlocks codes) {
       if (few) {
-        fewRowsOfCodes.linear(x, codes, bias, out, workers);
+        fewRows.linear(x, codes, bias, out, workers);
       } else {
         linear.linear(x, codes::read, bias, out, workers);
       }

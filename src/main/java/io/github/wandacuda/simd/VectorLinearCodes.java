@@ -2,12 +2,9 @@ package io.github.wandacuda.simd;
 
 import static io.github.wandacuda.simd.Lanes.load;
 
-import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
-import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -26,14 +23,13 @@ import jdk.incubator.vector.VectorSpecies;
  * a vector.
  */
 final class VectorLinearCodes {
-  private static final int RUN = CpuForwardKernels.RUN;
   private static final int FEATURES = CodeBlocks.FEATURES;
   private static final int W = Lanes.COUNT;
 
   /** Blocks that are read side by side. */
   private static final int BLOCKS = 2;
 
-  private static final int WIDTH = BLOCKS * FEATURES;
+  static final int WIDTH = BLOCKS * FEATURES;
   private static final int FRACTION_SHIFT = 20;
   private static final int FRACTION_AND_SIGN = 0x87f0_0000;
   private static final float REBIAS = 0x1p120f;
@@ -45,45 +41,19 @@ final class VectorLinearCodes {
   private static final VectorSpecies<Byte> BYTES =
       VectorShape.forBitSize(Math.max(64, W * Byte.SIZE)).withLanes(byte.class);
 
-  private final WorkerLocal<Sums> sums = new WorkerLocal<>(Sums::new);
+  private VectorLinearCodes() {}
 
-  private static final class Sums {
-    final float[] chains = new float[VectorLinearRows.MOST_ROWS * WIDTH];
-    final float[] totals = new float[VectorLinearRows.MOST_ROWS * WIDTH];
-  }
-
-  /** See {@link CpuForwardKernels}; x has at most {@link VectorLinearRows#MOST_ROWS} rows. */
-  void linear(CpuTensor x, CodeBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    sums.prepare(workers);
-    workers.runRanges(
-        w.rows(),
-        WIDTH,
-        (worker, from, to) -> {
-          Sums own = sums.of(worker);
-          multiply(x, w, from, own);
-          VectorLinearRows.write(own.totals, WIDTH, bias, out, from, to - from);
-        });
-  }
-
-  private static void multiply(CpuTensor x, CodeBlocks w, int feature, Sums own) {
-    int count = x.rows() * WIDTH;
-    // -0 changes no chain that is added to it, not even the sign of a zero.
-    Arrays.fill(own.totals, 0, count, -0f);
-    int column = 0;
-    do {
-      int end = Math.min(w.columns(), column + RUN);
-      Arrays.fill(own.chains, 0, count, 0f);
-      while (column < end) {
-        int group = w.groupColumns() - column % w.groupColumns();
-        int depth = Math.min(group, end - column);
-        for (int row = 0; row < x.rows(); row++) {
-          multiply(
-              x.data(), x.at(row) + column, w, feature, column, depth, own.chains, row * WIDTH);
-        }
-        column += depth;
-      }
-      VectorLinearRows.add(own.totals, own.chains, count);
-    } while (column < w.columns());
+  /**
+   * Goes on with the chains of all rows, by columns of one group up to an end, and returns the next
+   * column.
+   */
+  static int multiply(CpuTensor x, CodeBlocks w, int feature, int column, int end, float[] chains) {
+    int group = w.groupColumns() - column % w.groupColumns();
+    int depth = Math.min(group, end - column);
+    for (int row = 0; row < x.rows(); row++) {
+      multiply(x.data(), x.at(row) + column, w, feature, column, depth, chains, row * WIDTH);
+    }
+    return column + depth;
   }
 
   /** Goes on with the chains of one row, in columns of one group. */

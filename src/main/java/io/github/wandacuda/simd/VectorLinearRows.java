@@ -8,6 +8,7 @@ import static io.github.wandacuda.simd.Lanes.load;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.PackedWeight;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -52,37 +53,64 @@ final class VectorLinearRows {
     final float[] widened = new float[BLOCKS * COLUMNS * FEATURES];
   }
 
+  /** Goes on with the chains of all rows of activations, by a weight's columns. */
+  private interface Columns {
+    /** Takes columns from one on, up to an end at most, and returns the next one. */
+    int multiply(int feature, int column, int end, Sums own);
+  }
+
   /** See {@link CpuForwardKernels}; x has at most {@link #MOST_ROWS} rows. */
   public void linear(
       CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    sums.prepare(workers);
     int width = (w.dtype() == DType.F32 ? F32_BLOCKS : BLOCKS) * FEATURES;
+    int most = x.rows() == 1 && w.dtype() != DType.F16 ? RUN : COLUMNS;
+    Columns columns =
+        (feature, column, end, own) -> {
+          int depth = Math.min(most, end - column);
+          multiply(x, w, feature, width, column, depth, own);
+          return column + depth;
+        };
+    linear(w, width, columns, bias, out, workers);
+  }
+
+  /** Does the same for codes. */
+  void linear(CpuTensor x, CodeBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    Columns columns =
+        (feature, column, end, own) ->
+            VectorLinearCodes.multiply(x, w, feature, column, end, own.chains);
+    linear(w, VectorLinearCodes.WIDTH, columns, bias, out, workers);
+  }
+
+  private void linear(
+      PackedWeight w,
+      int width,
+      Columns columns,
+      CpuTensor bias,
+      CpuTensor out,
+      WorkerPool workers) {
+    sums.prepare(workers);
     workers.runRanges(
         w.rows(),
         width,
         (worker, from, to) -> {
           Sums own = sums.of(worker);
-          multiply(x, w, from, width, own);
+          multiply(w.columns(), columns, from, out.rows() * width, own);
           write(own.totals, width, bias, out, from, to - from);
         });
   }
 
-  private static void multiply(CpuTensor x, FeatureBlocks w, int feature, int width, Sums own) {
-    int count = x.rows() * width;
-    int most = x.rows() == 1 && w.dtype() != DType.F16 ? RUN : COLUMNS;
+  private static void multiply(int end, Columns columns, int feature, int count, Sums own) {
     // -0 changes no chain that is added to it, not even the sign of a zero.
     Arrays.fill(own.totals, 0, count, -0f);
     int column = 0;
     do {
-      int end = Math.min(w.columns(), column + RUN);
+      int runEnd = Math.min(end, column + RUN);
       Arrays.fill(own.chains, 0, count, 0f);
-      while (column < end) {
-        int depth = Math.min(most, end - column);
-        multiply(x, w, feature, width, column, depth, own);
-        column += depth;
+      while (column < runEnd) {
+        column = columns.multiply(feature, column, runEnd, own);
       }
       add(own.totals, own.chains, count);
-    } while (column < w.columns());
+    } while (column < end);
   }
 
   /** Goes on with the chains of all rows. */
@@ -116,21 +144,17 @@ final class VectorLinearRows {
     return w.at(Math.min(last, feature + block * FEATURES), column);
   }
 
-  static void add(float[] totals, float[] chains, int count) {
+  private static void add(float[] totals, float[] chains, int count) {
     for (int i = 0; i < count; i += Lanes.COUNT) {
       load(totals, i).add(load(chains, i)).intoArray(totals, i);
     }
   }
 
-  static void write(
+  private static void write(
       float[] totals, int width, CpuTensor bias, CpuTensor out, int feature, int count) {
     for (int row = 0; row < out.rows(); row++) {
-      int from = row * width;
-      int to = out.at(row) + feature;
-      System.arraycopy(totals, from, out.data(), to, count);
-      for (int i = 0; bias != null && i < count; i++) {
-        out.data()[to + i] += bias.data()[bias.at(0) + feature + i];
-      }
+      System.arraycopy(totals, row * width, out.data(), out.at(row) + feature, count);
+      out.addBias(row, bias, feature, count);
     }
   }
 

@@ -57,7 +57,7 @@ class BatchSharesTest {
   }
 
   private static BlockwiseRun run(Decoder decoder) {
-    return new BlockwiseRun(decoder, decoder.operations(), SAMPLES);
+    return new BlockwiseRun(decoder, SAMPLES);
   }
 
   /** Returns all norms, and the states at the end. */
@@ -122,11 +122,7 @@ class BatchSharesTest {
         decoder -> {
           try (BlockwiseRun run = run(decoder);
               BlockwiseRun resumed =
-                  new BlockwiseRun(
-                      decoder,
-                      decoder.operations(),
-                      SAMPLES,
-                      states -> states.copyFrom(run.states()));
+                  new BlockwiseRun(decoder, SAMPLES, states -> states.copyFrom(run.states()));
               Block block = decoder.block(0)) {
             assertThat(resumed.states().mismatch(run.states())).isEqualTo(-1);
             run.advance(block);

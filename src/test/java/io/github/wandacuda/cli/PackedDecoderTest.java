@@ -39,7 +39,7 @@ class PackedDecoderTest {
     Operations operations = backend.operations().getLast();
     try (ModelDirectory model = ModelDirectory.open(path);
         Decoder decoder = DecoderFamilies.of(model.config()).open(model, operations, keeping);
-        CachedDecoder cached = new CachedDecoder(decoder, operations, CAPACITY)) {
+        CachedDecoder cached = new CachedDecoder(decoder, CAPACITY)) {
       return new float[][] {cached.next(PROMPT).clone(), cached.next(PROMPT[0]).clone()};
     }
   }

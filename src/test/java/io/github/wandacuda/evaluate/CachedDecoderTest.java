@@ -169,7 +169,7 @@ class CachedDecoderTest {
     try (ModelDirectory model = ModelDirectory.open(TestData.fixture(family).resolve("model"));
         Decoder plain = open(model, WeightKeeping.WHILE_OPEN);
         Decoder resident = open(model, WeightKeeping.RESIDENT);
-        CachedDecoder cached = new CachedDecoder(resident, operations(), tokens.length)) {
+        CachedDecoder cached = new CachedDecoder(resident, tokens.length)) {
       float[][] expected = logits(family, plain, tokens);
       agree("after the prompt", cached.next(Arrays.copyOf(tokens, PROMPT)), expected[PROMPT - 1]);
       // Two and then one at a time, then back and once more, which the window mustn't notice.

@@ -34,8 +34,7 @@ class LogLikelihoodsTest {
       Path model, List<TokenRequest> requests, long chunkTokens, Progress progress) {
     try (CpuDecoder cpu = CpuDecoder.open(model, 2)) {
       List<String> places = Collections.nCopies(requests.size(), "a place");
-      return new LogLikelihoods(cpu.decoder(), cpu.operations(), chunkTokens)
-          .of(requests, places, progress);
+      return new LogLikelihoods(cpu.decoder(), chunkTokens).of(requests, places, progress);
     }
   }
 

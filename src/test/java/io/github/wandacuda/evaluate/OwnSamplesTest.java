@@ -81,7 +81,7 @@ class OwnSamplesTest {
         Decoder decoder =
             DecoderFamilies.of(model.config()).open(model, operations, WeightKeeping.RESIDENT)) {
       for (int[] sample : samples) {
-        try (CachedDecoder cached = new CachedDecoder(decoder, operations, LENGTH)) {
+        try (CachedDecoder cached = new CachedDecoder(decoder, LENGTH)) {
           List<Integer> expected = new ArrayList<>(List.of(BOS));
           int[] prompt = {BOS};
           expected.addAll(

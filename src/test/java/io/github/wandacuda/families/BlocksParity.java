@@ -45,8 +45,7 @@ abstract class BlocksParity extends OneBackend {
   private <T> T choose(List<int[]> samples, int together, Function<BlockChoice, T> choice) {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
         Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
-      return choice.apply(
-          new BlockChoice(decoder, backend().operations(), samples, 1, together, Progress.NONE));
+      return choice.apply(new BlockChoice(decoder, samples, 1, together, Progress.NONE));
     }
   }
 
@@ -111,8 +110,7 @@ abstract class BlocksParity extends OneBackend {
               double expected = DEPTH.get("perplexity_without").get(set).doubleValue();
               try (ModelDirectory model = ModelDirectory.open(output);
                   Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
-                double found =
-                    Perplexity.of(decoder, backend().operations(), evaluation, Progress.NONE);
+                double found = Perplexity.of(decoder, evaluation, Progress.NONE);
                 assertThat(found)
                     .as("without %s", set)
                     .isCloseTo(expected, within(1e-4 * expected));

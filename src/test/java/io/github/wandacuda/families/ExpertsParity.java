@@ -133,8 +133,7 @@ abstract class ExpertsParity extends OneBackend {
   private double perplexity(String name, Path path) {
     try (ModelDirectory model = ModelDirectory.open(path);
         Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
-      return Perplexity.of(
-          decoder, backend().operations(), TestData.evaluation(name), Progress.NONE);
+      return Perplexity.of(decoder, TestData.evaluation(name), Progress.NONE);
     }
   }
 
@@ -146,8 +145,7 @@ abstract class ExpertsParity extends OneBackend {
         Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
       assertThat(StructureJob.parameters(model.checkpoint()))
           .isEqualTo(run.get("parameters").longValue());
-      double perplexity =
-          Perplexity.of(decoder, backend().operations(), TestData.evaluation(name), Progress.NONE);
+      double perplexity = Perplexity.of(decoder, TestData.evaluation(name), Progress.NONE);
       assertThat(perplexity).as(output.toString()).isCloseTo(expected, within(1e-5 * expected));
       if (all) {
         float[] targets =
@@ -167,8 +165,7 @@ abstract class ExpertsParity extends OneBackend {
   private Statistics calibrate(Path path, List<int[]> samples) {
     try (ModelDirectory model = ModelDirectory.open(path);
         Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
-      return DenseCalibration.run(
-          decoder, backend().operations(), samples, List.of(ExpertScore.values()), Progress.NONE);
+      return DenseCalibration.run(decoder, samples, List.of(ExpertScore.values()), Progress.NONE);
     }
   }
 }

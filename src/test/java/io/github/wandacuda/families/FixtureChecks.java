@@ -73,7 +73,7 @@ final class FixtureChecks extends ModelChecks {
     Statistics dense = Statistics.read(fixture.resolve("dense.statistics.safetensors"));
     try (ModelDirectory model = open();
         Decoder decoder = decoder(model)) {
-      Statistics found = DenseCalibration.run(decoder, backend.operations(), tokens, Progress.NONE);
+      Statistics found = DenseCalibration.run(decoder, tokens, Progress.NONE);
       assertThat(found.samples()).isEqualTo(4);
       assertThat(decoder.linearModules())
           .containsExactlyInAnyOrderElementsOf(dense.norms().keySet());
@@ -109,7 +109,7 @@ final class FixtureChecks extends ModelChecks {
 
   private void assertPerplexity(String key, Decoder decoder, double tolerance) {
     double perplexity = expected.get(key).doubleValue();
-    double found = Perplexity.of(decoder, backend.operations(), tokens, Progress.NONE);
+    double found = Perplexity.of(decoder, tokens, Progress.NONE);
     assertThat(found).as(key).isCloseTo(perplexity, within(tolerance * perplexity));
   }
 

@@ -31,8 +31,7 @@ class GpuBlocksTest {
     try (Backend backend = opened;
         ModelDirectory model = ModelDirectory.open(TestData.fixture("smollm3").resolve("model"));
         Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      BlockChoice choice =
-          new BlockChoice(decoder, backend.operations(), samples, 1, 2, Progress.NONE);
+      BlockChoice choice = new BlockChoice(decoder, samples, 1, 2, Progress.NONE);
       List<Object> scores = new ArrayList<>();
       scores.add(choice.influence());
       scores.add(choice.angles(2));

@@ -101,7 +101,7 @@ final class SecondSizeChecks extends ModelChecks {
     double expected = Math.exp(loss);
     try (ModelDirectory model = open();
         Decoder decoder = decoder(model)) {
-      double found = Perplexity.of(decoder, backend.operations(), samples, Progress.NONE);
+      double found = Perplexity.of(decoder, samples, Progress.NONE);
       assertThat(found).isCloseTo(expected, within(tolerance * expected));
     }
   }
@@ -128,8 +128,7 @@ final class SecondSizeChecks extends ModelChecks {
   void normsAre(double tolerance) {
     try (ModelDirectory model = open();
         Decoder decoder = decoder(model)) {
-      Statistics found =
-          DenseCalibration.run(decoder, backend.operations(), samples, Progress.NONE);
+      Statistics found = DenseCalibration.run(decoder, samples, Progress.NONE);
       assertThat(found.norms().keySet()).containsAll(norms.keySet());
       assertThat(model.modules().stream().map(LinearModule::name))
           .containsExactlyInAnyOrderElementsOf(found.norms().keySet());

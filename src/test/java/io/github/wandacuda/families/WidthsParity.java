@@ -81,8 +81,7 @@ abstract class WidthsParity extends OneBackend {
             });
     try (ModelDirectory model = ModelDirectory.open(output);
         Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
-      double perplexity =
-          Perplexity.of(decoder, backend().operations(), tokens("evaluation.json"), Progress.NONE);
+      double perplexity = Perplexity.of(decoder, tokens("evaluation.json"), Progress.NONE);
       assertThat(perplexity).isCloseTo(golden.get("perplexity").asDouble(), withPercentage(0.3));
     }
   }

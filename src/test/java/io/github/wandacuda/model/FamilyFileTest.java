@@ -69,7 +69,7 @@ class FamilyFileTest {
     try (ModelDirectory opened = ModelDirectory.open(model, family);
         Backend scalar = ScalarCpu.open(2);
         Decoder decoder = DecoderFamilies.open(opened, scalar.operations())) {
-      return Perplexity.of(decoder, scalar.operations(), tokens, Progress.NONE);
+      return Perplexity.of(decoder, tokens, Progress.NONE);
     }
   }
 

@@ -58,8 +58,7 @@ class AllDevicesTest {
     try (backend;
         ModelDirectory model = ModelDirectory.open(MODEL);
         Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      Statistics statistics =
-          DenseCalibration.run(decoder, backend.operations(), SAMPLES, Progress.NONE);
+      Statistics statistics = DenseCalibration.run(decoder, SAMPLES, Progress.NONE);
       return statistics.norms();
     }
   }

@@ -200,7 +200,7 @@ abstract class ModelParity {
   private static double perplexity(Backend backend, List<int[]> windows) {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
         Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      return Perplexity.of(decoder, backend.operations(), windows, Progress.NONE);
+      return Perplexity.of(decoder, windows, Progress.NONE);
     }
   }
 }

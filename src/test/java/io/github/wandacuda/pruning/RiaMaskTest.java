@@ -4,11 +4,9 @@ import static io.github.wandacuda.pruning.Choosers.HALF;
 import static io.github.wandacuda.pruning.Choosers.pruned;
 import static io.github.wandacuda.pruning.LayerCase.matrix;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.Mask;
-import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.pruning.ModuleRules.Scope;
@@ -190,15 +188,5 @@ class RiaMaskTest {
       }
     }
     return text.toString();
-  }
-
-  @ParameterizedTest
-  @EnumSource
-  void aWeightThatIsNotFiniteIsNamed(Scope scope) {
-    float[][] rows = new float[200][3];
-    rows[150][2] = Float.NaN;
-    assertThatThrownBy(() -> choose(scope, 2, matrix(rows), new float[] {1, 1, 1}, HALF))
-        .isInstanceOf(NonFiniteWeightException.class)
-        .hasMessage("weight [150, 2] is NaN");
   }
 }

@@ -4,13 +4,10 @@ import static io.github.wandacuda.pruning.Choosers.HALF;
 import static io.github.wandacuda.pruning.Choosers.pruned;
 import static io.github.wandacuda.pruning.LayerCase.matrix;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.Mask;
-import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.system.Workers;
@@ -149,26 +146,5 @@ class WandaVariantMaskTest {
             Arrays.copyOfRange(turned, 3, 6),
             Arrays.copyOfRange(turned, 6, 9));
     assertThat(pruned(choose(2, stored.transposed(), norms, HALF))).isEqualTo(pruned(ofRows));
-  }
-
-  @Test
-  void aPatternIsRefused() {
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> choose(matrix(new float[] {1, 2, 3, 4}), new Sparsity.GroupPattern(2, 4)))
-        .withMessage("wanda-variant: expected a fraction, found the pattern 2:4");
-  }
-
-  @Test
-  void aWeightThatIsNotFiniteIsNamed() {
-    WeightMatrix weights = matrix(new float[] {1, 2}, new float[] {3, Float.NEGATIVE_INFINITY});
-    assertThatThrownBy(() -> choose(weights, HALF))
-        .isInstanceOf(NonFiniteWeightException.class)
-        .hasMessage("weight [1, 1] is -Infinity");
-  }
-
-  @Test
-  void oneNormForEachColumnIsNeeded() {
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> choose(1, matrix(new float[] {1, 2}), new float[] {1}, HALF));
   }
 }

@@ -38,12 +38,12 @@ public record CpuDecoder(ModelDirectory model, Backend backend, Decoder decoder)
 
   /** Embeds samples. */
   public BlockwiseRun run(List<int[]> samples) {
-    return new BlockwiseRun(decoder, operations(), samples);
+    return new BlockwiseRun(decoder, samples);
   }
 
   /** Returns the norms of the dense model. */
   public Statistics statistics(List<int[]> samples) {
-    return DenseCalibration.run(decoder, operations(), samples, Progress.NONE);
+    return DenseCalibration.run(decoder, samples, Progress.NONE);
   }
 
   /** Returns what writes the second moments of the dense model. */
@@ -51,12 +51,11 @@ public record CpuDecoder(ModelDirectory model, Backend backend, Decoder decoder)
     Map<String, Integer> features =
         model.modules().stream()
             .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
-    return new MomentsCalibration(
-        decoder, operations(), samples, false, features::get, Progress.NONE);
+    return new MomentsCalibration(decoder, samples, false, features::get, Progress.NONE);
   }
 
   public double perplexity(List<int[]> windows) {
-    return Perplexity.of(decoder, operations(), windows, Progress.NONE);
+    return Perplexity.of(decoder, windows, Progress.NONE);
   }
 
   @Override

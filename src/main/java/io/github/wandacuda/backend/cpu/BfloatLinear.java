@@ -251,18 +251,18 @@ final class BfloatLinear implements AutoCloseable {
           MemorySegment.copy(sums, JAVA_FLOAT, from, out.data(), to, count);
         } else {
           MemorySegment.copy(sums, JAVA_FLOAT, from, scratch.row, 0, count);
-          add(scratch.row, 0, out.data(), to, count);
+          add(scratch.row, out.data(), to, count);
         }
-        if (bias != null && run == runs() - 1) {
-          add(bias.data(), bias.at(0) + block.feature, out.data(), to, count);
+        if (run == runs() - 1) {
+          out.addBias(r, bias, block.feature, count);
         }
       }
     }
   }
 
-  private static void add(float[] from, int at, float[] to, int toAt, int count) {
+  private static void add(float[] from, float[] to, int at, int count) {
     for (int i = 0; i < count; i++) {
-      to[toAt + i] += from[at + i];
+      to[at + i] += from[i];
     }
   }
 

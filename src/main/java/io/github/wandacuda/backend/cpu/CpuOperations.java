@@ -421,18 +421,10 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
           Math.max(FEWEST_ROWS, share),
           (worker, from, to) -> {
             w.multiply(x.data(), x.at(0), x.rows(), out.data(), out.at(0), from, to);
-            if (bias != null) {
-              add(bias, out, from, to);
+            for (int row = 0; row < out.rows(); row++) {
+              out.addBias(row, bias, from, to - from);
             }
           });
-    }
-
-    private static void add(CpuTensor bias, CpuTensor out, int from, int to) {
-      for (int t = 0; t < out.rows(); t++) {
-        for (int o = from; o < to; o++) {
-          out.data()[out.at(t) + o] += bias.data()[bias.at(0) + o];
-        }
-      }
     }
   }
 }

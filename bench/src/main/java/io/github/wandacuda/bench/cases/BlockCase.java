@@ -61,7 +61,7 @@ public final class BlockCase implements AutoCloseable {
     model = ModelDirectory.open(directory.resolve("model"));
     decoder = DecoderFamilies.open(model, backend.operations());
     block = decoder.block(0);
-    samples = new BlockwiseRun(decoder, backend.operations(), tokens(lengths[0], lengths[1]));
+    samples = new BlockwiseRun(decoder, tokens(lengths[0], lengths[1]));
     BlockStatistics statistics = samples.observe(block, arena);
     for (LinearModule module : model.choose(ModuleChoice.DEFAULT)) {
       PrunedModule pruned = new PrunedModule(arena, module, Amount.of(amount));

@@ -60,7 +60,7 @@ public final class GenerateCase implements AutoCloseable {
     decoder =
         DecoderFamilies.of(model.config())
             .open(model, backend.operations(), WeightKeeping.RESIDENT);
-    cached = new CachedDecoder(decoder, backend.operations(), promptTokens + newTokens);
+    cached = new CachedDecoder(decoder, promptTokens + newTokens);
     int[] prompt = new int[promptTokens];
     for (int i = 0; i < promptTokens; i++) {
       prompt[i] = i * 7919 % shape.vocabulary();
