@@ -141,8 +141,13 @@ in_parallel() {
 
 program() {
   name=$(basename "$1" .cpp)
-  g++ -std=c++20 $optimize -g $sanitize $races -ffp-contract=off -Wall -I"$here" -I"$here/runtime" "$1" \
-    -o "$out/$name" -L"$out" -l:libcuda.so.1 -Wl,-rpath,"$out" -pthread
+  {
+    echo "$optimize $sanitize $races"
+    cat "$1" "$(dirname "$1")"/*.h "$here"/*.h "$here"/runtime/*.h
+  } 2>/dev/null | anywhere | sha256sum >"$out/build/$name.program.new"
+  [ -e "$out/$name" ] || rm -f "$out/build/$name.program"
+  compile "$out/build/$name.program" g++ -std=c++20 $optimize -g $sanitize $races -ffp-contract=off -Wall -I"$here" \
+    -I"$here/runtime" "$1" -o "$out/$name" -L"$out" -l:libcuda.so.1 -Wl,-rpath,'$ORIGIN' -pthread
 }
 
 cuda_source() { library cuda "$1"; }
