@@ -6,6 +6,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.OnCluster;
+import java.util.Map;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -81,6 +82,13 @@ final class BackendOptions {
       output.warnIfGiven(opened.whyFloat32(), PRECISION);
     }
     return opened;
+  }
+
+  /** Adds what works to a result. */
+  static void addTo(Map<String, Object> object, Backend backend) {
+    object.put("backend", backend.name());
+    object.put("device", backend.device());
+    object.put("precision", Precision.label(backend.precision()));
   }
 
   private int deviceNumber() {

@@ -10,7 +10,6 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.ClusterCalibration;
 import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.RunNeeds;
@@ -169,9 +168,7 @@ final class CalibrateCommand extends Subcommand {
       Statistics statistics, Backend backend, double seconds, MemoryWatch memory) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("output", file.toString());
-    object.put("backend", backend.name());
-    object.put("device", backend.device());
-    object.put("precision", Precision.label(backend.precision()));
+    BackendOptions.addTo(object, backend);
     object.put("modules", statistics.norms().size());
     object.put("second_moments", secondMoments);
     object.put("routers", statistics.experts().size() / ExpertScore.CHEAP.size());

@@ -47,8 +47,8 @@ final class CalibrationOptions {
     return rules.needNorms() && calibration != null;
   }
 
-  public void warnOfIdle(PruningRules rules, OutputOptions output) {
-    if (!rules.needNorms()) {
+  public void warnOfIdle(PruningRules rules, boolean norms, OutputOptions output) {
+    if (!norms) {
       String why = "method %s needs no norms".formatted(rules.label());
       output.warnIfGiven(why, "--calibration", "--statistics", "--unreached");
       SampleOptions.warnOfAll(why, output);
@@ -85,8 +85,8 @@ final class CalibrationOptions {
     results.read("--statistics", statistics);
   }
 
-  public Map<String, List<Path>> files(PruningRules rules) {
-    if (!rules.needNorms()) {
+  public Map<String, List<Path>> files(boolean norms) {
+    if (!norms) {
       return Map.of();
     }
     return statistics == null

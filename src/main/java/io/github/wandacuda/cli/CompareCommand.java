@@ -112,7 +112,7 @@ final class CompareCommand extends Subcommand {
     if (!removals.isEmpty() && cluster.given()) {
       throw new UsageException(
           "%s compares no methods that remove parts: leave out %s"
-              .formatted(ClusterOption.NAME, removals.getFirst().structure().label()));
+              .formatted(ClusterOption.NAME, removals.getFirst().parts().structure().label()));
     }
     tasks.check();
     tasks.warnOfIdle(output);

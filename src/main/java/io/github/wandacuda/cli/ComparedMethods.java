@@ -7,13 +7,14 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.SourceDigest;
-import io.github.wandacuda.job.StructureRequest.Structure;
-import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.Structure.Parts;
+import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
@@ -140,7 +141,7 @@ final class ComparedMethods {
         method,
         Optional.of(share),
         null,
-        new RemovalRequest(structure, score, share, null, 0, update, false),
+        new RemovalRequest(new Parts(structure, score, share, null, 0, update), false),
         null);
   }
 
@@ -165,9 +166,10 @@ final class ComparedMethods {
   /** A recipe is called by its file's name, or by its path where another one has the same name. */
   private static Run recipe(Path file, List<Path> all) {
     PruningPlan plan = PruningPlan.of(file, Unreached.MAGNITUDE);
-    if (plan.rules().needMasks()) {
-      throw new UsageException(
-          ErrorDetails.file(file).said("masks come from files, so they can't be compared"));
+    boolean removes = plan.removal().isPresent();
+    if (removes || plan.rules().needMasks()) {
+      String why = removes ? "it removes parts, so it" : "masks come from files, so they";
+      throw new UsageException(ErrorDetails.file(file).said(why + " can't be compared"));
     }
     boolean alone =
         all.stream().filter(other -> other.getFileName().equals(file.getFileName())).count() == 1;
@@ -229,7 +231,7 @@ final class ComparedMethods {
     boolean needsSamples() {
       return removal == null
           ? plan.rules().needMoments() || plan.allocations().contains(Allocation.Rule.ATP)
-          : removal.structure() != Structure.EXPERTS;
+          : removal.parts().structure() != Structure.EXPERTS;
     }
 
     public String text() {

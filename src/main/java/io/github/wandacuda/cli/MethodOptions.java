@@ -2,13 +2,14 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.PruningPlan;
-import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Option;
 
 /** Options for what is done to modules: the method, how much goes, and what follows. */
 final class MethodOptions {
-  private static final String RECIPE = "--recipe";
+  static final String RECIPE = "--recipe";
   private static final String JSON = ".json";
 
   @Mixin private KeyOptions keys = new KeyOptions(MethodKey.values());
@@ -100,7 +101,7 @@ final class MethodOptions {
 
   public Map<String, List<Path>> files() {
     if (recipeFile != null) {
-      return Map.of("recipe", List.of(recipeFile));
+      return Map.of(Provenance.RECIPE, List.of(recipeFile));
     }
     return plan.files().isEmpty() ? Map.of() : Map.of("allocation", plan.files());
   }
@@ -141,7 +142,7 @@ final class MethodOptions {
   }
 
   public void warnOfIdle(PruningRules rules, OutputOptions output) {
-    if (!rules.update()) {
+    if (!rules.update() && plan().removal().isEmpty()) {
       output.warnIfGiven("no weight is fitted", "--requantize");
     }
     if (recipeFile != null) {

@@ -5,6 +5,7 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.JsonText;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,9 +27,9 @@ final class OutputOptions {
    */
   private static final Set<String> UNDECISIVE =
       Set.of(
-          ("--checkpoint-every --cluster --dry-run --evaluate --help --io --json "
-                  + "--no-verify --output --overwrite --quiet --report --resume "
-                  + "--save-calibration --save-masks --save-statistics --threads --verbose --version --yes")
+          ("--checkpoint-every --cluster --dry-run --evaluate --help --io --json --no-verify"
+                  + " --output --overwrite --quiet --report --resume --save-calibration --save-masks"
+                  + " --save-statistics --threads --verbose --version --yes")
               .split(" "));
 
   /** Their content has a digest, or the device a name for its arithmetic, which count instead. */
@@ -52,6 +53,15 @@ final class OutputOptions {
       description = "Say what is chosen and done on the way, and show where an error came from.")
   private boolean verbose;
 
+  private Map<String, Object> half = Map.of();
+  private List<String> halfText = List.of();
+
+  /** Keeps what the first half of a run gives, which is printed with the result. */
+  public void keep(Map<String, Object> object, Supplier<Stream<String>> text) {
+    half = object;
+    halfText = text.get().toList();
+  }
+
   /** Prints a command's result, as an object or as text for people, unless it was interrupted. */
   public void result(Map<String, Object> object, Supplier<Stream<String>> text) {
     CancelledException.throwIfInterrupted();
@@ -72,7 +82,12 @@ final class OutputOptions {
   public void written(Map<String, Object> object, Supplier<Stream<String>> text) {
     stderr().hide();
     var out = command.commandLine().getOut();
-    Stream<String> lines = json ? JsonText.of(object).lines() : text.get();
+    Map<String, Object> all = new LinkedHashMap<>(object);
+    if (!half.isEmpty()) {
+      all.put("smaller", half);
+    }
+    Stream<String> lines =
+        json ? JsonText.of(all).lines() : Stream.concat(halfText.stream(), text.get());
     lines.map(Printable::line).forEach(out::println);
     out.flush();
   }

@@ -4,7 +4,6 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorNames;
-import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneJob;
@@ -48,9 +47,7 @@ final class PlanPrinter {
     object.put("output", request.output().toString());
     object.put("method", request.rules().method());
     object.put("amount", request.rules().amount());
-    object.put("backend", backend.name());
-    object.put("device", backend.device());
-    object.put("precision", Precision.label(backend.precision()));
+    BackendOptions.addTo(object, backend);
     object.put(
         "modules", chosen.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList());
     object.put("weights", chosen.stream().mapToLong(LinearModule::elements).sum());

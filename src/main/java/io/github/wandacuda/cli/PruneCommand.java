@@ -11,6 +11,7 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.SmallerModel;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -25,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -87,12 +89,20 @@ final class PruneCommand extends Subcommand {
       ReportFormat.requireName(report);
     }
     if (structures.given()) {
-      removeParts();
+      Sparsity.Ratio share = (Sparsity.Ratio) methods.partRules().common().sparsity();
+      removeParts(structures.request(share, methods.partUpdate(), methods.requantize()));
+      return;
+    }
+    Optional<RemovalRequest> removal = methods.plan().removal();
+    StructureOptions.checkRecipe(methods.plan(), output);
+    if (removal.isPresent() && methods.plan().rules().stages().isEmpty()) {
+      removeParts(removal.get());
       return;
     }
     PruningRules rules = methods.plan().rules();
+    boolean sampled = rules.needNorms() || removal.isPresent();
     maskFiles.check(rules);
-    calibrations.check(rules.needNorms(), "method " + rules.label(), output);
+    calibrations.check(sampled, "method " + rules.label(), output);
     target.check(calibrations.fromSamples(rules), output);
     cluster.check(target.inPlace, rules.needMasks());
     target.checkPart(calibrations.fromSamples(rules), rules.needMasks(), output);
@@ -103,82 +113,94 @@ final class PruneCommand extends Subcommand {
       throw new UsageException(
           "--save-statistics: %s uses no norms that could be saved".formatted(rules.label()));
     }
-    warnOfIdle(rules);
+    warnOfIdle(rules, sampled);
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = target.inPlace ? model.openAnyway(output) : model.open(output)) {
       directory.requireUnpacked("prune");
       Path place = target.inPlace ? directory.path() : target.output;
-      methods.plan().check(directory.choose(modules.choice()));
-      if (!target.inPlace) {
-        List<LinearModule> chosen =
-            PruneJob.check(directory, place, resumes(), modules.choice(), rules);
-        if (rules.changeNothing(chosen)) {
-          output.warn("%s of each row of the chosen modules is nothing".formatted(rules.amount()));
-        }
+      if (removal.isEmpty()) {
+        check(directory, place, rules);
       }
-      try (ResultFiles results = results(directory, place, rules);
-          PruneRequest.MasksIn masks = maskFiles.open(directory)) {
+      try (ResultFiles results = results(directory, place, sampled)) {
         evaluation.prepare(directory, output);
         Calibration calibration =
-            rules.needNorms()
+            sampled
                 ? calibrations.load(directory, backends, dryRun, output)
                 : new Calibration.None();
         CalibrationOptions.save(results, calibration);
-        PruneRequest request =
-            new PruneRequest(
-                place,
-                rules,
-                modules.choice(),
-                calibration,
-                !target.skipVerification,
-                resumes(),
-                null,
-                Optional.ofNullable(masks),
-                target.packed,
-                target.card(),
-                target.storage(),
-                files(rules));
-        prune(directory, request, results, memory);
+        BiConsumer<ModelDirectory, Optional<SmallerModel>> weights =
+            (model, made) -> {
+              try (PruneRequest.MasksIn masks = maskFiles.open(model)) {
+                PruneRequest request =
+                    new PruneRequest(
+                        place,
+                        rules,
+                        modules.choice(),
+                        rules.needNorms() ? calibration : new Calibration.None(),
+                        !target.skipVerification,
+                        resumes(),
+                        null,
+                        Optional.ofNullable(masks),
+                        target.packed,
+                        target.card(),
+                        target.storage(),
+                        files(rules.needNorms()),
+                        made);
+                prune(model, request, results, memory);
+              }
+            };
+        if (removal.isEmpty()) {
+          weights.accept(directory, Optional.empty());
+        } else {
+          Path first = SmallerModel.place(place);
+          try (Backend backend = backends.choose().backend()) {
+            new StructureRun(
+                    this, directory, removal.get(), first, calibration, backend, results, memory)
+                .runBefore(dryRun, model -> check(model, place, rules), weights);
+          }
+        }
       }
     }
   }
 
-  private void removeParts() {
+  /** Checks what can be before norms are known. */
+  private void check(ModelDirectory directory, Path place, PruningRules rules) {
+    methods.plan().check(directory.choose(modules.choice()));
+    if (!target.inPlace) {
+      List<LinearModule> chosen =
+          PruneJob.check(directory, place, resumes(), modules.choice(), rules);
+      if (rules.changeNothing(chosen)) {
+        output.warn("%s of each row of the chosen modules is nothing".formatted(rules.amount()));
+      }
+    }
+  }
+
+  private void removeParts(RemovalRequest asked) {
     PruningRules rules = methods.partRules();
-    Sparsity.Ratio share = (Sparsity.Ratio) rules.common().sparsity();
     calibrations.check(true, StructureOptions.STRUCTURE, output);
     target.check(calibrations.fromSamples(rules), output);
-    calibrations.warnOfIdle(rules, output);
+    calibrations.warnOfIdle(rules, true, output);
     output.warnIfGiven("a run that removes parts saves no hidden states", "--checkpoint-every");
     warnOfIdleOutput();
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open(output)) {
-      RemovalRequest asked = structures.request(share, methods.partUpdate(), methods.requantize());
-      Optional<Removal> parts = asked.find(directory);
-      try (ResultFiles results = results(directory, target.output, rules)) {
+      Optional<Removal> unused = asked.find(directory);
+      try (ResultFiles results = results(directory, target.output, true)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, backends, dryRun, output);
         CalibrationOptions.save(results, calibration);
         try (Backend backend = backends.open(output)) {
           new StructureRun(
-                  this,
-                  directory,
-                  asked,
-                  parts,
-                  calibration,
-                  files(rules),
-                  backend,
-                  results,
-                  memory)
+                  this, directory, asked, target.output, calibration, backend, results, memory)
               .run(dryRun);
         }
       }
     }
   }
 
-  Map<String, List<Path>> files(PruningRules rules) {
+  Map<String, List<Path>> files(boolean norms) {
     Map<String, List<Path>> files = new LinkedHashMap<>(methods.files());
-    files.putAll(calibrations.files(rules));
+    files.putAll(calibrations.files(norms));
     files.putAll(maskFiles.files());
     if (model.family() != null) {
       files.put(Provenance.FAMILY, List.of(model.family()));
@@ -216,9 +238,9 @@ final class PruneCommand extends Subcommand {
     return target.resume || target.part().isPresent();
   }
 
-  private void warnOfIdle(PruningRules rules) {
+  private void warnOfIdle(PruningRules rules, boolean norms) {
     methods.warnOfIdle(rules, output);
-    calibrations.warnOfIdle(rules, output);
+    calibrations.warnOfIdle(rules, norms, output);
     if (cluster.given()) {
       output.warnIfGiven("a cluster writes through the page cache", "--io");
     }
@@ -238,16 +260,19 @@ final class PruneCommand extends Subcommand {
   }
 
   /** Checks the result files and, unless nothing will be written, reserves them. */
-  private ResultFiles results(ModelDirectory directory, Path place, PruningRules rules) {
+  private ResultFiles results(ModelDirectory directory, Path place, boolean norms) {
     // In place there is no --resume: the same command goes on by itself.
     boolean again = resumes() || target.inPlace;
     boolean begun =
-        UnfinishedRun.isIn(place) || (again && Files.exists(place.resolve(Provenance.FILE_NAME)));
+        UnfinishedRun.isIn(place)
+            || (again
+                && (Files.exists(place.resolve(Provenance.FILE_NAME))
+                    || Files.exists(SmallerModel.place(place))));
     ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given, begun);
     return OnFailure.close(
         results::close,
         () -> {
-          calibrations.addTo(results, rules.needNorms());
+          calibrations.addTo(results, norms);
           evaluation.addTo(results);
           results.add(SAVED_STATISTICS, savedStatistics, Statistics::isOne);
           results.add(REPORT, report, ReportFormat::isOne);

@@ -1,13 +1,13 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.ModuleReading;
 import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.SmallerModel;
 import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -39,7 +39,7 @@ record PruneRun(
   void run(PruneJob job) {
     boolean part = command.target.part().isPresent();
     try (MaskFileWriter masks = masks(job)) {
-      Optional<EvaluateOption.Measured> before = command.measured(model, backend, results);
+      Optional<EvaluateOption.Measured> before = command.measured(dense(), backend, results);
       Map<String, ModuleReading> readings = new LinkedHashMap<>();
       RunResult result =
           job.run(
@@ -67,7 +67,8 @@ record PruneRun(
             "the output was finished before: --save-statistics and --save-masks are left out");
       }
       Optional<Perplexities> perplexities =
-          before.map(dense -> command.compared(dense, model, request.output(), backend, results));
+          before.map(
+              measured -> command.compared(measured, dense(), request.output(), backend, results));
       if (afterwards) {
         writeReportAfterwards(result, job.chosen(), perplexities);
       } else if (perplexities.isPresent() && !result.wasFinished()) {
@@ -75,6 +76,11 @@ record PruneRun(
       }
       print(timed(result), perplexities);
     }
+  }
+
+  /** Returns the model that is there before anything is done. */
+  private ModelDirectory dense() {
+    return request.smaller().map(SmallerModel::dense).orElse(model);
   }
 
   private MaskFileWriter masks(PruneJob job) {
@@ -179,16 +185,14 @@ record PruneRun(
     if (command.evaluation.given()) {
       inputs.put("text", command.evaluation.facts());
     }
-    return WandaCuda.facts(model, backend, command.output, inputs);
+    return WandaCuda.facts(dense(), backend, command.output, inputs);
   }
 
   private void print(RunResult result, Optional<Perplexities> perplexities) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("output", request.output().toString());
     object.put("method", request.rules().method());
-    object.put("backend", backend.name());
-    object.put("device", backend.device());
-    object.put("precision", Precision.label(backend.precision()));
+    BackendOptions.addTo(object, backend);
     object.put("modules", result.provenance().modules().size());
     object.put("pruned", result.provenance().pruned());
     object.put("sparsity", result.sparsity());

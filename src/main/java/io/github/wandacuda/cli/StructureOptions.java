@@ -4,11 +4,12 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.RemovalRequest;
-import io.github.wandacuda.job.StructureRequest.Structure;
-import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MethodKey;
+import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.Structure.Update;
 import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
@@ -34,6 +35,7 @@ final class StructureOptions {
           .toList();
 
   private static final String MULTIPLE = "--multiple";
+  private static final String SHARD_SIZE = "--shard-size";
 
   private static final Pattern SIZE = Pattern.compile("(\\d{1,12})(|KB|MB|GB)");
 
@@ -72,7 +74,7 @@ final class StructureOptions {
   private String score;
 
   @Option(
-      names = "--shard-size",
+      names = SHARD_SIZE,
       paramLabel = "BYTES",
       description =
           "Size of the shards that --structure writes, such as 5GB (default: the source's"
@@ -97,8 +99,9 @@ final class StructureOptions {
   /** Checks what can be checked without a model. */
   public void check(OutputOptions output) {
     if (!given()) {
-      for (String option : new String[] {"--remove", MULTIPLE, "--score", "--shard-size"}) {
-        if (output.given(option)) {
+      for (String option : new String[] {"--remove", MULTIPLE, "--score", SHARD_SIZE}) {
+        boolean may = option.equals(SHARD_SIZE) && output.given(MethodOptions.RECIPE);
+        if (output.given(option) && !may) {
           throw new UsageException("%s goes with %s".formatted(option, STRUCTURE));
         }
       }
@@ -122,6 +125,10 @@ final class StructureOptions {
               "one of %s for %s".formatted(structure.scores(), structure.label()),
               "'%s'".formatted(score));
     }
+    requireSamples(structure, output);
+  }
+
+  private static void requireSamples(Structure structure, OutputOptions output) {
     if (structure != Structure.EXPERTS) {
       if (!output.given("--calibration")) {
         throw new UsageException(
@@ -134,6 +141,24 @@ final class StructureOptions {
     }
   }
 
+  /** Checks what stands beside a recipe, which may remove parts. */
+  public static void checkRecipe(PruningPlan plan, OutputOptions output) {
+    if (plan.removal().isEmpty()) {
+      output.warnIfGiven("no parts are removed", SHARD_SIZE);
+      return;
+    }
+    boolean alone = plan.rules().stages().isEmpty();
+    List<String> before = List.of("--in-place", "--part", "--cluster", "--statistics");
+    for (String option : alone ? EXCLUDED : before) {
+      if (output.given(option) && !option.equals(MethodOptions.RECIPE)) {
+        throw ErrorDetails.of(option).refused("a recipe that removes no parts", "one that does");
+      }
+    }
+    if (alone) {
+      requireSamples(plan.removal().get().parts().structure(), output);
+    }
+  }
+
   private String score() {
     return score == null ? structure.usualScore() : score.toLowerCase(Locale.ROOT);
   }
@@ -141,7 +166,8 @@ final class StructureOptions {
   /** Returns what is asked for; the share is that of the parts unless their number is given. */
   public RemovalRequest request(Sparsity.Ratio share, Optional<Update> update, boolean requantize) {
     int kept = multiple == null ? 0 : multiple;
-    return new RemovalRequest(structure, score(), share, remove, kept, update, requantize);
+    return new RemovalRequest(
+        new Structure.Parts(structure, score(), share, remove, kept, update), requantize);
   }
 
   public long shardBytes(ModelDirectory model) {
@@ -154,7 +180,7 @@ final class StructureOptions {
     Matcher size = SIZE.matcher(shardSize);
     long number = size.matches() ? Long.parseLong(size.group(1)) : 0;
     if (number == 0) {
-      throw ErrorDetails.of("--shard-size")
+      throw ErrorDetails.of(SHARD_SIZE)
           .refused("a number with KB, MB, GB or nothing", "'%s'".formatted(shardSize));
     }
     return switch (size.group(2)) {

@@ -1,66 +1,129 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RemovedParts;
+import io.github.wandacuda.job.SmallerModel;
+import io.github.wandacuda.job.StructureChoice;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
-import io.github.wandacuda.job.StructureRequest.Structure;
-import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.job.StructureSearch;
+import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.report.StructureReport;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A run of {@code prune} that removes whole parts of a model. */
+/**
+ * A run of {@code prune} that removes whole parts of a model.
+ *
+ * @param output where the smaller model goes: for good, or until weights of it are pruned
+ */
 record StructureRun(
     PruneCommand command,
     ModelDirectory model,
     RemovalRequest asked,
-    Optional<Removal> parts,
+    Path output,
     Calibration calibration,
-    Map<String, List<Path>> files,
     Backend backend,
     ResultFiles results,
     MemoryWatch memory) {
   void run(boolean dry) {
+    StructureJob unused = run(dry, Optional.empty());
+  }
+
+  /**
+   * Runs as the first half, and then has weights of the smaller model pruned, which is removed when
+   * that is done. What an interrupted run has made is taken as it is.
+   *
+   * @param check checks what can be said of these weights before anything is done
+   */
+  void runBefore(
+      boolean dry,
+      Consumer<ModelDirectory> check,
+      BiConsumer<ModelDirectory, Optional<SmallerModel>> weights) {
+    Path whole = command.target.output;
+    boolean resume = command.target.resume && !dry;
+    Optional<Provenance> ended = resume ? Provenance.ofRun(whole) : Optional.empty();
+    Optional<Provenance> earlier =
+        ended.isPresent() || !resume
+            ? ended.map(record -> record.parts().orElse(record))
+            : Provenance.ofRun(output);
+    if (ended.isEmpty()) {
+      check.accept(run(true, Optional.empty()).planned());
+    }
+    StructureJob job = run(dry, earlier);
+    Optional<Provenance> record =
+        dry ? Optional.empty() : earlier.or(() -> Provenance.ofRun(output));
+    try (ModelDirectory smaller =
+        dry || ended.isPresent() ? job.planned() : ModelDirectory.open(output, model.family())) {
+      weights.accept(smaller, record.map(job::made));
+    } catch (InputException | VerificationException e) {
+      if (!UnfinishedRun.isIn(whole)) {
+        record.ifPresent(job::remove);
+      }
+      throw e;
+    }
+    record.ifPresent(job::remove);
+  }
+
+  /** Runs, unless that has been done by the record of an earlier run. */
+  private StructureJob run(boolean dry, Optional<Provenance> earlier) {
+    boolean half = !output.equals(command.target.output);
+    Optional<Removal> parts = asked.find(model);
     boolean sampled = calibration instanceof Calibration.FromSamples;
-    Structure structure = asked.structure();
+    Structure structure = asked.parts().structure();
     Update fits = asked.update(model, calibration, why -> command.output.detail("%s", why));
     // No sample is run for a plan: experts are of one size, most blocks are.
-    boolean known = !(dry && sampled);
+    boolean known = !(dry && sampled) && earlier.isEmpty();
     long start = System.nanoTime();
-    RemovalRequest.Choice choice =
-        asked.choose(parts, model, backend, calibration, fits, known, command.output.progress());
+    StructureChoice.Chosen choice =
+        earlier
+            .flatMap(asked::madeBy)
+            .orElseGet(
+                () ->
+                    asked.choose(
+                        parts,
+                        model,
+                        backend,
+                        calibration,
+                        fits,
+                        known,
+                        command.output.progress()));
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
     RemovedParts removed = choice.removed();
     StructureRequest request =
         new StructureRequest(
-            command.target.output,
+            output,
             structure,
-            asked.score(),
+            asked.parts().score(),
             removed,
             fits,
             asked.requantize(),
             calibration,
-            files,
+            command.files(true),
             command.structures.shardBytes(model),
             command.target.resume,
             !command.target.skipVerification,
-            command.target.card(),
+            !half && command.target.card(),
             command.target.storage().io());
     StructureJob job = new StructureJob(request, model);
     Map<String, Object> object = new LinkedHashMap<>();
@@ -71,9 +134,7 @@ record StructureRun(
     object.put("structure", structure.label());
     object.put("score", request.score());
     object.put("update", fits.label());
-    object.put("backend", backend.name());
-    object.put("device", backend.device());
-    object.put("precision", Precision.label(backend.precision()));
+    BackendOptions.addTo(object, backend);
     if (known) {
       object.put("removed", removed.written(structure));
     }
@@ -91,14 +152,22 @@ record StructureRun(
     object.put("bytes_after", job.bytesAfter());
     if (dry) {
       job.requireRoom();
-      command.output.result(
-          object,
-          () ->
-              Stream.concat(
-                  text(object, removed, "would have "), Stream.of("nothing was written")));
-      return;
+      Supplier<Stream<String>> would = () -> text(object, removed, "would have ");
+      if (half) {
+        command.output.keep(object, would);
+      } else {
+        command.output.result(
+            object, () -> Stream.concat(would.get(), Stream.of("nothing was written")));
+      }
+      return job;
     }
-    Optional<EvaluateOption.Measured> before = command.measured(model, backend, results);
+    if (earlier.isPresent()) {
+      job.requireSame(earlier.get(), command.target.output, ThisRuntime.programVersion());
+      command.output.keep(object, () -> text(object, removed, "finished before; "));
+      return job;
+    }
+    Optional<EvaluateOption.Measured> before =
+        half ? Optional.empty() : command.measured(model, backend, results);
     boolean finished = job.isFinished();
     PhaseClock.Seconds seconds =
         job.run(
@@ -107,8 +176,8 @@ record StructureRun(
             command.output.progress(),
             () ->
                 choice
-                    .chosen()
                     .statistics()
+                    .filter(used -> !half)
                     .ifPresent(
                         used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
     object.put("removed", job.removed().written(structure));
@@ -117,6 +186,10 @@ record StructureRun(
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     object.put("seconds", command.around(seconds.calibrated(calibrate)).toJson());
     memory.addTo(object);
+    if (half) {
+      command.output.keep(object, () -> text(object, removed, ""));
+      return job;
+    }
     if (results.writes(PruneCommand.REPORT)) {
       Map<String, Object> inputs = command.calibrations.facts(calibration);
       if (command.evaluation.given()) {
@@ -135,6 +208,7 @@ record StructureRun(
             Stream.concat(
                 text(object, removed, done),
                 perplexities.stream().map(both -> "  text        " + both.text())));
+    return job;
   }
 
   private Stream<String> text(Map<String, Object> object, RemovedParts removed, String done) {

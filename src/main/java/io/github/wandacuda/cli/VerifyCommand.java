@@ -154,8 +154,9 @@ final class VerifyCommand extends Subcommand {
   }
 
   private static Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
+    String parts = Provenance.STRUCTURE + "+";
     String changes =
-        switch (found.mode()) {
+        switch (found.mode().replace(parts, "")) {
           case Provenance.UPDATE ->
               "weights zeroed, and kept weights of the same modules fitted, which can't be proven";
           case Provenance.STRUCTURE -> "parts removed and nothing else changed";
@@ -163,7 +164,9 @@ final class VerifyCommand extends Subcommand {
         };
     Stream<String> result =
         holds
-            ? OutputOptions.lines("verified: %s is %s with %s", pruned, dense, changes)
+            ? OutputOptions.lines(
+                "verified: %s is %s with %s%s",
+                pruned, dense, found.mode().startsWith(parts) ? "parts removed, " : "", changes)
             : failures(found);
     return Stream.concat(result, notes(found));
   }

@@ -15,7 +15,6 @@ import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.job.ComparedRun.ModuleFigures;
-import io.github.wandacuda.job.StructureRequest.Update;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
@@ -26,6 +25,7 @@ import io.github.wandacuda.model.WeightKeeping;
 import io.github.wandacuda.pruning.LayerPruner;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.PrivateDirectory;
 import java.io.IOException;
@@ -231,7 +231,7 @@ public final class Comparison implements ComparisonWork {
             StructureFit.of(
                     model,
                     parts,
-                    asked.structure().columnScore(asked.score()),
+                    asked.parts().structure().columnScore(asked.parts().score()),
                     update,
                     asked.requantize(),
                     (Calibration.FromSamples) calibration,
@@ -242,7 +242,7 @@ public final class Comparison implements ComparisonWork {
       ComparedRun.DenseFigures figures = figures(plan.opened(), progress.part("", 2, 3));
       return new ComparedRun(
           way.label(),
-          asked.share(),
+          asked.parts().share(),
           null,
           null,
           finite(figures.perplexity()),

@@ -27,6 +27,7 @@ import java.util.stream.Collectors;
  */
 public final class ModelCard {
   private static final int LONGEST = 1 << 20;
+  private static final String WITHOUT = ", without some of its parts (`%s`),";
 
   /** What a card of the source says that holds of the result too. */
   private static final Pattern INHERITED =
@@ -109,20 +110,22 @@ public final class ModelCard {
 
   private static String filled(
       Optional<String> base, Provenance record, Map<String, String> measured) {
-    Map<String, Object> values = record.values();
-    boolean exact = record.fitted().isEmpty() && !Provenance.UPDATE.equals(values.get("mode"));
+    Map<String, Object> values = new LinkedHashMap<>(record.values());
+    Provenance first = record.parts().orElse(record);
+    boolean exact = first.fitted().isEmpty() && !Provenance.UPDATE.equals(values.get("mode"));
+    values.computeIfAbsent(Provenance.STRUCTURE, first::value);
     double share = 100.0 * record.zeros() / Math.max(1, record.elements());
     Map<String, String> words = new LinkedHashMap<>();
     words.put("name", base.map(name -> name.replaceFirst(".*/", "")).orElse("A model"));
     words.put(
         "base",
-        base.map("[%1$s](https://huggingface.co/%1$s)"::formatted).orElse("The source model"));
+        base.map("[%1$s](https://huggingface.co/%1$s)"::formatted).orElse("The source model")
+            + (first.isStructure() ? WITHOUT.formatted(first.value(Provenance.STRUCTURE)) : ""));
     words.put("source", base.orElse("SOURCE"));
     words.put("zeros", String.valueOf(record.zeros()));
     words.put("elements", String.valueOf(record.elements()));
     words.put("share", "%.2f".formatted(share));
     words.put("count", record.isStructure() ? "" : String.valueOf(record.modules().size()));
-    words.put(Provenance.STRUCTURE, String.valueOf(values.get(Provenance.STRUCTURE)));
     words.put("but", exact ? "" : ", but for the weights that were fitted");
     words.put("version", Printable.of(record.version()));
     words.put("facts", facts(values, measured));

@@ -33,9 +33,10 @@ final class ModuleCheck implements Job {
   private final LongAdder taken = new LongAdder();
   private MemorySegment mask;
 
-  /** Prepares a module, and enlarges the workers' buffers. */
+  /** Prepares a module whose weights a source has, and enlarges the workers' buffers. */
   ModuleCheck(
       LinearModule module,
+      SafetensorsFile source,
       SafetensorsFile pruned,
       ModuleRules rules,
       Failures failures,
@@ -49,7 +50,7 @@ final class ModuleCheck implements Job {
     this.masks = masks;
     this.checked = checked;
     rule = rules.perRow(module.columns());
-    before = TilePairs.tiles(module, module.shard(), buffers.dense());
+    before = TilePairs.tiles(module, source, buffers.dense());
     after = TilePairs.tiles(module, pruned, buffers.pruned());
   }
 

@@ -41,14 +41,25 @@ import java.util.stream.Collectors;
  * The check of an output: its shards are the source's with weights zeroed and nothing else changed.
  * It is done piece by piece where shards come one by one or a cluster has many hands; a piece is
  * some modules and other tensors of some shards, and what was found in all of them is added up.
- * {@code opened} says how a shard of the output is read.
+ * {@code opened} says how a shard of the output is read, {@code fitted} are tensors of which the
+ * source has no bytes.
  */
 record OutputCheck(
     Path directory,
     boolean packed,
     Consumer<SafetensorsFile> opened,
     PruningRules rules,
-    Failures failures) {
+    Failures failures,
+    Set<String> fitted) {
+  OutputCheck(
+      Path directory,
+      boolean packed,
+      Consumer<SafetensorsFile> opened,
+      PruningRules rules,
+      Failures failures) {
+    this(directory, packed, opened, rules, failures, Set.of());
+  }
+
   /** Reads shards as any file. */
   static final Consumer<SafetensorsFile> THROUGH_CACHE = shard -> {};
 
@@ -97,7 +108,7 @@ record OutputCheck(
   }
 
   OutputCheck after(List<ModuleResult> results) {
-    return new OutputCheck(directory, packed, opened, rules.after(results), failures);
+    return new OutputCheck(directory, packed, opened, rules.after(results), failures, fitted);
   }
 
   private Optional<SafetensorsFile> open(SafetensorsFile dense) {
@@ -291,6 +302,7 @@ record OutputCheck(
       LinearModule module = chosen.get(index);
       return new ModuleCheck(
           module,
+          of.fitted.contains(module.tensor().name()) ? pruned : module.shard(),
           pruned,
           of.rules.of(module),
           of.failures,

@@ -270,7 +270,7 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   /** A file that can't be removed is left; without config.json the directory is no model. */
-  private static void delete(Path path) {
+  static void delete(Path path) {
     try {
       Files.deleteIfExists(path);
     } catch (IOException e) {

@@ -9,6 +9,7 @@ import io.github.wandacuda.job.Packing.PackedOutput;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.system.OnFailure;
 import java.nio.file.Path;
@@ -176,7 +177,9 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
           .forEach(file -> output.copy(to.sideFiles, file));
       packed.ifPresent(unused -> Packing.PACK.writeConfig(to.scope.model(), output));
       added.removeLeftovers();
-      ModelCard.write(to.scope.model(), to.sideFiles, output, result.provenance());
+      ModelDirectory whole =
+          to.scope.request().smaller().map(SmallerModel::dense).orElse(to.scope.model());
+      ModelCard.write(whole, to.sideFiles, output, result.provenance());
       output.finish(result.provenance(), () -> {});
     }
 

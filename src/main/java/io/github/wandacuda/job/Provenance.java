@@ -18,6 +18,7 @@ import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Unreached;
 import java.io.IOException;
 import java.io.InputStream;
@@ -64,11 +65,17 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static final String FITTED = "fitted";
   static final String SHARD_SIZE = "shard_size";
 
+  /** The record of the run that removed parts, of whose smaller model weights were pruned then. */
+  static final String SMALLER = "smaller";
+
   static final String FILES = "files";
   static final String CARD = "card";
 
   /** Of the files that a run reads beside the model, the one that describes its family. */
   public static final String FAMILY = "family";
+
+  /** Of these files, the one that says what is done. */
+  public static final String RECIPE = "recipe";
 
   static final String MODULES = RulesRecord.MODULES;
   static final String ELEMENTS = "elements";
@@ -102,8 +109,8 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.putAll(RulesRecord.of(rules).values());
     values.put("allocation", request.allocation());
     values.put("masks_sha256", request.masks().map(PruneRequest.MasksIn::sha256).orElse(null));
-    List<Path> family = request.files().get(FAMILY);
-    values.put("family_sha256", digest(family));
+    values.put(SMALLER, request.smaller().map(first -> first.record().values()).orElse(null));
+    values.put("family_sha256", digest("a description of a family", request.files().get(FAMILY)));
     values.put(CARD, request.card() ? true : null);
     values.put("include", texts(request.choice().include()));
     values.put("exclude", texts(request.choice().exclude()));
@@ -131,19 +138,20 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put(CONFIG, plan.config());
     values.put(
         MethodKey.UPDATE.recordKey(),
-        request.update() == StructureRequest.Update.NONE ? null : request.update().label());
+        request.update() == Structure.Update.NONE ? null : request.update().label());
     values.put(FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
     values.put(SHARD_SIZE, request.shardBytes());
     values.put(CARD, request.card() ? true : null);
-    values.put("family_sha256", digest(request.files().get(FAMILY)));
+    values.put("family_sha256", digest("a description of a family", request.files().get(FAMILY)));
+    values.put("recipe_sha256", digest("a recipe", request.files().get(RECIPE)));
     values.put(FILES, names(request.files()));
     values.putAll(calibration(request.calibration()));
     values.put("source_sha256", SourceDigest.of(plan.model()));
     return new Provenance(values);
   }
 
-  private static String digest(List<Path> family) {
-    return family == null ? null : SourceDigest.ofFiles("a description of a family", family, "");
+  private static String digest(String what, List<Path> files) {
+    return files == null ? null : SourceDigest.ofFiles(what, files, "");
   }
 
   /** Returns what is known of the samples or statistics that a run takes its norms from. */
@@ -215,11 +223,17 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   public Map<String, Object> origin() {
     Map<String, Object> origin = cause();
     List.of("format", "version", RulesRecord.SHARES, MODULES).forEach(origin::remove);
+    parts().ifPresent(first -> origin.put(SMALLER, first.value(STRUCTURE)));
     return origin;
   }
 
   byte[] json() {
     return (JsonText.of(values) + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** Returns the record of the run that has ended in a directory, if one has. */
+  public static Optional<Provenance> ofRun(Path directory) {
+    return UnfinishedRun.isIn(directory) ? Optional.empty() : read(directory);
   }
 
   static Optional<Provenance> read(Path directory) {
@@ -237,11 +251,10 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
-      if (provenance.isStructure()) {
-        provenance.structure().ifPresent(provenance::removed);
-      } else {
+      if (!provenance.isStructure()) {
         provenance.rules();
       }
+      provenance.parts().ifPresent(first -> first.structure().ifPresent(first::removed));
       return provenance;
     } catch (JsonProcessingException e) {
       throw notOurs(file, e.getOriginalMessage().lines().findFirst().get(), e);
@@ -258,6 +271,13 @@ public record Provenance(Map<String, Object> values) implements Serializable {
         .broken("not what this tool writes: " + why.replace("`", ""), cause);
   }
 
+  /** Returns the record of the run that removed parts: this one, one before it, or nothing. */
+  @SuppressWarnings("unchecked") // Its form says so.
+  public Optional<Provenance> parts() {
+    var before = (Map<String, Object>) value(SMALLER);
+    return isStructure() ? Optional.of(this) : Optional.ofNullable(before).map(Provenance::new);
+  }
+
   boolean isStructure() {
     return STRUCTURE.equals(text("mode"));
   }
@@ -271,13 +291,13 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   }
 
   /** Returns what kind of parts a run removed; nothing if it isn't known. */
-  Optional<StructureRequest.Structure> structure() {
-    return Stream.of(StructureRequest.Structure.values())
+  Optional<Structure> structure() {
+    return Stream.of(Structure.values())
         .filter(known -> known.label().equals(value(STRUCTURE)))
         .findFirst();
   }
 
-  RemovedParts removed(StructureRequest.Structure kind) {
+  RemovedParts removed(Structure kind) {
     return RemovedParts.read(kind, value(REMOVED));
   }
 
@@ -395,13 +415,16 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       // The tensors that were fitted to what is left, whose bytes nothing proves.
       add(forms, Form.TEXTS, Provenance.FITTED);
       add(forms, Form.WHOLE, Provenance.SHARD_SIZE);
+      // Where weights of what is left were pruned, how it was made.
+      add(forms, Form.RECORD, Provenance.SMALLER);
       // In place of those keys, the stages of a recipe.
       add(forms, Form.STAGES, RulesRecord.STAGES);
       // How the total was shared out, and each module's share.
       add(forms, Form.TEXT, "allocation");
       add(forms, Form.NUMBERS, RulesRecord.SHARES);
-      // Of the file that masks were taken from, and of the one that describes the family.
-      add(forms, Form.TEXT, "masks_sha256", "family_sha256");
+      // Of the file that masks were taken from, of the one that describes the family, and of the
+      // recipe by which parts were removed.
+      add(forms, Form.TEXT, "masks_sha256", "family_sha256", "recipe_sha256");
       add(forms, Form.TEXTS, "include", "exclude");
       // What is done to modules that no sample reached, if norms are used.
       add(forms, Form.TEXT, "unreached");
@@ -467,6 +490,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
           node -> node.isObject() && areAll(node, JsonNode::isNumber),
           node -> map(node, JsonNode::doubleValue)),
       VALUES("an object", JsonNode::isObject, JsonTree::map),
+      RECORD("an object", JsonNode::isObject, node -> ProvenanceJson.read(node).values()),
       PARTS(
           "a list of 32-bit integers, or an object of such lists, or of such objects",
           node -> areIntegers(node) || (node.isObject() && areAll(node, Form::areParts)),

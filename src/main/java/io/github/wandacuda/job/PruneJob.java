@@ -173,9 +173,13 @@ public final class PruneJob {
     if (!target.isFinished()) {
       requireRoom(backend);
     }
-    Provenance plan =
-        Provenance.planned(
-            scope.request(), scope.chosen(), SourceDigest.of(scope.model()), version);
+    String source =
+        scope
+            .request()
+            .smaller()
+            .map(SmallerModel::sha256)
+            .orElseGet(() -> SourceDigest.of(scope.model()));
+    Provenance plan = Provenance.planned(scope.request(), scope.chosen(), source, version);
     try (DirectIo io =
             DirectIo.of(
                 scope.request().storage().io(), 2 * scope.model().checkpoint().totalBytes());

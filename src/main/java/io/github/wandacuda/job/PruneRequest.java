@@ -25,6 +25,7 @@ import java.util.function.Consumer;
  * @param packed whether the output is packed in the end
  * @param card whether it gets a model card that says what was done
  * @param files what is read beside the model, by what it is
+ * @param smaller how the model was made, if the run has removed parts of another one for it
  */
 public record PruneRequest(
     Path output,
@@ -38,7 +39,8 @@ public record PruneRequest(
     boolean packed,
     boolean card,
     Storage storage,
-    Map<String, List<Path>> files) {
+    Map<String, List<Path>> files,
+    Optional<SmallerModel> smaller) {
   /** Makes a request whose output isn't packed, and that uses the disk as most runs do. */
   public PruneRequest(
       Path output,
@@ -60,7 +62,8 @@ public record PruneRequest(
         false,
         card,
         Storage.DEFAULT,
-        Map.of());
+        Map.of(),
+        Optional.empty());
   }
 
   /** Returns the same request by rules with shares. */
@@ -77,7 +80,8 @@ public record PruneRequest(
         packed,
         card,
         storage,
-        files);
+        files,
+        smaller);
   }
 
   /**

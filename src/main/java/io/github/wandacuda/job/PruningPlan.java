@@ -73,6 +73,13 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return files;
   }
 
+  /** Returns what a recipe removes before anything else, if it does. */
+  public Optional<RemovalRequest> removal() {
+    return recipe
+        .flatMap(Recipe::parts)
+        .map(parts -> new RemovalRequest(parts, rules.requantize()));
+  }
+
   /** Checks that each stage of a recipe has modules. */
   public void check(List<LinearModule> chosen) {
     recipe.ifPresent(given -> given.stagesOf(names(chosen)));

@@ -23,13 +23,12 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
   private static final String NOTHING = "nothing";
 
   /**
-   * Compares what it says of its run's request with the source, and its values with each other.
-   * Returns the keys whose values can't be checked.
+   * Compares what it says of its run's request with the source's digest, and its values with each
+   * other. Returns the keys whose values can't be checked.
    */
-  List<String> compareCause(ModelDirectory dense) {
+  List<String> compareCause(String source) {
     require(Provenance.FORMAT.equals(record.value("format")), "format", Provenance.FORMAT);
     require(record.value("version") != null, "version", "the version that wrote it");
-    String source = SourceDigest.of(dense);
     require(
         source.equals(record.sourceSha256()),
         "source_sha256",

@@ -1,9 +1,9 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.Structure;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;

@@ -31,10 +31,15 @@ public final class SourceDigest {
    * It doesn't depend on the model's path, nor on whether the model is packed.
    */
   public static String of(ModelDirectory model) {
-    MessageDigest digest = Sha256.digest();
     Path config = model.config().file();
-    digest.update(PackedConfig.source(config, InputFile.bytes(config)));
-    for (SafetensorsFile shard : model.checkpoint().shards()) {
+    return of(PackedConfig.source(config, InputFile.bytes(config)), model.checkpoint());
+  }
+
+  /** Returns the same of a model that has a config, and perhaps lies nowhere yet. */
+  static String of(byte[] config, Checkpoint checkpoint) {
+    MessageDigest digest = Sha256.digest();
+    digest.update(config);
+    for (SafetensorsFile shard : checkpoint.shards()) {
       String place = "%s %d\n".formatted(shard.path().getFileName(), shard.byteSize());
       digest.update(place.getBytes(StandardCharsets.UTF_8));
       digest.update(shard.headerBytes());

@@ -3,12 +3,12 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.ExtraFiles;
+import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
@@ -17,6 +17,7 @@ import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.FiniteWeights;
 import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
@@ -31,69 +32,101 @@ import java.util.stream.Stream;
 /**
  * The check of a smaller model against the one that it is a part of: each tensor is the slice that
  * its record says, to the byte, its config differs in the recorded keys alone and describes its
- * tensors, and nothing is missing or added.
+ * tensors, and nothing is missing or added. Where weights were pruned then, they are compared with
+ * the slices; of fitted tensors these are those of the output itself.
  */
 record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
   Verification verify(Workers workers, Progress progress) {
-    List<Path> added = check(workers, progress);
-    return new Verification(
-        failures.others(), failures.tensors(), added, record.unproven(), Provenance.STRUCTURE);
-  }
-
-  /** Adds all failures, and returns the files that were added and that no loader reads. */
-  private List<Path> check(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
     requireEqual("source_sha256", SourceDigest.of(dense));
-    Optional<Structure> structure = record.structure();
+    Optional<Structure> structure = parts().structure();
     if (structure.isEmpty()) {
       String known =
           Stream.of(Structure.values()).map(Structure::label).collect(Collectors.joining(", "));
       add(
           Path.of(Provenance.FILE_NAME),
           Provenance.STRUCTURE + " as one of " + known,
-          String.valueOf(record.value(Provenance.STRUCTURE)));
+          String.valueOf(parts().value(Provenance.STRUCTURE)));
     }
     if (!failures.isEmpty()) {
-      return List.of();
+      return result(List.of(), parts().unproven(), Provenance.STRUCTURE);
     }
     StructurePlan plan;
     Set<Structure> kinds;
     try {
-      RemovedParts removed = record.removed(structure.get());
+      RemovedParts removed = parts().removed(structure.get());
       plan = removed.plan(dense);
       requireEqual(Provenance.REMOVED, removed.written(structure.get()));
       kinds = removed.kinds().keySet();
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
       add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
-      return List.of();
+      return result(List.of(), parts().unproven(), Provenance.STRUCTURE);
     }
     requireEqual(Provenance.CONFIG, plan.config());
     Checkpoint smaller =
-        plan.checkpoint((long) record.values().getOrDefault(Provenance.SHARD_SIZE, 0L));
+        plan.checkpoint((long) parts().values().getOrDefault(Provenance.SHARD_SIZE, 0L));
     SideFiles sideFiles =
         StructureJob.sideFiles(dense, smaller, directory).withCard(record.hasCard());
     Verifier.compareFiles(sideFiles, directory, failures);
-    requireBytes(Path.of(SideFiles.CONFIG), plan.configBytes());
+    boolean packed = Verifier.isPacked(directory, failures);
+    requireBytes(Path.of(SideFiles.CONFIG), plan.configBytes(), packed);
     smaller
         .index()
-        .ifPresent(index -> requireBytes(index.getFileName(), StructureJob.index(smaller)));
-    Set<String> fitted = Set.copyOf(record.fitted());
-    var unused =
-        new OutputCheck(directory, false, OutputCheck.THROUGH_CACHE, null, failures)
-            .check(
-                smaller.shards(),
-                List.of(),
-                tensor -> !fitted.contains(tensor.name()),
-                MaskSink.NONE,
-                workers,
-                progress);
+        .ifPresent(index -> requireBytes(index.getFileName(), StructureJob.index(smaller), false));
+    Set<String> fitted = Set.copyOf(parts().fitted());
+    Verifier.Shards shards =
+        (all, unused, masks) ->
+            new OutputCheck(
+                    directory, packed, OutputCheck.THROUGH_CACHE, all.rules(), failures, fitted)
+                .check(
+                    smaller.shards(),
+                    all.chosen(),
+                    tensor -> !fitted.contains(tensor.name()),
+                    masks,
+                    workers,
+                    progress);
+    String mode = Provenance.STRUCTURE;
+    List<String> unproven = parts().unproven();
+    if (record.isStructure()) {
+      var unused =
+          shards.check(
+              new Verifier.Pruned(dense, directory, packed, null, List.of()),
+              failures,
+              MaskSink.NONE);
+    } else {
+      Verification weights =
+          Verifier.verify(
+              plan.opened(smaller),
+              SourceDigest.of(plan.configBytes(), smaller),
+              List::of,
+              directory,
+              Optional.of(record),
+              Verifier.Claim.NONE,
+              shards,
+              failures);
+      mode += "+" + weights.mode();
+      unproven =
+          Stream.concat(
+                  weights.unchecked().stream(),
+                  unproven.stream().map(key -> Provenance.SMALLER + "." + key))
+              .toList();
+    }
     ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
     extra.loaded().forEach(file -> add(file, "nothing, as in the source", "a file"));
     if (failures.isEmpty()) {
-      requireDescribed(kinds);
+      requireDescribed(packed ? Set.of() : kinds);
     }
-    return extra.others();
+    return result(extra.others(), unproven, mode);
+  }
+
+  /** Returns the record of the parts that were removed. */
+  private Provenance parts() {
+    return record.parts().orElseThrow();
+  }
+
+  private Verification result(List<Path> added, List<String> unproven, String mode) {
+    return new Verification(failures.others(), failures.tensors(), added, unproven, mode);
   }
 
   /** Checks that the config of the smaller model says what its tensors are. */
@@ -102,7 +135,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
       for (Structure kind : kinds) {
         Removal unused = kind.find(pruned);
       }
-      if (!record.fitted().isEmpty()) {
+      if (!parts().fitted().isEmpty()) {
         requireFitted(pruned);
       }
     } catch (InputException e) {
@@ -115,7 +148,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   private void requireFitted(ModelDirectory pruned) {
     ModelConfig config = pruned.config();
     List<String> outputs = DecoderFamilies.of(config).describe(config).outputs(pruned);
-    Set<String> left = new TreeSet<>(record.fitted());
+    Set<String> left = new TreeSet<>(parts().fitted());
     for (LinearModule module : pruned.modules()) {
       if (left.contains(module.tensor().name()) && outputs.contains(module.name())) {
         left.remove(module.tensor().name());
@@ -131,7 +164,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   }
 
   private void requireEqual(String key, Object expected) {
-    Object found = record.value(key);
+    Object found = parts().value(key);
     if (!expected.equals(found)) {
       failures.add(
           ErrorDetails.part(directory.resolve(Provenance.FILE_NAME), key)
@@ -139,9 +172,11 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     }
   }
 
-  private void requireBytes(Path file, byte[] expected) {
+  private void requireBytes(Path file, byte[] expected, boolean packed) {
     try {
-      int at = Arrays.mismatch(expected, InputFile.bytes(directory.resolve(file)));
+      Path place = directory.resolve(file);
+      byte[] found = InputFile.bytes(place);
+      int at = Arrays.mismatch(expected, packed ? PackedConfig.source(place, found) : found);
       if (at >= 0) {
         add(file, "what its record says of the source's", "that it differs at byte " + at);
       }

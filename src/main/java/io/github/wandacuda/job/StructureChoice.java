@@ -8,7 +8,6 @@ import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.job.StructureRequest.Structure;
 import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -16,6 +15,7 @@ import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.system.Labelled;
 import io.github.wandacuda.system.MachineFacts;
 import java.util.ArrayList;
@@ -45,11 +45,17 @@ public record StructureChoice(
    *
    * @param statistics what their scores come from, if that can be saved
    * @param scores by block, a curve for each name; of channels and heads none
+   * @param trials what was tried, the best first
    */
   public record Chosen(
       RemovedParts removed,
       Optional<Statistics> statistics,
-      Map<String, SortedMap<Integer, Double>> scores) {}
+      Map<String, SortedMap<Integer, Double>> scores,
+      List<StructureSearch.Trial> trials) {
+    static Chosen of(RemovedParts removed, List<StructureSearch.Trial> trials) {
+      return new Chosen(removed, Optional.empty(), Map.of(), trials);
+    }
+  }
 
   /** Chooses so many parts of one kind, of the model or of each layer that has them. */
   public Chosen choose(Structure kind, Removal removal, int count, String score) {
@@ -62,14 +68,14 @@ public record StructureChoice(
         yield new Chosen(
             RemovedParts.of(kind, RemovedParts.blocks(chosen.blocks())),
             Optional.empty(),
-            Map.of("without blocks from here on", chosen.scores()));
+            Map.of("without blocks from here on", chosen.scores()),
+            List.of());
       }
       default ->
-          new Chosen(
+          Chosen.of(
               RemovedParts.of(kind, new TreeMap<>())
                   .withFirst(kind, DecoderFamilies.shape(model).blocks(), count),
-              Optional.empty(),
-              Map.of());
+              List.of());
     };
   }
 
@@ -97,7 +103,8 @@ public record StructureChoice(
                         .map(all -> scores(all, router, experts.size(), score))
                         .orElse(new float[experts.size()]))),
         statistics,
-        statistics.map(all -> curves(all, score)).orElse(Map.of()));
+        statistics.map(all -> curves(all, score)).orElse(Map.of()),
+        List.of());
   }
 
   /** Returns the largest, the median and the least score of each block's experts. */

@@ -21,13 +21,16 @@ import io.github.wandacuda.system.Workers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Writes the smaller model that a {@link StructurePlan} describes: its shards anew, piece by piece,
@@ -113,6 +116,35 @@ public final class StructureJob {
   public void requireRoom() {
     SpaceCheck.requireDisk(
         request.output(), smaller.totalBytes() - SpaceCheck.taken(request.output()));
+  }
+
+  /** Returns what will be left, which is read from the model until it is written. */
+  public ModelDirectory planned() {
+    return plan.opened();
+  }
+
+  /** Returns what is left, by the record of the run that made it. */
+  public SmallerModel made(Provenance record) {
+    return new SmallerModel(model, record, SourceDigest.of(plan.configBytes(), smaller));
+  }
+
+  /** Checks that a record that is in a place is that of this run. */
+  public void requireSame(Provenance there, Path place, String version) {
+    Fingerprint.of(Provenance.planned(request, removed, plan, version))
+        .requireSame(place, Fingerprint.of(there));
+  }
+
+  /** Removes a finished output with such a record, which goes last; added files stay. */
+  public void remove(Provenance record) {
+    Path place = request.output();
+    if (Provenance.ofRun(place).filter(record::equals).isPresent()) {
+      sideFiles.withShards(smaller).stream()
+          .flatMap(file -> Stream.iterate(file, Objects::nonNull, Path::getParent))
+          .sorted(Comparator.reverseOrder())
+          .forEach(file -> OutputDirectory.delete(place.resolve(file)));
+      OutputDirectory.removeFile(place.resolve(Provenance.FILE_NAME));
+      OutputDirectory.delete(place);
+    }
   }
 
   /**

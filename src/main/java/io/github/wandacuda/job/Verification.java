@@ -14,7 +14,8 @@ import java.util.stream.Stream;
  * @param added files beside the model that no program loads; they are no failures
  * @param unchecked keys of the record whose values neither the weights nor the source can prove
  * @param mode what the record says was done: {@link Provenance#MASK}, {@link Provenance#UPDATE},
- *     after which kept weights may differ, or {@link Provenance#STRUCTURE}
+ *     after which kept weights may differ, or {@link Provenance#STRUCTURE}, which comes before one
+ *     of these and a plus where weights were pruned then
  */
 public record Verification(
     List<String> others,

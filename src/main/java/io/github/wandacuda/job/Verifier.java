@@ -33,6 +33,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Supplier;
 
 /**
  * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
@@ -100,7 +101,7 @@ public final class Verifier {
       Optional<Provenance> smaller =
           UnfinishedRun.isIn(pruned)
               ? Optional.empty()
-              : provenance(pruned, new Failures()).filter(Provenance::isStructure);
+              : provenance(pruned, new Failures()).filter(record -> record.parts().isPresent());
       if (smaller.isPresent() && claim.equals(Claim.NONE)) {
         shards.forEach(shard -> shard.bytes().readThrough(io));
         return new StructureCheck(dense, pruned, smaller.get(), new Failures())
@@ -142,11 +143,26 @@ public final class Verifier {
       return Verification.of(failures);
     }
     Optional<Provenance> record = provenance(pruned, failures);
-    if (record.filter(Provenance::isStructure).isPresent()) {
+    if (record.flatMap(Provenance::parts).isPresent()) {
       throw new UsageException(
           "parts of this model were removed, which is verified without `cluster`, `method`,"
               + " `sparsity`, `pattern`, `include` and `exclude`");
     }
+    String digest = SourceDigest.of(dense);
+    Supplier<List<Path>> files = () -> compareFiles(dense, pruned, record, failures);
+    return verify(dense, digest, files, pruned, record, claim, shards, failures);
+  }
+
+  /** Does so by a source's digest, and what compares the other files and returns the added ones. */
+  static Verification verify(
+      ModelDirectory dense,
+      String digest,
+      Supplier<List<Path>> files,
+      Path pruned,
+      Optional<Provenance> record,
+      Claim claim,
+      Shards shards,
+      Failures failures) {
     Optional<RecordCheck> recorded =
         record.map(found -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), found, failures));
     if (claim.sparsity() == null && recorded.isEmpty()) {
@@ -157,7 +173,7 @@ public final class Verifier {
                       .formatted(Provenance.FILE_NAME)));
       return Verification.of(failures);
     }
-    List<String> unchecked = recorded.map(check -> check.compareCause(dense)).orElse(List.of());
+    List<String> unchecked = recorded.map(check -> check.compareCause(digest)).orElse(List.of());
     List<LinearModule> chosen =
         claim.choice() == null && recorded.isPresent()
             ? recorded.get().modules(dense)
@@ -165,8 +181,7 @@ public final class Verifier {
     PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
     rules.requantizing().check(chosen);
     boolean packed = isPacked(pruned, failures);
-    boolean card = record.filter(Provenance::hasCard).isPresent();
-    List<Path> added = compareFiles(dense, pruned, card, failures);
+    List<Path> added = files.get();
     Pruned all = new Pruned(dense, pruned, packed, rules, chosen);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
       // Few masks have to wait in one process.
@@ -198,7 +213,7 @@ public final class Verifier {
   }
 
   /** Looks at a directory's config; what is wrong with a packed one is added to the failures. */
-  private static boolean isPacked(Path directory, Failures failures) {
+  static boolean isPacked(Path directory, Failures failures) {
     try {
       return ModelConfig.read(directory).packed();
     } catch (InputException e) {
@@ -222,7 +237,8 @@ public final class Verifier {
   }
 
   private static List<Path> compareFiles(
-      ModelDirectory dense, Path directory, boolean card, Failures failures) {
+      ModelDirectory dense, Path directory, Optional<Provenance> record, Failures failures) {
+    boolean card = record.filter(Provenance::hasCard).isPresent();
     SideFiles expected = SideFiles.of(dense.checkpoint(), directory).withCard(card);
     compareFiles(expected, directory, failures);
     expected

@@ -88,7 +88,11 @@ public record StructurePlan(
 
   /** Returns the smaller model, which is read from the larger one. */
   public ModelDirectory opened() {
-    Checkpoint smaller = checkpoint(Long.MAX_VALUE);
+    return opened(checkpoint(Long.MAX_VALUE));
+  }
+
+  /** Returns the same with the smaller checkpoint, laid out in some shards. */
+  public ModelDirectory opened(Checkpoint smaller) {
     ModelConfig own = model.config().with(configBytes());
     return new ModelDirectory(model.path(), own, smaller, LinearModules.of(own, smaller));
   }

@@ -6,6 +6,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.model.NamePatterns.Search;
+import io.github.wandacuda.pruning.Structure.Parts;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -19,7 +20,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A recipe: stages, of which the first whose pattern matches a module holds for it. A module that
- * no stage matches stays as it is.
+ * no stage matches stays as it is. Before them a stage may remove whole parts, so that they are for
+ * the modules of the smaller model.
  *
  * <p>The file is YAML 1.2 with the core schema: a list of stages, or a mapping with that list as
  * {@code stages} and nothing else. A stage is a mapping of
@@ -31,8 +33,12 @@ import org.slf4j.LoggerFactory;
  *       whose name ends in {@code .json}, from the recipe's folder; one other than {@code uniform}
  *       can't go with a pattern or with masks, which say themselves how much is pruned.
  * </ul>
+ *
+ * <p>A stage that removes parts is a mapping of {@code structure} and what {@link Parts} has.
+ *
+ * @param parts what goes first, if anything
  */
-public record Recipe(Path file, List<Stage> stages) {
+public record Recipe(Path file, Optional<Parts> parts, List<Stage> stages) {
   private static final Logger LOG = LoggerFactory.getLogger(Recipe.class);
 
   public Recipe {
@@ -47,7 +53,7 @@ public record Recipe(Path file, List<Stage> stages) {
    *     expected and what was found
    */
   public static Recipe read(Path file) {
-    return new Recipe(file, new RecipeReader(file).stages());
+    return new RecipeReader(file).recipe();
   }
 
   /**

@@ -1,11 +1,15 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.pruning.Recipe.Stage;
+import io.github.wandacuda.pruning.Structure.Parts;
+import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.pruning.YamlEvents.YamlValue;
+import io.github.wandacuda.system.Labelled;
 import java.math.BigDecimal;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -15,6 +19,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -27,13 +32,23 @@ final class RecipeReader {
   private static final String ALLOCATION = "allocation";
   private static final String PATTERN = MethodKey.PATTERN.label();
   private static final String REFINE = MethodKey.REFINE.label();
+  private static final String SPARSITY = MethodKey.SPARSITY.label();
+  private static final String UPDATE = MethodKey.UPDATE.label();
+  private static final String STRUCTURE = "structure";
+  private static final String REMOVE = "remove";
+  private static final String SCORE = "score";
+  private static final String MULTIPLE = "multiple";
+
+  /** What only a stage that removes parts may say. */
+  private static final List<String> OF_PARTS = List.of(STRUCTURE, REMOVE, SCORE, MULTIPLE);
 
   /** What a stage may say. */
   static final List<String> KEYS =
       Stream.of(
               Stream.of(MODULES),
               Arrays.stream(MethodKey.values()).map(MethodKey::label),
-              Stream.of(ALLOCATION))
+              Stream.of(ALLOCATION),
+              OF_PARTS.stream())
           .flatMap(keys -> keys)
           .toList();
 
@@ -41,16 +56,17 @@ final class RecipeReader {
 
   private final Path file;
   private final YamlEvents events;
+  private Optional<Parts> parts = Optional.empty();
 
   RecipeReader(Path file) {
     this.file = file;
     this.events = new YamlEvents(file);
   }
 
-  List<Stage> stages() {
+  Recipe recipe() {
     List<Stage> stages = events.is(Event.ID.MappingStart) ? named() : list();
     events.requireEnd();
-    return stages;
+    return new Recipe(file, parts, stages);
   }
 
   private List<Stage> named() {
@@ -82,16 +98,17 @@ final class RecipeReader {
     events.advance();
     List<Stage> stages = new ArrayList<>();
     while (!events.is(Event.ID.SequenceEnd)) {
-      stages.add(stage());
+      stage(stages);
     }
     events.advance();
-    if (stages.isEmpty()) {
+    if (stages.isEmpty() && parts.isEmpty()) {
       throw events.wrong(line, "a stage", "an empty list");
     }
     return stages;
   }
 
-  private Stage stage() {
+  /** Reads a stage, and adds it to those before it unless it removes parts. */
+  private void stage(List<Stage> before) {
     int line = events.line();
     if (!events.is(Event.ID.MappingStart)) {
       throw events.wrong(line, "a stage, such as 'sparsity: 0.5'", events.found());
@@ -109,7 +126,15 @@ final class RecipeReader {
       }
     }
     events.advance();
-    return new StageReader(values).stage(line);
+    StageReader reader = new StageReader(values);
+    if (!values.containsKey(STRUCTURE)) {
+      before.add(reader.stage(line));
+      return;
+    }
+    if (parts.isPresent() || !before.isEmpty()) {
+      reader.refuse(STRUCTURE, "in the first stage alone");
+    }
+    parts = Optional.of(reader.parts());
   }
 
   private UsageException unknown(YamlValue key, List<String> known) {
@@ -134,8 +159,41 @@ final class RecipeReader {
       this.values = values;
     }
 
+    /** Returns what goes. */
+    Parts parts() {
+      values.keySet().stream()
+          .filter(key -> !OF_PARTS.contains(key) && !key.equals(SPARSITY) && !key.equals(UPDATE))
+          .forEach(key -> refuse(key, "without 'structure'"));
+      Structure structure = word(STRUCTURE, Structure.values()).orElseThrow();
+      if (structure == Structure.AUTO) {
+        List.of(REMOVE, SCORE).forEach(key -> refuse(key, "with another structure than auto"));
+      } else if (structure != Structure.CHANNELS) {
+        refuse(MULTIPLE, "with 'structure: channels' or 'structure: auto' alone");
+      }
+      if (values.containsKey(SPARSITY) || values.containsKey(MULTIPLE)) {
+        refuse(REMOVE, "without 'sparsity' and 'multiple'");
+      }
+      checkWord(SCORE, structure.scores());
+      Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
+      read(MethodKey.SPARSITY, said);
+      return new Parts(
+          structure,
+          values.containsKey(SCORE) ? values.get(SCORE).text() : structure.usualScore(),
+          (Sparsity.Ratio) said.getOrDefault(MethodKey.SPARSITY, MethodKey.SPARSITY.otherwise()),
+          wholeNumber(REMOVE),
+          Objects.requireNonNullElse(wholeNumber(MULTIPLE), 0),
+          word(UPDATE, Update.values()));
+    }
+
+    private <T extends Labelled> Optional<T> word(String key, T[] all) {
+      checkWord(key, Stream.of(all).map(Labelled::label).toList());
+      return Optional.ofNullable(values.get(key))
+          .map(value -> Labelled.of(value.text(), List.of(all), key));
+    }
+
     /** Returns the stage, which begins at a line. */
     Stage stage(int line) {
+      OF_PARTS.forEach(key -> refuse(key, "with 'structure' alone"));
       Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
       read(MethodKey.METHOD, said);
       Object method = said.getOrDefault(MethodKey.METHOD, MethodKey.METHOD.otherwise());
@@ -151,7 +209,7 @@ final class RecipeReader {
       if (method == Method.SPARSEGPT) {
         refuse(REFINE, "with another method than sparsegpt, whose weights fit its own mask");
       }
-      if (values.containsKey(MethodKey.SPARSITY.label())) {
+      if (values.containsKey(SPARSITY)) {
         refuse(PATTERN, "without 'sparsity'");
       }
       if (!values.containsKey(REFINE)) {
@@ -169,7 +227,7 @@ final class RecipeReader {
           modules, new ModuleRules(said), allocation.orElse(Allocation.Rule.UNIFORM), line);
     }
 
-    private void refuse(String key, String where) {
+    void refuse(String key, String where) {
       YamlValue value = values.get(key);
       if (value != null) {
         throw wrong(key, "it " + where, value.found());
@@ -206,7 +264,7 @@ final class RecipeReader {
       } else if (key.type() == String.class) {
         Optional<YamlValue> unused = text(name, key.placeholder() + " such as 2:4");
       } else if (key.type() == Integer.class) {
-        said.put(key, wholeNumber(name, value));
+        said.put(key, wholeNumber(name));
         return;
       }
       try {
@@ -245,7 +303,12 @@ final class RecipeReader {
               });
     }
 
-    private Integer wholeNumber(String key, YamlValue value) {
+    /** Returns the number of a key, or null where it isn't there. */
+    private Integer wholeNumber(String key) {
+      YamlValue value = values.get(key);
+      if (value == null) {
+        return null;
+      }
       try {
         int number = value.isNumber() ? new BigDecimal(value.text()).intValueExact() : 0;
         if (number >= 1) {

@@ -1,8 +1,8 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.RemovalRequest.Choice;
 import io.github.wandacuda.job.RemovedParts;
+import io.github.wandacuda.job.StructureChoice.Chosen;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 public record StructureReport(
     RunFacts facts,
     Map<String, Object> result,
-    Choice choice,
+    Chosen choice,
     RemovedParts removed,
     Optional<Perplexities> perplexities) {
   /** Numbers of parts that a row of the page shows; the JSON has all. */
@@ -40,7 +40,7 @@ public record StructureReport(
   private Map<String, Object> json() {
     Map<String, Object> object = new LinkedHashMap<>(result);
     perplexities.flatMap(Perplexities::sample).ifPresent(sample -> object.put("sample", sample));
-    object.put("scores", choice.chosen().scores());
+    object.put("scores", choice.scores());
     return object;
   }
 
@@ -118,7 +118,6 @@ public record StructureReport(
   private String chart() {
     BlockChart chart = new BlockChart();
     choice
-        .chosen()
         .scores()
         .forEach(
             (curve, blocks) -> blocks.forEach((block, score) -> chart.add(curve, block, score)));

@@ -207,6 +207,13 @@ class WrongInputsIT {
     text("recipe.yaml", "- modules: mlp\n  sparsity: 0.6\n  refine: swaps\n");
     text("nowhere.yaml", "- modules: nowhere\n  sparsity: 0.5\n");
     text("masks.yaml", "- method: masks\n");
+    text("parts.yaml", "- structure: channels\n  sparsity: 0.25\n- sparsity: 0.5\n");
+    text("parts-late.yaml", "- sparsity: 0.5\n- structure: channels\n  sparsity: 0.25\n");
+    text("parts-twice.yaml", "- structure: blocks\n- structure: heads\n");
+    text("parts-score.yaml", "- structure: blocks\n  score: los\n");
+    text("parts-both.yaml", "- structure: blocks\n  sparsity: 0.5\n  remove: 1\n");
+    text("parts-method.yaml", "- structure: blocks\n  method: wanda\n");
+    text("parts-none.yaml", "- sparsity: 0.5\n  remove: 1\n");
     Files.write(files.resolve("latin.txt"), "caf\u00e9".getBytes(StandardCharsets.ISO_8859_1));
     text("pointer.safetensors", POINTER);
     text("text.safetensors", "these are not statistics, but a text");

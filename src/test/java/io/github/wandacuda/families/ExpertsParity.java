@@ -12,11 +12,11 @@ import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.job.StructureJob;
-import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.testing.Experts;
 import io.github.wandacuda.testing.Smaller;
 import io.github.wandacuda.testing.TestData;
@@ -116,9 +116,9 @@ abstract class ExpertsParity extends OneBackend {
           Smaller.remove(
               model,
               healed,
-              StructureRequest.Structure.EXPERTS,
+              Structure.EXPERTS,
               rule,
-              StructureRequest.Update.REALIGN,
+              Structure.Update.REALIGN,
               removed,
               TestData.calibration(name),
               backend());

@@ -8,6 +8,7 @@ import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -63,8 +64,24 @@ final class Case {
       case "heads" -> parts(kind, "--remove", 2);
       case "channels", "experts" -> parts(kind, "--sparsity", 0.25, "--update", "realign");
       case "auto" -> parts(kind, "--sparsity", 0.3);
+      case "recipe" -> samples("--recipe", recipe().toString(), "--shard-size", "200KB");
       default -> samples();
     };
+  }
+
+  /** Where the smaller model is between the halves of a run by a recipe. */
+  Path smaller() {
+    return directory.resolve("out.smaller");
+  }
+
+  private Path recipe() {
+    try {
+      return Files.writeString(
+          directory.resolve("recipe.yaml"),
+          "- {structure: channels, sparsity: 0.25, update: realign}\n- sparsity: 0.5\n");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Returns the options of a calibrated run that can be resumed after each block. */

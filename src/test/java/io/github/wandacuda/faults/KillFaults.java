@@ -64,7 +64,7 @@ class KillFaults {
   }
 
   static List<String> structures() {
-    return Tier.picked(2, List.of("experts", "blocks", "channels", "heads", "auto"));
+    return Tier.picked(2, List.of("experts", "blocks", "channels", "heads", "auto", "recipe"));
   }
 
   @ParameterizedTest
@@ -84,6 +84,7 @@ class KillFaults {
             : new Case(directory, new GeneratedLlama(4, 128, 256, 500), 4, 64);
     killAndCompare(structure, METHOD_TIME, FEW_IN_A_ROW);
     Path output = run.undisturbed(structure);
+    assertThat(run.smaller()).doesNotExist();
     assertThat(Directories.files(output)).noneMatch(file -> file.toString().startsWith("."));
     Command.jar("verify", "--dense", run.model(), "--pruned", output).run().succeeds();
   }

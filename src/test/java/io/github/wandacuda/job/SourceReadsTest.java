@@ -172,7 +172,8 @@ class SourceReadsTest {
             packed,
             false,
             PruneRequest.Storage.DEFAULT,
-            Map.of());
+            Map.of(),
+            Optional.empty());
     try (Backend backend = Pruning.cpu(2)) {
       return PruneJob.toOutput(model, request).needs(backend).readBytes();
     }

@@ -75,6 +75,10 @@ class RecipeSchemaTest {
         "- {method: masks, pattern: 2:4, refine: swaps}",
         "- {method: sparsegpt, update: reconstruct, allocation: dlp}",
         "- {method: ria, update: alps}",
+        "- {structure: experts}",
+        "[{structure: blocks, remove: 2, score: angular, update: none}, {sparsity: 0.5}]",
+        "[{structure: channels, sparsity: 0.25, multiple: 8, score: flap, update: realign}, {}]",
+        "[{structure: auto, sparsity: 0.3, multiple: 1}, {modules: up}, {method: masks}]",
       })
   void bothAccept(String yaml) throws IOException {
     assertThat(schemaAccepts(yaml)).as("schema").isTrue();
@@ -114,6 +118,27 @@ class RecipeSchemaTest {
         "- {allocation: owl, method: masks}",
         "- {allocation: shares.txt}",
         "- {Modules: up}",
+        "[{sparsity: 0.5}, {structure: blocks, remove: 1}]",
+        "[{structure: blocks, remove: 1}, {structure: heads, remove: 1}]",
+        "- {structure: layers}",
+        "- {structure: blocks, score: reap}",
+        "- {structure: experts, score: loss}",
+        "- {structure: heads, score: drop}",
+        "- {structure: blocks, sparsity: 0.5, remove: 1}",
+        "- {structure: channels, remove: 1, multiple: 8}",
+        "- {structure: heads, multiple: 8}",
+        "- {structure: auto, remove: 1}",
+        "- {structure: auto, score: greedy}",
+        "- {structure: blocks, modules: up}",
+        "- {structure: blocks, method: wanda}",
+        "- {structure: blocks, pattern: 2:4}",
+        "- {structure: blocks, allocation: uniform}",
+        "- {structure: blocks, update: alps}",
+        "- {structure: blocks, remove: 0}",
+        "- {structure: channels, multiple: 1.5}",
+        "- {remove: 1}",
+        "- {score: reap}",
+        "- {multiple: 8}",
       })
   void bothRefuse(String yaml) throws IOException {
     assertThat(schemaAccepts(yaml)).as("schema").isFalse();
@@ -168,6 +193,13 @@ class RecipeSchemaTest {
           .isEqualTo(TYPES.get(key.type()));
     }
     assertThat(words(keys.at("/allocation/anyOf/0"))).isEqualTo(Allocation.Rule.labels());
+    assertThat(words(keys.get("structure")))
+        .isEqualTo(Stream.of(Structure.values()).map(Structure::label).toList());
+    assertThat(words(keys.get("score")))
+        .isEqualTo(
+            Stream.of(Structure.EXPERTS, Structure.BLOCKS, Structure.HEADS)
+                .flatMap(structure -> structure.scores().stream())
+                .toList());
   }
 
   private static List<String> words(JsonNode schema) {

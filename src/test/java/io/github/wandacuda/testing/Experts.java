@@ -10,6 +10,7 @@ import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Structure;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -28,10 +29,10 @@ public final class Experts {
       Path output, SortedMap<Integer, List<Integer>> removed, long shardBytes, boolean resume) {
     return new StructureRequest(
         output,
-        StructureRequest.Structure.EXPERTS,
+        Structure.EXPERTS,
         ExpertScore.REAP.label(),
-        RemovedParts.of(StructureRequest.Structure.EXPERTS, removed),
-        StructureRequest.Update.NONE,
+        RemovedParts.of(Structure.EXPERTS, removed),
+        Structure.Update.NONE,
         false,
         new Calibration.None(),
         Map.of(),
@@ -44,7 +45,7 @@ public final class Experts {
 
   /** Writes a model without some of its experts, and returns where. */
   public static Path remove(Path path, Path output, SortedMap<Integer, List<Integer>> removed) {
-    return Smaller.without(path, output, StructureRequest.Structure.EXPERTS, removed);
+    return Smaller.without(path, output, Structure.EXPERTS, removed);
   }
 
   /** Writes statistics by which some experts of every mixture have the lowest scores. */

@@ -80,7 +80,8 @@ public final class Pruning {
         other.packed(),
         other.card(),
         new PruneRequest.Storage(io, saveEvery),
-        other.files());
+        other.files(),
+        other.smaller());
   }
 
   /** Takes the norms from a statistics file. */
