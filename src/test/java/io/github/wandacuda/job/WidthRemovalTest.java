@@ -42,7 +42,8 @@ class WidthRemovalTest {
         + " granitemoe llama4_text minimax_m2 mixtral olmoe phimoe qwen2_moe qwen3_moe qwen3_next",
     "HEADS, bloom cohere deepseek_v2 deepseek_v3 falcon gemma gemma3_text-pattern gpt2 gpt_neox"
         + " gpt_neox-sequential llama-linear llama-mha llama-yarn llama3 minimax_m2 olmo2 olmo3"
-        + " olmoe opt opt-350m phi3-longrope qwen2 qwen2_moe qwen3_5_text qwen3_next smollm3",
+        + " olmoe opt opt-350m phi3-longrope qwen2 qwen2_moe qwen3_5_text qwen3_next smollm3"
+        + " stablelm",
   })
   void partsThatStayComputeWhatTheyDid(Structure structure, String whole) {
     TreeSet<String> refused = new TreeSet<>();
