@@ -11,6 +11,11 @@ import java.util.Map;
  * @param grams the second moments of the inputs, by module; valid as long as the memory that they
  *     were asked to be in
  * @param tokens how many tokens reached a module, where second moments were asked for
+ * @param missing of output projections, with what the states before the block lack, where that was
+ *     asked for; valid as long as the second moments
  */
 public record BlockStatistics(
-    Map<String, float[]> norms, Map<String, Gram> grams, Map<String, Long> tokens) {}
+    Map<String, float[]> norms,
+    Map<String, Gram> grams,
+    Map<String, Long> tokens,
+    Map<String, OutputMoments> missing) {}

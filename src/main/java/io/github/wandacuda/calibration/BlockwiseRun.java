@@ -25,6 +25,9 @@ public final class BlockwiseRun implements AutoCloseable {
   private final BatchShares shares;
   private SampleProgress watcher = SampleProgress.NONE;
 
+  /** The same samples in the dense model, or null. */
+  private BlockwiseRun goal;
+
   /** Embeds samples: token ids, all lists of the same length, at least one. */
   public BlockwiseRun(Decoder decoder, List<int[]> samples) {
     this(decoder, samples, null);
@@ -59,6 +62,14 @@ public final class BlockwiseRun implements AutoCloseable {
   }
 
   /**
+   * Has what these samples lack beside the same ones in the dense model be observed. From here on a
+   * block that is observed is taken for the dense one, and the others pass it too.
+   */
+  public void alignTo(BlockwiseRun dense) {
+    goal = dense;
+  }
+
+  /**
    * Runs a block on all samples without keeping its outputs.
    *
    * @param memory takes the second moments of its linear modules' inputs, which are summed on one
@@ -83,18 +94,39 @@ public final class BlockwiseRun implements AutoCloseable {
           norms,
           advance,
           (share, batch) -> experts.of(batch.index(), share.decoder().operations()));
-      return new BlockStatistics(norms.norms(features, samples.size()), Map.of(), Map.of());
+      return new BlockStatistics(
+          norms.norms(features, samples.size()), Map.of(), Map.of(), Map.of());
     }
     if (shares.count() > 1) {
       throw new IllegalStateException("second moments on %d devices".formatted(shares.count()));
     }
-    try (InputMoments moments = new InputMoments(shares.of(0).decoder().operations())) {
-      observe(block, norms, advance, (share, batch) -> moments);
+    Decoder decoder = shares.of(0).decoder();
+    try (InputMoments moments = new InputMoments(decoder.operations());
+        MissingMoments missing =
+            new MissingMoments(decoder.operations(), block, decoder.hiddenSize())) {
+      observe(
+          block,
+          norms,
+          advance,
+          (share, batch) -> goal == null ? moments : both(moments, missing, share, batch));
+      if (goal != null) {
+        goal.advance(block);
+      }
       return new BlockStatistics(
           norms.norms(features, samples.size()),
           moments.grams(features, samples.size(), memory),
-          moments.tokens());
+          moments.tokens(),
+          missing.download((long) samples.size() * sequenceLength, memory));
     }
+  }
+
+  private InputObserver both(
+      InputMoments moments, MissingMoments missing, BatchShares.Share share, SampleBatch batch) {
+    HiddenStates dense = goal.shares.of(batch.firstSample()).states();
+    return (modules, input) -> {
+      moments.input(modules, input);
+      missing.add(modules, input, share.states(), dense, share.at(batch.firstToken()));
+    };
   }
 
   private void observe(

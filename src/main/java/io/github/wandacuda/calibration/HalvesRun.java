@@ -284,7 +284,7 @@ public final class HalvesRun implements AutoCloseable {
   }
 
   /** All columns of a source that are as many, from a column of the copy on. */
-  private static ColumnGroups columns(int count, int to) {
+  static ColumnGroups columns(int count, int to) {
     return new ColumnGroups(1, count, 0, 0, to, count);
   }
 

@@ -56,7 +56,7 @@ public final class InputMoments implements InputObserver, AutoCloseable {
     return grams;
   }
 
-  private static Gram zeros(int columns, Arena memory) {
+  static Gram zeros(int columns, Arena memory) {
     return new Gram(columns, memory.allocate(Gram.elements(columns) * Float.BYTES, ALIGNMENT));
   }
 

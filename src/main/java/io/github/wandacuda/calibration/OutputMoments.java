@@ -7,7 +7,8 @@ import java.util.stream.IntStream;
  * tokens of all samples.
  *
  * @param inputs columns that it reads
- * @param joint of the inputs, a column of ones, and what is missing, if that was asked for
+ * @param joint of the inputs, a column of ones, or of zeros where variances don't matter, and what
+ *     is missing, if that was asked for
  */
 public record OutputMoments(int inputs, Gram joint) {
   /** Returns whether no token reached the module, or none with another input than 0. */

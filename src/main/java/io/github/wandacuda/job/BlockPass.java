@@ -85,12 +85,22 @@ record BlockPass(
             calibration instanceof Calibration.FromSamples from
                 ? new BlockwiseRun(decoder, from.samples(), load)
                 : null;
+        BlockwiseRun goal =
+            calibration instanceof Calibration.FromSamples from && pruner.realigns()
+                ? new BlockwiseRun(decoder, from.samples())
+                : null;
         sink) {
       requireInside(chosen, decoder);
       int passes = (samples == null ? 0 : PASSES) + sink.passes();
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), passes);
       if (samples != null) {
         samples.watchedBy(passing);
+        samples.alignTo(goal);
+      }
+      for (int passed = 0; goal != null && passed < first; passed++) {
+        try (Block block = decoder.block(passed)) {
+          goal.advance(block);
+        }
       }
       sink.open(decoder, passing);
       passing.overBlocks(
@@ -148,7 +158,7 @@ record BlockPass(
   private BlockStatistics inputs(
       Calibration calibration, BlockwiseRun samples, Block block, Arena memory) {
     if (samples == null) {
-      return new BlockStatistics(calibration.norms(), Map.of(), Map.of());
+      return new BlockStatistics(calibration.norms(), Map.of(), Map.of(), Map.of());
     }
     long start = System.nanoTime();
     BlockStatistics inputs = samples.observe(block, moments ? memory : null);
@@ -164,6 +174,7 @@ record BlockPass(
         new LayerInputs(
             statistics.norms().get(name),
             statistics.grams().get(name),
+            statistics.missing().get(name),
             statistics.tokens().getOrDefault(name, 0L),
             PruneRequest.MasksIn.of(masks, module));
     Optional<ResidentMatrix> resident =

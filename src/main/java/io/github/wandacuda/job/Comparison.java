@@ -132,7 +132,11 @@ public final class Comparison implements ComparisonWork {
             * DecoderFamilies.shape(model).hiddenSize()
             * Float.BYTES;
     boolean sampled = calibration instanceof Calibration.FromSamples;
-    return (sampled ? RunNeeds.momentsBytes(chosen) : 0) + layer + asked;
+    long aligning =
+        runs.stream().anyMatch(PruningRules::realign)
+            ? RunNeeds.stateBytes(model, calibration) + 2 * RunNeeds.momentsBytes(chosen)
+            : 0;
+    return (sampled ? RunNeeds.momentsBytes(chosen) : 0) + aligning + layer + asked;
   }
 
   /** Estimates the time of runs and of the dense model by doing a small part of them. */

@@ -80,6 +80,11 @@ final class ModulePruner implements AutoCloseable {
     layers = new LayerPruner(backend, selector, workers, clock);
   }
 
+  /** Returns whether modules are to make up for what is missing before their block. */
+  boolean realigns() {
+    return rules.realign();
+  }
+
   /** Prunes modules, several at a time, best in the digest's order; results are in theirs. */
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);

@@ -72,9 +72,13 @@ public final class PruneJob {
     return chosen;
   }
 
-  /** Returns the same run on a cluster; refuses one in place, or with masks from files. */
+  /** Returns the same run on a cluster; refuses one in place, with masks from files, or realign. */
   public PruneJob on(OnCluster cluster) {
     OnCluster.check(target instanceof InPlaceTarget, scope.request().masks().isPresent());
+    if (scope.rules().realign()) {
+      throw new UsageException(
+          "`cluster`: samples of the dense model aren't shared out for realign");
+    }
     return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
   }
 

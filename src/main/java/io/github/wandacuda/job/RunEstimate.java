@@ -115,14 +115,15 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
           runs.stream()
               .mapToDouble(
                   rules ->
-                      byMethod.computeIfAbsent(
-                          rules.stages().isEmpty() ? rules.label() : rules,
-                          any ->
-                              new RunEstimate(
-                                      RunScope.of(model, request(rules, choice, calibration)),
-                                      backend,
-                                      watch)
-                                  .layers(statistics)))
+                      (rules.realign() ? tokens * advancing : 0)
+                          + byMethod.computeIfAbsent(
+                              rules.stages().isEmpty() ? rules.label() : rules,
+                              any ->
+                                  new RunEstimate(
+                                          RunScope.of(model, request(rules, choice, calibration)),
+                                          backend,
+                                          watch)
+                                      .layers(statistics)))
               .sum();
       return TimeEstimate.ofWork(testing + runs.size() * each + pruning + watch.warmUp())
           .plus(TimeEstimate.START);
@@ -178,7 +179,8 @@ record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       double once = advancing + tokens * block.observing(moments);
       BlockStatistics statistics = block.observe(moments, arena);
       try (LayerEstimate layers = estimate(Optional.of(statistics))) {
-        double work = once + layers.seconds(scope.chosen(), scope.rules());
+        double aligning = scope.rules().realign() ? advancing : 0;
+        double work = once + aligning + layers.seconds(scope.chosen(), scope.rules());
         if (!allocations.contains(Allocation.Rule.ATP)) {
           boolean dense = allocations.stream().anyMatch(Allocation::readsWeights);
           return TimeEstimate.ofWork(dense ? work + once / 2 : work);

@@ -112,6 +112,7 @@ public record RunNeeds(
     if (request.calibration() instanceof Calibration.FromSamples samples) {
       memory +=
           (request.rules().needMoments() ? momentsBytes(chosen) : 0)
+              + (request.rules().realign() ? states + 2 * momentsBytes(chosen) : 0)
               + place.hostBytes
               + (BLOCK_COPIES * place.devices + 1)
                   * largestBlock(chosen, module -> module.tensor().bytes())

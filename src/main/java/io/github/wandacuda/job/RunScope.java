@@ -6,6 +6,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
@@ -26,6 +27,16 @@ record RunScope(
     List<LinearModule> chosen =
         model.choose(request.choice()).stream().filter(rules::areFor).toList();
     rules.check(chosen);
+    if (rules.realign()) {
+      if (!(request.calibration() instanceof Calibration.FromSamples)) {
+        throw new UsageException("`update` realign needs `calibration` FILE");
+      }
+      Optional<InputException> problem =
+          StructureFit.problem(model, StructureRequest.Update.REALIGN, true);
+      if (problem.isPresent()) {
+        throw problem.get();
+      }
+    }
     if (request.calibration() instanceof Calibration.FromStatistics statistics) {
       new NormLookup(statistics)
           .check(

@@ -7,15 +7,18 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
+import io.github.wandacuda.calibration.OutputMoments;
 import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * Prunes a whole module: chooses its mask, improves it, fits the kept weights, as its rules say.
@@ -171,7 +174,9 @@ public final class LayerPruner implements AutoCloseable {
   }
 
   private final class Layer {
-    private final WeightMatrix dense;
+    /** What the result is to come near to. */
+    private WeightMatrix dense;
+
     private final Optional<TileSource.Rounding> rounding;
     private final ModuleRules rules;
     private final LayerInputs inputs;
@@ -204,6 +209,13 @@ public final class LayerPruner implements AutoCloseable {
     void prune() {
       if (dense.elements() == 0) {
         return;
+      }
+      if (rules.realign() && inputs.missing() != null && !isFewTokens()) {
+        List<Integer> all = IntStream.range(0, dense.columns()).boxed().toList();
+        dense =
+            new OutputFit(backend.operations(), workers, arena, dense, inputs.missing())
+                .fitted(all, true)
+                .orElse(dense);
       }
       boolean unreached = Unreached.isUnreached(inputs.norms());
       if (unreached && rules.method() != Method.MASKS && rules.method() != Method.MAGNITUDE) {
@@ -389,10 +401,21 @@ public final class LayerPruner implements AutoCloseable {
    *
    * @param norms the norm of each input column, or null
    * @param gram the second moments of its inputs, or null
+   * @param missing these with what it is to make up for, or null
    * @param tokens how many tokens these are of, 0 if that isn't known
    * @param mask writes the module's packed mask, if that is given
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record LayerInputs(
-      float[] norms, Gram gram, long tokens, Optional<Consumer<MemorySegment>> mask) {}
+      float[] norms,
+      Gram gram,
+      OutputMoments missing,
+      long tokens,
+      Optional<Consumer<MemorySegment>> mask) {
+    /** Says of a module that it makes up for nothing but its own pruning. */
+    public LayerInputs(
+        float[] norms, Gram gram, long tokens, Optional<Consumer<MemorySegment>> mask) {
+      this(norms, gram, null, tokens, mask);
+    }
+  }
 }

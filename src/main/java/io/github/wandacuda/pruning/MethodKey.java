@@ -72,8 +72,9 @@ public enum MethodKey {
       word -> word,
       null,
       "reconstruct: fit the kept weights to the dense module's outputs; alps: choose the mask again"
-          + " by ALPS, then fit. After `structure` also realign: to the dense model's hidden states"
-          + " (its default from 64 samples on where it can be), or none.");
+          + " by ALPS, then fit; realign: the same, where output projections also make up for what"
+          + " went wrong in earlier blocks. After `structure` without alps, but realign (its default"
+          + " from 64 samples on where it can be) or none.");
 
   private final String recordKey = name().toLowerCase(Locale.ROOT);
   private final String label = recordKey.replace('_', '-');

@@ -53,8 +53,6 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     Object update = all.get(MethodKey.UPDATE);
     if (NO_UPDATE.equals(update)) {
       all.remove(MethodKey.UPDATE);
-    } else if ("realign".equals(update)) {
-      throw new UsageException("`update` realign: expected reconstruct, unless whole parts go");
     }
     values = Collections.unmodifiableMap(all);
     Object method = all.get(MethodKey.METHOD);
@@ -63,9 +61,9 @@ public record ModuleRules(Map<MethodKey, Object> values) {
           "`method` wanda-variant: expected a sparsity, found the pattern "
               + all.get(MethodKey.PATTERN));
     }
-    if (method == Method.MASKS && "alps".equals(update)) {
+    if (method == Method.MASKS && ("alps".equals(update) || "realign".equals(update))) {
       throw new UsageException(
-          "`update` alps: expected a method that chooses the mask, found masks");
+          "`update` %s: expected a method that chooses the mask, found masks".formatted(update));
     }
     if (method == Method.SPARSEGPT && all.containsKey(MethodKey.REFINE)) {
       throw new UsageException(
@@ -164,7 +162,12 @@ public record ModuleRules(Map<MethodKey, Object> values) {
 
   /** Returns whether the mask is chosen again too, before they are fitted. */
   public boolean alps() {
-    return "alps".equals(values.get(MethodKey.UPDATE));
+    return "alps".equals(values.get(MethodKey.UPDATE)) || realign();
+  }
+
+  /** Returns whether output projections also make up for what is missing before their block. */
+  public boolean realign() {
+    return "realign".equals(values.get(MethodKey.UPDATE));
   }
 
   /** Returns the method with what follows it, as people write it: {@code wanda+swaps}. */

@@ -239,6 +239,11 @@ public record PruningRules(
         : Optional.empty();
   }
 
+  /** Returns whether any module makes up for what is missing before its block. */
+  public boolean realign() {
+    return all().anyMatch(ModuleRules::realign);
+  }
+
   public boolean needMoments() {
     return all().anyMatch(ModuleRules::needsMoments);
   }

@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -70,6 +71,74 @@ class BlockStatisticsTest {
     for (int column = 0; column < norms.length; column++) {
       double square = (double) norms[column] * norms[column];
       assertThat((double) gram.get(column, column)).isCloseTo(square, within(square * 1e-5));
+    }
+  }
+
+  private static float[] floats(MemorySegment segment) {
+    return segment.toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  /** The samples in reverse stand for the dense model's. */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-gqa", "granite", "mixtral"})
+  void whatIsMissingIsSummedBesideTheInputs(String fixture) {
+    List<int[]> samples = samples(fixture);
+    try (CpuDecoder cpu = CpuDecoder.fixture(fixture, 2);
+        BlockwiseRun own = cpu.run(samples);
+        BlockwiseRun goal = cpu.run(samples.reversed());
+        BlockwiseRun dense = cpu.run(samples.reversed());
+        Arena memory = Arena.ofShared();
+        Block block = cpu.decoder().block(0)) {
+      float[] is = floats(own.states());
+      float[] should = floats(goal.states());
+      own.alignTo(goal);
+      Map<String, OutputMoments> missing = own.observe(block, memory).missing();
+      assertThat(floats(own.states())).as("stays").isEqualTo(is);
+      dense.advance(block);
+      assertThat(floats(goal.states())).as("passes too").isEqualTo(floats(dense.states()));
+      int hidden = cpu.decoder().hiddenSize();
+      int tokens = is.length / hidden;
+      for (Half half : Half.values()) {
+        String module = block.outputs(half).getFirst();
+        if (block.outputs(half).size() > 1) {
+          assertThat(missing).doesNotContainKey(module);
+          continue;
+        }
+        int columns = block.inputFeatures().get(module);
+        float[] read = new float[tokens * columns];
+        int[] at = {0};
+        try (BlockwiseRun inputs = cpu.run(samples)) {
+          inputs.advance(
+              block,
+              (modules, input) -> {
+                if (modules.contains(module)) {
+                  float[] rows = new float[input.rows() * columns];
+                  cpu.decoder().operations().download(input, MemorySegment.ofArray(rows));
+                  System.arraycopy(rows, 0, read, at[0], rows.length);
+                  at[0] += rows.length;
+                }
+              });
+        }
+        OutputMoments found = missing.get(module);
+        for (int i = 0; i < columns; i++) {
+          double square = 0;
+          for (int token = 0; token < tokens; token++) {
+            square += (double) read[token * columns + i] * read[token * columns + i] / tokens;
+          }
+          assertThat((double) found.input(i, i)).isCloseTo(square, within(1e-5 * square));
+          for (int row = 0; row < hidden; row++) {
+            double sum = 0;
+            double size = 0;
+            for (int token = 0; token < tokens; token++) {
+              double lacks = (double) should[token * hidden + row] - is[token * hidden + row];
+              double term = lacks / 2 / block.factor(half) * read[token * columns + i] / tokens;
+              sum += term;
+              size += Math.abs(term);
+            }
+            assertThat((double) found.missing(row, i)).isCloseTo(sum, within(1e-5 * size));
+          }
+        }
+      }
     }
   }
 

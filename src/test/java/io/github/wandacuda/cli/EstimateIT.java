@@ -47,7 +47,8 @@ class EstimateIT {
         "ria",
         "swaps",
         "reconstruct",
-        "alps"
+        "alps",
+        "realign"
       })
   void theTimeIsNotFarOff(String kind) {
     Path output = directory.resolve(kind);
@@ -58,7 +59,8 @@ class EstimateIT {
           case "statistics" -> List.of("--statistics", statistics);
           case "sparsegpt", "ria" -> List.of("--calibration", samples, "--method", kind);
           case "swaps" -> List.of("--calibration", samples, "--refine", kind);
-          case "reconstruct", "alps" -> List.of("--calibration", samples, "--update", kind);
+          case "reconstruct", "alps", "realign" ->
+              List.of("--calibration", samples, "--update", kind);
           default -> List.of("--calibration", samples);
         });
     words.addAll(List.of("--backend", "cpu", "--json"));

@@ -563,6 +563,14 @@ class ClusterPruneTest {
   }
 
   @Test
+  void realignIsRefused() {
+    assertThatThrownBy(
+            () -> ClusterRuns.prune(model, request("wanda+realign", 4, false), ClusterRuns.local()))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("samples of the dense model aren't shared out");
+  }
+
+  @Test
   void clustersAreNamed() {
     assertThatThrownBy(() -> Clusters.named("flink"))
         .isInstanceOf(UsageException.class)

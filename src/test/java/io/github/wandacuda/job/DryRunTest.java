@@ -116,6 +116,7 @@ class DryRunTest {
       all.add(fitted);
       if (method != Method.MASKS) {
         all.add(fitted.with(MethodKey.UPDATE, "alps"));
+        all.add(fitted.with(MethodKey.UPDATE, "realign"));
       }
     }
     return all.stream().filter(rules -> rules.method() != Method.MASKS).toList();

@@ -85,7 +85,10 @@ class LayerMethodsTest {
     "ria, 0.5, 0, 49.2,,",
     "wanda+alps, 0.5, 0, 40.1,,",
     "wanda+swaps+alps, 2:4, 0, 63.9,,",
-    "wanda+alps, 0.7, 0, 125.8,,"
+    "wanda+alps, 0.7, 0, 125.8,,",
+    "wanda+realign, 0.5, 0, 38.4,,",
+    "wanda+realign, 2:4, 0, 58.5,,",
+    "wanda+realign, 0.7, 0, 102,,"
   })
   @FirstCases(1)
   void perplexitiesAndMasksAreThoseOfTheReference(
@@ -154,7 +157,8 @@ class LayerMethodsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"sparsegpt", "ria+swaps", "wanda+reconstruct", "ria+alps"})
+  @ValueSource(
+      strings = {"sparsegpt", "ria+swaps", "wanda+reconstruct", "ria+alps", "wanda+realign"})
   @Thorough
   void threadsChangeNoByte(String what) {
     List<int[]> some = SAMPLES.subList(0, 4);

@@ -271,6 +271,7 @@ class ResumeTest {
     "wanda+swaps+reconstruct, 0.5, true",
     "wanda+alps, 0.5, true",
     "wanda+swaps+alps, 2:4, false",
+    "wanda+realign, 0.5, true",
     "ria, 0.5, true",
     "wanda-variant, 0.5, true",
     "ria, shared, true",

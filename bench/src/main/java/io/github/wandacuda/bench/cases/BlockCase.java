@@ -13,6 +13,8 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.LayerPruner;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.SquareGram;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
@@ -92,6 +94,16 @@ public final class BlockCase implements AutoCloseable {
   /** Fits the kept weights of all modules, as {@code --update reconstruct} does. */
   public void reconstruct() {
     improve(PrunedModule::reconstruct);
+  }
+
+  /** Prunes all modules by a method with second moments, and what it is made of, anew. */
+  public void prune(String method) {
+    try (LayerPruner pruner =
+        new LayerPruner(backend, backend.selector(), workers, new PhaseClock(workers.count()))) {
+      modules.forEach(
+          (gram, sharing) ->
+              sharing.forEach(module -> module.prune(pruner, method, gram, workers.count())));
+    }
   }
 
   private void improve(BiConsumer<PrunedModule, SquareGram> step) {

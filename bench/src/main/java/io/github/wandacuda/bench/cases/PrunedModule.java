@@ -6,24 +6,36 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.bench.common.WeightBytes;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.LayerPruner;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.MaskSwaps;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.OutputError;
 import io.github.wandacuda.pruning.Reconstruction;
+import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.SquareGram;
 import io.github.wandacuda.pruning.TileMasks;
+import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
+import java.util.EnumSet;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /** A linear module as Wanda prunes it, whose mask or weights are made better, again and again. */
 final class PrunedModule {
+  private static final long TILE_BYTES = 1 << 20;
+
   private final String name;
   private final Sparsity sparsity;
   private final WeightMatrix weights;
   private final WeightMatrix fitted;
   private final Mask chosen;
   private final Mask mask;
+  private float[] norms;
 
   /** Reads a module's weights as float32. */
   PrunedModule(Arena arena, LinearModule module, Sparsity sparsity) {
@@ -45,7 +57,8 @@ final class PrunedModule {
   }
 
   /** Chooses the mask to begin with. */
-  void choose(Backend backend, WorkerPool workers, float[] norms) {
+  void choose(Backend backend, WorkerPool workers, float[] inputNorms) {
+    norms = inputNorms;
     new TileMasks(backend.selector(), workers)
         .wanda(weights, norms, sparsity, backend.tileBytes(), chosen.bits());
   }
@@ -64,6 +77,15 @@ final class PrunedModule {
   void reconstruct(SquareGram gram) {
     fitted.data().copyFrom(weights.data());
     new Reconstruction(gram).solve(weights, chosen.bits(), fitted);
+  }
+
+  /** Prunes by a method, as a run does. */
+  void prune(LayerPruner pruner, String method, Gram gram, int threads) {
+    fitted.data().copyFrom(weights.data());
+    ModuleRules rules = ModuleRules.of(method, sparsity, EnumSet.allOf(Method.class), "method");
+    RowTiles tiles = RowTiles.of(fitted, TILE_BYTES, threads);
+    LayerInputs inputs = new LayerInputs(norms, gram, 0, Optional.empty());
+    pruner.prune(new TileSource.MatrixTiles(fitted, tiles), rules, inputs, mask.bits());
   }
 
   void checkSwap(SquareGram gram) {

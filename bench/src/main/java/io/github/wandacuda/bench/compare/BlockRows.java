@@ -18,6 +18,14 @@ final class BlockRows {
     }
   }
 
+  static Outcome alpsBesideSparseGpt(Row row, Place place, Pairs pairs) {
+    try (BlockCase block = block(row, place)) {
+      Work alps = Work.of(() -> block.prune("wanda+alps"));
+      Work sparseGpt = Work.of(() -> block.prune("sparsegpt"));
+      return pairs.measure(Unit.SECONDS, new Pairs.Side(1, alps), new Pairs.Side(1, sparseGpt));
+    }
+  }
+
   private static BlockCase block(Row row, Place place) {
     return new BlockCase(
         place.memory(),

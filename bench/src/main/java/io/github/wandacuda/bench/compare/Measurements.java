@@ -50,6 +50,7 @@ final class Measurements {
           Map.entry("sparsegpt-torch", ProgramRows::sparseGptBesideTorch),
           Map.entry("swaps-forward", BlockRows::swapsBesideForward),
           Map.entry("reconstruct-forward", BlockRows::reconstructBesideForward),
+          Map.entry("alps-sparsegpt", BlockRows::alpsBesideSparseGpt),
           Map.entry("start-up", ProgramRows::startUp));
 
   private Measurements() {}
