@@ -11,6 +11,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,7 +33,7 @@ record RunScope(
         throw new UsageException("`update` realign needs `calibration` FILE");
       }
       Optional<InputException> problem =
-          StructureFit.problem(model, StructureRequest.Update.REALIGN, true);
+          StructureFit.problem(model, Structure.Update.REALIGN, true);
       if (problem.isPresent()) {
         throw problem.get();
       }
