@@ -41,9 +41,9 @@ final class ComparedMethods {
       hideParamSyntax = true,
       split = ",",
       description =
-          "Methods, with commas between them; each may have +swaps, +reconstruct, +alps, or +swaps"
-              + " and one of these behind it (default: wanda,magnitude, or none if there are just"
-              + " --recipes). Or whole parts, as prune --structure removes them: experts, blocks,"
+          "Methods, with commas between them; each may have +swaps, +reconstruct, +alps, +realign,"
+              + " or +swaps and one of these behind it (default: wanda,magnitude, or none if there"
+              + " are just --recipes). Or whole parts, as prune --structure removes them: experts, blocks,"
               + " channels, heads or auto, with a score or update behind it, as in"
               + " channels+flap+none.")
   private List<String> methods;
