@@ -26,6 +26,10 @@ public interface DeviceQueue extends AutoCloseable {
     copy(Place.of(device, bytes), Place.of(host, bytes), bytes, 1);
   }
 
+  default void copy(DevicePointer from, DevicePointer to, long bytes) {
+    copy(Place.of(from, bytes), Place.of(to, bytes), bytes, 1);
+  }
+
   /** Copies rows between host and device memory, or within the device. */
   void copy(RowCopy copy);
 
