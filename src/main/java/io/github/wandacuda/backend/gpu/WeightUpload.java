@@ -3,8 +3,11 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.ObjIntConsumer;
 
@@ -46,6 +49,16 @@ final class WeightUpload implements AutoCloseable {
     } catch (DeviceMemoryException e) {
       return null;
     }
+  }
+
+  /**
+   * Returns a weight in memory of its own, or nothing where {@link #allocate} has none.
+   *
+   * @param weight makes it, and waits for all copies to that memory, which is freed if this fails
+   */
+  <T> Optional<T> placed(long bytes, Function<DeviceBuffer, T> weight) {
+    return Optional.ofNullable(allocate(bytes))
+        .map(buffer -> OnFailure.close(buffer::close, () -> weight.apply(buffer)));
   }
 
   /**
