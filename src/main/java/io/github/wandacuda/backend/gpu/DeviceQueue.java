@@ -87,6 +87,19 @@ public interface DeviceQueue extends AutoCloseable {
     }
   }
 
+  /** Copies memory of the device to memory of any kind and waits for the copy. */
+  default void fetch(DevicePointer from, MemorySegment to) {
+    if (to.isNative()) {
+      complete(() -> download(from, to));
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(to.byteSize(), Long.BYTES);
+      fetch(from, host);
+      to.copyFrom(host);
+    }
+  }
+
   /** Waits as {@link #finish} does, without failing, and frees the queue and its memory. */
   @Override
   void close();

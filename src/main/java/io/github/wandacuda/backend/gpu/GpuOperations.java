@@ -101,14 +101,7 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public void download(Tensor from, MemorySegment destination) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment to = destination.asSlice(0, own(from).bytes());
-      MemorySegment host = to.isNative() ? to : arena.allocate(own(from).bytes(), Long.BYTES);
-      queue.complete(() -> queue.download(data(from), host));
-      if (!to.isNative()) {
-        to.copyFrom(host);
-      }
-    }
+    queue.fetch(data(from), destination.asSlice(0, own(from).bytes()));
   }
 
   @Override
@@ -208,18 +201,17 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public Routing route(Tensor logits, Tensor correction, RoutingRule rule) {
     int k = rule.expertsPerToken();
-    long bytes = (long) Math.multiplyExact(logits.rows(), k) * Integer.BYTES;
+    int count = Math.multiplyExact(logits.rows(), k);
+    long bytes = (long) count * Integer.BYTES;
     DevicePointer experts = results.atLeast(2 * bytes);
     DevicePointer weights = experts.plus(bytes);
     queue.forward().route(matrix(logits), data(correction), rule, experts, weights);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
-      queue.complete(() -> queue.download(experts, host));
-      return new Routing(
-          k,
-          host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
-          host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
-    }
+    MemorySegment host = MemorySegment.ofArray(new int[2 * count]);
+    queue.fetch(experts, host);
+    return new Routing(
+        k,
+        host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
+        host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
   }
 
   @Override
@@ -257,25 +249,21 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
     double[] result = new double[targets.length];
-    long bytes = (long) targets.length * GpuForwardKernels.LOSS_FLOATS * Float.BYTES;
+    float[] terms = new float[targets.length * GpuForwardKernels.LOSS_FLOATS];
     DevicePointer ids = upload(targets);
-    DevicePointer place = results.atLeast(bytes);
+    DevicePointer place = results.atLeast((long) terms.length * Float.BYTES);
     queue.forward().crossEntropy(matrix(logits), ids, place);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(bytes, Float.BYTES);
-      queue.complete(() -> queue.download(place, host));
-      for (int row = 0; row < result.length; row++) {
-        result[row] = loss(host, (long) row * GpuForwardKernels.LOSS_FLOATS);
-      }
+    queue.fetch(place, MemorySegment.ofArray(terms));
+    for (int row = 0; row < result.length; row++) {
+      result[row] = loss(terms, row * GpuForwardKernels.LOSS_FLOATS);
     }
     return result;
   }
 
-  private static double loss(MemorySegment host, long at) {
-    double highest = host.getAtIndex(ValueLayout.JAVA_FLOAT, at);
-    double sum = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 1);
-    double target = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 2);
-    return Math.log(sum) + (highest - target);
+  private static double loss(float[] terms, int at) {
+    double highest = terms[at];
+    double target = terms[at + 2];
+    return Math.log(terms[at + 1]) + (highest - target);
   }
 
   @Override
@@ -557,17 +545,13 @@ final class GpuOperations implements Operations, AutoCloseable {
       if (columns == 0) {
         return sums;
       }
-      long bytes = 2L * columns * Float.BYTES;
-      DeviceQueue queue = here.queue;
-      try (Arena arena = Arena.ofConfined();
-          DeviceBuffer halves = here.device.allocate(bytes)) {
-        queue.forward().columnSums(here.state.at(0), columns, halves.at(0));
-        MemorySegment host = arena.allocate(bytes, Float.BYTES);
-        queue.complete(() -> queue.download(halves.at(0), host));
-        for (int column = 0; column < columns; column++) {
-          double high = host.getAtIndex(ValueLayout.JAVA_FLOAT, column);
-          sums[column] = high + host.getAtIndex(ValueLayout.JAVA_FLOAT, (long) columns + column);
-        }
+      float[] halves = new float[2 * columns];
+      try (DeviceBuffer place = here.device.allocate((long) halves.length * Float.BYTES)) {
+        here.queue.forward().columnSums(here.state.at(0), columns, place.at(0));
+        here.queue.fetch(place.at(0), MemorySegment.ofArray(halves));
+      }
+      for (int column = 0; column < columns; column++) {
+        sums[column] = (double) halves[column] + halves[columns + column];
       }
       return sums;
     }

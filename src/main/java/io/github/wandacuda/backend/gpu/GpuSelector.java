@@ -13,6 +13,7 @@ import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import java.util.function.LongConsumer;
 
 /**
  * Selection on a GPU. Every call has a {@link SelectionSlot} to itself: a queue with room for a
@@ -29,8 +30,8 @@ final class GpuSelector implements Selector, AutoCloseable {
     pool = new SlotPool(device, pinned, tileBytes);
   }
 
-  SlotPool pool() {
-    return pool;
+  GpuPlan plan(SelectionArguments arguments) {
+    return new GpuPlan(pool, arguments);
   }
 
   /**
@@ -66,7 +67,7 @@ final class GpuSelector implements Selector, AutoCloseable {
 
   @Override
   public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
-    return new GpuPlan(pool, new SelectionArguments(dtype, columns, norms, rule));
+    return plan(new SelectionArguments(dtype, columns, norms, rule));
   }
 
   @Override
@@ -147,14 +148,12 @@ final class GpuSelector implements Selector, AutoCloseable {
       if (source.elements() == 0) {
         return new Selection(0, 0);
       }
-      return select(new GpuSelector.HostMatrix(source, destination), mask);
+      return select(new GpuSelector.HostMatrix(source, destination), mask, rowsDone -> {});
     }
 
-    private Selection select(SlotMatrix matrix, MemorySegment mask) {
+    Selection select(SlotMatrix matrix, MemorySegment mask, LongConsumer rowsDone) {
       return pool.with(
-          matrix,
-          0,
-          slot -> slot.select(matrix, norms.at(0), arguments.rule(), mask, rowsDone -> {}));
+          matrix, 0, slot -> slot.select(matrix, norms.at(0), arguments.rule(), mask, rowsDone));
     }
 
     @Override
@@ -164,7 +163,7 @@ final class GpuSelector implements Selector, AutoCloseable {
       if (rows.elements() == 0) {
         return new Selection(0, 0);
       }
-      Selection selection = select(held(matrix, first, rows), mask);
+      Selection selection = select(held(matrix, first, rows), mask, rowsDone -> {});
       HostZeros.clear(rows, mask);
       return selection;
     }
