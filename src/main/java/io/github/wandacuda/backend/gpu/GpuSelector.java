@@ -34,21 +34,32 @@ final class GpuSelector implements Selector, AutoCloseable {
     return new GpuPlan(pool, arguments);
   }
 
+  /** A matrix whose elements are in host memory too, or there alone. */
+  private interface KnownMatrix extends SlotMatrix {
+    /** Returns the elements, as they were. */
+    WeightMatrix host();
+
+    @Override
+    default TileShape shape() {
+      return new TileShape(host().dtype(), host().rows(), host().columns(), false);
+    }
+
+    @Override
+    default float element(SelectionSlot slot, int row, int column) {
+      return host().get(row, column);
+    }
+  }
+
   /**
    * A matrix in host memory, whose tiles travel to the device and back.
    *
    * @param destination where results go, or null where there are none
    */
-  record HostMatrix(WeightMatrix source, WeightMatrix destination) implements SlotMatrix {
-    @Override
-    public TileShape shape() {
-      return new TileShape(source.dtype(), source.rows(), source.columns(), false);
-    }
-
+  record HostMatrix(WeightMatrix host, WeightMatrix destination) implements KnownMatrix {
     @Override
     public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
       DeviceRows rows = shape().at(room, count);
-      slot.upload(source.rows(first, count), rows);
+      slot.upload(host.rows(first, count), rows);
       return rows;
     }
 
@@ -57,11 +68,6 @@ final class GpuSelector implements Selector, AutoCloseable {
       if (destination != null) {
         slot.download(pruned, destination.rows(first, pruned.rows()));
       }
-    }
-
-    @Override
-    public float element(SelectionSlot slot, int row, int column) {
-      return source.get(row, column);
     }
   }
 
@@ -198,7 +204,7 @@ final class GpuSelector implements Selector, AutoCloseable {
      * A matrix that lies on the device and in host memory too: kernels prune the one, and nothing
      * of it travels.
      */
-    private record HeldMatrix(DeviceRows rows, WeightMatrix host) implements SlotMatrix {
+    private record HeldMatrix(DeviceRows rows, WeightMatrix host) implements KnownMatrix {
       @Override
       public TileShape shape() {
         return new TileShape(rows.dtype(), rows.rows(), rows.columns(), true);
@@ -211,26 +217,14 @@ final class GpuSelector implements Selector, AutoCloseable {
 
       @Override
       public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {}
-
-      @Override
-      public float element(SelectionSlot slot, int row, int column) {
-        return host.get(row, column);
-      }
     }
 
     /**
      * Codes that lie on the device, and their elements in host memory: kernels widen rows, select
      * in them and prune the codes by the mask.
-     *
-     * @param host the elements, as they were
      */
     private record HeldCodes(DeviceCodes codes, int firstRow, WeightMatrix host)
-        implements SlotMatrix {
-      @Override
-      public TileShape shape() {
-        return new TileShape(DType.F32, host.rows(), host.columns(), false);
-      }
-
+        implements KnownMatrix {
       @Override
       public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
         DeviceRows rows = shape().at(room, count);
@@ -241,11 +235,6 @@ final class GpuSelector implements Selector, AutoCloseable {
       @Override
       public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {
         slot.queue().forward().prune(codes, firstRow + first, mask, pruned);
-      }
-
-      @Override
-      public float element(SelectionSlot slot, int row, int column) {
-        return host.get(row, column);
       }
     }
 
