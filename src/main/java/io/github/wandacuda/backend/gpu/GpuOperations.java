@@ -296,7 +296,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     GpuSecondMoments(GpuDevice device, DeviceQueue queue, int columns) {
       this.queue = queue;
       elements = PackedTriangle.elements(columns);
-      state = device.allocate(Math.max(1, elements * SUM_BYTES));
+      state = device.memory().allocate(Math.max(1, elements * SUM_BYTES));
       OnFailure.run(state::close, () -> queue.clear(state.at(0), state.bytes()));
     }
 
@@ -477,7 +477,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     private record Sums(
         GpuDevice device, DeviceQueue queue, DeviceBuffer state, GrowingBuffer aligned) {
       Sums(GpuDevice device, DeviceQueue queue, long bytes) {
-        this(device, queue, device.allocate(bytes), new GrowingBuffer(device, queue));
+        this(device, queue, device.memory().allocate(bytes), new GrowingBuffer(device, queue));
       }
 
       /** Returns sums in another context, with a queue of their own. */
@@ -546,7 +546,7 @@ final class GpuOperations implements Operations, AutoCloseable {
         return sums;
       }
       float[] halves = new float[2 * columns];
-      try (DeviceBuffer place = here.device.allocate((long) halves.length * Float.BYTES)) {
+      try (DeviceBuffer place = here.device.memory().allocate((long) halves.length * Float.BYTES)) {
         here.queue.forward().columnSums(here.state.at(0), columns, place.at(0));
         here.queue.fetch(place.at(0), MemorySegment.ofArray(halves));
       }

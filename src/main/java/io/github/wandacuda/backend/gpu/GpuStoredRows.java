@@ -134,7 +134,7 @@ final class GpuStoredRows implements StoredRows {
       try {
         while (rows < fitting) {
           long more = Math.min(chunkRows, fitting - rows);
-          chunks.add(device.allocate(more * rowBytes));
+          chunks.add(device.memory().allocate(more * rowBytes));
           rows += more;
         }
       } catch (DeviceMemoryException e) {
@@ -293,8 +293,8 @@ final class GpuStoredRows implements StoredRows {
       }
       settle();
       free();
-      arriving = device.allocate(bytes);
-      leaving = device.allocate(bytes);
+      arriving = device.memory().allocate(bytes);
+      leaving = device.memory().allocate(bytes);
     }
 
     private void settle() {

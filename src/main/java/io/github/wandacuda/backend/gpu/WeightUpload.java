@@ -31,7 +31,7 @@ final class WeightUpload implements AutoCloseable {
   WeightUpload(GpuDevice device, DeviceQueue queue) {
     this.device = device;
     this.queue = queue;
-    reserveBytes = device.freeBytes() / RESERVE;
+    reserveBytes = device.memory().freeBytes() / RESERVE;
     pieceBytes = Math.min(PIECE_BYTES, device.largestBuffer());
     piece = new GrowingBuffer(device, queue);
   }
@@ -45,7 +45,7 @@ final class WeightUpload implements AutoCloseable {
       return null;
     }
     try {
-      return device.allocate(Math.max(1, bytes));
+      return device.memory().allocate(Math.max(1, bytes));
     } catch (DeviceMemoryException e) {
       return null;
     }
@@ -66,11 +66,11 @@ final class WeightUpload implements AutoCloseable {
    * activations, kernels and selection.
    */
   long roomBesideBlock() {
-    return Math.max(0, device.freeBytes() - 2 * reserveBytes);
+    return Math.max(0, device.memory().freeBytes() - 2 * reserveBytes);
   }
 
   private long most() {
-    return Math.min(device.largestBuffer(), device.freeBytes() - reserveBytes);
+    return Math.min(device.largestBuffer(), device.memory().freeBytes() - reserveBytes);
   }
 
   /** Returns what to throw where a weight of so many bytes has to be on the device and isn't. */

@@ -1,12 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.system.OnFailure;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import org.jocl.CL;
@@ -109,7 +106,8 @@ final class OpenClDevice implements GpuDevice {
     return context;
   }
 
-  OpenClMemory memory() {
+  @Override
+  public OpenClMemory memory() {
     return memory;
   }
 
@@ -124,23 +122,8 @@ final class OpenClDevice implements GpuDevice {
   }
 
   @Override
-  public long freeBytes() {
-    return memory.freeBytes();
-  }
-
-  @Override
   public long largestBuffer() {
     return target.facts().largestBuffer();
-  }
-
-  @Override
-  public DeviceBuffer allocate(long bytes) {
-    return memory.allocate(bytes);
-  }
-
-  @Override
-  public MemorySegment pinned(long bytes, Arena arena) {
-    return memory.pinned(bytes, arena);
   }
 
   @Override
