@@ -117,7 +117,24 @@ final class GpuOperations implements Operations, AutoCloseable {
     if (ahead == null) {
       ahead = device.queue();
     }
-    return GpuWeightsAhead.reserve(ahead, weights, staging, shapes);
+    List<GpuWeightsAhead.Place> places = new ArrayList<>();
+    try {
+      for (WeightsAhead.Shape shape : shapes) {
+        DeviceBuffer buffer =
+            weights.allocate(HostRows.deviceBytes(shape.rows(), shape.columns(), shape.dtype()));
+        if (buffer == null) {
+          GpuWeightsAhead.free(places);
+          return Optional.empty();
+        }
+        DeviceRows rows =
+            HostRows.onDevice(buffer.at(0), shape.dtype(), shape.rows(), shape.columns());
+        places.add(new GpuWeightsAhead.Place(buffer, rows));
+      }
+      return Optional.of(new GpuWeightsAhead(places));
+    } catch (RuntimeException e) {
+      GpuWeightsAhead.free(places);
+      throw e;
+    }
   }
 
   @Override
@@ -243,7 +260,7 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public GpuSecondMoments secondMoments(int columns) {
-    return new GpuSecondMoments(device, queue, columns);
+    return new GpuSecondMoments(columns);
   }
 
   @Override
@@ -282,19 +299,17 @@ final class GpuOperations implements Operations, AutoCloseable {
    * Sums of products of columns in a device's memory. They are divided on the host, so that a
    * quotient has the same bits for the same sum everywhere.
    */
-  private static final class GpuSecondMoments implements SecondMoments {
+  private final class GpuSecondMoments implements SecondMoments {
     /** Bytes of sums that are on the host at a time. */
     private static final long PART_BYTES = 16 << 20;
 
     private static final int SUM_BYTES = GpuForwardKernels.MOMENT_BYTES;
 
-    private final DeviceQueue queue;
     private final long elements;
     private final DeviceBuffer state;
     private boolean closed;
 
-    GpuSecondMoments(GpuDevice device, DeviceQueue queue, int columns) {
-      this.queue = queue;
+    GpuSecondMoments(int columns) {
       elements = PackedTriangle.elements(columns);
       state = device.memory().allocate(Math.max(1, elements * SUM_BYTES));
       OnFailure.run(state::close, () -> queue.clear(state.at(0), state.bytes()));
@@ -336,13 +351,11 @@ final class GpuOperations implements Operations, AutoCloseable {
    * Weights that go to the device through pinned memory with room for all of them, by a queue of
    * their own: so nobody waits for a copy before they are taken.
    */
-  private static final class GpuWeightsAhead implements WeightsAhead {
+  private final class GpuWeightsAhead implements WeightsAhead {
     /** Where in pinned memory each weight may begin. */
     private static final long ALIGNMENT = 64;
 
-    private final DeviceQueue copies;
-    private final WeightUpload upload;
-    private final MemorySegment staging;
+    private final MemorySegment staged;
     private final List<Place> places;
 
     /** How many weights were sent, and where the next one goes in pinned memory. */
@@ -351,12 +364,10 @@ final class GpuOperations implements Operations, AutoCloseable {
     private long at;
     private boolean ended;
 
-    private GpuWeightsAhead(
-        DeviceQueue copies, WeightUpload upload, MemorySegment staging, List<Place> places) {
-      this.copies = copies;
-      this.upload = upload;
-      this.staging = staging;
+    /** Takes over memory for weights; the queue and the pinned memory have no other use then. */
+    GpuWeightsAhead(List<Place> places) {
       this.places = places;
+      staged = staging.exactly(places.stream().mapToLong(Place::stagingBytes).sum());
     }
 
     /** A weight's memory on the device. */
@@ -368,39 +379,6 @@ final class GpuOperations implements Operations, AutoCloseable {
       long stagingBytes() {
         return Math.ceilDiv(bytes(), ALIGNMENT) * ALIGNMENT;
       }
-    }
-
-    /**
-     * Takes memory for weights; nothing if the device has no room for all of them.
-     *
-     * @param copies a queue that is idle and has no other use until these weights are taken or
-     *     closed
-     * @param upload knows how much room there is
-     * @param staging pinned memory, likewise
-     */
-    static Optional<WeightsAhead> reserve(
-        DeviceQueue copies, WeightUpload upload, GrowingMemory staging, List<Shape> shapes) {
-      List<Place> places = new ArrayList<>();
-      try {
-        for (Shape shape : shapes) {
-          DeviceBuffer buffer =
-              upload.allocate(HostRows.deviceBytes(shape.rows(), shape.columns(), shape.dtype()));
-          if (buffer == null) {
-            free(places);
-            return Optional.empty();
-          }
-          places.add(new Place(buffer, rows(buffer, shape)));
-        }
-        long bytes = places.stream().mapToLong(Place::stagingBytes).sum();
-        return Optional.of(new GpuWeightsAhead(copies, upload, staging.exactly(bytes), places));
-      } catch (RuntimeException e) {
-        free(places);
-        throw e;
-      }
-    }
-
-    private static DeviceRows rows(DeviceBuffer buffer, Shape shape) {
-      return HostRows.onDevice(buffer.at(0), shape.dtype(), shape.rows(), shape.columns());
     }
 
     private static void free(List<Place> places) {
@@ -419,11 +397,11 @@ final class GpuOperations implements Operations, AutoCloseable {
       if (matrix.elements() == 0) {
         return;
       }
-      MemorySegment dense = staging.asSlice(at, place.bytes());
+      MemorySegment dense = staged.asSlice(at, place.bytes());
       at += place.stagingBytes();
       DenseRows.gather(matrix, dense, to.rowBytes());
       RowCopy.Place from = RowCopy.Place.of(dense, to.rowBytes());
-      copies.copy(from, to.place(), to.rowBytes(), to.rows());
+      ahead.copy(from, to.place(), to.rowBytes(), to.rows());
     }
 
     @Override
@@ -431,10 +409,10 @@ final class GpuOperations implements Operations, AutoCloseable {
       if (ended || sent < places.size()) {
         throw new IllegalStateException("%d of %d weights sent".formatted(sent, places.size()));
       }
-      copies.finish();
+      ahead.finish();
       ended = true;
       return places.stream()
-          .<Weight>map(place -> new GpuWeight.Dense(place.buffer, place.rows, upload))
+          .<Weight>map(place -> new GpuWeight.Dense(place.buffer, place.rows, weights))
           .toList();
     }
 
@@ -442,7 +420,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     public void close() {
       if (!ended) {
         ended = true;
-        copies.settle();
+        ahead.settle();
         free(places);
       }
     }
