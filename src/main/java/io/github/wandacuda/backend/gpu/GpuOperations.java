@@ -90,7 +90,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     return tensor == null ? null : own(tensor).matrix();
   }
 
-  private static DevicePointer data(Tensor tensor) {
+  static DevicePointer data(Tensor tensor) {
     return tensor == null ? null : matrix(tensor).data();
   }
 

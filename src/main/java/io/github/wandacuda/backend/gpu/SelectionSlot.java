@@ -30,7 +30,7 @@ final class SelectionSlot implements AutoCloseable {
   SelectionSlot(GpuDevice device, PinnedMemory pinned, long tileBytes) {
     queue = device.queue();
     this.pinned = pinned;
-    memory = new SlotMemory(device, queue, tileBytes);
+    memory = new SlotMemory(device, tileBytes);
     weights = new GrowingMemory(pinned::allocate);
     masks = new GrowingMemory(pinned::allocate);
     numbers = new GrowingMemory(pinned::allocate);
@@ -224,9 +224,7 @@ final class SelectionSlot implements AutoCloseable {
    * A slot's room on the device: rows of weights, and what goes with them. Where the device is
    * short of memory, the room is for fewer rows.
    */
-  private static final class SlotMemory implements AutoCloseable {
-    private final DeviceQueue queue;
-
+  private final class SlotMemory implements AutoCloseable {
     /** Less than was asked for once there wasn't room for so many. */
     private long tileBytes;
 
@@ -235,8 +233,7 @@ final class SelectionSlot implements AutoCloseable {
     private final GrowingBuffer reports;
     private final GrowingBuffer counts;
 
-    SlotMemory(GpuDevice device, DeviceQueue queue, long tileBytes) {
-      this.queue = queue;
+    SlotMemory(GpuDevice device, long tileBytes) {
       this.tileBytes = Math.min(tileBytes, device.largestBuffer());
       weights = new GrowingBuffer(device, queue);
       masks = new GrowingBuffer(device, queue);

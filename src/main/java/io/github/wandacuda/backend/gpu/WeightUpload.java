@@ -200,8 +200,7 @@ final class WeightUpload implements AutoCloseable {
 
   /** Queues a linear layer of a packed weight. */
   void sparse(GpuTensor x, DeviceSparse w, GpuTensor bias, GpuTensor out) {
-    DevicePointer biases = bias == null ? null : bias.matrix().data();
-    queue.forward().sparse(x.matrix(), w, biases, out.matrix());
+    queue.forward().sparse(x.matrix(), w, GpuOperations.data(bias), out.matrix());
   }
 
   /**
@@ -211,8 +210,7 @@ final class WeightUpload implements AutoCloseable {
   void linear(GpuTensor x, DeviceCodes w, GpuTensor bias, GpuTensor out) {
     boolean few = x.rows() <= GpuForwardKernels.FEW_TOKENS;
     if (few && !w.layout().divides() && queue.forward().multipliesSparse()) {
-      DevicePointer biases = bias == null ? null : bias.matrix().data();
-      queue.forward().codes(x.matrix(), w, biases, out.matrix());
+      queue.forward().codes(x.matrix(), w, GpuOperations.data(bias), out.matrix());
     } else {
       widen(w, (rows, first) -> linear(x, rows, first, bias, out));
     }
