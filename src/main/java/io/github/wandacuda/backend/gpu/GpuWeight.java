@@ -1,6 +1,5 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
@@ -76,7 +75,7 @@ abstract sealed class GpuWeight implements Weight {
   @Override
   public void close() {
     if (!closed && buffer != null) {
-      upload.settle();
+      upload.queue().settle();
       buffer.close();
     }
     closed = true;
@@ -104,7 +103,7 @@ abstract sealed class GpuWeight implements Weight {
           .<GpuWeight>placed(
               DeviceCodes.bytes(parts),
               buffer -> {
-                DevicePointer[] at = DeviceCodes.copy(parts, buffer.at(0), upload::send);
+                DevicePointer[] at = DeviceCodes.copy(parts, buffer.at(0), upload.queue()::send);
                 DeviceSparse matrix =
                     new DeviceSparse(
                         at[0], at[1], at[2], host.dtype(), host.rows(), host.columns());
@@ -119,7 +118,8 @@ abstract sealed class GpuWeight implements Weight {
       if (x.rows() > SparseMatrix.MOST_ROWS) {
         upload.unpack(matrix, (rows, first) -> upload.linear(x, rows, first, bias, out));
       } else {
-        upload.sparse(x, matrix, bias, out);
+        DevicePointer biases = GpuOperations.data(bias);
+        upload.queue().forward().sparse(x.matrix(), matrix, biases, out.matrix());
       }
     }
 
@@ -158,7 +158,7 @@ abstract sealed class GpuWeight implements Weight {
           .placed(
               DeviceCodes.bytes(DeviceCodes.parts(host)),
               buffer -> {
-                DeviceCodes matrix = DeviceCodes.copy(host, buffer.at(0), upload::send);
+                DeviceCodes matrix = DeviceCodes.copy(host, buffer.at(0), upload.queue()::send);
                 return new Quantized(host, matrix, buffer, upload);
               })
           .orElseGet(() -> new Quantized(host, null, null, upload));

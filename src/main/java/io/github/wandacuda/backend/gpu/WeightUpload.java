@@ -78,14 +78,9 @@ final class WeightUpload implements AutoCloseable {
     return new DeviceMemoryException(device.name(), bytes, most());
   }
 
-  /** Waits for all queued work, before device memory is freed. */
-  void settle() {
-    queue.settle();
-  }
-
-  /** Copies memory to the device and waits for the copy. */
-  void send(MemorySegment from, DevicePointer to) {
-    queue.send(from, to);
+  /** Returns the queue of all work on weights. */
+  DeviceQueue queue() {
+    return queue;
   }
 
   /** Copies rows to the device and waits for the copy. */
@@ -146,7 +141,7 @@ final class WeightUpload implements AutoCloseable {
           QuantizedMatrix some = host.rows(first, rows.rows());
           QuantizedMatrix piece = new QuantizedMatrix(some.codes().byRows(), some.scales());
           DevicePointer room = rows.data().plus(rows.rows() * rows.pitch());
-          queue.forward().widen(DeviceCodes.copy(piece, room, this::send), 0, rows);
+          queue.forward().widen(DeviceCodes.copy(piece, room, queue::send), 0, rows);
         },
         work);
   }
@@ -196,11 +191,6 @@ final class WeightUpload implements AutoCloseable {
             rows,
             bias == null ? null : bias.matrix().columnRange(first, rows.rows()).data(),
             out.matrix().columnRange(first, rows.rows()));
-  }
-
-  /** Queues a linear layer of a packed weight. */
-  void sparse(GpuTensor x, DeviceSparse w, GpuTensor bias, GpuTensor out) {
-    queue.forward().sparse(x.matrix(), w, GpuOperations.data(bias), out.matrix());
   }
 
   /**

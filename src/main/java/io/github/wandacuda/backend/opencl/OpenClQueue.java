@@ -185,11 +185,5 @@ final class OpenClQueue implements DeviceQueue {
    *
    * @param bytes its size in bytes, 1 or more
    */
-  record LocalMemory(long bytes) {
-    public LocalMemory {
-      if (bytes < 1) {
-        throw new IllegalArgumentException("local memory of " + bytes + " bytes");
-      }
-    }
-  }
+  record LocalMemory(long bytes) {}
 }
