@@ -55,10 +55,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
               "origin", facts.origin(),
               "tasks", tasks() + sizes(),
               "dense", HtmlText.number(OptionalDouble.of(dense.perplexity()), 6),
-              "rows",
-                  runs.stream()
-                      .map(ComparisonPage::row)
-                      .collect(Collectors.joining("\n")));
+              "rows", runs.stream().map(ComparisonPage::row).collect(Collectors.joining("\n")));
       return HtmlPage.of(
           "Methods compared: " + String.join(", ", methods),
           HtmlPage.filled("compare.html", values));

@@ -65,8 +65,7 @@ public record StructureReport(
 
   private String tiles() {
     StringBuilder tiles = new StringBuilder();
-    perplexities.ifPresent(
-        both -> PrunePage.tile(tiles, "Perplexity", PrunePage.pair(both)));
+    perplexities.ifPresent(both -> PrunePage.tile(tiles, "Perplexity", PrunePage.pair(both)));
     Stream.of("parameters", "bytes").forEach(key -> change(tiles, key));
     removed.kinds().keySet().forEach(kind -> change(tiles, kind.label()));
     PrunePage.tile(tiles, "Chosen by", HtmlText.escaped(result.get("score").toString()));

@@ -58,8 +58,8 @@ public interface GpuDevice extends AutoCloseable {
     DeviceBuffer allocate(long bytes);
 
     /**
-     * Allocates host memory that the device can copy from and to by itself, while kernels run: pinned
-     * memory. Its content is undefined.
+     * Allocates host memory that the device can copy from and to by itself, while kernels run:
+     * pinned memory. Its content is undefined.
      *
      * @param bytes 1 or more
      * @param arena frees the memory when it is closed

@@ -213,9 +213,9 @@ final class OpenClDevice implements GpuDevice {
 
   /**
    * Makes JOCL's object for a handle that the program around this library made. JOCL has no
-   * constructor for it, but fills in the handles of objects that OpenCL writes to; so a handle takes
-   * the way through a few bytes of device memory. A number that is no handle ends the process, as in
-   * C.
+   * constructor for it, but fills in the handles of objects that OpenCL writes to; so a handle
+   * takes the way through a few bytes of device memory. A number that is no handle ends the
+   * process, as in C.
    *
    * @throws IllegalArgumentException if the handle is 0
    */
@@ -226,8 +226,7 @@ final class OpenClDevice implements GpuDevice {
     int[] status = new int[1];
     long flags = CL.CL_MEM_READ_ONLY | CL.CL_MEM_COPY_HOST_PTR;
     cl_mem place =
-        CL.clCreateBuffer(
-            context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
+        CL.clCreateBuffer(context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
     OpenClStatus.check(status[0], "clCreateBuffer");
     try {
       OpenClStatus.check(

@@ -54,7 +54,10 @@ final class OpenClForwardKernels extends GpuForwardKernels {
 
   private static final int FEW_ROWS = 4;
 
-  /** Tokens of a group of a linear layer's vectors, which share the work of packing a panel of weights. */
+  /**
+   * Tokens of a group of a linear layer's vectors, which share the work of packing a panel of
+   * weights.
+   */
   private static final int TOKENS_PER_GROUP = 516;
 
   /** Groups for each compute unit, so that all units end at about the same time. */
