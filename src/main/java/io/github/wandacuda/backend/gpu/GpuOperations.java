@@ -328,7 +328,7 @@ final class GpuOperations implements Operations, AutoCloseable {
         for (long first = 0; first < elements; first += most) {
           long count = Math.min(most, elements - first);
           long at = first * SUM_BYTES;
-          queue.complete(() -> queue.download(state.at(at), part.asSlice(0, count * SUM_BYTES)));
+          queue.fetch(state.at(at), part.asSlice(0, count * SUM_BYTES));
           for (long i = 0; i < count; i++) {
             double sum = queue.forward().moment(part, i);
             triangle.setAtIndex(FLOAT, first + i, (float) (sum / divisor));
@@ -481,11 +481,9 @@ final class GpuOperations implements Operations, AutoCloseable {
       }
 
       void moveTo(Sums other) {
-        try (Arena arena = Arena.ofConfined()) {
-          MemorySegment host = arena.allocate(state.bytes(), Double.BYTES);
-          queue.complete(() -> queue.download(state.at(0), host));
-          other.queue.complete(() -> other.queue.upload(host, other.state.at(0)));
-        }
+        MemorySegment host = MemorySegment.ofArray(new byte[Math.toIntExact(state.bytes())]);
+        queue.fetch(state.at(0), host);
+        other.queue.send(host, other.state.at(0));
       }
 
       /** Gives the memory back, once the queue is finished. */

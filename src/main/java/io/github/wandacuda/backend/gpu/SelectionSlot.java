@@ -111,8 +111,7 @@ final class SelectionSlot implements AutoCloseable {
   void upload(float[] values, DevicePointer device) {
     MemorySegment staged = numbers.exactly((long) values.length * Float.BYTES);
     MemorySegment.copy(values, 0, staged, ValueLayout.JAVA_FLOAT, 0, values.length);
-    queue.upload(staged, device);
-    queue.finish();
+    queue.send(staged, device);
   }
 
   private void downloadMask(
@@ -129,8 +128,7 @@ final class SelectionSlot implements AutoCloseable {
   private RowReports report(SlotMemory.Tile tile, int rows) {
     MemorySegment staged =
         numbers.exactly((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES);
-    queue.download(tile.reports(), staged);
-    queue.finish();
+    queue.fetch(tile.reports(), staged);
     return new RowReports(staged, rows);
   }
 
@@ -171,8 +169,7 @@ final class SelectionSlot implements AutoCloseable {
       DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
       queue.clear(onDevice, staged.byteSize());
       counter.accept(weights, onDevice);
-      queue.download(onDevice, staged);
-      queue.finish();
+      queue.fetch(onDevice, staged);
       for (int bin = 0; bin < bins; bin++) {
         sums[bin] += Integer.toUnsignedLong(staged.getAtIndex(ValueLayout.JAVA_INT, bin));
       }

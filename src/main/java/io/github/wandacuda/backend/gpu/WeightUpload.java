@@ -119,17 +119,10 @@ final class WeightUpload implements AutoCloseable {
         work);
   }
 
-  /** Queues work for all rows of a quantized weight, widened piece by piece. */
-  private void widen(DeviceCodes codes, ObjIntConsumer<DeviceRows> work) {
-    forEachPiece(
-        codes.rows(),
-        codes.columns(),
-        DType.F32,
-        (rows, first) -> queue.forward().widen(codes, first, rows),
-        work);
-  }
-
-  /** Does that for a weight whose codes are on the host: those of a piece go to the device. */
+  /**
+   * Queues work for all rows of a quantized weight in host memory, widened piece by piece: the
+   * codes of a piece go to the device.
+   */
   void widen(QuantizedMatrix host, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         host.rows(),
@@ -202,7 +195,12 @@ final class WeightUpload implements AutoCloseable {
     if (few && !w.layout().divides() && queue.forward().multipliesSparse()) {
       queue.forward().codes(x.matrix(), w, GpuOperations.data(bias), out.matrix());
     } else {
-      widen(w, (rows, first) -> linear(x, rows, first, bias, out));
+      forEachPiece(
+          w.rows(),
+          w.columns(),
+          DType.F32,
+          (rows, first) -> queue.forward().widen(w, first, rows),
+          (rows, first) -> linear(x, rows, first, bias, out));
     }
   }
 
