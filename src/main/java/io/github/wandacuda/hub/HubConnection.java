@@ -94,12 +94,11 @@ final class HubConnection implements AutoCloseable {
 
   JsonNode json(String path) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    URI address = URI.create(settings.endpoint() + path);
     retrying(
         () -> 0,
         () -> {
           bytes.reset();
-          transfer(address, 0, LONGEST_JSON, false, Channels.newChannel(bytes)::write);
+          transfer(path, 0, LONGEST_JSON, false, Channels.newChannel(bytes)::write);
         });
     try {
       return JsonTree.read(new ByteArrayInputStream(bytes.toByteArray()));
@@ -118,13 +117,12 @@ final class HubConnection implements AutoCloseable {
    * @param whole whether they are all of the file
    */
   void read(String path, long from, long to, boolean whole, Sink sink) {
-    URI address = URI.create(settings.endpoint() + path);
     long[] at = {from};
     retrying(
         () -> at[0],
         () -> {
           transfer(
-              address,
+              path,
               at[0],
               to,
               !whole || at[0] > from,
@@ -166,9 +164,9 @@ final class HubConnection implements AutoCloseable {
   }
 
   /** Reads a response and those that it leads to, up to a number of bytes. */
-  private void transfer(URI address, long from, long to, boolean range, Sink sink)
+  private void transfer(String path, long from, long to, boolean range, Sink sink)
       throws IOException {
-    URI at = address;
+    URI at = URI.create(settings.endpoint() + path);
     for (int hop = 0; hop < REDIRECTS; hop++) {
       HttpRequest.Builder request = HttpRequest.newBuilder(at).header("User-Agent", "wanda-cuda");
       settings.tokenFor(at).ifPresent(token -> request.header("Authorization", "Bearer " + token));

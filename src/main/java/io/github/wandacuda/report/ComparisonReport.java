@@ -39,35 +39,25 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
 
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
   public AtomicWrite.Content content(Path file, RunFacts facts) {
-    return ReportFormat.content(file, facts, () -> ComparisonPage.of(facts, this), this::toJson);
+    return ReportFormat.content(file, facts, () -> new ComparisonPage().html(facts), this::toJson);
   }
 
   /** The report of {@code compare} as a page: charts by sparsity and by block, and a table. */
-  private static final class ComparisonPage {
-    private final ComparisonReport report;
-    private final List<String> methods;
+  private final class ComparisonPage {
+    private final List<String> methods = runs.stream().map(ComparedRun::method).distinct().toList();
 
-    private ComparisonPage(ComparisonReport report) {
-      this.report = report;
-      methods = report.runs().stream().map(ComparedRun::method).distinct().toList();
-    }
-
-    static String of(RunFacts facts, ComparisonReport report) {
-      ComparisonPage page = new ComparisonPage(report);
+    String html(RunFacts facts) {
       Map<String, String> values =
           Map.of(
               "facts", facts.html(),
-              "charts", page.bySparsity(),
-              "blocks", page.byBlock(),
+              "charts", bySparsity(),
+              "blocks", byBlock(),
               "origin", facts.origin(),
-              "tasks", page.tasks() + page.sizes(),
-              "dense", HtmlText.number(OptionalDouble.of(report.dense().perplexity()), 6),
-              "rows",
-                  report.runs().stream()
-                      .map(ComparisonPage::row)
-                      .collect(Collectors.joining("\n")));
+              "tasks", tasks() + sizes(),
+              "dense", HtmlText.number(OptionalDouble.of(dense.perplexity()), 6),
+              "rows", runs.stream().map(ComparisonPage::row).collect(Collectors.joining("\n")));
       return HtmlPage.of(
-          "Methods compared: " + String.join(", ", page.methods),
+          "Methods compared: " + String.join(", ", methods),
           HtmlPage.filled("compare.html", values));
     }
 
@@ -81,7 +71,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       List<LineChart> charts = new ArrayList<>();
       charts.add(perplexity("Perplexity by sparsity", "sparsity reached", ratios));
       charts.add(perplexity("Perplexity by pattern", "pattern", patterns));
-      for (String task : report.dense().tasks().keySet()) {
+      for (String task : dense.tasks().keySet()) {
         charts.add(accuracy(task, "sparsity", ratios));
         charts.add(accuracy(task, "pattern", patterns));
       }
@@ -95,7 +85,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
 
     /** Returns a table of the tasks' accuracies, or nothing if there are none. */
     private String tasks() {
-      if (report.dense().tasks().isEmpty()) {
+      if (dense.tasks().isEmpty()) {
         return "";
       }
       StringBuilder table = new StringBuilder();
@@ -103,12 +93,12 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           .append("<h2>Tasks</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\">")
           .append("<table class=\"sorted\"><thead><tr><th scope=\"col\">Method</th>")
           .append("<th scope=\"col\">Amount</th>");
-      for (String task : report.dense().tasks().keySet()) {
+      for (String task : dense.tasks().keySet()) {
         table.append("<th scope=\"col\">").append(HtmlText.escaped(task)).append("</th>");
       }
       table.append("</tr></thead><tbody>");
-      table.append(taskRow("dense", HtmlText.NOT_MEASURED, report.dense().tasks()));
-      report.runs().stream()
+      table.append(taskRow("dense", HtmlText.NOT_MEASURED, dense.tasks()));
+      runs.stream()
           .map(run -> taskRow(run.method(), text(run.sparsity()), run.tasks()))
           .forEach(table::append);
       return table.append("</tbody></table></div>").toString();
@@ -116,7 +106,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
 
     /** Returns a table of sizes and speeds, or nothing if no parts went. */
     private String sizes() {
-      if (report.runs().stream().allMatch(run -> run.size() == null)) {
+      if (runs.stream().allMatch(run -> run.size() == null)) {
         return "";
       }
       String table =
@@ -129,8 +119,8 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           """;
       return table.formatted(
           Stream.concat(
-                  Stream.of(sizeRow("dense", HtmlText.NOT_MEASURED, report.dense().size())),
-                  report.runs().stream()
+                  Stream.of(sizeRow("dense", HtmlText.NOT_MEASURED, dense.size())),
+                  runs.stream()
                       .filter(run -> run.size() != null)
                       .map(run -> sizeRow(run.method(), text(run.sparsity()), run.size())))
               .collect(Collectors.joining("\n")));
@@ -158,12 +148,12 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     }
 
     private Stream<Sparsity> amounts() {
-      return report.runs().stream().map(ComparedRun::sparsity).distinct();
+      return runs.stream().map(ComparedRun::sparsity).distinct();
     }
 
     private LineChart perplexity(String title, String x, List<Sparsity> amounts) {
       List<Series> series = new ArrayList<>(series(amounts, ComparedRun::perplexity));
-      series.add(Series.level("dense", report.dense().perplexity(), amounts.size()));
+      series.add(Series.level("dense", dense.perplexity(), amounts.size()));
       return new LineChart(title, x, "perplexity", places(amounts), series, true);
     }
 
@@ -173,8 +163,8 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
               series(
                   amounts,
                   run -> OptionalDouble.of(100 * run.tasks().get(task).accuracy().mean())));
-      double dense = 100 * report.dense().tasks().get(task).accuracy().mean();
-      series.add(Series.level("dense", dense, amounts.size()));
+      double level = 100 * dense.tasks().get(task).accuracy().mean();
+      series.add(Series.level("dense", level, amounts.size()));
       return new LineChart(
           "Accuracy on %s by %s".formatted(task, x), x, "right, %", places(amounts), series, false);
     }
@@ -233,7 +223,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     }
 
     private Optional<ComparedRun> run(String method, Sparsity amount) {
-      return report.runs().stream().filter(run -> run.isOf(method, amount)).findFirst();
+      return runs.stream().filter(run -> run.isOf(method, amount)).findFirst();
     }
 
     /** Returns two charts for each amount: where the zeros are, and where the errors. */

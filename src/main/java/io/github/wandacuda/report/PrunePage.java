@@ -45,11 +45,7 @@ record PrunePage(PruneReport report) {
   private String tiles() {
     RunResult result = report.result();
     StringBuilder tiles = new StringBuilder();
-    report
-        .perplexities()
-        .ifPresent(
-            both ->
-                tile(tiles, "Perplexity", "%.2f → %.2f".formatted(both.before(), both.after())));
+    report.perplexities().ifPresent(both -> tile(tiles, "Perplexity", pair(both)));
     tile(tiles, "Sparsity reached", HtmlText.percent(result.sparsity()));
     tile(tiles, "Asked for", HtmlText.escaped(report.request().rules().amount()));
     tile(tiles, "Weights", HtmlText.number(result.provenance().elements()));
@@ -78,6 +74,10 @@ record PrunePage(PruneReport report) {
     if (report.memory().get(key) instanceof Number bytes) {
       tile(tiles, name, "%.0f MiB".formatted(bytes.longValue() / MEBIBYTE));
     }
+  }
+
+  static String pair(PruneReport.Perplexities both) {
+    return "%.2f → %.2f".formatted(both.before(), both.after());
   }
 
   static void tile(StringBuilder tiles, String name, String value) {

@@ -65,10 +65,7 @@ public record StructureReport(
 
   private String tiles() {
     StringBuilder tiles = new StringBuilder();
-    perplexities.ifPresent(
-        both ->
-            PrunePage.tile(
-                tiles, "Perplexity", "%.2f → %.2f".formatted(both.before(), both.after())));
+    perplexities.ifPresent(both -> PrunePage.tile(tiles, "Perplexity", PrunePage.pair(both)));
     Stream.of("parameters", "bytes").forEach(key -> change(tiles, key));
     removed.kinds().keySet().forEach(kind -> change(tiles, kind.label()));
     PrunePage.tile(tiles, "Chosen by", HtmlText.escaped(result.get("score").toString()));

@@ -93,23 +93,13 @@ final class CudaDevice implements GpuDevice {
   }
 
   @Override
-  public long freeBytes() {
-    return memory.free();
-  }
-
-  @Override
   public long largestBuffer() {
     return info.totalBytes();
   }
 
   @Override
-  public CudaBuffer allocate(long bytes) {
-    return memory.allocate(bytes);
-  }
-
-  @Override
-  public MemorySegment pinned(long bytes, Arena arena) {
-    return memory.pinned(bytes, arena);
+  public CudaMemory memory() {
+    return memory;
   }
 
   @Override

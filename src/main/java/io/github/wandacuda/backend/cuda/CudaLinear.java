@@ -54,7 +54,7 @@ final class CudaLinear implements AutoCloseable {
     this.queue = queue;
     this.device = queue.device();
     this.cublas = cublas;
-    activations = new CudaLinearSplit(queue, precision.passes());
+    activations = new CudaLinearSplit(precision.passes());
   }
 
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
@@ -196,9 +196,8 @@ final class CudaLinear implements AutoCloseable {
    * rounds them to one: {@code kernels/forward/linear_split.cu}. The memory for them is kept from
    * one call to the next.
    */
-  private static final class CudaLinearSplit implements AutoCloseable {
+  private final class CudaLinearSplit implements AutoCloseable {
     private static final String FILE = "linear_split";
-    private static final int THREADS = 256;
 
     /** Columns of a slice of {@code linear_tensor.cu}. */
     private static final int SLICE = 32;
@@ -209,9 +208,8 @@ final class CudaLinear implements AutoCloseable {
     /** With fewer rows in a part, tensor cores would wait for weights. */
     private static final int FEWEST_ROWS = 128;
 
-    private final CudaQueue queue;
-    private final GrowingBuffer halves;
-    private final GrowingBuffer inverses;
+    private final GrowingBuffer halves = new GrowingBuffer(device, queue);
+    private final GrowingBuffer inverses = new GrowingBuffer(device, queue);
 
     /** How many there are of each activation. */
     private final int parts;
@@ -220,14 +218,11 @@ final class CudaLinear implements AutoCloseable {
     private long mostBytes = MOST_BYTES;
 
     /**
-     * Creates the launcher of a queue.
+     * Creates the launcher of the queue.
      *
      * @param parts 2, or 1 to round
      */
-    CudaLinearSplit(CudaQueue queue, int parts) {
-      this.queue = queue;
-      halves = new GrowingBuffer(queue.device(), queue);
-      inverses = new GrowingBuffer(queue.device(), queue);
+    CudaLinearSplit(int parts) {
       this.parts = parts;
     }
 
@@ -286,10 +281,10 @@ final class CudaLinear implements AutoCloseable {
       Grid grid = Grid.of(x.rows());
       int threads = Grid.rowThreads(padded, THREADS);
       if (scales == null) {
-        CudaFunction function = queue.device().function(FILE, "linear_split_bf16");
+        CudaFunction function = device.function(FILE, "linear_split_bf16");
         queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, parts);
       } else {
-        CudaFunction function = queue.device().function(FILE, "linear_split_f16");
+        CudaFunction function = device.function(FILE, "linear_split_f16");
         queue.launch(
             function, grid, threads, 0, x.data(), x.columns(), place, padded, parts, scales);
       }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.Arena;
@@ -12,7 +13,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /** The memory of a device. Each allocation is freed exactly once. */
-final class CudaMemory implements AutoCloseable {
+final class CudaMemory implements GpuDevice.Memory, AutoCloseable {
   private final CudaContext context;
   private final Set<CudaBuffer> live = new HashSet<>();
   private boolean closed;
@@ -21,8 +22,8 @@ final class CudaMemory implements AutoCloseable {
     this.context = context;
   }
 
-  /** Returns the free memory in bytes. */
-  public long free() {
+  @Override
+  public long freeBytes() {
     context.enter();
     return queryFree();
   }
@@ -33,6 +34,7 @@ final class CudaMemory implements AutoCloseable {
     return free[0];
   }
 
+  @Override
   public synchronized CudaBuffer allocate(long bytes) {
     requireSome(bytes);
     if (closed) {
@@ -58,7 +60,8 @@ final class CudaMemory implements AutoCloseable {
    *
    * @param arena frees the memory when it is closed
    */
-  MemorySegment pinned(long bytes, Arena arena) {
+  @Override
+  public MemorySegment pinned(long bytes, Arena arena) {
     requireSome(bytes);
     context.enter();
     context.retainAgain();

@@ -29,26 +29,16 @@ record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
   public void selectRows(Operands of, int count) {
     DeviceRows source = of.source();
     CudaSelectRows choice = CudaSelectRows.of(source.dtype(), source.columns(), queue.device());
-    int shared = choice.sharedBytes();
-    if (choice.blocks() == 0) {
-      int staged = choice.stagedBytes() > 0 ? 1 : 0;
-      launch(
-          of,
-          choice.file(),
-          choice.kernel(),
-          choice.threads(),
-          shared,
-          count,
-          choice.bins(),
-          staged);
-    } else {
-      queue.launch(
-          function(choice.file(), choice.kernel(), source),
-          grid(source, choice.blocks()),
-          choice.threads(),
-          shared,
-          of.with(source.rows(), count, choice.bins()));
-    }
+    boolean each = choice.blocks() == 0;
+    int staged = choice.stagedBytes() > 0 ? 1 : 0;
+    queue.launch(
+        function(choice.file(), choice.kernel(), source),
+        each ? Grid.of(source.rows()) : grid(source, choice.blocks()),
+        choice.threads(),
+        choice.sharedBytes(),
+        each
+            ? of.with(count, choice.bins(), staged)
+            : of.with(source.rows(), count, choice.bins()));
   }
 
   /** There is a kernel for each range of sizes. */

@@ -38,7 +38,7 @@ public record DeviceCodes(
   private static final MemorySegment NONE = MemorySegment.NULL;
 
   /** What is copied: codes, scales, zero points and groups. */
-  private static List<MemorySegment> parts(QuantizedMatrix host) {
+  static List<MemorySegment> parts(QuantizedMatrix host) {
     Scales scales = host.scales();
     int block = scales.firstRow() / scales.blockRows();
     int blocks = Math.ceilDiv(scales.firstRow() + host.rows(), scales.blockRows()) - block;
@@ -54,12 +54,29 @@ public record DeviceCodes(
         groups == null ? NONE : MemorySegment.ofArray(groups));
   }
 
-  static long aligned(long bytes) {
+  private static long aligned(long bytes) {
     return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
   }
 
-  static long bytes(QuantizedMatrix host) {
-    return parts(host).stream().mapToLong(part -> aligned(part.byteSize())).sum();
+  /** Returns what parts take that {@link #copy} brings to the device. */
+  static long bytes(List<MemorySegment> parts) {
+    return parts.stream().mapToLong(part -> aligned(part.byteSize())).sum();
+  }
+
+  /** Brings parts of a weight to memory of {@link #bytes} bytes, and returns their places. */
+  static DevicePointer[] copy(
+      List<MemorySegment> parts, DevicePointer to, BiConsumer<MemorySegment, DevicePointer> send) {
+    DevicePointer[] places = new DevicePointer[parts.size()];
+    DevicePointer next = to;
+    for (int part = 0; part < places.length; part++) {
+      MemorySegment from = parts.get(part);
+      places[part] = from.equals(NONE) ? null : next;
+      if (from.byteSize() > 0) {
+        send.accept(from, next);
+        next = next.plus(aligned(from.byteSize()));
+      }
+    }
+    return places;
   }
 
   /** Returns what each row of a weight takes whose rows lie one after the other, at most. */
@@ -81,16 +98,7 @@ public record DeviceCodes(
   /** Describes a weight in memory of {@link #bytes} bytes, whose parts are brought there. */
   static DeviceCodes copy(
       QuantizedMatrix host, DevicePointer to, BiConsumer<MemorySegment, DevicePointer> send) {
-    DevicePointer[] places = new DevicePointer[4];
-    DevicePointer next = to;
-    int place = 0;
-    for (MemorySegment part : parts(host)) {
-      places[place++] = part.equals(NONE) ? null : next;
-      if (part.byteSize() > 0) {
-        send.accept(part, next);
-        next = next.plus(aligned(part.byteSize()));
-      }
-    }
+    DevicePointer[] places = copy(parts(host), to, send);
     Scales scales = host.scales();
     Scales layout =
         new Scales(

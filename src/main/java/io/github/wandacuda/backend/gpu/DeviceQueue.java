@@ -26,6 +26,10 @@ public interface DeviceQueue extends AutoCloseable {
     copy(Place.of(device, bytes), Place.of(host, bytes), bytes, 1);
   }
 
+  default void copy(DevicePointer from, DevicePointer to, long bytes) {
+    copy(Place.of(from, bytes), Place.of(to, bytes), bytes, 1);
+  }
+
   /** Copies rows between host and device memory, or within the device. */
   void copy(RowCopy copy);
 
@@ -80,6 +84,19 @@ public interface DeviceQueue extends AutoCloseable {
       MemorySegment host =
           from.isNative() ? from : arena.allocate(from.byteSize(), Long.BYTES).copyFrom(from);
       complete(() -> upload(host, to));
+    }
+  }
+
+  /** Copies memory of the device to memory of any kind and waits for the copy. */
+  default void fetch(DevicePointer from, MemorySegment to) {
+    if (to.isNative()) {
+      complete(() -> download(from, to));
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(to.byteSize(), Long.BYTES);
+      fetch(from, host);
+      to.copyFrom(host);
     }
   }
 

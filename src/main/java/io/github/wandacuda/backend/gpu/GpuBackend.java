@@ -198,15 +198,8 @@ public final class GpuBackend implements Backend {
         return new Selection(0, 0);
       }
       Reached reached = reach(weight);
-      SlotPool pool = reached.selector.pool();
-      DeviceBuffer onDevice = pool.upload(arguments.norms());
-      try {
-        return pool.with(
-            reached.matrix,
-            0,
-            slot -> slot.select(reached.matrix, onDevice.at(0), rule, mask, rowsDone));
-      } finally {
-        pool.keep(onDevice);
+      try (GpuSelector.GpuPlan plan = reached.selector.plan(arguments)) {
+        return plan.select(reached.matrix, mask, rowsDone);
       }
     }
 
@@ -289,12 +282,10 @@ public final class GpuBackend implements Backend {
        */
       @Override
       public float element(SelectionSlot slot, int row, int column) {
-        DeviceQueue queue = slot.queue();
         try (Arena arena = Arena.ofConfined()) {
           DType dtype = rows.dtype();
           MemorySegment host = arena.allocate(dtype.bytes(), Integer.BYTES);
-          queue.complete(
-              () -> queue.download(rows.rowRange(row, 1).columnRange(column, 1).data(), host));
+          slot.queue().fetch(rows.rowRange(row, 1).columnRange(column, 1).data(), host);
           float value = WeightMatrix.of(host, dtype, 1, 1).get(0, 0);
           return Float.isFinite(value) ? Float.NaN : value;
         }

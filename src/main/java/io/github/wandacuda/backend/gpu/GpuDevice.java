@@ -41,28 +41,33 @@ public interface GpuDevice extends AutoCloseable {
     return Optional.empty();
   }
 
-  /** Returns the free memory in bytes, or all memory if the device doesn't say. */
-  long freeBytes();
-
-  /** Returns the largest size in bytes that {@link #allocate} may allocate. */
+  /** Returns the largest size in bytes that {@link Memory#allocate} may allocate. */
   long largestBuffer();
 
-  /**
-   * Allocates memory, whose content is undefined. Its address is a multiple of 256.
-   *
-   * @param bytes 1 or more
-   * @throws DeviceMemoryException if there isn't enough
-   */
-  DeviceBuffer allocate(long bytes);
+  /** The memory of a device, and host memory that it reaches. */
+  interface Memory {
+    /** Returns the free memory in bytes, or all memory if the device doesn't say. */
+    long freeBytes();
 
-  /**
-   * Allocates host memory that the device can copy from and to by itself, while kernels run: pinned
-   * memory. Its content is undefined.
-   *
-   * @param bytes 1 or more
-   * @param arena frees the memory when it is closed
-   */
-  MemorySegment pinned(long bytes, Arena arena);
+    /**
+     * Allocates memory, whose content is undefined. Its address is a multiple of 256.
+     *
+     * @param bytes 1 or more
+     * @throws DeviceMemoryException if there isn't enough
+     */
+    DeviceBuffer allocate(long bytes);
+
+    /**
+     * Allocates host memory that the device can copy from and to by itself, while kernels run:
+     * pinned memory. Its content is undefined.
+     *
+     * @param bytes 1 or more
+     * @param arena frees the memory when it is closed
+     */
+    MemorySegment pinned(long bytes, Arena arena);
+  }
+
+  Memory memory();
 
   DeviceQueue queue();
 

@@ -90,7 +90,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     return tensor == null ? null : own(tensor).matrix();
   }
 
-  private static DevicePointer data(Tensor tensor) {
+  static DevicePointer data(Tensor tensor) {
     return tensor == null ? null : matrix(tensor).data();
   }
 
@@ -101,14 +101,7 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public void download(Tensor from, MemorySegment destination) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment to = destination.asSlice(0, own(from).bytes());
-      MemorySegment host = to.isNative() ? to : arena.allocate(own(from).bytes(), Long.BYTES);
-      queue.complete(() -> queue.download(data(from), host));
-      if (!to.isNative()) {
-        to.copyFrom(host);
-      }
-    }
+    queue.fetch(data(from), destination.asSlice(0, own(from).bytes()));
   }
 
   @Override
@@ -124,7 +117,24 @@ final class GpuOperations implements Operations, AutoCloseable {
     if (ahead == null) {
       ahead = device.queue();
     }
-    return GpuWeightsAhead.reserve(ahead, weights, staging, shapes);
+    List<GpuWeightsAhead.Place> places = new ArrayList<>();
+    try {
+      for (WeightsAhead.Shape shape : shapes) {
+        DeviceBuffer buffer =
+            weights.allocate(HostRows.deviceBytes(shape.rows(), shape.columns(), shape.dtype()));
+        if (buffer == null) {
+          GpuWeightsAhead.free(places);
+          return Optional.empty();
+        }
+        DeviceRows rows =
+            HostRows.onDevice(buffer.at(0), shape.dtype(), shape.rows(), shape.columns());
+        places.add(new GpuWeightsAhead.Place(buffer, rows));
+      }
+      return Optional.of(new GpuWeightsAhead(places));
+    } catch (RuntimeException e) {
+      GpuWeightsAhead.free(places);
+      throw e;
+    }
   }
 
   @Override
@@ -208,18 +218,17 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public Routing route(Tensor logits, Tensor correction, RoutingRule rule) {
     int k = rule.expertsPerToken();
-    long bytes = (long) Math.multiplyExact(logits.rows(), k) * Integer.BYTES;
+    int count = Math.multiplyExact(logits.rows(), k);
+    long bytes = (long) count * Integer.BYTES;
     DevicePointer experts = results.atLeast(2 * bytes);
     DevicePointer weights = experts.plus(bytes);
     queue.forward().route(matrix(logits), data(correction), rule, experts, weights);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
-      queue.complete(() -> queue.download(experts, host));
-      return new Routing(
-          k,
-          host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
-          host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
-    }
+    MemorySegment host = MemorySegment.ofArray(new int[2 * count]);
+    queue.fetch(experts, host);
+    return new Routing(
+        k,
+        host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
+        host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
   }
 
   @Override
@@ -251,31 +260,27 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public GpuSecondMoments secondMoments(int columns) {
-    return new GpuSecondMoments(device, queue, columns);
+    return new GpuSecondMoments(columns);
   }
 
   @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
     double[] result = new double[targets.length];
-    long bytes = (long) targets.length * GpuForwardKernels.LOSS_FLOATS * Float.BYTES;
+    float[] terms = new float[targets.length * GpuForwardKernels.LOSS_FLOATS];
     DevicePointer ids = upload(targets);
-    DevicePointer place = results.atLeast(bytes);
+    DevicePointer place = results.atLeast((long) terms.length * Float.BYTES);
     queue.forward().crossEntropy(matrix(logits), ids, place);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(bytes, Float.BYTES);
-      queue.complete(() -> queue.download(place, host));
-      for (int row = 0; row < result.length; row++) {
-        result[row] = loss(host, (long) row * GpuForwardKernels.LOSS_FLOATS);
-      }
+    queue.fetch(place, MemorySegment.ofArray(terms));
+    for (int row = 0; row < result.length; row++) {
+      result[row] = loss(terms, row * GpuForwardKernels.LOSS_FLOATS);
     }
     return result;
   }
 
-  private static double loss(MemorySegment host, long at) {
-    double highest = host.getAtIndex(ValueLayout.JAVA_FLOAT, at);
-    double sum = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 1);
-    double target = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 2);
-    return Math.log(sum) + (highest - target);
+  private static double loss(float[] terms, int at) {
+    double highest = terms[at];
+    double target = terms[at + 2];
+    return Math.log(terms[at + 1]) + (highest - target);
   }
 
   @Override
@@ -294,21 +299,19 @@ final class GpuOperations implements Operations, AutoCloseable {
    * Sums of products of columns in a device's memory. They are divided on the host, so that a
    * quotient has the same bits for the same sum everywhere.
    */
-  private static final class GpuSecondMoments implements SecondMoments {
+  private final class GpuSecondMoments implements SecondMoments {
     /** Bytes of sums that are on the host at a time. */
     private static final long PART_BYTES = 16 << 20;
 
     private static final int SUM_BYTES = GpuForwardKernels.MOMENT_BYTES;
 
-    private final DeviceQueue queue;
     private final long elements;
     private final DeviceBuffer state;
     private boolean closed;
 
-    GpuSecondMoments(GpuDevice device, DeviceQueue queue, int columns) {
-      this.queue = queue;
+    GpuSecondMoments(int columns) {
       elements = PackedTriangle.elements(columns);
-      state = device.allocate(Math.max(1, elements * SUM_BYTES));
+      state = device.memory().allocate(Math.max(1, elements * SUM_BYTES));
       OnFailure.run(state::close, () -> queue.clear(state.at(0), state.bytes()));
     }
 
@@ -325,7 +328,7 @@ final class GpuOperations implements Operations, AutoCloseable {
         for (long first = 0; first < elements; first += most) {
           long count = Math.min(most, elements - first);
           long at = first * SUM_BYTES;
-          queue.complete(() -> queue.download(state.at(at), part.asSlice(0, count * SUM_BYTES)));
+          queue.fetch(state.at(at), part.asSlice(0, count * SUM_BYTES));
           for (long i = 0; i < count; i++) {
             double sum = queue.forward().moment(part, i);
             triangle.setAtIndex(FLOAT, first + i, (float) (sum / divisor));
@@ -348,13 +351,11 @@ final class GpuOperations implements Operations, AutoCloseable {
    * Weights that go to the device through pinned memory with room for all of them, by a queue of
    * their own: so nobody waits for a copy before they are taken.
    */
-  private static final class GpuWeightsAhead implements WeightsAhead {
+  private final class GpuWeightsAhead implements WeightsAhead {
     /** Where in pinned memory each weight may begin. */
     private static final long ALIGNMENT = 64;
 
-    private final DeviceQueue copies;
-    private final WeightUpload upload;
-    private final MemorySegment staging;
+    private final MemorySegment staged;
     private final List<Place> places;
 
     /** How many weights were sent, and where the next one goes in pinned memory. */
@@ -363,12 +364,10 @@ final class GpuOperations implements Operations, AutoCloseable {
     private long at;
     private boolean ended;
 
-    private GpuWeightsAhead(
-        DeviceQueue copies, WeightUpload upload, MemorySegment staging, List<Place> places) {
-      this.copies = copies;
-      this.upload = upload;
-      this.staging = staging;
+    /** Takes over memory for weights; the queue and the pinned memory have no other use then. */
+    GpuWeightsAhead(List<Place> places) {
       this.places = places;
+      staged = staging.exactly(places.stream().mapToLong(Place::stagingBytes).sum());
     }
 
     /** A weight's memory on the device. */
@@ -380,39 +379,6 @@ final class GpuOperations implements Operations, AutoCloseable {
       long stagingBytes() {
         return Math.ceilDiv(bytes(), ALIGNMENT) * ALIGNMENT;
       }
-    }
-
-    /**
-     * Takes memory for weights; nothing if the device has no room for all of them.
-     *
-     * @param copies a queue that is idle and has no other use until these weights are taken or
-     *     closed
-     * @param upload knows how much room there is
-     * @param staging pinned memory, likewise
-     */
-    static Optional<WeightsAhead> reserve(
-        DeviceQueue copies, WeightUpload upload, GrowingMemory staging, List<Shape> shapes) {
-      List<Place> places = new ArrayList<>();
-      try {
-        for (Shape shape : shapes) {
-          DeviceBuffer buffer =
-              upload.allocate(HostRows.deviceBytes(shape.rows(), shape.columns(), shape.dtype()));
-          if (buffer == null) {
-            free(places);
-            return Optional.empty();
-          }
-          places.add(new Place(buffer, rows(buffer, shape)));
-        }
-        long bytes = places.stream().mapToLong(Place::stagingBytes).sum();
-        return Optional.of(new GpuWeightsAhead(copies, upload, staging.exactly(bytes), places));
-      } catch (RuntimeException e) {
-        free(places);
-        throw e;
-      }
-    }
-
-    private static DeviceRows rows(DeviceBuffer buffer, Shape shape) {
-      return HostRows.onDevice(buffer.at(0), shape.dtype(), shape.rows(), shape.columns());
     }
 
     private static void free(List<Place> places) {
@@ -431,11 +397,11 @@ final class GpuOperations implements Operations, AutoCloseable {
       if (matrix.elements() == 0) {
         return;
       }
-      MemorySegment dense = staging.asSlice(at, place.bytes());
+      MemorySegment dense = staged.asSlice(at, place.bytes());
       at += place.stagingBytes();
       DenseRows.gather(matrix, dense, to.rowBytes());
       RowCopy.Place from = RowCopy.Place.of(dense, to.rowBytes());
-      copies.copy(from, to.place(), to.rowBytes(), to.rows());
+      ahead.copy(from, to.place(), to.rowBytes(), to.rows());
     }
 
     @Override
@@ -443,10 +409,10 @@ final class GpuOperations implements Operations, AutoCloseable {
       if (ended || sent < places.size()) {
         throw new IllegalStateException("%d of %d weights sent".formatted(sent, places.size()));
       }
-      copies.finish();
+      ahead.finish();
       ended = true;
       return places.stream()
-          .<Weight>map(place -> new GpuWeight.Dense(place.buffer, place.rows, upload))
+          .<Weight>map(place -> new GpuWeight.Dense(place.buffer, place.rows, weights))
           .toList();
     }
 
@@ -454,7 +420,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     public void close() {
       if (!ended) {
         ended = true;
-        copies.settle();
+        ahead.settle();
         free(places);
       }
     }
@@ -489,7 +455,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     private record Sums(
         GpuDevice device, DeviceQueue queue, DeviceBuffer state, GrowingBuffer aligned) {
       Sums(GpuDevice device, DeviceQueue queue, long bytes) {
-        this(device, queue, device.allocate(bytes), new GrowingBuffer(device, queue));
+        this(device, queue, device.memory().allocate(bytes), new GrowingBuffer(device, queue));
       }
 
       /** Returns sums in another context, with a queue of their own. */
@@ -515,11 +481,9 @@ final class GpuOperations implements Operations, AutoCloseable {
       }
 
       void moveTo(Sums other) {
-        try (Arena arena = Arena.ofConfined()) {
-          MemorySegment host = arena.allocate(state.bytes(), Double.BYTES);
-          queue.complete(() -> queue.download(state.at(0), host));
-          other.queue.complete(() -> other.queue.upload(host, other.state.at(0)));
-        }
+        MemorySegment host = MemorySegment.ofArray(new byte[Math.toIntExact(state.bytes())]);
+        queue.fetch(state.at(0), host);
+        other.queue.send(host, other.state.at(0));
       }
 
       /** Gives the memory back, once the queue is finished. */
@@ -557,17 +521,13 @@ final class GpuOperations implements Operations, AutoCloseable {
       if (columns == 0) {
         return sums;
       }
-      long bytes = 2L * columns * Float.BYTES;
-      DeviceQueue queue = here.queue;
-      try (Arena arena = Arena.ofConfined();
-          DeviceBuffer halves = here.device.allocate(bytes)) {
-        queue.forward().columnSums(here.state.at(0), columns, halves.at(0));
-        MemorySegment host = arena.allocate(bytes, Float.BYTES);
-        queue.complete(() -> queue.download(halves.at(0), host));
-        for (int column = 0; column < columns; column++) {
-          double high = host.getAtIndex(ValueLayout.JAVA_FLOAT, column);
-          sums[column] = high + host.getAtIndex(ValueLayout.JAVA_FLOAT, (long) columns + column);
-        }
+      float[] halves = new float[2 * columns];
+      try (DeviceBuffer place = here.device.memory().allocate((long) halves.length * Float.BYTES)) {
+        here.queue.forward().columnSums(here.state.at(0), columns, place.at(0));
+        here.queue.fetch(place.at(0), MemorySegment.ofArray(halves));
+      }
+      for (int column = 0; column < columns; column++) {
+        sums[column] = (double) halves[column] + halves[columns + column];
       }
       return sums;
     }

@@ -13,6 +13,7 @@ import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import java.util.function.LongConsumer;
 
 /**
  * Selection on a GPU. Every call has a {@link SelectionSlot} to itself: a queue with room for a
@@ -29,8 +30,24 @@ final class GpuSelector implements Selector, AutoCloseable {
     pool = new SlotPool(device, pinned, tileBytes);
   }
 
-  SlotPool pool() {
-    return pool;
+  GpuPlan plan(SelectionArguments arguments) {
+    return new GpuPlan(pool, arguments);
+  }
+
+  /** A matrix whose elements are in host memory too, or there alone. */
+  private interface KnownMatrix extends SlotMatrix {
+    /** Returns the elements, as they were. */
+    WeightMatrix host();
+
+    @Override
+    default TileShape shape() {
+      return new TileShape(host().dtype(), host().rows(), host().columns(), false);
+    }
+
+    @Override
+    default float element(SelectionSlot slot, int row, int column) {
+      return host().get(row, column);
+    }
   }
 
   /**
@@ -38,16 +55,11 @@ final class GpuSelector implements Selector, AutoCloseable {
    *
    * @param destination where results go, or null where there are none
    */
-  record HostMatrix(WeightMatrix source, WeightMatrix destination) implements SlotMatrix {
-    @Override
-    public TileShape shape() {
-      return new TileShape(source.dtype(), source.rows(), source.columns(), false);
-    }
-
+  record HostMatrix(WeightMatrix host, WeightMatrix destination) implements KnownMatrix {
     @Override
     public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
       DeviceRows rows = shape().at(room, count);
-      slot.upload(source.rows(first, count), rows);
+      slot.upload(host.rows(first, count), rows);
       return rows;
     }
 
@@ -57,16 +69,11 @@ final class GpuSelector implements Selector, AutoCloseable {
         slot.download(pruned, destination.rows(first, pruned.rows()));
       }
     }
-
-    @Override
-    public float element(SelectionSlot slot, int row, int column) {
-      return source.get(row, column);
-    }
   }
 
   @Override
   public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
-    return new GpuPlan(pool, new SelectionArguments(dtype, columns, norms, rule));
+    return plan(new SelectionArguments(dtype, columns, norms, rule));
   }
 
   @Override
@@ -147,14 +154,12 @@ final class GpuSelector implements Selector, AutoCloseable {
       if (source.elements() == 0) {
         return new Selection(0, 0);
       }
-      return select(new GpuSelector.HostMatrix(source, destination), mask);
+      return select(new GpuSelector.HostMatrix(source, destination), mask, rowsDone -> {});
     }
 
-    private Selection select(SlotMatrix matrix, MemorySegment mask) {
+    Selection select(SlotMatrix matrix, MemorySegment mask, LongConsumer rowsDone) {
       return pool.with(
-          matrix,
-          0,
-          slot -> slot.select(matrix, norms.at(0), arguments.rule(), mask, rowsDone -> {}));
+          matrix, 0, slot -> slot.select(matrix, norms.at(0), arguments.rule(), mask, rowsDone));
     }
 
     @Override
@@ -164,7 +169,7 @@ final class GpuSelector implements Selector, AutoCloseable {
       if (rows.elements() == 0) {
         return new Selection(0, 0);
       }
-      Selection selection = select(held(matrix, first, rows), mask);
+      Selection selection = select(held(matrix, first, rows), mask, rowsDone -> {});
       HostZeros.clear(rows, mask);
       return selection;
     }
@@ -199,7 +204,7 @@ final class GpuSelector implements Selector, AutoCloseable {
      * A matrix that lies on the device and in host memory too: kernels prune the one, and nothing
      * of it travels.
      */
-    private record HeldMatrix(DeviceRows rows, WeightMatrix host) implements SlotMatrix {
+    private record HeldMatrix(DeviceRows rows, WeightMatrix host) implements KnownMatrix {
       @Override
       public TileShape shape() {
         return new TileShape(rows.dtype(), rows.rows(), rows.columns(), true);
@@ -212,26 +217,14 @@ final class GpuSelector implements Selector, AutoCloseable {
 
       @Override
       public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {}
-
-      @Override
-      public float element(SelectionSlot slot, int row, int column) {
-        return host.get(row, column);
-      }
     }
 
     /**
      * Codes that lie on the device, and their elements in host memory: kernels widen rows, select
      * in them and prune the codes by the mask.
-     *
-     * @param host the elements, as they were
      */
     private record HeldCodes(DeviceCodes codes, int firstRow, WeightMatrix host)
-        implements SlotMatrix {
-      @Override
-      public TileShape shape() {
-        return new TileShape(DType.F32, host.rows(), host.columns(), false);
-      }
-
+        implements KnownMatrix {
       @Override
       public DeviceRows bring(SelectionSlot slot, DevicePointer room, int first, int count) {
         DeviceRows rows = shape().at(room, count);
@@ -242,11 +235,6 @@ final class GpuSelector implements Selector, AutoCloseable {
       @Override
       public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {
         slot.queue().forward().prune(codes, firstRow + first, mask, pruned);
-      }
-
-      @Override
-      public float element(SelectionSlot slot, int row, int column) {
-        return host.get(row, column);
       }
     }
 

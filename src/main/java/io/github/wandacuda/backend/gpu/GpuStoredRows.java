@@ -1,6 +1,5 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.backend.gpu.RowCopy.Place;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.system.OnFailure;
@@ -30,7 +29,7 @@ final class GpuStoredRows implements StoredRows {
       GpuDevice device, DeviceQueue queue, PinnedMemory pinned, long rows, int columns, long room) {
     this.queue = queue;
     rowBytes = (long) columns * Float.BYTES;
-    resident = new ResidentChunks(device, queue, rowBytes, rows, room);
+    resident = new ResidentChunks(device, rowBytes, rows, room);
     long left = rows - resident.rows();
     streamed =
         OnFailure.close(
@@ -38,30 +37,44 @@ final class GpuStoredRows implements StoredRows {
             () -> left == 0 ? null : new StreamedRows(device, queue, pinned, left, rowBytes));
   }
 
-  private long residentOf(long from, long count) {
-    return Math.clamp(resident.rows() - from, 0, count);
+  /** Does work on the rows that are resident, and other work on those that follow them. */
+  private void split(long from, long count, ResidentChunks.PieceWork here, StreamedWork there) {
+    long near = Math.clamp(resident.rows() - from, 0, count);
+    resident.forEachPiece(from, near, here);
+    if (near < count) {
+      there.on(from + near - resident.rows(), count - near, near * rowBytes);
+    }
+  }
+
+  /** Work on rows in host memory. */
+  @FunctionalInterface
+  private interface StreamedWork {
+    /**
+     * Does or queues the work.
+     *
+     * @param done bytes of the rows before them
+     */
+    void on(long from, long count, long done);
   }
 
   @Override
   public void read(long from, Tensor batch) {
     DevicePointer to = ((GpuTensor) batch).matrix().data();
-    long here = residentOf(from, batch.rows());
-    resident.read(from, here, to);
-    if (here < batch.rows()) {
-      long first = from + here - resident.rows();
-      streamed.read(first, batch.rows() - here, to.plus(here * rowBytes));
-    }
+    split(
+        from,
+        batch.rows(),
+        (place, done, bytes) -> queue.copy(place, to.plus(done), bytes),
+        (first, count, done) -> streamed.read(first, count, to.plus(done)));
   }
 
   @Override
   public void write(long from, Tensor batch) {
     DevicePointer source = ((GpuTensor) batch).matrix().data();
-    long here = residentOf(from, batch.rows());
-    resident.write(from, here, source);
-    if (here < batch.rows()) {
-      long first = from + here - resident.rows();
-      streamed.write(first, batch.rows() - here, source.plus(here * rowBytes));
-    }
+    split(
+        from,
+        batch.rows(),
+        (place, done, bytes) -> queue.copy(source.plus(done), place, bytes),
+        (first, count, done) -> streamed.write(first, count, source.plus(done)));
   }
 
   @Override
@@ -71,20 +84,24 @@ final class GpuStoredRows implements StoredRows {
 
   @Override
   public void download(long from, MemorySegment to) {
-    long here = residentOf(from, to.byteSize() / rowBytes) * rowBytes;
-    resident.download(from, to.asSlice(0, here));
-    if (here < to.byteSize()) {
-      streamed.download(from + here / rowBytes - resident.rows(), to.asSlice(here));
-    }
+    queue.complete(
+        () ->
+            split(
+                from,
+                to.byteSize() / rowBytes,
+                (place, done, bytes) -> queue.download(place, to.asSlice(done, bytes)),
+                (first, count, done) -> streamed.download(first, to.asSlice(done))));
   }
 
   @Override
   public void upload(MemorySegment source, long from) {
-    long here = residentOf(from, source.byteSize() / rowBytes) * rowBytes;
-    resident.upload(source.asSlice(0, here), from);
-    if (here < source.byteSize()) {
-      streamed.upload(source.asSlice(here), from + here / rowBytes - resident.rows());
-    }
+    queue.complete(
+        () ->
+            split(
+                from,
+                source.byteSize() / rowBytes,
+                (place, done, bytes) -> queue.upload(source.asSlice(done, bytes), place),
+                (first, count, done) -> streamed.upload(source.asSlice(done), first)));
   }
 
   @Override
@@ -104,22 +121,20 @@ final class GpuStoredRows implements StoredRows {
   static final class ResidentChunks implements AutoCloseable {
     private static final long CHUNK_BYTES = 256 << 20;
 
-    private final DeviceQueue queue;
     private final long rowBytes;
     private final long chunkRows;
     private final List<DeviceBuffer> chunks = new ArrayList<>();
     private long rows;
 
     /** Takes memory for rows, or for as many of them as there is room for. */
-    ResidentChunks(GpuDevice device, DeviceQueue queue, long rowBytes, long wanted, long room) {
-      this.queue = queue;
+    ResidentChunks(GpuDevice device, long rowBytes, long wanted, long room) {
       this.rowBytes = rowBytes;
       chunkRows = Math.max(1, Math.min(CHUNK_BYTES, device.largestBuffer()) / rowBytes);
       long fitting = fitting(room, rowBytes, wanted);
       try {
         while (rows < fitting) {
           long more = Math.min(chunkRows, fitting - rows);
-          chunks.add(device.allocate(more * rowBytes));
+          chunks.add(device.memory().allocate(more * rowBytes));
           rows += more;
         }
       } catch (DeviceMemoryException e) {
@@ -149,7 +164,7 @@ final class GpuStoredRows implements StoredRows {
       void on(DevicePointer place, long done, long bytes);
     }
 
-    private void forEachPiece(long from, long count, PieceWork work) {
+    void forEachPiece(long from, long count, PieceWork work) {
       for (long done = 0; done < count; ) {
         long row = from + done;
         long piece = Math.min(count - done, chunkRows - row % chunkRows);
@@ -157,40 +172,6 @@ final class GpuStoredRows implements StoredRows {
         work.on(place, done * rowBytes, piece * rowBytes);
         done += piece;
       }
-    }
-
-    void read(long from, long count, DevicePointer to) {
-      forEachPiece(
-          from,
-          count,
-          (place, done, bytes) ->
-              queue.copy(Place.of(place, bytes), Place.of(to.plus(done), bytes), bytes, 1));
-    }
-
-    void write(long from, long count, DevicePointer source) {
-      forEachPiece(
-          from,
-          count,
-          (place, done, bytes) ->
-              queue.copy(Place.of(source.plus(done), bytes), Place.of(place, bytes), bytes, 1));
-    }
-
-    void download(long from, MemorySegment to) {
-      queue.complete(
-          () ->
-              forEachPiece(
-                  from,
-                  to.byteSize() / rowBytes,
-                  (place, done, bytes) -> queue.download(place, to.asSlice(done, bytes))));
-    }
-
-    void upload(MemorySegment source, long from) {
-      queue.complete(
-          () ->
-              forEachPiece(
-                  from,
-                  source.byteSize() / rowBytes,
-                  (place, done, bytes) -> queue.upload(source.asSlice(done, bytes), place)));
     }
 
     /** Frees the memory; the queue must be finished. */
@@ -274,9 +255,8 @@ final class GpuStoredRows implements StoredRows {
       if (!ahead.equals(wanted)) {
         sendFor(wanted);
       }
-      long bytes = count * rowBytes;
       kernels.startAfter(up);
-      kernels.copy(Place.of(arriving.at(0), bytes), Place.of(to, bytes), bytes, 1);
+      kernels.copy(arriving.at(0), to, count * rowBytes);
       long next = wanted.to < rows ? wanted.to : 0;
       sendFor(new Range(next, Math.min(rows, next + count)));
     }
@@ -298,9 +278,8 @@ final class GpuStoredRows implements StoredRows {
       if (range.overlaps(ahead)) {
         ahead = Range.NONE;
       }
-      long bytes = count * rowBytes;
       kernels.startAfter(down);
-      kernels.copy(Place.of(source, bytes), Place.of(leaving.at(0), bytes), bytes, 1);
+      kernels.copy(source, leaving.at(0), count * rowBytes);
       down.startAfter(kernels);
       down.download(leaving.at(0), host(range));
       behind = behind.hull(range);
@@ -314,8 +293,8 @@ final class GpuStoredRows implements StoredRows {
       }
       settle();
       free();
-      arriving = device.allocate(bytes);
-      leaving = device.allocate(bytes);
+      arriving = device.memory().allocate(bytes);
+      leaving = device.memory().allocate(bytes);
     }
 
     private void settle() {

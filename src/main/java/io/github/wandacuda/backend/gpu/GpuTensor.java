@@ -33,7 +33,8 @@ final class GpuTensor implements Tensor {
       throw new IllegalArgumentException("a tensor of %d x %d".formatted(rows, columns));
     }
     long bytes = (long) rows * columns * Float.BYTES;
-    return new GpuTensor(queue, device.allocate(Math.max(1, bytes)), 0, rows, columns, null);
+    return new GpuTensor(
+        queue, device.memory().allocate(Math.max(1, bytes)), 0, rows, columns, null);
   }
 
   DeviceRows matrix() {

@@ -1,15 +1,14 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.system.NativeMemory;
-import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -76,7 +75,7 @@ abstract sealed class GpuWeight implements Weight {
   @Override
   public void close() {
     if (!closed && buffer != null) {
-      upload.settle();
+      upload.queue().settle();
       buffer.close();
     }
     closed = true;
@@ -89,13 +88,9 @@ abstract sealed class GpuWeight implements Weight {
   static final class Packed extends GpuWeight {
     private final DeviceSparse matrix;
 
-    private Packed(DeviceBuffer buffer, SparseMatrix host, WeightUpload upload) {
-      super(host.rows(), host.columns(), buffer, upload);
-      long bits = DeviceCodes.aligned(host.values().byteSize());
-      DevicePointer bitmask = buffer.at(bits);
-      DevicePointer offsets = buffer.at(bits + DeviceCodes.aligned(host.bitmask().byteSize()));
-      DType dtype = host.dtype();
-      matrix = new DeviceSparse(buffer.at(0), bitmask, offsets, dtype, host.rows(), host.columns());
+    private Packed(DeviceBuffer buffer, DeviceSparse matrix, WeightUpload upload) {
+      super(matrix.rows(), matrix.columns(), buffer, upload);
+      this.matrix = matrix;
     }
 
     /**
@@ -103,31 +98,18 @@ abstract sealed class GpuWeight implements Weight {
      * rows are copied whenever it is used.
      */
     static GpuWeight of(SparseMatrix host, WeightUpload upload) {
-      DeviceBuffer buffer = upload.allocate(bytes(host));
-      if (buffer == null) {
-        return Dense.unpacked(host, upload);
-      }
-      Packed weight = new Packed(buffer, host, upload);
-      OnFailure.run(weight::close, () -> weight.fill(host));
-      return weight;
-    }
-
-    private static long bytes(SparseMatrix host) {
-      return DeviceCodes.aligned(host.values().byteSize())
-          + DeviceCodes.aligned(host.bitmask().byteSize())
-          + host.rowOffsets().byteSize();
-    }
-
-    private void fill(SparseMatrix host) {
-      copy(host.values(), matrix.values());
-      copy(host.bitmask(), matrix.bitmask());
-      copy(host.rowOffsets(), matrix.rowOffsets());
-    }
-
-    private void copy(MemorySegment from, DevicePointer to) {
-      if (from.byteSize() > 0) {
-        upload.send(from, to);
-      }
+      List<MemorySegment> parts = List.of(host.values(), host.bitmask(), host.rowOffsets());
+      return upload
+          .<GpuWeight>placed(
+              DeviceCodes.bytes(parts),
+              buffer -> {
+                DevicePointer[] at = DeviceCodes.copy(parts, buffer.at(0), upload.queue()::send);
+                DeviceSparse matrix =
+                    new DeviceSparse(
+                        at[0], at[1], at[2], host.dtype(), host.rows(), host.columns());
+                return new Packed(buffer, matrix, upload);
+              })
+          .orElseGet(() -> Dense.unpacked(host, upload));
     }
 
     @Override
@@ -136,7 +118,8 @@ abstract sealed class GpuWeight implements Weight {
       if (x.rows() > SparseMatrix.MOST_ROWS) {
         upload.unpack(matrix, (rows, first) -> upload.linear(x, rows, first, bias, out));
       } else {
-        upload.sparse(x, matrix, bias, out);
+        DevicePointer biases = GpuOperations.data(bias);
+        upload.queue().forward().sparse(x.matrix(), matrix, biases, out.matrix());
       }
     }
 
@@ -171,19 +154,14 @@ abstract sealed class GpuWeight implements Weight {
      * @param host the weight, in memory that must not change while this reads it
      */
     static Quantized of(QuantizedMatrix host, WeightUpload upload) {
-      DeviceBuffer buffer = upload.allocate(DeviceCodes.bytes(host));
-      if (buffer == null) {
-        return new Quantized(host, null, null, upload);
-      }
-      return OnFailure.close(
-          () -> {
-            upload.settle();
-            buffer.close();
-          },
-          () -> {
-            DeviceCodes matrix = DeviceCodes.copy(host, buffer.at(0), upload::send);
-            return new Quantized(host, matrix, buffer, upload);
-          });
+      return upload
+          .placed(
+              DeviceCodes.bytes(DeviceCodes.parts(host)),
+              buffer -> {
+                DeviceCodes matrix = DeviceCodes.copy(host, buffer.at(0), upload.queue()::send);
+                return new Quantized(host, matrix, buffer, upload);
+              })
+          .orElseGet(() -> new Quantized(host, null, null, upload));
     }
 
     @Override
@@ -253,21 +231,16 @@ abstract sealed class GpuWeight implements Weight {
      * @param hostMemory the arena of that memory, which is closed with this, or null
      */
     static Dense of(WeightMatrix host, Arena hostMemory, WeightUpload upload) {
-      DeviceBuffer buffer =
-          upload.allocate(HostRows.deviceBytes(host.rows(), host.columns(), host.dtype()));
-      if (buffer == null) {
-        return new Dense(host, hostMemory, null, null, upload);
-      }
-      try {
-        DeviceRows matrix =
-            HostRows.onDevice(buffer.at(0), host.dtype(), host.rows(), host.columns());
-        upload.upload(host, matrix);
-        return new Dense(host, hostMemory, buffer, matrix, upload);
-      } catch (RuntimeException e) {
-        upload.settle();
-        buffer.close();
-        throw e;
-      }
+      return upload
+          .placed(
+              HostRows.deviceBytes(host.rows(), host.columns(), host.dtype()),
+              buffer -> {
+                DeviceRows matrix =
+                    HostRows.onDevice(buffer.at(0), host.dtype(), host.rows(), host.columns());
+                upload.upload(host, matrix);
+                return new Dense(host, hostMemory, buffer, matrix, upload);
+              })
+          .orElseGet(() -> new Dense(host, hostMemory, null, null, upload));
     }
 
     /** Makes a dense weight of a packed one, in host memory of its own. */

@@ -27,7 +27,7 @@ public final class GrowingBuffer implements AutoCloseable {
         queue.finish();
         close();
       }
-      buffer = device.allocate(Math.max(1, bytes));
+      buffer = device.memory().allocate(Math.max(1, bytes));
     }
     return buffer.at(0);
   }

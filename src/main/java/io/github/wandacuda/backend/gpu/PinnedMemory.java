@@ -29,7 +29,7 @@ final class PinnedMemory {
       return arena.allocate(0);
     }
     try {
-      MemorySegment memory = device.pinned(bytes, arena);
+      MemorySegment memory = device.memory().pinned(bytes, arena);
       sizeByAddress.put(memory.address(), bytes);
       return memory.reinterpret(arena, gone -> sizeByAddress.remove(gone.address()));
     } catch (DeviceMemoryException e) {

@@ -30,7 +30,7 @@ final class SelectionSlot implements AutoCloseable {
   SelectionSlot(GpuDevice device, PinnedMemory pinned, long tileBytes) {
     queue = device.queue();
     this.pinned = pinned;
-    memory = new SlotMemory(device, queue, tileBytes);
+    memory = new SlotMemory(device, tileBytes);
     weights = new GrowingMemory(pinned::allocate);
     masks = new GrowingMemory(pinned::allocate);
     numbers = new GrowingMemory(pinned::allocate);
@@ -111,8 +111,7 @@ final class SelectionSlot implements AutoCloseable {
   void upload(float[] values, DevicePointer device) {
     MemorySegment staged = numbers.exactly((long) values.length * Float.BYTES);
     MemorySegment.copy(values, 0, staged, ValueLayout.JAVA_FLOAT, 0, values.length);
-    queue.upload(staged, device);
-    queue.finish();
+    queue.send(staged, device);
   }
 
   private void downloadMask(
@@ -129,8 +128,7 @@ final class SelectionSlot implements AutoCloseable {
   private RowReports report(SlotMemory.Tile tile, int rows) {
     MemorySegment staged =
         numbers.exactly((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES);
-    queue.download(tile.reports(), staged);
-    queue.finish();
+    queue.fetch(tile.reports(), staged);
     return new RowReports(staged, rows);
   }
 
@@ -171,8 +169,7 @@ final class SelectionSlot implements AutoCloseable {
       DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
       queue.clear(onDevice, staged.byteSize());
       counter.accept(weights, onDevice);
-      queue.download(onDevice, staged);
-      queue.finish();
+      queue.fetch(onDevice, staged);
       for (int bin = 0; bin < bins; bin++) {
         sums[bin] += Integer.toUnsignedLong(staged.getAtIndex(ValueLayout.JAVA_INT, bin));
       }
@@ -224,9 +221,7 @@ final class SelectionSlot implements AutoCloseable {
    * A slot's room on the device: rows of weights, and what goes with them. Where the device is
    * short of memory, the room is for fewer rows.
    */
-  private static final class SlotMemory implements AutoCloseable {
-    private final DeviceQueue queue;
-
+  private final class SlotMemory implements AutoCloseable {
     /** Less than was asked for once there wasn't room for so many. */
     private long tileBytes;
 
@@ -235,8 +230,7 @@ final class SelectionSlot implements AutoCloseable {
     private final GrowingBuffer reports;
     private final GrowingBuffer counts;
 
-    SlotMemory(GpuDevice device, DeviceQueue queue, long tileBytes) {
-      this.queue = queue;
+    SlotMemory(GpuDevice device, long tileBytes) {
       this.tileBytes = Math.min(tileBytes, device.largestBuffer());
       weights = new GrowingBuffer(device, queue);
       masks = new GrowingBuffer(device, queue);

@@ -118,7 +118,7 @@ final class SlotPool implements AutoCloseable {
     }
     while (true) {
       try {
-        return device.allocate(bytes);
+        return device.memory().allocate(bytes);
       } catch (DeviceMemoryException e) {
         if (!freeSpare() && !freeSlot()) {
           throw e;

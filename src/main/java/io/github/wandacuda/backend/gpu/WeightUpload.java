@@ -3,8 +3,11 @@ package io.github.wandacuda.backend.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.ObjIntConsumer;
 
@@ -28,7 +31,7 @@ final class WeightUpload implements AutoCloseable {
   WeightUpload(GpuDevice device, DeviceQueue queue) {
     this.device = device;
     this.queue = queue;
-    reserveBytes = device.freeBytes() / RESERVE;
+    reserveBytes = device.memory().freeBytes() / RESERVE;
     pieceBytes = Math.min(PIECE_BYTES, device.largestBuffer());
     piece = new GrowingBuffer(device, queue);
   }
@@ -42,10 +45,20 @@ final class WeightUpload implements AutoCloseable {
       return null;
     }
     try {
-      return device.allocate(Math.max(1, bytes));
+      return device.memory().allocate(Math.max(1, bytes));
     } catch (DeviceMemoryException e) {
       return null;
     }
+  }
+
+  /**
+   * Returns a weight in memory of its own, or nothing where {@link #allocate} has none.
+   *
+   * @param weight makes it, and waits for all copies to that memory, which is freed if this fails
+   */
+  <T> Optional<T> placed(long bytes, Function<DeviceBuffer, T> weight) {
+    return Optional.ofNullable(allocate(bytes))
+        .map(buffer -> OnFailure.close(buffer::close, () -> weight.apply(buffer)));
   }
 
   /**
@@ -53,11 +66,11 @@ final class WeightUpload implements AutoCloseable {
    * activations, kernels and selection.
    */
   long roomBesideBlock() {
-    return Math.max(0, device.freeBytes() - 2 * reserveBytes);
+    return Math.max(0, device.memory().freeBytes() - 2 * reserveBytes);
   }
 
   private long most() {
-    return Math.min(device.largestBuffer(), device.freeBytes() - reserveBytes);
+    return Math.min(device.largestBuffer(), device.memory().freeBytes() - reserveBytes);
   }
 
   /** Returns what to throw where a weight of so many bytes has to be on the device and isn't. */
@@ -65,14 +78,9 @@ final class WeightUpload implements AutoCloseable {
     return new DeviceMemoryException(device.name(), bytes, most());
   }
 
-  /** Waits for all queued work, before device memory is freed. */
-  void settle() {
-    queue.settle();
-  }
-
-  /** Copies memory to the device and waits for the copy. */
-  void send(MemorySegment from, DevicePointer to) {
-    queue.send(from, to);
+  /** Returns the queue of all work on weights. */
+  DeviceQueue queue() {
+    return queue;
   }
 
   /** Copies rows to the device and waits for the copy. */
@@ -111,17 +119,10 @@ final class WeightUpload implements AutoCloseable {
         work);
   }
 
-  /** Queues work for all rows of a quantized weight, widened piece by piece. */
-  private void widen(DeviceCodes codes, ObjIntConsumer<DeviceRows> work) {
-    forEachPiece(
-        codes.rows(),
-        codes.columns(),
-        DType.F32,
-        (rows, first) -> queue.forward().widen(codes, first, rows),
-        work);
-  }
-
-  /** Does that for a weight whose codes are on the host: those of a piece go to the device. */
+  /**
+   * Queues work for all rows of a quantized weight in host memory, widened piece by piece: the
+   * codes of a piece go to the device.
+   */
   void widen(QuantizedMatrix host, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         host.rows(),
@@ -133,7 +134,7 @@ final class WeightUpload implements AutoCloseable {
           QuantizedMatrix some = host.rows(first, rows.rows());
           QuantizedMatrix piece = new QuantizedMatrix(some.codes().byRows(), some.scales());
           DevicePointer room = rows.data().plus(rows.rows() * rows.pitch());
-          queue.forward().widen(DeviceCodes.copy(piece, room, this::send), 0, rows);
+          queue.forward().widen(DeviceCodes.copy(piece, room, queue::send), 0, rows);
         },
         work);
   }
@@ -185,12 +186,6 @@ final class WeightUpload implements AutoCloseable {
             out.matrix().columnRange(first, rows.rows()));
   }
 
-  /** Queues a linear layer of a packed weight. */
-  void sparse(GpuTensor x, DeviceSparse w, GpuTensor bias, GpuTensor out) {
-    DevicePointer biases = bias == null ? null : bias.matrix().data();
-    queue.forward().sparse(x.matrix(), w, biases, out.matrix());
-  }
-
   /**
    * Queues a linear layer of a quantized weight, which is widened for more than a few tokens, or if
    * its factor divides.
@@ -198,10 +193,14 @@ final class WeightUpload implements AutoCloseable {
   void linear(GpuTensor x, DeviceCodes w, GpuTensor bias, GpuTensor out) {
     boolean few = x.rows() <= GpuForwardKernels.FEW_TOKENS;
     if (few && !w.layout().divides() && queue.forward().multipliesSparse()) {
-      DevicePointer biases = bias == null ? null : bias.matrix().data();
-      queue.forward().codes(x.matrix(), w, biases, out.matrix());
+      queue.forward().codes(x.matrix(), w, GpuOperations.data(bias), out.matrix());
     } else {
-      widen(w, (rows, first) -> linear(x, rows, first, bias, out));
+      forEachPiece(
+          w.rows(),
+          w.columns(),
+          DType.F32,
+          (rows, first) -> queue.forward().widen(w, first, rows),
+          (rows, first) -> linear(x, rows, first, bias, out));
     }
   }
 

@@ -1,12 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.system.OnFailure;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import org.jocl.CL;
@@ -29,7 +26,6 @@ final class OpenClDevice implements GpuDevice {
   private final cl_command_queue memoryQueue;
   private final OpenClMemory memory;
   private final OpenClPrograms programs;
-  private final OpenClHandles handles;
 
   /** This device over callers' contexts. */
   private final Map<cl_context, OpenClDevice> others = new HashMap<>();
@@ -44,7 +40,6 @@ final class OpenClDevice implements GpuDevice {
     this.memoryQueue = memoryQueue;
     this.memory = new OpenClMemory(target.facts(), context, memoryQueue);
     this.programs = programs;
-    this.handles = new OpenClHandles(context, memoryQueue);
   }
 
   /** Opens a device. */
@@ -109,7 +104,8 @@ final class OpenClDevice implements GpuDevice {
     return context;
   }
 
-  OpenClMemory memory() {
+  @Override
+  public OpenClMemory memory() {
     return memory;
   }
 
@@ -124,23 +120,8 @@ final class OpenClDevice implements GpuDevice {
   }
 
   @Override
-  public long freeBytes() {
-    return memory.freeBytes();
-  }
-
-  @Override
   public long largestBuffer() {
     return target.facts().largestBuffer();
-  }
-
-  @Override
-  public DeviceBuffer allocate(long bytes) {
-    return memory.allocate(bytes);
-  }
-
-  @Override
-  public MemorySegment pinned(long bytes, Arena arena) {
-    return memory.pinned(bytes, arena);
   }
 
   @Override
@@ -155,27 +136,27 @@ final class OpenClDevice implements GpuDevice {
   @Override
   public OpenClDevice reaching(DeviceMatrix matrix) {
     synchronized (others) {
-      cl_command_queue queue = handles.queue(matrix.queue());
-      if (!OpenClHandles.deviceOf(queue).equals(target.device())) {
+      cl_command_queue queue = callersQueue(matrix.queue());
+      if (!deviceOf(queue).equals(target.device())) {
         throw new IllegalArgumentException(
             "queue: expected one of %s, found one of another device".formatted(name()));
       }
-      cl_context reached = OpenClHandles.contextOf(queue);
+      cl_context reached = contextOf(queue);
       return reached.equals(context) ? this : others.computeIfAbsent(reached, this::over);
     }
   }
 
   @Override
   public DeviceRows view(DeviceMatrix matrix) {
-    cl_mem found = handles.memory(matrix.memory());
-    if (!OpenClHandles.contextOf(found).equals(context)) {
+    cl_mem found = fill(new cl_mem(), matrix.memory(), "memory: expected a cl_mem, found 0");
+    if (!contextOf(found).equals(context)) {
       throw new IllegalArgumentException(
           "memory: expected a cl_mem of the queue's context, found one of another context");
     }
-    if (!OpenClHandles.isBuffer(found)) {
+    if (!isBuffer(found)) {
       throw new IllegalArgumentException("memory: expected a buffer, found an image");
     }
-    long bytes = OpenClHandles.bytesOf(found);
+    long bytes = bytesOf(found);
     if (matrix.span() > bytes - matrix.byteOffset()) {
       throw new IllegalArgumentException(
           "memory: the matrix needs %d bytes from byte %d on, the buffer has %d"
@@ -191,8 +172,8 @@ final class OpenClDevice implements GpuDevice {
 
   /** Lets {@code own} wait for what is queued on a caller's queue so far, which is set off. */
   void startAfter(long callerQueue, cl_command_queue own) {
-    cl_command_queue queue = handles.queue(callerQueue);
-    if (!OpenClHandles.contextOf(queue).equals(context)) {
+    cl_command_queue queue = callersQueue(callerQueue);
+    if (!contextOf(queue).equals(context)) {
       throw new IllegalArgumentException(
           "queue: expected one of the memory's context, found one of another context");
     }
@@ -226,89 +207,75 @@ final class OpenClDevice implements GpuDevice {
     OpenClStatus.note(CL.clReleaseContext(context), "clReleaseContext");
   }
 
+  private cl_command_queue callersQueue(long handle) {
+    return fill(new cl_command_queue(), handle, "queue: expected a cl_command_queue, found 0");
+  }
+
   /**
-   * JOCL's objects for handles that the program around this library made. JOCL has no constructor
-   * for them, but fills in the handles of objects that OpenCL writes to; so a handle takes the way
-   * through a few bytes of device memory. A number that is no handle ends the process, as in C.
+   * Makes JOCL's object for a handle that the program around this library made. JOCL has no
+   * constructor for it, but fills in the handles of objects that OpenCL writes to; so a handle
+   * takes the way through a few bytes of device memory. A number that is no handle ends the
+   * process, as in C.
+   *
+   * @throws IllegalArgumentException if the handle is 0
    */
-  private record OpenClHandles(cl_context context, cl_command_queue queue) {
-    /**
-     * Returns a queue.
-     *
-     * @throws IllegalArgumentException if the handle is 0
-     */
-    public cl_command_queue queue(long handle) {
-      return fill(new cl_command_queue(), handle, "queue: expected a cl_command_queue, found 0");
+  private <T extends NativePointerObject> T fill(T object, long handle, String ifNone) {
+    if (handle == 0) {
+      throw new IllegalArgumentException(ifNone);
     }
-
-    /**
-     * Returns a buffer.
-     *
-     * @throws IllegalArgumentException if the handle is 0
-     */
-    public cl_mem memory(long handle) {
-      return fill(new cl_mem(), handle, "memory: expected a cl_mem, found 0");
-    }
-
-    private <T extends NativePointerObject> T fill(T object, long handle, String ifNone) {
-      if (handle == 0) {
-        throw new IllegalArgumentException(ifNone);
-      }
-      int[] status = new int[1];
-      long flags = CL.CL_MEM_READ_ONLY | CL.CL_MEM_COPY_HOST_PTR;
-      cl_mem place =
-          CL.clCreateBuffer(
-              context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
-      OpenClStatus.check(status[0], "clCreateBuffer");
-      try {
-        OpenClStatus.check(
-            CL.clEnqueueReadBuffer(
-                queue, place, true, 0, Sizeof.POINTER, Pointer.to(object), 0, null, null),
-            "clEnqueueReadBuffer");
-      } finally {
-        OpenClStatus.note(CL.clReleaseMemObject(place), "clReleaseMemObject");
-      }
-      return object;
-    }
-
-    public static cl_context contextOf(cl_command_queue queue) {
-      return ofQueue(queue, CL.CL_QUEUE_CONTEXT, Sizeof.cl_context, new cl_context());
-    }
-
-    public static cl_device_id deviceOf(cl_command_queue queue) {
-      return ofQueue(queue, CL.CL_QUEUE_DEVICE, Sizeof.cl_device_id, new cl_device_id());
-    }
-
-    private static <T extends NativePointerObject> T ofQueue(
-        cl_command_queue queue, int what, int bytes, T found) {
+    int[] status = new int[1];
+    long flags = CL.CL_MEM_READ_ONLY | CL.CL_MEM_COPY_HOST_PTR;
+    cl_mem place =
+        CL.clCreateBuffer(context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
+    OpenClStatus.check(status[0], "clCreateBuffer");
+    try {
       OpenClStatus.check(
-          CL.clGetCommandQueueInfo(queue, what, bytes, Pointer.to(found), null),
-          "clGetCommandQueueInfo");
-      return found;
+          CL.clEnqueueReadBuffer(
+              memoryQueue, place, true, 0, Sizeof.POINTER, Pointer.to(object), 0, null, null),
+          "clEnqueueReadBuffer");
+    } finally {
+      OpenClStatus.note(CL.clReleaseMemObject(place), "clReleaseMemObject");
     }
+    return object;
+  }
 
-    public static cl_context contextOf(cl_mem memory) {
-      cl_context found = new cl_context();
-      ask(memory, CL.CL_MEM_CONTEXT, Sizeof.cl_context, Pointer.to(found));
-      return found;
-    }
+  private static cl_context contextOf(cl_command_queue queue) {
+    return ofQueue(queue, CL.CL_QUEUE_CONTEXT, Sizeof.cl_context, new cl_context());
+  }
 
-    public static long bytesOf(cl_mem memory) {
-      long[] bytes = new long[1];
-      ask(memory, CL.CL_MEM_SIZE, Sizeof.size_t, Pointer.to(bytes));
-      return bytes[0];
-    }
+  private static cl_device_id deviceOf(cl_command_queue queue) {
+    return ofQueue(queue, CL.CL_QUEUE_DEVICE, Sizeof.cl_device_id, new cl_device_id());
+  }
 
-    /** Returns whether a memory object is a buffer, not an image. */
-    public static boolean isBuffer(cl_mem memory) {
-      int[] type = new int[1];
-      ask(memory, CL.CL_MEM_TYPE, Sizeof.cl_uint, Pointer.to(type));
-      return type[0] == CL.CL_MEM_OBJECT_BUFFER;
-    }
+  private static <T extends NativePointerObject> T ofQueue(
+      cl_command_queue queue, int what, int bytes, T found) {
+    OpenClStatus.check(
+        CL.clGetCommandQueueInfo(queue, what, bytes, Pointer.to(found), null),
+        "clGetCommandQueueInfo");
+    return found;
+  }
 
-    private static void ask(cl_mem memory, int what, int bytes, Pointer answer) {
-      OpenClStatus.check(
-          CL.clGetMemObjectInfo(memory, what, bytes, answer, null), "clGetMemObjectInfo");
-    }
+  private static cl_context contextOf(cl_mem memory) {
+    cl_context found = new cl_context();
+    ask(memory, CL.CL_MEM_CONTEXT, Sizeof.cl_context, Pointer.to(found));
+    return found;
+  }
+
+  private static long bytesOf(cl_mem memory) {
+    long[] bytes = new long[1];
+    ask(memory, CL.CL_MEM_SIZE, Sizeof.size_t, Pointer.to(bytes));
+    return bytes[0];
+  }
+
+  /** Returns whether a memory object is a buffer, not an image. */
+  private static boolean isBuffer(cl_mem memory) {
+    int[] type = new int[1];
+    ask(memory, CL.CL_MEM_TYPE, Sizeof.cl_uint, Pointer.to(type));
+    return type[0] == CL.CL_MEM_OBJECT_BUFFER;
+  }
+
+  private static void ask(cl_mem memory, int what, int bytes, Pointer answer) {
+    OpenClStatus.check(
+        CL.clGetMemObjectInfo(memory, what, bytes, answer, null), "clGetMemObjectInfo");
   }
 }

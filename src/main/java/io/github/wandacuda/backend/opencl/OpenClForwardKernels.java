@@ -15,13 +15,12 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * Launches the kernels of the forward pass. All but attention, column squares and second moments
- * give the CPU's bits on devices that round quotients and roots as IEEE 754 does. A kernel that
- * takes more than a few lines to launch has a class of its name.
+ * give the CPU's bits on devices that round quotients and roots as IEEE 754 does.
  */
 final class OpenClForwardKernels extends GpuForwardKernels {
   /**
-   * Work-items of a tile of attention in dimension 0; and of one of second moments in each, in the
-   * largest groups and others.
+   * Work-items of a tile of attention or of a linear layer in dimension 0; and of one of second
+   * moments in each, in the largest groups and others.
    */
   private static final int SIDE = 16;
 
@@ -42,9 +41,39 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   /** Features of a head that one group of tiled attention computes. */
   private static final int HEAD_FEATURES = 256;
 
+  /** Tokens that {@code linear_rows.cl} takes. */
+  private static final int FEWEST = 4;
+
+  /** Columns whose products are one chain. */
+  private static final int RUN = 256;
+
+  private static final int TILE_FEATURES = 64;
+
+  /** Tokens of a work-item of a linear layer's tile, if there are many. */
+  private static final int MANY_ROWS = 8;
+
+  private static final int FEW_ROWS = 4;
+
+  /**
+   * Tokens of a group of a linear layer's vectors, which share the work of packing a panel of
+   * weights.
+   */
+  private static final int TOKENS_PER_GROUP = 516;
+
+  /** Groups for each compute unit, so that all units end at about the same time. */
+  private static final int GROUPS_PER_UNIT = 4;
+
+  /**
+   * A packed panel is used for at least this many blocks of the tokens whose sums fit into
+   * registers.
+   */
+  private static final int FEWEST_BLOCKS = 4;
+
   private final OpenClQueue queue;
   private final MatrixVariant variant;
-  private final OpenClLinear linear;
+
+  /** Sums of the chains of products of a linear layer for few tokens. */
+  private final GrowingBuffer chains;
 
   OpenClForwardKernels(OpenClQueue queue) {
     this(queue, MatrixVariant.of(queue.device()));
@@ -54,18 +83,21 @@ final class OpenClForwardKernels extends GpuForwardKernels {
     super(queue.device(), queue);
     this.queue = queue;
     this.variant = variant;
-    this.linear = new OpenClLinear(queue, variant, new GrowingBuffer(queue.device(), queue));
+    this.chains = new GrowingBuffer(queue.device(), queue);
   }
 
   private OpenClKernel kernel(String file, String name) {
-    return queue.device().kernel(file, name, "");
+    return kernel(file, name, "");
+  }
+
+  private OpenClKernel kernel(String file, String name, String options) {
+    return queue.device().kernel(file, name, options);
   }
 
   @Override
   protected void launch(Launch kernel) {
     DeviceRows over = kernel.over();
-    OpenClKernel compiled =
-        queue.device().kernel(kernel.file() + ".cl", kernel.name(), kernel.option());
+    OpenClKernel compiled = kernel(kernel.file() + ".cl", kernel.name(), kernel.option());
     Object[] sizes = kernel.with(over.rows(), over.columns());
     switch (kernel.shape()) {
       case ELEMENTS -> queue.elements(compiled, kernel.elements(), kernel.with(kernel.elements()));
@@ -74,21 +106,136 @@ final class OpenClForwardKernels extends GpuForwardKernels {
     }
   }
 
+  /**
+   * Launches {@code linear_tiles.cl}, {@code linear_rows.cl} for up to four tokens, or {@code
+   * linear_vectors.cl}, which give the CPU's bits.
+   */
   @Override
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    linear.linear(x, w, bias, out);
+    if (variant.tiles() && x.rows() <= FEWEST) {
+      linearRows(x, w, bias, out);
+    } else if (variant.tiles()) {
+      linearTiles(x, w, bias, out);
+    } else {
+      linearVectors(x, w, bias, out);
+    }
+  }
+
+  private void linearRows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    DevicePointer memory = chains(x, out);
+    queue.columns(
+        kernel("linear_rows.cl", "linear_row_runs", weightOption(w.dtype())),
+        w.rows(),
+        runs(x),
+        x.data(),
+        w.data(),
+        w.stride(),
+        memory,
+        x.rows(),
+        x.columns(),
+        w.rows());
+    addChains(x, memory, bias, out);
   }
 
   @Override
   public void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
-    linear.codes(x, w, bias, out);
+    DevicePointer memory = chains(x, out);
+    queue.columns(
+        kernel("linear_codes.cl", "linear_code_runs"),
+        w.rows(),
+        runs(x),
+        w.arguments(0, x.data(), memory, x.rows(), x.columns(), w.rows()));
+    addChains(x, memory, bias, out);
+  }
+
+  private static int runs(DeviceRows x) {
+    return Math.ceilDiv(x.columns(), RUN);
+  }
+
+  private DevicePointer chains(DeviceRows x, DeviceRows out) {
+    return chains.atLeast((long) runs(x) * x.rows() * out.columns() * Float.BYTES);
+  }
+
+  private void addChains(DeviceRows x, DevicePointer memory, DevicePointer bias, DeviceRows out) {
+    queue.columns(
+        kernel("linear_rows.cl", "linear_row_sums", weightOption(DType.F32)),
+        out.columns(),
+        x.rows(),
+        memory,
+        bias,
+        out.data(),
+        out.stride(),
+        x.rows(),
+        x.columns(),
+        out.columns());
+  }
+
+  private void linearTiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    int rows = x.rows() > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
+    OpenClKernel kernel =
+        kernel(
+            "linear_tiles.cl",
+            "linear_tiles",
+            "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
+    long featureTiles = Math.ceilDiv(w.rows(), TILE_FEATURES);
+    int down = kernel.items() / SIDE;
+    long tokenTiles = Math.ceilDiv(x.rows(), down * rows);
+    queue.launch(
+        kernel,
+        new long[] {featureTiles * SIDE, tokenTiles * down},
+        new long[] {SIDE, down},
+        x.data(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        x.rows(),
+        x.columns(),
+        w.rows());
+  }
+
+  private void linearVectors(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    String options = weightOption(w.dtype()) + ' ' + variant.vectorOptions();
+    OpenClKernel kernel = queue.device().single("linear_vectors.cl", "linear_vectors", options);
+    int panels = Math.ceilDiv(w.rows(), variant.panel());
+    int tokens = tokensPerGroup(x.rows(), panels);
+    queue.launch(
+        kernel,
+        new long[] {panels, Math.ceilDiv(x.rows(), tokens)},
+        new long[] {1, 1},
+        x.data(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        x.rows(),
+        x.columns(),
+        w.rows(),
+        tokens);
+  }
+
+  /**
+   * Returns the tokens of a group: they are divided evenly, into more groups if there are too few
+   * panels for all compute units.
+   */
+  private int tokensPerGroup(int tokens, int panels) {
+    int rows = variant.rows();
+    int wanted = Math.ceilDiv(GROUPS_PER_UNIT * queue.device().facts().computeUnits(), panels);
+    int most = Math.ceilDiv(tokens, FEWEST_BLOCKS * rows);
+    int groups = Math.max(Math.ceilDiv(tokens, TOKENS_PER_GROUP), Math.min(wanted, most));
+    return Math.ceilDiv(Math.ceilDiv(tokens, groups), rows) * rows;
+  }
+
+  private static String weightOption(DType dtype) {
+    return "-D WEIGHT_" + dtype.name();
   }
 
   @Override
   protected void launchPacked(String kernel, int tokens, DeviceSparse w, Object... arguments) {
-    String options =
-        OpenClLinear.weightOption(w.dtype()) + (tokens == 0 ? "" : " -D TOKENS=" + tokens);
-    OpenClKernel compiled = queue.device().kernel("linear_sparse.cl", kernel, options);
+    String options = weightOption(w.dtype()) + (tokens == 0 ? "" : " -D TOKENS=" + tokens);
+    OpenClKernel compiled = kernel("linear_sparse.cl", kernel, options);
     int features = compiled.items() / SPARSE_LANES;
     long[] global = {SPARSE_LANES, (long) Math.ceilDiv(w.rows(), features) * features};
     queue.launch(compiled, global, new long[] {SPARSE_LANES, features}, arguments);
@@ -135,7 +282,7 @@ final class OpenClForwardKernels extends GpuForwardKernels {
     long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
     String options =
         "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(operands));
-    OpenClKernel kernel = queue.device().kernel("attention_tiles.cl", "attention_tiles", options);
+    OpenClKernel kernel = kernel("attention_tiles.cl", "attention_tiles", options);
     int down = kernel.items() / SIDE;
     long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES * down);
     queue.launch(
@@ -216,7 +363,7 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   }
 
   private OpenClKernel squares(String name, DType dtype) {
-    return queue.device().kernel("column_squares.cl", name, OpenClLinear.weightOption(dtype));
+    return kernel("column_squares.cl", name, weightOption(dtype));
   }
 
   @Override
@@ -254,176 +401,7 @@ final class OpenClForwardKernels extends GpuForwardKernels {
 
   @Override
   public void close() {
-    linear.close();
+    chains.close();
     super.close();
-  }
-
-  /**
-   * Launches {@code linear_tiles.cl}, {@code linear_rows.cl} for up to four tokens, or {@code
-   * linear_vectors.cl}, which give the CPU's bits.
-   */
-  private record OpenClLinear(OpenClQueue queue, MatrixVariant variant, GrowingBuffer chains)
-      implements AutoCloseable {
-    /** Tokens that {@code linear_rows.cl} takes. */
-    private static final int FEWEST = 4;
-
-    /** Columns whose products are one chain. */
-    private static final int RUN = 256;
-
-    /** Work-items of a tile's group in dimension 0, and at most in dimension 1. */
-    private static final int SIDE = 16;
-
-    private static final int TILE_FEATURES = 64;
-
-    /** Tokens of a tile's work-item, if there are many. */
-    private static final int MANY_ROWS = 8;
-
-    private static final int FEW_ROWS = 4;
-
-    /** Tokens of a group of vectors, which share the work of packing a panel of weights. */
-    private static final int TOKENS_PER_GROUP = 516;
-
-    /** Groups for each compute unit, so that all units end at about the same time. */
-    private static final int GROUPS_PER_UNIT = 4;
-
-    /**
-     * A packed panel is used for at least this many blocks of the tokens whose sums fit into
-     * registers.
-     */
-    private static final int FEWEST_BLOCKS = 4;
-
-    void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-      if (variant.tiles() && x.rows() <= FEWEST) {
-        rows(x, w, bias, out);
-      } else if (variant.tiles()) {
-        tiles(x, w, bias, out);
-      } else {
-        vectors(x, w, bias, out);
-      }
-    }
-
-    private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-      DevicePointer memory = chains(x, out);
-      queue.columns(
-          kernel("linear_rows", "linear_row_runs", weightOption(w.dtype())),
-          w.rows(),
-          runs(x),
-          x.data(),
-          w.data(),
-          w.stride(),
-          memory,
-          x.rows(),
-          x.columns(),
-          w.rows());
-      sums(x, memory, bias, out);
-    }
-
-    void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out) {
-      DevicePointer memory = chains(x, out);
-      queue.columns(
-          kernel("linear_codes", "linear_code_runs", ""),
-          w.rows(),
-          runs(x),
-          w.arguments(0, x.data(), memory, x.rows(), x.columns(), w.rows()));
-      sums(x, memory, bias, out);
-    }
-
-    private static int runs(DeviceRows x) {
-      return Math.ceilDiv(x.columns(), RUN);
-    }
-
-    private DevicePointer chains(DeviceRows x, DeviceRows out) {
-      return chains.atLeast((long) runs(x) * x.rows() * out.columns() * Float.BYTES);
-    }
-
-    private void sums(DeviceRows x, DevicePointer memory, DevicePointer bias, DeviceRows out) {
-      queue.columns(
-          kernel("linear_rows", "linear_row_sums", weightOption(DType.F32)),
-          out.columns(),
-          x.rows(),
-          memory,
-          bias,
-          out.data(),
-          out.stride(),
-          x.rows(),
-          x.columns(),
-          out.columns());
-    }
-
-    private void tiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-      int rows = x.rows() > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
-      OpenClKernel kernel =
-          kernel(
-              "linear_tiles",
-              "linear_tiles",
-              "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
-      long featureTiles = Math.ceilDiv(w.rows(), TILE_FEATURES);
-      int down = kernel.items() / SIDE;
-      long tokenTiles = Math.ceilDiv(x.rows(), down * rows);
-      queue.launch(
-          kernel,
-          new long[] {featureTiles * SIDE, tokenTiles * down},
-          new long[] {SIDE, down},
-          x.data(),
-          w.data(),
-          w.stride(),
-          bias,
-          out.data(),
-          out.stride(),
-          x.rows(),
-          x.columns(),
-          w.rows());
-    }
-
-    private void vectors(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-      OpenClKernel kernel =
-          queue
-              .device()
-              .single(
-                  "linear_vectors.cl",
-                  "linear_vectors",
-                  weightOption(w.dtype()) + ' ' + variant.vectorOptions());
-      int panels = Math.ceilDiv(w.rows(), variant.panel());
-      int tokens = tokensPerGroup(x.rows(), panels);
-      queue.launch(
-          kernel,
-          new long[] {panels, Math.ceilDiv(x.rows(), tokens)},
-          new long[] {1, 1},
-          x.data(),
-          w.data(),
-          w.stride(),
-          bias,
-          out.data(),
-          out.stride(),
-          x.rows(),
-          x.columns(),
-          w.rows(),
-          tokens);
-    }
-
-    /**
-     * Returns the tokens of a group: they are divided evenly, into more groups if there are too few
-     * panels for all compute units.
-     */
-    private int tokensPerGroup(int tokens, int panels) {
-      int rows = variant.rows();
-      int wanted = Math.ceilDiv(GROUPS_PER_UNIT * queue.device().facts().computeUnits(), panels);
-      int most = Math.ceilDiv(tokens, FEWEST_BLOCKS * rows);
-      int groups = Math.max(Math.ceilDiv(tokens, TOKENS_PER_GROUP), Math.min(wanted, most));
-      return Math.ceilDiv(Math.ceilDiv(tokens, groups), rows) * rows;
-    }
-
-    private OpenClKernel kernel(String file, String name, String options) {
-      return queue.device().kernel(file + ".cl", name, options);
-    }
-
-    static String weightOption(DType dtype) {
-      return "-D WEIGHT_" + dtype.name();
-    }
-
-    @Override
-    public void close() {
-      chains.close();
-    }
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.opencl;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.GpuDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -15,7 +16,7 @@ import org.jocl.cl_context;
 import org.jocl.cl_mem;
 
 /** Allocates a device's memory, and pinned host memory. */
-final class OpenClMemory {
+final class OpenClMemory implements GpuDevice.Memory {
   private static final byte[] PATTERN = new byte[1];
 
   private final DeviceFacts facts;
@@ -35,10 +36,12 @@ final class OpenClMemory {
   }
 
   /** Returns the bytes that aren't allocated here; OpenCL doesn't say what other programs use. */
+  @Override
   public long freeBytes() {
     return Math.max(0, facts.globalBytes() - used.get());
   }
 
+  @Override
   public Buffer allocate(long bytes) {
     if (bytes < 1) {
       throw new IllegalArgumentException(bytes + " bytes");
@@ -68,6 +71,7 @@ final class OpenClMemory {
     return new Buffer(this, handle, bytes, false);
   }
 
+  @Override
   public MemorySegment pinned(long bytes, Arena arena) {
     if (bytes > Integer.MAX_VALUE) {
       return arena.allocate(bytes, Long.BYTES);

@@ -94,12 +94,10 @@ final class OpenClQueue implements DeviceQueue {
     return Math.ceilDiv(count, multiple) * multiple;
   }
 
-  /** Queues a kernel with a work-item for each of {@code count} elements, if there are any. */
+  /** Queues a kernel with a work-item for each of {@code count} elements, 1 or more. */
   void elements(OpenClKernel kernel, long count, Object... arguments) {
-    if (count > 0) {
-      int items = kernel.items();
-      launch(kernel, new long[] {up(count, items)}, new long[] {items}, arguments);
-    }
+    int items = kernel.items();
+    launch(kernel, new long[] {up(count, items)}, new long[] {items}, arguments);
   }
 
   /**
@@ -114,13 +112,11 @@ final class OpenClQueue implements DeviceQueue {
     }
   }
 
-  /** Queues a kernel with 16 work-items for each row, several rows to a group, if there are any. */
+  /** Queues a kernel with 16 work-items for each row, 1 or more, several rows to a group. */
   void rows(OpenClKernel kernel, int rows, Object... arguments) {
-    if (rows > 0) {
-      int together = kernel.items() / LANES;
-      long[] global = {LANES, up(rows, together)};
-      launch(kernel, global, new long[] {LANES, together}, arguments);
-    }
+    int together = kernel.items() / LANES;
+    long[] global = {LANES, up(rows, together)};
+    launch(kernel, global, new long[] {LANES, together}, arguments);
   }
 
   @Override
@@ -189,11 +185,5 @@ final class OpenClQueue implements DeviceQueue {
    *
    * @param bytes its size in bytes, 1 or more
    */
-  record LocalMemory(long bytes) {
-    public LocalMemory {
-      if (bytes < 1) {
-        throw new IllegalArgumentException("local memory of " + bytes + " bytes");
-      }
-    }
-  }
+  record LocalMemory(long bytes) {}
 }

@@ -89,8 +89,8 @@ final class OpenClSelfTest {
     }
     MemorySegment results = arena.allocate(ValueLayout.JAVA_INT, (long) RESULTS * items);
     try (OpenClQueue queue = device.queue();
-        DeviceBuffer from = device.allocate(operands.byteSize());
-        DeviceBuffer to = device.allocate(results.byteSize())) {
+        DeviceBuffer from = device.memory().allocate(operands.byteSize());
+        DeviceBuffer to = device.memory().allocate(results.byteSize())) {
       long[] group = {items};
       queue.upload(operands, from.at(0));
       queue.launch(kernel, group, group, from.at(0), to.at(0));

@@ -74,7 +74,7 @@ class CublasLinearTest {
                 ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(values[i]) >>> 16));
       }
     }
-    CudaBuffer buffer = device.allocate(host.byteSize() + 32);
+    CudaBuffer buffer = device.memory().allocate(host.byteSize() + 32);
     queue.upload(host, buffer.at(32));
     return new DeviceRows(buffer.at(32), dtype, rows, columns, stride);
   }

@@ -33,39 +33,39 @@ class CudaDeviceTest {
     int context = 4 << 10;
     int free = (424 << 10) - context;
     try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
-        CudaBuffer most = device.allocate(600 << 10)) {
+        CudaBuffer most = device.memory().allocate(600 << 10)) {
       assertThat(device.largestBuffer()).isEqualTo(1 << 20);
-      assertThat(device.freeBytes()).isEqualTo(free);
+      assertThat(device.memory().freeBytes()).isEqualTo(free);
       assertThatExceptionOfType(DeviceMemoryException.class)
-          .isThrownBy(() -> device.allocate(free + 1))
+          .isThrownBy(() -> device.memory().allocate(free + 1))
           .withMessage(
               "cuda device 0 (Pretend GPU sm_80): out of device memory: expected %d free bytes,"
                   + " found %d",
               free + 1, free);
       most.close();
-      assertThat(device.freeBytes()).isEqualTo((1 << 20) - context);
-      device.allocate((1 << 20) - context).close();
+      assertThat(device.memory().freeBytes()).isEqualTo((1 << 20) - context);
+      device.memory().allocate((1 << 20) - context).close();
     }
   }
 
   @Test
   void buffersAreAligned() {
     try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
-        CudaBuffer first = device.allocate(1);
-        CudaBuffer second = device.allocate(1)) {
+        CudaBuffer first = device.memory().allocate(1);
+        CudaBuffer second = device.memory().allocate(1)) {
       assertThat(first.address() % 256).isZero();
       assertThat(second.address() % 256).isZero();
-      assertThatIllegalArgumentException().isThrownBy(() -> device.allocate(0));
+      assertThatIllegalArgumentException().isThrownBy(() -> device.memory().allocate(0));
     }
   }
 
   @Test
   void givesEverythingBackOnce() {
     CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
-    CudaBuffer closed = device.allocate(10);
+    CudaBuffer closed = device.memory().allocate(10);
     closed.close();
     closed.close();
-    CudaBuffer left = device.allocate(20);
+    CudaBuffer left = device.memory().allocate(20);
     CudaQueue queue = device.queue();
     assertThat(device.function("basics", "block_sum_u32").name()).isEqualTo("block_sum_u32");
     assertThat(driver.outstanding())
@@ -77,14 +77,14 @@ class CudaDeviceTest {
     left.close();
     queue.close();
     device.close();
-    assertThatIllegalStateException().isThrownBy(() -> device.allocate(1));
+    assertThatIllegalStateException().isThrownBy(() -> device.memory().allocate(1));
   }
 
   @Test
   void pinnedMemoryIsItsArenas() {
     try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT)) {
       try (Arena arena = Arena.ofShared()) {
-        MemorySegment memory = device.pinned(5000, arena);
+        MemorySegment memory = device.memory().pinned(5000, arena);
         assertThat(memory.byteSize()).isEqualTo(5000);
         memory.fill((byte) 7);
         assertThat(driver.outstanding()).containsEntry("pinned", 1L);
@@ -98,7 +98,7 @@ class CudaDeviceTest {
     try (Arena arena = Arena.ofShared()) {
       MemorySegment memory;
       try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT)) {
-        memory = device.pinned(8, arena);
+        memory = device.memory().pinned(8, arena);
       }
       memory.set(ValueLayout.JAVA_LONG, 0, 5);
       assertThat(memory.get(ValueLayout.JAVA_LONG, 0)).isEqualTo(5);
@@ -112,11 +112,11 @@ class CudaDeviceTest {
         Arena arena = Arena.ofConfined()) {
       driver.fail("cuMemHostAlloc", 1, CUresult.CUDA_ERROR_OUT_OF_MEMORY);
       assertThatExceptionOfType(DeviceMemoryException.class)
-          .isThrownBy(() -> device.pinned(5000, arena))
+          .isThrownBy(() -> device.memory().pinned(5000, arena))
           .withMessageStartingWith(
               "cuda device 0 (Pretend GPU sm_80): 5000 bytes of host memory can't be pinned:"
                   + " CUDA_ERROR_OUT_OF_MEMORY (");
-      assertThatIllegalArgumentException().isThrownBy(() -> device.pinned(0, arena));
+      assertThatIllegalArgumentException().isThrownBy(() -> device.memory().pinned(0, arena));
     }
   }
 
@@ -160,7 +160,7 @@ class CudaDeviceTest {
     List<CudaDevice> devices =
         IntStream.range(0, 3).mapToObj(i -> CudaDevice.open(i, Precision.DEFAULT)).toList();
     List<CudaQueue> queues = devices.stream().map(CudaDevice::queue).toList();
-    List<CudaBuffer> buffers = devices.stream().map(device -> device.allocate(4)).toList();
+    List<CudaBuffer> buffers = devices.stream().map(device -> device.memory().allocate(4)).toList();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(ValueLayout.JAVA_INT, 3);
       for (int i = 0; i < 3; i++) {
@@ -177,7 +177,7 @@ class CudaDeviceTest {
       devices.get(1).close();
       queues.get(0).clear(buffers.get(0).at(0), 4);
       queues.get(0).finish();
-      assertThat(devices.get(2).freeBytes()).isEqualTo((1L << 30) - (6 << 20));
+      assertThat(devices.get(2).memory().freeBytes()).isEqualTo((1L << 30) - (6 << 20));
     }
     devices.forEach(CudaDevice::close);
   }

@@ -122,7 +122,7 @@ class CudaDiscoveryTest {
     driver.devices(2);
     driver.computeMode(CUcomputemode.CU_COMPUTEMODE_EXCLUSIVE_PROCESS);
     try (CudaDevice held = CudaDevice.open(0, Precision.DEFAULT)) {
-      assertThat(held.freeBytes()).isPositive();
+      assertThat(held.memory().freeBytes()).isPositive();
       assertThat(provider.devices()).as("this one's").allMatch(DeviceDescription::usable);
       String reason = "another process has it for itself, as its compute mode says";
       assertThat(other("devices").succeeds().out())

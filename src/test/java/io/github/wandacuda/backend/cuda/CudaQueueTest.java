@@ -72,7 +72,7 @@ class CudaQueueTest {
     MemorySegment to = random(from.byteSize(), 3);
     MemorySegment toBefore = random(from.byteSize(), 3);
     MemorySegment deviceAfter = arena.allocate(deviceBefore.byteSize());
-    try (CudaBuffer buffer = device.allocate(deviceBefore.byteSize() + 32)) {
+    try (CudaBuffer buffer = device.memory().allocate(deviceBefore.byteSize() + 32)) {
       queue.upload(deviceBefore, buffer.at(32));
       queue.copy(Place.of(from, hostPitch), Place.of(buffer.at(32), devicePitch), rowBytes, rows);
       queue.copy(Place.of(buffer.at(32), devicePitch), Place.of(to, hostPitch), rowBytes, rows);
@@ -91,7 +91,7 @@ class CudaQueueTest {
   @Test
   void clearsBytes() {
     MemorySegment host = random(100, 1);
-    try (CudaBuffer buffer = device.allocate(100)) {
+    try (CudaBuffer buffer = device.memory().allocate(100)) {
       queue.upload(host, buffer.at(0));
       queue.clear(buffer.at(7), 50);
       queue.clear(buffer.at(100), 0);
@@ -120,8 +120,8 @@ class CudaQueueTest {
       host.setAtIndex(ValueLayout.JAVA_FLOAT, i, i);
     }
     MemorySegment result = arena.allocate(ValueLayout.JAVA_FLOAT, 1024);
-    try (CudaBuffer in = device.allocate(4096);
-        CudaBuffer out = device.allocate(4096 + 64)) {
+    try (CudaBuffer in = device.memory().allocate(4096);
+        CudaBuffer out = device.memory().allocate(4096 + 64)) {
       CudaFunction reverse = device.function("basics", "reverse_scaled_f32");
       queue.clear(in.at(0), 4096);
       queue.upload(host, in.at(0));
@@ -165,7 +165,7 @@ class CudaQueueTest {
   void allowsAllSharedMemoryThatABlockMayHave() {
     int shared = device.info().sharedBytesPerBlock();
     CudaFunction reverse = device.function("basics", "reverse_scaled_f32");
-    try (CudaBuffer buffer = device.allocate(128)) {
+    try (CudaBuffer buffer = device.memory().allocate(128)) {
       Object[] arguments = {buffer.at(0), buffer.at(0), 1f, 32L};
       Grid one = new Grid(1, 1, 1);
       queue.launch(reverse, one, 32, 48 << 10, arguments);
@@ -209,14 +209,14 @@ class CudaQueueTest {
     try (CudaQueue own = device.queue();
         Arena memory = Arena.ofConfined()) {
       CudaFunction sum = device.function("basics", "block_sum_u32");
-      MemorySegment host = device.pinned(1024, memory);
-      MemorySegment result = device.pinned(4, memory);
+      MemorySegment host = device.memory().pinned(1024, memory);
+      MemorySegment result = device.memory().pinned(4, memory);
       for (int round = 0; round < sums.length; round++) {
         for (int j = 0; j < 256; j++) {
           host.setAtIndex(ValueLayout.JAVA_INT, j, first + round + j);
         }
-        try (CudaBuffer in = device.allocate(1024);
-            CudaBuffer out = device.allocate(4)) {
+        try (CudaBuffer in = device.memory().allocate(1024);
+            CudaBuffer out = device.memory().allocate(4)) {
           own.upload(host, in.at(0));
           own.launch(sum, new Grid(1, 1, 1), 256, 0, in.at(0), out.at(0), 256);
           own.download(out.at(0), result);
@@ -233,7 +233,7 @@ class CudaQueueTest {
     driver.deferred(true);
     MemorySegment result = arena.allocate(4);
     result.fill((byte) 1);
-    try (CudaBuffer buffer = device.allocate(4)) {
+    try (CudaBuffer buffer = device.memory().allocate(4)) {
       queue.clear(buffer.at(0), 4);
       queue.download(buffer.at(0), result);
       queue.close();

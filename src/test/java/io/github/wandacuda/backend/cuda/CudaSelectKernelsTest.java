@@ -234,7 +234,7 @@ class CudaSelectKernelsTest {
   @Test
   void refusesRowsThatAreNotAligned() {
     CudaQueue queue = device.queue();
-    CudaBuffer buffer = device.allocate(4096);
+    CudaBuffer buffer = device.memory().allocate(4096);
     DeviceRows odd = new DeviceRows(buffer.at(0), DType.F16, 2, 9, 9);
     DeviceRows even = new DeviceRows(buffer.at(0), DType.F16, 2, 9, 16);
     DeviceRows moved = new DeviceRows(buffer.at(2), DType.F16, 2, 9, 16);

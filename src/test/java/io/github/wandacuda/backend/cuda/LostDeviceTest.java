@@ -45,8 +45,8 @@ class LostDeviceTest {
     try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
         Arena arena = Arena.ofShared();
         CudaQueue queue = device.queue();
-        CudaBuffer buffer = device.allocate(1024)) {
-      device.pinned(100, arena).fill((byte) 0);
+        CudaBuffer buffer = device.memory().allocate(1024)) {
+      device.memory().pinned(100, arena).fill((byte) 0);
       CudaFunction sum = device.function("basics", "block_sum_u32");
       driver.fail("cuLaunchKernel", 1, result);
       queue.launch(sum, new Grid(1, 1, 1), 256, 0, buffer.at(0), buffer.at(0), 256);
@@ -56,7 +56,7 @@ class LostDeviceTest {
       String launch = "block_sum_u32, Grid[x=1, y=1, z=1] of %d threads";
       assertLost(
           queue::finish, line.formatted("cuStreamSynchronize after " + launch.formatted(256)));
-      assertLost(() -> device.allocate(10), line.formatted("cuMemAlloc of 10 bytes"));
+      assertLost(() -> device.memory().allocate(10), line.formatted("cuMemAlloc of 10 bytes"));
       assertLost(
           () -> queue.launch(sum, new Grid(1, 1, 1), 1, 0, buffer.at(0), buffer.at(0), 1),
           line.formatted("cuLaunchKernel of " + launch.formatted(1)));
@@ -85,7 +85,7 @@ class LostDeviceTest {
     try (CudaDevice device = CudaDevice.open(0, Precision.DEFAULT);
         Arena arena = Arena.ofConfined()) {
       CudaQueue queue = device.queue();
-      CudaBuffer buffer = device.allocate(100);
+      CudaBuffer buffer = device.memory().allocate(100);
       driver.fail(call, 1, CUresult.CUDA_ERROR_LAUNCH_FAILED);
       assertThatExceptionOfType(BackendUnavailableException.class)
           .isThrownBy(

@@ -144,7 +144,7 @@ class ResidentSelectionTest {
     Random random = new Random(kind.ordinal());
     for (int round = 0; round < 6; round++) {
       QuantizedMatrix codes = kind.random(random, 61, 33);
-      long bytes = DeviceCodes.bytes(codes);
+      long bytes = DeviceCodes.bytes(DeviceCodes.parts(codes));
       try (Backend backend = PretendedCuda.open(80, Precision.DEFAULT, bytes - 1);
           Weight weight = backend.operations().weight(codes)) {
         assertThat(weight.ownsMemory()).isFalse();

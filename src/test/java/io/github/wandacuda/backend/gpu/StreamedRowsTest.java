@@ -36,7 +36,7 @@ class StreamedRowsTest {
       GpuDevice device = ((GpuBackend) backend).gpu();
       MemorySegment host = arena.allocate(BATCH * ROW_BYTES, 64);
       try (DeviceQueue kernels = device.queue();
-          DeviceBuffer batch = device.allocate(BATCH * ROW_BYTES);
+          DeviceBuffer batch = device.memory().allocate(BATCH * ROW_BYTES);
           StreamedRows rows =
               new StreamedRows(device, kernels, new PinnedMemory(device), ROWS, ROW_BYTES)) {
         for (int pass = 0; pass < 6; pass++) {

@@ -62,7 +62,7 @@ class OpenClDeviceTest {
     try (Arena arena = Arena.ofConfined();
         OpenClDevice device = AnyOpenCl.open(file -> SCALE);
         OpenClQueue queue = device.queue();
-        DeviceBuffer buffer = device.allocate(64)) {
+        DeviceBuffer buffer = device.memory().allocate(64)) {
       OpenClKernel kernel = device.kernel("scale.cl", "scale", "");
       MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1, 2, 3, 4);
       queue.upload(host, buffer.at(16));
@@ -92,7 +92,7 @@ class OpenClDeviceTest {
     try (Arena arena = Arena.ofConfined();
         OpenClDevice device = AnyOpenCl.open();
         OpenClQueue queue = device.queue();
-        DeviceBuffer buffer = device.allocate(100)) {
+        DeviceBuffer buffer = device.memory().allocate(100)) {
       queue.clear(buffer.at(0), 100);
       MemorySegment host = arena.allocate(40);
       for (int i = 0; i < 40; i++) {
@@ -122,10 +122,10 @@ class OpenClDeviceTest {
   void pinnedMemoryIsMemoryForAsLongAsItsArena() {
     try (OpenClDevice device = AnyOpenCl.open();
         OpenClQueue queue = device.queue();
-        DeviceBuffer buffer = device.allocate(1 << 16)) {
+        DeviceBuffer buffer = device.memory().allocate(1 << 16)) {
       MemorySegment gone;
       try (Arena arena = Arena.ofShared()) {
-        MemorySegment host = device.pinned(1 << 16, arena);
+        MemorySegment host = device.memory().pinned(1 << 16, arena);
         gone = host;
         host.fill((byte) 5);
         queue.upload(host, buffer.at(0));
@@ -140,8 +140,8 @@ class OpenClDeviceTest {
   @Test
   void tooMuchMemoryIsTheShortageThatTheHostCanActOn() {
     try (OpenClDevice device = AnyOpenCl.open()) {
-      long free = device.freeBytes();
-      assertThatThrownBy(() -> device.allocate(device.largestBuffer() + 1))
+      long free = device.memory().freeBytes();
+      assertThatThrownBy(() -> device.memory().allocate(device.largestBuffer() + 1))
           .isInstanceOf(DeviceMemoryException.class)
           .hasMessageContaining("out of device memory");
       for (int status :
@@ -164,7 +164,7 @@ class OpenClDeviceTest {
           .isInstanceOf(BackendUnavailableException.class)
           .isNotInstanceOf(DeviceMemoryException.class)
           .hasMessage(device.name() + ": clCreateBuffer failed with CL_INVALID_CONTEXT");
-      assertThat(device.freeBytes()).isEqualTo(free);
+      assertThat(device.memory().freeBytes()).isEqualTo(free);
     }
   }
 
@@ -206,7 +206,7 @@ class OpenClDeviceTest {
     try (Arena arena = Arena.ofConfined();
         OpenClDevice device = AnyOpenCl.open(file -> SCALE);
         OpenClQueue queue = device.queue();
-        DeviceBuffer buffer = device.allocate(8)) {
+        DeviceBuffer buffer = device.memory().allocate(8)) {
       OpenClKernel kernel = device.kernel("scale.cl", "scale", "");
       assertThat(device.kernel("scale.cl", "scale", "")).isSameAs(kernel);
       MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 3, 5);

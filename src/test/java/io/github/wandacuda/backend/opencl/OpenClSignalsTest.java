@@ -53,7 +53,7 @@ class OpenClSignalsTest {
       report("probed");
       try (OpenClDevice device = AnyOpenCl.open(file -> FILL);
           OpenClQueue queue = device.queue();
-          DeviceBuffer buffer = device.allocate(64)) {
+          DeviceBuffer buffer = device.memory().allocate(64)) {
         report("opened");
         OpenClKernel kernel = device.kernel("fill.cl", "fill", "");
         report("built");

@@ -43,9 +43,9 @@ class OpenClThreadsTest {
       Set<Thread> before = new HashSet<>(Thread.getAllStackTraces().keySet());
       try (OpenClDevice device = AnyOpenCl.open();
           OpenClQueue queue = device.queue();
-          DeviceBuffer buffer = device.allocate(1 << 16);
+          DeviceBuffer buffer = device.memory().allocate(1 << 16);
           Arena arena = Arena.ofConfined()) {
-        MemorySegment pinned = device.pinned(1 << 16, arena);
+        MemorySegment pinned = device.memory().pinned(1 << 16, arena);
         MemorySegment usual = arena.allocate(1 << 16);
         for (int i = 0; i < 20; i++) {
           queue.upload(pinned, buffer.at(0));

@@ -42,8 +42,8 @@ final class KernelPhase implements Phase {
   private void measureAll(GpuDevice device, PhaseResult result) {
     try (DeviceQueue queue = device.queue();
         DeviceAccess access = DeviceAccess.of(device, queue);
-        DeviceBuffer from = device.allocate(shapes.copyBytes());
-        DeviceBuffer to = device.allocate(shapes.copyBytes())) {
+        DeviceBuffer from = device.memory().allocate(shapes.copyBytes());
+        DeviceBuffer to = device.memory().allocate(shapes.copyBytes())) {
       access.facts().forEach(result::fact);
       fill(device, queue, from);
       Alternation alternation =
@@ -93,12 +93,12 @@ final class KernelPhase implements Phase {
       Alternation alternation,
       KernelCase one,
       PhaseResult result) {
-    long fitting = device.freeBytes() / 2 / one.deviceBytes();
+    long fitting = device.memory().freeBytes() / 2 / one.deviceBytes();
     if (fitting < 1) {
       result.missing(
           one.label().row(),
           "%d bytes of device memory are free, twice %d are needed"
-              .formatted(device.freeBytes(), one.deviceBytes()));
+              .formatted(device.memory().freeBytes(), one.deviceBytes()));
       return;
     }
     long wanted = Math.ceilDiv(shapes.rotatedBytes(), one.deviceBytes()) + 1;

@@ -73,7 +73,7 @@ final class Workbench implements AutoCloseable {
   }
 
   DevicePointer memory(long bytes) {
-    DeviceBuffer buffer = device.allocate(bytes);
+    DeviceBuffer buffer = device.memory().allocate(bytes);
     buffers.add(buffer);
     return buffer.at(0);
   }
