@@ -29,7 +29,10 @@ final class WriteQueue {
 
   private final Executor threads;
   private final Arena arena;
-  private final Deque<MemorySegment> free = new ArrayDeque<>();
+
+  /** As long as it gets from the start: blocks come back where the heap is full too. */
+  private final Deque<MemorySegment> free = new ArrayDeque<>(MOST + 1);
+
   private final Map<Place, OpenBlock> open = new LinkedHashMap<>(MOST, 0.75f, true);
   private final Map<BlockWriter, TreeSet<Long>> underWay = new LinkedHashMap<>();
   private int made;
@@ -137,8 +140,11 @@ final class WriteQueue {
     underWay.computeIfAbsent(file, first -> new TreeSet<>()).add(ticket);
     threads.execute(
         () -> {
-          file.put(block);
-          finished(block, ticket);
+          try {
+            file.put(block);
+          } finally {
+            finished(block, ticket);
+          }
         });
   }
 
