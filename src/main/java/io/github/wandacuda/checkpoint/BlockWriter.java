@@ -27,10 +27,6 @@ final class BlockWriter implements AutoCloseable {
   /** Blocks of a file system are taken up to this; those of most are a {@link #PAGE}. */
   static final int ALIGNMENT = 64 << 10;
 
-  /** What failed where the heap has no room for the exception that says so. */
-  private static final IOException NO_ROOM =
-      new IOException(new OutOfMemoryError("Java heap space"));
-
   private final DirectIo io;
   private final WriteQueue queue;
   private final FileChannel plain;
@@ -95,8 +91,7 @@ final class BlockWriter implements AutoCloseable {
     } catch (IOException e) {
       failure = abandoned ? failure : e;
     } catch (RuntimeException | Error e) {
-      failure = NO_ROOM;
-      failure = new IOException(e);
+      failure = DirectIo.failure(e);
     }
   }
 

@@ -40,6 +40,9 @@ public final class DirectIo implements AutoCloseable {
   /** Reads and writes through the page cache. */
   public static final DirectIo BUFFERED = of(IoMode.BUFFERED);
 
+  private static final IOException NO_ROOM =
+      new IOException(new OutOfMemoryError("Java heap space"));
+
   private final IoMode mode;
   private final FileOpener opener;
   private final Consumer<String> warning;
@@ -50,6 +53,15 @@ public final class DirectIo implements AutoCloseable {
   private final ReadQueue reads = new ReadQueue(reading, arena);
   private final List<BlockReader> readers = new ArrayList<>();
   private boolean told;
+
+  /** Returns what a thread failed by, also where the heap has no room for one more exception. */
+  static IOException failure(Throwable cause) {
+    try {
+      return new IOException(cause);
+    } catch (OutOfMemoryError e) {
+      return NO_ROOM;
+    }
+  }
 
   /** Prepares a run's I/O with files that are opened in another way. */
   DirectIo(IoMode mode, FileOpener opener, Consumer<String> warning) {

@@ -146,7 +146,7 @@ final class ReadQueue {
     } catch (IOException e) {
       failure = e;
     } catch (RuntimeException | Error e) {
-      failure = new IOException(e);
+      failure = DirectIo.failure(e);
     }
     synchronized (this) {
       block.length = length;

@@ -140,11 +140,8 @@ final class WriteQueue {
     underWay.computeIfAbsent(file, first -> new TreeSet<>()).add(ticket);
     threads.execute(
         () -> {
-          try {
-            file.put(block);
-          } finally {
-            finished(block, ticket);
-          }
+          file.put(block);
+          finished(block, ticket);
         });
   }
 
