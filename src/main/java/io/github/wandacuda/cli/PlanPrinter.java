@@ -65,15 +65,14 @@ final class PlanPrinter {
     object.put("estimated_seconds", time.about());
     object.put("estimated_seconds_least", time.least());
     object.put("estimated_seconds_most", time.most());
-    Optional<String> share = part.map(of -> share(model, of, object));
+    Optional<String> share = part.map(of -> share(model.checkpoint().shards(), of, object));
     output.result(
         object,
         () -> Stream.concat(share.stream(), text(object, chosen.size(), needs, traffic, time)));
   }
 
   /** Puts a part's shards into the plan, and returns them in words. */
-  private static String share(ModelDirectory model, Part part, Map<String, Object> plan) {
-    List<SafetensorsFile> shards = model.checkpoint().shards();
+  static String share(List<SafetensorsFile> shards, Part part, Map<String, Object> plan) {
     List<SafetensorsFile> share = part.shareOf(shards);
     long bytes = share.stream().mapToLong(SafetensorsFile::byteSize).sum();
     Map<String, Object> object = new LinkedHashMap<>();

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.OnCluster;
@@ -78,8 +79,8 @@ final class PruneCommand extends Subcommand {
   @Mixin CalibrationOptions calibrations;
   @Mixin EvaluateOption evaluation;
   @Mixin private ModuleOptions modules;
-  @Mixin private BackendOptions backends;
-  @Mixin private ClusterOption cluster;
+  @Mixin BackendOptions backends;
+  @Mixin ClusterOption cluster;
 
   @Override
   public void run() {
@@ -181,6 +182,13 @@ final class PruneCommand extends Subcommand {
     target.check(calibrations.fromSamples(rules), output);
     calibrations.warnOfIdle(rules, true, output);
     output.warnIfGiven("a run that removes parts saves no hidden states", "--checkpoint-every");
+    target.checkPart(calibrations.fromSamples(rules), false, output);
+    cluster.check();
+    if (cluster.given() && calibrations.fromSamples(rules)) {
+      throw ErrorDetails.of(ClusterOption.NAME)
+          .hint("'wanda-cuda calibrate' with --experts writes them")
+          .refused("--statistics where parts are removed", "samples");
+    }
     warnOfIdleOutput();
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open(output)) {
@@ -234,16 +242,13 @@ final class PruneCommand extends Subcommand {
     }
   }
 
-  private boolean resumes() {
+  boolean resumes() {
     return target.resume || target.part().isPresent();
   }
 
   private void warnOfIdle(PruningRules rules, boolean norms) {
     methods.warnOfIdle(rules, output);
     calibrations.warnOfIdle(rules, norms, output);
-    if (cluster.given()) {
-      output.warnIfGiven("a cluster writes through the page cache", "--io");
-    }
     if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
@@ -251,6 +256,9 @@ final class PruneCommand extends Subcommand {
   }
 
   private void warnOfIdleOutput() {
+    if (cluster.given()) {
+      output.warnIfGiven("a cluster writes through the page cache", "--io");
+    }
     if (target.resume && !target.part().isPresent()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }
@@ -318,9 +326,10 @@ final class PruneCommand extends Subcommand {
       } else if (target.part().isPresent()) {
         PruneRequest shared = share(directory, job, request, backend, Optional.empty());
         target.runPart(
-            place(directory, job, shared),
             backends,
-            placed -> new PruneRun(this, directory, shared, backend, results, memory).run(placed));
+            (part, process) ->
+                new PruneRun(this, directory, shared, backend, results, memory)
+                    .run(place(directory, job, shared).part(part, process)));
       } else {
         cluster.runAnyway(
             backends,

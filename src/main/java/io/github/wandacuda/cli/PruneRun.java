@@ -203,18 +203,9 @@ record PruneRun(
     object.put("seconds", result.seconds().toJson());
     memory.addTo(object);
     object.put("mask_sha256", result.provenance().maskSha256());
-    Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", json(part)));
+    Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", part.toJson()));
     Stream<String> evaluated = perplexities.stream().map(both -> "  text     " + both.text());
     command.output.written(object, () -> Stream.concat(text(result), evaluated));
-  }
-
-  private static Map<String, Object> json(Part.PartState part) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("number", part.part().number());
-    object.put("of", part.part().of());
-    object.put("done", part.done());
-    object.put("finished", part.finished());
-    return object;
   }
 
   private String title(RunResult result) {

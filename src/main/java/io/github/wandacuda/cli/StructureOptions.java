@@ -30,7 +30,7 @@ final class StructureOptions {
                   .map(KeyOptions::option),
               Stream.of(
                   ("--recipe --allocation --unreached --include --exclude --masks --combine-masks"
-                          + " --save-masks --in-place --packed --part --cluster")
+                          + " --save-masks --in-place --packed")
                       .split(" ")))
           .toList();
 

@@ -1,9 +1,11 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RemovedParts;
@@ -26,6 +28,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -121,7 +124,7 @@ record StructureRun(
             calibration,
             command.files(true),
             command.structures.shardBytes(model),
-            command.target.resume,
+            command.resumes(),
             !command.target.skipVerification,
             !half && command.target.card(),
             command.target.storage().io());
@@ -152,7 +155,10 @@ record StructureRun(
     object.put("bytes_after", job.bytesAfter());
     if (dry) {
       job.requireRoom();
-      Supplier<Stream<String>> would = () -> text(object, removed, "would have ");
+      Optional<String> share =
+          command.target.part().map(part -> PlanPrinter.share(job.shards(), part, object));
+      Supplier<Stream<String>> would =
+          () -> Stream.concat(share.stream(), text(object, removed, "would have "));
       if (half) {
         command.output.keep(object, would);
       } else {
@@ -170,10 +176,8 @@ record StructureRun(
         half ? Optional.empty() : command.measured(model, backend, results);
     boolean finished = job.isFinished();
     PhaseClock.Seconds seconds =
-        job.run(
-            backend,
-            ThisRuntime.programVersion(),
-            command.output.progress(),
+        run(
+            job,
             () ->
                 choice
                     .statistics()
@@ -181,6 +185,8 @@ record StructureRun(
                     .ifPresent(
                         used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
     object.put("removed", job.removed().written(structure));
+    Optional<Part.PartState> part = Optional.ofNullable(job.part());
+    part.ifPresent(state -> object.put("part", state.toJson()));
     Optional<Perplexities> perplexities =
         before.map(dense -> command.compared(dense, model, request.output(), backend, results));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
@@ -201,7 +207,9 @@ record StructureRun(
           new StructureReport(facts, object, choice, job.removed(), perplexities)
               .content(command.report));
     }
-    String done = finished ? "finished before, nothing was done; " : "";
+    String done =
+        part.map(state -> state + "; ").orElse("")
+            + (finished ? "finished before, nothing was done; " : "");
     command.output.written(
         object,
         () ->
@@ -209,6 +217,31 @@ record StructureRun(
                 text(object, removed, done),
                 perplexities.stream().map(both -> "  text        " + both.text())));
     return job;
+  }
+
+  /** Runs the job: in this process, on a cluster, or a part of it. */
+  private PhaseClock.Seconds run(StructureJob job, Runnable beforeEnd) {
+    String version = ThisRuntime.programVersion();
+    Progress progress = command.output.progress();
+    AtomicReference<PhaseClock.Seconds> seconds = new AtomicReference<>();
+    if (command.target.part().isPresent()) {
+      Runnable last =
+          () -> {
+            // Every part was told to write them; only the last one does.
+            results.reserve();
+            beforeEnd.run();
+          };
+      command.target.runPart(
+          command.backends,
+          (part, process) -> seconds.set(job.runPart(part, process, version, progress, last)));
+    } else {
+      command.cluster.runAnyway(
+          command.backends,
+          command.output,
+          0,
+          on -> seconds.set(job.run(backend, version, progress, on, beforeEnd)));
+    }
+    return seconds.get();
   }
 
   private Stream<String> text(Map<String, Object> object, RemovedParts removed, String done) {

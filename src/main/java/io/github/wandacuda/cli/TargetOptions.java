@@ -7,14 +7,13 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.Part;
-import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import java.io.Console;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import picocli.CommandLine.Option;
 
 final class TargetOptions {
@@ -159,9 +158,10 @@ final class TargetOptions {
     return Optional.ofNullable(part).map(Part::parse);
   }
 
-  void runPart(PruneJob job, BackendOptions backends, Consumer<PruneJob> work) {
+  /** Has a part's shards written by this process. */
+  void runPart(BackendOptions backends, BiConsumer<Part, OnCluster> work) {
     try (var process = Clusters.named(Clusters.LOCAL).open(0)) {
-      work.accept(job.part(part().orElseThrow(), new OnCluster(process, backends.devices())));
+      work.accept(part().orElseThrow(), new OnCluster(process, backends.devices()));
     }
   }
 }

@@ -98,9 +98,14 @@ public record OnCluster(Cluster cluster, Devices devices) {
           });
     }
 
-    Backend open(ClusterNode node) {
+    /** Returns how many threads a process has for its tasks. */
+    int count(ClusterNode node) {
       int own = threads == EACH_PROCESSOR ? Runtime.getRuntime().availableProcessors() : threads;
-      int count = node.threads().orElse(own);
+      return node.threads().orElse(own);
+    }
+
+    Backend open(ClusterNode node) {
+      int count = count(node);
       int number = node.device().orElse(device);
       return (number == ALL
               ? Backends.openAll(backend, count, precision)

@@ -15,7 +15,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -122,6 +124,16 @@ public record Part(int number, int of) {
   public record PartState(Part part, int done, boolean finished) {
     static PartState end(Part part) {
       return new PartState(part, part.of(), true);
+    }
+
+    /** Returns it as results have it. */
+    public Map<String, Object> toJson() {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("number", part.number());
+      object.put("of", part.of());
+      object.put("done", done);
+      object.put("finished", finished);
+      return object;
     }
 
     @Override

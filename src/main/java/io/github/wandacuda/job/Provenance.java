@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
@@ -12,6 +13,7 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.model.StructurePlan;
@@ -299,6 +301,12 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
   RemovedParts removed(Structure kind) {
     return RemovedParts.read(kind, value(REMOVED));
+  }
+
+  /** Returns what is left of a model without the parts that the record says, as it was planned. */
+  Checkpoint smaller(ModelDirectory model) {
+    long shardBytes = ((Number) value(SHARD_SIZE)).longValue();
+    return removed(structure().orElseThrow()).plan(model).checkpoint(shardBytes);
   }
 
   /** Returns the names of the tensors that a run fitted to what it left. */

@@ -2,26 +2,25 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +29,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.IntPredicate;
 import java.util.stream.Stream;
 
 /**
@@ -39,6 +39,9 @@ import java.util.stream.Stream;
  * resumed.
  */
 public final class StructureJob {
+  /** The journal's record of a part whose shards are written. */
+  private static final String PART = "part";
+
   private final StructureRequest request;
   private final ModelDirectory model;
 
@@ -48,6 +51,7 @@ public final class StructureJob {
   private StructurePlan plan;
   private Checkpoint smaller;
   private SideFiles sideFiles;
+  private Part.PartState part;
 
   /** Checks what can be checked before anything is written. */
   public StructureJob(StructureRequest request, ModelDirectory model) {
@@ -93,6 +97,11 @@ public final class StructureJob {
     return (JsonText.of(index) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
+  /** Returns the smaller model's shards as they will be. */
+  public List<SafetensorsFile> shards() {
+    return smaller.shards();
+  }
+
   /** Returns the bytes of the smaller model's shards. */
   public long bytesAfter() {
     return smaller.totalBytes();
@@ -105,6 +114,11 @@ public final class StructureJob {
   /** Returns whether an earlier run has finished in the output, so that nothing will be done. */
   public boolean isFinished() {
     return OutputPlace.isFinished(request.output());
+  }
+
+  /** Returns how far the parts are, if {@link #runPart} was called; else null. */
+  public Part.PartState part() {
+    return part;
   }
 
   /** Returns how many numbers a checkpoint's tensors have. */
@@ -151,12 +165,17 @@ public final class StructureJob {
    * Writes the output, compares it and completes it.
    *
    * @param backend runs samples; the caller closes it
+   * @param on writes the shards, unless this process does
    * @param beforeEnd called right before the result is completed
    * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
    *     another run is at work in it
    */
   public PhaseClock.Seconds run(
-      Backend backend, String version, Progress progress, Runnable beforeEnd) {
+      Backend backend,
+      String version,
+      Progress progress,
+      Optional<OnCluster> on,
+      Runnable beforeEnd) {
     Provenance asked = Provenance.planned(request, removed, plan, version);
     Set<Path> own = sideFiles.withShards(smaller);
     PhaseClock clock = new PhaseClock(backend.concurrency());
@@ -178,12 +197,13 @@ public final class StructureJob {
         if (StructureFit.isNeeded(removed, request.update())) {
           fit(directory, backend, clock, progress, fitted);
         }
-        write(directory, io, workers, clock, progress);
-        beforeEnd.run();
-        end(directory);
-        Provenance record = Provenance.planned(request, removed, plan, version);
-        ModelCard.write(model, sideFiles, directory, record);
-        directory.finish(record, () -> {});
+        added(directory).requireNoneBefore();
+        if (on.isPresent()) {
+          shards(smaller.shards()).write(on.get(), described(asked, on.get()), clock, progress);
+        } else {
+          write(directory, io, workers, clock, progress);
+        }
+        end(directory, Provenance.planned(request, removed, plan, version), beforeEnd);
         return clock.seconds();
       } catch (RuntimeException | Error e) {
         directory.settle(e);
@@ -192,6 +212,56 @@ public final class StructureJob {
     } finally {
       fitted.forEach(SafetensorsFile::close);
     }
+  }
+
+  /**
+   * Writes and compares one part's shards, and completes the output if no other part is left.
+   *
+   * @param process writes them
+   * @param beforeEnd called right before the result is completed, if it is this part that does
+   */
+  public PhaseClock.Seconds runPart(
+      Part own, OnCluster process, String version, Progress progress, Runnable beforeEnd) {
+    Provenance record = Provenance.planned(request, removed, plan, version);
+    SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
+    Fingerprint run = output.fingerprint(record);
+    PhaseClock clock = new PhaseClock(1);
+    Optional<PartLock> lock = output.begin(record, run, there -> Optional.empty(), Optional::of);
+    part = Part.PartState.end(own);
+    if (lock.isEmpty()) {
+      return clock.seconds();
+    }
+    try {
+      try (PartLock held = lock.get()) {
+        requireRoom();
+        shards(own.shareOf(smaller.shards()))
+            .write(process, described(record, process), clock, progress);
+      }
+      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
+      try (OutputDirectory directory = output.again(run)) {
+        if (directory.finished().isEmpty()) {
+          part = output.state(done(directory.journal(), own));
+          if (part.finished()) {
+            end(directory, record, beforeEnd);
+          }
+        }
+      }
+      return clock.seconds();
+    } catch (RuntimeException | Error e) {
+      output.settle(e);
+      throw e;
+    }
+  }
+
+  /** Adds a part to those whose shards the journal has as written, and returns which these are. */
+  private IntPredicate done(Journal journal, Part own) {
+    Set<Integer> done = new HashSet<>(Set.of(own.number()));
+    journal.records().forEach(record -> done.add(record.path(PART).asInt()));
+    journal.append(Map.of(PART, own.number()));
+    return number ->
+        done.contains(number)
+            && new Part(number, own.of())
+                .shareOf(smaller.shards()).stream().map(this::place).allMatch(Files::isRegularFile);
   }
 
   /** Finds which channels or heads go, and has what is left fitted. */
@@ -222,9 +292,6 @@ public final class StructureJob {
       Workers workers,
       PhaseClock clock,
       Progress progress) {
-    sideFiles.warnOfLeftOut("the output has no use for it");
-    var added = new OutputPlace.AddedFiles(smaller, sideFiles, directory);
-    added.requireNoneBefore();
     model.checkpoint().shards().forEach(shard -> shard.bytes().readThrough(io));
     List<SafetensorsFile> shards =
         smaller.shards().stream()
@@ -233,35 +300,44 @@ public final class StructureJob {
                     directory.interrupted().isEmpty()
                         || !OutputCheck.isCopy(shard, place(shard), false, workers))
             .toList();
-    StepCount steps = StepCount.ofTensors("tensor", shards, progress);
-    try (NewShards written = new NewShards(directory, Optional.empty(), io);
-        TileBuffers buffers = TileBuffers.inCache(workers.count())) {
-      Path like = model.checkpoint().shards().getFirst().path();
-      for (SafetensorsFile shard : shards) {
-        ShardWriter writer = written.begin(shard, shard, like);
-        List<Job> copies = new ArrayList<>();
-        for (TensorInfo tensor : shard.tensors()) {
-          Job copy = CopyTask.of(shard, tensor, writer, buffers, clock);
-          copies.add(new Counted(copy, () -> steps.done(tensor.bytes())));
-        }
-        workers.run(copies);
-        written.complete(shard, writer);
-      }
-      written.finish();
-    }
+    shards(shards).write(directory, io, workers, clock, progress);
     if (request.verify()) {
       long start = System.nanoTime();
       shards.forEach(shard -> OutputCheck.requireCopy(shard, place(shard), false, workers));
       clock.addVerify(System.nanoTime() - start);
     }
-    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
-    added.requireNoneAfter();
   }
 
-  private void end(OutputDirectory directory) {
+  private SmallerShards shards(List<SafetensorsFile> shards) {
+    return new SmallerShards(shards, model.checkpoint().shards().getFirst().path());
+  }
+
+  private RunDescription described(Provenance asked, OnCluster on) {
+    return new RunDescription(
+        OnCluster.SharedSource.of(model),
+        request.output().toAbsolutePath().toString(),
+        null,
+        false,
+        asked,
+        request.verify(),
+        on.devices());
+  }
+
+  private OutputPlace.AddedFiles added(OutputDirectory directory) {
+    return new OutputPlace.AddedFiles(smaller, sideFiles, directory);
+  }
+
+  /** Completes the output, of which all shards are written. */
+  private void end(OutputDirectory directory, Provenance record, Runnable beforeEnd) {
+    sideFiles.warnOfLeftOut("the output has no use for it");
+    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+    added(directory).requireNoneAfter();
+    beforeEnd.run();
     smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
     replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
-    new OutputPlace.AddedFiles(smaller, sideFiles, directory).removeLeftovers();
+    added(directory).removeLeftovers();
+    ModelCard.write(model, sideFiles, directory, record);
+    directory.finish(record, () -> {});
   }
 
   private void replace(OutputDirectory directory, Path file, byte[] content) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.EditedModel;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Experts;
@@ -264,14 +265,7 @@ class StructureCommandTest {
     InProcess.line("prune --model %s --output %s --remove 1 --method magnitude", source, output)
         .isRefused(2, "--remove goes with --structure");
     for (String other :
-        List.of(
-            "--in-place",
-            "--part 1/2",
-            "--cluster local",
-            "--packed",
-            "--method wanda",
-            "--pattern 2:4",
-            "--include x")) {
+        List.of("--in-place", "--packed", "--method wanda", "--pattern 2:4", "--include x")) {
       prune(source, other + " --statistics nowhere")
           .isRefused(2, "--structure and " + other.split(" ")[0] + " exclude each other");
     }
@@ -283,6 +277,30 @@ class StructureCommandTest {
         .isRefused(2, "--structure: expected experts or blocks or channels or heads or auto");
     prune(source, "--remove 1 --shard-size 0 --statistics %s", scores(source, 1))
         .isRefused(2, "--shard-size: expected a number");
+  }
+
+  @Test
+  void partsOfARunAndAClusterComeToTheSame() throws IOException {
+    written();
+    Path whole = Files.move(output, directory.resolve("whole"));
+    String asked = "--remove 1 --shard-size 60KB --statistics %s ";
+    Path scores = directory.resolve("scores.safetensors");
+    Path report = directory.resolve("report.json");
+    JsonNode plan = prune(source, asked + "--part 1/2 --dry-run --json", scores).succeeds().json();
+    assertThat(plan.get("part").get("shards")).hasSize(1);
+    assertThat(output).doesNotExist();
+    String first = asked + "--part 1/2 --json --report %s";
+    assertThat(prune(source, first, scores, report).succeeds().json().get("part").toString())
+        .isEqualTo("{\"number\":1,\"of\":2,\"done\":1,\"finished\":false}");
+    assertThat(report).doesNotExist();
+    assertThat(prune(source, asked + "--part 2/2 --report %s", scores, report).succeeds().out())
+        .startsWith(output + ": part 2 of 2; 2 of 2 parts are done; 3 of 4 experts");
+    assertThat(report).exists();
+    Directories.assertSame(whole, output);
+    verify().succeeds();
+    Directories.remove(output);
+    prune(source, asked + "--cluster local", scores).succeeds();
+    Directories.assertSame(whole, output);
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Experts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
@@ -35,7 +36,8 @@ final class Case {
     this.directory = directory;
     model = TestData.copy(untouched, directory.resolve("model"));
     copy = untouched;
-    statistics = directory.resolve("statistics.safetensors");
+    statistics =
+        Experts.scores(model, directory.resolve("statistics.safetensors"), List.of(1, 2, 3));
     this.samples = samples;
   }
 
@@ -60,6 +62,8 @@ final class Case {
       case "swaps-reconstruct" -> samples("--refine", "swaps", "--update", "reconstruct");
       case "alps" -> samples("--update", kind);
       case "atp" -> samples("--allocation", kind);
+      case "scores" ->
+          Words.of("--structure experts --statistics %s --shard-size 200KB", statistics);
       case "blocks" -> parts(kind, "--remove", 1);
       case "heads" -> parts(kind, "--remove", 2);
       case "channels", "experts" -> parts(kind, "--sparsity", 0.25, "--update", "realign");

@@ -1,13 +1,13 @@
 package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Started;
+import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Parts of a run, at once, are killed at random moments and run again until all have ended. */
 class PartFaults {
@@ -36,11 +36,18 @@ class PartFaults {
   private Case run;
   private long kills;
 
+  static List<String> kinds() {
+    return Tier.picked(1, List.of("statistics", "magnitude", "scores"));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"statistics", "magnitude"})
+  @MethodSource("kinds")
   void partsThatAreKilledComeToTheSameBytes(String kind) throws Exception {
-    assumeTrue(Tier.isEachFault() || kind.equals("statistics"), "skipped: -Dfaults.each=false");
-    run = new Case(directory, new GeneratedLlama(6, 256, 512, 1000), 1, 16);
+    Path mixture = TestData.STRUCTURED.resolve("tiny-moe");
+    run =
+        kind.equals("scores")
+            ? new Case(directory, mixture.resolve("model"), mixture.resolve("calibration.json"))
+            : new Case(directory, new GeneratedLlama(6, 256, 512, 1000), 1, 16);
     long start = System.nanoTime();
     Path expected = run.undisturbed(kind);
     long millis = (System.nanoTime() - start) / 1_000_000;

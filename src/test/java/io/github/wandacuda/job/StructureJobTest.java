@@ -26,6 +26,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -110,7 +111,7 @@ class StructureJobTest {
         Backend backend = Pruning.cpu(2)) {
       var unused =
           new StructureJob(Experts.request(output, removed(1), SHARD, resume), model)
-              .run(backend, "test", progress, beforeEnd);
+              .run(backend, "test", progress, Optional.empty(), beforeEnd);
     }
   }
 
@@ -180,7 +181,8 @@ class StructureJobTest {
         Backend backend = Pruning.cpu(2)) {
       StructureJob other =
           new StructureJob(Experts.request(output, removed(2), SHARD, true), model);
-      assertThatThrownBy(() -> other.run(backend, "test", Progress.NONE, () -> {}))
+      assertThatThrownBy(
+              () -> other.run(backend, "test", Progress.NONE, Optional.empty(), () -> {}))
           .isInstanceOf(UsageException.class)
           .hasMessageContaining("removed (there {0=[1], 1=[1]}, now {0=[2], 1=[2]})");
     }

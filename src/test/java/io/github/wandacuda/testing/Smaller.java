@@ -13,6 +13,7 @@ import io.github.wandacuda.pruning.Structure.Update;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -75,7 +76,7 @@ public final class Smaller {
                 false,
                 IoMode.AUTO),
             model);
-    var unused = job.run(backend, "test", Progress.NONE, () -> {});
+    var unused = job.run(backend, "test", Progress.NONE, Optional.empty(), () -> {});
     return job.removed().kinds().get(structure);
   }
 

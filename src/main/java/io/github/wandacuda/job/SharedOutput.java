@@ -1,0 +1,179 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.job.Part.PartLock;
+import io.github.wandacuda.job.Part.PartState;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.OnFailure;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Sha256;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An output that several parts of a run write, each its shards. They agree by the first record of
+ * the journal, which each locks for a moment when it begins and again when its shards are finished:
+ * so one of them is the last, finds all shards finished, and completes the output while it has the
+ * lock.
+ *
+ * <p>Nothing that a part has finished is deleted when another one fails, whatever the reason.
+ *
+ * @param shards what the output's will be, all parts' together
+ */
+record SharedOutput(
+    Path path, Part part, ModelDirectory model, Checkpoint shards, SideFiles sideFiles) {
+  /** The part of the fingerprint that tells models of the same shapes apart. */
+  private static final String WEIGHTS = "weights";
+
+  private static final int SAMPLED_TENSORS = 64;
+  private static final int SAMPLE_BYTES = 4096;
+
+  /** Longer than parts hold the journal when they begin; a run that is no part holds it longer. */
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  /** Longer than the last part takes to complete the output. */
+  private static final Duration TO_THE_END = Duration.ofDays(1);
+
+  private static final long PAUSE_MILLIS = 50;
+
+  private static final Logger LOG = LoggerFactory.getLogger(SharedOutput.class);
+
+  /** Returns what all parts of a run have in common. */
+  Fingerprint fingerprint(Provenance plan) {
+    Map<String, String> parts = new LinkedHashMap<>();
+    parts.put(Fingerprint.PARTS, String.valueOf(part.of()));
+    parts.put(WEIGHTS, "sha256 " + weights(model));
+    return Fingerprint.of(plan).with(parts);
+  }
+
+  /**
+   * Begins the run, or joins it and goes on with what the part may have done before.
+   *
+   * @param run the fingerprint
+   * @param finished is given the record if all is done
+   * @param begun is given the part's lock, which it closes
+   */
+  <T> T begin(
+      Provenance plan,
+      Fingerprint run,
+      Function<Provenance, T> finished,
+      Function<PartLock, T> begun) {
+    try (OutputDirectory output = open(PATIENCE)) {
+      if (output.finished().isPresent()) {
+        Provenance there = output.finished().get();
+        Fingerprint.of(plan).requireSame(path, Fingerprint.of(there));
+        return finished.apply(there);
+      }
+      if (output.interrupted().isEmpty()) {
+        OnFailure.run(output::discard, () -> added(output).requireNoneBefore());
+      }
+      output.begin(run);
+      return begun.apply(PartLock.take(path, part));
+    }
+  }
+
+  /** Opens the output again, when the part's shards are finished; it may be finished too. */
+  OutputDirectory again(Fingerprint run) {
+    OutputDirectory output = open(TO_THE_END);
+    return OnFailure.close(
+        output::close,
+        () -> {
+          if (output.finished().isEmpty()) {
+            Fingerprint there =
+                output
+                    .interrupted()
+                    .map(RunRecords::run)
+                    .orElseGet(() -> new Fingerprint(Map.of()));
+            run.requireSame(path, there);
+          }
+          return output;
+        });
+  }
+
+  /** Opens the output when no other part has it open. */
+  private OutputDirectory open(Duration patience) {
+    long start = System.nanoTime();
+    while (true) {
+      try {
+        return OutputDirectory.open(path, model.path(), true, sideFiles.withShards(shards));
+      } catch (Journal.Busy e) {
+        if (System.nanoTime() - start > patience.toNanos()) {
+          throw e;
+        }
+        CancelledException.waiting(() -> Thread.sleep(PAUSE_MILLIS));
+      }
+    }
+  }
+
+  OutputPlace.AddedFiles added(OutputDirectory output) {
+    return new OutputPlace.AddedFiles(shards, sideFiles, output);
+  }
+
+  /** Looks, under the journal's lock, which parts are done; finished if this one ends all. */
+  PartState state(IntPredicate isDone) {
+    int done = (int) IntStream.rangeClosed(1, part.of()).filter(isDone).count();
+    Optional<Part> atWork = PartLock.atWork(path, part.of());
+    boolean all = done == part.of();
+    if (all && atWork.isPresent()) {
+      LOG.info("{} is at work again and will complete the output", atWork.get());
+    } else if (all) {
+      LOG.info("{}: all {} parts are done", path, done);
+    }
+    return new PartState(part, done, all && atWork.isEmpty());
+  }
+
+  /** Keeps everything: other parts have worked on it too. */
+  void settle(Throwable failure) {
+    if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; what is finished of %s is kept: run %s again to go on".formatted(path, part),
+          failure);
+    }
+    LOG.warn("{}: what is finished is kept for when {} runs again", path, part);
+    RealCause.throwIfBehind(failure);
+  }
+
+  /**
+   * Returns the SHA-256, in hexadecimal, over the bytes in the middle of up to 64 tensors of each
+   * shard. They tell a model from another of the same shapes, such as what it was fine-tuned to,
+   * and don't depend on where a copy of it lies or when that was made.
+   */
+  private static String weights(ModelDirectory model) {
+    MessageDigest digest = Sha256.digest();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate(SAMPLE_BYTES);
+      for (SafetensorsFile shard : model.checkpoint().shards()) {
+        List<TensorInfo> tensors = shard.tensors();
+        int step = Math.max(1, Math.ceilDiv(tensors.size(), SAMPLED_TENSORS));
+        for (int index = 0; index < tensors.size(); index += step) {
+          digest.update(middle(shard, tensors.get(index), memory).asByteBuffer());
+        }
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static MemorySegment middle(
+      SafetensorsFile shard, TensorInfo tensor, MemorySegment memory) {
+    MemorySegment bytes = memory.asSlice(0, Math.min(SAMPLE_BYTES, tensor.bytes()));
+    shard.read(tensor, (tensor.bytes() - bytes.byteSize()) / 2, bytes);
+    return bytes;
+  }
+}

@@ -1,0 +1,120 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.DirectIo;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.OnFailure;
+import io.github.wandacuda.system.Workers;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The shards of a smaller model, whose tensors are slices of the source's, while they are written.
+ *
+ * @param like the source's shard whose modes they get
+ */
+record SmallerShards(List<SafetensorsFile> shards, Path like) {
+  /** Writes them, the next while one is forced to the device. */
+  void write(
+      OutputDirectory directory,
+      DirectIo io,
+      Workers workers,
+      PhaseClock clock,
+      Progress progress) {
+    StepCount steps = StepCount.ofTensors("tensor", shards, progress);
+    try (NewShards written = new NewShards(directory, Optional.empty(), io);
+        TileBuffers buffers = TileBuffers.inCache(workers.count())) {
+      for (SafetensorsFile shard : shards) {
+        ShardWriter writer = written.begin(shard, shard, like);
+        List<Job> copies = new ArrayList<>();
+        for (TensorInfo tensor : shard.tensors()) {
+          Job copy = CopyTask.of(shard, tensor, writer, buffers, clock);
+          copies.add(new Counted(copy, () -> steps.done(tensor.bytes())));
+        }
+        workers.run(copies);
+        written.complete(shard, writer);
+      }
+      written.finish();
+    }
+  }
+
+  /** Has a cluster write and check them; those that are right stay. */
+  void write(OnCluster on, RunDescription run, PhaseClock clock, Progress progress) {
+    long start = System.nanoTime();
+    StepCount steps = new StepCount("shard", shards.size(), progress);
+    progress.begin(0);
+    on.cluster()
+        .run(
+            "write " + run.output(),
+            shards.stream().map(shard -> new ShardTask(run, shard.fileName())).toList(),
+            shard -> steps.done());
+    clock.addWait(System.nanoTime() - start);
+  }
+
+  private record ShardTask(RunDescription run, String shard) implements ClusterTask<String> {
+    @Override
+    public String run(ClusterNode node) {
+      node.kept(run, () -> Worker.open(run, node)).write(shard, node);
+      return shard;
+    }
+  }
+
+  /** A process of a cluster at work on shard after shard: it holds the source open. */
+  private record Worker(
+      RunDescription run, ModelDirectory model, Checkpoint smaller, Workers workers)
+      implements AutoCloseable {
+    static Worker open(RunDescription run, ClusterNode node) {
+      run.requireShared(node.name());
+      ModelDirectory model = run.source().open();
+      return OnFailure.close(
+          model::close,
+          () ->
+              new Worker(
+                  run, model, run.plan().smaller(model), new Workers(run.devices().count(node))));
+    }
+
+    /** Several attempts at a shard write the same bytes, so it doesn't matter whose comes last. */
+    void write(String name, ClusterNode node) {
+      SafetensorsFile shard = smaller.shard(name);
+      Path place = Path.of(run.output()).resolve(name);
+      if (OutputCheck.isCopy(shard, place, false, workers)) {
+        return;
+      }
+      Path temporary = run.temporary();
+      Path like = model.checkpoint().shards().getFirst().path();
+      ShardWriter writer = ShardWriter.create(temporary, shard, like, DirectIo.BUFFERED);
+      try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
+        PhaseClock clock = new PhaseClock(workers.count());
+        workers.run(
+            shard.tensors().stream()
+                .<Job>map(tensor -> CopyTask.of(shard, tensor, writer, buffers, clock))
+                .toList());
+        writer.publish(place, () -> run.requireWanted(node));
+      } finally {
+        writer.abandon();
+        OutputDirectory.removeFile(temporary);
+      }
+      if (run.verify()) {
+        OutputCheck.requireCopy(shard, place, false, workers);
+      }
+    }
+
+    @Override
+    public void close() {
+      workers.close();
+      model.close();
+    }
+  }
+}
