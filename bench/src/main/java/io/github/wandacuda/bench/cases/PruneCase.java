@@ -24,11 +24,11 @@ public final class PruneCase {
   private final List<String> source;
   private JsonNode report;
 
-  private PruneCase(Path directory, Path jar, ModelShape shape, List<String> source) {
+  private PruneCase(Path directory, Program program, ModelShape shape, List<String> source) {
     this.directory = directory;
     this.shape = shape;
     this.source = source;
-    program = new Program(directory, jar);
+    this.program = program;
   }
 
   /**
@@ -48,7 +48,7 @@ public final class PruneCase {
     files.writeModel(directory.resolve(MODEL), shardBytes(shape, LEAST_SHARDS));
     files.writeStatistics(directory.resolve(NORMS));
     List<String> source = List.of("--statistics", directory.resolve(NORMS).toString());
-    return new PruneCase(directory, jar, shape, source);
+    return new PruneCase(directory, new Program(directory, jar), shape, source);
   }
 
   /**
@@ -69,7 +69,14 @@ public final class PruneCase {
     files.writeSamples(directory.resolve(SAMPLES), counts[0], counts[1]);
     List<String> source =
         List.of("--calibration", directory.resolve(SAMPLES).toString(), "--method", method);
-    return new PruneCase(directory, jar, shape, source);
+    return new PruneCase(directory, new Program(directory, jar), shape, source);
+  }
+
+  /** Returns the same over samples by another method, as options say it. */
+  public PruneCase by(String... method) {
+    List<String> other = new ArrayList<>(List.of("--calibration", samples().toString()));
+    other.addAll(List.of(method));
+    return new PruneCase(directory, program, shape, other);
   }
 
   /** Returns the shape that {@code layers x hidden x intermediate x heads x vocabulary} says. */

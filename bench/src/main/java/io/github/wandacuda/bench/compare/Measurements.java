@@ -51,6 +51,7 @@ final class Measurements {
           Map.entry("swaps-forward", BlockRows::swapsBesideForward),
           Map.entry("reconstruct-forward", BlockRows::reconstructBesideForward),
           Map.entry("alps-sparsegpt", BlockRows::alpsBesideSparseGpt),
+          Map.entry("alps-prune", ProgramRows::alpsBesideSparseGpt),
           Map.entry("start-up", ProgramRows::startUp));
 
   private Measurements() {}

@@ -294,6 +294,20 @@ final class ProgramRows {
         .with(Map.of("same_bits", same));
   }
 
+  /** Runs over samples that differ in the method alone. */
+  static Outcome alpsBesideSparseGpt(Row row, Place place, Pairs pairs) {
+    PruneCase prune =
+        PruneCase.fromSamples(
+            place.memory(), place.jar(), row.get("model"), row.get("samples"), "sparsegpt");
+    PruneCase alps = prune.by("--update", "alps");
+    return pairs
+        .warmed()
+        .measure(
+            Unit.SECONDS,
+            new Pairs.Side(1, each(alps::prune, alps.output())),
+            new Pairs.Side(1, each(prune::prune, prune.output())));
+  }
+
   static Outcome startUp(Row row, Place place, Pairs pairs) {
     StartUpCase inspect = new StartUpCase(place.memory(), place.jar());
     inspect.check();
