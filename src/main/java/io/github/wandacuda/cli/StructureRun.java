@@ -28,7 +28,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -175,15 +174,16 @@ record StructureRun(
     Optional<EvaluateOption.Measured> before =
         half ? Optional.empty() : command.measured(model, backend, results);
     boolean finished = job.isFinished();
-    PhaseClock.Seconds seconds =
-        run(
-            job,
-            () ->
-                choice
-                    .statistics()
-                    .filter(used -> !half)
-                    .ifPresent(
-                        used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
+    PhaseClock clock = new PhaseClock(backend.concurrency());
+    run(
+        job,
+        clock,
+        () ->
+            choice
+                .statistics()
+                .filter(used -> !half)
+                .ifPresent(used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
+    PhaseClock.Seconds seconds = clock.seconds();
     object.put("removed", job.removed().written(structure));
     Optional<Part.PartState> part = Optional.ofNullable(job.part());
     part.ifPresent(state -> object.put("part", state.toJson()));
@@ -220,10 +220,9 @@ record StructureRun(
   }
 
   /** Runs the job: in this process, on a cluster, or a part of it. */
-  private PhaseClock.Seconds run(StructureJob job, Runnable beforeEnd) {
+  private void run(StructureJob job, PhaseClock clock, Runnable beforeEnd) {
     String version = ThisRuntime.programVersion();
     Progress progress = command.output.progress();
-    AtomicReference<PhaseClock.Seconds> seconds = new AtomicReference<>();
     if (command.target.part().isPresent()) {
       Runnable last =
           () -> {
@@ -233,15 +232,14 @@ record StructureRun(
           };
       command.target.runPart(
           command.backends,
-          (part, process) -> seconds.set(job.runPart(part, process, version, progress, last)));
+          (part, process) -> job.runPart(part, process, version, clock, progress, last));
     } else {
       command.cluster.runAnyway(
           command.backends,
           command.output,
           0,
-          on -> seconds.set(job.run(backend, version, progress, on, beforeEnd)));
+          on -> job.run(backend, version, clock, progress, on, beforeEnd));
     }
-    return seconds.get();
   }
 
   private Stream<String> text(Map<String, Object> object, RemovedParts removed, String done) {

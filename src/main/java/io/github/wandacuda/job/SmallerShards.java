@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.StepCount;
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -13,7 +12,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
-import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -66,40 +64,28 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
   private record ShardTask(RunDescription run, String shard) implements ClusterTask<String> {
     @Override
     public String run(ClusterNode node) {
-      node.kept(run, () -> Worker.open(run, node)).write(shard, node);
-      return shard;
-    }
-  }
-
-  /** A process of a cluster at work on shard after shard: it holds the source open. */
-  private record Worker(
-      RunDescription run, ModelDirectory model, Checkpoint smaller, Workers workers)
-      implements AutoCloseable {
-    static Worker open(RunDescription run, ClusterNode node) {
       run.requireShared(node.name());
-      ModelDirectory model = run.source().open();
-      return OnFailure.close(
-          model::close,
-          () ->
-              new Worker(
-                  run, model, run.plan().smaller(model), new Workers(run.devices().count(node))));
+      try (ModelDirectory model = run.source().open();
+          Workers workers = new Workers(run.devices().count(node))) {
+        SafetensorsFile written = run.plan().smaller(model).shard(shard);
+        Path place = Path.of(run.output()).resolve(shard);
+        if (!OutputCheck.isCopy(written, place, false, workers)) {
+          write(written, place, model.checkpoint().shards().getFirst().path(), workers, node);
+        }
+      }
+      return shard;
     }
 
     /** Several attempts at a shard write the same bytes, so it doesn't matter whose comes last. */
-    void write(String name, ClusterNode node) {
-      SafetensorsFile shard = smaller.shard(name);
-      Path place = Path.of(run.output()).resolve(name);
-      if (OutputCheck.isCopy(shard, place, false, workers)) {
-        return;
-      }
+    private void write(
+        SafetensorsFile written, Path place, Path like, Workers workers, ClusterNode node) {
       Path temporary = run.temporary();
-      Path like = model.checkpoint().shards().getFirst().path();
-      ShardWriter writer = ShardWriter.create(temporary, shard, like, DirectIo.BUFFERED);
+      PhaseClock clock = new PhaseClock(workers.count());
+      ShardWriter writer = ShardWriter.create(temporary, written, like, DirectIo.BUFFERED);
       try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
-        PhaseClock clock = new PhaseClock(workers.count());
         workers.run(
-            shard.tensors().stream()
-                .<Job>map(tensor -> CopyTask.of(shard, tensor, writer, buffers, clock))
+            written.tensors().stream()
+                .<Job>map(tensor -> CopyTask.of(written, tensor, writer, buffers, clock))
                 .toList());
         writer.publish(place, () -> run.requireWanted(node));
       } finally {
@@ -107,14 +93,8 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
         OutputDirectory.removeFile(temporary);
       }
       if (run.verify()) {
-        OutputCheck.requireCopy(shard, place, false, workers);
+        OutputCheck.requireCopy(written, place, false, workers);
       }
-    }
-
-    @Override
-    public void close() {
-      workers.close();
-      model.close();
     }
   }
 }

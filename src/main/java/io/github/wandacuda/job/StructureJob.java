@@ -165,20 +165,21 @@ public final class StructureJob {
    * Writes the output, compares it and completes it.
    *
    * @param backend runs samples; the caller closes it
+   * @param clock takes the time of each phase
    * @param on writes the shards, unless this process does
    * @param beforeEnd called right before the result is completed
    * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
    *     another run is at work in it
    */
-  public PhaseClock.Seconds run(
+  public void run(
       Backend backend,
       String version,
+      PhaseClock clock,
       Progress progress,
       Optional<OnCluster> on,
       Runnable beforeEnd) {
     Provenance asked = Provenance.planned(request, removed, plan, version);
     Set<Path> own = sideFiles.withShards(smaller);
-    PhaseClock clock = new PhaseClock(backend.concurrency());
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency());
@@ -189,7 +190,7 @@ public final class StructureJob {
         Provenance there = directory.finished().get();
         cause.requireSame(request.output(), Fingerprint.of(there));
         removed = there.removed(request.structure());
-        return clock.seconds();
+        return;
       }
       directory.begin(cause.with(SourceDigest.byFile(model)));
       try {
@@ -204,7 +205,6 @@ public final class StructureJob {
           write(directory, io, workers, clock, progress);
         }
         end(directory, Provenance.planned(request, removed, plan, version), beforeEnd);
-        return clock.seconds();
       } catch (RuntimeException | Error e) {
         directory.settle(e);
         throw e;
@@ -220,16 +220,20 @@ public final class StructureJob {
    * @param process writes them
    * @param beforeEnd called right before the result is completed, if it is this part that does
    */
-  public PhaseClock.Seconds runPart(
-      Part own, OnCluster process, String version, Progress progress, Runnable beforeEnd) {
+  public void runPart(
+      Part own,
+      OnCluster process,
+      String version,
+      PhaseClock clock,
+      Progress progress,
+      Runnable beforeEnd) {
     Provenance record = Provenance.planned(request, removed, plan, version);
     SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
     Fingerprint run = output.fingerprint(record);
-    PhaseClock clock = new PhaseClock(1);
     Optional<PartLock> lock = output.begin(record, run, there -> Optional.empty(), Optional::of);
     part = Part.PartState.end(own);
     if (lock.isEmpty()) {
-      return clock.seconds();
+      return;
     }
     try {
       try (PartLock held = lock.get()) {
@@ -246,7 +250,6 @@ public final class StructureJob {
           }
         }
       }
-      return clock.seconds();
     } catch (RuntimeException | Error e) {
       output.settle(e);
       throw e;

@@ -8,6 +8,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Experts;
@@ -52,8 +53,8 @@ class SharedStructureTest {
     expected = once.resolve("expected");
     try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
         Backend backend = Pruning.cpu(2)) {
-      var unused =
-          job(model, expected, 1).run(backend, "test", Progress.NONE, Optional.empty(), () -> {});
+      job(model, expected, 1)
+          .run(backend, "test", new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
     }
   }
 
@@ -80,13 +81,13 @@ class SharedStructureTest {
     try (process;
         ModelDirectory model = ModelDirectory.open(path)) {
       StructureJob job = job(model, output(), expert);
-      var unused =
-          job.runPart(
-              Part.parse(part),
-              new OnCluster(process, ClusterRuns.CPU),
-              "test",
-              Progress.NONE,
-              beforeEnd);
+      job.runPart(
+          Part.parse(part),
+          new OnCluster(process, ClusterRuns.CPU),
+          "test",
+          new PhaseClock(2),
+          Progress.NONE,
+          beforeEnd);
       return job.part();
     }
   }
@@ -96,8 +97,8 @@ class SharedStructureTest {
         ModelDirectory model = ModelDirectory.open(MIXTRAL);
         Backend backend = Pruning.cpu(1)) {
       OnCluster on = new OnCluster(cluster, ClusterRuns.CPU);
-      var unused =
-          job(model, output(), 1).run(backend, "test", Progress.NONE, Optional.of(on), () -> {});
+      job(model, output(), 1)
+          .run(backend, "test", new PhaseClock(2), Progress.NONE, Optional.of(on), () -> {});
     }
   }
 

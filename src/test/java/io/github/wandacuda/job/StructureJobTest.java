@@ -12,6 +12,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Sha256;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Experts;
@@ -109,9 +110,8 @@ class StructureJobTest {
   private void run(Path output, boolean resume, Progress progress, Runnable beforeEnd) {
     try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
         Backend backend = Pruning.cpu(2)) {
-      var unused =
-          new StructureJob(Experts.request(output, removed(1), SHARD, resume), model)
-              .run(backend, "test", progress, Optional.empty(), beforeEnd);
+      new StructureJob(Experts.request(output, removed(1), SHARD, resume), model)
+          .run(backend, "test", new PhaseClock(2), progress, Optional.empty(), beforeEnd);
     }
   }
 
@@ -182,7 +182,14 @@ class StructureJobTest {
       StructureJob other =
           new StructureJob(Experts.request(output, removed(2), SHARD, true), model);
       assertThatThrownBy(
-              () -> other.run(backend, "test", Progress.NONE, Optional.empty(), () -> {}))
+              () ->
+                  other.run(
+                      backend,
+                      "test",
+                      new PhaseClock(2),
+                      Progress.NONE,
+                      Optional.empty(),
+                      () -> {}))
           .isInstanceOf(UsageException.class)
           .hasMessageContaining("removed (there {0=[1], 1=[1]}, now {0=[2], 1=[2]})");
     }

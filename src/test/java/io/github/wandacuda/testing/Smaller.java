@@ -8,6 +8,7 @@ import io.github.wandacuda.job.RemovedParts;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.nio.file.Path;
@@ -76,7 +77,7 @@ public final class Smaller {
                 false,
                 IoMode.AUTO),
             model);
-    var unused = job.run(backend, "test", Progress.NONE, Optional.empty(), () -> {});
+    job.run(backend, "test", new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
     return job.removed().kinds().get(structure);
   }
 
