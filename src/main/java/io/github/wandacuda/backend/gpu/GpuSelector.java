@@ -13,6 +13,7 @@ import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.function.LongConsumer;
 
 /**
@@ -77,23 +78,25 @@ final class GpuSelector implements Selector, AutoCloseable {
   }
 
   @Override
-  public void countMagnitudes(WeightMatrix source, long[] counts) {
-    SelectionArguments.checkBins(counts, UPPER_BINS);
+  public void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts) {
+    SelectionArguments.checkBins(upper, counts);
     if (source.elements() > 0) {
-      countUpper(new HostMatrix(source, null), counts);
+      count(new HostMatrix(source, null), upper, counts);
     }
   }
 
-  /** Counts a matrix, and fails if a weight isn't finite. */
-  void countUpper(SlotMatrix matrix, long[] counts) {
-    long[] found = pool.with(matrix, UPPER_BINS, slot -> slot.countUpper(matrix));
-    for (int bin = NON_FINITE_BIN; bin < UPPER_BINS; bin++) {
+  /** Counts a matrix; fails if upper bits are counted and a weight isn't finite. */
+  void count(SlotMatrix matrix, OptionalInt upper, long[] counts) {
+    long[] found = pool.with(matrix, counts.length, slot -> slot.count(matrix, upper));
+    for (int bin = NON_FINITE_BIN; upper.isEmpty() && bin < UPPER_BINS; bin++) {
       if (found[bin] != 0) {
         requireFinite(matrix);
         throw new IllegalStateException("the weights changed while they were counted");
       }
     }
-    add(found, counts);
+    for (int bin = 0; bin < counts.length; bin++) {
+      counts[bin] += found[bin];
+    }
   }
 
   /** Reads a matrix, and fails if a weight isn't finite. */
@@ -105,25 +108,6 @@ final class GpuSelector implements Selector, AutoCloseable {
           slot.requireFinite(matrix);
           return null;
         });
-  }
-
-  @Override
-  public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
-    Objects.checkIndex(upper, UPPER_BINS);
-    SelectionArguments.checkBins(counts, LOWER_BINS);
-    if (source.elements() > 0) {
-      countLower(new HostMatrix(source, null), upper, counts);
-    }
-  }
-
-  void countLower(SlotMatrix matrix, int upper, long[] counts) {
-    add(pool.with(matrix, LOWER_BINS, slot -> slot.countLower(matrix, upper)), counts);
-  }
-
-  private static void add(long[] found, long[] counts) {
-    for (int bin = 0; bin < counts.length; bin++) {
-      counts[bin] += found[bin];
-    }
   }
 
   @Override
