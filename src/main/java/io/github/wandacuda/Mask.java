@@ -18,6 +18,11 @@ public final class Mask {
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
 
+  /** All bits of the elements that a mask's next bits keep, see {@link #kept(int)}. */
+  private static final long[] KEPT_HALVES = kept(Short.SIZE);
+
+  private static final long[] KEPT_WORDS = kept(Integer.SIZE);
+
   private final MemorySegment bits;
   private final int rows;
   private final int columns;
@@ -222,14 +227,40 @@ public final class Mask {
     }
   }
 
+  /** Prunes up to 64 columns of a row, eight bytes at a time where they lie side by side. */
   private void clear(WeightMatrix weight, int row, int firstColumn, long kept) {
     int count = Math.min(Long.SIZE, columns - firstColumn);
-    long pruned = ~kept & (-1L >>> (Long.SIZE - count));
-    while (pruned != 0) {
-      int column = firstColumn + Long.numberOfTrailingZeros(pruned);
-      weight.dtype().setBits(weight.data(), weight.byteOffset(row, column), 0);
-      pruned &= pruned - 1;
+    int together = Long.BYTES / weight.dtype().bytes();
+    int whole = weight.hasDenseRows() ? count / together * together : 0;
+    long[] stays = weight.dtype() == DType.F32 ? KEPT_WORDS : KEPT_HALVES;
+    MemorySegment data = weight.data();
+    long at = weight.byteOffset(row, firstColumn);
+    for (int column = 0; column < whole; column += together, at += Long.BYTES) {
+      int bits = (int) (kept >>> column) & stays.length - 1;
+      data.set(LONG, at, data.get(LONG, at) & stays[bits]);
     }
+    for (int column = whole; column < count; column++) {
+      if ((kept >>> column & 1) == 0) {
+        weight.dtype().setBits(data, weight.byteOffset(row, firstColumn + column), 0);
+      }
+    }
+  }
+
+  /**
+   * Returns, by the bits of a mask, all bits of the elements that they keep: of eight, or of as
+   * many as there are in eight bytes.
+   */
+  static long[] kept(int elementBits) {
+    int elements = Math.min(Byte.SIZE, Long.SIZE / elementBits);
+    long[] kept = new long[1 << elements];
+    for (int mask = 0; mask < kept.length; mask++) {
+      for (int element = 0; element < elements; element++) {
+        if ((mask >> element & 1) != 0) {
+          kept[mask] |= ((1L << elementBits) - 1) << element * elementBits;
+        }
+      }
+    }
+    return kept;
   }
 
   /**

@@ -53,21 +53,9 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
   private static final long NIBBLES_OF_ONE = 0x1111_1111_1111_1111L;
 
   /** All bits of the codes that eight bits of a mask keep. */
-  private static final long[] KEPT_BYTES = kept(Byte.SIZE);
+  private static final long[] KEPT_BYTES = Mask.kept(Byte.SIZE);
 
-  private static final long[] KEPT_NIBBLES = kept(Byte.SIZE / 2);
-
-  private static long[] kept(int bits) {
-    long[] kept = new long[1 << Byte.SIZE];
-    for (int mask = 0; mask < kept.length; mask++) {
-      for (int column = 0; column < Byte.SIZE; column++) {
-        if ((mask >> column & 1) != 0) {
-          kept[mask] |= ((1L << bits) - 1) << column * bits;
-        }
-      }
-    }
-    return kept;
-  }
+  private static final long[] KEPT_NIBBLES = Mask.kept(Byte.SIZE / 2);
 
   /**
    * The codes of a matrix. Code (r, c) are the {@code bits} bits of {@code data} from bit {@code r

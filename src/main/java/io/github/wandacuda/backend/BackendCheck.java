@@ -39,6 +39,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -279,9 +280,10 @@ public final class BackendCheck {
         side -> {
           WeightMatrix matrix = side.matrix(dtype, 5, 301);
           long[] upper = new long[Selector.UPPER_BINS];
-          side.selector.countMagnitudes(matrix, upper);
+          side.selector.countMagnitudes(matrix, OptionalInt.empty(), upper);
           long[] lower = new long[Selector.LOWER_BINS];
-          side.selector.countMagnitudes(matrix, Float.floatToIntBits(1) >>> 16, lower);
+          OptionalInt ofOne = OptionalInt.of(Float.floatToIntBits(1) >>> 16);
+          side.selector.countMagnitudes(matrix, ofOne, lower);
           float[] counts = new float[upper.length + lower.length];
           for (int i = 0; i < counts.length; i++) {
             counts[i] = i < upper.length ? upper[i] : lower[i - upper.length];

@@ -19,6 +19,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.ServiceLoader;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -342,16 +343,7 @@ public final class Backends {
       }
 
       @Override
-      public void countMagnitudes(WeightMatrix source, long[] counts) {
-        onLeastBusy(
-            member -> {
-              member.backend.selector().countMagnitudes(source, counts);
-              return counts;
-            });
-      }
-
-      @Override
-      public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
+      public void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts) {
         onLeastBusy(
             member -> {
               member.backend.selector().countMagnitudes(source, upper, counts);

@@ -5,9 +5,8 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
+import java.util.OptionalInt;
 import java.util.function.BiConsumer;
-import java.util.function.Consumer;
-import java.util.function.ObjIntConsumer;
 
 /**
  * The magnitude below which a fraction of a matrix lies: the element at index floor(count *
@@ -27,26 +26,21 @@ public record MagnitudeThreshold(Selector selector, WorkerPool workers, TileSour
   public float at(long index) {
     return at(
         index,
-        counts -> addAll(counts, selector::countMagnitudes),
-        (counts, upper) ->
+        (upper, counts) ->
             addAll(counts, (tile, some) -> selector.countMagnitudes(tile, upper, some)));
   }
 
   /** Returns the magnitude at an index of a device matrix's sorted ones, which must be finite. */
   public static float at(long index, DeviceSelector selector, DeviceMatrix matrix) {
-    return at(
-        index,
-        counts -> selector.countMagnitudes(matrix, counts),
-        (counts, upper) -> selector.countMagnitudes(matrix, upper, counts));
+    return at(index, (upper, counts) -> selector.countMagnitudes(matrix, upper, counts));
   }
 
-  private static float at(
-      long index, Consumer<long[]> upperBits, ObjIntConsumer<long[]> lowerBits) {
+  private static float at(long index, BiConsumer<OptionalInt, long[]> counting) {
     long[] upper = new long[Selector.UPPER_BINS];
-    upperBits.accept(upper);
+    counting.accept(OptionalInt.empty(), upper);
     Place high = Place.find(upper, index);
     long[] lower = new long[Selector.LOWER_BINS];
-    lowerBits.accept(lower, high.bin());
+    counting.accept(OptionalInt.of(high.bin()), lower);
     Place low = Place.find(lower, index - high.before());
     return Float.intBitsToFloat(high.bin() << 16 | low.bin());
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.Mask;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.Selector;
@@ -49,24 +50,14 @@ final class PackedMasks {
 
   /** Sets to zero what is pruned of a float32 matrix with dense rows. */
   static void clear(WeightMatrix weights, MemorySegment mask, WorkerPool workers) {
+    int columns = weights.columns();
     workers.runRanges(
         weights.rows(),
         ROWS,
         (worker, from, to) -> {
-          boolean[] kept = new boolean[weights.columns()];
-          for (int row = from; row < to; row++) {
-            read(mask, row, kept);
-            clear(weights, row, kept);
-          }
+          MemorySegment bits = mask.asSlice(from * Selector.maskRowBytes(columns));
+          Mask.of(bits, to - from, columns).applyTo(weights.rows(from, to - from));
         });
-  }
-
-  private static void clear(WeightMatrix weights, int row, boolean[] kept) {
-    for (int column = 0; column < kept.length; column++) {
-      if (!kept[column]) {
-        weights.set(row, column, 0);
-      }
-    }
   }
 
   /** Returns the first row whose last byte has a bit set that is no column's, or -1. */

@@ -3,6 +3,7 @@ package io.github.wandacuda.select;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.NonFiniteWeightException;
 import java.lang.foreign.MemorySegment;
+import java.util.OptionalInt;
 import java.util.function.LongConsumer;
 
 /**
@@ -41,9 +42,6 @@ public interface DeviceSelector {
    */
   void requireFinite(DeviceMatrix weight);
 
-  /** As {@link Selector#countMagnitudes(io.github.wandacuda.WeightMatrix, long[])}. */
-  void countMagnitudes(DeviceMatrix weight, long[] counts);
-
-  /** As {@link Selector#countMagnitudes(io.github.wandacuda.WeightMatrix, int, long[])}. */
-  void countMagnitudes(DeviceMatrix weight, int upper, long[] counts);
+  /** As {@link Selector#countMagnitudes}. */
+  void countMagnitudes(DeviceMatrix weight, OptionalInt upper, long[] counts);
 }

@@ -5,6 +5,7 @@ import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.OptionalInt;
 
 /**
  * What {@link Selector#prepare} is given, checked, for those who implement one; all throw {@link
@@ -82,8 +83,10 @@ public record SelectionArguments(DType dtype, int columns, float[] norms, Select
     }
   }
 
-  /** Checks the length of {@link Selector#countMagnitudes}' counts. */
-  public static void checkBins(long[] counts, int bins) {
+  /** Checks the bin of {@link Selector#countMagnitudes}, and the length of its counts. */
+  public static void checkBins(OptionalInt upper, long[] counts) {
+    upper.ifPresent(bin -> Objects.checkIndex(bin, Selector.UPPER_BINS));
+    int bins = upper.isPresent() ? Selector.LOWER_BINS : Selector.UPPER_BINS;
     if (counts.length != bins) {
       throw new IllegalArgumentException("%d counts for %d bins".formatted(counts.length, bins));
     }

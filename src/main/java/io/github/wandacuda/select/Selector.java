@@ -3,6 +3,7 @@ package io.github.wandacuda.select;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import java.util.OptionalInt;
 
 /**
  * The pruning half of a backend: which weights are pruned, and their zeros. Results are the same to
@@ -30,21 +31,14 @@ public interface Selector {
 
   /**
    * Adds the distribution of the magnitudes' upper bits to {@code counts}: an element's bin is
-   * {@code bits(|w|) >>> 16} with the bits of its exact float32 value.
+   * {@code bits(|w|) >>> 16} with the bits of its exact float32 value. Or that of their lower bits,
+   * {@code bits(|w|) & 0xffff}, of the elements with the same upper ones.
    *
-   * @param counts {@link #UPPER_BINS} counts
-   * @throws NonFiniteWeightException if a weight is NaN or infinite
+   * @param upper the bin of upper bits to look into; empty to count these
+   * @param counts {@link #LOWER_BINS} counts; of upper bits {@link #UPPER_BINS}
+   * @throws NonFiniteWeightException if upper bits are counted and a weight is NaN or infinite
    */
-  void countMagnitudes(WeightMatrix source, long[] counts);
-
-  /**
-   * Adds the distribution of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the
-   * elements whose upper bits are {@code upper}.
-   *
-   * @param upper the bin of {@link #countMagnitudes(WeightMatrix, long[])} to look into
-   * @param counts {@link #LOWER_BINS} counts
-   */
-  void countMagnitudes(WeightMatrix source, int upper, long[] counts);
+  void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts);
 
   /** Returns whether plans for F32 take codes, too. */
   default boolean takesCodes() {

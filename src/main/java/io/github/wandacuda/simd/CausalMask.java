@@ -10,14 +10,15 @@ final class CausalMask {
 
   private CausalMask() {}
 
-  /** Returns the lanes whose query, {@code first} plus the lane, is {@code key} or later. */
-  static VectorMask<Float> seeing(int first, int key) {
-    return INDEX.compare(VectorOperators.GE, (float) (key - first));
-  }
-
-  /** Returns the lanes whose query is {@code key} or later, but less than a window later. */
+  /**
+   * Returns the lanes whose query, {@code first} plus the lane, is {@code key} or later, but less
+   * than a window later.
+   *
+   * @param window {@link Integer#MAX_VALUE} for no window
+   */
   static VectorMask<Float> seeing(int first, int key, int window) {
-    return seeing(first, key).and(before(first, (long) key + window));
+    VectorMask<Float> causal = INDEX.compare(VectorOperators.GE, (float) (key - first));
+    return window == Integer.MAX_VALUE ? causal : causal.and(before(first, (long) key + window));
   }
 
   /** Returns the lanes whose query is before {@code query}. */

@@ -34,7 +34,7 @@ final class QueryBlock {
   private final RegisterTileSums scores = new RegisterTileSums();
   private final RegisterTileSums sums = new RegisterTileSums();
   private final ColumnSoftmax softmax = new ColumnSoftmax();
-  private final CausalTile diagonal = new CausalTile();
+  private final PartlySeenRun partly = new PartlySeenRun();
   private float[] queries = {};
 
   QueryBlock(AttentionPanels panels) {
@@ -113,15 +113,14 @@ final class QueryBlock {
     int firstRun = firstKey / RUN * RUN;
     for (int run = firstRun; run <= last; run += RUN) {
       boolean first = run == firstRun;
-      if (commonKey > run) {
-        int from = Math.max(run, firstKey);
-        int to = Math.min(Math.min(run + RUN, end), group + RegisterTile.COLUMNS);
-        multiplyWindow(
-            head, column, new WindowTile.Keys(run, from, to, group, shape.window()), first);
-      } else if (run < last) {
+      if (commonKey <= run && run < last) {
         multiplyRun(head, column, run, first);
       } else {
-        multiplyDiagonal(head, column, new CausalTile.Keys(run, group, end, first));
+        int from = Math.max(run, firstKey);
+        int masked = commonKey > run ? from : group + 1;
+        int to = Math.min(Math.min(run + RUN, end), group + RegisterTile.COLUMNS);
+        multiplyPartly(
+            head, column, new PartlySeenRun.Keys(run, from, masked, to, group), shape, first);
       }
     }
   }
@@ -141,153 +140,91 @@ final class QueryBlock {
     }
   }
 
-  private void multiplyWindow(int head, int column, WindowTile.Keys keys, boolean first) {
+  private void multiplyPartly(
+      int head, int column, PartlySeenRun.Keys keys, AttentionShape shape, boolean first) {
     for (int d = 0; d < sums.rows(); d += RegisterTile.ROWS) {
-      int at = sums.at(d, column);
-      WindowTile.multiply(
+      int values = panels.valueAt(head, d);
+      partly.multiply(
           panels.values(),
-          panels.valueAt(head, d),
+          values,
           scores,
           column,
           keys,
-          first ? RegisterTile.NOTHING : sums.data(),
-          first ? 0 : at,
+          lastKeys(shape),
+          first,
           sums.data(),
-          at);
+          sums.at(d, column));
     }
   }
 
-  private void multiplyDiagonal(int head, int column, CausalTile.Keys keys) {
-    for (int d = 0; d < sums.rows(); d += RegisterTile.ROWS) {
-      int values = panels.valueAt(head, d);
-      diagonal.multiply(
-          panels.values(), values, scores, column, keys, sums.data(), sums.at(d, column));
-    }
+  /** Returns how many of the last keys a query sees. */
+  private static int lastKeys(AttentionShape shape) {
+    return shape.window() == 0 ? Integer.MAX_VALUE : shape.window();
   }
 
   /**
-   * A run of keys in which the window of some queries of a group begins, so that not all queries
-   * see all of its keys. A key that isn't seen is skipped instead of multiplied by 0, since its
-   * value may be infinite or NaN.
+   * A run of keys of which not all queries of a group see all: one in which the window of some
+   * begins, or the last one, whose keys each query sees up to itself. A key that isn't seen is
+   * skipped instead of multiplied by 0, since its value may be infinite or NaN.
    */
-  private static final class WindowTile {
-    private WindowTile() {}
-
+  private static final class PartlySeenRun {
     /**
      * The run's keys that some query sees.
      *
      * @param run the run's first key
      * @param from the first key
+     * @param masked the first key that some query doesn't see
      * @param end the key after the last one
      * @param group the group's first query
-     * @param window how many keys a query sees
      */
-    record Keys(int run, int from, int end, int group, int window) {}
+    record Keys(int run, int from, int masked, int end, int group) {}
+
+    private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
 
     /**
-     * Adds the run to the sums of one tile. For a query that sees no key of the run, -0 is added,
-     * which changes no sum.
+     * Adds the run to the sums of one tile, or begins them with it. For a query that sees no key of
+     * the run, -0 is added, which changes no sum.
      *
      * @param values the tile of values of token 0
      * @param scores [keys, queries]
      * @param column the column of the group's first query in {@code scores}
+     * @param window how many of the last keys a query sees
      */
-    static void multiply(
-        float[] values,
-        int valuesOffset,
-        RegisterTileSums scores,
-        int column,
-        Keys keys,
-        float[] before,
-        int beforeOffset,
-        float[] sums,
-        int sumsOffset) {
-      long firstWithout = (long) keys.run + CpuForwardKernels.RUN + keys.window - 1;
-      for (int at = 0; at < RegisterTile.ROWS * RegisterTile.COLUMNS; at += Lanes.COUNT) {
-        int lane = at % RegisterTile.COLUMNS;
-        int value = valuesOffset + at / RegisterTile.COLUMNS;
-        FloatVector chain = FloatVector.zero(Lanes.FLOATS);
-        for (int j = keys.from; j < keys.end; j++) {
-          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j, keys.window);
-          FloatVector p =
-              FloatVector.fromArray(Lanes.FLOATS, scores.data(), scores.at(j, column) + lane);
-          FloatVector next =
-              p.fma(
-                  FloatVector.broadcast(Lanes.FLOATS, values[value + j * RegisterTile.ROWS]),
-                  chain);
-          chain = chain.blend(next, seeing);
-        }
-        VectorMask<Float> with = CausalMask.before(keys.group + lane, firstWithout);
-        FloatVector added = FloatVector.broadcast(Lanes.FLOATS, -0f).blend(chain, with);
-        FloatVector.fromArray(Lanes.FLOATS, before, beforeOffset + at)
-            .add(added)
-            .intoArray(sums, sumsOffset + at);
-      }
-    }
-  }
-
-  /**
-   * The last run of keys of a group of queries. All queries see the keys up to the group's first
-   * query; of the others each query sees only those up to itself. A key that isn't seen is skipped
-   * instead of multiplied by 0, since its value may be infinite or NaN.
-   */
-  private static final class CausalTile {
-    /**
-     * The keys of the run.
-     *
-     * @param from the run's first key
-     * @param group the group's first query, which is also the last key that all queries see
-     * @param end the key after the last one
-     * @param first whether it is also the first run
-     */
-    record Keys(int from, int group, int end, boolean first) {
-      int last() {
-        return Math.min(end, group + RegisterTile.COLUMNS) - 1;
-      }
-    }
-
-    private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
-
-    /** Adds the run to the sums of one tile, or writes it if it is the first. */
     void multiply(
         float[] values,
         int valuesOffset,
         RegisterTileSums scores,
         int column,
         Keys keys,
+        int window,
+        boolean first,
         float[] sums,
         int sumsOffset) {
-      int common = keys.group - keys.from + 1;
       RegisterTile.multiply(
           values,
           valuesOffset + keys.from * RegisterTile.ROWS,
           scores.data(),
           scores.at(keys.from, column),
-          common,
+          keys.masked - keys.from,
           true,
           chain,
           0);
+      long firstWithout = (long) keys.run + RUN + window - 1;
       for (int at = 0; at < chain.length; at += Lanes.COUNT) {
-        int row = at / RegisterTile.COLUMNS;
         int lane = at % RegisterTile.COLUMNS;
-        FloatVector total = FloatVector.fromArray(Lanes.FLOATS, chain, at);
-        for (int j = keys.group + 1; j <= keys.last(); j++) {
-          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j);
-          FloatVector p =
-              FloatVector.fromArray(Lanes.FLOATS, scores.data(), scores.at(j, column) + lane);
-          FloatVector next =
-              p.fma(broadcast(values[valuesOffset + j * RegisterTile.ROWS + row]), total);
+        int value = valuesOffset + at / RegisterTile.COLUMNS;
+        FloatVector total = load(chain, at);
+        for (int j = keys.masked; j < keys.end; j++) {
+          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j, window);
+          FloatVector factor = Lanes.constant(values[value + j * RegisterTile.ROWS]);
+          FloatVector next = load(scores.data(), scores.at(j, column) + lane).fma(factor, total);
           total = total.blend(next, seeing);
         }
-        if (!keys.first) {
-          total = FloatVector.fromArray(Lanes.FLOATS, sums, sumsOffset + at).add(total);
-        }
-        total.intoArray(sums, sumsOffset + at);
+        VectorMask<Float> with = CausalMask.before(keys.group + lane, firstWithout);
+        FloatVector added = Lanes.constant(-0f).blend(total, with);
+        int to = sumsOffset + at;
+        (first ? added : load(sums, to).add(added)).intoArray(sums, to);
       }
-    }
-
-    private static FloatVector broadcast(float value) {
-      return FloatVector.broadcast(Lanes.FLOATS, value);
     }
   }
 
@@ -412,8 +349,7 @@ final class QueryBlock {
         int from = Math.min(end, shape.firstKey(query));
         int common = Math.clamp(shape.firstKey(query + Lanes.COUNT - 1), from, end);
         int causal = Math.clamp(query + 1, common, end);
-        int window = shape.window() == 0 ? Integer.MAX_VALUE : shape.window();
-        this(data, start, query, window, from, common, causal, end);
+        this(data, start, query, lastKeys(shape), from, common, causal, end);
       }
 
       /** Scales the scores; returns their maxima, the least of which is given. */

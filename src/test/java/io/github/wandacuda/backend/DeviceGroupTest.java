@@ -16,6 +16,7 @@ import io.github.wandacuda.testing.Within;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -99,13 +100,8 @@ class DeviceGroupTest {
     }
 
     @Override
-    public void countMagnitudes(WeightMatrix source, long[] counts) {
-      counts[0]++;
-    }
-
-    @Override
-    public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
-      counts[upper]++;
+    public void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts) {
+      counts[upper.orElse(0)]++;
     }
   }
 
@@ -153,8 +149,8 @@ class DeviceGroupTest {
       assertThat(group.device()).isEqualTo("one + other");
       assertThat(group.tileBytes()).isEqualTo(3);
       long[] counts = new long[5];
-      group.selector().countMagnitudes(MATRIX, counts);
-      group.selector().countMagnitudes(MATRIX, 3, counts);
+      group.selector().countMagnitudes(MATRIX, OptionalInt.empty(), counts);
+      group.selector().countMagnitudes(MATRIX, OptionalInt.of(3), counts);
       assertThat(counts).containsExactly(1, 0, 0, 1, 0);
     }
   }

@@ -14,6 +14,7 @@ import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
 import io.github.wandacuda.testing.selection.SelectOracle;
 import io.github.wandacuda.testing.selection.Values;
 import java.util.Arrays;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -79,7 +80,7 @@ class MagnitudesTest extends SelectionCases {
     WeightMatrix matrix = dense(dtype, Values.CONSTANT.matrix(random, dtype, 3, 33)).view();
     for (int bin : new int[] {0, 0x3fbf, 0x3fc1, Selector.UPPER_BINS - 1}) {
       long[] lower = new long[Selector.LOWER_BINS];
-      selector().countMagnitudes(matrix, bin, lower);
+      selector().countMagnitudes(matrix, OptionalInt.of(bin), lower);
       assertThat(Arrays.stream(lower).sum()).as("bin %d", bin).isZero();
     }
   }
@@ -90,8 +91,8 @@ class MagnitudesTest extends SelectionCases {
         new WeightMatrix[] {matrix(DType.F32, 0, 8), matrix(DType.F32, 8, 0)}) {
       long[] upper = new long[Selector.UPPER_BINS];
       long[] lower = new long[Selector.LOWER_BINS];
-      selector().countMagnitudes(empty, upper);
-      selector().countMagnitudes(empty, 0, lower);
+      selector().countMagnitudes(empty, OptionalInt.empty(), upper);
+      selector().countMagnitudes(empty, OptionalInt.of(0), lower);
       assertThat(Arrays.stream(upper).sum() + Arrays.stream(lower).sum()).isZero();
     }
   }
@@ -104,7 +105,10 @@ class MagnitudesTest extends SelectionCases {
         1003,
         matrix ->
             matrix.checkNamed(
-                () -> selector().countMagnitudes(matrix.view(), new long[Selector.UPPER_BINS])));
+                () ->
+                    selector()
+                        .countMagnitudes(
+                            matrix.view(), OptionalInt.empty(), new long[Selector.UPPER_BINS])));
   }
 
   /** Both counts lead to the magnitude at any place of their order. */

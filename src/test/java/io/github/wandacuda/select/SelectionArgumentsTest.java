@@ -11,6 +11,7 @@ import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.selection.Select;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -89,14 +90,17 @@ class SelectionArgumentsTest extends SelectionCases {
   @Test
   void countsMustHaveAllBins() {
     WeightMatrix matrix = matrix(DType.F32, 1, 1);
-    assertThatThrownBy(() -> selector().countMagnitudes(matrix, new long[7]))
+    assertThatThrownBy(() -> selector().countMagnitudes(matrix, OptionalInt.empty(), new long[7]))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("7 counts for 32768 bins");
-    assertThatThrownBy(() -> selector().countMagnitudes(matrix, 0, new long[7]))
+    assertThatThrownBy(() -> selector().countMagnitudes(matrix, OptionalInt.of(0), new long[7]))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("7 counts for 65536 bins");
     assertThatThrownBy(
-            () -> selector().countMagnitudes(matrix, 1 << 15, new long[Selector.LOWER_BINS]))
+            () ->
+                selector()
+                    .countMagnitudes(
+                        matrix, OptionalInt.of(1 << 15), new long[Selector.LOWER_BINS]))
         .isInstanceOf(IndexOutOfBoundsException.class);
   }
 }

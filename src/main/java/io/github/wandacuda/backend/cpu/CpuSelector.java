@@ -11,6 +11,7 @@ import io.github.wandacuda.select.Selector;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Objects;
+import java.util.OptionalInt;
 
 /**
  * Selection on the calling thread, row by row: where the rows lie if their memory and length allow
@@ -48,26 +49,20 @@ public final class CpuSelector implements Selector {
   }
 
   @Override
-  public void countMagnitudes(WeightMatrix source, long[] counts) {
-    SelectionArguments.checkBins(counts, UPPER_BINS);
+  public void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts) {
+    SelectionArguments.checkBins(upper, counts);
+    DType dtype = source.dtype();
+    int columns = source.columns();
     forEachRow(
         source,
         (memory, at, row) -> {
-          int highest = RowElements.upper(source.dtype(), memory, at, source.columns(), counts);
-          if (highest >= RowElements.INFINITY >>> 16) {
+          if (upper.isPresent()) {
+            RowElements.lower(dtype, memory, at, columns, upper.getAsInt(), counts);
+          } else if (RowElements.upper(dtype, memory, at, columns, counts)
+              >= RowElements.INFINITY >>> 16) {
             throw RowElements.nonFinite(source, row);
           }
         });
-  }
-
-  @Override
-  public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
-    Objects.checkIndex(upper, UPPER_BINS);
-    SelectionArguments.checkBins(counts, LOWER_BINS);
-    forEachRow(
-        source,
-        (memory, at, row) ->
-            RowElements.lower(source.dtype(), memory, at, source.columns(), upper, counts));
   }
 
   @Override

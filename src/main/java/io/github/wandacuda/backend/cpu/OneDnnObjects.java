@@ -62,26 +62,20 @@ final class OneDnnObjects implements AutoCloseable {
   /** Returns the description of a matrix in a given order. */
   MemorySegment matrix(int type, int rows, int columns, int rowStride, int columnStride) {
     try (Arena arena = Arena.ofConfined()) {
-      return create(
-          Name.MEMORY_DESC_CREATE_WITH_STRIDES,
-          Name.MEMORY_DESC_DESTROY,
-          DIMENSIONS,
-          arena.allocateFrom(JAVA_LONG, rows, columns),
-          type,
-          arena.allocateFrom(JAVA_LONG, rowStride, columnStride));
+      MemorySegment strides = arena.allocateFrom(JAVA_LONG, rowStride, columnStride);
+      return matrix(Name.MEMORY_DESC_CREATE_WITH_STRIDES, type, rows, columns, strides);
     }
   }
 
   /** Returns the description of a matrix in an order that the product which reads it chooses. */
   MemorySegment matrixInAnyOrder(int type, int rows, int columns) {
+    return matrix(Name.MEMORY_DESC_CREATE_WITH_TAG, type, rows, columns, ANY_ORDER);
+  }
+
+  private MemorySegment matrix(Name creating, int type, int rows, int columns, Object order) {
     try (Arena arena = Arena.ofConfined()) {
-      return create(
-          Name.MEMORY_DESC_CREATE_WITH_TAG,
-          Name.MEMORY_DESC_DESTROY,
-          DIMENSIONS,
-          arena.allocateFrom(JAVA_LONG, rows, columns),
-          type,
-          ANY_ORDER);
+      MemorySegment sizes = arena.allocateFrom(JAVA_LONG, rows, columns);
+      return create(creating, Name.MEMORY_DESC_DESTROY, DIMENSIONS, sizes, type, order);
     }
   }
 

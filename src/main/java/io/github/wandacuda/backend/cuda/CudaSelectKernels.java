@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cuda;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuSelectKernels;
+import java.util.OptionalInt;
 
 /** Launches the kernels of selection; {@link CudaSelectRows} chooses those of whole rows. */
 record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
@@ -92,13 +93,12 @@ record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
   }
 
   @Override
-  public void countUpper(DeviceRows source, DevicePointer counts) {
-    count("count_upper", UPPER_BLOCKS, UPPER_THREADS, source, counts);
-  }
-
-  @Override
-  public void countLower(DeviceRows source, int upper, DevicePointer counts) {
-    count("count_lower", LOWER_BLOCKS, MOST_THREADS, source, upper, counts);
+  public void count(DeviceRows source, OptionalInt upper, DevicePointer counts) {
+    if (upper.isEmpty()) {
+      count("count_upper", UPPER_BLOCKS, UPPER_THREADS, source, counts);
+    } else {
+      count("count_lower", LOWER_BLOCKS, MOST_THREADS, source, upper.getAsInt(), counts);
+    }
   }
 
   /** Queues a histogram of magnitudes, whose blocks each count several rows. */

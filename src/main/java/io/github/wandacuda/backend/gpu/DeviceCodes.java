@@ -101,18 +101,10 @@ public record DeviceCodes(
     DevicePointer[] places = copy(parts(host), to, send);
     Scales scales = host.scales();
     Scales layout =
-        new Scales(
-            NONE,
-            scales.format(),
-            scales.firstRow() % scales.blockRows(),
-            scales.blockRows(),
-            scales.blockColumns(),
-            scales.groups(),
-            null,
-            null,
-            scales.zero(),
-            scales.factor(),
-            scales.divides());
+        Scales.of(NONE, scales.format(), scales.blockRows(), scales.blockColumns(), scales.groups())
+            .from(scales.firstRow() % scales.blockRows())
+            .withZero(scales.zero())
+            .withFactor(scales.factor(), scales.divides());
     return new DeviceCodes(
         places[0],
         host.codes().format(),

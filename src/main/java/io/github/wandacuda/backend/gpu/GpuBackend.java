@@ -18,8 +18,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -212,21 +212,11 @@ public final class GpuBackend implements Backend {
     }
 
     @Override
-    public void countMagnitudes(DeviceMatrix weight, long[] counts) {
-      SelectionArguments.checkBins(counts, Selector.UPPER_BINS);
+    public void countMagnitudes(DeviceMatrix weight, OptionalInt upper, long[] counts) {
+      SelectionArguments.checkBins(upper, counts);
       if (weight.elements() > 0) {
         Reached reached = reach(weight);
-        reached.selector.countUpper(reached.matrix, counts);
-      }
-    }
-
-    @Override
-    public void countMagnitudes(DeviceMatrix weight, int upper, long[] counts) {
-      Objects.checkIndex(upper, Selector.UPPER_BINS);
-      SelectionArguments.checkBins(counts, Selector.LOWER_BINS);
-      if (weight.elements() > 0) {
-        Reached reached = reach(weight);
-        reached.selector.countLower(reached.matrix, upper, counts);
+        reached.selector.count(reached.matrix, upper, counts);
       }
     }
 

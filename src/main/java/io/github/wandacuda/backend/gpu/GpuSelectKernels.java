@@ -5,6 +5,7 @@ import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import java.util.Arrays;
+import java.util.OptionalInt;
 import java.util.stream.Stream;
 
 /**
@@ -100,20 +101,14 @@ public interface GpuSelectKernels {
 
   /**
    * Adds to the counts of the magnitudes' upper bits, {@code bits(|w|) >>> 16} of the exact float32
-   * value.
+   * value; or of their lower bits, {@code bits(|w|) & 0xffff}, of the elements with the same upper
+   * ones.
    *
-   * @param counts int32 [{@link io.github.wandacuda.select.Selector#UPPER_BINS}]
+   * @param upper a bin of upper bits, or empty to count these
+   * @param counts int32 [{@link io.github.wandacuda.select.Selector#LOWER_BINS}], of upper bits
+   *     [{@link io.github.wandacuda.select.Selector#UPPER_BINS}]
    */
-  void countUpper(DeviceRows source, DevicePointer counts);
-
-  /**
-   * Adds to the counts of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the elements
-   * whose upper bits are {@code upper}.
-   *
-   * @param upper a bin of {@link #countUpper}
-   * @param counts int32 [{@link io.github.wandacuda.select.Selector#LOWER_BINS}]
-   */
-  void countLower(DeviceRows source, int upper, DevicePointer counts);
+  void count(DeviceRows source, OptionalInt upper, DevicePointer counts);
 
   /**
    * Reports on rows without pruning them: {@link #NON_FINITE} alone is defined.

@@ -1,8 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
-import static io.github.wandacuda.system.LittleEndian.LONG;
-
 import io.github.wandacuda.DType;
+import io.github.wandacuda.Mask;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.Selection;
@@ -11,8 +10,8 @@ import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.function.LongConsumer;
 
 /**
@@ -77,23 +76,25 @@ final class GpuSelector implements Selector, AutoCloseable {
   }
 
   @Override
-  public void countMagnitudes(WeightMatrix source, long[] counts) {
-    SelectionArguments.checkBins(counts, UPPER_BINS);
+  public void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts) {
+    SelectionArguments.checkBins(upper, counts);
     if (source.elements() > 0) {
-      countUpper(new HostMatrix(source, null), counts);
+      count(new HostMatrix(source, null), upper, counts);
     }
   }
 
-  /** Counts a matrix, and fails if a weight isn't finite. */
-  void countUpper(SlotMatrix matrix, long[] counts) {
-    long[] found = pool.with(matrix, UPPER_BINS, slot -> slot.countUpper(matrix));
-    for (int bin = NON_FINITE_BIN; bin < UPPER_BINS; bin++) {
+  /** Counts a matrix; fails if upper bits are counted and a weight isn't finite. */
+  void count(SlotMatrix matrix, OptionalInt upper, long[] counts) {
+    long[] found = pool.with(matrix, counts.length, slot -> slot.count(matrix, upper));
+    for (int bin = NON_FINITE_BIN; upper.isEmpty() && bin < UPPER_BINS; bin++) {
       if (found[bin] != 0) {
         requireFinite(matrix);
         throw new IllegalStateException("the weights changed while they were counted");
       }
     }
-    add(found, counts);
+    for (int bin = 0; bin < counts.length; bin++) {
+      counts[bin] += found[bin];
+    }
   }
 
   /** Reads a matrix, and fails if a weight isn't finite. */
@@ -105,25 +106,6 @@ final class GpuSelector implements Selector, AutoCloseable {
           slot.requireFinite(matrix);
           return null;
         });
-  }
-
-  @Override
-  public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
-    Objects.checkIndex(upper, UPPER_BINS);
-    SelectionArguments.checkBins(counts, LOWER_BINS);
-    if (source.elements() > 0) {
-      countLower(new HostMatrix(source, null), upper, counts);
-    }
-  }
-
-  void countLower(SlotMatrix matrix, int upper, long[] counts) {
-    add(pool.with(matrix, LOWER_BINS, slot -> slot.countLower(matrix, upper)), counts);
-  }
-
-  private static void add(long[] found, long[] counts) {
-    for (int bin = 0; bin < counts.length; bin++) {
-      counts[bin] += found[bin];
-    }
   }
 
   @Override
@@ -170,7 +152,7 @@ final class GpuSelector implements Selector, AutoCloseable {
         return new Selection(0, 0);
       }
       Selection selection = select(held(matrix, first, rows), mask, rowsDone -> {});
-      HostZeros.clear(rows, mask);
+      Mask.of(mask, rows.rows(), rows.columns()).applyTo(rows);
       return selection;
     }
 
@@ -235,64 +217,6 @@ final class GpuSelector implements Selector, AutoCloseable {
       @Override
       public void takeBack(SelectionSlot slot, DeviceRows pruned, DevicePointer mask, int first) {
         slot.queue().forward().prune(codes, firstRow + first, mask, pruned);
-      }
-    }
-
-    /** Sets to +0.0 in host memory what a packed mask prunes, several elements at a time. */
-    private static final class HostZeros {
-      private HostZeros() {}
-
-      /** Returns, by a mask's next bits, the bits of eight bytes of elements that stay. */
-      private static long[] table(int bytes) {
-        int elements = Long.BYTES / bytes;
-        long whole = -1L >>> (Long.SIZE - bytes * Byte.SIZE);
-        long[] table = new long[1 << elements];
-        for (int bits = 0; bits < table.length; bits++) {
-          for (int element = 0; element < elements; element++) {
-            if ((bits >>> element & 1) != 0) {
-              table[bits] |= whole << element * bytes * Byte.SIZE;
-            }
-          }
-        }
-        return table;
-      }
-
-      /**
-       * Clears the pruned elements.
-       *
-       * @param mask as {@link io.github.wandacuda.select.SelectionPlan#select} packs it
-       */
-      static void clear(WeightMatrix rows, MemorySegment mask) {
-        long[] table = table(rows.dtype().bytes());
-        long maskRowBytes = Selector.maskRowBytes(rows.columns());
-        for (int row = 0; row < rows.rows(); row++) {
-          long maskAt = row * maskRowBytes;
-          int from = rows.hasDenseRows() ? clearTogether(rows, row, mask, maskAt, table) : 0;
-          for (int column = from; column < rows.columns(); column++) {
-            int bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
-            if ((bits >>> column % Byte.SIZE & 1) == 0) {
-              rows.set(row, column, 0);
-            }
-          }
-        }
-      }
-
-      /** Clears a row by eight bytes and returns how many columns that were. */
-      private static int clearTogether(
-          WeightMatrix rows, int row, MemorySegment mask, long maskAt, long[] table) {
-        MemorySegment data = rows.data();
-        long at = rows.byteOffset(row, 0);
-        int bytes = rows.dtype().bytes();
-        int together = Long.BYTES / bytes;
-        int columns = rows.columns() / Byte.SIZE * Byte.SIZE;
-        for (int column = 0; column < columns; column += Byte.SIZE) {
-          int bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
-          for (int done = 0; done < Byte.SIZE; done += together) {
-            long place = at + (long) (column + done) * bytes;
-            data.set(LONG, place, data.get(LONG, place) & table[bits >>> done & table.length - 1]);
-          }
-        }
-        return columns;
       }
     }
   }

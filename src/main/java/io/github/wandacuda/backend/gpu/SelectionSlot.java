@@ -10,7 +10,7 @@ import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.GrowingMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.function.BiConsumer;
+import java.util.OptionalInt;
 import java.util.function.LongConsumer;
 
 /**
@@ -147,18 +147,9 @@ final class SelectionSlot implements AutoCloseable {
     }
   }
 
-  long[] countUpper(SlotMatrix matrix) {
-    return count(matrix, Selector.UPPER_BINS, queue.pruning()::countUpper);
-  }
-
-  long[] countLower(SlotMatrix matrix, int upper) {
-    return count(
-        matrix,
-        Selector.LOWER_BINS,
-        (weights, bins) -> queue.pruning().countLower(weights, upper, bins));
-  }
-
-  private long[] count(SlotMatrix matrix, int bins, BiConsumer<DeviceRows, DevicePointer> counter) {
+  /** Counts magnitudes as {@link Selector#countMagnitudes} does. */
+  long[] count(SlotMatrix matrix, OptionalInt upper) {
+    int bins = upper.isPresent() ? Selector.LOWER_BINS : Selector.UPPER_BINS;
     SlotMatrix.TileShape shape = matrix.shape();
     SlotMemory.Tile tile = begin(matrix, bins);
     DevicePointer onDevice = tile.counts();
@@ -168,7 +159,7 @@ final class SelectionSlot implements AutoCloseable {
       int rows = Math.min(tile.rows(), shape.rows() - first);
       DeviceRows weights = matrix.bring(this, tile.weights(), first, rows);
       queue.clear(onDevice, staged.byteSize());
-      counter.accept(weights, onDevice);
+      queue.pruning().count(weights, upper, onDevice);
       queue.fetch(onDevice, staged);
       for (int bin = 0; bin < bins; bin++) {
         sums[bin] += Integer.toUnsignedLong(staged.getAtIndex(ValueLayout.JAVA_INT, bin));

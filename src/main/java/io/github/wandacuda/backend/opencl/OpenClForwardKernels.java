@@ -6,6 +6,7 @@ import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.DeviceSparse;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
@@ -114,10 +115,23 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (variant.tiles() && x.rows() <= FEWEST) {
       linearRows(x, w, bias, out);
-    } else if (variant.tiles()) {
-      linearTiles(x, w, bias, out);
+      return;
+    }
+    Object[] operands = {
+      x.data(),
+      w.data(),
+      w.stride(),
+      bias,
+      out.data(),
+      out.stride(),
+      x.rows(),
+      x.columns(),
+      w.rows()
+    };
+    if (variant.tiles()) {
+      linearTiles(x.rows(), w, operands);
     } else {
-      linearVectors(x, w, bias, out);
+      linearVectors(x.rows(), w, operands);
     }
   }
 
@@ -170,8 +184,8 @@ final class OpenClForwardKernels extends GpuForwardKernels {
         out.columns());
   }
 
-  private void linearTiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    int rows = x.rows() > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
+  private void linearTiles(int tokens, DeviceRows w, Object... operands) {
+    int rows = tokens > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
     OpenClKernel kernel =
         kernel(
             "linear_tiles.cl",
@@ -179,41 +193,19 @@ final class OpenClForwardKernels extends GpuForwardKernels {
             "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
     long featureTiles = Math.ceilDiv(w.rows(), TILE_FEATURES);
     int down = kernel.items() / SIDE;
-    long tokenTiles = Math.ceilDiv(x.rows(), down * rows);
-    queue.launch(
-        kernel,
-        new long[] {featureTiles * SIDE, tokenTiles * down},
-        new long[] {SIDE, down},
-        x.data(),
-        w.data(),
-        w.stride(),
-        bias,
-        out.data(),
-        out.stride(),
-        x.rows(),
-        x.columns(),
-        w.rows());
+    long tokenTiles = Math.ceilDiv(tokens, down * rows);
+    long[] global = {featureTiles * SIDE, tokenTiles * down};
+    queue.launch(kernel, global, new long[] {SIDE, down}, operands);
   }
 
-  private void linearVectors(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+  private void linearVectors(int tokens, DeviceRows w, Object... operands) {
     String options = weightOption(w.dtype()) + ' ' + variant.vectorOptions();
     OpenClKernel kernel = queue.device().single("linear_vectors.cl", "linear_vectors", options);
     int panels = Math.ceilDiv(w.rows(), variant.panel());
-    int tokens = tokensPerGroup(x.rows(), panels);
-    queue.launch(
-        kernel,
-        new long[] {panels, Math.ceilDiv(x.rows(), tokens)},
-        new long[] {1, 1},
-        x.data(),
-        w.data(),
-        w.stride(),
-        bias,
-        out.data(),
-        out.stride(),
-        x.rows(),
-        x.columns(),
-        w.rows(),
-        tokens);
+    Integer together = tokensPerGroup(tokens, panels);
+    long[] global = {panels, Math.ceilDiv(tokens, together)};
+    Object[] group = {together};
+    queue.launch(kernel, global, new long[] {1, 1}, GpuSelectKernels.joined(operands, group));
   }
 
   /**

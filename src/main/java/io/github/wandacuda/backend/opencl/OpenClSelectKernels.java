@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.opencl;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuSelectKernels;
+import java.util.OptionalInt;
 
 /** Launches the kernels of selection. */
 record OpenClSelectKernels(OpenClQueue queue) implements GpuSelectKernels {
@@ -80,29 +81,19 @@ record OpenClSelectKernels(OpenClQueue queue) implements GpuSelectKernels {
   }
 
   @Override
-  public void countUpper(DeviceRows source, DevicePointer counts) {
-    count("count_upper", source, counts);
-  }
-
-  @Override
-  public void countLower(DeviceRows source, int upper, DevicePointer counts) {
-    count("count_lower", source, counts, upper);
-  }
-
-  /**
-   * Queues a histogram of magnitudes, whose groups each count several rows; {@code more} are its
-   * arguments after those that both have.
-   */
-  private void count(String name, DeviceRows source, DevicePointer counts, Object... more) {
+  public void count(DeviceRows source, OptionalInt upper, DevicePointer counts) {
+    String name = upper.isEmpty() ? "count_upper" : "count_lower";
     OpenClKernel kernel = queue.device().kernel("magnitudes.cl", name, "-D " + source.dtype());
     int octets = octets(source);
     int size = groupSize(kernel, octets);
     int across = Math.min(MOST_GROUPS_PER_ROW, Math.ceilDiv(octets, size));
+    // Each group counts several rows.
     int groups = queue.device().facts().computeUnits() * GROUPS_PER_UNIT;
     int down = Math.clamp(groups / across, 1, source.rows());
     long[] global = {(long) across * size, down};
     Object[] common = {source.data(), counts, source.rows(), source.columns(), source.stride()};
-    queue.launch(kernel, global, new long[] {size, 1}, GpuSelectKernels.joined(common, more));
+    Object[] bin = upper.stream().boxed().toArray();
+    queue.launch(kernel, global, new long[] {size, 1}, GpuSelectKernels.joined(common, bin));
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.OptionalInt;
 import java.util.function.Function;
 
 /**
@@ -41,7 +42,7 @@ public final class TruncatedMapping {
     shrinkUnder(
         "magnitudes",
         source -> {
-          selector.countMagnitudes(source, new long[Selector.UPPER_BINS]);
+          selector.countMagnitudes(source, OptionalInt.empty(), new long[Selector.UPPER_BINS]);
           return 0L;
         });
     System.out.println("alive: " + select(selector, heap, heap));

@@ -27,6 +27,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -150,8 +151,8 @@ public abstract class DeviceSelectionCases {
       WeightMatrix onHost = rows.onHost(rows.room(arena));
       long[] counts = new long[Selector.UPPER_BINS];
       long[] expected = new long[Selector.UPPER_BINS];
-      selector().countMagnitudes(rows.matrix(), counts);
-      program.backend().selector().countMagnitudes(onHost, expected);
+      selector().countMagnitudes(rows.matrix(), OptionalInt.empty(), counts);
+      program.backend().selector().countMagnitudes(onHost, OptionalInt.empty(), expected);
       assertThat(counts).isEqualTo(expected);
       int bin = 0;
       while (counts[bin] == 0) {
@@ -159,8 +160,8 @@ public abstract class DeviceSelectionCases {
       }
       long[] lower = new long[Selector.LOWER_BINS];
       long[] expectedLower = new long[Selector.LOWER_BINS];
-      selector().countMagnitudes(rows.matrix(), bin, lower);
-      program.backend().selector().countMagnitudes(onHost, bin, expectedLower);
+      selector().countMagnitudes(rows.matrix(), OptionalInt.of(bin), lower);
+      program.backend().selector().countMagnitudes(onHost, OptionalInt.of(bin), expectedLower);
       assertThat(lower).isEqualTo(expectedLower);
     }
   }
@@ -180,7 +181,10 @@ public abstract class DeviceSelectionCases {
           .isInstanceOf(NonFiniteWeightException.class)
           .hasMessage(expected.getMessage());
       assertThatThrownBy(
-              () -> selector().countMagnitudes(rows.matrix(), new long[Selector.UPPER_BINS]))
+              () ->
+                  selector()
+                      .countMagnitudes(
+                          rows.matrix(), OptionalInt.empty(), new long[Selector.UPPER_BINS]))
           .isInstanceOf(NonFiniteWeightException.class)
           .hasMessage(expected.getMessage());
       assertThat(rows.now()).as("what was only read").isEqualTo(rows.host());
@@ -202,7 +206,7 @@ public abstract class DeviceSelectionCases {
     DeviceMatrix none = new DeviceMatrix(0, 0, DType.F32, 0, 8, 8, 0);
     assertThat(prune(none, null, new LowestPerRow(4), null)).isEqualTo(new Selection(0, 0));
     selector().requireFinite(none);
-    selector().countMagnitudes(none, new long[Selector.UPPER_BINS]);
+    selector().countMagnitudes(none, OptionalInt.empty(), new long[Selector.UPPER_BINS]);
   }
 
   @Test

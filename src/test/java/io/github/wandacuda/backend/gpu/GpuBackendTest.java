@@ -20,6 +20,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.OptionalInt;
 import java.util.Random;
 import jcuda.driver.CUresult;
 import org.junit.jupiter.api.AfterEach;
@@ -166,7 +167,7 @@ class GpuBackendTest {
     WeightMatrix matrix = weights(arena.allocate(100 * 48), 100, 12);
     long[] counts = new long[Selector.UPPER_BINS];
     try (GpuBackend backend = new GpuBackend(device, 1)) {
-      backend.selector().countMagnitudes(matrix, counts);
+      backend.selector().countMagnitudes(matrix, OptionalInt.empty(), counts);
     }
     assertThat(Arrays.stream(counts).sum()).isEqualTo(1200);
   }

@@ -9,6 +9,7 @@ import io.github.wandacuda.select.Selector;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.function.Function;
 
 /** Given the norms that the original code saw, the masks are the original code's. */
@@ -100,14 +101,14 @@ public final class GoldenSelection {
   /** Returns the magnitude at a place in their sorted order, from the two levels of counts. */
   public static float magnitudeAt(Selector selector, WeightMatrix weight, long place) {
     long[] upper = new long[Selector.UPPER_BINS];
-    selector.countMagnitudes(weight, upper);
+    selector.countMagnitudes(weight, OptionalInt.empty(), upper);
     long left = place;
     int bin = 0;
     while (left >= upper[bin]) {
       left -= upper[bin++];
     }
     long[] lower = new long[Selector.LOWER_BINS];
-    selector.countMagnitudes(weight, bin, lower);
+    selector.countMagnitudes(weight, OptionalInt.of(bin), lower);
     int low = 0;
     while (left >= lower[low]) {
       left -= lower[low++];

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.select.Selector;
 import java.util.Arrays;
+import java.util.OptionalInt;
 
 /**
  * How often a matrix has each magnitude, counted one by one.
@@ -37,11 +38,11 @@ public record MagnitudeCounts(long[] upper, int bin, long[] lower) {
     byte[] bytes = matrix.bytes();
     long[] uppers = new long[Selector.UPPER_BINS];
     Arrays.fill(uppers, BEFORE);
-    selector.countMagnitudes(matrix.view(), uppers);
+    selector.countMagnitudes(matrix.view(), OptionalInt.empty(), uppers);
     assertSame(name + ", upper", uppers, upper);
     long[] lowers = new long[Selector.LOWER_BINS];
     Arrays.fill(lowers, BEFORE);
-    selector.countMagnitudes(matrix.view(), bin, lowers);
+    selector.countMagnitudes(matrix.view(), OptionalInt.of(bin), lowers);
     assertSame(name + ", lower of " + bin, lowers, lower);
     assertThat(matrix.bytes()).as(name).isEqualTo(bytes);
   }

@@ -2,6 +2,7 @@ package io.github.wandacuda.testing.selection;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.select.Selector;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import net.jqwik.api.ForAll;
@@ -41,6 +42,8 @@ public interface MagnitudesProperties extends SelectionProperties {
     each(
         (name, selector) ->
             matrix.checkNamed(
-                () -> selector.countMagnitudes(matrix.view(), new long[Selector.UPPER_BINS])));
+                () ->
+                    selector.countMagnitudes(
+                        matrix.view(), OptionalInt.empty(), new long[Selector.UPPER_BINS])));
   }
 }

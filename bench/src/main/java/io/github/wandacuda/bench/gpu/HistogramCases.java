@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.select.Selector;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /** Both passes of the search for a whole matrix's magnitude threshold. */
@@ -53,7 +54,7 @@ final class HistogramCases {
     DevicePointer counts = cleared(bench, Selector.UPPER_BINS);
     GpuSelectKernels kernels = bench.queue().pruning();
     return new KernelCase.Prepared(
-        turn -> kernels.countUpper(matrices[turn], counts),
+        turn -> kernels.count(matrices[turn], OptionalInt.empty(), counts),
         () -> {
           int[] found = bench.integers(counts, Selector.UPPER_BINS);
           KernelCase.expect("counted", elements(matrices[0]), sum(found), 0);
@@ -64,12 +65,12 @@ final class HistogramCases {
   private static KernelCase.Prepared lower(Workbench bench, DeviceRows[] matrices) {
     DevicePointer upper = cleared(bench, Selector.UPPER_BINS);
     GpuSelectKernels kernels = bench.queue().pruning();
-    kernels.countUpper(matrices[0], upper);
+    kernels.count(matrices[0], OptionalInt.empty(), upper);
     int[] found = bench.integers(upper, Selector.UPPER_BINS);
     int fullest = IntStream.range(0, found.length).reduce(0, (a, b) -> found[b] > found[a] ? b : a);
     DevicePointer counts = cleared(bench, Selector.LOWER_BINS);
     return new KernelCase.Prepared(
-        turn -> kernels.countLower(matrices[turn], fullest, counts),
+        turn -> kernels.count(matrices[turn], OptionalInt.of(fullest), counts),
         () ->
             KernelCase.expect(
                 "counted", found[fullest], sum(bench.integers(counts, Selector.LOWER_BINS)), 0));
