@@ -149,13 +149,13 @@ record StructureRun(
       object.put("trials", choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
     }
     object.put("parameters_before", StructureJob.parameters(model.checkpoint()));
-    object.put("parameters_after", job.parametersAfter());
+    object.put("parameters_after", StructureJob.parameters(job.smaller()));
     object.put("bytes_before", model.checkpoint().totalBytes());
-    object.put("bytes_after", job.bytesAfter());
+    object.put("bytes_after", job.smaller().totalBytes());
     if (dry) {
       job.requireRoom();
       Optional<String> share =
-          command.target.part().map(part -> PlanPrinter.share(job.shards(), part, object));
+          command.target.part().map(part -> PlanPrinter.share(job.smaller().shards(), part, object));
       Supplier<Stream<String>> would =
           () -> Stream.concat(share.stream(), text(object, removed, "would have "));
       if (half) {

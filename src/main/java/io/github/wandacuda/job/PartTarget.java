@@ -10,6 +10,7 @@ import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.job.ShardPass.ShardResult;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Sha256;
@@ -31,21 +32,12 @@ import java.util.Set;
 /** The shards of a {@link SharedOutput} that one part of a run prunes. */
 record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedOutput output)
     implements PruneTarget {
-  PartTarget(RunScope scope, Part part, OnCluster process) {
-    this(scope, part, process, new OutputTarget(scope, Optional.empty()));
-  }
-
-  private PartTarget(RunScope scope, Part part, OnCluster process, OutputTarget whole) {
-    this(
-        scope,
-        process,
-        whole,
-        new SharedOutput(
-            scope.request().output(),
-            part,
-            scope.model(),
-            scope.model().checkpoint(),
-            whole.sideFiles()));
+  static PartTarget of(RunScope scope, Part part, OnCluster process) {
+    OutputTarget whole = new OutputTarget(scope, Optional.empty());
+    ModelDirectory model = scope.model();
+    SharedOutput output =
+        new SharedOutput(whole.path(), part, model, model.checkpoint(), whole.sideFiles());
+    return new PartTarget(scope, process, whole, output);
   }
 
   @Override

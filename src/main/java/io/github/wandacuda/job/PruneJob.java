@@ -95,7 +95,7 @@ public final class PruneJob {
         scope.isCalibrated(),
         request.masks().isPresent(),
         request.packed());
-    return new PruneJob(scope, new PartTarget(scope, part, process));
+    return new PruneJob(scope, PartTarget.of(scope, part, process));
   }
 
   public List<LinearModule> chosen() {

@@ -98,17 +98,8 @@ public final class StructureJob {
   }
 
   /** Returns the smaller model's shards as they will be. */
-  public List<SafetensorsFile> shards() {
-    return smaller.shards();
-  }
-
-  /** Returns the bytes of the smaller model's shards. */
-  public long bytesAfter() {
-    return smaller.totalBytes();
-  }
-
-  public long parametersAfter() {
-    return parameters(smaller);
+  public Checkpoint smaller() {
+    return smaller;
   }
 
   /** Returns whether an earlier run has finished in the output, so that nothing will be done. */
