@@ -61,6 +61,12 @@ public interface RowArithmetic {
    */
   int lowest(MemorySegment matrix, long first, double factor, double[] x, double[] y);
 
+  /**
+   * {@code lowest[k]} is the lowest {@code x[k] + x[k + d] - less[(d - 1) * n + k]} of all d,
+   * infinite if none is less than that, for all n of them, a multiple of {@link #LANES}.
+   */
+  void lowestPairs(double[] x, double[] less, double[] lowest);
+
   /** Offers every column in order, with its score. */
   void offer(double[] scores, LowestColumns lowest);
 }

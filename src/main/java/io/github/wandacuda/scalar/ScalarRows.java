@@ -96,6 +96,17 @@ public final class ScalarRows implements RowArithmetic {
   }
 
   @Override
+  public void lowestPairs(double[] x, double[] less, double[] lowest) {
+    for (int k = 0; k < lowest.length; k++) {
+      lowest[k] = Double.POSITIVE_INFINITY;
+      for (int at = k, other = k + 1; at < less.length; at += lowest.length, other++) {
+        double next = x[k] + x[other] - less[at];
+        lowest[k] = next < lowest[k] ? next : lowest[k];
+      }
+    }
+  }
+
+  @Override
   public void offer(double[] scores, LowestColumns lowest) {
     offer(0, scores.length, scores, lowest);
   }

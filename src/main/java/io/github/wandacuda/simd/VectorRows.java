@@ -149,6 +149,18 @@ public final class VectorRows implements RowArithmetic {
     return ScalarRows.lowest(whole, known, value, matrix, first, factor, x, y);
   }
 
+  @Override
+  public void lowestPairs(double[] x, double[] less, double[] lowest) {
+    for (int k = 0; k < lowest.length; k += W) {
+      DoubleVector least = DoubleVector.broadcast(Lanes.DOUBLES, Double.POSITIVE_INFINITY);
+      for (int at = k, other = k + 1; at < less.length; at += lowest.length, other++) {
+        DoubleVector next = load(x, k).add(load(x, other)).sub(load(less, at));
+        least = least.blend(next, next.compare(VectorOperators.LT, least));
+      }
+      least.intoArray(lowest, k);
+    }
+  }
+
   /** Most vectors hold no score below the limit, and their columns needn't be looked at. */
   @Override
   public void offer(double[] scores, LowestColumns lowest) {

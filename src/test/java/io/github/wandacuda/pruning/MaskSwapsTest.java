@@ -119,6 +119,85 @@ class MaskSwapsTest {
     }
   }
 
+  /** Ties, and values that are infinite or no number, included. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4, 5, 8, 20, 40})
+  void groupsGetTheSwapsOfASearchOfAllTheirPairs(int group) {
+    int changed = 0;
+    for (int seed = 0; seed < 30; seed++) {
+      LayerCase layer = LayerCase.random(seed, 9, 40, group);
+      for (int row = 0; row < 6; row++) {
+        for (int k = 0; k < 40 && row > 2; k++) {
+          layer.weights[row][k] = Math.round(layer.weights[row][k]);
+        }
+      }
+      float[] odd = {Float.NaN, Float.POSITIVE_INFINITY, 1e38f};
+      for (int row = 6; row < 9; row++) {
+        layer.weights[row][seed] = odd[row - 6];
+      }
+      boolean[][] expected = layer.on(1, gram -> searched(layer, gram, group));
+      for (RowArithmetic rows : new RowArithmetic[] {new ScalarRows(), new VectorRows()}) {
+        assertThat(refined(layer, rows, 2, OptionalInt.of(group), NONE)).isDeepEqualTo(expected);
+      }
+      changed += Arrays.deepEquals(expected, layer.kept) ? 0 : 1;
+    }
+    assertThat(changed).isGreaterThan(group == 1 ? -1 : 20);
+  }
+
+  private static boolean[][] searched(LayerCase layer, SquareGram gram, int group) {
+    int columns = layer.columns();
+    float[] pruned = new float[layer.kept.length * columns];
+    float[] products = new float[pruned.length];
+    for (int row = 0; row < layer.kept.length; row++) {
+      System.arraycopy(
+          layer.pruned(row, negated(layer.kept[row])), 0, pruned, row * columns, columns);
+    }
+    try (SquareGram.Product product = gram.product(layer.kept.length)) {
+      product.multiply(pruned, layer.kept.length, products);
+    }
+    boolean[][] kept = new boolean[layer.kept.length][];
+    RowSwaps swaps = new RowSwaps(gram, gram.diagonal());
+    for (int row = 0; row < kept.length; row++) {
+      System.arraycopy(layer.weights[row], 0, swaps.weights(), 0, columns);
+      System.arraycopy(layer.kept[row], 0, swaps.kept(), 0, columns);
+      swaps.improve(products, row * columns, columns, search -> swapAll(search, gram, group));
+      kept[row] = swaps.kept().clone();
+    }
+    return kept;
+  }
+
+  private static boolean[] negated(boolean[] kept) {
+    boolean[] negated = new boolean[kept.length];
+    for (int k = 0; k < kept.length; k++) {
+      negated[k] = !kept[k];
+    }
+    return negated;
+  }
+
+  private static void swapAll(RowSwaps row, SquareGram gram, int group) {
+    for (int i = 0; i >= 0 && !row.isDone(); ) {
+      double best = row.leastChange();
+      i = -1;
+      int j = 0;
+      for (int kept = 0; kept < gram.columns(); kept++) {
+        for (int other = kept - kept % group; other < kept - kept % group + group; other++) {
+          double change =
+              row.pruning(kept)
+                  + row.restoring(other)
+                  - row.together(kept, other, gram.get(kept, other));
+          if (row.kept()[kept] && !row.kept()[other] && change < best) {
+            best = change;
+            i = kept;
+            j = other;
+          }
+        }
+      }
+      if (i >= 0) {
+        row.swap(i, j, best);
+      }
+    }
+  }
+
   private static void noSwapIsLeft(LayerCase layer, int row, boolean[] kept, int group) {
     double error = layer.error(row, kept);
     for (int i = 0; i < kept.length; i++) {

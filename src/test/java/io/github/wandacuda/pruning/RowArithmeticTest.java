@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
@@ -95,6 +96,7 @@ class RowArithmeticTest {
           .as("%d elements", count)
           .isEqualTo(results(scalar, count, count));
       assertThat(lowest(vector, count)).isEqualTo(lowest(scalar, count));
+      assertThat(lowestPairs(vector, count)).isEqualTo(lowestPairs(scalar, count));
       assertThat(offered(vector, count, count))
           .as("lowest of %d columns", count)
           .isEqualTo(offered(scalar, count, count));
@@ -166,6 +168,30 @@ class RowArithmeticTest {
       int column = arithmetic.lowest(MemorySegment.ofArray(row), 1, 0.5, x, y);
       assertThat(column).isEqualTo(expected);
       found.add(column);
+    }
+    return found;
+  }
+
+  /** Returns the lowest of pairs, some of which are infinite or no number. */
+  private static double[] lowestPairs(RowArithmetic arithmetic, int seed) {
+    Random random = new Random(seed);
+    int reach = seed % 9;
+    double[] values = {-1, 0, 0.1, 0.7, Double.NaN, 1 / 0.0, -1 / 0.0, random.nextGaussian()};
+    double[] found = new double[Math.ceilDiv(seed, RowArithmetic.LANES) * RowArithmetic.LANES];
+    double[] x = new double[found.length + reach];
+    double[] less = new double[found.length * reach];
+    Arrays.setAll(x, k -> values[random.nextInt(8)]);
+    Arrays.setAll(less, k -> values[random.nextInt(8)]);
+    arithmetic.lowestPairs(x, less, found);
+    for (int k = 0; k < found.length; k++) {
+      int column = k;
+      double expected =
+          IntStream.rangeClosed(1, reach)
+              .mapToDouble(d -> x[column] + x[column + d] - less[(d - 1) * found.length + column])
+              .filter(value -> !Double.isNaN(value))
+              .min()
+              .orElse(Double.POSITIVE_INFINITY);
+      assertThat(found[k]).isEqualTo(expected);
     }
     return found;
   }
