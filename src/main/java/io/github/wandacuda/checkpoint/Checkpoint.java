@@ -149,28 +149,23 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
       List<Path> files,
       UnaryOperator<SafetensorsFile> reading) {
     List<SafetensorsFile> shards = new ArrayList<>();
-    try {
-      SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
-      for (Path file : files) {
-        FileIdentity.requireInside(directory, file);
-        SafetensorsFile stored = SafetensorsFile.open(file, room);
-        shards.add(OnFailure.close(stored::close, () -> reading.apply(stored)));
-      }
-      if (index.isEmpty()) {
-        requireUnique(shards);
-        return new Checkpoint(directory, Optional.empty(), shards);
-      }
-      check(index.get(), shards);
-      // If the index names every tensor once, in the right shard, no tensor is in two shards.
-      if (index.get().tensors()
-          != shards.stream().mapToLong(shard -> shard.tensors().size()).sum()) {
-        requireUnique(shards);
-      }
-      return new Checkpoint(directory, Optional.of(index.get().path()), shards);
-    } catch (RuntimeException | Error e) {
-      shards.forEach(SafetensorsFile::close);
-      throw e;
-    }
+    OnFailure.run(
+        () -> shards.forEach(SafetensorsFile::close),
+        () -> {
+          SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
+          for (Path file : files) {
+            FileIdentity.requireInside(directory, file);
+            SafetensorsFile stored = SafetensorsFile.open(file, room);
+            shards.add(OnFailure.close(stored::close, () -> reading.apply(stored)));
+          }
+          index.ifPresent(known -> check(known, shards));
+          // If the index names every tensor once, in the right shard, no tensor is in two shards.
+          long tensors = shards.stream().mapToLong(shard -> shard.tensors().size()).sum();
+          if (index.isEmpty() || index.get().tensors() != tensors) {
+            requireUnique(shards);
+          }
+        });
+    return new Checkpoint(directory, index.map(CheckpointIndex::path), shards);
   }
 
   private static void requireUnique(List<SafetensorsFile> shards) {

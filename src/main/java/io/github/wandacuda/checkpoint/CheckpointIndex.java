@@ -55,7 +55,8 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
 
   private static int readAll(Path path, JsonParser json, BiConsumer<String, String> visitor)
       throws IOException {
-    expect(path, json, json.nextToken() == JsonToken.START_OBJECT, INDEX, "an object");
+    json.nextToken();
+    JsonInput.require(json, JsonToken.START_OBJECT, ErrorDetails.part(path, INDEX), "an object");
     int tensors = -1;
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       json.nextToken();
@@ -76,7 +77,8 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
 
   private static int readWeightMap(Path path, JsonParser json, BiConsumer<String, String> visitor)
       throws IOException {
-    expect(path, json, json.currentToken() == JsonToken.START_OBJECT, WEIGHT_MAP, "an object");
+    JsonInput.require(
+        json, JsonToken.START_OBJECT, ErrorDetails.part(path, WEIGHT_MAP), "an object");
     int tensors = 0;
     for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
       TensorNames.requireLength(path, name);
@@ -111,13 +113,6 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
       return !path.isAbsolute() && path.getRoot() == null && path.getNameCount() == 1;
     } catch (InvalidPathException e) {
       return false;
-    }
-  }
-
-  private static void expect(Path path, JsonParser json, boolean held, String part, String expected)
-      throws IOException {
-    if (!held) {
-      throw ErrorDetails.part(path, part).wrong(expected, JsonInput.found(json));
     }
   }
 }

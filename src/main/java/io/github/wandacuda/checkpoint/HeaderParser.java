@@ -86,14 +86,12 @@ final class HeaderParser {
       throw ErrorDetails.part(file, HEADER).wrong("one " + METADATA, "a second one");
     }
     metadata = new LinkedHashMap<>();
-    expect(
-        json.currentToken() == JsonToken.START_OBJECT,
-        ErrorDetails.part(file, METADATA),
-        "an object");
+    JsonInput.require(json, JsonToken.START_OBJECT, ErrorDetails.part(file, METADATA), "an object");
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       ErrorDetails place =
           ErrorDetails.part(file, "%s entry %s".formatted(METADATA, Printable.of(key)));
-      expect(json.nextToken() == JsonToken.VALUE_STRING, place, "a string");
+      json.nextToken();
+      JsonInput.require(json, JsonToken.VALUE_STRING, place, "a string");
       String value = json.getText();
       metadataSize += key.length() + value.length() + ENTRY;
       if (metadataSize > MOST_METADATA) {
@@ -116,7 +114,7 @@ final class HeaderParser {
     if (tensors.containsKey(name)) {
       throw place.wrong("one entry", "a second one");
     }
-    expect(json.currentToken() == JsonToken.START_OBJECT, place, "an object");
+    JsonInput.require(json, JsonToken.START_OBJECT, place, "an object");
     String dtype = null;
     List<Long> shape = null;
     List<Long> offsets = null;
@@ -131,7 +129,7 @@ final class HeaderParser {
       json.nextToken();
       switch (key) {
         case "dtype" -> {
-          expect(json.currentToken() == JsonToken.VALUE_STRING, place, "a string as dtype");
+          JsonInput.require(json, JsonToken.VALUE_STRING, place, "a string as dtype");
           dtype = json.getText();
         }
         case "shape" -> shape = readSizes(place, key, MOST_DIMENSIONS);
@@ -159,7 +157,7 @@ final class HeaderParser {
   }
 
   private List<Long> readSizes(ErrorDetails place, String key, int most) throws IOException {
-    expect(json.currentToken() == JsonToken.START_ARRAY, place, "an array as " + key);
+    JsonInput.require(json, JsonToken.START_ARRAY, place, "an array as " + key);
     List<Long> sizes = new ArrayList<>();
     while (json.nextToken() != JsonToken.END_ARRAY) {
       if (sizes.size() == most) {
@@ -181,12 +179,6 @@ final class HeaderParser {
       throw place.wrong(expected, JsonInput.found(json));
     }
     return json.getLongValue();
-  }
-
-  private void expect(boolean held, ErrorDetails place, String expected) throws IOException {
-    if (!held) {
-      throw place.wrong(expected, JsonInput.found(json));
-    }
   }
 
   private void require(boolean present, ErrorDetails place, String key) {

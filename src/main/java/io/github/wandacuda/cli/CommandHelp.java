@@ -21,7 +21,7 @@ final class CommandHelp {
   private static final String RARE = "Rarely needed";
 
   /** Groups by their titles, for all commands; each shows those of its own options. */
-  private static final SequencedMap<String, List<String>> GROUPS = new LinkedHashMap<>();
+  static final SequencedMap<String, List<String>> GROUPS = new LinkedHashMap<>();
 
   static {
     group(
@@ -71,10 +71,6 @@ final class CommandHelp {
     groups.get(RARE).addAll(left);
     groups.values().removeIf(List::isEmpty);
     return groups;
-  }
-
-  public static List<String> grouped() {
-    return GROUPS.values().stream().flatMap(List::stream).toList();
   }
 
   public static void show(CommandLine program) {

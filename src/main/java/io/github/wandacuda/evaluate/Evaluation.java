@@ -241,22 +241,15 @@ public final class Evaluation implements Serializable {
    * The log-likelihoods of many requests. Requests whose inputs are equal, as those of a question
    * whose answers have one token each, share their forward pass. Inputs run longest first, in
    * chunks that fit into memory.
+   *
+   * @param chunkTokens from so many on a chunk takes no more inputs
    */
-  static final class LogLikelihoods {
+  record LogLikelihoods(Decoder decoder, long chunkTokens) {
     /** Bytes of the hidden states of a chunk, which are held twice. */
     private static final long CHUNK_BYTES = 1L << 29;
 
-    private final Decoder decoder;
-    private final long chunkTokens;
-
     LogLikelihoods(Decoder decoder) {
       this(decoder, chunkTokens(decoder.hiddenSize()));
-    }
-
-    /** Creates the scorer with chunks that take no more inputs from so many tokens on. */
-    LogLikelihoods(Decoder decoder, long chunkTokens) {
-      this.decoder = decoder;
-      this.chunkTokens = chunkTokens;
     }
 
     /** Returns how many tokens run through the blocks together. */

@@ -27,7 +27,7 @@ public interface Sampler {
    * @param seed of the draws
    */
   static Sampler of(double temperature, double topP, long seed) {
-    return temperature == 0 ? GREEDY : new NucleusSampler(temperature, topP, seed);
+    return temperature == 0 ? GREEDY : new NucleusSampler(temperature, topP, new Random(seed));
   }
 
   /**
@@ -37,18 +37,11 @@ public interface Sampler {
    * StrictMath}, and the draws are {@link Random}'s, whose algorithm is specified, so that they
    * repeat everywhere.
    */
-  final class NucleusSampler implements Sampler {
-    private final double temperature;
-    private final double topP;
-    private final Random random;
-
-    NucleusSampler(double temperature, double topP, long seed) {
+  record NucleusSampler(double temperature, double topP, Random random) implements Sampler {
+    public NucleusSampler {
       if (!(temperature > 0) || Double.isInfinite(temperature) || !(topP > 0) || topP > 1) {
         throw new IllegalArgumentException("temperature %s, top-p %s".formatted(temperature, topP));
       }
-      this.temperature = temperature;
-      this.topP = topP;
-      random = new Random(seed);
     }
 
     @Override

@@ -81,7 +81,7 @@ public final class Download {
    * @throws io.github.wandacuda.error.ConnectionException if the Hub can't be reached
    */
   public Result run(Progress progress) {
-    try (HubConnection hub = new HubConnection(settings, request)) {
+    try (HubConnection hub = HubConnection.of(settings, request)) {
       HubListing listing = HubListing.of(request, hub);
       requireSome(listing.files());
       OutputException.writing(blobs, () -> Folders.create(blobs));

@@ -38,8 +38,11 @@ import java.util.function.LongSupplier;
  * Reads from the Hub. What is cut, refused for a moment or stalls is tried again from where it
  * broke; what the Hub says of itself is an {@link InputException}, and what doesn't come through a
  * {@link ConnectionException}. Safe for use by several threads.
+ *
+ * @param request what messages name
  */
-final class HubConnection implements AutoCloseable {
+record HubConnection(HubSettings settings, DownloadRequest request, HttpClient client)
+    implements AutoCloseable {
   private static final int REDIRECTS = 10;
 
   /** Tries without a byte in between. */
@@ -48,17 +51,8 @@ final class HubConnection implements AutoCloseable {
   private static final int LONGEST_JSON = 64 << 20;
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
-  private final HubSettings settings;
-
-  /** What messages name. */
-  private final DownloadRequest request;
-
-  private final HttpClient client;
-
-  HubConnection(HubSettings settings, DownloadRequest request) {
-    this.settings = settings;
-    this.request = request;
-    client =
+  static HubConnection of(HubSettings settings, DownloadRequest request) {
+    HttpClient client =
         HttpClient.newBuilder()
             // Connections side by side are faster than one that is shared.
             .version(HttpClient.Version.HTTP_1_1)
@@ -66,6 +60,7 @@ final class HubConnection implements AutoCloseable {
             .proxy(settings.proxies())
             .connectTimeout(settings.stall())
             .build();
+    return new HubConnection(settings, request, client);
   }
 
   /** Takes the bytes of a response as they arrive. */

@@ -49,10 +49,6 @@ public record HubSettings(
         16 << 20);
   }
 
-  HubSettings with(Duration otherStall, Duration otherPause, int otherPiece) {
-    return new HubSettings(endpoint, token, cache, proxies, otherStall, otherPause, otherPiece);
-  }
-
   /** Returns the token if an address is the Hub's own and no proxy could read it on the way. */
   Optional<String> tokenFor(URI address) {
     boolean readable =

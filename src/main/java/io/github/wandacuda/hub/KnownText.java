@@ -1,16 +1,16 @@
 package io.github.wandacuda.hub;
 
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.system.Labelled;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** Published texts that everyone calibrates and measures on, by short names. */
-public enum KnownText {
+public enum KnownText implements Labelled {
   /** Of which the code of Wanda draws its samples: the first shard of C4 (Raffel et al., 2020). */
   C4("allenai/c4", "en/c4-train.00000-of-01024.json.gz", "ODC-BY 1.0 and Common Crawl's terms"),
   /** WikiText-2's test set (Merity et al., 2016), whose perplexity papers report. */
@@ -36,10 +36,6 @@ public enum KnownText {
 
   public static Optional<KnownText> of(String word) {
     return Arrays.stream(values()).filter(text -> text.label().equals(word)).findFirst();
-  }
-
-  private String label() {
-    return name().toLowerCase(Locale.ROOT);
   }
 
   static String words() {

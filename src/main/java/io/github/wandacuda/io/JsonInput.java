@@ -85,6 +85,14 @@ public final class JsonInput {
     }
   }
 
+  /** Refuses any other current token than the one that is expected. */
+  public static void require(JsonParser json, JsonToken token, ErrorDetails place, String expected)
+      throws IOException {
+    if (json.currentToken() != token) {
+      throw place.wrong(expected, found(json));
+    }
+  }
+
   /** Returns the current token in words. */
   public static String found(JsonParser json) throws IOException {
     JsonToken token = json.currentToken();

@@ -30,12 +30,9 @@ public final class BlockSparsities {
    * Prepares a decoder.
    *
    * @param total the share of all weights that is pruned, at least 0 and less than 1
-   * @throws IllegalArgumentException if the total is out of range, or a block or all have no weight
+   * @throws IllegalArgumentException if a block or all have no weight
    */
   public BlockSparsities(double total, long... elements) {
-    if (!(total >= 0 && total < 1)) {
-      throw new IllegalArgumentException("total sparsity " + total);
-    }
     if (elements.length == 0 || Arrays.stream(elements).anyMatch(count -> count < 1)) {
       throw new IllegalArgumentException("blocks of " + Arrays.toString(elements) + " weights");
     }
@@ -70,13 +67,8 @@ public final class BlockSparsities {
    * 2025): {@code total + beta (l - m)} for block l from 0, with m the mean of l.
    *
    * @param beta the step, from 0 to {@link #largestBeta}
-   * @throws IllegalArgumentException if it is out of range
    */
   public double[] atp(double beta) {
-    if (!(beta >= 0 && beta <= largestBeta())) {
-      throw new IllegalArgumentException(
-          "beta %s, expected 0 to %s".formatted(beta, largestBeta()));
-    }
     return around(map(numbers(), number -> beta * number));
   }
 
@@ -105,11 +97,8 @@ public final class BlockSparsities {
    *
    * @param means the mean score S of each block, see {@link BlockScores}
    * @param alpha the strength, 0 or more, see {@link #dlpAlpha}
-   * @throws IllegalArgumentException if a number is negative or not finite, or there is not one
-   *     mean for each block
    */
   public double[] dlp(double[] means, double alpha) {
-    requireStrength(alpha);
     return around(map(stretched(means), place -> 2 * alpha * place));
   }
 
@@ -120,18 +109,9 @@ public final class BlockSparsities {
    *
    * @param outliers the share D of outliers in each block, see {@link BlockScores}
    * @param lambda the strength, 0 or more, see {@link #OWL_LAMBDA}
-   * @throws IllegalArgumentException if a number is negative or not finite, or there is not one
-   *     share for each block
    */
   public double[] owl(double[] outliers, double lambda) {
-    requireStrength(lambda);
     return around(map(stretched(outliers), place -> -2 * lambda * place));
-  }
-
-  private static void requireStrength(double strength) {
-    if (!(strength >= 0 && strength < Double.POSITIVE_INFINITY)) {
-      throw new IllegalArgumentException("strength " + strength);
-    }
   }
 
   private double[] numbers() {
@@ -141,14 +121,7 @@ public final class BlockSparsities {
   }
 
   /** Maps values to [0, 1], the lowest to 0 and the highest to 1; equal ones all to 0. */
-  private double[] stretched(double[] values) {
-    if (values.length != shares.length) {
-      throw new IllegalArgumentException(
-          "%d values for %d blocks".formatted(values.length, shares.length));
-    }
-    if (!Arrays.stream(values).allMatch(value -> value >= 0 && Double.isFinite(value))) {
-      throw new IllegalArgumentException("values " + Arrays.toString(values));
-    }
+  private static double[] stretched(double[] values) {
     double low = Arrays.stream(values).min().getAsDouble();
     double span = Arrays.stream(values).max().getAsDouble() - low;
     return map(values, value -> span == 0 ? 0 : (value - low) / span);

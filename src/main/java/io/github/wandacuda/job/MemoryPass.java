@@ -26,7 +26,6 @@ import java.util.Optional;
  * right after it is pruned. Nothing is written.
  */
 final class MemoryPass implements BlockPass.Sink {
-  private final Backend backend;
   private final List<int[]> tested;
   private final Optional<Evaluation> tasks;
   private final boolean sampled;
@@ -37,9 +36,7 @@ final class MemoryPass implements BlockPass.Sink {
   private double[] losses;
   private List<TaskScore> scores;
 
-  private MemoryPass(
-      Backend backend, List<int[]> tested, Optional<Evaluation> tasks, boolean sampled) {
-    this.backend = backend;
+  private MemoryPass(List<int[]> tested, Optional<Evaluation> tasks, boolean sampled) {
     this.tested = tested;
     this.tasks = tasks;
     this.sampled = sampled;
@@ -62,7 +59,7 @@ final class MemoryPass implements BlockPass.Sink {
       MaskSink masks,
       Progress progress) {
     boolean sampled = calibration instanceof Calibration.FromSamples;
-    MemoryPass pass = new MemoryPass(backend, tested, tasks, sampled);
+    MemoryPass pass = new MemoryPass(tested, tasks, sampled);
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (ModulePruner pruner =

@@ -11,6 +11,9 @@ import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 
 /**
  * A job that checks a pruned module against its dense source, tile by tile, and computes its mask.
@@ -133,28 +136,28 @@ final class ModuleCheck implements Job {
   }
 
   private void reportChanges(WeightMatrix dense, WeightMatrix zeroed, int row, int first) {
-    int count = 0;
-    String what = null;
-    for (int column = 0; column < dense.columns(); column++) {
-      long was = RowWords.bits(dense, row, column);
-      long is = RowWords.bits(zeroed, row, column);
-      if (is != was && is != 0) {
-        if (count++ == 0) {
-          what =
-              "row %d, column %d: expected %s or 0.0, found %s"
-                  .formatted(
-                      first + row,
-                      column,
-                      RowWords.text(dense, row, column),
-                      RowWords.text(zeroed, row, column));
-        }
-      }
-    }
-    report(first + row, count, what + more(count));
+    reportChanges(
+        first + row,
+        column -> {
+          long is = RowWords.bits(zeroed, row, column);
+          return is != RowWords.bits(dense, row, column) && is != 0;
+        },
+        column ->
+            "expected %s or 0.0, found %s"
+                .formatted(RowWords.text(dense, row, column), RowWords.text(zeroed, row, column)));
   }
 
-  private static String more(int count) {
-    return count > 1 ? ", and %d more of the row".formatted(count - 1) : "";
+  private void reportChanges(int row, IntPredicate changed, IntFunction<String> what) {
+    int[] columns = IntStream.range(0, module.columns()).filter(changed).toArray();
+    if (columns.length == 0) {
+      String behind = "row %d: expected the source's bits behind the last code, found others";
+      report(row, 1, behind.formatted(row));
+      return;
+    }
+    String more =
+        columns.length > 1 ? ", and %d more of the row".formatted(columns.length - 1) : "";
+    String where = "row %d, column %d: ".formatted(row, columns[0]);
+    report(row, columns.length, where + what.apply(columns[0]) + more);
   }
 
   /** Compares bits: a code may become one of the same number, as any code under a scale of 0. */
@@ -162,28 +165,20 @@ final class ModuleCheck implements Job {
     if (zeroed.keepsOrZeroes(dense, row)) {
       return;
     }
-    int count = 0;
-    String what =
-        "row %d: expected the source's bits behind the last code, found others"
-            .formatted(first + row);
-    for (int column = 0; column < dense.columns(); column++) {
-      int was = dense.codes().get(row, column);
-      int is = zeroed.codes().get(row, column);
-      int zero = dense.zeroCode(row, column);
-      if (is != was && is != zero && count++ == 0) {
-        what =
-            "row %d, column %d: expected code 0x%02x (%s) or 0x%02x (0.0), found 0x%02x (%s)"
+    reportChanges(
+        first + row,
+        column -> {
+          int is = zeroed.codes().get(row, column);
+          return is != dense.codes().get(row, column) && is != dense.zeroCode(row, column);
+        },
+        column ->
+            "expected code 0x%02x (%s) or 0x%02x (0.0), found 0x%02x (%s)"
                 .formatted(
-                    first + row,
-                    column,
-                    was,
+                    dense.codes().get(row, column),
                     dense.get(row, column),
-                    zero,
-                    is,
-                    zeroed.get(row, column));
-      }
-    }
-    report(first + row, Math.max(1, count), what + more(count));
+                    dense.zeroCode(row, column),
+                    zeroed.codes().get(row, column),
+                    zeroed.get(row, column)));
   }
 
   private void reportGroups(RowCheck check, int row) {

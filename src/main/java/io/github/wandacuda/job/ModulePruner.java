@@ -34,9 +34,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import java.util.function.IntPredicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -89,12 +88,7 @@ final class ModulePruner implements AutoCloseable {
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
     unreached.addAll(unreached(requests));
-    run.pruneSideBySide();
-    try {
-      run.pruneOneByOne();
-    } finally {
-      layers.forget();
-    }
+    run.prune();
     return Arrays.asList(run.results);
   }
 
@@ -110,24 +104,31 @@ final class ModulePruner implements AutoCloseable {
       steps = StepCount.ofBytes("module", requests.size(), bytes, progress);
     }
 
-    /** Prunes the modules whose tiles are independent of each other, several at a time. */
-    void pruneSideBySide() {
-      prune(indices(index -> !isOneByOne(index)).toList());
-    }
-
-    /** Prunes the others: all workers work on one of them. */
-    void pruneOneByOne() {
-      List<Integer> alone = indices(this::isOneByOne).toList();
-      alone.stream()
-          .sorted(Comparator.comparing(index -> firstOfSameInputs(alone, index)))
-          .forEach(
-              index -> {
-                if (isByTiles(requests.get(index))) {
-                  prune(List.of(index));
-                } else {
-                  pruneLayer(index);
-                }
-              });
+    /**
+     * Prunes the modules whose tiles are independent of each other, several at a time, and then the
+     * others: all workers work on one of them.
+     */
+    void prune() {
+      Map<Boolean, List<Integer>> alone =
+          IntStream.range(0, requests.size())
+              .boxed()
+              .collect(Collectors.partitioningBy(this::isOneByOne));
+      prune(alone.get(false));
+      List<Integer> others = alone.get(true);
+      try {
+        others.stream()
+            .sorted(Comparator.comparing(index -> firstOfSameInputs(others, index)))
+            .forEach(
+                index -> {
+                  if (isByTiles(requests.get(index))) {
+                    prune(List.of(index));
+                  } else {
+                    pruneLayer(index);
+                  }
+                });
+      } finally {
+        layers.forget();
+      }
     }
 
     /** Modules with the same inputs come one after the other, since they share work. */
@@ -139,10 +140,6 @@ final class ModulePruner implements AutoCloseable {
               .filter(other -> requests.get(other).inputs().gram() == gram)
               .findFirst()
               .orElseThrow();
-    }
-
-    private Stream<Integer> indices(IntPredicate which) {
-      return IntStream.range(0, requests.size()).filter(which).boxed();
     }
 
     private boolean isOneByOne(int index) {

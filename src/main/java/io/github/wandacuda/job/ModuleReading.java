@@ -48,15 +48,15 @@ public record ModuleReading(
    * @param median the middle one, or the lower of the two
    */
   public record RowThresholds(float lowest, float median, float highest) {
-    private static RowThresholds of(float[] thresholds) {
-      float[] sorted = thresholds.clone();
-      Arrays.sort(sorted);
-      int first = 0;
-      while (sorted[first] == NONE) {
-        first++;
-      }
-      int last = sorted.length - 1;
-      return new RowThresholds(sorted[first], sorted[(first + last) / 2], sorted[last]);
+    private static RowThresholds of(RowReading[] rows) {
+      List<Float> sorted =
+          Arrays.stream(rows)
+              .map(RowReading::threshold)
+              .filter(threshold -> threshold != NONE)
+              .sorted()
+              .toList();
+      return new RowThresholds(
+          sorted.getFirst(), sorted.get((sorted.size() - 1) / 2), sorted.getLast());
     }
   }
 
@@ -78,11 +78,12 @@ public record ModuleReading(
             shards.computeIfAbsent(
                 pruned.resolve(module.shard().fileName()), SafetensorsFile::open);
         Pair pair =
-            Pair.of(
+            new Pair(
                 TilePairs.tiles(module, module.shard(), buffers.dense()),
                 TilePairs.tiles(module, shard, buffers.pruned()),
                 result.norms(),
-                rules.of(module).scoringNorms(result.norms()));
+                rules.of(module).scoringNorms(result.norms()),
+                new RowReading[module.rows()]);
         ModuleReading reading =
             pair.read(workers, module.columns(), hasThresholds(rules.of(module), result));
         if (reading.thresholds.isPresent() && !Float.isFinite(reading.thresholds.get().highest)) {
@@ -118,55 +119,33 @@ public record ModuleReading(
     return new ModuleResult(which, pruned, zeros, zeroRows, module.norms(), null);
   }
 
+  /** What a row in both models tells; its share of the errors' sums is lost and whole. */
+  private record RowReading(int zeros, float threshold, double lost, double whole) {}
+
   /** A module in both models. */
   @SuppressWarnings("ArrayRecordComponent")
   private record Pair(
-      TileSource dense,
-      TileSource pruned,
-      float[] norms,
-      float[] scoring,
-      int[] zeros,
-      float[] thresholds,
-      double[] lost,
-      double[] whole) {
-    static Pair of(TileSource dense, TileSource pruned, float[] norms, float[] scoring) {
-      int rows = dense.tiles().rows();
-      return new Pair(
-          dense,
-          pruned,
-          norms,
-          scoring,
-          new int[rows],
-          new float[rows],
-          new double[rows],
-          new double[rows]);
-    }
-
+      TileSource dense, TileSource pruned, float[] norms, float[] scoring, RowReading[] rows) {
     ModuleReading read(Workers workers, int columns, boolean hasThresholds) {
       workers.run(dense.tiles().count(), this::read);
 
       long all = 0;
       int zeroRows = 0;
-      for (int row : zeros) {
-        all += row;
-        zeroRows += row == columns ? 1 : 0;
+      double gone = 0;
+      double divisor = 0;
+      for (RowReading row : rows) {
+        all += row.zeros();
+        zeroRows += row.zeros() == columns ? 1 : 0;
+        gone += row.lost();
+        divisor += row.whole();
       }
-      double divisor = sum(whole);
       return new ModuleReading(
           all,
           zeroRows,
           divisor > 0 && Double.isFinite(divisor)
-              ? OptionalDouble.of(sum(lost) / divisor)
+              ? OptionalDouble.of(gone / divisor)
               : OptionalDouble.empty(),
-          hasThresholds && all > 0 ? Optional.of(RowThresholds.of(thresholds)) : Optional.empty());
-    }
-
-    private static double sum(double[] rows) {
-      double sum = 0;
-      for (double row : rows) {
-        sum += row;
-      }
-      return sum;
+          hasThresholds && all > 0 ? Optional.of(RowThresholds.of(rows)) : Optional.empty());
     }
 
     private void read(int worker, int tile) {
@@ -178,11 +157,11 @@ public record ModuleReading(
       for (int row = 0; row < before.rows(); row++) {
         before.read(row, 0, columns, weights, 0);
         after.read(row, 0, columns, left, 0);
-        read(dense.tiles().firstRow(tile) + row, weights, left);
+        rows[dense.tiles().firstRow(tile) + row] = read(weights, left);
       }
     }
 
-    private void read(int row, float[] weights, float[] left) {
+    private RowReading read(float[] weights, float[] left) {
       float highest = NONE;
       int count = 0;
       double all = 0;
@@ -199,10 +178,7 @@ public record ModuleReading(
         all += before * before;
         gone += change * change;
       }
-      zeros[row] = count;
-      whole[row] = all;
-      lost[row] = gone;
-      thresholds[row] = highest;
+      return new RowReading(count, highest, gone, all);
     }
   }
 }

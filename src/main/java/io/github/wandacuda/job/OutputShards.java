@@ -40,7 +40,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
   private final DirectIo io;
   private final BiConsumer<SafetensorsFile, List<ModuleResult>> published;
   private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
-  private BorrowedWeights borrowed;
+  private BorrowedMemory borrowed;
 
   /**
    * Creates all shards, or resumes those that an interrupted run has left. The background thread
@@ -149,8 +149,8 @@ final class OutputShards implements ShardTarget, AutoCloseable {
   }
 
   /** Begins to borrow weights from an owner that waits for them before it frees their memory. */
-  public BorrowedWeights borrow() {
-    borrowed = new BorrowedWeights(background);
+  public BorrowedMemory borrow() {
+    borrowed = new BorrowedMemory(background);
     return borrowed;
   }
 

@@ -180,6 +180,10 @@ public enum Packing {
     }
     for (ModulePlan module : plan.modules()) {
       Job task = new ModulePlan.PackTask(module, layout, writer, buffers, rows);
+      long[] shape = module.elements().shape();
+      MemorySegment bytes = MemorySegment.ofArray(new byte[shape.length * Long.BYTES]);
+      MemorySegment.copy(shape, 0, bytes, LONG, 0, shape.length);
+      writer.write(layout.tensor(module.names().shape()).orElseThrow(), 0, bytes);
       jobs.add(new Counted(task, () -> done.accept(module.weight().bytes())));
     }
     if (packs()) {
@@ -449,34 +453,13 @@ public enum Packing {
     }
 
     /** A job that packs a weight into the output's shard, tile by tile. */
-    static final class PackTask implements Job {
-      private final ModulePlan module;
-      private final ShardWriter writer;
-      private final TileBuffers buffers;
-      private final RowPacking packing;
-      private final TensorInfo values;
-      private final TensorInfo bitmask;
-      private final TensorInfo rowOffsets;
-
-      PackTask(
-          ModulePlan module,
-          SafetensorsFile layout,
-          ShardWriter writer,
-          TileBuffers buffers,
-          RowPacking packing) {
-        this.module = module;
-        this.writer = writer;
-        this.buffers = buffers;
-        this.packing = packing;
-        PackedFormat.Names names = module.names();
-        values = layout.tensor(names.compressed()).orElseThrow();
-        bitmask = layout.tensor(names.bitmask()).orElseThrow();
-        rowOffsets = layout.tensor(names.rowOffsets()).orElseThrow();
-        long[] shape = module.elements().shape();
-        MemorySegment bytes = MemorySegment.ofArray(new byte[shape.length * Long.BYTES]);
-        MemorySegment.copy(shape, 0, bytes, LONG, 0, shape.length);
-        writer.write(layout.tensor(names.shape()).orElseThrow(), 0, bytes);
-      }
+    record PackTask(
+        ModulePlan module,
+        SafetensorsFile layout,
+        ShardWriter writer,
+        TileBuffers buffers,
+        RowPacking packing)
+        implements Job {
 
       @Override
       public Object resource() {
@@ -515,9 +498,14 @@ public enum Packing {
                   kept.asSlice(written * valueBytes));
         }
         requireSame(tile, written);
-        writer.write(rowOffsets, (long) first * Long.BYTES, offsets);
-        writer.write(bitmask, first * maskRowBytes, masks);
-        writer.write(values, before * valueBytes, kept.asSlice(0, written * valueBytes));
+        PackedFormat.Names names = module.names();
+        write(names.rowOffsets(), (long) first * Long.BYTES, offsets);
+        write(names.bitmask(), first * maskRowBytes, masks);
+        write(names.compressed(), before * valueBytes, kept.asSlice(0, written * valueBytes));
+      }
+
+      private void write(String tensor, long offset, MemorySegment bytes) {
+        writer.write(layout.tensor(tensor).orElseThrow(), offset, bytes);
       }
 
       private void requireSame(int tile, long found) {

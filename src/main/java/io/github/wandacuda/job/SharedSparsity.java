@@ -57,7 +57,7 @@ public record SharedSparsity(PruningRules rules, String label) {
         }
         // Steps are tried in this process, which has to come to what the others would.
         means.on.ifPresent(cluster -> cluster.requireSame(means.backend));
-        double step = new StepSearch(means, rules, chosen, samples).best(sparsities, blocks);
+        double step = StepSearch.of(means, rules, chosen, samples).best(sparsities, blocks);
         yield shared(rules, blocks, sparsities.atp(step), "atp, step %s".formatted(step));
       }
       case DLP -> {
@@ -118,38 +118,37 @@ public record SharedSparsity(PruningRules rules, String label) {
    * with several steps on the first three quarters of the samples, and the step is taken with which
    * it predicts the last quarter best. Evaluation text has no part in it.
    */
-  private static final class StepSearch {
+  private record StepSearch(
+      Means means,
+      PruningRules rules,
+      List<LinearModule> chosen,
+      Calibration.FromSamples fitted,
+      List<int[]> held) {
     /** Steps are tried in tenths of the largest one that leaves every block a sparsity. */
     private static final int PARTS = 10;
 
     /** Worse results in a row that end the search. */
     private static final int WORSE = 2;
 
-    private final Means means;
-    private final PruningRules rules;
-    private final List<LinearModule> chosen;
-    private final Calibration.FromSamples fitted;
-    private final List<int[]> held;
-
     /** Prepares a search by masks alone; what follows their choice is left out. */
-    StepSearch(
+    static StepSearch of(
         Means means,
         PruningRules rules,
         List<LinearModule> chosen,
         Calibration.FromSamples calibration) {
-      this.means = means;
-      this.rules = rules.masksAlone();
-      this.chosen = chosen;
       List<int[]> samples = calibration.samples();
       if (samples.size() < 2) {
         throw new UsageException(
             "allocation atp: expected 2 samples or more, to hold some back, found 1");
       }
       int count = Math.max(1, samples.size() * 3 / 4);
-      fitted =
+      return new StepSearch(
+          means,
+          rules.masksAlone(),
+          chosen,
           new Calibration.FromSamples(
-              samples.subList(0, count), calibration.sha256(), calibration.seed());
-      held = samples.subList(count, samples.size());
+              samples.subList(0, count), calibration.sha256(), calibration.seed()),
+          samples.subList(count, samples.size()));
     }
 
     double best(BlockSparsities sparsities, List<ModuleBlock> blocks) {

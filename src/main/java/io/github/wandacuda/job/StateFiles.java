@@ -19,7 +19,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Set;
-import java.util.concurrent.Future;
 import java.util.function.LongSupplier;
 import java.util.zip.CRC32C;
 
@@ -30,19 +29,13 @@ import java.util.zip.CRC32C;
  */
 final class StateFiles implements BlockPass.Sink {
   private static final int FILES = 2;
-  private static final long CHUNK = 8 << 20;
 
   private final OutputDirectory output;
-  private final BackgroundWork background;
   private final OutputShards shards;
   private final SaveTimes times;
   private final PhaseClock clock;
-  private BorrowedWeights borrowed;
-
-  /** The background's latest task. */
-  private Future<?> saving = BackgroundWork.NOTHING;
-
-  private volatile boolean closed;
+  private final BorrowedMemory saving;
+  private BorrowedMemory borrowed;
 
   /**
    * Creates the files' writer. The shards are forced to the device before the states, so that after
@@ -52,7 +45,7 @@ final class StateFiles implements BlockPass.Sink {
     this.clock = clock;
     this.times = times;
     this.output = output;
-    this.background = shards.background();
+    saving = new BorrowedMemory(shards.background());
     this.shards = shards;
     for (int file = 0; file < FILES; file++) {
       output.file(Path.of(name(file)));
@@ -70,7 +63,7 @@ final class StateFiles implements BlockPass.Sink {
 
   @Override
   public void await() {
-    background.await(saving);
+    saving.await();
   }
 
   /** Saves the states, which are only copied to host memory if it is time to. */
@@ -78,8 +71,7 @@ final class StateFiles implements BlockPass.Sink {
   public void advanced(int next, BlockwiseRun samples) {
     if (times.isTime(next)) {
       MemorySegment now = samples.states();
-      background.submit(() -> write(next, now));
-      saving = background.last();
+      saving.use(() -> write(next, now));
     }
   }
 
@@ -96,9 +88,6 @@ final class StateFiles implements BlockPass.Sink {
   }
 
   private void write(int block, MemorySegment states) {
-    if (closed) {
-      return;
-    }
     shards.force();
     Path file = output.path().resolve(name(block));
     CRC32C crc = new CRC32C();
@@ -108,10 +97,15 @@ final class StateFiles implements BlockPass.Sink {
             file,
             Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
             FileModes.ownerOnly())) {
-      for (long at = 0; at < states.byteSize(); at += CHUNK) {
-        if (!write(channel, states, at, crc)) {
-          return;
-        }
+      boolean whole =
+          saving.isWritten(
+              states,
+              (at, piece) -> {
+                crc.update(piece.asByteBuffer());
+                FilePieces.write(channel, at, piece);
+              });
+      if (!whole) {
+        return;
       }
       channel.force(true);
     } catch (IOException e) {
@@ -122,24 +116,10 @@ final class StateFiles implements BlockPass.Sink {
     journal.force();
   }
 
-  /**
-   * Writes a chunk, unless {@link #close} was called, after which the states' memory may be freed.
-   */
-  private synchronized boolean write(FileChannel channel, MemorySegment states, long at, CRC32C crc)
-      throws IOException {
-    if (closed) {
-      return false;
-    }
-    MemorySegment chunk = states.asSlice(at, Math.min(CHUNK, states.byteSize() - at));
-    crc.update(chunk.asByteBuffer());
-    FilePieces.write(channel, at, chunk);
-    return true;
-  }
-
   /** Stops the use of the states' memory, even if they aren't saved. */
   @Override
-  public synchronized void close() {
-    closed = true;
+  public void close() {
+    saving.close();
   }
 
   public void load(int block, MemorySegment states) {

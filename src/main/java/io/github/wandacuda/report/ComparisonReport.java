@@ -88,20 +88,21 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       if (dense.tasks().isEmpty()) {
         return "";
       }
-      StringBuilder table = new StringBuilder();
-      table
-          .append("<h2>Tasks</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\">")
-          .append("<table class=\"sorted\"><thead><tr><th scope=\"col\">Method</th>")
-          .append("<th scope=\"col\">Amount</th>");
-      for (String task : dense.tasks().keySet()) {
-        table.append("<th scope=\"col\">").append(HtmlText.escaped(task)).append("</th>");
-      }
-      table.append("</tr></thead><tbody>");
-      table.append(taskRow("dense", HtmlText.NOT_MEASURED, dense.tasks()));
-      runs.stream()
-          .map(run -> taskRow(run.method(), text(run.sparsity()), run.tasks()))
-          .forEach(table::append);
-      return table.append("</tbody></table></div>").toString();
+      String table =
+          """
+          <h2>Tasks</h2>
+          <div class="scroll" tabindex="0" role="region"><table class="sorted"><thead><tr>\
+          <th scope="col">Method</th><th scope="col">Amount</th>%s</tr></thead><tbody>\
+          %s%s</tbody></table></div>\
+          """;
+      return table.formatted(
+          dense.tasks().keySet().stream()
+              .map(task -> "<th scope=\"col\">%s</th>".formatted(HtmlText.escaped(task)))
+              .collect(Collectors.joining()),
+          taskRow("dense", HtmlText.NOT_MEASURED, dense.tasks()),
+          runs.stream()
+              .map(run -> taskRow(run.method(), text(run.sparsity()), run.tasks()))
+              .collect(Collectors.joining()));
     }
 
     /** Returns a table of sizes and speeds, or nothing if no parts went. */
@@ -127,24 +128,21 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     }
 
     private static String sizeRow(String method, String amount, ComparedRun.Size size) {
-      return "<tr><th scope=\"row\">%s</th>%s%s%s%s</tr>"
-          .formatted(
-              HtmlText.escaped(method),
-              cell(amount),
-              cell("%,d".formatted(size.parameters())),
-              cell("%,d".formatted(size.bytes())),
-              cell(HtmlText.number(size.tokensPerSecond(), 4)));
+      return HtmlText.row(
+          HtmlText.escaped(method),
+          cell(amount),
+          cell("%,d".formatted(size.parameters())),
+          cell("%,d".formatted(size.bytes())),
+          cell(HtmlText.number(size.tokensPerSecond(), 4)));
     }
 
     private static String taskRow(String method, String amount, Map<String, TaskFigures> tasks) {
-      return tasks.values().stream()
-          .map(task -> cell("%.2f %%".formatted(100 * task.accuracy().mean())))
-          .collect(
-              Collectors.joining(
-                  "",
-                  "<tr><th scope=\"row\">%s</th>%s"
-                      .formatted(HtmlText.escaped(method), cell(amount)),
-                  "</tr>\n"));
+      Stream<String> shares =
+          tasks.values().stream().map(task -> cell(HtmlText.percent(task.accuracy().mean())));
+      return HtmlText.row(
+              HtmlText.escaped(method),
+              Stream.concat(Stream.of(cell(amount)), shares).toArray(String[]::new))
+          + "\n";
     }
 
     private Stream<Sparsity> amounts() {
@@ -251,19 +249,19 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     }
 
     private static String row(ComparedRun run) {
-      return "<tr><th scope=\"row\">%s</th>%s%s%s%s%s<td><code>%s</code></td></tr>"
-          .formatted(
-              HtmlText.escaped(run.method()),
-              cell(text(run.sparsity())),
-              cell(HtmlText.number(run.perplexity(), 6)),
-              cell(HtmlText.number(run.relativeError(), 4)),
-              cell(HtmlText.percent(run.zeros())),
-              cell("%.1f s".formatted(run.seconds())),
-              run.maskSha256() == null ? "" : HtmlText.escaped(run.maskSha256().substring(0, 12)));
+      String mask = run.maskSha256() == null ? "" : run.maskSha256().substring(0, 12);
+      return HtmlText.row(
+          HtmlText.escaped(run.method()),
+          cell(text(run.sparsity())),
+          cell(HtmlText.number(run.perplexity(), 6)),
+          cell(HtmlText.number(run.relativeError(), 4)),
+          cell(HtmlText.percent(run.zeros())),
+          cell("%.1f s".formatted(run.seconds())),
+          HtmlText.cell("<code>%s</code>".formatted(HtmlText.escaped(mask))));
     }
 
     private static String cell(String text) {
-      return "<td>" + HtmlText.escaped(text) + "</td>";
+      return HtmlText.cell(HtmlText.escaped(text));
     }
   }
 }

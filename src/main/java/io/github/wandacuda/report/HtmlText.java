@@ -32,6 +32,15 @@ final class HtmlText {
         : NOT_MEASURED;
   }
 
+  /** Returns a row of a table: what it is of, and its cells, all of it in HTML. */
+  static String row(String name, String... cells) {
+    return "<tr><th scope=\"row\">%s</th>%s</tr>".formatted(name, String.join("", cells));
+  }
+
+  static String cell(String html) {
+    return "<td>" + html + "</td>";
+  }
+
   /** Returns a share from 0 to 1 in percent. */
   static String percent(double share) {
     return "%.2f %%".formatted(100 * share);

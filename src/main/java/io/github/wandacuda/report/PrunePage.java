@@ -1,7 +1,7 @@
 package io.github.wandacuda.report;
 
-import io.github.wandacuda.job.ModuleReading.RowThresholds;
 import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
 import io.github.wandacuda.report.PruneReport.NormSummary;
@@ -94,11 +94,10 @@ record PrunePage(PruneReport report) {
         worst.stream()
             .map(
                 error ->
-                    "<tr><th scope=\"row\"><code>%s</code></th><td>%s</td><td>%s</td></tr>"
-                        .formatted(
-                            HtmlText.escaped(error.module().module().name()),
-                            HtmlText.percent(error.module().sparsity()),
-                            number(error)))
+                    HtmlText.row(
+                        name(error.module()),
+                        HtmlText.cell(HtmlText.percent(error.module().sparsity())),
+                        HtmlText.cell(number(error))))
             .collect(Collectors.joining("\n"));
     return HtmlPage.filled("worst.html", Map.of("rows", rows));
   }
@@ -152,32 +151,26 @@ record PrunePage(PruneReport report) {
             rows.html("Scores' threshold by row and block, mean over modules", "score", true));
   }
 
-  private static StringBuilder begin(ModuleResult result) {
-    return new StringBuilder("<tr><th scope=\"row\"><code>")
-        .append(HtmlText.escaped(result.module().name()))
-        .append("</code></th>");
+  private static String name(ModuleResult result) {
+    return "<code>" + HtmlText.escaped(result.module().name()) + "</code>";
   }
 
   private String row(ModuleResult result) {
+    LinearModule module = result.module();
     double share = result.sparsity();
-    StringBuilder row = begin(result);
-    cell(row, HtmlText.escaped(result.module().tensor().dtype()));
-    row.append("<td data-value=\"%d\">".formatted(result.module().elements()))
-        .append(result.module().rows())
-        .append(" × ")
-        .append(result.module().columns())
-        .append("</td>");
-    cell(row, HtmlText.escaped(report.request().rules().of(result.module()).amount()));
-    row.append(
+    return HtmlText.row(
+        name(result),
+        HtmlText.cell(HtmlText.escaped(module.tensor().dtype())),
+        sorted(module.elements(), "%d × %d".formatted(module.rows(), module.columns())),
+        HtmlText.cell(HtmlText.escaped(report.request().rules().of(module).amount())),
         """
         <td class="share" style="background-size: calc((100%% - 1.2rem) * %.4f) 3px, calc(100%% - \
         1.2rem) 3px">%s</td>\
         """
-            .formatted(share, HtmlText.percent(share)));
-    cell(row, result.zeros());
-    count(row, result.zeroRows());
-    cell(row, report.error(result).map(PrunePage::number).orElse(HtmlText.NOT_MEASURED));
-    return row.append("</tr>").toString();
+            .formatted(share, HtmlText.percent(share)),
+        sorted(result.zeros(), HtmlText.number(result.zeros())),
+        count(result.zeroRows()),
+        HtmlText.cell(report.error(result).map(PrunePage::number).orElse(HtmlText.NOT_MEASURED)));
   }
 
   /** Returns the table of norms and thresholds, or nothing if no module has either. */
@@ -189,39 +182,28 @@ record PrunePage(PruneReport report) {
   }
 
   private String scores(ModuleResult result) {
-    StringBuilder row = begin(result);
-    norms(row, result);
-    thresholds(row, report.thresholds(result));
-    return row.append("</tr>").toString();
+    return HtmlText.row(
+        name(result),
+        result.norms() == null ? notMeasured(NORM_COLUMNS) : norms(result),
+        report
+            .thresholds(result)
+            .map(own -> numbers(own.lowest(), own.median(), own.highest()))
+            .orElse(notMeasured(THRESHOLD_COLUMNS)));
   }
 
-  private static void norms(StringBuilder row, ModuleResult result) {
-    if (result.norms() == null) {
-      notMeasured(row, NORM_COLUMNS);
-      return;
-    }
+  private static String norms(ModuleResult result) {
     NormSummary summary = NormSummary.of(result.norms());
-    count(row, result.deadColumns());
-    cell(row, "%.4g".formatted(summary.least()));
-    cell(row, "%.4g".formatted(summary.median()));
-    cell(row, "%.4g".formatted(summary.most()));
-    count(row, summary.outliers().size());
+    return count(result.deadColumns())
+        + numbers(summary.least(), summary.median(), summary.most())
+        + count(summary.outliers().size());
   }
 
-  private static void thresholds(StringBuilder row, Optional<RowThresholds> thresholds) {
-    if (thresholds.isEmpty()) {
-      notMeasured(row, THRESHOLD_COLUMNS);
-      return;
-    }
-    cell(row, "%.4g".formatted(thresholds.get().lowest()));
-    cell(row, "%.4g".formatted(thresholds.get().median()));
-    cell(row, "%.4g".formatted(thresholds.get().highest()));
+  private static String numbers(float least, float median, float most) {
+    return "<td>%.4g</td><td>%.4g</td><td>%.4g</td>".formatted(least, median, most);
   }
 
-  private static void notMeasured(StringBuilder row, int columns) {
-    for (int column = 0; column < columns; column++) {
-      cell(row, HtmlText.NOT_MEASURED);
-    }
+  private static String notMeasured(int columns) {
+    return HtmlText.cell(HtmlText.NOT_MEASURED).repeat(columns);
   }
 
   /** Returns an error and what it is; of outputs also the mask's, before weights changed. */
@@ -235,19 +217,13 @@ record PrunePage(PruneReport report) {
         .formatted(error.value(), error.measure().words, before);
   }
 
-  private static void cell(StringBuilder row, String text) {
-    row.append("<td>").append(text).append("</td>");
+  /** Returns a cell that a script sorts by a whole number. */
+  private static String sorted(long number, String html) {
+    return "<td data-value=\"%d\">%s</td>".formatted(number, html);
   }
 
-  /** Adds a cell with a whole number, which a script sorts by. */
-  private static void cell(StringBuilder row, long number) {
-    row.append("<td data-value=\"%d\">%s</td>".formatted(number, HtmlText.number(number)));
-  }
-
-  /** Adds a cell with a count that should be 0; any other is highlighted. */
-  private static void count(StringBuilder row, int count) {
-    row.append(count == 0 ? "<td>" : "<td class=\"some\">")
-        .append(HtmlText.number(count))
-        .append("</td>");
+  /** Returns a cell with a count that should be 0; any other is highlighted. */
+  private static String count(int count) {
+    return (count == 0 ? "<td>" : "<td class=\"some\">") + HtmlText.number(count) + "</td>";
   }
 }

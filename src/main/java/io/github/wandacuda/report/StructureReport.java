@@ -91,13 +91,12 @@ public record StructureReport(
     return choice.trials().stream()
         .map(
             trial ->
-                "<tr><th scope=\"row\">%s</th><td>%s</td><td>%.4g</td></tr>"
-                    .formatted(
-                        trial.removed().kinds().keySet().stream()
-                            .map(kind -> trial.removed().count(kind) + " " + kind.label())
-                            .collect(Collectors.joining(", ")),
-                        HtmlText.percent(trial.share()),
-                        trial.perplexity()))
+                HtmlText.row(
+                    trial.removed().kinds().keySet().stream()
+                        .map(kind -> trial.removed().count(kind) + " " + kind.label())
+                        .collect(Collectors.joining(", ")),
+                    HtmlText.cell(HtmlText.percent(trial.share())),
+                    HtmlText.cell("%.4g".formatted(trial.perplexity()))))
         .collect(
             Collectors.joining(
                 "\n",
@@ -134,7 +133,9 @@ public record StructureReport(
     String shown =
         numbers.stream().limit(SHOWN).map(String::valueOf).collect(Collectors.joining(" "));
     String rest = numbers.size() > SHOWN ? " … %d in all".formatted(numbers.size()) : "";
-    return "<tr><th scope=\"row\">%s</th><td>%d</td><td>%s</td></tr>"
-        .formatted(parts, block.getKey(), numbers.isEmpty() ? "all of it" : shown + rest);
+    return HtmlText.row(
+        parts,
+        HtmlText.cell(block.getKey().toString()),
+        HtmlText.cell(numbers.isEmpty() ? "all of it" : shown + rest));
   }
 }

@@ -527,9 +527,7 @@ class DownloadTest extends Downloads {
           assertThat(done).isLessThanOrEqualTo(total).isEqualTo(done);
           shares.add(share);
         };
-    new Download(
-            HubSettings.of(environment).with(stall, stall, PIECE), DownloadRequest.of("org/name"))
-        .run(progress);
+    new Download(settings(stall), DownloadRequest.of("org/name")).run(progress);
     assertThat(shares).isSorted().endsWith(1.0);
   }
 }

@@ -144,8 +144,13 @@ abstract class Downloads {
   }
 
   Download.Result run(DownloadRequest request) {
-    HubSettings settings = HubSettings.of(environment).with(stall, Duration.ofMillis(1), PIECE);
-    return new Download(settings, request).run(Progress.NONE);
+    return new Download(settings(Duration.ofMillis(1)), request).run(Progress.NONE);
+  }
+
+  HubSettings settings(Duration pause) {
+    HubSettings usual = HubSettings.of(environment);
+    return new HubSettings(
+        usual.endpoint(), usual.token(), usual.cache(), usual.proxies(), stall, pause, PIECE);
   }
 
   static DownloadRequest request(String revision, List<String> include, List<String> exclude) {

@@ -16,7 +16,6 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class BlockSparsitiesTest {
   private static final Offset<Double> PRINTED = within(1e-6);
@@ -154,26 +153,9 @@ class BlockSparsitiesTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(doubles = {-0.1, 1, Double.NaN})
-  void refusesATotalOutOfRange(double total) {
-    assertThatIllegalArgumentException().isThrownBy(() -> equalBlocks(total, 2));
-  }
-
   @Test
-  void refusesWhatMakesNoSense() {
-    BlockSparsities decoder = equalBlocks(0.5, 3);
-    double[] three = {1, 2, 3};
+  void refusesBlocksWithoutWeights() {
     assertThatIllegalArgumentException().isThrownBy(() -> new BlockSparsities(0.5));
     assertThatIllegalArgumentException().isThrownBy(() -> new BlockSparsities(0.5, 1, 0));
-    assertThatIllegalArgumentException().isThrownBy(() -> decoder.atp(-0.01));
-    assertThatIllegalArgumentException().isThrownBy(() -> decoder.atp(0.51));
-    assertThatIllegalArgumentException().isThrownBy(() -> decoder.dlp(new double[2], 0.1));
-    assertThatIllegalArgumentException().isThrownBy(() -> decoder.dlp(three, -1));
-    assertThatIllegalArgumentException().isThrownBy(() -> decoder.owl(three, Double.NaN));
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> decoder.owl(new double[] {1, Double.NaN, 3}, 0.1));
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> decoder.dlp(new double[] {1, -1, 3}, 0.1));
   }
 }

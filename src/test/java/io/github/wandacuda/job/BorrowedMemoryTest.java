@@ -35,17 +35,17 @@ import org.junit.jupiter.params.provider.EnumSource;
 @ParameterizedClass
 @EnumSource(IoMode.class)
 @Timeout(60)
-class BorrowedWeightsTest {
+class BorrowedMemoryTest {
   private static final int FIRST = (2 << 20) + 4096 + 2;
   private static final int SECOND = 1001;
 
   @TempDir Path folder;
   @AutoClose private final DirectIo io;
   @AutoClose private final BackgroundWork background = new BackgroundWork("test");
-  private final BorrowedWeights borrowed = new BorrowedWeights(background);
+  private final BorrowedMemory borrowed = new BorrowedMemory(background);
   private Path source;
 
-  BorrowedWeightsTest(IoMode mode) {
+  BorrowedMemoryTest(IoMode mode) {
     io = DirectIo.of(mode);
   }
 
