@@ -155,7 +155,10 @@ record StructureRun(
     if (dry) {
       job.requireRoom();
       Optional<String> share =
-          command.target.part().map(part -> PlanPrinter.share(job.smaller().shards(), part, object));
+          command
+              .target
+              .part()
+              .map(part -> PlanPrinter.share(job.smaller().shards(), part, object));
       Supplier<Stream<String>> would =
           () -> Stream.concat(share.stream(), text(object, removed, "would have "));
       if (half) {
