@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.Calibration;
@@ -128,6 +129,7 @@ record StructureRun(
             !half && command.target.card(),
             command.target.storage().io());
     StructureJob job = new StructureJob(request, model);
+    Checkpoint smaller = job.smaller();
     Map<String, Object> object = new LinkedHashMap<>();
     if (dry) {
       object.put("dry_run", true);
@@ -149,16 +151,13 @@ record StructureRun(
       object.put("trials", choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
     }
     object.put("parameters_before", StructureJob.parameters(model.checkpoint()));
-    object.put("parameters_after", StructureJob.parameters(job.smaller()));
+    object.put("parameters_after", StructureJob.parameters(smaller));
     object.put("bytes_before", model.checkpoint().totalBytes());
-    object.put("bytes_after", job.smaller().totalBytes());
+    object.put("bytes_after", smaller.totalBytes());
     if (dry) {
       job.requireRoom();
       Optional<String> share =
-          command
-              .target
-              .part()
-              .map(part -> PlanPrinter.share(job.smaller().shards(), part, object));
+          command.target.part().map(part -> PlanPrinter.share(smaller.shards(), part, object));
       Supplier<Stream<String>> would =
           () -> Stream.concat(share.stream(), text(object, removed, "would have "));
       if (half) {
