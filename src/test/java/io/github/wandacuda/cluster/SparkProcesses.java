@@ -2,6 +2,7 @@ package io.github.wandacuda.cluster;
 
 import io.github.wandacuda.testing.Signals;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -19,7 +20,6 @@ import java.util.stream.Stream;
 final class SparkProcesses implements AutoCloseable {
   private static final Path HOME = Path.of("target/spark").toAbsolutePath();
   static final Path PROGRAM = Path.of("target/wanda-cuda.jar").toAbsolutePath();
-  private static final String SPARK = HOME.resolve("jars") + "/*";
   private static final Pattern MASTER = Pattern.compile("Starting Spark master at (spark://\\S+)");
   private static final Duration PATIENCE = Duration.ofMinutes(4);
 
@@ -27,6 +27,13 @@ final class SparkProcesses implements AutoCloseable {
   static final String DRIVER_CLASSES = "spark.driver.extraClassPath=";
 
   private static final String ONE_THREAD = "-XX:+UseSerialGC";
+
+  /**
+   * The classes that a driver has loaded, with which all start sooner. Executors, which are killed
+   * at the end, can't write any.
+   */
+  private static final String ARCHIVE =
+      "-Xlog:disable -XX:SharedArchiveFile=" + HOME.resolve("classes.jsa");
 
   /** For those that run no kernel of ours: without the second compiler vectors take minutes. */
   private static final String QUICK = "-XX:TieredStopAtLevel=1";
@@ -46,14 +53,16 @@ final class SparkProcesses implements AutoCloseable {
 
   private final Path directory;
   private final List<Process> processes = new ArrayList<>();
+  private final String classPath;
   private final String master;
 
   /** Starts them. */
   SparkProcesses(Path directory) throws Exception {
     this.directory = directory;
+    classPath = asOfExecutors();
     start(
         "master",
-        SPARK,
+        classPath,
         QUICK,
         "-Xmx256m",
         "org.apache.spark.deploy.master.Master",
@@ -68,7 +77,7 @@ final class SparkProcesses implements AutoCloseable {
     for (String worker : List.of("worker1", "worker2")) {
       start(
           worker,
-          SPARK,
+          classPath,
           QUICK,
           "-Xmx256m",
           "-Dspark.worker.resource.gpu.amount=1",
@@ -84,6 +93,14 @@ final class SparkProcesses implements AutoCloseable {
           "0",
           master);
       await(worker, () -> find(worker, Pattern.compile("(Successfully registered with master)")));
+    }
+  }
+
+  /** Returns Spark's classes as a worker names them, since an archive is for one class path. */
+  private static String asOfExecutors() throws IOException {
+    Path jars = HOME.resolve("jars");
+    try (DirectoryStream<Path> first = Files.newDirectoryStream(jars, "slf4j-api-*.jar")) {
+      return HOME.resolve("conf") + ":" + first.iterator().next() + ":" + jars + "/*";
     }
   }
 
@@ -132,14 +149,16 @@ final class SparkProcesses implements AutoCloseable {
    */
   Process submit(String name, int executors, List<String> more, Object... arguments)
       throws IOException {
-    String classPath =
+    String before =
         more.stream()
             .filter(setting -> setting.startsWith(DRIVER_CLASSES))
-            .map(setting -> setting.substring(DRIVER_CLASSES.length()) + ":" + SPARK)
+            .map(setting -> setting.substring(DRIVER_CLASSES.length()) + ":")
             .findFirst()
-            .orElse(SPARK);
-    List<String> words = new ArrayList<>();
-    words.add("-Xmx512m");
+            .orElse("");
+    List<String> words = new ArrayList<>(List.of(QUICK, "-Xmx512m"));
+    if (before.isEmpty()) {
+      words.add("-XX:+AutoCreateSharedArchive");
+    }
     words.add("org.apache.spark.deploy.SparkSubmit");
     words.addAll(List.of("--master", master));
     for (String setting :
@@ -147,7 +166,7 @@ final class SparkProcesses implements AutoCloseable {
             "spark.cores.max=" + executors,
             "spark.executor.cores=1",
             "spark.executor.memory=512m",
-            "spark.executor.defaultJavaOptions=" + ONE_THREAD,
+            "spark.executor.defaultJavaOptions=" + ONE_THREAD + " " + ARCHIVE,
             "spark.driver.host=127.0.0.1",
             "spark.driver.bindAddress=127.0.0.1",
             "spark.checkpoint.dir=" + directory.resolve("saved"),
@@ -157,13 +176,14 @@ final class SparkProcesses implements AutoCloseable {
     more.forEach(setting -> words.addAll(List.of("--conf", setting)));
     words.add(PROGRAM.toString());
     Arrays.stream(arguments).map(Object::toString).forEach(words::add);
-    return start(name, classPath, words.toArray(String[]::new));
+    return start(name, before + classPath, words.toArray(String[]::new));
   }
 
   private Process start(String name, String classPath, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add(ONE_THREAD);
+    command.addAll(List.of(ARCHIVE.split(" ")));
     command.add("--add-modules=jdk.incubator.vector");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("--sun-misc-unsafe-memory-access=allow");

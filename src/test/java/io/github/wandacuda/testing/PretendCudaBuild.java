@@ -84,6 +84,26 @@ public final class PretendCudaBuild {
   }
 
   /**
+   * Builds one of the programs in {@code checks} and the kernels that it runs: those that select,
+   * of sm_80 alone, or all others.
+   *
+   * @param out a folder of target, which has another one beside it for what selects
+   * @return the program
+   */
+  public static Path check(String out, String sanitizer, String program) throws IOException {
+    boolean selects = program.equals("pruning");
+    List<String> options = new ArrayList<>(List.of(sanitizer, "--program"));
+    options.add(Path.of("src", "test", "pretend-cuda", "checks", program + ".cpp").toString());
+    options.addAll(List.of("--kernels", SOURCES.get(selects ? 0 : 1).toString()));
+    if (selects) {
+      options.addAll(List.of("--only", "80"));
+    }
+    Path directory = Path.of("target", selects ? out + "-select" : out);
+    run(directory, options);
+    return directory.resolve(program);
+  }
+
+  /**
    * Builds it.
    *
    * @param options of the script

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
@@ -29,11 +30,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("pretend")
 @Thorough
 class KernelRaceTest {
-  private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
-  private static final Path OUT = Path.of("target", "pretend-cuda-tsan");
   private static final String BARRIER = "__syncthreads();";
   private static final String REPORT = "WARNING: ThreadSanitizer: data race";
   private static final long SECONDS = 100;
+
+  /** Where each program is. */
+  private static final Map<String, Path> PROGRAMS = new HashMap<>();
 
   /** The files of a kernel whose barriers are taken away. */
   private static final Map<String, List<String>> FILES =
@@ -60,11 +62,9 @@ class KernelRaceTest {
   static void build() throws IOException {
     PretendCudaBuild.assumePossible();
     assumeTrue(PretendCudaBuild.isThere("setarch"), "ThreadSanitizer needs setarch");
-    List<String> options = new ArrayList<>(List.of("--tsan"));
     for (String program : List.of("pruning", "forward", "decoder")) {
-      options.addAll(List.of("--program", PROGRAMS.resolve(program + ".cpp").toString()));
+      PROGRAMS.put(program, PretendCudaBuild.check("pretend-cuda-tsan", "--tsan", program));
     }
-    PretendCudaBuild.run(OUT, options);
   }
 
   private static Ended run(String without, String program, String... arguments) throws IOException {
@@ -79,7 +79,7 @@ class KernelRaceTest {
                 "80",
                 "setarch",
                 "-R",
-                OUT.resolve(program).toString()));
+                PROGRAMS.get(program).toString()));
     command.addAll(List.of(arguments));
     return Command.of(command).within(SECONDS).run();
   }

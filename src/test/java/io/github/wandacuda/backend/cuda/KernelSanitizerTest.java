@@ -9,7 +9,6 @@ import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.BesideCuda;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -22,8 +21,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("pretend")
 @Thorough
 class KernelSanitizerTest {
-  private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
-  private static final Path OUT = Path.of("target", "pretend-cuda-asan");
   private static final long SECONDS = 200;
 
   @ParameterizedTest
@@ -34,9 +31,8 @@ class KernelSanitizerTest {
   })
   void readAndWriteNothingElse(String program, String rounds, String kernels) throws IOException {
     PretendCudaBuild.assumePossible();
-    Path source = PROGRAMS.resolve(program + ".cpp");
-    PretendCudaBuild.run(OUT, List.of("--asan", "--program", source.toString()));
-    Ended outcome = Command.of(OUT.resolve(program).toString(), rounds).within(SECONDS).run();
+    Path built = PretendCudaBuild.check("pretend-cuda-asan", "--asan", program);
+    Ended outcome = Command.of(built, rounds).within(SECONDS).run();
     assertThat(outcome.said()).contains("\n0 failures").contains(kernels.split(" "));
     assertThat(outcome.exitCode()).isZero();
   }
