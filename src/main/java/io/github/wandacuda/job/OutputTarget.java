@@ -82,13 +82,17 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   public Run open(PruneTarget.Tools tools, Provenance plan) {
     Fingerprint cause = Fingerprint.of(plan).with(form(scope.request().packed()));
     OutputDirectory output =
-        OutputDirectory.open(path(), scope.model().path(), scope.request().resume(), ownFiles());
+        OutputDirectory.open(
+            path(),
+            scope.model().path(),
+            scope.request().resume(),
+            sideFiles.withShards(scope.model().checkpoint()));
     return OnFailure.close(
         output::close,
         () ->
             new OutputRun(
                 this,
-                added(output),
+                new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output),
                 output,
                 tools,
                 plan,
@@ -110,15 +114,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   /** Returns what the form of the output adds to the fingerprint of its content. */
   private static Map<String, String> form(boolean packed) {
     return packed ? Map.of("packed", "true") : Map.of();
-  }
-
-  /** Returns the files that the run makes, relative to the output. */
-  Set<Path> ownFiles() {
-    return sideFiles.withShards(scope.model().checkpoint());
-  }
-
-  OutputPlace.AddedFiles added(OutputDirectory output) {
-    return new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
   }
 
   /** Returns what a calibrated run's bytes depend on in addition to the input. */

@@ -48,9 +48,6 @@ record SharedOutput(
   /** Longer than parts hold the journal when they begin; a run that is no part holds it longer. */
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
-  /** Longer than the last part takes to complete the output. */
-  private static final Duration TO_THE_END = Duration.ofDays(1);
-
   private static final long PAUSE_MILLIS = 50;
 
   private static final Logger LOG = LoggerFactory.getLogger(SharedOutput.class);
@@ -91,7 +88,7 @@ record SharedOutput(
 
   /** Opens the output again, when the part's shards are finished; it may be finished too. */
   OutputDirectory again(Fingerprint run) {
-    OutputDirectory output = open(TO_THE_END);
+    OutputDirectory output = open(Duration.ofDays(1));
     return OnFailure.close(
         output::close,
         () -> {

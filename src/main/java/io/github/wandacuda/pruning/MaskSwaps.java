@@ -217,8 +217,12 @@ public final class MaskSwaps {
     private final double[] reach;
     private final int mostLooks;
     private final double[] weights;
-    private final double[] roots;
     private final double[] restoring;
+
+    /** Of columns that can be restored the roots, and 0; of others 0, and infinity. */
+    private final double[] roots;
+
+    private final double[] shut;
     private final double[] bounds;
     private final double[] before;
     private final LowestColumns lowest = new LowestColumns();
@@ -239,8 +243,9 @@ public final class MaskSwaps {
       int columns = gram.columns();
       mostLooks = PAIRS / Math.max(1, columns);
       weights = new double[columns];
-      roots = new double[columns];
       restoring = new double[columns];
+      roots = new double[columns];
+      shut = new double[columns];
       bounds = new double[columns];
       before = new double[columns];
     }
@@ -265,7 +270,7 @@ public final class MaskSwaps {
     public void run(RowSwaps row) {
       for (int k = 0; k < weights.length; k++) {
         weights[k] = row.weights()[k];
-        roots[k] = row.root(k);
+        place(row, k);
       }
       readRestoring(row);
       for (int i = 0; i < bounds.length; i++) {
@@ -280,15 +285,20 @@ public final class MaskSwaps {
       }
     }
 
+    /** Notes whether a column can be restored, for loops that don't ask: half of all can be. */
+    private void place(RowSwaps row, int k) {
+      boolean open = row.restoring(k) < Double.POSITIVE_INFINITY;
+      roots[k] = open ? row.root(k) : 0;
+      shut[k] = open ? 0 : Double.POSITIVE_INFINITY;
+    }
+
     private void readRestoring(RowSwaps row) {
       lowestRestoring = Double.POSITIVE_INFINITY;
       greatestRoot = 0;
       for (int j = 0; j < restoring.length; j++) {
         restoring[j] = row.restoring(j);
-        if (restoring[j] < Double.POSITIVE_INFINITY) {
-          lowestRestoring = Math.min(lowestRestoring, restoring[j]);
-          greatestRoot = Math.max(greatestRoot, roots[j]);
-        }
+        lowestRestoring = Math.min(lowestRestoring, restoring[j]);
+        greatestRoot = Math.max(greatestRoot, roots[j]);
       }
     }
 
@@ -339,24 +349,21 @@ public final class MaskSwaps {
 
     /** Brings the bounds up to date with the swap that was made. */
     private void carryBounds(RowSwaps row) {
-      readRestoring(row);
+      place(row, restore);
       double fall = Double.POSITIVE_INFINITY;
-      for (int j = 0; j < restoring.length; j++) {
-        if (restoring[j] < Double.POSITIVE_INFINITY && j != prune) {
-          fall = Math.min(fall, -row.twice(j) * (row.product(j) - before[j]));
-        }
+      for (int j = 0; j < shut.length; j++) {
+        fall = Math.min(fall, shut[j] - row.twice(j) * (row.product(j) - before[j]));
       }
+      place(row, prune);
+      readRestoring(row);
       for (int i = 0; i < bounds.length; i++) {
         double byReach = leastByReach(row, i);
-        if (i == restore || !row.kept()[i]) {
-          bounds[i] = byReach;
-          continue;
-        }
         double carried = bounds[i] + row.twice(i) * (row.product(i) - before[i]) + fall;
         double withPruned =
             row.pruning(i) + restoring[prune] - row.together(i, prune, gram.square(prune, i));
         bounds[i] = Math.max(byReach, Math.min(carried, withPruned));
       }
+      bounds[restore] = leastByReach(row, restore);
     }
   }
 }
