@@ -189,6 +189,7 @@ public final class StructureJob {
         if (StructureFit.isNeeded(removed, request.update())) {
           fit(directory, backend, clock, progress, fitted);
         }
+        sideFiles.warnOfLeftOut("the output has no use for it");
         added(directory).requireNoneBefore();
         if (on.isPresent()) {
           shards(smaller.shards()).write(on.get(), described(asked, on.get()), clock, progress);
@@ -237,6 +238,7 @@ public final class StructureJob {
         if (directory.finished().isEmpty()) {
           part = output.state(done(directory.journal(), own));
           if (part.finished()) {
+            sideFiles.warnOfLeftOut("the output has no use for it");
             end(directory, record, beforeEnd);
           }
         }
@@ -252,10 +254,10 @@ public final class StructureJob {
     Set<Integer> done = new HashSet<>(Set.of(own.number()));
     journal.records().forEach(record -> done.add(record.path(PART).asInt()));
     journal.append(Map.of(PART, own.number()));
+    List<List<SafetensorsFile>> shares = own.shares(smaller.shards());
     return number ->
         done.contains(number)
-            && new Part(number, own.of())
-                .shareOf(smaller.shards()).stream().map(this::place).allMatch(Files::isRegularFile);
+            && shares.get(number - 1).stream().map(this::place).allMatch(Files::isRegularFile);
   }
 
   /** Finds which channels or heads go, and has what is left fitted. */
@@ -323,7 +325,6 @@ public final class StructureJob {
 
   /** Completes the output, of which all shards are written. */
   private void end(OutputDirectory directory, Provenance record, Runnable beforeEnd) {
-    sideFiles.warnOfLeftOut("the output has no use for it");
     sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
     added(directory).requireNoneAfter();
     beforeEnd.run();
