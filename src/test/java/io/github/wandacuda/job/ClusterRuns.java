@@ -1,5 +1,7 @@
 package io.github.wandacuda.job;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
@@ -15,6 +17,10 @@ import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
@@ -39,6 +45,38 @@ final class ClusterRuns {
 
   static Cluster local() {
     return Clusters.named("local").open(0);
+  }
+
+  /** Returns the names of all parts of a run. */
+  static List<String> parts(int count) {
+    return IntStream.rangeClosed(1, count).mapToObj(part -> part + "/" + count).toList();
+  }
+
+  /** Runs all parts at once, and waits for their ends. */
+  static void atOnce(int count, Consumer<String> part) throws Exception {
+    try (var threads = Executors.newFixedThreadPool(count)) {
+      CountDownLatch ready = new CountDownLatch(count);
+      List<Future<?>> running = new ArrayList<>();
+      for (String own : parts(count)) {
+        running.add(
+            threads.submit(
+                () -> {
+                  ready.countDown();
+                  assertThat(ready.await(1, TimeUnit.MINUTES)).isTrue();
+                  part.accept(own);
+                  return null;
+                }));
+      }
+      for (Future<?> own : running) {
+        Object unused = own.get();
+      }
+    }
+  }
+
+  static void assertUnfinished(Path output) {
+    assertThat(UnfinishedRun.isIn(output)).isTrue();
+    assertThat(output.resolve("config.json")).doesNotExist();
+    assertThat(output.resolve("wanda-cuda.json")).doesNotExist();
   }
 
   /** A cluster that leaves to another what it doesn't do in a way of its own. */

@@ -26,10 +26,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -93,21 +89,11 @@ class PartRunTest {
     return run(TestData.TINY_LLAMA, request, part, ClusterRuns.local());
   }
 
-  private static List<String> parts(int count) {
-    return IntStream.rangeClosed(1, count).mapToObj(part -> part + "/" + count).toList();
-  }
-
-  private void assertUnfinished() {
-    assertThat(UnfinishedRun.isIn(output())).isTrue();
-    assertThat(output().resolve("config.json")).doesNotExist();
-    assertThat(output().resolve("wanda-cuda.json")).doesNotExist();
-  }
-
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 7})
   void partsOneAfterTheOtherComeToTheSame(int count) throws IOException {
     RunResult last = null;
-    for (String part : parts(count).reversed()) {
+    for (String part : ClusterRuns.parts(count).reversed()) {
       last = run(wanda(), part);
     }
     assertThat(last.part().finished()).isTrue();
@@ -118,31 +104,19 @@ class PartRunTest {
   @ValueSource(ints = {2, 3, 7})
   void partsAtOnceComeToTheSameAndOneCompletesIt(int count) throws Exception {
     List<RunResult> completed = new ArrayList<>();
-    try (var threads = Executors.newFixedThreadPool(count)) {
-      CountDownLatch ready = new CountDownLatch(count);
-      List<Future<RunResult>> running = new ArrayList<>();
-      for (String part : parts(count)) {
-        running.add(
-            threads.submit(
-                () -> {
-                  ready.countDown();
-                  assertThat(ready.await(1, TimeUnit.MINUTES)).isTrue();
-                  return run(
-                      TestData.TINY_LLAMA,
-                      wanda(),
-                      part,
-                      ClusterRuns.local(),
-                      result -> {
-                        synchronized (completed) {
-                          completed.add(result);
-                        }
-                      });
+    ClusterRuns.atOnce(
+        count,
+        part ->
+            run(
+                TestData.TINY_LLAMA,
+                wanda(),
+                part,
+                ClusterRuns.local(),
+                result -> {
+                  synchronized (completed) {
+                    completed.add(result);
+                  }
                 }));
-      }
-      for (Future<RunResult> part : running) {
-        part.get();
-      }
-    }
     assertThat(completed).hasSize(1);
     Directories.assertSame(expected, output());
   }
@@ -154,7 +128,7 @@ class PartRunTest {
     Path expected = directory.resolve("expected");
     Calibration norms = method == Method.RIA ? STATISTICS : new Calibration.None();
     Pruning.prune(TestData.TINY_LLAMA, expected, method, HALF, norms);
-    parts(2).forEach(part -> run(request(method, HALF, norms), part));
+    ClusterRuns.parts(2).forEach(part -> run(request(method, HALF, norms), part));
     Directories.assertSame(expected, output());
   }
 
@@ -165,7 +139,7 @@ class PartRunTest {
     assertThat(first.part().finished()).isFalse();
     assertThat(first.provenance().maskSha256()).isNull();
     assertThat(first.wasFinished()).isFalse();
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
     RunResult second = run(wanda(), "3/3");
     assertThat(second.part().done()).isEqualTo(2);
     RunResult last = run(wanda(), "2/3");
@@ -183,7 +157,7 @@ class PartRunTest {
 
   @Test
   void aPartOfAFinishedRunHasNothingToDo() throws IOException {
-    parts(2).forEach(part -> run(wanda(), part));
+    ClusterRuns.parts(2).forEach(part -> run(wanda(), part));
     FileTime before = Files.getLastModifiedTime(output().resolve(shard(1)));
     RunResult again = run(wanda(), "1/2");
     assertThat(again.wasFinished()).isTrue();
@@ -197,7 +171,7 @@ class PartRunTest {
     Cluster failing = ClusterRuns.picking(tasks -> tasks.subList(0, 2));
     assertThatThrownBy(() -> run(TestData.TINY_LLAMA, wanda(), "1/1", failing))
         .hasMessage("switched off");
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
     List<FileTime> kept = new ArrayList<>();
     for (int shard = 1; shard <= 3; shard++) {
       Path file = output().resolve(shard(shard));
@@ -229,7 +203,7 @@ class PartRunTest {
                       throw new IllegalStateException("switched off");
                     }))
         .hasMessage("switched off");
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
     run(wanda(), again);
     Directories.assertSame(expected, output());
   }
@@ -288,7 +262,7 @@ class PartRunTest {
   @Test
   void aShardThatWasDamagedIsWrittenAnewByItsPart() throws IOException {
     Damage.flip(writtenByTheFirst(), -1, 1);
-    parts(3).forEach(part -> run(wanda(), part));
+    ClusterRuns.parts(3).forEach(part -> run(wanda(), part));
     Directories.assertSame(expected, output());
   }
 
@@ -392,7 +366,7 @@ class PartRunTest {
     Cluster broken = ClusterRuns.after(() -> Damage.resize(model.resolve("config.json"), -9));
     assertThatThrownBy(() -> run(model, wanda(), "2/3", broken)).isInstanceOf(InputException.class);
     assertThat(Directories.files(output())).containsAll(before);
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
   }
 
   @Test

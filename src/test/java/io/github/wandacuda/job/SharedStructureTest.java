@@ -18,15 +18,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -102,25 +97,15 @@ class SharedStructureTest {
     }
   }
 
-  private static List<String> parts(int count) {
-    return IntStream.rangeClosed(1, count).mapToObj(part -> part + "/" + count).toList();
-  }
-
   private void assertSame() throws IOException {
     Directories.assertSame(expected, output());
-  }
-
-  private void assertUnfinished() {
-    assertThat(UnfinishedRun.isIn(output())).isTrue();
-    assertThat(output().resolve("config.json")).doesNotExist();
-    assertThat(output().resolve("wanda-cuda.json")).doesNotExist();
   }
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 9})
   void partsOneAfterTheOther(int count) throws IOException {
     int done = 0;
-    for (String part : parts(count).reversed()) {
+    for (String part : ClusterRuns.parts(count).reversed()) {
       assertThat(part(part)).isEqualTo(new Part.PartState(Part.parse(part), ++done, done == count));
     }
     assertSame();
@@ -133,22 +118,8 @@ class SharedStructureTest {
   @ValueSource(ints = {2, 5})
   void partsAtOnceOfWhichOneCompletesTheOutput(int count) throws Exception {
     AtomicInteger completed = new AtomicInteger();
-    try (var threads = Executors.newFixedThreadPool(count)) {
-      CountDownLatch ready = new CountDownLatch(count);
-      List<Future<Part.PartState>> running = new ArrayList<>();
-      for (String part : parts(count)) {
-        running.add(
-            threads.submit(
-                () -> {
-                  ready.countDown();
-                  assertThat(ready.await(1, TimeUnit.MINUTES)).isTrue();
-                  return part(MIXTRAL, 1, part, ClusterRuns.local(), completed::incrementAndGet);
-                }));
-      }
-      for (Future<Part.PartState> part : running) {
-        part.get();
-      }
-    }
+    ClusterRuns.atOnce(
+        count, part -> part(MIXTRAL, 1, part, ClusterRuns.local(), completed::incrementAndGet));
     assertThat(completed).hasValue(1);
     assertSame();
   }
@@ -158,7 +129,7 @@ class SharedStructureTest {
     Cluster failing = ClusterRuns.picking(tasks -> tasks.subList(0, 2));
     assertThatThrownBy(() -> part(MIXTRAL, 1, "1/2", failing, () -> {})).hasMessage("switched off");
     assertThat(part("2/2").done()).isEqualTo(1);
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
     assertThat(part("1/2").finished()).isTrue();
     assertSame();
   }
@@ -172,7 +143,7 @@ class SharedStructureTest {
         };
     assertThatThrownBy(() -> part(MIXTRAL, 1, "2/2", ClusterRuns.local(), failing))
         .hasMessage("switched off");
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
     part("1/2");
     assertSame();
   }
@@ -187,7 +158,7 @@ class SharedStructureTest {
     Files.delete(written().getLast());
     part("2/3");
     assertThat(part("3/3")).isEqualTo(new Part.PartState(Part.parse("3/3"), 2, false));
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
     assertThat(part("1/3").finished()).isTrue();
     assertSame();
   }
@@ -195,7 +166,7 @@ class SharedStructureTest {
   @Test
   void aShardThatWasDamagedIsWrittenAnewByItsPart() throws IOException {
     Damage.flip(written().getFirst(), -1, 1);
-    parts(3).forEach(this::part);
+    ClusterRuns.parts(3).forEach(this::part);
     assertSame();
   }
 
@@ -234,7 +205,7 @@ class SharedStructureTest {
   void aClusterThatEndedInTheMiddleGoesOn() throws IOException {
     Cluster failing = ClusterRuns.picking(tasks -> tasks.subList(3, SHARDS));
     assertThatThrownBy(() -> cluster(failing)).hasMessage("switched off");
-    assertUnfinished();
+    ClusterRuns.assertUnfinished(output());
     FileTime kept = Files.getLastModifiedTime(shard(5));
     Damage.flip(shard(4), -1, 1);
     cluster(ClusterRuns.local());
