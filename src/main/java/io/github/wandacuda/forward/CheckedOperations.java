@@ -316,6 +316,12 @@ public record CheckedOperations(
   }
 
   @Override
+  public Optional<RowFitting> rowFitting(Weight gram) {
+    own(gram);
+    return backend.rowFitting(gram);
+  }
+
+  @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
     own(logits);
     same("targets", logits.rows(), targets.length);

@@ -254,6 +254,16 @@ public interface Operations {
   SecondMoments secondMoments(int columns);
 
   /**
+   * Returns what works on pruned rows where the tensors of these operations are, or nothing if that
+   * is done in host memory.
+   *
+   * @param gram second moments [columns, columns] in F32, which must stay open
+   */
+  default Optional<RowFitting> rowFitting(Weight gram) {
+    return Optional.empty();
+  }
+
+  /**
    * Cross-entropy: for each row the negative log-likelihood, in nats, of its target under the
    * softmax of its logits.
    *

@@ -173,6 +173,13 @@ public final class LayerPruner implements AutoCloseable {
     return new Result(pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
   }
 
+  /** Places of the errors of {@link OutputErrors}. */
+  private static final int OUTPUT = 0;
+
+  private static final int CHOSEN = 1;
+  private static final int REFINED = 2;
+  private static final int LAST = 3;
+
   private final class Layer {
     /** What the result is to come near to. */
     private WeightMatrix dense;
@@ -264,7 +271,7 @@ public final class LayerPruner implements AutoCloseable {
       long pruned =
           new SparseGpt(backend.operations(), workers, factor.get())
               .prune(fitted, rules.sparsity(), mask);
-      roundFitted();
+      round(fitted, 0, fitted.rows());
       if (rules.sparsity() instanceof Sparsity.Ratio ratio) {
         long most =
             ratio.of(dense.elements())
@@ -280,16 +287,17 @@ public final class LayerPruner implements AutoCloseable {
     }
 
     /** Rounds fitted weights before the error is measured that they leave. */
-    private void roundFitted() {
+    private void round(WeightMatrix result, int from, int to) {
       rounding.ifPresent(
           codes ->
               workers.run(
-                  fitted.rows(),
-                  (worker, row) -> {
-                    for (int column = 0; column < fitted.columns(); column++) {
-                      float value = fitted.get(row, column);
+                  to - from,
+                  (worker, task) -> {
+                    int row = from + task;
+                    for (int column = 0; column < result.columns(); column++) {
+                      float value = result.get(row, column);
                       if (Float.isFinite(value)) {
-                        fitted.set(row, column, codes.nearest(row, column, value));
+                        result.set(row, column, codes.nearest(row, column, value));
                       }
                     }
                   }));
@@ -317,45 +325,90 @@ public final class LayerPruner implements AutoCloseable {
     }
 
     private void improve() {
-      WeightMatrix result = fitted == null ? empty() : fitted;
-      if (fitted == null) {
-        putMasked(result);
+      boolean fits = rules.reconstruct() && !warnOfFewTokens();
+      boolean masked = fitted == null;
+      WeightMatrix result = masked ? empty() : fitted;
+      double[] sums = new double[4];
+      square(inputs.gram())
+          .forTiles(
+              dense,
+              mask,
+              tile -> {
+                if (masked) {
+                  tile.startMasked();
+                } else {
+                  tile.start(result);
+                }
+                sums[OUTPUT] = tile.withOutput(sums[OUTPUT]);
+                sums[CHOSEN] = tile.withError(sums[CHOSEN]);
+                if (rules.swaps()) {
+                  tile.swap(group(), rules.swapBudget());
+                  tile.store(mask);
+                  sums[REFINED] = tile.withError(sums[REFINED]);
+                }
+                if (fits && !rules.alps()) {
+                  sums[LAST] = fit(tile, Reconstruction.STEPS, result, sums[LAST]);
+                }
+              });
+      if (!rules.swaps()) {
+        sums[REFINED] = sums[CHOSEN];
       }
-      SquareGram moments = square(inputs.gram());
-      OutputError chosen = OutputError.of(moments, dense, result);
-      OutputError refined = chosen;
-      if (rules.swaps()) {
-        OptionalInt group =
-            rules.sparsity() instanceof Sparsity.GroupPattern pattern
-                ? OptionalInt.of(pattern.size())
-                : OptionalInt.empty();
-        new MaskSwaps(moments).refine(dense, mask, group, rules.swapBudget());
-        putMasked(result);
-        refined = chosen.after(moments, dense, result);
-      }
-      OutputError last = refined;
-      if (rules.reconstruct() && !warnOfFewTokens()) {
+      if (fits) {
         fitted = result;
-        MemorySegment before = arena.allocate(mask.byteSize()).copyFrom(mask);
-        boolean again = rules.alps() && chooseAgain();
-        last = fit(chosen, again ? Alps.FITTING_STEPS : Reconstruction.STEPS);
-        if (again && !(last.error() <= refined.error())) {
-          mask.copyFrom(before);
-          putMasked(result);
-          last = fit(chosen, Reconstruction.STEPS);
-        }
+      }
+      if (fits && rules.alps()) {
+        sums[LAST] = fitByAlps(sums[REFINED]);
+      } else if (!fits) {
+        sums[LAST] = sums[REFINED];
       }
       errors =
-          Optional.of(
-              new OutputErrors(chosen.output(), chosen.error(), refined.error(), last.error()));
+          Optional.of(new OutputErrors(sums[OUTPUT], sums[CHOSEN], sums[REFINED], sums[LAST]));
+    }
+
+    private OptionalInt group() {
+      return rules.sparsity() instanceof Sparsity.GroupPattern pattern
+          ? OptionalInt.of(pattern.size())
+          : OptionalInt.empty();
+    }
+
+    /** Fits rows to a mask by ALPS, or to the one that they have, and returns the error. */
+    private double fitByAlps(double refined) {
+      MemorySegment before = arena.allocate(mask.byteSize()).copyFrom(mask);
+      if (chooseAgain()) {
+        double error = fit(Alps.FITTING_STEPS);
+        if (error <= refined) {
+          return error;
+        }
+        mask.copyFrom(before);
+      }
+      fitted.data().copyFrom(dense.data());
+      PackedMasks.clear(fitted, mask, workers);
+      return fit(Reconstruction.STEPS);
     }
 
     /** Fits the kept weights, and returns the error that is left. */
-    private OutputError fit(OutputError chosen, int steps) {
-      SquareGram moments = square(inputs.gram());
-      new Reconstruction(moments, steps).solve(dense, mask, fitted);
-      roundFitted();
-      return chosen.after(moments, dense, fitted);
+    private double fit(int steps) {
+      double[] sum = new double[1];
+      square(inputs.gram())
+          .forTiles(
+              dense,
+              mask,
+              tile -> {
+                tile.start(fitted);
+                sum[0] = fit(tile, steps, fitted, sum[0]);
+              });
+      return sum[0];
+    }
+
+    /** Fits a tile's kept weights, and returns a sum with the error added that is left. */
+    private double fit(RowTile tile, int steps, WeightMatrix result, double sum) {
+      tile.reconstruct(steps);
+      tile.store(result);
+      if (rounding.isPresent()) {
+        round(result, tile.first(), tile.first() + tile.rows());
+        tile.start(result);
+      }
+      return tile.withError(sum);
     }
 
     /** Chooses the mask by ALPS, or returns false if the second moments are no use for that. */
@@ -376,11 +429,6 @@ public final class LayerPruner implements AutoCloseable {
         warning = Optional.of("too few tokens reached it: its kept weights stay as they are");
       }
       return isFewTokens();
-    }
-
-    private void putMasked(WeightMatrix result) {
-      result.data().copyFrom(dense.data());
-      PackedMasks.clear(result, mask, workers);
     }
   }
 

@@ -16,12 +16,10 @@ import java.util.function.Supplier;
  */
 public final class MaskSwaps {
   private final SquareGram gram;
-  private final float[] diagonal;
 
   /** Prepares swaps for layers with one input, whose second moments must stay open. */
   public MaskSwaps(SquareGram gram) {
     this.gram = gram;
-    diagonal = gram.diagonal();
   }
 
   /**
@@ -42,82 +40,23 @@ public final class MaskSwaps {
     if (size < 1 || columns % size != 0) {
       throw new IllegalArgumentException("groups of %d in %d columns".formatted(size, columns));
     }
-    Supplier<RowSwaps.Search> searches = searches(groupSize);
-    int most = Math.min(columns, budget.orElse(columns));
-    try (SquareGram.Product product = gram.product(weights.rows())) {
-      Pass pass = new Pass(weights, mask, searches, most, product);
-      for (int from = 0; from < weights.rows(); from += product.rows()) {
-        pass.tile(from, Math.min(product.rows(), weights.rows() - from));
-      }
-    }
+    gram.forTiles(
+        weights,
+        mask,
+        tile -> {
+          tile.startMasked();
+          tile.swap(groupSize, budget);
+          tile.store(mask);
+        });
   }
 
-  private Supplier<RowSwaps.Search> searches(OptionalInt groupSize) {
+  /** Returns what makes the search for a row's swaps, one for each thread. */
+  static Supplier<RowSwaps.Search> searches(SquareGram gram, OptionalInt groupSize) {
     if (groupSize.isPresent()) {
       return () -> new GroupSwaps(gram, groupSize.getAsInt());
     }
-    double[] reach = BestSwaps.reach(gram, diagonal);
+    double[] reach = BestSwaps.reach(gram, gram.diagonal());
     return () -> new BestSwaps(gram, reach);
-  }
-
-  private final class Pass {
-    private final WeightMatrix weights;
-    private final MemorySegment mask;
-    private final Supplier<RowSwaps.Search> made;
-    private final int most;
-    private final SquareGram.Product product;
-    private final RowSwaps[] rows = new RowSwaps[gram.workers.count()];
-    private final RowSwaps.Search[] searches = new RowSwaps.Search[rows.length];
-    private final float[] pruned;
-    private final float[] products;
-
-    Pass(
-        WeightMatrix weights,
-        MemorySegment mask,
-        Supplier<RowSwaps.Search> made,
-        int most,
-        SquareGram.Product product) {
-      this.weights = weights;
-      this.mask = mask;
-      this.made = made;
-      this.most = most;
-      this.product = product;
-      pruned = new float[product.rows() * gram.columns()];
-      products = new float[pruned.length];
-    }
-
-    void tile(int from, int count) {
-      gram.workers.run(count, (worker, task) -> spread(worker, from, task));
-      product.multiply(pruned, count, products);
-      gram.workers.run(count, (worker, task) -> improve(worker, from, task));
-    }
-
-    private RowSwaps read(int worker, int row) {
-      if (rows[worker] == null) {
-        rows[worker] = new RowSwaps(gram, diagonal);
-        searches[worker] = made.get();
-      }
-      RowSwaps swaps = rows[worker];
-      weights.read(row, 0, weights.columns(), swaps.weights(), 0);
-      PackedMasks.read(mask, row, swaps.kept());
-      return swaps;
-    }
-
-    private void spread(int worker, int from, int task) {
-      RowSwaps row = read(worker, from + task);
-      int at = task * gram.columns();
-      for (int k = 0; k < gram.columns(); k++) {
-        pruned[at + k] = row.kept()[k] ? 0 : row.weights()[k];
-      }
-    }
-
-    private void improve(int worker, int from, int task) {
-      RowSwaps row = read(worker, from + task);
-      int at = task * gram.columns();
-      if (row.improve(products, at, most, searches[worker])) {
-        PackedMasks.write(row.kept(), mask, from + task);
-      }
-    }
   }
 
   /**

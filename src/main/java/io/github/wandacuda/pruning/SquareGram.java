@@ -6,12 +6,17 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.RowFitting;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * A Gram matrix with both its halves, in host memory and ready to be multiplied with on a backend.
@@ -35,6 +40,11 @@ public final class SquareGram implements AutoCloseable {
   private final Weight weight;
   private final int tileRows;
 
+  /** What works on rows, and whether that is in host memory while products are elsewhere. */
+  private final RowFitting fitting;
+
+  private final boolean apart;
+
   /**
    * Expands a Gram matrix.
    *
@@ -55,6 +65,63 @@ public final class SquareGram implements AutoCloseable {
     square = arena.allocate((long) columns * columns * Float.BYTES, CACHE_LINE);
     gram.copyTo(square, workers);
     weight = operations.weight(WeightMatrix.of(square, DType.F32, columns, columns));
+    fitting = operations.rowFitting(weight).orElseGet(() -> new HostRows(this, tileRows));
+    try (Tensor own = operations.tensor(0, columns)) {
+      apart = fitting instanceof HostRows && !(own instanceof CpuTensor);
+    }
+  }
+
+  RowFitting fitting() {
+    return fitting;
+  }
+
+  /** Returns tensors for {@link #fitting}. */
+  List<Tensor> tensors(int rows, int count) {
+    return Stream.<Tensor>generate(
+            () ->
+                apart ? CpuTensor.zeros(rows, columns()) : operations.tensor(rows, columns()))
+        .limit(count)
+        .toList();
+  }
+
+  /** Copies as many rows as a tensor of {@link #tensors} has. */
+  void put(float[] rows, Tensor to) {
+    if (to instanceof CpuTensor own) {
+      System.arraycopy(rows, 0, own.data(), own.at(0), own.elements());
+    } else {
+      operations.upload(MemorySegment.ofArray(rows), to);
+    }
+  }
+
+  /** Copies the other way. */
+  void get(Tensor from, float[] rows) {
+    if (from instanceof CpuTensor own) {
+      System.arraycopy(own.data(), own.at(0), rows, 0, own.elements());
+    } else {
+      operations.download(from, MemorySegment.ofArray(rows));
+    }
+  }
+
+  /** Computes {@code products = rows * G} as a linear layer does, of {@link #tensors}. */
+  void multiply(Tensor rows, Tensor products) {
+    if (!apart) {
+      operations.linear(rows, weight, null, products);
+      return;
+    }
+    try (Product there = product(rows.rows())) {
+      there.multiply(((CpuTensor) rows).data(), rows.rows(), ((CpuTensor) products).data());
+    }
+  }
+
+  /** Works on all rows of a layer, a tile at a time. */
+  void forTiles(WeightMatrix weights, MemorySegment mask, Consumer<RowTile> work) {
+    int most = Math.clamp(weights.rows(), 1, tileRows);
+    try (RowTile tile = new RowTile(this, most)) {
+      for (int from = 0; from < weights.rows(); from += most) {
+        tile.load(weights, mask, from, Math.min(most, weights.rows() - from));
+        work.accept(tile);
+      }
+    }
   }
 
   public int columns() {
@@ -115,6 +182,7 @@ public final class SquareGram implements AutoCloseable {
 
   @Override
   public void close() {
+    fitting.close();
     weight.close();
     arena.close();
   }

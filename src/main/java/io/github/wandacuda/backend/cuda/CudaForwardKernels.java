@@ -50,6 +50,9 @@ final class CudaForwardKernels extends GpuForwardKernels {
 
   private static final int WARP = 32;
 
+  /** Threads of a row that sums in the order of 16 lanes. */
+  private static final int LANES = 16;
+
   /** Tokens of a run of squares. */
   private static final int SQUARES_RUN = 32;
 
@@ -105,6 +108,11 @@ final class CudaForwardKernels extends GpuForwardKernels {
         int cached = rowBytes <= ROW_BYTES ? 1 : 0;
         rows(function, over, cached * (int) rowBytes, kernel.with(over.columns(), cached));
       }
+      case LANES -> {
+        Grid grid = Grid.of(Math.ceilDiv(over.rows(), THREADS / LANES));
+        queue.launch(function, grid, THREADS, 0, kernel.with(over.rows(), over.columns()));
+      }
+      case BLOCKS -> rows(function, over, 0, kernel.with(over.columns()));
     }
   }
 

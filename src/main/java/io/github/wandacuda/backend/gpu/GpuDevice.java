@@ -41,6 +41,11 @@ public interface GpuDevice extends AutoCloseable {
     return Optional.empty();
   }
 
+  /** Returns whether kernels may compute in float64. */
+  default boolean hasDoubles() {
+    return true;
+  }
+
   /** Returns the largest size in bytes that {@link Memory#allocate} may allocate. */
   long largestBuffer();
 

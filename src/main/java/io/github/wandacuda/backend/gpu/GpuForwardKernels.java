@@ -375,7 +375,13 @@ public abstract class GpuForwardKernels implements AutoCloseable {
     COLUMNS,
 
     /** A row, together with others; the kernel's last arguments are the sizes. */
-    ROWS
+    ROWS,
+
+    /** A sixteenth of a row; the kernel's last arguments are the sizes. */
+    LANES,
+
+    /** A row, with all others of its block or group; the kernel's last arguments are the sizes. */
+    BLOCKS
   }
 
   /**

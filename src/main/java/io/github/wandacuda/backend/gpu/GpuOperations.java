@@ -20,6 +20,7 @@ import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.RoutingRule;
+import io.github.wandacuda.forward.RowFitting;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
@@ -261,6 +262,14 @@ final class GpuOperations implements Operations, AutoCloseable {
   @Override
   public GpuSecondMoments secondMoments(int columns) {
     return new GpuSecondMoments(columns);
+  }
+
+  @Override
+  public Optional<RowFitting> rowFitting(Weight gram) {
+    return ((GpuWeight) gram)
+        .resident()
+        .filter(there -> device.hasDoubles())
+        .map(rows -> new GpuRowFitting(device, queue, (DeviceRows) rows));
   }
 
   @Override

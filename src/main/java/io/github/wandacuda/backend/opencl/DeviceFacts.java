@@ -14,6 +14,7 @@ import org.jocl.cl_platform_id;
  * @param version {@code OpenCL <major>.<minor>} and more
  * @param available whether the driver says that it is available
  * @param floatConfig bits of {@code cl_device_fp_config} for float32
+ * @param doubles whether kernels may compute in float64, which then rounds as IEEE 754 says
  * @param computeUnits its compute units, each of which runs one or more groups at a time
  */
 record DeviceFacts(
@@ -26,6 +27,7 @@ record DeviceFacts(
     boolean compiler,
     int addressBits,
     long floatConfig,
+    boolean doubles,
     long workGroupSize,
     long localBytes,
     long globalBytes,
@@ -51,6 +53,7 @@ record DeviceFacts(
         OpenClInfo.integer(device, CL.CL_DEVICE_COMPILER_AVAILABLE) != 0,
         OpenClInfo.integer(device, CL.CL_DEVICE_ADDRESS_BITS),
         OpenClInfo.wide(device, CL.CL_DEVICE_SINGLE_FP_CONFIG),
+        OpenClInfo.text(device, CL.CL_DEVICE_EXTENSIONS).contains("cl_khr_fp64"),
         OpenClInfo.wide(device, CL.CL_DEVICE_MAX_WORK_GROUP_SIZE),
         OpenClInfo.wide(device, CL.CL_DEVICE_LOCAL_MEM_SIZE),
         OpenClInfo.wide(device, CL.CL_DEVICE_GLOBAL_MEM_SIZE),

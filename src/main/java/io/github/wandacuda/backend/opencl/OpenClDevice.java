@@ -115,6 +115,11 @@ final class OpenClDevice implements GpuDevice {
   }
 
   @Override
+  public boolean hasDoubles() {
+    return target.facts().doubles();
+  }
+
+  @Override
   public String name() {
     return target.facts().name();
   }

@@ -103,7 +103,11 @@ final class OpenClForwardKernels extends GpuForwardKernels {
     switch (kernel.shape()) {
       case ELEMENTS -> queue.elements(compiled, kernel.elements(), kernel.with(kernel.elements()));
       case COLUMNS -> queue.columns(compiled, over.columns(), over.rows(), sizes);
-      case ROWS -> queue.rows(compiled, over.rows(), sizes);
+      case ROWS, LANES -> queue.rows(compiled, over.rows(), sizes);
+      case BLOCKS -> {
+        long items = compiled.items();
+        queue.launch(compiled, new long[] {over.rows() * items}, new long[] {items}, sizes);
+      }
     }
   }
 

@@ -20,6 +20,7 @@ final class Facts {
           true,
           64,
           CL.CL_FP_DENORM,
+          true,
           256,
           32 << 10,
           3L << 30,
