@@ -509,6 +509,121 @@ void linearFinish(pretend::Harness &harness) {
   }
 }
 
+// Second moments of a few inputs, and rows with masks.
+struct Rows {
+  const int rows, columns;
+  const long long stride;
+  Buffer<float> gram, w, kept, products, diagonal;
+  Buffer<double> scales, reach;
+
+  Rows()
+      : rows(size(20)), columns(2 * size(200)), stride(columns + static_cast<long long>(below(3))),
+        gram((columns - 1) * stride + columns, true), w(rows * columns, true), kept(w.size(), true), products(w.size(), true),
+        diagonal(columns, true), scales(columns), reach(columns) {
+    std::vector<double> inputs(static_cast<size_t>(columns) * 9);
+    for (double &input : inputs) input = normal();
+    for (int i = 0; i < columns; i++) {
+      for (int j = 0; j < columns; j++) {
+        double sum = i == j ? 0.5 : 0;
+        for (int t = 0; t < 9; t++) sum += inputs[i * 9 + t] * inputs[j * 9 + t];
+        gram[i * stride + j] = static_cast<float>(sum);
+      }
+    }
+    w.fill(normal);
+    kept.fill([] { return static_cast<float>(below(2)); });
+    for (size_t i = 0; i < w.size(); i++) products[i] = static_cast<float>(left(i / columns, i % columns));
+  }
+
+  unsigned blocks() const { return static_cast<unsigned>(rows + 15) / 16; }
+
+  // An element of what is pruned of a row, times the second moments.
+  double left(size_t row, size_t column) {
+    double sum = 0;
+    for (int k = 0; k < columns; k++) {
+      if (kept[row * columns + k] == 0) sum += static_cast<double>(w[row * columns + k]) * gram[k * stride + column];
+    }
+    return sum;
+  }
+
+  double error(size_t row) {
+    double sum = 0;
+    for (int k = 0; k < columns; k++) sum += kept[row * columns + k] == 0 ? w[row * columns + k] * left(row, k) : 0;
+    return sum;
+  }
+
+  void moments(pretend::Harness &harness) {
+    run(harness, "row_moments", {static_cast<unsigned>(columns + 15) / 16}, 256, 0, gram.get(), stride, diagonal.get(),
+        scales.get(), reach.get(), columns, columns);
+    for (int k = 0; k < columns; k++) check("row_moments", scales[k] * gram[k * stride + k], 1, 1);
+  }
+};
+
+void rowFit(pretend::Harness &harness) {
+  Rows of;
+  of.moments(harness);
+  const size_t count = of.w.size();
+  Buffer<float> x(count, true), start(count, true), p(count, true), g(count, true);
+  Buffer<double> errors(of.rows), squares(of.rows), dots(of.rows);
+  const auto all = static_cast<long long>(count);
+  for (Buffer<float> *to : {&x, &start}) {
+    run(harness, "row_part", {1 + static_cast<unsigned>(below(4))}, 256, 0, of.w.get(), of.kept.get(), 1.0f, to->get(), all);
+  }
+  run(harness, "row_difference", {1 + static_cast<unsigned>(below(4))}, 256, 0, of.w.get(), x.get(), p.get(), all);
+  for (size_t i = 0; i < count; i++) g[i] = of.products[i];
+  run(harness, "row_dots", {of.blocks()}, 256, 0, p.get(), g.get(), dots.get(), of.rows, of.columns);
+  run(harness, "row_begin", {of.blocks()}, 256, 0, of.kept.get(), g.get(), p.get(), of.scales.get(), errors.get(),
+      squares.get(), of.rows, of.columns);
+  for (int row = 0; row < of.rows; row++) check("row_dots", dots[row], of.error(row), 10 + of.error(row));
+  for (int step = 0; step < 3; step++) {
+    for (int row = 0; row < of.rows; row++) {
+      for (int k = 0; k < of.columns; k++) {
+        double sum = 0;
+        for (int j = 0; j < of.columns; j++) sum += static_cast<double>(p[row * of.columns + j]) * of.gram[j * of.stride + k];
+        of.products[row * of.columns + k] = static_cast<float>(sum);
+      }
+    }
+    run(harness, "row_step", {of.blocks()}, 256, 0, of.kept.get(), of.products.get(), x.get(), g.get(), p.get(),
+        of.scales.get(), squares.get(), of.rows, of.columns);
+  }
+  // Half of the rows are taken for ones that didn't get better, which float64 then denies.
+  for (int row = 0; row < of.rows; row += 2) errors[row] = 0;
+  run(harness, "row_end", {of.blocks()}, 256, 0, of.w.get(), start.get(), g.get(), of.gram.get(), of.stride, errors.get(),
+      x.get(), of.rows, of.columns);
+  for (int row = 0; row < of.rows; row++) {
+    double error = 0;
+    for (int i = 0; i < of.columns; i++) {
+      for (int j = 0; j < of.columns; j++) {
+        const size_t at = row * of.columns;
+        error += (static_cast<double>(of.w[at + i]) - x[at + i]) * of.gram[i * of.stride + j] * (of.w[at + j] - x[at + j]);
+      }
+    }
+    check("row_end", std::max(error, dots[row]), dots[row], 1 + dots[row]);
+  }
+}
+
+void rowSwaps(pretend::Harness &harness) {
+  Rows of;
+  of.moments(harness);
+  const int group = below(2) ? 2 : of.columns;
+  std::vector<double> before;
+  for (int row = 0; row < of.rows; row++) before.push_back(of.error(row));
+  const std::vector<float> marks(of.kept.get(), of.kept.get() + of.kept.size());
+  Buffer<double> scratch(3 * of.w.size());
+  Buffer<float> kept(of.w.size(), true);
+  run(harness, group == 2 ? "row_group_swaps" : "row_swaps", {static_cast<unsigned>(of.rows)}, rowThreads(of.columns, 256), 0,
+      of.w.get(), of.products.get(), of.kept.get(), of.gram.get(), of.stride, of.diagonal.get(), of.reach.get(), scratch.get(),
+      kept.get(), of.columns, group, of.columns);
+  for (int row = 0; row < of.rows; row++) {
+    const double after = of.error(row);
+    check("row_swaps", std::max(after, before[row]), before[row], 1 + before[row]);
+    for (int first = 0; first < of.columns; first += group) {
+      const size_t at = static_cast<size_t>(row) * of.columns + first;
+      const auto count = [&](const float *from) { return std::count(from + at, from + at + group, 1.0f); };
+      check("row_swaps' counts", static_cast<double>(count(of.kept.get())), static_cast<double>(count(marks.data())), 0);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argumentCount, char **arguments) {
@@ -520,7 +635,9 @@ int main(int argumentCount, char **arguments) {
   return runChecks(argumentCount, arguments, [&](pretend::Harness &harness) {
     if (only == "linear_float") return linearFloat(harness);
     if (only == "linear_tensor") return linearTensor(harness);
-    for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearSparse, linearUnpack, codes, linearFinish}) {
+    if (only == "row_swaps") return rowSwaps(harness);
+    for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearSparse, linearUnpack, codes, linearFinish, rowFit,
+                      rowSwaps}) {
       each(harness);
     }
     linearTensor(harness);

@@ -51,7 +51,7 @@ class OperationTableTest {
           """
           CudaForwardKernels OpenClForwardKernels GpuForwardKernels ScalarForward VectorForward
           VectorNorms CudaSelectKernels OpenClSelectKernels RowElements ScalarSelect VectorSelect
-          QuantizedMatrix\
+          QuantizedMatrix GpuRowFitting ScalarRows VectorRows\
           """
               .split("\\s+"));
 

@@ -29,7 +29,7 @@ import picocli.CommandLine.Option;
     footer = {
       "  wanda-cuda devices",
       "  wanda-cuda devices --check",
-      "  wanda-cuda devices --plan h100 --model org/model"
+      "  wanda-cuda devices --plan h100 --model org/model --refine swaps --update reconstruct"
     })
 final class DevicesCommand extends Subcommand {
   private static final int SAMPLES = 128;
@@ -89,6 +89,26 @@ final class DevicesCommand extends Subcommand {
   private Integer sequenceLength;
 
   @Option(
+      names = "--refine",
+      paramLabel = "NAME",
+      description = "For --plan: swaps, to plan these too.")
+  private Refinement refine;
+
+  @Option(
+      names = "--update",
+      paramLabel = "NAME",
+      description = "For --plan: reconstruct, to plan that too.")
+  private Update update;
+
+  private enum Refinement {
+    SWAPS
+  }
+
+  private enum Update {
+    RECONSTRUCT
+  }
+
+  @Option(
       names = BackendOptions.PRECISION,
       paramLabel = "fast|high",
       description =
@@ -105,7 +125,8 @@ final class DevicesCommand extends Subcommand {
       plan();
       return;
     }
-    output.warnIfGiven("there is no --plan", "--model", "--samples", "--sequence-length");
+    output.warnIfGiven(
+        "there is no --plan", "--model", "--samples", "--sequence-length", "--refine", "--update");
     if (check) {
       new DeviceChecks(output, precision).run(backend, device);
       return;
@@ -166,7 +187,14 @@ final class DevicesCommand extends Subcommand {
     int count = positive("--samples", samples, SAMPLES);
     GpuRunPlan plan =
         GpuRunPlan.of(
-            description, config.bytesPerWeight(description), count, length, found, precision);
+            description,
+            config.bytesPerWeight(description),
+            count,
+            length,
+            found,
+            precision,
+            refine != null,
+            update != null);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("card", found.name());
     object.put("samples", count);

@@ -3,14 +3,16 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.DecoderDescription;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
 /**
- * The traffic and the time of a calibrated run by Wanda on a GPU, by arithmetic alone: how many
- * bytes cross the bus is what the driver counts, how many operations there are is what the formulas
- * say, and a GPU's rates are given. Nothing of it is measured.
+ * The traffic and the time of a calibrated run on a GPU, by Wanda and with what may improve its
+ * masks and weights, by arithmetic alone: how many bytes cross the bus is what the driver counts,
+ * how many operations there are is what the formulas say, and a GPU's rates are given. Nothing of
+ * it is measured.
  */
 public record GpuRunPlan(List<Line> lines) {
   /** Bytes a second that a host copies, or reads from files that are in memory. */
@@ -21,6 +23,25 @@ public record GpuRunPlan(List<Line> lines) {
 
   /** Weights are read to run samples, to prune and to verify, there beside what was written. */
   private static final int TIMES_IN_FILES = 5;
+
+  /**
+   * Looks at kept columns for each column of a row, and swaps: what rows of 128 to 2048 columns
+   * took, 0.3 to 2.4 and 0.04 to 0.08.
+   */
+  private static final double LOOKS = 2;
+
+  private static final double SWAPS = 0.07;
+
+  /** What a look takes for each column: an element of G, the rest from a cache, and arithmetic. */
+  private static final int LOOK_BYTES = 4;
+
+  private static final int LOOK_OPERATIONS = 6;
+
+  /** What a swap takes of memory for each column, and a step of reconstruction. */
+  private static final int SWAP_BYTES = 64;
+
+  private static final int STEP_BYTES = 36;
+  private static final int STEPS = 10;
 
   /** The share of a GPU's memory that hidden states may take. */
   private static final int STATES_SHARE = 2;
@@ -45,6 +66,8 @@ public record GpuRunPlan(List<Line> lines) {
    *
    * @param bytesPerWeight of numbers 2 or 4, of codes less
    * @param precision of linear layers: how many 16-bit halves of each activation they multiply
+   * @param swaps whether masks are improved by swaps
+   * @param reconstruct whether kept weights are reconstructed
    */
   public static GpuRunPlan of(
       DecoderDescription model,
@@ -52,7 +75,9 @@ public record GpuRunPlan(List<Line> lines) {
       int samples,
       int length,
       Gpu gpu,
-      Precision precision) {
+      Precision precision,
+      boolean swaps,
+      boolean reconstruct) {
     int halves = precision.passes();
     int blocks = model.shape().blocks();
     BlockDescription block = model.block().apply(0);
@@ -90,36 +115,83 @@ public record GpuRunPlan(List<Line> lines) {
             gpu.memoryRate(),
             0);
     double kernels = linear.seconds() + attention.seconds() + rest.seconds();
-    return new GpuRunPlan(
-        List.of(
-            Line.of(
-                "files",
-                "5 x weights: read to run, to prune and to compare with what is written and read",
-                TIMES_IN_FILES * bytes,
-                HOST,
-                0),
-            Line.of(
-                "weights up",
-                "once, all but the first block's while the block before runs",
-                traffic.weightsUp(),
-                HOST,
-                Math.min(kernels, traffic.weightsUp() / HOST * (blocks - 1) / blocks)),
-            Line.of(
-                "masks, norms and reports down",
-                "a bit for each weight, 8 bytes a column, 12 a row",
-                traffic.resultsDown(),
-                gpu.busBytes(),
-                0),
-            Line.of(
-                "hidden states over the bus",
-                fit ? "none, they stay on the GPU" : "3 x states x blocks, while kernels run",
-                traffic.statesUp() + traffic.statesDown(),
-                gpu.busBytes(),
-                kernels),
-            linear,
-            attention,
-            rest,
-            Line.of("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
+    List<Line> lines =
+        new ArrayList<>(
+            List.of(
+                Line.of(
+                    "files",
+                    "5 x weights: read to run, to prune and to compare with what is written and read",
+                    TIMES_IN_FILES * bytes,
+                    HOST,
+                    0),
+                Line.of(
+                    "weights up",
+                    "once, all but the first block's while the block before runs",
+                    traffic.weightsUp(),
+                    HOST,
+                    Math.min(kernels, traffic.weightsUp() / HOST * (blocks - 1) / blocks)),
+                Line.of(
+                    "masks, norms and reports down",
+                    "a bit for each weight, 8 bytes a column, 12 a row",
+                    traffic.resultsDown(),
+                    gpu.busBytes(),
+                    0),
+                Line.of(
+                    "hidden states over the bus",
+                    fit ? "none, they stay on the GPU" : "3 x states x blocks, while kernels run",
+                    traffic.statesUp() + traffic.statesDown(),
+                    gpu.busBytes(),
+                    kernels),
+                linear,
+                attention,
+                rest,
+                Line.of("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
+    if (swaps || reconstruct) {
+      // Of the output and of the error before; after swaps; of each step and after them.
+      int times = 2 + (swaps ? 1 : 0) + (reconstruct ? STEPS + 1 : 0);
+      lines.add(
+          Line.of(
+              "second moments",
+              "2 x tokens x products of two columns of an input",
+              2 * blocks * tokens * work.moments(),
+              gpu.floatRate(),
+              0));
+      lines.add(
+          Line.of(
+              "products with second moments",
+              "2 x %d x weights x columns".formatted(times),
+              2.0 * times * blocks * work.gramProducts(),
+              gpu.floatRate(),
+              0));
+    }
+    if (swaps) {
+      double looks = LOOKS * blocks * work.gramProducts();
+      Line elements =
+          Line.of(
+              "swaps",
+              "4 bytes of second moments for each of 2 x columns looks, 64 for 0.07 x columns swaps",
+              (LOOKS * LOOK_BYTES + SWAPS * SWAP_BYTES) * blocks * work.gramProducts(),
+              gpu.memoryRate(),
+              0);
+      lines.add(elements);
+      lines.add(
+          Line.of(
+              "arithmetic of swaps",
+              "6 x columns in float64 for each look",
+              LOOK_OPERATIONS * looks,
+              gpu.doubleRate(),
+              elements.seconds()));
+    }
+    if (reconstruct) {
+      lines.add(
+          Line.of(
+              "steps of reconstruction",
+              "10 x 36 bytes a weight",
+              STEPS * STEP_BYTES * weights,
+              gpu.memoryRate(),
+              0));
+    }
+    return new GpuRunPlan(lines);
   }
 
   public double seconds() {
@@ -134,6 +206,7 @@ public record GpuRunPlan(List<Line> lines) {
    * @param memoryRate bytes a second that kernels read and write
    * @param tensorRate operations a second of the linear layers' kernels, on 16-bit operands
    * @param floatRate operations a second of kernels that compute in float32
+   * @param doubleRate operations a second of those that compute in float64
    */
   public record Gpu(
       String name,
@@ -141,7 +214,8 @@ public record GpuRunPlan(List<Line> lines) {
       double busBytes,
       double memoryRate,
       double tensorRate,
-      double floatRate) {
+      double floatRate,
+      double doubleRate) {
     private static final double GIGA = 1e9;
     private static final double TERA = 1e12;
 
@@ -150,7 +224,11 @@ public record GpuRunPlan(List<Line> lines) {
      * mma.sync} can do: all of it on the one, 62 % on the other.
      */
     private static final List<Gpu> KNOWN =
-        List.of(of("h100", 80, 50, 2680, 398, 30), of("rtx4090", 24, 25, 806, 107, 37));
+        List.of(
+            of("h100", 80, 50, 2680, 398, 30).withDoubles(2), of("rtx4090", 24, 25, 806, 107, 37));
+
+    /** Of float64, which GPUs for workstations have a 64th of. */
+    private static final double FEW_DOUBLES = 64;
 
     /**
      * Makes a GPU of numbers.
@@ -164,7 +242,18 @@ public record GpuRunPlan(List<Line> lines) {
     public static Gpu of(
         String name, double memory, double bus, double rate, double tensor, double floats) {
       return new Gpu(
-          name, (long) (memory * GIGA), bus * GIGA, rate * GIGA, tensor * TERA, floats * TERA);
+          name,
+          (long) (memory * GIGA),
+          bus * GIGA,
+          rate * GIGA,
+          tensor * TERA,
+          floats * TERA,
+          floats * TERA / FEW_DOUBLES);
+    }
+
+    private Gpu withDoubles(double share) {
+      return new Gpu(
+          name, memoryBytes, busBytes, memoryRate, tensorRate, floatRate, floatRate / share);
     }
 
     public static List<Gpu> known() {

@@ -60,6 +60,8 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
    * @param productsToLastInput those of a pass that ends at the last linear module's input
    * @param floats floats that are read and written beside the products and attention
    * @param squares columns whose squares are summed
+   * @param moments sums of products of two columns
+   * @param gramProducts of all weights with the second moments of their inputs, whatever the tokens
    */
   record TokenWork(
       double weights,
@@ -67,7 +69,9 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       double products,
       double productsToLastInput,
       double floats,
-      double squares) {
+      double squares,
+      double moments,
+      double gramProducts) {
     /** A linear module, and the share of tokens that pass it. */
     private record Part(LinearDescription linear, double share) {
       double products() {
@@ -100,7 +104,25 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
           products,
           products - last.products(),
           floats,
-          2.0 * hidden + attention.output().columns() + inner);
+          2.0 * hidden + attention.output().columns() + inner,
+          (squared(hidden) + squared(attention.output().columns()) + moments(block.mlp(), hidden))
+              / 2,
+          block.linears().mapToDouble(linear -> linear.rows() * squared(linear.columns())).sum());
+    }
+
+    private static double squared(double number) {
+      return number * number;
+    }
+
+    private static double moments(MlpDescription mlp, int hidden) {
+      return switch (mlp) {
+        case DenseMlp dense -> squared(hidden) + squared(dense.down().columns());
+        case Experts experts -> {
+          double shared = experts.shared() == null ? 0 : moments(experts.shared().mlp(), hidden);
+          yield shared
+              + experts.rule().expertsPerToken() * moments(experts.expert().apply(0), hidden);
+        }
+      };
     }
 
     private static Stream<Part> parts(MlpDescription mlp, double share) {

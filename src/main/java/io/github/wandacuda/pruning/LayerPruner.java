@@ -361,8 +361,7 @@ public final class LayerPruner implements AutoCloseable {
       } else if (!fits) {
         sums[LAST] = sums[REFINED];
       }
-      errors =
-          Optional.of(new OutputErrors(sums[OUTPUT], sums[CHOSEN], sums[REFINED], sums[LAST]));
+      errors = Optional.of(new OutputErrors(sums[OUTPUT], sums[CHOSEN], sums[REFINED], sums[LAST]));
     }
 
     private OptionalInt group() {

@@ -78,8 +78,7 @@ public final class SquareGram implements AutoCloseable {
   /** Returns tensors for {@link #fitting}. */
   List<Tensor> tensors(int rows, int count) {
     return Stream.<Tensor>generate(
-            () ->
-                apart ? CpuTensor.zeros(rows, columns()) : operations.tensor(rows, columns()))
+            () -> apart ? CpuTensor.zeros(rows, columns()) : operations.tensor(rows, columns()))
         .limit(count)
         .toList();
   }

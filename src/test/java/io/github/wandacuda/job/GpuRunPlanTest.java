@@ -47,7 +47,7 @@ class GpuRunPlanTest {
   }
 
   private static GpuRunPlan plan(GpuRunPlan.Gpu gpu, Precision precision) throws IOException {
-    return GpuRunPlan.of(sevenBillion(), 2, 128, 2048, gpu, precision);
+    return GpuRunPlan.of(sevenBillion(), 2, 128, 2048, gpu, precision, false, false);
   }
 
   private static GpuRunPlan fast(String gpu) throws IOException {
@@ -158,11 +158,53 @@ class GpuRunPlanTest {
     assertThat(work.products()).isEqualTo(attention + 8 * 64 + 2 * expert);
   }
 
+  private static GpuRunPlan fitted(String gpu, boolean swaps, boolean reconstruct)
+      throws IOException {
+    return GpuRunPlan.of(
+        sevenBillion(),
+        2,
+        128,
+        2048,
+        GpuRunPlan.Gpu.named(gpu).orElseThrow(),
+        Precision.HIGH,
+        swaps,
+        reconstruct);
+  }
+
+  /** Less than six minutes on an H100. */
+  @Test
+  void swapsAndReconstructionAreCounted() throws IOException {
+    GpuRunPlan plan = fitted("h100", true, true);
+    double products = 32 * ((4.0 * 4096 + 2 * 11008) * 4096 * 4096 + 4096.0 * 11008 * 11008);
+    double moments = 32.0 * (3.0 * 4096 * 4096 + 11008.0 * 11008);
+    assertThat(line(plan, "second moments").amount()).isEqualTo(128 * 2048 * moments);
+    assertThat(line(plan, "products with second moments").amount()).isEqualTo(28 * products);
+    assertThat(line(plan, "swaps").amount()).isCloseTo(12.48 * products, withinPercentage(1e-6));
+    assertThat(line(plan, "arithmetic of swaps").amount()).isEqualTo(12 * products);
+    assertThat(plan.seconds()).isLessThan(360);
+    assertThat(line(fitted("h100", true, false), "products with second moments").amount())
+        .isEqualTo(6 * products);
+    assertThat(fitted("h100", false, true).lines().stream().map(GpuRunPlan.Line::what))
+        .contains("steps of reconstruction")
+        .doesNotContain("swaps");
+  }
+
   /** The failure prints the rows that the page is to have. */
   @Test
   void thePageHasWhatIsComputed() throws IOException {
-    GpuRunPlan large = plan("h100");
-    GpuRunPlan small = plan("rtx4090");
+    thePageHas(plan("h100"), plan("rtx4090"));
+    thePageHas(fitted("h100", true, true), fitted("rtx4090", true, true));
+    assertThat(Files.readString(PAGE))
+        .contains(
+            "With `--precision fast` linear layers take %.1f s and %.1f s, and all %.1f s and %.1f s."
+                .formatted(
+                    line(fast("h100"), "linear layers").seconds(),
+                    line(fast("rtx4090"), "linear layers").seconds(),
+                    fast("h100").seconds(),
+                    fast("rtx4090").seconds()));
+  }
+
+  private static void thePageHas(GpuRunPlan large, GpuRunPlan small) throws IOException {
     List<String> rows = new ArrayList<>();
     rows.add("| what | amount | H100, s | RTX 4090, s |");
     rows.add("| --- | --- | --- | --- |");
@@ -178,14 +220,6 @@ class GpuRunPlanTest {
                   small.lines().get(i).seconds()));
     }
     rows.add("| together | | %.1f | %.1f |".formatted(large.seconds(), small.seconds()));
-    assertThat(Files.readString(PAGE))
-        .contains(String.join("\n", rows) + "\n")
-        .contains(
-            "With `--precision fast` linear layers take %.1f s and %.1f s, and all %.1f s and %.1f s."
-                .formatted(
-                    line(fast("h100"), "linear layers").seconds(),
-                    line(fast("rtx4090"), "linear layers").seconds(),
-                    fast("h100").seconds(),
-                    fast("rtx4090").seconds()));
+    assertThat(Files.readString(PAGE)).contains(String.join("\n", rows) + "\n");
   }
 }

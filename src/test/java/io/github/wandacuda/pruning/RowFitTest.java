@@ -95,7 +95,6 @@ class RowFitTest {
   }
 
   private static OutputError error(SquareGram gram, LayerCase layer) {
-    return OutputError.of(
-        gram, LayerCase.matrix(layer.weights), LayerCase.matrix(layer.masked()));
+    return OutputError.of(gram, LayerCase.matrix(layer.weights), LayerCase.matrix(layer.masked()));
   }
 }

@@ -33,8 +33,15 @@ final class GpuRowFitting implements RowFitting {
         moments::close,
         () ->
             launch(
-                FIT, "row_moments", Shape.LANES, gram, gram.data(), gram.stride(), diagonal(),
-                moments.at(0), reach()));
+                FIT,
+                "row_moments",
+                Shape.LANES,
+                gram,
+                gram.data(),
+                gram.stride(),
+                diagonal(),
+                moments.at(0),
+                reach()));
   }
 
   private DevicePointer reach() {
