@@ -101,7 +101,7 @@ extern "C" __global__ void row_step(const float *kept, const float *products, fl
   if (!own.there) {
     return;
   }
-  const double square = squares[own.row];
+  const double square = own.read(squares);
   if (square == 0) {
     return;
   }

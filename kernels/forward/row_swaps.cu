@@ -98,13 +98,13 @@ static __device__ __forceinline__ Extremes both(Extremes a, Extremes b) {
   return {lower(a.fall, b.fall), lower(a.restoring, b.restoring), higher(a.root, b.root)};
 }
 
+// The extremes of the block, for every thread; between two calls the block meets elsewhere.
 static __device__ Extremes blockExtremes(Extremes own, Shared &shared) {
 #pragma unroll
   for (int distance = 16; distance > 0; distance /= 2) {
     own = both(own, {__shfl_xor_sync(ALL_LANES, own.fall, distance), __shfl_xor_sync(ALL_LANES, own.restoring, distance),
                      __shfl_xor_sync(ALL_LANES, own.root, distance)});
   }
-  __syncthreads();
   if (laneIndex() == 0) {
     shared.extremes[warpIndex()] = own;
   }

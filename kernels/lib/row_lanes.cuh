@@ -43,6 +43,11 @@ struct RowLane {
     return value;
   }
 
+  // The row's number, which the first lane alone reads: it may write another one without waiting for the others.
+  __device__ __forceinline__ double read(const double *numbers) const {
+    return __shfl_sync(lanes, lane == 0 ? numbers[row] : 0.0, 0, LANES);
+  }
+
   // Waits for the row's other lanes, which see what this one wrote.
   __device__ __forceinline__ void meet() const { __syncwarp(lanes); }
 };

@@ -5,7 +5,7 @@ import java.util.OptionalInt;
 /**
  * The work on pruned rows beside their products with the second moments G of a layer's inputs:
  * swaps of a mask, and reconstruction of what it keeps. Results have the same bits on every
- * backend: sums are float64, in the order of {@link io.github.wandacuda.scalar.RowArithmetic}.
+ * backend: sums are float64, in the order that {@code RowArithmetic} states.
  *
  * <p>All tensors are [rows, columns], G's columns, and at most as many rows as this was made for;
  * operands aren't checked. {@code kept} is 1 for a kept weight and 0 for a pruned one. A step of

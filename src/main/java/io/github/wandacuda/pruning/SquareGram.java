@@ -65,9 +65,9 @@ public final class SquareGram implements AutoCloseable {
     square = arena.allocate((long) columns * columns * Float.BYTES, CACHE_LINE);
     gram.copyTo(square, workers);
     weight = operations.weight(WeightMatrix.of(square, DType.F32, columns, columns));
-    fitting = operations.rowFitting(weight).orElseGet(() -> new HostRows(this, tileRows));
+    fitting = operations.rowFitting(weight).orElseGet(() -> new HostRowFitting(this, tileRows));
     try (Tensor own = operations.tensor(0, columns)) {
-      apart = fitting instanceof HostRows && !(own instanceof CpuTensor);
+      apart = fitting instanceof HostRowFitting && !(own instanceof CpuTensor);
     }
   }
 

@@ -33,7 +33,8 @@ class DamagedRowKernelsTest {
     FALL("row_swaps.cl", "+ of.fall", "- of.fall", Damage::longRows),
     TIES("row_swaps.cl", "at < shared", "at > shared", Damage::ties),
     AGAIN("row_swaps.cl", "ROUNDED * scale ? 2", "ROUNDED * scale ? 1", Damage::vanishing),
-    PAIRS("row_swaps.cl", "other = k + 1; other < end", "other = k + 2; other < end", Damage::groups),
+    PAIRS(
+        "row_swaps.cl", "other = k + 1; other < end", "other = k + 2; other < end", Damage::groups),
     CUDA_REACH("row_fit.cu", "j != own.row", "j > own.row", Damage::swaps),
     CUDA_SIDE("row_fit.cu", "== side", "!= side", Damage::fit),
     CUDA_ORDER("row_fit", "row_lanes.cuh", "sum, width, LANES", "sum, 8, LANES", Damage::fit),

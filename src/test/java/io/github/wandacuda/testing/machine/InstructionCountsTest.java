@@ -41,7 +41,7 @@ class InstructionCountsTest {
 
   private static final String HEAD =
       """
-      # Instructions of the pruning kernels, and of those of quantized weights
+      # Instructions of the pruning kernels, and of those of quantized weights and of work on rows
 
       Written by `InstructionCountsTest` with `-Dinstructions.write`, from the machine code that ptxas of CUDA 13.0 makes of
       the shipped PTX for sm_90 (H100). A path is the one with the fewest instructions that does all of the work of a usual
@@ -269,7 +269,20 @@ class InstructionCountsTest {
                 4,
                 Map.of(Mark.MULTIPLY_ADD, 4 * tokens)));
       }
+      paths.add(element("row_fit", "row_dots", "an element", Map.of(Mark.DOUBLE_MULTIPLY_ADD, 1)));
+      paths.add(element("row_fit", "row_step", "x and g of an element", Map.of(Mark.STORE_4, 2)));
+      paths.add(
+          element(
+              "row_swaps",
+              "row_swaps",
+              "a column that is looked at",
+              Map.of(Mark.DOUBLE_MULTIPLY_ADD, 2, Mark.DOUBLE_MULTIPLY, 3)));
       return paths;
+    }
+
+    private static UsualPath element(
+        String file, String kernel, String description, Map<Mark, Integer> marks) {
+      return new UsualPath(file, kernel, description, 1, 0, new TreeMap<>(marks));
     }
 
     private static List<UsualPath> rows(String kernel, int weights, int vector) {
@@ -310,7 +323,8 @@ class InstructionCountsTest {
       Mark start =
           switch (file) {
             case "inspect_rows" -> Mark.LOAD_16;
-            case "widen_codes", "linear_codes" -> marks.keySet().iterator().next();
+            case "widen_codes", "linear_codes", "row_fit", "row_swaps" ->
+                marks.keySet().iterator().next();
             default -> Mark.STORE_1;
           };
       return FewestInstructions.ofTurn(code, start, marks);

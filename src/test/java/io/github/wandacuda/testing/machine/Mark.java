@@ -51,6 +51,20 @@ enum Mark {
       return instruction.code() == 0x023;
     }
   },
+  /** The same of float64 numbers. */
+  DOUBLE_MULTIPLY_ADD {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == 0x02b;
+    }
+  },
+  /** A multiplication of float64 numbers. */
+  DOUBLE_MULTIPLY {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == 0x028;
+    }
+  },
   /** A sum or maximum over a warp. */
   WARP_SUM {
     @Override

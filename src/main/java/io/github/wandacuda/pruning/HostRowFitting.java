@@ -11,7 +11,7 @@ import java.util.function.ObjIntConsumer;
 import java.util.function.Supplier;
 
 /** The work on rows in host memory, shared out to threads row by row. */
-final class HostRows implements RowFitting {
+final class HostRowFitting implements RowFitting {
   private final SquareGram gram;
   private final RowArithmetic arithmetic;
   private final int columns;
@@ -25,7 +25,7 @@ final class HostRows implements RowFitting {
   /** A worker's {@code 1 / diag(G)} on the kept columns, 0 elsewhere; or another row. */
   private final double[][] factors;
 
-  HostRows(SquareGram gram, int rows) {
+  HostRowFitting(SquareGram gram, int rows) {
     this.gram = gram;
     arithmetic = gram.arithmetic;
     columns = gram.columns();
