@@ -100,7 +100,7 @@ public final class CalibrationSampler {
     PythonRandom random = new PythonRandom(request.seed());
     List<int[]> samples = new ArrayList<>();
     for (int i = 0; i < request.samplesToDraw(); i++) {
-      int start = (int) random.randInt(0, tokens.length - length - 1);
+      int start = random.randInt(tokens.length - length - 1);
       samples.add(Arrays.copyOfRange(tokens, start, start + length));
     }
     return samples;
@@ -236,11 +236,11 @@ public final class CalibrationSampler {
     /** Returns the next pick; fails if no document has more tokens than a sample. */
     Pick next() {
       while (true) {
-        int document = (int) random.randInt(0, counts.length - 1);
+        int document = random.randInt(counts.length - 1);
         drawn++;
         int tokens = count(document);
         if (tokens > sequenceLength) {
-          return new Pick(document, (int) random.randInt(0, tokens - sequenceLength - 1));
+          return new Pick(document, random.randInt(tokens - sequenceLength - 1));
         }
         if (tooShort == counts.length) {
           throw ErrorDetails.file(file)

@@ -229,7 +229,7 @@ class CalibrationSamplerTest {
     PythonRandom random = new PythonRandom(7);
     List<List<Integer>> expected = new ArrayList<>();
     for (int sample = 0; sample < 20; sample++) {
-      int start = (int) random.randInt(0, stream.size() - length - 1);
+      int start = random.randInt(stream.size() - length - 1);
       expected.add(stream.subList(start, start + length));
     }
     CalibrationSamples drawn = join(file, 20, length, 7);
