@@ -141,7 +141,13 @@ public final class CalibrationSampler {
     int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
     requireEqualLengths(lists);
-    CalibrationRequest.requirePositions(file, 0, lists.getFirst(), request.modelMaximum());
+    if (lists.getFirst().length > request.modelMaximum()) {
+      throw ErrorDetails.part(file, "list 1")
+          .wrong(
+              "at most %d token ids, the positions that the model has"
+                  .formatted(request.modelMaximum()),
+              lists.getFirst().length);
+    }
     lists.forEach(
         ids -> TokenLists.requireKnown(request.vocabularySize(), ids, ErrorDetails.file(file)));
     return lists;
