@@ -22,19 +22,12 @@ import java.util.stream.Stream;
 /**
  * Tasks as requests of a model's tokens, which can be scored by any decoder that has the same
  * tokenizer: a model before and after it was pruned.
+ *
+ * @param requests the token ids of each, what is read and then what is scored
+ * @param places where each stands, for messages
  */
-public final class Evaluation implements Serializable {
-  private static final long serialVersionUID = 1L;
-
-  private final ArrayList<Task> tasks = new ArrayList<>();
-  private final ArrayList<TokenRequest> requests = new ArrayList<>();
-  private final ArrayList<String> places = new ArrayList<>();
-
-  private Evaluation(List<Task> tasks) {
-    // A path doesn't travel, and nothing is read any more.
-    tasks.forEach(task -> this.tasks.add(task.withoutFiles()));
-  }
-
+public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<String> places)
+    implements Serializable {
   /**
    * Tokenizes tasks.
    *
@@ -48,7 +41,9 @@ public final class Evaluation implements Serializable {
     DecoderShape shape = DecoderFamilies.shape(model);
     int prefix = SpecialTokens.prefix(model, tokenizer, bos);
     RequestEncoder encoder = new RequestEncoder(tokenizer, bos, prefix, shape);
-    Evaluation evaluation = new Evaluation(tasks);
+    // A path doesn't travel, and nothing is read any more.
+    List<Task> plain = tasks.stream().map(Task::withoutFiles).toList();
+    Evaluation evaluation = new Evaluation(plain, new ArrayList<>(), new ArrayList<>());
     for (Task task : tasks) {
       for (TaskDocument document : task.documents()) {
         CancelledException.throwIfInterrupted();
@@ -69,10 +64,6 @@ public final class Evaluation implements Serializable {
     }
   }
 
-  public int requests() {
-    return requests.size();
-  }
-
   /** Returns a digest of all requests and what is right, in hexadecimal. */
   public String sha256() {
     int[] right =
@@ -91,11 +82,6 @@ public final class Evaluation implements Serializable {
                                 request.targets())),
                 Stream.of(right))
             .toArray(int[][]::new));
-  }
-
-  /** Returns the token ids of each request, what is read and then what is scored. */
-  List<TokenRequest> tokens() {
-    return requests;
   }
 
   /** Returns how many bytes of memory the hidden states take, those of a batch on a device too. */
