@@ -15,7 +15,6 @@ import io.github.wandacuda.simd.CodeRows;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
@@ -23,22 +22,10 @@ import java.util.Deque;
  * pruning a tile, and one that pruned rows before knows where their thresholds were: so a call
  * takes the one that was used last, and makes one only where all are at work.
  */
-final class CpuPlan implements SelectionPlan {
+record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<RowPruner> idle)
+    implements SelectionPlan {
   /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
   private static final long CACHED_BYTES = 64 << 10;
-
-  private final CpuSelectKernels kernels;
-  private final SelectionArguments arguments;
-  private final Deque<RowPruner> idle = new ArrayDeque<>();
-
-  CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments) {
-    this.kernels = kernels;
-    this.arguments = arguments;
-  }
-
-  SelectionArguments arguments() {
-    return arguments;
-  }
 
   @Override
   public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
