@@ -26,6 +26,7 @@ final class QueryBlock {
   static final int QUERIES = 64;
 
   private static final int RUN = CpuForwardKernels.RUN;
+  private static final FloatVector INDEX = (FloatVector) Lanes.FLOATS.broadcast(0).addIndex(1);
 
   /** Keys that stay in the second-level cache while all of the block's queries read them. */
   private static final int KEYS_PER_PASS = 16 * RegisterTile.ROWS;
@@ -174,16 +175,32 @@ final class QueryBlock {
       int value = valuesAt + at / RegisterTile.COLUMNS;
       FloatVector total = load(chain, at);
       for (int j = keys.masked; j < keys.end; j++) {
-        VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j, window);
+        VectorMask<Float> seeing = queriesSeeing(keys.group + lane, j, window);
         FloatVector factor = Lanes.constant(values[value + j * RegisterTile.ROWS]);
         FloatVector next = load(scores.data(), scores.at(j, column) + lane).fma(factor, total);
         total = total.blend(next, seeing);
       }
-      VectorMask<Float> with = CausalMask.before(keys.group + lane, firstWithout);
+      VectorMask<Float> with = before(keys.group + lane, firstWithout);
       FloatVector added = Lanes.constant(-0f).blend(total, with);
       int to = sumsAt + at;
       (first ? added : load(out, to).add(added)).intoArray(out, to);
     }
+  }
+
+  /**
+   * Returns the lanes whose query, {@code first} plus the lane, is {@code key} or later, but less
+   * than a window later.
+   *
+   * @param window {@link Integer#MAX_VALUE} for no window
+   */
+  private static VectorMask<Float> queriesSeeing(int first, int key, int window) {
+    VectorMask<Float> causal = INDEX.compare(VectorOperators.GE, (float) (key - first));
+    return window == Integer.MAX_VALUE ? causal : causal.and(before(first, (long) key + window));
+  }
+
+  /** Returns the lanes whose query is before {@code query}. */
+  private static VectorMask<Float> before(int first, long query) {
+    return INDEX.compare(VectorOperators.LT, (float) (query - first));
   }
 
   /** Returns how many of the last keys a query sees. */
@@ -339,7 +356,7 @@ final class QueryBlock {
       }
 
       private VectorMask<Float> seeing(int key) {
-        return CausalMask.seeing(query, key, window);
+        return queriesSeeing(query, key, window);
       }
 
       /**
