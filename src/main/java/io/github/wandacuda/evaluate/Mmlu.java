@@ -134,8 +134,7 @@ final class Mmlu {
 
   private static String requireKnown(TaskRow row, String subject) {
     if (group(subject).isEmpty()) {
-      throw row.place()
-          .wrong("one of MMLU's %d subjects".formatted(GROUPS.size()), subject);
+      throw row.place().wrong("one of MMLU's %d subjects".formatted(GROUPS.size()), subject);
     }
     return subject;
   }

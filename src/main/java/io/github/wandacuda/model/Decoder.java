@@ -352,12 +352,13 @@ public final class Decoder implements AutoCloseable {
       }
     }
 
-    /** Loads some rows of a table, and gives each row of the result that at its place among them. */
+    /**
+     * Loads some rows of a table, and gives each row of the result that at its place among them.
+     */
     private void lookUp(String table, int height, int[] rows, int[] places, Tensor out) {
       try (Arena copy = Arena.ofShared();
           Weight some =
-              operations.weight(
-                  weights.tensors().rows(table, height, out.columns(), rows, copy))) {
+              operations.weight(weights.tensors().rows(table, height, out.columns(), rows, copy))) {
         operations.embed(some, places, out);
       }
     }

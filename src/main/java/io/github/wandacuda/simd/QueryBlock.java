@@ -119,8 +119,7 @@ final class QueryBlock {
         int from = Math.max(run, firstKey);
         int masked = commonKey > run ? from : group + 1;
         int to = Math.min(Math.min(run + RUN, end), group + RegisterTile.COLUMNS);
-        multiplyPartly(
-            head, column, new PartlySeenRun(run, from, masked, to, group), shape, first);
+        multiplyPartly(head, column, new PartlySeenRun(run, from, masked, to, group), shape, first);
       }
     }
   }

@@ -149,9 +149,10 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     }
 
     /**
-     * Loads a word of each line of memory into the cache before kernels look at it several times. They would else wait for
-     * it in their first pass, line after line, and leave it idle in the others; the Vector API has no
-     * prefetch, and loads scattered over the other passes hold these up as long as they take.
+     * Loads a word of each line of memory into the cache before kernels look at it several times.
+     * They would else wait for it in their first pass, line after line, and leave it idle in the
+     * others; the Vector API has no prefetch, and loads scattered over the other passes hold these
+     * up as long as they take.
      *
      * <p>A processor loads ahead within a page, so pages are loaded side by side: 64 KiB come at 22
      * GB/s then, and at 18 one after the other (one thread of a Zen 4).
