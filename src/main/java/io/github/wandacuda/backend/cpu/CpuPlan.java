@@ -1,5 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
@@ -143,8 +145,14 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
       picked += inRow;
       zeros += pruner.zeros();
       if (mask != null) {
-        long bytes = Selector.maskRowBytes(matrix.columns());
-        MemorySegment.copy(MemorySegment.ofArray(kept), 0, mask, row * bytes, bytes);
+        int bytes = (int) Selector.maskRowBytes(matrix.columns());
+        long at = (long) row * bytes;
+        int whole = bytes / Long.BYTES;
+        MemorySegment.copy(kept, 0, mask, LONG, at, whole);
+        for (int i = whole * Long.BYTES; i < bytes; i++) {
+          byte bits = (byte) (kept[whole] >>> (i % Long.BYTES * Byte.SIZE));
+          mask.set(ValueLayout.JAVA_BYTE, at + i, bits);
+        }
       }
     }
 
