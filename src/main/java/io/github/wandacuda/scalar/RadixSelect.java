@@ -47,7 +47,7 @@ public final class RadixSelect implements CpuSelectKernels {
       for (int from = 0; from < columns; from += size) {
         int to = from + size;
         radix.find(keys, from, to, pruned);
-        keepAbove(keys, from, to, radix.threshold(), radix.equal(), kept);
+        keepAbove(keys, from, to, radix.threshold, radix.left, kept);
       }
     };
   }
@@ -65,7 +65,11 @@ public final class RadixSelect implements CpuSelectKernels {
 
     private final int[] counts = new int[HIGH_DIGITS];
     private final int[] candidates;
+
+    /** The key below which all go and above which all stay. */
     private int threshold;
+
+    /** How many go of the keys that are in question: at last of those that equal the threshold. */
     private int left;
 
     /**
@@ -90,16 +94,6 @@ public final class RadixSelect implements CpuSelectKernels {
       int higher = (high << (HIGH_SHIFT - MIDDLE_SHIFT)) | middle;
       count = take(candidates, 0, count, MIDDLE_SHIFT, higher);
       threshold = (higher << MIDDLE_SHIFT) | digit(candidates, 0, count, 0, LOWER_DIGITS);
-    }
-
-    /** Returns the key below which all go and above which all stay. */
-    int threshold() {
-      return threshold;
-    }
-
-    /** Returns how many of the keys that equal the threshold go. */
-    int equal() {
-      return left;
     }
 
     /** Returns the threshold's digit, and takes those of lower digits off {@code left}. */

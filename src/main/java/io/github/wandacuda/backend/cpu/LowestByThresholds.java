@@ -204,9 +204,9 @@ final class LowestByThresholds extends RowPruner {
   }
 
   /**
-   * Prunes rows whose threshold is a score that very many elements have, as in rows of few different
-   * values or of many zeros, and which rows before had too: all below it is pruned, and of those that
-   * have it the lowest columns.
+   * Prunes rows whose threshold is a score that very many elements have, as in rows of few
+   * different values or of many zeros, and which rows before had too: all below it is pruned, and
+   * of those that have it the lowest columns.
    */
   private final class TiedRowPruner {
     private static final int MOST = 4;
@@ -222,7 +222,9 @@ final class LowestByThresholds extends RowPruner {
       apply = new RowPass[] {(memory, at, kept) -> bits.apply(kept, memory, at)};
     }
 
-    /** Learns a score that was a row's threshold; with too many of them, all before are forgotten. */
+    /**
+     * Learns a score that was a row's threshold; with too many of them, all before are forgotten.
+     */
     void learn(int score) {
       boolean known = highestFirst.stream().anyMatch(tie -> tie.score == score);
       if (known || score >= Scores.INFINITY) {
