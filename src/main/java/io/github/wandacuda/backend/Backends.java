@@ -11,18 +11,20 @@ import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.ServiceLoader;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -82,12 +84,10 @@ public final class Backends {
 
   private static Choice open(
       String name, int device, BiFunction<BackendProvider, Integer, Backend> opening) {
-    List<BackendProvider> providers = providers();
     if (name.equals(AUTO)) {
-      return openFirst(
-          providers, candidate -> candidate.index() == device, "device " + device, opening);
+      return openFirst(candidate -> candidate.index() == device, "device " + device, opening);
     }
-    BackendProvider provider = named(providers, name);
+    BackendProvider provider = named(name);
     List<DeviceDescription> devices = provider.devices();
     if (device >= devices.size()) {
       throw new BackendUnavailableException(
@@ -105,11 +105,10 @@ public final class Backends {
   public static Choice openAll(String name, int threads, Precision precision) {
     BiFunction<BackendProvider, Integer, Backend> opening =
         (provider, index) -> provider.open(index, threads, precision);
-    List<BackendProvider> providers = providers();
     if (name.equals(AUTO)) {
-      return openFirst(providers, candidate -> true, "device", opening);
+      return openFirst(candidate -> true, "device", opening);
     }
-    BackendProvider provider = named(providers, name);
+    BackendProvider provider = named(name);
     List<DeviceDescription> devices = provider.devices();
     List<DeviceDescription> usable = usable(devices);
     // Without a usable one, the first says what is missing.
@@ -125,10 +124,7 @@ public final class Backends {
   }
 
   public static BackendProvider named(String name) {
-    return named(providers(), name);
-  }
-
-  private static BackendProvider named(List<BackendProvider> providers, String name) {
+    List<BackendProvider> providers = providers();
     String names = providers.stream().map(BackendProvider::name).collect(Collectors.joining(", "));
     return providers.stream()
         .filter(candidate -> candidate.name().equals(name))
@@ -142,12 +138,11 @@ public final class Backends {
 
   /** Opens what {@code wanted} holds for, in the first backend that has and prefers any of it. */
   private static Choice openFirst(
-      List<BackendProvider> providers,
       Predicate<DeviceDescription> wanted,
       String what,
       BiFunction<BackendProvider, Integer, Backend> opening) {
     List<String> passed = new ArrayList<>();
-    for (BackendProvider provider : providers) {
+    for (BackendProvider provider : providers()) {
       List<DeviceDescription> devices = provider.devices();
       List<DeviceDescription> taken =
           devices.stream()
@@ -183,27 +178,19 @@ public final class Backends {
       String reason,
       BiFunction<BackendProvider, Integer, Backend> opening) {
     List<Backend> opened = new ArrayList<>();
-    try {
-      for (DeviceDescription device : devices) {
-        opened.add(open(provider, device, opening));
-      }
-    } catch (RuntimeException e) {
-      opened.forEach(Backend::close);
-      throw e;
-    }
+    OnFailure.run(
+        () -> opened.forEach(Backend::close),
+        () -> {
+          for (DeviceDescription device : devices) {
+            if (!device.usable()) {
+              throw new BackendUnavailableException(
+                  "%s device %d (%s) can't be used: %s"
+                      .formatted(provider.name(), device.index(), device.name(), device.reason()));
+            }
+            opened.add(opening.apply(provider, device.index()));
+          }
+        });
     return new Choice(opened.size() == 1 ? opened.get(0) : new DeviceGroup(opened), reason);
-  }
-
-  private static Backend open(
-      BackendProvider provider,
-      DeviceDescription device,
-      BiFunction<BackendProvider, Integer, Backend> opening) {
-    if (!device.usable()) {
-      throw new BackendUnavailableException(
-          "%s device %d (%s) can't be used: %s"
-              .formatted(provider.name(), device.index(), device.name(), device.reason()));
-    }
-    return opening.apply(provider, device.index());
   }
 
   /** Says what is missing: a device of that number, or, where none can be used, any at all. */
@@ -223,26 +210,24 @@ public final class Backends {
    * first one: devices of one model.
    */
   static final class DeviceGroup implements Backend {
-    private final List<Member> members;
+    private final List<Backend> devices;
+
+    /** The calls that are under way on each. */
+    private final Map<Backend, Integer> calls = new IdentityHashMap<>();
+
     private final Selector selector = new SharedSelector();
 
     /**
      * Puts open devices together.
      *
-     * @param backends the devices, one or more, closed with the group
+     * @param devices one or more, closed with the group
      */
-    DeviceGroup(List<Backend> backends) {
-      members = backends.stream().map(Member::new).toList();
-    }
-
-    private record Member(Backend backend, AtomicInteger calls) {
-      Member(Backend backend) {
-        this(backend, new AtomicInteger());
-      }
+    DeviceGroup(List<Backend> devices) {
+      this.devices = devices;
     }
 
     private Backend first() {
-      return members.get(0).backend;
+      return devices.get(0);
     }
 
     @Override
@@ -252,9 +237,7 @@ public final class Backends {
 
     @Override
     public String device() {
-      return members.stream()
-          .map(member -> member.backend.device())
-          .collect(Collectors.joining(" + "));
+      return devices.stream().map(Backend::device).collect(Collectors.joining(" + "));
     }
 
     @Override
@@ -279,7 +262,7 @@ public final class Backends {
 
     @Override
     public long tileBytes() {
-      return members.stream().mapToLong(member -> member.backend.tileBytes()).min().orElseThrow();
+      return devices.stream().mapToLong(Backend::tileBytes).min().orElseThrow();
     }
 
     @Override
@@ -289,7 +272,7 @@ public final class Backends {
 
     @Override
     public int concurrency() {
-      return members.stream().mapToInt(member -> member.backend.concurrency()).sum();
+      return devices.stream().mapToInt(Backend::concurrency).sum();
     }
 
     @Override
@@ -304,8 +287,7 @@ public final class Backends {
 
     @Override
     public List<Operations> forwards() {
-      return members.stream()
-          .map(member -> member.backend)
+      return devices.stream()
           .filter(backend -> backend.arithmetic().equals(arithmetic()))
           .map(Backend::operations)
           .toList();
@@ -313,27 +295,27 @@ public final class Backends {
 
     @Override
     public void close() {
-      members.forEach(member -> member.backend.close());
+      devices.forEach(Backend::close);
     }
 
-    private <T> T onLeastBusy(Function<Member, T> call) {
-      Member member = takeLeastBusy();
+    private <T> T onLeastBusy(Function<Backend, T> call) {
+      Backend device = takeLeastBusy();
       try {
-        return call.apply(member);
+        return call.apply(device);
       } finally {
-        member.calls.decrementAndGet();
+        count(device, -1);
       }
     }
 
-    private synchronized Member takeLeastBusy() {
-      Member least = members.get(0);
-      for (Member member : members) {
-        if (member.calls.get() < least.calls.get()) {
-          least = member;
-        }
-      }
-      least.calls.incrementAndGet();
+    private synchronized Backend takeLeastBusy() {
+      Backend least =
+          Collections.min(devices, Comparator.comparing(device -> calls.getOrDefault(device, 0)));
+      count(least, 1);
       return least;
+    }
+
+    private synchronized void count(Backend device, int more) {
+      calls.merge(device, more, Integer::sum);
     }
 
     private final class SharedSelector implements Selector {
@@ -345,8 +327,8 @@ public final class Backends {
       @Override
       public void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts) {
         onLeastBusy(
-            member -> {
-              member.backend.selector().countMagnitudes(source, upper, counts);
+            device -> {
+              device.selector().countMagnitudes(source, upper, counts);
               return counts;
             });
       }
@@ -355,7 +337,7 @@ public final class Backends {
     /** A plan that is prepared on each device when the first call goes there. */
     private final class SharedPlan implements SelectionPlan {
       private final SelectionArguments arguments;
-      private final Map<Member, SelectionPlan> plans = new ConcurrentHashMap<>();
+      private final Map<Backend, SelectionPlan> plans = new ConcurrentHashMap<>();
 
       SharedPlan(SelectionArguments arguments) {
         this.arguments = arguments;
@@ -364,13 +346,12 @@ public final class Backends {
       @Override
       public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
         return onLeastBusy(
-            member ->
-                plans.computeIfAbsent(member, this::prepare).select(source, destination, mask));
+            device ->
+                plans.computeIfAbsent(device, this::prepare).select(source, destination, mask));
       }
 
-      private SelectionPlan prepare(Member member) {
-        return member
-            .backend
+      private SelectionPlan prepare(Backend device) {
+        return device
             .selector()
             .prepare(arguments.dtype(), arguments.columns(), arguments.norms(), arguments.rule());
       }

@@ -1,7 +1,6 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.text.TextFormat;
 import io.github.wandacuda.text.Tokenizer;
@@ -75,21 +74,6 @@ public record CalibrationRequest(
     if (length > modelMaximum) {
       throw ErrorDetails.of("`sequence-length`")
           .refused("at most %d, the positions that the model has".formatted(modelMaximum), length);
-    }
-  }
-
-  /**
-   * Checks a list of token ids.
-   *
-   * @param index the list's index in its file, from 0
-   * @throws InputException if it is longer than the model's maximum
-   */
-  static void requirePositions(Path file, int index, int[] ids, int modelMaximum) {
-    if (ids.length > modelMaximum) {
-      throw ErrorDetails.part(file, "list %d".formatted(index + 1))
-          .wrong(
-              "at most %d token ids, the positions that the model has".formatted(modelMaximum),
-              ids.length);
     }
   }
 }

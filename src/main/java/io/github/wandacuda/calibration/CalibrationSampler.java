@@ -9,8 +9,9 @@ import io.github.wandacuda.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
-import java.util.function.IntUnaryOperator;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -100,23 +101,23 @@ public final class CalibrationSampler {
     PythonRandom random = new PythonRandom(request.seed());
     List<int[]> samples = new ArrayList<>();
     for (int i = 0; i < request.samplesToDraw(); i++) {
-      int start = (int) random.randInt(0, tokens.length - length - 1);
+      int start = random.randInt(tokens.length - length - 1);
       samples.add(Arrays.copyOfRange(tokens, start, start + length));
     }
     return samples;
   }
 
   private List<int[]> fromDocuments(TextFile documents, Tokenizer tokenizer) {
-    TokenizedDocuments tokenized = new TokenizedDocuments(documents, tokenizer);
-    int length = request.lengthToDraw();
     DocumentDraw draw =
         new DocumentDraw(
-            file, documents.count(), length, request.seed(), i -> tokenized.tokens(i).length);
+            file,
+            documents.count(),
+            request.lengthToDraw(),
+            request.seed(),
+            document -> tokenizer.encode(documents.text(document)));
     List<int[]> samples = new ArrayList<>();
     for (int i = 0; i < request.samplesToDraw(); i++) {
-      DocumentDraw.Pick pick = draw.next();
-      int[] tokens = tokenized.tokens(pick.document());
-      int[] sample = Arrays.copyOfRange(tokens, pick.offset(), pick.offset() + length);
+      int[] sample = draw.next();
       TokenLists.requireKnown(request.vocabularySize(), sample, origin(tokenizer));
       samples.add(sample);
     }
@@ -140,7 +141,13 @@ public final class CalibrationSampler {
     int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
     requireEqualLengths(lists);
-    CalibrationRequest.requirePositions(file, 0, lists.getFirst(), request.modelMaximum());
+    if (lists.getFirst().length > request.modelMaximum()) {
+      throw ErrorDetails.part(file, "list 1")
+          .wrong(
+              "at most %d token ids, the positions that the model has"
+                  .formatted(request.modelMaximum()),
+              lists.getFirst().length);
+    }
     lists.forEach(
         ids -> TokenLists.requireKnown(request.vocabularySize(), ids, ErrorDetails.file(file)));
     return lists;
@@ -168,105 +175,69 @@ public final class CalibrationSampler {
   }
 
   /**
-   * The tokens of documents. Those of the last document are kept, since a pick asks for them twice.
-   */
-  private static final class TokenizedDocuments {
-    private final TextFile documents;
-    private final Tokenizer tokenizer;
-    private int last = -1;
-    private int[] tokens;
-
-    TokenizedDocuments(TextFile documents, Tokenizer tokenizer) {
-      this.documents = documents;
-      this.tokenizer = tokenizer;
-    }
-
-    int[] tokens(int document) {
-      if (document != last) {
-        tokens = tokenizer.encode(documents.text(document));
-        last = document;
-      }
-      return tokens;
-    }
-  }
-
-  /**
    * The draw of samples from documents as the Wanda code does it ({@code get_c4} in its {@code
    * lib/data.py}): a document at random until one has more tokens than a sample, then an offset at
    * random. It depends only on the number of tokens of each document.
    */
   static final class DocumentDraw {
-    private static final int NOT_COUNTED = -1;
-
     private final Path file;
+    private final int documents;
     private final int sequenceLength;
-    private final IntUnaryOperator tokenCount;
+    private final IntFunction<int[]> tokens;
     private final PythonRandom random;
-    private final int[] counts;
-    private int tooShort;
+    private final BitSet tooShort = new BitSet();
     private int longest;
     private long drawn;
-
-    /** Where a sample starts: at an index of a document's tokens. */
-    record Pick(int document, int offset) {}
 
     /**
      * Prepares the draw.
      *
      * @param file where the documents come from, for the message of a failure
      * @param seed the argument of Python's {@code random.seed}
-     * @param tokenCount gives the number of tokens of a document; called once for each document
-     *     drawn
+     * @param tokens gives those of a document; called once for each that is too short
      */
     DocumentDraw(
-        Path file, int documents, int sequenceLength, long seed, IntUnaryOperator tokenCount) {
+        Path file, int documents, int sequenceLength, long seed, IntFunction<int[]> tokens) {
       if (documents == 0) {
         throw ErrorDetails.file(file)
             .hint("each line is an object such as {\"text\": \"...\"}")
             .wrong("documents", "none");
       }
       this.file = file;
+      this.documents = documents;
       this.sequenceLength = sequenceLength;
-      this.tokenCount = tokenCount;
+      this.tokens = tokens;
       this.random = new PythonRandom(seed);
-      this.counts = new int[documents];
-      Arrays.fill(counts, NOT_COUNTED);
     }
 
-    /** Returns the next pick; fails if no document has more tokens than a sample. */
-    Pick next() {
-      while (true) {
-        int document = (int) random.randInt(0, counts.length - 1);
+    /** Returns the next sample; fails if no document has more tokens than one. */
+    int[] next() {
+      while (tooShort.cardinality() < documents) {
+        int document = random.randInt(documents - 1);
         drawn++;
-        int tokens = count(document);
-        if (tokens > sequenceLength) {
-          return new Pick(document, (int) random.randInt(0, tokens - sequenceLength - 1));
+        if (tooShort.get(document)) {
+          continue;
         }
-        if (tooShort == counts.length) {
-          throw ErrorDetails.file(file)
-              .hint(
-                  "`join` joins them, or take a smaller `sequence-length`, or a text with longer"
-                      + " documents")
-              .wrong(
-                  "a document of more than %d tokens".formatted(sequenceLength),
-                  "%d documents of at most %d".formatted(counts.length, longest));
+        int[] found = tokens.apply(document);
+        if (found.length > sequenceLength) {
+          int start = random.randInt(found.length - sequenceLength - 1);
+          return Arrays.copyOfRange(found, start, start + sequenceLength);
         }
+        tooShort.set(document);
+        longest = Math.max(longest, found.length);
       }
+      throw ErrorDetails.file(file)
+          .hint(
+              "`join` joins them, or take a smaller `sequence-length`, or a text with longer"
+                  + " documents")
+          .wrong(
+              "a document of more than %d tokens".formatted(sequenceLength),
+              "%d documents of at most %d".formatted(documents, longest));
     }
 
     /** Returns how many documents were drawn so far, including those that were too short. */
     long drawn() {
       return drawn;
-    }
-
-    private int count(int document) {
-      if (counts[document] == NOT_COUNTED) {
-        int tokens = tokenCount.applyAsInt(document);
-        counts[document] = tokens;
-        longest = Math.max(longest, tokens);
-        tooShort += tokens > sequenceLength ? 0 : 1;
-      }
-      return counts[document];
     }
   }
 }

@@ -11,23 +11,11 @@ import java.util.List;
 /**
  * The sequences of token ids that a calibration runs over, all of one length.
  *
- * @param tokens the ids [samples][{@link #sequenceLength}], not to be changed
+ * @param tokens the ids, at least one sequence of at least one; not to be changed
  * @param joined whether they were drawn from documents that were joined
  */
 @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared
 public record CalibrationSamples(int[][] tokens, boolean joined) {
-  /** Takes the sequences without a copy. */
-  public CalibrationSamples {
-    if (tokens.length == 0 || tokens[0].length == 0) {
-      throw new IllegalArgumentException("no samples, or empty ones");
-    }
-    for (int[] sample : tokens) {
-      if (sample.length != tokens[0].length) {
-        throw new IllegalArgumentException("samples of different lengths");
-      }
-    }
-  }
-
   /**
    * Takes a copy of sequences that a program gives.
    *
@@ -57,10 +45,6 @@ public record CalibrationSamples(int[][] tokens, boolean joined) {
       }
     }
     return new CalibrationSamples(tokens.stream().map(int[]::clone).toArray(int[][]::new), false);
-  }
-
-  public int sequenceLength() {
-    return tokens[0].length;
   }
 
   public String sha256() {

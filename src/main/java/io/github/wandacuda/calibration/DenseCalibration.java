@@ -24,35 +24,32 @@ import java.util.function.ToIntFunction;
 public final class DenseCalibration {
   private DenseCalibration() {}
 
-  /** Runs all samples through all blocks: token ids, all lists of the same length. */
-  public static Statistics run(Decoder decoder, List<int[]> samples, Progress progress) {
-    return run(decoder, samples, List.of(), progress);
-  }
-
-  /** Does the same, and scores the experts of mixtures in ways that are wanted. */
-  public static Statistics run(
-      Decoder decoder, List<int[]> samples, Collection<ExpertScore> wanted, Progress progress) {
-    SortedMap<String, float[]> experts = new TreeMap<>();
-    SortedMap<String, float[]> norms = norms(decoder, samples, progress, wanted, experts, null);
-    return new Statistics(norms, experts, samples.size(), samples.get(0).length, false);
-  }
-
   /** Takes a block's second moments, which hold until it returns. */
   @FunctionalInterface
   interface Moments<E extends Exception> {
     void take(Map<String, Gram> grams) throws E;
   }
 
-  /** Does {@link #run} and puts experts' scores into a map; {@code moments} takes the moments. */
-  static <E extends Exception> SortedMap<String, float[]> norms(
+  /**
+   * Runs all samples through all blocks: token ids, all lists of the same length.
+   *
+   * @param wanted in which ways the experts of mixtures are scored
+   */
+  public static Statistics run(
+      Decoder decoder, List<int[]> samples, Collection<ExpertScore> wanted, Progress progress) {
+    return run(decoder, samples, wanted, progress, null);
+  }
+
+  /** Does the same; {@code moments} takes the second moments, unless it is null. */
+  static <E extends Exception> Statistics run(
       Decoder decoder,
       List<int[]> samples,
-      Progress progress,
       Collection<ExpertScore> wanted,
-      SortedMap<String, float[]> experts,
+      Progress progress,
       Moments<E> moments)
       throws E {
     SortedMap<String, float[]> norms = new TreeMap<>();
+    SortedMap<String, float[]> experts = new TreeMap<>();
     try (BlockwiseRun run = new BlockwiseRun(decoder, samples)) {
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
       run.watchedBy(passing);
@@ -73,64 +70,49 @@ public final class DenseCalibration {
             }
           });
     }
-    return norms;
+    return new Statistics(norms, experts, samples.size(), samples.get(0).length, false);
   }
 
   /**
    * A statistics file with second moments. While it is written the dense model runs over the
    * samples, block by block, and each block's second moments are written before the next block
    * runs, so that memory holds one block's. The norms are the last tensors.
+   *
+   * @param samples token ids, all lists of the same length
+   * @param joined whether they were drawn from documents that were joined
+   * @param inputFeatures the input features of each of the decoder's linear modules
+   * @param norms takes the norms while the file is written
    */
-  public static final class MomentsCalibration implements AtomicWrite.Content {
+  public record MomentsCalibration(
+      Decoder decoder,
+      List<int[]> samples,
+      boolean joined,
+      ToIntFunction<String> inputFeatures,
+      Progress progress,
+      SortedMap<String, float[]> norms)
+      implements AtomicWrite.Content {
     /** Bytes that are written at a time. */
     private static final long PART_BYTES = 8 << 20;
-
-    private final Decoder decoder;
-    private final List<int[]> samples;
-    private final boolean joined;
-    private final ToIntFunction<String> inputFeatures;
-    private final Progress progress;
-    private final SortedMap<String, float[]> norms = new TreeMap<>();
-
-    /**
-     * Prepares a run over samples.
-     *
-     * @param samples token ids, all lists of the same length
-     * @param joined whether they were drawn from documents that were joined
-     * @param inputFeatures the input features of each of the decoder's linear modules
-     */
-    public MomentsCalibration(
-        Decoder decoder,
-        List<int[]> samples,
-        boolean joined,
-        ToIntFunction<String> inputFeatures,
-        Progress progress) {
-      this.decoder = decoder;
-      this.samples = samples;
-      this.joined = joined;
-      this.inputFeatures = inputFeatures;
-      this.progress = progress;
-    }
 
     @Override
     public void writeTo(OutputStream out) throws IOException {
       norms.clear();
       out.write(
           SafetensorsWriter.header(SafetensorsWriter.layout(vectors()), statistics().metadata()));
-      norms.putAll(
-          DenseCalibration.norms(
+      Statistics found =
+          run(
               decoder,
               samples,
-              progress,
               List.of(),
-              new TreeMap<>(),
+              progress,
               grams -> {
                 for (String module : decoder.linearModules()) {
                   if (grams.containsKey(module)) {
                     write(out, grams.get(module));
                   }
                 }
-              }));
+              });
+      norms.putAll(found.norms());
       for (float[] vector : norms.values()) {
         SafetensorsWriter.write(out, vector);
       }

@@ -13,10 +13,13 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** The windows of token ids over which perplexity is averaged. */
-public final class EvaluationWindows implements Serializable {
-  private static final long serialVersionUID = 1L;
-
+/**
+ * The windows of token ids over which perplexity is averaged.
+ *
+ * @param windows the token ids of each, not to be changed
+ */
+@SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared
+public record EvaluationWindows(int[][] windows) implements Serializable {
   /** The fewest tokens in which one predicts another. */
   private static final int SHORTEST = 2;
 
@@ -25,12 +28,6 @@ public final class EvaluationWindows implements Serializable {
 
   private static final int C4_DOCUMENTS = 1100;
   private static final int C4_WINDOWS = 256;
-
-  private final int[][] windows;
-
-  private EvaluationWindows(List<int[]> windows) {
-    this.windows = windows.toArray(int[][]::new);
-  }
 
   /**
    * Cuts a text into windows: it is one string, tokenized once, and the tokens behind the last full
@@ -66,7 +63,7 @@ public final class EvaluationWindows implements Serializable {
     for (int start = 0; start <= tokens.length - length && windows.size() < most; start += length) {
       windows.add(Arrays.copyOfRange(tokens, start, start + length));
     }
-    return new EvaluationWindows(windows);
+    return new EvaluationWindows(windows.toArray(int[][]::new));
   }
 
   /** Refuses a window below 2 tokens or longer than any model's positions. */
@@ -98,17 +95,12 @@ public final class EvaluationWindows implements Serializable {
       }
       TokenLists.requireKnown(vocabularySize, window, ErrorDetails.file(file));
     }
-    return new EvaluationWindows(windows);
+    return new EvaluationWindows(windows.toArray(int[][]::new));
   }
 
   /** Returns the first windows, at most so many. */
   public EvaluationWindows first(int most) {
-    return new EvaluationWindows(Arrays.stream(windows).limit(most).toList());
-  }
-
-  /** Returns the token ids of each window, not to be changed. */
-  public int[][] windows() {
-    return windows;
+    return new EvaluationWindows(Arrays.stream(windows).limit(most).toArray(int[][]::new));
   }
 
   /** Returns a digest of the windows' token ids, as that of calibration samples. */

@@ -27,40 +27,19 @@ final class PythonRandom {
     seedByArray(high == 0 ? new int[] {low} : new int[] {low, high});
   }
 
-  /** Returns {@code random.getrandbits(bits)} for 1 to 64 bits; of 64 an unsigned number. */
+  /** Returns {@code random.getrandbits(bits)} for 1 to 32 bits. */
   long getRandBits(int bits) {
-    if (bits < 1 || bits > Long.SIZE) {
-      throw new IllegalArgumentException("bits must be 1 to 64, found " + bits);
-    }
-    if (bits <= Integer.SIZE) {
-      return upperBits(bits);
-    }
-    long low = upperBits(Integer.SIZE);
-    return upperBits(bits - Integer.SIZE) << Integer.SIZE | low;
-  }
-
-  /**
-   * Returns the result of {@code random.randint(low, high)}.
-   *
-   * @param low the smallest result
-   * @param high the largest result, not below {@code low}; any range is allowed but that of all
-   *     longs
-   */
-  long randInt(long low, long high) {
-    long width = high - low + 1;
-    if (low > high || width == 0) {
-      throw new IllegalArgumentException("no range from " + low + " to " + high);
-    }
-    int bits = Long.SIZE - Long.numberOfLeadingZeros(width);
-    long offset = getRandBits(bits);
-    while (Long.compareUnsigned(offset, width) >= 0) {
-      offset = getRandBits(bits);
-    }
-    return low + offset;
-  }
-
-  private long upperBits(int bits) {
     return Integer.toUnsignedLong(nextWord() >>> (Integer.SIZE - bits));
+  }
+
+  /** Returns the result of {@code random.randint(0, highest)}. */
+  int randInt(int highest) {
+    int bits = Integer.SIZE - Integer.numberOfLeadingZeros(highest + 1);
+    long number = getRandBits(bits);
+    while (number > highest) {
+      number = getRandBits(bits);
+    }
+    return (int) number;
   }
 
   private int nextWord() {

@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -136,7 +137,8 @@ final class CalibrateCommand extends Subcommand {
               List.of(samples.tokens()),
               samples.joined(),
               features::get,
-              output.progress());
+              output.progress(),
+              new TreeMap<>());
       results.write("--output", calibration);
       return calibration.statistics();
     }
@@ -152,9 +154,8 @@ final class CalibrateCommand extends Subcommand {
     }
     try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(false))) {
       Statistics statistics =
-          experts
-              ? DenseCalibration.run(decoder, tokens, ExpertScore.CHEAP, output.progress())
-              : DenseCalibration.run(decoder, tokens, output.progress());
+          DenseCalibration.run(
+              decoder, tokens, experts ? ExpertScore.CHEAP : List.of(), output.progress());
       if (experts && statistics.experts().isEmpty()) {
         throw ErrorDetails.file(directory.config().file())
             .hint("leave --experts out")

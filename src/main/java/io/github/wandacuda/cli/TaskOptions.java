@@ -72,7 +72,7 @@ final class TaskOptions {
     }
     try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
       Evaluation evaluation = Evaluation.of(read, model, tokenizer, !noBos);
-      output.detail("%d requests", evaluation.requests());
+      output.detail("%d requests", evaluation.requests().size());
       return evaluation;
     }
   }

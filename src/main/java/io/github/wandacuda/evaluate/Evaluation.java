@@ -22,19 +22,12 @@ import java.util.stream.Stream;
 /**
  * Tasks as requests of a model's tokens, which can be scored by any decoder that has the same
  * tokenizer: a model before and after it was pruned.
+ *
+ * @param requests the token ids of each, what is read and then what is scored
+ * @param places where each stands, for messages
  */
-public final class Evaluation implements Serializable {
-  private static final long serialVersionUID = 1L;
-
-  private final ArrayList<Task> tasks = new ArrayList<>();
-  private final ArrayList<TokenRequest> requests = new ArrayList<>();
-  private final ArrayList<String> places = new ArrayList<>();
-
-  private Evaluation(List<Task> tasks) {
-    // A path doesn't travel, and nothing is read any more.
-    tasks.forEach(task -> this.tasks.add(task.withoutFiles()));
-  }
-
+public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<String> places)
+    implements Serializable {
   /**
    * Tokenizes tasks.
    *
@@ -48,7 +41,9 @@ public final class Evaluation implements Serializable {
     DecoderShape shape = DecoderFamilies.shape(model);
     int prefix = SpecialTokens.prefix(model, tokenizer, bos);
     RequestEncoder encoder = new RequestEncoder(tokenizer, bos, prefix, shape);
-    Evaluation evaluation = new Evaluation(tasks);
+    // A path doesn't travel, and nothing is read any more.
+    List<Task> plain = tasks.stream().map(Task::withoutFiles).toList();
+    Evaluation evaluation = new Evaluation(plain, new ArrayList<>(), new ArrayList<>());
     for (Task task : tasks) {
       for (TaskDocument document : task.documents()) {
         CancelledException.throwIfInterrupted();
@@ -69,10 +64,6 @@ public final class Evaluation implements Serializable {
     }
   }
 
-  public int requests() {
-    return requests.size();
-  }
-
   /** Returns a digest of all requests and what is right, in hexadecimal. */
   public String sha256() {
     int[] right =
@@ -91,11 +82,6 @@ public final class Evaluation implements Serializable {
                                 request.targets())),
                 Stream.of(right))
             .toArray(int[][]::new));
-  }
-
-  /** Returns the token ids of each request, what is read and then what is scored. */
-  List<TokenRequest> tokens() {
-    return requests;
   }
 
   /** Returns how many bytes of memory the hidden states take, those of a batch on a device too. */
@@ -127,7 +113,7 @@ public final class Evaluation implements Serializable {
    * Returns the tokens of all requests' inputs, of equal ones once, which a {@link #pass} holds.
    */
   public long inputTokens() {
-    return inputs().stream().mapToLong(input -> input.tokens().length).sum();
+    return ForwardPass.Input.tokens(inputs());
   }
 
   private List<ForwardPass.Input> inputs() {
@@ -266,62 +252,41 @@ public final class Evaluation implements Serializable {
     double[] of(List<TokenRequest> requests, List<String> places, Progress progress) {
       List<ForwardPass.Input> inputs = ForwardPass.Input.of(requests, places);
       double[] scores = new double[requests.size()];
-      Chunks chunks = new Chunks(inputs, progress);
-      while (chunks.hasNext()) {
-        try (ForwardPass pass = new ForwardPass(decoder, chunks.next())) {
+      double all = ForwardPass.Input.tokens(inputs);
+      double before = 0;
+      progress.begin(0);
+      int to;
+      for (int from = 0; from < inputs.size(); from = to) {
+        to = end(inputs, from);
+        List<ForwardPass.Input> chunk = inputs.subList(from, to);
+        double tokens = ForwardPass.Input.tokens(chunk);
+        try (ForwardPass pass = new ForwardPass(decoder, chunk)) {
           for (int index = 0; index < decoder.blocks(); index++) {
             try (Block block = decoder.block(index)) {
               decoder.readAhead(index + 1);
               pass.advance(block);
             }
-            chunks.blockDone();
+            double done = before + tokens * (index + 1) / decoder.blocks();
+            boolean last = to == inputs.size() && index + 1 == decoder.blocks();
+            long count = inputs.size();
+            long run = last ? count : Math.min(Math.round(count * done / all), count - 1);
+            progress.step("input", run, count, done / all);
           }
           pass.score(scores);
         }
+        before += tokens;
       }
       return scores;
     }
 
-    /** Cuts inputs into chunks and tells how far they are. */
-    private final class Chunks {
-      private final List<ForwardPass.Input> inputs;
-      private final Progress progress;
-      private final double allTokens;
-      private int at;
-      private long tokensBefore;
-      private long tokens;
-      private int block;
-
-      Chunks(List<ForwardPass.Input> inputs, Progress progress) {
-        this.inputs = inputs;
-        this.progress = progress;
-        allTokens = inputs.stream().mapToLong(input -> input.tokens().length).sum();
-        progress.begin(0);
+    /** Returns where the chunk ends that begins with an input. */
+    private int end(List<ForwardPass.Input> inputs, int from) {
+      int end = from + 1;
+      long tokens = inputs.get(from).tokens().length;
+      while (end < inputs.size() && tokens + inputs.get(end).tokens().length <= chunkTokens) {
+        tokens += inputs.get(end++).tokens().length;
       }
-
-      boolean hasNext() {
-        return at < inputs.size();
-      }
-
-      List<ForwardPass.Input> next() {
-        tokensBefore += tokens;
-        tokens = 0;
-        block = 0;
-        int from = at;
-        do {
-          tokens += inputs.get(at++).tokens().length;
-        } while (hasNext() && tokens + inputs.get(at).tokens().length <= chunkTokens);
-        return inputs.subList(from, at);
-      }
-
-      void blockDone() {
-        block++;
-        double done = tokensBefore + (double) tokens * block / decoder.blocks();
-        boolean last = !hasNext() && block == decoder.blocks();
-        long all = inputs.size();
-        long run = last ? all : Math.min(Math.round(all * done / allTokens), all - 1);
-        progress.step("input", run, all, done / allTokens);
-      }
+      return end;
     }
   }
 }

@@ -67,6 +67,10 @@ public final class ForwardPass implements AutoCloseable {
           .sorted(Comparator.comparingInt(input -> -input.tokens.length))
           .toList();
     }
+
+    static long tokens(List<Input> inputs) {
+      return inputs.stream().mapToLong(input -> input.tokens.length).sum();
+    }
   }
 
   public void advance(Block block) {

@@ -35,7 +35,7 @@ public record TaskScore(
         TaskFigures.of(right, task.normalized() ? rightByLength : null),
         logLikelihoods,
         parts(task, right, TaskDocument::group),
-        parts(task, right, document -> MmluSubject.group(document.group()).orElse("")));
+        parts(task, right, document -> Mmlu.group(document.group()).orElse("")));
   }
 
   private static List<Double> byLength(TaskDocument document, List<Double> scores) {

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.Consumer;
 
 /**
  * Checks the operands of {@link Operations} for all backends, before anything is written: tensors
@@ -28,9 +27,64 @@ public record CheckedOperations(
 
   @Override
   public StoredRows storedRows(long rows, int columns) {
-    return rows == 0 || columns == 0
-        ? Operations.super.storedRows(rows, columns)
-        : new CheckedStoredRows(rows, columns, this::own, backend.storedRows(rows, columns));
+    if (rows == 0 || columns == 0) {
+      return Operations.super.storedRows(rows, columns);
+    }
+    StoredRows stored = backend.storedRows(rows, columns);
+    return new StoredRows() {
+      private void check(long from, Tensor batch) {
+        own(batch);
+        same("columns", columns, batch.columns());
+        Objects.checkFromIndexSize(from, batch.rows(), rows);
+      }
+
+      @Override
+      public void read(long from, Tensor batch) {
+        check(from, batch);
+        if (batch.rows() > 0) {
+          stored.read(from, batch);
+        }
+      }
+
+      @Override
+      public void write(long from, Tensor batch) {
+        check(from, batch);
+        if (batch.rows() > 0) {
+          stored.write(from, batch);
+        }
+      }
+
+      @Override
+      public Optional<MemorySegment> inPlace() {
+        return stored.inPlace();
+      }
+
+      private void check(long from, MemorySegment host) {
+        long rowBytes = (long) columns * Float.BYTES;
+        if (host.byteSize() % rowBytes != 0) {
+          throw new IllegalArgumentException(
+              "%d bytes for rows of %d".formatted(host.byteSize(), rowBytes));
+        }
+        Objects.checkFromIndexSize(from, host.byteSize() / rowBytes, rows);
+      }
+
+      @Override
+      public void download(long from, MemorySegment destination) {
+        check(from, destination);
+        stored.download(from, destination);
+      }
+
+      @Override
+      public void upload(MemorySegment source, long from) {
+        check(from, source);
+        stored.upload(source, from);
+      }
+
+      @Override
+      public void close() {
+        stored.close();
+      }
+    };
   }
 
   @Override
@@ -312,7 +366,37 @@ public record CheckedOperations(
 
   @Override
   public SecondMoments secondMoments(int columns) {
-    return new CheckedMoments(columns, this::own, backend.secondMoments(columns));
+    SecondMoments moments = backend.secondMoments(columns);
+    return new SecondMoments() {
+      @Override
+      public void add(Tensor x) {
+        own(x);
+        same("columns", columns, x.columns());
+        if (x.rows() > 0 && columns > 0) {
+          moments.add(x);
+        }
+      }
+
+      @Override
+      public void download(double divisor, MemorySegment triangle) {
+        if (!(divisor > 0)) {
+          throw new IllegalArgumentException("divisor: expected more than 0, found " + divisor);
+        }
+        long bytes = PackedTriangle.elements(columns) * Float.BYTES;
+        if (triangle.byteSize() < bytes) {
+          throw new IllegalArgumentException(
+              "host memory: expected %d bytes, found %d".formatted(bytes, triangle.byteSize()));
+        }
+        if (bytes > 0) {
+          moments.download(divisor, triangle);
+        }
+      }
+
+      @Override
+      public void close() {
+        moments.close();
+      }
+    };
   }
 
   @Override
@@ -440,105 +524,6 @@ public record CheckedOperations(
   private static void ifThere(Tensor elements, Runnable work) {
     if (elements.rows() > 0 && elements.columns() > 0) {
       work.run();
-    }
-  }
-
-  /**
-   * Checks the operands of {@link SecondMoments}.
-   *
-   * @param own throws if a tensor isn't the backend's own
-   * @param moments does the work; there are elements
-   */
-  private record CheckedMoments(int columns, Consumer<Tensor> own, SecondMoments moments)
-      implements SecondMoments {
-    @Override
-    public void add(Tensor x) {
-      own.accept(x);
-      same("columns", columns, x.columns());
-      if (x.rows() > 0 && columns > 0) {
-        moments.add(x);
-      }
-    }
-
-    @Override
-    public void download(double divisor, MemorySegment triangle) {
-      if (!(divisor > 0)) {
-        throw new IllegalArgumentException("divisor: expected more than 0, found " + divisor);
-      }
-      long bytes = PackedTriangle.elements(columns) * Float.BYTES;
-      if (triangle.byteSize() < bytes) {
-        throw new IllegalArgumentException(
-            "host memory: expected %d bytes, found %d".formatted(bytes, triangle.byteSize()));
-      }
-      if (bytes > 0) {
-        moments.download(divisor, triangle);
-      }
-    }
-
-    @Override
-    public void close() {
-      moments.close();
-    }
-  }
-
-  /**
-   * Checks the operands of {@link StoredRows} for a backend.
-   *
-   * @param own throws if a tensor isn't the backend's own
-   */
-  private record CheckedStoredRows(long rows, int columns, Consumer<Tensor> own, StoredRows stored)
-      implements StoredRows {
-    private void check(long from, Tensor batch) {
-      own.accept(batch);
-      same("columns", columns, batch.columns());
-      Objects.checkFromIndexSize(from, batch.rows(), rows);
-    }
-
-    @Override
-    public void read(long from, Tensor batch) {
-      check(from, batch);
-      if (batch.rows() > 0) {
-        stored.read(from, batch);
-      }
-    }
-
-    @Override
-    public void write(long from, Tensor batch) {
-      check(from, batch);
-      if (batch.rows() > 0) {
-        stored.write(from, batch);
-      }
-    }
-
-    @Override
-    public Optional<MemorySegment> inPlace() {
-      return stored.inPlace();
-    }
-
-    private void check(long from, MemorySegment host) {
-      long rowBytes = (long) columns * Float.BYTES;
-      if (host.byteSize() % rowBytes != 0) {
-        throw new IllegalArgumentException(
-            "%d bytes for rows of %d".formatted(host.byteSize(), rowBytes));
-      }
-      Objects.checkFromIndexSize(from, host.byteSize() / rowBytes, rows);
-    }
-
-    @Override
-    public void download(long from, MemorySegment destination) {
-      check(from, destination);
-      stored.download(from, destination);
-    }
-
-    @Override
-    public void upload(MemorySegment source, long from) {
-      check(from, source);
-      stored.upload(source, from);
-    }
-
-    @Override
-    public void close() {
-      stored.close();
     }
   }
 }

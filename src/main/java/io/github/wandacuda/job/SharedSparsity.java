@@ -109,7 +109,7 @@ public record SharedSparsity(PruningRules rules, String label) {
       return ClusterCalibration.dense(means.on.get(), means.model).run(samples, means.progress);
     }
     try (Decoder decoder = DecoderFamilies.open(means.model, backend.forwards())) {
-      return DenseCalibration.run(decoder, samples, means.progress);
+      return DenseCalibration.run(decoder, samples, List.of(), means.progress);
     }
   }
 

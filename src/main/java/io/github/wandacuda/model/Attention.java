@@ -13,7 +13,6 @@ import java.util.List;
 
 /** Attention as {@link AttentionDescription} says, with its weights loaded. */
 final class Attention extends Branch {
-  private final PositionTensors positions;
   private final AttentionDescription description;
   private final Norm queryNorm;
   private final Norm keyNorm;
@@ -21,7 +20,6 @@ final class Attention extends Branch {
 
   Attention(DecoderWeights weights, AttentionDescription description) {
     super(weights, description.linears());
-    positions = workspace.positions();
     this.description = description;
     queryNorm = Norm.orNull(weights, description.queryNorm());
     keyNorm = Norm.orNull(weights, description.keyNorm());
@@ -55,7 +53,7 @@ final class Attention extends Branch {
     bound(value);
     if (description.queryFactor() != null) {
       Rotary factor = description.queryFactor();
-      positions.rotate(query, factor.pairs(), factor, span);
+      workspace.rotate(query, factor.pairs(), factor, span);
     }
     Tensor keys = cache == null ? key : span.all(cache.first());
     Tensor values = cache == null ? value : span.all(cache.second());
@@ -102,7 +100,7 @@ final class Attention extends Branch {
     bound(heads);
     Rotary rotary = description.rotary();
     if (rotary != null) {
-      positions.rotate(heads, rotary.pairs(), rotary, span);
+      workspace.rotate(heads, rotary.pairs(), rotary, span);
     }
     if (norm != null && last) {
       norm.applyToHeads(heads);
@@ -124,7 +122,7 @@ final class Attention extends Branch {
     int length = span.length();
     int chunk = description.scores().chunk();
     if (chunk == 0 || chunk >= length) {
-      Tensor keyBias = positions.at(description.scores().keyBias(), length, length);
+      Tensor keyBias = workspace.table(description.scores().keyBias(), length, length);
       AttentionShape shape = shape(length, span.past());
       operations.attention(
           new AttentionOperands<>(query, keys, values, shape, keyBias, sinks, out));

@@ -1,6 +1,5 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Elementwise;
@@ -333,12 +332,14 @@ public final class Decoder implements AutoCloseable {
      * @throws InputException if a sequence is longer than there are positions
      */
     void embed(int[] tokens, Span span, Tensor hidden) {
-      if (projection == null) {
-        lookUp(tokens, hidden);
-      } else {
-        Tensor narrow = workspace.take(Place.NARROW, tokens.length, description.width());
-        lookUp(tokens, narrow);
-        projection.apply(narrow, hidden);
+      Tensor found =
+          projection == null
+              ? hidden
+              : workspace.take(Place.NARROW, tokens.length, description.width());
+      int[] each = IntStream.range(0, tokens.length).toArray();
+      lookUp(description.table(), vocabulary, tokens, each, found);
+      if (projection != null) {
+        projection.apply(found, hidden);
       }
       if (description.scale() != 1) {
         operations.elementwise(new Elementwise.Scale(description.scale()), hidden, null, hidden);
@@ -351,13 +352,14 @@ public final class Decoder implements AutoCloseable {
       }
     }
 
-    private void lookUp(int[] tokens, Tensor out) {
-      int width = description.width();
-      try (Arena rows = Arena.ofShared();
-          Weight table =
-              operations.weight(
-                  weights.tensors().rows(description.table(), vocabulary, width, tokens, rows))) {
-        operations.embed(table, IntStream.range(0, tokens.length).toArray(), out);
+    /**
+     * Loads some rows of a table, and gives each row of the result that at its place among them.
+     */
+    private void lookUp(String table, int height, int[] rows, int[] places, Tensor out) {
+      try (Arena copy = Arena.ofShared();
+          Weight some =
+              operations.weight(weights.tensors().rows(table, height, out.columns(), rows, copy))) {
+        operations.embed(some, places, out);
       }
     }
 
@@ -376,15 +378,9 @@ public final class Decoder implements AutoCloseable {
               .map(row -> positions.offset() + row)
               .toArray();
       int height = positions.offset() + positions.count();
-      try (Arena copy = Arena.ofShared()) {
-        WeightMatrix some =
-            weights.tensors().rows(positions.table(), height, hidden.columns(), rows, copy);
-        try (Weight table = operations.weight(some)) {
-          int[] places =
-              IntStream.range(0, hidden.rows()).map(token -> token % span.tokens()).toArray();
-          operations.embed(table, places, added);
-        }
-      }
+      int[] places =
+          IntStream.range(0, hidden.rows()).map(token -> token % span.tokens()).toArray();
+      lookUp(positions.table(), height, rows, places, added);
       operations.elementwise(new Elementwise.Add(), hidden, added, hidden);
     }
   }

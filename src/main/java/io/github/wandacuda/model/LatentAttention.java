@@ -14,7 +14,6 @@ import java.util.List;
  * latents, of which keys and values are made anew.
  */
 final class LatentAttention extends Branch {
-  private final PositionTensors positions;
   private final LatentDescription description;
   private final List<Linear> queries;
   private final Norm queryNorm;
@@ -24,7 +23,6 @@ final class LatentAttention extends Branch {
 
   LatentAttention(DecoderWeights weights, LatentDescription description) {
     super(weights, description.linears());
-    positions = workspace.positions();
     this.description = description;
     int count = description.queries().size();
     queries = linears.subList(0, count);
@@ -54,7 +52,7 @@ final class LatentAttention extends Branch {
     operations.gatherColumns(both, 0, rank, 0, latent);
     operations.gatherColumns(both, rank, rotated, 0, shared);
     latentNorm.apply(latent, latent);
-    positions.rotate(shared, description.rotary().pairs(), description.rotary(), span);
+    workspace.rotate(shared, description.rotary().pairs(), description.rotary(), span);
     observer.input(List.of(expand.module()), latent);
     Tensor attended =
         cache == null
@@ -83,7 +81,7 @@ final class LatentAttention extends Branch {
     Rotary rotary = description.rotary();
     RotaryPairs pairs =
         new RotaryPairs(description.size(), description.plain(), rotary.pairs().interleaved());
-    positions.rotate(query, pairs, rotary, span);
+    workspace.rotate(query, pairs, rotary, span);
     return query;
   }
 

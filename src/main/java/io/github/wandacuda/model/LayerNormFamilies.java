@@ -28,7 +28,7 @@ final class LayerNormFamilies {
     int hidden = config.positive(List.of("n_embed", "hidden_size"));
     Function<String, NormDescription> norms = norms(config, "layer_norm_epsilon", hidden);
     boolean normed = config.flag("apply_residual_connection_post_layernorm", false);
-    Heads heads = HeadSizes.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
+    Heads heads = Heads.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
     Scores scores = Scores.plain(heads).biased(alibi(heads.queries()));
     return new DecoderDescription(
         DecoderShape.of(
@@ -102,9 +102,9 @@ final class LayerNormFamilies {
 
   /** Without groups, either all queries share one key and value head, or each has its own. */
   private static Heads falconHeads(ModelConfig config, int hidden, boolean grouped) {
-    Heads all = HeadSizes.sharing(config, hidden, List.of("num_attention_heads", "n_head"));
+    Heads all = Heads.sharing(config, hidden, List.of("num_attention_heads", "n_head"));
     if (grouped) {
-      return HeadSizes.grouped(config, all, List.of("num_kv_heads", "n_head_kv"));
+      return all.grouped(config, List.of("num_kv_heads", "n_head_kv"));
     }
     int shared = config.flag("multi_query", true) ? 1 : all.queries();
     return new Heads(all.queries(), shared, all.size());
@@ -119,7 +119,7 @@ final class LayerNormFamilies {
     int wide = config.positive("n_inner", 4 * hidden);
     int positions = config.positive(List.of("n_positions", "max_position_embeddings"));
     Function<String, NormDescription> norms = norms(config, "layer_norm_epsilon", hidden);
-    Heads heads = HeadSizes.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
+    Heads heads = Heads.sharing(config, hidden, List.of("n_head", "num_attention_heads"));
     Activation activation = Activations.of(config, "activation_function", "gelu_new");
     return new DecoderDescription(
         DecoderShape.of(config, hidden, positions, "n_layer", "num_hidden_layers"),
@@ -160,7 +160,7 @@ final class LayerNormFamilies {
     Function<String, NormDescription> norms = norms(config, "layer_norm_eps", hidden);
     boolean bias = config.flag("attention_bias", true);
     boolean parallel = config.flag("use_parallel_residual", true);
-    Heads heads = HeadSizes.sharing(config, hidden, List.of("num_attention_heads"));
+    Heads heads = Heads.sharing(config, hidden, List.of("num_attention_heads"));
     Rotary rotary =
         RotaryFrequencies.of(
             config,
@@ -203,7 +203,7 @@ final class LayerNormFamilies {
     boolean bias = config.flag("enable_bias", true);
     boolean affine = config.flag("layer_norm_elementwise_affine", true);
     boolean normsFirst = config.flag("do_layer_norm_before", true);
-    Heads heads = HeadSizes.sharing(config, hidden, List.of("num_attention_heads"));
+    Heads heads = Heads.sharing(config, hidden, List.of("num_attention_heads"));
     Activation activation = Activations.of(config, "activation_function", "relu");
     Function<String, NormDescription> norm =
         name ->

@@ -60,7 +60,16 @@ public final class LinearModules {
 
   private static List<LinearModule> find(
       ModelConfig config, Checkpoint checkpoint, QuantizedTensors quantized) {
-    Finder finder = new Finder(config, checkpoint, quantized);
+    String type = config.modelType();
+    Finder finder =
+        new Finder(
+            type.isEmpty()
+                ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
+                : CONV1D.contains(type),
+            checkpoint.tensors().anyMatch(entry -> hasPart(entry.info().name(), "decoder")),
+            config.decoder().root().path("hidden_size").asInt(0),
+            FurtherBlocks.of(config, checkpoint),
+            quantized);
     return checkpoint
         .tensors()
         .filter(entry -> entry.info().shape().size() == 2)
@@ -102,24 +111,12 @@ public final class LinearModules {
     return ("." + name).contains("." + part + ".");
   }
 
-  private static final class Finder {
-    private final boolean conv1d;
-    private final boolean hasDecoder;
-    private final int hidden;
-    private final FurtherBlocks further;
-    private final QuantizedTensors quantized;
-
-    Finder(ModelConfig config, Checkpoint checkpoint, QuantizedTensors quantized) {
-      this.quantized = quantized;
-      conv1d =
-          config.modelType().isEmpty()
-              ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
-              : CONV1D.contains(config.modelType());
-      hasDecoder = checkpoint.tensors().anyMatch(entry -> hasPart(entry.info().name(), "decoder"));
-      hidden = config.decoder().root().path("hidden_size").asInt(0);
-      further = FurtherBlocks.of(config, checkpoint);
-    }
-
+  private record Finder(
+      boolean conv1d,
+      boolean hasDecoder,
+      int hidden,
+      FurtherBlocks further,
+      QuantizedTensors quantized) {
     Optional<LinearModule> module(Checkpoint.Entry entry) {
       String tensor = entry.info().name();
       int inside = insideOfBlock(tensor);

@@ -170,7 +170,7 @@ final class LlamaStyle {
     this.config = config;
     hidden = config.positive("hidden_size");
     epsilon = (float) config.number(epsilonKey, defaultEpsilon);
-    heads = HeadSizes.of(config, hidden, defaultHeadSize);
+    heads = Heads.of(config, hidden, defaultHeadSize);
     scores = Scores.plain(heads);
     mlp = block -> gated(in(block, "mlp."), config.positive("intermediate_size"));
   }

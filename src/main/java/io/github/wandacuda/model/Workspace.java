@@ -1,8 +1,11 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
 
 /**
@@ -12,17 +15,19 @@ import java.util.Map;
  */
 final class Workspace implements AutoCloseable {
   private final Operations operations;
-  private final PositionTensors positions;
   private final Map<Place, Tensor> tensors = new EnumMap<>(Place.class);
+
+  /** Tables of positions, for one number of them at a time. */
+  private final Map<PositionTable, Loaded> tables = new IdentityHashMap<>();
+
+  private int positions;
 
   Workspace(Operations operations) {
     this.operations = operations;
-    positions = new PositionTensors(operations);
   }
 
-  PositionTensors positions() {
-    return positions;
-  }
+  /** A table for the lengths of a kind. */
+  private record Loaded(int kind, Tensor tensor) {}
 
   /** What a piece of memory is for. */
   enum Place {
@@ -82,10 +87,50 @@ final class Workspace implements AutoCloseable {
         .reshaped(rows, columns);
   }
 
+  /**
+   * Returns a table, or null for null. It is valid until one for another number of positions or
+   * another length is asked for.
+   *
+   * @param positions the table is for, {@code length} or more
+   */
+  Tensor table(PositionTable table, int positions, int length) {
+    if (table == null) {
+      return null;
+    }
+    if (positions != this.positions) {
+      closeTables();
+      this.positions = positions;
+    }
+    int kind = table.kind(length);
+    Loaded loaded = tables.get(table);
+    if (loaded == null || loaded.kind() != kind) {
+      if (loaded != null) {
+        tables.remove(table).tensor().close();
+      }
+      PositionTable.Values values = table.at(positions, length);
+      loaded = new Loaded(kind, operations.tensor(values.rows(), values.columns()));
+      operations.upload(MemorySegment.ofArray(values.data()), loaded.tensor());
+      tables.put(table, loaded);
+    }
+    return loaded.tensor();
+  }
+
+  /** Rotates the pairs of some heads, those of each token of a span by its position. */
+  void rotate(Tensor heads, RotaryPairs pairs, Rotary rotary, Span span) {
+    Tensor cosines = table(rotary.cosines(), span.positions(), span.length());
+    Tensor sines = table(rotary.sines(), span.positions(), span.length());
+    operations.rotate(heads, pairs, span.added(cosines), span.added(sines));
+  }
+
   @Override
   public void close() {
     tensors.values().forEach(Tensor::close);
     tensors.clear();
-    positions.close();
+    closeTables();
+  }
+
+  private void closeTables() {
+    tables.values().forEach(loaded -> loaded.tensor().close());
+    tables.clear();
   }
 }

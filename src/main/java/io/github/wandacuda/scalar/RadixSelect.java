@@ -28,7 +28,7 @@ public final class RadixSelect implements CpuSelectKernels {
 
   @Override
   public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
-    return new Row(new RowBuffer(dtype, columns, norms), marker(rule, columns));
+    return new Row(dtype, columns, norms, marker(rule, columns));
   }
 
   private static BiConsumer<int[], long[]> marker(SelectionRule rule, int columns) {
@@ -47,39 +47,9 @@ public final class RadixSelect implements CpuSelectKernels {
       for (int from = 0; from < columns; from += size) {
         int to = from + size;
         radix.find(keys, from, to, pruned);
-        keepAbove(keys, from, to, radix.threshold(), radix.equal(), kept);
+        keepAbove(keys, from, to, radix.threshold, radix.left, kept);
       }
     };
-  }
-
-  private static final class Row extends RowPruner {
-    private final RowBuffer row;
-    private final BiConsumer<int[], long[]> marker;
-
-    Row(RowBuffer row, BiConsumer<int[], long[]> marker) {
-      this.row = row;
-      this.marker = marker;
-    }
-
-    @Override
-    public int prune(MemorySegment memory, long at, long[] kept) {
-      if (!row.read(memory, at)) {
-        return NON_FINITE;
-      }
-      Arrays.fill(kept, 0);
-      marker.accept(row.keys(), kept);
-      zeros = row.write(kept, memory, at);
-      int stay = 0;
-      for (long bits : kept) {
-        stay += Long.bitCount(bits);
-      }
-      return row.keys().length - stay;
-    }
-
-    @Override
-    public boolean passesOnce() {
-      return true;
-    }
   }
 
   /**
@@ -95,7 +65,11 @@ public final class RadixSelect implements CpuSelectKernels {
 
     private final int[] counts = new int[HIGH_DIGITS];
     private final int[] candidates;
+
+    /** The key below which all go and above which all stay. */
     private int threshold;
+
+    /** How many go of the keys that are in question: at last of those that equal the threshold. */
     private int left;
 
     /**
@@ -120,16 +94,6 @@ public final class RadixSelect implements CpuSelectKernels {
       int higher = (high << (HIGH_SHIFT - MIDDLE_SHIFT)) | middle;
       count = take(candidates, 0, count, MIDDLE_SHIFT, higher);
       threshold = (higher << MIDDLE_SHIFT) | digit(candidates, 0, count, 0, LOWER_DIGITS);
-    }
-
-    /** Returns the key below which all go and above which all stay. */
-    int threshold() {
-      return threshold;
-    }
-
-    /** Returns how many of the keys that equal the threshold go. */
-    int equal() {
-      return left;
     }
 
     /** Returns the threshold's digit, and takes those of lower digits off {@code left}. */
@@ -159,15 +123,18 @@ public final class RadixSelect implements CpuSelectKernels {
   }
 
   /**
-   * A copy of a row in an array, and the bits of its scores. Loops over arrays are fast as soon as
-   * they are compiled at all.
+   * Copies a row to an array, and prunes it by the bits of its scores. Loops over arrays are fast
+   * as soon as they are compiled at all.
    */
-  private static final class RowBuffer {
+  private static final class Row extends RowPruner {
     private static final int MAGNITUDE = 0x7fff_ffff;
     private static final int HALF_MAGNITUDE = 0x7fff;
 
     private final DType dtype;
     private final float[] norms;
+    private final BiConsumer<int[], long[]> marker;
+
+    /** The bits of each element's score. */
     private final int[] keys;
 
     /** The row, if its elements have 32 bits. */
@@ -176,21 +143,37 @@ public final class RadixSelect implements CpuSelectKernels {
     /** The row, if its elements have 16 bits. */
     private final short[] halves;
 
-    RowBuffer(DType dtype, int columns, float[] norms) {
+    Row(DType dtype, int columns, float[] norms, BiConsumer<int[], long[]> marker) {
       this.dtype = dtype;
       this.norms = norms;
+      this.marker = marker;
       keys = new int[columns];
       words = new int[dtype == DType.F32 ? columns : 0];
       halves = new short[dtype == DType.F32 ? 0 : columns];
     }
 
-    /** Returns the bits of each element's score. */
-    int[] keys() {
-      return keys;
+    @Override
+    public int prune(MemorySegment memory, long at, long[] kept) {
+      if (!read(memory, at)) {
+        return NON_FINITE;
+      }
+      Arrays.fill(kept, 0);
+      marker.accept(keys, kept);
+      write(kept, memory, at);
+      int stay = 0;
+      for (long bits : kept) {
+        stay += Long.bitCount(bits);
+      }
+      return keys.length - stay;
+    }
+
+    @Override
+    public boolean passesOnce() {
+      return true;
     }
 
     /** Reads a row and scores it; returns whether all of it is finite. */
-    boolean read(MemorySegment memory, long at) {
+    private boolean read(MemorySegment memory, long at) {
       int highest;
       if (dtype == DType.F32) {
         MemorySegment.copy(memory, INT, at, words, 0, words.length);
@@ -235,16 +218,15 @@ public final class RadixSelect implements CpuSelectKernels {
       return highest;
     }
 
-    /** Writes the row back, with zeros where it isn't kept; returns how many zeros it has then. */
-    int write(long[] kept, MemorySegment memory, long at) {
+    /** Writes the row back, with zeros where it isn't kept, and counts how many it has then. */
+    private void write(long[] kept, MemorySegment memory, long at) {
       if (dtype == DType.F32) {
-        int zeros = clear(words, kept);
+        zeros = clear(words, kept);
         MemorySegment.copy(words, 0, memory, INT, at, words.length);
-        return zeros;
+      } else {
+        zeros = clear(halves, kept);
+        MemorySegment.copy(halves, 0, memory, SHORT, at, halves.length);
       }
-      int zeros = clear(halves, kept);
-      MemorySegment.copy(halves, 0, memory, SHORT, at, halves.length);
-      return zeros;
     }
 
     private static int clear(int[] words, long[] kept) {

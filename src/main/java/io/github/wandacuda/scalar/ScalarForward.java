@@ -342,18 +342,10 @@ public final class ScalarForward implements CpuForwardKernels {
   }
 
   /** Attention as plain loops, one head of one token at a time. */
-  private record ScalarAttention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor sinks,
-      CpuTensor out) {
+  private record ScalarAttention(AttentionOperands<CpuTensor> of, AttentionShape shape) {
     static void attention(AttentionOperands<CpuTensor> of, WorkerPool workers) {
       AttentionShape shape = of.shape();
-      ScalarAttention attention =
-          new ScalarAttention(of.q(), of.k(), of.v(), shape, of.keyBias(), of.sinks(), of.out());
+      ScalarAttention attention = new ScalarAttention(of, shape);
       workers.run(
           of.q().rows() / shape.queries() * shape.heads(),
           (worker, task) -> {
@@ -370,6 +362,9 @@ public final class ScalarForward implements CpuForwardKernels {
      * @param p memory for a score of each of the sequence's keys
      */
     private void attend(int sequence, int i, int head, float[] p) {
+      CpuTensor q = of.q();
+      CpuTensor k = of.k();
+      CpuTensor sinks = of.sinks();
       int start = sequence * shape.sequenceLength();
       int query = sequence * shape.queries() + i - shape.past();
       int size = shape.headSize();
@@ -389,7 +384,7 @@ public final class ScalarForward implements CpuForwardKernels {
       sum = sinks == null ? sum : sum + Exponential.exp(sink - max);
       for (int d = 0; d < size; d++) {
         float total = weighted(p, first, i, start, shared + d);
-        out.data()[out.at(query) + column + d] = total / sum;
+        of.out().data()[of.out().at(query) + column + d] = total / sum;
       }
     }
 
@@ -398,6 +393,7 @@ public final class ScalarForward implements CpuForwardKernels {
       if (shape.softcap() > 0) {
         score = shape.softcap() * Tanh.of(score / shape.softcap());
       }
+      CpuTensor keyBias = of.keyBias();
       return keyBias == null ? score : score + keyBias.data()[keyBias.at(head) + j];
     }
 
@@ -415,14 +411,12 @@ public final class ScalarForward implements CpuForwardKernels {
     }
 
     private float weighted(float[] p, int first, int last, int start, int column) {
-      int firstRun = first / CpuForwardKernels.RUN * CpuForwardKernels.RUN;
+      int firstRun = first / RUN * RUN;
       float sum = 0;
-      for (int run = firstRun; run <= last; run += CpuForwardKernels.RUN) {
+      for (int run = firstRun; run <= last; run += RUN) {
         float chain = 0;
-        for (int j = Math.max(first, run);
-            j <= Math.min(last, run + CpuForwardKernels.RUN - 1);
-            j++) {
-          chain = Math.fma(p[j], v.data()[v.at(start + j) + column], chain);
+        for (int j = Math.max(first, run); j <= Math.min(last, run + RUN - 1); j++) {
+          chain = Math.fma(p[j], of.v().data()[of.v().at(start + j) + column], chain);
         }
         sum = run == firstRun ? chain : sum + chain;
       }

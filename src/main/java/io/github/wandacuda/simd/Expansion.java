@@ -21,7 +21,9 @@ final class Expansion {
   static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_512;
 
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final IntVector UPPER_HALVES = constant(0xffff_0000);
+
+  /** Kernels use it as it is: a vector made in a loop is more for the JIT to inline. */
+  private static final IntVector UPPER_HALVES = IntVector.broadcast(INTS, 0xffff_0000);
 
   /** Floats of a vector. */
   private static final int HALF = FLOATS.length();
@@ -34,26 +36,15 @@ final class Expansion {
 
   private Expansion() {}
 
-  /**
-   * Returns a vector that kernels use as it is: one made in a loop is more for the JIT to inline.
-   */
-  private static IntVector constant(int value) {
-    return IntVector.broadcast(INTS, value);
-  }
-
   static FloatVector load(float[] array, int at) {
     return FloatVector.fromArray(FLOATS, array, at);
   }
 
   /** Returns 32 weights of 16 bits as pairs, of which 64 bytes are read. */
   static IntVector pairs(MemorySegment values, long at, long bits) {
-    return halves(values, at, bits).reinterpretAsInts();
-  }
-
-  /** Returns 32 weights of 16 bits, of which 64 bytes are read. */
-  static ShortVector halves(MemorySegment values, long at, long bits) {
     return ShortVector.fromMemorySegment(SHORTS, values, at, ORDER)
-        .expand(VectorMask.fromLong(SHORTS, bits));
+        .expand(VectorMask.fromLong(SHORTS, bits))
+        .reinterpretAsInts();
   }
 
   /** Returns the same, of which no more is read than there are bits. */

@@ -26,6 +26,7 @@ final class QueryBlock {
   static final int QUERIES = 64;
 
   private static final int RUN = CpuForwardKernels.RUN;
+  private static final FloatVector INDEX = (FloatVector) Lanes.FLOATS.broadcast(0).addIndex(1);
 
   /** Keys that stay in the second-level cache while all of the block's queries read them. */
   private static final int KEYS_PER_PASS = 16 * RegisterTile.ROWS;
@@ -34,7 +35,7 @@ final class QueryBlock {
   private final RegisterTileSums scores = new RegisterTileSums();
   private final RegisterTileSums sums = new RegisterTileSums();
   private final ColumnSoftmax softmax = new ColumnSoftmax();
-  private final PartlySeenRun partly = new PartlySeenRun();
+  private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
   private float[] queries = {};
 
   QueryBlock(AttentionPanels panels) {
@@ -57,10 +58,9 @@ final class QueryBlock {
     sums.reshape(size, end - first);
     packQueries(operands.q(), size, start, head, first, end);
     multiplyKeys(shared, shape, first, end);
-    softmax.reshape(shape, operands.keyBias(), operands.sinks(), head);
     for (int group = first; group < end; group += RegisterTile.COLUMNS) {
       int column = group - first;
-      softmax.exponentials(scores, column, group, end);
+      softmax.exponentials(operands, head, scores, column, group, end);
       multiplyValues(shared, shape, column, group, end);
       softmax.divide(sums, column, size);
     }
@@ -119,8 +119,7 @@ final class QueryBlock {
         int from = Math.max(run, firstKey);
         int masked = commonKey > run ? from : group + 1;
         int to = Math.min(Math.min(run + RUN, end), group + RegisterTile.COLUMNS);
-        multiplyPartly(
-            head, column, new PartlySeenRun.Keys(run, from, masked, to, group), shape, first);
+        multiplyPartly(head, column, new PartlySeenRun(run, from, masked, to, group), shape, first);
       }
     }
   }
@@ -141,20 +140,66 @@ final class QueryBlock {
   }
 
   private void multiplyPartly(
-      int head, int column, PartlySeenRun.Keys keys, AttentionShape shape, boolean first) {
+      int head, int column, PartlySeenRun keys, AttentionShape shape, boolean first) {
     for (int d = 0; d < sums.rows(); d += RegisterTile.ROWS) {
       int values = panels.valueAt(head, d);
-      partly.multiply(
-          panels.values(),
-          values,
-          scores,
-          column,
-          keys,
-          lastKeys(shape),
-          first,
-          sums.data(),
-          sums.at(d, column));
+      multiplyPartly(values, column, keys, lastKeys(shape), first, sums.at(d, column));
     }
+  }
+
+  /**
+   * Adds a run to the sums of one tile, or begins them with it. For a query that sees no key of the
+   * run, -0 is added, which changes no sum.
+   *
+   * @param valuesAt the tile of values of token 0
+   * @param column the column of the group's first query in the scores
+   * @param window how many of the last keys a query sees
+   */
+  private void multiplyPartly(
+      int valuesAt, int column, PartlySeenRun keys, int window, boolean first, int sumsAt) {
+    float[] values = panels.values();
+    float[] out = sums.data();
+    RegisterTile.multiply(
+        values,
+        valuesAt + keys.from * RegisterTile.ROWS,
+        scores.data(),
+        scores.at(keys.from, column),
+        keys.masked - keys.from,
+        true,
+        chain,
+        0);
+    long firstWithout = (long) keys.run + RUN + window - 1;
+    for (int at = 0; at < chain.length; at += Lanes.COUNT) {
+      int lane = at % RegisterTile.COLUMNS;
+      int value = valuesAt + at / RegisterTile.COLUMNS;
+      FloatVector total = load(chain, at);
+      for (int j = keys.masked; j < keys.end; j++) {
+        VectorMask<Float> seeing = queriesSeeing(keys.group + lane, j, window);
+        FloatVector factor = Lanes.constant(values[value + j * RegisterTile.ROWS]);
+        FloatVector next = load(scores.data(), scores.at(j, column) + lane).fma(factor, total);
+        total = total.blend(next, seeing);
+      }
+      VectorMask<Float> with = before(keys.group + lane, firstWithout);
+      FloatVector added = Lanes.constant(-0f).blend(total, with);
+      int to = sumsAt + at;
+      (first ? added : load(out, to).add(added)).intoArray(out, to);
+    }
+  }
+
+  /**
+   * Returns the lanes whose query, {@code first} plus the lane, is {@code key} or later, but less
+   * than a window later.
+   *
+   * @param window {@link Integer#MAX_VALUE} for no window
+   */
+  private static VectorMask<Float> queriesSeeing(int first, int key, int window) {
+    VectorMask<Float> causal = INDEX.compare(VectorOperators.GE, (float) (key - first));
+    return window == Integer.MAX_VALUE ? causal : causal.and(before(first, (long) key + window));
+  }
+
+  /** Returns the lanes whose query is before {@code query}. */
+  private static VectorMask<Float> before(int first, long query) {
+    return INDEX.compare(VectorOperators.LT, (float) (query - first));
   }
 
   /** Returns how many of the last keys a query sees. */
@@ -166,67 +211,14 @@ final class QueryBlock {
    * A run of keys of which not all queries of a group see all: one in which the window of some
    * begins, or the last one, whose keys each query sees up to itself. A key that isn't seen is
    * skipped instead of multiplied by 0, since its value may be infinite or NaN.
+   *
+   * @param run the run's first key
+   * @param from the first key that some query sees
+   * @param masked the first key that some query doesn't see
+   * @param end the key after the last one that some query sees
+   * @param group the group's first query
    */
-  private static final class PartlySeenRun {
-    /**
-     * The run's keys that some query sees.
-     *
-     * @param run the run's first key
-     * @param from the first key
-     * @param masked the first key that some query doesn't see
-     * @param end the key after the last one
-     * @param group the group's first query
-     */
-    record Keys(int run, int from, int masked, int end, int group) {}
-
-    private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
-
-    /**
-     * Adds the run to the sums of one tile, or begins them with it. For a query that sees no key of
-     * the run, -0 is added, which changes no sum.
-     *
-     * @param values the tile of values of token 0
-     * @param scores [keys, queries]
-     * @param column the column of the group's first query in {@code scores}
-     * @param window how many of the last keys a query sees
-     */
-    void multiply(
-        float[] values,
-        int valuesOffset,
-        RegisterTileSums scores,
-        int column,
-        Keys keys,
-        int window,
-        boolean first,
-        float[] sums,
-        int sumsOffset) {
-      RegisterTile.multiply(
-          values,
-          valuesOffset + keys.from * RegisterTile.ROWS,
-          scores.data(),
-          scores.at(keys.from, column),
-          keys.masked - keys.from,
-          true,
-          chain,
-          0);
-      long firstWithout = (long) keys.run + RUN + window - 1;
-      for (int at = 0; at < chain.length; at += Lanes.COUNT) {
-        int lane = at % RegisterTile.COLUMNS;
-        int value = valuesOffset + at / RegisterTile.COLUMNS;
-        FloatVector total = load(chain, at);
-        for (int j = keys.masked; j < keys.end; j++) {
-          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j, window);
-          FloatVector factor = Lanes.constant(values[value + j * RegisterTile.ROWS]);
-          FloatVector next = load(scores.data(), scores.at(j, column) + lane).fma(factor, total);
-          total = total.blend(next, seeing);
-        }
-        VectorMask<Float> with = CausalMask.before(keys.group + lane, firstWithout);
-        FloatVector added = Lanes.constant(-0f).blend(total, with);
-        int to = sumsOffset + at;
-        (first ? added : load(sums, to).add(added)).intoArray(sums, to);
-      }
-    }
-  }
+  private record PartlySeenRun(int run, int from, int masked, int end, int group) {}
 
   /** Causal softmax of the columns of a group of queries, in two steps: exponentials, division. */
   private static final class ColumnSoftmax {
@@ -238,24 +230,6 @@ final class QueryBlock {
     /** What the sink adds to each of these sums. */
     private final float[] shares = new float[RegisterTile.COLUMNS];
 
-    private AttentionShape shape;
-    private CpuTensor keyBias;
-    private CpuTensor sinks;
-    private int head;
-
-    /**
-     * Sets the parameters of the scores.
-     *
-     * @param keyBias added to the scores, null for none
-     * @param sinks of the heads, null for none
-     */
-    void reshape(AttentionShape shape, CpuTensor keyBias, CpuTensor sinks, int head) {
-      this.shape = shape;
-      this.keyBias = keyBias;
-      this.sinks = sinks;
-      this.head = head;
-    }
-
     /**
      * Scales, bounds and biases each score that a query sees, and replaces it by exp(score - max).
      * The content of the other scores becomes undefined.
@@ -265,7 +239,16 @@ final class QueryBlock {
      * @param group the token of this query in the sequence
      * @param end keys in the matrix
      */
-    void exponentials(RegisterTileSums scores, int column, int group, int end) {
+    void exponentials(
+        AttentionOperands<CpuTensor> operands,
+        int head,
+        RegisterTileSums scores,
+        int column,
+        int group,
+        int end) {
+      AttentionShape shape = operands.shape();
+      CpuTensor keyBias = operands.keyBias();
+      CpuTensor sinks = operands.sinks();
       Arrays.fill(partial, 0f);
       boolean bent = shape.softcap() > 0 || keyBias != null;
       // Bent scores are scaled already; a factor of 1 changes nothing.
@@ -276,12 +259,14 @@ final class QueryBlock {
         int at = scores.at(0, column) + lane;
         int query = group + lane;
         if (bent) {
-          bend(scores.data(), at, Math.min(keys, shape.firstKey(query)), keys);
+          bend(operands, head, scores.data(), at, Math.min(keys, shape.firstKey(query)), keys);
         }
         SeenKeys seen = new SeenKeys(scores.data(), at, shape, query, keys);
         FloatVector max = seen.scale(scale, sink);
         seen.exponentials(max, partial, lane);
-        share(sink, max, lane);
+        if (sinks != null) {
+          VectorMath.exp(Lanes.constant(sink).sub(max)).intoArray(shares, lane);
+        }
       }
       for (int width = LaneSum.LANES / 2; width > 0; width /= 2) {
         int half = width * RegisterTile.COLUMNS;
@@ -291,12 +276,6 @@ final class QueryBlock {
       }
       for (int lane = 0; sinks != null && lane < RegisterTile.COLUMNS; lane += Lanes.COUNT) {
         load(partial, lane).add(load(shares, lane)).intoArray(partial, lane);
-      }
-    }
-
-    private void share(float sink, FloatVector max, int lane) {
-      if (sinks != null) {
-        VectorMath.exp(FloatVector.broadcast(Lanes.FLOATS, sink).sub(max)).intoArray(shares, lane);
       }
     }
 
@@ -314,9 +293,11 @@ final class QueryBlock {
     /**
      * Scales, bounds and biases the scores of one vector of queries, of keys from {@code from} on.
      */
-    private void bend(float[] data, int start, int from, int end) {
-      float scale = shape.scale();
-      float cap = shape.softcap();
+    private static void bend(
+        AttentionOperands<CpuTensor> of, int head, float[] data, int start, int from, int end) {
+      float scale = of.shape().scale();
+      float cap = of.shape().softcap();
+      CpuTensor keyBias = of.keyBias();
       for (int j = from; j < end; j++) {
         int at = start + j * RegisterTile.COLUMNS;
         FloatVector score = load(data, at).mul(scale);
@@ -374,7 +355,7 @@ final class QueryBlock {
       }
 
       private VectorMask<Float> seeing(int key) {
-        return CausalMask.seeing(query, key, window);
+        return queriesSeeing(query, key, window);
       }
 
       /**

@@ -46,7 +46,9 @@ public final class VectorSparseGpt implements SparseGptKernels {
       columns.read(rows, row);
       columns.markAtMost(threshold);
       for (int from = 0; from < block.width(); from += RowColumns.STRIP) {
-        columns.take(from, Math.min(block.width(), from + RowColumns.STRIP));
+        int to = Math.min(block.width(), from + RowColumns.STRIP);
+        columns.update(from, to);
+        columns.takeUpdated(from, to);
       }
       columns.write(rows, changes, kept, row, Math.min(count, row + RowColumns.ROWS));
     }
@@ -216,11 +218,6 @@ public final class VectorSparseGpt implements SparseGptKernels {
       FloatVector.broadcast(F, KEPT).blend(PRUNED, pruned).intoArray(changes, column * ROWS + half);
       long bits = pruned.not().toLong() << half;
       kept[column] = half == 0 ? bits : kept[column] | bits;
-    }
-
-    void take(int from, int to) {
-      update(from, to);
-      takeUpdated(from, to);
     }
 
     /** Brings columns up to date with all changes to the left of the first one. */

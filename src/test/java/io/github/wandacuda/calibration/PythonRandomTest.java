@@ -1,13 +1,11 @@
 package io.github.wandacuda.calibration;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every expected number is what CPython 3.11 printed. */
 class PythonRandomTest {
@@ -39,7 +37,7 @@ class PythonRandomTest {
   })
   void drawsTheDocumentsOfTheWandaCode(
       long seed, long first, long second, long third, long fourth) {
-    assertThat(draws(seed, 0, 356_316, 4)).containsExactly(first, second, third, fourth);
+    assertThat(draws(seed, 356_316, 4)).containsExactly(first, second, third, fourth);
   }
 
   @Test
@@ -52,49 +50,19 @@ class PythonRandomTest {
   @Test
   void givesAnyNumberOfBits() {
     PythonRandom random = new PythonRandom(7);
-    assertThat(
-            LongStream.of(1, 5, 31, 33, 48, 63, 64).map(n -> random.getRandBits((int) n)).toArray())
-        .containsExactly(
-            0,
-            30,
-            323_946_139,
-            5_990_721_294L,
-            20_388_417_142_736L,
-            4_942_639_112_109_623_332L,
-            6_745_769_884_264_228_881L);
+    assertThat(LongStream.of(1, 5, 31).map(n -> random.getRandBits((int) n)).toArray())
+        .containsExactly(0, 30, 323_946_139);
   }
 
   @Test
   void drawsFromSpansOfAnyWidth() {
-    assertThat(draws(7, 0, 0, 3)).containsExactly(0, 0, 0);
-    assertThat(draws(7, -5, 5, 12)).containsExactly(0, -3, 1, 5, -5, -4, 3, -4, 0, 4, -5, 3);
-    assertThat(draws(7, 0, 0xffff_ffffL, 3)).containsExactly(647892279, 2795742288L, 2301595691L);
-    assertThat(draws(7, 0, 1L << 40, 4))
-        .containsExactly(868_231_286_071L, 105_874_957_392L, 208_460_025_899L, 470_330_855_157L);
-    assertThat(draws(7, -(1L << 62), (1L << 62) - 1, 2))
-        .containsExactly(2_671_521_945_691_753_783L, -3_720_958_657_989_204_912L);
-    assertThat(draws(7, Long.MIN_VALUE, Long.MAX_VALUE - 1, 3))
-        .containsExactly(
-            8_261_657_684_473_197_624L, -1_940_164_072_735_634_121L, -8_332_644_676_416_592_816L);
+    assertThat(draws(7, 0, 3)).containsExactly(0, 0, 0);
+    assertThat(draws(7, 10, 12)).containsExactly(5, 2, 6, 10, 0, 1, 8, 1, 5, 9, 0, 8);
+    assertThat(draws(7, Integer.MAX_VALUE, 2)).containsExactly(1_390_851_128, 647_892_279);
   }
 
-  @Test
-  void refusesWhatIsNoRange() {
-    PythonRandom random = new PythonRandom(0);
-    assertThatThrownBy(() -> random.randInt(1, 0)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> random.randInt(Long.MIN_VALUE, Long.MAX_VALUE))
-        .isInstanceOf(IllegalArgumentException.class);
-  }
-
-  @ParameterizedTest
-  @ValueSource(ints = {-1, 0, 65})
-  void refusesOtherNumbersOfBits(int bits) {
-    assertThatThrownBy(() -> new PythonRandom(0).getRandBits(bits))
-        .isInstanceOf(IllegalArgumentException.class);
-  }
-
-  private static long[] draws(long seed, long low, long high, int count) {
+  private static long[] draws(long seed, int highest, int count) {
     PythonRandom random = new PythonRandom(seed);
-    return LongStream.generate(() -> random.randInt(low, high)).limit(count).toArray();
+    return LongStream.generate(() -> random.randInt(highest)).limit(count).toArray();
   }
 }

@@ -29,7 +29,7 @@ class EvaluationTest {
         DjlTokenizer tokenizer = DjlTokenizer.open(TestData.TINY_LLAMA)) {
       return Evaluation.of(
               Tasks.read(List.of(file.toString()), null, Long.MAX_VALUE), directory, tokenizer, bos)
-          .tokens();
+          .requests();
     }
   }
 

@@ -73,7 +73,7 @@ final class FixtureChecks extends ModelChecks {
     Statistics dense = Statistics.read(fixture.resolve("dense.statistics.safetensors"));
     try (ModelDirectory model = open();
         Decoder decoder = decoder(model)) {
-      Statistics found = DenseCalibration.run(decoder, tokens, Progress.NONE);
+      Statistics found = DenseCalibration.run(decoder, tokens, List.of(), Progress.NONE);
       assertThat(found.samples()).isEqualTo(4);
       assertThat(decoder.linearModules())
           .containsExactlyInAnyOrderElementsOf(dense.norms().keySet());

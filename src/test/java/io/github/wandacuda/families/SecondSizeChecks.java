@@ -128,7 +128,7 @@ final class SecondSizeChecks extends ModelChecks {
   void normsAre(double tolerance) {
     try (ModelDirectory model = open();
         Decoder decoder = decoder(model)) {
-      Statistics found = DenseCalibration.run(decoder, samples, Progress.NONE);
+      Statistics found = DenseCalibration.run(decoder, samples, List.of(), Progress.NONE);
       assertThat(found.norms().keySet()).containsAll(norms.keySet());
       assertThat(model.modules().stream().map(LinearModule::name))
           .containsExactlyInAnyOrderElementsOf(found.norms().keySet());

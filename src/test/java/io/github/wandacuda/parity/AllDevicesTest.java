@@ -58,7 +58,7 @@ class AllDevicesTest {
     try (backend;
         ModelDirectory model = ModelDirectory.open(MODEL);
         Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      Statistics statistics = DenseCalibration.run(decoder, SAMPLES, Progress.NONE);
+      Statistics statistics = DenseCalibration.run(decoder, SAMPLES, List.of(), Progress.NONE);
       return statistics.norms();
     }
   }

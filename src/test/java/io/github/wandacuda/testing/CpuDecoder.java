@@ -15,6 +15,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** A model's decoder on the CPU, and what is calibrated with it. */
@@ -43,7 +44,7 @@ public record CpuDecoder(ModelDirectory model, Backend backend, Decoder decoder)
 
   /** Returns the norms of the dense model. */
   public Statistics statistics(List<int[]> samples) {
-    return DenseCalibration.run(decoder, samples, Progress.NONE);
+    return DenseCalibration.run(decoder, samples, List.of(), Progress.NONE);
   }
 
   /** Returns what writes the second moments of the dense model. */
@@ -51,7 +52,8 @@ public record CpuDecoder(ModelDirectory model, Backend backend, Decoder decoder)
     Map<String, Integer> features =
         model.modules().stream()
             .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
-    return new MomentsCalibration(decoder, samples, false, features::get, Progress.NONE);
+    return new MomentsCalibration(
+        decoder, samples, false, features::get, Progress.NONE, new TreeMap<>());
   }
 
   public double perplexity(List<int[]> windows) {

@@ -8,7 +8,6 @@ import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.RadixSelect;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
-import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -29,9 +28,7 @@ final class CpuBackend implements Backend {
   private final String device;
   private final WorkerPool workers;
 
-  /** What is closed with the backend: threads of its own, or nothing. */
   private final Runnable closing;
-
   private final CpuKernels kernels;
   private final Selector plainSelector = new CpuSelector(new RadixSelect());
 
@@ -47,25 +44,12 @@ final class CpuBackend implements Backend {
   /**
    * Opens the processor.
    *
-   * @param threads threads to use, 1 or more; selections run on those of the callers
+   * @param workers the threads to use; selections run on those of the callers
+   * @param closing closes the threads, unless they stay the caller's
    * @param found a library for products with activations rounded to BF16, if there is one; null to
    *     multiply in float32
    */
-  CpuBackend(CpuKernels kernels, String device, int threads, Search found) {
-    Workers workers = new Workers(threads);
-    this(kernels, device, workers, workers::close, found);
-  }
-
-  /**
-   * Opens the processor for a caller who brings the threads.
-   *
-   * @param workers stay the caller's
-   */
-  CpuBackend(CpuKernels kernels, String device, WorkerPool workers) {
-    this(kernels, device, workers, () -> {}, null);
-  }
-
-  private CpuBackend(
+  CpuBackend(
       CpuKernels kernels, String device, WorkerPool workers, Runnable closing, Search found) {
     this.kernels = kernels;
     this.device = device;

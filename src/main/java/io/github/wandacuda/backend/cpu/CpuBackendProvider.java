@@ -9,6 +9,7 @@ import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import io.github.wandacuda.system.WorkerPool;
+import io.github.wandacuda.system.Workers;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,12 +57,14 @@ public final class CpuBackendProvider implements BackendProvider {
   @Override
   public Backend open(int device, int threads, Precision precision) {
     OneDnn.Search found = precision == Precision.FAST ? OneDnn.search() : null;
-    return new CpuBackend(kernels(device), model(), threads, found);
+    CpuKernels kernels = kernels(device);
+    Workers workers = new Workers(threads);
+    return new CpuBackend(kernels, model(), workers, workers::close, found);
   }
 
   @Override
   public Backend open(int device, WorkerPool workers) {
-    return new CpuBackend(kernels(device), model(), workers);
+    return new CpuBackend(kernels(device), model(), workers, () -> {}, null);
   }
 
   private static CpuKernels kernels(int device) {

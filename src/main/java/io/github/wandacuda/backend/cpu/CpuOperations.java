@@ -204,7 +204,7 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
 
   @Override
   public ColumnSquares columnSquares(int columns) {
-    return new ColumnSums(kernels, workers, columns);
+    return new ColumnSums(kernels, workers, new double[columns]);
   }
 
   @Override
@@ -241,7 +241,9 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
   }
 
   /** Column sums in doubles; each task takes a range of columns. */
-  private static final class ColumnSums implements ColumnSquares {
+  @SuppressWarnings("ArrayRecordComponent")
+  private record ColumnSums(CpuForwardKernels kernels, WorkerPool workers, double[] sums)
+      implements ColumnSquares {
     /**
      * Columns of the largest task: 8 KiB of a row, twice as much as the processor prefetches by
      * itself.
@@ -250,16 +252,6 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
 
     /** Columns of the smallest task: 1 KiB of a row. */
     private static final int FEWEST_COLUMNS = 256;
-
-    private final CpuForwardKernels kernels;
-    private final WorkerPool workers;
-    private final double[] sums;
-
-    ColumnSums(CpuForwardKernels kernels, WorkerPool workers, int columns) {
-      this.kernels = kernels;
-      this.workers = workers;
-      this.sums = new double[columns];
-    }
 
     @Override
     public void add(Tensor x) {

@@ -17,7 +17,6 @@ import io.github.wandacuda.simd.CodeRows;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
@@ -25,22 +24,10 @@ import java.util.Deque;
  * pruning a tile, and one that pruned rows before knows where their thresholds were: so a call
  * takes the one that was used last, and makes one only where all are at work.
  */
-final class CpuPlan implements SelectionPlan {
+record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<RowPruner> idle)
+    implements SelectionPlan {
   /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
   private static final long CACHED_BYTES = 64 << 10;
-
-  private final CpuSelectKernels kernels;
-  private final SelectionArguments arguments;
-  private final Deque<RowPruner> idle = new ArrayDeque<>();
-
-  CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments) {
-    this.kernels = kernels;
-    this.arguments = arguments;
-  }
-
-  SelectionArguments arguments() {
-    return arguments;
-  }
 
   @Override
   public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
@@ -69,7 +56,7 @@ final class CpuPlan implements SelectionPlan {
     for (int row = 0; row < codes.rows() && codes.columns() > 0; row++) {
       if (row % some == 0 && NativeMemory.is(codes.data())) {
         long bytes = Math.min(some * rowBytes, codes.data().byteSize() - row * rowBytes);
-        run.preload.load(codes.data(), row * rowBytes, bytes);
+        run.load(codes.data(), row * rowBytes, bytes);
       }
       run.add(row, pruner.prune(codes, row, run.kept));
       CodeRows.keep(codes, row, run.kept);
@@ -111,7 +98,7 @@ final class CpuPlan implements SelectionPlan {
         MemorySegment to = destination.data().asSlice(destination.byteOffset(first, 0));
         DenseRows.gather(source.rows(first, end - first), to, pitch);
       } else if (!run.pruner.passesOnce()) {
-        load(source, first, end, rowBytes, run.preload);
+        load(source, first, end, rowBytes, run);
       }
       for (int row = first; row < end; row++) {
         run.prune(row, destination.data(), destination.byteOffset(row, 0));
@@ -119,22 +106,26 @@ final class CpuPlan implements SelectionPlan {
     }
   }
 
-  private static void load(
-      WeightMatrix matrix, int first, int end, long rowBytes, CachePreload preload) {
+  private static void load(WeightMatrix matrix, int first, int end, long rowBytes, Run run) {
     int step = matrix.rowStride() == matrix.columns() ? end - first : 1;
     for (int row = first; row < end; row += step) {
-      preload.load(matrix.data(), matrix.byteOffset(row, 0), step * rowBytes);
+      run.load(matrix.data(), matrix.byteOffset(row, 0), step * rowBytes);
     }
   }
 
   private static final class Run {
+    private static final long PAGE = 4096;
+    private static final long LINE = 64;
+
     private final RowPruner pruner;
     private final RowReader matrix;
     private final MemorySegment mask;
-    private final CachePreload preload = new CachePreload();
     private final long[] kept;
     private long picked;
     private long zeros;
+
+    /** Kept, or the JIT would leave the reading out. */
+    long loaded;
 
     Run(RowPruner pruner, RowReader matrix, MemorySegment mask) {
       this.pruner = pruner;
@@ -154,41 +145,26 @@ final class CpuPlan implements SelectionPlan {
       picked += inRow;
       zeros += pruner.zeros();
       if (mask != null) {
-        writeKept(kept, Math.toIntExact(Selector.maskRowBytes(matrix.columns())), mask, row);
+        int bytes = (int) Selector.maskRowBytes(matrix.columns());
+        long at = (long) row * bytes;
+        int whole = bytes / Long.BYTES;
+        MemorySegment.copy(kept, 0, mask, LONG, at, whole);
+        for (int i = whole * Long.BYTES; i < bytes; i++) {
+          byte bits = (byte) (kept[whole] >>> (i % Long.BYTES * Byte.SIZE));
+          mask.set(ValueLayout.JAVA_BYTE, at + i, bits);
+        }
       }
     }
-  }
 
-  private static void writeKept(long[] kept, int bytes, MemorySegment mask, int row) {
-    long at = (long) row * bytes;
-    int whole = bytes / Long.BYTES;
-    MemorySegment.copy(kept, 0, mask, LONG, at, whole);
-    for (int i = whole * Long.BYTES; i < bytes; i++) {
-      byte bits = (byte) (kept[whole] >>> (i % Long.BYTES * Byte.SIZE));
-      mask.set(ValueLayout.JAVA_BYTE, at + i, bits);
-    }
-  }
-
-  /** It holds nothing but Java memory, and others may have it too. */
-  @Override
-  public void close() {}
-
-  /**
-   * Loads memory into the cache before kernels look at it several times. They would else wait for
-   * it in their first pass, line after line, and leave it idle in the others; the Vector API has no
-   * prefetch, and loads scattered over the other passes hold these up as long as they take.
-   *
-   * <p>A processor loads ahead within a page, so pages are loaded side by side: 64 KiB come at 22
-   * GB/s then, and at 18 one after the other (one thread of a Zen 4).
-   */
-  private static final class CachePreload {
-    private static final long PAGE = 4096;
-    private static final long LINE = 64;
-
-    /** Kept, or the JIT would leave the reading out. */
-    long loaded;
-
-    /** Loads a word of each line. */
+    /**
+     * Loads a word of each line of memory into the cache before kernels look at it several times.
+     * They would else wait for it in their first pass, line after line, and leave it idle in the
+     * others; the Vector API has no prefetch, and loads scattered over the other passes hold these
+     * up as long as they take.
+     *
+     * <p>A processor loads ahead within a page, so pages are loaded side by side: 64 KiB come at 22
+     * GB/s then, and at 18 one after the other (one thread of a Zen 4).
+     */
     void load(MemorySegment memory, long at, long bytes) {
       if (memory.getClass() != NativeMemory.TYPE) {
         throw NativeMemory.expected();
@@ -206,4 +182,8 @@ final class CpuPlan implements SelectionPlan {
       loaded = words;
     }
   }
+
+  /** It holds nothing but Java memory, and others may have it too. */
+  @Override
+  public void close() {}
 }

@@ -44,7 +44,7 @@ public final class CpuSelector implements Selector {
     if (plans.size() == MOST_PLANS) {
       plans.removeLast();
     }
-    plans.push(new CpuPlan(kernels, arguments));
+    plans.push(new CpuPlan(kernels, arguments, new ArrayDeque<>()));
     return plans.peek();
   }
 

@@ -2,15 +2,21 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.QuantizedMatrix;
+import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.scalar.RowPruner;
 import io.github.wandacuda.simd.Candidates;
 import io.github.wandacuda.simd.CodeRows;
 import io.github.wandacuda.simd.KeyLayout;
 import io.github.wandacuda.simd.RowMaskWriter;
+import io.github.wandacuda.simd.RowPass;
 import io.github.wandacuda.simd.Scores;
 import io.github.wandacuda.simd.ThresholdPasses;
+import io.github.wandacuda.simd.TiedKeys;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.function.IntSupplier;
 import java.util.function.ObjIntConsumer;
 
@@ -63,6 +69,8 @@ final class LowestByThresholds extends RowPruner {
   private final Candidates few;
   private final CodeRows codes;
   private final int wanted;
+  private final ColumnThresholds thresholds;
+  private final ThresholdPasses passes;
   private final LowestOfRow whole;
   private final WindowedRowPruner windowed;
   private final TiedRowPruner tied;
@@ -86,13 +94,13 @@ final class LowestByThresholds extends RowPruner {
     this.whole = whole;
     codes = dtype == DType.F32 ? new CodeRows(norms) : null;
     few = new Candidates(dtype, norms, codes);
-    ColumnThresholds thresholds = new ColumnThresholds(dtype, norms);
-    ThresholdPasses passes = new ThresholdPasses(dtype, columns);
+    thresholds = new ColumnThresholds(dtype, norms);
+    passes = new ThresholdPasses(dtype, columns);
     RowMaskWriter bits = new RowMaskWriter(KeyLayout.of(dtype, columns));
     ObjIntConsumer<short[]> writing = codes == null ? thresholds::write : codes::thresholds;
     windowed = new WindowedRowPruner(writing, passes, few, columns, wanted);
     credit = FIRST_CREDIT * wholeCost();
-    tied = new TiedRowPruner(thresholds, passes, bits, columns, wanted);
+    tied = new TiedRowPruner(bits);
   }
 
   /** Returns whether rows are of those that this prunes; of F32 it prunes codes alone. */
@@ -193,6 +201,80 @@ final class LowestByThresholds extends RowPruner {
   /** Returns how many rows were not left. */
   int byThresholds() {
     return byThresholds;
+  }
+
+  /**
+   * Prunes rows whose threshold is a score that very many elements have, as in rows of few
+   * different values or of many zeros, and which rows before had too: all below it is pruned, and
+   * of those that have it the lowest columns.
+   */
+  private final class TiedRowPruner {
+    private static final int MOST = 4;
+
+    /** A score, and the {@link ColumnThresholds} of it and of the next higher number. */
+    private record Tie(int score, short[] lower, short[] upper) {}
+
+    private final RowPass[] apply;
+    private final List<Tie> highestFirst = new ArrayList<>();
+    private int threshold;
+
+    TiedRowPruner(RowMaskWriter bits) {
+      apply = new RowPass[] {(memory, at, kept) -> bits.apply(kept, memory, at)};
+    }
+
+    /**
+     * Learns a score that was a row's threshold; with too many of them, all before are forgotten.
+     */
+    void learn(int score) {
+      boolean known = highestFirst.stream().anyMatch(tie -> tie.score == score);
+      if (known || score >= Scores.INFINITY) {
+        return;
+      }
+      if (highestFirst.size() == MOST) {
+        highestFirst.clear();
+      }
+      short[] lower = new short[CpuSelectKernels.padded(columns)];
+      short[] upper = new short[lower.length];
+      thresholds.write(lower, score);
+      thresholds.write(upper, score + 1);
+      highestFirst.add(new Tie(score, lower, upper));
+      highestFirst.sort(Comparator.comparingInt(Tie::score).reversed());
+    }
+
+    Outcome prune(MemorySegment memory, long at, long[] kept) {
+      for (Tie tie : highestFirst) {
+        int below = passes.below(memory, at, kept, tie.lower);
+        if (below == ThresholdPasses.NON_FINITE) {
+          return Outcome.NON_FINITE;
+        }
+        if (below <= wanted) {
+          int tied = passes.clear(memory, at, kept, tie.lower, tie.upper);
+          if (below + tied < wanted) {
+            return Outcome.LEFT;
+          }
+          threshold = tie.score;
+          takeLowest(wanted - below, memory, at, kept);
+          return Outcome.PRUNED;
+        }
+      }
+      return Outcome.LEFT;
+    }
+
+    /** Returns the threshold of the row pruned last. */
+    int threshold() {
+      return threshold;
+    }
+
+    private void takeLowest(int count, MemorySegment memory, long at, long[] kept) {
+      long[] inside = passes.inside();
+      int left = count;
+      for (int word = 0; word < kept.length; word++) {
+        long pruned = TiedKeys.lowest(inside[word], left);
+        left -= Long.bitCount(pruned);
+        kept[word] &= ~pruned;
+      }
+      RowPass.runAll(apply, memory, at, kept);
+    }
   }
 
   /**

@@ -105,7 +105,7 @@ class CpuBackendProviderTest {
   void withoutOneDnnItSaysWhyItMultipliesInFloat32() {
     CpuKernels kernels = CpuKernels.choose();
     OneDnn.Search nothing = new OneDnn.Search(null, "there is none");
-    try (Backend backend = new CpuBackend(kernels, "test", 1, nothing)) {
+    try (Backend backend = ScalarCpu.open(kernels, 1, nothing)) {
       assertThat(backend.precision()).isEmpty();
       assertThat(backend.arithmetic()).isEqualTo("cpu");
       assertThat(backend.whyFloat32()).isEqualTo("cpu multiplies in float32: there is none");
@@ -129,11 +129,8 @@ class CpuBackendProviderTest {
     try (Backend usual = new CpuBackendProvider().open(0, 2);
         Backend fast = new CpuBackendProvider().open(0, 2, Precision.FAST);
         Backend scalar =
-            new CpuBackend(
-                new CpuKernels(ScalarSelect::new, ScalarForward::new),
-                "test",
-                2,
-                OneDnn.search())) {
+            ScalarCpu.open(
+                new CpuKernels(ScalarSelect::new, ScalarForward::new), 2, OneDnn.search())) {
       for (DType dtype : DType.values()) {
         for (boolean resident : new boolean[] {false, true}) {
           int[] expected = multiplied(usual, dtype, resident);

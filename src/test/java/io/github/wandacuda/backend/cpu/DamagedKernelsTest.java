@@ -98,8 +98,8 @@ class DamagedKernelsTest {
             + " << i + 1;",
         "ThresholdPasses.java => inside[word] = under & ~pruned; => inside[word] = word + 1 =="
             + " kept.length ? 0 : under & ~pruned;",
-        "TiedRowPruner.java => left -= Long.bitCount(pruned); => left -= Long.bitCount(pruned) +"
-            + " 1;",
+        "LowestByThresholds.java => left -= Long.bitCount(pruned); => left -= Long.bitCount(pruned)"
+            + " + 1;",
         "LowestByThresholds.java => RowMaskWriter.trim(columns, kept); =>"
             + " RowMaskWriter.trim(columns + 1, kept);",
         // What all share.
