@@ -89,7 +89,7 @@ class KernelRaceTest {
   @ParameterizedTest
   @CsvSource({
     "pruning, 20, select_groups_large_bf16",
-    "forward, 8, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16"
+    "forward, 10, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16"
         + " linear_sparse_4_bf16 linear_unpack_f16 widen_codes prune_codes"
         + " linear_codes_4 row_moments row_step row_end row_swaps row_group_swaps",
     "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
