@@ -11,7 +11,6 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.system.OnFailure;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -79,24 +78,62 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   }
 
   @Override
-  public Run open(PruneTarget.Tools tools, Provenance plan) {
+  public RunResult run(PruneTarget.Tools tools, Provenance plan) {
     Fingerprint cause = Fingerprint.of(plan).with(form(scope.request().packed()));
-    OutputDirectory output =
+    try (OutputDirectory output =
         OutputDirectory.open(
             path(),
             scope.model().path(),
             scope.request().resume(),
-            sideFiles.withShards(scope.model().checkpoint()));
-    return OnFailure.close(
-        output::close,
-        () ->
-            new OutputRun(
-                this,
-                new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output),
-                output,
-                tools,
-                plan,
-                fingerprint(cause, output, tools.backend())));
+            sideFiles.withShards(scope.model().checkpoint()))) {
+      Fingerprint fingerprint = fingerprint(cause, output, tools.backend());
+      if (output.finished().isPresent()) {
+        return new RunResult(output.finished().get(), List.of(), tools.clock().seconds(), null);
+      }
+      tools.readSource(scope);
+      try {
+        return run(output, fingerprint, tools, plan);
+      } catch (RuntimeException | Error e) {
+        output.settle(e);
+        throw e;
+      }
+    }
+  }
+
+  private RunResult run(
+      OutputDirectory output, Fingerprint fingerprint, PruneTarget.Tools tools, Provenance plan) {
+    PackedOutput packed = new PackedOutput(scope.model(), output, tools.workers());
+    var added = new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
+    sideFiles.warnOfLeftOut("the output has no use for it");
+    added.requireNoneBefore();
+    if (output.interrupted().isPresent()) {
+      packed.unpack();
+    }
+    Written written =
+        cluster.isPresent()
+            ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
+            : new LocalPass(scope, sideFiles, output, tools, plan).run(fingerprint);
+    sideFiles.files().forEach(file -> output.copy(sideFiles, file));
+    added.requireNoneAfter();
+    Provenance record = plan.with(written.results(), written.masks());
+    RunResult result = new RunResult(record, written.results(), tools.clock().seconds(), null);
+    tools.beforeEnd().accept(result);
+    boolean packs = scope.request().packed();
+    if (packs) {
+      packed.pack(scope.request().verify());
+    }
+    StateFiles.remove(output);
+    sideFiles.lastFiles().stream()
+        .filter(file -> !packs || !file.equals(Path.of(SideFiles.CONFIG)))
+        .forEach(file -> output.copy(sideFiles, file));
+    if (packs) {
+      Packing.PACK.writeConfig(scope.model(), output);
+    }
+    added.removeLeftovers();
+    ModelDirectory whole = scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
+    ModelCard.write(whole, sideFiles, output, record);
+    output.finish(record, () -> {});
+    return result;
   }
 
   /** Returns the run's fingerprint, after a look at that of the run that is there. */
@@ -125,69 +162,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   }
 
   record Written(List<ModuleResult> results, String masks) {}
-
-  /** Has taken over the directory, which it closes. */
-  private record OutputRun(
-      OutputTarget to,
-      OutputPlace.AddedFiles added,
-      OutputDirectory output,
-      PruneTarget.Tools tools,
-      Provenance plan,
-      Fingerprint fingerprint)
-      implements Run {
-    @Override
-    public Optional<Provenance> finished() {
-      return output.finished();
-    }
-
-    @Override
-    public RunResult prune() {
-      to.sideFiles.warnOfLeftOut("the output has no use for it");
-      added.requireNoneBefore();
-      if (output.interrupted().isPresent()) {
-        new PackedOutput(to.scope.model(), output, tools.workers()).unpack();
-      }
-      Written written =
-          to.cluster.isPresent()
-              ? new ClusterPass(to.scope, to.cluster.get(), output, tools, plan).run(fingerprint)
-              : new LocalPass(to.scope, to.sideFiles, output, tools, plan).run(fingerprint);
-      to.sideFiles.files().forEach(file -> output.copy(to.sideFiles, file));
-      added.requireNoneAfter();
-      return new RunResult(
-          plan.with(written.results(), written.masks()),
-          written.results(),
-          tools.clock().seconds());
-    }
-
-    @Override
-    public void end(RunResult result) {
-      Optional<PackedOutput> packed =
-          to.scope.request().packed()
-              ? Optional.of(new PackedOutput(to.scope.model(), output, tools.workers()))
-              : Optional.empty();
-      packed.ifPresent(shards -> shards.pack(to.scope.request().verify()));
-      StateFiles.remove(output);
-      to.sideFiles.lastFiles().stream()
-          .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
-          .forEach(file -> output.copy(to.sideFiles, file));
-      packed.ifPresent(unused -> Packing.PACK.writeConfig(to.scope.model(), output));
-      added.removeLeftovers();
-      ModelDirectory whole =
-          to.scope.request().smaller().map(SmallerModel::dense).orElse(to.scope.model());
-      ModelCard.write(whole, to.sideFiles, output, result.provenance());
-      output.finish(result.provenance(), () -> {});
-    }
-
-    @Override
-    public void settle(Throwable failure) {
-      output.settle(failure);
-    }
-
-    @Override
-    public void close() {
-      output.close();
-    }
-  }
 
   /**
    * Has a cluster write a run's shards, keeps the journal of it, and puts together what the

@@ -3,13 +3,14 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.job.ShardPass.ShardResult;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -52,135 +53,80 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
   }
 
   @Override
-  public Run open(PruneTarget.Tools tools, Provenance plan) {
+  public RunResult run(PruneTarget.Tools tools, Provenance plan) {
     Fingerprint fingerprint = output.fingerprint(plan);
-    return output.<Run>begin(
+    ShardRecords records = ShardRecords.of(scope, fingerprint);
+    List<SafetensorsFile> share = output.part().shareOf(scope.model().checkpoint().shards());
+    ShardPass own = new ShardPass(scope, path(), tools, scope::norms);
+    return output.run(
         plan,
         fingerprint,
-        there -> new Ended(Optional.of(there), Part.PartState.end(output.part())),
-        lock -> new PartRun(tools, plan, fingerprint, lock));
+        there ->
+            new RunResult(
+                there, List.of(), tools.clock().seconds(), Part.PartState.end(output.part())),
+        () -> {
+          tools.readSource(scope);
+          own.run(
+              process.cluster(),
+              "prune " + output.part(),
+              RunDescription.of(scope, path(), plan, scope.request().verify(), process.devices()),
+              share,
+              shard -> records.read(shard).map(ShardPass.ShardResult::tensors).orElse(List.of()),
+              records::write);
+        },
+        directory -> {
+          ShardPass all = new ShardPass(scope, path(), tools, scope::norms);
+          Part.PartState state = look(records, all);
+          return state.finished()
+              ? complete(tools, plan, all, directory, state)
+              : partly(tools, plan, share, own.modules(), state);
+        });
   }
 
-  /** A part at work: it writes its shards and, if it is the last, completes the output. */
-  private final class PartRun implements Run {
-    private final PruneTarget.Tools tools;
-    private final Provenance plan;
-    private final Fingerprint fingerprint;
-    private final PartLock lock;
-    private final ShardRecords records;
-    private final List<SafetensorsFile> share;
-    private Part.PartState state;
-
-    /** The output, from when the shards are finished. */
-    private OutputDirectory directory;
-
-    /** Takes over the part's lock, which it closes. */
-    PartRun(PruneTarget.Tools tools, Provenance plan, Fingerprint fingerprint, PartLock lock) {
-      this.tools = tools;
-      this.plan = plan;
-      this.fingerprint = fingerprint;
-      this.lock = lock;
-      records = ShardRecords.of(scope, fingerprint);
-      share = output.part().shareOf(scope.model().checkpoint().shards());
-    }
-
-    @Override
-    public Part.PartState part() {
-      return state;
-    }
-
-    /** The output is open if all shards are finished and nobody has completed it. */
-    @Override
-    public boolean completes() {
-      return directory != null && directory.finished().isEmpty();
-    }
-
-    @Override
-    public RunResult prune() {
-      ShardPass own = writeShare();
-      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
-      lock.close();
-      directory = output.again(fingerprint);
-      if (directory.finished().isPresent()) {
-        state = Part.PartState.end(output.part());
-        return result(directory.finished().get(), List.of());
-      }
-      ShardPass all = new ShardPass(scope, path(), tools, scope::norms);
-      state = look(all);
-      if (state.finished()) {
-        return complete(all);
-      }
-      directory.close();
-      directory = null;
-      List<ModuleResult> results = own.modules();
-      return result(
-          Provenance.planned(
-                  scope.request(),
-                  share.stream().flatMap(shard -> scope.modules(shard).stream()).toList(),
-                  plan.sourceSha256(),
-                  plan.version())
-              .with(results, null),
-          results);
-    }
-
-    private RunResult result(Provenance record, List<ModuleResult> results) {
-      return new RunResult(record, results, tools.clock().seconds());
-    }
-
-    private ShardPass writeShare() {
-      ShardPass own = new ShardPass(scope, path(), tools, scope::norms);
-      own.run(
-          process.cluster(),
-          "prune " + output.part(),
-          RunDescription.of(scope, path(), plan, scope.request().verify(), process.devices()),
-          share,
-          shard -> records.read(shard).map(ShardPass.ShardResult::tensors).orElse(List.of()),
-          records::write);
-      return own;
-    }
-
-    /** Looks for all parts' shards, under the journal's lock; finished if this part ends all. */
-    private Part.PartState look(ShardPass all) {
-      List<SafetensorsFile> shards = scope.model().checkpoint().shards();
-      Set<SafetensorsFile> missing = new HashSet<>();
-      for (SafetensorsFile shard : shards) {
-        records.read(shard).ifPresentOrElse(all::take, () -> missing.add(shard));
-      }
-      List<List<SafetensorsFile>> shares = output.part().shares(shards);
-      return output.state(part -> shares.get(part - 1).stream().noneMatch(missing::contains));
-    }
-
-    private RunResult complete(ShardPass all) {
-      whole.sideFiles().warnOfLeftOut("the output has no use for it");
-      List<ModuleResult> modules = all.modules();
-      Provenance record = plan.with(modules, all.digest());
-      all.check(record);
-      whole.sideFiles().files().forEach(file -> directory.copy(whole.sideFiles(), file));
-      output.added(directory).requireNoneAfter();
-      return result(record, modules);
-    }
-
-    @Override
-    public void end(RunResult result) {
-      whole.sideFiles().lastFiles().forEach(file -> directory.copy(whole.sideFiles(), file));
-      ModelCard.write(scope.model(), whole.sideFiles(), directory, result.provenance());
-      directory.finish(result.provenance(), output.added(directory)::removeLeftovers);
-    }
-
-    @Override
-    public void settle(Throwable failure) {
-      output.settle(failure);
-    }
-
-    @Override
-    public void close() {
-      lock.close();
-      if (directory != null) {
-        directory.close();
-      }
-    }
+  private RunResult partly(
+      PruneTarget.Tools tools,
+      Provenance plan,
+      List<SafetensorsFile> share,
+      List<ModuleResult> results,
+      Part.PartState state) {
+    List<LinearModule> modules =
+        share.stream().flatMap(shard -> scope.modules(shard).stream()).toList();
+    Provenance record =
+        Provenance.planned(scope.request(), modules, plan.sourceSha256(), plan.version());
+    return new RunResult(record.with(results, null), results, tools.clock().seconds(), state);
   }
 
+  /** Looks for all parts' shards, under the journal's lock; finished if this part ends all. */
+  private Part.PartState look(ShardRecords records, ShardPass all) {
+    List<SafetensorsFile> shards = scope.model().checkpoint().shards();
+    Set<SafetensorsFile> missing = new HashSet<>();
+    for (SafetensorsFile shard : shards) {
+      records.read(shard).ifPresentOrElse(all::take, () -> missing.add(shard));
+    }
+    List<List<SafetensorsFile>> shares = output.part().shares(shards);
+    return output.state(part -> shares.get(part - 1).stream().noneMatch(missing::contains));
+  }
+
+  private RunResult complete(
+      PruneTarget.Tools tools,
+      Provenance plan,
+      ShardPass all,
+      OutputDirectory directory,
+      Part.PartState state) {
+    SideFiles sideFiles = whole.sideFiles();
+    sideFiles.warnOfLeftOut("the output has no use for it");
+    List<ModuleResult> modules = all.modules();
+    Provenance record = plan.with(modules, all.digest());
+    all.check(record);
+    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+    output.added(directory).requireNoneAfter();
+    RunResult result = new RunResult(record, modules, tools.clock().seconds(), state);
+    tools.beforeEnd().accept(result);
+    sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
+    ModelCard.write(scope.model(), sideFiles, directory, record);
+    directory.finish(record, output.added(directory)::removeLeftovers);
+    return result;
+  }
   /**
    * What parts have finished of a run: a file of a journal's lines for each shard, in the output
    * until the run ends. The last record says that the others are complete.

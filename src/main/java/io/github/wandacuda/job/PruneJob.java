@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
@@ -22,9 +21,6 @@ import java.util.function.Consumer;
 
 /** A checked run, ready to begin: into another directory, or in the model's own shards. */
 public final class PruneJob {
-  /** Shards of the source between their first read and their check, about. */
-  private static final int SHARDS_AT_WORK = 2;
-
   private final RunScope scope;
   private final PruneTarget target;
 
@@ -189,45 +185,9 @@ public final class PruneJob {
                 scope.request().storage().io(), 2 * scope.model().checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
-      try (PruneTarget.Run run =
-          target.open(new PruneTarget.Tools(backend, workers, clock, progress, masks, io), plan)) {
-        Optional<Provenance> finished = run.finished();
-        if (finished.isPresent()) {
-          return new RunResult(finished.get(), List.of(), clock.seconds(), run.part());
-        }
-        readSource(io);
-        RunResult result = end(run, beforeEnd);
-        return new RunResult(result.provenance(), result.modules(), clock.seconds(), run.part());
-      }
-    }
-  }
-
-  /**
-   * Has the source read past the page cache, unless the check of the output reads it a second time,
-   * soon after the first, and there is room for the shards that are at work until then. Those leave
-   * the page cache when they are checked.
-   */
-  private void readSource(DirectIo io) {
-    List<SafetensorsFile> shards = scope.model().checkpoint().shards();
-    long largest = shards.stream().mapToLong(SafetensorsFile::byteSize).max().orElse(0);
-    if (!scope.request().verify() || !DirectIo.fitsInCache(SHARDS_AT_WORK * largest)) {
-      shards.forEach(shard -> shard.bytes().readThrough(io));
-    } else if (io.isDirect()) {
-      shards.forEach(shard -> shard.bytes().readThroughCache());
-    }
-  }
-
-  private static RunResult end(PruneTarget.Run run, Consumer<RunResult> beforeEnd) {
-    try {
-      RunResult result = run.prune();
-      if (run.completes()) {
-        beforeEnd.accept(result);
-        run.end(result);
-      }
-      return result;
-    } catch (RuntimeException | Error e) {
-      run.settle(e);
-      throw e;
+      PruneTarget.Tools tools =
+          new PruneTarget.Tools(backend, workers, clock, progress, masks, io, beforeEnd);
+      return target.run(tools, plan).with(clock.seconds());
     }
   }
 }

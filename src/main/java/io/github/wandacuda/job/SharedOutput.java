@@ -65,13 +65,16 @@ record SharedOutput(
    *
    * @param run the fingerprint
    * @param finished is given the record if all is done
-   * @param begun is given the part's lock, which it closes
+   * @param share does what is the part's
+   * @param end is given the output when that is done, and completes it if no other part is left
    */
-  <T> T begin(
+  <T> T run(
       Provenance plan,
       Fingerprint run,
       Function<Provenance, T> finished,
-      Function<PartLock, T> begun) {
+      Runnable share,
+      Function<OutputDirectory, T> end) {
+    PartLock lock;
     try (OutputDirectory output = open(PATIENCE)) {
       if (output.finished().isPresent()) {
         Provenance there = output.finished().get();
@@ -82,26 +85,26 @@ record SharedOutput(
         OnFailure.run(output::discard, () -> added(output).requireNoneBefore());
       }
       output.begin(run);
-      return begun.apply(PartLock.take(path, part));
+      lock = PartLock.take(path, part);
     }
-  }
-
-  /** Opens the output again, when the part's shards are finished; it may be finished too. */
-  OutputDirectory again(Fingerprint run) {
-    OutputDirectory output = open(Duration.ofDays(1));
-    return OnFailure.close(
-        output::close,
-        () -> {
-          if (output.finished().isEmpty()) {
-            Fingerprint there =
-                output
-                    .interrupted()
-                    .map(RunRecords::run)
-                    .orElseGet(() -> new Fingerprint(Map.of()));
-            run.requireSame(path, there);
-          }
-          return output;
-        });
+    try {
+      try (lock) {
+        share.run();
+      }
+      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
+      try (OutputDirectory output = open(Duration.ofDays(1))) {
+        if (output.finished().isPresent()) {
+          return finished.apply(output.finished().get());
+        }
+        Fingerprint there =
+            output.interrupted().map(RunRecords::run).orElseGet(() -> new Fingerprint(Map.of()));
+        run.requireSame(path, there);
+        return end.apply(output);
+      }
+    } catch (RuntimeException | Error e) {
+      settle(e);
+      throw e;
+    }
   }
 
   /** Opens the output when no other part has it open. */
@@ -137,7 +140,7 @@ record SharedOutput(
   }
 
   /** Keeps everything: other parts have worked on it too. */
-  void settle(Throwable failure) {
+  private void settle(Throwable failure) {
     if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
       throw new CancelledException(
           "cancelled; what is finished of %s is kept: run %s again to go on".formatted(path, part),

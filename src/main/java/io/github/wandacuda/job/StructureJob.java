@@ -10,7 +10,6 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.JsonText;
-import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -221,32 +220,24 @@ public final class StructureJob {
       Runnable beforeEnd) {
     Provenance record = Provenance.planned(request, removed, plan, version);
     SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
-    Fingerprint run = output.fingerprint(record);
-    Optional<PartLock> lock = output.begin(record, run, there -> Optional.empty(), Optional::of);
-    part = Part.PartState.end(own);
-    if (lock.isEmpty()) {
-      return;
-    }
-    try {
-      try (PartLock held = lock.get()) {
-        requireRoom();
-        shards(own.shareOf(smaller.shards()))
-            .write(process, described(record, process), clock, progress);
-      }
-      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
-      try (OutputDirectory directory = output.again(run)) {
-        if (directory.finished().isEmpty()) {
-          part = output.state(done(directory.journal(), own));
-          if (part.finished()) {
-            sideFiles.warnOfLeftOut("the output has no use for it");
-            end(directory, record, beforeEnd);
-          }
-        }
-      }
-    } catch (RuntimeException | Error e) {
-      output.settle(e);
-      throw e;
-    }
+    part =
+        output.run(
+            record,
+            output.fingerprint(record),
+            there -> Part.PartState.end(own),
+            () -> {
+              requireRoom();
+              shards(own.shareOf(smaller.shards()))
+                  .write(process, described(record, process), clock, progress);
+            },
+            directory -> {
+              Part.PartState state = output.state(done(directory.journal(), own));
+              if (state.finished()) {
+                sideFiles.warnOfLeftOut("the output has no use for it");
+                end(directory, record, beforeEnd);
+              }
+              return state;
+            });
   }
 
   /** Adds a part to those whose shards the journal has as written, and returns which these are. */
