@@ -122,7 +122,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     if (packs) {
       packed.pack(scope.request().verify());
     }
-    StateFiles.remove(output);
     sideFiles.lastFiles().stream()
         .filter(file -> !packs || !file.equals(Path.of(SideFiles.CONFIG)))
         .forEach(file -> output.copy(sideFiles, file));

@@ -154,12 +154,6 @@ final class StateFiles implements BlockPass.Sink {
     return Math.floorMod(block, FILES);
   }
 
-  public static void remove(OutputDirectory output) {
-    for (int file = 0; file < FILES; file++) {
-      OutputDirectory.removeFile(output.path().resolve(name(file)));
-    }
-  }
-
   private static OutputException unusable(Path file, String what, IOException e) {
     RealCause.throwIfBehind(e);
     return new OutputException(
