@@ -21,9 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BiConsumer;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -152,13 +150,12 @@ record LocalPass(
               first == 0 ? null : all -> states.load(first, all),
               states);
     }
-    Set<LinearModule> kept =
-        start.results(scope.chosen()).stream()
-            .map(ModuleResult::module)
-            .collect(Collectors.toUnmodifiableSet());
-    return new StatisticsPass(
-            scope.rules(), scope::moduleRequest, scope.moments(), pruner, tools.progress())
-        .run(scope.chosen().stream().filter(module -> !kept.contains(module)).toList());
+    List<ModuleRequest> requests =
+        scope.chosen().stream()
+            .filter(module -> !start.written().contains(module.tensor()))
+            .map(scope::moduleRequest)
+            .toList();
+    return pruner.prune(requests, scope.moments(), tools.progress());
   }
 
   /** Checks what was written by a run that was interrupted, and returns the masks' digest. */

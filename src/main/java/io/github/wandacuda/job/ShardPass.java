@@ -493,22 +493,20 @@ final class ShardPass {
           MaskSink masks,
           PhaseClock clock,
           Progress progress) {
+        List<ModuleRequest> requests =
+            modules.stream()
+                .map(module -> ModuleRequest.of(module, norms.get(module.name()), null))
+                .toList();
         Optional<Path> moments = Optional.ofNullable(run.statistics()).map(Path::of);
         try (ModulePruner pruner =
             new ModulePruner(
                 backend, workers, rules, modules, ShardTarget.to(writer), masks, clock)) {
-          return new StatisticsPass(
-                  rules,
-                  module -> ModuleRequest.of(module, norms.get(module.name()), null),
-                  moments,
-                  pruner,
-                  progress)
-              .run(modules).stream()
-                  .map(
-                      result ->
-                          RunRecords.Tensor.of(
-                              result, writer.checksum(result.module().tensor()), false))
-                  .toList();
+          return pruner.prune(requests, moments, progress).stream()
+              .map(
+                  result ->
+                      RunRecords.Tensor.of(
+                          result, writer.checksum(result.module().tensor()), false))
+              .toList();
         }
       }
 
