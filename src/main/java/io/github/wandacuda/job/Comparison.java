@@ -232,7 +232,7 @@ public final class Comparison implements ComparisonWork {
       StructurePlan plan = parts.plan(model);
       if (StructureFit.isNeeded(parts, update)) {
         plan =
-            StructureFit.of(
+            new StructureFit(
                     model,
                     parts,
                     asked.parts().structure().columnScore(asked.parts().score()),

@@ -260,7 +260,7 @@ public final class StructureJob {
       List<SafetensorsFile> fitted) {
     long start = System.nanoTime();
     StructureFit.Result result =
-        StructureFit.of(
+        new StructureFit(
                 model,
                 removed,
                 request.structure().columnScore(request.score()),

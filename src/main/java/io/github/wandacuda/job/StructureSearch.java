@@ -87,7 +87,7 @@ public record StructureSearch(
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
       StructureFit.Result result =
-          StructureFit.of(model, mix, ColumnScore.GREEDY, update, requantize, samples, backend)
+          new StructureFit(model, mix, ColumnScore.GREEDY, update, requantize, samples, backend)
               .run(null, held, progress);
       trials.add(new Trial(mix, (double) saved(mix) / parameters, result.perplexity()));
     }
