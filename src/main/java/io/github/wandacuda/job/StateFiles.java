@@ -57,8 +57,9 @@ final class StateFiles implements BlockPass.Sink {
   }
 
   @Override
-  public void begin() {
+  public BorrowedMemory begin() {
     borrowed = shards.borrow();
+    return borrowed;
   }
 
   @Override
@@ -80,11 +81,6 @@ final class StateFiles implements BlockPass.Sink {
     long start = System.nanoTime();
     borrowed.await();
     clock.addWait(System.nanoTime() - start);
-  }
-
-  @Override
-  public void release() {
-    borrowed.close();
   }
 
   private void write(int block, MemorySegment states) {
