@@ -17,8 +17,6 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.scalar.RowPacking;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -172,7 +170,7 @@ public record RunNeeds(
   static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
     return model.checkpoint().totalBytes()
         + Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
-            .mapToLong(file -> size(model.path().resolve(file)))
+            .mapToLong(file -> SpaceCheck.size(model.path().resolve(file)))
             .sum();
   }
 
@@ -274,14 +272,6 @@ public record RunNeeds(
         .mapToLong(Long::longValue)
         .max()
         .orElse(0);
-  }
-
-  private static long size(Path file) {
-    try {
-      return Files.size(file);
-    } catch (IOException e) {
-      return 0; // The copy will fail and name the file.
-    }
   }
 
   /**
