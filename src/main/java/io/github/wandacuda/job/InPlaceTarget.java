@@ -104,20 +104,19 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
   }
 
   @Override
-  public RunResult run(PruneTarget.Tools tools, Provenance plan) {
+  public RunResult run(PruneTarget.Tools tools) {
+    Fingerprint cause = Fingerprint.of(tools.plan());
     Optional<Provenance> ended =
-        endEarlier()
-            .filter(
-                earlier -> Fingerprint.of(plan).differencesFrom(Fingerprint.of(earlier)).isEmpty());
+        endEarlier().filter(earlier -> cause.differencesFrom(Fingerprint.of(earlier)).isEmpty());
     if (ended.isPresent()) {
       return new RunResult(ended.get(), List.of(), tools.clock().seconds(), null);
     }
     try (Journal journal = Journal.open(path())) {
-      Fingerprint fingerprint = Fingerprint.of(plan).with(Map.of(Fingerprint.IN_PLACE, "yes"));
+      Fingerprint fingerprint = cause.with(Map.of(Fingerprint.IN_PLACE, "yes"));
       List<JsonNode> records = begin(journal, fingerprint);
       tools.readSource(scope);
       try {
-        RunResult result = prune(journal, records, tools, plan);
+        RunResult result = prune(journal, records, tools);
         tools.beforeEnd().accept(result);
         journal.becomes(
             result.provenance().json(),
@@ -206,8 +205,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     }
   }
 
-  private RunResult prune(
-      Journal journal, List<JsonNode> records, PruneTarget.Tools tools, Provenance plan) {
+  private RunResult prune(Journal journal, List<JsonNode> records, PruneTarget.Tools tools) {
     PhaseClock clock = tools.clock();
     try (InPlaceShards shards =
             new InPlaceShards(
@@ -218,8 +216,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
                 TileBuffers.of(tools.backend()),
                 tools.io());
         MaskDigest masks =
-            new MaskDigest(
-                scope.chosen().size(), scope.model().path().resolve(MaskDigest.SPILL))) {
+            new MaskDigest(scope.chosen().size(), scope.model().path().resolve(MaskDigest.SPILL))) {
       List<ModuleResult> results;
       try (ModulePruner pruner =
           new ModulePruner(
@@ -244,7 +241,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
         shards.check(results, scope.rules().after(results), tools.workers());
         clock.addVerify(System.nanoTime() - start);
       }
-      return new RunResult(plan.with(results, masks.hex()), results, clock.seconds(), null);
+      return new RunResult(tools.plan().with(results, masks.hex()), results, clock.seconds(), null);
     }
   }
 

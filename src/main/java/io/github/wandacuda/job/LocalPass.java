@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
@@ -26,12 +25,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Writes a run's shards in this process, and checks them. */
-record LocalPass(
-    RunScope scope,
-    SideFiles sideFiles,
-    OutputDirectory output,
-    PruneTarget.Tools tools,
-    Provenance plan) {
+record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTarget.Tools tools) {
   private static final Logger LOG = LoggerFactory.getLogger(LocalPass.class);
   private static final Path SPILL = Path.of(MaskDigest.SPILL);
 
@@ -111,8 +105,6 @@ record LocalPass(
    * then resumed from the first block.
    */
   private boolean hasRoomForStates() {
-    RunNeeds needs =
-        RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, tools.backend());
     long bytes = needs.writeBytes() + needs.temporaryBytes() - SpaceCheck.taken(output.path());
     boolean room = SpaceCheck.hasDisk(output.path(), bytes);
     if (!room && scope.isCalibrated()) {
@@ -180,7 +172,7 @@ record LocalPass(
 
   private void compare(List<ModuleResult> results, String masks, Found found, Failures failures) {
     if (failures.isEmpty()) {
-      Provenance record = plan.with(results, masks);
+      Provenance record = tools.plan().with(results, masks);
       new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
           .compare(scope.chosen(), masks, found);
     }

@@ -9,8 +9,8 @@ import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.FiniteWeights;
-import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.LayerPruner;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
@@ -108,8 +108,7 @@ final class ModulePruner implements AutoCloseable {
     Map<Boolean, List<ModuleRequest>> byMoments =
         requests.stream()
             .collect(
-                Collectors.partitioningBy(
-                    request -> rules.of(request.module()).needsMoments()));
+                Collectors.partitioningBy(request -> rules.of(request.module()).needsMoments()));
     List<ModuleResult> results = new ArrayList<>(prune(byMoments.get(false), progress));
     List<ModuleRequest> with = byMoments.get(true);
     if (with.isEmpty()) {
@@ -123,8 +122,7 @@ final class ModulePruner implements AutoCloseable {
         try (Arena arena = Arena.ofShared()) {
           Gram gram = file.read(module.name(), norms, arena);
           LayerInputs inputs = new LayerInputs(norms, gram, 0, request.inputs().mask());
-          results.addAll(
-              prune(List.of(new ModuleRequest(module, inputs, null)), Progress.NONE));
+          results.addAll(prune(List.of(new ModuleRequest(module, inputs, null)), Progress.NONE));
         }
         progress.step("module", results.size() - without, with.size());
       }

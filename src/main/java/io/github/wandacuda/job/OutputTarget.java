@@ -46,7 +46,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
 
   @Override
   public RunNeeds needs(Backend backend) {
-    return RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, backend);
+    return RunNeeds.of(scope, sideFiles, backend);
   }
 
   @Override
@@ -78,8 +78,8 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   }
 
   @Override
-  public RunResult run(PruneTarget.Tools tools, Provenance plan) {
-    Fingerprint cause = Fingerprint.of(plan).with(form(scope.request().packed()));
+  public RunResult run(PruneTarget.Tools tools) {
+    Fingerprint cause = Fingerprint.of(tools.plan()).with(form(scope.request().packed()));
     try (OutputDirectory output =
         OutputDirectory.open(
             path(),
@@ -92,7 +92,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       }
       tools.readSource(scope);
       try {
-        return run(output, fingerprint, tools, plan);
+        return run(output, fingerprint, tools);
       } catch (RuntimeException | Error e) {
         output.settle(e);
         throw e;
@@ -100,8 +100,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     }
   }
 
-  private RunResult run(
-      OutputDirectory output, Fingerprint fingerprint, PruneTarget.Tools tools, Provenance plan) {
+  private RunResult run(OutputDirectory output, Fingerprint fingerprint, PruneTarget.Tools tools) {
     PackedOutput packed = new PackedOutput(scope.model(), output, tools.workers());
     var added = new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
     sideFiles.warnOfLeftOut("the output has no use for it");
@@ -111,11 +110,11 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     }
     Written written =
         cluster.isPresent()
-            ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
-            : new LocalPass(scope, sideFiles, output, tools, plan).run(fingerprint);
+            ? new ClusterPass(scope, cluster.get(), output, tools).run(fingerprint)
+            : new LocalPass(scope, needs(tools.backend()), output, tools).run(fingerprint);
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
     added.requireNoneAfter();
-    Provenance record = plan.with(written.results(), written.masks());
+    Provenance record = tools.plan().with(written.results(), written.masks());
     RunResult result = new RunResult(record, written.results(), tools.clock().seconds(), null);
     tools.beforeEnd().accept(result);
     boolean packs = scope.request().packed();
@@ -170,18 +169,13 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
    * again.
    */
   private record ClusterPass(
-      RunScope scope,
-      OnCluster on,
-      OutputDirectory output,
-      PruneTarget.Tools tools,
-      Provenance plan) {
+      RunScope scope, OnCluster on, OutputDirectory output, PruneTarget.Tools tools) {
     /** Writes and checks all shards; the results are in the natural order of their names. */
     OutputTarget.Written run(Fingerprint fingerprint) {
       boolean resumed = output.interrupted().isPresent();
       output.begin(fingerprint);
       RunDescription run =
-          RunDescription.of(
-              scope, output.path(), plan, scope.request().verify() || resumed, on.devices());
+          RunDescription.of(scope, tools.plan(), scope.request().verify() || resumed, on.devices());
       ModuleFiles pruned = new ModuleFiles(output.path(), scope.chosen());
       if (run.byMoments()) {
         scope.chosen().forEach(module -> output.file(output.path().relativize(pruned.of(module))));
@@ -190,7 +184,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       ShardPass pass =
           new ShardPass(
               scope,
-              output.path(),
               tools,
               module -> calibrated.isEmpty() ? scope.norms(module) : calibrated.get(module.name()));
       write(run, pass);
@@ -202,7 +195,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       if (run.byMoments()) {
         scope.chosen().forEach(module -> OutputDirectory.removeFile(pruned.of(module)));
       }
-      pass.check(plan.with(modules, masks));
+      pass.check(tools.plan().with(modules, masks));
       return new OutputTarget.Written(modules, masks);
     }
 

@@ -53,11 +53,12 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
   }
 
   @Override
-  public RunResult run(PruneTarget.Tools tools, Provenance plan) {
+  public RunResult run(PruneTarget.Tools tools) {
+    Provenance plan = tools.plan();
     Fingerprint fingerprint = output.fingerprint(plan);
     ShardRecords records = ShardRecords.of(scope, fingerprint);
     List<SafetensorsFile> share = output.part().shareOf(scope.model().checkpoint().shards());
-    ShardPass own = new ShardPass(scope, path(), tools, scope::norms);
+    ShardPass own = new ShardPass(scope, tools, scope::norms);
     return output.run(
         plan,
         fingerprint,
@@ -69,30 +70,30 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
           own.run(
               process.cluster(),
               "prune " + output.part(),
-              RunDescription.of(scope, path(), plan, scope.request().verify(), process.devices()),
+              RunDescription.of(scope, plan, scope.request().verify(), process.devices()),
               share,
               shard -> records.read(shard).map(ShardPass.ShardResult::tensors).orElse(List.of()),
               records::write);
         },
         directory -> {
-          ShardPass all = new ShardPass(scope, path(), tools, scope::norms);
+          ShardPass all = new ShardPass(scope, tools, scope::norms);
           Part.PartState state = look(records, all);
           return state.finished()
-              ? complete(tools, plan, all, directory, state)
-              : partly(tools, plan, share, own.modules(), state);
+              ? complete(tools, all, directory, state)
+              : partly(tools, share, own.modules(), state);
         });
   }
 
   private RunResult partly(
       PruneTarget.Tools tools,
-      Provenance plan,
       List<SafetensorsFile> share,
       List<ModuleResult> results,
       Part.PartState state) {
     List<LinearModule> modules =
         share.stream().flatMap(shard -> scope.modules(shard).stream()).toList();
     Provenance record =
-        Provenance.planned(scope.request(), modules, plan.sourceSha256(), plan.version());
+        Provenance.planned(
+            scope.request(), modules, tools.plan().sourceSha256(), tools.plan().version());
     return new RunResult(record.with(results, null), results, tools.clock().seconds(), state);
   }
 
@@ -108,15 +109,11 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
   }
 
   private RunResult complete(
-      PruneTarget.Tools tools,
-      Provenance plan,
-      ShardPass all,
-      OutputDirectory directory,
-      Part.PartState state) {
+      PruneTarget.Tools tools, ShardPass all, OutputDirectory directory, Part.PartState state) {
     SideFiles sideFiles = whole.sideFiles();
     sideFiles.warnOfLeftOut("the output has no use for it");
     List<ModuleResult> modules = all.modules();
-    Provenance record = plan.with(modules, all.digest());
+    Provenance record = tools.plan().with(modules, all.digest());
     all.check(record);
     sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
     output.added(directory).requireNoneAfter();
@@ -127,6 +124,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     directory.finish(record, output.added(directory)::removeLeftovers);
     return result;
   }
+
   /**
    * What parts have finished of a run: a file of a journal's lines for each shard, in the output
    * until the run ends. The last record says that the others are complete.

@@ -186,8 +186,8 @@ public final class PruneJob {
         Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       PruneTarget.Tools tools =
-          new PruneTarget.Tools(backend, workers, clock, progress, masks, io, beforeEnd);
-      return target.run(tools, plan).with(clock.seconds());
+          new PruneTarget.Tools(plan, backend, workers, clock, progress, masks, io, beforeEnd);
+      return target.run(tools).with(clock.seconds());
     }
   }
 }

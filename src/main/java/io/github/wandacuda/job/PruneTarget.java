@@ -40,14 +40,16 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
    * same run if it has finished before. What a failed run leaves is kept for one that resumes, or
    * deleted.
    */
-  RunResult run(Tools tools, Provenance plan);
+  RunResult run(Tools tools);
 
   /**
    * What a run uses to do its work; the masks come in the order of the digest.
    *
+   * @param plan the record of the run without its results
    * @param beforeEnd called right before the result is completed, if it is this run that does
    */
   record Tools(
+      Provenance plan,
       Backend backend,
       Workers workers,
       PhaseClock clock,

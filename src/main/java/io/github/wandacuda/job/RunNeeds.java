@@ -90,19 +90,17 @@ public record RunNeeds(
     return savingBytes > 0;
   }
 
-  static RunNeeds of(
-      ModelDirectory model,
-      PruneRequest request,
-      List<LinearModule> chosen,
-      SideFiles sideFiles,
-      Backend backend) {
+  static RunNeeds of(RunScope scope, SideFiles sideFiles, Backend backend) {
+    ModelDirectory model = scope.model();
+    PruneRequest request = scope.request();
+    List<LinearModule> chosen = scope.chosen();
     long weights = model.checkpoint().totalBytes();
     long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
     long states = stateBytes(model, request.calibration());
     StatesPlace place = StatesPlace.of(model, request, backend);
     long tensors = SourceReads.ofTensors(model);
     long read =
-        new SourceReads(model, request, chosen, place.devices, place.onDevice).bytes()
+        new SourceReads(scope, place.devices, place.onDevice).bytes()
             + (request.verify() ? 2 * tensors : 0);
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + 2 * chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);

@@ -127,8 +127,7 @@ record RunScope(
     if (norms.length != module.columns()) {
       throw place
           .hint("take this model's own statistics")
-          .wrong(
-              "one norm for each of %d input columns".formatted(module.columns()), norms.length);
+          .wrong("one norm for each of %d input columns".formatted(module.columns()), norms.length);
     }
     return norms;
   }
