@@ -82,10 +82,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     Fingerprint cause = Fingerprint.of(tools.plan()).with(form(scope.request().packed()));
     try (OutputDirectory output =
         OutputDirectory.open(
-            path(),
-            scope.model().path(),
-            scope.request().resume(),
-            sideFiles.withShards(scope.model().checkpoint()))) {
+            path(), sideFiles, scope.model().checkpoint(), scope.request().resume())) {
       Fingerprint fingerprint = fingerprint(cause, output, tools.backend());
       if (output.finished().isPresent()) {
         return new RunResult(output.finished().get(), List.of(), tools.clock().seconds(), null);
@@ -102,9 +99,8 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
 
   private RunResult run(OutputDirectory output, Fingerprint fingerprint, PruneTarget.Tools tools) {
     PackedOutput packed = new PackedOutput(scope.model(), output, tools.workers());
-    var added = new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output);
     sideFiles.warnOfLeftOut("the output has no use for it");
-    added.requireNoneBefore();
+    output.requireNoneAdded();
     if (output.interrupted().isPresent()) {
       packed.unpack();
     }
@@ -112,8 +108,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         cluster.isPresent()
             ? new ClusterPass(scope, cluster.get(), output, tools).run(fingerprint)
             : new LocalPass(scope, needs(tools.backend()), output, tools).run(fingerprint);
-    sideFiles.files().forEach(file -> output.copy(sideFiles, file));
-    added.requireNoneAfter();
+    output.copyFiles();
     Provenance record = tools.plan().with(written.results(), written.masks());
     RunResult result = new RunResult(record, written.results(), tools.clock().seconds(), null);
     tools.beforeEnd().accept(result);
@@ -123,11 +118,11 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     }
     sideFiles.lastFiles().stream()
         .filter(file -> !packs || !file.equals(Path.of(SideFiles.CONFIG)))
-        .forEach(file -> output.copy(sideFiles, file));
+        .forEach(output::copy);
     if (packs) {
       Packing.PACK.writeConfig(scope.model(), output);
     }
-    added.removeLeftovers();
+    output.removeLeftovers();
     ModelDirectory whole = scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
     ModelCard.write(whole, sideFiles, output, record);
     output.finish(record, () -> {});

@@ -115,13 +115,12 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     List<ModuleResult> modules = all.modules();
     Provenance record = tools.plan().with(modules, all.digest());
     all.check(record);
-    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
-    output.added(directory).requireNoneAfter();
+    directory.copyFiles();
     RunResult result = new RunResult(record, modules, tools.clock().seconds(), state);
     tools.beforeEnd().accept(result);
-    sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
+    sideFiles.lastFiles().forEach(directory::copy);
     ModelCard.write(scope.model(), sideFiles, directory, record);
-    directory.finish(record, output.added(directory)::removeLeftovers);
+    directory.finish(record, directory::removeLeftovers);
     return result;
   }
 

@@ -82,7 +82,7 @@ record SharedOutput(
         return finished.apply(there);
       }
       if (output.interrupted().isEmpty()) {
-        OnFailure.run(output::discard, () -> added(output).requireNoneBefore());
+        OnFailure.run(output::discard, output::requireNoneAdded);
       }
       output.begin(run);
       lock = PartLock.take(path, part);
@@ -112,7 +112,7 @@ record SharedOutput(
     long start = System.nanoTime();
     while (true) {
       try {
-        return OutputDirectory.open(path, model.path(), true, sideFiles.withShards(shards));
+        return OutputDirectory.open(path, sideFiles, shards, true);
       } catch (Journal.Busy e) {
         if (System.nanoTime() - start > patience.toNanos()) {
           throw e;
@@ -120,10 +120,6 @@ record SharedOutput(
         CancelledException.waiting(() -> Thread.sleep(PAUSE_MILLIS));
       }
     }
-  }
-
-  OutputPlace.AddedFiles added(OutputDirectory output) {
-    return new OutputPlace.AddedFiles(shards, sideFiles, output);
   }
 
   /** Looks, under the journal's lock, which parts are done; finished if this one ends all. */

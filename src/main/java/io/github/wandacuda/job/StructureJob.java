@@ -169,12 +169,11 @@ public final class StructureJob {
       Optional<OnCluster> on,
       Runnable beforeEnd) {
     Provenance asked = Provenance.planned(request, removed, plan, version);
-    Set<Path> own = sideFiles.withShards(smaller);
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency());
         OutputDirectory directory =
-            OutputDirectory.open(request.output(), model.path(), request.resume(), own)) {
+            OutputDirectory.open(request.output(), sideFiles, smaller, request.resume())) {
       Fingerprint cause = Fingerprint.of(asked);
       if (directory.finished().isPresent()) {
         Provenance there = directory.finished().get();
@@ -189,7 +188,7 @@ public final class StructureJob {
           fit(directory, backend, clock, progress, fitted);
         }
         sideFiles.warnOfLeftOut("the output has no use for it");
-        added(directory).requireNoneBefore();
+        directory.requireNoneAdded();
         if (on.isPresent()) {
           shards(smaller.shards()).write(on.get(), described(asked, on.get()), clock, progress);
         } else {
@@ -310,18 +309,13 @@ public final class StructureJob {
         on.devices());
   }
 
-  private OutputPlace.AddedFiles added(OutputDirectory directory) {
-    return new OutputPlace.AddedFiles(smaller, sideFiles, directory);
-  }
-
   /** Completes the output, of which all shards are written. */
   private void end(OutputDirectory directory, Provenance record, Runnable beforeEnd) {
-    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
-    added(directory).requireNoneAfter();
+    directory.copyFiles();
     beforeEnd.run();
     smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
     replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
-    added(directory).removeLeftovers();
+    directory.removeLeftovers();
     ModelCard.write(model, sideFiles, directory, record);
     directory.finish(record, () -> {});
   }
