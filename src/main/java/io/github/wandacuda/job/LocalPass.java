@@ -30,8 +30,8 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
   private static final Path SPILL = Path.of(MaskDigest.SPILL);
 
   /** Writes all shards and checks them, if that is wanted or the masks' digest comes from there. */
-  OutputTarget.Written run(Fingerprint fingerprint) {
-    ResumableWork start = ResumableWork.of(scope, output, fingerprint, tools.workers());
+  OutputTarget.Written run() {
+    ResumableWork start = ResumableWork.of(scope, output, tools.workers());
     if (output.interrupted().isPresent()) {
       OutputTarget.Written written = write(start, MaskSink.NONE, (shard, results) -> {});
       return new OutputTarget.Written(written.results(), verify(written.results()));

@@ -83,7 +83,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     try (OutputDirectory output =
         OutputDirectory.open(
             path(), sideFiles, scope.model().checkpoint(), scope.request().resume())) {
-      Fingerprint fingerprint = fingerprint(cause, output, tools.backend());
+      Fingerprint fingerprint = begin(cause, output, tools.backend());
       if (output.finished().isPresent()) {
         return new RunResult(output.finished().get(), List.of(), tools.clock().seconds(), null);
       }
@@ -107,7 +107,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     Written written =
         cluster.isPresent()
             ? new ClusterPass(scope, cluster.get(), output, tools).run(fingerprint)
-            : new LocalPass(scope, needs(tools.backend()), output, tools).run(fingerprint);
+            : new LocalPass(scope, needs(tools.backend()), output, tools).run();
     output.copyFiles();
     Provenance record = tools.plan().with(written.results(), written.masks());
     RunResult result = new RunResult(record, written.results(), tools.clock().seconds(), null);
@@ -129,15 +129,15 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     return result;
   }
 
-  /** Returns the run's fingerprint, after a look at that of the run that is there. */
-  private Fingerprint fingerprint(Fingerprint cause, OutputDirectory output, Backend backend) {
+  /** Begins the run, or checks that it is that which is there, and returns its fingerprint. */
+  private Fingerprint begin(Fingerprint cause, OutputDirectory output, Backend backend) {
     if (output.finished().isPresent()) {
       boolean packed = ModelConfig.read(path()).packed();
       cause.requireSame(path(), Fingerprint.of(output.finished().get()).with(form(packed)));
       return cause;
     }
     Fingerprint all = cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(backend));
-    output.interrupted().ifPresent(earlier -> all.requireSame(path(), earlier.run()));
+    output.begin(all);
     return all;
   }
 
@@ -168,7 +168,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     /** Writes and checks all shards; the results are in the natural order of their names. */
     OutputTarget.Written run(Fingerprint fingerprint) {
       boolean resumed = output.interrupted().isPresent();
-      output.begin(fingerprint);
       RunDescription run =
           RunDescription.of(scope, tools.plan(), scope.request().verify() || resumed, on.devices());
       ModuleFiles pruned = new ModuleFiles(output.path(), scope.chosen());

@@ -40,11 +40,8 @@ record ResumableWork(
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
 
   /** Checks what an interrupted run has left, and notes in the journal where this one begins. */
-  static ResumableWork of(
-      RunScope scope, OutputDirectory output, Fingerprint fingerprint, Workers workers) {
-    Journal journal = output.journal();
+  static ResumableWork of(RunScope scope, OutputDirectory output, Workers workers) {
     if (output.interrupted().isEmpty()) {
-      journal.restart(RunRecords.run(fingerprint));
       return NONE;
     }
     RunRecords records = output.interrupted().get();
@@ -53,7 +50,7 @@ record ResumableWork(
       return kept;
     }
     ResumableWork start = lastCompleteBlock(scope, output, records, kept);
-    journal.append(RunRecords.resumed(start.block));
+    output.journal().append(RunRecords.resumed(start.block));
     return start;
   }
 
