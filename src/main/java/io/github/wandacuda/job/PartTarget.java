@@ -130,24 +130,21 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
    *
    * @param run the digest of the run's fingerprint, so that what is left of another run isn't taken
    */
-  private record ShardRecords(RunScope scope, String run) {
+  private record ShardRecords(RunScope scope, Fingerprint run) {
     public static ShardRecords of(RunScope scope, Fingerprint run) {
       byte[] parts = run.parts().toString().getBytes(StandardCharsets.UTF_8);
-      return new ShardRecords(scope, HexFormat.of().formatHex(Sha256.digest().digest(parts)));
+      String digest = HexFormat.of().formatHex(Sha256.digest().digest(parts));
+      return new ShardRecords(scope, new Fingerprint(Map.of("sha256", digest)));
     }
 
     private Path file(String shard) {
       return AtomicWrite.temporary(scope.request().output().resolve(shard + ".records"));
     }
 
-    private Fingerprint fingerprint() {
-      return new Fingerprint(Map.of("sha256", run));
-    }
-
     /** Writes the records of a shard that is on the device, as are its masks. */
     public void write(ShardResult result) {
       List<Map<String, Object>> records = new ArrayList<>();
-      records.add(RunRecords.run(fingerprint()));
+      records.add(RunRecords.run(run));
       result.tensors().forEach(tensor -> records.add(tensor.record()));
       records.add(last(result));
       AtomicWrite.replace(
@@ -181,7 +178,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
       }
       JsonNode last = records.getLast();
       return RunRecords.read(records)
-          .filter(found -> found.run().equals(fingerprint()))
+          .filter(found -> found.run().equals(run))
           .filter(found -> name.equals(last.path("shard").textValue()))
           .flatMap(found -> found.all(shard, scope.modules(shard)))
           .map(
