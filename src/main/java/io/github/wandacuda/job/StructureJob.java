@@ -178,7 +178,7 @@ public final class StructureJob {
       if (directory.finished().isPresent()) {
         Provenance there = directory.finished().get();
         cause.requireSame(request.output(), Fingerprint.of(there));
-        removed = there.removed(request.structure());
+        removed = there.removed(request.asked().parts().structure());
         return;
       }
       directory.begin(cause.with(SourceDigest.byFile(model)));
@@ -258,13 +258,14 @@ public final class StructureJob {
       Progress progress,
       List<SafetensorsFile> fitted) {
     long start = System.nanoTime();
+    RemovalRequest asked = request.asked();
     StructureFit.Result result =
         new StructureFit(
                 model,
                 removed,
-                request.structure().columnScore(request.score()),
+                asked.parts().structure().columnScore(asked.parts().score()),
                 request.update(),
-                request.requantize(),
+                asked.requantize(),
                 (Calibration.FromSamples) request.calibration(),
                 backend)
             .run(name -> directory.file(Path.of(name)), 0, progress);
