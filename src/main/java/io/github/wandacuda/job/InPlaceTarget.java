@@ -210,7 +210,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     try (InPlaceShards shards =
             new InPlaceShards(
                 scope.model().checkpoint(),
-                scope.tensors(),
+                RunScope.tensors(scope.chosen()),
                 journal,
                 records,
                 TileBuffers.of(tools.backend()),

@@ -77,7 +77,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
                 tools.io(),
                 published);
         MaskDigest masks = new MaskDigest(scope.chosen().size(), output.file(SPILL))) {
-      shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
+      shards.copyUntouched(RunScope.tensors(scope.chosen()), tools.workers(), tools.clock());
       Duration every = hasRoomForStates() ? scope.request().storage().saveEvery() : null;
       StateFiles.SaveTimes times = new StateFiles.SaveTimes(every, start.block(), System::nanoTime);
       StateFiles states = new StateFiles(output, shards, times, tools.clock());

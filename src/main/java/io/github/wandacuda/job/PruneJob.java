@@ -24,9 +24,9 @@ public final class PruneJob {
   private final RunScope scope;
   private final PruneTarget target;
 
-  private PruneJob(RunScope scope, PruneTarget target) {
-    this.scope = scope;
+  private PruneJob(PruneTarget target) {
     this.target = target;
+    scope = target.scope();
   }
 
   /**
@@ -38,8 +38,7 @@ public final class PruneJob {
    */
   public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
     OutputPlace.check(request.output(), model.path(), request.resume());
-    RunScope scope = RunScope.of(model, request);
-    return new PruneJob(scope, new OutputTarget(scope, Optional.empty()));
+    return new PruneJob(new OutputTarget(RunScope.of(model, request), Optional.empty()));
   }
 
   /**
@@ -55,8 +54,7 @@ public final class PruneJob {
    */
   public static PruneJob inPlace(ModelDirectory model, PruneRequest request) {
     InPlaceTarget.check(request);
-    RunScope scope = RunScope.of(model, request);
-    return new PruneJob(scope, new InPlaceTarget(scope));
+    return new PruneJob(new InPlaceTarget(RunScope.of(model, request)));
   }
 
   /** Checks what can be before norms are computed; {@code resume} allows for an earlier run. */
@@ -75,7 +73,7 @@ public final class PruneJob {
       throw new UsageException(
           "`cluster`: samples of the dense model aren't shared out for realign");
     }
-    return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
+    return new PruneJob(new OutputTarget(scope, Optional.of(cluster)));
   }
 
   /**
@@ -91,7 +89,7 @@ public final class PruneJob {
         scope.isCalibrated(),
         request.masks().isPresent(),
         request.packed());
-    return new PruneJob(scope, PartTarget.of(scope, part, process));
+    return new PruneJob(PartTarget.of(scope, part, process));
   }
 
   public List<LinearModule> chosen() {

@@ -106,10 +106,6 @@ record RunScope(
         : Optional.empty();
   }
 
-  Set<TensorInfo> tensors() {
-    return tensors(chosen);
-  }
-
   static Set<TensorInfo> tensors(List<LinearModule> modules) {
     return modules.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
   }
