@@ -81,7 +81,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
       Duration every = hasRoomForStates() ? scope.request().storage().saveEvery() : null;
       StateFiles.SaveTimes times = new StateFiles.SaveTimes(every, start.block(), System::nanoTime);
       StateFiles states = new StateFiles(output, shards, times, tools.clock());
-      List<ModuleResult> results = new ArrayList<>(kept(start));
+      List<ModuleResult> results = start.results(scope);
       MaskSink sink = fresh ? masks.and(tools.masks()).and(checked) : MaskSink.NONE;
       try (ModulePruner pruner =
           new ModulePruner(
@@ -115,13 +115,6 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
           2 * needs.stateBytes());
     }
     return room;
-  }
-
-  /** Returns the results of the modules that are kept from an interrupted run. */
-  private List<ModuleResult> kept(ResumableWork kept) {
-    return kept.results(scope.chosen()).stream()
-        .map(result -> result.norms() == null ? result.with(scope.norms(result.module())) : result)
-        .toList();
   }
 
   private List<ModuleResult> prune(ModulePruner pruner, ResumableWork start, StateFiles states) {

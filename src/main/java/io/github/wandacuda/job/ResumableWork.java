@@ -183,13 +183,14 @@ record ResumableWork(
         .allMatch(kept::contains);
   }
 
-  /** Returns the results of the modules that are kept, in the order of {@code chosen}. */
-  public List<ModuleResult> results(List<LinearModule> chosen) {
+  /** Returns the results of the modules that are kept, in the order of those that are chosen. */
+  public List<ModuleResult> results(RunScope scope) {
     List<ModuleResult> results = new ArrayList<>();
-    for (LinearModule module : chosen) {
+    for (LinearModule module : scope.chosen()) {
       if (written.contains(module.tensor())) {
         RunRecords.Module record = records.get(module.tensor().name()).module();
-        results.add(record.result(module, record.norms()));
+        float[] norms = record.norms() == null ? scope.norms(module) : record.norms();
+        results.add(record.result(module, norms));
       }
     }
     return results;
