@@ -14,6 +14,7 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -211,10 +212,12 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   /**
-   * Writes the last file, by which the model is complete; {@code between} removes what the run
-   * could be ended from again, until that file is written.
+   * Writes the model card, if there is to be one, and the last file, by which the model is
+   * complete; {@code between} removes what the run could be ended from again, until that file is
+   * written.
    */
-  public void finish(Provenance provenance, Runnable between) {
+  public void finish(ModelDirectory source, Provenance provenance, Runnable between) {
+    ModelCard.write(source, sideFiles, this, provenance);
     Folders.force(directory);
     journal.becomes(
         provenance.json(),

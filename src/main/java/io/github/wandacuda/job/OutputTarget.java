@@ -124,8 +124,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     }
     output.removeLeftovers();
     ModelDirectory whole = scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
-    ModelCard.write(whole, sideFiles, output, record);
-    output.finish(record, () -> {});
+    output.finish(whole, record, () -> {});
     return result;
   }
 

@@ -119,8 +119,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     RunResult result = new RunResult(record, modules, tools.clock().seconds(), state);
     tools.beforeEnd().accept(result);
     sideFiles.lastFiles().forEach(directory::copy);
-    ModelCard.write(scope.model(), sideFiles, directory, record);
-    directory.finish(record, directory::removeLeftovers);
+    directory.finish(scope.model(), record, directory::removeLeftovers);
     return result;
   }
 

@@ -317,8 +317,7 @@ public final class StructureJob {
     smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
     replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
     directory.removeLeftovers();
-    ModelCard.write(model, sideFiles, directory, record);
-    directory.finish(record, () -> {});
+    directory.finish(model, record, () -> {});
   }
 
   private void replace(OutputDirectory directory, Path file, byte[] content) {
