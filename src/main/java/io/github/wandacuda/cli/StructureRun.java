@@ -116,11 +116,9 @@ record StructureRun(
     StructureRequest request =
         new StructureRequest(
             output,
-            structure,
-            asked.parts().score(),
+            asked,
             removed,
             fits,
-            asked.requantize(),
             calibration,
             command.files(true),
             command.structures.shardBytes(model),
@@ -136,7 +134,7 @@ record StructureRun(
     }
     object.put("output", request.output().toString());
     object.put("structure", structure.label());
-    object.put("score", request.score());
+    object.put("score", asked.parts().score());
     object.put("update", fits.label());
     BackendOptions.addTo(object, backend);
     if (known) {

@@ -51,8 +51,13 @@ record BlockPass(
       return 0;
     }
 
-    /** Called when a block is there. */
-    default void begin() {}
+    /**
+     * Called when a block is there. Returns the use of its memory that ends before the memory is
+     * freed, also after a failure; or null for none.
+     */
+    default BorrowedMemory begin() {
+      return null;
+    }
 
     /** Waits until the samples' states may change. */
     default void await() {}
@@ -63,17 +68,8 @@ record BlockPass(
     /** Called with a block that is pruned and that the calibration needs no more. */
     default void end(int index, Block block) {}
 
-    /** Stops the use of a block's memory, also after a failure. */
-    default void release() {}
-
     @Override
     default void close() {}
-  }
-
-  @FunctionalInterface
-  private interface Lent extends AutoCloseable {
-    @Override
-    void close();
   }
 
   /** Prunes blocks from one on; {@code load} fills in its states, or is null to embed samples. */
@@ -108,8 +104,7 @@ record BlockPass(
           index -> {
             try (Arena arena = Arena.ofShared();
                 Block block = open(decoder, index);
-                Lent lent = sink::release) {
-              sink.begin();
+                BorrowedMemory lent = sink.begin()) {
               results.addAll(prune(calibration, samples, block, arena));
               decoder.readAhead(index + 1);
               if (samples != null && index + 1 < decoder.blocks()) {

@@ -113,8 +113,8 @@ record BlockScores(double mean, double outliers) {
     }
 
     private void forRows(RowBody body) {
-      RowTiles tiles = ModuleTiles.cut(stored, buffers);
-      ModuleTiles source = new ModuleTiles(stored, tiles, buffers);
+      ModuleTiles source = TilePairs.tiles(stored, stored.shard(), buffers);
+      RowTiles tiles = source.tiles();
       workers.run(
           tiles.count(),
           (worker, tile) -> {

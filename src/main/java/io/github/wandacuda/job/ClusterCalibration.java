@@ -33,33 +33,18 @@ import org.slf4j.LoggerFactory;
  * the batches, and sums of squares come back, which are added up in the batches' order. Where
  * modules are pruned by second moments, the processes leave the inputs of a block to each other,
  * and each sums those of some modules and prunes them.
+ *
+ * @param measured the modules that are pruned by second moments
+ * @param nodes who was told of
  */
-public final class ClusterCalibration {
+public record ClusterCalibration(
+    OnCluster on,
+    ModelDirectory model,
+    CalibrationRun run,
+    List<LinearModule> measured,
+    Optional<SavedBlocks> saves,
+    Set<String> nodes) {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterCalibration.class);
-
-  private final OnCluster on;
-  private final ModelDirectory model;
-  private final CalibrationRun run;
-
-  /** The modules that are pruned by second moments. */
-  private final List<LinearModule> measured;
-
-  private final Optional<SavedBlocks> saves;
-
-  private final Set<String> nodes = new HashSet<>();
-
-  private ClusterCalibration(
-      OnCluster on,
-      ModelDirectory model,
-      CalibrationRun run,
-      List<LinearModule> measured,
-      Optional<SavedBlocks> saves) {
-    this.on = on;
-    this.model = model;
-    this.run = run;
-    this.measured = measured;
-    this.saves = saves;
-  }
 
   /** Prepares to run samples through the dense model. */
   public static ClusterCalibration dense(OnCluster on, ModelDirectory model) {
@@ -68,7 +53,8 @@ public final class ClusterCalibration {
         model,
         new CalibrationRun(OnCluster.SharedSource.of(model), on.arithmetic(), on.devices(), null),
         List.of(),
-        Optional.empty());
+        Optional.empty(),
+        new HashSet<>());
   }
 
   /**
@@ -87,7 +73,8 @@ public final class ClusterCalibration {
         model,
         new CalibrationRun(OnCluster.SharedSource.of(model), arithmetic, on.devices(), description),
         description.byMoments() ? chosen : List.of(),
-        Optional.of(saves));
+        Optional.of(saves),
+        new HashSet<>());
   }
 
   /** Runs samples: token ids, all lists of the same length. */

@@ -16,7 +16,6 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import java.io.Serializable;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -27,25 +26,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Has a cluster measure the parts of a comparison, each by one process. */
-public final class ClusterComparison implements ComparisonWork {
+public record ClusterComparison(
+    OnCluster on,
+    ModelDirectory model,
+    ModuleChoice choice,
+    Calibration.FromSamples calibration,
+    EvaluationWindows text,
+    Optional<Evaluation> tasks)
+    implements ComparisonWork {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterComparison.class);
-
-  private final OnCluster on;
-  private final Path model;
-  private final Inputs inputs;
-
-  public ClusterComparison(
-      OnCluster on,
-      ModelDirectory model,
-      ModuleChoice choice,
-      Calibration.FromSamples calibration,
-      EvaluationWindows text,
-      Optional<Evaluation> tasks) {
-    this.on = on;
-    this.model = model.path();
-    inputs =
-        new Inputs(OnCluster.SharedSource.of(model), choice, calibration, text, tasks.orElse(null));
-  }
 
   @Override
   public void measure(List<Part> parts, int all, Progress progress, Measured measured) {
@@ -54,7 +43,7 @@ public final class ClusterComparison implements ComparisonWork {
     try {
       FirstFailure.run(
           on.cluster(),
-          "compare " + model,
+          "compare " + model.path(),
           tasks(parts, progress),
           part -> {
             if (nodes.add(part.node())) {
@@ -64,7 +53,7 @@ public final class ClusterComparison implements ComparisonWork {
             progress.step("part", ++done[0], all);
           });
     } catch (InputException e) {
-      throw new OnCluster.GivenPaths(List.of(model)).in(e);
+      throw new OnCluster.GivenPaths(List.of(model.path())).in(e);
     }
   }
 
@@ -72,14 +61,22 @@ public final class ClusterComparison implements ComparisonWork {
     if (parts.isEmpty()) {
       return List.of();
     }
-    String arithmetic = on.arithmetic();
-    String key = inputs.key(arithmetic, on.devices());
-    List<ComparisonTask> tasks = new ArrayList<>();
+    Inputs inputs =
+        new Inputs(
+            OnCluster.SharedSource.of(model),
+            on.arithmetic(),
+            on.devices(),
+            choice,
+            calibration,
+            text,
+            tasks.orElse(null));
+    String key = inputs.key();
+    List<ComparisonTask> all = new ArrayList<>();
     for (Part part : parts) {
       WayRecord way = part.way() == null ? null : WayRecord.of(part.way().apply(progress));
-      tasks.add(new ComparisonTask(inputs, arithmetic, on.devices(), key, part.place(), way));
+      all.add(new ComparisonTask(inputs, key, part.place(), way));
     }
-    return tasks;
+    return all;
   }
 
   private static void take(MeasuredPart part, Measured measured) {
@@ -113,31 +110,26 @@ public final class ClusterComparison implements ComparisonWork {
    * model that a process has open: each is calibrated on the blocks that it has pruned itself. The
    * way is null for the dense model.
    */
-  record ComparisonTask(
-      Inputs inputs,
-      String arithmetic,
-      OnCluster.Devices devices,
-      String key,
-      int place,
-      WayRecord way)
+  record ComparisonTask(Inputs inputs, String key, int place, WayRecord way)
       implements ClusterTask<MeasuredPart> {
     @Override
     public MeasuredPart run(ClusterNode node) {
-      return node.kept(key, () -> ComparisonWorker.open(this, node)).run(this, node);
+      return node.kept(key, () -> ComparisonWorker.open(inputs, node)).run(this, node);
     }
   }
 
   /** A process of a cluster that measures parts of a comparison: it holds model and device open. */
   private record ComparisonWorker(ModelDirectory model, Backend backend, Comparison comparison)
       implements AutoCloseable {
-    static ComparisonWorker open(ComparisonTask task, ClusterNode node) {
-      return task.devices()
+    static ComparisonWorker open(Inputs inputs, ClusterNode node) {
+      return inputs
+          .devices()
           .open(
-              task.inputs().source(),
+              inputs.source(),
               node,
-              task.arithmetic(),
+              inputs.arithmetic(),
               (model, backend) ->
-                  new ComparisonWorker(model, backend, task.inputs().comparison(model, backend)));
+                  new ComparisonWorker(model, backend, inputs.comparison(model, backend)));
     }
 
     MeasuredPart run(ComparisonTask task, ClusterNode node) {
@@ -172,13 +164,15 @@ public final class ClusterComparison implements ComparisonWork {
    */
   private record Inputs(
       OnCluster.SharedSource source,
+      String arithmetic,
+      OnCluster.Devices devices,
       ModuleChoice choice,
       Calibration.FromSamples calibration,
       EvaluationWindows windows,
       Evaluation tasks)
       implements Serializable {
     /** Returns what differs for inputs that differ, and for devices that do. */
-    String key(String arithmetic, OnCluster.Devices devices) {
+    String key() {
       return String.join(
           "\n",
           source.toString(),

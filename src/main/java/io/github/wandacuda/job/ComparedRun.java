@@ -184,7 +184,6 @@ public record ComparedRun(
    * @param size if whole parts of it go in some run, else null
    */
   public record DenseFigures(double perplexity, Map<String, TaskFigures> tasks, Size size) {
-    private static final String PERPLEXITY = "perplexity";
     static final String TASKS = "tasks";
 
     public DenseFigures {

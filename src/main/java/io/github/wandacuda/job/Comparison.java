@@ -44,8 +44,22 @@ import java.util.stream.Stream;
  * Prunes one model in several ways and measures what each leaves. No model is written: weights are
  * pruned in memory, one block at a time, and the text runs through each block right afterwards.
  * Each run is calibrated as {@code prune} does it, so that its masks are the same to the bit.
+ *
+ * @param backend does the work; the caller closes it
+ * @param calibration what the modules' norms come from: samples, by which errors are measured too,
+ *     or statistics
+ * @param text what perplexity is measured on
+ * @param sized whether sizes and speeds are of interest, since parts go in some run
  */
-public final class Comparison implements ComparisonWork {
+public record Comparison(
+    ModelDirectory model,
+    Backend backend,
+    ModuleChoice choice,
+    Calibration calibration,
+    EvaluationWindows text,
+    Optional<Evaluation> tasks,
+    boolean sized)
+    implements ComparisonWork {
   private static final String PREFIX = "wanda-cuda-compare";
 
   /** New tokens by which speed is measured, again and again: the first ones warm up. */
@@ -54,40 +68,9 @@ public final class Comparison implements ComparisonWork {
   private static final int REPEATS = 3;
   private static final long LEAST_NANOS = 1_000_000_000L;
 
-  private final ModelDirectory model;
-  private final Backend backend;
-  private final List<LinearModule> chosen;
-  private final ModuleChoice choice;
-  private final Calibration calibration;
-  private final List<int[]> windows;
-  private final Optional<Evaluation> tasks;
-  private final boolean sized;
-
-  /**
-   * Prepares a comparison.
-   *
-   * @param backend does the work; the caller closes it
-   * @param calibration what the modules' norms come from: samples, by which errors are measured
-   *     too, or statistics
-   * @param text what perplexity is measured on
-   * @param sized whether sizes and speeds are of interest, since parts go in some run
-   */
-  public Comparison(
-      ModelDirectory model,
-      Backend backend,
-      ModuleChoice choice,
-      Calibration calibration,
-      EvaluationWindows text,
-      Optional<Evaluation> tasks,
-      boolean sized) {
-    this.model = model;
-    this.backend = backend;
-    chosen = model.choose(choice);
-    this.choice = choice;
-    this.calibration = calibration;
-    windows = List.of(text.windows());
-    this.tasks = tasks;
-    this.sized = sized;
+  /** Refuses a choice of nothing before anything is done. */
+  public Comparison {
+    List<LinearModule> unused = model.choose(choice);
   }
 
   /** Checks that the modules can be pruned by some rules. */
@@ -96,12 +79,12 @@ public final class Comparison implements ComparisonWork {
   }
 
   private List<LinearModule> chosen(PruningRules rules) {
-    return chosen.stream().filter(rules::areFor).toList();
+    return chosen().stream().filter(rules::areFor).toList();
   }
 
   /** Returns the modules to prune, but for what a recipe leaves out, in code-point order. */
   public List<LinearModule> chosen() {
-    return chosen;
+    return model.choose(choice);
   }
 
   public void requireMemory(List<PruningRules> runs) {
@@ -113,10 +96,14 @@ public final class Comparison implements ComparisonWork {
     return RunNeeds.stateBytes(model, sequences()) + moreBytes(runs);
   }
 
+  private List<int[]> windows() {
+    return List.of(text.windows());
+  }
+
   private List<int[]> sequences() {
     return calibration instanceof Calibration.FromSamples samples
-        ? Stream.concat(samples.samples().stream(), windows.stream()).toList()
-        : windows;
+        ? Stream.concat(samples.samples().stream(), windows().stream()).toList()
+        : windows();
   }
 
   private long moreBytes(List<PruningRules> runs) {
@@ -134,9 +121,9 @@ public final class Comparison implements ComparisonWork {
     boolean sampled = calibration instanceof Calibration.FromSamples;
     long aligning =
         runs.stream().anyMatch(PruningRules::realign)
-            ? RunNeeds.stateBytes(model, calibration) + 2 * RunNeeds.momentsBytes(chosen)
+            ? RunNeeds.stateBytes(model, calibration) + 2 * RunNeeds.momentsBytes(chosen())
             : 0;
-    return (sampled ? RunNeeds.momentsBytes(chosen) : 0) + aligning + layer + asked;
+    return (sampled ? RunNeeds.momentsBytes(chosen()) : 0) + aligning + layer + asked;
   }
 
   /** Estimates the time of runs and of the dense model by doing a small part of them. */
@@ -146,7 +133,7 @@ public final class Comparison implements ComparisonWork {
 
   TimeEstimate estimate(List<PruningRules> runs, Stopwatch watch) {
     long asked = tasks.map(Evaluation::inputTokens).orElse(0L);
-    return RunEstimate.of(model, backend, choice, calibration, windows, asked, watch, runs);
+    return RunEstimate.of(model, backend, choice, calibration, windows(), asked, watch, runs);
   }
 
   /** Measures one part after the other in this process. */
@@ -165,7 +152,7 @@ public final class Comparison implements ComparisonWork {
 
   ComparedRun.DenseFigures figures(ModelDirectory of, Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(of, backend.forwards())) {
-      double perplexity = Perplexity.of(decoder, windows, progress);
+      double perplexity = Perplexity.of(decoder, windows(), progress);
       return new ComparedRun.DenseFigures(
           perplexity,
           tasks
@@ -183,7 +170,7 @@ public final class Comparison implements ComparisonWork {
 
   /** Returns the tokens that a model generates a second, if memory has room for its weights. */
   private OptionalDouble speed(ModelDirectory of) {
-    int[] prompt = Arrays.copyOf(windows.getFirst(), 1);
+    int[] prompt = Arrays.copyOf(windows().getFirst(), 1);
     int limit = Math.min(SPOKEN, DecoderFamilies.shape(of).maximumLength() - 1);
     if (limit < 2 || 2 * of.checkpoint().totalBytes() > MachineFacts.availableMemory()) {
       return OptionalDouble.empty();
@@ -232,7 +219,7 @@ public final class Comparison implements ComparisonWork {
       StructurePlan plan = parts.plan(model);
       if (StructureFit.isNeeded(parts, update)) {
         plan =
-            StructureFit.of(
+            new StructureFit(
                     model,
                     parts,
                     asked.parts().structure().columnScore(asked.parts().score()),
@@ -273,7 +260,7 @@ public final class Comparison implements ComparisonWork {
         MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve("masks"))) {
       MemoryPass.Result result =
           MemoryPass.run(
-              model, backend, rules, modules, calibration, windows, tasks, true, masks, progress);
+              model, backend, rules, modules, calibration, windows(), tasks, true, masks, progress);
       return new ComparedRun(
           way.label(),
           way.sparsity().orElseGet(() -> zeros(result.modules())),

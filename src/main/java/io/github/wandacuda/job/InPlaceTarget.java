@@ -104,19 +104,31 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
   }
 
   @Override
-  public Run open(PruneTarget.Tools tools, Provenance plan) {
+  public RunResult run(PruneTarget.Tools tools) {
+    Fingerprint cause = Fingerprint.of(tools.plan());
     Optional<Provenance> ended =
-        endEarlier()
-            .filter(
-                earlier -> Fingerprint.of(plan).differencesFrom(Fingerprint.of(earlier)).isEmpty());
+        endEarlier().filter(earlier -> cause.differencesFrom(Fingerprint.of(earlier)).isEmpty());
     if (ended.isPresent()) {
-      return new Ended(ended, null);
+      return new RunResult(ended.get(), List.of(), tools.clock().seconds(), null);
     }
-    Journal journal = Journal.open(path());
-    Fingerprint fingerprint = Fingerprint.of(plan).with(Map.of(Fingerprint.IN_PLACE, "yes"));
-    return OnFailure.close(
-        journal::close,
-        () -> new InPlaceRun(scope, journal, begin(journal, fingerprint), tools, plan));
+    try (Journal journal = Journal.open(path())) {
+      Fingerprint fingerprint = cause.with(Map.of(Fingerprint.IN_PLACE, "yes"));
+      List<JsonNode> records = begin(journal, fingerprint);
+      tools.readSource(scope);
+      try {
+        RunResult result = prune(journal, records, tools);
+        tools.beforeEnd().accept(result);
+        journal.becomes(
+            result.provenance().json(),
+            path().resolve(Provenance.FILE_NAME),
+            () -> {},
+            FileModes.like(path().resolve(SideFiles.CONFIG)));
+        return result;
+      } catch (RuntimeException | Error e) {
+        settle(e);
+        throw e;
+      }
+    }
   }
 
   /** Does the last step of a run that was stopped before it, and returns its record. */
@@ -193,82 +205,55 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     }
   }
 
-  /** A run, which takes over the journal and closes it. */
-  private record InPlaceRun(
-      RunScope scope,
-      Journal journal,
-      List<JsonNode> records,
-      PruneTarget.Tools tools,
-      Provenance plan)
-      implements Run {
-    @Override
-    public RunResult prune() {
-      PhaseClock clock = tools.clock();
-      try (InPlaceShards shards =
-              new InPlaceShards(
-                  scope.model().checkpoint(),
-                  scope.tensors(),
-                  journal,
-                  records,
-                  TileBuffers.of(tools.backend()),
-                  tools.io());
-          MaskDigest masks =
-              new MaskDigest(
-                  scope.chosen().size(), scope.model().path().resolve(MaskDigest.SPILL))) {
-        List<ModuleResult> results;
-        try (ModulePruner pruner =
-            new ModulePruner(
-                tools.backend(),
-                tools.workers(),
-                scope.rules(),
-                scope.chosen(),
-                shards,
-                masks.and(tools.masks()),
-                clock)) {
-          List<ModuleRequest> requests = scope.chosen().stream().map(scope::moduleRequest).toList();
-          results = pruner.prune(requests, tools.progress());
-        }
-        shards.finish();
-        if (scope.request().verify()) {
-          long start = System.nanoTime();
-          scope
-              .model()
-              .checkpoint()
-              .shards()
-              .forEach(shard -> shard.bytes().readFromDevice(tools.io()));
-          shards.check(results, scope.rules().after(results), tools.workers());
-          clock.addVerify(System.nanoTime() - start);
-        }
-        return new RunResult(plan.with(results, masks.hex()), results, clock.seconds());
+  private RunResult prune(Journal journal, List<JsonNode> records, PruneTarget.Tools tools) {
+    PhaseClock clock = tools.clock();
+    try (InPlaceShards shards =
+            new InPlaceShards(
+                scope.model().checkpoint(),
+                RunScope.tensors(scope.chosen()),
+                journal,
+                records,
+                TileBuffers.of(tools.backend()),
+                tools.io());
+        MaskDigest masks =
+            new MaskDigest(scope.chosen().size(), scope.model().path().resolve(MaskDigest.SPILL))) {
+      List<ModuleResult> results;
+      try (ModulePruner pruner =
+          new ModulePruner(
+              tools.backend(),
+              tools.workers(),
+              scope.rules(),
+              scope.chosen(),
+              shards,
+              masks.and(tools.masks()),
+              clock)) {
+        List<ModuleRequest> requests = scope.chosen().stream().map(scope::moduleRequest).toList();
+        results = pruner.prune(requests, tools.progress());
       }
-    }
-
-    @Override
-    public void end(RunResult result) {
-      Path directory = scope.model().path();
-      journal.becomes(
-          result.provenance().json(),
-          directory.resolve(Provenance.FILE_NAME),
-          () -> {},
-          FileModes.like(directory.resolve(SideFiles.CONFIG)));
-    }
-
-    @Override
-    public void settle(Throwable failure) {
-      Path directory = scope.model().path();
-      if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
-        throw new CancelledException(
-            "cancelled; %s is pruned in part: run the same again to end it".formatted(directory),
-            failure);
+      shards.finish();
+      if (scope.request().verify()) {
+        long start = System.nanoTime();
+        scope
+            .model()
+            .checkpoint()
+            .shards()
+            .forEach(shard -> shard.bytes().readFromDevice(tools.io()));
+        shards.check(results, scope.rules().after(results), tools.workers());
+        clock.addVerify(System.nanoTime() - start);
       }
-      LOG.warn("{}: may be pruned in part: run the same again to end it", directory);
-      RealCause.throwIfBehind(failure);
+      return new RunResult(tools.plan().with(results, masks.hex()), results, clock.seconds(), null);
     }
+  }
 
-    @Override
-    public void close() {
-      journal.close();
+  private void settle(Throwable failure) {
+    Path directory = scope.model().path();
+    if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; %s is pruned in part: run the same again to end it".formatted(directory),
+          failure);
     }
+    LOG.warn("{}: may be pruned in part: run the same again to end it", directory);
+    RealCause.throwIfBehind(failure);
   }
 
   /**

@@ -5,7 +5,6 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.system.Workers;
@@ -55,8 +54,7 @@ public final class Inspector {
   private static Inspection inspect(LinearModule module, Workers workers, TileBuffers buffers) {
     LongAdder zeros = new LongAdder();
     AtomicIntegerArray broken = new AtomicIntegerArray(PATTERNS.size());
-    TileSource source =
-        new ModuleTiles(module, module.shard(), null, buffers, new PhaseClock(workers.count()));
+    TileSource source = TilePairs.tiles(module, module.shard(), buffers);
     workers.run(
         source.tiles().count(),
         (worker, tile) -> zeros.add(inspect(source.read(worker, tile), broken)));

@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
@@ -21,25 +20,18 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BiConsumer;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Writes a run's shards in this process, and checks them. */
-record LocalPass(
-    RunScope scope,
-    SideFiles sideFiles,
-    OutputDirectory output,
-    PruneTarget.Tools tools,
-    Provenance plan) {
+record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTarget.Tools tools) {
   private static final Logger LOG = LoggerFactory.getLogger(LocalPass.class);
   private static final Path SPILL = Path.of(MaskDigest.SPILL);
 
   /** Writes all shards and checks them, if that is wanted or the masks' digest comes from there. */
-  OutputTarget.Written run(Fingerprint fingerprint) {
-    ResumableWork start = ResumableWork.of(scope, output, fingerprint, tools.workers());
+  OutputTarget.Written run() {
+    ResumableWork start = ResumableWork.of(scope, output, tools.workers());
     if (output.interrupted().isPresent()) {
       OutputTarget.Written written = write(start, MaskSink.NONE, (shard, results) -> {});
       return new OutputTarget.Written(written.results(), verify(written.results()));
@@ -85,11 +77,11 @@ record LocalPass(
                 tools.io(),
                 published);
         MaskDigest masks = new MaskDigest(scope.chosen().size(), output.file(SPILL))) {
-      shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
+      shards.copyUntouched(RunScope.tensors(scope.chosen()), tools.workers(), tools.clock());
       Duration every = hasRoomForStates() ? scope.request().storage().saveEvery() : null;
       StateFiles.SaveTimes times = new StateFiles.SaveTimes(every, start.block(), System::nanoTime);
       StateFiles states = new StateFiles(output, shards, times, tools.clock());
-      List<ModuleResult> results = new ArrayList<>(kept(start));
+      List<ModuleResult> results = start.results(scope);
       MaskSink sink = fresh ? masks.and(tools.masks()).and(checked) : MaskSink.NONE;
       try (ModulePruner pruner =
           new ModulePruner(
@@ -113,8 +105,6 @@ record LocalPass(
    * then resumed from the first block.
    */
   private boolean hasRoomForStates() {
-    RunNeeds needs =
-        RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, tools.backend());
     long bytes = needs.writeBytes() + needs.temporaryBytes() - SpaceCheck.taken(output.path());
     boolean room = SpaceCheck.hasDisk(output.path(), bytes);
     if (!room && scope.isCalibrated()) {
@@ -125,13 +115,6 @@ record LocalPass(
           2 * needs.stateBytes());
     }
     return room;
-  }
-
-  /** Returns the results of the modules that are kept from an interrupted run. */
-  private List<ModuleResult> kept(ResumableWork kept) {
-    return kept.results(scope.chosen()).stream()
-        .map(result -> result.norms() == null ? result.with(scope.norms(result.module())) : result)
-        .toList();
   }
 
   private List<ModuleResult> prune(ModulePruner pruner, ResumableWork start, StateFiles states) {
@@ -152,13 +135,12 @@ record LocalPass(
               first == 0 ? null : all -> states.load(first, all),
               states);
     }
-    Set<LinearModule> kept =
-        start.results(scope.chosen()).stream()
-            .map(ModuleResult::module)
-            .collect(Collectors.toUnmodifiableSet());
-    return new StatisticsPass(
-            scope.rules(), scope::moduleRequest, scope.moments(), pruner, tools.progress())
-        .run(scope.chosen().stream().filter(module -> !kept.contains(module)).toList());
+    List<ModuleRequest> requests =
+        scope.chosen().stream()
+            .filter(module -> !start.written().contains(module.tensor()))
+            .map(scope::moduleRequest)
+            .toList();
+    return pruner.prune(requests, scope.moments(), tools.progress());
   }
 
   /** Checks what was written by a run that was interrupted, and returns the masks' digest. */
@@ -183,7 +165,7 @@ record LocalPass(
 
   private void compare(List<ModuleResult> results, String masks, Found found, Failures failures) {
     if (failures.isEmpty()) {
-      Provenance record = plan.with(results, masks);
+      Provenance record = tools.plan().with(results, masks);
       new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
           .compare(scope.chosen(), masks, found);
     }

@@ -72,16 +72,15 @@ public final class MergeJob {
     sayLeftOut();
     try (Workers workers = new Workers(threads);
         OutputDirectory directory =
-            OutputDirectory.open(
-                output, model.path(), false, sideFiles.withShards(model.checkpoint()))) {
+            OutputDirectory.open(output, sideFiles, model.checkpoint(), false)) {
       return OnFailure.close(
           directory::discard,
           () -> {
             directory.begin(new Fingerprint(Map.of(Fingerprint.MERGE, "lora")));
             Result result = write(directory, workers, progress);
-            sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+            sideFiles.files().forEach(directory::copy);
             requireZeros(workers);
-            sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
+            sideFiles.lastFiles().forEach(directory::copy);
             directory.finish();
             return result;
           });

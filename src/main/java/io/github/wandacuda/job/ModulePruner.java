@@ -4,6 +4,7 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.model.LinearModule;
@@ -26,13 +27,16 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -90,6 +94,40 @@ final class ModulePruner implements AutoCloseable {
     unreached.addAll(unreached(requests));
     run.prune();
     return Arrays.asList(run.results);
+  }
+
+  /**
+   * Prunes modules by what a file says of their inputs, or by nothing but their weights. Second
+   * moments are read one module at a time, since all of them are larger than a model.
+   *
+   * @param requests without second moments
+   * @param moments the file of those, if norms come from one
+   */
+  List<ModuleResult> prune(
+      List<ModuleRequest> requests, Optional<Path> moments, Progress progress) {
+    Map<Boolean, List<ModuleRequest>> byMoments =
+        requests.stream()
+            .collect(
+                Collectors.partitioningBy(request -> rules.of(request.module()).needsMoments()));
+    List<ModuleResult> results = new ArrayList<>(prune(byMoments.get(false), progress));
+    List<ModuleRequest> with = byMoments.get(true);
+    if (with.isEmpty()) {
+      return results;
+    }
+    int without = results.size();
+    try (GramFile file = GramFile.open(moments.orElseThrow())) {
+      for (ModuleRequest request : with) {
+        LinearModule module = request.module();
+        float[] norms = request.norms();
+        try (Arena arena = Arena.ofShared()) {
+          Gram gram = file.read(module.name(), norms, arena);
+          LayerInputs inputs = new LayerInputs(norms, gram, 0, request.inputs().mask());
+          results.addAll(prune(List.of(new ModuleRequest(module, inputs, null)), Progress.NONE));
+        }
+        progress.step("module", results.size() - without, with.size());
+      }
+    }
+    return results;
   }
 
   private final class Run {

@@ -1,16 +1,20 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -39,7 +43,8 @@ final class OutputDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OutputDirectory.class);
 
   private final Path directory;
-  private final Path model;
+  private final SideFiles sideFiles;
+  private final Checkpoint shards;
   private final Deque<Path> files = new ArrayDeque<>();
   private final Deque<Path> folders = new ArrayDeque<>();
   private Journal journal;
@@ -48,22 +53,38 @@ final class OutputDirectory implements AutoCloseable {
   private Optional<RunRecords> interrupted = Optional.empty();
   private boolean discarded;
 
-  private OutputDirectory(Path directory, Path model) {
+  private OutputDirectory(Path directory, SideFiles sideFiles, Checkpoint shards) {
     this.directory = directory;
-    this.model = model;
+    this.sideFiles = sideFiles;
+    this.shards = shards;
+  }
+
+  /** The output, which is right, has a file of others that a program would load. */
+  private static final class AddedFile extends VerificationException {
+    private static final long serialVersionUID = 1L;
+
+    AddedFile(Path file) {
+      super(
+          ErrorDetails.file(file)
+              .expected("nothing, as in the source", "a file that this run did not write")
+              .hint("take it away and run the same again with `resume`"));
+    }
   }
 
   /**
    * Makes the directory, or opens that of an earlier run, and locks it against other runs. It gets
-   * the modes of the model's directory, see {@link FileModes}. {@code own} are the files that the
-   * run makes.
+   * the modes of the model's directory, see {@link FileModes}.
+   *
+   * @param sideFiles the model's files that go along with the shards
+   * @param shards those that the run makes, in whatever files they are yet
    */
-  public static OutputDirectory open(Path directory, Path model, boolean resume, Set<Path> own) {
-    OutputPlace.check(directory, model, resume);
-    OutputDirectory output = new OutputDirectory(directory, model);
+  public static OutputDirectory open(
+      Path directory, SideFiles sideFiles, Checkpoint shards, boolean resume) {
+    OutputPlace.check(directory, sideFiles.directory(), resume);
+    OutputDirectory output = new OutputDirectory(directory, sideFiles, shards);
     try {
       output.makeRoot();
-      output.look(resume, own);
+      output.look(resume);
       return output;
     } catch (RuntimeException | Error e) {
       if (output.journalIsNew && output.journal != null) {
@@ -76,7 +97,8 @@ final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  private void look(boolean resume, Set<Path> own) {
+  private void look(boolean resume) {
+    Set<Path> own = sideFiles.withShards(shards);
     if (!UnfinishedRun.isIn(directory)) {
       finished = resume ? Provenance.read(directory) : finished;
       if (finished.isPresent()) {
@@ -139,7 +161,7 @@ final class OutputDirectory implements AutoCloseable {
   private void makeRoot() {
     makeAbove(directory.getParent());
     if (!Files.isDirectory(directory)) {
-      make(directory, FileModes.likeFolder(model));
+      make(directory, FileModes.likeFolder(sideFiles.directory()));
     }
   }
 
@@ -158,7 +180,7 @@ final class OutputDirectory implements AutoCloseable {
     makeFolders(relative.getParent());
     Path wanted = directory.resolve(relative);
     if (!Files.isDirectory(wanted, LinkOption.NOFOLLOW_LINKS)) {
-      make(wanted, FileModes.likeFolder(model.resolve(relative)));
+      make(wanted, FileModes.likeFolder(sideFiles.directory().resolve(relative)));
     }
   }
 
@@ -180,7 +202,7 @@ final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  public void copy(SideFiles sideFiles, Path relative) {
+  public void copy(Path relative) {
     file(sideFiles.name(relative));
     sideFiles.copy(relative, directory);
   }
@@ -190,16 +212,66 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   /**
-   * Writes the last file, by which the model is complete; {@code between} removes what the run
-   * could be ended from again, until that file is written.
+   * Writes the model card, if there is to be one, and the last file, by which the model is
+   * complete; {@code between} removes what the run could be ended from again, until that file is
+   * written.
    */
-  public void finish(Provenance provenance, Runnable between) {
+  public void finish(ModelDirectory source, Provenance provenance, Runnable between) {
+    ModelCard.write(source, sideFiles, this, provenance);
     Folders.force(directory);
     journal.becomes(
         provenance.json(),
         directory.resolve(Provenance.FILE_NAME),
         between,
-        FileModes.like(model.resolve(SideFiles.CONFIG)));
+        FileModes.like(sideFiles.directory().resolve(SideFiles.CONFIG)));
+  }
+
+  /** Checks, before anything is written, that there is no file that its run doesn't write. */
+  void requireNoneAdded() {
+    firstAdded()
+        .ifPresent(
+            file -> {
+              throw OutputPlace.foreign(directory.resolve(file));
+            });
+  }
+
+  /**
+   * Copies the files that go along with the shards, but for the last ones, and checks the directory
+   * as {@code verify} does; tells of files that nothing loads.
+   */
+  void copyFiles() {
+    sideFiles.files().forEach(this::copy);
+    firstAdded()
+        .ifPresent(
+            file -> {
+              throw new AddedFile(directory.resolve(file));
+            });
+    extraFiles()
+        .others()
+        .forEach(
+            file ->
+                LOG.warn(
+                    "{} stands in the output, and this run did not write it",
+                    Printable.of(directory.resolve(file))));
+  }
+
+  /** Removes temporary files of killed runs that this run didn't reuse. */
+  void removeLeftovers() {
+    extraFiles().loaded().stream()
+        .filter(AtomicWrite::isTemporary)
+        .map(directory::resolve)
+        .filter(file -> !file.equals(journal.file()))
+        .forEach(OutputDirectory::removeFile);
+  }
+
+  private Optional<Path> firstAdded() {
+    return extraFiles().loaded().stream()
+        .filter(file -> !AtomicWrite.isTemporary(file))
+        .findFirst();
+  }
+
+  private ExtraFiles extraFiles() {
+    return ExtraFiles.of(shards, sideFiles, directory);
   }
 
   /** Removes the files at the top of the directory that only exist while a run is unfinished. */
@@ -248,7 +320,7 @@ final class OutputDirectory implements AutoCloseable {
   private static boolean isInputsOrOutputsFault(Throwable e) {
     return (e instanceof InputException && !(e.getCause() instanceof IOException))
         || e instanceof UsageException
-        || (e instanceof VerificationException && !(e instanceof OutputPlace.AddedFiles.Found));
+        || (e instanceof VerificationException && !(e instanceof AddedFile));
   }
 
   /** Has {@link #close} delete all files that the run has made. */

@@ -1,13 +1,10 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import java.io.IOException;
@@ -15,11 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Checks that a directory can become a run's output, before anything is written to it. */
 final class OutputPlace {
@@ -74,10 +68,10 @@ final class OutputPlace {
       // It may be any command's, and not all of them go on.
       return "it has written nothing: take the directory away";
     }
-    if (UnfinishedRun.isMerge(directory)) {
+    if (UnfinishedRun.ofRun(directory, Fingerprint.MERGE).isPresent()) {
       return "a merge begins anew: take the directory away";
     }
-    return UnfinishedRun.isInParts(directory)
+    return UnfinishedRun.ofRun(directory, Fingerprint.PARTS).isPresent()
         ? "run its parts to go on with it"
         : "`resume` goes on with it";
   }
@@ -155,65 +149,6 @@ final class OutputPlace {
     } catch (IOException e) {
       throw new OutputException(
           ErrorDetails.file(directory).said("can't be read: " + Printable.reason(e)), e);
-    }
-  }
-
-  /** The files in an output that its run doesn't write. */
-  record AddedFiles(Checkpoint source, SideFiles sideFiles, OutputDirectory output) {
-    private static final Logger LOG = LoggerFactory.getLogger(AddedFiles.class);
-
-    /** The output, which is right, has a file of others that a program would load. */
-    public static final class Found extends VerificationException {
-      private static final long serialVersionUID = 1L;
-
-      private Found(Path file) {
-        super(
-            ErrorDetails.file(file)
-                .expected("nothing, as in the source", "a file that this run did not write")
-                .hint("take it away and run the same again with `resume`"));
-      }
-    }
-
-    /** Checks the directory before anything is written. */
-    public void requireNoneBefore() {
-      firstLoaded()
-          .ifPresent(
-              file -> {
-                throw OutputPlace.foreign(output.path().resolve(file));
-              });
-    }
-
-    /** Checks the finished directory as {@code verify} does; tells of files that nothing loads. */
-    public void requireNoneAfter() {
-      firstLoaded()
-          .ifPresent(
-              file -> {
-                throw new Found(output.path().resolve(file));
-              });
-      all()
-          .others()
-          .forEach(
-              file ->
-                  LOG.warn(
-                      "{} stands in the output, and this run did not write it",
-                      Printable.of(output.path().resolve(file))));
-    }
-
-    /** Removes temporary files of killed runs that this run didn't reuse. */
-    public void removeLeftovers() {
-      all().loaded().stream()
-          .filter(AtomicWrite::isTemporary)
-          .map(output.path()::resolve)
-          .filter(file -> !file.equals(output.journal().file()))
-          .forEach(OutputDirectory::removeFile);
-    }
-
-    private Optional<Path> firstLoaded() {
-      return all().loaded().stream().filter(file -> !AtomicWrite.isTemporary(file)).findFirst();
-    }
-
-    private ExtraFiles all() {
-      return ExtraFiles.of(source, sideFiles, output.path());
     }
   }
 }

@@ -11,7 +11,6 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.system.OnFailure;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -47,7 +46,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
 
   @Override
   public RunNeeds needs(Backend backend) {
-    return RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, backend);
+    return RunNeeds.of(scope, sideFiles, backend);
   }
 
   @Override
@@ -79,35 +78,65 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   }
 
   @Override
-  public Run open(PruneTarget.Tools tools, Provenance plan) {
-    Fingerprint cause = Fingerprint.of(plan).with(form(scope.request().packed()));
-    OutputDirectory output =
+  public RunResult run(PruneTarget.Tools tools) {
+    Fingerprint cause = Fingerprint.of(tools.plan()).with(form(scope.request().packed()));
+    try (OutputDirectory output =
         OutputDirectory.open(
-            path(),
-            scope.model().path(),
-            scope.request().resume(),
-            sideFiles.withShards(scope.model().checkpoint()));
-    return OnFailure.close(
-        output::close,
-        () ->
-            new OutputRun(
-                this,
-                new OutputPlace.AddedFiles(scope.model().checkpoint(), sideFiles, output),
-                output,
-                tools,
-                plan,
-                fingerprint(cause, output, tools.backend())));
+            path(), sideFiles, scope.model().checkpoint(), scope.request().resume())) {
+      Fingerprint fingerprint = begin(cause, output, tools.backend());
+      if (output.finished().isPresent()) {
+        return new RunResult(output.finished().get(), List.of(), tools.clock().seconds(), null);
+      }
+      tools.readSource(scope);
+      try {
+        return run(output, fingerprint, tools);
+      } catch (RuntimeException | Error e) {
+        output.settle(e);
+        throw e;
+      }
+    }
   }
 
-  /** Returns the run's fingerprint, after a look at that of the run that is there. */
-  private Fingerprint fingerprint(Fingerprint cause, OutputDirectory output, Backend backend) {
+  private RunResult run(OutputDirectory output, Fingerprint fingerprint, PruneTarget.Tools tools) {
+    PackedOutput packed = new PackedOutput(scope.model(), output, tools.workers());
+    sideFiles.warnOfLeftOut("the output has no use for it");
+    output.requireNoneAdded();
+    if (output.interrupted().isPresent()) {
+      packed.unpack();
+    }
+    Written written =
+        cluster.isPresent()
+            ? new ClusterPass(scope, cluster.get(), output, tools).run(fingerprint)
+            : new LocalPass(scope, needs(tools.backend()), output, tools).run();
+    output.copyFiles();
+    Provenance record = tools.plan().with(written.results(), written.masks());
+    RunResult result = new RunResult(record, written.results(), tools.clock().seconds(), null);
+    tools.beforeEnd().accept(result);
+    boolean packs = scope.request().packed();
+    if (packs) {
+      packed.pack(scope.request().verify());
+    }
+    sideFiles.lastFiles().stream()
+        .filter(file -> !packs || !file.equals(Path.of(SideFiles.CONFIG)))
+        .forEach(output::copy);
+    if (packs) {
+      Packing.PACK.writeConfig(scope.model(), output);
+    }
+    output.removeLeftovers();
+    ModelDirectory whole = scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
+    output.finish(whole, record, () -> {});
+    return result;
+  }
+
+  /** Begins the run, or checks that it is that which is there, and returns its fingerprint. */
+  private Fingerprint begin(Fingerprint cause, OutputDirectory output, Backend backend) {
     if (output.finished().isPresent()) {
       boolean packed = ModelConfig.read(path()).packed();
       cause.requireSame(path(), Fingerprint.of(output.finished().get()).with(form(packed)));
       return cause;
     }
     Fingerprint all = cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(backend));
-    output.interrupted().ifPresent(earlier -> all.requireSame(path(), earlier.run()));
+    output.begin(all);
     return all;
   }
 
@@ -126,69 +155,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
 
   record Written(List<ModuleResult> results, String masks) {}
 
-  /** Has taken over the directory, which it closes. */
-  private record OutputRun(
-      OutputTarget to,
-      OutputPlace.AddedFiles added,
-      OutputDirectory output,
-      PruneTarget.Tools tools,
-      Provenance plan,
-      Fingerprint fingerprint)
-      implements Run {
-    @Override
-    public Optional<Provenance> finished() {
-      return output.finished();
-    }
-
-    @Override
-    public RunResult prune() {
-      to.sideFiles.warnOfLeftOut("the output has no use for it");
-      added.requireNoneBefore();
-      if (output.interrupted().isPresent()) {
-        new PackedOutput(to.scope.model(), output, tools.workers()).unpack();
-      }
-      Written written =
-          to.cluster.isPresent()
-              ? new ClusterPass(to.scope, to.cluster.get(), output, tools, plan).run(fingerprint)
-              : new LocalPass(to.scope, to.sideFiles, output, tools, plan).run(fingerprint);
-      to.sideFiles.files().forEach(file -> output.copy(to.sideFiles, file));
-      added.requireNoneAfter();
-      return new RunResult(
-          plan.with(written.results(), written.masks()),
-          written.results(),
-          tools.clock().seconds());
-    }
-
-    @Override
-    public void end(RunResult result) {
-      Optional<PackedOutput> packed =
-          to.scope.request().packed()
-              ? Optional.of(new PackedOutput(to.scope.model(), output, tools.workers()))
-              : Optional.empty();
-      packed.ifPresent(shards -> shards.pack(to.scope.request().verify()));
-      StateFiles.remove(output);
-      to.sideFiles.lastFiles().stream()
-          .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
-          .forEach(file -> output.copy(to.sideFiles, file));
-      packed.ifPresent(unused -> Packing.PACK.writeConfig(to.scope.model(), output));
-      added.removeLeftovers();
-      ModelDirectory whole =
-          to.scope.request().smaller().map(SmallerModel::dense).orElse(to.scope.model());
-      ModelCard.write(whole, to.sideFiles, output, result.provenance());
-      output.finish(result.provenance(), () -> {});
-    }
-
-    @Override
-    public void settle(Throwable failure) {
-      output.settle(failure);
-    }
-
-    @Override
-    public void close() {
-      output.close();
-    }
-  }
-
   /**
    * Has a cluster write a run's shards, keeps the journal of it, and puts together what the
    * machines found: this is the run's own process, which reads and writes no weight. What the norms
@@ -197,18 +163,12 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
    * again.
    */
   private record ClusterPass(
-      RunScope scope,
-      OnCluster on,
-      OutputDirectory output,
-      PruneTarget.Tools tools,
-      Provenance plan) {
+      RunScope scope, OnCluster on, OutputDirectory output, PruneTarget.Tools tools) {
     /** Writes and checks all shards; the results are in the natural order of their names. */
     OutputTarget.Written run(Fingerprint fingerprint) {
       boolean resumed = output.interrupted().isPresent();
-      output.begin(fingerprint);
       RunDescription run =
-          RunDescription.of(
-              scope, output.path(), plan, scope.request().verify() || resumed, on.devices());
+          RunDescription.of(scope, tools.plan(), scope.request().verify() || resumed, on.devices());
       ModuleFiles pruned = new ModuleFiles(output.path(), scope.chosen());
       if (run.byMoments()) {
         scope.chosen().forEach(module -> output.file(output.path().relativize(pruned.of(module))));
@@ -217,7 +177,6 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       ShardPass pass =
           new ShardPass(
               scope,
-              output.path(),
               tools,
               module -> calibrated.isEmpty() ? scope.norms(module) : calibrated.get(module.name()));
       write(run, pass);
@@ -229,7 +188,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       if (run.byMoments()) {
         scope.chosen().forEach(module -> OutputDirectory.removeFile(pruned.of(module)));
       }
-      pass.check(plan.with(modules, masks));
+      pass.check(tools.plan().with(modules, masks));
       return new OutputTarget.Written(modules, masks);
     }
 

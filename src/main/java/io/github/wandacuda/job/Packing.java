@@ -294,16 +294,13 @@ public enum Packing {
     private static final Logger LOG = LoggerFactory.getLogger(Packing.class);
     private static final Pattern SIZE = Pattern.compile("\\D+(\\d+).*");
 
-    /** A tensor that has no place yet. */
-    private record Part(String name, String dtype, List<Long> shape, long bytes) {
-      /** Returns the bytes that its elements take, 1 if they take fewer or it isn't known. */
-      int elementBytes() {
-        Matcher size = SIZE.matcher(dtype);
-        if (!size.matches() || size.group(1).length() > 2) {
-          return 1;
-        }
-        return Math.clamp(Integer.parseInt(size.group(1)) / Byte.SIZE, 1, Long.BYTES);
+    /** Returns the bytes that a tensor's elements take, 1 if they take fewer or it isn't known. */
+    private static int elementBytes(TensorInfo tensor) {
+      Matcher size = SIZE.matcher(tensor.dtype());
+      if (!size.matches() || size.group(1).length() > 2) {
+        return 1;
       }
+      return Math.clamp(Integer.parseInt(size.group(1)) / Byte.SIZE, 1, Long.BYTES);
     }
 
     /** Warns if packed shards take no less than the source's. */
@@ -324,40 +321,41 @@ public enum Packing {
       List<ModulePlan> packed = counted.stream().filter(ModulePlan::pays).toList();
       Map<TensorInfo, ModulePlan> byTensor = new HashMap<>();
       packed.forEach(module -> byTensor.put(module.weight(), module));
-      List<Part> parts = new ArrayList<>();
+      // Of their places only the lengths hold yet.
+      List<TensorInfo> parts = new ArrayList<>();
       for (TensorInfo tensor : source.tensors()) {
         ModulePlan module = byTensor.get(tensor);
         if (module == null) {
-          parts.add(new Part(tensor.name(), tensor.dtype(), tensor.shape(), tensor.bytes()));
+          parts.add(tensor);
         } else {
           addParts(module, parts);
         }
       }
       long header = source.dataOffset();
-      parts.add(new Part(PackedFormat.SOURCE_HEADER, "U8", List.of(header), header));
-      parts.sort(Comparator.comparingInt(Part::elementBytes).reversed());
+      parts.add(new TensorInfo(PackedFormat.SOURCE_HEADER, "U8", List.of(header), 0, header));
+      parts.sort(Comparator.comparingInt(ShardPlan::elementBytes).reversed());
       return new ShardPlan(source, packed, layout(source, parts));
     }
 
-    private static void addParts(ModulePlan module, List<Part> parts) {
+    private static void addParts(ModulePlan module, List<TensorInfo> parts) {
       PackedFormat.Names names = module.names();
       TensorInfo weight = module.weight();
       long rows = weight.rows();
       long kept = module.kept();
-      parts.add(new Part(names.rowOffsets(), "I64", List.of(rows), rows * Long.BYTES));
+      parts.add(new TensorInfo(names.rowOffsets(), "I64", List.of(rows), 0, rows * Long.BYTES));
       PackedFormat.Elements elements = module.elements();
       long sizes = elements.shape().length;
-      parts.add(new Part(names.shape(), "I64", List.of(sizes), sizes * Long.BYTES));
+      parts.add(new TensorInfo(names.shape(), "I64", List.of(sizes), 0, sizes * Long.BYTES));
       long bytes = kept * elements.valueBytes();
-      parts.add(new Part(names.compressed(), elements.dtype(), List.of(kept), bytes));
+      parts.add(new TensorInfo(names.compressed(), elements.dtype(), List.of(kept), 0, bytes));
       long maskRow = elements.maskRowBytes();
-      parts.add(new Part(names.bitmask(), "U8", List.of(rows, maskRow), rows * maskRow));
+      parts.add(new TensorInfo(names.bitmask(), "U8", List.of(rows, maskRow), 0, rows * maskRow));
     }
 
-    private static SafetensorsFile layout(SafetensorsFile source, List<Part> parts) {
+    private static SafetensorsFile layout(SafetensorsFile source, List<TensorInfo> parts) {
       List<TensorInfo> tensors = new ArrayList<>();
       long at = 0;
-      for (Part part : parts) {
+      for (TensorInfo part : parts) {
         long end = at + part.bytes();
         tensors.add(new TensorInfo(part.name(), part.dtype(), part.shape(), at, end));
         at = end;

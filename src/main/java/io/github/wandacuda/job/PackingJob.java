@@ -73,8 +73,7 @@ public final class PackingJob {
     sideFiles.warnOfLeftOut("it is none of the model's files");
     try (Workers workers = new Workers(threads);
         OutputDirectory directory =
-            OutputDirectory.open(
-                output, model.path(), resume, sideFiles.withShards(model.checkpoint()))) {
+            OutputDirectory.open(output, sideFiles, model.checkpoint(), resume)) {
       begin(directory);
       try {
         write(directory, workers, progress);
@@ -132,11 +131,11 @@ public final class PackingJob {
     Path record = Path.of(SideFiles.MANIFEST);
     Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
         .filter(file -> !file.equals(config) && !file.equals(record))
-        .forEach(file -> directory.copy(sideFiles, file));
+        .forEach(directory::copy);
     direction.writeConfig(model, directory);
     // A directory that has it is complete, as one that prune has written.
     if (sideFiles.files().contains(record)) {
-      directory.copy(sideFiles, record);
+      directory.copy(record);
     }
   }
 

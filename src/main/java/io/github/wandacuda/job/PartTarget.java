@@ -3,13 +3,14 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.job.ShardPass.ShardResult;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -52,133 +53,74 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
   }
 
   @Override
-  public Run open(PruneTarget.Tools tools, Provenance plan) {
+  public RunResult run(PruneTarget.Tools tools) {
+    Provenance plan = tools.plan();
     Fingerprint fingerprint = output.fingerprint(plan);
-    return output.<Run>begin(
+    ShardRecords records = ShardRecords.of(scope, fingerprint);
+    List<SafetensorsFile> share = output.part().shareOf(scope.model().checkpoint().shards());
+    ShardPass own = new ShardPass(scope, tools, scope::norms);
+    return output.run(
         plan,
         fingerprint,
-        there -> new Ended(Optional.of(there), Part.PartState.end(output.part())),
-        lock -> new PartRun(tools, plan, fingerprint, lock));
+        there ->
+            new RunResult(
+                there, List.of(), tools.clock().seconds(), Part.PartState.end(output.part())),
+        () -> {
+          tools.readSource(scope);
+          own.run(
+              process.cluster(),
+              "prune " + output.part(),
+              RunDescription.of(scope, plan, scope.request().verify(), process.devices()),
+              share,
+              shard -> records.read(shard).map(ShardPass.ShardResult::tensors).orElse(List.of()),
+              records::write);
+        },
+        directory -> {
+          ShardPass all = new ShardPass(scope, tools, scope::norms);
+          Part.PartState state = look(records, all);
+          return state.finished()
+              ? complete(tools, all, directory, state)
+              : partly(tools, share, own.modules(), state);
+        });
   }
 
-  /** A part at work: it writes its shards and, if it is the last, completes the output. */
-  private final class PartRun implements Run {
-    private final PruneTarget.Tools tools;
-    private final Provenance plan;
-    private final Fingerprint fingerprint;
-    private final PartLock lock;
-    private final ShardRecords records;
-    private final List<SafetensorsFile> share;
-    private Part.PartState state;
+  private RunResult partly(
+      PruneTarget.Tools tools,
+      List<SafetensorsFile> share,
+      List<ModuleResult> results,
+      Part.PartState state) {
+    List<LinearModule> modules =
+        share.stream().flatMap(shard -> scope.modules(shard).stream()).toList();
+    Provenance record =
+        Provenance.planned(
+            scope.request(), modules, tools.plan().sourceSha256(), tools.plan().version());
+    return new RunResult(record.with(results, null), results, tools.clock().seconds(), state);
+  }
 
-    /** The output, from when the shards are finished. */
-    private OutputDirectory directory;
-
-    /** Takes over the part's lock, which it closes. */
-    PartRun(PruneTarget.Tools tools, Provenance plan, Fingerprint fingerprint, PartLock lock) {
-      this.tools = tools;
-      this.plan = plan;
-      this.fingerprint = fingerprint;
-      this.lock = lock;
-      records = ShardRecords.of(scope, fingerprint);
-      share = output.part().shareOf(scope.model().checkpoint().shards());
+  /** Looks for all parts' shards, under the journal's lock; finished if this part ends all. */
+  private Part.PartState look(ShardRecords records, ShardPass all) {
+    List<SafetensorsFile> shards = scope.model().checkpoint().shards();
+    Set<SafetensorsFile> missing = new HashSet<>();
+    for (SafetensorsFile shard : shards) {
+      records.read(shard).ifPresentOrElse(all::take, () -> missing.add(shard));
     }
+    List<List<SafetensorsFile>> shares = output.part().shares(shards);
+    return output.state(part -> shares.get(part - 1).stream().noneMatch(missing::contains));
+  }
 
-    @Override
-    public Part.PartState part() {
-      return state;
-    }
-
-    /** The output is open if all shards are finished and nobody has completed it. */
-    @Override
-    public boolean completes() {
-      return directory != null && directory.finished().isEmpty();
-    }
-
-    @Override
-    public RunResult prune() {
-      ShardPass own = writeShare();
-      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
-      lock.close();
-      directory = output.again(fingerprint);
-      if (directory.finished().isPresent()) {
-        state = Part.PartState.end(output.part());
-        return result(directory.finished().get(), List.of());
-      }
-      ShardPass all = new ShardPass(scope, path(), tools, scope::norms);
-      state = look(all);
-      if (state.finished()) {
-        return complete(all);
-      }
-      directory.close();
-      directory = null;
-      List<ModuleResult> results = own.modules();
-      return result(
-          Provenance.planned(
-                  scope.request(),
-                  share.stream().flatMap(shard -> scope.modules(shard).stream()).toList(),
-                  plan.sourceSha256(),
-                  plan.version())
-              .with(results, null),
-          results);
-    }
-
-    private RunResult result(Provenance record, List<ModuleResult> results) {
-      return new RunResult(record, results, tools.clock().seconds());
-    }
-
-    private ShardPass writeShare() {
-      ShardPass own = new ShardPass(scope, path(), tools, scope::norms);
-      own.run(
-          process.cluster(),
-          "prune " + output.part(),
-          RunDescription.of(scope, path(), plan, scope.request().verify(), process.devices()),
-          share,
-          shard -> records.read(shard).map(ShardPass.ShardResult::tensors).orElse(List.of()),
-          records::write);
-      return own;
-    }
-
-    /** Looks for all parts' shards, under the journal's lock; finished if this part ends all. */
-    private Part.PartState look(ShardPass all) {
-      List<SafetensorsFile> shards = scope.model().checkpoint().shards();
-      Set<SafetensorsFile> missing = new HashSet<>();
-      for (SafetensorsFile shard : shards) {
-        records.read(shard).ifPresentOrElse(all::take, () -> missing.add(shard));
-      }
-      List<List<SafetensorsFile>> shares = output.part().shares(shards);
-      return output.state(part -> shares.get(part - 1).stream().noneMatch(missing::contains));
-    }
-
-    private RunResult complete(ShardPass all) {
-      whole.sideFiles().warnOfLeftOut("the output has no use for it");
-      List<ModuleResult> modules = all.modules();
-      Provenance record = plan.with(modules, all.digest());
-      all.check(record);
-      whole.sideFiles().files().forEach(file -> directory.copy(whole.sideFiles(), file));
-      output.added(directory).requireNoneAfter();
-      return result(record, modules);
-    }
-
-    @Override
-    public void end(RunResult result) {
-      whole.sideFiles().lastFiles().forEach(file -> directory.copy(whole.sideFiles(), file));
-      ModelCard.write(scope.model(), whole.sideFiles(), directory, result.provenance());
-      directory.finish(result.provenance(), output.added(directory)::removeLeftovers);
-    }
-
-    @Override
-    public void settle(Throwable failure) {
-      output.settle(failure);
-    }
-
-    @Override
-    public void close() {
-      lock.close();
-      if (directory != null) {
-        directory.close();
-      }
-    }
+  private RunResult complete(
+      PruneTarget.Tools tools, ShardPass all, OutputDirectory directory, Part.PartState state) {
+    SideFiles sideFiles = whole.sideFiles();
+    sideFiles.warnOfLeftOut("the output has no use for it");
+    List<ModuleResult> modules = all.modules();
+    Provenance record = tools.plan().with(modules, all.digest());
+    all.check(record);
+    directory.copyFiles();
+    RunResult result = new RunResult(record, modules, tools.clock().seconds(), state);
+    tools.beforeEnd().accept(result);
+    sideFiles.lastFiles().forEach(directory::copy);
+    directory.finish(scope.model(), record, directory::removeLeftovers);
+    return result;
   }
 
   /**
@@ -187,24 +129,21 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
    *
    * @param run the digest of the run's fingerprint, so that what is left of another run isn't taken
    */
-  private record ShardRecords(RunScope scope, String run) {
+  private record ShardRecords(RunScope scope, Fingerprint run) {
     public static ShardRecords of(RunScope scope, Fingerprint run) {
       byte[] parts = run.parts().toString().getBytes(StandardCharsets.UTF_8);
-      return new ShardRecords(scope, HexFormat.of().formatHex(Sha256.digest().digest(parts)));
+      String digest = HexFormat.of().formatHex(Sha256.digest().digest(parts));
+      return new ShardRecords(scope, new Fingerprint(Map.of("sha256", digest)));
     }
 
     private Path file(String shard) {
       return AtomicWrite.temporary(scope.request().output().resolve(shard + ".records"));
     }
 
-    private Fingerprint fingerprint() {
-      return new Fingerprint(Map.of("sha256", run));
-    }
-
     /** Writes the records of a shard that is on the device, as are its masks. */
     public void write(ShardResult result) {
       List<Map<String, Object>> records = new ArrayList<>();
-      records.add(RunRecords.run(fingerprint()));
+      records.add(RunRecords.run(run));
       result.tensors().forEach(tensor -> records.add(tensor.record()));
       records.add(last(result));
       AtomicWrite.replace(
@@ -238,7 +177,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
       }
       JsonNode last = records.getLast();
       return RunRecords.read(records)
-          .filter(found -> found.run().equals(fingerprint()))
+          .filter(found -> found.run().equals(run))
           .filter(found -> name.equals(last.path("shard").textValue()))
           .flatMap(found -> found.all(shard, scope.modules(shard)))
           .map(

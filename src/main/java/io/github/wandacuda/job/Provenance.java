@@ -130,13 +130,14 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
   static Provenance planned(
       StructureRequest request, RemovedParts removed, StructurePlan plan, String version) {
+    Structure.Parts asked = request.asked().parts();
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", FORMAT);
     values.put("version", version);
     values.put("mode", STRUCTURE);
-    values.put(STRUCTURE, request.structure().label());
-    values.put(SCORE, request.score());
-    values.put(REMOVED, removed.written(request.structure()));
+    values.put(STRUCTURE, asked.structure().label());
+    values.put(SCORE, asked.score());
+    values.put(REMOVED, removed.written(asked.structure()));
     values.put(CONFIG, plan.config());
     values.put(
         MethodKey.UPDATE.recordKey(),
@@ -260,9 +261,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       return provenance;
     } catch (JsonProcessingException e) {
       throw notOurs(file, e.getOriginalMessage().lines().findFirst().get(), e);
-    } catch (InputException e) {
-      throw notOurs(file, e.getMessage(), e);
-    } catch (UsageException e) {
+    } catch (InputException | UsageException e) {
       throw notOurs(file, e.getMessage(), e);
     }
   }

@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
@@ -22,15 +21,12 @@ import java.util.function.Consumer;
 
 /** A checked run, ready to begin: into another directory, or in the model's own shards. */
 public final class PruneJob {
-  /** Shards of the source between their first read and their check, about. */
-  private static final int SHARDS_AT_WORK = 2;
-
   private final RunScope scope;
   private final PruneTarget target;
 
-  private PruneJob(RunScope scope, PruneTarget target) {
-    this.scope = scope;
+  private PruneJob(PruneTarget target) {
     this.target = target;
+    scope = target.scope();
   }
 
   /**
@@ -42,8 +38,7 @@ public final class PruneJob {
    */
   public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
     OutputPlace.check(request.output(), model.path(), request.resume());
-    RunScope scope = RunScope.of(model, request);
-    return new PruneJob(scope, new OutputTarget(scope, Optional.empty()));
+    return new PruneJob(new OutputTarget(RunScope.of(model, request), Optional.empty()));
   }
 
   /**
@@ -59,8 +54,7 @@ public final class PruneJob {
    */
   public static PruneJob inPlace(ModelDirectory model, PruneRequest request) {
     InPlaceTarget.check(request);
-    RunScope scope = RunScope.of(model, request);
-    return new PruneJob(scope, new InPlaceTarget(scope));
+    return new PruneJob(new InPlaceTarget(RunScope.of(model, request)));
   }
 
   /** Checks what can be before norms are computed; {@code resume} allows for an earlier run. */
@@ -79,7 +73,7 @@ public final class PruneJob {
       throw new UsageException(
           "`cluster`: samples of the dense model aren't shared out for realign");
     }
-    return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
+    return new PruneJob(new OutputTarget(scope, Optional.of(cluster)));
   }
 
   /**
@@ -95,7 +89,7 @@ public final class PruneJob {
         scope.isCalibrated(),
         request.masks().isPresent(),
         request.packed());
-    return new PruneJob(scope, PartTarget.of(scope, part, process));
+    return new PruneJob(PartTarget.of(scope, part, process));
   }
 
   public List<LinearModule> chosen() {
@@ -189,45 +183,9 @@ public final class PruneJob {
                 scope.request().storage().io(), 2 * scope.model().checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
-      try (PruneTarget.Run run =
-          target.open(new PruneTarget.Tools(backend, workers, clock, progress, masks, io), plan)) {
-        Optional<Provenance> finished = run.finished();
-        if (finished.isPresent()) {
-          return new RunResult(finished.get(), List.of(), clock.seconds(), run.part());
-        }
-        readSource(io);
-        RunResult result = end(run, beforeEnd);
-        return new RunResult(result.provenance(), result.modules(), clock.seconds(), run.part());
-      }
-    }
-  }
-
-  /**
-   * Has the source read past the page cache, unless the check of the output reads it a second time,
-   * soon after the first, and there is room for the shards that are at work until then. Those leave
-   * the page cache when they are checked.
-   */
-  private void readSource(DirectIo io) {
-    List<SafetensorsFile> shards = scope.model().checkpoint().shards();
-    long largest = shards.stream().mapToLong(SafetensorsFile::byteSize).max().orElse(0);
-    if (!scope.request().verify() || !DirectIo.fitsInCache(SHARDS_AT_WORK * largest)) {
-      shards.forEach(shard -> shard.bytes().readThrough(io));
-    } else if (io.isDirect()) {
-      shards.forEach(shard -> shard.bytes().readThroughCache());
-    }
-  }
-
-  private static RunResult end(PruneTarget.Run run, Consumer<RunResult> beforeEnd) {
-    try {
-      RunResult result = run.prune();
-      if (run.completes()) {
-        beforeEnd.accept(result);
-        run.end(result);
-      }
-      return result;
-    } catch (RuntimeException | Error e) {
-      run.settle(e);
-      throw e;
+      PruneTarget.Tools tools =
+          new PruneTarget.Tools(plan, backend, workers, clock, progress, masks, io, beforeEnd);
+      return target.run(tools).with(clock.seconds());
     }
   }
 }

@@ -3,11 +3,13 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
-import java.util.Optional;
+import java.util.List;
+import java.util.function.Consumer;
 
 /** Where a run writes: a new directory, or the model's own shards. */
 sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
@@ -32,63 +34,45 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
     return needs.memoryBytes();
   }
 
-  /** Locks the directory against other runs, and begins a run or resumes an interrupted one. */
-  Run open(Tools tools, Provenance plan);
+  /**
+   * Locks the directory against other runs, and begins a run or resumes an interrupted one: prunes,
+   * writes, verifies what was written, and completes the result. Returns the record alone of the
+   * same run if it has finished before. What a failed run leaves is kept for one that resumes, or
+   * deleted.
+   */
+  RunResult run(Tools tools);
 
-  /** A run in its directory. Closing it keeps the files, so that another run can resume. */
-  interface Run extends AutoCloseable {
-    /** Returns the record of the same run if it has finished before; then nothing is to be done. */
-    default Optional<Provenance> finished() {
-      return Optional.empty();
-    }
-
-    /** Prunes, writes, and verifies what was written. */
-    RunResult prune();
-
-    /** Returns how far the other parts are, if the run is a part; null if it is whole. */
-    default Part.PartState part() {
-      return null;
-    }
-
-    /** Returns whether it is this run that completes the result. */
-    default boolean completes() {
-      return true;
-    }
-
-    void end(RunResult result);
-
-    /** Keeps or deletes the files of a failed run, and says how to resume. */
-    void settle(Throwable failure);
-
-    @Override
-    void close();
-  }
-
-  /** A run of which nothing is left to do. */
-  record Ended(Optional<Provenance> finished, Part.PartState part) implements Run {
-    @Override
-    public RunResult prune() {
-      throw new IllegalStateException("the run has ended");
-    }
-
-    @Override
-    public void end(RunResult result) {
-      throw new IllegalStateException("the run has ended");
-    }
-
-    @Override
-    public void settle(Throwable failure) {}
-
-    @Override
-    public void close() {}
-  }
-
-  /** What a run uses to do its work; the masks come in the order of the digest. */
+  /**
+   * What a run uses to do its work; the masks come in the order of the digest.
+   *
+   * @param plan the record of the run without its results
+   * @param beforeEnd called right before the result is completed, if it is this run that does
+   */
   record Tools(
+      Provenance plan,
       Backend backend,
       Workers workers,
       PhaseClock clock,
       Progress progress,
       MaskSink masks,
-      DirectIo io) {}
+      DirectIo io,
+      Consumer<RunResult> beforeEnd) {
+    /** Shards of the source between their first read and their check, about. */
+    private static final int SHARDS_AT_WORK = 2;
+
+    /**
+     * Has the source read past the page cache, unless the check of the output reads it a second
+     * time, soon after the first, and there is room for the shards that are at work until then.
+     * Those leave the page cache when they are checked.
+     */
+    void readSource(RunScope scope) {
+      List<SafetensorsFile> shards = scope.model().checkpoint().shards();
+      long largest = shards.stream().mapToLong(SafetensorsFile::byteSize).max().orElse(0);
+      if (!scope.request().verify() || !DirectIo.fitsInCache(SHARDS_AT_WORK * largest)) {
+        shards.forEach(shard -> shard.bytes().readThrough(io));
+      } else if (io.isDirect()) {
+        shards.forEach(shard -> shard.bytes().readThroughCache());
+      }
+    }
+  }
 }

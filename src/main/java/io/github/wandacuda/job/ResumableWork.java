@@ -40,11 +40,8 @@ record ResumableWork(
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
 
   /** Checks what an interrupted run has left, and notes in the journal where this one begins. */
-  static ResumableWork of(
-      RunScope scope, OutputDirectory output, Fingerprint fingerprint, Workers workers) {
-    Journal journal = output.journal();
+  static ResumableWork of(RunScope scope, OutputDirectory output, Workers workers) {
     if (output.interrupted().isEmpty()) {
-      journal.restart(RunRecords.run(fingerprint));
       return NONE;
     }
     RunRecords records = output.interrupted().get();
@@ -53,7 +50,7 @@ record ResumableWork(
       return kept;
     }
     ResumableWork start = lastCompleteBlock(scope, output, records, kept);
-    journal.append(RunRecords.resumed(start.block));
+    output.journal().append(RunRecords.resumed(start.block));
     return start;
   }
 
@@ -186,13 +183,14 @@ record ResumableWork(
         .allMatch(kept::contains);
   }
 
-  /** Returns the results of the modules that are kept, in the order of {@code chosen}. */
-  public List<ModuleResult> results(List<LinearModule> chosen) {
+  /** Returns the results of the modules that are kept, in the order of those that are chosen. */
+  public List<ModuleResult> results(RunScope scope) {
     List<ModuleResult> results = new ArrayList<>();
-    for (LinearModule module : chosen) {
+    for (LinearModule module : scope.chosen()) {
       if (written.contains(module.tensor())) {
         RunRecords.Module record = records.get(module.tensor().name()).module();
-        results.add(record.result(module, record.norms()));
+        float[] norms = record.norms() == null ? scope.norms(module) : record.norms();
+        results.add(record.result(module, norms));
       }
     }
     return results;

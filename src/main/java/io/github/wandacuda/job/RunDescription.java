@@ -31,10 +31,10 @@ record RunDescription(
     OnCluster.Devices devices)
     implements Serializable {
   public static RunDescription of(
-      RunScope scope, Path output, Provenance plan, boolean verify, OnCluster.Devices devices) {
+      RunScope scope, Provenance plan, boolean verify, OnCluster.Devices devices) {
     return new RunDescription(
         OnCluster.SharedSource.of(scope.model(), plan.sourceSha256()),
-        output.toAbsolutePath().toString(),
+        scope.request().output().toAbsolutePath().toString(),
         scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
         scope.isCalibrated() && scope.rules().needMoments(),
         plan,

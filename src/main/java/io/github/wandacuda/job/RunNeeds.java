@@ -17,8 +17,6 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.scalar.RowPacking;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -92,19 +90,17 @@ public record RunNeeds(
     return savingBytes > 0;
   }
 
-  static RunNeeds of(
-      ModelDirectory model,
-      PruneRequest request,
-      List<LinearModule> chosen,
-      SideFiles sideFiles,
-      Backend backend) {
+  static RunNeeds of(RunScope scope, SideFiles sideFiles, Backend backend) {
+    ModelDirectory model = scope.model();
+    PruneRequest request = scope.request();
+    List<LinearModule> chosen = scope.chosen();
     long weights = model.checkpoint().totalBytes();
     long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
     long states = stateBytes(model, request.calibration());
     StatesPlace place = StatesPlace.of(model, request, backend);
     long tensors = SourceReads.ofTensors(model);
     long read =
-        new SourceReads(model, request, chosen, place.devices, place.onDevice).bytes()
+        new SourceReads(scope, place.devices, place.onDevice).bytes()
             + (request.verify() ? 2 * tensors : 0);
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + 2 * chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
@@ -172,7 +168,7 @@ public record RunNeeds(
   static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
     return model.checkpoint().totalBytes()
         + Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
-            .mapToLong(file -> size(model.path().resolve(file)))
+            .mapToLong(file -> SpaceCheck.size(model.path().resolve(file)))
             .sum();
   }
 
@@ -274,14 +270,6 @@ public record RunNeeds(
         .mapToLong(Long::longValue)
         .max()
         .orElse(0);
-  }
-
-  private static long size(Path file) {
-    try {
-      return Files.size(file);
-    } catch (IOException e) {
-      return 0; // The copy will fail and name the file.
-    }
   }
 
   /**

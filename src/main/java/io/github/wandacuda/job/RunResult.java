@@ -21,11 +21,6 @@ import java.util.TreeMap;
  */
 public record RunResult(
     Provenance provenance, List<ModuleResult> modules, Seconds seconds, PartState part) {
-  /** Makes the result of a whole run. */
-  RunResult(Provenance provenance, List<ModuleResult> modules, Seconds seconds) {
-    this(provenance, modules, seconds, null);
-  }
-
   public RunResult with(Seconds other) {
     return new RunResult(provenance, modules, other, part);
   }

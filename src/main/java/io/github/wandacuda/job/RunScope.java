@@ -12,7 +12,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
-import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -39,10 +38,9 @@ record RunScope(
       }
     }
     if (request.calibration() instanceof Calibration.FromStatistics statistics) {
-      new NormLookup(statistics)
-          .check(
-              chosen.stream().filter(module -> rules.of(module).needsNorms()).toList(),
-              request.rules().unreached());
+      chosen.stream()
+          .filter(module -> rules.of(module).needsNorms())
+          .forEach(module -> rules.unreached().check(module, norms(statistics, module)));
       requireMoments(
           statistics, chosen.stream().filter(module -> rules.of(module).needsMoments()).toList());
     }
@@ -88,7 +86,7 @@ record RunScope(
   float[] norms(LinearModule module) {
     return request.calibration() instanceof Calibration.FromStatistics statistics
             && rules.of(module).needsNorms()
-        ? new NormLookup(statistics).of(module)
+        ? norms(statistics, module)
         : null;
   }
 
@@ -108,40 +106,25 @@ record RunScope(
         : Optional.empty();
   }
 
-  Set<TensorInfo> tensors() {
-    return tensors(chosen);
-  }
-
   static Set<TensorInfo> tensors(List<LinearModule> modules) {
     return modules.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
   }
 
-  /** The norms of modules in a statistics file, which are checked before anything is written. */
-  private record NormLookup(Calibration.FromStatistics source) {
-    void check(List<LinearModule> modules, Unreached unreached) {
-      modules.forEach(module -> unreached.check(module, of(module)));
+  private static float[] norms(Calibration.FromStatistics source, LinearModule module) {
+    float[] norms = source.statistics().norms().get(module.name());
+    ErrorDetails place = ErrorDetails.tensor(source.file(), module.name() + ".input_norm");
+    if (norms == null) {
+      throw place
+          .hint("take this model's own statistics, or leave the module out with `exclude`")
+          .wrong(
+              "the norms of the module's %d input columns".formatted(module.columns()),
+              "no such tensor");
     }
-
-    float[] of(LinearModule module) {
-      float[] norms = source.statistics().norms().get(module.name());
-      if (norms == null) {
-        throw place(module)
-            .hint("take this model's own statistics, or leave the module out with `exclude`")
-            .wrong(
-                "the norms of the module's %d input columns".formatted(module.columns()),
-                "no such tensor");
-      }
-      if (norms.length != module.columns()) {
-        throw place(module)
-            .hint("take this model's own statistics")
-            .wrong(
-                "one norm for each of %d input columns".formatted(module.columns()), norms.length);
-      }
-      return norms;
+    if (norms.length != module.columns()) {
+      throw place
+          .hint("take this model's own statistics")
+          .wrong("one norm for each of %d input columns".formatted(module.columns()), norms.length);
     }
-
-    private ErrorDetails place(LinearModule module) {
-      return ErrorDetails.tensor(source.file(), module.name() + ".input_norm");
-    }
+    return norms;
   }
 }

@@ -49,16 +49,13 @@ import java.util.stream.Collectors;
 /** Shards that are written one by one, by whatever process, and their results, put together. */
 final class ShardPass {
   private final RunScope scope;
-  private final Path output;
   private final PruneTarget.Tools tools;
   private final Function<LinearModule, float[]> norms;
   private final Map<String, ShardResult> results = new TreeMap<>();
 
   /** Begins with no shards; {@code norms} returns null if there are none or none are needed. */
-  ShardPass(
-      RunScope scope, Path output, PruneTarget.Tools tools, Function<LinearModule, float[]> norms) {
+  ShardPass(RunScope scope, PruneTarget.Tools tools, Function<LinearModule, float[]> norms) {
     this.scope = scope;
-    this.output = output;
     this.tools = tools;
     this.norms = norms;
   }
@@ -106,7 +103,7 @@ final class ShardPass {
   /** Takes a shard's result, and adds its time up. */
   void take(ShardResult result) {
     if (result.check() != null && result.check().failure() != null) {
-      throw VerificationException.ofOutput(output, result.check().failure());
+      throw VerificationException.ofOutput(scope.request().output(), result.check().failure());
     }
     results.put(result.shard(), result);
     addSeconds(result.seconds());
@@ -141,6 +138,7 @@ final class ShardPass {
 
   /** Digests the masks that were left in the output, in the order of all modules. */
   String digest() {
+    Path output = scope.request().output();
     List<LinearModule> chosen = scope.chosen();
     long most = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
     try (Arena arena = Arena.ofConfined();
@@ -173,6 +171,7 @@ final class ShardPass {
     }
     Found found =
         all.stream().map(result -> result.check().found()).reduce(Found.NOTHING, Found::plus);
+    Path output = scope.request().output();
     Failures failures = new Failures();
     new RecordCheck(output.resolve(Provenance.FILE_NAME), record, failures)
         .compare(scope.chosen(), record.maskSha256(), found);
@@ -493,22 +492,20 @@ final class ShardPass {
           MaskSink masks,
           PhaseClock clock,
           Progress progress) {
+        List<ModuleRequest> requests =
+            modules.stream()
+                .map(module -> ModuleRequest.of(module, norms.get(module.name()), null))
+                .toList();
         Optional<Path> moments = Optional.ofNullable(run.statistics()).map(Path::of);
         try (ModulePruner pruner =
             new ModulePruner(
                 backend, workers, rules, modules, ShardTarget.to(writer), masks, clock)) {
-          return new StatisticsPass(
-                  rules,
-                  module -> ModuleRequest.of(module, norms.get(module.name()), null),
-                  moments,
-                  pruner,
-                  progress)
-              .run(modules).stream()
-                  .map(
-                      result ->
-                          RunRecords.Tensor.of(
-                              result, writer.checksum(result.module().tensor()), false))
-                  .toList();
+          return pruner.prune(requests, moments, progress).stream()
+              .map(
+                  result ->
+                      RunRecords.Tensor.of(
+                          result, writer.checksum(result.module().tensor()), false))
+              .toList();
         }
       }
 

@@ -65,13 +65,16 @@ record SharedOutput(
    *
    * @param run the fingerprint
    * @param finished is given the record if all is done
-   * @param begun is given the part's lock, which it closes
+   * @param share does what is the part's
+   * @param end is given the output when that is done, and completes it if no other part is left
    */
-  <T> T begin(
+  <T> T run(
       Provenance plan,
       Fingerprint run,
       Function<Provenance, T> finished,
-      Function<PartLock, T> begun) {
+      Runnable share,
+      Function<OutputDirectory, T> end) {
+    PartLock lock;
     try (OutputDirectory output = open(PATIENCE)) {
       if (output.finished().isPresent()) {
         Provenance there = output.finished().get();
@@ -79,29 +82,29 @@ record SharedOutput(
         return finished.apply(there);
       }
       if (output.interrupted().isEmpty()) {
-        OnFailure.run(output::discard, () -> added(output).requireNoneBefore());
+        OnFailure.run(output::discard, output::requireNoneAdded);
       }
       output.begin(run);
-      return begun.apply(PartLock.take(path, part));
+      lock = PartLock.take(path, part);
     }
-  }
-
-  /** Opens the output again, when the part's shards are finished; it may be finished too. */
-  OutputDirectory again(Fingerprint run) {
-    OutputDirectory output = open(Duration.ofDays(1));
-    return OnFailure.close(
-        output::close,
-        () -> {
-          if (output.finished().isEmpty()) {
-            Fingerprint there =
-                output
-                    .interrupted()
-                    .map(RunRecords::run)
-                    .orElseGet(() -> new Fingerprint(Map.of()));
-            run.requireSame(path, there);
-          }
-          return output;
-        });
+    try {
+      try (lock) {
+        share.run();
+      }
+      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
+      try (OutputDirectory output = open(Duration.ofDays(1))) {
+        if (output.finished().isPresent()) {
+          return finished.apply(output.finished().get());
+        }
+        Fingerprint there =
+            output.interrupted().map(RunRecords::run).orElseGet(() -> new Fingerprint(Map.of()));
+        run.requireSame(path, there);
+        return end.apply(output);
+      }
+    } catch (RuntimeException | Error e) {
+      settle(e);
+      throw e;
+    }
   }
 
   /** Opens the output when no other part has it open. */
@@ -109,7 +112,7 @@ record SharedOutput(
     long start = System.nanoTime();
     while (true) {
       try {
-        return OutputDirectory.open(path, model.path(), true, sideFiles.withShards(shards));
+        return OutputDirectory.open(path, sideFiles, shards, true);
       } catch (Journal.Busy e) {
         if (System.nanoTime() - start > patience.toNanos()) {
           throw e;
@@ -117,10 +120,6 @@ record SharedOutput(
         CancelledException.waiting(() -> Thread.sleep(PAUSE_MILLIS));
       }
     }
-  }
-
-  OutputPlace.AddedFiles added(OutputDirectory output) {
-    return new OutputPlace.AddedFiles(shards, sideFiles, output);
   }
 
   /** Looks, under the journal's lock, which parts are done; finished if this one ends all. */
@@ -137,7 +136,7 @@ record SharedOutput(
   }
 
   /** Keeps everything: other parts have worked on it too. */
-  void settle(Throwable failure) {
+  private void settle(Throwable failure) {
     if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
       throw new CancelledException(
           "cancelled; what is finished of %s is kept: run %s again to go on".formatted(path, part),

@@ -7,6 +7,7 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.EmbeddingDescription;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleRules;
 import java.util.List;
@@ -21,12 +22,7 @@ import java.util.function.ToIntFunction;
  * @param onDevice whether weights go to memory of the devices' own, where the mask is found; a
  *     weight in host memory is pruned where samples have met it
  */
-record SourceReads(
-    ModelDirectory model,
-    PruneRequest request,
-    List<LinearModule> chosen,
-    int devices,
-    boolean onDevice) {
+record SourceReads(RunScope scope, int devices, boolean onDevice) {
   /** A threshold is found by the upper halves of magnitudes, then by the lower ones. */
   private static final int THRESHOLD = 2;
 
@@ -44,12 +40,12 @@ record SourceReads(
   }
 
   public long bytes() {
-    long untouched = ofTensors(model) - bytes(chosen);
-    if (!(request.calibration() instanceof Calibration.FromSamples samples)) {
-      return untouched + toPrune(module -> times(request.rules().of(module)));
+    long untouched = ofTensors(scope.model()) - bytes(scope.chosen());
+    if (!(scope.request().calibration() instanceof Calibration.FromSamples samples)) {
+      return untouched + toPrune(module -> times(scope.rules().of(module)));
     }
     return untouched
-        + devices * bytes(model.modules())
+        + devices * bytes(scope.model().modules())
         + embeddings(samples.samples())
         + toPrune(this::timesAfterSamples);
   }
@@ -59,7 +55,7 @@ record SourceReads(
   }
 
   private long toPrune(ToIntFunction<LinearModule> times) {
-    return chosen.stream()
+    return scope.chosen().stream()
         .mapToLong(module -> times.applyAsInt(module) * module.tensor().bytes())
         .sum();
   }
@@ -69,8 +65,8 @@ record SourceReads(
     if (!onDevice) {
       return 0;
     }
-    ModuleRules rules = request.rules().of(module);
-    boolean whole = request.rules().needMoments() || !rules.isByTiles();
+    ModuleRules rules = scope.rules().of(module);
+    boolean whole = scope.rules().needMoments() || !rules.isByTiles();
     // All blocks but the first are sent to the device while the one before runs, and aren't kept.
     boolean kept = devices == 1 && LinearModules.block(module.name()).orElse(0) == 0;
     if (whole) {
@@ -81,7 +77,8 @@ record SourceReads(
 
   /** Returns the bytes of the rows that are looked up for samples: their tokens', and positions. */
   private long embeddings(List<int[]> samples) {
-    DecoderDescription decoder = DecoderFamilies.of(model.config()).describe(model.config());
+    ModelConfig config = scope.model().config();
+    DecoderDescription decoder = DecoderFamilies.of(config).describe(config);
     EmbeddingDescription embedding = decoder.embedding();
     int length = samples.get(0).length;
     long bytes = (long) samples.size() * length * rowBytes(decoder, embedding.table());
@@ -94,7 +91,7 @@ record SourceReads(
 
   private long rowBytes(DecoderDescription decoder, String table) {
     return decoder.prefixes().stream()
-        .map(prefix -> model.checkpoint().find(prefix + table))
+        .map(prefix -> scope.model().checkpoint().find(prefix + table))
         .flatMap(Optional::stream)
         .map(Checkpoint.Entry::info)
         .filter(info -> info.isMatrix() && info.bytes() > 0)

@@ -57,15 +57,19 @@ public final class SpaceCheck {
       return 0;
     }
     try (Stream<Path> files = Files.list(directory)) {
-      return files.mapToLong(SpaceCheck::size).sum();
+      return files
+          .filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS))
+          .mapToLong(SpaceCheck::size)
+          .sum();
     } catch (IOException e) {
       return 0;
     }
   }
 
-  private static long size(Path file) {
+  /** Returns a file's size; 0 of one that can't be read, as its copy will say. */
+  static long size(Path file) {
     try {
-      return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) ? Files.size(file) : 0;
+      return Files.size(file);
     } catch (IOException e) {
       return 0;
     }

@@ -57,8 +57,9 @@ final class StateFiles implements BlockPass.Sink {
   }
 
   @Override
-  public void begin() {
+  public BorrowedMemory begin() {
     borrowed = shards.borrow();
+    return borrowed;
   }
 
   @Override
@@ -80,11 +81,6 @@ final class StateFiles implements BlockPass.Sink {
     long start = System.nanoTime();
     borrowed.await();
     clock.addWait(System.nanoTime() - start);
-  }
-
-  @Override
-  public void release() {
-    borrowed.close();
   }
 
   private void write(int block, MemorySegment states) {
@@ -152,12 +148,6 @@ final class StateFiles implements BlockPass.Sink {
   /** Returns the number of the file that holds a block's states. */
   public static int fileOf(int block) {
     return Math.floorMod(block, FILES);
-  }
-
-  public static void remove(OutputDirectory output) {
-    for (int file = 0; file < FILES; file++) {
-      OutputDirectory.removeFile(output.path().resolve(name(file)));
-    }
   }
 
   private static OutputException unusable(Path file, String what, IOException e) {

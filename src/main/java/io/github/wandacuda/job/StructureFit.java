@@ -53,14 +53,11 @@ import java.util.stream.IntStream;
  * or heads that go, and fits the weights of the output projections to what is left. Memory holds
  * one block, of the smaller model and of the dense one; fitted weights are written block by block.
  *
- * @param smaller the model to go through: that of which blocks or experts went already, or the
- *     dense one
  * @param removed what goes, of channels and heads as many others
  * @param requantize whether fitted weights may be rounded to the codes of a quantized module
  */
 public record StructureFit(
     ModelDirectory dense,
-    ModelDirectory smaller,
     RemovedParts removed,
     ColumnScore score,
     Update update,
@@ -90,20 +87,6 @@ public record StructureFit(
   static boolean isNeeded(RemovedParts removed, Update update) {
     return update != Update.NONE
         || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
-  }
-
-  static StructureFit of(
-      ModelDirectory dense,
-      RemovedParts removed,
-      ColumnScore score,
-      Update update,
-      boolean requantize,
-      Calibration.FromSamples calibration,
-      Backend backend) {
-    RemovedParts known = removed.known();
-    ModelDirectory smaller = known.kinds().isEmpty() ? dense : known.plan(dense).opened();
-    return new StructureFit(
-        dense, smaller, removed, score, update, requantize, calibration, backend);
   }
 
   /** Says why a model's weights can't be fitted, unless they can. */
@@ -148,6 +131,9 @@ public record StructureFit(
    * @param held how many of the last samples are only measured
    */
   Result run(Function<String, Path> place, int held, Progress progress) {
+    RemovedParts known = removed.known();
+    // That of which blocks or experts went already.
+    ModelDirectory smaller = known.kinds().isEmpty() ? dense : known.plan(dense).opened();
     SortedMap<Structure, SortedMap<Integer, List<Integer>>> found = new TreeMap<>();
     removed.kinds().forEach((kind, some) -> found.put(kind, new TreeMap<>(some)));
     int groups = found.containsKey(Structure.HEADS) ? Structure.HEADS.find(dense).size() : 0;
@@ -180,7 +166,8 @@ public record StructureFit(
                   Block block = decoder.block(index);
                   Block own = teacher == null ? null : teacher.block(blocks.get(index))) {
                 decoder.readAhead(index + 1);
-                Step step = new Step(blocks.get(index), groups, block, workers, arena, found);
+                Step step =
+                    new Step(smaller, blocks.get(index), groups, block, workers, arena, found);
                 for (Half half : Half.values()) {
                   passing.begin(index, half.ordinal() * PASSES / 2, "sample");
                   if (realigns()) {
@@ -216,6 +203,7 @@ public record StructureFit(
   }
 
   private final class Step {
+    private final ModelDirectory smaller;
     private final int number;
     private final int groups;
     private final Block block;
@@ -226,12 +214,14 @@ public record StructureFit(
     private long written;
 
     Step(
+        ModelDirectory smaller,
         int number,
         int groups,
         Block block,
         Workers workers,
         Arena arena,
         Map<Structure, SortedMap<Integer, List<Integer>>> found) {
+      this.smaller = smaller;
       this.number = number;
       this.groups = groups;
       this.block = block;
@@ -357,6 +347,18 @@ public record StructureFit(
       return wide;
     }
 
+    private LinearModule module(String name) {
+      LinearModule module =
+          smaller.modules().stream()
+              .filter(each -> each.name().equals(name))
+              .findFirst()
+              .orElseThrow();
+      if (!PruningRules.canFit(module, requantize)) {
+        throw notPlain(module);
+      }
+      return module;
+    }
+
     /** Writes the block's fitted weights, if there are any. */
     Optional<Path> write(int index, Function<String, Path> place) {
       if (fitted.isEmpty()) {
@@ -374,18 +376,6 @@ public record StructureFit(
           FileModes.ownerOnly());
       return Optional.of(file);
     }
-  }
-
-  private LinearModule module(String name) {
-    LinearModule module =
-        smaller.modules().stream()
-            .filter(each -> each.name().equals(name))
-            .findFirst()
-            .orElseThrow();
-    if (!PruningRules.canFit(module, requantize)) {
-      throw notPlain(module);
-    }
-    return module;
   }
 
   private static WeightMatrix widened(RowReader source, Arena memory) {

@@ -10,7 +10,6 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.JsonText;
-import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -170,17 +169,16 @@ public final class StructureJob {
       Optional<OnCluster> on,
       Runnable beforeEnd) {
     Provenance asked = Provenance.planned(request, removed, plan, version);
-    Set<Path> own = sideFiles.withShards(smaller);
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency());
         OutputDirectory directory =
-            OutputDirectory.open(request.output(), model.path(), request.resume(), own)) {
+            OutputDirectory.open(request.output(), sideFiles, smaller, request.resume())) {
       Fingerprint cause = Fingerprint.of(asked);
       if (directory.finished().isPresent()) {
         Provenance there = directory.finished().get();
         cause.requireSame(request.output(), Fingerprint.of(there));
-        removed = there.removed(request.structure());
+        removed = there.removed(request.asked().parts().structure());
         return;
       }
       directory.begin(cause.with(SourceDigest.byFile(model)));
@@ -190,7 +188,7 @@ public final class StructureJob {
           fit(directory, backend, clock, progress, fitted);
         }
         sideFiles.warnOfLeftOut("the output has no use for it");
-        added(directory).requireNoneBefore();
+        directory.requireNoneAdded();
         if (on.isPresent()) {
           shards(smaller.shards()).write(on.get(), described(asked, on.get()), clock, progress);
         } else {
@@ -221,32 +219,24 @@ public final class StructureJob {
       Runnable beforeEnd) {
     Provenance record = Provenance.planned(request, removed, plan, version);
     SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
-    Fingerprint run = output.fingerprint(record);
-    Optional<PartLock> lock = output.begin(record, run, there -> Optional.empty(), Optional::of);
-    part = Part.PartState.end(own);
-    if (lock.isEmpty()) {
-      return;
-    }
-    try {
-      try (PartLock held = lock.get()) {
-        requireRoom();
-        shards(own.shareOf(smaller.shards()))
-            .write(process, described(record, process), clock, progress);
-      }
-      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
-      try (OutputDirectory directory = output.again(run)) {
-        if (directory.finished().isEmpty()) {
-          part = output.state(done(directory.journal(), own));
-          if (part.finished()) {
-            sideFiles.warnOfLeftOut("the output has no use for it");
-            end(directory, record, beforeEnd);
-          }
-        }
-      }
-    } catch (RuntimeException | Error e) {
-      output.settle(e);
-      throw e;
-    }
+    part =
+        output.run(
+            record,
+            output.fingerprint(record),
+            there -> Part.PartState.end(own),
+            () -> {
+              requireRoom();
+              shards(own.shareOf(smaller.shards()))
+                  .write(process, described(record, process), clock, progress);
+            },
+            directory -> {
+              Part.PartState state = output.state(done(directory.journal(), own));
+              if (state.finished()) {
+                sideFiles.warnOfLeftOut("the output has no use for it");
+                end(directory, record, beforeEnd);
+              }
+              return state;
+            });
   }
 
   /** Adds a part to those whose shards the journal has as written, and returns which these are. */
@@ -268,13 +258,14 @@ public final class StructureJob {
       Progress progress,
       List<SafetensorsFile> fitted) {
     long start = System.nanoTime();
+    RemovalRequest asked = request.asked();
     StructureFit.Result result =
-        StructureFit.of(
+        new StructureFit(
                 model,
                 removed,
-                request.structure().columnScore(request.score()),
+                asked.parts().structure().columnScore(asked.parts().score()),
                 request.update(),
-                request.requantize(),
+                asked.requantize(),
                 (Calibration.FromSamples) request.calibration(),
                 backend)
             .run(name -> directory.file(Path.of(name)), 0, progress);
@@ -319,20 +310,14 @@ public final class StructureJob {
         on.devices());
   }
 
-  private OutputPlace.AddedFiles added(OutputDirectory directory) {
-    return new OutputPlace.AddedFiles(smaller, sideFiles, directory);
-  }
-
   /** Completes the output, of which all shards are written. */
   private void end(OutputDirectory directory, Provenance record, Runnable beforeEnd) {
-    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
-    added(directory).requireNoneAfter();
+    directory.copyFiles();
     beforeEnd.run();
     smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
     replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
-    added(directory).removeLeftovers();
-    ModelCard.write(model, sideFiles, directory, record);
-    directory.finish(record, () -> {});
+    directory.removeLeftovers();
+    directory.finish(model, record, () -> {});
   }
 
   private void replace(OutputDirectory directory, Path file, byte[] content) {

@@ -1,7 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
-import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -12,11 +11,10 @@ import java.util.Map;
 /**
  * A request to remove whole parts of a model.
  *
- * @param score what it was chosen by
+ * @param asked by what it was chosen
  * @param removed what goes; which channels or heads is only found while they are removed, so these
  *     are as many others
  * @param update what happens to the weights that read what is left
- * @param requantize whether fitted weights may be rounded to the codes of a quantized checkpoint
  * @param files that are read beside the model, by what they are
  * @param resume whether the output may hold an interrupted or finished run
  * @param verify whether what was written is read back and compared
@@ -24,11 +22,9 @@ import java.util.Map;
  */
 public record StructureRequest(
     Path output,
-    Structure structure,
-    String score,
+    RemovalRequest asked,
     RemovedParts removed,
     Update update,
-    boolean requantize,
     Calibration calibration,
     Map<String, List<Path>> files,
     long shardBytes,

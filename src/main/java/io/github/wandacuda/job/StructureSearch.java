@@ -9,7 +9,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
@@ -22,7 +21,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -87,7 +85,7 @@ public record StructureSearch(
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
       StructureFit.Result result =
-          StructureFit.of(model, mix, ColumnScore.GREEDY, update, requantize, samples, backend)
+          new StructureFit(model, mix, ColumnScore.GREEDY, update, requantize, samples, backend)
               .run(null, held, progress);
       trials.add(new Trial(mix, (double) saved(mix) / parameters, result.perplexity()));
     }
@@ -151,11 +149,7 @@ public record StructureSearch(
     try {
       long before = saved(mix);
       double left = wanted - before;
-      RemovedParts one =
-          filler == Structure.CHANNELS
-              ? mix.withFirst(filler, blocks, 1)
-              : mix.with(filler, experts((ExpertRemoval) rest, 1, choice));
-      double each = saved(one) - before;
+      double each = saved(filled(mix, filler, rest, 1, choice)) - before;
       int unit = multiple > 0 ? multiple : WidthRemoval.ofWide(rest.size());
       int kept = (int) Math.round((rest.size() - left / each) / unit) * unit;
       int count = filler == Structure.CHANNELS ? rest.size() - kept : (int) Math.round(left / each);
@@ -164,10 +158,7 @@ public record StructureSearch(
       }
       if (count > 0) {
         rest.requireRemovable(count);
-        mix =
-            filler == Structure.CHANNELS
-                ? mix.withFirst(filler, blocks, count)
-                : mix.with(filler, experts((ExpertRemoval) rest, count, choice));
+        mix = filled(mix, filler, rest, count, choice);
       }
       return mix.kinds().isEmpty() ? Optional.empty() : Optional.of(mix);
     } catch (InputException e) {
@@ -175,12 +166,14 @@ public record StructureSearch(
     }
   }
 
-  private SortedMap<Integer, List<Integer>> experts(
-      ExpertRemoval experts, int count, StructureChoice choice) {
-    return choice
-        .choose(Structure.EXPERTS, experts, count, ExpertScore.REAP.label())
-        .removed()
-        .of(Structure.EXPERTS);
+  /** Returns a mix with so many channels of each block, or experts, besides. */
+  private RemovedParts filled(
+      RemovedParts mix, Structure filler, Removal rest, int count, StructureChoice choice) {
+    if (filler == Structure.CHANNELS) {
+      return mix.withFirst(filler, DecoderFamilies.shape(model).blocks(), count);
+    }
+    RemovedParts chosen = choice.choose(filler, rest, count, ExpertScore.REAP.label()).removed();
+    return mix.with(filler, chosen.of(filler));
   }
 
   private Optional<Removal> found(Structure kind) {

@@ -38,7 +38,7 @@ public final class UnfinishedRun {
           "one of which a part is pruned: a run in place was interrupted or is at work",
           "run the same 'wanda-cuda prune' again with `in-place` to end it");
     }
-    if (isMerge(directory)) {
+    if (ofRun(directory, Fingerprint.MERGE).isPresent()) {
       return noModel(
           directory,
           "an unfinished merge: a run was interrupted or is at work there",
@@ -64,24 +64,12 @@ public final class UnfinishedRun {
     return ErrorDetails.file(directory).expected("a model", found).hint(hint);
   }
 
-  /** Returns whether a merge, which can't be resumed, has begun in a directory and not ended. */
-  static boolean isMerge(Path directory) {
-    return Journal.firstRecord(directory)
-        .filter(first -> first.path("run").has(Fingerprint.MERGE))
-        .isPresent();
-  }
-
   /** Returns a part of the fingerprint of a directory's run, if it has that. */
-  private static Optional<String> ofRun(Path directory, String part) {
+  static Optional<String> ofRun(Path directory, String part) {
     return Journal.firstRecord(directory)
         .map(first -> first.path("run").path(part))
         .filter(JsonNode::isTextual)
         .map(JsonNode::textValue);
-  }
-
-  /** Returns whether a run in parts has begun in a directory and not ended. */
-  static boolean isInParts(Path directory) {
-    return ofRun(directory, Fingerprint.PARTS).isPresent();
   }
 
   private static boolean isInPlace(Path directory) {

@@ -19,10 +19,6 @@ public record ModuleResult(
     int zeroRows,
     float[] norms,
     OutputErrors errors) {
-  public ModuleResult with(float[] others) {
-    return new ModuleResult(module, pruned, zeros, zeroRows, others, errors);
-  }
-
   public double sparsity() {
     return module.elements() == 0 ? 0 : (double) zeros / module.elements();
   }

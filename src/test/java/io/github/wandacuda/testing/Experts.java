@@ -29,11 +29,9 @@ public final class Experts {
       Path output, SortedMap<Integer, List<Integer>> removed, long shardBytes, boolean resume) {
     return new StructureRequest(
         output,
-        Structure.EXPERTS,
-        ExpertScore.REAP.label(),
+        Smaller.asked(Structure.EXPERTS, ExpertScore.REAP.label()),
         RemovedParts.of(Structure.EXPERTS, removed),
         Structure.Update.NONE,
-        false,
         new Calibration.None(),
         Map.of(),
         shardBytes,

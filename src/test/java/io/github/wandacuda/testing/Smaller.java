@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RemovedParts;
 import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.job.StructureRequest;
@@ -64,11 +65,9 @@ public final class Smaller {
         new StructureJob(
             new StructureRequest(
                 output,
-                structure,
-                score,
+                asked(structure, score),
                 parts,
                 update,
-                true,
                 calibration,
                 Map.of(),
                 1 << 20,
@@ -79,6 +78,12 @@ public final class Smaller {
             model);
     job.run(backend, "test", new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
     return job.removed().kinds().get(structure);
+  }
+
+  /** Returns what asks for parts by a score, and lets weights be rounded to codes. */
+  static RemovalRequest asked(Structure structure, String score) {
+    var parts = new Structure.Parts(structure, score, null, null, 0, Optional.empty());
+    return new RemovalRequest(parts, true);
   }
 
   /** Writes a model without some experts or blocks, and returns where. */
