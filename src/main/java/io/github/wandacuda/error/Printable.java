@@ -66,7 +66,12 @@ public final class Printable {
     };
   }
 
-  private static String said(IOException e, String message) {
+  /** Returns the first line of a failure's message, or its kind if it has none. */
+  public static String firstLine(Throwable e) {
+    return said(e, e.getMessage());
+  }
+
+  private static String said(Throwable e, String message) {
     return message == null || message.isBlank()
         ? e.getClass().getSimpleName()
         : of(message.strip().lines().findFirst().orElse("").strip());

@@ -116,7 +116,7 @@ public final class TokenizerProcess implements Tokenizer {
       return builder.start();
     } catch (IOException e) {
       throw new BackendUnavailableException(
-          "the tokenizer's process cannot be started: " + InputFailures.firstLine(e), e);
+          "the tokenizer's process cannot be started: " + Printable.firstLine(e), e);
     }
   }
 
