@@ -10,10 +10,6 @@ import java.nio.file.Path;
 public class InputException extends WandaException {
   private static final long serialVersionUID = 1L;
 
-  public InputException(String message) {
-    super(message, null);
-  }
-
   public InputException(ErrorDetails details) {
     super(WrongFile.explain(details), null);
   }
