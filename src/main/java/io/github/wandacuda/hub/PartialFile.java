@@ -157,7 +157,7 @@ final class PartialFile implements AutoCloseable {
         });
     memory.flip();
     OutputException.writing(data, () -> write(memory, begin));
-    OutputException.writing(marks, () -> mark(piece));
+    OutputException.writing(marks, () -> markChannel.write(ByteBuffer.wrap(new byte[] {1}), piece));
     return digest(piece, memory);
   }
 
@@ -175,10 +175,6 @@ final class PartialFile implements AutoCloseable {
       past = 0;
     }
     FilePieces.write(channel, begin + past, MemorySegment.ofBuffer(bytes).asSlice(past));
-  }
-
-  private void mark(int piece) throws IOException {
-    markChannel.write(ByteBuffer.wrap(new byte[] {1}), piece);
   }
 
   private synchronized void open() throws IOException {
