@@ -84,9 +84,7 @@ final class SparkCluster implements Cluster {
       return new SparkCluster(context, cores);
     } catch (RuntimeException e) {
       throw new BackendUnavailableException(
-          ErrorDetails.of("spark")
-              .said("no cluster at " + conf.get(SparkSettings.MASTER) + ": " + line(e)),
-          e);
+          "spark: no cluster at " + conf.get(SparkSettings.MASTER) + ": " + line(e), e);
     }
   }
 
