@@ -70,33 +70,34 @@ public final class LoraUpdate {
   public Counts apply(MemorySegment rows, int firstRow) {
     int count = (int) (rows.byteSize() / ((long) columns * dtype.bytes()));
     float[] sums = new float[Math.min(STRIP, columns)];
-    Tally tally = new Tally();
+    long zeros = 0;
+    long changed = 0;
+    long newZeros = 0;
     for (int from = 0; from < columns; from += STRIP) {
       int width = Math.min(STRIP, columns - from);
       for (int row = 0; row < count; row++) {
         multiply(firstRow + row, from, width, sums);
-        long start = (long) row * columns + from;
-        int wrong = add(rows, start, width, sums, tally);
-        if (wrong >= 0) {
-          throw notFinite(rows, start + wrong, firstRow + row, from + wrong, sums[wrong]);
+        long at = ((long) row * columns + from) * dtype.bytes();
+        for (int i = 0; i < width; i++, at += dtype.bytes()) {
+          int bits = dtype.bits(rows, at);
+          float weight = dtype.value(bits);
+          if (weight == 0) {
+            zeros++;
+            continue;
+          }
+          float exact = Math.fma(pair.scale(), sums[i], weight);
+          int rounded = dtype.bits(exact);
+          float merged = dtype.value(rounded);
+          if (!Float.isFinite(exact) || !Float.isFinite(merged)) {
+            throw notFinite(weight, firstRow + row, from + i, sums[i]);
+          }
+          dtype.setBits(rows, at, rounded);
+          changed += bits == rounded ? 0 : 1;
+          newZeros += merged == 0 ? 1 : 0;
         }
       }
     }
-    return new Counts(tally.zeros, tally.changed, tally.newZeros);
-  }
-
-  private static final class Tally {
-    private long zeros;
-    private long changed;
-    private long newZeros;
-
-    /** Counts a weight that wasn't zero. */
-    void add(int before, int after, float value) {
-      if (before != after) {
-        changed++;
-        newZeros += value == 0 ? 1 : 0;
-      }
-    }
+    return new Counts(zeros, changed, newZeros);
   }
 
   private void multiply(int row, int from, int width, float[] sums) {
@@ -113,32 +114,8 @@ public final class LoraUpdate {
     }
   }
 
-  /** Adds sums to weights; returns the first whose new weight isn't finite, or -1. */
-  private int add(MemorySegment weights, long start, int width, float[] sums, Tally tally) {
-    for (int i = 0; i < width; i++) {
-      long at = (start + i) * dtype.bytes();
-      int bits = dtype.bits(weights, at);
-      float weight = dtype.value(bits);
-      if (weight == 0) {
-        tally.zeros++;
-        continue;
-      }
-      float exact = Math.fma(pair.scale(), sums[i], weight);
-      int rounded = dtype.bits(exact);
-      float merged = dtype.value(rounded);
-      if (!Float.isFinite(exact) || !Float.isFinite(merged)) {
-        return i;
-      }
-      dtype.setBits(weights, at, rounded);
-      tally.add(bits, rounded, merged);
-    }
-    return -1;
-  }
-
-  private InputException notFinite(
-      MemorySegment weights, long at, int storedRow, int storedColumn, float sum) {
+  private InputException notFinite(float weight, int storedRow, int storedColumn, float sum) {
     LinearModule module = pair.module();
-    float weight = dtype.value(weights, at * dtype.bytes());
     return module
         .place()
         .part(

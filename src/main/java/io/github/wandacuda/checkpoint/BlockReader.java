@@ -19,17 +19,15 @@ final class BlockReader {
   /** Blocks read ahead: enough that a worker seldom waits, few enough for several workers. */
   private static final int AHEAD = 4;
 
-  private static final byte UNKNOWN = 0;
-  private static final byte CACHED = 1;
-  private static final byte ELSEWHERE = 2;
-
   private final ReadQueue queue;
   private final Optional<ResidentPages> cache;
   private final FileOpener.Opened direct;
   private final long length;
 
-  /** What is known of each block; threads that write the same answer don't disturb each other. */
-  private final byte[] known;
+  /**
+   * Whether the cache has each block, or null; threads that write the same don't disturb others.
+   */
+  private final Boolean[] cached;
 
   BlockReader(
       ReadQueue queue, Optional<ResidentPages> cache, FileOpener.Opened direct, long length) {
@@ -37,7 +35,7 @@ final class BlockReader {
     this.cache = cache;
     this.direct = direct;
     this.length = length;
-    known = new byte[Math.toIntExact(Math.ceilDiv(length, BlockWriter.BLOCK))];
+    cached = new Boolean[Math.toIntExact(Math.ceilDiv(length, BlockWriter.BLOCK))];
   }
 
   /**
@@ -90,12 +88,11 @@ final class BlockReader {
   /** Asks once for each block, since the answer takes longer than copying a few rows. */
   private boolean isCached(long start) {
     int block = (int) (start / BlockWriter.BLOCK);
-    if (known[block] == UNKNOWN) {
+    if (cached[block] == null) {
       long bytes = Math.min(BlockWriter.BLOCK, length - start);
-      boolean cached = cache.isPresent() && cache.get().holds(start, bytes);
-      known[block] = cached ? CACHED : ELSEWHERE;
+      cached[block] = cache.isPresent() && cache.get().holds(start, bytes);
     }
-    return known[block] == CACHED;
+    return cached[block];
   }
 
   /** Reads a block, and returns how many bytes the file has of it. */

@@ -155,7 +155,8 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
           SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
           for (Path file : files) {
             FileIdentity.requireInside(directory, file);
-            SafetensorsFile stored = SafetensorsFile.open(file, room);
+            SafetensorsFile stored =
+                SafetensorsFile.open(file, room, "download it, or copy it here");
             shards.add(OnFailure.close(stored::close, () -> reading.apply(stored)));
           }
           index.ifPresent(known -> check(known, shards));

@@ -76,13 +76,8 @@ public final class SafetensorsFile implements AutoCloseable {
     }
   }
 
-  /** Opens one of a model's shards, whose headers share a budget of memory. */
-  static SafetensorsFile open(Path path, SafetensorsHeader.Budget room) {
-    return open(path, room, "download it, or copy it here");
-  }
-
-  private static SafetensorsFile open(
-      Path path, SafetensorsHeader.Budget room, String whereMissing) {
+  /** Opens a file of several, whose headers share a budget of memory. */
+  static SafetensorsFile open(Path path, SafetensorsHeader.Budget room, String whereMissing) {
     if (!Files.isRegularFile(path)) {
       throw ErrorDetails.file(path)
           .hint(Files.isDirectory(path) ? null : whereMissing)

@@ -19,11 +19,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Predicate;
 import java.util.zip.CRC32C;
 
@@ -42,9 +40,7 @@ public final class ShardWriter implements AutoCloseable {
   private final Path path;
   private final SafetensorsFile layout;
   private final FileChannel channel;
-  private final Map<TensorInfo, Integer> indexOf = new HashMap<>();
-  private final AtomicLongArray missing;
-  private final PieceChecksum[] checksums;
+  private final Map<TensorInfo, Written> tensors = new HashMap<>();
 
   /** Takes all but the header, or null if that goes through the page cache too. */
   private BlockWriter blocks;
@@ -53,17 +49,15 @@ public final class ShardWriter implements AutoCloseable {
   private Runnable onHeld = () -> {};
   private volatile boolean failed;
 
+  /** How many of a tensor's bytes are to come, and what those that came add up to. */
+  private record Written(AtomicLong missing, PieceChecksum checksum) {}
+
   private ShardWriter(Path path, SafetensorsFile layout, FileChannel channel) {
     this.path = path;
     this.layout = layout;
     this.channel = channel;
-    List<TensorInfo> tensors = layout.tensors();
-    this.missing = new AtomicLongArray(tensors.size());
-    this.checksums = new PieceChecksum[tensors.size()];
-    for (int i = 0; i < tensors.size(); i++) {
-      indexOf.put(tensors.get(i), i);
-      missing.set(i, tensors.get(i).bytes());
-      checksums[i] = new PieceChecksum();
+    for (TensorInfo info : layout.tensors()) {
+      tensors.put(info, new Written(new AtomicLong(info.bytes()), new PieceChecksum()));
     }
   }
 
@@ -187,7 +181,7 @@ public final class ShardWriter implements AutoCloseable {
                 "its data up to byte %d".formatted(layout.dataOffset() + info.end()),
                 length + " bytes");
       }
-      missing.set(index(info), 0);
+      tensor(info).missing().set(0);
     }
   }
 
@@ -199,7 +193,7 @@ public final class ShardWriter implements AutoCloseable {
    * @param bytes the piece; memory that is not mapped from a file
    */
   public void write(TensorInfo info, long offset, MemorySegment bytes) {
-    int index = index(info);
+    Written tensor = tensor(info);
     long length = bytes.byteSize();
     if (offset < 0 || offset > info.bytes() - length) {
       throw new IllegalArgumentException(
@@ -207,8 +201,8 @@ public final class ShardWriter implements AutoCloseable {
               .formatted(length, offset, info.name(), info.bytes()));
     }
     int crc = put(bytes, layout.dataOffset() + info.begin() + offset);
-    checksums[index].add(offset, length, crc);
-    if (missing.addAndGet(index, -length) < 0) {
+    tensor.checksum().add(offset, length, crc);
+    if (tensor.missing().addAndGet(-length) < 0) {
       failed = true;
       throw new IllegalStateException(info.name() + " was written more than once");
     }
@@ -241,12 +235,12 @@ public final class ShardWriter implements AutoCloseable {
     return (int) crc.getValue();
   }
 
-  private int index(TensorInfo info) {
-    Integer index = indexOf.get(info);
-    if (index == null) {
+  private Written tensor(TensorInfo info) {
+    Written tensor = tensors.get(info);
+    if (tensor == null) {
       throw new IllegalArgumentException(info.name() + " is not in " + layout.path());
     }
-    return index;
+    return tensor;
   }
 
   /**
@@ -255,17 +249,12 @@ public final class ShardWriter implements AutoCloseable {
    * @throws IllegalStateException if it hasn't
    */
   public int checksum(TensorInfo info) {
-    return checksums[index(info)].whole(info.bytes());
+    return tensor(info).checksum().whole(info.bytes());
   }
 
   /** Returns whether every byte of every tensor is written. */
   public boolean isComplete() {
-    for (int i = 0; i < missing.length(); i++) {
-      if (missing.get(i) != 0) {
-        return false;
-      }
-    }
-    return true;
+    return tensors.values().stream().allMatch(tensor -> tensor.missing().get() == 0);
   }
 
   /** Forces what was written so far to the device. Other threads may write meanwhile. */
@@ -345,13 +334,11 @@ public final class ShardWriter implements AutoCloseable {
   }
 
   private void checkComplete(long length) {
-    List<TensorInfo> tensors = layout.tensors();
-    for (int i = 0; i < tensors.size(); i++) {
-      if (missing.get(i) != 0) {
-        throw ErrorDetails.tensor(path, tensors.get(i).name())
-            .unwritable(
-                "%d bytes to be written".formatted(tensors.get(i).bytes()),
-                tensors.get(i).bytes() - missing.get(i));
+    for (TensorInfo info : layout.tensors()) {
+      long missing = tensor(info).missing().get();
+      if (missing != 0) {
+        throw ErrorDetails.tensor(path, info.name())
+            .unwritable("%d bytes to be written".formatted(info.bytes()), info.bytes() - missing);
       }
     }
     if (length != layout.byteSize()) {

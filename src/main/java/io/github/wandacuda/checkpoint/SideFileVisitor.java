@@ -40,8 +40,8 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
   /** The identities of files that were checked already, since several links may lead to one. */
   private final Set<Object> inside = new HashSet<>();
 
-  private final List<Path> files = new ArrayList<>();
-  private final List<Path> leftOut = new ArrayList<>();
+  final List<Path> files = new ArrayList<>();
+  final List<Path> leftOut = new ArrayList<>();
   private int entries;
 
   SideFileVisitor(Checkpoint checkpoint, Path output) {
@@ -63,14 +63,6 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
       LOG.warn("ignored index: {}", e.getMessage());
       return Set.of();
     }
-  }
-
-  List<Path> files() {
-    return files;
-  }
-
-  List<Path> leftOut() {
-    return leftOut;
   }
 
   void walk() {

@@ -111,7 +111,7 @@ public record SideFiles(
     Path directory = checkpoint.directory();
     SideFileVisitor visitor = new SideFileVisitor(checkpoint, output);
     visitor.walk();
-    List<Path> files = sorted(visitor.files());
+    List<Path> files = sorted(visitor.files);
     List<Path> lastFiles = new ArrayList<>();
     for (String name : List.of(Checkpoint.INDEX, CONFIG)) {
       Path last = Path.of(name);
@@ -119,7 +119,7 @@ public record SideFiles(
         lastFiles.add(last);
       }
     }
-    return new SideFiles(directory, files, lastFiles, sorted(visitor.leftOut()), false);
+    return new SideFiles(directory, files, lastFiles, sorted(visitor.leftOut), false);
   }
 
   /**

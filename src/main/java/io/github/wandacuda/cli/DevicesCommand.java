@@ -1,8 +1,11 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.BackendCheck;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
@@ -15,6 +18,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
@@ -32,6 +36,7 @@ import picocli.CommandLine.Option;
       "  wanda-cuda devices --plan h100 --model org/model --refine swaps --update reconstruct"
     })
 final class DevicesCommand extends Subcommand {
+  private static final String CPU = "cpu";
   private static final int SAMPLES = 128;
   private static final int LENGTH = 2048;
   private static final int NUMBERS = 5;
@@ -115,6 +120,8 @@ final class DevicesCommand extends Subcommand {
           "For --plan and --check: one 16-bit pass of linear layers, or two (default: high).")
   private Precision precision = Precision.DEFAULT;
 
+  private final List<Map<String, Object>> checks = new ArrayList<>();
+
   @Override
   public void run() {
     output.exclude("--check", "--plan");
@@ -128,7 +135,7 @@ final class DevicesCommand extends Subcommand {
     output.warnIfGiven(
         "there is no --plan", "--model", "--samples", "--sequence-length", "--refine", "--update");
     if (check) {
-      new DeviceChecks(output, precision).run(backend, device);
+      check();
       return;
     }
     output.warnIfGiven("there is no --plan or --check", BackendOptions.PRECISION);
@@ -138,6 +145,73 @@ final class DevicesCommand extends Subcommand {
       provider.listing().forEach(device -> devices.add(Row.of(provider, device)));
     }
     output.result(Map.of("devices", devices), () -> text(devices));
+  }
+
+  /** Compares the kernels of usable devices with the CPU's, and prints a line each. */
+  private void check() {
+    if (backend.equals(CPU)) {
+      throw new UsageException("--backend cpu: it is what the others are compared with");
+    }
+    int wrong = 0;
+    for (BackendProvider provider : checked()) {
+      for (DeviceDescription found : provider.listing()) {
+        if (found.usable() && (device == null || device == found.index())) {
+          wrong += check(provider.name(), found.index());
+        }
+      }
+    }
+    if (checks.isEmpty()) {
+      throw new BackendUnavailableException(
+          "no usable device%s%s: 'wanda-cuda devices' says why"
+              .formatted(
+                  backend.equals(Backends.AUTO) ? "" : " of " + backend,
+                  device == null ? "" : " of number " + device));
+    }
+    output.result(Map.of("checks", checks), () -> Stream.of(checks.size() + " kernels checked"));
+    if (wrong > 0) {
+      throw new BackendUnavailableException(
+          "%d of %d kernels differ from the CPU's or fail".formatted(wrong, checks.size()));
+    }
+  }
+
+  private List<BackendProvider> checked() {
+    return backend.equals(Backends.AUTO)
+        ? Backends.providers().stream().filter(provider -> !provider.name().equals(CPU)).toList()
+        : List.of(Backends.named(backend));
+  }
+
+  /** Says a kernel's name before it is launched, so that one that hangs has a name. */
+  private int check(String name, int index) {
+    try (Backend opened = Backends.open(name, index, 1, precision).backend();
+        Backend cpu = Backends.open(CPU, 0, 1).backend()) {
+      output.stream("%s %d, %s\n".formatted(name, index, Printable.of(opened.device())));
+      return BackendCheck.run(
+          opened,
+          cpu,
+          new BackendCheck.Listener() {
+            @Override
+            public void starts(String kernel) {
+              output.stream("  " + kernel + ": ");
+            }
+
+            @Override
+            public void ended(String kernel, Optional<String> problem) {
+              output.stream(Printable.message(problem.orElse("agrees")) + "\n");
+              checks.add(row(name, index, kernel, problem));
+            }
+          });
+    }
+  }
+
+  private static Map<String, Object> row(
+      String backend, int device, String kernel, Optional<String> problem) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("backend", backend);
+    row.put("device", device);
+    row.put("kernel", kernel);
+    row.put("agrees", problem.isEmpty());
+    problem.ifPresent(what -> row.put("problem", what));
+    return row;
   }
 
   private record Row(String backend, int device, String name, boolean usable, String reason) {

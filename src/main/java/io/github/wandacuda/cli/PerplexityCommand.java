@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -79,11 +78,7 @@ final class PerplexityCommand extends Subcommand {
   private EvaluationWindows windows(ModelDirectory directory) {
     return tokens != null
         ? texts.ofTokens(tokens, directory, output)
-        : texts.of(
-            text,
-            sequenceLength == null ? OptionalInt.empty() : OptionalInt.of(sequenceLength),
-            directory,
-            output);
+        : texts.of(text, SampleOptions.optional(sequenceLength), directory, output);
   }
 
   private void print(double perplexity, EvaluationWindows windows) {

@@ -165,7 +165,7 @@ final class SampleOptions {
         samples.tokens().length, samples.tokens()[0].length, file);
   }
 
-  private static OptionalInt optional(Integer value) {
+  static OptionalInt optional(Integer value) {
     return value == null ? OptionalInt.empty() : OptionalInt.of(value);
   }
 }

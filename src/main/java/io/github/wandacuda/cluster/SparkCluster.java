@@ -1,12 +1,11 @@
 package io.github.wandacuda.cluster;
 
-import io.github.wandacuda.cluster.KeptStates.ClusterStep;
+import io.github.wandacuda.cluster.KeptStates.ClusterStep.Stepped;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.error.WandaException;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -33,7 +32,6 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.api.java.function.Function;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.resource.ResourceInformation;
 import org.apache.spark.scheduler.SparkListener;
@@ -86,9 +84,7 @@ final class SparkCluster implements Cluster {
       return new SparkCluster(context, cores);
     } catch (RuntimeException e) {
       throw new BackendUnavailableException(
-          ErrorDetails.of("spark")
-              .said("no cluster at " + conf.get(SparkSettings.MASTER) + ": " + line(e)),
-          e);
+          "spark: no cluster at " + conf.get(SparkSettings.MASTER) + ": " + line(e), e);
     }
   }
 
@@ -108,12 +104,9 @@ final class SparkCluster implements Cluster {
       return;
     }
     JavaRDD<ClusterTask<R>> partitions = partitions(List.<ClusterTask<R>>copyOf(tasks));
-    job(
-        what,
-        partitions.rdd(),
-        tasks.size(),
-        new PartitionWork<R>(new ExecutorProcess.ThisExecutor(cores)),
-        done);
+    ExecutorProcess.ThisExecutor executor = new ExecutorProcess.ThisExecutor(cores);
+    Work<ClusterTask<R>, R> work = one -> executor.run(one.next());
+    job(what, partitions.rdd(), tasks.size(), work, done);
   }
 
   @Override
@@ -211,14 +204,9 @@ final class SparkCluster implements Cluster {
     context.close();
   }
 
-  /** What an executor does with a partition: the one task in it. */
-  private record PartitionWork<R extends Serializable>(ExecutorProcess.ThisExecutor executor)
-      implements Function1<Iterator<ClusterTask<R>>, TaskOutcome<R>>, Serializable {
-    @Override
-    public TaskOutcome<R> apply(Iterator<ClusterTask<R>> tasks) {
-      return executor.run(tasks.next());
-    }
-  }
+  /** What an executor does with a partition, in which one thing is. */
+  private interface Work<T, R extends Serializable>
+      extends Function1<Iterator<T>, TaskOutcome<R>>, Serializable {}
 
   /**
    * Counts the tasks that executors are at work on. A job that is cancelled has ended before they
@@ -262,26 +250,46 @@ final class SparkCluster implements Cluster {
 
     private final SparkCluster cluster;
     private int steps;
-    private JavaRDD<SteppedState<S>> latest;
+
+    /** Failures of steps are values, so that Spark doesn't try again. */
+    private JavaRDD<TaskOutcome<Stepped<S, Serializable>>> latest;
 
     SparkStates(SparkCluster cluster, List<S> states) {
       this.cluster = cluster;
       latest =
           cluster.partitions(
-              states.stream().map(state -> new SteppedState<>(state, null, null)).toList());
+              states.stream()
+                  .map(state -> new TaskOutcome<>(new Stepped<>(state, (Serializable) null), null))
+                  .toList());
     }
 
     @Override
+    @SuppressWarnings("unchecked") // The step that has made a state results in this type.
     public <R extends Serializable> void step(
         String what, ClusterStep<S, R> step, Consumer<R> done) {
-      JavaRDD<SteppedState<S>> before = latest;
-      latest = before.map(new StepWork<>(step, new ExecutorProcess.ThisExecutor(cluster.cores())));
+      JavaRDD<TaskOutcome<Stepped<S, Serializable>>> before = latest;
+      ExecutorProcess.ThisExecutor executor = new ExecutorProcess.ThisExecutor(cluster.cores());
+      ClusterStep<S, Serializable> some = (ClusterStep<S, Serializable>) step;
+      latest =
+          before.map(
+              last ->
+                  last.failure() == null
+                      ? executor.run(node -> some.run(last.result().state(), node))
+                      : last);
       latest.persist(StorageLevel.MEMORY_AND_DISK());
       boolean saved = ++steps % STEPS == 0 && cluster.hasDirectory();
       if (saved) {
         latest.checkpoint();
       }
-      cluster.job(what, latest.rdd(), latest.getNumPartitions(), new StepResult<S, R>(), done);
+      // A state's result travels back, and not the state.
+      Work<TaskOutcome<Stepped<S, Serializable>>, R> result =
+          one -> {
+            TaskOutcome<Stepped<S, Serializable>> stepped = one.next();
+            return stepped.failure() == null
+                ? new TaskOutcome<>((R) stepped.result().result(), null)
+                : new TaskOutcome<>(null, stepped.failure());
+          };
+      cluster.job(what, latest.rdd(), latest.getNumPartitions(), result, done);
       if (saved) {
         // Spark saves after a job that it runs as a whole, which ours isn't.
         long unused = latest.count();
@@ -293,38 +301,6 @@ final class SparkCluster implements Cluster {
     public void close() {
       latest.unpersist(false);
     }
-
-    /** What travels back of a partition's state: the result of its step, not the state. */
-    private record StepResult<S extends Serializable, R extends Serializable>()
-        implements Function1<Iterator<SteppedState<S>>, TaskOutcome<R>>, Serializable {
-      @Override
-      @SuppressWarnings("unchecked") // The step that has made the state results in this type.
-      public TaskOutcome<R> apply(Iterator<SteppedState<S>> states) {
-        SteppedState<S> state = states.next();
-        return new TaskOutcome<>((R) state.result(), state.failure());
-      }
-    }
-
-    /** What an executor does with a partition's state. */
-    private record StepWork<S extends Serializable, R extends Serializable>(
-        ClusterStep<S, R> step, ExecutorProcess.ThisExecutor executor)
-        implements Function<SteppedState<S>, SteppedState<S>> {
-      @Override
-      public SteppedState<S> call(SteppedState<S> before) {
-        if (before.failure() != null) {
-          return before;
-        }
-        ClusterTask<ClusterStep.Stepped<S, R>> task = node -> step.run(before.state(), node);
-        TaskOutcome<ClusterStep.Stepped<S, R>> outcome = executor.run(task);
-        return outcome.failure() == null
-            ? new SteppedState<>(outcome.result().state(), outcome.result().result(), null)
-            : new SteppedState<>(null, null, outcome.failure());
-      }
-    }
-
-    /** What a partition holds after a step: failures are values, so that Spark doesn't retry. */
-    private record SteppedState<S extends Serializable>(
-        S state, Serializable result, WandaException failure) implements Serializable {}
   }
 
   /**

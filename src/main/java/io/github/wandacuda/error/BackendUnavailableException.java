@@ -15,8 +15,4 @@ public class BackendUnavailableException extends WandaException {
   public BackendUnavailableException(ErrorDetails details) {
     super(details, null);
   }
-
-  public BackendUnavailableException(ErrorDetails details, Throwable cause) {
-    super(details, cause);
-  }
 }

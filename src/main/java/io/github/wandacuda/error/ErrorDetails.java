@@ -101,7 +101,7 @@ public record ErrorDetails(
 
   /** Returns the failure of what is written, by what it should be and what it is. */
   public OutputException unwritable(String expected, Object found) {
-    return new OutputException(expected(expected, String.valueOf(found)));
+    return new OutputException(expected(expected, String.valueOf(found)), null);
   }
 
   /** Returns the same with a sentence in the place of what was expected and found. */

@@ -11,10 +11,6 @@ public class OutputException extends WandaException {
     super(message, cause);
   }
 
-  public OutputException(ErrorDetails details) {
-    super(details, null);
-  }
-
   public OutputException(ErrorDetails details, Throwable cause) {
     super(details, cause);
   }

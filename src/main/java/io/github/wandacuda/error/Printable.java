@@ -9,6 +9,8 @@ import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Makes text that came from outside fit for a one-line message: names in a checkpoint, file names,
@@ -19,6 +21,8 @@ public final class Printable {
   private static final int LONGEST_TEXT = 200;
   private static final int LONGEST_PATH = 4096;
   private static final int LONGEST_MESSAGE = 20_000;
+  private static final Pattern UNPRINTABLE =
+      Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Co}\\p{Cn}]");
 
   private Printable() {}
 
@@ -37,16 +41,8 @@ public final class Printable {
 
   /** Returns a line of any length, its line breaks as escapes. */
   public static String line(String line) {
-    for (int at = 0; at < line.length(); at++) {
-      if (!isPlain(line.charAt(at))) {
-        return printable(line, Integer.MAX_VALUE);
-      }
-    }
-    return line;
-  }
-
-  private static boolean isPlain(char character) {
-    return character >= ' ' && character < 0x7f;
+    boolean plain = line.chars().allMatch(character -> character >= ' ' && character < 0x7f);
+    return plain ? line : printable(line, Integer.MAX_VALUE);
   }
 
   /**
@@ -66,7 +62,12 @@ public final class Printable {
     };
   }
 
-  private static String said(IOException e, String message) {
+  /** Returns the first line of a failure's message, or its kind if it has none. */
+  public static String firstLine(Throwable e) {
+    return said(e, e.getMessage());
+  }
+
+  private static String said(Throwable e, String message) {
     return message == null || message.isBlank()
         ? e.getClass().getSimpleName()
         : of(message.strip().lines().findFirst().orElse("").strip());
@@ -85,27 +86,14 @@ public final class Printable {
   }
 
   private static String printable(String text, int longest) {
-    StringBuilder out = new StringBuilder();
-    int at = 0;
-    while (at < text.length() && at < longest) {
-      int character = text.codePointAt(at);
-      append(out, character);
-      at += Character.charCount(character);
+    int end = Math.min(text.length(), longest);
+    if (end < text.length() && Character.isSurrogatePair(text.charAt(end - 1), text.charAt(end))) {
+      end++;
     }
-    return at < text.length() ? out.append("...").toString() : out.toString();
-  }
-
-  private static void append(StringBuilder out, int character) {
-    switch (Character.getType(character)) {
-      case Character.CONTROL,
-          Character.FORMAT,
-          Character.LINE_SEPARATOR,
-          Character.PARAGRAPH_SEPARATOR,
-          Character.SURROGATE,
-          Character.PRIVATE_USE,
-          Character.UNASSIGNED ->
-          out.append(escape(Character.toString(character)));
-      default -> out.appendCodePoint(character);
-    }
+    String printable =
+        UNPRINTABLE
+            .matcher(text.substring(0, end))
+            .replaceAll(found -> Matcher.quoteReplacement(escape(found.group())));
+    return end < text.length() ? printable + "..." : printable;
   }
 }

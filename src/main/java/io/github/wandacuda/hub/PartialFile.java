@@ -33,7 +33,6 @@ import java.util.function.LongConsumer;
  * digested while others arrive; the file gets its name when the digest is right.
  */
 final class PartialFile implements AutoCloseable {
-  private static final int BUFFER = 1 << 20;
   private static final int MOST_WAITING = 4;
 
   private final HubFile file;
@@ -43,7 +42,6 @@ final class PartialFile implements AutoCloseable {
   private final Path marks;
   private final BitSet there = new BitSet();
   private final MessageDigest digest;
-  private ByteBuffer buffer;
   private FileChannel channel;
 
   /** The same past the page cache, or null. */
@@ -159,7 +157,7 @@ final class PartialFile implements AutoCloseable {
         });
     memory.flip();
     OutputException.writing(data, () -> write(memory, begin));
-    OutputException.writing(marks, () -> mark(piece));
+    OutputException.writing(marks, () -> markChannel.write(ByteBuffer.wrap(new byte[] {1}), piece));
     return digest(piece, memory);
   }
 
@@ -179,15 +177,10 @@ final class PartialFile implements AutoCloseable {
     FilePieces.write(channel, begin + past, MemorySegment.ofBuffer(bytes).asSlice(past));
   }
 
-  private void mark(int piece) throws IOException {
-    markChannel.write(ByteBuffer.wrap(new byte[] {1}), piece);
-  }
-
   private synchronized void open() throws IOException {
     if (channel != null) {
       return;
     }
-    buffer = ByteBuffer.allocateDirect(BUFFER);
     channel =
         FileChannel.open(
             data, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
@@ -226,13 +219,8 @@ final class PartialFile implements AutoCloseable {
   private void digestInTurn() throws IOException {
     for (; digested < pieces() && there.get(digested); digested++) {
       long at = (long) digested * size;
-      while (at < end(digested)) {
-        buffer.clear().limit((int) Math.min(BUFFER, end(digested) - at));
-        if (!FilePieces.read(channel, at, MemorySegment.ofBuffer(buffer))) {
-          throw new IOException("it became shorter");
-        }
-        at += buffer.limit();
-        digest.update(buffer);
+      if (!FilePieces.forEach(channel, at, end(digested) - at, digest::update)) {
+        throw new IOException("it became shorter");
       }
     }
   }

@@ -21,7 +21,7 @@ import java.util.regex.Pattern;
 /**
  * Writes a file so that its name only ever stands for complete content: the content is written
  * under a temporary name in the same folder, forced to the device, then moved over whatever was
- * there. A device or pipe is written to directly.
+ * there.
  */
 public final class AtomicWrite {
   /** The start of the name of every file that exists only while a run is unfinished. */
@@ -42,19 +42,6 @@ public final class AtomicWrite {
   public interface Content {
     /** Writes everything to {@code out}, which is buffered and closed by the caller. */
     void writeTo(OutputStream out) throws IOException;
-  }
-
-  /**
-   * Writes a file.
-   *
-   * @throws OutputException if it can't be written; a file that had the name is left as it was
-   */
-  public static void write(Path target, Content content) {
-    if (Files.exists(target) && !Files.isRegularFile(target)) {
-      OutputException.writing(target, () -> writeDirectly(target, content));
-    } else {
-      replace(target, content);
-    }
   }
 
   /**
@@ -79,13 +66,6 @@ public final class AtomicWrite {
   /** Returns whether a file's name is one that only files of an unfinished run have. */
   public static boolean isTemporary(Path file) {
     return TEMPORARY.matcher(file.getFileName().toString()).matches();
-  }
-
-  private static void writeDirectly(Path target, Content content) throws IOException {
-    try (OutputStream out =
-        new BufferedOutputStream(Files.newOutputStream(target, StandardOpenOption.WRITE))) {
-      content.writeTo(out);
-    }
   }
 
   private static void writeAndMove(Path target, Content content, FileAttribute<?>... attributes)

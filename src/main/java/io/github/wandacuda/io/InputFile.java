@@ -7,9 +7,7 @@ import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -79,15 +77,11 @@ public final class InputFile {
   /**
    * Opens a file.
    *
-   * @param options {@link LinkOption#NOFOLLOW_LINKS} to refuse links too
    * @throws IOException if it isn't there or can't be read
    */
-  public static FileChannel channel(Path file, LinkOption... options) throws IOException {
-    requireRegular(file, options);
-    OpenOption[] all = new OpenOption[options.length + 1];
-    all[0] = StandardOpenOption.READ;
-    System.arraycopy(options, 0, all, 1, options.length);
-    return FileChannel.open(file, all);
+  public static FileChannel channel(Path file) throws IOException {
+    requireRegular(file);
+    return FileChannel.open(file, StandardOpenOption.READ);
   }
 
   /** Opens a file as {@link #channel} does, to be read from its start. */
@@ -130,12 +124,12 @@ public final class InputFile {
    *
    * @throws IOException if it isn't there
    */
-  public static void requireRegular(Path file, LinkOption... options) throws IOException {
-    BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class, options);
+  public static void requireRegular(Path file) throws IOException {
+    BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
     if (!attributes.isRegularFile()) {
       throw ErrorDetails.file(file)
           .hint(attributes.isDirectory() ? null : "write what it gives to a file first")
-          .wrong("a regular file", kind(file, attributes, options));
+          .wrong("a regular file", kind(file, attributes));
     }
     // What the kernel makes as it is read has no length, and may wait or never end.
     if (attributes.size() == 0 && isOfKernel(file)) {
@@ -168,18 +162,14 @@ public final class InputFile {
     }
   }
 
-  private static String kind(Path file, BasicFileAttributes attributes, LinkOption... options)
-      throws IOException {
+  private static String kind(Path file, BasicFileAttributes attributes) throws IOException {
     if (attributes.isDirectory()) {
       return "a folder";
-    }
-    if (attributes.isSymbolicLink()) {
-      return "a link";
     }
     if (!file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       return "something else";
     }
-    return switch ((int) Files.getAttribute(file, "unix:mode", options) & FORMAT) {
+    return switch ((int) Files.getAttribute(file, "unix:mode") & FORMAT) {
       case PIPE -> "a pipe";
       case CHARACTERS, BLOCKS -> "a device";
       case SOCKET -> "a socket";

@@ -74,14 +74,9 @@ public final class JsonText {
    * In JSON they occur only inside strings, where an escape means the same.
    */
   private static String escaped(String json) {
-    for (int at = 0; at < json.length(); at++) {
-      if (json.charAt(at) >= 0x7f) {
-        return json.lines()
-            .map(Printable::line)
-            .collect(Collectors.joining(System.lineSeparator()));
-      }
-    }
-    return json;
+    return json.chars().allMatch(character -> character < 0x7f)
+        ? json
+        : json.lines().map(Printable::line).collect(Collectors.joining(System.lineSeparator()));
   }
 
   private static void write(JsonGenerator json, Object value) throws IOException {

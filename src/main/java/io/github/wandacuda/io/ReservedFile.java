@@ -124,7 +124,7 @@ public final class ReservedFile implements AutoCloseable {
    */
   public void write(AtomicWrite.Content content) {
     if (channel == null) {
-      AtomicWrite.write(target, content);
+      OutputException.writing(target, () -> writeDirectly(content));
       return;
     }
     OutputException.writing(
@@ -135,6 +135,13 @@ public final class ReservedFile implements AutoCloseable {
           out.flush();
         });
     finish();
+  }
+
+  private void writeDirectly(AtomicWrite.Content content) throws IOException {
+    try (OutputStream out =
+        new BufferedOutputStream(Files.newOutputStream(target, StandardOpenOption.WRITE))) {
+      content.writeTo(out);
+    }
   }
 
   /**

@@ -463,7 +463,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     /** Reads an object; the message for a value of the wrong type doesn't name the file. */
     static Provenance read(JsonNode root) {
       if (!root.isObject()) {
-        throw new InputException("expected a JSON object");
+        throw new InputException(ErrorDetails.NOWHERE.said("expected a JSON object"));
       }
       Map<String, Form> forms = new LinkedHashMap<>(FORMS);
       if (root.has(RulesRecord.STAGES)) {

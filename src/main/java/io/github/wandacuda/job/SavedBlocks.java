@@ -103,7 +103,7 @@ final class SavedBlocks {
    */
   void add(int block, Statistics norms, boolean saved) {
     register(norms(block));
-    AtomicWrite.write(norms(block), norms.content());
+    AtomicWrite.replace(norms(block), norms.content());
     if (saved) {
       last = System.nanoTime();
       if (latest != begun) {

@@ -122,7 +122,7 @@ public final class UnfinishedComparison {
   }
 
   private void write() {
-    AtomicWrite.write(
+    AtomicWrite.replace(
         file,
         out -> {
           out.write(JournalLines.line(fingerprint.parts()));

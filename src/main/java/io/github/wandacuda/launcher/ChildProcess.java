@@ -43,29 +43,12 @@ final class ChildProcess {
    * with wildcards, which Java would expand.
    */
   static String quotedForWindows(String word) {
-    if (!word.isEmpty()
-        && word.indexOf('"') < 0
-        && word.indexOf('*') < 0
-        && word.indexOf('?') < 0) {
+    if (word.matches("[^\"*?]+")) {
       return word;
     }
-    StringBuilder quoted = new StringBuilder("\"");
-    int backslashes = 0;
-    for (char c : word.toCharArray()) {
-      if (c == '"') {
-        append(quoted, '\\', backslashes + 1);
-      }
-      backslashes = c == '\\' ? backslashes + 1 : 0;
-      quoted.append(c);
-    }
-    append(quoted, '\\', backslashes);
-    return quoted.append('"').toString();
-  }
-
-  private static void append(StringBuilder text, char c, int times) {
-    for (int i = 0; i < times; i++) {
-      text.append(c);
-    }
+    // Backslashes count as such, unless they stand before a quote.
+    String escaped = word.replaceAll("(\\\\*)\"", "$1$1\\\\\"").replaceAll("\\\\+\\z", "$0$0");
+    return '"' + escaped + '"';
   }
 
   /**

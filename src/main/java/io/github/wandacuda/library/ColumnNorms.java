@@ -73,7 +73,7 @@ public final class ColumnNorms implements AutoCloseable {
   }
 
   private static Operations operations(OpenBackend open) {
-    return open.backend().operations();
+    return open.backend.operations();
   }
 
   /** Uses the device alone. */

@@ -9,8 +9,10 @@ import java.util.concurrent.Executor;
  * those under way are finished: the device is given back when the last of them ends.
  */
 final class OpenBackend {
-  private final Backend backend;
-  private final SharedWorkers workers;
+  /** To be used between {@link #enter} and {@link #leave} alone. */
+  final Backend backend;
+
+  final SharedWorkers workers;
   private final Runnable closing;
 
   /** Held for the forward half, whose calls come one after the other. */
@@ -24,15 +26,6 @@ final class OpenBackend {
     this.backend = backend;
     this.closing = closing;
     workers = new SharedWorkers(backend.concurrency(), executor);
-  }
-
-  /** Returns the backend, to be used between {@link #enter} and {@link #leave} alone. */
-  Backend backend() {
-    return backend;
-  }
-
-  SharedWorkers workers() {
-    return workers;
   }
 
   /** Begins to use the backend, unless it is closed. */

@@ -214,12 +214,12 @@ public final class Pruner implements AutoCloseable {
 
   /** {@return the name of the backend} */
   public String backend() {
-    return open.backend().name();
+    return open.backend.name();
   }
 
   /** {@return the device's name, for people} */
   public String device() {
-    return open.backend().device();
+    return open.backend.device();
   }
 
   /**
@@ -327,7 +327,7 @@ public final class Pruner implements AutoCloseable {
   public PruneResult prune(
       DeviceMatrix weight, Criterion criterion, Sparsity sparsity, PruneOptions options) {
     DeviceRun run = new DeviceRun(weight, criterion, sparsity, options);
-    return using(() -> run.run(open.backend().deviceSelector()));
+    return using(() -> run.run(open.backend.deviceSelector()));
   }
 
   /** Returns backend and device. */
@@ -337,7 +337,7 @@ public final class Pruner implements AutoCloseable {
   }
 
   private PruneResult run(MatrixRequest request) {
-    return using(() -> new MatrixRun(request, open.backend(), open.workers()).run());
+    return using(() -> new MatrixRun(request, open.backend, open.workers).run());
   }
 
   private PruneResult using(Supplier<PruneResult> work) {

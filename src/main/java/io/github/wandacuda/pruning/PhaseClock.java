@@ -1,8 +1,8 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.io.JsonText;
 import java.io.Serializable;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
@@ -93,16 +93,8 @@ public final class PhaseClock {
     }
 
     /** Returns the total and the phases by their names in JSON. */
-    public Map<String, Double> toJson() {
-      Map<String, Double> phases = new LinkedHashMap<>();
-      phases.put("total", total);
-      phases.put("start", start);
-      phases.put("allocate", allocate);
-      phases.put("calibrate", calibrate);
-      phases.put("select", select);
-      phases.put("read_write", readWrite);
-      phases.put("verify", verify);
-      phases.put("evaluate", evaluate);
+    public Map<String, Object> toJson() {
+      Map<String, Object> phases = JsonText.map(this);
       phases.put("other", other());
       return phases;
     }
@@ -112,10 +104,12 @@ public final class PhaseClock {
       return "%.2f: ".formatted(total)
           + toJson().entrySet().stream()
               .skip(1)
-              .filter(phase -> phase.getValue() > 0)
+              .filter(phase -> (double) phase.getValue() > 0)
               .map(
                   phase ->
-                      "%s %.2f".formatted(phase.getKey().replace("_", " and "), phase.getValue()))
+                      "%s %.2f"
+                          .formatted(
+                              phase.getKey().replace("_", " and "), (double) phase.getValue()))
               .collect(Collectors.joining(", "));
     }
   }

@@ -79,7 +79,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       charts.add(errors("Output error by pattern", "pattern", patterns));
       return charts.stream()
           .filter(chart -> !chart.isEmpty())
-          .map(chart -> chart.places().size() == 1 ? BarChart.html(chart) : chart.html())
+          .map(chart -> chart.places().size() == 1 ? chart.bars() : chart.html())
           .collect(Collectors.joining("\n"));
     }
 

@@ -103,6 +103,35 @@ record LineChart(
     return svg.append("</svg>").append(legend()).append("</figure>").toString();
   }
 
+  /**
+   * Returns a figure for an axis that has a single place: a bar from 0 for each curve, with the
+   * number beside it.
+   */
+  String bars() {
+    double most =
+        series.stream()
+            .mapToDouble(each -> each.values()[0])
+            .filter(Double::isFinite)
+            .max()
+            .orElse(1);
+    StringBuilder html =
+        new StringBuilder(
+            "<figure><figcaption>%s: %s</figcaption><table class=\"bars\"><tbody>\n"
+                .formatted(HtmlText.escaped(title), HtmlText.escaped(places.getFirst().text())));
+    for (Series each : series) {
+      double value = each.values()[0];
+      html.append(
+          """
+          <tr><th scope="row">%s</th><td class="bar" style="background-size: %.2f%% 1.1rem"></td><td>%s</td></tr>
+          """
+              .formatted(
+                  HtmlText.escaped(each.name()),
+                  Double.isFinite(value) && most > 0 ? 100 * Math.max(0, value) / most : 0,
+                  Double.isFinite(value) ? "%.4g".formatted(value) : HtmlText.NOT_MEASURED));
+    }
+    return html.append("</tbody></table></figure>").toString();
+  }
+
   private void horizontal(StringBuilder svg, Scale scale, double tick) {
     double height = up(scale, tick);
     svg.append(

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -47,7 +48,8 @@ public final class ProcessReplacement {
       // An array, since Java generates code before it writes a single pointer. The last one is 0.
       long[] words = new long[command.size() + 1];
       for (int i = 0; i < command.size(); i++) {
-        words[i] = text(arena, command.get(i)).address();
+        byte[] word = Arrays.copyOf(command.get(i), command.get(i).length + 1);
+        words[i] = arena.allocateFrom(ValueLayout.JAVA_BYTE, word).address();
       }
       for (String variable : withoutVariables) {
         MethodHandle unsetenv = Native.ints("unsetenv", POINTER);
@@ -67,12 +69,6 @@ public final class ProcessReplacement {
       // Whatever the reason, the caller starts the program in another way.
       return;
     }
-  }
-
-  private static MemorySegment text(Arena arena, byte[] bytes) {
-    MemorySegment text = arena.allocate(bytes.length + 1L);
-    MemorySegment.copy(bytes, 0, text, ValueLayout.JAVA_BYTE, 0, bytes.length);
-    return text;
   }
 
   /**

@@ -12,8 +12,10 @@ import java.net.SocketTimeoutException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileLockInterruptionException;
 import java.nio.file.FileSystemException;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * Finds the real cause of a failure that may occur anywhere: that the work was cancelled, or that
@@ -75,14 +77,7 @@ public final class RealCause {
   }
 
   private static boolean isAnywhereIn(Throwable e, Predicate<Throwable> kind) {
-    Throwable cause = e;
-    for (int depth = 0; cause != null && depth < DEEPEST; depth++) {
-      if (kind.test(cause)) {
-        return true;
-      }
-      cause = cause.getCause();
-    }
-    return false;
+    return Stream.iterate(e, Objects::nonNull, Throwable::getCause).limit(DEEPEST).anyMatch(kind);
   }
 
   /** Looks only at the system's messages, since our own quote names that may hold any words. */

@@ -48,29 +48,27 @@ public final class ResidentPages implements AutoCloseable {
 
   /** Returns whether all of a part of the file is in the page cache. */
   public boolean holds(long position, long bytes) {
-    long start = position / PAGE * PAGE;
-    long length = Math.min(position + bytes, mapping.byteSize()) - start;
-    if (length <= 0) {
-      return false;
-    }
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment pages = scratch.allocate(Math.ceilDiv(length, PAGE));
-      return look(start, length, pages) && areAllSet(pages);
-    }
+    long end = Math.min(position + bytes, mapping.byteSize());
+    return position < end && absent(position / PAGE, end).filter(BitSet::isEmpty).isPresent();
   }
 
   /** Returns the pages that aren't in the page cache; nothing if the system doesn't say so. */
   Optional<BitSet> absent() {
+    return absent(0, mapping.byteSize());
+  }
+
+  private Optional<BitSet> absent(long first, long end) {
     BitSet absent = new BitSet();
     try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment pages = scratch.allocate(PART);
-      for (long start = 0; start < mapping.byteSize(); start += PART * PAGE) {
-        long length = Math.min(PART * PAGE, mapping.byteSize() - start);
+      MemorySegment pages = scratch.allocate(Math.min(PART, Math.ceilDiv(end, PAGE) - first));
+      for (long start = first * PAGE; start < end; start += PART * PAGE) {
+        long length = Math.min(PART * PAGE, end - start);
         if (!look(start, length, pages)) {
           return Optional.empty();
         }
         for (long page = 0; page < Math.ceilDiv(length, PAGE); page++) {
-          absent.set((int) (start / PAGE + page), !isSet(pages, page));
+          boolean there = (pages.get(ValueLayout.JAVA_BYTE, page) & 1) != 0;
+          absent.set((int) (start / PAGE - first + page), !there);
         }
       }
     }
@@ -83,19 +81,6 @@ public final class ResidentPages implements AutoCloseable {
     } catch (Throwable e) {
       return false;
     }
-  }
-
-  private static boolean areAllSet(MemorySegment pages) {
-    for (long page = 0; page < pages.byteSize(); page++) {
-      if (!isSet(pages, page)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private static boolean isSet(MemorySegment pages, long page) {
-    return (pages.get(ValueLayout.JAVA_BYTE, page) & 1) != 0;
   }
 
   @Override

@@ -1,7 +1,6 @@
 package io.github.wandacuda.system;
 
 import java.lang.module.ModuleFinder;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -79,18 +78,7 @@ public final class ThisRuntime {
 
   /** Returns all threads of this process that Java knows. */
   public static List<Thread> threads() {
-    ThreadGroup top = Thread.currentThread().getThreadGroup();
-    while (top.getParent() != null) {
-      top = top.getParent();
-    }
-    Thread[] threads;
-    int count;
-    do {
-      // Others may begin while they are counted.
-      threads = new Thread[top.activeCount() + 8];
-      count = top.enumerate(threads);
-    } while (count == threads.length);
-    return Arrays.asList(threads).subList(0, count);
+    return List.copyOf(Thread.getAllStackTraces().keySet());
   }
 
   /** Returns whether the class path may call native code without a warning of the JVM. */

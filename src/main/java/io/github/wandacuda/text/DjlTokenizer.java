@@ -58,7 +58,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
           file, HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
     } catch (IOException | RuntimeException e) {
       throw ErrorDetails.file(file)
-          .broken("not a tokenizer that can be used: " + InputFailures.firstLine(e), e);
+          .broken("not a tokenizer that can be used: " + Printable.firstLine(e), e);
     }
   }
 
@@ -111,8 +111,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     try {
       return Arrays.stream(ids(handle, text, special)).mapToInt(Math::toIntExact).toArray();
     } catch (RuntimeException e) {
-      throw ErrorDetails.file(file)
-          .broken("cannot encode the text: " + InputFailures.firstLine(e), e);
+      throw ErrorDetails.file(file).broken("cannot encode the text: " + Printable.firstLine(e), e);
     }
   }
 
@@ -132,7 +131,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     try {
       return TokenizersLibrary.LIB.decode(tokenizer.getHandle(), wide, true);
     } catch (RuntimeException e) {
-      throw ErrorDetails.file(file).broken("cannot decode ids: " + InputFailures.firstLine(e), e);
+      throw ErrorDetails.file(file).broken("cannot decode ids: " + Printable.firstLine(e), e);
     }
   }
 
@@ -272,7 +271,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
               .formatted(
                   System.getProperty("os.name"),
                   System.getProperty("os.arch"),
-                  InputFailures.firstLine(root)),
+                  Printable.firstLine(root)),
           failure);
     }
 

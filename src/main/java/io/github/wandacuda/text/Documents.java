@@ -86,7 +86,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
           .wrong("an object with a string \"text\"", keys(object));
     }
     if (!text.isTextual()) {
-      throw where.wrong("a string as \"text\"", InputFailures.found(text.asToken(), text.asText()));
+      throw where.wrong("a string as \"text\"", JsonLines.found(text.asToken(), text.asText()));
     }
     if (Utf8.hasLoneSurrogate(text.textValue())) {
       throw where.wrong("whole characters", "half a surrogate pair");
@@ -173,7 +173,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
           throw e;
         }
       } catch (ZipException | EOFException e) {
-        String problem = e instanceof EOFException ? "it ends early" : InputFailures.firstLine(e);
+        String problem = e instanceof EOFException ? "it ends early" : Printable.firstLine(e);
         throw ErrorDetails.file(file)
             .expected("a whole gzip file", problem)
             .hint("compress it again, or rename it if it isn't compressed")

@@ -3,10 +3,12 @@ package io.github.wandacuda.text;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.IOException;
@@ -62,7 +64,7 @@ public final class JsonLines {
       parser.nextToken();
       JsonNode value = JsonTree.value(parser);
       if (!value.isObject()) {
-        throw where.wrong("a JSON object", InputFailures.found(value.asToken(), value.asText()));
+        throw where.wrong("a JSON object", found(value.asToken(), value.asText()));
       }
       if (parser.nextToken() != null) {
         throw where.wrong("one JSON object", "more after it");
@@ -73,5 +75,16 @@ public final class JsonLines {
           .expected("a JSON object", "no JSON: " + JsonTree.reason(e))
           .broken("not JSON: " + JsonTree.reason(e), e);
     }
+  }
+
+  /** Returns a token of JSON, or null for the end, in words. */
+  static String found(JsonToken token, String text) {
+    return switch (token) {
+      case null -> "the end";
+      case START_OBJECT -> "an object";
+      case START_ARRAY -> "a list";
+      case VALUE_STRING -> "a string";
+      default -> Printable.of(text);
+    };
   }
 }

@@ -13,6 +13,7 @@ import dev.hardwood.row.StructAccessor;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import java.io.IOException;
@@ -86,8 +87,8 @@ public final class ParquetRows {
       throw e;
     } catch (IOException | RuntimeException | StackOverflowError e) {
       throw ErrorDetails.file(file)
-          .expected("a Parquet file", InputFailures.firstLine(e))
-          .broken("cannot be read as Parquet: " + InputFailures.firstLine(e), e);
+          .expected("a Parquet file", Printable.firstLine(e))
+          .broken("cannot be read as Parquet: " + Printable.firstLine(e), e);
     }
   }
 

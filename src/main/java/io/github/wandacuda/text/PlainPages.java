@@ -2,6 +2,7 @@ package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -80,7 +81,7 @@ final class PlainPages {
       return new PlainPages(file, bytes, most).unpack();
     } catch (IOException e) {
       throw ErrorDetails.part(file, "its metadata")
-          .wrong("that of a Parquet file", InputFailures.firstLine(e), e);
+          .wrong("that of a Parquet file", Printable.firstLine(e), e);
     }
   }
 
@@ -121,7 +122,7 @@ final class PlainPages {
       throw new IOException("it ends early", e);
     } catch (TException e) {
       // What follows are the fields of the struct, or where it is in memory.
-      throw new IOException(InputFailures.firstLine(e).replaceFirst("! Struct:.*", ""), e);
+      throw new IOException(Printable.firstLine(e).replaceFirst("! Struct:.*", ""), e);
     }
   }
 
@@ -303,8 +304,7 @@ final class PlainPages {
     try {
       plain = plain(codec, packed, levels, plainLength);
     } catch (IOException | RuntimeException e) {
-      throw new IOException(
-          "a page that isn't %s: %s".formatted(codec, InputFailures.firstLine(e)), e);
+      throw new IOException("a page that isn't %s: %s".formatted(codec, Printable.firstLine(e)), e);
     }
     if (plain.length != plainLength) {
       throw new IOException(

@@ -121,7 +121,7 @@ public record TokenLists(Path file, JsonParser parser) {
             expected,
             "%s at line %d, column %d"
                 .formatted(
-                    InputFailures.found(parser.currentToken(), parser.getText()),
+                    JsonLines.found(parser.currentToken(), parser.getText()),
                     parser.currentTokenLocation().getLineNr(),
                     parser.currentTokenLocation().getColumnNr()));
   }

@@ -13,7 +13,6 @@ import java.io.BufferedReader;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -85,7 +84,7 @@ public final class TokenizerProcess implements Tokenizer {
       InputFile.require(file);
     }
     TokenizerProcess tokenizer = new TokenizerProcess(file, start(modelDirectory));
-    OnFailure.run(tokenizer::close, tokenizer::requireReady);
+    int unused = OnFailure.close(tokenizer::close, () -> tokenizer.ask(tokenizer::answer));
     return tokenizer;
   }
 
@@ -117,72 +116,51 @@ public final class TokenizerProcess implements Tokenizer {
       return builder.start();
     } catch (IOException e) {
       throw new BackendUnavailableException(
-          "the tokenizer's process cannot be started: " + InputFailures.firstLine(e), e);
-    }
-  }
-
-  private void requireReady() {
-    try {
-      int status = answers.readInt();
-      if (status == TokenizerServer.UNAVAILABLE) {
-        throw new BackendUnavailableException(TokenizerServer.failure(answers));
-      }
-      if (status != TokenizerServer.READY) {
-        throw new InputException(TokenizerServer.failure(answers));
-      }
-    } catch (IOException e) {
-      throw brokenDown(e);
+          "the tokenizer's process cannot be started: " + Printable.firstLine(e), e);
     }
   }
 
   @Override
-  public synchronized int[] encode(String text, boolean special) {
-    requireOpen();
-    if (Utf8.hasLoneSurrogate(text)) {
-      throw new IllegalArgumentException("the text holds half a surrogate pair");
-    }
-    try {
-      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-      texts.write(special ? TokenizerServer.ENCODE : TokenizerServer.ENCODE_PLAINLY);
-      texts.writeInt(bytes.length);
-      texts.write(bytes);
-      texts.flush();
-      int count = answer();
-      byte[] ids = new byte[Math.multiplyExact(count, Integer.BYTES)];
-      answers.readFully(ids);
-      int[] tokens = new int[count];
-      ByteBuffer.wrap(ids).asIntBuffer().get(tokens);
-      return tokens;
-    } catch (IOException e) {
-      throw brokenDown(e);
-    }
+  public int[] encode(String text, boolean special) {
+    return ask(
+        () -> {
+          if (Utf8.hasLoneSurrogate(text)) {
+            throw new IllegalArgumentException("the text holds half a surrogate pair");
+          }
+          texts.write(special ? TokenizerServer.ENCODE : TokenizerServer.ENCODE_PLAINLY);
+          TokenizerServer.write(texts, text.getBytes(StandardCharsets.UTF_8));
+          return TokenizerServer.ids(answers, answer());
+        });
   }
 
   @Override
-  public synchronized String decode(int[] ids) {
-    requireOpen();
-    try {
-      texts.write(TokenizerServer.DECODE);
-      texts.writeInt(ids.length);
-      for (int id : ids) {
-        texts.writeInt(id);
-      }
-      texts.flush();
-      return new String(answers.readNBytes(answer()), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw brokenDown(e);
-    }
+  public String decode(int[] ids) {
+    return ask(
+        () -> {
+          texts.write(TokenizerServer.DECODE);
+          TokenizerServer.write(texts, ids);
+          return new String(answers.readNBytes(answer()), StandardCharsets.UTF_8);
+        });
   }
 
-  private void requireOpen() {
+  private synchronized <T> T ask(InputFile.Reading<T> question) {
     if (closed) {
       throw new IllegalStateException("the tokenizer is closed");
+    }
+    try {
+      return question.read();
+    } catch (IOException e) {
+      throw brokenDown(e);
     }
   }
 
   /** Returns the length of the next answer. */
   private int answer() throws IOException {
+    texts.flush();
     int length = answers.readInt();
+    if (length == TokenizerServer.UNAVAILABLE) {
+      throw new BackendUnavailableException(TokenizerServer.failure(answers));
+    }
     if (length == TokenizerServer.FAILED) {
       throw new InputException(TokenizerServer.failure(answers));
     }

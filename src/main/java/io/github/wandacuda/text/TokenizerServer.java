@@ -19,17 +19,16 @@ import java.nio.file.Path;
  * The program that {@link TokenizerProcess} starts: it tokenizes texts from its standard input
  * until that ends.
  *
- * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
- * #READY}, what is wrong, in JSON. Then each question is a byte that says which, the length of a
- * text in bytes and its UTF-8, or the number of token ids and those. A text is answered by the
- * number of tokens and their ids, ids by a text; if that fails, the answer is -1 and what is wrong.
- * Numbers have four bytes, the highest first.
+ * <p>It first answers {@link #READY} if the tokenizer could be opened. Then each question is a byte
+ * that says which, the length of a text in bytes and its UTF-8, or the number of token ids and
+ * those. A text is answered by the number of tokens and their ids, ids by a text. If any of this
+ * fails, the answer is a number below 0 that says how, and what is wrong, in JSON. Numbers have
+ * four bytes, the highest first.
  */
 public record TokenizerServer(DataInputStream in, DataOutputStream out) {
   static final int READY = 0;
-  static final int BAD_INPUT = 1;
-  static final int UNAVAILABLE = 2;
   static final int FAILED = -1;
+  static final int UNAVAILABLE = -2;
 
   /** The questions: a text's tokens with and without special ones, and the text of tokens. */
   static final int ENCODE_PLAINLY = 0;
@@ -62,8 +61,7 @@ public record TokenizerServer(DataInputStream in, DataOutputStream out) {
         out.flush();
       }
     } catch (WandaException e) {
-      out.writeInt(e instanceof BackendUnavailableException ? UNAVAILABLE : BAD_INPUT);
-      write(e.details());
+      fail(e);
       out.flush();
     }
   }
@@ -71,40 +69,42 @@ public record TokenizerServer(DataInputStream in, DataOutputStream out) {
   private void answer(DjlTokenizer tokenizer, int question) throws IOException {
     try {
       if (question == DECODE) {
-        decode(tokenizer);
+        write(out, tokenizer.decode(ids(in, in.readInt())).getBytes(StandardCharsets.UTF_8));
       } else {
         String text = new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
-        encode(tokenizer, text, question == ENCODE);
+        write(out, tokenizer.encode(text, question == ENCODE));
       }
     } catch (WandaException e) {
-      out.writeInt(FAILED);
-      write(e.details());
+      fail(e);
     }
   }
 
-  private void decode(DjlTokenizer tokenizer) throws IOException {
-    int[] ids = new int[in.readInt()];
-    for (int i = 0; i < ids.length; i++) {
-      ids[i] = in.readInt();
-    }
-    byte[] text = tokenizer.decode(ids).getBytes(StandardCharsets.UTF_8);
+  private void fail(WandaException e) throws IOException {
+    out.writeInt(e instanceof BackendUnavailableException ? UNAVAILABLE : FAILED);
+    write(out, JSON.writeValueAsString(e.details()).getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Writes a text in UTF-8, behind its length. */
+  static void write(DataOutputStream out, byte[] text) throws IOException {
     out.writeInt(text.length);
     out.write(text);
   }
 
-  private void encode(DjlTokenizer tokenizer, String text, boolean special) throws IOException {
-    int[] ids = tokenizer.encode(text, special);
+  /** Writes token ids behind their number. */
+  static void write(DataOutputStream out, int[] ids) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(ids.length, Integer.BYTES));
     bytes.asIntBuffer().put(ids);
     out.writeInt(ids.length);
     out.write(bytes.array());
   }
 
-  /** Writes what a failure is about: its length in bytes, and an object in JSON. */
-  private void write(ErrorDetails details) throws IOException {
-    byte[] json = JSON.writeValueAsString(details).getBytes(StandardCharsets.UTF_8);
-    out.writeInt(json.length);
-    out.write(json);
+  /** Reads token ids, of which the number is known. */
+  static int[] ids(DataInputStream in, int count) throws IOException {
+    byte[] bytes = new byte[Math.multiplyExact(count, Integer.BYTES)];
+    in.readFully(bytes);
+    int[] ids = new int[count];
+    ByteBuffer.wrap(bytes).asIntBuffer().get(ids);
+    return ids;
   }
 
   /** Reads what the program says that a failure is about. */

@@ -30,7 +30,7 @@ class MomentsCalibrationTest {
   private static Statistics write(String fixture, int threads, Path file) {
     try (CpuDecoder cpu = CpuDecoder.fixture(fixture, threads)) {
       MomentsCalibration calibration = cpu.moments(samples(fixture));
-      AtomicWrite.write(file, calibration);
+      AtomicWrite.replace(file, calibration);
       return calibration.statistics();
     }
   }

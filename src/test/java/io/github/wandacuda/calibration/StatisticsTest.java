@@ -32,7 +32,7 @@ class StatisticsTest {
     Statistics written =
         new Statistics(
             new TreeMap<>(Map.of("a.b", new float[] {0, 1.5f}, "a.c", new float[] {2})), 5, 7);
-    AtomicWrite.write(file, written.content());
+    AtomicWrite.replace(file, written.content());
     Statistics read = Statistics.read(file);
     assertThat(read.samples()).isEqualTo(5);
     assertThat(read.sequenceLength()).isEqualTo(7);
@@ -44,8 +44,8 @@ class StatisticsTest {
   void equalStatisticsAreEqualBytes() throws IOException {
     Statistics statistics =
         Statistics.read(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
-    AtomicWrite.write(directory.resolve("one"), statistics.content());
-    AtomicWrite.write(directory.resolve("two"), statistics.content());
+    AtomicWrite.replace(directory.resolve("one"), statistics.content());
+    AtomicWrite.replace(directory.resolve("two"), statistics.content());
     assertThat(Files.mismatch(directory.resolve("one"), directory.resolve("two"))).isEqualTo(-1);
     assertThat(TestData.bytes(directory.resolve("one")).keySet())
         .isEqualTo(

@@ -26,7 +26,7 @@ class SafetensorsWriterTest {
     vectors.put("b", new float[] {1f});
     vectors.put("a\"", new float[] {});
     vectors.put("B", new float[] {-2f, 0.5f});
-    AtomicWrite.write(
+    AtomicWrite.replace(
         file, SafetensorsWriter.content(vectors, Map.of("samples", "4", "format", "x")));
     String header =
         "{\"__metadata__\":{\"format\":\"x\",\"samples\":\"4\"},"
@@ -41,7 +41,7 @@ class SafetensorsWriterTest {
   @Test
   void withoutContentItIsTheEmptyObject() throws IOException {
     Path file = folder.resolve("x");
-    AtomicWrite.write(file, SafetensorsWriter.content(Map.of(), Map.of()));
+    AtomicWrite.replace(file, SafetensorsWriter.content(Map.of(), Map.of()));
     assertThat(file).hasBinaryContent(TestFiles.bytes("{}      "));
   }
 
@@ -57,7 +57,7 @@ class SafetensorsWriterTest {
       vectors.put("層 %d\n😀\uffee".formatted(i), vector);
     }
     Path file = folder.resolve("x");
-    AtomicWrite.write(file, SafetensorsWriter.content(vectors, Map.of("k\t", "v\u0001")));
+    AtomicWrite.replace(file, SafetensorsWriter.content(vectors, Map.of("k\t", "v\u0001")));
     try (var read = SafetensorsFile.open(file)) {
       assertThat(read.dataOffset() % 8).isZero();
       assertThat(read.metadata()).containsExactly(Map.entry("k\t", "v\u0001"));
@@ -79,9 +79,9 @@ class SafetensorsWriterTest {
       one.put("t" + i, new float[] {i});
       other.put("t" + (99 - i), new float[] {99 - i});
     }
-    AtomicWrite.write(
+    AtomicWrite.replace(
         folder.resolve("1"), SafetensorsWriter.content(one, Map.of("a", "1", "b", "2")));
-    AtomicWrite.write(
+    AtomicWrite.replace(
         folder.resolve("2"), SafetensorsWriter.content(other, Map.of("b", "2", "a", "1")));
     assertThat(folder.resolve("1")).hasSameBinaryContentAs(folder.resolve("2"));
     assertThat(Files.readAllBytes(folder.resolve("1")))
@@ -93,7 +93,7 @@ class SafetensorsWriterTest {
   void theMetadataKeyIsNoTensor() {
     assertThatThrownBy(
             () ->
-                AtomicWrite.write(
+                AtomicWrite.replace(
                     folder.resolve("x"),
                     SafetensorsWriter.content(Map.of("__metadata__", new float[1]), Map.of())))
         .isInstanceOf(IllegalArgumentException.class);
@@ -103,7 +103,7 @@ class SafetensorsWriterTest {
   void aPlaceThatCannotBeWrittenIsAnOutputError() {
     Path file = folder.resolve("none/x");
     assertOutputError(
-        () -> AtomicWrite.write(file, SafetensorsWriter.content(Map.of(), Map.of())),
+        () -> AtomicWrite.replace(file, SafetensorsWriter.content(Map.of(), Map.of())),
         file + ": expected to write it, found: no such file or folder");
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.WandaException;
 import java.io.Serializable;
@@ -73,7 +74,12 @@ class FirstFailureTest {
   @Test
   void theFirstWrongInputIsTold() {
     List<Task> tasks =
-        tasks(null, new InputException("first"), null, new InputException("second"), null);
+        tasks(
+            null,
+            new InputException(ErrorDetails.NOWHERE.said("first")),
+            null,
+            new InputException(ErrorDetails.NOWHERE.said("second")),
+            null);
     assertThatThrownBy(() -> run(tasks)).isInstanceOf(InputException.class).hasMessage("first");
     assertThat(done).containsExactly(4, 2, 0);
   }
@@ -82,7 +88,11 @@ class FirstFailureTest {
   @Test
   void anotherFailureEndsAllAtOnce() {
     List<Task> tasks =
-        tasks(new InputException("first"), null, new BackendUnavailableException("gone"), null);
+        tasks(
+            new InputException(ErrorDetails.NOWHERE.said("first")),
+            null,
+            new BackendUnavailableException("gone"),
+            null);
     assertThatThrownBy(() -> run(tasks)).hasMessage("gone");
     assertThat(done).containsExactly(3);
   }

@@ -17,7 +17,7 @@ class AtomicWriteTest {
   @Test
   void theNameStandsForCompleteContentOnly() throws IOException {
     Path file = Files.writeString(folder.resolve("x"), "before");
-    AtomicWrite.write(
+    AtomicWrite.replace(
         file,
         out -> {
           out.write("after".getBytes());
@@ -33,7 +33,7 @@ class AtomicWriteTest {
     Path file = Files.writeString(folder.resolve("x"), "before");
     assertOutputError(
         () ->
-            AtomicWrite.write(
+            AtomicWrite.replace(
                 file,
                 out -> {
                   out.write(1);
@@ -42,7 +42,7 @@ class AtomicWriteTest {
         file + ": expected to write it, found: two");
     assertThatThrownBy(
             () ->
-                AtomicWrite.write(
+                AtomicWrite.replace(
                     file,
                     out -> {
                       throw new IllegalStateException("mine");
@@ -56,7 +56,7 @@ class AtomicWriteTest {
   void aKilledRunsLeftoverIsReplaced() throws IOException {
     Path file = folder.resolve("x".repeat(255));
     Files.writeString(AtomicWrite.temporary(file), "half");
-    AtomicWrite.write(file, out -> out.write('a'));
+    AtomicWrite.replace(file, out -> out.write('a'));
     assertThat(file).hasContent("a");
     assertThat(folder).isDirectoryNotContaining(path -> !path.equals(file));
   }
@@ -65,24 +65,29 @@ class AtomicWriteTest {
   void newFilesHaveOrdinaryRights() throws IOException {
     Path ordinary = Files.writeString(folder.resolve("ordinary"), "");
     Path file = folder.resolve("x");
-    AtomicWrite.write(file, out -> out.write('a'));
+    AtomicWrite.replace(file, out -> out.write('a'));
     assertThat(Files.getPosixFilePermissions(file))
         .isEqualTo(Files.getPosixFilePermissions(ordinary));
   }
 
   @Test
   void aFolderIsNotReplaced() {
-    assertOutputError(() -> AtomicWrite.write(folder, out -> out.write(1)), folder + ": expected");
+    assertOutputError(
+        () -> AtomicWrite.replace(folder, out -> out.write(1)), folder + ": expected");
   }
 
   @Test
   void aDeviceIsWrittenToDirectly() {
     Path full = Path.of("/dev/full");
     assumeTrue(Files.exists(full));
-    assertOutputError(
-        () -> AtomicWrite.write(full, out -> out.write(1)),
-        "/dev/full: expected to write it, found: No space left on device");
-    AtomicWrite.write(Path.of("/dev/null"), out -> out.write(1));
+    try (ReservedFile reserved = ReservedFile.of(full)) {
+      assertOutputError(
+          () -> reserved.write(out -> out.write(1)),
+          "/dev/full: expected to write it, found: No space left on device");
+    }
+    try (ReservedFile reserved = ReservedFile.of(Path.of("/dev/null"))) {
+      reserved.write(out -> out.write(1));
+    }
     assertThat(Files.exists(full)).isTrue();
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Supplier;
@@ -27,7 +28,8 @@ class BackgroundWorkTest {
 
   @Test
   void whatFailedIsThrownAsItIs() {
-    InputException failure = new InputException("a file that can't be read");
+    InputException failure =
+        new InputException(ErrorDetails.NOWHERE.said("a file that can't be read"));
     Supplier<Integer> result =
         BackgroundWork.begin(
             "test",

@@ -98,7 +98,7 @@ class ResumeTest {
     smallSamples = Pruning.samples(samples);
     Path moments = once.resolve("moments");
     try (CpuDecoder cpu = CpuDecoder.open(small, 2)) {
-      AtomicWrite.write(moments, cpu.moments(samples));
+      AtomicWrite.replace(moments, cpu.moments(samples));
     }
     smallMoments = Pruning.statistics(moments);
   }

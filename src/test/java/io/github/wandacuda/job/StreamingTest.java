@@ -100,7 +100,7 @@ class StreamingTest {
           }
         });
     Path file = directory.resolve("norms");
-    AtomicWrite.write(
+    AtomicWrite.replace(
         file, SafetensorsWriter.content(vectors, Map.of("format", "wanda-cuda.statistics.v1")));
     return Pruning.statistics(file);
   }

@@ -146,7 +146,7 @@ class SwapSearchTest {
         Arena arena = Arena.ofShared()) {
       List<int[]> samples = TestData.tokens(tokens).stream().limit(8).toList();
       MomentsCalibration calibration = cpu.moments(samples);
-      AtomicWrite.write(file, calibration);
+      AtomicWrite.replace(file, calibration);
       try (GramFile grams = GramFile.open(file)) {
         for (String amount : List.of("0.5", "0.7", "2:4")) {
           Errors sum = new Errors(0, 0, 0);

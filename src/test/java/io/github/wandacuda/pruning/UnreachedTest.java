@@ -70,7 +70,7 @@ class UnreachedTest {
     TreeMap<String, float[]> norms = new TreeMap<>(all.norms());
     norms.put(EXPERT, new float[norms.get(EXPERT).length]);
     Path file = directory.resolve("some.safetensors");
-    AtomicWrite.write(file, new Statistics(norms, 4, 44).content());
+    AtomicWrite.replace(file, new Statistics(norms, 4, 44).content());
     return Pruning.statistics(file);
   }
 

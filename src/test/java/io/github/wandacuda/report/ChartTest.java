@@ -44,7 +44,7 @@ class ChartTest {
   void aSinglePlaceHasBarsFromZero() {
     List<Series> series = List.of(new Series("a<b", 5), new Series("none", Double.NaN));
     LineChart chart = new LineChart("t", "x", "y", List.of(new Place("50 %", 0.5)), series, true);
-    assertThat(BarChart.html(chart))
+    assertThat(chart.bars())
         .contains("t: 50 %", "a&lt;b", "background-size: 100.00% 1.1rem", "<td>5.000</td>")
         .contains("background-size: 0.00% 1.1rem", "<td>–</td>")
         .doesNotContain("<circle");

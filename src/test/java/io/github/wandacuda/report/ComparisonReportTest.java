@@ -35,7 +35,7 @@ class ComparisonReportTest {
 
   private Path written(String name) {
     Path file = directory.resolve(name);
-    AtomicWrite.write(file, ComparedRuns.report().content(file, FACTS));
+    AtomicWrite.replace(file, ComparedRuns.report().content(file, FACTS));
     return file;
   }
 

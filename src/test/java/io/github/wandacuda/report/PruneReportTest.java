@@ -84,7 +84,7 @@ class PruneReportTest {
   private Path written(
       String name, Map<String, ModuleReading> found, Optional<Perplexities> perplexities) {
     Path file = directory.resolve(name);
-    AtomicWrite.write(
+    AtomicWrite.replace(
         file, new PruneReport(FACTS, request, result, found, perplexities, MEMORY).content(file));
     return file;
   }

@@ -78,7 +78,7 @@ class ReportPagesIT {
     Files.createDirectories(browser.profile());
     Files.createDirectories(PICTURES);
     Path page = directory.resolve("compare.html");
-    AtomicWrite.write(page, ComparedRuns.report().content(page, FACTS));
+    AtomicWrite.replace(page, ComparedRuns.report().content(page, FACTS));
     assertThat(browser.show(page, width).console()).isEmpty();
     browser.picture(page, width, height, PICTURES.resolve("compare-%d.png".formatted(width)));
     Browser.Shown probed = browser.show(probed(page), width);

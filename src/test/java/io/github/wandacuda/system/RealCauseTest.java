@@ -81,7 +81,8 @@ class RealCauseTest {
 
   static Stream<Throwable> others() {
     return Stream.of(
-        new InputException("tensor Too many open files: expected 1, found 2"),
+        new InputException(
+            ErrorDetails.NOWHERE.said("tensor Too many open files: expected 1, found 2")),
         new InputException(
             ErrorDetails.NOWHERE.said("x"),
             new FileSystemException("Too many open files", null, "denied")),

@@ -61,7 +61,7 @@ public final class Experts {
         }
       }
     }
-    AtomicWrite.write(file, new Statistics(new TreeMap<>(), scores, 1, 1, false).content());
+    AtomicWrite.replace(file, new Statistics(new TreeMap<>(), scores, 1, 1, false).content());
     return file;
   }
 }

@@ -156,7 +156,7 @@ public record GeneratedLlama(int blocks, int hidden, int inner, int vocabulary) 
         norms.put("model.layers.%d.%s.input_norm".formatted(block, module.getKey()), values);
       }
     }
-    AtomicWrite.write(
+    AtomicWrite.replace(
         file, SafetensorsWriter.content(norms, Map.of("format", "wanda-cuda.statistics.v1")));
     return file;
   }

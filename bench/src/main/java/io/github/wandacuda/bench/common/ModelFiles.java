@@ -154,7 +154,7 @@ public final class ModelFiles {
         norms.put(tensor.module(), vector);
       }
     }
-    AtomicWrite.write(file, new Statistics(norms, 128, 2048).content());
+    AtomicWrite.replace(file, new Statistics(norms, 128, 2048).content());
   }
 
   /** Writes samples as lists of random token ids. */
