@@ -12,12 +12,14 @@ import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.system.OnFailure;
+import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -81,12 +83,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   @Override
   public Run open(PruneTarget.Tools tools, Provenance plan) {
     Fingerprint cause = Fingerprint.of(plan).with(form(scope.request().packed()));
-    OutputDirectory output =
-        OutputDirectory.open(
-            path(),
-            scope.model().path(),
-            scope.request().resume(),
-            sideFiles.withShards(scope.model().checkpoint()));
+    OutputDirectory output = directory();
     return OnFailure.close(
         output::close,
         () ->
@@ -97,6 +94,41 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
                 tools,
                 plan,
                 fingerprint(cause, output, tools.backend())));
+  }
+
+  /** Makes the directory, or opens that of an interrupted run. */
+  private OutputDirectory directory() {
+    OutputDirectory output =
+        OutputDirectory.open(
+            path(),
+            scope.model().path(),
+            scope.request().resume(),
+            sideFiles.withShards(scope.model().checkpoint()));
+    Path unused = output.file(Path.of(SavedSteps.FILE_NAME));
+    return output;
+  }
+
+  /** Searches for steps before the run, from where an interrupted one was. */
+  <T> T search(List<Boolean> stages, Backend backend, Function<SavedSteps, T> search) {
+    Fingerprint fingerprint =
+        Fingerprint.of(Provenance.planned(scope.request(), scope.chosen(), null, null))
+            .with(Map.of("version", ThisRuntime.programVersion(), "atp", stages.toString()))
+            .with(SourceDigest.byFile(scope.model()))
+            .with(arithmetic(backend));
+    try (OutputDirectory output = directory()) {
+      if (output.finished().isPresent()) {
+        return search.apply(SavedSteps.none());
+      }
+      SavedSteps steps = SavedSteps.in(path(), fingerprint);
+      try {
+        return search.apply(steps);
+      } catch (RuntimeException | Error e) {
+        if (output.interrupted().isEmpty()) {
+          output.settle(e);
+        }
+        throw e;
+      }
+    }
   }
 
   /** Returns the run's fingerprint, after a look at that of the run that is there. */
@@ -167,6 +199,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
               : Optional.empty();
       packed.ifPresent(shards -> shards.pack(to.scope.request().verify()));
       StateFiles.remove(output);
+      OutputDirectory.removeFile(output.path().resolve(SavedSteps.FILE_NAME));
       to.sideFiles.lastFiles().stream()
           .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
           .forEach(file -> output.copy(to.sideFiles, file));
