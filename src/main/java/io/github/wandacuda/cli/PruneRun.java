@@ -143,7 +143,7 @@ record PruneRun(
     write(
         new PruneReport(
             facts(finished),
-            request.with(rules, request.allocation()),
+            request.with(rules, request.allocation(), request.resume()),
             result,
             readings,
             perplexities,

@@ -33,7 +33,8 @@ public final class AtomicWrite {
       Pattern.compile(
           Pattern.quote(OWN)
               + "(-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[.]partial"
-              + "|[.](journal|masks|(part|states|module|inputs|norms|batch|fit)-[0-9]+(-[0-9]+)?))");
+              + "|[.](journal|masks|steps"
+              + "|(part|states|module|inputs|norms|batch|fit)-[0-9]+(-[0-9]+)?))");
 
   private AtomicWrite() {}
 

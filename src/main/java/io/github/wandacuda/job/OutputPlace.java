@@ -64,7 +64,7 @@ final class OutputPlace {
   }
 
   private static String wayOn(Path directory) {
-    if (Journal.firstRecord(directory).isEmpty()) {
+    if (Journal.firstRecord(directory).isEmpty() && !SavedSteps.areIn(directory)) {
       // It may be any command's, and not all of them go on.
       return "it has written nothing: take the directory away";
     }

@@ -11,12 +11,14 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -80,9 +82,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   @Override
   public RunResult run(PruneTarget.Tools tools) {
     Fingerprint cause = Fingerprint.of(tools.plan()).with(form(scope.request().packed()));
-    try (OutputDirectory output =
-        OutputDirectory.open(
-            path(), sideFiles, scope.model().checkpoint(), scope.request().resume())) {
+    try (OutputDirectory output = directory()) {
       Fingerprint fingerprint = begin(cause, output, tools.backend());
       if (output.finished().isPresent()) {
         return new RunResult(output.finished().get(), List.of(), tools.clock().seconds(), null);
@@ -126,6 +126,38 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     ModelDirectory whole = scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
     output.finish(whole, record, () -> {});
     return result;
+  }
+
+  /** Makes the directory, or opens that of an interrupted run. */
+  private OutputDirectory directory() {
+    OutputDirectory output =
+        OutputDirectory.open(
+            path(), sideFiles, scope.model().checkpoint(), scope.request().resume());
+    Path unused = output.file(Path.of(SavedSteps.FILE_NAME));
+    return output;
+  }
+
+  /** Searches for steps before the run, from where an interrupted one was. */
+  <T> T search(List<Boolean> stages, Backend backend, Function<SavedSteps, T> search) {
+    Fingerprint fingerprint =
+        Fingerprint.of(Provenance.planned(scope.request(), scope.chosen(), null, null))
+            .with(Map.of("version", ThisRuntime.programVersion(), "atp", stages.toString()))
+            .with(SourceDigest.byFile(scope.model()))
+            .with(arithmetic(backend));
+    try (OutputDirectory output = directory()) {
+      if (output.finished().isPresent()) {
+        return search.apply(SavedSteps.none());
+      }
+      SavedSteps steps = SavedSteps.in(path(), fingerprint);
+      try {
+        return search.apply(steps);
+      } catch (RuntimeException | Error e) {
+        if (output.interrupted().isEmpty()) {
+          output.settle(e);
+        }
+        throw e;
+      }
+    }
   }
 
   /** Begins the run, or checks that it is that which is there, and returns its fingerprint. */

@@ -66,15 +66,15 @@ public record PruneRequest(
         Optional.empty());
   }
 
-  /** Returns the same request by rules with shares. */
-  public PruneRequest with(PruningRules shared, String label) {
+  /** Returns the same request by rules with shares, which may go on with what is there. */
+  public PruneRequest with(PruningRules shared, String label, boolean begun) {
     return new PruneRequest(
         output,
         shared,
         choice,
         calibration,
         verify,
-        resume,
+        begun,
         label,
         masks,
         packed,

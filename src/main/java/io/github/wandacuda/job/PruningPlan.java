@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 
 /**
@@ -102,7 +103,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   }
 
   /**
-   * Shares a request's totals out.
+   * Shares a request's totals out; what a search for that measures is kept in the output.
    *
    * @param on a cluster for that, if there is one
    * @param progress is told of what runs through the model for it
@@ -114,8 +115,18 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
       Backend backend,
       Optional<OnCluster> on,
       Progress progress) {
-    SharedSparsity shared = share(model, chosen, backend, request.calibration(), on, progress);
-    return request.with(shared.rules(), shared.label());
+    Calibration calibration = request.calibration();
+    Function<SavedSteps, SharedSparsity> sharing =
+        steps ->
+            share(
+                new SharedSparsity.Means(model, backend, calibration, on, steps, progress), chosen);
+    List<Boolean> stages = allocations().stream().map(Allocation.Rule.ATP::equals).toList();
+    boolean searches = stages.contains(true) && calibration instanceof Calibration.FromSamples;
+    SharedSparsity shared =
+        searches
+            ? new OutputTarget(RunScope.of(model, request), on).search(stages, backend, sharing)
+            : sharing.apply(SavedSteps.none());
+    return request.with(shared.rules(), shared.label(), searches || request.resume());
   }
 
   /** Returns rules with each module's share, and how it was found; null if all get the same. */
@@ -126,10 +137,14 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
       Calibration calibration,
       Optional<OnCluster> on,
       Progress progress) {
+    SavedSteps none = SavedSteps.none();
+    return share(new SharedSparsity.Means(model, backend, calibration, on, none, progress), chosen);
+  }
+
+  private SharedSparsity share(SharedSparsity.Means means, List<LinearModule> chosen) {
     if (!shares()) {
       return new SharedSparsity(rules, null);
     }
-    var means = new SharedSparsity.Means(model, backend, calibration, on, progress);
     if (recipe.isEmpty()) {
       return SharedSparsity.of(allocation, means, rules, chosen);
     }

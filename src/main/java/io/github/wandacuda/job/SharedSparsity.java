@@ -34,6 +34,7 @@ public record SharedSparsity(PruningRules rules, String label) {
       Backend backend,
       Calibration calibration,
       Optional<OnCluster> on,
+      SavedSteps steps,
       Progress progress) {}
 
   static SharedSparsity of(
@@ -155,13 +156,12 @@ public record SharedSparsity(PruningRules rules, String label) {
       double best = 0;
       double least = Double.POSITIVE_INFINITY;
       int worse = 0;
-      means.progress.begin(0);
+      means.progress.begin(Math.min(PARTS, means.steps.known()) / (PARTS + 1.0));
       for (int part = 0; part <= PARTS && worse < WORSE; part++) {
         double step = sparsities.largestBeta() * part / PARTS;
-        double loss =
-            loss(
-                ModuleBlock.sparsities(blocks, sparsities.atp(step)),
-                means.progress.part("", part, PARTS + 1));
+        Progress progress = means.progress.part("", part, PARTS + 1);
+        Map<String, Double> shares = ModuleBlock.sparsities(blocks, sparsities.atp(step));
+        double loss = means.steps.next(() -> loss(shares, progress));
         worse = loss < least ? 0 : worse + 1;
         if (loss < least) {
           least = loss;

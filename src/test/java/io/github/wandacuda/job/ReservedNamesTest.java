@@ -44,6 +44,7 @@ class ReservedNamesTest {
         "Wanda-CUDA.JSON",
         ".wanda-cuda.journal",
         ".wanda-cuda.masks",
+        ".wanda-cuda.steps",
         ".wanda-cuda.states-0",
         ".wanda-cuda.states-1",
         ".Wanda-Cuda.states-1",

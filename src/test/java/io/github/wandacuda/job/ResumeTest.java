@@ -256,7 +256,7 @@ class ResumeTest {
                 true,
                 true,
                 false)
-            .with(rules(what, amount), amount.equals("shared") ? "atp, step 0.06" : null),
+            .with(rules(what, amount), amount.equals("shared") ? "atp, step 0.06" : null, true),
         IoMode.DIRECT,
         Duration.ZERO);
   }

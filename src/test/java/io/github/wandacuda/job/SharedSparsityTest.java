@@ -52,7 +52,8 @@ class SharedSparsityTest {
             ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0.6)), Unreached.MAGNITUDE);
     try (Backend backend = Pruning.cpu(2)) {
       SharedSparsity.Means means =
-          new SharedSparsity.Means(model, backend, Pruning.samples(SAMPLES), on, progress);
+          new SharedSparsity.Means(
+              model, backend, Pruning.samples(SAMPLES), on, SavedSteps.none(), progress);
       return SharedSparsity.of(allocation, means, rules, chosen);
     }
   }

@@ -35,16 +35,10 @@ class DamagedRowKernelsTest {
     AGAIN("row_swaps.cl", "ROUNDED * scale ? 2", "ROUNDED * scale ? 1", Damage::vanishing),
     PAIRS(
         "row_swaps.cl", "other = k + 1; other < end", "other = k + 2; other < end", Damage::groups),
-    CUDA_REACH("row_fit.cu", "j != own.row", "j > own.row", Damage::swaps),
-    CUDA_SIDE("row_fit.cu", "== side", "!= side", Damage::fit),
     CUDA_ORDER("row_fit", "row_lanes.cuh", "sum, width, LANES", "sum, 8, LANES", Damage::fit),
-    CUDA_DIRECTION("row_fit.cu", "fma(beta,", "fma(0.0,", Damage::fit),
     CUDA_STEP("row_fit.cu", "fma(-alpha", "fma(alpha", Damage::fit),
     CUDA_END("row_fit.cu", "0.99 * errors", "1.01 * errors", Damage::solved),
-    CUDA_EXACT("row_fit.cu", "2.0 * w[i]", "1.0 * w[i]", Damage::solved),
-    CUDA_GAIN("row_swaps.cu", "LEAST_GAIN = 1e-6", "LEAST_GAIN = 0.1", Damage::swaps),
     CUDA_LOOKS("row_swaps.cu", "columns + 1", "columns - 20", Damage::longRows),
-    CUDA_FALL("row_swaps.cu", "+ of.fall", "- of.fall", Damage::longRows),
     CUDA_TIES("row_swaps.cu", "b.column < a.column", "b.column > a.column", Damage::ties),
     CUDA_AGAIN("row_swaps.cu", "< ROUNDED * scale", "< -ROUNDED * scale", Damage::vanishing),
     CUDA_PAIRS(
