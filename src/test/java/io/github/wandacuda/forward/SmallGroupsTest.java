@@ -3,6 +3,8 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.pruning.RowFitTest;
+import io.github.wandacuda.pruning.RowSwapsTest;
 import io.github.wandacuda.scalar.RandomCodes;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.Thorough;
@@ -60,6 +62,9 @@ class SmallGroupsTest {
       new ColumnSquaresTest(opened).rowsOfAnyNumberAndPlaceGiveTheSameSums(3000, 7, 0);
       new SecondMomentsTest(opened).rowsOfAnyNumberAndPlaceGiveTheSameMoments(257, 67, 0);
       new CrossEntropyTest(opened).anyNumberOfRowsAgrees(17, 1000);
+      new RowFitTest(opened).everySizeGivesTheSameBits(17, 33);
+      new RowSwapsTest(opened).everySizeGivesTheSameMasks(17, 33);
+      new RowSwapsTest(opened).everyGroupGivesTheSameMasks(9, 40, 2);
     }
     assertThat(read)
         .contains(

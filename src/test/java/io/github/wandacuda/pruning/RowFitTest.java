@@ -12,10 +12,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Reconstruction and errors: the scalar code's bits on each backend. */
 @EachBackend
-class RowFitTest {
+public class RowFitTest {
   private final OpenedBackend backend;
 
-  RowFitTest(OpenedBackend backend) {
+  /** Tests a backend, as others do with changed kernels. */
+  public RowFitTest(OpenedBackend backend) {
     this.backend = backend;
   }
 
@@ -43,7 +44,7 @@ class RowFitTest {
 
   @ParameterizedTest
   @CsvSource({"1, 1", "3, 2", "9, 15", "17, 16", "16, 17", "33, 64", "5, 130", "40, 315", "3, 600"})
-  void everySizeGivesTheSameBits(int rows, int columns) {
+  public void everySizeGivesTheSameBits(int rows, int columns) {
     LayerCase layer = LayerCase.random(columns, rows, columns, columns);
     sameBits(layer, layer.masked());
     sameBits(layer, layer.weights);

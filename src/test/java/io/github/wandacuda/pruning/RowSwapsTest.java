@@ -13,12 +13,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Swaps: the scalar code's masks on each backend. */
 @EachBackend
-class RowSwapsTest {
+public class RowSwapsTest {
   private static final OptionalInt NONE = OptionalInt.empty();
 
   private final OpenedBackend backend;
 
-  RowSwapsTest(OpenedBackend backend) {
+  /** Tests a backend, as others do with changed kernels. */
+  public RowSwapsTest(OpenedBackend backend) {
     this.backend = backend;
   }
 
@@ -45,7 +46,7 @@ class RowSwapsTest {
 
   @ParameterizedTest
   @CsvSource({"1, 1", "3, 2", "9, 15", "17, 33", "5, 130", "2, 315"})
-  void everySizeGivesTheSameMasks(int rows, int columns) {
+  public void everySizeGivesTheSameMasks(int rows, int columns) {
     LayerCase layer = LayerCase.random(columns, rows, columns, columns);
     int changed = sameMasks(layer, NONE, NONE);
     assertThat(changed).isGreaterThan(columns < 15 ? -1 : 0);
@@ -54,7 +55,7 @@ class RowSwapsTest {
 
   @ParameterizedTest
   @CsvSource({"9, 40, 1", "9, 40, 2", "17, 64, 4", "5, 320, 8", "2, 300, 20", "6, 48, 48"})
-  void everyGroupGivesTheSameMasks(int rows, int columns, int group) {
+  public void everyGroupGivesTheSameMasks(int rows, int columns, int group) {
     LayerCase layer = LayerCase.random(columns, rows, columns, group);
     int changed = sameMasks(layer, OptionalInt.of(group), NONE);
     assertThat(changed).isGreaterThan(group == 1 ? -1 : 0);
