@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.OptionalInt;
 import java.util.function.IntConsumer;
 import java.util.function.ObjIntConsumer;
-import java.util.function.Supplier;
 
 /** The work on rows in host memory, shared out to threads row by row. */
 final class HostRowFitting implements RowFitting {
@@ -16,6 +15,9 @@ final class HostRowFitting implements RowFitting {
   private final RowArithmetic arithmetic;
   private final int columns;
   private final double[] scales;
+
+  /** How far columns reach others, once swaps of any two columns need it. */
+  private double[] reach;
 
   /** Of each row {@code g z}, 0 once it has come to its end. */
   private final double[] squares;
@@ -93,8 +95,10 @@ final class HostRowFitting implements RowFitting {
     CpuTensor weights = (CpuTensor) w;
     CpuTensor marks = (CpuTensor) kept;
     CpuTensor c = (CpuTensor) products;
-    Supplier<RowSwaps.Search> made = MaskSwaps.searches(gram, groupSize);
     float[] diagonal = gram.diagonal();
+    if (reach == null && groupSize.isEmpty()) {
+      reach = MaskSwaps.reach(gram, diagonal);
+    }
     RowSwaps[] rows = new RowSwaps[factors.length];
     RowSwaps.Search[] searches = new RowSwaps.Search[factors.length];
     gram.workers.run(
@@ -102,7 +106,7 @@ final class HostRowFitting implements RowFitting {
         (worker, row) -> {
           if (rows[worker] == null) {
             rows[worker] = new RowSwaps(gram, diagonal);
-            searches[worker] = made.get();
+            searches[worker] = MaskSwaps.search(gram, groupSize, reach);
           }
           RowSwaps swaps = rows[worker];
           int at = marks.at(row);
@@ -135,7 +139,7 @@ final class HostRowFitting implements RowFitting {
   }
 
   private void turn(CpuTensor g, double[] own, double beta, CpuTensor p, int row) {
-    // All tensors of rows begin where their rows do, at the same place.
+    // Both are of a whole tile, so their rows begin at the same place.
     arithmetic.turn(g.data(), own, beta, p.data(), p.at(row));
   }
 

@@ -6,7 +6,6 @@ import io.github.wandacuda.scalar.RowArithmetic;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.OptionalInt;
-import java.util.function.Supplier;
 
 /**
  * Improves a mask by swaps: while that lessens the error of a row's output, a kept weight is pruned
@@ -50,13 +49,27 @@ public final class MaskSwaps {
         });
   }
 
-  /** Returns what makes the search for a row's swaps, one for each thread. */
-  static Supplier<RowSwaps.Search> searches(SquareGram gram, OptionalInt groupSize) {
-    if (groupSize.isPresent()) {
-      return () -> new GroupSwaps(gram, groupSize.getAsInt());
-    }
-    double[] reach = BestSwaps.reach(gram, gram.diagonal());
-    return () -> new BestSwaps(gram, reach);
+  /** Returns a search for a row's swaps, for one thread; without groups it needs the reach. */
+  static RowSwaps.Search search(SquareGram gram, OptionalInt groupSize, double[] reach) {
+    return groupSize.isPresent()
+        ? new GroupSwaps(gram, groupSize.getAsInt())
+        : new BestSwaps(gram, reach);
+  }
+
+  /** Returns for each column i the greatest {@code |G[i, j]| / sqrt(G[j, j])} of the others. */
+  static double[] reach(SquareGram gram, float[] diagonal) {
+    double[] reach = new double[diagonal.length];
+    gram.workers.run(
+        reach.length,
+        (worker, i) -> {
+          for (int j = 0; j < reach.length; j++) {
+            if (j != i && diagonal[j] > 0) {
+              double element = Math.abs(gram.square(i, j));
+              reach[i] = Math.max(reach[i], element / Math.sqrt(diagonal[j]));
+            }
+          }
+        });
+    return reach;
   }
 
   /**
@@ -187,22 +200,6 @@ public final class MaskSwaps {
       shut = new double[columns];
       bounds = new double[columns];
       before = new double[columns];
-    }
-
-    /** Returns for each column i the greatest {@code |G[i, j]| / sqrt(G[j, j])} of the others. */
-    static double[] reach(SquareGram gram, float[] diagonal) {
-      double[] reach = new double[diagonal.length];
-      gram.workers.run(
-          reach.length,
-          (worker, i) -> {
-            for (int j = 0; j < reach.length; j++) {
-              if (j != i && diagonal[j] > 0) {
-                double element = Math.abs(gram.square(i, j));
-                reach[i] = Math.max(reach[i], element / Math.sqrt(diagonal[j]));
-              }
-            }
-          });
-      return reach;
     }
 
     @Override

@@ -8,6 +8,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
@@ -16,8 +17,10 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
@@ -116,6 +119,33 @@ abstract class ModelParity {
     }
     Directories.assertSame(
         directory.resolve(output + "-on-cpu"), directory.resolve(output + "-on-gpu"));
+  }
+
+  /** Where second moments come from a file, all that is left to a GPU has the CPU's bits. */
+  @ParameterizedTest
+  @CsvSource({"swaps+reconstruct, 0.5", "swaps+reconstruct, 2:4", "alps, 0.5"})
+  void whatIsFittedToMomentsFromAFileIsTheCpusByteForByte(String update, String amount) {
+    Path fixture = TestData.fixture("llama-gqa");
+    Path moments = directory.resolve("moments.safetensors");
+    try (CpuDecoder decoder = CpuDecoder.open(fixture.resolve("model"), 2)) {
+      List<int[]> tokens = TestData.tokens(fixture.resolve("tokens.json"));
+      AtomicWrite.replace(moments, decoder.moments(tokens));
+    }
+    String output = update + amount.length();
+    ModuleRules rules = Pruning.rules("wanda+" + update, amount);
+    fit(gpu, output + "-on-gpu", rules, moments);
+    try (Backend cpu = Pruning.cpu(2)) {
+      RunResult result = fit(cpu, output + "-on-cpu", rules, moments);
+      assertThat(result.modules()).allMatch(module -> module.errors() != null);
+    }
+    Directories.assertSame(
+        directory.resolve(output + "-on-cpu"), directory.resolve(output + "-on-gpu"));
+  }
+
+  private RunResult fit(Backend backend, String output, ModuleRules rules, Path moments) {
+    PruneRequest request =
+        Pruning.request(directory.resolve(output), rules, Pruning.statistics(moments), false);
+    return Pruning.prune(TestData.fixture("llama-gqa").resolve("model"), request, backend);
   }
 
   @Test
