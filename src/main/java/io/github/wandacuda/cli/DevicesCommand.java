@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.BackendCheck;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
@@ -14,6 +13,7 @@ import io.github.wandacuda.job.GpuRunPlan;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.pruning.BackendCheck;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

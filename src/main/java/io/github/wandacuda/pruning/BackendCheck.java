@@ -1,4 +1,4 @@
-package io.github.wandacuda.backend;
+package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NumberFormat;
@@ -7,6 +7,8 @@ import io.github.wandacuda.QuantizedMatrix.Codes;
 import io.github.wandacuda.QuantizedMatrix.Scales;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
@@ -30,6 +32,7 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.NativeMemory;
+import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -206,6 +209,7 @@ public final class BackendCheck {
     addElementwise();
     addAttention();
     addSums();
+    addRowWork();
   }
 
   /**
@@ -535,6 +539,72 @@ public final class BackendCheck {
           }
           return results;
         });
+  }
+
+  /** On a device without float64 this is the CPU's on both sides, but for its products. */
+  private void addRowWork() {
+    for (OptionalInt group : List.of(OptionalInt.empty(), OptionalInt.of(7))) {
+      add(
+          "row_swaps: " + (group.isPresent() ? "within groups" : "of any columns"),
+          side ->
+              pruned(
+                  side,
+                  (gram, weights, mask) -> {
+                    new MaskSwaps(gram).refine(weights, mask, group, OptionalInt.empty());
+                    float[] bytes = new float[(int) mask.byteSize()];
+                    for (int i = 0; i < bytes.length; i++) {
+                      bytes[i] = mask.get(ValueLayout.JAVA_BYTE, i);
+                    }
+                    return bytes;
+                  }));
+    }
+    add(
+        "row_fit",
+        side ->
+            pruned(
+                side,
+                (gram, weights, mask) -> {
+                  float[] result = new float[TOKENS * WIDTH + 1];
+                  WeightMatrix fitted = WeightMatrix.of(new float[TOKENS * WIDTH], TOKENS, WIDTH);
+                  new Reconstruction(gram).solve(weights, mask, fitted);
+                  for (int row = 0; row < TOKENS; row++) {
+                    fitted.read(row, 0, WIDTH, result, row * WIDTH);
+                  }
+                  result[TOKENS * WIDTH] = (float) OutputError.of(gram, weights, fitted).error();
+                  return result;
+                }));
+  }
+
+  @FunctionalInterface
+  private interface RowWork {
+    float[] on(SquareGram gram, WeightMatrix weights, MemorySegment mask);
+  }
+
+  /** Works on rows of which some columns are pruned, with second moments of some tokens. */
+  private static float[] pruned(Side side, RowWork work) {
+    float[] tokens = side.values(TOKENS * WIDTH);
+    float[] triangle = new float[(int) Gram.elements(WIDTH)];
+    for (int i = 0, at = 0; i < WIDTH; i++) {
+      for (int j = i; j < WIDTH; j++, at++) {
+        for (int t = 0; t < tokens.length; t += WIDTH) {
+          triangle[at] += tokens[t + i] * tokens[t + j];
+        }
+      }
+    }
+    MemorySegment mask = side.arena.allocate(TOKENS * Selector.maskRowBytes(WIDTH));
+    boolean[] kept = new boolean[WIDTH];
+    for (int row = 0; row < TOKENS; row++) {
+      for (int column = 0; column < WIDTH; column++) {
+        kept[column] = side.random.nextBoolean();
+      }
+      PackedMasks.write(kept, mask, row);
+    }
+    WeightMatrix weights = side.matrix(DType.F32, TOKENS, WIDTH);
+    Gram gram = new Gram(WIDTH, MemorySegment.ofArray(triangle));
+    try (Workers workers = new Workers(1);
+        SquareGram square = new SquareGram(side.operations, workers, gram)) {
+      return work.on(square, weights, mask);
+    }
   }
 
   /** Returns each number as a float and what that leaves of it. */
