@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NumberFormat;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.pruning.RowFitTest;
+import io.github.wandacuda.pruning.RowSwapsTest;
 import io.github.wandacuda.scalar.RandomCodes;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Thorough;
@@ -30,6 +32,36 @@ class DamagedForwardKernelsTest {
    * run in this JVM, so none may read far beyond its memory.
    */
   enum Damage {
+    ROWS_REACH("row_fit.cl", "j != row", "j > row", Damage::rowSwaps),
+    ROWS_SIDE("row_fit.cl", "== side", "!= side", Damage::rowFit),
+    ROWS_ORDER("row_lanes.cl", "lane + width", "lane + LANES / 2", Damage::rowFit),
+    ROWS_DIRECTION("row_fit.cl", "fma(beta,", "fma(0.0,", Damage::rowFit),
+    ROWS_STEP("row_fit.cl", "fma(-alpha", "fma(alpha", Damage::rowFit),
+    ROWS_END("row_fit.cl", "0.99 * CONST", "1.01 * CONST", Damage::rowSolved),
+    ROWS_EXACT("row_fit.cl", "2.0 * (double)weights[c]", "(double)weights[c]", Damage::rowSolved),
+    ROWS_GAIN("row_swaps.cl", "LEAST_GAIN 1e-6", "LEAST_GAIN 0.1", Damage::rowSwaps),
+    ROWS_LOOKS("row_swaps.cl", "columns + 1", "columns - 20", Damage::rowLongRows),
+    ROWS_FALL("row_swaps.cl", "+ of.fall", "- of.fall", Damage::rowLongRows),
+    ROWS_TIES("row_swaps.cl", "at < shared", "at > shared", Damage::rowTies),
+    ROWS_AGAIN("row_swaps.cl", "ROUNDED * scale ? 2", "ROUNDED * scale ? 1", Damage::rowVanishing),
+    ROWS_PAIRS(
+        "row_swaps.cl",
+        "other = k + 1; other < end",
+        "other = k + 2; other < end",
+        Damage::rowGroups),
+    CUDA_ROWS_ORDER(
+        "row_fit", "row_lanes.cuh", "sum, width, LANES", "sum, 8, LANES", Damage::rowFit),
+    CUDA_ROWS_STEP("row_fit.cu", "fma(-alpha", "fma(alpha", Damage::rowFit),
+    CUDA_ROWS_END("row_fit.cu", "0.99 * errors", "1.01 * errors", Damage::rowSolved),
+    CUDA_ROWS_LOOKS("row_swaps.cu", "columns + 1", "columns - 20", Damage::rowLongRows),
+    CUDA_ROWS_TIES("row_swaps.cu", "b.column < a.column", "b.column > a.column", Damage::rowTies),
+    CUDA_ROWS_AGAIN(
+        "row_swaps.cu", "< ROUNDED * scale", "< -ROUNDED * scale", Damage::rowVanishing),
+    CUDA_ROWS_PAIRS(
+        "row_swaps.cu",
+        "other = k + 1; other < end",
+        "other = k + 2; other < end",
+        Damage::rowGroups),
     EMBED("embed.cl", "row < rows", "row < rows - 1", Damage::embed),
     WIDENING("widen.cl", "0x1p112f", "0x1p111f", Damage::embed),
     EPSILON("rms_norm.cl", "mean + epsilon", "mean - epsilon", Damage::norm),
@@ -282,6 +314,34 @@ class DamagedForwardKernelsTest {
       this.sound = sound;
       this.damaged = damaged;
       this.test = test;
+    }
+
+    private static void rowFit(OpenedBackend on) {
+      new RowFitTest(on).everySizeGivesTheSameBits(17, 33);
+    }
+
+    private static void rowSolved(OpenedBackend on) {
+      new RowFitTest(on).rowsThatAreSolvedGiveTheSameBits();
+    }
+
+    private static void rowSwaps(OpenedBackend on) {
+      new RowSwapsTest(on).everySizeGivesTheSameMasks(17, 33);
+    }
+
+    private static void rowLongRows(OpenedBackend on) {
+      new RowSwapsTest(on).everySizeGivesTheSameMasks(5, 700);
+    }
+
+    private static void rowGroups(OpenedBackend on) {
+      new RowSwapsTest(on).everyGroupGivesTheSameMasks(17, 64, 4);
+    }
+
+    private static void rowTies(OpenedBackend on) {
+      new RowSwapsTest(on).tiesGiveTheSameMasks();
+    }
+
+    private static void rowVanishing(OpenedBackend on) {
+      new RowSwapsTest(on).errorsThatVanishGiveTheSameMasks();
     }
 
     private static void embed(OpenedBackend on) {

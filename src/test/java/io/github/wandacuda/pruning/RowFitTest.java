@@ -52,7 +52,7 @@ public class RowFitTest {
 
   /** Nothing is left to gain: what rows change by is told in float64. */
   @Test
-  void rowsThatAreSolvedGiveTheSameBits() {
+  public void rowsThatAreSolvedGiveTheSameBits() {
     LayerCase layer = LayerCase.random(7, 21, 18, 18);
     float[][] solution = layer.masked();
     for (int time = 0; time < 3; time++) {

@@ -64,7 +64,7 @@ public class RowSwapsTest {
 
   /** Columns that are alike go by their order. */
   @Test
-  void tiesGiveTheSameMasks() {
+  public void tiesGiveTheSameMasks() {
     for (int seed = 0; seed < 3; seed++) {
       LayerCase layer = LayerCase.random(seed, 12, 60, 4);
       for (float[] row : layer.weights) {
@@ -85,7 +85,7 @@ public class RowSwapsTest {
 
   /** One token: all but nothing of the error is left, and what is known in float32 is rounding. */
   @Test
-  void errorsThatVanishGiveTheSameMasks() {
+  public void errorsThatVanishGiveTheSameMasks() {
     LayerCase drawn = LayerCase.random(4, 9, 48, 8);
     double[][] token = {new double[48]};
     Arrays.setAll(token[0], k -> Math.cos(k) + 1.5);
