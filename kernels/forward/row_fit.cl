@@ -16,7 +16,9 @@
 // each element row_step moves 36 bytes and takes 5 float64 operations, beside 2 * columns float32 operations of the product
 // that goes before; the rest less. Local memory: 2 KiB.
 #include "device_pointer.cl"
-#include "row_lanes.cl"
+#include "java_math.cl"
+#define lane_t double
+#include "lane_sum.cl"
 
 #define ROW_KERNEL __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1)))
 
@@ -25,6 +27,13 @@
 
 // Whether this work-item has a row of its own to write to.
 #define IS_OWN ((int)get_global_id(1) < rows)
+
+// The sum of what the lanes of a row bring, for each of them. The lanes may be written again.
+static double lane_total(__local double lanes[ROWS_PER_GROUP][LANES], double sum) {
+  sum = combine_lanes(lanes, sum);
+  barrier(CLK_LOCAL_MEM_FENCE);
+  return sum;
+}
 
 ROW_KERNEL void row_moments(
     __global const float *gram, ulong gram_offset, long stride, __global float *diagonal, ulong diagonal_offset,

@@ -77,42 +77,40 @@ struct Shared {
   Extremes extremes[MAX_WARPS];
 };
 
-// The lowest value of the block and its column, for every thread.
-static __device__ Lowest blockLowest(Lowest own, Shared &shared) {
+// Combines what all threads of the block bring, for every thread. The first barrier is for who still reads `warps`.
+template <class Value, class Combine, class Shuffle>
+static __device__ __forceinline__ Value combined(Value own, Value *warps, Combine combine, Shuffle shuffle) {
 #pragma unroll
   for (int distance = 16; distance > 0; distance /= 2) {
-    own = lowest(own, {__shfl_xor_sync(ALL_LANES, own.value, distance), __shfl_xor_sync(ALL_LANES, own.column, distance)});
+    own = combine(own, shuffle(own, distance));
   }
   __syncthreads();
   if (laneIndex() == 0) {
-    shared.lowest[warpIndex()] = own;
+    warps[warpIndex()] = own;
   }
   __syncthreads();
   for (unsigned warp = 0; warp < blockDim.x / 32; warp++) {
-    own = lowest(own, shared.lowest[warp]);
+    own = combine(own, warps[warp]);
   }
   return own;
+}
+
+// The lowest value of the block and its column.
+static __device__ Lowest blockLowest(Lowest own, Shared &shared) {
+  return combined(own, shared.lowest, lowest, [](Lowest of, int distance) -> Lowest {
+    return {__shfl_xor_sync(ALL_LANES, of.value, distance), __shfl_xor_sync(ALL_LANES, of.column, distance)};
+  });
 }
 
 static __device__ __forceinline__ Extremes both(Extremes a, Extremes b) {
   return {lower(a.fall, b.fall), lower(a.restoring, b.restoring), higher(a.root, b.root)};
 }
 
-// The extremes of the block, for every thread; between two calls the block meets elsewhere.
 static __device__ Extremes blockExtremes(Extremes own, Shared &shared) {
-#pragma unroll
-  for (int distance = 16; distance > 0; distance /= 2) {
-    own = both(own, {__shfl_xor_sync(ALL_LANES, own.fall, distance), __shfl_xor_sync(ALL_LANES, own.restoring, distance),
-                     __shfl_xor_sync(ALL_LANES, own.root, distance)});
-  }
-  if (laneIndex() == 0) {
-    shared.extremes[warpIndex()] = own;
-  }
-  __syncthreads();
-  for (unsigned warp = 0; warp < blockDim.x / 32; warp++) {
-    own = both(own, shared.extremes[warp]);
-  }
-  return own;
+  return combined(own, shared.extremes, both, [](Extremes of, int distance) -> Extremes {
+    return {__shfl_xor_sync(ALL_LANES, of.fall, distance), __shfl_xor_sync(ALL_LANES, of.restoring, distance),
+            __shfl_xor_sync(ALL_LANES, of.root, distance)};
+  });
 }
 
 // Adds two terms of each column in the order of columns; sums are for every thread.

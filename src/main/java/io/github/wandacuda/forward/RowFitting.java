@@ -7,10 +7,10 @@ import java.util.OptionalInt;
  * swaps of a mask, and reconstruction of what it keeps. Results have the same bits on every
  * backend: sums are float64, in the order that {@code RowArithmetic} states.
  *
- * <p>All tensors are [rows, columns], G's columns, and at most as many rows as this was made for;
- * operands aren't checked. {@code kept} is 1 for a kept weight and 0 for a pruned one. A step of
- * reconstruction has for a row with weights w the solution x so far, {@code g = (w - x) G}, and the
- * direction p:
+ * <p>All tensors are [rows, columns], G's columns; those of a beginning, its steps and its end have
+ * the same rows. Operands aren't checked. {@code kept} is 1 for a kept weight and 0 for a pruned
+ * one. A step of reconstruction has for a row with weights w the solution x so far, {@code g = (w -
+ * x) G}, and the direction p:
  *
  * <pre>{@code
  * z = g / diag(G) on the kept columns, 0 elsewhere

@@ -147,30 +147,43 @@ public record GpuRunPlan(List<Line> lines) {
                 rest,
                 Line.of("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
     if (swaps || reconstruct) {
-      // Of the output and of the error before; after swaps; of each step and after them.
-      int times = 2 + (swaps ? 1 : 0) + (reconstruct ? STEPS + 1 : 0);
-      lines.add(
-          Line.of(
-              "second moments",
-              "2 x tokens x products of two columns of an input",
-              2 * blocks * tokens * work.moments(),
-              gpu.floatRate(),
-              0));
-      lines.add(
-          Line.of(
-              "products with second moments",
-              "2 x %d x weights x columns".formatted(times),
-              2.0 * times * blocks * work.gramProducts(),
-              gpu.floatRate(),
-              0));
+      lines.addAll(fits(blocks, work, tokens, gpu, swaps, reconstruct));
     }
+    return new GpuRunPlan(lines);
+  }
+
+  /** Returns what swaps and reconstruction take beside what they follow. */
+  private static List<Line> fits(
+      int blocks,
+      RunTraffic.TokenWork work,
+      double tokens,
+      Gpu gpu,
+      boolean swaps,
+      boolean reconstruct) {
+    double products = blocks * work.gramProducts();
+    // Of the output and of the error before; after swaps; of each step and after them.
+    int times = 2 + (swaps ? 1 : 0) + (reconstruct ? STEPS + 1 : 0);
+    List<Line> lines = new ArrayList<>();
+    lines.add(
+        Line.of(
+            "second moments",
+            "2 x tokens x products of two columns of an input",
+            2 * blocks * tokens * work.moments(),
+            gpu.floatRate(),
+            0));
+    lines.add(
+        Line.of(
+            "products with second moments",
+            "2 x %d x weights x columns".formatted(times),
+            2.0 * times * products,
+            gpu.floatRate(),
+            0));
     if (swaps) {
-      double looks = LOOKS * blocks * work.gramProducts();
       Line elements =
           Line.of(
               "swaps",
               "4 bytes of second moments for each of 2 x columns looks, 64 for 0.07 x columns swaps",
-              (LOOKS * LOOK_BYTES + SWAPS * SWAP_BYTES) * blocks * work.gramProducts(),
+              (LOOKS * LOOK_BYTES + SWAPS * SWAP_BYTES) * products,
               gpu.memoryRate(),
               0);
       lines.add(elements);
@@ -178,7 +191,7 @@ public record GpuRunPlan(List<Line> lines) {
           Line.of(
               "arithmetic of swaps",
               "6 x columns in float64 for each look",
-              LOOK_OPERATIONS * looks,
+              LOOK_OPERATIONS * LOOKS * products,
               gpu.doubleRate(),
               elements.seconds()));
     }
@@ -187,11 +200,11 @@ public record GpuRunPlan(List<Line> lines) {
           Line.of(
               "steps of reconstruction",
               "10 x 36 bytes a weight",
-              STEPS * STEP_BYTES * weights,
+              STEPS * STEP_BYTES * blocks * work.weights(),
               gpu.memoryRate(),
               0));
     }
-    return new GpuRunPlan(lines);
+    return lines;
   }
 
   public double seconds() {

@@ -173,13 +173,6 @@ public final class LayerPruner implements AutoCloseable {
     return new Result(pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
   }
 
-  /** Places of the errors of {@link OutputErrors}. */
-  private static final int OUTPUT = 0;
-
-  private static final int CHOSEN = 1;
-  private static final int REFINED = 2;
-  private static final int LAST = 3;
-
   private final class Layer {
     /** What the result is to come near to. */
     private WeightMatrix dense;
@@ -193,6 +186,13 @@ public final class LayerPruner implements AutoCloseable {
 
     /** The kept weights' new values, or null if they stay as they are. */
     private WeightMatrix fitted;
+
+    /** Sums over tiles of what {@link OutputErrors} has. */
+    private double output;
+
+    private double chosen;
+    private double refined;
+    private double last;
 
     private Optional<OutputErrors> errors = Optional.empty();
     private Optional<String> warning = Optional.empty();
@@ -328,7 +328,6 @@ public final class LayerPruner implements AutoCloseable {
       boolean fits = rules.reconstruct() && !warnOfFewTokens();
       boolean masked = fitted == null;
       WeightMatrix result = masked ? empty() : fitted;
-      double[] sums = new double[4];
       square(inputs.gram())
           .forTiles(
               dense,
@@ -339,29 +338,29 @@ public final class LayerPruner implements AutoCloseable {
                 } else {
                   tile.start(result);
                 }
-                sums[OUTPUT] = tile.withOutput(sums[OUTPUT]);
-                sums[CHOSEN] = tile.withError(sums[CHOSEN]);
+                output = tile.withOutput(output);
+                chosen = tile.withError(chosen);
                 if (rules.swaps()) {
                   tile.swap(group(), rules.swapBudget());
                   tile.store(mask);
-                  sums[REFINED] = tile.withError(sums[REFINED]);
+                  refined = tile.withError(refined);
                 }
                 if (fits && !rules.alps()) {
-                  sums[LAST] = fit(tile, Reconstruction.STEPS, result, sums[LAST]);
+                  fit(tile, Reconstruction.STEPS, result);
                 }
               });
       if (!rules.swaps()) {
-        sums[REFINED] = sums[CHOSEN];
+        refined = chosen;
       }
       if (fits) {
         fitted = result;
       }
       if (fits && rules.alps()) {
-        sums[LAST] = fitByAlps(sums[REFINED]);
+        fitByAlps();
       } else if (!fits) {
-        sums[LAST] = sums[REFINED];
+        last = refined;
       }
-      errors = Optional.of(new OutputErrors(sums[OUTPUT], sums[CHOSEN], sums[REFINED], sums[LAST]));
+      errors = Optional.of(new OutputErrors(output, chosen, refined, last));
     }
 
     private OptionalInt group() {
@@ -370,44 +369,42 @@ public final class LayerPruner implements AutoCloseable {
           : OptionalInt.empty();
     }
 
-    /** Fits rows to a mask by ALPS, or to the one that they have, and returns the error. */
-    private double fitByAlps(double refined) {
+    /** Fits rows to a mask by ALPS, or to the one that they have. */
+    private void fitByAlps() {
       MemorySegment before = arena.allocate(mask.byteSize()).copyFrom(mask);
       if (chooseAgain()) {
-        double error = fit(Alps.FITTING_STEPS);
-        if (error <= refined) {
-          return error;
+        fit(Alps.FITTING_STEPS);
+        if (last <= refined) {
+          return;
         }
         mask.copyFrom(before);
       }
       fitted.data().copyFrom(dense.data());
       PackedMasks.clear(fitted, mask, workers);
-      return fit(Reconstruction.STEPS);
+      fit(Reconstruction.STEPS);
     }
 
-    /** Fits the kept weights, and returns the error that is left. */
-    private double fit(int steps) {
-      double[] sum = new double[1];
+    private void fit(int steps) {
+      last = 0;
       square(inputs.gram())
           .forTiles(
               dense,
               mask,
               tile -> {
                 tile.start(fitted);
-                sum[0] = fit(tile, steps, fitted, sum[0]);
+                fit(tile, steps, fitted);
               });
-      return sum[0];
     }
 
-    /** Fits a tile's kept weights, and returns a sum with the error added that is left. */
-    private double fit(RowTile tile, int steps, WeightMatrix result, double sum) {
+    /** Fits a tile's kept weights, and adds the error that is left. */
+    private void fit(RowTile tile, int steps, WeightMatrix result) {
       tile.reconstruct(steps);
       tile.store(result);
       if (rounding.isPresent()) {
         round(result, tile.first(), tile.first() + tile.rows());
         tile.start(result);
       }
-      return tile.withError(sum);
+      last = tile.withError(last);
     }
 
     /** Chooses the mask by ALPS, or returns false if the second moments are no use for that. */

@@ -20,6 +20,7 @@ final class RowTile implements AutoCloseable {
   private final boolean[][] bits;
   private int first;
   private int count;
+  private boolean hasMask;
   private Tensor w;
   private Tensor kept;
   private Tensor x;
@@ -28,9 +29,7 @@ final class RowTile implements AutoCloseable {
   private Tensor p;
   private Tensor products;
 
-  /** Whether x is w on what is kept, whether p is w - x, and products are p times G. */
-  private boolean masked;
-
+  /** Whether p is w - x, and whether products are p times G. */
   private boolean subtracted;
 
   private boolean multiplied;
@@ -65,7 +64,8 @@ final class RowTile implements AutoCloseable {
     p = tensors.get(5).rows(0, rows);
     products = tensors.get(6).rows(0, rows);
     put(weights, w);
-    if (mask != null) {
+    hasMask = mask != null;
+    if (hasMask) {
       gram.workers.run(
           count,
           (worker, row) -> {
@@ -85,10 +85,12 @@ final class RowTile implements AutoCloseable {
     gram.put(host, to);
   }
 
-  /** Takes rows of a result for x. */
+  /** Takes rows of a result for x, and 0 for what is pruned of them. */
   void start(WeightMatrix result) {
     put(result, x);
-    masked = false;
+    if (hasMask) {
+      fitting.part(x, kept, true, x);
+    }
     subtracted = false;
     multiplied = false;
   }
@@ -97,7 +99,6 @@ final class RowTile implements AutoCloseable {
   void startMasked() {
     fitting.part(w, kept, true, x);
     fitting.part(w, kept, false, p);
-    masked = true;
     subtracted = true;
     multiplied = false;
   }
@@ -136,10 +137,7 @@ final class RowTile implements AutoCloseable {
 
   /** Changes what is kept of x by so many steps of {@link Reconstruction}. */
   void reconstruct(int steps) {
-    fitting.part(x, kept, true, x);
     fitting.part(x, kept, true, start);
-    subtracted = masked;
-    multiplied = masked && multiplied;
     multiply();
     Tensor left = products;
     products = g;
@@ -150,7 +148,6 @@ final class RowTile implements AutoCloseable {
       fitting.step(kept, products, x, g, p);
     }
     fitting.end(w, start, g, x);
-    masked = false;
     subtracted = false;
     multiplied = false;
   }

@@ -45,6 +45,9 @@ public final class SquareGram implements AutoCloseable {
 
   private final boolean apart;
 
+  /** Where these products are then, once there were any. */
+  private Product there;
+
   /**
    * Expands a Gram matrix.
    *
@@ -107,9 +110,10 @@ public final class SquareGram implements AutoCloseable {
       operations.linear(rows, weight, null, products);
       return;
     }
-    try (Product there = product(rows.rows())) {
-      there.multiply(((CpuTensor) rows).data(), rows.rows(), ((CpuTensor) products).data());
+    if (there == null) {
+      there = product(tileRows);
     }
+    there.multiply(((CpuTensor) rows).data(), rows.rows(), ((CpuTensor) products).data());
   }
 
   /** Works on all rows of a layer, a tile at a time. */
@@ -182,6 +186,9 @@ public final class SquareGram implements AutoCloseable {
   @Override
   public void close() {
     fitting.close();
+    if (there != null) {
+      there.close();
+    }
     weight.close();
     arena.close();
   }

@@ -34,7 +34,7 @@ class DamagedForwardKernelsTest {
   enum Damage {
     ROWS_REACH("row_fit.cl", "j != row", "j > row", Damage::rowSwaps),
     ROWS_SIDE("row_fit.cl", "== side", "!= side", Damage::rowFit),
-    ROWS_ORDER("row_lanes.cl", "lane + width", "lane + LANES / 2", Damage::rowFit),
+    ROWS_ORDER("lane_sum.cl", "lane + width", "lane + LANES / 2", Damage::rowFit),
     ROWS_DIRECTION("row_fit.cl", "fma(beta,", "fma(0.0,", Damage::rowFit),
     ROWS_STEP("row_fit.cl", "fma(-alpha", "fma(alpha", Damage::rowFit),
     ROWS_END("row_fit.cl", "0.99 * CONST", "1.01 * CONST", Damage::rowSolved),

@@ -31,51 +31,34 @@ enum Mark {
       return instruction.code() == LOAD && instruction.width() == WIDTH_16;
     }
   },
-  BARRIER {
-    @Override
-    boolean is(MachineCode.Instruction instruction) {
-      return instruction.code() == 0x11d;
-    }
-  },
+  BARRIER(0x11d),
   /** An addition of floats. */
-  ADD {
-    @Override
-    boolean is(MachineCode.Instruction instruction) {
-      return instruction.code() == 0x021;
-    }
-  },
+  ADD(0x021),
   /** A multiplication of floats with an addition, rounded once. */
-  MULTIPLY_ADD {
-    @Override
-    boolean is(MachineCode.Instruction instruction) {
-      return instruction.code() == 0x023;
-    }
-  },
+  MULTIPLY_ADD(0x023),
   /** The same of float64 numbers. */
-  DOUBLE_MULTIPLY_ADD {
-    @Override
-    boolean is(MachineCode.Instruction instruction) {
-      return instruction.code() == 0x02b;
-    }
-  },
+  DOUBLE_MULTIPLY_ADD(0x02b),
   /** A multiplication of float64 numbers. */
-  DOUBLE_MULTIPLY {
-    @Override
-    boolean is(MachineCode.Instruction instruction) {
-      return instruction.code() == 0x028;
-    }
-  },
+  DOUBLE_MULTIPLY(0x028),
   /** A sum or maximum over a warp. */
-  WARP_SUM {
-    @Override
-    boolean is(MachineCode.Instruction instruction) {
-      return instruction.code() == 0x1c4;
-    }
-  };
+  WARP_SUM(0x1c4);
 
   private static final int LOAD = 0x181;
   private static final int STORE = 0x186;
   private static final int WIDTH_16 = 6;
 
-  abstract boolean is(MachineCode.Instruction instruction);
+  private final int code;
+
+  /** Is told by more than a code. */
+  Mark() {
+    this(-1);
+  }
+
+  Mark(int code) {
+    this.code = code;
+  }
+
+  boolean is(MachineCode.Instruction instruction) {
+    return instruction.code() == code;
+  }
 }
