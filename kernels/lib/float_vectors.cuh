@@ -11,24 +11,14 @@ __device__ __forceinline__ bool aligned16(const void *address) {
   return (reinterpret_cast<unsigned long long>(address) & 15) == 0;
 }
 
-template <class Unary>
-__device__ __forceinline__ float each(Unary of, float a) {
-  return of(a);
+template <class Function, class... Floats>
+__device__ __forceinline__ float each(Function of, float a, Floats... others) {
+  return of(a, others...);
 }
 
-template <class Unary>
-__device__ __forceinline__ float4 each(Unary of, float4 a) {
-  return make_float4(of(a.x), of(a.y), of(a.z), of(a.w));
-}
-
-template <class Binary>
-__device__ __forceinline__ float each(Binary of, float a, float b) {
-  return of(a, b);
-}
-
-template <class Binary>
-__device__ __forceinline__ float4 each(Binary of, float4 a, float4 b) {
-  return make_float4(of(a.x, b.x), of(a.y, b.y), of(a.z, b.z), of(a.w, b.w));
+template <class Function, class... Vectors>
+__device__ __forceinline__ float4 each(Function of, float4 a, Vectors... others) {
+  return make_float4(of(a.x, others.x...), of(a.y, others.y...), of(a.z, others.z...), of(a.w, others.w...));
 }
 
 // Calls in the elements' order.

@@ -400,7 +400,7 @@ public record CheckedOperations(
   }
 
   @Override
-  public Optional<RowFitting> rowFitting(Weight gram) {
+  public Optional<LayerFitting> rowFitting(Weight gram) {
     own(gram);
     return backend.rowFitting(gram);
   }

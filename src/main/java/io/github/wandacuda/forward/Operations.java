@@ -259,7 +259,7 @@ public interface Operations {
    *
    * @param gram second moments [columns, columns] in F32, which must stay open
    */
-  default Optional<RowFitting> rowFitting(Weight gram) {
+  default Optional<LayerFitting> rowFitting(Weight gram) {
     return Optional.empty();
   }
 

@@ -4,8 +4,8 @@ import java.util.OptionalInt;
 
 /**
  * The work on pruned rows beside their products with the second moments G of a layer's inputs:
- * swaps of a mask, and reconstruction of what it keeps. Results have the same bits on every
- * backend: sums are float64, in the order that {@code RowArithmetic} states.
+ * swaps of a mask, reconstruction of what it keeps, and the alternation of ALPS. Results have the
+ * same bits on every backend: sums are float64, in the order that {@code RowArithmetic} states.
  *
  * <p>All tensors are [rows, columns], G's columns; those of a beginning, its steps and its end have
  * the same rows. Operands aren't checked. {@code kept} is 1 for a kept weight and 0 for a pruned
@@ -54,6 +54,21 @@ public interface RowFitting extends AutoCloseable {
 
   /** {@code x = start} in rows whose error didn't become less. */
   void end(Tensor w, Tensor start, Tensor g, Tensor x);
+
+  /** {@code out = w sqrt(diag(G)) unit}, in float64 and then rounded. */
+  void scale(Tensor w, double unit, Tensor out);
+
+  /** {@code x = x / (sqrt(diag(G)) unit)}, likewise, and w where that is a division by 0. */
+  void unscale(Tensor w, double unit, Tensor x);
+
+  /**
+   * {@code out = D - w - U} with the kept elements of t as D, and {@code U = fall t} where nothing
+   * is kept, both 0 elsewhere.
+   */
+  void admmInput(Tensor w, Tensor kept, Tensor t, float fall, Tensor out);
+
+  /** {@code t = w + factor products + U} with U as above. */
+  void admmUpdate(Tensor w, Tensor kept, Tensor products, float fall, float factor, Tensor t);
 
   @Override
   void close();

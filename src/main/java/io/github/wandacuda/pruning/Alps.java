@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.forward.Operations;
@@ -12,7 +13,6 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAccumulator;
@@ -119,27 +119,22 @@ final class Alps implements AutoCloseable {
   }
 
   /**
-   * Chooses a layer's mask.
+   * Chooses a layer's mask, and values of what it keeps, which are the rows' result.
    *
-   * @param weights [rows, columns], F32
-   * @param mask which to begin with
-   * @param result [rows, columns] of F32 in dense rows: takes the values that are kept, and others
-   *     where nothing is
-   * @param choose writes the mask of the result's largest magnitudes
+   * @param rows with a mask to begin with
+   * @param choose writes the mask of the result's largest magnitudes, of rows in host memory
    */
-  void solve(WeightMatrix weights, MemorySegment mask, WeightMatrix result, Runnable choose) {
-    double unit = unit(weights);
-    double[] units = Arrays.stream(scales).map(scale -> scale * unit).toArray();
+  void solve(LayerRows rows, Sparsity sparsity, Runnable choose) {
+    double unit = unit(rows.weights());
     for (int step = 0; step < STEPS; step++) {
-      int sharing = step / SHARING;
+      SquareGram inverse = inverses.get(step / SHARING);
       double fromMiddle = step % SHARING - (SHARING - 1) / 2.0;
       float factor = (float) Math.pow(RISE, 0.4 * fromMiddle);
-      try (SquareGram.Product product = inverses.get(sharing).product(weights.rows())) {
-        new Step(this, weights, mask, result, units, step == 0, factor).run(product);
-      }
-      choose.run();
+      float fall = step == 0 ? 0 : FALL;
+      rows.forTiles(tile -> tile.alternate(inverse, unit, fall, factor));
+      rows.keepLargest(sparsity, choose);
     }
-    workers.run(result.rows(), (worker, row) -> unscale(weights, result, units, row));
+    rows.forTiles(tile -> tile.unscale(unit));
   }
 
   /** Returns a power of 2 that keeps scaled weights from growing too large for float32. */
@@ -161,74 +156,5 @@ final class Alps implements AutoCloseable {
   public void close() {
     inverses.forEach(SquareGram::close);
     arena.close();
-  }
-
-  private void unscale(WeightMatrix weights, WeightMatrix result, double[] units, int row) {
-    for (int k = 0; k < scales.length; k++) {
-      boolean dead = scales[k] == 0;
-      result.set(row, k, dead ? weights.get(row, k) : (float) (result.get(row, k) / units[k]));
-    }
-  }
-
-  /** One step for all rows, some of them at a time. */
-  private record Step(
-      Alps alps,
-      WeightMatrix weights,
-      MemorySegment mask,
-      WeightMatrix result,
-      double[] units,
-      boolean first,
-      float factor) {
-    void run(SquareGram.Product product) {
-      int columns = units.length;
-      float[] x = new float[product.rows() * columns];
-      float[] products = new float[x.length];
-      for (int start = 0; start < weights.rows(); start += product.rows()) {
-        int from = start;
-        int count = Math.min(product.rows(), weights.rows() - from);
-        alps.workers.run(count, (worker, row) -> new Row(from + row).subtract(x, row * columns));
-        product.multiply(x, count, products);
-        alps.workers.run(count, (worker, row) -> new Row(from + row).add(products, row * columns));
-      }
-    }
-
-    /** A row with W, T and U. */
-    private final class Row {
-      private final int row;
-      private final boolean[] kept = new boolean[units.length];
-      private final float[] w = new float[units.length];
-      private final float[] t = new float[units.length];
-      private final float[] u = new float[units.length];
-
-      Row(int row) {
-        this.row = row;
-        PackedMasks.read(mask, row, kept);
-        weights.read(row, 0, w.length, w, 0);
-        for (int k = 0; k < w.length; k++) {
-          w[k] = (float) (w[k] * units[k]);
-        }
-        if (first) {
-          System.arraycopy(w, 0, t, 0, w.length);
-          return;
-        }
-        result.read(row, 0, t.length, t, 0);
-        for (int k = 0; k < t.length; k++) {
-          u[k] = kept[k] ? 0 : t[k] * FALL;
-        }
-      }
-
-      void subtract(float[] x, int at) {
-        for (int k = 0; k < t.length; k++) {
-          x[at + k] = (kept[k] ? t[k] : -u[k]) - w[k];
-        }
-      }
-
-      void add(float[] products, int at) {
-        for (int k = 0; k < t.length; k++) {
-          t[k] = w[k] + factor * products[at + k] + u[k];
-        }
-        MemorySegment.copy(t, 0, result.data(), FLOAT, result.byteOffset(row, 0), t.length);
-      }
-    }
   }
 }

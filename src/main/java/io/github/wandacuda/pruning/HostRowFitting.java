@@ -15,6 +15,7 @@ final class HostRowFitting implements RowFitting {
   private final RowArithmetic arithmetic;
   private final int columns;
   private final double[] scales;
+  private final double[] roots;
 
   /** How far columns reach others, once swaps of any two columns need it. */
   private double[] reach;
@@ -32,9 +33,11 @@ final class HostRowFitting implements RowFitting {
     arithmetic = gram.arithmetic;
     columns = gram.columns();
     scales = new double[columns];
+    roots = new double[columns];
     for (int column = 0; column < columns; column++) {
       double square = gram.get(column, column);
       scales[column] = square > 0 ? 1 / square : 0;
+      roots[column] = Math.sqrt(square);
     }
     squares = new double[rows];
     errorsBefore = new double[rows];
@@ -218,6 +221,74 @@ final class HostRowFitting implements RowFitting {
       }
     }
     return change;
+  }
+
+  @Override
+  public void scale(Tensor w, double unit, Tensor out) {
+    CpuTensor from = (CpuTensor) w;
+    CpuTensor to = (CpuTensor) out;
+    each(
+        out,
+        row -> {
+          for (int k = 0; k < columns; k++) {
+            to.data()[to.at(row) + k] = (float) (from.data()[from.at(row) + k] * (roots[k] * unit));
+          }
+        });
+  }
+
+  @Override
+  public void unscale(Tensor w, double unit, Tensor x) {
+    CpuTensor weights = (CpuTensor) w;
+    CpuTensor to = (CpuTensor) x;
+    each(
+        x,
+        row -> {
+          for (int k = 0; k < columns; k++) {
+            int at = to.at(row) + k;
+            to.data()[at] =
+                roots[k] == 0
+                    ? weights.data()[weights.at(row) + k]
+                    : (float) (to.data()[at] / (roots[k] * unit));
+          }
+        });
+  }
+
+  @Override
+  public void admmInput(Tensor w, Tensor kept, Tensor t, float fall, Tensor out) {
+    CpuTensor weights = (CpuTensor) w;
+    CpuTensor marks = (CpuTensor) kept;
+    CpuTensor values = (CpuTensor) t;
+    CpuTensor to = (CpuTensor) out;
+    each(
+        out,
+        row -> {
+          for (int k = 0; k < columns; k++) {
+            float value = values.data()[values.at(row) + k];
+            float target = marks.data()[marks.at(row) + k] != 0 ? value : -(value * fall);
+            to.data()[to.at(row) + k] = target - weights.data()[weights.at(row) + k];
+          }
+        });
+  }
+
+  @Override
+  public void admmUpdate(
+      Tensor w, Tensor kept, Tensor products, float fall, float factor, Tensor t) {
+    CpuTensor weights = (CpuTensor) w;
+    CpuTensor marks = (CpuTensor) kept;
+    CpuTensor product = (CpuTensor) products;
+    CpuTensor values = (CpuTensor) t;
+    each(
+        t,
+        row -> {
+          for (int k = 0; k < columns; k++) {
+            int at = values.at(row) + k;
+            float dual = marks.data()[marks.at(row) + k] != 0 ? 0 : values.data()[at] * fall;
+            values.data()[at] =
+                weights.data()[weights.at(row) + k]
+                    + factor * product.data()[product.at(row) + k]
+                    + dual;
+          }
+        });
   }
 
   @Override

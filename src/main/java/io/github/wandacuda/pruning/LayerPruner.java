@@ -184,7 +184,9 @@ public final class LayerPruner implements AutoCloseable {
     private final MemorySegment mask;
     private final Arena arena;
 
-    /** The kept weights' new values, or null if they stay as they are. */
+    /** Room for the kept weights' new values, and these, or null if they stay as they are. */
+    private WeightMatrix result;
+
     private WeightMatrix fitted;
 
     /** Sums over tiles of what {@link OutputErrors} has. */
@@ -225,19 +227,27 @@ public final class LayerPruner implements AutoCloseable {
                 .orElse(dense);
       }
       boolean unreached = Unreached.isUnreached(inputs.norms());
-      if (unreached && rules.method() != Method.MASKS && rules.method() != Method.MAGNITUDE) {
-        lowest();
-      } else {
-        choose();
+      if (unreached || inputs.gram() == null) {
+        if (unreached && rules.method() != Method.MASKS && rules.method() != Method.MAGNITUDE) {
+          lowest();
+        } else {
+          choose();
+        }
+        return;
       }
-      if (!unreached && inputs.gram() != null) {
-        improve();
+      result = OutputFit.empty(DType.F32, dense.rows(), dense.columns(), arena);
+      try (LayerRows rows = new LayerRows(square(inputs.gram()), dense, mask, result)) {
+        if (!isBySparseGpt(rows)) {
+          choose();
+          rows.loadMask();
+        }
+        improve(rows);
       }
     }
 
     private void choose() {
       switch (rules.method()) {
-        case WANDA -> lowest();
+        case WANDA, SPARSEGPT -> lowest();
         case MAGNITUDE -> masks.magnitude(dense, rules.sparsity(), buffers.tileBytes(), mask);
         case RIA ->
             new RiaMask(selector, workers, buffers, rules.scope())
@@ -245,7 +255,6 @@ public final class LayerPruner implements AutoCloseable {
         case WANDA_VARIANT ->
             new WandaVariantMask(workers).choose(dense, norms, rules.sparsity(), mask);
         case MASKS -> inputs.mask().orElseThrow().accept(mask);
-        case SPARSEGPT -> sparseGpt();
       }
     }
 
@@ -253,41 +262,45 @@ public final class LayerPruner implements AutoCloseable {
       masks.wanda(dense, norms, rules.sparsity(), buffers.tileBytes(), mask);
     }
 
-    private void sparseGpt() {
+    /** Prunes by SparseGPT, or returns false if that isn't asked for or can't be done. */
+    private boolean isBySparseGpt(LayerRows rows) {
+      if (rules.method() != Method.SPARSEGPT) {
+        return false;
+      }
       if (isFewTokens()) {
         warning = Optional.of("too few tokens reached it for sparsegpt: pruned by wanda");
-        lowest();
-        return;
+        return false;
       }
       Optional<GramFactor> factor = factor(inputs.gram());
       if (factor.isEmpty()) {
         warning =
             Optional.of("its second moments have no factor, however dampened: pruned by wanda");
-        lowest();
-        return;
+        return false;
       }
-      fitted = empty();
-      fitted.data().copyFrom(dense.data());
-      long pruned =
-          new SparseGpt(backend.operations(), workers, factor.get())
-              .prune(fitted, rules.sparsity(), mask);
-      round(fitted, 0, fitted.rows());
+      rows.prune(new SparseGpt(backend.operations(), workers, factor.get()), rules.sparsity());
+      if (rounding.isPresent()) {
+        round(0, result.rows());
+        rows.loadResult();
+      }
+      fitted = result;
       if (rules.sparsity() instanceof Sparsity.Ratio ratio) {
         long most =
             ratio.of(dense.elements())
                 + dense.rows()
                 + Math.ceilDiv(dense.columns(), SparseGpt.BLOCK);
-        if (pruned > most && lost() > most) {
+        long lost = lost();
+        if (lost > most) {
           throw new UnfitResultException(
               "scores that tell %s of the weights from the rest".formatted(ratio),
               "equal ones, by which %.2f %% would be pruned"
-                  .formatted(100 * ((double) lost() / dense.elements())));
+                  .formatted(100 * ((double) lost / dense.elements())));
         }
       }
+      return true;
     }
 
     /** Rounds fitted weights before the error is measured that they leave. */
-    private void round(WeightMatrix result, int from, int to) {
+    private void round(int from, int to) {
       rounding.ifPresent(
           codes ->
               workers.run(
@@ -305,50 +318,47 @@ public final class LayerPruner implements AutoCloseable {
 
     /** Counts the weights that had a part in the outputs and are pruned. */
     private long lost() {
-      long lost = 0;
-      boolean[] kept = new boolean[dense.columns()];
-      for (int row = 0; row < dense.rows(); row++) {
-        PackedMasks.read(mask, row, kept);
-        for (int c = 0; c < kept.length; c++) {
-          lost += !kept[c] && dense.get(row, c) != 0 && inputs.gram().get(c, c) != 0 ? 1 : 0;
-        }
-      }
-      return lost;
+      LongAdder lost = new LongAdder();
+      float[] moments = square(inputs.gram()).diagonal();
+      workers.run(
+          dense.rows(),
+          (worker, row) -> {
+            boolean[] kept = new boolean[dense.columns()];
+            PackedMasks.read(mask, row, kept);
+            int count = 0;
+            for (int c = 0; c < kept.length; c++) {
+              count += !kept[c] && moments[c] != 0 && dense.get(row, c) != 0 ? 1 : 0;
+            }
+            lost.add(count);
+          });
+      return lost.sum();
     }
 
     private boolean isFewTokens() {
       return inputs.tokens() > 0 && inputs.tokens() < FEWEST_TOKENS * dense.columns();
     }
 
-    private WeightMatrix empty() {
-      return OutputFit.empty(DType.F32, dense.rows(), dense.columns(), arena);
-    }
-
-    private void improve() {
+    private void improve(LayerRows rows) {
       boolean fits = rules.reconstruct() && !warnOfFewTokens();
       boolean masked = fitted == null;
-      WeightMatrix result = masked ? empty() : fitted;
-      square(inputs.gram())
-          .forTiles(
-              dense,
-              mask,
-              tile -> {
-                if (masked) {
-                  tile.startMasked();
-                } else {
-                  tile.start(result);
-                }
-                output = tile.withOutput(output);
-                chosen = tile.withError(chosen);
-                if (rules.swaps()) {
-                  tile.swap(group(), rules.swapBudget());
-                  tile.store(mask);
-                  refined = tile.withError(refined);
-                }
-                if (fits && !rules.alps()) {
-                  fit(tile, Reconstruction.STEPS, result);
-                }
-              });
+      rows.forTiles(
+          tile -> {
+            if (masked) {
+              tile.startMasked();
+            } else {
+              tile.resume();
+            }
+            output = tile.withOutput(output);
+            chosen = tile.withError(chosen);
+            if (rules.swaps()) {
+              tile.swap(group(), rules.swapBudget());
+              tile.storeMask();
+              refined = tile.withError(refined);
+            }
+            if (fits && !rules.alps()) {
+              fit(tile, Reconstruction.STEPS);
+            }
+          });
       if (!rules.swaps()) {
         refined = chosen;
       }
@@ -356,7 +366,7 @@ public final class LayerPruner implements AutoCloseable {
         fitted = result;
       }
       if (fits && rules.alps()) {
-        fitByAlps();
+        fitByAlps(rows);
       } else if (!fits) {
         last = refined;
       }
@@ -370,52 +380,51 @@ public final class LayerPruner implements AutoCloseable {
     }
 
     /** Fits rows to a mask by ALPS, or to the one that they have. */
-    private void fitByAlps() {
+    private void fitByAlps(LayerRows rows) {
       MemorySegment before = arena.allocate(mask.byteSize()).copyFrom(mask);
-      if (chooseAgain()) {
-        fit(Alps.FITTING_STEPS);
+      if (chooseAgain(rows)) {
+        last = 0;
+        rows.forTiles(
+            tile -> {
+              tile.storeMask();
+              tile.resume();
+              fit(tile, Alps.FITTING_STEPS);
+            });
         if (last <= refined) {
           return;
         }
         mask.copyFrom(before);
+        rows.loadMask();
       }
-      fitted.data().copyFrom(dense.data());
-      PackedMasks.clear(fitted, mask, workers);
-      fit(Reconstruction.STEPS);
-    }
-
-    private void fit(int steps) {
       last = 0;
-      square(inputs.gram())
-          .forTiles(
-              dense,
-              mask,
-              tile -> {
-                tile.start(fitted);
-                fit(tile, steps, fitted);
-              });
+      rows.forTiles(
+          tile -> {
+            tile.startMasked();
+            fit(tile, Reconstruction.STEPS);
+          });
     }
 
     /** Fits a tile's kept weights, and adds the error that is left. */
-    private void fit(RowTile tile, int steps, WeightMatrix result) {
+    private void fit(RowTile tile, int steps) {
       tile.reconstruct(steps);
-      tile.store(result);
+      tile.storeResult();
       if (rounding.isPresent()) {
-        round(result, tile.first(), tile.first() + tile.rows());
-        tile.start(result);
+        round(tile.first(), tile.first() + tile.rows());
+        tile.loadResult();
+        tile.start();
       }
       last = tile.withError(last);
     }
 
     /** Chooses the mask by ALPS, or returns false if the second moments are no use for that. */
-    private boolean chooseAgain() {
+    private boolean chooseAgain(LayerRows rows) {
       Optional<Alps> alps = alps(inputs.gram());
       if (alps.isEmpty()) {
         warning = Optional.of("its second moments have no inverse: its mask isn't chosen by alps");
         return false;
       }
-      Runnable choose = () -> masks.magnitude(fitted, rules.sparsity(), buffers.tileBytes(), mask);
-      alps.get().solve(dense, mask, fitted, choose);
+      Runnable choose = () -> masks.magnitude(result, rules.sparsity(), buffers.tileBytes(), mask);
+      alps.get().solve(rows, rules.sparsity(), choose);
       return true;
     }
 

@@ -2,6 +2,8 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.LayerFitting;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
@@ -33,6 +35,11 @@ public record MagnitudeThreshold(Selector selector, WorkerPool workers, TileSour
   /** Returns the magnitude at an index of a device matrix's sorted ones, which must be finite. */
   public static float at(long index, DeviceSelector selector, DeviceMatrix matrix) {
     return at(index, (upper, counts) -> selector.countMagnitudes(matrix, upper, counts));
+  }
+
+  /** Returns that of a tensor's, of which NaN are the last. */
+  static float at(long index, LayerFitting device, Tensor x) {
+    return at(index, (upper, counts) -> device.countMagnitudes(x, upper, counts));
   }
 
   private static float at(long index, BiConsumer<OptionalInt, long[]> counting) {

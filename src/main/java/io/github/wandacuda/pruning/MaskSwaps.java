@@ -39,14 +39,15 @@ public final class MaskSwaps {
     if (size < 1 || columns % size != 0) {
       throw new IllegalArgumentException("groups of %d in %d columns".formatted(size, columns));
     }
-    gram.forTiles(
-        weights,
-        mask,
-        tile -> {
-          tile.startMasked();
-          tile.swap(groupSize, budget);
-          tile.store(mask);
-        });
+    try (LayerRows rows = new LayerRows(gram, weights, mask, null)) {
+      rows.loadMask();
+      rows.forTiles(
+          tile -> {
+            tile.startMasked();
+            tile.swap(groupSize, budget);
+            tile.storeMask();
+          });
+    }
   }
 
   /** Returns a search for a row's swaps, for one thread; without groups it needs the reach. */

@@ -14,14 +14,15 @@ public record OutputError(double error, double output) {
   public static OutputError of(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
     gram.require(weights, "changed weights", changed);
     double[] sums = new double[2];
-    gram.forTiles(
-        weights,
-        null,
-        tile -> {
-          tile.start(changed);
-          sums[0] = tile.withError(sums[0]);
-          sums[1] = tile.withOutput(sums[1]);
-        });
+    try (LayerRows rows = new LayerRows(gram, weights, null, changed)) {
+      rows.forTiles(
+          tile -> {
+            tile.loadResult();
+            tile.start();
+            sums[0] = tile.withError(sums[0]);
+            sums[1] = tile.withOutput(sums[1]);
+          });
+    }
     return new OutputError(sums[0], sums[1]);
   }
 }

@@ -51,13 +51,15 @@ public final class Reconstruction {
       throw new IllegalArgumentException(
           "result: expected F32 in dense rows that can be written, found " + result);
     }
-    gram.forTiles(
-        weights,
-        mask,
-        tile -> {
-          tile.start(result);
-          tile.reconstruct(steps);
-          tile.store(result);
-        });
+    try (LayerRows rows = new LayerRows(gram, weights, mask, result)) {
+      rows.loadMask();
+      rows.forTiles(
+          tile -> {
+            tile.loadResult();
+            tile.start();
+            tile.reconstruct(steps);
+            tile.storeResult();
+          });
+    }
   }
 }

@@ -1,8 +1,11 @@
 package io.github.wandacuda.pruning;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.RowFitting;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.scalar.CpuTensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -10,17 +13,23 @@ import java.util.OptionalInt;
 
 /**
  * Some of a layer's rows where the backend works on them: weights w, their mask, and x, what they
- * are to become. So each row goes there once for all that is done with it.
+ * are to become.
  */
 final class RowTile implements AutoCloseable {
   private final SquareGram gram;
+  private final WeightMatrix weights;
+  private final MemorySegment mask;
+  private final WeightMatrix result;
+
+  /** Weights, mask and x of the whole layer, or none. */
+  private final List<Tensor> whole;
+
   private final RowFitting fitting;
   private final List<Tensor> tensors;
   private final float[] host;
   private final boolean[][] bits;
   private int first;
   private int count;
-  private boolean hasMask;
   private Tensor w;
   private Tensor kept;
   private Tensor x;
@@ -34,13 +43,24 @@ final class RowTile implements AutoCloseable {
 
   private boolean multiplied;
 
-  /** Makes room for so many rows. */
-  RowTile(SquareGram gram, int rows) {
+  /** Makes room for so many rows, of which some are there whole; see {@link LayerRows}. */
+  RowTile(
+      SquareGram gram,
+      WeightMatrix weights,
+      MemorySegment mask,
+      WeightMatrix result,
+      List<Tensor> whole,
+      int rows) {
     this.gram = gram;
+    this.weights = weights;
+    this.mask = mask;
+    this.result = result;
+    this.whole = whole;
     fitting = gram.fitting();
-    host = new float[Math.multiplyExact(rows, gram.columns())];
     bits = new boolean[gram.workers.count()][gram.columns()];
-    tensors = gram.tensors(rows, 7);
+    tensors = gram.tensors(rows, whole.isEmpty() ? 7 : 4);
+    boolean here = tensors.getFirst() instanceof CpuTensor;
+    host = new float[here ? 0 : Math.multiplyExact(rows, gram.columns())];
   }
 
   /** Returns where the rows begin in the layer. */
@@ -52,47 +72,102 @@ final class RowTile implements AutoCloseable {
     return count;
   }
 
-  /** Brings rows and their mask, if there is one. */
-  void load(WeightMatrix weights, MemorySegment mask, int from, int rows) {
+  /** Turns to other rows, and brings them and their mask where they aren't there. */
+  void turnTo(int from, int rows) {
     first = from;
     count = rows;
-    w = tensors.get(0).rows(0, rows);
-    kept = tensors.get(1).rows(0, rows);
-    x = tensors.get(2).rows(0, rows);
-    start = tensors.get(3).rows(0, rows);
-    g = tensors.get(4).rows(0, rows);
-    p = tensors.get(5).rows(0, rows);
-    products = tensors.get(6).rows(0, rows);
-    put(weights, w);
-    hasMask = mask != null;
-    if (hasMask) {
-      gram.workers.run(
-          count,
-          (worker, row) -> {
-            PackedMasks.read(mask, first + row, bits[worker]);
-            for (int k = 0; k < gram.columns(); k++) {
-              host[row * gram.columns() + k] = bits[worker][k] ? 1 : 0;
-            }
-          });
-      gram.put(host, kept);
+    start = tensors.get(0).rows(0, rows);
+    g = tensors.get(1).rows(0, rows);
+    p = tensors.get(2).rows(0, rows);
+    products = tensors.get(3).rows(0, rows);
+    subtracted = false;
+    multiplied = false;
+    if (isThere()) {
+      w = whole.get(0).rows(from, rows);
+      kept = whole.get(1).rows(from, rows);
+      x = whole.get(2).rows(from, rows);
+    } else {
+      w = tensors.get(4).rows(0, rows);
+      kept = tensors.get(5).rows(0, rows);
+      x = tensors.get(6).rows(0, rows);
+      loadWeights();
+      loadMask();
     }
   }
 
-  private void put(WeightMatrix matrix, Tensor to) {
-    int columns = gram.columns();
-    gram.workers.run(
-        count, (worker, row) -> matrix.read(first + row, 0, columns, host, row * columns));
-    gram.put(host, to);
+  private boolean isThere() {
+    return !whole.isEmpty();
   }
 
-  /** Takes rows of a result for x, and 0 for what is pruned of them. */
-  void start(WeightMatrix result) {
-    put(result, x);
-    if (hasMask) {
+  void loadWeights() {
+    load(weights, w);
+  }
+
+  /** Brings the mask, if there is one. */
+  void loadMask() {
+    if (mask != null) {
+      fill(
+          kept,
+          (worker, row, marks, at) -> {
+            PackedMasks.read(mask, first + row, bits[worker]);
+            for (int k = 0; k < gram.columns(); k++) {
+              marks[at + k] = bits[worker][k] ? 1 : 0;
+            }
+          });
+    }
+  }
+
+  /** Brings rows of the result for x. */
+  void loadResult() {
+    load(result, x);
+  }
+
+  private void load(WeightMatrix matrix, Tensor to) {
+    fill(to, (worker, row, rows, at) -> matrix.read(first + row, 0, gram.columns(), rows, at));
+  }
+
+  /** Takes elements of a row to an array, or from it. */
+  private interface RowBody {
+    void take(int worker, int row, float[] rows, int at);
+  }
+
+  /** Fills a tensor's rows: in its own array, or in one that is uploaded. */
+  private void fill(Tensor to, RowBody body) {
+    forRows(to, body);
+    if (!(to instanceof CpuTensor)) {
+      gram.upload(host, to);
+    }
+  }
+
+  private void drain(Tensor from, RowBody body) {
+    if (!(from instanceof CpuTensor)) {
+      gram.download(from, host);
+    }
+    forRows(from, body);
+  }
+
+  private void forRows(Tensor of, RowBody body) {
+    float[] rows = of instanceof CpuTensor own ? own.data() : host;
+    int start0 = of instanceof CpuTensor own ? own.at(0) : 0;
+    gram.workers.run(
+        count, (worker, row) -> body.take(worker, row, rows, start0 + row * gram.columns()));
+  }
+
+  /** Starts with x as it is but 0 for what is pruned. */
+  void start() {
+    if (mask != null) {
       fitting.part(x, kept, true, x);
     }
     subtracted = false;
     multiplied = false;
+  }
+
+  /** Starts with the result that tiles have in turn, from host memory if it isn't there. */
+  void resume() {
+    if (!isThere()) {
+      loadResult();
+    }
+    start();
   }
 
   /** Takes the kept weights as they are for x. */
@@ -152,24 +227,62 @@ final class RowTile implements AutoCloseable {
     multiplied = false;
   }
 
+  /**
+   * Takes a step of {@link Alps}: x is its T of the step before.
+   *
+   * @param inverse M
+   * @param unit by what weights are multiplied meanwhile
+   * @param fall what is left of U, 0 in the first step, which begins with the weights
+   */
+  void alternate(SquareGram inverse, double unit, float fall, float factor) {
+    Tensor scaled = start;
+    fitting.scale(w, unit, scaled);
+    if (fall == 0) {
+      fitting.scale(w, unit, x);
+    } else if (!isThere()) {
+      loadResult();
+    }
+    fitting.admmInput(scaled, kept, x, fall, p);
+    inverse.multiply(p, products);
+    fitting.admmUpdate(scaled, kept, products, fall, factor, x);
+    leave();
+  }
+
+  /** Ends {@link Alps}: x becomes weights again. */
+  void unscale(double unit) {
+    if (!isThere()) {
+      loadResult();
+    }
+    fitting.unscale(w, unit, x);
+    leave();
+  }
+
+  private void leave() {
+    if (!isThere()) {
+      storeResult();
+    }
+  }
+
   /** Writes the rows' mask. */
-  void store(MemorySegment mask) {
-    gram.get(kept, host);
-    gram.workers.run(
-        count,
-        (worker, row) -> {
+  void storeMask() {
+    drain(
+        kept,
+        (worker, row, marks, at) -> {
           for (int k = 0; k < gram.columns(); k++) {
-            bits[worker][k] = host[row * gram.columns() + k] != 0;
+            bits[worker][k] = marks[at + k] != 0;
           }
           PackedMasks.write(bits[worker], mask, first + row);
         });
   }
 
-  /** Writes x to the rows of a result, which is F32 in dense rows. */
-  void store(WeightMatrix result) {
-    gram.get(x, host);
-    MemorySegment rows = result.rows(first, count).span();
-    rows.copyFrom(MemorySegment.ofArray(host).asSlice(0, rows.byteSize()));
+  /** Writes x to the rows of the result. */
+  void storeResult() {
+    drain(
+        x,
+        (worker, row, rows, at) -> {
+          long to = result.byteOffset(first + row, 0);
+          MemorySegment.copy(rows, at, result.data(), FLOAT, to, gram.columns());
+        });
   }
 
   @Override

@@ -7,6 +7,8 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.Sparsity.GroupPattern;
 import io.github.wandacuda.Sparsity.Ratio;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Elementwise.Scale;
+import io.github.wandacuda.forward.LayerFitting;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -66,13 +68,15 @@ record SparseGpt(
     mask.asSlice(0, maskBytes(weights)).fill((byte) 0);
     WeightRows rows = new WeightRows(weights, workers);
     clearDead(rows);
-    int shift = rows.shift();
+    int shift = rows.shift(factor.dead());
     rows.scale(shift);
     int width = Math.min(width(sparsity), weights.columns());
     long pruned = 0;
-    int most = Math.max(1, tileElements / weights.columns() / SparseGptKernels.ROWS);
-    int tileRows = Math.min(weights.rows(), most * SparseGptKernels.ROWS);
-    try (TrailingUpdate update = new TrailingUpdate(operations, rows, factor, width, tileRows)) {
+    int tileRows = tileRows(weights);
+    try (Arena arena = Arena.ofShared();
+        TrailingUpdate update = new TrailingUpdate(operations, factor, width, tileRows)) {
+      MemorySegment changes = floats(arena, tileRows, width);
+      MemorySegment terms = floats(arena, tileRows, weights.columns() - width);
       SparseGptBlock work = new SparseGptBlock(kernels, rows, mask, width, workers);
       for (int first = 0; first < weights.columns(); first += width) {
         int count = Math.min(width, weights.columns() - first);
@@ -81,13 +85,94 @@ record SparseGpt(
         update.begin(first, count);
         for (int row = 0; row < weights.rows(); row += tileRows) {
           int rowEnd = Math.min(weights.rows(), row + tileRows);
-          pruned += work.prune(row, rowEnd, update.changes());
-          update.run(row, rowEnd);
+          pruned += work.prune(row, rowEnd, changes);
+          if (update.hasColumns()) {
+            Tensor of = update.changes(rowEnd - row);
+            operations.upload(changes, of);
+            operations.download(update.terms(of), terms);
+            rows.add(terms, row, rowEnd, first + count);
+          }
         }
       }
     }
     rows.scale(-shift);
     return pruned;
+  }
+
+  /**
+   * Does the same to a layer that lies on a device, but for refusing what doesn't fit.
+   *
+   * @param weights its weights in host memory, which stay as they are
+   * @param w the same on the device, as are {@code kept}, which takes the mask, and {@code x},
+   *     which takes the result
+   */
+  void prune(
+      LayerFitting device,
+      WeightMatrix weights,
+      Sparsity sparsity,
+      Tensor w,
+      Tensor kept,
+      Tensor x) {
+    int shift = new WeightRows(weights, workers).shift(factor.dead());
+    scale(w, shift, x);
+    int width = Math.min(width(sparsity), weights.columns());
+    int tileRows = tileRows(weights);
+    try (TrailingUpdate update = new TrailingUpdate(operations, factor, width, tileRows);
+        Tensor scores = operations.tensor(weights.rows() * width, 1);
+        Tensor blocks = operations.tensor((width + 1) * ColumnBlock.stride(width), 1)) {
+      for (int first = 0; first < weights.columns(); first += width) {
+        ColumnBlock columns = block(first, Math.min(width, weights.columns() - first));
+        Tensor block = shaped(blocks, columns.width() + 1, columns.stride());
+        operations.upload(MemorySegment.ofArray(columns.withDead()), block);
+        int threshold = -1;
+        int pruned = 0;
+        int size = columns.width();
+        switch (sparsity) {
+          case Ratio ratio -> {
+            Tensor of = shaped(scores, weights.rows(), columns.width());
+            device.sparseGptScores(x, first, block, of);
+            long index = ratio.of((long) weights.rows() * columns.width());
+            threshold = Float.floatToRawIntBits(MagnitudeThreshold.at(index, device, of));
+          }
+          case GroupPattern pattern -> {
+            pruned = pattern.pruned();
+            size = pattern.size();
+          }
+        }
+        update.begin(first, columns.width());
+        for (int row = 0; row < weights.rows(); row += tileRows) {
+          int count = Math.min(tileRows, weights.rows() - row);
+          Tensor rows = x.rows(row, count);
+          Tensor changes = update.changes(count);
+          Tensor marks = kept.rows(row, count);
+          device.sparseGpt(rows, first, block, threshold, pruned, size, changes, marks);
+          if (update.hasColumns()) {
+            device.addColumns(update.terms(changes), rows, first + columns.width());
+          }
+        }
+      }
+    }
+    scale(x, -shift, x);
+  }
+
+  /** Multiplies by a power of 2, which float32 may not hold, in two steps. */
+  private void scale(Tensor from, int exponent, Tensor to) {
+    int half = exponent / 2;
+    operations.elementwise(new Scale(Math.scalb(1f, half)), from, null, to);
+    operations.elementwise(new Scale(Math.scalb(1f, exponent - half)), to, null, to);
+  }
+
+  private int tileRows(WeightMatrix weights) {
+    int most = Math.max(1, tileElements / weights.columns() / SparseGptKernels.ROWS);
+    return Math.min(weights.rows(), most * SparseGptKernels.ROWS);
+  }
+
+  private static MemorySegment floats(Arena arena, long rows, int columns) {
+    return arena.allocate(Math.max(1, rows * columns) * Float.BYTES, Long.BYTES);
+  }
+
+  private static Tensor shaped(Tensor tensor, int rows, int columns) {
+    return tensor.rows(0, rows * columns).reshaped(rows, columns);
   }
 
   private void requireFit(WeightMatrix weights, Sparsity sparsity, MemorySegment mask) {
@@ -146,55 +231,36 @@ record SparseGpt(
   }
 
   /**
-   * Passes the changes of a block of columns on to the columns to the right of it, by linear layers
-   * whose weights are U's rows of the block. Rows are taken in tiles, which bounds the memory.
+   * What the changes of a block of columns come to in the columns to the right of it: a linear
+   * layer whose weights are U's rows of the block. Rows are taken in tiles, which bounds the
+   * memory.
    */
   private static final class TrailingUpdate implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final Operations operations;
-    private final WeightRows rows;
     private final GramFactor factor;
-    private final MemorySegment changes;
     private final MemorySegment panel;
-    private final MemorySegment terms;
-    private final Tensor changesOnDevice;
-    private final Tensor termsOnDevice;
+    private final Tensor changes;
+    private final Tensor terms;
 
     private int width;
-
-    /** The first column to the right of the block. */
-    private int right;
-
     private Weight weight;
 
     /** Makes room for the widest block and tiles of so many rows. */
-    TrailingUpdate(
-        Operations operations, WeightRows rows, GramFactor factor, int widest, int tileRows) {
+    TrailingUpdate(Operations operations, GramFactor factor, int widest, int tileRows) {
       this.operations = operations;
-      this.rows = rows;
       this.factor = factor;
-      int rest = rows.columns() - widest;
-      changes = floats((long) tileRows * widest);
-      panel = floats((long) rest * widest);
-      terms = floats((long) tileRows * rest);
-      changesOnDevice = operations.tensor(tileRows * widest, 1);
-      termsOnDevice = operations.tensor(tileRows * rest, 1);
-    }
-
-    private MemorySegment floats(long count) {
-      return arena.allocate(Math.max(1, count) * Float.BYTES, Long.BYTES);
-    }
-
-    /** Returns where a tile's changes are put, dense rows of the block's width. */
-    MemorySegment changes() {
-      return changes;
+      int rest = factor.columns() - widest;
+      panel = floats(arena, rest, widest);
+      changes = operations.tensor(tileRows * widest, 1);
+      terms = operations.tensor(tileRows * rest, 1);
     }
 
     void begin(int first, int count) {
       closeWeight();
       width = count;
-      right = first + count;
-      int rest = rows.columns() - right;
+      int right = first + count;
+      int rest = factor.columns() - right;
       for (int j = 0; j < rest; j++) {
         long at = (long) j * width * Float.BYTES;
         MemorySegment.copy(factor.column(right + j), first, panel, FLOAT, at, width);
@@ -204,21 +270,21 @@ record SparseGpt(
       }
     }
 
-    /** Passes the changes of rows {@code from} to {@code to - 1} on. */
-    void run(int from, int to) {
-      if (weight == null) {
-        return;
-      }
-      Tensor x = shaped(changesOnDevice, to - from, width);
-      Tensor product = shaped(termsOnDevice, to - from, weight.rows());
-      operations.upload(changes, x);
-      operations.linear(x, weight, null, product);
-      operations.download(product, terms);
-      rows.add(terms, from, to, right);
+    /** Returns whether there are columns to the right of the block. */
+    boolean hasColumns() {
+      return weight != null;
     }
 
-    private static Tensor shaped(Tensor tensor, int rows, int columns) {
-      return tensor.rows(0, rows * columns).reshaped(rows, columns);
+    /** Returns where the changes of so many rows are put. */
+    Tensor changes(int rows) {
+      return shaped(changes, rows, width);
+    }
+
+    /** Returns what some rows' changes come to. */
+    Tensor terms(Tensor of) {
+      Tensor product = shaped(terms, of.rows(), weight.rows());
+      operations.linear(of, weight, null, product);
+      return product;
     }
 
     private void closeWeight() {
@@ -231,8 +297,8 @@ record SparseGpt(
     @Override
     public void close() {
       closeWeight();
-      changesOnDevice.close();
-      termsOnDevice.close();
+      changes.close();
+      terms.close();
       arena.close();
     }
   }

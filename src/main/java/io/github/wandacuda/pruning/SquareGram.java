@@ -5,6 +5,7 @@ import static io.github.wandacuda.system.LittleEndian.FLOAT;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Gram;
+import io.github.wandacuda.forward.LayerFitting;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.RowFitting;
 import io.github.wandacuda.forward.Tensor;
@@ -15,7 +16,7 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -43,6 +44,7 @@ public final class SquareGram implements AutoCloseable {
   /** What works on rows, and whether that is in host memory while products are elsewhere. */
   private final RowFitting fitting;
 
+  private final Optional<LayerFitting> device;
   private final boolean apart;
 
   /** Where these products are then, once there were any. */
@@ -68,14 +70,20 @@ public final class SquareGram implements AutoCloseable {
     square = arena.allocate((long) columns * columns * Float.BYTES, CACHE_LINE);
     gram.copyTo(square, workers);
     weight = operations.weight(WeightMatrix.of(square, DType.F32, columns, columns));
-    fitting = operations.rowFitting(weight).orElseGet(() -> new HostRowFitting(this, tileRows));
+    device = operations.rowFitting(weight);
+    fitting = device.isPresent() ? device.get() : new HostRowFitting(this, tileRows);
     try (Tensor own = operations.tensor(0, columns)) {
-      apart = fitting instanceof HostRowFitting && !(own instanceof CpuTensor);
+      apart = device.isEmpty() && !(own instanceof CpuTensor);
     }
   }
 
   RowFitting fitting() {
     return fitting;
+  }
+
+  /** Returns what works on whole layers, if that is on a device. */
+  Optional<LayerFitting> device() {
+    return device;
   }
 
   /** Returns tensors for {@link #fitting}. */
@@ -86,22 +94,14 @@ public final class SquareGram implements AutoCloseable {
         .toList();
   }
 
-  /** Copies as many rows as a tensor of {@link #tensors} has. */
-  void put(float[] rows, Tensor to) {
-    if (to instanceof CpuTensor own) {
-      System.arraycopy(rows, 0, own.data(), own.at(0), own.elements());
-    } else {
-      operations.upload(MemorySegment.ofArray(rows), to);
-    }
+  /** Copies as many rows as a tensor has to where products are made. */
+  void upload(float[] rows, Tensor to) {
+    operations.upload(MemorySegment.ofArray(rows), to);
   }
 
   /** Copies the other way. */
-  void get(Tensor from, float[] rows) {
-    if (from instanceof CpuTensor own) {
-      System.arraycopy(own.data(), own.at(0), rows, 0, own.elements());
-    } else {
-      operations.download(from, MemorySegment.ofArray(rows));
-    }
+  void download(Tensor from, float[] rows) {
+    operations.download(from, MemorySegment.ofArray(rows));
   }
 
   /** Computes {@code products = rows * G} as a linear layer does, of {@link #tensors}. */
@@ -116,15 +116,9 @@ public final class SquareGram implements AutoCloseable {
     there.multiply(((CpuTensor) rows).data(), rows.rows(), ((CpuTensor) products).data());
   }
 
-  /** Works on all rows of a layer, a tile at a time. */
-  void forTiles(WeightMatrix weights, MemorySegment mask, Consumer<RowTile> work) {
-    int most = Math.clamp(weights.rows(), 1, tileRows);
-    try (RowTile tile = new RowTile(this, most)) {
-      for (int from = 0; from < weights.rows(); from += most) {
-        tile.load(weights, mask, from, Math.min(most, weights.rows() - from));
-        work.accept(tile);
-      }
-    }
+  /** Returns the rows of a tile. */
+  int tileRows() {
+    return tileRows;
   }
 
   public int columns() {

@@ -35,16 +35,16 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
 
   /**
    * Returns by what power of 2 to multiply, so that squares of weights stay in float32's range, and
-   * far enough from its ends for what divides them: 0 if they do already.
+   * far enough from its ends for what divides them: 0 if they do already. Dead columns don't count.
    */
-  int shift() {
+  int shift(boolean[] dead) {
     float[] least = new float[workers.count()];
     float[] largest = new float[workers.count()];
     Arrays.fill(least, Float.POSITIVE_INFINITY);
     forRows(
         (worker, weights) -> {
-          for (float weight : weights) {
-            float magnitude = Math.abs(weight);
+          for (int c = 0; c < weights.length; c++) {
+            float magnitude = dead[c] ? 0 : Math.abs(weights[c]);
             largest[worker] = Math.max(largest[worker], magnitude);
             least[worker] = magnitude > 0 ? Math.min(least[worker], magnitude) : least[worker];
           }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.scalar;
 
+import java.util.Arrays;
+
 /**
  * Consecutive columns that SparseGPT works on at once, and what it knows of them. Rows of the
  * weights, and of the factor, are {@link #stride} elements apart in arrays, of which the first
@@ -24,6 +26,15 @@ public record ColumnBlock(int width, float[] upper, boolean[] dead) {
   /** Returns the words that the bits of a row take. */
   public int words() {
     return Math.ceilDiv(width, Long.SIZE);
+  }
+
+  /** Returns the factor's rows, and behind them a row with 1 for each dead column, 0 for others. */
+  public float[] withDead() {
+    float[] all = Arrays.copyOf(upper, upper.length + stride());
+    for (int column = 0; column < width; column++) {
+      all[upper.length + column] = dead[column] ? 1 : 0;
+    }
+    return all;
   }
 
   public float diagonal(int column) {

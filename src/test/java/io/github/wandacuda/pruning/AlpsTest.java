@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.cpu.CpuSelector;
 import io.github.wandacuda.calibration.Gram;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.testing.Pruning;
 import java.lang.foreign.Arena;
@@ -22,18 +25,30 @@ import org.junit.jupiter.params.provider.CsvSource;
 class AlpsTest {
   private static final long TILE_BYTES = 1 << 12;
 
-  private record Chosen(boolean[][] kept, float[][] values) {}
+  record Chosen(boolean[][] kept, float[][] values) {}
 
   private static Chosen solved(LayerCase layer, Sparsity sparsity, int threads) {
+    try (Workers workers = new Workers(threads);
+        Backend backend = Pruning.cpu(threads)) {
+      return solved(layer, sparsity, backend.operations(), workers);
+    }
+  }
+
+  /** Returns what a backend gives. */
+  static Chosen solved(LayerCase layer, Sparsity sparsity, Operations operations, Workers workers) {
+    MemorySegment mask = layer.mask();
+    WeightMatrix result = LayerCase.matrix(layer.masked());
+    TileMasks masks = new TileMasks(new CpuSelector(new ScalarSelect()), workers);
     try (Arena arena = Arena.ofShared();
-        Workers workers = new Workers(threads);
-        Backend backend = Pruning.cpu(threads);
-        Alps alps = Alps.of(backend.operations(), workers, layer.packed(arena)).orElseThrow()) {
-      MemorySegment mask = layer.mask();
-      WeightMatrix weights = LayerCase.matrix(layer.weights);
-      WeightMatrix result = LayerCase.matrix(layer.masked());
-      TileMasks masks = new TileMasks(backend.selector(), workers);
-      alps.solve(weights, mask, result, () -> masks.magnitude(result, sparsity, TILE_BYTES, mask));
+        Alps alps = Alps.of(operations, workers, layer.packed(arena)).orElseThrow();
+        SquareGram gram = new SquareGram(operations, workers, layer.packed(arena));
+        LayerRows rows = new LayerRows(gram, LayerCase.matrix(layer.weights), mask, result)) {
+      rows.loadMask();
+      alps.solve(rows, sparsity, () -> masks.magnitude(result, sparsity, TILE_BYTES, mask));
+      if (rows.onDevice()) {
+        rows.forTiles(RowTile::storeMask);
+        rows.forTiles(RowTile::storeResult);
+      }
       return new Chosen(layer.unpacked(mask), LayerCase.values(result));
     }
   }
@@ -126,12 +141,12 @@ class AlpsTest {
     return kept;
   }
 
-  private static LayerCase layer(int rows, int columns, int group) {
+  static LayerCase layer(int rows, int columns, int group) {
     LayerCase drawn = LayerCase.random(rows, rows, columns, group);
     return new LayerCase(LayerCase.weights(rows, columns, columns), drawn.kept, drawn.gram);
   }
 
-  private static Sparsity sparsity(String amount) {
+  static Sparsity sparsity(String amount) {
     return amount.contains(":") ? SparsityParser.pattern(amount) : SparsityParser.ratio(amount);
   }
 

@@ -283,6 +283,7 @@ final class CudaQueue implements DeviceQueue {
         case Integer number -> number;
         case Long number -> number;
         case Float number -> Float.floatToRawIntBits(number);
+        case Double number -> Double.doubleToRawLongBits(number);
         default -> throw new IllegalArgumentException("a kernel takes no " + argument.getClass());
       };
     }

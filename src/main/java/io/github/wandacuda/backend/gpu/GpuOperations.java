@@ -15,12 +15,12 @@ import io.github.wandacuda.forward.ColumnGroups;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.DeltaOperands;
 import io.github.wandacuda.forward.Elementwise;
+import io.github.wandacuda.forward.LayerFitting;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.RotaryPairs;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.RoutingRule;
-import io.github.wandacuda.forward.RowFitting;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
@@ -265,7 +265,7 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public Optional<RowFitting> rowFitting(Weight gram) {
+  public Optional<LayerFitting> rowFitting(Weight gram) {
     return ((GpuWeight) gram)
         .resident()
         .filter(there -> device.hasDoubles())

@@ -1,15 +1,25 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels.Shape;
-import io.github.wandacuda.forward.RowFitting;
+import io.github.wandacuda.forward.LayerFitting;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.OptionalInt;
 
-/** The work on rows in a device's memory: {@code row_fit} and {@code row_swaps}. */
-final class GpuRowFitting implements RowFitting {
+/**
+ * The work on rows in a device's memory: {@code row_fit}, {@code row_swaps}, {@code row_admm} and
+ * {@code sparse_gpt}.
+ */
+final class GpuRowFitting implements LayerFitting {
   private static final String FIT = "row_fit";
+  private static final String ADMM = "row_admm";
+  private static final String SPARSE_GPT = "sparse_gpt";
+
+  /** Elements of a row, as which all of a layer's are counted. */
+  private static final int COUNTED = 4096;
 
   private final DeviceQueue queue;
   private final DeviceRows gram;
@@ -159,6 +169,133 @@ final class GpuRowFitting implements RowFitting {
         gram.stride(),
         errors(x),
         data(x));
+  }
+
+  @Override
+  public void scale(Tensor w, double unit, Tensor out) {
+    launch(ADMM, "row_scale", Shape.COLUMNS, matrix(w), data(w), diagonal(), unit, data(out));
+  }
+
+  @Override
+  public void unscale(Tensor w, double unit, Tensor x) {
+    launch(ADMM, "row_unscale", Shape.COLUMNS, matrix(w), data(w), diagonal(), unit, data(x));
+  }
+
+  @Override
+  public void admmInput(Tensor w, Tensor kept, Tensor t, float fall, Tensor out) {
+    launch(
+        ADMM,
+        "row_admm_input",
+        Shape.ELEMENTS,
+        matrix(out),
+        data(w),
+        data(kept),
+        data(t),
+        fall,
+        data(out));
+  }
+
+  @Override
+  public void admmUpdate(
+      Tensor w, Tensor kept, Tensor products, float fall, float factor, Tensor t) {
+    launch(
+        ADMM,
+        "row_admm_update",
+        Shape.ELEMENTS,
+        matrix(t),
+        data(w),
+        data(kept),
+        data(products),
+        fall,
+        factor,
+        data(t));
+  }
+
+  @Override
+  public void countMagnitudes(Tensor x, OptionalInt upper, long[] counts) {
+    long elements = (long) x.rows() * x.columns();
+    int rows = Math.toIntExact(elements / COUNTED);
+    int rest = (int) (elements % COUNTED);
+    int[] found = new int[counts.length];
+    long bytes = (long) found.length * Integer.BYTES;
+    DevicePointer at = scratch.atLeast(bytes);
+    DeviceRows all = new DeviceRows(data(x), DType.F32, rows, COUNTED, COUNTED);
+    queue.clear(at, bytes);
+    if (rows > 0) {
+      queue.pruning().count(all, upper, at);
+    }
+    if (rest > 0) {
+      DevicePointer end = all.data().plus((elements - rest) * Float.BYTES);
+      queue.pruning().count(new DeviceRows(end, DType.F32, 1, rest, COUNTED), upper, at);
+    }
+    queue.fetch(at, MemorySegment.ofArray(found));
+    Arrays.setAll(counts, bin -> counts[bin] + Integer.toUnsignedLong(found[bin]));
+  }
+
+  @Override
+  public void keepAbove(Tensor x, float threshold, Tensor kept) {
+    launch(ADMM, "row_keep", Shape.ELEMENTS, matrix(kept), data(x), threshold, data(kept));
+  }
+
+  @Override
+  public void keepHighest(Tensor x, int pruned, int size, Tensor kept) {
+    launch(ADMM, "row_group_keep", Shape.COLUMNS, matrix(kept), data(x), pruned, size, data(kept));
+  }
+
+  @Override
+  public void sparseGptScores(Tensor w, int first, Tensor block, Tensor out) {
+    launch(
+        SPARSE_GPT,
+        "sparse_gpt_scores",
+        Shape.COLUMNS,
+        matrix(out),
+        from(w, first),
+        (long) w.columns(),
+        data(block),
+        block.columns(),
+        data(out));
+  }
+
+  private static DevicePointer from(Tensor rows, int column) {
+    return data(rows).plus((long) column * Float.BYTES);
+  }
+
+  @Override
+  public void sparseGpt(
+      Tensor w,
+      int first,
+      Tensor block,
+      int threshold,
+      int pruned,
+      int size,
+      Tensor changes,
+      Tensor kept) {
+    launch(
+        SPARSE_GPT,
+        "sparse_gpt_prune",
+        Shape.BLOCKS,
+        matrix(changes),
+        from(w, first),
+        from(kept, first),
+        (long) w.columns(),
+        data(block),
+        block.columns(),
+        threshold,
+        pruned,
+        size,
+        data(changes));
+  }
+
+  @Override
+  public void addColumns(Tensor terms, Tensor w, int first) {
+    launch(
+        SPARSE_GPT,
+        "sparse_gpt_add",
+        Shape.COLUMNS,
+        matrix(terms),
+        data(terms),
+        from(w, first),
+        (long) w.columns());
   }
 
   @Override

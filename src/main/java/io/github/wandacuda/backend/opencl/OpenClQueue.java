@@ -76,6 +76,8 @@ final class OpenClQueue implements DeviceQueue {
         case Integer value -> set(kernel, index++, Sizeof.cl_int, Pointer.to(new int[] {value}));
         case Long value -> set(kernel, index++, Sizeof.cl_long, Pointer.to(new long[] {value}));
         case Float value -> set(kernel, index++, Sizeof.cl_float, Pointer.to(new float[] {value}));
+        case Double value ->
+            set(kernel, index++, Sizeof.cl_double, Pointer.to(new double[] {value}));
         case LocalMemory local -> set(kernel, index++, local.bytes(), null);
         default ->
             throw new IllegalArgumentException("a kernel can't be given a " + argument.getClass());
