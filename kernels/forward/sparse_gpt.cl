@@ -46,11 +46,12 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void sparse_gpt_prun
   __global float *left = POINTER(float, changes) + (long)get_group_id(0) * columns;
   __global const float *upper = CONST_POINTER(float, block);
   __global const float *dead = upper + columns * upper_stride;
-  int item = (int)get_local_id(0);
+  // The work-item's next column.
+  int next = (int)get_local_id(0);
   for (int first = 0; first < columns; first += size) {
     int end = first + size;
     barrier(CLK_GLOBAL_MEM_FENCE);
-    for (int c = first + item; c < end; c += ITEMS) {
+    for (int c = next; c < end; c += ITEMS) {
       int own = key_of(row, upper, upper_stride, dead, c);
       int before = 0;
       for (int other = first; other < end && pruned > 0; other++) {
@@ -61,16 +62,17 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void sparse_gpt_prun
     }
     barrier(CLK_GLOBAL_MEM_FENCE);
     for (int column = first; column < end; column++) {
-      if (column % ITEMS == item) {
+      if (column == next) {
         bool gone = marks[column] == 0.0f;
         float taken = gone ? -(row[column] / upper[column * upper_stride + column]) : 0.0f;
         change[column % 2] = taken;
         left[column] = taken;
         row[column] = gone ? 0.0f : row[column];
+        next += ITEMS;
       }
       barrier(CLK_LOCAL_MEM_FENCE);
-      for (int c = column - column % ITEMS + item; c < columns; c += ITEMS) {
-        row[c] = c > column ? fma(change[column % 2], upper[column * upper_stride + c], row[c]) : row[c];
+      for (int c = next; c < columns; c += ITEMS) {
+        row[c] = fma(change[column % 2], upper[column * upper_stride + c], row[c]);
       }
     }
   }

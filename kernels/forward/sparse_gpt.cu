@@ -36,7 +36,8 @@ extern "C" __global__ void sparse_gpt_prune(float *w, float *kept, long long str
   float *left = changes + static_cast<long long>(blockIdx.x) * columns;
   const float *dead = block + columns * upperStride;
   const int threads = static_cast<int>(blockDim.x);
-  const int thread = static_cast<int>(threadIdx.x);
+  // The thread's next column.
+  int next = static_cast<int>(threadIdx.x);
   // The bits of a score order as its value does, and a NaN last.
   const auto key = [=](int c) {
     return __float_as_int(scoreOf(row[c], block[c * upperStride + c], dead[c])) & 0x7fffffff;
@@ -44,7 +45,7 @@ extern "C" __global__ void sparse_gpt_prune(float *w, float *kept, long long str
   for (int first = 0; first < columns; first += size) {
     const int end = first + size;
     __syncthreads();
-    for (int c = first + thread; c < end; c += threads) {
+    for (int c = next; c < end; c += threads) {
       const int own = key(c);
       int before = 0;
       for (int other = first; other < end && pruned > 0; other++) {
@@ -55,18 +56,17 @@ extern "C" __global__ void sparse_gpt_prune(float *w, float *kept, long long str
     }
     __syncthreads();
     for (int column = first; column < end; column++) {
-      if (column % threads == thread) {
+      if (column == next) {
         const bool gone = marks[column] == 0;
         const float taken = gone ? -(row[column] / block[column * upperStride + column]) : 0.0f;
         change[column % 2] = taken;
         left[column] = taken;
         row[column] = gone ? 0.0f : row[column];
+        next += threads;
       }
       __syncthreads();
-      for (int c = column - column % threads + thread; c < columns; c += threads) {
-        if (c > column) {
-          row[c] = fmaf(change[column % 2], block[column * upperStride + c], row[c]);
-        }
+      for (int c = next; c < columns; c += threads) {
+        row[c] = fmaf(change[column % 2], block[column * upperStride + c], row[c]);
       }
     }
   }

@@ -5,6 +5,7 @@
 //   build.sh OUT --asan --program checks/forward.cpp && OUT/forward [ROUNDS [SEED]]
 //
 // OUT/forward ROUNDS SEED sums CAPABILITY prints instead how far linear layers on tensor cores are off.
+#include <bit>
 #include <memory>
 
 #include "checks.h"
@@ -626,6 +627,109 @@ void rowSwaps(pretend::Harness &harness) {
   }
 }
 
+void rowAdmm(pretend::Harness &harness) {
+  const int rows = size(20), columns = 2 * size(300), group = below(2) ? 2 : columns;
+  const size_t count = static_cast<size_t>(rows) * columns;
+  const auto all = static_cast<long long>(count);
+  const unsigned blocks = 1 + static_cast<unsigned>(below(4));
+  Buffer<float> w(count, true), kept(count, true), t(count, true), products(count, true), diagonal(columns, true);
+  Buffer<float> scaled(count, true), out(count, true);
+  for (Buffer<float> *each : {&w, &t, &products}) each->fill(normal);
+  diagonal.fill([] { return below(5) ? 2.25f : 0.0f; });
+  kept.fill([] { return static_cast<float>(below(2)); });
+  const std::vector<float> before(t.get(), t.get() + count);
+  run(harness, "row_scale", {static_cast<unsigned>(rows)}, rowThreads(columns, 256), 0, w.get(), diagonal.get(), 0.5,
+      scaled.get(), columns);
+  run(harness, "row_admm_input", {blocks}, 256, 0, scaled.get(), kept.get(), t.get(), 0.75f, out.get(), all);
+  run(harness, "row_admm_update", {blocks}, 256, 0, scaled.get(), kept.get(), products.get(), 0.75f, 0.5f, t.get(), all);
+  for (size_t i = 0; i < count; i++) {
+    const float left = kept[i] != 0 ? 0 : before[i] * 0.75f;
+    const float scale = diagonal[i % columns] > 0 ? 0.75f : 0;
+    check("row_scale", scaled[i], w[i] * scale, 1);
+    check("row_admm_input", out[i], (kept[i] != 0 ? before[i] : -left) - scaled[i], 1);
+    check("row_admm_update", t[i], scaled[i] + 0.5f * products[i] + left, 1);
+  }
+  if (group == columns) {
+    run(harness, "row_keep", {blocks}, 256, 0, t.get(), 1.0f, kept.get(), all);
+  } else {
+    run(harness, "row_group_keep", {static_cast<unsigned>(rows)}, rowThreads(columns, 256), 0, t.get(), 1, group, kept.get(),
+        columns);
+  }
+  for (size_t i = 0; i < count; i++) {
+    const float lowest = group == columns ? 1.0f : std::min(std::abs(t[i]), std::abs(t[i - i % 2 + 1 - i % 2]));
+    check("row_keep", kept[i], std::abs(t[i]) > lowest ? 1 : 0, 0);
+  }
+  const std::vector<float> result(t.get(), t.get() + count);
+  run(harness, "row_unscale", {static_cast<unsigned>(rows)}, rowThreads(columns, 256), 0, w.get(), diagonal.get(), 0.5, t.get(),
+      columns);
+  for (size_t i = 0; i < count; i++) {
+    check("row_unscale", t[i], diagonal[i % columns] > 0 ? result[i] / 0.75f : w[i], 10);
+  }
+}
+
+// Prunes a row of a block as the kernel does, and returns its changes.
+std::vector<float> prunedRow(float *row, float *marks, const float *block, int stride, int columns, float threshold, int group) {
+  std::vector<float> changes(columns);
+  const float *dead = block + columns * stride;
+  const auto score = [&](int c) {
+    const float diagonal = block[c * stride + c];
+    return dead[c] != 0 ? 0 : row[c] * row[c] / (diagonal * diagonal);
+  };
+  for (int c = 0; c < columns; c++) {
+    if (group == columns && c == 0) {
+      for (int k = 0; k < columns; k++) marks[k] = dead[k] != 0 || score(k) <= threshold ? 0 : 1;
+    } else if (group == 2 && c % 2 == 0) {
+      const bool first = score(c) <= score(c + 1);
+      marks[c] = dead[c] != 0 || first ? 0 : 1;
+      marks[c + 1] = dead[c + 1] != 0 || !first ? 0 : 1;
+    }
+    changes[c] = marks[c] == 0 ? -(row[c] / block[c * stride + c]) : 0;
+    for (int k = c + 1; k < columns; k++) row[k] = std::fma(changes[c], block[c * stride + k], row[k]);
+    row[c] = marks[c] == 0 ? 0 : row[c];
+  }
+  return changes;
+}
+
+void sparseGpt(pretend::Harness &harness) {
+  const int rows = size(20), columns = 2 * size(150), upperStride = columns + below(17);
+  const int group = below(2) ? 2 : columns, right = size(40);
+  const long long stride = columns + right;
+  const float threshold = 0.5f;
+  Buffer<float> block((columns + 1) * upperStride, true), w(rows * stride, true), kept(rows * stride, true);
+  Buffer<float> scores(static_cast<size_t>(rows) * columns, true), changes(scores.size(), true), terms(rows * right, true);
+  for (int i = 0; i <= columns; i++) {
+    for (int j = i; j < columns; j++) block[i * upperStride + j] = i == j ? 1 + std::abs(normal()) : normal() / 16;
+  }
+  for (int j = 0; j < columns; j++) block[columns * upperStride + j] = below(9) == 0 ? 1 : 0;
+  w.fill(normal);
+  kept.fill([] { return 2.0f; });
+  terms.fill(normal);
+  std::vector<float> expected(w.get(), w.get() + w.size()), marks(kept.get(), kept.get() + kept.size());
+  const unsigned blocks = static_cast<unsigned>(rows);
+  run(harness, "sparse_gpt_scores", {blocks}, rowThreads(columns, 256), 0, w.get(), stride, block.get(), upperStride,
+      scores.get(), columns);
+  for (size_t i = 0; i < scores.size(); i++) {
+    const int c = static_cast<int>(i % columns);
+    const float weight = w[i / columns * stride + c], diagonal = block[c * upperStride + c];
+    const bool dead = block[columns * upperStride + c] != 0;
+    check("sparse_gpt_scores", scores[i], dead ? 0 : weight * weight / (diagonal * diagonal), 1);
+  }
+  run(harness, "sparse_gpt_prune", {blocks}, rowThreads(columns, 256), 0, w.get(), kept.get(), stride, block.get(),
+      upperStride, group == 2 ? -1 : static_cast<int>(std::bit_cast<unsigned>(threshold)), group == 2 ? 1 : 0, group,
+      changes.get(), columns);
+  run(harness, "sparse_gpt_add", {blocks}, rowThreads(right, 256), 0, terms.get(), w.get() + columns, stride, right);
+  for (int row = 0; row < rows; row++) {
+    const std::vector<float> passed =
+        prunedRow(&expected[row * stride], &marks[row * stride], block.get(), upperStride, columns, threshold, group);
+    for (int c = 0; c < stride; c++) {
+      const size_t at = row * stride + c;
+      check("sparse_gpt_prune", w[at], c < columns ? expected[at] : expected[at] + terms[row * right + c - columns], 1);
+      check("sparse_gpt_prune's marks", kept[at], marks[at], 0);
+      if (c < columns) check("sparse_gpt_prune's changes", changes[row * columns + c], passed[c], 1);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argumentCount, char **arguments) {
@@ -638,8 +742,9 @@ int main(int argumentCount, char **arguments) {
     if (only == "linear_float") return linearFloat(harness);
     if (only == "linear_tensor") return linearTensor(harness);
     if (only == "row_swaps") return rowSwaps(harness);
+    if (only == "sparse_gpt") return sparseGpt(harness);
     for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearSparse, linearUnpack, codes, linearFinish, rowFit,
-                      rowSwaps}) {
+                      rowSwaps, rowAdmm, sparseGpt}) {
       each(harness);
     }
     linearTensor(harness);

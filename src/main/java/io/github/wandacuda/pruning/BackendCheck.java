@@ -6,6 +6,7 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.QuantizedMatrix.Codes;
 import io.github.wandacuda.QuantizedMatrix.Scales;
 import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
@@ -62,6 +63,9 @@ public final class BackendCheck {
 
   private static final int TOKENS = 33;
   private static final int WIDTH = 70;
+
+  /** Columns of rows that are worked on: more than a block of SparseGPT. */
+  private static final int COLUMNS = 2 * WIDTH;
 
   private final Map<String, Case> cases = new LinkedHashMap<>();
 
@@ -564,15 +568,67 @@ public final class BackendCheck {
             pruned(
                 side,
                 (gram, weights, mask) -> {
-                  float[] result = new float[TOKENS * WIDTH + 1];
-                  WeightMatrix fitted = WeightMatrix.of(new float[TOKENS * WIDTH], TOKENS, WIDTH);
+                  WeightMatrix fitted =
+                      WeightMatrix.of(new float[TOKENS * COLUMNS], TOKENS, COLUMNS);
                   new Reconstruction(gram).solve(weights, mask, fitted);
-                  for (int row = 0; row < TOKENS; row++) {
-                    fitted.read(row, 0, WIDTH, result, row * WIDTH);
-                  }
-                  result[TOKENS * WIDTH] = (float) OutputError.of(gram, weights, fitted).error();
+                  float[] result = Arrays.copyOf(values(fitted), TOKENS * COLUMNS + 1);
+                  result[TOKENS * COLUMNS] = (float) OutputError.of(gram, weights, fitted).error();
                   return result;
                 }));
+    addRowWork(
+        "row_admm",
+        (rows, gram, sparsity, choose) -> {
+          rows.loadMask();
+          rows.forTiles(tile -> tile.alternate(gram, 0.5, 0, 1e-3f));
+          rows.forTiles(tile -> tile.alternate(gram, 0.5, 0.8f, 1e-3f));
+          rows.keepLargest(sparsity, choose);
+          rows.forTiles(tile -> tile.unscale(0.5));
+          rows.store();
+        });
+    addRowWork(
+        "sparse_gpt",
+        (rows, gram, sparsity, choose) -> {
+          GramFactor factor = GramFactor.of(gram.gram(), gram.workers).orElseThrow();
+          rows.prune(new SparseGpt(gram.operations(), gram.workers, factor), sparsity);
+        });
+  }
+
+  /** Work on a whole layer, and what chooses its mask of the largest results elsewhere. */
+  @FunctionalInterface
+  private interface LayerWork {
+    void on(LayerRows rows, SquareGram gram, Sparsity sparsity, Runnable choose);
+  }
+
+  private void addRowWork(String name, LayerWork work) {
+    for (Sparsity sparsity : List.of(new Sparsity.Ratio(0.5), new Sparsity.GroupPattern(3, 7))) {
+      add(
+          name + ": " + sparsity,
+          side ->
+              pruned(
+                  side,
+                  (gram, weights, mask) -> {
+                    WeightMatrix result =
+                        WeightMatrix.of(new float[TOKENS * COLUMNS], TOKENS, COLUMNS);
+                    TileMasks masks = new TileMasks(side.selector, gram.workers);
+                    try (LayerRows rows = new LayerRows(gram, weights, mask, result)) {
+                      work.on(
+                          rows,
+                          gram,
+                          sparsity,
+                          () -> masks.magnitude(result, sparsity, 1 << 12, mask));
+                    }
+                    PackedMasks.clear(result, mask, gram.workers);
+                    return values(result);
+                  }));
+    }
+  }
+
+  private static float[] values(WeightMatrix matrix) {
+    float[] values = new float[TOKENS * COLUMNS];
+    for (int row = 0; row < TOKENS; row++) {
+      matrix.read(row, 0, COLUMNS, values, row * COLUMNS);
+    }
+    return values;
   }
 
   @FunctionalInterface
@@ -582,25 +638,25 @@ public final class BackendCheck {
 
   /** Works on rows of which some columns are pruned, with second moments of some tokens. */
   private static float[] pruned(Side side, RowWork work) {
-    float[] tokens = side.values(TOKENS * WIDTH);
-    float[] triangle = new float[(int) Gram.elements(WIDTH)];
-    for (int i = 0, at = 0; i < WIDTH; i++) {
-      for (int j = i; j < WIDTH; j++, at++) {
-        for (int t = 0; t < tokens.length; t += WIDTH) {
+    float[] tokens = side.values(TOKENS * COLUMNS);
+    float[] triangle = new float[(int) Gram.elements(COLUMNS)];
+    for (int i = 0, at = 0; i < COLUMNS; i++) {
+      for (int j = i; j < COLUMNS; j++, at++) {
+        for (int t = 0; t < tokens.length; t += COLUMNS) {
           triangle[at] += tokens[t + i] * tokens[t + j];
         }
       }
     }
-    MemorySegment mask = side.arena.allocate(TOKENS * Selector.maskRowBytes(WIDTH));
-    boolean[] kept = new boolean[WIDTH];
+    MemorySegment mask = side.arena.allocate(TOKENS * Selector.maskRowBytes(COLUMNS));
+    boolean[] kept = new boolean[COLUMNS];
     for (int row = 0; row < TOKENS; row++) {
-      for (int column = 0; column < WIDTH; column++) {
+      for (int column = 0; column < COLUMNS; column++) {
         kept[column] = side.random.nextBoolean();
       }
       PackedMasks.write(kept, mask, row);
     }
-    WeightMatrix weights = side.matrix(DType.F32, TOKENS, WIDTH);
-    Gram gram = new Gram(WIDTH, MemorySegment.ofArray(triangle));
+    WeightMatrix weights = side.matrix(DType.F32, TOKENS, COLUMNS);
+    Gram gram = new Gram(COLUMNS, MemorySegment.ofArray(triangle));
     try (Workers workers = new Workers(1);
         SquareGram square = new SquareGram(side.operations, workers, gram)) {
       return work.on(square, weights, mask);

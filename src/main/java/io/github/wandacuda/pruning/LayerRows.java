@@ -118,11 +118,15 @@ final class LayerRows implements AutoCloseable {
     }
     LayerFitting device = gram.device().orElseThrow();
     sparseGpt.prune(device, weights, sparsity, whole.get(0), whole.get(1), whole.get(2));
-    forTiles(
-        tile -> {
-          tile.storeMask();
-          tile.storeResult();
-        });
+    store();
+  }
+
+  /** Writes mask and result to host memory, where they aren't there already. */
+  void store() {
+    if (onDevice()) {
+      forTiles(RowTile::storeMask);
+      forTiles(RowTile::storeResult);
+    }
   }
 
   @Override

@@ -77,6 +77,14 @@ public final class SquareGram implements AutoCloseable {
     }
   }
 
+  Gram gram() {
+    return gram;
+  }
+
+  Operations operations() {
+    return operations;
+  }
+
   RowFitting fitting() {
     return fitting;
   }

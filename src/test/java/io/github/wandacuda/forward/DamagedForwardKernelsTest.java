@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NumberFormat;
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.pruning.LayerSparseGptTest;
+import io.github.wandacuda.pruning.RowAdmmTest;
 import io.github.wandacuda.pruning.RowFitTest;
 import io.github.wandacuda.pruning.RowSwapsTest;
 import io.github.wandacuda.scalar.RandomCodes;
@@ -62,6 +64,29 @@ class DamagedForwardKernelsTest {
         "other = k + 1; other < end",
         "other = k + 2; other < end",
         Damage::rowGroups),
+    ADMM_SCALE("row_admm.cl", "sqrt((double)", "((double)", Damage::admm),
+    ADMM_DEAD("row_admm.cl", "scale == 0.0", "scale == -1.0", Damage::admm),
+    ADMM_INPUT("row_admm.cl", ": -(value * fall)", ": value * fall", Damage::admm),
+    ADMM_DUAL("row_admm.cl", "[i] + dual", "[i]", Damage::admm),
+    ADMM_THRESHOLD("row_admm.cl", "<= threshold", "< threshold", Damage::admm),
+    ADMM_TIES("row_admm.cl", "other < c)", "other > c)", Damage::admmTies),
+    SPARSE_GPT_SCORE(
+        "sparse_gpt.cl", "/ (diagonal * diagonal)", "* (diagonal * diagonal)", Damage::sparseGpt),
+    SPARSE_GPT_DEAD("sparse_gpt.cl", "dead[c] != 0.0f || own", "own", Damage::sparseGptTies),
+    SPARSE_GPT_THRESHOLD("sparse_gpt.cl", "own <= thr", "own < thr", Damage::sparseGpt),
+    SPARSE_GPT_TIES("sparse_gpt.cl", "other < c)", "other > c)", Damage::sparseGptTies),
+    SPARSE_GPT_CHANGE(
+        "sparse_gpt.cl", "change[column % 2],", "left[column / 2],", Damage::sparseGpt),
+    SPARSE_GPT_ADD("sparse_gpt.cl", "+= CONST_POINTER", "-= CONST_POINTER", Damage::sparseGpt),
+    CUDA_ADMM_SCALE("row_admm.cu", "return sqrt(", "return (", Damage::admm),
+    CUDA_ADMM_DUAL("row_admm.cu", "0.0f : value * fall)", "0.0f : value)", Damage::admm),
+    CUDA_ADMM_THRESHOLD("row_admm.cu", "<= threshold", "< threshold", Damage::admm),
+    CUDA_ADMM_TIES("row_admm.cu", "other < c)", "other > c)", Damage::admmTies),
+    CUDA_SPARSE_GPT_DEAD("sparse_gpt.cu", "dead[c] != 0 || own", "own", Damage::sparseGptTies),
+    CUDA_SPARSE_GPT_THRESHOLD("sparse_gpt.cu", "own <= thr", "own < thr", Damage::sparseGpt),
+    CUDA_SPARSE_GPT_TIES("sparse_gpt.cu", "other < c)", "other > c)", Damage::sparseGptTies),
+    CUDA_SPARSE_GPT_CHANGE("sparse_gpt.cu", "next += threads", "next += 1", Damage::sparseGpt),
+    CUDA_SPARSE_GPT_ADD("sparse_gpt.cu", "+= terms", "-= terms", Damage::sparseGpt),
     EMBED("embed.cl", "row < rows", "row < rows - 1", Damage::embed),
     WIDENING("widen.cl", "0x1p112f", "0x1p111f", Damage::embed),
     EPSILON("rms_norm.cl", "mean + epsilon", "mean - epsilon", Damage::norm),
@@ -342,6 +367,22 @@ class DamagedForwardKernelsTest {
 
     private static void rowVanishing(OpenedBackend on) {
       new RowSwapsTest(on).errorsThatVanishGiveTheSameMasks();
+    }
+
+    private static void admm(OpenedBackend on) {
+      new RowAdmmTest(on).everySizeGivesTheSameBits(17, 33, "0.5");
+    }
+
+    private static void admmTies(OpenedBackend on) {
+      new RowAdmmTest(on).equalWeightsGiveTheSameBits();
+    }
+
+    private static void sparseGpt(OpenedBackend on) {
+      new LayerSparseGptTest(on).everySizeGivesTheSameBits(9, 129, "0.5");
+    }
+
+    private static void sparseGptTies(OpenedBackend on) {
+      new LayerSparseGptTest(on).equalScoresGiveTheSameBits();
     }
 
     private static void embed(OpenedBackend on) {

@@ -3,6 +3,8 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
+import io.github.wandacuda.pruning.LayerSparseGptTest;
+import io.github.wandacuda.pruning.RowAdmmTest;
 import io.github.wandacuda.pruning.RowFitTest;
 import io.github.wandacuda.pruning.RowSwapsTest;
 import io.github.wandacuda.scalar.RandomCodes;
@@ -65,6 +67,14 @@ class SmallGroupsTest {
       new RowFitTest(opened).everySizeGivesTheSameBits(17, 33);
       // Their second moments don't fit on the device: rows are worked on in host memory.
       new RowFitTest(opened).everySizeGivesTheSameBits(17, 130);
+      // Their weights don't.
+      new RowFitTest(opened).everySizeGivesTheSameBits(120, 33);
+      new RowAdmmTest(opened).everySizeGivesTheSameBits(120, 33, "0.5");
+      new RowAdmmTest(opened).everySizeGivesTheSameBits(17, 33, "0.5");
+      new RowAdmmTest(opened).everySizeGivesTheSameBits(17, 36, "2:4");
+      new LayerSparseGptTest(opened).everySizeGivesTheSameBits(120, 33, "0.5");
+      new LayerSparseGptTest(opened).everySizeGivesTheSameBits(17, 33, "0.5");
+      new LayerSparseGptTest(opened).everySizeGivesTheSameBits(17, 36, "2:4");
       new RowSwapsTest(opened).everySizeGivesTheSameMasks(5, 315);
       new RowSwapsTest(opened).everySizeGivesTheSameMasks(17, 33);
       new RowSwapsTest(opened).everyGroupGivesTheSameMasks(9, 40, 2);

@@ -123,16 +123,23 @@ abstract class ModelParity {
 
   /** Where second moments come from a file, all that is left to a GPU has the CPU's bits. */
   @ParameterizedTest
-  @CsvSource({"swaps+reconstruct, 0.5", "swaps+reconstruct, 2:4", "alps, 0.5"})
-  void whatIsFittedToMomentsFromAFileIsTheCpusByteForByte(String update, String amount) {
+  @CsvSource({
+    "wanda+swaps+reconstruct, 0.5",
+    "wanda+swaps+reconstruct, 2:4",
+    "wanda+alps, 0.5",
+    "wanda+alps, 2:4",
+    "sparsegpt, 0.5",
+    "sparsegpt+reconstruct, 2:4"
+  })
+  void whatIsFittedToMomentsFromAFileIsTheCpusByteForByte(String method, String amount) {
     Path fixture = TestData.fixture("llama-gqa");
     Path moments = directory.resolve("moments.safetensors");
     try (CpuDecoder decoder = CpuDecoder.open(fixture.resolve("model"), 2)) {
       List<int[]> tokens = TestData.tokens(fixture.resolve("tokens.json"));
       AtomicWrite.replace(moments, decoder.moments(tokens));
     }
-    String output = update + amount.length();
-    ModuleRules rules = Pruning.rules("wanda+" + update, amount);
+    String output = method + amount.length();
+    ModuleRules rules = Pruning.rules(method, amount);
     fit(gpu, output + "-on-gpu", rules, moments);
     try (Backend cpu = Pruning.cpu(2)) {
       RunResult result = fit(cpu, output + "-on-cpu", rules, moments);

@@ -45,10 +45,7 @@ class AlpsTest {
         LayerRows rows = new LayerRows(gram, LayerCase.matrix(layer.weights), mask, result)) {
       rows.loadMask();
       alps.solve(rows, sparsity, () -> masks.magnitude(result, sparsity, TILE_BYTES, mask));
-      if (rows.onDevice()) {
-        rows.forTiles(RowTile::storeMask);
-        rows.forTiles(RowTile::storeResult);
-      }
+      rows.store();
       return new Chosen(layer.unpacked(mask), LayerCase.values(result));
     }
   }

@@ -50,7 +50,9 @@ class KernelRaceTest {
           "linear_float",
           List.of("linear_float.cu"),
           "row_swaps",
-          List.of("row_swaps.cu"));
+          List.of("row_swaps.cu"),
+          "sparse_gpt",
+          List.of("sparse_gpt.cu"));
 
   /**
    * A barrier.
@@ -91,7 +93,8 @@ class KernelRaceTest {
     "pruning, 20, select_groups_large_bf16",
     "forward, 10, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16"
         + " linear_sparse_4_bf16 linear_unpack_f16 widen_codes prune_codes"
-        + " linear_codes_4 row_moments row_step row_end row_swaps row_group_swaps",
+        + " linear_codes_4 row_moments row_step row_end row_swaps row_group_swaps"
+        + " row_admm_update row_group_keep sparse_gpt_prune sparse_gpt_add",
     "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
         + " convolve delta_rule"
   })

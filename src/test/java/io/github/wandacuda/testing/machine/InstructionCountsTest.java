@@ -277,6 +277,13 @@ class InstructionCountsTest {
               "row_swaps",
               "a column that is looked at",
               Map.of(Mark.DOUBLE_MULTIPLY_ADD, 2, Mark.DOUBLE_MULTIPLY, 3)));
+      paths.add(
+          element(
+              "sparse_gpt",
+              "sparse_gpt_prune",
+              "a weight that a column changes",
+              Map.of(Mark.MULTIPLY_ADD, 1)));
+      paths.add(stream("row_admm", "row_admm_update", 4, Map.of(Mark.VECTOR, 5)));
       return paths;
     }
 
@@ -323,7 +330,7 @@ class InstructionCountsTest {
       Mark start =
           switch (file) {
             case "inspect_rows" -> Mark.LOAD_16;
-            case "widen_codes", "linear_codes", "row_fit", "row_swaps" ->
+            case "widen_codes", "linear_codes", "row_fit", "row_swaps", "row_admm", "sparse_gpt" ->
                 marks.keySet().iterator().next();
             default -> Mark.STORE_1;
           };
