@@ -160,7 +160,7 @@ public final class Download {
         }
       }
       for (int at = 0; at < Math.min(AT_ONCE, pieces.size()); at++) {
-        free.add(PartialFile.memory(settings.piece()));
+        free.add(ByteBuffer.allocateDirect(settings.piece()));
       }
       run(pieces);
     } finally {
