@@ -3,6 +3,7 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.checkpoint.DirectIo.FileOpener;
 import io.github.wandacuda.checkpoint.WriteQueue.OpenBlock;
 import io.github.wandacuda.system.RealCause.SystemError;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -17,7 +18,7 @@ import java.util.Map;
  *
  * <p>Each byte is written once. An error comes with a later call.
  */
-final class BlockWriter implements AutoCloseable {
+public final class BlockWriter implements Closeable {
   /** Bytes of a block that is put together. */
   static final int BLOCK = 1 << 20;
 
@@ -47,7 +48,7 @@ final class BlockWriter implements AutoCloseable {
   }
 
   /** Copies a piece, which is written later; throws what an earlier piece failed by. */
-  void write(MemorySegment bytes, long position) throws IOException {
+  public void write(MemorySegment bytes, long position) throws IOException {
     long at = 0;
     while (at < bytes.byteSize()) {
       long start = (position + at) / BLOCK * BLOCK;
@@ -64,7 +65,7 @@ final class BlockWriter implements AutoCloseable {
    * Writes the pieces so far of a part of the file, whole blocks or not. They are on the device
    * when the file is forced afterwards.
    */
-  void flush(long from, long to) throws IOException {
+  public void flush(long from, long to) throws IOException {
     queue.flush(this, from, to);
   }
 

@@ -29,9 +29,6 @@ import org.slf4j.LoggerFactory;
 public final class DirectIo implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(DirectIo.class);
 
-  /** What memory and places in a file are aligned to for any file system that is used like this. */
-  public static final int ALIGNMENT = BlockWriter.ALIGNMENT;
-
   /** More requests than this at a time make no device faster that was measured. */
   private static final int THREADS = 4;
 
@@ -99,16 +96,8 @@ public final class DirectIo implements AutoCloseable {
         THREADS, Thread.ofPlatform().daemon().name(name, 1).factory());
   }
 
-  /**
-   * Opens a file for writes past the page cache, if it can be: their places in the file and in
-   * memory, and their lengths, are multiples of {@link #ALIGNMENT}.
-   */
-  public Optional<FileChannel> channel(Path file) {
-    return open(file, StandardOpenOption.WRITE).map(FileOpener.Opened::channel);
-  }
-
   /** Returns a writer of a file that will be so long, or nothing to use the page cache. */
-  Optional<BlockWriter> writer(Path file, FileChannel plain, long length) {
+  public Optional<BlockWriter> writer(Path file, FileChannel plain, long length) {
     return open(file, StandardOpenOption.WRITE)
         .map(direct -> new BlockWriter(this, writes, plain, direct, length));
   }

@@ -27,6 +27,15 @@ public record SafetensorsHeader(
   /** Bytes of the number that a file starts with. */
   static final int LENGTH_BYTES = Long.BYTES;
 
+  /** The other formats that are told by how a file begins. */
+  private static final Map<String, String> OTHER_FORMATS =
+      Map.of(
+          "GGUF", "a GGUF file",
+          "PK", "a zip archive, as PyTorch's .pt and .bin files are",
+          "\u001f\u008b", "compressed by gzip",
+          "\u0080\u0002", "a Python pickle, as old .bin files are",
+          "{", "a JSON text");
+
   /** Reads the header of a file that lies in memory, and checks all of it. */
   public static SafetensorsHeader of(MemorySegment file) {
     byte[] prefix = start(file, Math.min(file.byteSize(), LENGTH_BYTES));
@@ -54,7 +63,7 @@ public record SafetensorsHeader(
     long length = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
     if (length < 0 || length > JsonInput.LONGEST) {
       throw ErrorDetails.part(file, "header")
-          .hint(OtherFormat.hint(prefix))
+          .hint(hint(prefix))
           .wrong(
               "a length of at most %d bytes".formatted(JsonInput.LONGEST),
               Long.toUnsignedString(length));
@@ -101,32 +110,14 @@ public record SafetensorsHeader(
     return header;
   }
 
-  /** The other formats that are told by how a file begins. */
-  private enum OtherFormat {
-    GGUF("GGUF", "a GGUF file"),
-    ZIP("PK", "a zip archive, as PyTorch's .pt and .bin files are"),
-    GZIP("\u001f\u008b", "compressed by gzip"),
-    PICKLE("\u0080\u0002", "a Python pickle, as old .bin files are"),
-    JSON("{", "a JSON text");
-
-    private final String start;
-    private final String name;
-
-    OtherFormat(String start, String name) {
-      this.start = start;
-      this.name = name;
-    }
-
-    /** Returns what the file seems to be and what to do about it, or null if that isn't known. */
-    static String hint(byte[] head) {
-      String text = new String(head, StandardCharsets.ISO_8859_1);
-      for (OtherFormat format : values()) {
-        if (text.startsWith(format.start)) {
-          return "it begins like %s; name a .safetensors file".formatted(format.name);
-        }
-      }
-      return "it was cut or changed, or is no safetensors file: copy or download it again";
-    }
+  /** Returns what a file seems to be by how it begins, and what to do about it. */
+  private static String hint(byte[] head) {
+    String text = new String(head, StandardCharsets.ISO_8859_1);
+    return OTHER_FORMATS.entrySet().stream()
+        .filter(format -> text.startsWith(format.getKey()))
+        .map(format -> "it begins like %s; name a .safetensors file".formatted(format.getValue()))
+        .findFirst()
+        .orElse("it was cut or changed, or is no safetensors file: copy or download it again");
   }
 
   /**

@@ -1,10 +1,9 @@
 package io.github.wandacuda.checkpoint;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.io.AtomicWrite;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -12,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -22,8 +22,6 @@ import java.util.TreeMap;
  * equal bytes.
  */
 public final class SafetensorsWriter {
-  private static final JsonFactory FACTORY = new JsonFactory();
-
   private SafetensorsWriter() {}
 
   /**
@@ -70,42 +68,31 @@ public final class SafetensorsWriter {
 
   /** Returns what a file begins with, a multiple of 8 bytes: its header and the header's length. */
   public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata) {
-    SortedMap<String, String> sorted = new TreeMap<>(TensorNames.ORDER);
-    sorted.putAll(metadata);
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (JsonGenerator json = FACTORY.createGenerator(bytes)) {
-      json.writeStartObject();
-      if (!sorted.isEmpty()) {
-        json.writeObjectFieldStart(HeaderParser.METADATA);
-        for (Map.Entry<String, String> entry : sorted.entrySet()) {
-          json.writeStringField(entry.getKey(), entry.getValue());
-        }
-        json.writeEndObject();
-      }
-      for (TensorInfo tensor : tensors) {
-        writeEntry(json, tensor);
-      }
-      json.writeEndObject();
-    } catch (IOException e) {
+    Map<String, Object> header = new LinkedHashMap<>();
+    if (!metadata.isEmpty()) {
+      SortedMap<String, String> sorted = new TreeMap<>(TensorNames.ORDER);
+      sorted.putAll(metadata);
+      header.put(HeaderParser.METADATA, sorted);
+    }
+    for (TensorInfo tensor : tensors) {
+      Map<String, Object> entry = new LinkedHashMap<>();
+      entry.put("dtype", tensor.dtype());
+      entry.put("shape", tensor.shape());
+      entry.put("data_offsets", List.of(tensor.begin(), tensor.end()));
+      header.put(tensor.name(), entry);
+    }
+    try {
+      byte[] json = new ObjectMapper().writeValueAsBytes(header);
+      byte[] spaces = " ".repeat(-json.length & 7).getBytes(StandardCharsets.US_ASCII);
+      return ByteBuffer.allocate(Long.BYTES + json.length + spaces.length)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .putLong(json.length + spaces.length)
+          .put(json)
+          .put(spaces)
+          .array();
+    } catch (JsonProcessingException e) {
       throw new UncheckedIOException("memory can be written", e);
     }
-    bytes.writeBytes(" ".repeat(-bytes.size() & 7).getBytes(StandardCharsets.US_ASCII));
-    return ByteBuffer.allocate(Long.BYTES + bytes.size())
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .putLong(bytes.size())
-        .put(bytes.toByteArray())
-        .array();
-  }
-
-  private static void writeEntry(JsonGenerator json, TensorInfo tensor) throws IOException {
-    long[] shape = tensor.shape().stream().mapToLong(Long::longValue).toArray();
-    json.writeObjectFieldStart(tensor.name());
-    json.writeStringField("dtype", tensor.dtype());
-    json.writeFieldName("shape");
-    json.writeArray(shape, 0, shape.length);
-    json.writeFieldName("data_offsets");
-    json.writeArray(new long[] {tensor.begin(), tensor.end()}, 0, 2);
-    json.writeEndObject();
   }
 
   public static void write(OutputStream out, float[] vector) throws IOException {

@@ -32,11 +32,7 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
   }
 
   public long elements() {
-    long elements = 1;
-    for (long size : shape) {
-      elements = Math.multiplyExact(elements, size);
-    }
-    return elements;
+    return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
   public long bytes() {

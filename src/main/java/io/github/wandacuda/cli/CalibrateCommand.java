@@ -105,7 +105,8 @@ final class CalibrateCommand extends Subcommand {
         Statistics statistics = run(directory, backend, samples, results);
         double seconds = totalSeconds();
         output.written(
-            object(statistics, backend, seconds, memory), () -> text(statistics, backend, seconds));
+            written(file, object(statistics, backend), seconds, memory),
+            () -> text(statistics, backend, seconds));
       }
     }
   }
@@ -165,18 +166,14 @@ final class CalibrateCommand extends Subcommand {
     }
   }
 
-  private Map<String, Object> object(
-      Statistics statistics, Backend backend, double seconds, MemoryWatch memory) {
+  private Map<String, Object> object(Statistics statistics, Backend backend) {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("output", file.toString());
     BackendOptions.addTo(object, backend);
     object.put("modules", statistics.norms().size());
     object.put("second_moments", secondMoments);
     object.put("routers", statistics.experts().size() / ExpertScore.CHEAP.size());
     object.put("samples", statistics.samples());
     object.put("sequence_length", statistics.sequenceLength());
-    object.put("seconds", Map.of("total", seconds));
-    memory.addTo(object);
     return object;
   }
 

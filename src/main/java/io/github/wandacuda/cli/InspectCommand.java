@@ -8,7 +8,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.Inspector;
 import io.github.wandacuda.job.Inspector.Inspection;
-import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.FamilyFile;
@@ -143,13 +142,11 @@ final class InspectCommand extends Subcommand {
     DecoderDescription description = DecoderFamilies.describe(model);
     Map<String, Integer> parts = new TreeMap<>();
     // A config may claim more blocks than there are.
-    int blocks = Math.min(description.shape().blocks(), MOST_BLOCKS);
-    for (int index = 0; index < blocks; index++) {
-      BlockDescription block = description.block().apply(index);
-      for (Object part : List.of(block.attention(), block.mlp())) {
-        parts.merge(FamilyFile.kind(part.getClass()), 1, Integer::sum);
-      }
-    }
+    description
+        .blocks()
+        .limit(MOST_BLOCKS)
+        .flatMap(block -> Stream.of(block.attention(), block.mlp()))
+        .forEach(part -> parts.merge(FamilyFile.kind(part.getClass()), 1, Integer::sum));
     return parts;
   }
 

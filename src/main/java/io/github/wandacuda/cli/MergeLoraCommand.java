@@ -6,8 +6,6 @@ import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.job.MergeJob;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -52,18 +50,10 @@ final class MergeLoraCommand extends Subcommand {
         MergeJob.Result result =
             new MergeJob(directory, adapter, place).run(count, output.progress());
         double seconds = totalSeconds();
-        output.written(object(result, seconds, memory), () -> text(result, seconds));
+        output.written(
+            written(place, JsonText.map(result), seconds, memory), () -> text(result, seconds));
       }
     }
-  }
-
-  private Map<String, Object> object(MergeJob.Result result, double seconds, MemoryWatch memory) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("output", place.toString());
-    object.putAll(JsonText.map(result));
-    object.put("seconds", Map.of("total", seconds));
-    memory.addTo(object);
-    return object;
   }
 
   private Stream<String> text(MergeJob.Result result, double seconds) {

@@ -80,14 +80,16 @@ final class OutputOptions {
 
   /** Prints the result of a command whose files are written, even if it was interrupted since. */
   public void written(Map<String, Object> object, Supplier<Stream<String>> text) {
-    stderr().hide();
-    var out = command.commandLine().getOut();
     Map<String, Object> all = new LinkedHashMap<>(object);
     if (!half.isEmpty()) {
       all.put("smaller", half);
     }
-    Stream<String> lines =
-        json ? JsonText.of(all).lines() : Stream.concat(halfText.stream(), text.get());
+    print(json ? JsonText.of(all).lines() : Stream.concat(halfText.stream(), text.get()));
+  }
+
+  private void print(Stream<String> lines) {
+    stderr().hide();
+    var out = command.commandLine().getOut();
     lines.map(Printable::line).forEach(out::println);
     out.flush();
   }
@@ -95,10 +97,7 @@ final class OutputOptions {
   /** Prints a line of a result that comes bit by bit, unless {@code --json} was given. */
   public void row(String line) {
     if (!json) {
-      stderr().hide();
-      var out = command.commandLine().getOut();
-      out.println(Printable.line(line));
-      out.flush();
+      print(Stream.of(line));
     }
   }
 

@@ -5,7 +5,6 @@ import io.github.wandacuda.job.Packing;
 import io.github.wandacuda.job.PackingJob;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -47,13 +46,11 @@ abstract class PackingCommand extends Subcommand {
           new PackingJob(direction, model, directory, resume, !skipVerification)
               .run(count, output.progress());
       double seconds = totalSeconds();
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("output", directory.toString());
-      object.putAll(JsonText.map(result));
+      Map<String, Object> object = JsonText.map(result);
       object.put("ratio", result.ratio());
-      object.put("seconds", Map.of("total", seconds));
-      memory.addTo(object);
-      output.written(object, () -> text(direction, model.path(), result, seconds));
+      output.written(
+          written(directory, object, seconds, memory),
+          () -> text(direction, model.path(), result, seconds));
     }
   }
 

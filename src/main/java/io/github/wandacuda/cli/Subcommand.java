@@ -2,6 +2,9 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.MachineFacts;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -36,6 +39,17 @@ abstract class Subcommand implements Runnable {
     T result = work.get();
     evaluate += since(before);
     return result;
+  }
+
+  /** Returns the result of a command that has written a place, beside its time and memory. */
+  static Map<String, Object> written(
+      Path place, Map<String, Object> result, double seconds, MemoryWatch memory) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("output", place.toString());
+    object.putAll(result);
+    object.put("seconds", Map.of("total", seconds));
+    memory.addTo(object);
+    return object;
   }
 
   /** Returns the seconds until now, of which a run was a part. */

@@ -31,7 +31,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
-import java.util.function.LongFunction;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -76,6 +75,7 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
               .split(" "));
 
   private static final String COMPLETION = "generate-completion";
+  private static final int LONGEST_NUMBER = 40;
 
   private static final String WHAT_IT_IS =
       """
@@ -153,10 +153,11 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
       addCompletionWords(line);
     }
     CommandHelp.show(line);
-    return line.registerConverter(Integer.class, WholeNumber.INT)
-        .registerConverter(int.class, WholeNumber.INT)
-        .registerConverter(Long.class, WholeNumber.LONG)
-        .registerConverter(long.class, WholeNumber.LONG)
+    ITypeConverter<Integer> integer =
+        text -> (int) whole(text, Integer.MIN_VALUE, Integer.MAX_VALUE);
+    return line.registerConverter(Integer.class, integer)
+        .registerConverter(int.class, integer)
+        .registerConverter(long.class, text -> whole(text, Long.MIN_VALUE, Long.MAX_VALUE))
         .registerConverter(Path.class, WandaCuda::path)
         .registerConverter(Pattern.class, ModuleOptions::pattern)
         .setCaseInsensitiveEnumValuesAllowed(true)
@@ -240,31 +241,19 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
         inputs);
   }
 
-  /** Reads whole numbers; the message about a malformed one says what was expected. */
-  private record WholeNumber<T>(long least, long most, LongFunction<T> as)
-      implements ITypeConverter<T> {
-    private static final int LONGEST = 40;
-
-    public static final WholeNumber<Integer> INT =
-        new WholeNumber<>(Integer.MIN_VALUE, Integer.MAX_VALUE, value -> (int) value);
-
-    public static final WholeNumber<Long> LONG =
-        new WholeNumber<>(Long.MIN_VALUE, Long.MAX_VALUE, value -> value);
-
-    @Override
-    public T convert(String text) {
-      if (text.length() > LONGEST || !text.matches("[+-]?\\d+")) {
-        throw new TypeConversionException(
-            "expected a whole number such as 128, found '%s'".formatted(text));
-      }
-      BigInteger value = new BigInteger(text);
-      if (value.compareTo(BigInteger.valueOf(least)) < 0
-          || value.compareTo(BigInteger.valueOf(most)) > 0) {
-        throw new TypeConversionException(
-            "expected a whole number of at most %d, found %s".formatted(most, text));
-      }
-      return as.apply(value.longValueExact());
+  /** Reads a whole number; the message about a malformed one says what was expected. */
+  private static long whole(String text, long least, long most) {
+    if (text.length() > LONGEST_NUMBER || !text.matches("[+-]?\\d+")) {
+      throw new TypeConversionException(
+          "expected a whole number such as 128, found '%s'".formatted(text));
     }
+    BigInteger value = new BigInteger(text);
+    if (value.compareTo(BigInteger.valueOf(least)) < 0
+        || value.compareTo(BigInteger.valueOf(most)) > 0) {
+      throw new TypeConversionException(
+          "expected a whole number of at most %d, found %s".formatted(most, text));
+    }
+    return value.longValueExact();
   }
 
   /**

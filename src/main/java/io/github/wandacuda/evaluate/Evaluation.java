@@ -16,7 +16,9 @@ import io.github.wandacuda.text.Tokenizer;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /**
@@ -40,7 +42,7 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
       List<Task> tasks, ModelDirectory model, Tokenizer tokenizer, boolean bos) {
     DecoderShape shape = DecoderFamilies.shape(model);
     int prefix = SpecialTokens.prefix(model, tokenizer, bos);
-    RequestEncoder encoder = new RequestEncoder(tokenizer, bos, prefix, shape);
+    RequestEncoder encoder = new RequestEncoder(tokenizer, bos, prefix, shape, new HashMap<>());
     // A path doesn't travel, and nothing is read any more.
     List<Task> plain = tasks.stream().map(Task::withoutFiles).toList();
     Evaluation evaluation = new Evaluation(plain, new ArrayList<>(), new ArrayList<>());
@@ -140,31 +142,18 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
    * Turns requests into token ids as lm-evaluation-harness does. Where a continuation begins is
    * found by the number of tokens of the context alone, since tokenizers join text across the
    * border.
+   *
+   * @param special whether the tokenizer's special tokens are added, such as BOS
+   * @param prefix the token that stands for an empty context
+   * @param last the tokens of the last context by its text: answers of a question mostly have the
+   *     same, which needs to be tokenized but once
    */
-  private static final class RequestEncoder {
-    private final Tokenizer tokenizer;
-    private final boolean special;
-    private final int prefix;
-    private final DecoderShape shape;
-
-    /** Answers of a question mostly have the same context, which needs to be tokenized but once. */
-    private String lastContext;
-
-    private int[] lastTokens;
-
-    /**
-     * Creates an encoder.
-     *
-     * @param special whether the tokenizer's special tokens are added, such as BOS
-     * @param prefix the token that stands for an empty context
-     */
-    RequestEncoder(Tokenizer tokenizer, boolean special, int prefix, DecoderShape shape) {
-      this.tokenizer = tokenizer;
-      this.special = special;
-      this.prefix = prefix;
-      this.shape = shape;
-    }
-
+  private record RequestEncoder(
+      Tokenizer tokenizer,
+      boolean special,
+      int prefix,
+      DecoderShape shape,
+      Map<String, int[]> last) {
     /**
      * Encodes a request.
      *
@@ -193,11 +182,12 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
     }
 
     private int[] context(String context) {
-      if (!context.equals(lastContext)) {
-        lastTokens = tokenizer.encode(context, special);
-        lastContext = context;
+      if (!last.containsKey(context)) {
+        int[] tokens = tokenizer.encode(context, special);
+        last.clear();
+        last.put(context, tokens);
       }
-      return lastTokens;
+      return last.get(context);
     }
 
     private void requireFits(String place, int length) {

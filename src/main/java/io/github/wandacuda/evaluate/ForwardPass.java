@@ -29,8 +29,12 @@ public final class ForwardPass implements AutoCloseable {
     inputs.forEach(
         input ->
             byLength.computeIfAbsent(input.tokens().length, any -> new ArrayList<>()).add(input));
-    OnFailure.run(
-        this::close, () -> byLength.values().forEach(group -> groups.add(new Group(group))));
+    OnFailure.run(this::close, () -> byLength.values().forEach(this::add));
+  }
+
+  private void add(List<Input> inputs) {
+    List<int[]> tokens = inputs.stream().map(Input::tokens).toList();
+    groups.add(new Group(inputs, new BlockwiseRun(decoder, tokens)));
   }
 
   /**
@@ -79,28 +83,11 @@ public final class ForwardPass implements AutoCloseable {
 
   /** Sets each request's log-likelihood of its targets, in nats, after the last block. */
   void score(double[] scores) {
-    groups.forEach(group -> group.sum(scores));
-  }
-
-  @Override
-  public void close() {
-    groups.forEach(Group::close);
-  }
-
-  private final class Group implements AutoCloseable {
-    private final List<Input> inputs;
-    private final BlockwiseRun run;
-
-    Group(List<Input> inputs) {
-      this.inputs = inputs;
-      run = new BlockwiseRun(decoder, inputs.stream().map(Input::tokens).toList());
-    }
-
-    void sum(double[] scores) {
-      for (int at = 0; at < inputs.size(); at++) {
-        Input input = inputs.get(at);
+    for (Group group : groups) {
+      for (int at = 0; at < group.inputs.size(); at++) {
+        Input input = group.inputs.get(at);
         for (int request = 0; request < input.targets().size(); request++) {
-          double loss = Arrays.stream(run.lastLosses(at, input.targets().get(request))).sum();
+          double loss = Arrays.stream(group.run.lastLosses(at, input.targets().get(request))).sum();
           if (!Double.isFinite(loss)) {
             throw NonFiniteLoss.of(decoder, input.tokens(), input.place(), loss);
           }
@@ -108,10 +95,13 @@ public final class ForwardPass implements AutoCloseable {
         }
       }
     }
-
-    @Override
-    public void close() {
-      run.close();
-    }
   }
+
+  @Override
+  public void close() {
+    groups.forEach(group -> group.run.close());
+  }
+
+  /** Inputs of one length, which run together. */
+  private record Group(List<Input> inputs, BlockwiseRun run) {}
 }

@@ -38,12 +38,6 @@ public interface Sampler {
    * repeat everywhere.
    */
   record NucleusSampler(double temperature, double topP, Random random) implements Sampler {
-    public NucleusSampler {
-      if (!(temperature > 0) || Double.isInfinite(temperature) || !(topP > 0) || topP > 1) {
-        throw new IllegalArgumentException("temperature %s, top-p %s".formatted(temperature, topP));
-      }
-    }
-
     @Override
     public int choose(float[] logits) {
       long[] order = ordered(logits);

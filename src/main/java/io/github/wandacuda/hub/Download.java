@@ -26,8 +26,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
@@ -139,7 +137,8 @@ public final class Download {
               files.size(),
               files.values().stream().mapToLong(partial -> partial.file().size()).sum(),
               missing);
-      Queue<ByteBuffer> free = new ConcurrentLinkedQueue<>();
+      ThreadLocal<ByteBuffer> memory =
+          ThreadLocal.withInitial(() -> ByteBuffer.allocateDirect(settings.piece()));
       List<Runnable> pieces = new ArrayList<>();
       for (PartialFile file : files.values()) {
         IntStream.range(0, file.pieces())
@@ -148,19 +147,13 @@ public final class Download {
                 piece ->
                     pieces.add(
                         () -> {
-                          ByteBuffer memory = free.remove();
-                          boolean last = file.fetch(piece, hub, memory, arrivals::add);
-                          free.add(memory);
-                          if (last) {
+                          if (file.fetch(piece, hub, memory.get(), arrivals::add)) {
                             complete(file, arrivals);
                           }
                         }));
         if (file.missing() == 0) {
           pieces.add(() -> complete(file, arrivals));
         }
-      }
-      for (int at = 0; at < Math.min(AT_ONCE, pieces.size()); at++) {
-        free.add(PartialFile.memory(settings.piece()));
       }
       run(pieces);
     } finally {

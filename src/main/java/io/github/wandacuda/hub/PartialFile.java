@@ -1,5 +1,6 @@
 package io.github.wandacuda.hub;
 
+import io.github.wandacuda.checkpoint.BlockWriter;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
@@ -8,8 +9,8 @@ import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.system.RealCause.SystemError;
 import io.github.wandacuda.system.Sha256;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -25,6 +26,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.BitSet;
 import java.util.HexFormat;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /**
@@ -44,10 +46,9 @@ final class PartialFile implements AutoCloseable {
   private final MessageDigest digest;
   private FileChannel channel;
 
-  /** The same past the page cache, or null. */
-  private FileChannel direct;
+  /** Writes to it past the page cache; nothing if that can't be. */
+  private Optional<BlockWriter> blocks = Optional.empty();
 
-  private volatile boolean refused;
   private FileChannel markChannel;
   private int digested;
   private int waiting;
@@ -129,13 +130,6 @@ final class PartialFile implements AutoCloseable {
     return missing;
   }
 
-  /** Returns memory for a piece, as direct I/O wants it. */
-  static ByteBuffer memory(int size) {
-    return ByteBuffer.allocateDirect(size + DirectIo.ALIGNMENT)
-        .alignedSlice(DirectIo.ALIGNMENT)
-        .slice(0, size);
-  }
-
   /**
    * Fetches a piece.
    *
@@ -156,25 +150,18 @@ final class PartialFile implements AutoCloseable {
           memory.put(bytes);
         });
     memory.flip();
-    OutputException.writing(data, () -> write(memory, begin));
+    OutputException.writing(data, () -> write(MemorySegment.ofBuffer(memory), begin));
     OutputException.writing(marks, () -> markChannel.write(ByteBuffer.wrap(new byte[] {1}), piece));
     return digest(piece, memory);
   }
 
-  /** Writes what fills blocks of a file system past the page cache, where that takes it. */
-  private void write(ByteBuffer bytes, long begin) throws IOException {
-    int past =
-        direct == null || refused ? 0 : bytes.limit() / DirectIo.ALIGNMENT * DirectIo.ALIGNMENT;
-    try {
-      FilePieces.write(direct, begin, MemorySegment.ofBuffer(bytes).asSlice(0, past));
-    } catch (IOException e) {
-      if (!SystemError.INVALID_ARGUMENT.isSaidIn(e.getMessage())) {
-        throw e;
-      }
-      refused = true;
-      past = 0;
+  private void write(MemorySegment bytes, long begin) throws IOException {
+    if (blocks.isEmpty()) {
+      FilePieces.write(channel, begin, bytes);
+    } else {
+      blocks.get().write(bytes, begin);
+      blocks.get().flush(begin, begin + bytes.byteSize());
     }
-    FilePieces.write(channel, begin + past, MemorySegment.ofBuffer(bytes).asSlice(past));
   }
 
   private synchronized void open() throws IOException {
@@ -187,7 +174,7 @@ final class PartialFile implements AutoCloseable {
     if (channel.size() > file.size()) {
       channel.truncate(file.size());
     }
-    direct = io.channel(data).orElse(null);
+    blocks = io.writer(data, channel, file.size());
     markChannel = FileChannel.open(marks, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     // Of pieces that are lost, as by a power failure, none stays marked.
     ByteBuffer marked = ByteBuffer.allocate(pieces());
@@ -250,7 +237,7 @@ final class PartialFile implements AutoCloseable {
   @Override
   public synchronized void close() {
     // Not all are there if opening them was interrupted.
-    for (FileChannel open : new FileChannel[] {direct, channel, markChannel}) {
+    for (Closeable open : new Closeable[] {blocks.orElse(null), channel, markChannel}) {
       if (open != null) {
         OutputException.writing(data, open::close);
       }

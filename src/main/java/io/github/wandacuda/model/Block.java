@@ -162,7 +162,7 @@ public final class Block implements AutoCloseable {
   }
 
   private Stream<Linear> linears() {
-    return Stream.concat(attention.linears(), mlp.linears());
+    return Stream.concat(attention.branch.linears(), mlp.branch.linears());
   }
 
   /**
@@ -279,10 +279,6 @@ public final class Block implements AutoCloseable {
       Tensor normed = workspace.take(Place.NORMED, hidden.rows(), hidden.columns());
       before.apply(hidden, normed);
       return normed;
-    }
-
-    Stream<Linear> linears() {
-      return branch.linears();
     }
   }
 }

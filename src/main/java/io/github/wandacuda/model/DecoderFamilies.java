@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 /** The decoder families whose forward pass is known. */
 public final class DecoderFamilies {
   /** In the order of their model types. */
-  private static final List<DecoderFamily> KNOWN =
+  static final List<DecoderFamily> KNOWN =
       List.of(
           styled("apertus", "ApertusForCausalLM", DenseFamilies::apertus),
           styled("arcee", "ArceeForCausalLM", DenseFamilies::arcee),
@@ -80,11 +80,6 @@ public final class DecoderFamilies {
   private static DecoderFamily styled(
       String modelType, String architecture, Function<ModelConfig, LlamaStyle> style) {
     return new DecoderFamily(modelType, architecture, config -> style.apply(config).decoder());
-  }
-
-  /** Returns all of them, in the order of their model types. */
-  public static List<DecoderFamily> known() {
-    return KNOWN;
   }
 
   public static DecoderShape shape(ModelDirectory model) {

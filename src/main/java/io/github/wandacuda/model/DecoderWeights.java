@@ -13,44 +13,28 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 
 /**
  * A decoder's weights on a device, or those of one of its blocks, copied there from its {@linkplain
  * DecoderTensors tensors}. All that it makes is closed with it.
+ *
+ * @param keeping how long matrices are used
+ * @param workspace the memory that all blocks of the decoder run in, one after the other
+ * @param arrival weights that came to the device already and weren't asked for, and the memory of
+ *     weights that the device reads in place
+ * @param closings what is closed with these weights, the first one first
  */
-final class DecoderWeights implements AutoCloseable {
+record DecoderWeights(
+    DecoderTensors tensors,
+    Operations operations,
+    WeightKeeping keeping,
+    Workspace workspace,
+    BlockAhead.Arrival arrival,
+    Deque<Runnable> closings)
+    implements AutoCloseable {
   private static final String BIAS = ".bias";
-
-  private final DecoderTensors tensors;
-  private final Operations operations;
-  private final WeightKeeping keeping;
-  private final Workspace workspace;
-
-  /** Weights that came to the device already and weren't asked for, by their modules' names. */
-  private final Map<String, Weight> arrived;
-
-  /** Memory of weights that the device reads in place. */
-  private final Arena memory;
-
-  private final Deque<Runnable> closing = new ArrayDeque<>();
-
-  private DecoderWeights(
-      DecoderTensors tensors,
-      Operations operations,
-      WeightKeeping keeping,
-      Workspace workspace,
-      BlockAhead.Arrival arrival) {
-    this.tensors = tensors;
-    this.operations = Objects.requireNonNull(operations);
-    this.keeping = keeping;
-    this.workspace = workspace;
-    arrived = arrival.weights();
-    memory = arrival.memory();
-  }
 
   /**
    * Copies tensors to the device behind {@code operations}.
@@ -58,7 +42,13 @@ final class DecoderWeights implements AutoCloseable {
    * @param keeping how long matrices are used
    */
   DecoderWeights(DecoderTensors tensors, Operations operations, WeightKeeping keeping) {
-    this(tensors, operations, keeping, new Workspace(operations), new BlockAhead.Arrival());
+    this(
+        tensors,
+        operations,
+        keeping,
+        new Workspace(operations),
+        new BlockAhead.Arrival(),
+        new ArrayDeque<>());
     closing(workspace::close);
   }
 
@@ -69,25 +59,12 @@ final class DecoderWeights implements AutoCloseable {
     DecoderTensors having =
         new DecoderTensors(
             tensors.checkpoint(), tensors.prefix(), tensors.quantized(), arrival.tensors());
-    return new DecoderWeights(having, operations, keeping, workspace, arrival);
-  }
-
-  DecoderTensors tensors() {
-    return tensors;
-  }
-
-  Operations operations() {
-    return operations;
-  }
-
-  /** Returns the memory that all blocks of the decoder run in, one after the other. */
-  Workspace workspace() {
-    return workspace;
+    return new DecoderWeights(having, operations, keeping, workspace, arrival, new ArrayDeque<>());
   }
 
   /** Has something closed with these weights, before what was made until now. */
   void closing(Runnable close) {
-    closing.push(close);
+    closings.push(close);
   }
 
   /**
@@ -95,7 +72,7 @@ final class DecoderWeights implements AutoCloseable {
    * since it may be replaced.
    */
   Loaded weight(LinearDescription linear) {
-    Weight here = arrived.remove(linear.name());
+    Weight here = arrival.weights().remove(linear.name());
     if (here != null) {
       return new Loaded(here, null);
     }
@@ -146,7 +123,7 @@ final class DecoderWeights implements AutoCloseable {
     if (keeping != WeightKeeping.WHILE_OPEN) {
       return new Loaded(keep(arena -> operations.residentWeight(reading.apply(arena))), null);
     }
-    RowReader matrix = reading.apply(memory);
+    RowReader matrix = reading.apply(arrival.memory());
     Weight weight = operations.weight(matrix);
     return new Loaded(weight, weight.ownsMemory() ? null : matrix.data());
   }
@@ -213,15 +190,15 @@ final class DecoderWeights implements AutoCloseable {
     closing(own::close);
     Weight weight = making.apply(own);
     if (weight.ownsMemory()) {
-      closing.pop().run();
+      closings.pop().run();
     }
     return weight;
   }
 
   @Override
   public void close() {
-    arrived.values().forEach(Weight::close);
-    closing.forEach(Runnable::run);
-    memory.close();
+    arrival.weights().values().forEach(Weight::close);
+    closings.forEach(Runnable::run);
+    arrival.memory().close();
   }
 }

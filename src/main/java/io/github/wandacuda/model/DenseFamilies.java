@@ -17,9 +17,7 @@ final class DenseFamilies {
   private static final double EPSILON = 1e-6;
   private static final double LARGER_EPSILON = 1e-5;
   private static final double THETA = RotaryFrequencies.DEFAULT_THETA;
-  private static final int WINDOW = 4096;
   private static final int HEAD_SIZE = 128;
-  private static final String PATTERN = "sliding_window_pattern";
   private static final String ATTENTION_BIAS = "attention_bias";
   private static final String LAYER_EPSILON = "layer_norm_eps";
 
@@ -39,7 +37,7 @@ final class DenseFamilies {
     if (config.flag("use_bidirectional_attention", false)) {
       throw config.notComputed("use_bidirectional_attention", "causal attention, false");
     }
-    Windows windows = Windows.pattern(config, WINDOW, PATTERN, 6);
+    Windows windows = Windows.pattern(config, 6);
     double scale = 1 / Math.sqrt(config.number("query_pre_attn_scalar", 256));
     LlamaStyle style = LlamaFamilies.gemma(config);
     style.scores =
@@ -79,7 +77,7 @@ final class DenseFamilies {
 
   /** OLMo 3: OLMo 2 with windows, in whose blocks the rotary embedding isn't scaled. */
   static LlamaStyle olmo3(ModelConfig config) {
-    Windows windows = Windows.of(config, WINDOW, block -> (block + 1) % 4 != 0);
+    Windows windows = Windows.of(config, Windows.USUAL, block -> (block + 1) % 4 != 0);
     LlamaStyle style = olmo2(config);
     style.window = windows::at;
     Rotary near = style.rotary(style.rope, RotaryFrequencies.SLIDING, false);
@@ -145,7 +143,7 @@ final class DenseFamilies {
 
   /** Command R7B and A (arXiv 2504.00698): Command R, rotated in blocks with a window alone. */
   static LlamaStyle cohere2(ModelConfig config) {
-    Windows windows = Windows.pattern(config, WINDOW, PATTERN, 4);
+    Windows windows = Windows.pattern(config, 4);
     LlamaStyle style = cohereStyle(config);
     style.window = windows::at;
     Rotary rotary = style.rotary(style.rope, RotaryFrequencies.SLIDING, true);
@@ -307,14 +305,15 @@ final class DenseFamilies {
 
   /** The pattern is a number, or an L for each block with a window, of which the last has none. */
   private static Windows exaoneWindows(ModelConfig config) {
-    boolean spelled = config.find(PATTERN).filter(pattern -> pattern.isTextual()).isPresent();
-    String letters = spelled ? config.text(PATTERN, "") : "";
+    boolean spelled =
+        config.find(Windows.PATTERN).filter(pattern -> pattern.isTextual()).isPresent();
+    String letters = spelled ? config.text(Windows.PATTERN, "") : "";
     int last = config.positive("num_hidden_layers") - 1;
     return letters.isEmpty()
-        ? Windows.pattern(config, WINDOW, PATTERN, 4)
+        ? Windows.pattern(config, 4)
         : Windows.of(
             config,
-            WINDOW,
+            Windows.USUAL,
             block -> block != last && letters.charAt(block % letters.length()) == 'L');
   }
 

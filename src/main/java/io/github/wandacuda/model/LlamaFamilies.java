@@ -19,9 +19,6 @@ import java.util.function.IntPredicate;
 final class LlamaFamilies {
   private static final double EPSILON = 1e-6;
 
-  /** For configs without a window, as Mistral's first ones are, Gemma 2's and Qwen's. */
-  private static final int WINDOW = 4096;
-
   private static final String PER_TOKEN = "num_experts_per_tok";
   private static final String DENSE_BLOCKS = "mlp_only_layers";
 
@@ -39,7 +36,7 @@ final class LlamaFamilies {
   /** Mistral (Jiang et al., arXiv 2310.06825): LLaMA with a window. */
   static LlamaStyle mistral(ModelConfig config) {
     LlamaStyle style = new LlamaStyle(config, 0, EPSILON);
-    style.window = Windows.of(config, WINDOW, block -> true)::at;
+    style.window = Windows.of(config, Windows.USUAL, block -> true)::at;
     return style;
   }
 
@@ -125,7 +122,7 @@ final class LlamaFamilies {
    */
   private static LlamaStyle qwenMixture(LlamaStyle style, Function<String, SharedExpert> shared) {
     ModelConfig config = style.config;
-    style.window = Windows.ifUsed(config, WINDOW, block -> true)::at;
+    style.window = Windows.ifUsed(config, Windows.USUAL, block -> true)::at;
     int experts = config.positive("num_experts");
     IntPredicate dense = denseBlocks(config);
     IntFunction<MlpDescription> plain = style.mlp;
@@ -181,7 +178,7 @@ final class LlamaFamilies {
     LlamaStyle style = gemma(config);
     style.scores = Scores.scaled(scale).capped(cap(config, "attn_logit_softcapping", 50));
     style.logitCap = cap(config, "final_logit_softcapping", 30);
-    style.window = Windows.of(config, WINDOW, block -> block % 2 == 0)::at;
+    style.window = Windows.of(config, Windows.USUAL, block -> block % 2 == 0)::at;
     style.norms = LlamaStyle.AROUND;
     return style;
   }

@@ -364,16 +364,10 @@ final class MixtureFamilies {
     return style;
   }
 
+  /** Describes LLaMA with latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). */
   private static LlamaStyle latentStyle(ModelConfig config, double epsilon) {
     LlamaStyle style = new LlamaStyle(config, 0, epsilon);
     style.mlpBias = config.flag("mlp_bias", false);
-    useLatents(style);
-    return style;
-  }
-
-  /** Gives a style's blocks latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). */
-  private static void useLatents(LlamaStyle style) {
-    ModelConfig config = style.config;
     int plain = config.positive("qk_nope_head_dim", 128);
     int rotated = config.positive("qk_rope_head_dim", 64);
     int valueSize = config.positive("v_head_dim", 128);
@@ -409,6 +403,7 @@ final class MixtureFamilies {
               scale,
               LinearDescription.of(name + "o_proj", style.hidden, heads * valueSize, bias));
         };
+    return style;
   }
 
   /** Describes a norm inside, whose epsilon is its own, whatever the config says of others. */

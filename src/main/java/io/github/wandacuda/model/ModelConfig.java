@@ -118,17 +118,15 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
             search -> {
               double bits = 0;
               double weights = 0;
-              for (int block = 0; block < description.shape().blocks(); block++) {
-                for (var linear : description.block().apply(block).linears().toList()) {
-                  String name = description.prefixes().getFirst() + linear.name();
-                  double count = (double) linear.rows() * linear.columns();
-                  weights += count;
-                  bits +=
-                      count
-                          * quantization
-                              .map(settings -> settings.bits(name, search, plain))
-                              .orElse((double) plain);
-                }
+              for (var linear : (Iterable<LinearDescription>) description.linears()::iterator) {
+                String name = description.prefixes().getFirst() + linear.name();
+                double count = (double) linear.rows() * linear.columns();
+                weights += count;
+                bits +=
+                    count
+                        * quantization
+                            .map(settings -> settings.bits(name, search, plain))
+                            .orElse((double) plain);
               }
               return bits / weights;
             })

@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.system.RealCause;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -139,20 +140,14 @@ public final class NamePatterns {
       Thread.currentThread().interrupt();
       throw new CancelledException();
     } catch (ExecutionException e) {
-      throw rethrown(origin, e.getCause());
+      if (e.getCause() instanceof StackOverflowError deep) {
+        throw origin.refused(
+            "patterns that need no more memory than there is",
+            "one that repeats itself too often",
+            deep);
+      }
+      RealCause.rethrow(e.getCause());
+      throw new IllegalStateException(e);
     }
-  }
-
-  private static RuntimeException rethrown(ErrorDetails origin, Throwable cause) {
-    return switch (cause) {
-      case StackOverflowError deep ->
-          origin.refused(
-              "patterns that need no more memory than there is",
-              "one that repeats itself too often",
-              deep);
-      case RuntimeException known -> known;
-      case Error error -> throw error;
-      default -> new IllegalStateException(cause);
-    };
   }
 }

@@ -4,22 +4,16 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 
 /** A norm with its gain and bias. */
-final class Norm {
-  private final Operations operations;
-  private final NormDescription description;
-  private final Tensor gain;
-  private final Tensor bias;
-
-  private Norm(DecoderWeights weights, NormDescription description) {
-    operations = weights.operations();
-    this.description = description;
-    gain = weights.gain(description);
-    bias = weights.bias(description);
-  }
-
+record Norm(Operations operations, NormDescription description, Tensor gain, Tensor bias) {
   /** Loads a norm, or returns null if there is none. */
   static Norm orNull(DecoderWeights weights, NormDescription description) {
-    return description == null ? null : new Norm(weights, description);
+    return description == null
+        ? null
+        : new Norm(
+            weights.operations(),
+            description,
+            weights.gain(description),
+            weights.bias(description));
   }
 
   /** Norms rows; {@code output} may be {@code input}. */

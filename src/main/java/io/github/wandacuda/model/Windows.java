@@ -10,6 +10,12 @@ import java.util.function.IntPredicate;
  * @param windowed the blocks of the kind with a window, if there is one
  */
 record Windows(int size, IntPredicate windowed) {
+  /**
+   * The window of configs without one, as Mistral's first ones are, Gemma 2's, Qwen's and others.
+   */
+  static final int USUAL = 4096;
+
+  static final String PATTERN = "sliding_window_pattern";
   private static final String TYPES = "layer_types";
 
   private Windows(ModelConfig config, int size, IntPredicate windowed) {
@@ -39,17 +45,13 @@ record Windows(int size, IntPredicate windowed) {
   static Windows ofQwen(ModelConfig config) {
     // 0 is legal here: every block has the window then.
     int full = config.whole("max_window_layers", 28);
-    return ifUsed(config, 4096, block -> block >= full);
+    return ifUsed(config, USUAL, block -> block >= full);
   }
 
-  /**
-   * Does what {@link #of} does where all but every n-th block has the window.
-   *
-   * @param key of n
-   */
-  static Windows pattern(ModelConfig config, int otherwise, String key, int every) {
-    int step = config.positive(key, every);
-    return of(config, otherwise, block -> (block + 1) % step != 0);
+  /** Does what {@link #of} does where all but every n-th block has the window, by its pattern. */
+  static Windows pattern(ModelConfig config, int every) {
+    int step = config.positive(PATTERN, every);
+    return of(config, USUAL, block -> (block + 1) % step != 0);
   }
 
   /** Returns how many of the last keys a block's tokens see, or 0 for all. */

@@ -8,6 +8,7 @@ import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
+import io.github.wandacuda.report.PruneReport.ModuleError.Measure;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -17,7 +18,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * The report of {@code prune}, as JSON or HTML.
@@ -36,6 +36,8 @@ public record PruneReport(
     Map<String, ModuleReading> readings,
     Optional<Perplexities> perplexities,
     Map<String, Object> memory) {
+  private static final int WORST = 5;
+
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
   public AtomicWrite.Content content(Path file) {
     return ReportFormat.content(file, facts, () -> new PrunePage(this).html(), this::json);
@@ -46,12 +48,23 @@ public record PruneReport(
     return memory.isEmpty();
   }
 
+  /** Returns a module's error, if anything is known of it. */
   Optional<ModuleError> error(ModuleResult module) {
-    return ModuleError.of(module, readings.get(module.module().name()));
+    if (module.errors() != null) {
+      return ModuleError.of(module, module.errors().relative(), Measure.OUTPUTS);
+    }
+    ModuleReading reading = readings.get(module.module().name());
+    OptionalDouble lost = reading == null ? OptionalDouble.empty() : reading.lost();
+    return ModuleError.of(module, lost, module.norms() == null ? Measure.WEIGHTS : Measure.NORMS);
   }
 
+  /** Returns the modules with the largest errors, the largest first. */
   List<ModuleError> worst() {
-    return ModuleError.worst(result.modules(), readings);
+    return result.modules().stream()
+        .flatMap(module -> error(module).stream())
+        .sorted(Comparator.comparingDouble(ModuleError::value).reversed())
+        .limit(WORST)
+        .toList();
   }
 
   Optional<RowThresholds> thresholds(ModuleResult module) {
@@ -109,7 +122,7 @@ public record PruneReport(
     }
     thresholds(result).ifPresent(rows -> row.put("row_thresholds", rows));
     if (result.errors() != null) {
-      row.put(ModuleError.Measure.OUTPUTS.key, errors(result.errors()));
+      row.put(Measure.OUTPUTS.key, errors(result.errors()));
     } else {
       error(result).ifPresent(error -> row.put(error.measure().key, error.value()));
     }
@@ -126,8 +139,6 @@ public record PruneReport(
 
   /** How much a module suffered: its relative output error or the nearest known; 0 for no loss. */
   record ModuleError(ModuleResult module, double value, Measure measure) {
-    private static final int WORST = 5;
-
     /** What an error is, from the most that is known to the least. */
     enum Measure {
       /** The outputs' own, from second moments. */
@@ -147,33 +158,12 @@ public record PruneReport(
       }
     }
 
-    /** Returns a module's error, if anything is known of it; the reading may be null. */
-    static Optional<ModuleError> of(ModuleResult result, ModuleReading reading) {
-      if (result.errors() != null) {
-        return of(result, result.errors().relative(), Measure.OUTPUTS);
-      }
-      OptionalDouble lost = reading == null ? OptionalDouble.empty() : reading.lost();
-      return of(result, lost, result.norms() == null ? Measure.WEIGHTS : Measure.NORMS);
-    }
-
     private static Optional<ModuleError> of(
         ModuleResult result, OptionalDouble value, Measure measure) {
       return value.stream()
           .filter(Double::isFinite)
           .mapToObj(finite -> new ModuleError(result, finite, measure))
           .findFirst();
-    }
-
-    /** Returns the modules with the largest errors, the largest first. */
-    static List<ModuleError> worst(
-        List<ModuleResult> results, Map<String, ModuleReading> readings) {
-      Stream<ModuleError> errors =
-          results.stream()
-              .flatMap(result -> of(result, readings.get(result.module().name())).stream());
-      return errors
-          .sorted(Comparator.comparingDouble(ModuleError::value).reversed())
-          .limit(WORST)
-          .toList();
     }
   }
 

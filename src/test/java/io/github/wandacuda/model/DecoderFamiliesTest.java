@@ -34,7 +34,7 @@ class DecoderFamiliesTest {
 
   @Test
   void allAreRegistered() {
-    assertThat(DecoderFamilies.known().stream().map(DecoderFamily::modelType))
+    assertThat(DecoderFamilies.KNOWN.stream().map(DecoderFamily::modelType))
         .contains(
             """
             bloom falcon gemma gemma2 gpt2 gpt_neox llama mistral mixtral opt phi3 qwen2
