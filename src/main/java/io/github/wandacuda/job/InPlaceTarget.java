@@ -118,11 +118,9 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
       try {
         RunResult result = prune(journal, records, tools);
         tools.beforeEnd().accept(result);
-        journal.becomes(
-            result.provenance().json(),
-            path().resolve(Provenance.FILE_NAME),
-            () -> {},
-            FileModes.like(path().resolve(SideFiles.CONFIG)));
+        journal.succeed(
+            result.provenance().json(), FileModes.like(path().resolve(SideFiles.CONFIG)));
+        journal.rename(path().resolve(Provenance.FILE_NAME));
         return result;
       } catch (RuntimeException | Error e) {
         settle(e);

@@ -156,19 +156,10 @@ public final class Journal implements AutoCloseable {
   }
 
   /**
-   * Replaces the journal by the record of the finished run and then renames it, so that at every
-   * moment there is one of the two. {@code between} is done when the record is there and hasn't its
-   * name yet; after an interruption then, {@link #finished} returns it.
-   */
-  void becomes(byte[] content, Path record, Runnable between, FileAttribute<?>... attributes) {
-    succeed(content, attributes);
-    between.run();
-    rename(record);
-  }
-
-  /**
-   * Does the first step: replaces the journal. The new file is locked before, so that no other run
-   * opens it as the journal of a run that has ended.
+   * Replaces the journal by the record of the finished run, which is {@link #rename renamed} then,
+   * so that at every moment there is one of the two; after an interruption in between, {@link
+   * #finished} returns it. The new file is locked before, so that no other run opens it as the
+   * journal of a run that has ended.
    */
   void succeed(byte[] content, FileAttribute<?>... attributes) {
     Path next = AtomicWrite.temporary(file);
@@ -195,7 +186,9 @@ public final class Journal implements AutoCloseable {
     Folders.forceParent(file);
   }
 
-  /** Does the second step, perhaps for an interrupted run: renames the record. */
+  /**
+   * Renames the record that has {@link #succeed replaced} the journal, perhaps in an earlier run.
+   */
   void rename(Path record) {
     if (File.separatorChar == '\\') {
       close();

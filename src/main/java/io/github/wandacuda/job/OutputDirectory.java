@@ -26,7 +26,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -112,7 +111,7 @@ final class OutputDirectory implements AutoCloseable {
     finished = journal.finished();
     if (finished.isPresent()) {
       // The earlier run was stopped between its last steps.
-      removeTemporary();
+      removeLeftovers();
       journal.rename(directory.resolve(Provenance.FILE_NAME));
       return;
     }
@@ -213,17 +212,15 @@ final class OutputDirectory implements AutoCloseable {
 
   /**
    * Writes the model card, if there is to be one, and the last file, by which the model is
-   * complete; {@code between} removes what the run could be ended from again, until that file is
-   * written.
+   * complete. What the run could be ended from again goes when its content is there.
    */
-  public void finish(ModelDirectory source, Provenance provenance, Runnable between) {
+  public void finish(ModelDirectory source, Provenance provenance) {
     ModelCard.write(source, sideFiles, this, provenance);
     Folders.force(directory);
-    journal.becomes(
-        provenance.json(),
-        directory.resolve(Provenance.FILE_NAME),
-        between,
-        FileModes.like(sideFiles.directory().resolve(SideFiles.CONFIG)));
+    journal.succeed(
+        provenance.json(), FileModes.like(sideFiles.directory().resolve(SideFiles.CONFIG)));
+    removeLeftovers();
+    journal.rename(directory.resolve(Provenance.FILE_NAME));
   }
 
   /** Checks, before anything is written, that there is no file that its run doesn't write. */
@@ -256,7 +253,7 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   /** Removes temporary files of killed runs that this run didn't reuse. */
-  void removeLeftovers() {
+  private void removeLeftovers() {
     extraFiles().loaded().stream()
         .filter(AtomicWrite::isTemporary)
         .map(directory::resolve)
@@ -272,19 +269,6 @@ final class OutputDirectory implements AutoCloseable {
 
   private ExtraFiles extraFiles() {
     return ExtraFiles.of(shards, sideFiles, directory);
-  }
-
-  /** Removes the files at the top of the directory that only exist while a run is unfinished. */
-  private void removeTemporary() {
-    try (Stream<Path> entries = Files.list(directory)) {
-      entries
-          .filter(AtomicWrite::isTemporary)
-          .filter(entry -> !entry.equals(journal.file()))
-          .toList()
-          .forEach(OutputDirectory::removeFile);
-    } catch (IOException e) {
-      throw OutputException.unwritable(directory, e);
-    }
   }
 
   /** Ends the journal of a run that leaves no record of itself; the model is complete then. */

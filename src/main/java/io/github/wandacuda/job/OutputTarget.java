@@ -122,9 +122,8 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     if (packs) {
       Packing.PACK.writeConfig(scope.model(), output);
     }
-    output.removeLeftovers();
     ModelDirectory whole = scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
-    output.finish(whole, record, () -> {});
+    output.finish(whole, record);
     return result;
   }
 

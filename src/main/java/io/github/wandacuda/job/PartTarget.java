@@ -119,7 +119,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     RunResult result = new RunResult(record, modules, tools.clock().seconds(), state);
     tools.beforeEnd().accept(result);
     sideFiles.lastFiles().forEach(directory::copy);
-    directory.finish(scope.model(), record, directory::removeLeftovers);
+    directory.finish(scope.model(), record);
     return result;
   }
 

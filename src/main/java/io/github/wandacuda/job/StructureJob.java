@@ -316,8 +316,7 @@ public final class StructureJob {
     beforeEnd.run();
     smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
     replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
-    directory.removeLeftovers();
-    directory.finish(model, record, () -> {});
+    directory.finish(model, record);
   }
 
   private void replace(OutputDirectory directory, Path file, byte[] content) {
