@@ -55,9 +55,13 @@ public record GpuRunPlan(List<Line> lines) {
    * @param seconds in which no other line is at work
    */
   public record Line(String what, String formula, double amount, double rate, double seconds) {
-    /** Makes a line of which other lines hide some seconds. */
-    static Line of(String what, String formula, double amount, double rate, double hidden) {
-      return new Line(what, formula, amount, rate, Math.max(0, amount / rate - hidden));
+    Line(String what, String formula, double amount, double rate) {
+      this(what, formula, amount, rate, amount / rate);
+    }
+
+    /** Returns the line of which other lines hide some seconds. */
+    Line hidden(double some) {
+      return new Line(what, formula, amount, rate, Math.max(0, seconds - some));
     }
   }
 
@@ -93,59 +97,56 @@ public record GpuRunPlan(List<Line> lines) {
     double scores = 2.0 * (length + 1) * block.attention().queryWidth();
     double floats = blocks * (work.floats() + work.squares()) + pruned * work.floats();
     Line linear =
-        Line.of(
+        new Line(
             "linear layers",
             (halves == 1 ? "2 x tokens" : "2 x %d halves x tokens".formatted(halves))
                 + " x (weights before the last inputs + weights of all but the last block)",
             2 * halves * tokens * products,
-            gpu.tensorRate(),
-            0);
+            gpu.tensorRate());
     Line attention =
-        Line.of(
+        new Line(
             "attention",
             "4 x tokens x (length + 1) / 2 x width of the queries x passes",
             tokens * scores * (PASSES * blocks - 1),
-            gpu.floatRate(),
-            0);
+            gpu.floatRate());
     Line rest =
-        Line.of(
+        new Line(
             "norms, rotations, gates, sums, squares and halves",
             "4 x tokens x floats that are read and written",
             Float.BYTES * tokens * floats,
-            gpu.memoryRate(),
-            0);
+            gpu.memoryRate());
     double kernels = linear.seconds() + attention.seconds() + rest.seconds();
     List<Line> lines =
         new ArrayList<>(
             List.of(
-                Line.of(
+                new Line(
                     "files",
                     "5 x weights: read to run, to prune and to compare with what is written and read",
                     TIMES_IN_FILES * bytes,
-                    HOST,
-                    0),
-                Line.of(
-                    "weights up",
-                    "once, all but the first block's while the block before runs",
-                    traffic.weightsUp(),
-                    HOST,
-                    Math.min(kernels, traffic.weightsUp() / HOST * (blocks - 1) / blocks)),
-                Line.of(
+                    HOST),
+                new Line(
+                        "weights up",
+                        "once, all but the first block's while the block before runs",
+                        traffic.weightsUp(),
+                        HOST)
+                    .hidden(Math.min(kernels, traffic.weightsUp() / HOST * (blocks - 1) / blocks)),
+                new Line(
                     "masks, norms and reports down",
                     "a bit for each weight, 8 bytes a column, 12 a row",
                     traffic.resultsDown(),
-                    gpu.busBytes(),
-                    0),
-                Line.of(
-                    "hidden states over the bus",
-                    fit ? "none, they stay on the GPU" : "3 x states x blocks, while kernels run",
-                    traffic.statesUp() + traffic.statesDown(),
-                    gpu.busBytes(),
-                    kernels),
+                    gpu.busBytes()),
+                new Line(
+                        "hidden states over the bus",
+                        fit
+                            ? "none, they stay on the GPU"
+                            : "3 x states x blocks, while kernels run",
+                        traffic.statesUp() + traffic.statesDown(),
+                        gpu.busBytes())
+                    .hidden(kernels),
                 linear,
                 attention,
                 rest,
-                Line.of("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
+                new Line("selection", "weights, read and written", 2 * bytes, gpu.memoryRate())));
     if (swaps || reconstruct) {
       lines.addAll(fits(blocks, work, tokens, gpu, swaps, reconstruct));
     }
@@ -165,44 +166,40 @@ public record GpuRunPlan(List<Line> lines) {
     int times = 2 + (swaps ? 1 : 0) + (reconstruct ? STEPS + 1 : 0);
     List<Line> lines = new ArrayList<>();
     lines.add(
-        Line.of(
+        new Line(
             "second moments",
             "2 x tokens x products of two columns of an input",
             2 * blocks * tokens * work.moments(),
-            gpu.floatRate(),
-            0));
+            gpu.floatRate()));
     lines.add(
-        Line.of(
+        new Line(
             "products with second moments",
             "2 x %d x weights x columns".formatted(times),
             2.0 * times * products,
-            gpu.floatRate(),
-            0));
+            gpu.floatRate()));
     if (swaps) {
       Line elements =
-          Line.of(
+          new Line(
               "swaps",
               "4 bytes of second moments for each of 2 x columns looks, 64 for 0.07 x columns swaps",
               (LOOKS * LOOK_BYTES + SWAPS * SWAP_BYTES) * products,
-              gpu.memoryRate(),
-              0);
+              gpu.memoryRate());
       lines.add(elements);
       lines.add(
-          Line.of(
-              "arithmetic of swaps",
-              "6 x columns in float64 for each look",
-              LOOK_OPERATIONS * LOOKS * products,
-              gpu.doubleRate(),
-              elements.seconds()));
+          new Line(
+                  "arithmetic of swaps",
+                  "6 x columns in float64 for each look",
+                  LOOK_OPERATIONS * LOOKS * products,
+                  gpu.doubleRate())
+              .hidden(elements.seconds()));
     }
     if (reconstruct) {
       lines.add(
-          Line.of(
+          new Line(
               "steps of reconstruction",
               "10 x 36 bytes a weight",
               STEPS * STEP_BYTES * blocks * work.weights(),
-              gpu.memoryRate(),
-              0));
+              gpu.memoryRate()));
     }
     return lines;
   }

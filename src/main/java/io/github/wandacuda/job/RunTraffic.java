@@ -9,6 +9,7 @@ import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.LinearDescription;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
 /**
@@ -90,7 +91,10 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       double products = parts.stream().mapToDouble(Part::products).sum();
       MixerDescription attention = block.attention();
       double inputs = parts.stream().mapToDouble(part -> part.share * part.linear.columns()).sum();
-      double inner = inner(block.mlp(), 1);
+      // The width between gate and down.
+      double inner = ofToken(block.mlp(), dense -> dense.down().columns());
+      double moments =
+          ofToken(block.mlp(), dense -> squared(hidden) + squared(dense.down().columns()));
       // A norm and a rotation are read and written; two values are read for a sum or a gate.
       double floats =
           (1 + halves / 2.0) * inputs
@@ -105,8 +109,7 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
           products - last.products(),
           floats,
           2.0 * hidden + attention.output().columns() + inner,
-          (squared(hidden) + squared(attention.output().columns()) + moments(block.mlp(), hidden))
-              / 2,
+          (squared(hidden) + squared(attention.output().columns()) + moments) / 2,
           block.linears().mapToDouble(linear -> linear.rows() * squared(linear.columns())).sum());
     }
 
@@ -114,13 +117,14 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       return number * number;
     }
 
-    private static double moments(MlpDescription mlp, int hidden) {
+    /** Returns a sum over the MLPs that a token passes. */
+    private static double ofToken(MlpDescription mlp, ToDoubleFunction<DenseMlp> each) {
       return switch (mlp) {
-        case DenseMlp dense -> squared(hidden) + squared(dense.down().columns());
+        case DenseMlp dense -> each.applyAsDouble(dense);
         case Experts experts -> {
-          double shared = experts.shared() == null ? 0 : moments(experts.shared().mlp(), hidden);
+          double shared = experts.shared() == null ? 0 : ofToken(experts.shared().mlp(), each);
           yield shared
-              + experts.rule().expertsPerToken() * moments(experts.expert().apply(0), hidden);
+              + experts.rule().expertsPerToken() * ofToken(experts.expert().apply(0), each);
         }
       };
     }
@@ -137,17 +141,6 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       return experts.shared() == null
           ? routed
           : Stream.concat(routed, parts(experts.shared().mlp(), share));
-    }
-
-    /** Returns the width between gate and down, for each token. */
-    private static double inner(MlpDescription mlp, double share) {
-      return switch (mlp) {
-        case DenseMlp dense -> share * dense.down().columns();
-        case Experts experts -> {
-          double shared = experts.shared() == null ? 0 : inner(experts.shared().mlp(), share);
-          yield shared + experts.rule().expertsPerToken() * inner(experts.expert().apply(0), share);
-        }
-      };
     }
 
     private static long norms(BlockDescription block) {
