@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,7 +71,7 @@ public record ClusterComparison(
             calibration,
             text,
             tasks.orElse(null));
-    String key = inputs.key();
+    String key = UUID.randomUUID().toString();
     List<ComparisonTask> all = new ArrayList<>();
     for (Part part : parts) {
       WayRecord way = part.way() == null ? null : WayRecord.of(part.way().apply(progress));
@@ -171,19 +172,6 @@ public record ClusterComparison(
       EvaluationWindows windows,
       Evaluation tasks)
       implements Serializable {
-    /** Returns what differs for inputs that differ, and for devices that do. */
-    String key() {
-      return String.join(
-          "\n",
-          source.toString(),
-          choice.toString(),
-          calibration.sha256(),
-          windows.sha256(),
-          tasks == null ? "" : tasks.sha256(),
-          arithmetic,
-          devices.toString());
-    }
-
     Comparison comparison(ModelDirectory model, Backend backend) {
       return new Comparison(
           model, backend, choice, calibration, windows, Optional.ofNullable(tasks), false);
