@@ -96,19 +96,12 @@ public record Part(int number, int of) {
         new ArrayList<>(Stream.generate(() -> new ArrayList<SafetensorsFile>()).limit(of).toList());
     long[] bytes = new long[of];
     for (SafetensorsFile shard : shards.stream().sorted(LARGEST_FIRST).toList()) {
-      int least = least(bytes);
+      int least =
+          IntStream.range(0, of).boxed().min(Comparator.comparing(part -> bytes[part])).get();
       shares.get(least).add(shard);
       bytes[least] += shard.byteSize();
     }
     return shares;
-  }
-
-  private static int least(long[] bytes) {
-    int least = 0;
-    for (int part = 1; part < bytes.length; part++) {
-      least = bytes[part] < bytes[least] ? part : least;
-    }
-    return least;
   }
 
   @Override

@@ -68,12 +68,8 @@ record RunDescription(
   }
 
   PruningRules rules() {
-    PruningRules recorded = plan.rules();
-    return new PruningRules(
-        recorded.common(),
-        recorded.stages(),
-        recorded.allocated(),
-        plan.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(plan.unreached()),
-        Set.of());
+    Unreached unreached =
+        plan.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(plan.unreached());
+    return new RulesRecord(plan.values()).rules(unreached, Set.of());
   }
 }
