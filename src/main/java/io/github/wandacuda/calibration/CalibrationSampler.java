@@ -17,16 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Makes calibration samples from a text, documents or token ids, as the file's name says. */
-public final class CalibrationSampler {
+public record CalibrationSampler(CalibrationRequest request) {
   private static final Logger LOG = LoggerFactory.getLogger(CalibrationSampler.class);
-
-  private final CalibrationRequest request;
-  private final Path file;
-
-  private CalibrationSampler(CalibrationRequest request) {
-    this.request = request;
-    this.file = request.file();
-  }
 
   /**
    * Returns the samples that a request asks for.
@@ -54,7 +46,7 @@ public final class CalibrationSampler {
   private List<int[]> fromText(Supplier<? extends Tokenizer> tokenizers) {
     HeapBudget.requireSamples(request.samplesToDraw(), request.lengthToDraw());
     boolean join = request.join().isPresent();
-    try (TextFile in = TextFile.open(file, Integer.MAX_VALUE, join)) {
+    try (TextFile in = TextFile.open(request.file(), Integer.MAX_VALUE, join)) {
       Tokenizer tokenizer = tokenizers.get();
       if (join) {
         return fromStream(joined(in, tokenizer), tokenizer);
@@ -75,7 +67,7 @@ public final class CalibrationSampler {
       long needed = (long) size + tokens.length + 1;
       if (needed > stream.length) {
         HeapBudget.require(
-            ErrorDetails.part(file, "the tokens of its documents"),
+            ErrorDetails.part(request.file(), "the tokens of its documents"),
             needed * Integer.BYTES,
             HeapBudget.OF_IDS);
         stream =
@@ -93,7 +85,7 @@ public final class CalibrationSampler {
   private List<int[]> fromStream(int[] tokens, Tokenizer tokenizer) {
     int length = request.lengthToDraw();
     if (tokens.length <= length) {
-      throw ErrorDetails.file(file)
+      throw ErrorDetails.file(request.file())
           .hint("take a longer text, or a smaller `sequence-length`")
           .wrong("a text of more than %d tokens, one sample".formatted(length), tokens.length);
     }
@@ -110,7 +102,7 @@ public final class CalibrationSampler {
   private List<int[]> fromDocuments(TextFile documents, Tokenizer tokenizer) {
     DocumentDraw draw =
         new DocumentDraw(
-            file,
+            request.file(),
             documents.count(),
             request.lengthToDraw(),
             request.seed(),
@@ -123,7 +115,7 @@ public final class CalibrationSampler {
     }
     LOG.debug(
         "{}: {} draws from {} documents gave {} samples",
-        file,
+        request.file(),
         draw.drawn(),
         documents.count(),
         samples.size());
@@ -132,9 +124,9 @@ public final class CalibrationSampler {
 
   private List<int[]> fromTokens() {
     int limit = request.samples().orElse(Integer.MAX_VALUE);
-    List<int[]> lists = TokenLists.read(file, limit);
+    List<int[]> lists = TokenLists.read(request.file(), limit);
     if (lists.isEmpty() || (request.samples().isPresent() && lists.size() < limit)) {
-      throw ErrorDetails.file(file)
+      throw ErrorDetails.file(request.file())
           .hint("add lists, or leave `samples` out to take all that there are")
           .wrong("%d lists of token ids".formatted(request.samples().orElse(1)), lists.size());
     }
@@ -142,14 +134,16 @@ public final class CalibrationSampler {
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
     requireEqualLengths(lists);
     if (lists.getFirst().length > request.modelMaximum()) {
-      throw ErrorDetails.part(file, "list 1")
+      throw ErrorDetails.part(request.file(), "list 1")
           .wrong(
               "at most %d token ids, the positions that the model has"
                   .formatted(request.modelMaximum()),
               lists.getFirst().length);
     }
     lists.forEach(
-        ids -> TokenLists.requireKnown(request.vocabularySize(), ids, ErrorDetails.file(file)));
+        ids ->
+            TokenLists.requireKnown(
+                request.vocabularySize(), ids, ErrorDetails.file(request.file())));
     return lists;
   }
 
@@ -158,10 +152,11 @@ public final class CalibrationSampler {
     for (int i = 0; i < lists.size(); i++) {
       int[] ids = lists.get(i);
       if (ids.length == 0) {
-        throw ErrorDetails.part(file, "list %d".formatted(i + 1)).wrong("token ids", "none");
+        throw ErrorDetails.part(request.file(), "list %d".formatted(i + 1))
+            .wrong("token ids", "none");
       }
       if (ids.length != length) {
-        throw ErrorDetails.file(file)
+        throw ErrorDetails.file(request.file())
             .hint("cut them to one length with `sequence-length`")
             .wrong(
                 "lists of one length",
@@ -171,7 +166,7 @@ public final class CalibrationSampler {
   }
 
   private ErrorDetails origin(Tokenizer tokenizer) {
-    return ErrorDetails.part(file, "tokenized by " + tokenizer.source());
+    return ErrorDetails.part(request.file(), "tokenized by " + tokenizer.source());
   }
 
   /**

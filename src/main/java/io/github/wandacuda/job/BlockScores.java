@@ -61,29 +61,27 @@ record BlockScores(double mean, double outliers) {
    * feature, or an input feature where numbers are stored transposed, so that each is read once and
    * in order.
    */
-  private static final class ModuleScores {
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
+  private record ModuleScores(
+      LinearModule module,
+      LinearModule stored,
+      float[] norms,
+      WorkerPool workers,
+      TileBuffers buffers) {
     /** Sums side by side, since an addition waits for the one before it. */
     private static final int SUMS = 8;
 
-    private final LinearModule module;
-    private final LinearModule stored;
-    private final boolean turned;
-    private final float[] norms;
-    private final WorkerPool workers;
-    private final TileBuffers buffers;
-
     ModuleScores(LinearModule module, float[] norms, WorkerPool workers, TileBuffers buffers) {
+      this(module, module.stored(), norms, workers, buffers);
       if (norms.length != module.columns()) {
         throw new IllegalArgumentException(
             "%d norms for %s with %d columns"
                 .formatted(norms.length, module.name(), module.columns()));
       }
-      this.module = module;
-      stored = module.stored();
-      turned = stored.transposed() != module.transposed();
-      this.norms = norms;
-      this.workers = workers;
-      this.buffers = buffers;
+    }
+
+    private boolean turned() {
+      return stored.transposed() != module.transposed();
     }
 
     /**
@@ -131,7 +129,7 @@ record BlockScores(double mean, double outliers) {
 
     /** Turns a row's weights into scores. */
     private void score(int row, float[] scores) {
-      if (turned) {
+      if (turned()) {
         float norm = norms[row];
         for (int i = 0; i < scores.length; i++) {
           scores[i] = Math.abs(scores[i]) * norm;
@@ -171,7 +169,7 @@ record BlockScores(double mean, double outliers) {
         if (!Float.isFinite(value)) {
           return FiniteWeights.problem(
               module,
-              turned
+              turned()
                   ? new NonFiniteWeightException(column, row, value)
                   : new NonFiniteWeightException(row, column, value));
         }

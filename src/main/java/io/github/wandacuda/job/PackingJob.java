@@ -25,31 +25,16 @@ import java.util.stream.Stream;
  * other to the byte. {@code config.json} is written last, after the shards were compared with the
  * source. An interrupted run keeps the shards that have their names; they are compared again when
  * it is resumed.
+ *
+ * @param resume whether the output may hold an interrupted or finished run
+ * @param verify whether what was written is read back and compared
  */
-public final class PackingJob {
-  private final Packing direction;
-  private final ModelDirectory model;
-  private final Path output;
-  private final boolean resume;
-  private final boolean verify;
-  private final SideFiles sideFiles;
-
-  /**
-   * Checks what can be checked before a model is packed or unpacked.
-   *
-   * @param resume whether the output may hold an interrupted or finished run
-   * @param verify whether what was written is read back and compared
-   */
-  public PackingJob(
-      Packing direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
+public record PackingJob(
+    Packing direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
+  /** Checks what can be checked before a model is packed or unpacked. */
+  public PackingJob {
     direction.require(model);
     OutputPlace.check(output, model.path(), resume);
-    this.direction = direction;
-    this.model = model;
-    this.output = output;
-    this.resume = resume;
-    this.verify = verify;
-    sideFiles = allFiles(model, output);
   }
 
   /**
@@ -66,6 +51,7 @@ public final class PackingJob {
 
   /** Writes the output, compares it and completes it; refuses one of another run. */
   public Result run(int threads, Progress progress) {
+    SideFiles sideFiles = allFiles();
     if (resume && isFinished()) {
       return result();
     }
@@ -76,7 +62,7 @@ public final class PackingJob {
             OutputDirectory.open(output, sideFiles, model.checkpoint(), resume)) {
       begin(directory);
       try {
-        write(directory, workers, progress);
+        write(directory, sideFiles, workers, progress);
         directory.finish();
         return result();
       } catch (RuntimeException | Error e) {
@@ -103,7 +89,8 @@ public final class PackingJob {
     return Math.max(0, shards - SpaceCheck.taken(output));
   }
 
-  private void write(OutputDirectory directory, Workers workers, Progress progress) {
+  private void write(
+      OutputDirectory directory, SideFiles sideFiles, Workers workers, Progress progress) {
     List<SafetensorsFile> shards =
         model.checkpoint().shards().stream()
             .filter(
@@ -178,7 +165,7 @@ public final class PackingJob {
    * pruned copy needs, weights in other formats, and the record of a run. Left out are folders of
    * version control and caches, links to nothing, and what is no regular file.
    */
-  private static SideFiles allFiles(ModelDirectory model, Path output) {
+  private SideFiles allFiles() {
     SideFiles needed = SideFiles.of(model.checkpoint(), output);
     List<Path> files = new ArrayList<>(needed.files());
     List<Path> leftOut = new ArrayList<>();
