@@ -4,10 +4,10 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.system.GrowingMemory;
 import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,15 +19,12 @@ import java.util.function.Consumer;
  * batches, one after the other, for all blocks.
  */
 final class BatchShares implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
-
-  private final Arena arena = Arena.ofShared();
   private final List<Share> shares = new ArrayList<>();
   private final int samples;
   private final Workers workers;
 
-  /** The states of all samples in host memory, where no device has them all; null before that. */
-  private MemorySegment gathered;
+  /** Holds the states of all samples in host memory, where no device has them all. */
+  private final GrowingMemory gathered = new GrowingMemory();
 
   /** Divides batches over the devices that a decoder is on. */
   BatchShares(Decoder decoder, List<SampleBatch> batches) {
@@ -136,11 +133,7 @@ final class BatchShares implements AutoCloseable {
   }
 
   private MemorySegment gathered() {
-    if (gathered == null) {
-      long bytes = shares.stream().mapToLong(share -> share.states().bytes()).sum();
-      gathered = arena.allocate(bytes, ALIGNMENT);
-    }
-    return gathered;
+    return gathered.exactly(shares.stream().mapToLong(share -> share.states().bytes()).sum());
   }
 
   /**
@@ -206,6 +199,6 @@ final class BatchShares implements AutoCloseable {
   public void close() {
     workers.close();
     shares.forEach(Share::close);
-    arena.close();
+    gathered.close();
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.system.GrowingMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
@@ -14,13 +15,12 @@ import java.util.function.Consumer;
 public final class HiddenStates implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
-  private final Arena arena = Arena.ofShared();
   private final StoredRows states;
   private final long bytes;
   private final long tokenBytes;
 
-  /** All states in host memory, as they were when they were asked for; null before that. */
-  private MemorySegment copy;
+  /** Holds all states in host memory, as they were when they were asked for. */
+  private final GrowingMemory copy = new GrowingMemory();
 
   public HiddenStates(Operations operations, long tokens, int hiddenSize) {
     tokenBytes = (long) hiddenSize * Float.BYTES;
@@ -33,15 +33,9 @@ public final class HiddenStates implements AutoCloseable {
     if (states.inPlace().isPresent()) {
       return states.inPlace().get();
     }
-    states.download(0, copy());
-    return copy;
-  }
-
-  private MemorySegment copy() {
-    if (copy == null) {
-      copy = arena.allocate(bytes, ALIGNMENT);
-    }
-    return copy;
+    MemorySegment all = copy.exactly(bytes);
+    states.download(0, all);
+    return all;
   }
 
   long bytes() {
@@ -54,8 +48,9 @@ public final class HiddenStates implements AutoCloseable {
       filling.accept(states.inPlace().get());
       return;
     }
-    filling.accept(copy());
-    states.upload(copy, 0);
+    MemorySegment all = copy.exactly(bytes);
+    filling.accept(all);
+    states.upload(all, 0);
   }
 
   /** Returns the states of {@code count} tokens, beginning with token {@code from} of all. */
@@ -81,6 +76,6 @@ public final class HiddenStates implements AutoCloseable {
   @Override
   public void close() {
     states.close();
-    arena.close();
+    copy.close();
   }
 }
