@@ -28,7 +28,9 @@ public final class FirstFailure {
     for (ClusterTask<R> task : tasks) {
       numbered.add(new Numbered<>(numbered.size(), task));
     }
-    Turns turns = new Turns();
+    // Those of tasks that came before their turns; null where there is none.
+    Map<Integer, WandaException> failures = new HashMap<>();
+    int[] next = {0};
     cluster.run(
         what,
         numbered,
@@ -36,7 +38,13 @@ public final class FirstFailure {
           if (ended.outcome().failure() == null) {
             done.accept(ended.outcome().result());
           }
-          turns.take(ended.index(), ended.outcome().failure());
+          failures.put(ended.index(), ended.outcome().failure());
+          for (; failures.containsKey(next[0]); next[0]++) {
+            WandaException turn = failures.remove(next[0]);
+            if (turn != null) {
+              throw turn;
+            }
+          }
         });
   }
 
@@ -54,20 +62,4 @@ public final class FirstFailure {
 
   private record Ended<R extends Serializable>(int index, TaskOutcome<R> outcome)
       implements Serializable {}
-
-  /** The failures of tasks that came before their turns; null where there is none. */
-  private static final class Turns {
-    private final Map<Integer, WandaException> ended = new HashMap<>();
-    private int next;
-
-    void take(int index, WandaException failure) {
-      ended.put(index, failure);
-      for (; ended.containsKey(next); next++) {
-        WandaException turn = ended.remove(next);
-        if (turn != null) {
-          throw turn;
-        }
-      }
-    }
-  }
 }
