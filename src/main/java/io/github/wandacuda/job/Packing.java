@@ -100,7 +100,6 @@ public enum Packing {
 
   /** Writes shards side by side; {@code done} takes the bytes of each tensor after it. */
   void write(List<ShardPlan> plans, NewShards output, Workers workers, LongConsumer done) {
-    RowPacking rows = PackedShard.packing();
     try (TileBuffers buffers = buffers(workers)) {
       plans.forEach(plan -> plan.modules().forEach(module -> module.reserve(buffers)));
       List<Job> jobs = new ArrayList<>();
@@ -108,7 +107,7 @@ public enum Packing {
       for (ShardPlan plan : plans) {
         ShardWriter writer = output.begin(plan.source(), plan.layout(), plan.source().path());
         writers.put(plan.source(), writer);
-        addJobs(plan, writer, buffers, rows, done, jobs);
+        addJobs(plan, writer, buffers, done, jobs);
       }
       workers.run(jobs);
       writers.forEach(output::complete);
@@ -131,10 +130,10 @@ public enum Packing {
       shards.forEach(shard -> counted.put(shard, plans(modules, shard, buffers)));
       List<ModulePlan> plans = counted.values().stream().flatMap(List::stream).toList();
       StepCount steps = new StepCount("weight to count", plans.size(), progress);
-      RowPacking rows = PackedShard.packing();
       workers.run(
           plans.stream()
-              .<Job>map(plan -> new Counted(new Count(plan, buffers, rows), steps::done))
+              .<Job>map(
+                  plan -> new Counted(new Count(plan, buffers, PackedShard.packing()), steps::done))
               .toList());
     }
     return counted.entrySet().stream()
@@ -163,12 +162,7 @@ public enum Packing {
   }
 
   private void addJobs(
-      ShardPlan plan,
-      ShardWriter writer,
-      TileBuffers buffers,
-      RowPacking rows,
-      LongConsumer done,
-      List<Job> jobs) {
+      ShardPlan plan, ShardWriter writer, TileBuffers buffers, LongConsumer done, List<Job> jobs) {
     SafetensorsFile layout = plan.layout();
     PhaseClock unused = new PhaseClock(buffers.workers());
     for (TensorInfo tensor : plan.source().tensors()) {
@@ -179,7 +173,7 @@ public enum Packing {
           .ifPresent(copy -> jobs.add(new Counted(copy, () -> done.accept(tensor.bytes()))));
     }
     for (ModulePlan module : plan.modules()) {
-      Job task = new ModulePlan.PackTask(module, layout, writer, buffers, rows);
+      Job task = new ModulePlan.PackTask(module, layout, writer, buffers, PackedShard.packing());
       long[] shape = module.elements().shape();
       MemorySegment bytes = MemorySegment.ofArray(new byte[shape.length * Long.BYTES]);
       MemorySegment.copy(shape, 0, bytes, LONG, 0, shape.length);
@@ -211,7 +205,7 @@ public enum Packing {
       for (long at = 0; at < rows.byteSize(); at += rowBytes) {
         values += packing.count(rows.asSlice(at, rowBytes), module.elements().bits());
       }
-      module.counted(tile, values);
+      module.counts().set(tile, values);
     }
   }
 
@@ -425,14 +419,6 @@ public enum Packing {
       buffers.reserve(tiles.tileRows() * row + RowPacking.SLACK + 2 * Long.BYTES);
     }
 
-    void counted(int tile, long kept) {
-      counts.set(tile, kept);
-    }
-
-    long kept(int tile) {
-      return counts.get(tile);
-    }
-
     long keptBefore(int tile) {
       long kept = 0;
       for (int before = 0; before < tile; before++) {
@@ -507,11 +493,12 @@ public enum Packing {
       }
 
       private void requireSame(int tile, long found) {
-        if (found != module.kept(tile)) {
+        long counted = module.counts().get(tile);
+        if (found != counted) {
           throw ErrorDetails.tensor(module.shard().path(), module.weight().name())
               .wrong(
                   "%d values other than zero in a tile, as when they were counted"
-                      .formatted(module.kept(tile)),
+                      .formatted(counted),
                   "%d: it is being changed".formatted(found));
         }
       }
