@@ -205,33 +205,18 @@ final class ShardPass {
    * The packed masks of a shard's modules in a file of an unfinished output, one after the other.
    * The processes of a cluster write them, and the run digests them in the order of all modules: so
    * masks, which are a sixteenth of a model, go by the disk that all share and through nobody's
-   * memory. Safe for use by several threads.
+   * memory.
    */
-  record ShardMasks(List<LinearModule> modules, SharedFile file)
-      implements MaskSink, AutoCloseable {
-    /** Begins a file, which has a temporary name until it is {@link #publish published}. */
-    public static ShardMasks create(Path temporary, List<LinearModule> modules) {
-      return new ShardMasks(modules, SharedFile.create(temporary));
-    }
+  static final class ShardMasks {
+    private ShardMasks() {}
 
     public static Path file(Path output, String shard) {
       return AtomicWrite.temporary(output.resolve(shard + ".masks"));
     }
 
-    @Override
-    public void add(int index, MemorySegment mask) {
-      file.write(offset(modules, index), mask);
-    }
-
-    /** Gives the file, with all masks in it, its name. */
-    public void publish(Path name) {
-      file.force();
-      file.publish(name);
-    }
-
-    @Override
-    public void close() {
-      file.close();
+    /** Returns what writes masks into a file that has been begun. */
+    static MaskSink to(SharedFile file, List<LinearModule> modules) {
+      return (index, mask) -> file.write(offset(modules, index), mask);
     }
 
     /**
@@ -316,7 +301,8 @@ final class ShardPass {
         PhaseClock clock = new PhaseClock(workers.count());
         Progress wanted = (what, done, total, share) -> run.requireWanted(node);
         boolean keeps = !task.earlier().isEmpty() && holds(shard, output, task.earlier());
-        try (ShardMasks masks = ShardMasks.create(run.temporary(), modules)) {
+        try (SharedFile file = SharedFile.create(run.temporary())) {
+          MaskSink masks = ShardMasks.to(file, modules);
           ModuleDigests digests = new ModuleDigests(modules.size());
           List<RunRecords.Tensor> tensors =
               keeps
@@ -339,7 +325,8 @@ final class ShardPass {
                       clock)
                   : null;
           run.requireWanted(node);
-          masks.publish(ShardMasks.file(output, task.shard()));
+          file.force();
+          file.publish(ShardMasks.file(output, task.shard()));
           return new ShardResult(
               task.shard(),
               "%s on %s, %s".formatted(node.name(), backend.name(), backend.device()),
