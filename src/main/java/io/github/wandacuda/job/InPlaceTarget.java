@@ -216,15 +216,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
         MaskDigest masks =
             new MaskDigest(scope.chosen().size(), scope.model().path().resolve(MaskDigest.SPILL))) {
       List<ModuleResult> results;
-      try (ModulePruner pruner =
-          new ModulePruner(
-              tools.backend(),
-              tools.workers(),
-              scope.rules(),
-              scope.chosen(),
-              shards,
-              masks.and(tools.masks()),
-              clock)) {
+      try (ModulePruner pruner = tools.pruner(scope, shards, masks.and(tools.masks()))) {
         List<ModuleRequest> requests = scope.chosen().stream().map(scope::moduleRequest).toList();
         results = pruner.prune(requests, tools.progress());
       }

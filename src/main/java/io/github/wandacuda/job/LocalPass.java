@@ -83,15 +83,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
       StateFiles states = new StateFiles(output, shards, times, tools.clock());
       List<ModuleResult> results = start.results(scope);
       MaskSink sink = fresh ? masks.and(tools.masks()).and(checked) : MaskSink.NONE;
-      try (ModulePruner pruner =
-          new ModulePruner(
-              tools.backend(),
-              tools.workers(),
-              scope.rules(),
-              scope.chosen(),
-              shards,
-              sink,
-              tools.clock())) {
+      try (ModulePruner pruner = tools.pruner(scope, shards, sink)) {
         results.addAll(prune(pruner, start, states));
       }
       shards.finish();

@@ -60,6 +60,11 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
     /** Shards of the source between their first read and their check, about. */
     private static final int SHARDS_AT_WORK = 2;
 
+    /** Returns what prunes a run's modules into shards. */
+    ModulePruner pruner(RunScope scope, ShardTarget shards, MaskSink sink) {
+      return new ModulePruner(backend, workers, scope.rules(), scope.chosen(), shards, sink, clock);
+    }
+
     /**
      * Has the source read past the page cache, unless the check of the output reads it a second
      * time, soon after the first, and there is room for the shards that are at work until then.
