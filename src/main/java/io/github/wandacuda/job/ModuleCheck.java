@@ -28,13 +28,12 @@ final class ModuleCheck implements Job {
   private final ModuleRules rules;
   private final SelectionRule.Lowest rule;
   private final Failures failures;
-  private final MaskPool masks;
+  private final MaskPool.Mask mask;
   private final Consumer<MemorySegment> checked;
   private final ModuleTiles before;
   private final ModuleTiles after;
   private final LongAdder zeros = new LongAdder();
   private final LongAdder taken = new LongAdder();
-  private MemorySegment mask;
 
   /** Prepares a module whose weights a source has, and enlarges the workers' buffers. */
   ModuleCheck(
@@ -50,7 +49,7 @@ final class ModuleCheck implements Job {
     this.pruned = pruned;
     this.rules = rules;
     this.failures = failures;
-    this.masks = masks;
+    mask = masks.mask(module.maskBytes());
     this.checked = checked;
     rule = rules.perRow(module.columns());
     before = TilePairs.tiles(module, source, buffers.dense());
@@ -64,7 +63,7 @@ final class ModuleCheck implements Job {
 
   @Override
   public void run(int worker, int tile) {
-    MemorySegment whole = mask();
+    MemorySegment whole = mask.get();
     WeightMatrix dense = before.read(worker, tile);
     WeightMatrix zeroed = after.read(worker, tile);
     RowCheck check = new RowCheck(dense.dtype(), dense.columns(), rule, rules.zerosArePruned());
@@ -91,22 +90,14 @@ final class ModuleCheck implements Job {
     taken.add(tileTaken);
   }
 
-  private synchronized MemorySegment mask() {
-    if (mask == null) {
-      mask = masks.take();
-    }
-    return mask;
-  }
-
   /** Called once all tiles are done. */
   void finish() {
-    MemorySegment whole = mask();
     long expected = rules.leastZeros(module.rows(), module.columns());
     if (zeros.sum() < expected) {
       report(WHOLE, "the matrix", expected, zeros.sum());
     }
-    checked.accept(whole.asSlice(0, module.maskBytes()));
-    masks.giveBack(whole);
+    checked.accept(mask.get());
+    mask.giveBack();
   }
 
   String module() {

@@ -217,7 +217,11 @@ final class ModulePruner implements AutoCloseable {
         finish(index, tilePruner, MemorySegment.NULL);
       }
       return new ModuleJob(
-          module, tilePruner, count, maskMemory, mask -> finish(index, tilePruner, mask));
+          module,
+          tilePruner,
+          count,
+          maskMemory.mask(module.maskBytes()),
+          mask -> finish(index, tilePruner, mask));
     }
 
     private TileSource tiles(ModuleRequest request) {
@@ -231,9 +235,9 @@ final class ModulePruner implements AutoCloseable {
       ModuleRequest request = requests.get(index);
       LinearModule module = request.module();
       rules.unreached().check(module, request.norms());
-      MemorySegment memory = maskMemory.take();
+      MaskPool.Mask memory = maskMemory.mask(module.maskBytes());
+      MemorySegment mask = memory.get();
       try {
-        MemorySegment mask = memory.asSlice(0, module.maskBytes());
         LayerPruner.Result result =
             layers.prune(tiles(request), rules.of(module), request.inputs(), mask);
         result.warning().ifPresent(what -> LOG.warn("{}: {}", module.name(), what));
@@ -255,7 +259,7 @@ final class ModulePruner implements AutoCloseable {
       } catch (UnfitResultException e) {
         throw module.place().wrong(e.expected(), e.found());
       } finally {
-        maskMemory.giveBack(memory);
+        memory.giveBack();
       }
     }
 
@@ -343,28 +347,13 @@ final class ModulePruner implements AutoCloseable {
   }
 
   /** A job that prunes a module from the source's shard into the output's, tile by tile. */
-  private static final class ModuleJob implements Job, AutoCloseable {
-    private final LinearModule module;
-    private final TilePruner pruner;
-    private final int tiles;
-    private final MaskPool masks;
-    private final Consumer<MemorySegment> finish;
-    private MemorySegment memory;
-
-    /** Prepares a module; {@code finish} is called once, by whichever worker was last. */
-    ModuleJob(
-        LinearModule module,
-        TilePruner pruner,
-        int tiles,
-        MaskPool masks,
-        Consumer<MemorySegment> finish) {
-      this.module = module;
-      this.pruner = pruner;
-      this.tiles = tiles;
-      this.masks = masks;
-      this.finish = finish;
-    }
-
+  private record ModuleJob(
+      LinearModule module,
+      TilePruner pruner,
+      int tasks,
+      MaskPool.Mask mask,
+      Consumer<MemorySegment> finished)
+      implements Job, AutoCloseable {
     /** One thread writes to a shard at a time, because the system locks a file during a write. */
     @Override
     public Object resource() {
@@ -372,38 +361,25 @@ final class ModulePruner implements AutoCloseable {
     }
 
     @Override
-    public int tasks() {
-      return tiles;
-    }
-
-    @Override
     public void run(int worker, int tile) {
       try {
-        pruner.prune(worker, tile, mask());
+        pruner.prune(worker, tile, mask.get());
       } catch (NonFiniteWeightException e) {
         throw FiniteWeights.problem(module, e);
       }
     }
 
-    /** Called once all tiles are done. */
+    /** Called once, by whichever worker was last, when all tiles are done. */
     void finish() {
       close();
-      finish.accept(mask());
-      masks.giveBack(memory);
+      finished.accept(mask.get());
+      mask.giveBack();
     }
 
     /** Frees the device's memory, even if not all tiles were done. */
     @Override
     public void close() {
       pruner.close();
-    }
-
-    /** Returns memory for the mask, which is taken when the first tile begins. */
-    private synchronized MemorySegment mask() {
-      if (memory == null) {
-        memory = masks.take();
-      }
-      return memory.asSlice(0, module.maskBytes());
     }
   }
 }

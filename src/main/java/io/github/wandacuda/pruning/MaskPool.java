@@ -19,13 +19,37 @@ public final class MaskPool implements AutoCloseable {
     this.bytes = bytes;
   }
 
-  /** Returns memory for any mask, with any content. */
-  public synchronized MemorySegment take() {
+  private synchronized MemorySegment take() {
     return free.isEmpty() ? arena.allocate(bytes) : free.pop();
   }
 
-  public synchronized void giveBack(MemorySegment mask) {
-    free.push(mask);
+  /** Returns a mask of some bytes, which takes memory when it is first asked for. */
+  public Mask mask(long length) {
+    return new Mask(length);
+  }
+
+  /** A mask of one module, with any content at first. */
+  public final class Mask {
+    private final long length;
+    private MemorySegment memory;
+
+    private Mask(long length) {
+      this.length = length;
+    }
+
+    public synchronized MemorySegment get() {
+      if (memory == null) {
+        memory = take();
+      }
+      return memory.asSlice(0, length);
+    }
+
+    /** Leaves the memory, which was asked for, to others. */
+    public void giveBack() {
+      synchronized (MaskPool.this) {
+        free.push(memory);
+      }
+    }
   }
 
   @Override
