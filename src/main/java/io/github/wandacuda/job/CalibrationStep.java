@@ -9,6 +9,7 @@ import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.KeptOpen;
 import io.github.wandacuda.cluster.KeptStates.ClusterStep;
 import io.github.wandacuda.cluster.KeptStates.ClusterStep.Stepped;
+import io.github.wandacuda.io.SharedFile;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -136,7 +137,8 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
         if (before.states() != null) {
           states.load(all -> all.copyFrom(MemorySegment.ofArray(before.states())));
         } else if (step.block() > 0) {
-          states.load(all -> SavedBlocks.read(output(), step.block() - 1, batch.index(), all));
+          Path saved = SavedBlocks.states(output(), step.block() - 1, batch.index());
+          states.load(all -> SharedFile.read(saved, "hidden states as they were written", all));
         }
         bring(step, batch, device, states);
         node.throwIfCancelled();
@@ -145,7 +147,8 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
         if (step.saved()) {
           run.pruned().requireWanted(node);
           Path temporary = run.pruned().temporary();
-          SavedBlocks.write(output(), step.block(), batch.index(), states.all(), temporary);
+          Path name = SavedBlocks.states(output(), step.block(), batch.index());
+          SharedFile.write(temporary, name, states.all());
         }
         return new Stepped<>(
             new BatchStates(batch, states.all().toArray(ValueLayout.JAVA_FLOAT)),

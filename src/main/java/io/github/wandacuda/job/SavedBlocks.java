@@ -3,9 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.SharedFile;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -46,7 +44,8 @@ final class SavedBlocks {
     return output.path().resolve("%s.norms-%d".formatted(AtomicWrite.OWN, block));
   }
 
-  private static Path states(Path output, int block, int batch) {
+  /** Returns the file of the states that a block reads of a batch. */
+  static Path states(Path output, int block, int batch) {
     return output.resolve("%s.batch-%d-%d".formatted(AtomicWrite.OWN, block, batch));
   }
 
@@ -123,16 +122,5 @@ final class SavedBlocks {
       OutputDirectory.removeFile(norms(block));
       remove(block);
     }
-  }
-
-  /**
-   * Saves the states that a block reads of a batch, under a name that no other attempt has before.
-   */
-  static void write(Path output, int block, int batch, MemorySegment states, Path temporary) {
-    SharedFile.write(temporary, states(output, block, batch), states);
-  }
-
-  static void read(Path output, int block, int batch, MemorySegment states) {
-    SharedFile.read(states(output, block, batch), "hidden states as they were written", states);
   }
 }
