@@ -8,12 +8,13 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.Folders;
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
@@ -82,12 +83,9 @@ public final class Journal implements AutoCloseable {
             .hint("give Java more with -Xmx, or begin anew in another directory")
             .wrong("a journal that fits into memory", channel.size() + " bytes");
       }
-      ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(channel.size()));
-      int read;
-      do {
-        read = channel.read(bytes, bytes.position());
-      } while (read > 0);
-      return bytes.array();
+      byte[] bytes = new byte[Math.toIntExact(channel.size())];
+      boolean unused = FilePieces.read(channel, 0, MemorySegment.ofArray(bytes));
+      return bytes;
     } catch (IOException e) {
       throw OutputException.unwritable(file, e);
     }

@@ -20,6 +20,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -178,7 +180,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
     private final Map<LinearModule, Integer> places = new HashMap<>();
     private final ModuleDigests written;
     private final ModuleDigests readBack;
-    private final List<Finished> waiting = new ArrayList<>();
+    private final BlockingQueue<Finished> waiting = new LinkedBlockingQueue<>();
     private final BackgroundWork background = new BackgroundWork("wanda-cuda-verify");
 
     /** Nothing once a module is missing. */
@@ -200,9 +202,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
 
     /** Takes a shard that has its name and is on the device. */
     public void add(SafetensorsFile dense, List<ModuleResult> results) {
-      synchronized (waiting) {
-        waiting.add(new Finished(dense, results));
-      }
+      waiting.add(new Finished(dense, results));
       background.submit(
           () -> {
             try (Workers alone = new Workers(1)) {
@@ -219,12 +219,9 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
 
     /** Returns shards that nothing has checked yet. */
     private List<Finished> take(int most) {
-      synchronized (waiting) {
-        List<Finished> first = waiting.subList(0, Math.min(most, waiting.size()));
-        List<Finished> taken = List.copyOf(first);
-        first.clear();
-        return taken;
-      }
+      List<Finished> taken = new ArrayList<>();
+      waiting.drainTo(taken, most);
+      return taken;
     }
 
     /** Checks what is left; returns nothing if a module is missing, which is among the failures. */
