@@ -6,7 +6,10 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * A job that copies a tensor to its place in another file, piece by piece. The pieces of a packed
@@ -31,6 +34,25 @@ record CopyTask(
     long bytes = buffers.tileBytes();
     buffers.reserve(bytes);
     return new CopyTask(from, tensor, to, tensor, bytes, buffers, clock);
+  }
+
+  /** Copies tensors to the same places; {@code copied} is told of each. */
+  static void all(
+      SafetensorsFile from,
+      List<TensorInfo> tensors,
+      ShardWriter to,
+      Workers workers,
+      PhaseClock clock,
+      Consumer<TensorInfo> copied) {
+    try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
+      workers.run(
+          tensors.stream()
+              .map(
+                  tensor ->
+                      new Counted(
+                          of(from, tensor, to, buffers, clock), () -> copied.accept(tensor)))
+              .toList());
+    }
   }
 
   @Override

@@ -24,7 +24,6 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.io.Serializable;
@@ -434,16 +433,8 @@ final class ShardPass {
         Set<TensorInfo> changed = RunScope.tensors(modules);
         List<TensorInfo> copied =
             shard.tensors().stream().filter(tensor -> !changed.contains(tensor)).toList();
-        try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
-          StepCount steps = new StepCount("tensor", copied.size(), progress);
-          workers.run(
-              copied.stream()
-                  .map(
-                      tensor ->
-                          new Counted(
-                              CopyTask.of(shard, tensor, writer, buffers, clock), steps::done))
-                  .toList());
-        }
+        StepCount steps = new StepCount("tensor", copied.size(), progress);
+        CopyTask.all(shard, copied, writer, workers, clock, tensor -> steps.done());
         return copied.stream()
             .map(tensor -> new RunRecords.Tensor(tensor.name(), writer.checksum(tensor), null))
             .collect(Collectors.toCollection(ArrayList::new));

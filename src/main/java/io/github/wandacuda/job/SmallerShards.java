@@ -5,16 +5,12 @@ import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.TileBuffers;
-import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,16 +28,11 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
       PhaseClock clock,
       Progress progress) {
     StepCount steps = StepCount.ofTensors("tensor", shards, progress);
-    try (NewShards written = new NewShards(directory, Optional.empty(), io);
-        TileBuffers buffers = TileBuffers.inCache(workers.count())) {
+    try (NewShards written = new NewShards(directory, Optional.empty(), io)) {
       for (SafetensorsFile shard : shards) {
         ShardWriter writer = written.begin(shard, shard, like);
-        List<Job> copies = new ArrayList<>();
-        for (TensorInfo tensor : shard.tensors()) {
-          Job copy = CopyTask.of(shard, tensor, writer, buffers, clock);
-          copies.add(new Counted(copy, () -> steps.done(tensor.bytes())));
-        }
-        workers.run(copies);
+        CopyTask.all(
+            shard, shard.tensors(), writer, workers, clock, tensor -> steps.done(tensor.bytes()));
         written.complete(shard, writer);
       }
       written.finish();
@@ -82,11 +73,8 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
       Path temporary = run.temporary();
       PhaseClock clock = new PhaseClock(workers.count());
       ShardWriter writer = ShardWriter.create(temporary, written, like, DirectIo.BUFFERED);
-      try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
-        workers.run(
-            written.tensors().stream()
-                .<Job>map(tensor -> CopyTask.of(written, tensor, writer, buffers, clock))
-                .toList());
+      try {
+        CopyTask.all(written, written.tensors(), writer, workers, clock, tensor -> {});
         writer.publish(place, () -> run.requireWanted(node));
       } finally {
         writer.abandon();
