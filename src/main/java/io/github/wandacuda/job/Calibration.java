@@ -56,11 +56,6 @@ public sealed interface Calibration {
       return new FromSamples(List.of(samples.tokens()), samples.sha256(), seed, samples.joined());
     }
 
-    /** Takes samples that weren't joined. */
-    public FromSamples(List<int[]> samples, String sha256, long seed) {
-      this(samples, sha256, seed, false);
-    }
-
     public int sequenceLength() {
       return samples.get(0).length;
     }

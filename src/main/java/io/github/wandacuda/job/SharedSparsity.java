@@ -148,7 +148,7 @@ public record SharedSparsity(PruningRules rules, String label) {
           rules.masksAlone(),
           chosen,
           new Calibration.FromSamples(
-              samples.subList(0, count), calibration.sha256(), calibration.seed()),
+              samples.subList(0, count), calibration.sha256(), calibration.seed(), false),
           samples.subList(count, samples.size()));
     }
 

@@ -61,7 +61,8 @@ class DryRunTest {
 
   private void estimate(Path path, Path tokens) {
     List<int[]> samples = TestData.tokens(tokens);
-    Calibration.FromSamples calibration = new Calibration.FromSamples(samples, "0".repeat(64), 0);
+    Calibration.FromSamples calibration =
+        new Calibration.FromSamples(samples, "0".repeat(64), 0, false);
     try (ModelDirectory model = ModelDirectory.open(path);
         Backend backend = Pruning.cpu(2)) {
       boolean fours = model.modules().stream().allMatch(module -> module.columns() % 4 == 0);

@@ -91,7 +91,7 @@ public final class Pruning {
 
   /** Takes the norms from token lists. */
   public static Calibration samples(List<int[]> samples) {
-    return new Calibration.FromSamples(samples, "0".repeat(64), 0);
+    return new Calibration.FromSamples(samples, "0".repeat(64), 0, false);
   }
 
   /** Returns what prunes all modules in one way, with a check of the output. */

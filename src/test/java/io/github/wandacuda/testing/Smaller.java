@@ -59,7 +59,9 @@ public final class Smaller {
       List<int[]> samples,
       Backend backend) {
     Calibration calibration =
-        samples.isEmpty() ? new Calibration.None() : new Calibration.FromSamples(samples, "", 0);
+        samples.isEmpty()
+            ? new Calibration.None()
+            : new Calibration.FromSamples(samples, "", 0, false);
     RemovedParts parts = RemovedParts.of(structure, removed);
     StructureJob job =
         new StructureJob(
