@@ -159,16 +159,6 @@ public final class BlockwiseRun implements AutoCloseable {
             share.runner().advance(own, batch, share.states(), at, observer));
   }
 
-  /** Returns the states of a sample, a row for each of its tokens. */
-  MemorySegment states(int sample) {
-    BatchShares.Share share = shares.of(sample);
-    return share.states().tokens(share.at(firstToken(sample)), sequenceLength);
-  }
-
-  private long firstToken(int sample) {
-    return (long) sample * sequenceLength;
-  }
-
   public DoubleStream meanLosses() {
     return IntStream.range(0, samples.size()).mapToDouble(this::meanLoss);
   }
@@ -182,7 +172,7 @@ public final class BlockwiseRun implements AutoCloseable {
   public double[] lastLosses(int sample, int[] targets) {
     BatchShares.Share share = shares.of(sample);
     Tensor batch = share.runner().rows(targets.length);
-    share.states().read(share.at(firstToken(sample + 1) - targets.length), batch);
+    share.states().read(share.at((sample + 1L) * sequenceLength - targets.length), batch);
     return share.decoder().losses(batch, targets);
   }
 

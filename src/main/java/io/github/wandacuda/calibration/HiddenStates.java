@@ -4,7 +4,6 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.StoredRows;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.system.GrowingMemory;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
@@ -13,18 +12,15 @@ import java.util.function.Consumer;
  * host memory when they are asked for there.
  */
 public final class HiddenStates implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
 
   private final StoredRows states;
   private final long bytes;
-  private final long tokenBytes;
 
   /** Holds all states in host memory, as they were when they were asked for. */
   private final GrowingMemory copy = new GrowingMemory();
 
   public HiddenStates(Operations operations, long tokens, int hiddenSize) {
-    tokenBytes = (long) hiddenSize * Float.BYTES;
-    bytes = Math.multiplyExact(tokens, tokenBytes);
+    bytes = Math.multiplyExact(tokens, (long) hiddenSize * Float.BYTES);
     states = operations.storedRows(tokens, hiddenSize);
   }
 
@@ -51,16 +47,6 @@ public final class HiddenStates implements AutoCloseable {
     MemorySegment all = copy.exactly(bytes);
     filling.accept(all);
     states.upload(all, 0);
-  }
-
-  /** Returns the states of {@code count} tokens, beginning with token {@code from} of all. */
-  MemorySegment tokens(long from, int count) {
-    if (states.inPlace().isPresent()) {
-      return states.inPlace().get().asSlice(from * tokenBytes, count * tokenBytes);
-    }
-    MemorySegment some = Arena.ofAuto().allocate(count * tokenBytes, ALIGNMENT);
-    states.download(from, some);
-    return some;
   }
 
   /** Copies the states of as many tokens as a batch has rows to it, from {@code from} on. */

@@ -27,12 +27,12 @@ public final class NonFiniteLoss {
   public static InputException of(Decoder decoder, int[] tokens, String sequence, double loss) {
     NonFiniteSearch search = new NonFiniteSearch(decoder.operations(), sequence);
     try (BlockwiseRun run = new BlockwiseRun(decoder, List.of(tokens))) {
-      search.require(run.states(0), decoder.hiddenSize(), "the embedding");
+      search.require(run.states(), decoder.hiddenSize(), "the embedding");
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {
           run.advance(block, search);
         }
-        search.require(run.states(0), decoder.hiddenSize(), "the output of block " + index);
+        search.require(run.states(), decoder.hiddenSize(), "the output of block " + index);
       }
     } catch (InputException e) {
       return e;
