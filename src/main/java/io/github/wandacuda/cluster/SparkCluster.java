@@ -104,23 +104,14 @@ final class SparkCluster implements Cluster {
       return;
     }
     JavaRDD<ClusterTask<R>> partitions = partitions(List.<ClusterTask<R>>copyOf(tasks));
-    ExecutorProcess.ThisExecutor executor = new ExecutorProcess.ThisExecutor(cores);
-    Work<ClusterTask<R>, R> work = one -> executor.run(one.next());
+    int threads = cores;
+    Work<ClusterTask<R>, R> work = one -> ExecutorProcess.run(one.next(), threads);
     job(what, partitions.rdd(), tasks.size(), work, done);
   }
 
   @Override
   public <S extends Serializable> KeptStates<S> keep(List<S> states) {
     return new SparkStates<>(this, states);
-  }
-
-  int cores() {
-    return cores;
-  }
-
-  /** Returns whether Spark has a directory in which it may save states. */
-  boolean hasDirectory() {
-    return context.getCheckpointDir().isPresent();
   }
 
   <T extends Serializable> JavaRDD<T> partitions(List<T> values) {
@@ -268,16 +259,16 @@ final class SparkCluster implements Cluster {
     public <R extends Serializable> void step(
         String what, ClusterStep<S, R> step, Consumer<R> done) {
       JavaRDD<TaskOutcome<Stepped<S, Serializable>>> before = latest;
-      ExecutorProcess.ThisExecutor executor = new ExecutorProcess.ThisExecutor(cluster.cores());
+      int threads = cluster.cores;
       ClusterStep<S, Serializable> some = (ClusterStep<S, Serializable>) step;
       latest =
           before.map(
               last ->
                   last.failure() == null
-                      ? executor.run(node -> some.run(last.result().state(), node))
+                      ? ExecutorProcess.run(node -> some.run(last.result().state(), node), threads)
                       : last);
       latest.persist(StorageLevel.MEMORY_AND_DISK());
-      boolean saved = ++steps % STEPS == 0 && cluster.hasDirectory();
+      boolean saved = ++steps % STEPS == 0 && cluster.context.getCheckpointDir().isPresent();
       if (saved) {
         latest.checkpoint();
       }
@@ -320,16 +311,17 @@ final class SparkCluster implements Cluster {
 
     private ExecutorProcess() {}
 
-    /** Does a task, and waits for its end even if Spark doesn't want it any more. */
-    <R extends Serializable> TaskOutcome<R> run(
-        ClusterTask<R> task,
-        String name,
-        OptionalInt device,
-        OptionalInt threads,
-        TaskContext context) {
+    /**
+     * Does a task in this executor, with the device that Spark has given to it, and waits for its
+     * end even if Spark doesn't want it any more.
+     */
+    static <R extends Serializable> TaskOutcome<R> run(ClusterTask<R> task, int threads) {
+      TaskContext context = TaskContext.get();
+      OptionalInt device = device(context);
       AtomicBoolean cancelled = new AtomicBoolean();
-      ClusterNode node = new ClusterNode(name, device, threads, kept, cancelled::get);
-      Future<TaskOutcome<R>> outcome = work.submit(() -> TaskOutcome.of(task, node));
+      ClusterNode node =
+          new ClusterNode(name(device), device, OptionalInt.of(threads), THIS.kept, cancelled::get);
+      Future<TaskOutcome<R>> outcome = THIS.work.submit(() -> TaskOutcome.of(task, node));
       while (true) {
         try {
           TaskOutcome<R> ended = outcome.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
@@ -347,30 +339,20 @@ final class SparkCluster implements Cluster {
       }
     }
 
-    /** The executor that Spark has given a task to, with what it has given to the task. */
-    record ThisExecutor(int threads) implements Serializable {
-      <R extends Serializable> TaskOutcome<R> run(ClusterTask<R> task) {
-        TaskContext context = TaskContext.get();
-        OptionalInt device = device(context);
-        return ExecutorProcess.THIS.run(
-            task, name(device), device, OptionalInt.of(threads), context);
-      }
+    private static String name(OptionalInt device) {
+      String name =
+          "executor %s at %s"
+              .formatted(
+                  SparkEnv.get().executorId(),
+                  SparkEnv.get().blockManager().blockManagerId().host());
+      return device.isPresent() ? "%s, GPU %d".formatted(name, device.getAsInt()) : name;
+    }
 
-      private static String name(OptionalInt device) {
-        String name =
-            "executor %s at %s"
-                .formatted(
-                    SparkEnv.get().executorId(),
-                    SparkEnv.get().blockManager().blockManagerId().host());
-        return device.isPresent() ? "%s, GPU %d".formatted(name, device.getAsInt()) : name;
-      }
-
-      private static OptionalInt device(TaskContext context) {
-        ResourceInformation gpus = context.resourcesJMap().get("gpu");
-        return gpus == null || gpus.addresses().length == 0
-            ? OptionalInt.empty()
-            : OptionalInt.of(Integer.parseInt(gpus.addresses()[0]));
-      }
+    private static OptionalInt device(TaskContext context) {
+      ResourceInformation gpus = context.resourcesJMap().get("gpu");
+      return gpus == null || gpus.addresses().length == 0
+          ? OptionalInt.empty()
+          : OptionalInt.of(Integer.parseInt(gpus.addresses()[0]));
     }
   }
 
