@@ -1,10 +1,8 @@
 package io.github.wandacuda.cluster;
 
 import io.github.wandacuda.error.CancelledException;
-import java.io.Serializable;
 import java.util.OptionalInt;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
 
 /**
  * The process in which a task runs, as the task sees it. It does one task at a time.
@@ -12,7 +10,7 @@ import java.util.function.Supplier;
  * @param name what people call it: an executor and its host
  * @param device the device that the cluster has given to this task, where it gives out any
  * @param threads the CPU threads that the cluster has given to this task, where it says
- * @param open what the process keeps open between tasks
+ * @param open what the process keeps open for all of a run's tasks
  */
 public record ClusterNode(
     String name,
@@ -30,15 +28,5 @@ public record ClusterNode(
     if (isCancelled.getAsBoolean()) {
       throw new CancelledException();
     }
-  }
-
-  /**
-   * Returns what the process keeps open for all of a run's tasks.
-   *
-   * @param key whose it is: what another key had opened is closed
-   * @param opening opens it, the first time
-   */
-  public <T extends AutoCloseable> T kept(Serializable key, Supplier<T> opening) {
-    return open.get(key, opening);
   }
 }

@@ -44,7 +44,7 @@ record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms
 
   @Override
   public Stepped<BatchStates, BatchResult> run(BatchStates state, ClusterNode node) {
-    return node.kept(run, () -> Worker.open(run, node)).run(this, state, node);
+    return node.open().get(run, () -> Worker.open(run, node)).run(this, state, node);
   }
 
   /**

@@ -86,7 +86,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   private record Task(Run run, Piece piece) implements ClusterTask<Result> {
     @Override
     public Result run(ClusterNode node) {
-      return node.kept(run, () -> Worker.open(run, node)).check(run, piece, node);
+      return node.open().get(run, () -> Worker.open(run, node)).check(run, piece, node);
     }
   }
 

@@ -115,7 +115,7 @@ public record ClusterComparison(
       implements ClusterTask<MeasuredPart> {
     @Override
     public MeasuredPart run(ClusterNode node) {
-      return node.kept(key, () -> ComparisonWorker.open(inputs, node)).run(this, node);
+      return node.open().get(key, () -> ComparisonWorker.open(inputs, node)).run(this, node);
     }
   }
 

@@ -208,7 +208,7 @@ final class PrunedBlocks implements AutoCloseable {
     /** Returns who has done it, and on what device. */
     @Override
     public String run(ClusterNode node) {
-      return node.kept(run, () -> CalibrationStep.Worker.open(run, node)).prune(this, node);
+      return node.open().get(run, () -> CalibrationStep.Worker.open(run, node)).prune(this, node);
     }
   }
 }

@@ -262,7 +262,7 @@ final class ShardPass {
 
     @Override
     public ShardResult run(ClusterNode node) {
-      return node.kept(run, () -> Worker.open(run, node)).run(this, node);
+      return node.open().get(run, () -> Worker.open(run, node)).run(this, node);
     }
 
     /** A process of a cluster at work on shard after shard: it holds source and device open. */

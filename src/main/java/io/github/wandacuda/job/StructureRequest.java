@@ -3,8 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -31,9 +29,4 @@ public record StructureRequest(
     boolean resume,
     boolean verify,
     boolean card,
-    IoMode io) {
-  public StructureRequest {
-    // In their order, in which equal runs record them.
-    files = Collections.unmodifiableMap(new LinkedHashMap<>(files));
-  }
-}
+    IoMode io) {}
