@@ -13,8 +13,10 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.EnumSet;
 import java.util.HashSet;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Which file or folder a path leads to, whatever links, hard links, spellings and mounts the path
@@ -58,12 +60,9 @@ public final class FileIdentity {
   public static boolean isWithin(Path path, Path folder) {
     Path home = real(folder);
     Optional<Object> identity = of(home);
-    for (Path place = real(path); place != null; place = place.getParent()) {
-      if (place.equals(home) || identity.isPresent() && of(place).equals(identity)) {
-        return true;
-      }
-    }
-    return false;
+    return Stream.iterate(real(path), Objects::nonNull, Path::getParent)
+        .anyMatch(
+            place -> place.equals(home) || identity.isPresent() && of(place).equals(identity));
   }
 
   /**

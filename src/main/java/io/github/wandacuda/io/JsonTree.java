@@ -138,11 +138,7 @@ public final class JsonTree {
   public static Object plain(JsonNode node) {
     return switch (node.getNodeType()) {
       case OBJECT -> map(node);
-      case ARRAY -> {
-        List<Object> list = new ArrayList<>();
-        node.forEach(element -> list.add(plain(element)));
-        yield list;
-      }
+      case ARRAY -> node.valueStream().map(JsonTree::plain).toList();
       case STRING -> node.textValue();
       case NUMBER -> node.numberValue();
       case BOOLEAN -> node.booleanValue();

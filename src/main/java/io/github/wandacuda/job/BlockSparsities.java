@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import java.util.Arrays;
 import java.util.function.DoubleUnaryOperator;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /**
  * Shares a total sparsity out over the blocks of a decoder. What a rule asks for is an offset from
@@ -42,9 +43,7 @@ public final class BlockSparsities {
   }
 
   public double[] uniform() {
-    double[] sparsities = new double[shares.length];
-    Arrays.fill(sparsities, total);
-    return sparsities;
+    return map(shares, share -> total);
   }
 
   /**
@@ -115,9 +114,7 @@ public final class BlockSparsities {
   }
 
   private double[] numbers() {
-    double[] numbers = new double[shares.length];
-    Arrays.setAll(numbers, number -> number);
-    return numbers;
+    return IntStream.range(0, shares.length).asDoubleStream().toArray();
   }
 
   /** Maps values to [0, 1], the lowest to 0 and the highest to 1; equal ones all to 0. */

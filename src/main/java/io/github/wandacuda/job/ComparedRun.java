@@ -9,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
-import java.util.stream.StreamSupport;
 
 /**
  * One way of pruning a model, and what it leaves.
@@ -162,9 +161,7 @@ public record ComparedRun(
         number(object.path(PERPLEXITY)),
         DenseFigures.tasksOf(object),
         object.path("mask_sha256").textValue(),
-        StreamSupport.stream(object.path("modules").spliterator(), false)
-            .map(ModuleFigures::of)
-            .toList(),
+        object.path("modules").valueStream().map(ModuleFigures::of).toList(),
         Size.of(object),
         object.path("seconds").asDouble());
   }

@@ -58,8 +58,13 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
   private static final String COPY = "copy the model, or name an `output`";
 
   InPlaceTarget {
-    requireWritable(
-        scope.model().path(), scope.chosen().stream().map(LinearModule::shard).distinct().toList());
+    if (!Files.isWritable(scope.model().path())) {
+      throw ErrorDetails.file(scope.model().path()).unwritable("to write it", "no right");
+    }
+    scope.chosen().stream()
+        .map(module -> module.shard().path())
+        .distinct()
+        .forEach(InPlaceTarget::requireOwn);
   }
 
   /** Checks a request before modules are chosen. */
@@ -163,16 +168,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     return records;
   }
 
-  /** Checks that nothing is a link, as in a cache that models share, or has a second name. */
-  private static void requireWritable(Path directory, List<SafetensorsFile> shards) {
-    if (!Files.isWritable(directory)) {
-      throw ErrorDetails.file(directory).unwritable("to write it", "no right");
-    }
-    for (SafetensorsFile shard : shards) {
-      requireOwn(shard.path());
-    }
-  }
-
+  /** Checks that a shard is no link, as in a cache that models share, and has no second name. */
   private static void requireOwn(Path shard) {
     if (Files.isSymbolicLink(shard)) {
       throw ErrorDetails.file(shard)

@@ -20,6 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -124,15 +125,10 @@ record ResumableWork(
   }
 
   private static boolean areNorms(float[] norms, int columns) {
-    if (norms == null || norms.length != columns) {
-      return false;
-    }
-    for (float norm : norms) {
-      if (!(norm >= 0) || Float.isInfinite(norm)) {
-        return false;
-      }
-    }
-    return true;
+    return norms != null
+        && norms.length == columns
+        && IntStream.range(0, columns)
+            .allMatch(column -> norms[column] >= 0 && norms[column] < Float.POSITIVE_INFINITY);
   }
 
   /** Finds a shard under its name or its temporary one. */

@@ -174,10 +174,9 @@ public record RunNeeds(
 
   /** Returns the bytes of the samples' hidden states, 0 for a run without samples. */
   static long stateBytes(ModelDirectory model, Calibration calibration) {
-    if (!(calibration instanceof Calibration.FromSamples samples)) {
-      return 0;
-    }
-    return stateBytes(model, samples.samples());
+    return calibration instanceof Calibration.FromSamples samples
+        ? stateBytes(model, samples.samples())
+        : 0;
   }
 
   /** Checks the memory for hidden states where nothing is pruned, and {@code more} bytes. */
