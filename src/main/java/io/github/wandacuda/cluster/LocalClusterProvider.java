@@ -31,13 +31,12 @@ public final class LocalClusterProvider implements ClusterProvider {
    * turned into bytes and back, as if they came from another machine.
    */
   private static final class LocalCluster implements Cluster {
-    private final KeptOpen kept = new KeptOpen();
     private final ClusterNode node =
         new ClusterNode(
             "this process",
             OptionalInt.empty(),
             OptionalInt.empty(),
-            kept,
+            new KeptOpen(),
             () -> Thread.currentThread().isInterrupted());
 
     @Override
@@ -102,7 +101,7 @@ public final class LocalClusterProvider implements ClusterProvider {
 
     @Override
     public void close() {
-      kept.close();
+      node.open().close();
     }
   }
 }

@@ -15,7 +15,6 @@ public final class Crc32c {
   private static final int POLYNOMIAL = 0x82f63b78;
 
   private static final int ONE = 1 << 31;
-  private static final int CHUNK = 1 << 30;
 
   /** x^(2^i) modulo the polynomial. */
   private static final int[] POWERS = powers();
@@ -33,9 +32,7 @@ public final class Crc32c {
 
   public static int of(MemorySegment bytes) {
     CRC32C crc = new CRC32C();
-    for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
-      crc.update(bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer());
-    }
+    FilePieces.forEach(bytes, crc::update);
     return (int) crc.getValue();
   }
 

@@ -91,6 +91,13 @@ public final class FilePieces {
     }
   }
 
+  /** Hands on the bytes of memory that is native, or an array of bytes, as for a checksum. */
+  public static void forEach(MemorySegment memory, Consumer<ByteBuffer> taker) {
+    for (long at = 0; at < memory.byteSize(); at += PIECE) {
+      taker.accept(piece(memory, at).asByteBuffer());
+    }
+  }
+
   private static MemorySegment piece(MemorySegment memory, long at) {
     return memory.asSlice(at, Math.min(PIECE, memory.byteSize() - at));
   }

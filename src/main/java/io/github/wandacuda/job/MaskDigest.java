@@ -31,8 +31,6 @@ final class MaskDigest implements MaskSink, AutoCloseable {
   /** The usual name of the file. */
   static final String SPILL = AtomicWrite.OWN + ".masks";
 
-  private static final int CHUNK = 1 << 20;
-
   private final int modules;
   private final Path spill;
   private long room;
@@ -69,18 +67,12 @@ final class MaskDigest implements MaskSink, AutoCloseable {
         wait(index, mask);
         return;
       }
-      update(digest, mask);
+      FilePieces.forEach(mask, digest::update);
       for (next++; waiting.containsKey(next); next++) {
         update(waiting.remove(next));
       }
     } catch (IOException e) {
       throw OutputException.unwritable(spill, e);
-    }
-  }
-
-  static void update(MessageDigest digest, MemorySegment mask) {
-    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
-      digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
     }
   }
 
@@ -106,7 +98,7 @@ final class MaskDigest implements MaskSink, AutoCloseable {
 
   private void update(Extent extent) throws IOException {
     if (extent.held() != null) {
-      update(digest, extent.held());
+      FilePieces.forEach(extent.held(), digest::update);
       room += extent.length();
       return;
     }
@@ -151,7 +143,7 @@ final class MaskDigest implements MaskSink, AutoCloseable {
     @Override
     public void add(int index, MemorySegment mask) {
       MessageDigest digest = Sha256.digest();
-      MaskDigest.update(digest, mask);
+      FilePieces.forEach(mask, digest::update);
       byte[] value = digest.digest();
       synchronized (this) {
         digests[index] = value;
