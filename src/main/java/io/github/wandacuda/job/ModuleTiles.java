@@ -147,12 +147,17 @@ class ModuleTiles implements TileSource {
 
   private WeightMatrix widened(QuantizedMatrix codes, int worker) {
     WeightMatrix values = values(worker, codes.rows());
-    float[] row = new float[codes.columns()];
-    for (int index = 0; index < codes.rows(); index++) {
-      codes.read(index, 0, row.length, row, 0);
-      MemorySegment.copy(row, 0, values.data(), FLOAT, index * widenedBytes, row.length);
-    }
+    widen(codes, values);
     return values;
+  }
+
+  /** Copies rows into a matrix of float32. */
+  static void widen(RowReader from, WeightMatrix to) {
+    float[] row = new float[from.columns()];
+    for (int index = 0; index < from.rows(); index++) {
+      from.read(index, 0, row.length, row, 0);
+      MemorySegment.copy(row, 0, to.data(), FLOAT, to.byteOffset(index, 0), row.length);
+    }
   }
 
   private WeightMatrix values(int worker, int rows) {

@@ -257,7 +257,8 @@ public record StructureFit(
     private WeightMatrix fit(
         LinearModule module, OutputMoments moments, Structure wanted, Arena memory) {
       RowReader source = source(module);
-      WeightMatrix wide = widened(source, memory);
+      WeightMatrix wide = OutputFit.empty(DType.F32, source.rows(), source.columns(), memory);
+      ModuleTiles.widen(source, wide);
       OutputFit fit = new OutputFit(backend.operations(), workers, memory, wide, moments);
       List<Integer> kept = IntStream.range(0, source.columns()).boxed().toList();
       if (found.containsKey(wanted)) {
@@ -376,16 +377,6 @@ public record StructureFit(
           FileModes.ownerOnly());
       return Optional.of(file);
     }
-  }
-
-  private static WeightMatrix widened(RowReader source, Arena memory) {
-    WeightMatrix wide = OutputFit.empty(DType.F32, source.rows(), source.columns(), memory);
-    float[] row = new float[source.columns()];
-    for (int at = 0; at < source.rows(); at++) {
-      source.read(at, 0, row.length, row, 0);
-      wide.rows(at, 1).span().copyFrom(MemorySegment.ofArray(row));
-    }
-    return wide;
   }
 
   private static InputException unfit(LinearModule module) {
