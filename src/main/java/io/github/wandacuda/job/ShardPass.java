@@ -276,9 +276,6 @@ final class ShardPass {
         implements AutoCloseable {
       private static final long ALIGNMENT = 64;
 
-      /** Bytes of a weight that are written at a time. */
-      private static final long PIECE_BYTES = 64 << 20;
-
       static Worker open(RunDescription run, ClusterNode node) {
         run.requireShared(node.name());
         return run.devices()
@@ -451,10 +448,7 @@ final class ShardPass {
             MemorySegment mask = arena.allocate(module.maskBytes(), ALIGNMENT);
             MemorySegment weight = arena.allocate(tensor.bytes(), ALIGNMENT);
             RunRecords.Module result = files.read(module, mask, weight);
-            for (long at = 0; at < weight.byteSize(); at += PIECE_BYTES) {
-              long bytes = Math.min(PIECE_BYTES, weight.byteSize() - at);
-              writer.write(tensor, at, weight.asSlice(at, bytes));
-            }
+            writer.write(tensor, 0, weight);
             masks.add(taken.size(), mask);
             taken.add(new RunRecords.Tensor(tensor.name(), writer.checksum(tensor), result));
           }
