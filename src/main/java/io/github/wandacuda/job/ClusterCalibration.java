@@ -35,6 +35,7 @@ import org.slf4j.LoggerFactory;
  * and each sums those of some modules and prunes them.
  *
  * @param measured the modules that are pruned by second moments
+ * @param saves keeps what a run that is resumed needs, where blocks are pruned
  * @param nodes who was told of
  */
 public record ClusterCalibration(
@@ -54,26 +55,6 @@ public record ClusterCalibration(
         new CalibrationRun(OnCluster.SharedSource.of(model), on.arithmetic(), on.devices(), null),
         List.of(),
         Optional.empty(),
-        new HashSet<>());
-  }
-
-  /**
-   * Prepares to run samples through a model whose blocks are pruned one after the other. {@code
-   * saves} keeps what one that is resumed needs.
-   */
-  static ClusterCalibration pruned(
-      OnCluster on,
-      ModelDirectory model,
-      RunDescription description,
-      List<LinearModule> chosen,
-      String arithmetic,
-      SavedBlocks saves) {
-    return new ClusterCalibration(
-        on,
-        model,
-        new CalibrationRun(OnCluster.SharedSource.of(model), arithmetic, on.devices(), description),
-        description.byMoments() ? chosen : List.of(),
-        Optional.of(saves),
         new HashSet<>());
   }
 

@@ -5,6 +5,7 @@ import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.job.CalibrationStep.CalibrationRun;
 import io.github.wandacuda.job.Packing.PackedOutput;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -272,13 +273,17 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       }
       long start = System.nanoTime();
       Statistics statistics =
-          ClusterCalibration.pruned(
+          new ClusterCalibration(
                   on,
                   scope.model(),
-                  run,
-                  scope.chosen(),
-                  fingerprint.parts().get(OutputTarget.ARITHMETIC),
-                  saves(samples))
+                  new CalibrationRun(
+                      OnCluster.SharedSource.of(scope.model()),
+                      fingerprint.parts().get(OutputTarget.ARITHMETIC),
+                      on.devices(),
+                      run),
+                  run.byMoments() ? scope.chosen() : List.of(),
+                  Optional.of(saves(samples)),
+                  new HashSet<>())
               .run(samples.samples(), tools.progress());
       tools.clock().addCalibrate(System.nanoTime() - start);
       return statistics.norms();
