@@ -138,7 +138,11 @@ public final class JsonTree {
   public static Object plain(JsonNode node) {
     return switch (node.getNodeType()) {
       case OBJECT -> map(node);
-      case ARRAY -> node.valueStream().map(JsonTree::plain).toList();
+      case ARRAY -> {
+        List<Object> list = new ArrayList<>();
+        node.forEach(element -> list.add(plain(element)));
+        yield list;
+      }
       case STRING -> node.textValue();
       case NUMBER -> node.numberValue();
       case BOOLEAN -> node.booleanValue();

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.stream.StreamSupport;
 
 /**
  * One way of pruning a model, and what it leaves.
@@ -161,7 +162,9 @@ public record ComparedRun(
         number(object.path(PERPLEXITY)),
         DenseFigures.tasksOf(object),
         object.path("mask_sha256").textValue(),
-        object.path("modules").valueStream().map(ModuleFigures::of).toList(),
+        StreamSupport.stream(object.path("modules").spliterator(), false)
+            .map(ModuleFigures::of)
+            .toList(),
         Size.of(object),
         object.path("seconds").asDouble());
   }
