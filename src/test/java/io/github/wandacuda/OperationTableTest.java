@@ -51,7 +51,7 @@ class OperationTableTest {
           """
           CudaForwardKernels OpenClForwardKernels GpuForwardKernels ScalarForward VectorForward
           VectorNorms CudaSelectKernels OpenClSelectKernels RowElements ScalarSelect VectorSelect
-          QuantizedMatrix GpuRowFitting ScalarRows VectorRows\
+          QuantizedMatrix GpuRowFitting HostRowFitting ScalarRows VectorRows\
           """
               .split("\\s+"));
 
