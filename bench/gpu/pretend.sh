@@ -5,7 +5,8 @@
 #
 #   pretend.sh [--no-build] [small | full [MULTIPROCESSORS]... | kills [SECONDS] | damages [NUMBER]...]...
 #
-# small: smoke and the parity suite's first tier for each number of multiprocessors, then the kernels and a run from end to end.
+# small: smoke for each number of multiprocessors, the parity suite's first tier with most of them and on OpenCL, then the
+# kernels and a run from end to end.
 # full: smoke and all of the parity suite, in as many slices as that takes. kills: each phase, killed within so many seconds
 # (default 20). damages: all of them or some. --no-build takes what `mvn install` left in target. Results go to
 # target/gpu-results.
@@ -61,17 +62,17 @@ is_done() {
 }
 
 small() {
-  run 1 1 "$without_opencl" --small smoke parity-cuda report
+  run 1 1 "$without_opencl" --small smoke report
   run 132 132 "$without_opencl" --small smoke parity-cuda report
-  run 4 4 --small smoke parity-cuda parity-opencl report
+  run 4 4 --small smoke parity-opencl report
   # cuBLAS 13 is where PyTorch's packages have it.
   mkdir -p "$place/venv/lib/python3.13/site-packages/nvidia/cu13/lib"
   cp "$driver/cublas/libcublas.so.12" "$place/venv/lib/python3.13/site-packages/nvidia/cu13/lib/libcublas.so.13"
   run 4 4 "VIRTUAL_ENV=$place/venv" --small kernels end-to-end-1b report
   grep -q '"linear" : "cuBLAS' "$results/4/kernels-cuda.json" || fail "cuBLAS 13 was not found"
-  is_done 1 smoke-cuda parity-cuda
+  is_done 1 smoke-cuda
   is_done 132 smoke-cuda parity-cuda
-  is_done 4 smoke-cuda smoke-opencl parity-cuda parity-opencl kernels-cuda kernels-opencl end-to-end-1b
+  is_done 4 smoke-cuda smoke-opencl parity-opencl kernels-cuda kernels-opencl end-to-end-1b
 }
 
 # full [MULTIPROCESSORS]...

@@ -31,7 +31,7 @@ class EstimateIT {
 
   @BeforeAll
   static void write() throws IOException {
-    GeneratedLlama llama = new GeneratedLlama(4, 1024, 2816, 1000);
+    GeneratedLlama llama = new GeneratedLlama(2, 512, 1408, 1000);
     model = llama.write(directory.resolve("model"));
     statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
     samples = llama.writeSamples(directory.resolve("samples.json"), 2, 128);

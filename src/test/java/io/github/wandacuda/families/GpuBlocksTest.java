@@ -12,18 +12,14 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
-import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.Gpu;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/**
- * Blocks' scores on GPUs: those of the CPU, and with OpenCL those of the reference, if thorough.
- */
+/** Blocks' scores on GPUs are those of the CPU. */
 @Tag("gpu")
 class GpuBlocksTest {
   private static List<Object> scores(Backend opened) {
@@ -52,13 +48,5 @@ class GpuBlocksTest {
           .containsExactly((double[]) expected.get(kind), within(1e-6));
     }
     assertThat(found.subList(2, found.size())).isEqualTo(expected.subList(2, expected.size()));
-  }
-
-  @Nested
-  @Thorough
-  class OnOpenCl extends BlocksParity {
-    OnOpenCl() {
-      super(Gpu.OPENCL::open, 1e-5);
-    }
   }
 }

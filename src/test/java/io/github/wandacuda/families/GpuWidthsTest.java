@@ -11,20 +11,16 @@ import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.Smaller;
 import io.github.wandacuda.testing.TestData;
-import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.backend.Gpu;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedMap;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/**
- * What goes and what is fitted on GPUs: as on the CPU, and as the reference has it, if thorough.
- */
+/** What goes and what is fitted on GPUs is what the CPU takes and fits. */
 @Tag("gpu")
 class GpuWidthsTest {
   @TempDir Path directory;
@@ -72,19 +68,6 @@ class GpuWidthsTest {
           count,
           TestData.tokens(fixture.resolve("tokens.json")),
           backend);
-    }
-  }
-
-  @Nested
-  @Thorough
-  class OnOpenCl extends WidthsParity {
-    OnOpenCl() {
-      super(Gpu.OPENCL::open);
-    }
-
-    @Override
-    List<Run> runs() {
-      return super.runs().subList(0, 2);
     }
   }
 }
