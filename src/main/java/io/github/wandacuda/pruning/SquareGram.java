@@ -47,8 +47,8 @@ public final class SquareGram implements AutoCloseable {
   private final Optional<LayerFitting> device;
   private final boolean apart;
 
-  /** Where these products are then, once there were any. */
-  private Product there;
+  /** Rows and their products there then, once there were any. */
+  private List<Tensor> there = List.of();
 
   /**
    * Expands a Gram matrix.
@@ -118,10 +118,15 @@ public final class SquareGram implements AutoCloseable {
       operations.linear(rows, weight, null, products);
       return;
     }
-    if (there == null) {
-      there = product(tileRows);
+    if (there.isEmpty()) {
+      there =
+          List.of(operations.tensor(tileRows, columns()), operations.tensor(tileRows, columns()));
     }
-    there.multiply(((CpuTensor) rows).data(), rows.rows(), ((CpuTensor) products).data());
+    Tensor from = there.getFirst().rows(0, rows.rows());
+    Tensor to = there.getLast().rows(0, rows.rows());
+    upload(((CpuTensor) rows).data(), from);
+    operations.linear(from, weight, null, to);
+    download(to, ((CpuTensor) products).data());
   }
 
   /** Returns the rows of a tile. */
@@ -180,48 +185,11 @@ public final class SquareGram implements AutoCloseable {
     return square.getAtIndex(FLOAT, rowStart(row) + column);
   }
 
-  /** Opens buffers on the device for tiles of rows, for one job on a layer of so many. */
-  Product product(int rows) {
-    return new Product(Math.clamp(rows, 1, tileRows));
-  }
-
   @Override
   public void close() {
     fitting.close();
-    if (there != null) {
-      there.close();
-    }
+    there.forEach(Tensor::close);
     weight.close();
     arena.close();
-  }
-
-  /** Tiles of rows times the matrix. */
-  final class Product implements AutoCloseable {
-    private final Tensor x;
-    private final Tensor out;
-
-    private Product(int rows) {
-      x = operations.tensor(rows, columns());
-      out = operations.tensor(rows, columns());
-    }
-
-    int rows() {
-      return x.rows();
-    }
-
-    /** Computes {@code products = rows * G} of {@code count} rows as a linear layer does. */
-    void multiply(float[] rows, int count, float[] products) {
-      Tensor from = x.rows(0, count);
-      Tensor to = out.rows(0, count);
-      operations.upload(MemorySegment.ofArray(rows), from);
-      operations.linear(from, weight, null, to);
-      operations.download(to, MemorySegment.ofArray(products));
-    }
-
-    @Override
-    public void close() {
-      x.close();
-      out.close();
-    }
   }
 }

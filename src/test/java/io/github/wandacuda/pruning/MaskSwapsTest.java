@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.simd.VectorRows;
@@ -146,21 +147,20 @@ class MaskSwapsTest {
 
   private static boolean[][] searched(LayerCase layer, SquareGram gram, int group) {
     int columns = layer.columns();
-    float[] pruned = new float[layer.kept.length * columns];
-    float[] products = new float[pruned.length];
+    CpuTensor pruned = CpuTensor.zeros(layer.kept.length, columns);
+    CpuTensor products = CpuTensor.zeros(layer.kept.length, columns);
     for (int row = 0; row < layer.kept.length; row++) {
-      System.arraycopy(
-          layer.pruned(row, negated(layer.kept[row])), 0, pruned, row * columns, columns);
+      float[] gone = layer.pruned(row, negated(layer.kept[row]));
+      System.arraycopy(gone, 0, pruned.data(), pruned.at(row), columns);
     }
-    try (SquareGram.Product product = gram.product(layer.kept.length)) {
-      product.multiply(pruned, layer.kept.length, products);
-    }
+    gram.multiply(pruned, products);
     boolean[][] kept = new boolean[layer.kept.length][];
     RowSwaps swaps = new RowSwaps(gram, gram.diagonal());
     for (int row = 0; row < kept.length; row++) {
       System.arraycopy(layer.weights[row], 0, swaps.weights(), 0, columns);
       System.arraycopy(layer.kept[row], 0, swaps.kept(), 0, columns);
-      swaps.improve(products, row * columns, columns, search -> swapAll(search, gram, group));
+      swaps.improve(
+          products.data(), products.at(row), columns, search -> swapAll(search, gram, group));
       kept[row] = swaps.kept().clone();
     }
     return kept;
