@@ -7,6 +7,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.LayerFitting;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
@@ -42,9 +43,12 @@ final class LayerRows implements AutoCloseable {
     this.result = result;
     tileRows = Math.clamp(weights.rows(), 1, gram.tileRows());
     whole = whole();
-    tile = new RowTile(gram, weights, mask, result, whole, tileRows);
+    tile =
+        OnFailure.close(
+            () -> whole.forEach(Tensor::close),
+            () -> new RowTile(gram, weights, mask, result, whole, tileRows));
     if (onDevice()) {
-      forTiles(RowTile::loadWeights);
+      OnFailure.run(this::close, () -> forTiles(RowTile::loadWeights));
     }
   }
 

@@ -12,12 +12,13 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.system.OnFailure;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * A Gram matrix with both its halves, in host memory and ready to be multiplied with on a backend.
@@ -94,12 +95,18 @@ public final class SquareGram implements AutoCloseable {
     return device;
   }
 
-  /** Returns tensors for {@link #fitting}. */
+  /** Returns tensors for {@link #fitting}, all of them or none if there isn't room. */
   List<Tensor> tensors(int rows, int count) {
-    return Stream.<Tensor>generate(
-            () -> apart ? CpuTensor.zeros(rows, columns()) : operations.tensor(rows, columns()))
-        .limit(count)
-        .toList();
+    List<Tensor> tensors = new ArrayList<>();
+    OnFailure.run(
+        () -> tensors.forEach(Tensor::close),
+        () -> {
+          while (tensors.size() < count) {
+            tensors.add(
+                apart ? CpuTensor.zeros(rows, columns()) : operations.tensor(rows, columns()));
+          }
+        });
+    return tensors;
   }
 
   /** Copies as many rows as a tensor has to where products are made. */

@@ -12,6 +12,7 @@ import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -29,10 +30,14 @@ public class LayerSparseGptTest {
   }
 
   private void sameBits(LayerCase layer, String amount) {
+    sameBits(layer, amount, operations -> operations);
+  }
+
+  private void sameBits(LayerCase layer, String amount, UnaryOperator<Operations> by) {
     Sparsity sparsity = AlpsTest.sparsity(amount);
     AlpsTest.Chosen expected = pruned(layer, sparsity, backend.scalar());
     for (Operations operations : backend.operations()) {
-      AlpsTest.Chosen found = pruned(layer, sparsity, operations);
+      AlpsTest.Chosen found = pruned(layer, sparsity, by.apply(operations));
       assertThat(found.kept()).isDeepEqualTo(expected.kept());
       assertThat(found.values()).isDeepEqualTo(expected.values());
     }
@@ -76,6 +81,11 @@ public class LayerSparseGptTest {
   })
   public void everySizeGivesTheSameBits(int rows, int columns, String amount) {
     sameBits(AlpsTest.layer(rows, columns, 1), amount);
+  }
+
+  @Test
+  void rowsForWhichThereIsNoRoomGetTheSameBits() {
+    sameBits(AlpsTest.layer(ShortOfMemory.ROWS + 3, 6, 1), "0.5", ShortOfMemory::of);
   }
 
   /** Scores are equal, so all up to them go, or the first of a group and all that are dead. */

@@ -7,6 +7,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -22,11 +23,15 @@ public class RowAdmmTest {
   }
 
   private void sameBits(LayerCase layer, String amount) {
+    sameBits(layer, amount, operations -> operations);
+  }
+
+  private void sameBits(LayerCase layer, String amount, UnaryOperator<Operations> by) {
     Sparsity sparsity = AlpsTest.sparsity(amount);
     try (Workers workers = new Workers(2)) {
       AlpsTest.Chosen expected = AlpsTest.solved(layer, sparsity, backend.scalar(), workers);
       for (Operations operations : backend.operations()) {
-        AlpsTest.Chosen found = AlpsTest.solved(layer, sparsity, operations, workers);
+        AlpsTest.Chosen found = AlpsTest.solved(layer, sparsity, by.apply(operations), workers);
         assertThat(found.kept()).isDeepEqualTo(expected.kept());
         assertThat(found.values()).isDeepEqualTo(expected.values());
       }
@@ -47,6 +52,12 @@ public class RowAdmmTest {
   })
   public void everySizeGivesTheSameBits(int rows, int columns, String amount) {
     sameBits(AlpsTest.layer(rows, columns, 1), amount);
+  }
+
+  @Test
+  void rowsThatComeTileByTileGiveTheSameBits() {
+    sameBits(AlpsTest.layer(ShortOfMemory.ROWS + 3, 6, 1), "0.5", ShortOfMemory::of);
+    sameBits(AlpsTest.layer(ShortOfMemory.ROWS + 3, 6, 1), "1:2", ShortOfMemory::of);
   }
 
   /** Magnitudes are equal, within groups too, so the first of them go. */

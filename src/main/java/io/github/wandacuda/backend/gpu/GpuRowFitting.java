@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels.Launch;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels.Shape;
 import io.github.wandacuda.forward.LayerFitting;
 import io.github.wandacuda.forward.Tensor;
@@ -8,6 +9,7 @@ import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.OptionalInt;
+import java.util.stream.Stream;
 
 /**
  * The work on rows in a device's memory: {@code row_fit}, {@code row_swaps}, {@code row_admm} and
@@ -42,16 +44,19 @@ final class GpuRowFitting implements LayerFitting {
     OnFailure.run(
         moments::close,
         () ->
-            launch(
-                FIT,
-                "row_moments",
-                Shape.LANES,
-                gram,
-                gram.data(),
-                gram.stride(),
-                diagonal(),
-                moments.at(0),
-                reach()));
+            queue
+                .forward()
+                .launch(
+                    Launch.of(
+                        FIT,
+                        "row_moments",
+                        Shape.LANES,
+                        gram,
+                        gram.data(),
+                        gram.stride(),
+                        diagonal(),
+                        moments.at(0),
+                        reach())));
   }
 
   private DevicePointer reach() {
@@ -62,9 +67,11 @@ final class GpuRowFitting implements LayerFitting {
     return moments.at(2L * gram.columns() * Double.BYTES);
   }
 
-  private void launch(
-      String file, String kernel, Shape shape, DeviceRows over, Object... arguments) {
-    queue.forward().launch(GpuForwardKernels.Launch.of(file, kernel, shape, over, arguments));
+  /** Queues a kernel over a tensor; of tensors among its arguments it takes the places. */
+  private void launch(String file, String kernel, Shape shape, Tensor over, Object... arguments) {
+    Object[] places =
+        Stream.of(arguments).map(of -> of instanceof Tensor it ? data(it) : of).toArray();
+    queue.forward().launch(Launch.of(file, kernel, shape, matrix(over), places));
   }
 
   private static DeviceRows matrix(Tensor tensor) {
@@ -85,19 +92,18 @@ final class GpuRowFitting implements LayerFitting {
 
   @Override
   public void difference(Tensor x, Tensor y, Tensor out) {
-    launch(FIT, "row_difference", Shape.ELEMENTS, matrix(out), data(x), data(y), data(out));
+    launch(FIT, "row_difference", Shape.ELEMENTS, out, x, y, out);
   }
 
   @Override
   public void part(Tensor w, Tensor kept, boolean ofKept, Tensor out) {
-    float side = ofKept ? 1 : 0;
-    launch(FIT, "row_part", Shape.ELEMENTS, matrix(out), data(w), data(kept), side, data(out));
+    launch(FIT, "row_part", Shape.ELEMENTS, out, w, kept, ofKept ? 1f : 0f, out);
   }
 
   @Override
   public double[] dots(Tensor x, Tensor y) {
     double[] dots = new double[x.rows()];
-    launch(FIT, "row_dots", Shape.LANES, matrix(x), data(x), data(y), errors(x));
+    launch(FIT, "row_dots", Shape.LANES, x, x, y, errors(x));
     queue.fetch(errors(x), MemorySegment.ofArray(dots));
     return dots;
   }
@@ -110,10 +116,10 @@ final class GpuRowFitting implements LayerFitting {
         "row_swaps",
         groupSize.isPresent() ? "row_group_swaps" : "row_swaps",
         Shape.BLOCKS,
-        matrix(w),
-        data(w),
-        data(products),
-        data(kept),
+        w,
+        w,
+        products,
+        kept,
         gram.data(),
         gram.stride(),
         diagonal(),
@@ -126,89 +132,42 @@ final class GpuRowFitting implements LayerFitting {
 
   @Override
   public void begin(Tensor kept, Tensor g, Tensor p) {
-    launch(
-        FIT,
-        "row_begin",
-        Shape.LANES,
-        matrix(kept),
-        data(kept),
-        data(g),
-        data(p),
-        moments.at(0),
-        errors(kept),
-        squares(kept));
+    DevicePointer scales = moments.at(0);
+    DevicePointer errors = errors(kept);
+    launch(FIT, "row_begin", Shape.LANES, kept, kept, g, p, scales, errors, squares(kept));
   }
 
   @Override
   public void step(Tensor kept, Tensor products, Tensor x, Tensor g, Tensor p) {
-    launch(
-        FIT,
-        "row_step",
-        Shape.LANES,
-        matrix(kept),
-        data(kept),
-        data(products),
-        data(x),
-        data(g),
-        data(p),
-        moments.at(0),
-        squares(kept));
+    DevicePointer scales = moments.at(0);
+    launch(FIT, "row_step", Shape.LANES, kept, kept, products, x, g, p, scales, squares(kept));
   }
 
   @Override
   public void end(Tensor w, Tensor start, Tensor g, Tensor x) {
-    launch(
-        FIT,
-        "row_end",
-        Shape.LANES,
-        matrix(x),
-        data(w),
-        data(start),
-        data(g),
-        gram.data(),
-        gram.stride(),
-        errors(x),
-        data(x));
+    DevicePointer all = gram.data();
+    launch(FIT, "row_end", Shape.LANES, x, w, start, g, all, gram.stride(), errors(x), x);
   }
 
   @Override
   public void scale(Tensor w, double unit, Tensor out) {
-    launch(ADMM, "row_scale", Shape.COLUMNS, matrix(w), data(w), diagonal(), unit, data(out));
+    launch(ADMM, "row_scale", Shape.COLUMNS, w, w, diagonal(), unit, out);
   }
 
   @Override
   public void unscale(Tensor w, double unit, Tensor x) {
-    launch(ADMM, "row_unscale", Shape.COLUMNS, matrix(w), data(w), diagonal(), unit, data(x));
+    launch(ADMM, "row_unscale", Shape.COLUMNS, w, w, diagonal(), unit, x);
   }
 
   @Override
   public void admmInput(Tensor w, Tensor kept, Tensor t, float fall, Tensor out) {
-    launch(
-        ADMM,
-        "row_admm_input",
-        Shape.ELEMENTS,
-        matrix(out),
-        data(w),
-        data(kept),
-        data(t),
-        fall,
-        data(out));
+    launch(ADMM, "row_admm_input", Shape.ELEMENTS, out, w, kept, t, fall, out);
   }
 
   @Override
   public void admmUpdate(
       Tensor w, Tensor kept, Tensor products, float fall, float factor, Tensor t) {
-    launch(
-        ADMM,
-        "row_admm_update",
-        Shape.ELEMENTS,
-        matrix(t),
-        data(w),
-        data(kept),
-        data(products),
-        fall,
-        factor,
-        data(t));
+    launch(ADMM, "row_admm_update", Shape.ELEMENTS, t, w, kept, products, fall, factor, t);
   }
 
   @Override
@@ -234,26 +193,20 @@ final class GpuRowFitting implements LayerFitting {
 
   @Override
   public void keepAbove(Tensor x, float threshold, Tensor kept) {
-    launch(ADMM, "row_keep", Shape.ELEMENTS, matrix(kept), data(x), threshold, data(kept));
+    launch(ADMM, "row_keep", Shape.ELEMENTS, kept, x, threshold, kept);
   }
 
   @Override
   public void keepHighest(Tensor x, int pruned, int size, Tensor kept) {
-    launch(ADMM, "row_group_keep", Shape.COLUMNS, matrix(kept), data(x), pruned, size, data(kept));
+    launch(ADMM, "row_group_keep", Shape.COLUMNS, kept, x, pruned, size, kept);
   }
 
   @Override
   public void sparseGptScores(Tensor w, int first, Tensor block, Tensor out) {
-    launch(
-        SPARSE_GPT,
-        "sparse_gpt_scores",
-        Shape.COLUMNS,
-        matrix(out),
-        from(w, first),
-        (long) w.columns(),
-        data(block),
-        block.columns(),
-        data(out));
+    DevicePointer rows = from(w, first);
+    long stride = w.columns();
+    int upper = block.columns();
+    launch(SPARSE_GPT, "sparse_gpt_scores", Shape.COLUMNS, out, rows, stride, block, upper, out);
   }
 
   private static DevicePointer from(Tensor rows, int column) {
@@ -274,28 +227,22 @@ final class GpuRowFitting implements LayerFitting {
         SPARSE_GPT,
         "sparse_gpt_prune",
         Shape.BLOCKS,
-        matrix(changes),
+        changes,
         from(w, first),
         from(kept, first),
         (long) w.columns(),
-        data(block),
+        block,
         block.columns(),
         threshold,
         pruned,
         size,
-        data(changes));
+        changes);
   }
 
   @Override
   public void addColumns(Tensor terms, Tensor w, int first) {
-    launch(
-        SPARSE_GPT,
-        "sparse_gpt_add",
-        Shape.COLUMNS,
-        matrix(terms),
-        data(terms),
-        from(w, first),
-        (long) w.columns());
+    long stride = w.columns();
+    launch(SPARSE_GPT, "sparse_gpt_add", Shape.COLUMNS, terms, terms, from(w, first), stride);
   }
 
   @Override
