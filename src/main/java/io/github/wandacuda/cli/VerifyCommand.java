@@ -155,12 +155,16 @@ final class VerifyCommand extends Subcommand {
 
   private static Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
     String parts = Provenance.STRUCTURE + "+";
+    String rest =
+        found.unchecked().contains(Provenance.FITTED)
+            ? ", and weights beside them fitted, which can't be proven"
+            : " and nothing else changed";
     String changes =
         switch (found.mode().replace(parts, "")) {
           case Provenance.UPDATE ->
               "weights zeroed, and kept weights of the same modules fitted, which can't be proven";
-          case Provenance.STRUCTURE -> "parts removed and nothing else changed";
-          default -> "weights zeroed and nothing else changed";
+          case Provenance.STRUCTURE -> "parts removed" + rest;
+          default -> "weights zeroed" + rest;
         };
     Stream<String> result =
         holds

@@ -64,7 +64,10 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   static final String SCORE = "score";
   static final String REMOVED = "removed";
   static final String CONFIG = "config";
-  static final String FITTED = "fitted";
+
+  /** Tensors whose weights are fitted to what is left of a module; see {@link #STRUCTURE}. */
+  public static final String FITTED = "fitted";
+
   static final String SHARD_SIZE = "shard_size";
 
   /** The record of the run that removed parts, of whose smaller model weights were pruned then. */

@@ -557,6 +557,14 @@ class StructureCommandTest {
       assertThat(result.get("removed").get("5")).hasSize(160);
       assertThat(verifyNarrow().succeeds().json().get("unchecked").toString().contains("fitted"))
           .isEqualTo(fits);
+      assertThat(
+              InProcess.line("verify --dense %s --pruned %s", TestData.TINY_LLAMA, output)
+                  .succeeds()
+                  .out())
+          .contains(
+              fits
+                  ? "with parts removed, and weights beside them fitted, which can't be proven"
+                  : "with parts removed and nothing else changed");
     }
     JsonNode record = TestData.json(output.resolve("wanda-cuda.json"));
     assertThat(record.get("fitted")).hasSize(12);
