@@ -102,7 +102,7 @@ final class DevicesCommand extends Subcommand {
   @Option(
       names = "--update",
       paramLabel = "NAME",
-      description = "For --plan: reconstruct, to plan that too.")
+      description = "For --plan: reconstruct or alps, to plan that too.")
   private Update update;
 
   private enum Refinement {
@@ -110,7 +110,8 @@ final class DevicesCommand extends Subcommand {
   }
 
   private enum Update {
-    RECONSTRUCT
+    RECONSTRUCT,
+    ALPS
   }
 
   @Option(
@@ -268,7 +269,8 @@ final class DevicesCommand extends Subcommand {
             found,
             precision,
             refine != null,
-            update != null);
+            update == Update.RECONSTRUCT,
+            update == Update.ALPS);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("card", found.name());
     object.put("samples", count);

@@ -43,6 +43,16 @@ public record GpuRunPlan(List<Line> lines) {
   private static final int STEP_BYTES = 36;
   private static final int STEPS = 10;
 
+  /** What ALPS has: steps, what each takes of memory, inverses, and steps of fitting behind it. */
+  private static final int ALPS_STEPS = 12;
+
+  private static final int ALPS_BYTES = 60;
+  private static final int INVERSES = 4;
+  private static final int ALPS_FITTING = 4;
+
+  /** Operations a second in float64 that a host's cores attain. */
+  private static final double HOST_DOUBLES = 100e9;
+
   /** The share of a GPU's memory that hidden states may take. */
   private static final int STATES_SHARE = 2;
 
@@ -72,6 +82,7 @@ public record GpuRunPlan(List<Line> lines) {
    * @param precision of linear layers: how many 16-bit halves of each activation they multiply
    * @param swaps whether masks are improved by swaps
    * @param reconstruct whether kept weights are reconstructed
+   * @param alps whether they and their mask are chosen by ALPS, and then reconstructed
    */
   public static GpuRunPlan of(
       DecoderDescription model,
@@ -81,7 +92,8 @@ public record GpuRunPlan(List<Line> lines) {
       Gpu gpu,
       Precision precision,
       boolean swaps,
-      boolean reconstruct) {
+      boolean reconstruct,
+      boolean alps) {
     int halves = precision.passes();
     int blocks = model.shape().blocks();
     BlockDescription block = model.block().apply(0);
@@ -147,23 +159,25 @@ public record GpuRunPlan(List<Line> lines) {
                 attention,
                 rest,
                 new Line("selection", "weights, read and written", 2 * bytes, gpu.memoryRate())));
-    if (swaps || reconstruct) {
-      lines.addAll(fits(blocks, work, tokens, gpu, swaps, reconstruct));
+    if (swaps || reconstruct || alps) {
+      lines.addAll(fits(blocks, work, tokens, gpu, swaps, reconstruct, alps));
     }
     return new GpuRunPlan(lines);
   }
 
-  /** Returns what swaps and reconstruction take beside what they follow. */
+  /** Returns what swaps, reconstruction and ALPS take beside what they follow. */
   private static List<Line> fits(
       int blocks,
       RunTraffic.TokenWork work,
       double tokens,
       Gpu gpu,
       boolean swaps,
-      boolean reconstruct) {
+      boolean reconstruct,
+      boolean alps) {
     double products = blocks * work.gramProducts();
-    // Of the output and of the error before; after swaps; of each step and after them.
-    int times = 2 + (swaps ? 1 : 0) + (reconstruct ? STEPS + 1 : 0);
+    int steps = alps ? ALPS_FITTING : reconstruct ? STEPS : 0;
+    // Of the output and of the error before; after swaps; of ALPS; before, of and after steps.
+    int times = 2 + (swaps ? 1 : 0) + (alps ? ALPS_STEPS + 1 : 0) + (steps > 0 ? steps + 1 : 0);
     List<Line> lines = new ArrayList<>();
     lines.add(
         new Line(
@@ -193,13 +207,20 @@ public record GpuRunPlan(List<Line> lines) {
                   gpu.doubleRate())
               .hidden(elements.seconds()));
     }
-    if (reconstruct) {
+    double weights = blocks * work.weights();
+    if (alps) {
+      double cubes = INVERSES * blocks * work.cubes();
+      String formula = "2 / 3 x columns^3 in float64 for each of 4";
       lines.add(
-          new Line(
-              "steps of reconstruction",
-              "10 x 36 bytes a weight",
-              STEPS * STEP_BYTES * blocks * work.weights(),
-              gpu.memoryRate()));
+          new Line("triangles of inverses, on the host", formula, 2 * cubes / 3, HOST_DOUBLES));
+      lines.add(new Line("inverses", "columns^3 for each of 4", cubes, gpu.floatRate()));
+      double bytes = ALPS_STEPS * ALPS_BYTES * weights;
+      lines.add(new Line("steps of ALPS", "12 x 60 bytes a weight", bytes, gpu.memoryRate()));
+    }
+    if (steps > 0) {
+      String formula = "%d x 36 bytes a weight".formatted(steps);
+      double bytes = steps * STEP_BYTES * weights;
+      lines.add(new Line("steps of reconstruction", formula, bytes, gpu.memoryRate()));
     }
     return lines;
   }

@@ -63,6 +63,7 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
    * @param squares columns whose squares are summed
    * @param moments sums of products of two columns
    * @param gramProducts of all weights with the second moments of their inputs, whatever the tokens
+   * @param cubes of the columns of each input, whatever the tokens
    */
   record TokenWork(
       double weights,
@@ -72,7 +73,8 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       double floats,
       double squares,
       double moments,
-      double gramProducts) {
+      double gramProducts,
+      double cubes) {
     /** A linear module, and the share of tokens that pass it. */
     private record Part(LinearDescription linear, double share) {
       double products() {
@@ -92,9 +94,10 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
       MixerDescription attention = block.attention();
       double inputs = parts.stream().mapToDouble(part -> part.share * part.linear.columns()).sum();
       // The width between gate and down.
-      double inner = ofToken(block.mlp(), dense -> dense.down().columns());
+      double inner = sum(block.mlp(), false, dense -> dense.down().columns());
       double moments =
-          ofToken(block.mlp(), dense -> squared(hidden) + squared(dense.down().columns()));
+          sum(block.mlp(), false, dense -> squared(hidden) + squared(dense.down().columns()));
+      double cubes = sum(block.mlp(), true, dense -> cubed(hidden) + cubed(dense.down().columns()));
       // A norm and a rotation are read and written; two values are read for a sum or a gate.
       double floats =
           (1 + halves / 2.0) * inputs
@@ -110,21 +113,26 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
           floats,
           2.0 * hidden + attention.output().columns() + inner,
           (squared(hidden) + squared(attention.output().columns()) + moments) / 2,
-          block.linears().mapToDouble(linear -> linear.rows() * squared(linear.columns())).sum());
+          block.linears().mapToDouble(linear -> linear.rows() * squared(linear.columns())).sum(),
+          cubed(hidden) + cubed(attention.output().columns()) + cubes);
     }
 
     private static double squared(double number) {
       return number * number;
     }
 
-    /** Returns a sum over the MLPs that a token passes. */
-    private static double ofToken(MlpDescription mlp, ToDoubleFunction<DenseMlp> each) {
+    private static double cubed(double number) {
+      return number * number * number;
+    }
+
+    /** Returns a sum over all MLPs, or those that a token passes. */
+    private static double sum(MlpDescription mlp, boolean all, ToDoubleFunction<DenseMlp> each) {
       return switch (mlp) {
         case DenseMlp dense -> each.applyAsDouble(dense);
         case Experts experts -> {
-          double shared = experts.shared() == null ? 0 : ofToken(experts.shared().mlp(), each);
-          yield shared
-              + experts.rule().expertsPerToken() * ofToken(experts.expert().apply(0), each);
+          double shared = experts.shared() == null ? 0 : sum(experts.shared().mlp(), all, each);
+          int count = all ? experts.router().rows() : experts.rule().expertsPerToken();
+          yield shared + count * sum(experts.expert().apply(0), all, each);
         }
       };
     }

@@ -47,7 +47,7 @@ class GpuRunPlanTest {
   }
 
   private static GpuRunPlan plan(GpuRunPlan.Gpu gpu, Precision precision) throws IOException {
-    return GpuRunPlan.of(sevenBillion(), 2, 128, 2048, gpu, precision, false, false);
+    return GpuRunPlan.of(sevenBillion(), 2, 128, 2048, gpu, precision, false, false, false);
   }
 
   private static GpuRunPlan fast(String gpu) throws IOException {
@@ -156,6 +156,7 @@ class GpuRunPlanTest {
     double expert = 3 * 64 * 128;
     assertThat(work.weights()).isEqualTo(attention + 8 * 64 + 8 * expert);
     assertThat(work.products()).isEqualTo(attention + 8 * 64 + 2 * expert);
+    assertThat(work.cubes()).isEqualTo(2 * 64 * 64 * 64 + 8 * (64.0 * 64 * 64 + 128 * 128 * 128));
   }
 
   private static GpuRunPlan fitted(String gpu, boolean swaps, boolean reconstruct)
@@ -168,7 +169,35 @@ class GpuRunPlanTest {
         GpuRunPlan.Gpu.named(gpu).orElseThrow(),
         Precision.HIGH,
         swaps,
-        reconstruct);
+        reconstruct,
+        false);
+  }
+
+  private static GpuRunPlan alps(String gpu) throws IOException {
+    return GpuRunPlan.of(
+        sevenBillion(),
+        2,
+        128,
+        2048,
+        GpuRunPlan.Gpu.named(gpu).orElseThrow(),
+        Precision.HIGH,
+        false,
+        false,
+        true);
+  }
+
+  @Test
+  void alpsIsCounted() throws IOException {
+    GpuRunPlan plan = alps("h100");
+    double products = 32 * ((4.0 * 4096 + 2 * 11008) * 4096 * 4096 + 4096.0 * 11008 * 11008);
+    double cubes = 32 * (3 * Math.pow(4096, 3) + Math.pow(11008, 3));
+    assertThat(line(plan, "products with second moments").amount()).isEqualTo(2 * 20 * products);
+    assertThat(line(plan, "triangles of inverses, on the host").amount())
+        .isEqualTo(2 * 4 * cubes / 3);
+    assertThat(line(plan, "inverses").amount()).isEqualTo(4 * cubes);
+    assertThat(line(plan, "steps of ALPS").amount())
+        .isCloseTo(720.0 * 32 * (4.0 * 4096 * 4096 + 3.0 * 4096 * 11008), withinPercentage(1e-6));
+    assertThat(line(plan, "steps of reconstruction").formula()).startsWith("4 x");
   }
 
   /** Less than six minutes on an H100. */
@@ -194,6 +223,7 @@ class GpuRunPlanTest {
   void thePageHasWhatIsComputed() throws IOException {
     thePageHas(plan("h100"), plan("rtx4090"));
     thePageHas(fitted("h100", true, true), fitted("rtx4090", true, true));
+    thePageHas(alps("h100"), alps("rtx4090"));
     assertThat(Files.readString(PAGE))
         .contains(
             "With `--precision fast` linear layers take %.1f s and %.1f s, and all %.1f s and %.1f s."
