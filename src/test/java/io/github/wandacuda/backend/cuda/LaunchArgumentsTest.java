@@ -56,8 +56,9 @@ class LaunchArgumentsTest {
   }
 
   @Test
-  void floatsKeepTheirBits() {
-    arguments.write(-0.0f, Float.MIN_VALUE, Float.intBitsToFloat(0x7fc01234));
+  void floatsAndDoublesKeepTheirBits() {
+    arguments.write(-0.0f, Float.MIN_VALUE, Float.intBitsToFloat(0x7fc01234), -0.1);
+    assertThat(written(3)).isEqualTo(Double.doubleToRawLongBits(-0.1));
     assertThat((int) written(0)).isEqualTo(0x80000000);
     assertThat((int) written(1)).isEqualTo(1);
     assertThat((int) written(2)).isEqualTo(0x7fc01234);
@@ -84,8 +85,8 @@ class LaunchArgumentsTest {
   @Test
   void refusesWhatNoKernelTakes() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> arguments.write(1.0))
-        .withMessage("a kernel takes no class java.lang.Double");
+        .isThrownBy(() -> arguments.write('x'))
+        .withMessage("a kernel takes no class java.lang.Character");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> arguments.write(new Object[CudaQueue.LaunchArguments.MOST + 1]));
   }
