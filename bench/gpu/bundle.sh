@@ -91,8 +91,8 @@ make_tests() {
   (cd "$root" && cp --parents kernels/*/*.cl "$out")
   # Families of kernels that others have too, or that tests of operations run.
   (cd "$out/testdata/fixtures" && rm -r apertus cohere cohere2 deepseek_v2 ernie4_5_moe exaone4 gemma3_text \
-    gemma3_text-pattern glm4 glm4_moe glm4_moe-mtp gpt_neox-sequential granite granitemoe hunyuan_v1_dense llama-dynamic \
-    llama-yarn llama4_text minimax_m2 ministral3 mistral nemotron olmo2 olmo3 olmoe phi3 phi3-longrope phimoe qwen2 \
+    gemma3_text-pattern glm4 glm4_moe glm4_moe-mtp gpt_neox gpt_neox-sequential granite granitemoe hunyuan_v1_dense \
+    llama-dynamic llama-yarn llama4_text minimax_m2 ministral3 mistral nemotron olmo2 olmo3 olmoe phi3 phi3-longrope phimoe qwen2 \
     qwen3_5_text qwen3_moe seed_oss stablelm starcoder2)
   # Formats of codes that a test of the kernel has too.
   find "$out/testdata/quantized" -mindepth 1 -maxdepth 1 ! -name mxfp4-gpt_oss ! -name fp8-block-bf16-qwen3 -exec rm -r {} +

@@ -133,8 +133,8 @@ abstract class ModelParity {
     "llama-gqa, wanda+swaps+reconstruct, 0.5",
     "llama-gqa, wanda+swaps+alps, 2:4",
     "llama-gqa, sparsegpt+reconstruct, 2:4",
-    "fp8-scalar-inv-llama-gqa, wanda+alps, 0.5",
-    "fp8-scalar-inv-llama-gqa, sparsegpt, 0.5"
+    "fp8-block-bf16-qwen3, wanda+alps, 0.5",
+    "fp8-block-bf16-qwen3, sparsegpt, 0.5"
   })
   void whatIsFittedToMomentsFromAFileIsTheCpusByteForByte(
       String name, String method, String amount) {
