@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import static io.github.wandacuda.system.LittleEndian.FLOAT;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.Mask;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
@@ -288,12 +289,11 @@ public final class LayerPruner implements AutoCloseable {
             ratio.of(dense.elements())
                 + dense.rows()
                 + Math.ceilDiv(dense.columns(), SparseGpt.BLOCK);
-        long lost = lost();
-        if (lost > most) {
+        if (Mask.of(mask, dense.rows(), dense.columns()).pruned() > most && lost() > most) {
           throw new UnfitResultException(
               "scores that tell %s of the weights from the rest".formatted(ratio),
               "equal ones, by which %.2f %% would be pruned"
-                  .formatted(100 * ((double) lost / dense.elements())));
+                  .formatted(100 * ((double) lost() / dense.elements())));
         }
       }
       return true;

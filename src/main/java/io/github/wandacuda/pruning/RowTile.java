@@ -164,10 +164,20 @@ final class RowTile implements AutoCloseable {
 
   /** Starts with the result that tiles have in turn, from host memory if it isn't there. */
   void resume() {
+    enter();
+    start();
+  }
+
+  private void enter() {
     if (!isThere()) {
       loadResult();
     }
-    start();
+  }
+
+  private void leave() {
+    if (!isThere()) {
+      storeResult();
+    }
   }
 
   /** Takes the kept weights as they are for x. */
@@ -239,8 +249,8 @@ final class RowTile implements AutoCloseable {
     fitting.scale(w, unit, scaled);
     if (fall == 0) {
       fitting.scale(w, unit, x);
-    } else if (!isThere()) {
-      loadResult();
+    } else {
+      enter();
     }
     fitting.admmInput(scaled, kept, x, fall, p);
     inverse.multiply(p, products);
@@ -250,17 +260,9 @@ final class RowTile implements AutoCloseable {
 
   /** Ends {@link Alps}: x becomes weights again. */
   void unscale(double unit) {
-    if (!isThere()) {
-      loadResult();
-    }
+    enter();
     fitting.unscale(w, unit, x);
     leave();
-  }
-
-  private void leave() {
-    if (!isThere()) {
-      storeResult();
-    }
   }
 
   /** Writes the rows' mask. */

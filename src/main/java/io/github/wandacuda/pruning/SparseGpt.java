@@ -60,10 +60,10 @@ record SparseGpt(
    * @param mask takes [rows, ceil(columns / 8)] bytes as {@link io.github.wandacuda.Mask} has them
    * @throws IllegalArgumentException if the type, a size or the pattern doesn't fit
    */
-  public long prune(WeightMatrix weights, Sparsity sparsity, MemorySegment mask) {
+  public void prune(WeightMatrix weights, Sparsity sparsity, MemorySegment mask) {
     requireFit(weights, sparsity, mask);
     if (weights.elements() == 0) {
-      return 0;
+      return;
     }
     mask.asSlice(0, maskBytes(weights)).fill((byte) 0);
     WeightRows rows = new WeightRows(weights, workers);
@@ -71,7 +71,6 @@ record SparseGpt(
     int shift = rows.shift(factor.dead());
     rows.scale(shift);
     int width = Math.min(width(sparsity), weights.columns());
-    long pruned = 0;
     int tileRows = tileRows(weights);
     try (Arena arena = Arena.ofShared();
         TrailingUpdate update = new TrailingUpdate(operations, factor, width, tileRows)) {
@@ -85,7 +84,7 @@ record SparseGpt(
         update.begin(first, count);
         for (int row = 0; row < weights.rows(); row += tileRows) {
           int rowEnd = Math.min(weights.rows(), row + tileRows);
-          pruned += work.prune(row, rowEnd, changes);
+          work.prune(row, rowEnd, changes);
           if (update.hasColumns()) {
             Tensor of = update.changes(rowEnd - row);
             operations.upload(changes, of);
@@ -96,7 +95,6 @@ record SparseGpt(
       }
     }
     rows.scale(-shift);
-    return pruned;
   }
 
   /**
@@ -152,14 +150,18 @@ record SparseGpt(
         }
       }
     }
-    scale(x, -shift, x);
+    if (shift != 0) {
+      scale(x, -shift, x);
+    }
   }
 
   /** Multiplies by a power of 2, which float32 may not hold, in two steps. */
   private void scale(Tensor from, int exponent, Tensor to) {
     int half = exponent / 2;
     operations.elementwise(new Scale(Math.scalb(1f, half)), from, null, to);
-    operations.elementwise(new Scale(Math.scalb(1f, exponent - half)), to, null, to);
+    if (half != exponent) {
+      operations.elementwise(new Scale(Math.scalb(1f, exponent - half)), to, null, to);
+    }
   }
 
   private int tileRows(WeightMatrix weights) {

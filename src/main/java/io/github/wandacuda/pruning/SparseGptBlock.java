@@ -12,7 +12,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.LongAdder;
 
 /** Prunes one block of columns after the other, its rows shared out to workers. */
 final class SparseGptBlock {
@@ -90,9 +89,8 @@ final class SparseGptBlock {
         });
   }
 
-  /** Prunes rows {@code from} to {@code to - 1}, puts their changes side by side, and counts. */
-  long prune(int from, int to, MemorySegment changes) {
-    LongAdder pruned = new LongAdder();
+  /** Prunes rows {@code from} to {@code to - 1}, and puts their changes side by side. */
+  void prune(int from, int to, MemorySegment changes) {
     workers.runRanges(
         to - from,
         ROWS_PER_TASK,
@@ -105,10 +103,9 @@ final class SparseGptBlock {
             rows.write(scratch.weights, at, from + row, first, block.width());
             long to0 = (long) row * block.width() * Float.BYTES;
             MemorySegment.copy(scratch.changes, at, changes, FLOAT, to0, block.width());
-            pruned.add(writeKept(from + row, scratch.kept, (row - start) * block.words()));
+            writeKept(from + row, scratch.kept, (row - start) * block.words());
           }
         });
-    return pruned.sum();
   }
 
   private void read(int from, int to, float[] weights) {
@@ -127,18 +124,15 @@ final class SparseGptBlock {
     }
   }
 
-  /** Writes a row's bits, and returns how many weights are pruned. */
-  private int writeKept(int row, long[] kept, int at) {
-    int pruned = 0;
+  /** Writes a row's bits. */
+  private void writeKept(int row, long[] kept, int at) {
     for (int column = 0; column < block.width(); column++) {
       long place = row * maskRowBytes + (first + column) / Byte.SIZE;
       int bit = 1 << (first + column) % Byte.SIZE;
       int others = mask.get(ValueLayout.JAVA_BYTE, place) & ~bit;
       boolean keeps = (kept[at + column / Long.SIZE] >>> column & 1) != 0;
       mask.set(ValueLayout.JAVA_BYTE, place, (byte) (keeps ? others | bit : others));
-      pruned += keeps ? 0 : 1;
     }
-    return pruned;
   }
 
   /**

@@ -19,6 +19,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /**
  * A Gram matrix with both its halves, in host memory and ready to be multiplied with on a backend.
@@ -97,15 +99,16 @@ public final class SquareGram implements AutoCloseable {
 
   /** Returns tensors for {@link #fitting}, all of them or none if there isn't room. */
   List<Tensor> tensors(int rows, int count) {
+    return apart
+        ? all(count, () -> CpuTensor.zeros(rows, columns()))
+        : all(count, () -> operations.tensor(rows, columns()));
+  }
+
+  private static List<Tensor> all(int count, Supplier<Tensor> one) {
     List<Tensor> tensors = new ArrayList<>();
     OnFailure.run(
         () -> tensors.forEach(Tensor::close),
-        () -> {
-          while (tensors.size() < count) {
-            tensors.add(
-                apart ? CpuTensor.zeros(rows, columns()) : operations.tensor(rows, columns()));
-          }
-        });
+        () -> IntStream.range(0, count).forEach(each -> tensors.add(one.get())));
     return tensors;
   }
 
@@ -126,8 +129,7 @@ public final class SquareGram implements AutoCloseable {
       return;
     }
     if (there.isEmpty()) {
-      there =
-          List.of(operations.tensor(tileRows, columns()), operations.tensor(tileRows, columns()));
+      there = all(2, () -> operations.tensor(tileRows, columns()));
     }
     Tensor from = there.getFirst().rows(0, rows.rows());
     Tensor to = there.getLast().rows(0, rows.rows());
