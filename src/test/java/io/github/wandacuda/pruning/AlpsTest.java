@@ -12,10 +12,13 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +28,18 @@ import org.junit.jupiter.params.provider.CsvSource;
 class AlpsTest {
   private static final long TILE_BYTES = 1 << 12;
 
-  record Chosen(boolean[][] kept, float[][] values) {}
+  record Chosen(boolean[][] kept, float[][] values) {
+    /** Expects of each of a backend's operations the bits that the scalar code gives. */
+    static void assertSame(
+        OpenedBackend backend, UnaryOperator<Operations> by, Function<Operations, Chosen> work) {
+      Chosen expected = work.apply(backend.scalar());
+      for (Operations operations : backend.operations()) {
+        Chosen found = work.apply(by.apply(operations));
+        assertThat(found.kept).isDeepEqualTo(expected.kept);
+        assertThat(found.values).isDeepEqualTo(expected.values);
+      }
+    }
+  }
 
   private static Chosen solved(LayerCase layer, Sparsity sparsity, int threads) {
     try (Workers workers = new Workers(threads);

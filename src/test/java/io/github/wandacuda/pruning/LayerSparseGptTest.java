@@ -1,7 +1,5 @@
 package io.github.wandacuda.pruning;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Gram;
@@ -35,12 +33,7 @@ public class LayerSparseGptTest {
 
   private void sameBits(LayerCase layer, String amount, UnaryOperator<Operations> by) {
     Sparsity sparsity = AlpsTest.sparsity(amount);
-    AlpsTest.Chosen expected = pruned(layer, sparsity, backend.scalar());
-    for (Operations operations : backend.operations()) {
-      AlpsTest.Chosen found = pruned(layer, sparsity, by.apply(operations));
-      assertThat(found.kept()).isDeepEqualTo(expected.kept());
-      assertThat(found.values()).isDeepEqualTo(expected.values());
-    }
+    AlpsTest.Chosen.assertSame(backend, by, operations -> pruned(layer, sparsity, operations));
   }
 
   private static AlpsTest.Chosen pruned(LayerCase layer, Sparsity sparsity, Operations operations) {

@@ -1,7 +1,5 @@
 package io.github.wandacuda.pruning;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.system.Workers;
@@ -29,12 +27,8 @@ public class RowAdmmTest {
   private void sameBits(LayerCase layer, String amount, UnaryOperator<Operations> by) {
     Sparsity sparsity = AlpsTest.sparsity(amount);
     try (Workers workers = new Workers(2)) {
-      AlpsTest.Chosen expected = AlpsTest.solved(layer, sparsity, backend.scalar(), workers);
-      for (Operations operations : backend.operations()) {
-        AlpsTest.Chosen found = AlpsTest.solved(layer, sparsity, by.apply(operations), workers);
-        assertThat(found.kept()).isDeepEqualTo(expected.kept());
-        assertThat(found.values()).isDeepEqualTo(expected.values());
-      }
+      AlpsTest.Chosen.assertSame(
+          backend, by, operations -> AlpsTest.solved(layer, sparsity, operations, workers));
     }
   }
 
