@@ -125,7 +125,7 @@ final class Alps implements AutoCloseable {
    * @param choose writes the mask of the result's largest magnitudes, of rows in host memory
    */
   void solve(LayerRows rows, Sparsity sparsity, Runnable choose) {
-    double unit = unit(rows.weights());
+    double unit = unit(rows.weights);
     for (int step = 0; step < STEPS; step++) {
       SquareGram inverse = inverses.get(step / SHARING);
       double fromMiddle = step % SHARING - (SHARING - 1) / 2.0;

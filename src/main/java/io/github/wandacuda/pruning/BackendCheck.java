@@ -578,7 +578,7 @@ public final class BackendCheck {
     addRowWork(
         "row_admm",
         (rows, gram, sparsity, choose) -> {
-          rows.loadMask();
+          rows.moveWhole(RowTile::loadMask);
           rows.forTiles(tile -> tile.alternate(gram, 0.5, 0, 1e-3f));
           rows.forTiles(tile -> tile.alternate(gram, 0.5, 0.8f, 1e-3f));
           rows.keepLargest(sparsity, choose);

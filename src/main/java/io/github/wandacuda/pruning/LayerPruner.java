@@ -240,7 +240,7 @@ public final class LayerPruner implements AutoCloseable {
       try (LayerRows rows = new LayerRows(square(inputs.gram()), dense, mask, result)) {
         if (!isBySparseGpt(rows)) {
           choose();
-          rows.loadMask();
+          rows.moveWhole(RowTile::loadMask);
         }
         improve(rows);
       }
@@ -281,7 +281,7 @@ public final class LayerPruner implements AutoCloseable {
       rows.prune(new SparseGpt(backend.operations(), workers, factor.get()), rules.sparsity());
       if (rounding.isPresent()) {
         round(0, result.rows());
-        rows.loadResult();
+        rows.moveWhole(RowTile::loadResult);
       }
       fitted = result;
       if (rules.sparsity() instanceof Sparsity.Ratio ratio) {
@@ -394,7 +394,7 @@ public final class LayerPruner implements AutoCloseable {
           return;
         }
         mask.copyFrom(before);
-        rows.loadMask();
+        rows.moveWhole(RowTile::loadMask);
       }
       last = 0;
       rows.forTiles(

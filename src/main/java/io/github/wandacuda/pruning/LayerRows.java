@@ -18,14 +18,14 @@ import java.util.function.Consumer;
  * a tile is brought each time that it is worked on.
  */
 final class LayerRows implements AutoCloseable {
-  private final SquareGram gram;
-  private final WeightMatrix weights;
-  private final MemorySegment mask;
-  private final WeightMatrix result;
-  private final int tileRows;
+  final SquareGram gram;
+  final WeightMatrix weights;
+  final MemorySegment mask;
+  final WeightMatrix result;
+  final int tileRows;
 
   /** Weights, mask and result of the layer on the device, or none. */
-  private final List<Tensor> whole;
+  final List<Tensor> whole;
 
   private final RowTile tile;
 
@@ -44,12 +44,8 @@ final class LayerRows implements AutoCloseable {
     tileRows = Math.clamp(weights.rows(), 1, gram.tileRows());
     whole = whole();
     tile =
-        OnFailure.close(
-            () -> whole.forEach(Tensor::close),
-            () -> new RowTile(gram, weights, mask, result, whole, tileRows));
-    if (onDevice()) {
-      OnFailure.run(this::close, () -> forTiles(RowTile::loadWeights));
-    }
+        OnFailure.close(() -> whole.forEach(Tensor::close), () -> new RowTile(this));
+    OnFailure.run(this::close, () -> moveWhole(RowTile::loadWeights));
   }
 
   private List<Tensor> whole() {
@@ -69,10 +65,6 @@ final class LayerRows implements AutoCloseable {
     return !whole.isEmpty();
   }
 
-  WeightMatrix weights() {
-    return weights;
-  }
-
   /** Works on all rows, a tile at a time. */
   void forTiles(Consumer<RowTile> work) {
     for (int from = 0; from < weights.rows(); from += tileRows) {
@@ -81,17 +73,10 @@ final class LayerRows implements AutoCloseable {
     }
   }
 
-  /** Takes up a mask that was changed in host memory. */
-  void loadMask() {
+  /** Takes up what was changed in host memory, or leaves it there, if all rows stay elsewhere. */
+  void moveWhole(Consumer<RowTile> move) {
     if (onDevice()) {
-      forTiles(RowTile::loadMask);
-    }
-  }
-
-  /** Takes up a result that was changed in host memory. */
-  void loadResult() {
-    if (onDevice()) {
-      forTiles(RowTile::loadResult);
+      forTiles(move);
     }
   }
 
@@ -127,10 +112,8 @@ final class LayerRows implements AutoCloseable {
 
   /** Writes mask and result to host memory, where they aren't there already. */
   void store() {
-    if (onDevice()) {
-      forTiles(RowTile::storeMask);
-      forTiles(RowTile::storeResult);
-    }
+    moveWhole(RowTile::storeMask);
+    moveWhole(RowTile::storeResult);
   }
 
   @Override

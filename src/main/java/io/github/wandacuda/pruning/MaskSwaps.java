@@ -40,7 +40,7 @@ public final class MaskSwaps {
       throw new IllegalArgumentException("groups of %d in %d columns".formatted(size, columns));
     }
     try (LayerRows rows = new LayerRows(gram, weights, mask, null)) {
-      rows.loadMask();
+      rows.moveWhole(RowTile::loadMask);
       rows.forTiles(
           tile -> {
             tile.startMasked();

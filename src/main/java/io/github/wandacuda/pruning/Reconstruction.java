@@ -52,7 +52,7 @@ public final class Reconstruction {
           "result: expected F32 in dense rows that can be written, found " + result);
     }
     try (LayerRows rows = new LayerRows(gram, weights, mask, result)) {
-      rows.loadMask();
+      rows.moveWhole(RowTile::loadMask);
       rows.forTiles(
           tile -> {
             tile.loadResult();

@@ -16,14 +16,8 @@ import java.util.OptionalInt;
  * are to become.
  */
 final class RowTile implements AutoCloseable {
+  private final LayerRows layer;
   private final SquareGram gram;
-  private final WeightMatrix weights;
-  private final MemorySegment mask;
-  private final WeightMatrix result;
-
-  /** Weights, mask and x of the whole layer, or none. */
-  private final List<Tensor> whole;
-
   private final RowFitting fitting;
   private final List<Tensor> tensors;
   private final float[] host;
@@ -43,24 +37,15 @@ final class RowTile implements AutoCloseable {
 
   private boolean multiplied;
 
-  /** Makes room for so many rows, of which some are there whole; see {@link LayerRows}. */
-  RowTile(
-      SquareGram gram,
-      WeightMatrix weights,
-      MemorySegment mask,
-      WeightMatrix result,
-      List<Tensor> whole,
-      int rows) {
-    this.gram = gram;
-    this.weights = weights;
-    this.mask = mask;
-    this.result = result;
-    this.whole = whole;
+  /** Makes room for a tile's rows. */
+  RowTile(LayerRows layer) {
+    this.layer = layer;
+    gram = layer.gram;
     fitting = gram.fitting();
     bits = new boolean[gram.workers.count()][gram.columns()];
-    tensors = gram.tensors(rows, whole.isEmpty() ? 7 : 4);
+    tensors = gram.tensors(layer.tileRows, layer.onDevice() ? 4 : 7);
     boolean here = tensors.getFirst() instanceof CpuTensor;
-    host = new float[here ? 0 : Math.multiplyExact(rows, gram.columns())];
+    host = new float[here ? 0 : Math.multiplyExact(layer.tileRows, gram.columns())];
   }
 
   /** Returns where the rows begin in the layer. */
@@ -82,10 +67,10 @@ final class RowTile implements AutoCloseable {
     products = tensors.get(3).rows(0, rows);
     subtracted = false;
     multiplied = false;
-    if (isThere()) {
-      w = whole.get(0).rows(from, rows);
-      kept = whole.get(1).rows(from, rows);
-      x = whole.get(2).rows(from, rows);
+    if (layer.onDevice()) {
+      w = layer.whole.get(0).rows(from, rows);
+      kept = layer.whole.get(1).rows(from, rows);
+      x = layer.whole.get(2).rows(from, rows);
     } else {
       w = tensors.get(4).rows(0, rows);
       kept = tensors.get(5).rows(0, rows);
@@ -95,21 +80,17 @@ final class RowTile implements AutoCloseable {
     }
   }
 
-  private boolean isThere() {
-    return !whole.isEmpty();
-  }
-
   void loadWeights() {
-    load(weights, w);
+    load(layer.weights, w);
   }
 
   /** Brings the mask, if there is one. */
   void loadMask() {
-    if (mask != null) {
+    if (layer.mask != null) {
       fill(
           kept,
           (worker, row, marks, at) -> {
-            PackedMasks.read(mask, first + row, bits[worker]);
+            PackedMasks.read(layer.mask, first + row, bits[worker]);
             for (int k = 0; k < gram.columns(); k++) {
               marks[at + k] = bits[worker][k] ? 1 : 0;
             }
@@ -119,7 +100,7 @@ final class RowTile implements AutoCloseable {
 
   /** Brings rows of the result for x. */
   void loadResult() {
-    load(result, x);
+    load(layer.result, x);
   }
 
   private void load(WeightMatrix matrix, Tensor to) {
@@ -155,7 +136,7 @@ final class RowTile implements AutoCloseable {
 
   /** Starts with x as it is but 0 for what is pruned. */
   void start() {
-    if (mask != null) {
+    if (layer.mask != null) {
       fitting.part(x, kept, true, x);
     }
     subtracted = false;
@@ -169,13 +150,13 @@ final class RowTile implements AutoCloseable {
   }
 
   private void enter() {
-    if (!isThere()) {
+    if (!layer.onDevice()) {
       loadResult();
     }
   }
 
   private void leave() {
-    if (!isThere()) {
+    if (!layer.onDevice()) {
       storeResult();
     }
   }
@@ -273,7 +254,7 @@ final class RowTile implements AutoCloseable {
           for (int k = 0; k < gram.columns(); k++) {
             bits[worker][k] = marks[at + k] != 0;
           }
-          PackedMasks.write(bits[worker], mask, first + row);
+          PackedMasks.write(bits[worker], layer.mask, first + row);
         });
   }
 
@@ -282,8 +263,8 @@ final class RowTile implements AutoCloseable {
     drain(
         x,
         (worker, row, rows, at) -> {
-          long to = result.byteOffset(first + row, 0);
-          MemorySegment.copy(rows, at, result.data(), FLOAT, to, gram.columns());
+          long to = layer.result.byteOffset(first + row, 0);
+          MemorySegment.copy(rows, at, layer.result.data(), FLOAT, to, gram.columns());
         });
   }
 

@@ -57,7 +57,7 @@ class AlpsTest {
         Alps alps = Alps.of(operations, workers, layer.packed(arena)).orElseThrow();
         SquareGram gram = new SquareGram(operations, workers, layer.packed(arena));
         LayerRows rows = new LayerRows(gram, LayerCase.matrix(layer.weights), mask, result)) {
-      rows.loadMask();
+      rows.moveWhole(RowTile::loadMask);
       alps.solve(rows, sparsity, () -> masks.magnitude(result, sparsity, TILE_BYTES, mask));
       rows.store();
       return new Chosen(layer.unpacked(mask), LayerCase.values(result));
