@@ -24,7 +24,6 @@ import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.job.TimeEstimate;
 import io.github.wandacuda.job.UnfinishedComparison;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ComparisonReport;
 import io.github.wandacuda.report.ReportFormat;
@@ -158,7 +157,7 @@ final class CompareCommand extends Subcommand {
                 !removals.isEmpty());
         plans.forEach(plan -> plan.check(comparison.chosen()));
         for (RemovalRequest removal : removals) {
-          Optional<Removal> unused = removal.find(directory);
+          removal.check(directory);
           removal.update(directory, calibration, why -> output.detail("%s", why));
         }
         rules.forEach(comparison::check);

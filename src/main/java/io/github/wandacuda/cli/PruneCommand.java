@@ -16,7 +16,6 @@ import io.github.wandacuda.job.SmallerModel;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
@@ -192,7 +191,7 @@ final class PruneCommand extends Subcommand {
     warnOfIdleOutput();
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open(output)) {
-      Optional<Removal> unused = asked.find(directory);
+      asked.check(directory);
       try (ResultFiles results = results(directory, target.output, true)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, backends, dryRun, output);

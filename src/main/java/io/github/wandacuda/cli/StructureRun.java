@@ -17,7 +17,6 @@ import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.StructureSearch;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
@@ -91,7 +90,7 @@ record StructureRun(
   /** Runs, unless that has been done by the record of an earlier run. */
   private StructureJob run(boolean dry, Optional<Provenance> earlier) {
     boolean half = !output.equals(command.target.output);
-    Optional<Removal> parts = asked.find(model);
+    asked.check(model);
     boolean sampled = calibration instanceof Calibration.FromSamples;
     Structure structure = asked.parts().structure();
     Update fits = asked.update(model, calibration, why -> command.output.detail("%s", why));
@@ -104,13 +103,7 @@ record StructureRun(
             .orElseGet(
                 () ->
                     asked.choose(
-                        parts,
-                        model,
-                        backend,
-                        calibration,
-                        fits,
-                        known,
-                        command.output.progress()));
+                        model, backend, calibration, fits, known, command.output.progress()));
     double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
     RemovedParts removed = choice.removed();
     StructureRequest request =
@@ -141,7 +134,7 @@ record StructureRun(
       object.put("removed", removed.written(structure));
     }
     for (Structure kind : removed.kinds().keySet()) {
-      int size = parts.orElseGet(() -> kind.find(model)).size();
+      int size = kind.find(model).size();
       object.put(kind.label() + "_before", size);
       object.put(kind.label() + "_after", size - removed.count(kind));
     }

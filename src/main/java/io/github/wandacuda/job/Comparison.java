@@ -205,14 +205,7 @@ public record Comparison(
     Update update = asked.update(model, calibration, unused -> {});
     RemovedParts parts =
         asked
-            .choose(
-                asked.find(model),
-                model,
-                backend,
-                calibration,
-                update,
-                true,
-                progress.part("", 0, 3))
+            .choose(model, backend, calibration, update, true, progress.part("", 0, 3))
             .removed();
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (PrivateDirectory directory = PrivateDirectory.create(PREFIX)) {
@@ -222,9 +215,8 @@ public record Comparison(
             new StructureFit(
                     model,
                     parts,
-                    asked.parts().structure().columnScore(asked.parts().score()),
+                    asked,
                     update,
-                    asked.requantize(),
                     (Calibration.FromSamples) calibration,
                     backend)
                 .run(directory.path()::resolve, 0, progress.part("", 1, 3))

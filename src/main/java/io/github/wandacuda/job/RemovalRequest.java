@@ -9,6 +9,7 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.pruning.ColumnScore;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.util.List;
@@ -25,18 +26,19 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
   private static final int SAMPLES_TO_FIT = 64;
 
   /**
-   * Finds the parts in a model.
+   * Looks for the parts in a model, unless it is a mix that goes.
    *
-   * @return nothing where it is a mix that goes
    * @throws InputException if the model has none, or no more of them than go
    */
-  public Optional<Removal> find(ModelDirectory model) {
-    if (parts.structure() == Structure.AUTO) {
-      return Optional.empty();
+  public void check(ModelDirectory model) {
+    if (parts.structure() != Structure.AUTO) {
+      int unused = count(parts.structure().find(model));
     }
-    Removal found = parts.structure().find(model);
-    int unused = count(found);
-    return Optional.of(found);
+  }
+
+  /** Returns what columns go by. */
+  ColumnScore columnScore() {
+    return parts.structure().columnScore(parts.score());
   }
 
   /** Returns how many parts go. */
@@ -90,12 +92,10 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
   /**
    * Chooses the parts.
    *
-   * @param found what {@link #find} found
    * @param fits what happens to the weights that read what is left
    * @param known whether samples run; else parts are taken that a plan's sizes are right for
    */
   public StructureChoice.Chosen choose(
-      Optional<Removal> found,
       ModelDirectory model,
       Backend backend,
       Calibration calibration,
@@ -108,21 +108,14 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
       throw ErrorDetails.of("`calibration`")
           .refused("samples of 2 tokens or more, one of which predicts another", "1");
     }
-    if (found.isPresent()) {
+    if (parts.structure() != Structure.AUTO) {
       StructureChoice choice = new StructureChoice(model, backend, calibration, known, progress);
-      int gone = count(found.get());
-      return choice.choose(parts.structure(), found.get(), gone, parts.score());
+      Removal found = parts.structure().find(model);
+      return choice.choose(parts.structure(), found, count(found), parts.score());
     }
-    StructureSearch search =
-        new StructureSearch(
-            model,
-            backend,
-            (Calibration.FromSamples) calibration,
-            fits,
-            requantize,
-            parts.multiple(),
-            progress);
-    List<StructureSearch.Trial> trials = search.run(parts.share().fraction(), known);
+    Calibration.FromSamples samples = (Calibration.FromSamples) calibration;
+    List<StructureSearch.Trial> trials =
+        new StructureSearch(model, backend, samples, this, fits, progress).run(known);
     return StructureChoice.Chosen.of(trials.getFirst().removed(), trials);
   }
 }

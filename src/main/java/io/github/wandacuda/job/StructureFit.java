@@ -27,7 +27,6 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
-import io.github.wandacuda.pruning.ColumnScore;
 import io.github.wandacuda.pruning.OutputFit;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
@@ -54,14 +53,12 @@ import java.util.stream.IntStream;
  * one block, of the smaller model and of the dense one; fitted weights are written block by block.
  *
  * @param removed what goes, of channels and heads as many others
- * @param requantize whether fitted weights may be rounded to the codes of a quantized module
  */
 public record StructureFit(
     ModelDirectory dense,
     RemovedParts removed,
-    ColumnScore score,
+    RemovalRequest asked,
     Update update,
-    boolean requantize,
     Calibration.FromSamples calibration,
     Backend backend) {
   /** Samples pass each half of a block dense, observed and smaller, about. */
@@ -264,7 +261,7 @@ public record StructureFit(
       if (found.containsKey(wanted)) {
         int width = wanted == Structure.CHANNELS ? 1 : kept.size() / groups;
         List<Integer> gone =
-            fit.lowest(score, width, removed.count(wanted), realigns())
+            fit.lowest(asked.columnScore(), width, removed.count(wanted), realigns())
                 .orElseThrow(() -> unfit(module));
         found.get(wanted).put(number, gone);
         Set<Integer> all = Set.copyOf(gone);
@@ -354,7 +351,7 @@ public record StructureFit(
               .filter(each -> each.name().equals(name))
               .findFirst()
               .orElseThrow();
-      if (!PruningRules.canFit(module, requantize)) {
+      if (!PruningRules.canFit(module, asked.requantize())) {
         throw notPlain(module);
       }
       return module;

@@ -258,14 +258,12 @@ public final class StructureJob {
       Progress progress,
       List<SafetensorsFile> fitted) {
     long start = System.nanoTime();
-    RemovalRequest asked = request.asked();
     StructureFit.Result result =
         new StructureFit(
                 model,
                 removed,
-                asked.parts().structure().columnScore(asked.parts().score()),
+                request.asked(),
                 request.update(),
-                asked.requantize(),
                 (Calibration.FromSamples) request.calibration(),
                 backend)
             .run(name -> directory.file(Path.of(name)), 0, progress);

@@ -13,7 +13,6 @@ import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.WidthRemoval;
-import io.github.wandacuda.pruning.ColumnScore;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.util.ArrayList;
@@ -29,16 +28,13 @@ import java.util.TreeSet;
  * blocks and heads none, some, and as many as the share has room for are tried with each other;
  * channels or experts make up the rest. Each mix is removed and fitted with three quarters of the
  * samples, and measured on the others.
- *
- * @param multiple of which channels stay, or 0 for what {@link Removal#share} has for wide MLPs
  */
 public record StructureSearch(
     ModelDirectory model,
     Backend backend,
     Calibration.FromSamples samples,
+    RemovalRequest asked,
     Update update,
-    boolean requantize,
-    int multiple,
     Progress progress) {
   private static final int PARTS = 4;
 
@@ -61,11 +57,11 @@ public record StructureSearch(
   /**
    * Tries mixes.
    *
-   * @param ratio the share of the blocks' parameters that goes, about
    * @param known whether samples run; else only the first is returned, as a plan
    * @return them, the best first
    */
-  public List<Trial> run(double ratio, boolean known) {
+  public List<Trial> run(boolean known) {
+    double ratio = asked.parts().share().fraction();
     int held = samples.samples().size() / PARTS;
     if (held < 1) {
       throw new UsageException(
@@ -85,7 +81,7 @@ public record StructureSearch(
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
       StructureFit.Result result =
-          new StructureFit(model, mix, ColumnScore.GREEDY, update, requantize, samples, backend)
+          new StructureFit(model, mix, asked, update, samples, backend)
               .run(null, held, progress);
       trials.add(new Trial(mix, (double) saved(mix) / parameters, result.perplexity()));
     }
@@ -150,6 +146,7 @@ public record StructureSearch(
       long before = saved(mix);
       double left = wanted - before;
       double each = saved(filled(mix, filler, rest, 1, choice)) - before;
+      int multiple = asked.parts().multiple();
       int unit = multiple > 0 ? multiple : WidthRemoval.ofWide(rest.size());
       int kept = (int) Math.round((rest.size() - left / each) / unit) * unit;
       int count = filler == Structure.CHANNELS ? rest.size() - kept : (int) Math.round(left / each);
