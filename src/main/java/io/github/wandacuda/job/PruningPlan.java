@@ -59,7 +59,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
         recipe.stages().stream()
             .map(stage -> new PruningRules.Stage(stage.modules().orElse(ALL), stage.rules()))
             .toList();
-    return new PruningRules(ModuleRules.NOTHING, stages, Map.of(), unreached, Set.of());
+    return new PruningRules(ModuleRules.NOTHING, stages, Map.of(), unreached, Set.of(), false);
   }
 
   /** Returns the recipe's file and those of allocations. */

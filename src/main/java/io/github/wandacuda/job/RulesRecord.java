@@ -67,7 +67,8 @@ record RulesRecord(Map<String, Object> values) implements Serializable {
         stages.stream().map(RulesRecord::stage).toList(),
         shares,
         unreached,
-        kept);
+        kept,
+        false);
   }
 
   private static PruningRules.Stage stage(Map<String, Object> stage) {

@@ -34,23 +34,14 @@ public record PruningRules(
     boolean requantize) {
   private static final Pattern BLOCK = Pattern.compile("\\.\\d+(?=\\.|$)");
 
-  /** What is done to some modules. Each module's name is searched once. */
-  public static final class Stage {
-    private final Pattern modules;
-    private final ModuleRules rules;
-    private final Map<String, Boolean> searched = new ConcurrentHashMap<>();
-
+  /**
+   * What is done to some modules.
+   *
+   * @param searched what was found in modules' names, each of which is searched once
+   */
+  public record Stage(Pattern modules, ModuleRules rules, Map<String, Boolean> searched) {
     public Stage(Pattern modules, ModuleRules rules) {
-      this.modules = modules;
-      this.rules = rules;
-    }
-
-    public Pattern modules() {
-      return modules;
-    }
-
-    public ModuleRules rules() {
-      return rules;
+      this(modules, rules, new ConcurrentHashMap<>());
     }
 
     boolean isFor(LinearModule module) {
@@ -69,17 +60,7 @@ public record PruningRules(
   }
 
   public PruningRules(ModuleRules common, Unreached unreached) {
-    this(common, List.of(), Map.of(), unreached, Set.of());
-  }
-
-  /** Makes rules that leave the kept weights of quantized modules as they are. */
-  public PruningRules(
-      ModuleRules common,
-      List<Stage> stages,
-      Map<String, Double> allocated,
-      Unreached unreached,
-      Set<String> kept) {
-    this(common, stages, allocated, unreached, kept, false);
+    this(common, List.of(), Map.of(), unreached, Set.of(), false);
   }
 
   /** Returns the same rules, which may round fitted weights to a quantized checkpoint's codes. */

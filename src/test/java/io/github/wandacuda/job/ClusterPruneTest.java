@@ -175,7 +175,8 @@ class ClusterPruneTest {
                 new PruningRules.Stage(Pattern.compile(".*q_proj"), rules("ria+swaps", "2:4"))),
             Map.of("model.layers.1.mlp.up_proj", 0.25),
             Unreached.MAGNITUDE,
-            Set.of());
+            Set.of(),
+            false);
     assertLikeOneMachine(model, parts, norms("wanda", 7), ClusterRuns.Several.of(2));
   }
 
