@@ -12,15 +12,10 @@ import java.util.OptionalInt;
  * and a pruned one of the same row restored, or of the same group (SparseSwaps, arXiv 2512.10922).
  * No weight changes, each row and each group keeps as many weights as before, and no row's error
  * rises: a row in which rounding would have it so keeps the mask that it had.
+ *
+ * @param gram the second moments of the layers' one input, which must stay open
  */
-public final class MaskSwaps {
-  private final SquareGram gram;
-
-  /** Prepares swaps for layers with one input, whose second moments must stay open. */
-  public MaskSwaps(SquareGram gram) {
-    this.gram = gram;
-  }
-
+public record MaskSwaps(SquareGram gram) {
   /**
    * Improves a mask.
    *

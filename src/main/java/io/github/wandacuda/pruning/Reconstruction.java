@@ -10,8 +10,10 @@ import java.lang.foreign.MemorySegment;
  * (as ALPS ends, arXiv 2406.07831, section 3.3), each column scaled by its second moment. Rows are
  * independent of each other, and none gets worse: one whose error didn't become less stays as it
  * was.
+ *
+ * @param gram the second moments of the layers' one input, which must stay open
  */
-public final class Reconstruction {
+public record Reconstruction(SquareGram gram) {
   /** Steps of conjugate gradients from weights as they are. */
   static final int STEPS = 10;
 
@@ -20,19 +22,6 @@ public final class Reconstruction {
    * float32 products; one that is nearer is computed in float64.
    */
   static final double SURELY_LESS = 0.99;
-
-  private final SquareGram gram;
-  private final int steps;
-
-  /** Prepares for layers with one input, whose second moments must stay open. */
-  public Reconstruction(SquareGram gram) {
-    this(gram, STEPS);
-  }
-
-  Reconstruction(SquareGram gram, int steps) {
-    this.gram = gram;
-    this.steps = steps;
-  }
 
   /**
    * Reconstructs a layer.
@@ -57,7 +46,7 @@ public final class Reconstruction {
           tile -> {
             tile.loadResult();
             tile.start();
-            tile.reconstruct(steps);
+            tile.reconstruct(STEPS);
             tile.storeResult();
           });
     }
