@@ -190,12 +190,7 @@ final class CompareCommand extends Subcommand {
                       .orElse(comparison);
               String arithmetic = on.map(OnCluster::arithmetic).orElseGet(backend::arithmetic);
               ComparisonReport compared =
-                  new ComparisonRun(
-                          runs,
-                          unfinished(digests, arithmetic),
-                          asked.isPresent(),
-                          !removals.isEmpty(),
-                          output)
+                  new ComparisonRun(runs, unfinished(digests, arithmetic), !removals.isEmpty())
                       .compare(
                           work,
                           (plan, progress) ->
@@ -276,15 +271,13 @@ final class CompareCommand extends Subcommand {
    * Does what is left of a comparison. Prints rows in the order that was asked for, each as soon as
    * those above it are there, and keeps what is measured at once.
    */
-  private static final class ComparisonRun implements ComparisonWork.Measured {
+  private final class ComparisonRun implements ComparisonWork.Measured {
     private static final String NONE = "–";
     private static final String DENSE = "dense";
 
     private final List<ComparedMethods.Run> methods;
     private final Optional<UnfinishedComparison> unfinished;
-    private final boolean tasks;
     private final boolean sized;
-    private final OutputOptions output;
     private final String format;
     private final ComparedRun[] runs;
     private DenseFigures dense;
@@ -294,27 +287,22 @@ final class CompareCommand extends Subcommand {
      * Prepares a comparison.
      *
      * @param unfinished keeps what is done, if a report is wanted
-     * @param tasks whether there are tasks, whose mean accuracy has a column
      * @param sized whether parts go in some run, so that parameters and speed have columns
      */
     ComparisonRun(
         List<ComparedMethods.Run> methods,
         Optional<UnfinishedComparison> unfinished,
-        boolean tasks,
-        boolean sized,
-        OutputOptions output) {
+        boolean sized) {
       this.methods = methods;
       this.unfinished = unfinished;
-      this.tasks = tasks;
       this.sized = sized;
-      this.output = output;
       runs = new ComparedRun[methods.size()];
       int widest = methods.stream().mapToInt(method -> method.label().length()).max().orElse(0);
       format =
           "%-"
               + Math.max(widest, DENSE.length())
               + "s  %8s  %12s  %12s  %9s  %8s"
-              + (tasks ? "  %8s" : "")
+              + (tasks.given() ? "  %8s" : "")
               + (sized ? "  %14s  %8s" : "");
     }
 
@@ -408,7 +396,7 @@ final class CompareCommand extends Subcommand {
     /** Prints a row: the cells that all have, then those of more that are wanted. */
     private void print(List<String> more, List<String> cells) {
       List<String> all = new ArrayList<>(cells);
-      all.addAll(more.subList(tasks ? 0 : 1, sized ? 3 : 1));
+      all.addAll(more.subList(tasks.given() ? 0 : 1, sized ? 3 : 1));
       output.row(format.formatted(all.toArray()));
     }
   }

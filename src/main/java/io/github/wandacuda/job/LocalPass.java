@@ -42,7 +42,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
       return write(start, MaskSink.NONE, (shard, results) -> {});
     }
     OutputCheck check = check(scope.rules());
-    try (FinishedShards checks = new FinishedShards(check, scope.chosen())) {
+    try (FinishedShards checks = new FinishedShards(check)) {
       OutputTarget.Written written = write(start, checks.masks(), checks::add);
       long began = System.nanoTime();
       checks
@@ -174,9 +174,9 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
    * Checks shards on a thread of its own as soon as they are finished, while others are written.
    * What is left at the end is checked by all workers.
    */
-  private static final class FinishedShards implements AutoCloseable {
+  private final class FinishedShards implements AutoCloseable {
     private final OutputCheck check;
-    private final List<LinearModule> chosen;
+    private final List<LinearModule> chosen = scope.chosen();
     private final Map<LinearModule, Integer> places = new HashMap<>();
     private final ModuleDigests written;
     private final ModuleDigests readBack;
@@ -188,9 +188,8 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
 
     private record Finished(SafetensorsFile dense, List<ModuleResult> results) {}
 
-    public FinishedShards(OutputCheck check, List<LinearModule> chosen) {
+    public FinishedShards(OutputCheck check) {
       this.check = check;
-      this.chosen = chosen;
       chosen.forEach(module -> places.put(module, places.size()));
       written = new ModuleDigests(chosen.size());
       readBack = new ModuleDigests(chosen.size());

@@ -43,7 +43,7 @@ final class RiaMask {
   void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
     SelectionRule ofRows = SelectionRule.of(sparsity, weights.columns());
     float[] checked = new SelectionArguments(DType.F32, weights.columns(), norms, ofRows).norms();
-    Scores scores = new Scores(weights, Sums.of(weights, masks.workers()), checked, buffers);
+    Scores scores = new Scores(weights, Sums.of(weights, masks.workers()), checked);
     SelectionRule rule = scope == Scope.MATRIX ? masks.ofMatrix(scores, sparsity) : ofRows;
     masks.select(scores, DType.F32, null, rule, true, mask);
   }
@@ -52,17 +52,15 @@ final class RiaMask {
    * The scores of a matrix's weights as a matrix of float32 that comes in tiles. They are computed
    * each time that a tile is read, so that memory holds a tile for each worker, never a module.
    */
-  private static final class Scores implements TileSource {
+  private final class Scores implements TileSource {
     private final WeightMatrix weights;
     private final Sums sums;
     private final double[] roots;
-    private final TileBuffers buffers;
     private final RowTiles tiles;
 
-    Scores(WeightMatrix weights, Sums sums, float[] norms, TileBuffers buffers) {
+    Scores(WeightMatrix weights, Sums sums, float[] norms) {
       this.weights = weights;
       this.sums = sums;
-      this.buffers = buffers;
       roots = new double[norms.length];
       for (int c = 0; c < norms.length; c++) {
         roots[c] = Math.sqrt(norms[c]);

@@ -73,7 +73,7 @@ record SparseGpt(
     int width = Math.min(width(sparsity), weights.columns());
     int tileRows = tileRows(weights);
     try (Arena arena = Arena.ofShared();
-        TrailingUpdate update = new TrailingUpdate(operations, factor, width, tileRows)) {
+        TrailingUpdate update = new TrailingUpdate(width, tileRows)) {
       MemorySegment changes = floats(arena, tileRows, width);
       MemorySegment terms = floats(arena, tileRows, weights.columns() - width);
       SparseGptBlock work = new SparseGptBlock(kernels, rows, mask, width, workers);
@@ -115,7 +115,7 @@ record SparseGpt(
     scale(w, shift, x);
     int width = Math.min(width(sparsity), weights.columns());
     int tileRows = tileRows(weights);
-    try (TrailingUpdate update = new TrailingUpdate(operations, factor, width, tileRows);
+    try (TrailingUpdate update = new TrailingUpdate(width, tileRows);
         Tensor scores = operations.tensor(weights.rows() * width, 1);
         Tensor blocks = operations.tensor((width + 1) * ColumnBlock.stride(width), 1)) {
       for (int first = 0; first < weights.columns(); first += width) {
@@ -237,10 +237,8 @@ record SparseGpt(
    * layer whose weights are U's rows of the block. Rows are taken in tiles, which bounds the
    * memory.
    */
-  private static final class TrailingUpdate implements AutoCloseable {
+  private final class TrailingUpdate implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
-    private final Operations operations;
-    private final GramFactor factor;
     private final MemorySegment panel;
     private final Tensor changes;
     private final Tensor terms;
@@ -249,9 +247,7 @@ record SparseGpt(
     private Weight weight;
 
     /** Makes room for the widest block and tiles of so many rows. */
-    TrailingUpdate(Operations operations, GramFactor factor, int widest, int tileRows) {
-      this.operations = operations;
-      this.factor = factor;
+    TrailingUpdate(int widest, int tileRows) {
       int rest = factor.columns() - widest;
       panel = floats(arena, rest, widest);
       changes = operations.tensor(tileRows * widest, 1);
