@@ -6,8 +6,6 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
@@ -201,14 +199,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
 
   private RunResult prune(Journal journal, List<JsonNode> records, PruneTarget.Tools tools) {
     PhaseClock clock = tools.clock();
-    try (InPlaceShards shards =
-            new InPlaceShards(
-                scope.model().checkpoint(),
-                RunScope.tensors(scope.chosen()),
-                journal,
-                records,
-                TileBuffers.of(tools.backend()),
-                tools.io());
+    try (InPlaceShards shards = new InPlaceShards(journal, records, tools);
         MaskDigest masks =
             new MaskDigest(scope.chosen().size(), scope.model().path().resolve(MaskDigest.SPILL))) {
       List<ModuleResult> results;
@@ -251,7 +242,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
    * zeros shift the ranks of the others. So such a threshold is written to the journal and forced
    * to the device before the first weight of its matrix is changed.
    */
-  private static final class InPlaceShards implements ShardTarget, AutoCloseable {
+  private final class InPlaceShards implements ShardTarget, AutoCloseable {
     private static final String THRESHOLD = "threshold";
     private static final String BITS = "bits";
 
@@ -261,15 +252,10 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     private final Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
 
     /** Opens the shards for writing; the records are those of an interrupted run. */
-    public InPlaceShards(
-        Checkpoint model,
-        Set<TensorInfo> pruned,
-        Journal journal,
-        List<JsonNode> records,
-        TileBuffers copies,
-        DirectIo io) {
+    public InPlaceShards(Journal journal, List<JsonNode> records, PruneTarget.Tools tools) {
       this.journal = journal;
-      this.copies = copies;
+      copies = TileBuffers.of(tools.backend());
+      Set<TensorInfo> pruned = RunScope.tensors(scope.chosen());
       for (JsonNode record : records) {
         if (record.has(THRESHOLD)) {
           thresholds.put(record.get(THRESHOLD).asText(), threshold(record, journal));
@@ -278,10 +264,11 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
       OnFailure.run(
           this::close,
           () -> {
-            for (SafetensorsFile shard : model.shards()) {
+            for (SafetensorsFile shard : scope.model().checkpoint().shards()) {
               if (shard.tensors().stream().anyMatch(pruned::contains)) {
                 writers.put(
-                    shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), io));
+                    shard,
+                    ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), tools.io()));
               }
             }
           });
