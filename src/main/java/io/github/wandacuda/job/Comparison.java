@@ -204,21 +204,14 @@ public record Comparison(
     RemovalRequest asked = way.removal();
     Update update = asked.update(model, calibration, unused -> {});
     RemovedParts parts =
-        asked
-            .choose(model, backend, calibration, update, true, progress.part("", 0, 3))
-            .removed();
+        asked.choose(model, backend, calibration, update, true, progress.part("", 0, 3)).removed();
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (PrivateDirectory directory = PrivateDirectory.create(PREFIX)) {
       StructurePlan plan = parts.plan(model);
       if (StructureFit.isNeeded(parts, update)) {
         plan =
             new StructureFit(
-                    model,
-                    parts,
-                    asked,
-                    update,
-                    (Calibration.FromSamples) calibration,
-                    backend)
+                    model, parts, asked, update, (Calibration.FromSamples) calibration, backend)
                 .run(directory.path()::resolve, 0, progress.part("", 1, 3))
                 .plan(model, fitted);
       }

@@ -81,8 +81,7 @@ public record StructureSearch(
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
       StructureFit.Result result =
-          new StructureFit(model, mix, asked, update, samples, backend)
-              .run(null, held, progress);
+          new StructureFit(model, mix, asked, update, samples, backend).run(null, held, progress);
       trials.add(new Trial(mix, (double) saved(mix) / parameters, result.perplexity()));
     }
     trials.sort((one, other) -> Double.compare(one.perplexity, other.perplexity));

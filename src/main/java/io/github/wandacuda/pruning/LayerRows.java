@@ -43,8 +43,7 @@ final class LayerRows implements AutoCloseable {
     this.result = result;
     tileRows = Math.clamp(weights.rows(), 1, gram.tileRows());
     whole = whole();
-    tile =
-        OnFailure.close(() -> whole.forEach(Tensor::close), () -> new RowTile(this));
+    tile = OnFailure.close(() -> whole.forEach(Tensor::close), () -> new RowTile(this));
     OnFailure.run(this::close, () -> moveWhole(RowTile::loadWeights));
   }
 
