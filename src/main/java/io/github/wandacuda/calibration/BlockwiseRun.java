@@ -42,7 +42,7 @@ public final class BlockwiseRun implements AutoCloseable {
   public BlockwiseRun(Decoder decoder, List<int[]> samples, Consumer<MemorySegment> load) {
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
-    shares = new BatchShares(decoder, SampleBatch.of(this.samples));
+    shares = new BatchShares(decoder, SampleBatch.of(this.samples, decoder.batchTokens()));
     OnFailure.run(
         this::close, load == null ? () -> shares.embed(watcher) : () -> shares.load(load));
   }

@@ -44,10 +44,11 @@ public final class HalvesRun implements AutoCloseable {
     this.watcher = watcher;
     operations = decoder.operations();
     used = samples.size() - held;
-    List<SampleBatch> batches = new ArrayList<>(SampleBatch.of(samples.subList(0, used)));
+    int most = decoder.batchTokens();
+    List<SampleBatch> batches = new ArrayList<>(SampleBatch.of(samples.subList(0, used), most));
     if (held > 0) {
       int counted = batches.size();
-      SampleBatch.of(samples.subList(used, samples.size()))
+      SampleBatch.of(samples.subList(used, samples.size()), most)
           .forEach(
               batch ->
                   batches.add(

@@ -14,22 +14,19 @@ import java.util.List;
  * @param samples token ids, all lists of the same length, at least one
  */
 public record SampleBatch(int index, int firstSample, List<int[]> samples) implements Serializable {
-  /** Tokens of a batch, unless one sample has more. */
-  public static final int TOKENS = 2048;
-
   /** Takes a list that travels. */
   public SampleBatch {
     samples = List.copyOf(samples);
   }
 
-  /** Returns how many of some samples are in a batch; the last one may have fewer. */
-  public static int size(List<int[]> samples) {
-    return Math.clamp(TOKENS / samples.get(0).length, 1, samples.size());
+  /** Returns how many samples are in a batch of so many tokens, or one; the last may have fewer. */
+  public static int size(List<int[]> samples, int tokens) {
+    return Math.clamp(tokens / samples.get(0).length, 1, samples.size());
   }
 
-  /** Divides samples, token ids in lists of the same length, at least one, into batches. */
-  public static List<SampleBatch> of(List<int[]> samples) {
-    int size = size(samples);
+  /** Divides samples, token ids in lists of the same length, into batches of so many tokens. */
+  public static List<SampleBatch> of(List<int[]> samples, int tokens) {
+    int size = size(samples, tokens);
     List<SampleBatch> batches = new ArrayList<>();
     for (int from = 0; from < samples.size(); from += size) {
       int to = Math.min(samples.size(), from + size);

@@ -148,7 +148,7 @@ final class CalibrateCommand extends Subcommand {
   private Statistics dense(ModelDirectory directory, Backend backend, CalibrationSamples samples) {
     List<int[]> tokens = List.of(samples.tokens());
     if (cluster.given()) {
-      try (Cluster opened = cluster.open(output, RunNeeds.processBytes(directory))) {
+      try (Cluster opened = cluster.open(output, RunNeeds.processBytes(directory, true))) {
         OnCluster on = new OnCluster(opened, backends.devices());
         return ClusterCalibration.dense(on, directory).run(tokens, output.progress());
       }

@@ -175,7 +175,7 @@ final class CompareCommand extends Subcommand {
         cluster.runAnyway(
             backends,
             output,
-            RunNeeds.processBytes(directory) + comparison.memoryBytes(rules),
+            RunNeeds.processBytes(directory, true) + comparison.memoryBytes(rules),
             on -> {
               ComparisonWork work =
                   on.<ComparisonWork>map(

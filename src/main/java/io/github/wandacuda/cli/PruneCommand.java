@@ -333,7 +333,8 @@ final class PruneCommand extends Subcommand {
         cluster.runAnyway(
             backends,
             output,
-            RunNeeds.processBytes(directory)
+            RunNeeds.processBytes(
+                    directory, request.calibration() instanceof Calibration.FromSamples)
                 + (request.rules().needMoments() ? RunNeeds.momentsBytes(job.chosen()) : 0),
             on -> {
               PruneRequest shared = share(directory, job, request, backend, on);

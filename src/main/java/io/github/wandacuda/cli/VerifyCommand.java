@@ -139,7 +139,7 @@ final class VerifyCommand extends Subcommand {
 
   private Verification verify(ModelDirectory dense, Path pruned, Verifier.Claim claim) {
     if (cluster.given()) {
-      try (Cluster on = cluster.open(output, RunNeeds.processBytes(dense))) {
+      try (Cluster on = cluster.open(output, RunNeeds.processBytes(dense, false))) {
         return Verifier.verify(dense, pruned, claim, new ClusterCheck(on, output.progress()));
       }
     }

@@ -2,12 +2,12 @@ package io.github.wandacuda.evaluate;
 
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
@@ -230,7 +230,8 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
 
     /** Returns how many tokens run through the blocks together. */
     static long chunkTokens(int hiddenSize) {
-      return Math.max(SampleBatch.TOKENS, CHUNK_BYTES / ((long) hiddenSize * Float.BYTES));
+      return Math.max(
+          DecoderDescription.BATCH_TOKENS, CHUNK_BYTES / ((long) hiddenSize * Float.BYTES));
     }
 
     /**

@@ -92,9 +92,9 @@ final class BlockEstimate implements AutoCloseable {
   private List<int[]> batch(List<int[]> samples) {
     int[] first = samples.get(0);
     double tokens = PRODUCTS / (WIDTHS * decoder.hiddenSize() * decoder.hiddenSize());
-    return tokens < Math.max(first.length, SampleBatch.TOKENS)
+    return tokens < Math.max(first.length, decoder.batchTokens())
         ? List.of(Arrays.copyOf(first, (int) Math.clamp(tokens, 1, first.length)))
-        : samples.subList(0, SampleBatch.size(samples));
+        : samples.subList(0, SampleBatch.size(samples, decoder.batchTokens()));
   }
 
   /** Returns the seconds in which a token's inputs are observed in all blocks. */

@@ -73,7 +73,7 @@ public record ClusterCalibration(
         new AtomicReference<>(known.getOrDefault(first - 1, Map.of()));
     SampleProgress passing = new SampleProgress(progress, blocks, 1);
     List<CalibrationStep.BatchStates> batches =
-        SampleBatch.of(samples).stream()
+        SampleBatch.of(samples, DecoderFamilies.batchTokens(model)).stream()
             .map(batch -> new CalibrationStep.BatchStates(batch, null))
             .toList();
     try (KeptStates<CalibrationStep.BatchStates> states = on.cluster().keep(batches)) {

@@ -293,7 +293,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       return new SavedBlocks(
           output,
           scope.request().storage().saveEvery(),
-          SampleBatch.of(samples.samples()),
+          SampleBatch.of(samples.samples(), DecoderFamilies.batchTokens(scope.model())),
           DecoderFamilies.shape(scope.model()).hiddenSize());
     }
   }

@@ -3,12 +3,12 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Gram;
-import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -217,12 +217,15 @@ public record RunNeeds(
   /**
    * Returns the bytes that a process of a cluster needs beside its heap, at least: two blocks and
    * one of them pruned, the activations of a batch, and buffers and code that any model needs.
+   *
+   * @param samples whether it runs samples, and so knows the model's family
    */
-  public static long processBytes(ModelDirectory model) {
+  public static long processBytes(ModelDirectory model, boolean samples) {
+    long tokens = samples ? DecoderFamilies.batchTokens(model) : DecoderDescription.BATCH_TOKENS;
     List<LinearModule> modules = model.modules();
     long block = largestBlock(modules, module -> module.tensor().bytes());
     return BLOCKS_OF_PROCESS * block
-        + SampleBatch.TOKENS * widest(modules) * Float.BYTES * WIDEST_OF_PROCESS
+        + tokens * widest(modules) * Float.BYTES * WIDEST_OF_PROCESS
         + ANY_PROCESS;
   }
 
@@ -243,7 +246,7 @@ public record RunNeeds(
   /** Returns the bytes of a batch's activations; of one sample, if that has more tokens. */
   private static long activations(ModelDirectory model, List<int[]> samples) {
     int longest = samples.stream().mapToInt(tokenIds -> tokenIds.length).max().orElse(0);
-    return (long) Math.max(SampleBatch.TOKENS, longest)
+    return (long) Math.max(DecoderFamilies.batchTokens(model), longest)
         * DecoderFamilies.shape(model).hiddenSize()
         * Float.BYTES
         * ACTIVATION_ROWS;

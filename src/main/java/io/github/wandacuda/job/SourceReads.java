@@ -83,7 +83,7 @@ record SourceReads(RunScope scope, int devices, boolean onDevice) {
     int length = samples.get(0).length;
     long bytes = (long) samples.size() * length * rowBytes(decoder, embedding.table());
     if (embedding.positions() != null) {
-      long batches = Math.ceilDiv(samples.size(), SampleBatch.size(samples));
+      long batches = Math.ceilDiv(samples.size(), SampleBatch.size(samples, decoder.batchTokens()));
       bytes += batches * length * rowBytes(decoder, embedding.positions().table());
     }
     return bytes;

@@ -87,6 +87,11 @@ public final class Decoder implements AutoCloseable {
     return description.shape().hiddenSize();
   }
 
+  /** Returns how many tokens run through a block together, unless one sequence has more. */
+  public int batchTokens() {
+    return description.batchTokens();
+  }
+
   /**
    * Computes the hidden states that the first block reads.
    *

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.model.BlockDescription.Experts;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
@@ -21,10 +22,37 @@ public record DecoderDescription(
     EmbeddingDescription embedding,
     IntFunction<BlockDescription> block,
     HeadDescription head) {
+  /** Tokens that run through a block together, at least. */
+  public static final int BATCH_TOKENS = 2048;
+
+  /** Four times as much memory for activations as with the fewest. */
+  private static final int MOST_BATCH_TOKENS = 8192;
+
+  /**
+   * Tokens that an expert gets of a batch. Packing its weights takes as long as their products with
+   * some 50 tokens: Qwen3-30B-A3B's experts, which get 128 of {@value #BATCH_TOKENS}, took a tenth
+   * more processor time with those.
+   */
+  private static final int EXPERT_TOKENS = 512;
+
   /** Copies the list, and describes a block, which checks most of a config. */
   public DecoderDescription {
     prefixes = List.copyOf(prefixes);
     Objects.requireNonNull(block.apply(0));
+  }
+
+  /**
+   * Returns how many tokens run through a block together: more for a mixture, by its last block,
+   * since the first ones may be dense. Sums over a batch are rounded by this number, so it depends
+   * on the model alone.
+   */
+  public int batchTokens() {
+    return block.apply(shape.blocks() - 1).mlp() instanceof Experts experts
+        ? Math.clamp(
+            (long) EXPERT_TOKENS * experts.router().rows() / experts.rule().expertsPerToken(),
+            BATCH_TOKENS,
+            MOST_BATCH_TOKENS)
+        : BATCH_TOKENS;
   }
 
   /**

@@ -86,6 +86,11 @@ public final class DecoderFamilies {
     return of(model.config()).shape(model.config());
   }
 
+  /** Returns how many tokens run through a model's block together. */
+  public static int batchTokens(ModelDirectory model) {
+    return of(model.config()).describe(model.config()).batchTokens();
+  }
+
   /**
    * Returns the family of a model: by its model type, which its architecture must not contradict,
    * or by its architecture if the config names no type; or that which a file describes.

@@ -101,7 +101,8 @@ class BatchSharesTest {
     on(
         2,
         decoder -> {
-          try (BatchShares shares = new BatchShares(decoder, SampleBatch.of(SAMPLES))) {
+          try (BatchShares shares =
+              new BatchShares(decoder, SampleBatch.of(SAMPLES, decoder.batchTokens()))) {
             Map<BatchRunner, Set<Integer>> found = Collections.synchronizedMap(new HashMap<>());
             shares.each(
                 null,
@@ -154,7 +155,8 @@ class BatchSharesTest {
     on(
         devices,
         decoder -> {
-          try (BatchShares shares = new BatchShares(decoder, SampleBatch.of(SAMPLES))) {
+          try (BatchShares shares =
+              new BatchShares(decoder, SampleBatch.of(SAMPLES, decoder.batchTokens()))) {
             shares.each(null, SampleProgress.NONE, work);
           }
         });

@@ -168,6 +168,28 @@ class DecoderFamiliesTest {
         .hasMessageContaining(message);
   }
 
+  /** An expert gets 512 tokens of a batch, if that has 8,192 at most. */
+  @ParameterizedTest
+  @CsvSource({
+    "8, 2, '', 2048",
+    "32, 4, '', 4096",
+    "50, 6, '', 4266",
+    "128, 8, '', 8192",
+    "256, 8, '', 8192",
+    "128, 8, 0, 8192",
+    "128, 8, 1, 2048"
+  })
+  void moreTokensRunTogetherWhereExpertsGetFew(int experts, int each, String dense, int tokens) {
+    ModelConfig config =
+        config(
+            "{'model_type': 'qwen3_moe', 'num_attention_heads': 4, 'moe_intermediate_size': 8, "
+                + SIZES
+                + "'num_hidden_layers': 2, 'num_experts': %d, 'num_experts_per_tok': %d, "
+                    .formatted(experts, each)
+                + "'mlp_only_layers': [%s]}".formatted(dense));
+    assertThat(DecoderFamilies.of(config).describe(config).batchTokens()).isEqualTo(tokens);
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
