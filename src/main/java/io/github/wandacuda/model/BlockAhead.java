@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,7 +34,7 @@ final class BlockAhead implements AutoCloseable {
   private final int index;
   private final List<LinearDescription> linears;
   private final Optional<WeightsAhead> device;
-  private final Arrival arrival = new Arrival();
+  private final Arrival arrival;
   private final Thread thread;
   private volatile boolean wanted = true;
   private Throwable failure;
@@ -44,6 +45,7 @@ final class BlockAhead implements AutoCloseable {
    */
   BlockAhead(DecoderWeights from, BlockDescription block, int index) {
     this.index = index;
+    arrival = new Arrival(from.arrival().memory().next());
     linears = block.linears().toList();
     device = room(from);
     List<Runnable> steps =
@@ -152,10 +154,10 @@ final class BlockAhead implements AutoCloseable {
    * @param tensors bytes in host memory, by the tensors' full names
    * @param weights weights on the device, by their modules' names
    */
-  record Arrival(Arena memory, Map<String, MemorySegment> tensors, Map<String, Weight> weights) {
-    @SuppressWarnings("MustBeClosedChecker") // Who takes it closes the memory.
-    Arrival() {
-      this(Arena.ofShared(), new HashMap<>(), new HashMap<>());
+  record Arrival(
+      BlockMemory memory, Map<String, MemorySegment> tensors, Map<String, Weight> weights) {
+    Arrival(BlockMemory memory) {
+      this(memory, new ConcurrentHashMap<>(), new HashMap<>());
     }
   }
 }

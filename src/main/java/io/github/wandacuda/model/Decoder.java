@@ -163,15 +163,22 @@ public final class Decoder implements AutoCloseable {
 
   private Block load(int index) {
     Objects.checkIndex(index, blocks());
+    BlockDescription block = description.block().apply(index);
     DecoderWeights own = weights.having(take(index));
     return OnFailure.close(
-        own::close, () -> new Block(own, description.block().apply(index), index));
+        own::close,
+        () -> {
+          own.readAll(block.linears());
+          return new Block(own, block, index);
+        });
   }
 
   private BlockAhead.Arrival take(int index) {
     try (BlockAhead latest = ahead) {
       ahead = null;
-      return latest != null && latest.index() == index ? latest.take() : new BlockAhead.Arrival();
+      return latest != null && latest.index() == index
+          ? latest.take()
+          : new BlockAhead.Arrival(weights.arrival().memory().next());
     }
   }
 
@@ -227,6 +234,7 @@ public final class Decoder implements AutoCloseable {
    */
   public Tensor logits(Tensor hidden) {
     if (head == null) {
+      weights.arrival().memory().trim();
       head = new Head(weights, description);
     }
     return head.logits(hidden);
@@ -240,6 +248,7 @@ public final class Decoder implements AutoCloseable {
     others.forEach(Decoder::close);
     dropAhead();
     weights.close();
+    weights.arrival().memory().trim();
   }
 
   /**

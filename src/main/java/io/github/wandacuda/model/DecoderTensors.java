@@ -9,6 +9,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.WeightsAhead;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -109,11 +110,11 @@ record DecoderTensors(
   }
 
   /** Copies a linear module's weight from its file. */
-  WeightMatrix read(LinearDescription linear, Arena arena) {
+  WeightMatrix read(LinearDescription linear, SegmentAllocator memory) {
     String name = fullName(linear.name()) + WEIGHT;
     return linear.transposed()
-        ? read(name, linear.columns(), linear.rows(), arena).transposed()
-        : read(name, linear.rows(), linear.columns(), arena);
+        ? read(name, linear.columns(), linear.rows(), memory).transposed()
+        : read(name, linear.rows(), linear.columns(), memory);
   }
 
   /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
@@ -123,16 +124,16 @@ record DecoderTensors(
         .map(dtype -> new WeightsAhead.Shape(dtype, linear.rows(), linear.columns()));
   }
 
-  WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
+  WeightMatrix read(String fullName, int rows, int columns, SegmentAllocator memory) {
     Checkpoint.Entry entry = entry(fullName, rows, columns);
-    return WeightMatrix.of(copy(entry, arena), entry.info().type().orElseThrow(), rows, columns);
+    return WeightMatrix.of(copy(entry, memory), entry.info().type().orElseThrow(), rows, columns);
   }
 
   /** Copies a tensor's bytes from its file. */
-  MemorySegment copy(Checkpoint.Entry entry, Arena arena) {
+  MemorySegment copy(Checkpoint.Entry entry, SegmentAllocator memory) {
     MemorySegment copy = read.get(entry.info().name());
     if (copy == null) {
-      copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
+      copy = memory.allocate(entry.info().bytes(), ALIGNMENT);
       entry.shard().read(entry.info(), 0, copy);
     }
     return copy;
