@@ -74,7 +74,8 @@ public final class BlockCase implements AutoCloseable {
     }
   }
 
-  private static List<int[]> tokens(int count, int length) {
+  /** Returns samples of random tokens, which a vocabulary of a thousand has. */
+  static List<int[]> tokens(int count, int length) {
     SplittableRandom random = new SplittableRandom(2);
     return Stream.generate(() -> random.ints(length, 0, VOCABULARY).toArray())
         .limit(count)

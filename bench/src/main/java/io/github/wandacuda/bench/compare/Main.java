@@ -76,6 +76,8 @@ public final class Main {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
+    // The collector that the program chooses for itself.
+    command.add("-XX:+UseSerialGC");
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.addAll(List.of(RowMain.class.getName(), row.name(), file.toString()));
     command.addAll(List.of(args));

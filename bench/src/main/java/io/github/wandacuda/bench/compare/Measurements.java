@@ -45,6 +45,7 @@ final class Measurements {
           Map.entry("calibrated-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("calibrated-1b-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("calibrated-linear", ProgramRows::calibratedBesideLinear),
+          Map.entry("compiled-linear", ProgramRows::compiledCalibrationBesideLinear),
           Map.entry("calibrated-fast", ProgramRows::fastBesideFloat32),
           Map.entry("calibrated-1b-fast", ProgramRows::fastBesideFloat32),
           Map.entry("sparsegpt-torch", ProgramRows::sparseGptBesideTorch),

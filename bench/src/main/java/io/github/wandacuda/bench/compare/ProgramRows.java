@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.DoubleSupplier;
+import java.util.function.Function;
 
 /** Whole runs of the program. */
 final class ProgramRows {
@@ -79,20 +80,39 @@ final class ProgramRows {
         .with(Map.of("peak_anonymous_bytes", thinned.peakMemory()));
   }
 
-  /** Beside the linear layer alone, on weights that are there already. */
+  /** A whole process beside the linear layer alone, on weights that are there already. */
   static Outcome calibratedBesideLinear(Row row, Place place, Pairs pairs) {
-    CalibrateCase mixture =
-        new CalibrateCase(place.memory(), place.jar(), row.get("model"), row.get("samples"));
-    try (LinearCase linear =
-        new LinearCase(
-            row.number("tokens"),
-            row.get("shape"),
-            DType.BF16,
-            Runtime.getRuntime().availableProcessors())) {
+    return besideLinear(
+        row, place, pairs, mixture -> each(mixture::calibrate, mixture.statistics()));
+  }
+
+  /** The same where both are compiled, and what runs before have left is collected. */
+  static Outcome compiledCalibrationBesideLinear(Row row, Place place, Pairs pairs) {
+    return besideLinear(
+        row,
+        place,
+        pairs,
+        mixture ->
+            times -> {
+              System.gc();
+              return Work.of(mixture::calibrateHere).seconds(times);
+            });
+  }
+
+  private static Outcome besideLinear(
+      Row row, Place place, Pairs pairs, Function<CalibrateCase, Work> ours) {
+    try (CalibrateCase mixture =
+            new CalibrateCase(place.memory(), place.jar(), row.get("model"), row.get("samples"));
+        LinearCase linear =
+            new LinearCase(
+                row.number("tokens"),
+                row.get("shape"),
+                DType.BF16,
+                Runtime.getRuntime().availableProcessors())) {
       linear.check();
       return pairs.measure(
           Unit.FLOPS,
-          new Pairs.Side(mixture.flops(), each(mixture::calibrate, mixture.statistics())),
+          new Pairs.Side(mixture.flops(), ours.apply(mixture)),
           new Pairs.Side(linear.flops(), Work.of(linear::run)));
     }
   }
