@@ -11,22 +11,37 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A cluster, and runs on it beside runs on one machine. */
+/** A cluster that all trials share, and runs on it beside runs on one machine. */
+@ExtendWith(OnSpark.StartedOnce.class)
 abstract class OnSpark {
   static final Path TINY = TestData.TINY_LLAMA.toAbsolutePath();
   static final long SECONDS = 300;
 
   @TempDir static Path directory;
 
-  @AutoClose static SparkProcesses spark;
+  static SparkProcesses spark;
+
+  /** Starts the cluster before the first class, to be ended after the last one. */
+  static final class StartedOnce implements BeforeAllCallback {
+    @Override
+    public void beforeAll(ExtensionContext context) throws Exception {
+      if (spark == null) {
+        spark = new SparkProcesses();
+        context.getRoot().getStore(Namespace.create(OnSpark.class)).put("cluster", spark);
+      }
+    }
+  }
 
   @BeforeAll
-  static void startCluster() throws Exception {
-    spark = new SparkProcesses(directory);
+  static void takeFolder() {
+    spark.writeTo(directory);
   }
 
   static Object[] prune(Path model, Path output, Object... options) {

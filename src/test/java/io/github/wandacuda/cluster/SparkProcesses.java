@@ -1,5 +1,6 @@
 package io.github.wandacuda.cluster;
 
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Signals;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -51,14 +52,16 @@ final class SparkProcesses implements AutoCloseable {
           """
               .split("\\s+"));
 
-  private final Path directory;
+  /** What the cluster itself writes. */
+  private final Path own = Files.createTempDirectory("spark");
+
   private final List<Process> processes = new ArrayList<>();
   private final String classPath;
   private final String master;
+  private Path directory = own;
 
   /** Starts them. */
-  SparkProcesses(Path directory) throws Exception {
-    this.directory = directory;
+  SparkProcesses() throws Exception {
     classPath = asOfExecutors();
     start(
         "master",
@@ -106,7 +109,7 @@ final class SparkProcesses implements AutoCloseable {
 
   /** Writes the script that tells each worker of its GPU, which isn't the machine's first one. */
   private Path gpus() throws IOException {
-    Path script = directory.resolve("gpus.sh");
+    Path script = own.resolve("gpus.sh");
     Files.writeString(
         script, "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"%d\"]}'\n".formatted(GPU));
     Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwx------"));
@@ -114,7 +117,7 @@ final class SparkProcesses implements AutoCloseable {
   }
 
   private String find(String log, Pattern pattern) throws IOException {
-    Matcher found = pattern.matcher(Files.readString(directory.resolve(log + ".log")));
+    Matcher found = pattern.matcher(Files.readString(own.resolve(log + ".log")));
     return found.find() ? found.group(1) : null;
   }
 
@@ -128,6 +131,11 @@ final class SparkProcesses implements AutoCloseable {
       Thread.sleep(5);
     }
     throw new IllegalStateException("no " + what + " after " + PATIENCE);
+  }
+
+  /** Takes the folder for the logs of runs and for the states that they save. */
+  void writeTo(Path folder) {
+    directory = folder;
   }
 
   /**
@@ -199,8 +207,8 @@ final class SparkProcesses implements AutoCloseable {
     environment.put("LC_ALL", "C.UTF-8");
     environment.put("SPARK_HOME", HOME.toString());
     environment.put("SPARK_LOCAL_IP", "127.0.0.1");
-    environment.put("SPARK_LOCAL_DIRS", directory.resolve("local").toString());
-    environment.put("SPARK_WORKER_DIR", directory.resolve("work").toString());
+    environment.put("SPARK_LOCAL_DIRS", own.resolve("local").toString());
+    environment.put("SPARK_WORKER_DIR", own.resolve("work").toString());
     environment.put("SPARK_SCALA_VERSION", "2.13");
     Process process = Signals.start(builder);
     processes.add(process);
@@ -230,7 +238,7 @@ final class SparkProcesses implements AutoCloseable {
 
   /** Ends them all, those that were started last first. */
   @Override
-  public void close() throws InterruptedException {
+  public void close() throws IOException, InterruptedException {
     for (Process process : processes.reversed()) {
       List<ProcessHandle> below = process.descendants().toList();
       process.destroy();
@@ -239,5 +247,6 @@ final class SparkProcesses implements AutoCloseable {
       }
       below.forEach(ProcessHandle::destroyForcibly);
     }
+    Directories.remove(own);
   }
 }

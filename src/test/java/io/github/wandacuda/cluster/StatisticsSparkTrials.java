@@ -117,7 +117,7 @@ class StatisticsSparkTrials extends OnSpark {
     Command.of("kill", "-INT", Long.toString(run.pid())).within(SECONDS).run();
     assertEnds(130, run, "cancelled");
     Process again =
-        onSpark("follows", 2, large, output, "--statistics", largeStatistics, "--resume");
+        onSpark("follows", 1, large, output, "--statistics", largeStatistics, "--resume");
     assertEnds(0, again, "follows");
     Directories.assertSame(largeExpected, output);
   }
