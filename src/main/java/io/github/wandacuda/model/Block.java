@@ -42,6 +42,7 @@ public final class Block implements AutoCloseable {
   Block(DecoderWeights weights, BlockDescription description, int index) {
     this.index = index;
     this.weights = weights;
+    weights.readAll(description.linears());
     parallel = description.parallel();
     attention =
         new Residual(

@@ -16,26 +16,33 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * at a time; it is closed before the decoder.
  *
  * @param free memory of a block of the decoder that was closed, by its bytes
+ * @param small has what is freed with this block
  */
-record BlockMemory(Map<Long, Queue<BlockMemory.Piece>> free, Queue<BlockMemory.Piece> taken)
+@SuppressWarnings("MustBeClosedChecker") // Closed with this block, or when it is freed.
+record BlockMemory(
+    Map<Long, Queue<BlockMemory.Piece>> free, Queue<BlockMemory.Piece> taken, Arena small)
     implements SegmentAllocator, AutoCloseable {
+  /** Bytes of what goes on at least: to free a piece of its own stops all threads for a moment. */
+  private static final long FEWEST = 1 << 20;
+
   record Piece(Arena arena, MemorySegment memory) {}
 
   /** Begins without any memory. */
   BlockMemory() {
-    this(new HashMap<>(), new ConcurrentLinkedQueue<>());
+    this(new HashMap<>(), new ConcurrentLinkedQueue<>(), Arena.ofShared());
   }
 
   /** Returns memory for another block of the decoder. */
   BlockMemory next() {
-    return new BlockMemory(free, new ConcurrentLinkedQueue<>());
+    return new BlockMemory(free, new ConcurrentLinkedQueue<>(), Arena.ofShared());
   }
 
   @Override
-  @SuppressWarnings("MustBeClosedChecker") // Closed when it is freed.
   public MemorySegment allocate(long bytes, long alignment) {
-    Queue<Piece> same = free.getOrDefault(bytes, new ConcurrentLinkedQueue<>());
-    Piece piece = same.poll();
+    if (bytes < FEWEST) {
+      return small.allocate(bytes, alignment);
+    }
+    Piece piece = free.getOrDefault(bytes, new ConcurrentLinkedQueue<>()).poll();
     if (piece == null) {
       Arena arena = Arena.ofShared();
       piece = new Piece(arena, arena.allocate(bytes, alignment));
@@ -53,11 +60,11 @@ record BlockMemory(Map<Long, Queue<BlockMemory.Piece>> free, Queue<BlockMemory.P
   /** Leaves the memory to the next block. */
   @Override
   public void close() {
+    small.close();
     trim();
-    taken.forEach(
-        piece ->
-            free.computeIfAbsent(piece.memory().byteSize(), first -> new ConcurrentLinkedQueue<>())
-                .add(piece));
-    taken.clear();
+    for (Piece piece : taken) {
+      long bytes = piece.memory().byteSize();
+      free.computeIfAbsent(bytes, first -> new ConcurrentLinkedQueue<>()).add(piece);
+    }
   }
 }

@@ -163,14 +163,9 @@ public final class Decoder implements AutoCloseable {
 
   private Block load(int index) {
     Objects.checkIndex(index, blocks());
-    BlockDescription block = description.block().apply(index);
     DecoderWeights own = weights.having(take(index));
     return OnFailure.close(
-        own::close,
-        () -> {
-          own.readAll(block.linears());
-          return new Block(own, block, index);
-        });
+        own::close, () -> new Block(own, description.block().apply(index), index));
   }
 
   private BlockAhead.Arrival take(int index) {

@@ -47,12 +47,11 @@ public record DecoderDescription(
    * on the model alone.
    */
   public int batchTokens() {
-    return block.apply(shape.blocks() - 1).mlp() instanceof Experts experts
-        ? Math.clamp(
-            (long) EXPERT_TOKENS * experts.router().rows() / experts.rule().expertsPerToken(),
-            BATCH_TOKENS,
-            MOST_BATCH_TOKENS)
-        : BATCH_TOKENS;
+    if (!(block.apply(shape.blocks() - 1).mlp() instanceof Experts experts)) {
+      return BATCH_TOKENS;
+    }
+    long wanted = (long) EXPERT_TOKENS * experts.router().rows() / experts.rule().expertsPerToken();
+    return Math.clamp(wanted, BATCH_TOKENS, MOST_BATCH_TOKENS);
   }
 
   /**

@@ -19,8 +19,6 @@ import java.util.Deque;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A decoder's weights on a device, or those of one of its blocks, copied there from its {@linkplain
@@ -40,7 +38,6 @@ record DecoderWeights(
     BlockAhead.Arrival arrival,
     Deque<Runnable> closings)
     implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(DecoderWeights.class);
   private static final String BIAS = ".bias";
 
   /**
@@ -88,7 +85,7 @@ record DecoderWeights(
     try {
       arrival.tensors().put(entry.info().name(), tensors.copy(entry, arrival.memory()));
     } catch (InputException e) {
-      LOG.debug("{} isn't read beside others", entry.info().name(), e);
+      // Who reads it in its turn is told why, whichever thread was first here.
     }
   }
 

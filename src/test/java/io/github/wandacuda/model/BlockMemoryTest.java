@@ -7,30 +7,31 @@ import org.junit.jupiter.api.Test;
 
 class BlockMemoryTest {
   private static final int ALIGNMENT = 64;
+  private static final long LARGE = 1 << 20;
 
   private final BlockMemory first = new BlockMemory();
 
   @Test
   void theNextBlockGetsTheMemoryOfOneThatWasClosed() {
-    MemorySegment one = first.allocate(100, ALIGNMENT);
-    MemorySegment other = first.allocate(100, ALIGNMENT);
+    MemorySegment one = first.allocate(LARGE, ALIGNMENT);
+    MemorySegment other = first.allocate(LARGE, ALIGNMENT);
     BlockMemory ahead = first.next();
-    MemorySegment meanwhile = ahead.allocate(100, ALIGNMENT);
+    MemorySegment meanwhile = ahead.allocate(LARGE, ALIGNMENT);
     assertThat(meanwhile.address()).isNotIn(one.address(), other.address());
     first.close();
-    assertThat(ahead.allocate(100, ALIGNMENT).address()).isIn(one.address(), other.address());
-    assertThat(ahead.allocate(100, ALIGNMENT).address()).isIn(one.address(), other.address());
-    assertThat(ahead.allocate(100, ALIGNMENT).address())
+    assertThat(ahead.allocate(LARGE, ALIGNMENT).address()).isIn(one.address(), other.address());
+    assertThat(ahead.allocate(LARGE, ALIGNMENT).address()).isIn(one.address(), other.address());
+    assertThat(ahead.allocate(LARGE, ALIGNMENT).address())
         .isNotIn(one.address(), other.address(), meanwhile.address());
   }
 
   @Test
   void whatTheNextBlockHasNoUseForIsFreedWithIt() {
-    MemorySegment used = first.allocate(100, ALIGNMENT);
-    MemorySegment unused = first.allocate(101, ALIGNMENT);
+    MemorySegment used = first.allocate(LARGE, ALIGNMENT);
+    MemorySegment unused = first.allocate(LARGE + 1, ALIGNMENT);
     first.close();
     BlockMemory next = first.next();
-    MemorySegment again = next.allocate(100, ALIGNMENT);
+    MemorySegment again = next.allocate(LARGE, ALIGNMENT);
     assertThat(unused.scope().isAlive()).isTrue();
     next.close();
     assertThat(unused.scope().isAlive()).isFalse();
@@ -40,11 +41,18 @@ class BlockMemoryTest {
 
   @Test
   void allThatIsFreeCanBeFreed() {
-    MemorySegment free = first.allocate(100, ALIGNMENT);
+    MemorySegment free = first.allocate(LARGE, ALIGNMENT);
     first.close();
-    MemorySegment taken = first.next().allocate(200, ALIGNMENT);
+    MemorySegment taken = first.next().allocate(2 * LARGE, ALIGNMENT);
     first.trim();
     assertThat(free.scope().isAlive()).isFalse();
     assertThat(taken.scope().isAlive()).isTrue();
+  }
+
+  @Test
+  void littleIsFreedWithItsBlock() {
+    MemorySegment little = first.allocate(LARGE - 1, ALIGNMENT);
+    first.close();
+    assertThat(little.scope().isAlive()).isFalse();
   }
 }
