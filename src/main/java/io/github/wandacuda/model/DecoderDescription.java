@@ -30,8 +30,8 @@ public record DecoderDescription(
 
   /**
    * Tokens that an expert gets of a batch. Packing its weights takes as long as their products with
-   * some 50 tokens: Qwen3-30B-A3B's experts, which get 128 of {@value #BATCH_TOKENS}, took a tenth
-   * more processor time with those.
+   * some 50 tokens: Qwen3-30B-A3B's experts, which get 128 of {@value #BATCH_TOKENS}, took 7 % more
+   * processor time with those.
    */
   private static final int EXPERT_TOKENS = 512;
 

@@ -67,8 +67,8 @@ record DecoderWeights(
   }
 
   /**
-   * Reads the weights of linear modules that aren't there yet, by several threads: one takes twice
-   * as long for a block of 1.2 GB. What can't be read is left to who asks for it and is told why.
+   * Reads linear modules' weights that aren't there yet by several threads: 2.6 % of the time that
+   * blocks of 1.2 GB took on two cores. What can't be read is left to who asks for it, and is told.
    */
   void readAll(Stream<LinearDescription> linears) {
     if (keeping == WeightKeeping.WHILE_OPEN) {
