@@ -159,12 +159,14 @@ public record StructureFit(
         passing.overBlocks(
             0,
             index -> {
+              int number = blocks.get(index);
               try (Arena arena = Arena.ofShared();
                   Block block = decoder.block(index);
-                  Block own = teacher == null ? null : teacher.block(blocks.get(index))) {
+                  Block own = teacher == null ? null : teacher.block(number)) {
                 decoder.readAhead(index + 1);
+                Map<TensorInfo, MemorySegment> fitted = new LinkedHashMap<>();
                 Step step =
-                    new Step(smaller, blocks.get(index), groups, block, workers, arena, found);
+                    new Step(this, smaller, number, groups, block, workers, arena, found, fitted);
                 for (Half half : Half.values()) {
                   passing.begin(index, half.ordinal() * PASSES / 2, "sample");
                   if (realigns()) {
@@ -172,7 +174,7 @@ public record StructureFit(
                   }
                   if (teacher != null && half == Half.MLP) {
                     int next = index + 1 < blocks.size() ? blocks.get(index + 1) : teacher.blocks();
-                    for (int gone = blocks.get(index) + 1; gone < next; gone++) {
+                    for (int gone = number + 1; gone < next; gone++) {
                       pass(teacher, goal, gone);
                     }
                   }
@@ -199,41 +201,31 @@ public record StructureFit(
     }
   }
 
-  private final class Step {
-    private final ModelDirectory smaller;
-    private final int number;
-    private final int groups;
-    private final Block block;
-    private final Workers workers;
-    private final Arena arena;
-    private final Map<Structure, SortedMap<Integer, List<Integer>>> found;
-    private final Map<TensorInfo, MemorySegment> fitted = new LinkedHashMap<>();
-    private long written;
-
-    Step(
-        ModelDirectory smaller,
-        int number,
-        int groups,
-        Block block,
-        Workers workers,
-        Arena arena,
-        Map<Structure, SortedMap<Integer, List<Integer>>> found) {
-      this.smaller = smaller;
-      this.number = number;
-      this.groups = groups;
-      this.block = block;
-      this.workers = workers;
-      this.arena = arena;
-      this.found = found;
-    }
-
+  /**
+   * A block of the smaller model.
+   *
+   * @param number the block's in the dense model
+   * @param groups of heads
+   * @param found takes what goes
+   * @param fitted takes the tensors with fitted weights, one behind the other
+   */
+  private record Step(
+      StructureFit of,
+      ModelDirectory smaller,
+      int number,
+      int groups,
+      Block block,
+      Workers workers,
+      Arena arena,
+      Map<Structure, SortedMap<Integer, List<Integer>>> found,
+      Map<TensorInfo, MemorySegment> fitted) {
     /** Chooses what goes of a half, and gives the block the weights that are left. */
     void fit(HalvesRun run, HalvesRun goal, Half half) {
       Structure wanted = half == Half.MLP ? Structure.CHANNELS : Structure.HEADS;
-      if (!found.containsKey(wanted) && !realigns()) {
+      if (!found.containsKey(wanted) && !of.realigns()) {
         return;
       }
-      try (HiddenStates missing = realigns() ? run.missing(block, half, goal) : null) {
+      try (HiddenStates missing = of.realigns() ? run.missing(block, half, goal) : null) {
         List<String> outputs = block.outputs(half);
         for (String name : outputs) {
           try (Arena memory = Arena.ofShared()) {
@@ -256,21 +248,21 @@ public record StructureFit(
       RowReader source = source(module);
       WeightMatrix wide = OutputFit.empty(DType.F32, source.rows(), source.columns(), memory);
       ModuleTiles.widen(source, wide);
-      OutputFit fit = new OutputFit(backend.operations(), workers, memory, wide, moments);
+      OutputFit fit = new OutputFit(of.backend.operations(), workers, memory, wide, moments);
       List<Integer> kept = IntStream.range(0, source.columns()).boxed().toList();
       if (found.containsKey(wanted)) {
         int width = wanted == Structure.CHANNELS ? 1 : kept.size() / groups;
         List<Integer> gone =
-            fit.lowest(asked.columnScore(), width, removed.count(wanted), realigns())
+            fit.lowest(of.asked.columnScore(), width, of.removed.count(wanted), of.realigns())
                 .orElseThrow(() -> unfit(module));
         found.get(wanted).put(number, gone);
         Set<Integer> all = Set.copyOf(gone);
         kept = kept.stream().filter(at -> !all.contains(at / width)).toList();
       }
       WeightMatrix left =
-          update == Update.NONE
+          of.update == Update.NONE
               ? null
-              : fit.fitted(kept, realigns()).orElseThrow(() -> unfit(module));
+              : fit.fitted(kept, of.realigns()).orElseThrow(() -> unfit(module));
       return source instanceof QuantizedMatrix codes
           ? round(module, codes, wide, left)
           : install(module, wide, kept, left);
@@ -299,9 +291,8 @@ public record StructureFit(
     }
 
     private void keep(String tensor, String dtype, List<Long> shape, MemorySegment bytes) {
-      long end = written + bytes.byteSize();
-      fitted.put(new TensorInfo(tensor, dtype, shape, written, end), bytes);
-      written = end;
+      long begin = fitted.values().stream().mapToLong(MemorySegment::byteSize).sum();
+      fitted.put(new TensorInfo(tensor, dtype, shape, begin, begin + bytes.byteSize()), bytes);
     }
 
     private RowReader source(LinearModule module) {
@@ -351,7 +342,7 @@ public record StructureFit(
               .filter(each -> each.name().equals(name))
               .findFirst()
               .orElseThrow();
-      if (!PruningRules.canFit(module, asked.requantize())) {
+      if (!PruningRules.canFit(module, of.asked.requantize())) {
         throw notPlain(module);
       }
       return module;
