@@ -18,7 +18,6 @@ import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.PruneReport;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.RunFacts;
-import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,7 +43,6 @@ record PruneRun(
       RunResult result =
           job.run(
               backend,
-              ThisRuntime.programVersion(),
               command.output.progress(),
               masks == null ? MaskSink.NONE : masks,
               unfinished -> {

@@ -23,7 +23,6 @@ import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.report.StructureReport;
-import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -160,7 +159,7 @@ record StructureRun(
       return job;
     }
     if (earlier.isPresent()) {
-      job.requireSame(earlier.get(), command.target.output, ThisRuntime.programVersion());
+      job.requireSame(earlier.get(), command.target.output);
       command.output.keep(object, () -> text(object, removed, "finished before; "));
       return job;
     }
@@ -214,7 +213,6 @@ record StructureRun(
 
   /** Runs the job: in this process, on a cluster, or a part of it. */
   private void run(StructureJob job, PhaseClock clock, Runnable beforeEnd) {
-    String version = ThisRuntime.programVersion();
     Progress progress = command.output.progress();
     if (command.target.part().isPresent()) {
       Runnable last =
@@ -224,14 +222,13 @@ record StructureRun(
             beforeEnd.run();
           };
       command.target.runPart(
-          command.backends,
-          (part, process) -> job.runPart(part, process, version, clock, progress, last));
+          command.backends, (part, process) -> job.runPart(part, process, clock, progress, last));
     } else {
       command.cluster.runAnyway(
           command.backends,
           command.output,
           0,
-          on -> job.run(backend, version, clock, progress, on, beforeEnd));
+          on -> job.run(backend, clock, progress, on, beforeEnd));
     }
   }
 

@@ -12,7 +12,6 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -140,8 +139,8 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   /** Searches for steps before the run, from where an interrupted one was. */
   <T> T search(List<Boolean> stages, Backend backend, Function<SavedSteps, T> search) {
     Fingerprint fingerprint =
-        Fingerprint.of(Provenance.planned(scope.request(), scope.chosen(), null, null))
-            .with(Map.of("version", ThisRuntime.programVersion(), "atp", stages.toString()))
+        Fingerprint.of(Provenance.planned(scope.request(), scope.chosen(), null))
+            .with(Map.of("atp", stages.toString()))
             .with(SourceDigest.byFile(scope.model()))
             .with(arithmetic(backend));
     try (OutputDirectory output = directory()) {

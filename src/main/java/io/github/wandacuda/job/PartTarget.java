@@ -91,9 +91,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
       Part.PartState state) {
     List<LinearModule> modules =
         share.stream().flatMap(shard -> scope.modules(shard).stream()).toList();
-    Provenance record =
-        Provenance.planned(
-            scope.request(), modules, tools.plan().sourceSha256(), tools.plan().version());
+    Provenance record = Provenance.planned(scope.request(), modules, tools.plan().sourceSha256());
     return new RunResult(record.with(results, null), results, tools.clock().seconds(), state);
   }
 

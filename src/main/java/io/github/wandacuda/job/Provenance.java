@@ -22,6 +22,7 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
@@ -104,12 +105,11 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values = Collections.unmodifiableMap(ordered);
   }
 
-  static Provenance planned(
-      PruneRequest request, List<LinearModule> modules, String source, String version) {
+  static Provenance planned(PruneRequest request, List<LinearModule> modules, String source) {
     PruningRules rules = request.rules();
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", FORMAT);
-    values.put("version", version);
+    values.put("version", ThisRuntime.programVersion());
     values.put("mode", rules.update() ? UPDATE : MASK);
     values.putAll(RulesRecord.of(rules).values());
     values.put("allocation", request.allocation());
@@ -131,12 +131,11 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return new Provenance(values);
   }
 
-  static Provenance planned(
-      StructureRequest request, RemovedParts removed, StructurePlan plan, String version) {
+  static Provenance planned(StructureRequest request, RemovedParts removed, StructurePlan plan) {
     Structure.Parts asked = request.asked().parts();
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", FORMAT);
-    values.put("version", version);
+    values.put("version", ThisRuntime.programVersion());
     values.put("mode", STRUCTURE);
     values.put(STRUCTURE, asked.structure().label());
     values.put(SCORE, asked.score());

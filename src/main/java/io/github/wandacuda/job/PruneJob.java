@@ -154,7 +154,6 @@ public final class PruneJob {
    * Prunes, verifies, and completes the result.
    *
    * @param backend does the work; the caller closes it
-   * @param version of this program, for {@code wanda-cuda.json}
    * @param masks receives the modules' masks, in the order of {@link #chosen}
    * @param beforeEnd called right before the result is completed; if it throws, the result remains
    *     unfinished; not called if another part completes it
@@ -163,11 +162,7 @@ public final class PruneJob {
    *     or a file is broken
    */
   public RunResult run(
-      Backend backend,
-      String version,
-      Progress progress,
-      MaskSink masks,
-      Consumer<RunResult> beforeEnd) {
+      Backend backend, Progress progress, MaskSink masks, Consumer<RunResult> beforeEnd) {
     if (!target.isFinished()) {
       requireRoom(backend);
     }
@@ -177,7 +172,7 @@ public final class PruneJob {
             .smaller()
             .map(SmallerModel::sha256)
             .orElseGet(() -> SourceDigest.of(scope.model()));
-    Provenance plan = Provenance.planned(scope.request(), scope.chosen(), source, version);
+    Provenance plan = Provenance.planned(scope.request(), scope.chosen(), source);
     try (DirectIo io =
             DirectIo.of(
                 scope.request().storage().io(), 2 * scope.model().checkpoint().totalBytes());

@@ -133,8 +133,8 @@ public final class StructureJob {
   }
 
   /** Checks that a record that is in a place is that of this run. */
-  public void requireSame(Provenance there, Path place, String version) {
-    Fingerprint.of(Provenance.planned(request, removed, plan, version))
+  public void requireSame(Provenance there, Path place) {
+    Fingerprint.of(Provenance.planned(request, removed, plan))
         .requireSame(place, Fingerprint.of(there));
   }
 
@@ -163,12 +163,11 @@ public final class StructureJob {
    */
   public void run(
       Backend backend,
-      String version,
       PhaseClock clock,
       Progress progress,
       Optional<OnCluster> on,
       Runnable beforeEnd) {
-    Provenance asked = Provenance.planned(request, removed, plan, version);
+    Provenance asked = Provenance.planned(request, removed, plan);
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency());
@@ -194,7 +193,7 @@ public final class StructureJob {
         } else {
           write(directory, io, workers, clock, progress);
         }
-        end(directory, Provenance.planned(request, removed, plan, version), beforeEnd);
+        end(directory, Provenance.planned(request, removed, plan), beforeEnd);
       } catch (RuntimeException | Error e) {
         directory.settle(e);
         throw e;
@@ -211,13 +210,8 @@ public final class StructureJob {
    * @param beforeEnd called right before the result is completed, if it is this part that does
    */
   public void runPart(
-      Part own,
-      OnCluster process,
-      String version,
-      PhaseClock clock,
-      Progress progress,
-      Runnable beforeEnd) {
-    Provenance record = Provenance.planned(request, removed, plan, version);
+      Part own, OnCluster process, PhaseClock clock, Progress progress, Runnable beforeEnd) {
+    Provenance record = Provenance.planned(request, removed, plan);
     SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
     part =
         output.run(

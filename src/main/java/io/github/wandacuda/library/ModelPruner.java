@@ -29,7 +29,6 @@ import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.Labelled;
-import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumMap;
@@ -365,9 +364,7 @@ public final class ModelPruner {
               PruneJob.toOutput(
                   source, plan.share(request, source, chosen, opened, Optional.empty(), progress));
         }
-        RunResult result =
-            job.run(
-                opened, ThisRuntime.programVersion(), progress, MaskSink.NONE, unfinished -> {});
+        RunResult result = job.run(opened, progress, MaskSink.NONE, unfinished -> {});
         return new Result(
             result.provenance().elements(),
             result.provenance().pruned(),

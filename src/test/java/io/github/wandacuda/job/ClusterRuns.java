@@ -39,7 +39,7 @@ final class ClusterRuns {
         Backend backend = Pruning.cpu(1)) {
       return PruneJob.toOutput(source, request)
           .on(new OnCluster(cluster, CPU))
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+          .run(backend, Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

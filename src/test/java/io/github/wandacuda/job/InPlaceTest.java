@@ -56,8 +56,7 @@ class InPlaceTest {
   private static RunResult inPlace(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(request.output());
         Backend backend = Pruning.cpu(threads)) {
-      return PruneJob.inPlace(opened, request)
-          .run(backend, "test", progress, MaskSink.NONE, result -> {});
+      return PruneJob.inPlace(opened, request).run(backend, progress, MaskSink.NONE, result -> {});
     }
   }
 
@@ -252,8 +251,7 @@ class InPlaceTest {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend cpu = Pruning.cpu(1)) {
       PruneJob job = PruneJob.inPlace(opened, request(model, "magnitude", "0.5"));
-      assertThatThrownBy(
-              () -> job.run(wrong(cpu), "test", Progress.NONE, MaskSink.NONE, result -> {}))
+      assertThatThrownBy(() -> job.run(wrong(cpu), Progress.NONE, MaskSink.NONE, result -> {}))
           .isInstanceOf(io.github.wandacuda.error.VerificationException.class)
           .hasMessageContaining("layers.0.q.weight");
     }

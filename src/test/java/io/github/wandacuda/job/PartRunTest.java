@@ -81,7 +81,7 @@ class PartRunTest {
         Backend backend = Pruning.cpu(1)) {
       return PruneJob.toOutput(source, request)
           .part(Part.parse(part), new OnCluster(process, ClusterRuns.CPU))
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, beforeEnd);
+          .run(backend, Progress.NONE, MaskSink.NONE, beforeEnd);
     }
   }
 
@@ -318,7 +318,6 @@ class PartRunTest {
                   PruneJob.toOutput(model, wanda())
                       .run(
                           backend,
-                          "test",
                           Progress.NONE,
                           MaskSink.NONE,
                           result -> {

@@ -87,7 +87,7 @@ class ReservedNamesTest {
           target.equals(model)
               ? PruneJob.inPlace(opened, request(target))
               : PruneJob.toOutput(opened, request(target));
-      job.run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+      job.run(backend, Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

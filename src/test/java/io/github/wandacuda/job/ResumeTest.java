@@ -464,7 +464,6 @@ class ResumeTest {
               () ->
                   job.run(
                       backend,
-                      "test",
                       Progress.NONE,
                       MaskSink.NONE,
                       result -> {

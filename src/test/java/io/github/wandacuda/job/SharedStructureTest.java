@@ -49,7 +49,7 @@ class SharedStructureTest {
     try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
         Backend backend = Pruning.cpu(2)) {
       job(model, expected, 1)
-          .run(backend, "test", new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
+          .run(backend, new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
     }
   }
 
@@ -79,7 +79,6 @@ class SharedStructureTest {
       job.runPart(
           Part.parse(part),
           new OnCluster(process, ClusterRuns.CPU),
-          "test",
           new PhaseClock(2),
           Progress.NONE,
           beforeEnd);
@@ -93,7 +92,7 @@ class SharedStructureTest {
         Backend backend = Pruning.cpu(1)) {
       OnCluster on = new OnCluster(cluster, ClusterRuns.CPU);
       job(model, output(), 1)
-          .run(backend, "test", new PhaseClock(2), Progress.NONE, Optional.of(on), () -> {});
+          .run(backend, new PhaseClock(2), Progress.NONE, Optional.of(on), () -> {});
     }
   }
 

@@ -56,7 +56,7 @@ class SourceReadsTest {
     try (ModelDirectory source = counted.open(model)) {
       PruneJob job = PruneJob.toOutput(source, request);
       long said = job.needs(backend).readBytes();
-      job.run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+      job.run(backend, Progress.NONE, MaskSink.NONE, result -> {});
       long written = verify ? SourceReads.ofTensors(source) : 0;
       long vectors =
           source
@@ -151,7 +151,7 @@ class SourceReadsTest {
         Backend backend = Pruning.cpu(2)) {
       PruneJob job = PruneJob.inPlace(model, request);
       long said = job.needs(backend).readBytes();
-      job.run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+      job.run(backend, Progress.NONE, MaskSink.NONE, result -> {});
       long written = model.modules().stream().mapToLong(module -> module.tensor().bytes()).sum();
       assertThat(counted.vectors()).isZero();
       assertThat(counted.matrices() + written).isEqualTo(said);

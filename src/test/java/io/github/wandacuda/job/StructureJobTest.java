@@ -111,7 +111,7 @@ class StructureJobTest {
     try (ModelDirectory model = ModelDirectory.open(MIXTRAL);
         Backend backend = Pruning.cpu(2)) {
       new StructureJob(Experts.request(output, removed(1), SHARD, resume), model)
-          .run(backend, "test", new PhaseClock(2), progress, Optional.empty(), beforeEnd);
+          .run(backend, new PhaseClock(2), progress, Optional.empty(), beforeEnd);
     }
   }
 
@@ -183,13 +183,7 @@ class StructureJobTest {
           new StructureJob(Experts.request(output, removed(2), SHARD, true), model);
       assertThatThrownBy(
               () ->
-                  other.run(
-                      backend,
-                      "test",
-                      new PhaseClock(2),
-                      Progress.NONE,
-                      Optional.empty(),
-                      () -> {}))
+                  other.run(backend, new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {}))
           .isInstanceOf(UsageException.class)
           .hasMessageContaining("removed (there {0=[1], 1=[1]}, now {0=[2], 1=[2]})");
     }

@@ -85,8 +85,7 @@ class AllDevicesTest {
         Pruning.request(output, Method.WANDA, Pruning.HALF, Pruning.samples(SAMPLES));
     try (backend;
         ModelDirectory model = ModelDirectory.open(MODEL)) {
-      PruneJob.toOutput(model, request)
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+      PruneJob.toOutput(model, request).run(backend, Progress.NONE, MaskSink.NONE, result -> {});
     }
     return output;
   }

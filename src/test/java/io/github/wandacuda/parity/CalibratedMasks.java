@@ -31,7 +31,6 @@ record CalibratedMasks(Map<Integer, byte[]> masks, long bits) {
       long bits = job.chosen().stream().mapToLong(LinearModule::elements).sum();
       job.run(
           backend,
-          "test",
           Progress.NONE,
           (index, mask) -> masks.put(index, mask.toArray(ValueLayout.JAVA_BYTE)),
           result -> {});

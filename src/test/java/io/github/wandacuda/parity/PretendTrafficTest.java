@@ -86,7 +86,7 @@ class PretendTrafficTest {
     try (ModelDirectory opened = ModelDirectory.open(model)) {
       PruneJob job = PruneJob.toOutput(opened, request);
       predicted = job.traffic(backend).orElseThrow();
-      job.run(backend, "test", watch, MaskSink.NONE, result -> {});
+      job.run(backend, watch, MaskSink.NONE, result -> {});
     }
     assertThat(blocks).hasSize(BLOCKS);
     return blocks;

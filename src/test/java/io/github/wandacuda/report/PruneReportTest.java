@@ -76,7 +76,7 @@ class PruneReportTest {
         Backend backend = Pruning.cpu(2)) {
       result =
           PruneJob.toOutput(opened, request)
-              .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+              .run(backend, Progress.NONE, MaskSink.NONE, result -> {});
       readings = ModuleReading.of(request.output(), request.rules(), result.modules(), backend);
     }
   }

@@ -159,8 +159,7 @@ public final class Pruning {
   private static RunResult prune(
       Path model, PruneRequest request, Backend backend, Progress progress, MaskSink masks) {
     try (ModelDirectory directory = ModelDirectory.open(model)) {
-      return PruneJob.toOutput(directory, request)
-          .run(backend, "test", progress, masks, result -> {});
+      return PruneJob.toOutput(directory, request).run(backend, progress, masks, result -> {});
     }
   }
 

@@ -78,7 +78,7 @@ public final class Smaller {
                 false,
                 IoMode.AUTO),
             model);
-    job.run(backend, "test", new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
+    job.run(backend, new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
     return job.removed().kinds().get(structure);
   }
 
