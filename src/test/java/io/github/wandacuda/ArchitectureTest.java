@@ -257,7 +257,7 @@ class ArchitectureTest {
    * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "InputFile|InputException\\$WrongFile|MachineFacts|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
+      "InputFile|InputException\\$WrongFile|MachineFacts|SpaceCheck|MemoryWatch|Journal|FileModes|StateFiles|AtomicWrite|ShardWriter"
           + "|DirectIo\\$FileOpener|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|Download|PartialFile";
 
   private static final DescribedPredicate<JavaCall<?>> READS =

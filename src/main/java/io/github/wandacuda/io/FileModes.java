@@ -2,8 +2,10 @@ package io.github.wandacuda.io;
 
 import java.io.File;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -24,6 +26,14 @@ public final class FileModes {
   public static FileAttribute<?>[] ownerOnly() {
     // Windows has no POSIX modes.
     return File.separatorChar == '\\' ? NONE : of(EnumSet.noneOf(PosixFilePermission.class));
+  }
+
+  /** Makes a file that isn't there yet; only its owner may read it, unless attributes say else. */
+  public static FileChannel create(Path file, FileAttribute<?>... attributes) throws IOException {
+    return FileChannel.open(
+        file,
+        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+        attributes.length == 0 ? ownerOnly() : attributes);
   }
 
   /** Returns the attributes of a file's copy. */

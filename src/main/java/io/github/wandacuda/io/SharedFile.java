@@ -10,7 +10,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Set;
 
 /**
  * A file of an unfinished output by which the processes of a run hand each other what is too large
@@ -37,12 +36,7 @@ public final class SharedFile implements AutoCloseable {
    */
   public static SharedFile create(Path temporary) {
     try {
-      FileChannel channel =
-          FileChannel.open(
-              temporary,
-              Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-              FileModes.ownerOnly());
-      return new SharedFile(temporary, channel, true);
+      return new SharedFile(temporary, FileModes.create(temporary), true);
     } catch (IOException e) {
       throw OutputException.unwritable(temporary, e);
     }

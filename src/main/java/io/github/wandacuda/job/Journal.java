@@ -28,7 +28,6 @@ import java.nio.file.attribute.FileAttribute;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -163,7 +162,7 @@ public final class Journal implements AutoCloseable {
     Path next = AtomicWrite.temporary(file);
     try {
       Files.deleteIfExists(next);
-      successor = create(next, attributes);
+      successor = FileModes.create(next, attributes);
       Channels.newOutputStream(successor).write(content);
       successor.force(true);
       if (File.separatorChar == '\\') {
@@ -213,7 +212,7 @@ public final class Journal implements AutoCloseable {
         requireOwn(file);
       }
       Optional<Object> before = FileIdentity.of(file);
-      FileChannel channel = there ? openExisting(file) : create(file);
+      FileChannel channel = there ? openExisting(file) : FileModes.create(file);
       try {
         // The other run may have finished, and put another file in its place, in between.
         boolean same = !there || before.equals(FileIdentity.of(file));
@@ -265,12 +264,5 @@ public final class Journal implements AutoCloseable {
   private static FileChannel openExisting(Path file) throws IOException {
     return FileChannel.open(
         file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
-  }
-
-  private static FileChannel create(Path file, FileAttribute<?>... attributes) throws IOException {
-    return FileChannel.open(
-        file,
-        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
-        attributes.length == 0 ? FileModes.ownerOnly() : attributes);
   }
 }

@@ -14,13 +14,11 @@ import java.lang.foreign.ValueLayout;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * The SHA-256 over the packed masks of all modules in a fixed order. Masks may come in any order:
@@ -84,12 +82,7 @@ final class MaskDigest implements MaskSink, AutoCloseable {
       return;
     }
     if (channel == null) {
-      channel =
-          FileChannel.open(
-              spill,
-              Set.of(
-                  StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
-              FileModes.ownerOnly());
+      channel = FileModes.create(spill);
     }
     waiting.put(index, new Extent(null, spilled, mask.byteSize()));
     FilePieces.write(channel, spilled, mask);

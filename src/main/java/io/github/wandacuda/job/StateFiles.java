@@ -16,9 +16,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
-import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.zip.CRC32C;
 
@@ -88,11 +86,7 @@ final class StateFiles implements BlockPass.Sink {
     Path file = output.path().resolve(name(block));
     CRC32C crc = new CRC32C();
     OutputDirectory.removeFile(file);
-    try (FileChannel channel =
-        FileChannel.open(
-            file,
-            Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-            FileModes.ownerOnly())) {
+    try (FileChannel channel = FileModes.create(file)) {
       boolean whole =
           saving.isWritten(
               states,
