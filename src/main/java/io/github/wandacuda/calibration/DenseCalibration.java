@@ -2,6 +2,7 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -119,15 +120,15 @@ public final class DenseCalibration {
     }
 
     /** Returns the file's tensors in the order in which they are written. */
-    private List<SafetensorsWriter.Vector> vectors() {
-      List<SafetensorsWriter.Vector> vectors = new ArrayList<>();
+    private List<TensorInfo> vectors() {
+      List<TensorInfo> vectors = new ArrayList<>();
       for (String module : decoder.linearModules()) {
         long elements = Gram.elements(inputFeatures.applyAsInt(module));
-        vectors.add(new SafetensorsWriter.Vector(module + GramFile.SUFFIX, elements));
+        vectors.add(SafetensorsWriter.vector(module + GramFile.SUFFIX, elements));
       }
       for (String module : new TreeSet<>(decoder.linearModules())) {
         int features = inputFeatures.applyAsInt(module);
-        vectors.add(new SafetensorsWriter.Vector(module + Statistics.SUFFIX, features));
+        vectors.add(SafetensorsWriter.vector(module + Statistics.SUFFIX, features));
       }
       return vectors;
     }

@@ -38,9 +38,9 @@ public final class SafetensorsWriter {
     SortedMap<String, float[]> sorted = new TreeMap<>(TensorNames.ORDER);
     sorted.putAll(vectors);
     Map<String, String> copy = Map.copyOf(metadata);
-    List<Vector> entries =
+    List<TensorInfo> entries =
         sorted.entrySet().stream()
-            .map(entry -> new Vector(entry.getKey(), entry.getValue().length))
+            .map(entry -> vector(entry.getKey(), entry.getValue().length))
             .toList();
     return out -> {
       out.write(header(layout(entries), copy));
@@ -50,17 +50,18 @@ public final class SafetensorsWriter {
     };
   }
 
-  /** A float32 vector of a file. */
-  public record Vector(String name, long elements) {}
+  /** Describes a float32 vector, of whose place the length alone holds. */
+  public static TensorInfo vector(String name, long elements) {
+    return new TensorInfo(name, DType.F32.name(), List.of(elements), 0, elements * Float.BYTES);
+  }
 
-  /** Returns how vectors lie in a file, in their order. */
-  public static List<TensorInfo> layout(List<Vector> vectors) {
+  /** Returns how tensors, of whose places the lengths alone hold, lie in a file in their order. */
+  public static List<TensorInfo> layout(List<TensorInfo> tensors) {
     List<TensorInfo> layout = new ArrayList<>();
     long at = 0;
-    for (Vector vector : vectors) {
-      long end = at + vector.elements() * Float.BYTES;
-      layout.add(
-          new TensorInfo(vector.name(), DType.F32.name(), List.of(vector.elements()), at, end));
+    for (TensorInfo tensor : tensors) {
+      long end = at + tensor.bytes();
+      layout.add(new TensorInfo(tensor.name(), tensor.dtype(), tensor.shape(), at, end));
       at = end;
     }
     return layout;

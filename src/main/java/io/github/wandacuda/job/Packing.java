@@ -347,15 +347,10 @@ public enum Packing {
     }
 
     private static SafetensorsFile layout(SafetensorsFile source, List<TensorInfo> parts) {
-      List<TensorInfo> tensors = new ArrayList<>();
-      long at = 0;
-      for (TensorInfo part : parts) {
-        long end = at + part.bytes();
-        tensors.add(new TensorInfo(part.name(), part.dtype(), part.shape(), at, end));
-        at = end;
-      }
       byte[] header =
-          SafetensorsWriter.header(tensors, Map.of(PackedFormat.METADATA_KEY, PackedFormat.FORMAT));
+          SafetensorsWriter.header(
+              SafetensorsWriter.layout(parts),
+              Map.of(PackedFormat.METADATA_KEY, PackedFormat.FORMAT));
       if (header.length - Long.BYTES > JsonInput.LONGEST) {
         throw ErrorDetails.part(source.path(), "header")
             .wrong(

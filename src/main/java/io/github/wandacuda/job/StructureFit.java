@@ -207,7 +207,7 @@ public record StructureFit(
    * @param number the block's in the dense model
    * @param groups of heads
    * @param found takes what goes
-   * @param fitted takes the tensors with fitted weights, one behind the other
+   * @param fitted takes the tensors with fitted weights, of whose places the lengths hold
    */
   private record Step(
       StructureFit of,
@@ -285,14 +285,8 @@ public record StructureFit(
         }
       }
       block.replace(module.name(), codes);
-      TensorInfo tensor = module.tensor();
-      keep(tensor.name(), tensor.dtype(), tensor.shape(), codes.data());
+      fitted.put(module.tensor(), codes.data());
       return wide;
-    }
-
-    private void keep(String tensor, String dtype, List<Long> shape, MemorySegment bytes) {
-      long begin = fitted.values().stream().mapToLong(MemorySegment::byteSize).sum();
-      fitted.put(new TensorInfo(tensor, dtype, shape, begin, begin + bytes.byteSize()), bytes);
     }
 
     private RowReader source(LinearModule module) {
@@ -331,7 +325,9 @@ public record StructureFit(
       block.replace(module.name(), all);
       if (left != null) {
         List<Long> shape = List.of((long) stored.rows(), (long) stored.columns());
-        keep(module.tensor().name(), dtype.name(), shape, stored.span());
+        MemorySegment bytes = stored.span();
+        String name = module.tensor().name();
+        fitted.put(new TensorInfo(name, dtype.name(), shape, 0, bytes.byteSize()), bytes);
       }
       return wide;
     }
@@ -357,7 +353,8 @@ public record StructureFit(
       AtomicWrite.replace(
           file,
           out -> {
-            out.write(SafetensorsWriter.header(List.copyOf(fitted.keySet()), Map.of()));
+            List<TensorInfo> tensors = SafetensorsWriter.layout(List.copyOf(fitted.keySet()));
+            out.write(SafetensorsWriter.header(tensors, Map.of()));
             for (MemorySegment bytes : fitted.values()) {
               Channels.newChannel(out).write(bytes.asByteBuffer());
             }

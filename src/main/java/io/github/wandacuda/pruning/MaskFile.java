@@ -8,6 +8,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.OnFailure;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
@@ -62,6 +63,12 @@ public final class MaskFile {
     return module.name() + SUFFIX;
   }
 
+  /** Returns a module's mask as a tensor, of whose place the length alone holds. */
+  static TensorInfo tensor(LinearModule module) {
+    List<Long> shape = List.of((long) module.rows(), Selector.maskRowBytes(module.columns()));
+    return new TensorInfo(tensorName(module), "U8", shape, 0, module.maskBytes());
+  }
+
   private static boolean isZip(Path file) {
     InputFile.require(file);
     try (InputStream in = InputFile.stream(file)) {
@@ -75,16 +82,14 @@ public final class MaskFile {
   /** A file of masks of this program's own, held open. */
   private record SafetensorsMasks(SafetensorsFile file) implements ModuleMasks {
     static SafetensorsMasks open(Path path, Collection<LinearModule> modules, String sourceSha256) {
-      SafetensorsFile file = SafetensorsFile.open(path);
-      try {
-        SafetensorsMasks masks = new SafetensorsMasks(file);
-        masks.checkMetadata(sourceSha256);
-        masks.checkTensors(modules);
-        return masks;
-      } catch (RuntimeException | Error e) {
-        file.close();
-        throw e;
-      }
+      SafetensorsMasks masks = new SafetensorsMasks(SafetensorsFile.open(path));
+      OnFailure.run(
+          masks::close,
+          () -> {
+            masks.checkMetadata(sourceSha256);
+            masks.checkTensors(modules);
+          });
+      return masks;
     }
 
     private void checkMetadata(String sourceSha256) {
@@ -109,18 +114,17 @@ public final class MaskFile {
       for (TensorInfo tensor : file.tensors()) {
         LinearModule module = byTensor.get(tensor.name());
         if (module == null) {
-          throw ErrorDetails.file(file.path())
-              .tensor(tensor.name())
+          throw ErrorDetails.tensor(file.path(), tensor.name())
               .hint("the masks were made for another model")
               .wrong("<module>%s of a linear module".formatted(SUFFIX), "none such");
         }
-        List<Long> shape = List.of((long) module.rows(), Selector.maskRowBytes(module.columns()));
-        if (!tensor.dtype().equals("U8") || !tensor.shape().equals(shape)) {
-          throw ErrorDetails.file(file.path())
-              .tensor(tensor.name())
+        TensorInfo expected = tensor(module);
+        if (!tensor.dtype().equals(expected.dtype()) || !tensor.shape().equals(expected.shape())) {
+          throw ErrorDetails.tensor(file.path(), tensor.name())
               .wrong(
-                  "U8 %s for %d x %d weights".formatted(shape, module.rows(), module.columns()),
-                  "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape()));
+                  "%s for %d x %d weights"
+                      .formatted(expected.what(), module.rows(), module.columns()),
+                  tensor.what());
         }
       }
     }
@@ -134,8 +138,7 @@ public final class MaskFile {
       return file.tensor(tensorName(module))
           .orElseThrow(
               () ->
-                  ErrorDetails.file(file.path())
-                      .tensor(tensorName(module))
+                  ErrorDetails.tensor(file.path(), tensorName(module))
                       .wrong("a mask of the module", "none"));
     }
 
@@ -145,8 +148,7 @@ public final class MaskFile {
       file.read(info(module), 0, bits);
       int row = PackedMasks.firstWrongPadding(module, bits);
       if (row >= 0) {
-        throw ErrorDetails.file(file.path())
-            .tensor(tensorName(module))
+        throw ErrorDetails.tensor(file.path(), tensorName(module))
             .wrong(
                 "zeros after column %d of row %d".formatted(module.columns() - 1, row),
                 "a bit that is set");

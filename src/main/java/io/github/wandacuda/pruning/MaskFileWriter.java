@@ -6,12 +6,11 @@ import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.ReservedFile;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.OnFailure;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
@@ -48,26 +47,15 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
   }
 
   private void begin(String sourceSha256) throws IOException {
-    List<TensorInfo> tensors = new ArrayList<>();
-    long at = 0;
-    for (int index = 0; index < positions.length; index++) {
-      LinearModule module = modules.get(index);
-      List<Long> shape = List.of((long) module.rows(), Selector.maskRowBytes(module.columns()));
-      String name = MaskFile.tensorName(module);
-      long end = at + module.maskBytes();
-      tensors.add(new TensorInfo(name, "U8", shape, at, end));
-      positions[index] = at;
-      at = end;
-    }
     if (!modules.equals(modules.stream().sorted(BY_NAME).toList())) {
       throw new IllegalArgumentException("the modules are not in code-point order");
     }
+    List<TensorInfo> tensors =
+        SafetensorsWriter.layout(modules.stream().map(MaskFile::tensor).toList());
     byte[] header =
         SafetensorsWriter.header(
             tensors, Map.of("format", MaskFile.FORMAT, MaskFile.SOURCE, sourceSha256));
-    for (int index = 0; index < positions.length; index++) {
-      positions[index] += header.length;
-    }
+    Arrays.setAll(positions, index -> header.length + tensors.get(index).begin());
     file.write(0, MemorySegment.ofArray(header));
   }
 
