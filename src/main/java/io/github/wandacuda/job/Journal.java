@@ -222,15 +222,12 @@ public final class Journal implements AutoCloseable {
           throw new Busy(directory);
         }
         return channel;
-      } catch (IOException e) {
+      } catch (IOException | RuntimeException | Error e) {
         channel.close();
-        if (!there) {
+        if (!there && e instanceof IOException) {
           // An interrupt, say: the empty file would stand for an interrupted run.
           Files.deleteIfExists(file);
         }
-        throw e;
-      } catch (RuntimeException | Error e) {
-        channel.close();
         throw e;
       }
     } catch (NoSuchFileException | FileAlreadyExistsException e) {
