@@ -101,8 +101,7 @@ public final class MaskFile {
       }
       String source = file.metadata().getOrDefault(SOURCE, "none");
       if (sourceSha256 != null && !source.equals(sourceSha256)) {
-        throw ErrorDetails.file(file.path())
-            .part("metadata " + SOURCE)
+        throw ErrorDetails.part(file.path(), "metadata " + SOURCE)
             .hint("the masks were made for another model")
             .wrong("this model's, " + sourceSha256, Printable.of(source));
       }

@@ -73,8 +73,7 @@ final class NpzMasks implements ModuleMasks {
     for (ZipEntry entry : Collections.list(zip.entries())) {
       LinearModule module = byEntry.get(entry.getName());
       if (module == null) {
-        throw ErrorDetails.file(path)
-            .tensor(entry.getName())
+        throw ErrorDetails.tensor(path, entry.getName())
             .hint("the masks were made for another model")
             .wrong("<weight>%s of a linear module".formatted(ENDING), "none such");
       }

@@ -91,8 +91,7 @@ public record Recipe(Path file, Optional<Parts> parts, List<Stage> stages) {
 
   private void requireMatch(Stage stage, List<String> modules, Search search) {
     if (modules.stream().noneMatch(module -> matches(stage, module, search))) {
-      throw ErrorDetails.file(file)
-          .part("line " + stage.line())
+      throw ErrorDetails.part(file, "line " + stage.line())
           .hint("'wanda-cuda inspect' lists the names")
           .refused(
               "a stage whose modules are found in a module's name",

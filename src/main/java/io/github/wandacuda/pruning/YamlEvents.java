@@ -70,8 +70,7 @@ final class YamlEvents {
     try {
       current = events.next();
     } catch (MarkedYamlEngineException e) {
-      throw ErrorDetails.file(file)
-          .part("line " + line(e.getProblemMark()))
+      throw ErrorDetails.part(file, "line " + line(e.getProblemMark()))
           .wrong("YAML", Printable.of(e.getProblem()), e);
     } catch (YamlEngineException e) {
       throw ErrorDetails.file(file).wrong("YAML", Printable.of(e.getMessage()), e);
