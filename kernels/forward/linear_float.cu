@@ -1,5 +1,5 @@
 // A linear layer without tensor cores: out[t, o] = sum over c of x[t, c] * w[o, c] + bias[o], in float32 throughout, for
-// float32 weights (TF32 would drop 13 bits of both) and for BF16 weights where tensor cores know no BF16 (sm_75).
+// float32 weights (TF32 would drop 13 bits of both).
 //
 // A block of 256 threads computes a tile of 128 tokens by 128 features, 8 by 8 a thread. Slices of 16 columns of x and w
 // go through registers into shared memory, transposed, so that a thread reads its 8 tokens and its 8 features of a column
@@ -33,10 +33,9 @@ struct Carried {
   float4 w[LOADS];
 };
 
-template <class Type>
 struct Input {
   const float *x;
-  const typename Type::Element *w;
+  const float *w;
   long long stride;
   int tokens, features, columns;
   bool aligned;
@@ -51,7 +50,7 @@ struct Input {
       const int feature = firstFeature + row;
       carried.x[i] =
           loadFour(x + static_cast<long long>(token) * columns + column, token < tokens ? left : 0, aligned);
-      carried.w[i] = loadFourWeights<Type>(w + feature * stride + column, feature < features ? left : 0);
+      carried.w[i] = loadFourWeights<Float32Values>(w + feature * stride + column, feature < features ? left : 0);
     }
   }
 };
@@ -84,11 +83,12 @@ static __device__ __forceinline__ void endRun(float (&sum)[8][8], float (&chain)
   }
 }
 
-template <class Type>
-static __device__ __forceinline__ void linear(const Input<Type> &input, const float *bias, float *out,
-                                              long long outStride) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+    linear_float(const float *x, const float *w, long long stride, const float *bias, float *out, long long outStride,
+                 int tokens, int features, int columns) {
   __shared__ __align__(16) Slice slices[2];
-  const TilePlace tile = tilePlace((input.tokens + TILE - 1) / TILE, (input.features + TILE - 1) / TILE);
+  const Input input{x, w, stride, tokens, features, columns, columns % 4 == 0 && aligned16(x)};
+  const TilePlace tile = tilePlace((tokens + TILE - 1) / TILE, (features + TILE - 1) / TILE);
   const int firstToken = tile.row * TILE;
   const int firstFeature = tile.column * TILE;
   float sum[8][8] = {};
@@ -97,9 +97,9 @@ static __device__ __forceinline__ void linear(const Input<Type> &input, const fl
   input.fetch(carried, firstToken, firstFeature, 0);
   store(slices[0], carried);
   int current = 0;
-  for (int column = 0; column < input.columns; column += SLICE) {
+  for (int column = 0; column < columns; column += SLICE) {
     __syncthreads();
-    const bool more = column + SLICE < input.columns;
+    const bool more = column + SLICE < columns;
     if (more) {
       input.fetch(carried, firstToken, firstFeature, column + SLICE);
     }
@@ -115,27 +115,13 @@ static __device__ __forceinline__ void linear(const Input<Type> &input, const fl
 #pragma unroll
   for (int j = 0; j < 8; j++) {
     const int feature = firstFeature + place(j, threadIdx.x % 16);
-    const float offset = bias != nullptr && feature < input.features ? bias[feature] : 0.0f;
+    const float offset = bias != nullptr && feature < features ? bias[feature] : 0.0f;
 #pragma unroll
     for (int i = 0; i < 8; i++) {
       const int token = firstToken + place(i, threadIdx.x / 16);
-      if (token < input.tokens && feature < input.features) {
+      if (token < tokens && feature < features) {
         out[token * outStride + feature] = bias == nullptr ? sum[i][j] : sum[i][j] + offset;
       }
     }
   }
-}
-
-extern "C" __global__ void __launch_bounds__(THREADS)
-    linear_float_f32(const float *x, const float *w, long long stride, const float *bias, float *out, long long outStride,
-                     int tokens, int features, int columns) {
-  const bool aligned = columns % 4 == 0 && aligned16(x);
-  linear<Float32Values>({x, w, stride, tokens, features, columns, aligned}, bias, out, outStride);
-}
-
-extern "C" __global__ void __launch_bounds__(THREADS)
-    linear_float_bf16(const float *x, const unsigned short *w, long long stride, const float *bias, float *out,
-                      long long outStride, int tokens, int features, int columns) {
-  const bool aligned = columns % 4 == 0 && aligned16(x);
-  linear<Bfloat16Values>({x, w, stride, tokens, features, columns, aligned}, bias, out, outStride);
 }

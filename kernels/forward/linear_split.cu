@@ -1,32 +1,22 @@
-// Splits float32 activations for tensor cores: x = high + low in BF16 or F16, so that two products with a 16-bit weight
-// make one that keeps 16 (BF16) or 22 (F16) bits of x instead of 8 or 11. A row of `halves` is the row's high parts,
-// `padded` of them, then as many low parts; past the last column both are zero. With one part instead of two there are
-// no low parts.
+// Brings rows to F16 for tensor cores: each row is multiplied by a power of two that brings its largest magnitude to
+// [2^14, 2^15), so that nothing overflows and small numbers have room below; inverses[row] is what the row's product is to
+// be multiplied by, exactly. A row with an infinity or a NaN isn't scaled; its result isn't finite either way.
 //
-// BF16 has float32's range. F16 hasn't: each row is multiplied by a power of two that brings its largest magnitude to
-// [2^14, 2^15), so that nothing overflows and low parts have room below; inverses[row] is what the row's product is to be
-// multiplied by, exactly. A row with an infinity or a NaN isn't scaled; its result isn't finite either way.
+// Float32 activations are split, x = high + low, so that two products with a weight make one that keeps 22 bits of x instead
+// of 11. A row of `halves` is the row's high parts, `padded` of them, then as many low parts; past the last column both are
+// zero. With one part instead of two there are no low parts.
 //
-// One block of whole warps for each row (grid.x). 4 bytes in and 4 (2) out for each element, for F16 the row is read
-// twice, the second time from cache. Shared memory for the maximum only.
+// BF16 weights have one part: 8 bits are fewer than F16's 11, so that those above 2^-31 of their row's largest stay as they
+// are, and smaller ones are off by 2^-39 of it at most. In BF16 instead, two parts of an activation would keep 16 bits.
+//
+// One block of whole warps for each row (grid.x). 4 or 2 bytes in and 4 or 2 out for each element; the row is read twice, the
+// second time from cache. Shared memory for the maximum only.
 #include "reduce.cuh"
 #include "float_vectors.cuh"
+#include "widen.cuh"
 
 constexpr unsigned MAGNITUDE = 0x7fffffffu;
 constexpr unsigned INFINITE = 0x7f800000u;
-
-struct Bfloat16 {
-  // To the nearest, ties to even.
-  static __device__ __forceinline__ unsigned round(float value) {
-    const unsigned bits = __float_as_uint(value);
-    if ((bits & MAGNITUDE) > INFINITE) {
-      return bits >> 16 | 0x40u;
-    }
-    return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-  }
-
-  static __device__ __forceinline__ float widen(unsigned half) { return __uint_as_float(half << 16); }
-};
 
 struct Float16 {
   // To the nearest, ties to even, for magnitudes below 2^16, infinities and NaN. Added to 1/2, a magnitude below 2^-14
@@ -54,32 +44,18 @@ struct Split {
 };
 
 // What is infinite or NaN has no low part.
-template <class Half>
 static __device__ __forceinline__ Split split(float value) {
-  const unsigned high = Half::round(value);
+  const unsigned high = Float16::round(value);
   const bool finite = (__float_as_uint(value) & MAGNITUDE) < INFINITE;
-  return {high, finite ? Half::round(value - Half::widen(high)) : 0u};
+  return {high, finite ? Float16::round(value - Float16::widen(high)) : 0u};
 }
 
-template <class Half>
-static __device__ void splitRow(const float *x, int columns, float scale, unsigned short *halves, int padded,
-                                int parts) {
-  const bool aligned = columns % 4 == 0 && aligned16(x);
-  for (int column = threadIdx.x * 4; column < padded; column += blockDim.x * 4) {
-    const float4 values = loadFour(x + column, columns - column, aligned);
-    const Split a = split<Half>(values.x * scale), b = split<Half>(values.y * scale);
-    const Split c = split<Half>(values.z * scale), d = split<Half>(values.w * scale);
-    *reinterpret_cast<uint2 *>(halves + column) = make_uint2(a.high | b.high << 16, c.high | d.high << 16);
-    if (parts > 1) {
-      *reinterpret_cast<uint2 *>(halves + padded + column) = make_uint2(a.low | b.low << 16, c.low | d.low << 16);
-    }
-  }
+static __device__ __forceinline__ float4 four(const float *from, int available) {
+  return loadFour(from, available, aligned16(from));
 }
 
-extern "C" __global__ void linear_split_bf16(const float *x, int columns, unsigned short *halves, int padded,
-                                             int parts) {
-  const long long row = blockIdx.x;
-  splitRow<Bfloat16>(x + row * columns, columns, 1.0f, halves + row * padded * parts, padded, parts);
+static __device__ __forceinline__ float4 four(const unsigned short *from, int available) {
+  return loadFourWeights<Bfloat16Values>(from, available);
 }
 
 // The exponent, as it stands in a float32, of the power of two that a row is scaled by.
@@ -91,20 +67,41 @@ static __device__ __forceinline__ unsigned scaleExponent(unsigned largest) {
   return min(253u, 127 + 14 + 127 - exponent);
 }
 
-extern "C" __global__ void linear_split_f16(const float *x, int columns, unsigned short *halves, int padded,
-                                            int parts, float *inverses) {
+template <class Element>
+static __device__ __forceinline__ void splitRow(const Element *row, int columns, unsigned short *halves, int padded,
+                                                int parts, float *inverse) {
   __shared__ unsigned warps[32];
-  const long long row = blockIdx.x;
-  const float *from = x + row * columns;
   unsigned largest = 0;
-  for (int column = threadIdx.x; column < columns; column += blockDim.x) {
-    largest = max(largest, __float_as_uint(from[column]) & MAGNITUDE);
+  for (int column = threadIdx.x * 4; column < columns; column += blockDim.x * 4) {
+    forEach(four(row + column, columns - column),
+            [&](float value) { largest = max(largest, __float_as_uint(value) & MAGNITUDE); });
   }
   largest = blockReduce(largest, warps, [](unsigned a, unsigned b) { return max(a, b); });
   const unsigned exponent = scaleExponent(largest);
-  splitRow<Float16>(from, columns, __uint_as_float(exponent << 23), halves + row * padded * parts, padded,
-                    parts);
-  if (threadIdx.x == 0) {
-    inverses[row] = __uint_as_float((254 - exponent) << 23);
+  const float scale = __uint_as_float(exponent << 23);
+  for (int column = threadIdx.x * 4; column < padded; column += blockDim.x * 4) {
+    const float4 values = four(row + column, columns - column);
+    const Split a = split(values.x * scale), b = split(values.y * scale);
+    const Split c = split(values.z * scale), d = split(values.w * scale);
+    *reinterpret_cast<uint2 *>(halves + column) = make_uint2(a.high | b.high << 16, c.high | d.high << 16);
+    if (parts > 1) {
+      *reinterpret_cast<uint2 *>(halves + padded + column) = make_uint2(a.low | b.low << 16, c.low | d.low << 16);
+    }
   }
+  if (threadIdx.x == 0) {
+    *inverse = __uint_as_float((254 - exponent) << 23);
+  }
+}
+
+extern "C" __global__ void linear_split_f32(const float *x, long long stride, int columns, unsigned short *halves,
+                                            int padded, int parts, float *inverses) {
+  const long long row = blockIdx.x;
+  splitRow(x + row * stride, columns, halves + row * padded * parts, padded, parts, inverses + row);
+}
+
+// Of one part always, so that no low ones are computed.
+extern "C" __global__ void linear_split_bf16(const unsigned short *w, long long stride, int columns,
+                                             unsigned short *halves, int padded, int /* parts */, float *inverses) {
+  const long long row = blockIdx.x;
+  splitRow(w + row * stride, columns, halves + row * padded, padded, 1, inverses + row);
 }

@@ -4,9 +4,5 @@
 using Many = Block<128, 2, 8, 32>;
 using Few = Block<32, 2, 8, 32>;
 
-LINEAR_KERNEL(linear_tensor_f16, Float16Product, Many)
-LINEAR_KERNEL(linear_tensor_few_f16, Float16Product, Few)
-#if TENSOR_CORE_BF16
-LINEAR_KERNEL(linear_tensor_bf16, Bfloat16Product, Many)
-LINEAR_KERNEL(linear_tensor_few_bf16, Bfloat16Product, Few)
-#endif
+LINEAR_KERNEL(linear_tensor, Many)
+LINEAR_KERNEL(linear_tensor_few, Few)

@@ -1,6 +1,6 @@
-// A linear layer on tensor cores: out[t, o] = (sum over c of (high[t, c] + low[t, c]) * w[o, c]) * inverses[t] + bias[o],
-// for BF16 and F16 weights and activations that linear_split.cu split. The fast kernels have no low part: half the
-// operations, and 8 (BF16) or 11 (F16) bits of an activation instead of 16 or 22.
+// A linear layer on tensor cores: out[t, o] = (sum over c of (high[t, c] + low[t, c]) * w[o, c]) * inverses[t] *
+// weightInverses[o] + bias[o], all in F16, for activations that linear_split.cu split and F16 weights, or BF16 weights that it
+// brought to F16. The fast kernels have no low part: half the operations, and 11 bits of an activation instead of 22.
 //
 // Products are exact. Tensor cores cut sums off instead of rounding them, and terms beside a larger sum, so that errors of one
 // sign would add up over the columns. So they sum 16 columns of two parts, or 32 (sm_75: 16) of one, from zero each time,
@@ -26,6 +26,7 @@
 // zero when they are copied.
 #pragma once
 
+#include "linear_scales.cuh"
 #include "tensor_core.cuh"
 #include "tile_order.cuh"
 
@@ -69,31 +70,22 @@ struct Problem {
   const float *inverses;
   const unsigned short *w;
   long long stride;
-  const float *bias;
+  const float *weightInverses;  // null: all 1
+  const float *bias;            // null: none
   float *out;
   long long outStride;
   int tokens, features, columns, padded;
 };
 
 // d += a b for fragments of 16 columns.
-#if TENSOR_CORE_BF16
-struct Bfloat16Product {
-  static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    tensor_core::multiplyBf16(d, a, b);
-  }
-};
-#endif
-
-struct Float16Product {
-  static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+__device__ __forceinline__ void addProduct(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if TENSOR_CORE_K16
-    tensor_core::multiplyF16(d, a, b);
+  tensor_core::multiplyF16(d, a, b);
 #else
-    tensor_core::multiplyF16K8(d, {a[0], a[1]}, b[0]);
-    tensor_core::multiplyF16K8(d, {a[2], a[3]}, b[1]);
+  tensor_core::multiplyF16K8(d, {a[0], a[1]}, b[0]);
+  tensor_core::multiplyF16K8(d, {a[2], a[3]}, b[1]);
 #endif
-  }
-};
+}
 
 // Where a piece of a slice's row lies in shared memory, in 16-bit elements.
 __device__ __forceinline__ int pieceAt(int row, int piece) {
@@ -185,7 +177,7 @@ __device__ __forceinline__ void store(const Copier<Block> &copier, const Carried
 #endif
 
 // One warp's part of the tile.
-template <class Product, class Block>
+template <class Block>
 struct WarpTile {
   static constexpr int DOWN = Block::WARP_TOKENS / 16;
   static constexpr int ACROSS = Block::WARP_FEATURES / 8;
@@ -241,7 +233,7 @@ struct WarpTile {
       for (int half = 0; half < STEP / 2; half++) {
 #pragma unroll
         for (int i = 0; i < DOWN; i++) {
-          Product::multiply(products[i], x[part][half][i], {w[half * 2], w[half * 2 + 1]});
+          addProduct(products[i], x[part][half][i], {w[half * 2], w[half * 2 + 1]});
         }
       }
     }
@@ -264,12 +256,12 @@ struct WarpTile {
 
   __device__ __forceinline__ void writeRow(const Problem &problem, int t, int first, int i, bool paired) const {
     float *row = problem.out + t * problem.outStride;
-    const float inverse = problem.inverses == nullptr ? 1.0f : problem.inverses[t];
+    const float inverse = problem.inverses[t];
 #pragma unroll
     for (int j = 0; j < ACROSS; j++) {
       const int o = first + j * 8;
-      const float left = finish(problem, sums[i / 2][j][i % 2 * 2] * inverse, o);
-      const float right = finish(problem, sums[i / 2][j][i % 2 * 2 + 1] * inverse, o + 1);
+      const float left = finish(problem, sums[i / 2][j][i % 2 * 2], inverse, o);
+      const float right = finish(problem, sums[i / 2][j][i % 2 * 2 + 1], inverse, o + 1);
       if (paired && o + 1 < problem.features) {
         *reinterpret_cast<float2 *>(row + o) = make_float2(left, right);
       } else if (o < problem.features) {
@@ -281,12 +273,16 @@ struct WarpTile {
     }
   }
 
-  static __device__ __forceinline__ float finish(const Problem &problem, float sum, int o) {
-    return problem.bias == nullptr || o >= problem.features ? sum : sum + problem.bias[o];
+  static __device__ __forceinline__ float finish(const Problem &problem, float sum, float inverse, int o) {
+    if (o >= problem.features) {
+      return sum;
+    }
+    const float product = unscaled(sum, inverse, problem.weightInverses == nullptr ? 1.0f : problem.weightInverses[o]);
+    return problem.bias == nullptr ? product : product + problem.bias[o];
   }
 };
 
-template <class Product, class Block>
+template <class Block>
 __device__ __forceinline__ void linear(const Problem &problem) {
   DYNAMIC_SHARED(unsigned short, slices);
   constexpr int ELEMENTS = Block::ELEMENTS;
@@ -296,7 +292,7 @@ __device__ __forceinline__ void linear(const Problem &problem) {
   const int firstFeature = tile.column * FEATURES;
   const Copier<Block> copier(problem, firstToken, firstFeature);
   const int count = problem.padded / SLICE;
-  WarpTile<Product, Block> warp;
+  WarpTile<Block> warp;
 #if __CUDA_ARCH__ >= 800
 #pragma unroll
   for (int ahead = 0; ahead < STAGES - 1; ahead++) {
@@ -339,11 +335,12 @@ __device__ __forceinline__ void linear(const Problem &problem) {
 
 }  // namespace
 
-// Defines the kernel of a product and a block.
-#define LINEAR_KERNEL(name, product, block)                                                                         \
-  extern "C" __global__ void __launch_bounds__(block::THREADS, block::MOST_BLOCKS)                                  \
-      name(const unsigned short *halves, const float *inverses, const unsigned short *w, long long stride,          \
-           const float *bias, float *out, long long outStride, int tokens, int features, int columns, int padded) { \
-    linear<product, block>(                                                                                         \
-        {halves, inverses, w, stride, bias, out, outStride, tokens, features, columns, padded});                    \
+// Defines the kernel of a block.
+#define LINEAR_KERNEL(name, block)                                                                               \
+  extern "C" __global__ void __launch_bounds__(block::THREADS, block::MOST_BLOCKS)                               \
+      name(const unsigned short *halves, const float *inverses, const unsigned short *w, long long stride,       \
+           const float *weightInverses, const float *bias, float *out, long long outStride, int tokens,          \
+           int features, int columns, int padded) {                                                              \
+    linear<block>({halves, inverses, w, stride, weightInverses, bias, out, outStride, tokens, features, columns, \
+                   padded});                                                                                     \
   }

@@ -6,17 +6,15 @@
 //   d  16 x 8, float, 4: (group, 2 pair), (group, 2 pair + 1), (group + 8, 2 pair), (group + 8, 2 pair + 1)
 //
 // A word holds two elements, the lower column (of a) or row (of b) in its low half. For k = 8, a has the first two words
-// and b the first. All lanes of the warp have to call together. What an architecture lacks isn't declared for it:
-// TENSOR_CORE_BF16 and TENSOR_CORE_K16 say what is there; sm_75 multiplies float16 with k = 8 only.
+// and b the first. All lanes of the warp have to call together. TENSOR_CORE_K16 says whether there is k = 16; sm_75 has k = 8
+// only.
 #pragma once
 
 #include "device.cuh"
 
 #if __CUDA_ARCH__ >= 800
-#define TENSOR_CORE_BF16 1
 #define TENSOR_CORE_K16 1
 #else
-#define TENSOR_CORE_BF16 0
 #define TENSOR_CORE_K16 0
 #endif
 
@@ -41,14 +39,6 @@ __device__ __forceinline__ void multiplyF16K8(float (&d)[4], const unsigned (&a)
 __device__ __forceinline__ void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-
-// d += a b for bfloat16, k = 16.
-__device__ __forceinline__ void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }

@@ -208,29 +208,22 @@ struct Linear {
 };
 
 void linearFloat(pretend::Harness &harness) {
-  Linear layer(below(2) ? F32 : BF16, size(200), size(100), size(200));
+  Linear layer(F32, size(200), size(100), size(200));
   const long long stride = layer.features + static_cast<long long>(below(3));
   Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
-  const std::string name = std::string("linear_float_") + layer.w.type.name;
   const unsigned blocks = tiles(layer.tokens, 128, layer.features, 128);
-  if (layer.w.isFloat()) {
-    run(harness, name, {blocks}, 256, 0, layer.x.get(), layer.w.floats(), layer.w.stride, layer.biasOrNull(), out.get(),
-        stride, layer.tokens, layer.features, layer.columns);
-  } else {
-    run(harness, name, {blocks}, 256, 0, layer.x.get(), layer.w.shorts(), layer.w.stride, layer.biasOrNull(), out.get(),
-        stride, layer.tokens, layer.features, layer.columns);
-  }
-  layer.compare(name, out, stride);
+  run(harness, "linear_float", {blocks}, 256, 0, layer.x.get(), layer.w.floats(), layer.w.stride, layer.biasOrNull(), out.get(),
+      stride, layer.tokens, layer.features, layer.columns);
+  layer.compare("linear_float", out, stride);
 }
 
 // Puts activations as they were rounded to 16 bits in their place.
 void round(Linear &layer, Buffer<unsigned short> &halves, int padded, const float *inverses) {
-  const double unit = inverses ? 0x1p-11 : 0x1p-8;
   for (int token = 0; token < layer.tokens; token++) {
     for (int column = 0; column < layer.columns; column++) {
       float &x = layer.x[token * layer.columns + column];
-      const float rounded = layer.w.type.fromBits(halves[static_cast<size_t>(token) * padded + column]) * (inverses ? inverses[token] : 1);
-      if (std::abs(rounded - x) > unit * std::abs(x) + 1e-7) check("linear_split", rounded, x, 0);
+      const float rounded = F16.fromBits(halves[static_cast<size_t>(token) * padded + column]) * inverses[token];
+      if (std::abs(rounded - x) > 0x1p-11 * std::abs(x) + 1e-7) check("linear_split", rounded, x, 0);
       x = rounded;
     }
   }
@@ -238,35 +231,36 @@ void round(Linear &layer, Buffer<unsigned short> &halves, int padded, const floa
 
 // Multiplies a layer whose activations are then those that were multiplied, and returns the kernel's name.
 std::string multiplyOnTensorCores(pretend::Harness &harness, Linear &layer, bool fast, bool few, Buffer<float> &out, long long stride) {
-  const bool scaled = &layer.w.type == &F16;
   const int padded = (layer.columns + 31) / 32 * 32, parts = fast ? 1 : 2;
   Buffer<unsigned short> halves(static_cast<size_t>(layer.tokens) * padded * parts);
-  Buffer<float> inverses(layer.tokens);
-  const auto rows = static_cast<unsigned>(layer.tokens);
+  Buffer<float> inverses(layer.tokens), weightInverses(layer.features);
+  const auto tokens = static_cast<unsigned>(layer.tokens), features = static_cast<unsigned>(layer.features);
   const unsigned threads = rowThreads(padded, 256);
+  const long long xStride = layer.columns;
+  run(harness, "linear_split_f32", {tokens}, threads, 0, layer.x.get(), xStride, layer.columns, halves.get(), padded, parts,
+      inverses.get());
+  if (fast) round(layer, halves, padded, inverses.get());
+  const bool scaled = &layer.w.type == &BF16;
+  Buffer<unsigned short> w(static_cast<size_t>(scaled ? layer.features : 0) * padded);
   if (scaled) {
-    run(harness, "linear_split_f16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, parts,
-        inverses.get());
-  } else {
-    run(harness, "linear_split_bf16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, parts);
+    run(harness, "linear_split_bf16", {features}, threads, 0, layer.w.shorts(), layer.w.stride, layer.columns, w.get(), padded, 1,
+        weightInverses.get());
   }
-  if (fast) round(layer, halves, padded, scaled ? inverses.get() : nullptr);
   const int tile = few ? 32 : 128;
   const size_t shared = static_cast<size_t>(harness.architecture == 75 ? 2 : 3) * (parts * tile + 128) * 64;
-  const std::string name = std::string("linear_tensor_") + (fast ? "fast_" : "") + (few ? "few_" : "") + layer.w.type.name;
-  const float *factors = scaled ? inverses.get() : nullptr;
-  run(harness, name, {tiles(layer.tokens, tile, layer.features, 128)}, fast ? 128u : 256u, shared, halves.get(), factors,
-      layer.w.shorts(), layer.w.stride, layer.biasOrNull(), out.get(), stride, layer.tokens, layer.features,
-      layer.columns, padded);
+  const std::string name = std::string("linear_tensor") + (fast ? "_fast" : "") + (few ? "_few" : "");
+  const unsigned short *weights = scaled ? w.get() : layer.w.shorts();
+  const long long weightStride = scaled ? padded : layer.w.stride;
+  const float *factors = scaled ? weightInverses.get() : nullptr;
+  run(harness, name, {tiles(layer.tokens, tile, layer.features, 128)}, fast ? 128u : 256u, shared, halves.get(), inverses.get(),
+      weights, weightStride, factors, layer.biasOrNull(), out.get(), stride, layer.tokens, layer.features, layer.columns, padded);
   return name;
 }
-
-const Type &typeOnTensorCores(const pretend::Harness &harness) { return harness.capability < 80 || below(2) ? F16 : BF16; }
 
 void linearTensor(pretend::Harness &harness) {
   for (const bool fast : {false, true}) {
     const bool few = below(2);
-    Linear layer(typeOnTensorCores(harness), few ? 1 + static_cast<int>(below(64)) : size(200), size(150), size(200));
+    Linear layer(below(2) ? F16 : BF16, few ? 1 + static_cast<int>(below(64)) : size(200), size(150), size(200));
     const long long stride = layer.features + static_cast<long long>(below(3));
     Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
     const std::string name = multiplyOnTensorCores(harness, layer, fast, few, out, stride);
@@ -305,20 +299,24 @@ void fill(Linear &layer, const std::string &kind) {
   }
 }
 
-// The largest error of a sum, relative to the sum of its terms' magnitudes, in which weights count as their type's smallest
-// normal number at least, and activations that are scaled to F16's range as 2^-16 of their row's largest.
+// The largest error of a sum, relative to the sum of its terms' magnitudes, in which activations count as 2^-16 of their row's
+// largest at least, F16 weights as their smallest normal number, and BF16 weights as 2^-28 of their row's largest.
 double worstError(Linear &layer, Buffer<float> &out, long long stride) {
   std::vector<double> w(layer.columns);
   double worst = 0;
   for (int feature = 0; feature < layer.features; feature++) {
-    for (int column = 0; column < layer.columns; column++) w[column] = layer.w.at(feature, column);
+    double leastWeight = &layer.w.type == &F16 ? layer.w.leastNormal() : 0;
+    for (int column = 0; column < layer.columns; column++) {
+      w[column] = layer.w.at(feature, column);
+      if (&layer.w.type == &BF16) leastWeight = std::max(leastWeight, std::abs(w[column]) * 0x1p-28);
+    }
     for (int token = 0; token < layer.tokens; token++) {
       const float *x = &layer.x[token * layer.columns];
       double expected = layer.biased ? layer.bias[feature] : 0, magnitude = std::abs(expected), least = 0;
-      for (int i = 0; i < layer.columns && &layer.w.type == &F16; i++) least = std::max(least, std::abs(x[i]) * 0x1p-16);
+      for (int i = 0; i < layer.columns; i++) least = std::max(least, std::abs(x[i]) * 0x1p-16);
       for (int i = 0; i < layer.columns; i++) {
         expected += x[i] * w[i];
-        magnitude += std::max<double>(std::abs(x[i]), least) * std::max(std::abs(w[i]), layer.w.leastNormal());
+        magnitude += std::max<double>(std::abs(x[i]), least) * std::max(std::abs(w[i]), leastWeight);
       }
       const double error = std::abs(out[token * stride + feature] - expected) / magnitude;
       if (!(error <= worst)) worst = error;
@@ -332,7 +330,7 @@ int sums(int rounds, int capability) {
   pretend::Harness harness(capability);
   for (int round = 0; round < rounds; round++) {
     const int columns = static_cast<int>(std::exp(std::uniform_real_distribution()(generator) * std::log(11008.5)));
-    Linear layer(typeOnTensorCores(harness), 1 + static_cast<int>(below(32)), columns, 1 + static_cast<int>(below(128)));
+    Linear layer(below(2) ? F16 : BF16, 1 + static_cast<int>(below(32)), columns, 1 + static_cast<int>(below(128)));
     const std::string kind = KINDS[below(std::size(KINDS))];
     fill(layer, kind);
     const bool fast = below(2), few = columns > 500 || below(2);
@@ -498,15 +496,19 @@ void linearFinish(pretend::Harness &harness) {
   const auto rows = 1 + static_cast<unsigned>(below(3));
   const long long stride = features + static_cast<long long>(below(3));
   Buffer<float> out((rows - 1) * stride + features, true), inverses(rows, true), bias(features, true);
+  Buffer<float> weightInverses(features, true);
+  const bool scaled = below(2);
   out.fill(normal);
   inverses.fill(normal);
+  weightInverses.fill(normal);
   bias.fill(normal);
   const std::vector<float> before(out.get(), out.get() + out.size());
-  run(harness, "linear_epilogue", {rows}, rowThreads(features, 256), 0, out.get(), stride, features, inverses.get(), bias.get());
+  run(harness, "linear_epilogue", {rows}, rowThreads(features, 256), 0, out.get(), stride, features, inverses.get(),
+      scaled ? weightInverses.get() : nullptr, bias.get());
   for (size_t i = 0; i < out.size(); i++) {
     const size_t row = i / stride, feature = i % stride;
     const bool padding = feature >= static_cast<size_t>(features);
-    check("linear_epilogue", out[i], padding ? before[i] : static_cast<double>(before[i]) * inverses[row] + bias[feature], 10);
+    check("linear_epilogue", out[i], padding ? before[i] : static_cast<double>(before[i]) * inverses[row] * (scaled ? weightInverses[feature] : 1) + bias[feature], 10);
   }
 }
 

@@ -7,17 +7,9 @@
 
 namespace tensor_core {
 
-struct Bf16 {
-  static constexpr double LEAST_NORMAL = 0x1p-126;
-  static float widen(uint16_t bits) { return __uint_as_float(static_cast<unsigned>(bits) << 16); }
-};
+constexpr double LEAST_NORMAL = 0x1p-14;
 
-struct F16 {
-  static constexpr double LEAST_NORMAL = 0x1p-14;
-  static float widen(uint16_t bits);
-};
-
-inline float F16::widen(uint16_t bits) {
+inline float widen(uint16_t bits) {
   const unsigned sign = static_cast<unsigned>(bits >> 15) << 31, exponent = bits >> 10 & 31, fraction = bits & 1023;
   float magnitude;
   if (exponent == 31) {
@@ -36,7 +28,7 @@ struct Fragments {
   float *d;
 };
 
-template <class Type, int k>
+template <int k>
 PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
   pretend::Tile tile;
   for (int lane = 0; lane < 32; lane++) {
@@ -46,14 +38,14 @@ PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
     for (int half = 0; half < k / 8; half++) {
       for (int i = 0; i < 2; i++) {
         const int inner = 8 * half + 2 * pair + i;
-        tile.a[group][inner] = Type::widen(mine->a[2 * half] >> 16 * i);
-        tile.a[group + 8][inner] = Type::widen(mine->a[2 * half + 1] >> 16 * i);
-        tile.b[inner][group] = Type::widen(mine->b[half] >> 16 * i);
+        tile.a[group][inner] = widen(mine->a[2 * half] >> 16 * i);
+        tile.a[group + 8][inner] = widen(mine->a[2 * half + 1] >> 16 * i);
+        tile.b[inner][group] = widen(mine->b[half] >> 16 * i);
       }
     }
     for (int i = 0; i < 4; i++) tile.d[group + i / 2 * 8][2 * pair + i % 2] = mine->d[i];
   }
-  pretend::multiplyTile(tile, k, Type::LEAST_NORMAL);
+  pretend::multiplyTile(tile, k, LEAST_NORMAL);
   for (int lane = 0; lane < 32; lane++) {
     float *d = static_cast<const Fragments *>(payloads[lane])->d;
     for (int i = 0; i < 4; i++) d[i] = tile.d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
@@ -62,18 +54,13 @@ PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
 
 inline void multiplyF16K8(float (&d)[4], const unsigned (&a)[2], unsigned b, PRETEND_PLACE) {
   Fragments mine{a, &b, d};
-  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<F16, 8>, &mine, place);
+  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<8>, &mine, place);
 }
 
 #if TENSOR_CORE_K16
 inline void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], PRETEND_PLACE) {
   Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<F16, 16>, &mine, place);
-}
-
-inline void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], PRETEND_PLACE) {
-  Fragments mine{a, b, d};
-  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<Bf16, 16>, &mine, place);
+  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<16>, &mine, place);
 }
 #endif
 

@@ -2,8 +2,7 @@
 #include "tensor_core.cuh"
 
 // d [16, 8] += a [16, 16] b [16, 8], all row-major in global memory, staged in shared memory.
-template <bool bf16>
-__device__ __forceinline__ void product(const unsigned short *a, const unsigned short *b, float *d) {
+extern "C" __global__ void __launch_bounds__(32) product_f16(const unsigned short *a, const unsigned short *b, float *d) {
   __shared__ __align__(16) unsigned short tileA[16 * 16];
   __shared__ __align__(16) unsigned short tileB[16 * 8];
   const int lane = threadIdx.x;
@@ -19,11 +18,7 @@ __device__ __forceinline__ void product(const unsigned short *a, const unsigned 
   float sum[4];
   for (int i = 0; i < 4; i++) sum[i] = d[(lane / 4 + i / 2 * 8) * 8 + lane % 4 * 2 + i % 2];
 #if TENSOR_CORE_K16
-  if (bf16) {
-    tensor_core::multiplyBf16(sum, wordsA, wordsB);
-  } else {
-    tensor_core::multiplyF16(sum, wordsA, wordsB);
-  }
+  tensor_core::multiplyF16(sum, wordsA, wordsB);
 #else
   for (int half = 0; half < 2; half++) {
     const unsigned halfA[2] = {wordsA[2 * half], wordsA[2 * half + 1]};
@@ -31,12 +26,4 @@ __device__ __forceinline__ void product(const unsigned short *a, const unsigned 
   }
 #endif
   for (int i = 0; i < 4; i++) d[(lane / 4 + i / 2 * 8) * 8 + lane % 4 * 2 + i % 2] = sum[i];
-}
-
-extern "C" __global__ void __launch_bounds__(32) product_f16(const unsigned short *a, const unsigned short *b, float *d) {
-  product<false>(a, b, d);
-}
-
-extern "C" __global__ void __launch_bounds__(32) product_bf16(const unsigned short *a, const unsigned short *b, float *d) {
-  product<true>(a, b, d);
 }

@@ -8,10 +8,10 @@ import java.util.Optional;
  * which take 16 bits of it at a time, or on a processor that does so.
  */
 public enum Precision implements Labelled {
-  /** One pass: activations are rounded to 8 (BF16) or 11 (F16) bits. */
+  /** One pass: activations are rounded to 11 bits, on a processor to 8. */
   FAST(1),
 
-  /** Two passes, with the rounded activation and with what is left: 16 or 22 bits. */
+  /** Two passes, with the rounded activation and with what is left: 22 bits. */
   HIGH(2);
 
   /** The precision unless another one is asked for. */

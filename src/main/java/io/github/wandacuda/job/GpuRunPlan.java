@@ -78,7 +78,7 @@ public record GpuRunPlan(List<Line> lines) {
   /**
    * Plans a run.
    *
-   * @param bytesPerWeight of numbers 2 or 4, of codes less
+   * @param bytesPerWeight of numbers 2, which are taken for BF16, or 4, of codes less
    * @param precision of linear layers: how many 16-bit halves of each activation they multiply
    * @param swaps whether masks are improved by swaps
    * @param reconstruct whether kept weights are reconstructed
@@ -127,7 +127,14 @@ public record GpuRunPlan(List<Line> lines) {
             "4 x tokens x floats that are read and written",
             Float.BYTES * tokens * floats,
             gpu.memoryRate());
-    double kernels = linear.seconds() + attention.seconds() + rest.seconds();
+    double batches = bytesPerWeight == Short.BYTES ? Math.ceil(tokens / model.batchTokens()) : 0;
+    Line toF16 =
+        new Line(
+            "BF16 weights to F16",
+            "4 x weights x batches of %,d tokens x passes".formatted(model.batchTokens()),
+            2 * Short.BYTES * batches * (blocks + pruned) * work.weights(),
+            gpu.memoryRate());
+    double kernels = linear.seconds() + attention.seconds() + rest.seconds() + toF16.seconds();
     List<Line> lines =
         new ArrayList<>(
             List.of(
@@ -158,6 +165,7 @@ public record GpuRunPlan(List<Line> lines) {
                 linear,
                 attention,
                 rest,
+                toF16,
                 new Line("selection", "weights, read and written", 2 * bytes, gpu.memoryRate())));
     if (swaps || reconstruct || alps) {
       lines.addAll(fits(blocks, work, tokens, gpu, swaps, reconstruct, alps));

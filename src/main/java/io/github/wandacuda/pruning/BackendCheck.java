@@ -58,7 +58,10 @@ public final class BackendCheck {
   /** How far a sum in another order may be off, of the largest result. */
   private static final double SUMS = 1e-5;
 
-  /** ... and a linear layer of activations that {@code --precision fast} rounds to BF16. */
+  /**
+   * ... and a linear layer of activations that {@code --precision fast} rounds, on a processor to
+   * BF16.
+   */
   private static final double FAST = 1e-2;
 
   private static final int TOKENS = 33;

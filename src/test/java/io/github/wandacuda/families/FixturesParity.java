@@ -23,11 +23,6 @@ abstract class FixturesParity extends OneBackend {
     super(device, differentBits);
   }
 
-  /** Returns how many times the tolerance the norms of a family's fixture may differ by. */
-  int times(String family) {
-    return 1;
-  }
-
   static List<String> families() {
     return TestData.families();
   }
@@ -41,7 +36,7 @@ abstract class FixturesParity extends OneBackend {
   @ParameterizedTest
   @MethodSource("families")
   void normsAgreeWithTransformers(String family) {
-    new FixtureChecks(family, backend()).normsAre(RELATIVE * times(family));
+    new FixtureChecks(family, backend()).normsAre(RELATIVE);
   }
 
   @ParameterizedTest

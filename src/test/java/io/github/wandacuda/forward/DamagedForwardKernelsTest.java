@@ -287,8 +287,8 @@ class DamagedForwardKernelsTest {
     CUDA_STEPS(
         "linear_tensor",
         "linear_tensor.cuh",
-        "multiply(products[i]",
-        "multiply(sums[i][j]",
+        "addProduct(products[i]",
+        "addProduct(sums[i][j]",
         Damage::smallTerms),
     CUDA_PLACES(
         "linear_tensor",
@@ -302,6 +302,18 @@ class DamagedForwardKernelsTest {
         "min(8, problem.columns",
         "min(8, problem.columns - 1",
         Damage::tensorProducts),
+    CUDA_WEIGHT_SCALE(
+        "linear_tensor",
+        "linear_tensor.cuh",
+        "inverse, problem.weightInverses == nullptr ? 1.0f : problem.weightInverses[o]",
+        "inverse, problem.weightInverses == nullptr ? 1.0f : problem.weightInverses[0]",
+        Damage::bfloatProducts),
+    CUDA_SCALES_ORDER(
+        "linear_tensor",
+        "linear_scales.cuh",
+        "inverse < weightInverse",
+        "inverse > weightInverse",
+        Damage::extremeRows),
     CUDA_ROUNDING(
         "linear_split.cu", "0xfffu + (magnitude >> 13 & 1u)", "0u", Damage::tensorProducts),
     CUDA_SCALE(
@@ -564,6 +576,14 @@ class DamagedForwardKernelsTest {
       GpuParityCudaPrecisionTest tests = new GpuParityCudaPrecisionTest();
       tests.productsAreNearTheirSum(DType.F16, 70, 40, 130);
       tests.productsAreNearTheirSum(DType.F16, 33, 130, 70);
+    }
+
+    private static void bfloatProducts(OpenedBackend on) {
+      new GpuParityCudaPrecisionTest().productsAreNearTheirSum(DType.BF16, 33, 130, 70);
+    }
+
+    private static void extremeRows(OpenedBackend on) {
+      new GpuParityCudaPrecisionTest().hugeActivationsMeetTinyWeights();
     }
 
     private static void smallTerms(OpenedBackend on) {

@@ -1,6 +1,5 @@
 package io.github.wandacuda.forward;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuTensor;
 
@@ -23,17 +22,17 @@ final class LinearError {
    * <p>An H100 adds 16 products at once, after it cut off what is less than 2^-25 of the largest,
    * and cuts the result off to float32: these are 16 / 2 + 2 roundings. An A100 adds 8 and cuts off
    * at 2^-24, a T4 4 at 2^-23. It sums as many columns as are in a step from zero on; steps, and a
-   * bias, are added in float32. In the high precision two numbers of the weights' type hold an
-   * activation but for 2^-23 or 2^-17 of it.
+   * bias, are added in float32. In the high precision two F16 numbers hold an activation but for
+   * 2^-23 of it.
    *
    * @param capability compute capability, times 10
    */
-  static double bound(int capability, DType dtype, Precision precision, int columns) {
+  static double bound(int capability, Precision precision, int columns) {
     boolean fast = precision == Precision.FAST;
     int atOnce = capability < 80 ? 4 : capability < 90 ? 8 : 16;
     int step = fast && capability >= 80 ? 32 : 16;
     int cutOff = 10 * Math.ceilDiv(Math.min(columns, step), atOnce);
-    double left = fast ? 0 : dtype == DType.F16 ? 0x1p-23 : 0x1p-17;
+    double left = fast ? 0 : 0x1p-23;
     return left + (cutOff + Math.ceilDiv(columns, step)) * ROUNDING;
   }
 

@@ -104,6 +104,7 @@ class GpuRunPlanTest {
     assertThat(line(plan, "norms, rotations, gates, sums, squares and halves").amount())
         .isEqualTo(
             4 * tokens * (63 * (halves + norms + turned + sums + states + gate) + 32 * squares));
+    assertThat(line(plan, "BF16 weights to F16").amount()).isEqualTo(4 * 63 * block * 128);
   }
 
   /** Half of the products, and half of what is written for them; all else stays. */
@@ -133,7 +134,8 @@ class GpuRunPlanTest {
     double kernels =
         line(plan, "linear layers").seconds()
             + line(plan, "attention").seconds()
-            + line(plan, "norms, rotations, gates, sums, squares and halves").seconds();
+            + line(plan, "norms, rotations, gates, sums, squares and halves").seconds()
+            + line(plan, "BF16 weights to F16").seconds();
     assertThat(line(plan, "hidden states over the bus").seconds())
         .isCloseTo(3 * 32 * states / 0.5e9 - kernels, within(1e-6));
     assertThat(line(plan("h100"), "hidden states over the bus").amount()).isZero();

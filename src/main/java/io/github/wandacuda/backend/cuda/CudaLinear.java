@@ -11,14 +11,14 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Launches linear layers. Weights of 16 bits are multiplied on tensor cores, by cuBLAS if it is
- * present, else by {@code linear_tensor.cu}; activations are split into two 16-bit halves, so that
- * little precision is lost, or rounded to one for {@code linear_tensor_fast.cu}. Float32 weights,
- * and BF16 weights on devices before Ampere, are multiplied in float32 by {@code linear_float.cu},
- * and weights of all types with up to four tokens by {@code linear_rows.cu}, with the CPU's bits.
+ * Launches linear layers. Weights of 16 bits are multiplied on tensor cores in F16, by cuBLAS if it
+ * is present, else by {@code linear_tensor.cu}; activations are split into two halves, so that
+ * little precision is lost, or rounded to one for {@code linear_tensor_fast.cu}. Float32 weights
+ * are multiplied in float32 by {@code linear_float.cu}, and weights of all types with up to four
+ * tokens by {@code linear_rows.cu}, with the CPU's bits.
  */
 final class CudaLinear implements AutoCloseable {
-  /** The first architecture with BF16 tensor cores and asynchronous copies. */
+  /** The first architecture with asynchronous copies. */
   private static final int AMPERE = 80;
 
   private static final int THREADS = 256;
@@ -43,7 +43,10 @@ final class CudaLinear implements AutoCloseable {
   private final CudaQueue queue;
   private final CudaDevice device;
   private final Optional<CublasLinear> cublas;
-  private final CudaLinearSplit activations;
+  private final Split activations;
+
+  /** Brings BF16 weights to F16. */
+  private final Split weights;
 
   /**
    * Creates the launcher of a queue.
@@ -54,7 +57,8 @@ final class CudaLinear implements AutoCloseable {
     this.queue = queue;
     this.device = queue.device();
     this.cublas = cublas;
-    activations = new CudaLinearSplit(precision.passes());
+    activations = new Split(precision.passes());
+    weights = new Split(1);
   }
 
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
@@ -62,27 +66,22 @@ final class CudaLinear implements AutoCloseable {
       rows(x, w, bias, out);
       return;
     }
-    if (x.columns() == 0 || !hasTensorCores(w.dtype())) {
+    if (w.dtype() == DType.F32) {
       floats(x, w, bias, out);
       return;
     }
     activations.forEachPart(
-        x,
-        w.dtype(),
-        part -> {
-          DeviceRows result = out.rowRange(part.first(), part.high().rows());
-          cublas.ifPresentOrElse(
-              library -> library(library, part, w, bias, result),
-              () -> tensors(part, w, bias, result));
-        });
+        x, tokens -> weights.forEachPart(w, features -> product(tokens, features, bias, out)));
   }
 
-  private boolean hasTensorCores(DType dtype) {
-    return switch (dtype) {
-      case F32 -> false;
-      case F16 -> true;
-      case BF16 -> device.info().capability() >= AMPERE;
-    };
+  private void product(Split.Part tokens, Split.Part features, DevicePointer bias, DeviceRows out) {
+    DeviceRows result =
+        out.rowRange(tokens.first(), tokens.high().rows())
+            .columnRange(features.first(), features.high().rows());
+    DevicePointer added = bias == null ? null : bias.plus((long) features.first() * Float.BYTES);
+    cublas.ifPresentOrElse(
+        library -> library(library, tokens, features, added, result),
+        () -> tensors(tokens, features, added, result));
   }
 
   private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
@@ -104,8 +103,7 @@ final class CudaLinear implements AutoCloseable {
   }
 
   private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    CudaFunction function =
-        device.function("linear_float", CudaFunction.name("linear_float", w.dtype()));
+    CudaFunction function = device.function("linear_float", "linear_float");
     long blocks = Grid.tiles(out.rows(), TILE, out.columns(), TILE);
     launch(function, blocks, x, w, bias, out);
   }
@@ -133,13 +131,12 @@ final class CudaLinear implements AutoCloseable {
         x.columns());
   }
 
-  private void tensors(CudaLinearSplit.Part x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+  private void tensors(Split.Part x, Split.Part w, DevicePointer bias, DeviceRows out) {
     boolean few = out.rows() <= 2 * FEW;
     int tile = few ? FEW : TILE;
     boolean fast = x.low() == null;
     String file = fast ? "linear_tensor_fast" : "linear_tensor";
-    String name = CudaFunction.name(few ? file + "_few" : file, w.dtype());
-    CudaFunction function = device.function(file, name);
+    CudaFunction function = device.function(file, few ? file + "_few" : file);
     int stages = device.info().capability() >= AMPERE ? 3 : 2;
     int shared = stages * ((fast ? 1 : 2) * tile + TILE) * SLICE_BYTES;
     queue.launch(
@@ -149,29 +146,23 @@ final class CudaLinear implements AutoCloseable {
         shared,
         x.high().data(),
         x.inverses(),
-        w.data(),
-        w.stride(),
+        w.high().data(),
+        w.high().stride(),
+        w.inverses(),
         bias,
         out.data(),
         out.stride(),
         out.rows(),
         out.columns(),
-        w.columns(),
+        w.high().columns(),
         x.padded());
   }
 
   private void library(
-      CublasLinear library,
-      CudaLinearSplit.Part x,
-      DeviceRows w,
-      DevicePointer bias,
-      DeviceRows out) {
-    library.multiply(x.high(), w, false, out);
+      CublasLinear library, Split.Part x, Split.Part w, DevicePointer bias, DeviceRows out) {
+    library.multiply(x.high(), w.high(), false, out);
     if (x.low() != null) {
-      library.multiply(x.low(), w, true, out);
-    }
-    if (x.inverses() == null && bias == null) {
-      return;
+      library.multiply(x.low(), w.high(), true, out);
     }
     queue.launch(
         device.function("linear_epilogue", "linear_epilogue"),
@@ -182,6 +173,7 @@ final class CudaLinear implements AutoCloseable {
         out.stride(),
         out.columns(),
         x.inverses(),
+        w.inverses(),
         bias);
   }
 
@@ -189,14 +181,15 @@ final class CudaLinear implements AutoCloseable {
   public void close() {
     cublas.ifPresent(CublasLinear::close);
     activations.close();
+    weights.close();
   }
 
   /**
-   * Splits float32 activations into the sum of two 16-bit halves, which tensor cores multiply, or
-   * rounds them to one: {@code kernels/forward/linear_split.cu}. The memory for them is kept from
-   * one call to the next.
+   * Splits float32 activations into the sum of two F16 halves, which tensor cores multiply, or
+   * rounds them to one, and brings BF16 weights to F16: {@code kernels/forward/linear_split.cu}.
+   * The memory for them is kept from one call to the next.
    */
-  private final class CudaLinearSplit implements AutoCloseable {
+  private final class Split implements AutoCloseable {
     private static final String FILE = "linear_split";
 
     /** Columns of a slice of {@code linear_tensor.cu}. */
@@ -205,13 +198,13 @@ final class CudaLinear implements AutoCloseable {
     /** The most memory for halves; more rows are split in parts. */
     private static final long MOST_BYTES = 256L << 20;
 
-    /** With fewer rows in a part, tensor cores would wait for weights. */
+    /** With fewer rows in a part, tensor cores would wait for the other matrix. */
     private static final int FEWEST_ROWS = 128;
 
     private final GrowingBuffer halves = new GrowingBuffer(device, queue);
     private final GrowingBuffer inverses = new GrowingBuffer(device, queue);
 
-    /** How many there are of each activation. */
+    /** How many halves there are of each number. */
     private final int parts;
 
     /** Halved whenever the device lacks memory. */
@@ -222,16 +215,16 @@ final class CudaLinear implements AutoCloseable {
      *
      * @param parts 2, or 1 to round
      */
-    CudaLinearSplit(int parts) {
+    Split(int parts) {
       this.parts = parts;
     }
 
     /**
-     * Rows that were split.
+     * Rows in F16.
      *
      * @param high upper halves
      * @param low lower halves, in the same rows of memory, or null where there is one part
-     * @param inverses float32 [rows], the factor of each row's products, or null for none
+     * @param inverses float32 [rows], the factor of each row's products, or null where all are 1
      */
     record Part(int first, DeviceRows high, DeviceRows low, DevicePointer inverses) {
       /** Returns the columns of a half with its padding, which is zero. */
@@ -240,17 +233,17 @@ final class CudaLinear implements AutoCloseable {
       }
     }
 
-    /**
-     * Splits a matrix and queues work on it, part by part.
-     *
-     * @param type the halves' type, of 16 bits
-     */
-    void forEachPart(DeviceRows x, DType type, Consumer<Part> work) {
-      int padded = Math.ceilDiv(x.columns(), SLICE) * SLICE;
-      int rows = reserve(x.rows(), (long) parts * padded * type.bytes());
-      for (int first = 0; first < x.rows(); first += rows) {
-        int count = Math.min(rows, x.rows() - first);
-        work.accept(split(x.rowRange(first, count), type, padded, first));
+    /** Splits a matrix and queues work on it, part by part; one in F16 stays as it is. */
+    void forEachPart(DeviceRows matrix, Consumer<Part> work) {
+      if (matrix.dtype() == DType.F16) {
+        work.accept(new Part(0, matrix, null, null));
+        return;
+      }
+      int padded = Math.ceilDiv(matrix.columns(), SLICE) * SLICE;
+      int rows = reserve(matrix.rows(), (long) parts * padded * Short.BYTES);
+      for (int first = 0; first < matrix.rows(); first += rows) {
+        int count = Math.min(rows, matrix.rows() - first);
+        work.accept(split(matrix.rowRange(first, count), padded, first));
       }
     }
 
@@ -272,25 +265,25 @@ final class CudaLinear implements AutoCloseable {
       }
     }
 
-    private Part split(DeviceRows x, DType type, int padded, int first) {
+    private Part split(DeviceRows rows, int padded, int first) {
       int width = parts * padded;
-      long rowBytes = (long) width * type.bytes();
-      DevicePointer place = halves.atLeast(x.rows() * rowBytes);
-      DevicePointer scales =
-          type == DType.F16 ? inverses.atLeast((long) x.rows() * Float.BYTES) : null;
-      Grid grid = Grid.of(x.rows());
-      int threads = Grid.rowThreads(padded, THREADS);
-      if (scales == null) {
-        CudaFunction function = device.function(FILE, "linear_split_bf16");
-        queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, parts);
-      } else {
-        CudaFunction function = device.function(FILE, "linear_split_f16");
-        queue.launch(
-            function, grid, threads, 0, x.data(), x.columns(), place, padded, parts, scales);
-      }
-      DeviceRows all = new DeviceRows(place, type, x.rows(), width, width);
-      DeviceRows low = parts == 1 ? null : all.columnRange(padded, x.columns());
-      return new Part(first, all.columnRange(0, x.columns()), low, scales);
+      DevicePointer place = halves.atLeast((long) rows.rows() * width * Short.BYTES);
+      DevicePointer factors = inverses.atLeast((long) rows.rows() * Float.BYTES);
+      queue.launch(
+          device.function(FILE, CudaFunction.name(FILE, rows.dtype())),
+          Grid.of(rows.rows()),
+          Grid.rowThreads(padded, THREADS),
+          0,
+          rows.data(),
+          rows.stride(),
+          rows.columns(),
+          place,
+          padded,
+          parts,
+          factors);
+      DeviceRows all = new DeviceRows(place, DType.F16, rows.rows(), width, width);
+      DeviceRows low = parts == 1 ? null : all.columnRange(padded, rows.columns());
+      return new Part(first, all.columnRange(0, rows.columns()), low, factors);
     }
 
     @Override

@@ -26,7 +26,7 @@ class KernelSanitizerTest {
   @ParameterizedTest
   @CsvSource({
     "pruning, 150, select_groups_large_bf16",
-    "forward, 40, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16",
+    "forward, 40, linear_tensor linear_tensor_fast linear_float linear_split_bf16",
     "decoder, 40, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
   })
   void readAndWriteNothingElse(String program, String rounds, String kernels) throws IOException {

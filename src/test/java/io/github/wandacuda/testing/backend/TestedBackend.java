@@ -20,13 +20,13 @@ public enum TestedBackend {
   OPENCL(null, FirstOpenCl::withVectors, false),
   /** The same device with the matrix kernels of GPUs. */
   OPENCL_TILES(null, FirstOpenCl::withTiles, true),
-  /** A GPU, or the pretended driver with one that has tensor cores for all 16-bit types. */
+  /** A GPU, or the pretended driver with one that has asynchronous copies. */
   CUDA(null, () -> openCuda(Precision.DEFAULT), false),
   /** As if it had one multiprocessor: a block selects in many rows, each guessed from another. */
   CUDA_FEW_BLOCKS(null, PretendedCuda::fewBlocks, true),
   /** The pretended driver with as many multiprocessors as an H100 has: most have nothing to do. */
   CUDA_MANY_BLOCKS(null, TestedBackend::pretendH100, true),
-  /** The pretended driver with a GPU whose tensor cores take F16 alone. */
+  /** The pretended driver with a GPU that has none. */
   CUDA_SM75(null, TestedBackend::pretendSm75, true);
 
   private final VectorShape shape;
