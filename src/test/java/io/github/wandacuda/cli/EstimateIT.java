@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Tier;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,7 +15,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a dry run says of the time is what the run takes. */
 @Thorough
@@ -37,19 +38,23 @@ class EstimateIT {
     samples = llama.writeSamples(directory.resolve("samples.json"), 2, 128);
   }
 
+  static List<String> kinds() {
+    return Tier.picked(
+        5,
+        List.of(
+            "magnitude",
+            "statistics",
+            "samples",
+            "sparsegpt",
+            "ria",
+            "swaps",
+            "reconstruct",
+            "alps",
+            "realign"));
+  }
+
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "magnitude",
-        "statistics",
-        "samples",
-        "sparsegpt",
-        "ria",
-        "swaps",
-        "reconstruct",
-        "alps",
-        "realign"
-      })
+  @MethodSource("kinds")
   void theTimeIsNotFarOff(String kind) {
     Path output = directory.resolve(kind);
     List<Object> words = Words.of("prune --model %s --output %s", model, output);

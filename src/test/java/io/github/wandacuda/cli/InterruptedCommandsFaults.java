@@ -34,7 +34,7 @@ class InterruptedCommandsFaults {
   @ParameterizedTest
   @MethodSource("kinds")
   void aRunThatIsInterruptedSaysSoAndGoesOn(String kind) throws Exception {
-    assumeTrue(Tier.isEachFault(), "skipped: InterruptedCommandsTest takes some of these calls");
+    assumeTrue(Tier.isEach(), "skipped: InterruptedCommandsTest takes some of these calls");
     long interrupts =
         new InterruptedCommands(directory, 2).interrupt(kind, call -> next(kind, call));
     FaultCounts.add(interrupts, "interrupts at each interruptible call");

@@ -9,9 +9,11 @@ import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Words;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -25,9 +27,17 @@ class CommandsSparkTrials extends OnSpark {
   private static final Path STATISTICS = GOLDEN.resolve("wanda-50.statistics.safetensors");
 
   private static Path pruned;
+  private static Path text;
 
   @BeforeAll
   static void pruneOnOneMachine() throws Exception {
+    text =
+        Files.writeString(
+            directory.resolve("text.json"),
+            TestData.tokens(GOLDEN.resolve("evaluation.json")).stream()
+                .limit(8)
+                .map(Arrays::toString)
+                .collect(Collectors.joining(", ", "[", "]")));
     pruned = directory.resolve("pruned");
     assertThat(onOneMachine(TINY, pruned, "--statistics", STATISTICS).exitCode()).isZero();
   }
@@ -80,7 +90,7 @@ class CommandsSparkTrials extends OnSpark {
   private static Object[] compare(Path model, Object... more) {
     Object[] first =
         words(
-            List.of("compare", "--model", model, "--text", GOLDEN.resolve("evaluation.json")),
+            List.of("compare", "--model", model, "--text", text),
             "--calibration",
             GOLDEN.resolve("calibration.json"),
             "--samples",

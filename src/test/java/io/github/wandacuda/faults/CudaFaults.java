@@ -73,7 +73,7 @@ class CudaFaults {
   /** Of a call that is made often, the first ones and then some. */
   private static final int EACH = 2;
 
-  private static final int AT_MOST = Tier.isEachFault() ? 5 : 3;
+  private static final int AT_MOST = Tier.isEach() ? 5 : 3;
 
   private static final Set<String> WRAPPERS = Set.of("check", "enter", "allocate");
 

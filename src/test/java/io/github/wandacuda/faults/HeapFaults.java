@@ -33,7 +33,7 @@ class HeapFaults {
   @ValueSource(strings = {"statistics", "magnitude", "samples"})
   void aHeapThatIsExhaustedEndsTheRunWhichGoesOnWithMore(String kind) throws Exception {
     int exhausted = 0;
-    for (int mib : Tier.isEachFault() ? new int[] {5, 9, 16} : new int[] {5}) {
+    for (int mib : Tier.isEach() ? new int[] {5, 9, 16} : new int[] {5}) {
       List<String> options = List.of("-Xmx" + mib + "m", "-XX:-UseGCOverheadLimit");
       try (Started program =
           Command.jar(run.run(kind, run.output(), "--resume")).withOptions(options).start()) {

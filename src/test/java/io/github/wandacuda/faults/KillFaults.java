@@ -25,16 +25,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs are killed at random moments and go on until they are done. */
 class KillFaults {
-  private static final Duration TIME = Duration.ofSeconds(Tier.isEachFault() ? 16 : 4);
+  private static final Duration TIME = Duration.ofSeconds(Tier.isEach() ? 16 : 4);
 
   /** Of a method beyond Wanda and magnitude, whose steps between two writes are longer. */
-  private static final Duration METHOD_TIME = Duration.ofSeconds(Tier.isEachFault() ? 5 : 1);
+  private static final Duration METHOD_TIME = Duration.ofSeconds(Tier.isEach() ? 5 : 1);
 
   /** Runs of each kind are killed until it is so many times. */
   private static final int LEAST_KILLS = Integer.getInteger("faults.kills", 1);
 
   /** After so many kills in a row a run may end, so that its result can be compared. */
-  private static final int MOST_IN_A_ROW = Tier.isEachFault() ? 5 : 3;
+  private static final int MOST_IN_A_ROW = Tier.isEach() ? 5 : 3;
 
   private static final int FEW_IN_A_ROW = 3;
 
@@ -52,19 +52,23 @@ class KillFaults {
     run = new Case(directory, new GeneratedLlama(6, 256, 512, 1000), 4, 64);
   }
 
+  static List<String> kinds() {
+    return Tier.picked(2, List.of("statistics", "magnitude", "packed", "samples"));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"statistics", "magnitude", "packed", "samples"})
+  @MethodSource("kinds")
   void aRunThatIsKilledGoesOnToTheSameBytes(String kind) throws Exception {
     write();
     killAndCompare(kind, TIME, MOST_IN_A_ROW);
   }
 
   static List<String> methods() {
-    return Tier.picked(2, List.of("sparsegpt", "swaps-reconstruct", "alps", "ria", "atp"));
+    return Tier.picked(1, List.of("sparsegpt", "swaps-reconstruct", "alps", "ria", "atp"));
   }
 
   static List<String> structures() {
-    return Tier.picked(2, List.of("experts", "blocks", "channels", "heads", "auto", "recipe"));
+    return Tier.picked(1, List.of("experts", "blocks", "channels", "heads", "auto", "recipe"));
   }
 
   @ParameterizedTest
@@ -171,8 +175,12 @@ class KillFaults {
     }
   }
 
+  static List<String> kindsInPlace() {
+    return Tier.picked(1, List.of("statistics", "magnitude"));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"statistics", "magnitude"})
+  @MethodSource("kindsInPlace")
   void aModelThatIsPrunedInPlaceEndsTheSame(String kind) throws Exception {
     write();
     long start = System.nanoTime();

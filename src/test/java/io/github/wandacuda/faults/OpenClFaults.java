@@ -71,7 +71,7 @@ class OpenClFaults {
     try (Stream<Path> files = Files.walk(KERNELS)) {
       kernels = files.filter(file -> file.toString().endsWith(".cl")).sorted().toList();
     }
-    for (int index = 0; index < kernels.size(); index += Tier.isEachFault() ? 1 : 5) {
+    for (int index = 0; index < kernels.size(); index += Tier.isEach() ? 1 : 5) {
       Path kernel = kernels.get(index);
       Path classes = Files.createTempDirectory(directory, "damaged");
       Path damaged = Files.createDirectories(classes.resolve(FOLDER));

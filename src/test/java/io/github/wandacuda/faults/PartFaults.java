@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Parts of a run, at once, are killed at random moments and run again until all have ended. */
 class PartFaults {
-  private static final Duration TIME = Duration.ofSeconds(Tier.isEachFault() ? 16 : 4);
+  private static final Duration TIME = Duration.ofSeconds(Tier.isEach() ? 16 : 4);
   private static final int PARTS = 3;
 
   /** After so many rounds parts may end, so that the result can be compared. */

@@ -27,12 +27,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The power fails at each fsync, rename and truncation of a run and at each write of one from
- * statistics (without {@code -Dfaults.each} at some of them) and at some of the other writes
- * ({@code -Dpower.cut.writes}): what was not forced to the device is lost, and the same run,
- * started again, ends with the same bytes.
+ * statistics (without {@code -Dtests.each} at some of them) and at some of the other writes ({@code
+ * -Dpower.cut.writes}): what was not forced to the device is lost, and the same run, started again,
+ * ends with the same bytes.
  */
 class PowerCutFaults {
   private static final int AT_A_TIME = 2;
@@ -40,7 +41,7 @@ class PowerCutFaults {
   private static final int LAST_CALLS = 5;
 
   /** Of the calls that order what is on the device. */
-  private static final int EACH_NTH = Tier.isEachFault() ? 1 : 3;
+  private static final int EACH_NTH = Tier.isEach() ? 1 : 3;
 
   @TempDir Path directory;
 
@@ -100,13 +101,17 @@ class PowerCutFaults {
     return words.toArray();
   }
 
+  static List<Kind> kinds() {
+    return Tier.picked(2, List.of(Kind.values()));
+  }
+
   @ParameterizedTest
-  @EnumSource
+  @MethodSource("kinds")
   void theSameBytesComeOutAfterAnyCut(Kind kind) throws Exception {
     Path expected = prepare(kind, "expected");
     List<String> calls = PowerCut.calls(expected, directory.resolve("log"), words(kind, expected));
     dropTimes(expected);
-    boolean each = Tier.isEachFault() && kind == Kind.STATISTICS;
+    boolean each = Tier.isEach() && kind == Kind.STATISTICS;
     List<Integer> points = points(calls, each ? calls.size() : WRITES);
     long cuts = 0;
     try (ExecutorService workers = Executors.newFixedThreadPool(AT_A_TIME)) {

@@ -43,7 +43,7 @@ class SystemCallFaults {
 
   static List<Arguments> failures() {
     return Tier.picked(
-        3,
+        2,
         List.of(
             Arguments.of("fsync", "EIO", "samples", false),
             Arguments.of("fsync", "EINTR", "statistics", true),
@@ -71,7 +71,7 @@ class SystemCallFaults {
 
   static List<Arguments> signals() {
     return Tier.picked(
-        2,
+        1,
         List.of(
             Arguments.of("openat", "INT", 130, "samples"),
             Arguments.of("fsync", "TERM", 143, "samples"),

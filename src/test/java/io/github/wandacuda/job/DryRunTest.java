@@ -21,6 +21,7 @@ import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -39,7 +40,7 @@ class DryRunTest {
   @TempDir Path directory;
 
   static List<String> families() {
-    return TestData.families();
+    return Tier.picked(20, TestData.families());
   }
 
   @ParameterizedTest

@@ -17,16 +17,16 @@ public final class Tier {
     return ALL;
   }
 
-  /** Returns whether a fault is tried at each place, or in a fraction of the time. */
-  public static boolean isEachFault() {
-    return Boolean.parseBoolean(System.getProperty("faults.each", "true"));
+  /** Returns whether each case is tried, and a fault at each place, or some that chance picks. */
+  public static boolean isEach() {
+    return Boolean.parseBoolean(System.getProperty("tests.each", "true"));
   }
 
-  /** Returns all cases, or a few that chance picks where not each fault is tried. */
+  /** Returns all cases, or a few that chance picks where not each is tried. */
   public static <T> List<T> picked(int few, List<T> all) {
     List<T> cases = new ArrayList<>(all);
     Collections.shuffle(cases);
-    return isEachFault() ? all : cases.subList(0, few);
+    return isEach() ? all : cases.subList(0, few);
   }
 
   /** Returns all cases, or the first few of them. */

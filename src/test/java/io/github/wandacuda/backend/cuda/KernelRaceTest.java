@@ -90,12 +90,12 @@ class KernelRaceTest {
 
   @ParameterizedTest
   @CsvSource({
-    "pruning, 20, select_groups_large_bf16",
-    "forward, 10, linear_tensor linear_tensor_fast linear_float linear_split_bf16"
+    "pruning, 10, select_groups_large_bf16",
+    "forward, 5, linear_tensor linear_tensor_fast linear_float linear_split_bf16"
         + " linear_sparse_4_bf16 linear_unpack_f16 widen_codes prune_codes"
         + " linear_codes_4 row_moments row_step row_end row_swaps row_group_swaps"
         + " row_admm_update row_group_keep sparse_gpt_prune sparse_gpt_add",
-    "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
+    "decoder, 4, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
         + " convolve delta_rule"
   })
   void noTwoThreadsMeetUnordered(String program, String rounds, String kernels) throws IOException {

@@ -25,9 +25,9 @@ class KernelSanitizerTest {
 
   @ParameterizedTest
   @CsvSource({
-    "pruning, 150, select_groups_large_bf16",
-    "forward, 40, linear_tensor linear_tensor_fast linear_float linear_split_bf16",
-    "decoder, 40, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
+    "pruning, 75, select_groups_large_bf16",
+    "forward, 20, linear_tensor linear_tensor_fast linear_float linear_split_bf16",
+    "decoder, 20, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
   })
   void readAndWriteNothingElse(String program, String rounds, String kernels) throws IOException {
     PretendCudaBuild.assumePossible();

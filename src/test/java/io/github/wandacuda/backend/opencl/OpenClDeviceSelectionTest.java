@@ -7,13 +7,13 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.CallerProgram;
 import io.github.wandacuda.backend.gpu.DeviceSelectionCases;
+import io.github.wandacuda.testing.backend.BesideCuda;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-@Tag("gpu")
+@BesideCuda
 class OpenClDeviceSelectionTest extends DeviceSelectionCases {
   private OpenClCaller caller;
 
