@@ -60,11 +60,6 @@ class LinearSparseTest extends OperationCases {
     return operands.values(out);
   }
 
-  private boolean onTensorCores(DType dtype) {
-    return dtype != DType.F32
-        && (which() == TestedBackend.CUDA || which() == TestedBackend.CUDA_SM75);
-  }
-
   private void agree(CpuTensor x, WeightMatrix w, CpuTensor bias) {
     String what = "%d x %d x %d %s".formatted(x.rows(), w.rows(), w.columns(), w.dtype());
     if (x.rows() <= FEW || !onTensorCores(w.dtype())) {

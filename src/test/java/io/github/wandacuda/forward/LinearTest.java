@@ -33,11 +33,6 @@ class LinearTest extends OperationCases {
     super(backend);
   }
 
-  private boolean onTensorCores(DType dtype) {
-    return dtype != DType.F32
-        && (which() == TestedBackend.CUDA || which() == TestedBackend.CUDA_SM75);
-  }
-
   private double tolerance(WeightMatrix w) {
     return onTensorCores(w.dtype())
         ? LinearError.bound(LinearError.ANY, Precision.DEFAULT, w.columns())

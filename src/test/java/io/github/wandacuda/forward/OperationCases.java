@@ -3,6 +3,7 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.OpenedBackend;
@@ -37,6 +38,14 @@ abstract class OperationCases {
 
   final TestedBackend which() {
     return backend.which();
+  }
+
+  /**
+   * Returns whether tensor cores multiply weights of a type, if there are more than a few tokens.
+   */
+  final boolean onTensorCores(DType dtype) {
+    return dtype != DType.F32
+        && (which() == TestedBackend.CUDA || which() == TestedBackend.CUDA_SM75);
   }
 
   /** Returns the specification. */
