@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedShard;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -42,10 +41,6 @@ final class InspectCommand extends Subcommand {
 
   /** The widest column of names. A longer name shifts only its own row. */
   private static final int WIDEST = 100;
-
-  /** Ends of the names of tensors that quantize activations, which nothing here does. */
-  private static final List<String> ACTIVATION_SCALES =
-      List.of(".input_scale", ".activation_scale", ".input_global_scale");
 
   /** Where modules stand that have no number. */
   private static final String OUTSIDE = "none";
@@ -92,7 +87,7 @@ final class InspectCommand extends Subcommand {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("model_type", model.config().modelType());
     object.put("architecture", model.config().architecture());
-    object.put("parameters", parameters(model));
+    object.put("parameters", model.parameters());
     object.put("bytes", checkpoint.totalBytes());
     if (checkpoint.shards().stream().allMatch(shard -> shard.bytes() instanceof PackedShard)) {
       List<PackedShard> shards =
@@ -116,25 +111,6 @@ final class InspectCommand extends Subcommand {
     object.put("obstacle", obstacle);
     object.put("parts", parts);
     return object;
-  }
-
-  /** Counts weights and other numbers, but for scales and what else tells of codes. */
-  private static long parameters(ModelDirectory model) {
-    long stored =
-        model
-            .checkpoint()
-            .tensors()
-            .filter(entry -> ACTIVATION_SCALES.stream().noneMatch(entry.info().name()::endsWith))
-            .mapToLong(entry -> entry.info().elements())
-            .sum();
-    return stored
-        + model.modules().stream()
-            .filter(module -> !module.isPlain() && module.isRead())
-            .mapToLong(
-                module ->
-                    module.elements()
-                        - module.quantized().tensors().mapToLong(TensorInfo::elements).sum())
-            .sum();
   }
 
   /** Returns what blocks are made of, and how many of each; refuses a model it can't run. */

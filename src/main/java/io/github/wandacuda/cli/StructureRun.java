@@ -140,8 +140,8 @@ record StructureRun(
     if (structure == Structure.AUTO && !dry) {
       object.put("trials", choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
     }
-    object.put("parameters_before", StructureJob.parameters(model.checkpoint()));
-    object.put("parameters_after", StructureJob.parameters(smaller));
+    object.put("parameters_before", model.parameters());
+    object.put("parameters_after", job.planned().parameters());
     object.put("bytes_before", model.checkpoint().totalBytes());
     object.put("bytes_after", smaller.totalBytes());
     if (dry) {

@@ -161,7 +161,7 @@ public record Comparison(
               .orElse(Map.of()),
           sized
               ? new ComparedRun.Size(
-                  StructureJob.parameters(of.checkpoint()),
+                  of.parameters(),
                   of.checkpoint().tensors().mapToLong(entry -> entry.info().bytes()).sum(),
                   speed(of))
               : null);

@@ -111,11 +111,6 @@ public final class StructureJob {
     return part;
   }
 
-  /** Returns how many numbers a checkpoint's tensors have. */
-  public static long parameters(Checkpoint checkpoint) {
-    return checkpoint.tensors().mapToLong(entry -> entry.info().elements()).sum();
-  }
-
   /** Checks that there is enough disk space, as the run itself does first. */
   public void requireRoom() {
     SpaceCheck.requireDisk(

@@ -9,7 +9,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.model.WidthRemoval;
@@ -73,7 +72,7 @@ public record StructureSearch(
         new Calibration.FromSamples(
             samples.samples().subList(0, used), "", samples.seed(), samples.joined());
     StructureChoice choice = new StructureChoice(model, backend, some, known, progress);
-    long parameters = blockParameters();
+    long parameters = model.blockParameters();
     List<RemovedParts> mixes = mixes(ratio, ratio * parameters, choice);
     if (!known) {
       return List.of(new Trial(mixes.getFirst(), ratio, Double.NaN));
@@ -181,18 +180,6 @@ public record StructureSearch(
   }
 
   private long saved(RemovedParts mix) {
-    return mix.kinds().isEmpty()
-        ? 0
-        : StructureJob.parameters(model.checkpoint())
-            - StructureJob.parameters(mix.plan(model).checkpoint(Long.MAX_VALUE));
-  }
-
-  private long blockParameters() {
-    return model
-        .checkpoint()
-        .tensors()
-        .filter(entry -> LinearModules.block(entry.info().name()).isPresent())
-        .mapToLong(entry -> entry.info().elements())
-        .sum();
+    return mix.kinds().isEmpty() ? 0 : model.parameters() - mix.plan(model).opened().parameters();
   }
 }

@@ -3,10 +3,12 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * A Hugging Face model directory, open for reading.
@@ -16,6 +18,10 @@ import java.util.List;
 public record ModelDirectory(
     Path path, ModelConfig config, Checkpoint checkpoint, List<LinearModule> modules)
     implements AutoCloseable {
+  /** Ends of the names of tensors that quantize activations, which nothing here does. */
+  private static final List<String> ACTIVATION_SCALES =
+      List.of(".input_scale", ".activation_scale", ".input_global_scale");
+
   /**
    * Opens a model directory. Of a packed one everything is that of the model that it stands for,
    * whose weights are unpacked as they are read.
@@ -37,6 +43,37 @@ public record ModelDirectory(
     Checkpoint checkpoint =
         Checkpoint.open(path, config.packed() ? PackedShard::unpacked : PackedShard::requireDense);
     return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
+  }
+
+  /** Counts weights and other numbers, but for scales and what else tells of codes. */
+  public long parameters() {
+    return parameters(name -> true);
+  }
+
+  /** Counts those inside of blocks. */
+  public long blockParameters() {
+    return parameters(name -> LinearModules.block(name).isPresent());
+  }
+
+  private long parameters(Predicate<String> counted) {
+    long stored =
+        checkpoint
+            .tensors()
+            .map(Checkpoint.Entry::info)
+            .filter(info -> counted.test(info.name()))
+            .filter(info -> ACTIVATION_SCALES.stream().noneMatch(info.name()::endsWith))
+            .mapToLong(TensorInfo::elements)
+            .sum();
+    // Modules are inside of blocks, all of their tensors are.
+    long coded =
+        modules.stream()
+            .filter(module -> !module.isPlain() && module.isRead())
+            .mapToLong(
+                module ->
+                    module.elements()
+                        - module.quantized().tensors().mapToLong(TensorInfo::elements).sum())
+            .sum();
+    return stored + coded;
   }
 
   /** Returns the file that describes the family, or null for none. */

@@ -11,7 +11,6 @@ import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.job.StructureJob;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
@@ -143,8 +142,7 @@ abstract class ExpertsParity extends OneBackend {
     boolean all = run.get("rule").asText().equals("reap") && !name.equals("tiny-moe");
     try (ModelDirectory model = ModelDirectory.open(output);
         Decoder decoder = DecoderFamilies.open(model, backend().operations())) {
-      assertThat(StructureJob.parameters(model.checkpoint()))
-          .isEqualTo(run.get("parameters").longValue());
+      assertThat(model.parameters()).isEqualTo(run.get("parameters").longValue());
       double perplexity = Perplexity.of(decoder, TestData.evaluation(name), Progress.NONE);
       assertThat(perplexity).as(output.toString()).isCloseTo(expected, within(1e-5 * expected));
       if (all) {
