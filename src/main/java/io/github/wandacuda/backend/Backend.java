@@ -37,19 +37,6 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
-   * Returns the precision with which {@linkplain Operations#residentWeight resident} weights are
-   * multiplied, as {@link #precision} does.
-   */
-  default Optional<Precision> residentPrecision() {
-    return precision();
-  }
-
-  /** Returns why linear layers multiply in float32, where they do so throughout. */
-  default String whyFloat32() {
-    return name() + " multiplies in float32";
-  }
-
-  /**
    * Returns how many bytes of a weight a {@link SelectionPlan} should be given at a time: enough
    * that the cost of a call doesn't show, few enough that calls overlap.
    */

@@ -251,16 +251,6 @@ public final class Backends {
     }
 
     @Override
-    public Optional<Precision> residentPrecision() {
-      return first().residentPrecision();
-    }
-
-    @Override
-    public String whyFloat32() {
-      return first().whyFloat32();
-    }
-
-    @Override
     public long tileBytes() {
       return devices.stream().mapToLong(Backend::tileBytes).min().orElseThrow();
     }

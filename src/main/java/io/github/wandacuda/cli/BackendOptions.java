@@ -33,9 +33,9 @@ final class BackendOptions {
       names = PRECISION,
       paramLabel = "fast|high",
       description =
-          "Multiply 16-bit weights on tensor cores with activations rounded to 16 bits (fast; on a"
-              + " CPU with AMX, BF16 weights through oneDNN if it is there), or with two 16-bit"
-              + " parts of them, in twice the time (high). Default: high.")
+          "Multiply 16-bit weights on tensor cores with activations rounded to 16 bits (fast), or"
+              + " with two 16-bit parts of them, in twice the time (high). The CPU multiplies in"
+              + " float32. Default: high.")
   private Precision precision = Precision.DEFAULT;
 
   @Mixin private ThreadsOption threads;
@@ -79,7 +79,7 @@ final class BackendOptions {
     output.detail(
         "%d CPU threads, precision %s", threads.count(), Precision.label(opened.precision()));
     if (opened.precision().isEmpty() && !output.given(ClusterOption.NAME)) {
-      output.warnIfGiven(opened.whyFloat32(), PRECISION);
+      output.warnIfGiven(opened.name() + " multiplies in float32", PRECISION);
     }
     return opened;
   }

@@ -98,9 +98,6 @@ final class GenerateCommand extends Subcommand {
       try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
         int limit = limit(given.ids().length, shape);
         try (Backend backend = backends.open(output)) {
-          if (backend.precision().isPresent() && backend.residentPrecision().isEmpty()) {
-            output.warnIfGiven(backend.name() + " generates in float32", BackendOptions.PRECISION);
-          }
           Operations operations = backend.operations();
           int length = given.ids().length + limit;
           WeightKeeping keeping = keeping(directory, operations, length);

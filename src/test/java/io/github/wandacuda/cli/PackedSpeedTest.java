@@ -36,7 +36,7 @@ class PackedSpeedTest {
     int[] calls = new int[2];
     try (Workers workers = new Workers(1);
         ModelDirectory model = ModelDirectory.open(path)) {
-      Operations real = CpuOperations.checked(new ScalarForward(), workers, null);
+      Operations real = CpuOperations.checked(new ScalarForward(), workers);
       Object[] packed = new Object[1];
       Operations operations =
           (Operations)

@@ -239,7 +239,7 @@ final class LayerCase {
   <T> T on(RowArithmetic arithmetic, int threads, Function<SquareGram, T> work) {
     try (Arena arena = Arena.ofShared();
         Workers workers = new Workers(threads)) {
-      Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
+      Operations operations = CpuOperations.checked(new ScalarForward(), workers);
       try (SquareGram square = new SquareGram(operations, workers, packed(arena), arithmetic)) {
         return work.apply(square);
       }

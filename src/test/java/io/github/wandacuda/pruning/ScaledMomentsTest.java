@@ -91,7 +91,7 @@ class ScaledMomentsTest {
   private static Result run(Work work, LayerCase layer, float factor) {
     try (Arena arena = Arena.ofShared();
         Workers workers = new Workers(1)) {
-      Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
+      Operations operations = CpuOperations.checked(new ScalarForward(), workers);
       Gram gram = scaled(layer.packed(arena), factor);
       WeightMatrix weights = LayerCase.matrix(layer.weights);
       MemorySegment mask = layer.mask();

@@ -28,8 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SparseGptTest {
   @AutoClose private static final Workers WORKERS = new Workers(2);
-  private static final Operations OPERATIONS =
-      CpuOperations.checked(new ScalarForward(), WORKERS, null);
+  private static final Operations OPERATIONS = CpuOperations.checked(new ScalarForward(), WORKERS);
 
   /** Weights and mask after pruning. */
   private record Result(float[][] weights, Mask mask, long pruned) {}

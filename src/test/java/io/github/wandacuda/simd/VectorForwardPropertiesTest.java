@@ -109,7 +109,7 @@ class VectorForwardPropertiesTest {
     private static CpuTensor run(
         CpuForwardKernels kernels, int threads, Function<Operations, CpuTensor> work) {
       try (Workers workers = new Workers(threads)) {
-        return work.apply(CpuOperations.checked(kernels, workers, null));
+        return work.apply(CpuOperations.checked(kernels, workers));
       }
     }
   }

@@ -1,16 +1,12 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.cpu.OneDnn.Search;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.RadixSelect;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Optional;
 
 /** The processor that this JVM runs on. */
 final class CpuBackend implements Backend {
@@ -32,34 +28,20 @@ final class CpuBackend implements Backend {
   private final CpuKernels kernels;
   private final Selector plainSelector = new CpuSelector(new RadixSelect());
 
-  /** What was found of oneDNN; null if it wasn't asked for. */
-  private final Search found;
-
   private Selector selector;
   private Operations operations;
-
-  /** Null if BF16 is multiplied in float32, or nothing was multiplied yet. */
-  private BfloatLinear bfloat;
 
   /**
    * Opens the processor.
    *
    * @param workers the threads to use; selections run on those of the callers
    * @param closing closes the threads, unless they stay the caller's
-   * @param found a library for products with activations rounded to BF16, if there is one; null to
-   *     multiply in float32
    */
-  CpuBackend(
-      CpuKernels kernels, String device, WorkerPool workers, Runnable closing, Search found) {
+  CpuBackend(CpuKernels kernels, String device, WorkerPool workers, Runnable closing) {
     this.kernels = kernels;
     this.device = device;
     this.workers = workers;
     this.closing = closing;
-    this.found = found;
-  }
-
-  private boolean rounds() {
-    return found != null && found.library() != null;
   }
 
   @Override
@@ -72,30 +54,10 @@ final class CpuBackend implements Backend {
     return device;
   }
 
-  /** Results are the same on every processor, with vectors and without, but oneDNN's. */
+  /** Results are the same on every processor, with vectors and without. */
   @Override
   public String arithmetic() {
-    return !rounds()
-        ? name()
-        : "%s, %s by %s"
-            .formatted(
-                Backend.super.arithmetic(), Precision.FAST.label(), found.library().arithmetic());
-  }
-
-  @Override
-  public Optional<Precision> precision() {
-    return rounds() ? Optional.of(Precision.FAST) : Optional.empty();
-  }
-
-  @Override
-  public Optional<Precision> residentPrecision() {
-    return Optional.empty();
-  }
-
-  @Override
-  public String whyFloat32() {
-    String plain = Backend.super.whyFloat32();
-    return found == null ? plain : plain + ": " + found.problem();
+    return name();
   }
 
   /** A tile of 256 KiB stays in a core's cache between its steps. */
@@ -130,9 +92,7 @@ final class CpuBackend implements Backend {
   @Override
   public synchronized Operations operations() {
     if (operations == null) {
-      CpuForwardKernels forward = kernels.forward().get();
-      bfloat = rounds() ? new BfloatLinear(found.library(), forward) : null;
-      operations = CpuOperations.checked(forward, workers, bfloat);
+      operations = CpuOperations.checked(kernels.forward().get(), workers);
     }
     return operations;
   }
@@ -140,8 +100,5 @@ final class CpuBackend implements Backend {
   @Override
   public synchronized void close() {
     closing.run();
-    if (bfloat != null) {
-      bfloat.close();
-    }
   }
 }

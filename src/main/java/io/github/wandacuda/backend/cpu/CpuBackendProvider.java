@@ -39,32 +39,23 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public List<DeviceDescription> listing() {
-    OneDnn.Search found = OneDnn.search();
-    String fast =
-        found.library() == null
-            ? "no precision fast: " + found.problem()
-            : "precision fast by " + found.library().name();
     return List.of(
         device(
-            "%s, %s, packed weights %s, %s"
+            "%s, %s, packed weights %s"
                 .formatted(
-                    devices().getFirst().reason(),
-                    CpuKernels.describe(),
-                    SparseMatrix.kernels(),
-                    fast)));
+                    devices().getFirst().reason(), CpuKernels.describe(), SparseMatrix.kernels())));
   }
 
   @Override
   public Backend open(int device, int threads, Precision precision) {
-    OneDnn.Search found = precision == Precision.FAST ? OneDnn.search() : null;
     CpuKernels kernels = kernels(device);
     Workers workers = new Workers(threads);
-    return new CpuBackend(kernels, model(), workers, workers::close, found);
+    return new CpuBackend(kernels, model(), workers, workers::close);
   }
 
   @Override
   public Backend open(int device, WorkerPool workers) {
-    return new CpuBackend(kernels(device), model(), workers, () -> {}, null);
+    return new CpuBackend(kernels(device), model(), workers, () -> {});
   }
 
   private static CpuKernels kernels(int device) {

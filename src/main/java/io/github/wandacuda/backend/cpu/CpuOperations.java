@@ -37,8 +37,7 @@ import java.util.function.IntConsumer;
  * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels}
  * do the arithmetic.
  */
-public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat)
-    implements Operations {
+public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) implements Operations {
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
@@ -47,13 +46,10 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
    *
    * @param kernels kernels for these operations alone, since they may keep buffers
    * @param workers the threads; closing them is up to the caller
-   * @param bfloat multiplies the weights that it takes, but for those that are resident; null for
-   *     none
    */
-  public static Operations checked(
-      CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat) {
+  public static Operations checked(CpuForwardKernels kernels, WorkerPool workers) {
     return new CheckedOperations(
-        CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers, bfloat));
+        CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers));
   }
 
   /** Returns a tensor of this backend, or null for none. */
@@ -80,17 +76,15 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
 
   @Override
   public CpuWeight weight(RowReader matrix) {
-    boolean rounding =
-        bfloat != null && matrix instanceof WeightMatrix plain && BfloatLinear.takes(plain);
-    return new CpuWeight(matrix, null, null, rounding);
+    return new CpuWeight(matrix, null, null);
   }
 
   @Override
   public CpuWeight residentWeight(RowReader matrix) {
     return kernels
         .pack(matrix, workers)
-        .map(packed -> new CpuWeight(null, packed, null, false))
-        .orElseGet(() -> new CpuWeight(matrix, null, null, false));
+        .map(packed -> new CpuWeight(null, packed, null))
+        .orElseGet(() -> new CpuWeight(matrix, null, null));
   }
 
   @Override
@@ -100,7 +94,7 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
 
   @Override
   public CpuWeight sparseWeight(SparseMatrix matrix) {
-    return new CpuWeight(null, null, matrix, false);
+    return new CpuWeight(null, null, matrix);
   }
 
   @Override
@@ -130,8 +124,6 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
       SparseLinear.linear(own(x), weight.sparse(), own(bias), own(out), kernels, workers);
     } else if (weight.packed() != null) {
       kernels.linear(own(x), weight.packed(), own(bias), own(out), workers);
-    } else if (weight.rounding()) {
-      bfloat.linear(own(x), (WeightMatrix) weight.matrix(), own(bias), own(out), workers);
     } else {
       kernels.linear(own(x), weight.matrix(), own(bias), own(out), workers);
     }
@@ -288,10 +280,8 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers, Bfloa
    * @param matrix the view itself, which is read in place
    * @param packed a copy
    * @param sparse read in place
-   * @param rounding whether activations are rounded to the matrix's type
    */
-  public record CpuWeight(
-      RowReader matrix, PackedWeight packed, SparseMatrix sparse, boolean rounding)
+  public record CpuWeight(RowReader matrix, PackedWeight packed, SparseMatrix sparse)
       implements Weight {
     @Override
     public int rows() {

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 /** What the parts that decoder families differ in refuse to be given. */
 class CheckedOperationsTest {
   @AutoClose private final Workers workers = new Workers(1);
-  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
+  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
   private final Tensor two = operations.tensor(2, 4);
   private final Tensor three = operations.tensor(3, 4);
   private final Tensor gain = operations.tensor(1, 4);

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 
 class CpuOperationsTest {
   @AutoClose private final Workers workers = new Workers(2);
-  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers, null);
+  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
   private final Samples samples = new Samples(3);
 
   private static void refused(ThrowingCallable call, String message) {

@@ -10,11 +10,8 @@ public final class ScalarCpu {
   private ScalarCpu() {}
 
   public static Backend open(int threads) {
-    return open(new CpuKernels(ScalarSelect::new, ScalarForward::new), threads, null);
-  }
-
-  static Backend open(CpuKernels kernels, int threads, OneDnn.Search found) {
+    CpuKernels kernels = new CpuKernels(ScalarSelect::new, ScalarForward::new);
     Workers workers = new Workers(threads);
-    return new CpuBackend(kernels, "test", workers, workers::close, found);
+    return new CpuBackend(kernels, "test", workers, workers::close);
   }
 }

@@ -55,7 +55,7 @@ public final class OpenedBackend implements AutoCloseable {
                 : ShapedKernels.load(CpuForwardKernels.class, "simd.VectorForward", which.shape());
         operations =
             (Tier.isAll() ? IntStream.of(1, 3) : IntStream.of(2))
-                .mapToObj(threads -> CpuOperations.checked(kernels, workers(threads), null))
+                .mapToObj(threads -> CpuOperations.checked(kernels, workers(threads)))
                 .toList();
       }
     }
@@ -65,7 +65,7 @@ public final class OpenedBackend implements AutoCloseable {
   /** Returns the specification of the forward pass. */
   public Operations scalar() {
     if (scalar == null) {
-      scalar = CpuOperations.checked(new ScalarForward(), workers(1), null);
+      scalar = CpuOperations.checked(new ScalarForward(), workers(1));
     }
     return scalar;
   }

@@ -95,11 +95,6 @@ public final class PruneCase {
     return prune(List.of("--no-verify"));
   }
 
-  /** Does what {@link #prune()} does, with linear layers in the precision {@code fast}. */
-  public double pruneFast() {
-    return prune(List.of("--no-verify", "--precision", "fast"));
-  }
-
   /** Does what {@link #prune()} does, until all is on the device. */
   public double pruneToDevice() {
     settle();

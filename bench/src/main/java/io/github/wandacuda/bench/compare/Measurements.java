@@ -46,8 +46,6 @@ final class Measurements {
           Map.entry("calibrated-1b-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("calibrated-linear", ProgramRows::calibratedBesideLinear),
           Map.entry("compiled-linear", ProgramRows::compiledCalibrationBesideLinear),
-          Map.entry("calibrated-fast", ProgramRows::fastBesideFloat32),
-          Map.entry("calibrated-1b-fast", ProgramRows::fastBesideFloat32),
           Map.entry("sparsegpt-torch", ProgramRows::sparseGptBesideTorch),
           Map.entry("swaps-forward", BlockRows::swapsBesideForward),
           Map.entry("reconstruct-forward", BlockRows::reconstructBesideForward),

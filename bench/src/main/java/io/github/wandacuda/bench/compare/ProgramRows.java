@@ -291,29 +291,6 @@ final class ProgramRows {
     return same;
   }
 
-  /** The same run in both precisions of linear layers. */
-  static Outcome fastBesideFloat32(Row row, Place place, Pairs pairs) {
-    PruneCase prune =
-        PruneCase.fromSamples(
-            place.memory(), place.jar(), row.get("model"), row.get("samples"), "wanda");
-    prune.pruneFast();
-    String precision = prune.report().required("precision").textValue();
-    if (!precision.equals("fast")) {
-      throw new NotRunException("no oneDNN, or a processor without AMX: ran in " + precision);
-    }
-    Path fast = place.memory().resolve("fast");
-    Directories.move(prune.output(), fast);
-    prune.prune();
-    double same = agreement(prune.output(), fast, SAME_BITS);
-    return pairs
-        .warmed()
-        .measure(
-            Unit.SECONDS,
-            new Pairs.Side(1, each(prune::pruneFast, prune.output())),
-            new Pairs.Side(1, each(prune::prune, prune.output())))
-        .with(Map.of("same_bits", same));
-  }
-
   /** Runs over samples that differ in the method alone. */
   static Outcome alpsBesideSparseGpt(Row row, Place place, Pairs pairs) {
     PruneCase prune =
