@@ -21,12 +21,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Statistics of llama.cpp's imatrix tool, as GGUF or in its older format: for each weight the sum,
- * over tokens, of the square of each input column, and the number of tokens.
+ * Statistics of llama.cpp's imatrix tool as GGUF: for each weight the sum, over tokens, of the
+ * square of each input column, and the number of tokens. The format of before 2025 is refused.
  *
  * <p>A norm is {@code sqrt(sum / tokens * tokens of a chunk)}, the same as in {@link Statistics}
- * with llama.cpp's chunks as samples. The older format doesn't say how long a chunk is, so its
- * norms are {@code sqrt(sum / tokens)}. A common factor changes no mask.
+ * with llama.cpp's chunks as samples.
  */
 public final class Imatrix {
   private static final Set<String> ENDINGS = Set.of(".gguf", ".dat", ".imatrix");
@@ -70,7 +69,12 @@ public final class Imatrix {
         () -> {
           LittleEndianFile in = LittleEndianFile.open(file);
           try {
-            return in.startsWith("GGUF") ? new GgufImatrix(in).read() : readLegacy(in);
+            if (!in.startsWith("GGUF")) {
+              throw ErrorDetails.file(file)
+                  .hint("llama-imatrix --in-file FILE -o FILE.gguf makes one of the older format")
+                  .wrong("an imatrix in GGUF", "another start");
+            }
+            return new GgufImatrix(in).read();
           } catch (BufferUnderflowException e) {
             throw in.cut();
           }
@@ -129,26 +133,6 @@ public final class Imatrix {
 
   private static int count(long number) {
     return (int) Math.clamp(number, 0, Integer.MAX_VALUE);
-  }
-
-  /**
-   * Reads the format that llama.cpp's imatrix wrote before GGUF: the number of weights; for each
-   * its name, its number of calls, and by column the mean square times the calls; the number of
-   * chunks.
-   */
-  private static Statistics readLegacy(LittleEndianFile in) {
-    Imatrix imatrix = new Imatrix(in.file());
-    int weights = requireFew(in.file(), in.count("weights", 3 * Integer.BYTES));
-    for (int index = 0; index < weights; index++) {
-      String name = in.text(in.count("a name's bytes", 1));
-      int calls = in.bytes().getInt();
-      float[] sums = in.floats(in.count("values", Float.BYTES));
-      if (calls < 1) {
-        throw imatrix.problem(name, "1 call or more", Integer.toString(calls));
-      }
-      imatrix.add(name, sums, 1.0 / calls);
-    }
-    return imatrix.statistics(in.bytes().remaining() >= Integer.BYTES ? in.bytes().getInt() : 0, 0);
   }
 
   /**
@@ -348,21 +332,13 @@ public final class Imatrix {
     }
 
     /**
-     * Reads a 32-bit number that says how many things follow.
+     * Reads a 64-bit number that says how many things follow.
      *
      * @param leastBytes the fewest bytes of each
      * @throws InputException if the file is too short for them
      */
-    int count(String what, int leastBytes) {
-      return count(what, bytes.getInt(), leastBytes);
-    }
-
-    /** Reads a 64-bit number that says how many things follow. */
     int longCount(String what, int leastBytes) {
-      return count(what, bytes.getLong(), leastBytes);
-    }
-
-    private int count(String what, long count, int leastBytes) {
+      long count = bytes.getLong();
       int most = bytes.remaining() / leastBytes;
       if (count < 0 || count > most) {
         throw ErrorDetails.file(file)

@@ -30,7 +30,7 @@ final class CalibrationOptions {
       paramLabel = "FILE",
       description =
           "Activation statistics instead of a calibration run: what 'calibrate' wrote, or an"
-              + " imatrix of llama.cpp (.gguf, .dat, .imatrix).")
+              + " imatrix of llama.cpp (.gguf).")
   private Path statistics;
 
   @Mixin SampleOptions sampling;

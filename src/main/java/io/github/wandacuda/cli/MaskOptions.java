@@ -21,9 +21,7 @@ final class MaskOptions {
   @Option(
       names = "--masks",
       paramLabel = "FILE",
-      description =
-          "The masks of --method masks: what --save-masks wrote, or MaskLLM's .npz. Several are"
-              + " combined.")
+      description = "The masks of --method masks: what --save-masks wrote. Several are combined.")
   private List<Path> files = new ArrayList<>();
 
   @Option(

@@ -1,17 +1,12 @@
 package io.github.wandacuda.evaluate;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.evaluate.TaskDocument.Choice;
-import io.github.wandacuda.text.CsvRows;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -108,13 +103,10 @@ final class Mmlu {
     // One folder has all subjects once more, and what is in it is enough.
     List<Path> together =
         found.stream().filter(file -> TaskFiles.configuration(file).equals("all")).toList();
-    List<Path> best = together.isEmpty() ? found : together;
     SortedMap<String, List<TaskRow>> subjects = new TreeMap<>();
-    List<Path> archive =
-        files.all().stream().filter(file -> archived(file, split).isPresent()).toList();
-    for (Path file : best.isEmpty() ? archive : best) {
+    for (Path file : together.isEmpty() ? found : together) {
       read.add(file);
-      for (TaskRow row : rows(file, split)) {
+      for (TaskRow row : TaskRow.read(file, Long.MAX_VALUE)) {
         String subject = row.has("subject") ? row.text("subject") : TaskFiles.configuration(file);
         List<TaskRow> rows =
             subjects.computeIfAbsent(requireKnown(row, subject), name -> new ArrayList<>());
@@ -124,12 +116,6 @@ final class Mmlu {
       }
     }
     return subjects;
-  }
-
-  private static List<TaskRow> rows(Path file, String split) {
-    return archived(file, split)
-        .map(subject -> read(file, subject))
-        .orElseGet(() -> TaskRow.read(file, Long.MAX_VALUE));
   }
 
   private static String requireKnown(TaskRow row, String subject) {
@@ -178,47 +164,6 @@ final class Mmlu {
     String context = before + question(row);
     List<Choice> choices = LETTERS.stream().map(letter -> Choice.after(context, letter)).toList();
     return row.document(choices, answer(row), subject);
-  }
-
-  /**
-   * Returns the subject of a split's file in the archive of MMLU's authors, {@code
-   * test/anatomy_test.csv}, or nothing if it is another file.
-   */
-  static Optional<String> archived(Path file, String split) {
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    String end = "_" + split + ".csv";
-    return name.endsWith(end)
-        ? Optional.of(name.substring(0, name.length() - end.length()))
-            .filter(subject -> group(subject).isPresent())
-        : Optional.empty();
-  }
-
-  /**
-   * Reads a file of the archive, each row a question, four answers and the letter of the right one,
-   * as rows such as the hub has.
-   *
-   * @throws InputException if it can't be read, or a row hasn't six values
-   */
-  private static List<TaskRow> read(Path file, String subject) {
-    List<TaskRow> rows = new ArrayList<>();
-    CsvRows.read(file)
-        .forEach(
-            (line, values) -> rows.add(new TaskRow(file, line, row(file, line, values, subject))));
-    return rows;
-  }
-
-  private static ObjectNode row(Path file, int line, List<String> values, String subject) {
-    if (values.size() != LETTERS.size() + 2) {
-      throw ErrorDetails.part(file, "line " + line)
-          .wrong("a question, four answers and a letter", "%d values".formatted(values.size()));
-    }
-    ObjectNode row = JsonNodeFactory.instance.objectNode();
-    row.put("question", values.getFirst());
-    row.put("subject", subject);
-    ArrayNode choices = row.putArray("choices");
-    values.subList(1, 1 + LETTERS.size()).forEach(choices::add);
-    row.put("answer", values.getLast().strip());
-    return row;
   }
 
   private static void add(String group, String subjects) {

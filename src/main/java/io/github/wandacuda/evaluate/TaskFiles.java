@@ -22,7 +22,7 @@ import java.util.stream.StreamSupport;
 
 /**
  * Finds the files of tasks below a folder, by the names that they have on the Hugging Face hub, in
- * its cache and in the original archives, however deep they were put.
+ * its cache and as JSON lines, however deep they were put.
  */
 record TaskFiles(Path data, List<Path> all) {
   /** The hub's cache has six folders above a file. */

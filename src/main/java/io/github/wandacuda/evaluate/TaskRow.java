@@ -87,14 +87,6 @@ record TaskRow(Path file, long number, JsonNode content) {
     return list.valueStream().map(element -> text(key, element)).toList();
   }
 
-  /** Returns the strings that the objects of a list have under a key. */
-  List<String> texts(String key, JsonNode list, String inner) {
-    if (!list.isArray()) {
-      throw wrong(key, "a list of objects", list);
-    }
-    return list.valueStream().map(element -> text(key + "." + inner, element.path(inner))).toList();
-  }
-
   /** Returns the right answer's index: a whole number, that as a string, or a truth value. */
   int label(String key, int choices) {
     return label(key, 0, choices);

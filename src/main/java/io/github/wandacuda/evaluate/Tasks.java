@@ -1,14 +1,12 @@
 package io.github.wandacuda.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.TaskDocument.Choice;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.text.Utf8;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -109,36 +107,7 @@ public final class Tasks {
     if (rows.isEmpty()) {
       throw ErrorDetails.file(found.getFirst()).wrong("rows", "none");
     }
-    List<TaskRow> complete = task == BuiltInTask.PIQA ? labelled(rows) : rows;
-    return new Task(
-        name, task.normalized, complete.stream().map(task.prompt).toList(), found, null);
-  }
-
-  /**
-   * Returns rows of PIQA with their labels, which in the original files lie line by line in a file
-   * beside the questions; the same rows if they have them.
-   *
-   * @throws InputException if there is no file of labels, or it has fewer than there are rows
-   */
-  private static List<TaskRow> labelled(List<TaskRow> rows) {
-    if (rows.getFirst().has("label")) {
-      return rows;
-    }
-    Path questions = rows.getFirst().file();
-    String stem = questions.getFileName().toString().replaceFirst("\\.[^.]*$", "");
-    Path file = questions.resolveSibling(stem + "-labels.lst");
-    List<String> labels = Utf8.read(file).lines().toList();
-    if (labels.size() < rows.size()) {
-      throw ErrorDetails.file(file)
-          .wrong("a label for each question, %d".formatted(rows.size()), labels.size());
-    }
-    List<TaskRow> labelled = new ArrayList<>();
-    for (TaskRow row : rows) {
-      ObjectNode content = row.content().deepCopy();
-      content.put("label", labels.get(labelled.size()).strip());
-      labelled.add(new TaskRow(row.file(), row.number(), content));
-    }
-    return labelled;
+    return new Task(name, task.normalized, rows.stream().map(task.prompt).toList(), found, null);
   }
 
   private static boolean isFile(String name) {
@@ -356,33 +325,17 @@ public final class Tasks {
     }
 
     static TaskDocument arc(TaskRow row) {
-      String question =
-          row.content().path("question").isObject() ? stem(row) : row.text("question");
-      return multipleChoice(row, "Question: %s\nAnswer:".formatted(question));
+      return multipleChoice(row, "Question: %s\nAnswer:".formatted(row.text("question")));
     }
 
     static TaskDocument openbookqa(TaskRow row) {
-      return multipleChoice(row, row.has("question_stem") ? row.text("question_stem") : stem(row));
+      return multipleChoice(row, row.text("question_stem"));
     }
 
-    /** Returns a question as the original files of ARC and OpenBookQA have it. */
-    private static String stem(TaskRow row) {
-      return row.text("question.stem", row.get("question").path("stem"));
-    }
-
-    /** Choices as an object of two lists, or, in the original files, as a list of objects. */
     private static TaskDocument multipleChoice(TaskRow row, String context) {
-      boolean original = row.content().path("question").isObject();
-      JsonNode choices = original ? row.get("question").path("choices") : row.get("choices");
-      List<String> texts;
-      List<String> labels;
-      if (choices.isArray()) {
-        texts = row.texts("choices", choices, "text");
-        labels = row.texts("choices", choices, "label");
-      } else {
-        texts = row.texts("choices.text", choices.path("text"));
-        labels = row.texts("choices.label", choices.path("label"));
-      }
+      JsonNode choices = row.get("choices");
+      List<String> texts = row.texts("choices.text", choices.path("text"));
+      List<String> labels = row.texts("choices.label", choices.path("label"));
       return row.document(after(context, texts), gold(row, labels, texts.size()));
     }
 

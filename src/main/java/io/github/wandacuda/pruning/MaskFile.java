@@ -5,15 +5,11 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.OnFailure;
-import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -21,12 +17,9 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * Files of masks. This program's own are safetensors files with a tensor {@code <module>.mask} for
- * each module, U8 [rows, ceil(columns / 8)], least significant bit first, 1 = kept, rows padded
- * with 0; their metadata say {@code format} = {@link #FORMAT} and, as {@code source_sha256}, which
- * model they were made for. Those of MaskLLM (NVlabs/MaskLLM) are NumPy's {@code .npz} archives
- * with an array {@code <parameter>.mask} for each weight: the bits of the flattened weight's mask,
- * most significant bit first. What a file is, is told by how it begins.
+ * Files of masks: safetensors files with a tensor {@code <module>.mask} for each module, U8 [rows,
+ * ceil(columns / 8)], least significant bit first, 1 = kept, rows padded with 0. Their metadata say
+ * {@code format} = {@link #FORMAT} and, as {@code source_sha256}, which model they were made for.
  */
 public final class MaskFile {
   /** The value of the metadata's {@code format}. */
@@ -34,8 +27,6 @@ public final class MaskFile {
 
   static final String SUFFIX = ".mask";
   static final String SOURCE = "source_sha256";
-  private static final byte[] ZIP = {'P', 'K', 3, 4};
-  private static final byte[] EMPTY_ZIP = {'P', 'K', 5, 6};
 
   private MaskFile() {}
 
@@ -45,13 +36,16 @@ public final class MaskFile {
    *
    * @param modules all linear modules of the model
    * @param sourceSha256 the digest of the model that the masks must have been made for, or null
-   *     where any with the same modules will do; MaskLLM's files don't say it
+   *     where any with the same modules will do
    * @throws InputException if the file isn't there or isn't what it should be
    */
   public static ModuleMasks open(Path file, Collection<LinearModule> modules, String sourceSha256) {
-    return isZip(file)
-        ? NpzMasks.open(file, modules)
-        : SafetensorsMasks.open(file, modules, sourceSha256);
+    if (file.toString().endsWith(".npz")) {
+      throw ErrorDetails.file(file)
+          .hint("src/python/npz_masks.py makes a file of masks of one")
+          .wrong("a safetensors file of masks", "an archive of NumPy arrays");
+    }
+    return SafetensorsMasks.open(file, modules, sourceSha256);
   }
 
   /** Returns whether a file's metadata say that it holds masks which this program wrote. */
@@ -69,17 +63,7 @@ public final class MaskFile {
     return new TensorInfo(tensorName(module), "U8", shape, 0, module.maskBytes());
   }
 
-  private static boolean isZip(Path file) {
-    InputFile.require(file);
-    try (InputStream in = InputFile.stream(file)) {
-      byte[] start = in.readNBytes(ZIP.length);
-      return Arrays.equals(start, ZIP) || Arrays.equals(start, EMPTY_ZIP);
-    } catch (IOException e) {
-      throw InputException.unreadable(file, "a file of masks", e);
-    }
-  }
-
-  /** A file of masks of this program's own, held open. */
+  /** A file of masks, held open. */
   private record SafetensorsMasks(SafetensorsFile file) implements ModuleMasks {
     static SafetensorsMasks open(Path path, Collection<LinearModule> modules, String sourceSha256) {
       SafetensorsMasks masks = new SafetensorsMasks(SafetensorsFile.open(path));
@@ -96,7 +80,7 @@ public final class MaskFile {
       String format = file.metadata().getOrDefault("format", "none");
       if (!format.equals(FORMAT)) {
         throw ErrorDetails.file(file.path())
-            .hint("masks are what a run of prune saves, or an .npz of MaskLLM")
+            .hint("masks are what a run of prune saves")
             .wrong("format %s in its metadata".formatted(FORMAT), Printable.of(format));
       }
       String source = file.metadata().getOrDefault(SOURCE, "none");

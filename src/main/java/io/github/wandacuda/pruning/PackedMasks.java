@@ -75,26 +75,4 @@ final class PackedMasks {
     }
     return -1;
   }
-
-  /** Packs the bits of a weight's elements as they are stored, most significant bit first. */
-  static void unpackFlat(byte[] flat, LinearModule module, MemorySegment mask) {
-    int rows = module.rows();
-    int columns = module.columns();
-    if (!module.transposed() && columns % Byte.SIZE == 0) {
-      for (int at = 0; at < flat.length; at++) {
-        mask.set(ValueLayout.JAVA_BYTE, at, (byte) (Integer.reverse(flat[at]) >>> 24));
-      }
-      return;
-    }
-    boolean[] kept = new boolean[columns];
-    for (int row = 0; row < rows; row++) {
-      for (int column = 0; column < columns; column++) {
-        long index =
-            module.transposed() ? (long) column * rows + row : (long) row * columns + column;
-        int bits = flat[(int) (index / Byte.SIZE)];
-        kept[column] = (bits >>> (7 - (int) (index % Byte.SIZE)) & 1) != 0;
-      }
-      write(kept, mask, row);
-    }
-  }
 }

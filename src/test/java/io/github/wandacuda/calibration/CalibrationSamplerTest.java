@@ -92,7 +92,7 @@ class CalibrationSamplerTest {
     assertThat(sample(wikitext, of(3), of(8), 0).sha256())
         .isEqualTo(sample(text, of(3), of(8), 0).sha256());
     assertThat(sample(TASKS.resolve("hub/c4/en/validation/0000.parquet"), of(3), of(8), 0).sha256())
-        .isEqualTo(sample(TASKS.resolve("original/c4-validation.jsonl"), of(3), of(8), 0).sha256());
+        .isEqualTo(sample(TASKS.resolve("lines/c4-validation.jsonl"), of(3), of(8), 0).sha256());
   }
 
   @Test

@@ -97,7 +97,7 @@ class EvaluationWindowsTest {
         "Document 0 is about ships.\nThey sail on sea 0. Document 1 is about ships.\nThey sail on"
             + " sea 1. Document 2 is about ships.\nThey sail on sea 2.";
     assertThat(windows(HUB.resolve("c4/en/validation/0000.parquet"))).isEqualTo(windowsOf(text));
-    assertThat(windows(Path.of("testdata/tasks/original/c4-validation.jsonl")))
+    assertThat(windows(Path.of("testdata/tasks/lines/c4-validation.jsonl")))
         .isEqualTo(windowsOf(text));
   }
 

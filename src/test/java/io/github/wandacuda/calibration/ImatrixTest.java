@@ -14,7 +14,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -76,25 +75,6 @@ class ImatrixTest {
     }
   }
 
-  private static byte[] legacy(String name, int calls, float... values) {
-    return new Bytes()
-        .i32(2)
-        .i32(name.length())
-        .letters(name)
-        .i32(calls)
-        .i32(values.length)
-        .floats(values)
-        .i32("output.weight".length())
-        .letters("output.weight")
-        .i32(1)
-        .i32(1)
-        .floats(1)
-        .i32(7)
-        .i32(8)
-        .letters("text.txt")
-        .bytes();
-  }
-
   private static byte[] gguf(String name, float tokens, float... sums) {
     return new Bytes()
         .letters("GGUF")
@@ -138,13 +118,15 @@ class ImatrixTest {
     return Imatrix.read(Files.write(directory.resolve("x.gguf"), bytes));
   }
 
+  /** A count of weights comes first there. */
   @Test
-  void theOlderFormatHoldsMeansTimesCalls() throws IOException {
-    Statistics statistics = read(legacy("blk.3.attn_q.weight", 2, SUMS));
-    assertThat(statistics.norms()).containsOnlyKeys("model.layers.3.self_attn.q_proj");
-    assertThat(statistics.norms().get("model.layers.3.self_attn.q_proj"))
-        .containsExactly(0, 3, 4, 5);
-    assertThat(statistics.samples()).isEqualTo(7);
+  void theFormatOfBeforeGgufIsRefusedWithWhatConvertsIt() {
+    assertThatThrownBy(() -> read(new Bytes().i32(2).i32(5).letters("blk.0").bytes()))
+        .isInstanceOf(InputException.class)
+        .hasMessage(
+            directory.resolve("x.gguf")
+                + ": expected an imatrix in GGUF, found another start; llama-imatrix --in-file FILE"
+                + " -o FILE.gguf makes one of the older format");
   }
 
   @Test
@@ -159,20 +141,17 @@ class ImatrixTest {
   @ValueSource(
       strings = {"blk.0.attn_qkv.weight", "blk.0.ffn_gate_exps.weight", "blk.1.ssm_in.weight"})
   void namesThatCantBeMappedAreTold(String name) {
-    for (byte[] bytes : new byte[][] {legacy(name, 1, SUMS), gguf(name, 1, SUMS)}) {
-      assertThatThrownBy(() -> read(bytes))
-          .isInstanceOf(InputException.class)
-          .hasMessageContaining("tensor " + name)
-          .hasMessageContaining("can't be mapped");
-    }
+    assertThatThrownBy(() -> read(gguf(name, 1, SUMS)))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("tensor " + name)
+        .hasMessageContaining("can't be mapped");
   }
 
   @ParameterizedTest
   @ValueSource(floats = {-1, Float.NaN, Float.POSITIVE_INFINITY})
   void numbersThatAreNoSumsAreRefused(float value) {
     String name = "blk.0.attn_k.weight";
-    for (byte[] bytes :
-        new byte[][] {legacy(name, 1, 1, value), gguf(name, 1, 1, value), gguf(name, value, 1)}) {
+    for (byte[] bytes : new byte[][] {gguf(name, 1, 1, value), gguf(name, value, 1)}) {
       assertThatThrownBy(() -> read(bytes))
           .isInstanceOf(InputException.class)
           .hasMessageContaining("tensor " + name);
@@ -183,20 +162,16 @@ class ImatrixTest {
   @Thorough
   void whatIsCutOrDamagedIsRefusedOrHarmless() throws IOException {
     Random random = new Random(4);
-    for (byte[] whole :
-        new byte[][] {
-          legacy("blk.0.attn_q.weight", 2, SUMS), gguf("blk.0.attn_q.weight", 2, SUMS)
-        }) {
-      for (int length = 0; length < whole.length; length++) {
-        tolerate(Arrays.copyOf(whole, length));
+    byte[] whole = gguf("blk.0.attn_q.weight", 2, SUMS);
+    for (int length = 0; length < whole.length; length++) {
+      tolerate(Arrays.copyOf(whole, length));
+    }
+    for (int round = 0; round < 2_000; round++) {
+      byte[] damaged = whole.clone();
+      for (int change = random.nextInt(3); change >= 0; change--) {
+        damaged[random.nextInt(damaged.length)] = (byte) random.nextInt();
       }
-      for (int round = 0; round < 2_000; round++) {
-        byte[] damaged = whole.clone();
-        for (int change = random.nextInt(3); change >= 0; change--) {
-          damaged[random.nextInt(damaged.length)] = (byte) random.nextInt();
-        }
-        tolerate(damaged);
-      }
+      tolerate(damaged);
     }
   }
 
@@ -226,33 +201,27 @@ class ImatrixTest {
   @Test
   void moreWeightsThanAnyModelHasAreRefused() throws IOException {
     int count = 300_000;
-    Bytes old = new Bytes().i32(count);
     Bytes gguf = new Bytes().letters("GGUF").i32(3).i64(count).i64(0);
     for (int weight = 0; weight < count; weight++) {
-      old.i32(1).letters("a").i32(1).i32(0);
       gguf.text("a").i32(0).i32(0).i64(0);
     }
-    for (Bytes bytes : List.of(old, gguf)) {
-      assertThatThrownBy(() -> read(bytes.bytes()))
-          .isInstanceOf(InputException.class)
-          .hasMessageContaining("expected at most 200000 weights, found 300000");
-    }
+    assertThatThrownBy(() -> read(gguf.bytes()))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("expected at most 200000 weights, found 300000");
   }
 
-  /** Each count in turn, in both formats, as every number that a count could be. */
+  /** Each count in turn, as every number that a count could be. */
   @ParameterizedTest
   @ValueSource(longs = {-1, 0, 1, 1 << 20, Integer.MAX_VALUE, Integer.MIN_VALUE, Long.MAX_VALUE})
   @FirstCases(1)
   void absurdNumbersAreRefusedOrHarmless(long number) throws IOException {
-    for (byte[] valid :
-        List.of(legacy("blk.0.attn_q.weight", 3, SUMS), gguf("blk.0.attn_q.weight", 8, SUMS))) {
-      for (int at = 0; at + Long.BYTES <= valid.length; at++) {
-        byte[] bytes = valid.clone();
-        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, (int) number);
-        tolerate(bytes);
-        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(at, number);
-        tolerate(bytes);
-      }
+    byte[] valid = gguf("blk.0.attn_q.weight", 8, SUMS);
+    for (int at = 0; at + Long.BYTES <= valid.length; at++) {
+      byte[] bytes = valid.clone();
+      ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, (int) number);
+      tolerate(bytes);
+      ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(at, number);
+      tolerate(bytes);
     }
   }
 }

@@ -97,14 +97,14 @@ class SideFilesTest {
       "Model.GGUF", "consolidated.00.pth", "consolidated.safetensors",
       "flax_model.msgpack", "model.ckpt", "model.ckpt-7.data-00000-of-00001",
       "model.ckpt.index", "onnx/model.onnx", "onnx/model.onnx_data",
-      "optimizer.pt", "original/consolidated.00.pth", "pytorch_model-00001-of-00002.bin",
+      "optimizer.pt", "lines/consolidated.00.pth", "pytorch_model-00001-of-00002.bin",
       "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model.fp16.bin",
       "rust_model.ot", "tf_model.h5", "tf_model.h5.index.json"
     };
     put(others);
-    put("original/params.json", ".git/config", ".cache/huggingface/x", "modeling/.cache/y");
+    put("lines/params.json", ".git/config", ".cache/huggingface/x", "modeling/.cache/y");
     SideFiles side = find();
-    assertThat(names(side.files())).containsExactly("original/params.json");
+    assertThat(names(side.files())).containsExactly("lines/params.json");
     assertThat(names(side.leftOut()))
         .containsExactlyInAnyOrder(plus(others, ".git", ".cache", "modeling/.cache"));
   }

@@ -36,7 +36,7 @@ class EvaluateCommandTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   @FirstCases(1)
   void givesTheReferencesNumbers(String format) throws IOException {
     JsonNode result = json("--tasks", ALL, "--data", DATA.resolve(format), "--log-likelihoods");

@@ -76,7 +76,8 @@ class BrokenTasksTest {
         "winogrande|winogrande/dev.jsonl|{\"sentence\":\"a _ b\",\"option1\":\"a\",\"option2\":\"b\",\"answer\":\"\"}|a number from 1 to 2 as answer",
         "arc_easy|arc_easy/test.jsonl|{\"question\":\"q\",\"choices\":{\"text\":[\"a\",\"b\"],\"label\":[\"A\",\"B\"]},\"answerKey\":\"C\"}|one of [A, B] as answerKey, found \"C\"",
         "arc_easy|arc_easy/test.jsonl|{\"question\":\"q\",\"choices\":{\"text\":[\"a\",\"b\"]},\"answerKey\":\"A\"}|a list of strings as choices.label, found nothing",
-        "openbookqa|openbookqa/test.jsonl|{\"question\":{\"choices\":[]},\"answerKey\":\"A\"}|question.stem, found nothing",
+        "openbookqa|openbookqa/test.jsonl|{\"question\":{\"stem\":\"q\"},\"answerKey\":\"A\"}|key question_stem, found question, answerKey",
+        "piqa|piqa/valid.jsonl|{\"goal\":\"g\",\"sol1\":\"a\",\"sol2\":\"b\"}|key label, found goal, sol1, sol2",
         "piqa|piqa/valid.jsonl|{\"goal\":\"g\",\"sol1\":\"\",\"sol2\":\"b\",\"label\":0}|answer 1 empty",
         "mmlu|mmlu/anatomy/test.jsonl|{\"question\":\"q\",\"subject\":\"cooking\",\"choices\":[\"1\",\"2\",\"3\",\"4\"],\"answer\":0}|one of MMLU's 57 subjects, found cooking"
       })
@@ -96,19 +97,6 @@ class BrokenTasksTest {
     Files.writeString(folder.resolve("dev.jsonl"), row.repeat(5));
     assertThat(Tasks.read(List.of("mmlu"), data, 1).getFirst().documents().getFirst().gold())
         .isEqualTo(2);
-  }
-
-  @Test
-  void piqaNeedsItsLabels() throws IOException {
-    Path folder = Files.createDirectories(data.resolve("piqa"));
-    String row = "{\"goal\":\"g\",\"sol1\":\"a\",\"sol2\":\"b\"}\n";
-    Files.writeString(folder.resolve("valid.jsonl"), row.repeat(2));
-    assertThatThrownBy(() -> Tasks.read(List.of("piqa"), data, 9))
-        .isInstanceOf(InputException.class)
-        .hasMessageContaining("valid-labels.lst: cannot be read: no such file");
-    Files.writeString(folder.resolve("valid-labels.lst"), "1\n");
-    assertThatThrownBy(() -> Tasks.read(List.of("piqa"), data, 9))
-        .hasMessageContaining("a label for each question, 2, found 1");
   }
 
   @Test

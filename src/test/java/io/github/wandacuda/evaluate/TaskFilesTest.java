@@ -22,12 +22,12 @@ class TaskFilesTest {
   private static final Map<String, String> FILES =
       Map.of(
           "boolq", "hub/boolq/data/validation-00000-of-00001.parquet",
-          "hellaswag", "original/hellaswag_val.jsonl",
-          "winogrande", "original/winogrande_1.1/dev.jsonl",
+          "hellaswag", "lines/hellaswag_val.jsonl",
+          "winogrande", "lines/winogrande_1.1/dev.jsonl",
           "arc_easy", "hub/ai2_arc/ARC-Easy/test-00000-of-00001.parquet",
           "openbookqa", "hub/openbookqa/main/test-00000-of-00001.parquet",
           "piqa", "hub/piqa/plain_text/validation/0000.parquet",
-          "rte", "original/rte/val.jsonl");
+          "rte", "lines/rte/val.jsonl");
 
   @TempDir Path data;
 

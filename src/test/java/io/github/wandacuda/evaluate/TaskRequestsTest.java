@@ -55,7 +55,7 @@ class TaskRequestsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void boolq(String format) {
     assertThat(documents(format, "boolq"))
         .containsExactly(
@@ -80,7 +80,7 @@ class TaskRequestsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void rte(String format) {
     assertThat(documents(format, "rte"))
         .containsExactly(
@@ -103,7 +103,7 @@ class TaskRequestsTest {
    * {@code ctx_b} but its first letter is small.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void hellaswag(String format) {
     assertThat(documents(format, "hellaswag"))
         .containsExactly(
@@ -126,7 +126,7 @@ class TaskRequestsTest {
 
   /** The answer is in the context, and what is scored is the rest of the sentence. */
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void winogrande(String format) {
     assertThat(documents(format, "winogrande"))
         .containsExactly(
@@ -147,7 +147,7 @@ class TaskRequestsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void arc(String format) {
     assertThat(documents(format, "arc_easy"))
         .containsExactly(
@@ -173,7 +173,7 @@ class TaskRequestsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void openbookqa(String format) {
     assertThat(documents(format, "openbookqa"))
         .containsExactly(
@@ -185,7 +185,7 @@ class TaskRequestsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void piqa(String format) {
     assertThat(documents(format, "piqa"))
         .containsExactly(
@@ -203,7 +203,7 @@ class TaskRequestsTest {
 
   /** Five questions of the subject come first, and a sixth one that is there doesn't. */
   @ParameterizedTest
-  @ValueSource(strings = {"hub", "original"})
+  @ValueSource(strings = {"hub", "lines"})
   void mmlu(String format) {
     String before =
         """

@@ -120,7 +120,7 @@ class MaskFileTest {
         Arguments.of(
             new SafetensorsBytes().metadata("format", "pt").raw("h.0.a.mask", "U8", A, 2, 2),
             "expected format wanda-cuda.masks.v1 in its metadata, found pt; masks are what a run of"
-                + " prune saves, or an .npz of MaskLLM"),
+                + " prune saves"),
         Arguments.of(
             new SafetensorsBytes().metadata("format", MaskFile.FORMAT, "source_sha256", "00ff"),
             "metadata source_sha256: expected this model's, %s, found 00ff; the masks were made for"
@@ -166,7 +166,7 @@ class MaskFileTest {
   void aMissingFileIsNamed() {
     assertThatThrownBy(() -> MaskFile.open(file(), MODULES, DIGEST))
         .isInstanceOf(InputException.class)
-        .hasMessage(file() + ": expected a file, found nothing");
+        .hasMessage(file() + ": expected a safetensors file, found nothing");
   }
 
   @Test

@@ -21,8 +21,8 @@ class PruningFuzzTest {
   }
 
   @FuzzTest
-  void npz(byte[] bytes) throws IOException {
-    FUZZING.run(bytes, "x.npz", PruningFuzzTest::readMasks);
+  void masks(byte[] bytes) throws IOException {
+    FUZZING.run(bytes, "x.safetensors", PruningFuzzTest::readMasks);
   }
 
   private static void readMasks(Path file) {
