@@ -3,6 +3,7 @@ package io.github.wandacuda.testing;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 
 /**
  * How much this run of the tests is for: the product alone, or with the profile {@code all} all.
@@ -10,7 +11,21 @@ import java.util.List;
 public final class Tier {
   private static final boolean ALL = Boolean.getBoolean("tests.all");
 
+  /**
+   * What chance picks follows from this number, which a run prints and {@code -Dtests.seed} sets.
+   */
+  private static final long SEED = seed();
+
   private Tier() {}
+
+  private static long seed() {
+    String given = System.getProperty("tests.seed", "");
+    long seed = given.isEmpty() ? System.currentTimeMillis() : Long.parseLong(given);
+    if (!isEach()) {
+      System.out.println("What chance picks can be picked again by -Dtests.seed=" + seed);
+    }
+    return seed;
+  }
 
   /** Returns whether every configuration is tested, not one of each kind. */
   public static boolean isAll() {
@@ -22,11 +37,17 @@ public final class Tier {
     return Boolean.parseBoolean(System.getProperty("tests.each", "true"));
   }
 
-  /** Returns all cases, or a few that chance picks where not each is tried. */
+  /**
+   * Returns all cases, or a few that chance picks where not each is tried: the same ones for the
+   * same seed, whatever was picked before.
+   */
   public static <T> List<T> picked(int few, List<T> all) {
+    if (isEach()) {
+      return all;
+    }
     List<T> cases = new ArrayList<>(all);
-    Collections.shuffle(cases);
-    return isEach() ? all : cases.subList(0, few);
+    Collections.shuffle(cases, new Random(SEED + all.size()));
+    return cases.subList(0, few);
   }
 
   /** Returns all cases, or the first few of them. */
