@@ -292,6 +292,11 @@ public final class FamilyFile {
     if (there == null && said.has("default")) {
       there = located(said.get("default").toString(), json.line());
     }
+    if (there != null
+        && there.elements() != null
+        && there.elements().size() < said.path("minItems").asInt(0)) {
+      throw wrong(there, name, "a list of at least one", "an empty list");
+    }
     boolean none = there == null || (there.scalar() != null && there.scalar().isNull());
     return none && !required && !said.has("default")
         ? null
@@ -498,7 +503,8 @@ public final class FamilyFile {
     private static final int MOST = 200;
 
     private static final Pattern TOKEN =
-        Pattern.compile("\\s*(?:([0-9.]+(?:e-?[0-9]+)?)|([A-Za-z_][\\w.]*)|([-+*/^()?]))\\s*");
+        Pattern.compile(
+            "\\s*(?:((?:[0-9]+\\.?[0-9]*|\\.[0-9]+)(?:e-?[0-9]+)?)|([A-Za-z_][\\w.]*)|([-+*/^()?]))\\s*");
 
     private final Located json;
     private final String place;

@@ -108,6 +108,10 @@ class FamilyFileTest {
           "head_dim ^ -0.5" | "1 / 0" | line 40: scale: expected a finite number, found Infinity
           "rotary": { "headSize": "head_dim" | "rotary": { "headSize": "hidden_size" | line 13: attention: expected values that fit each other
           "head_dim ^ -0.5" | 1e300 | line 40: scale: expected a finite number, found 1.0E300
+          "num_hidden_layers" | "1.2.3" | blocks: expected the end of the expression, found .3
+          "num_hidden_layers" | "." | blocks: expected an expression of numbers, keys and
+          "num_hidden_layers" | "2 * 1.5.e3" | blocks: expected an expression of numbers, keys and
+          "shape": { | "prefixes": [], "shape": { | prefixes: expected a list of at least one, found an empty list
           """)
   void whatIsWrongIsNamedWithItsLine(String sound, String wrong, String message)
       throws IOException {
@@ -303,6 +307,10 @@ class FamilyFileTest {
           continue; // No file can say it.
         }
         ObjectNode property = (ObjectNode) of(each.getGenericType());
+        JsonNode atLeast = said.at("/properties/" + name + "/minItems");
+        if (!atLeast.isMissingNode()) {
+          property.set("minItems", atLeast);
+        }
         JsonNode otherwise = said.at("/properties/" + name + "/default");
         properties.set(
             name, otherwise.isMissingNode() ? property : property.set("default", otherwise));
