@@ -386,7 +386,7 @@ public final class SafetensorsFile implements AutoCloseable {
       Matcher name =
           STACK.matcher(tensor.name()).region(Math.max(0, at - 1), tensor.name().length());
       int dimensions = tensor.shape().size();
-      if (dimensions == 0 || tensor.bytes() == 0 || at < 0 || !name.lookingAt()) {
+      if (dimensions == 0 || tensor.elements() == 0 || at < 0 || !name.lookingAt()) {
         return Optional.empty();
       }
       String ending = name.group(1) == null ? "" : name.group(1);

@@ -33,6 +33,13 @@ final class TensorLayout {
     long size = info.bytes();
     long bits = bits(file, info, Math.max(1, elementBits));
     if (elementBits == 0) {
+      // An element takes a bit at least. Without this a small file could claim any number of them.
+      if (size < Math.ceilDiv(bits, Byte.SIZE)) {
+        throw ErrorDetails.tensor(file, info.name())
+            .wrong(
+                "%d bytes or more for %s".formatted(Math.ceilDiv(bits, Byte.SIZE), info.what()),
+                "%d in data_offsets [%d, %d]".formatted(size, info.begin(), info.end()));
+      }
       return;
     }
     if (bits % Byte.SIZE != 0) {

@@ -212,14 +212,10 @@ final class ModulePruner implements AutoCloseable {
       LinearModule module = request.module();
       TileSource tiles = tiles(request);
       TilePruner tilePruner = tilePruner(request, tiles);
-      int count = tiles.tiles().count();
-      if (count == 0) {
-        finish(index, tilePruner, MemorySegment.NULL);
-      }
       return new ModuleJob(
           module,
           tilePruner,
-          count,
+          tiles.tiles().count(),
           maskMemory.mask(module.maskBytes()),
           mask -> finish(index, tilePruner, mask));
     }

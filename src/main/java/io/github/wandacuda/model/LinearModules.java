@@ -18,7 +18,8 @@ import java.util.regex.Pattern;
  * Finds the linear modules inside the decoder blocks of any model by the names of its tensors: a
  * matrix called {@code ...layers.<n>.<module>.weight}, where {@code layers} may also be {@code
  * layer}, {@code h}, {@code block} or {@code blocks}. Embeddings, heads and projections are outside
- * the blocks and norms are vectors, so none of them is found.
+ * the blocks and norms are vectors, so none of them is found. A matrix without elements has nothing
+ * to prune, whatever its sizes, so that it isn't found either: it is copied as it is.
  */
 public final class LinearModules {
   private static final Set<String> BLOCKS = Set.of("layer", "layers", "h", "block", "blocks");
@@ -72,7 +73,7 @@ public final class LinearModules {
             quantized);
     return checkpoint
         .tensors()
-        .filter(entry -> entry.info().shape().size() == 2)
+        .filter(entry -> entry.info().isMatrix() && entry.info().elements() > 0)
         .flatMap(entry -> finder.module(entry).stream())
         .sorted(Comparator.comparing(LinearModule::name, TensorNames.ORDER))
         .toList();

@@ -156,8 +156,7 @@ public final class QuantizedModule {
 
   /** Returns the bits that an element takes in the file, with its share of the scales. */
   public double bitsPerWeight() {
-    double bits = (double) bytes() * Byte.SIZE;
-    return coding.rows == 0 || coding.columns == 0 ? 0 : bits / coding.rows / coding.columns;
+    return (double) bytes() * Byte.SIZE / coding.rows / coding.columns;
   }
 
   /** Returns the tensors that hold the weight: its codes, scales and whatever tells of them. */
@@ -192,7 +191,7 @@ public final class QuantizedModule {
 
   /** Returns the bytes of a row's codes, where rows are dense. */
   public long rowBytes() {
-    return coding.rows == 0 ? 0 : codes.info().bytes() / coding.rows;
+    return codes.info().bytes() / coding.rows;
   }
 
   /**

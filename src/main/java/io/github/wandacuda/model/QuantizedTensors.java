@@ -40,6 +40,9 @@ record QuantizedTensors(
 
   private static final int NV_GROUP = 16;
 
+  /** Elements of the longest array of Java. */
+  private static final int MOST = Integer.MAX_VALUE - 8;
+
   /** Of ModelOpt's FP8_PB_WO. */
   private static final int[] MODELOPT_BLOCK = {128, 128};
 
@@ -117,9 +120,26 @@ record QuantizedTensors(
   }
 
   private static MemorySegment read(Checkpoint.Entry entry) {
-    MemorySegment bytes = MemorySegment.ofArray(new byte[Math.toIntExact(entry.info().bytes())]);
+    int size = fitting(entry, "bytes", entry.info().bytes());
+    MemorySegment bytes = MemorySegment.ofArray(new byte[size]);
     entry.shard().read(entry.info(), 0, bytes);
     return bytes;
+  }
+
+  /**
+   * Returns a size that follows from a tensor's shape, and that Java's arrays and matrices can
+   * have.
+   *
+   * @param what it counts, such as {@code columns}
+   */
+  private static int fitting(Checkpoint.Entry entry, String what, long size) {
+    if (size > MOST) {
+      throw place(entry)
+          .wrong(
+              "at most %d %s".formatted(MOST, what),
+              "%d by shape %s".formatted(size, entry.info().shape()));
+    }
+    return (int) size;
   }
 
   /** Returns the whole numbers of a tensor, of I32 or I64, from -1 to the largest int. */
@@ -257,7 +277,7 @@ record QuantizedTensors(
         requireShape(
             scale, Stream.concat(one.stream(), each.stream().limit(transposed ? 3 : 2)).toList());
         boolean single = scale.info().elements() == 1;
-        scaling = new Scaling(single ? Math.max(1, rows) : 1, Math.max(1, columns), 1);
+        scaling = new Scaling(single ? rows : 1, columns, 1);
         what = single ? "FP8 of one scale" : "FP8 of a scale a row";
       }
       requireNumbers(
@@ -277,7 +297,7 @@ record QuantizedTensors(
         String what, int group, String suffix, String factorSuffix, boolean divides) {
       requireType(codes, "U8", "I8");
       int rows = info.rows();
-      int columns = Math.multiplyExact(info.columns(), 2);
+      int columns = fitting(codes, "columns", 2L * info.columns());
       if (columns % group != 0) {
         throw place(codes).wrong("columns in whole groups of " + group, columns);
       }
@@ -347,8 +367,7 @@ record QuantizedTensors(
       Optional<Checkpoint.Entry> zeros = companion("weight_zero_point");
       zeros.ifPresent(entry -> requireType(entry, "I8"));
       zeros.ifPresent(entry -> requireShape(entry, shape));
-      Scaling scaling =
-          new Scaling(single ? Math.max(1, rows) : 1, Math.max(1, columns / groups), groups);
+      Scaling scaling = new Scaling(single ? rows : 1, columns / groups, groups);
       Coding coding = new Coding(Layout.ROWS, rows, columns, NumberFormat.I8, Byte.SIZE);
       Supplier<Scales> reading =
           () -> {
@@ -393,9 +412,7 @@ record QuantizedTensors(
       zeros.ifPresent(entry -> requireType(entry, "I32"));
       zeros.ifPresent(entry -> requireShape(entry, List.of(zeroWords, (long) groups)));
       boolean single = scale.info().elements() == 1 && zeros.isEmpty();
-      Scaling scaling =
-          new Scaling(
-              single ? Math.max(1, rows) : 1, Math.max(1, group == 0 ? columns : group), groups);
+      Scaling scaling = new Scaling(single ? rows : 1, group == 0 ? columns : group, groups);
       Coding coding = new Coding(Layout.ROWS, rows, columns, NumberFormat.UNSIGNED, bits);
       Supplier<Scales> reading =
           () -> {
@@ -438,7 +455,13 @@ record QuantizedTensors(
       }
       requireType(codes, "I32");
       int rows = info.columns();
-      int columns = Math.toIntExact((long) info.rows() * Integer.SIZE / bits);
+      if ((long) rows * bits % Integer.SIZE != 0) {
+        throw place(codes)
+            .wrong(
+                "a number of columns of which %d bits each fill whole words of 32".formatted(bits),
+                "shape " + info.shape());
+      }
+      int columns = fitting(codes, "input features", (long) info.rows() * Integer.SIZE / bits);
       Checkpoint.Entry scale = require("scales");
       int groups = requireTurned(scale, rows);
       Checkpoint.Entry stored = require("qzeros");
@@ -474,7 +497,9 @@ record QuantizedTensors(
         throw settings.wrong("version", "AWQ of 4 bits, gemm", all.path("version"));
       }
       requireType(codes, "I32");
-      int rows = Math.multiplyExact(info.columns(), 8);
+      // Its codes are brought into another array.
+      int unused = fitting(codes, "bytes", info.bytes());
+      int rows = fitting(codes, "output features", 8L * info.columns());
       int columns = info.rows();
       Checkpoint.Entry scale = require("scales");
       int groups = requireTurned(scale, rows);
@@ -506,7 +531,7 @@ record QuantizedTensors(
     }
 
     private Scales turned(Checkpoint.Entry scale, int columns, int groups) {
-      Scales stored = new Scaling(1, Math.max(1, columns), groups).of(scale);
+      Scales stored = new Scaling(1, columns, groups).of(scale);
       int bytes = stored.format().bits() / Byte.SIZE;
       MemorySegment turned =
           QuantizedModule.turned(stored.data(), groups, scale.info().columns(), bytes);
@@ -519,7 +544,7 @@ record QuantizedTensors(
       int groups = entry.info().rows();
       long rowBytes = (long) entry.info().columns() * Integer.BYTES;
       Codes codes = Codes.of(read(entry), NumberFormat.UNSIGNED, bits, groups, rows, rowBytes);
-      return unpacked(codes, added, awq);
+      return unpacked(entry, codes, added, awq);
     }
 
     /** Returns codes that are packed along the columns of [words, groups], as [rows, groups]. */
@@ -529,13 +554,13 @@ record QuantizedTensors(
       MemorySegment turned = QuantizedModule.turned(read(entry), words, groups, Integer.BYTES);
       long rowBytes = (long) words * Integer.BYTES;
       Codes codes = Codes.of(turned, NumberFormat.UNSIGNED, bits, groups, rows, rowBytes);
-      return unpacked(codes, 0, false);
+      return unpacked(entry, codes, 0, false);
     }
 
     /** Returns codes of [groups, rows], a byte each, as [rows, groups]. */
-    private static byte[] unpacked(Codes codes, int added, boolean awq) {
+    private static byte[] unpacked(Checkpoint.Entry entry, Codes codes, int added, boolean awq) {
       int groups = codes.rows();
-      byte[] unpacked = new byte[Math.multiplyExact(codes.columns(), groups)];
+      byte[] unpacked = new byte[fitting(entry, "zero points", (long) codes.columns() * groups)];
       for (int row = 0; row < codes.columns(); row++) {
         for (int group = 0; group < groups; group++) {
           int code = codes.get(group, awq ? QuantizedModule.awqPlace(row) : row);

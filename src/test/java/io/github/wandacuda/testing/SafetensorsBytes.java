@@ -33,6 +33,11 @@ public final class SafetensorsBytes {
 
   /** Adds a tensor of any type. */
   public SafetensorsBytes raw(String name, String dtype, byte[] bytes, int... shape) {
+    return raw(name, dtype, bytes, Arrays.stream(shape).asLongStream().toArray());
+  }
+
+  /** Adds a tensor of any type and any sizes, whether or not the bytes are as many as these say. */
+  public SafetensorsBytes raw(String name, String dtype, byte[] bytes, long[] shape) {
     entries.add(
         "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
             .formatted(
