@@ -24,8 +24,11 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The tokenizer of a {@code tokenizer.json}, run by Hugging Face's own library through DJL.
@@ -37,6 +40,13 @@ import java.util.Optional;
 public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements Tokenizer {
   /** In bytes, twice the size of the largest vocabularies. */
   private static final int LONGEST = 100_000_000;
+
+  private static final String POST_PROCESSOR = "post_processor";
+
+  /** The parts that change a text, before it is tokenized and when tokens become text. */
+  private static final List<String> GROWING = List.of("normalizer", "decoder");
+
+  private static final Set<String> PARTS = Set.of("normalizer", "decoder", POST_PROCESSOR);
 
   private static final JsonFactory FACTORY = new JsonFactory();
 
@@ -65,7 +75,14 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
   private static byte[] checked(Path file) throws IOException {
     try {
       byte[] json = bytes(file);
-      Optional<String> undefined = undefinedToken(json);
+      Map<String, JsonNode> parts = parts(json);
+      for (String part : GROWING) {
+        if (parts.containsKey(part)) {
+          TextGrowth.requireBounded(ErrorDetails.part(file, part), parts.get(part));
+        }
+      }
+      Optional<String> undefined =
+          undefinedToken(parts.getOrDefault(POST_PROCESSOR, MissingNode.getInstance()));
       if (undefined.isPresent()) {
         throw new InputException(
             ErrorDetails.file(file)
@@ -146,32 +163,32 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
   }
 
   /**
-   * Returns the first special token that the post-processor of a {@code tokenizer.json} adds but
-   * doesn't define. The native library does not report that: it ends the process when it encodes.
+   * Returns parts of a {@code tokenizer.json} by their keys; the vocabulary, which may be large, is
+   * passed over.
    *
    * @throws com.fasterxml.jackson.core.JsonProcessingException if the bytes aren't JSON
    */
-  private static Optional<String> undefinedToken(byte[] tokenizerJson) throws IOException {
+  private static Map<String, JsonNode> parts(byte[] tokenizerJson) throws IOException {
+    Map<String, JsonNode> parts = new HashMap<>();
     try (JsonParser parser = FACTORY.createParser(tokenizerJson)) {
-      return undefinedToken(postProcessor(parser));
-    }
-  }
-
-  private static JsonNode postProcessor(JsonParser parser) throws IOException {
-    JsonNode found = MissingNode.getInstance();
-    parser.nextToken();
-    while (parser.nextToken() == JsonToken.FIELD_NAME) {
-      boolean wanted = parser.currentName().equals("post_processor");
       parser.nextToken();
-      if (wanted) {
-        found = JsonTree.value(parser);
-      } else {
-        parser.skipChildren();
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        String key = parser.currentName();
+        parser.nextToken();
+        if (PARTS.contains(key)) {
+          parts.put(key, JsonTree.value(parser));
+        } else {
+          parser.skipChildren();
+        }
       }
     }
-    return found;
+    return parts;
   }
 
+  /**
+   * Returns the first special token that the post-processor of a {@code tokenizer.json} adds but
+   * doesn't define. The native library does not report that: it ends the process when it encodes.
+   */
   private static Optional<String> undefinedToken(JsonNode processor) {
     for (JsonNode part : processor.path("processors")) {
       Optional<String> undefined = undefinedToken(part);

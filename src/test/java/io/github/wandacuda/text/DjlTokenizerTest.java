@@ -6,18 +6,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DjlTokenizerTest {
@@ -118,6 +121,64 @@ class DjlTokenizerTest {
   void rejectsAMergeOfPiecesThatAreNotThere() throws IOException {
     write(json -> json.withObject("/model").withArray("merges").add("zz qq"));
     assertRejects(() -> DjlTokenizer.open(directory)).contains("`zz` out of vocabulary");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          normalizer | Replace | a  | 1 | 100000 | normalizer: expected text that becomes at most 100 times
+          normalizer | Replace | ab | 1 | 201    | 201 characters by Replace of 'ab'
+          normalizer | Replace | a  | 9 | 2      | by Replace of 'a'
+          normalizer | Prepend | a  | 1 | 100000 | 100000 characters by Prepend
+          decoder    | Replace | a  | 1 | 100000 | decoder: expected
+          """)
+  void refusesATextThatGrowsWithoutEnd(
+      String part, String type, String pattern, int steps, int length, String message)
+      throws IOException {
+    String list = part + "s";
+    write(
+        json -> {
+          ObjectNode all = json.putObject(part).put("type", "Sequence");
+          // In a sequence of its own, which a sequence may hold.
+          ArrayNode inner = all.putArray(list).addObject().put("type", "Sequence").putArray(list);
+          for (int step = 0; step < steps; step++) {
+            ObjectNode each = inner.addObject().put("type", type);
+            each.put(type.equals("Prepend") ? "prepend" : "content", "a".repeat(length));
+            each.putObject("pattern").put("String", pattern);
+          }
+        });
+    assertRejects(() -> DjlTokenizer.open(directory))
+        .startsWith(directory.resolve("tokenizer.json").toString())
+        .contains(message);
+  }
+
+  @Test
+  void takesTextThatGrowsALittle() throws IOException {
+    write(
+        json -> {
+          ArrayNode steps =
+              json.putObject("normalizer").put("type", "Sequence").putArray("normalizers");
+          for (String replaced : List.of("…", "–", "½", "œ", "ﬁ", "™")) {
+            steps
+                .addObject()
+                .put("type", "Replace")
+                .put("content", "abc")
+                .putObject("pattern")
+                .put("String", replaced);
+          }
+          steps
+              .addObject()
+              .put("type", "Replace")
+              .put("content", " ")
+              .putObject("pattern")
+              .put("Regex", " {2,}");
+          steps.addObject().put("type", "Prepend").put("prepend", "▁");
+        });
+    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
+      assertThat(other.encode("a…  b")).isEqualTo(other.encode("aabc b"));
+    }
   }
 
   @Test
