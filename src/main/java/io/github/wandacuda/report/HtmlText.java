@@ -8,6 +8,9 @@ final class HtmlText {
   /** What stands where nothing was measured. */
   static final String NOT_MEASURED = "–";
 
+  /** What stands for a number that overflowed, as the perplexity of a ruined model does. */
+  static final String TOO_LARGE = "too large";
+
   private HtmlText() {}
 
   /** Returns text that stands for itself, in an element or in a quoted attribute. */
@@ -27,9 +30,16 @@ final class HtmlText {
 
   /** Returns a number with so many significant digits, or a dash for none. */
   static String number(OptionalDouble number, int digits) {
-    return number.isPresent()
-        ? ("%." + digits + "g").formatted(number.getAsDouble())
-        : NOT_MEASURED;
+    return number.isPresent() ? number("%." + digits + "g", number.getAsDouble()) : NOT_MEASURED;
+  }
+
+  /**
+   * Returns a number in a format, or what a reader understands where it is beyond floating point.
+   */
+  static String number(String format, double number) {
+    return Double.isFinite(number)
+        ? format.formatted(number)
+        : Double.isNaN(number) ? NOT_MEASURED : TOO_LARGE;
   }
 
   /** Returns a row of a table: what it is of, and its cells, all of it in HTML. */

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The page of {@code prune}'s report: what it did, charts by block, tables by module, origin. */
 record PrunePage(PruneReport report) {
@@ -77,7 +78,7 @@ record PrunePage(PruneReport report) {
   }
 
   static String pair(PruneReport.Perplexities both) {
-    return "%.2f → %.2f".formatted(both.before(), both.after());
+    return HtmlText.number("%.2f", both.before()) + " → " + HtmlText.number("%.2f", both.after());
   }
 
   static void tile(StringBuilder tiles, String name, String value) {
@@ -199,7 +200,9 @@ record PrunePage(PruneReport report) {
   }
 
   private static String numbers(float least, float median, float most) {
-    return "<td>%.4g</td><td>%.4g</td><td>%.4g</td>".formatted(least, median, most);
+    return Stream.of(least, median, most)
+        .map(number -> HtmlText.cell(HtmlText.number("%.4g", number)))
+        .collect(Collectors.joining());
   }
 
   private static String notMeasured(int columns) {
@@ -212,7 +215,8 @@ record PrunePage(PruneReport report) {
     String before =
         steps == null || steps.chosen() == steps.result()
             ? ""
-            : " (%.4f by the mask first chosen)".formatted(steps.relative(steps.chosen()));
+            : " (%s by the mask first chosen)"
+                .formatted(HtmlText.number("%.4f", steps.relative(steps.chosen())));
     return "%.4f <span class=\"soft\">%s</span>%s"
         .formatted(error.value(), error.measure().words, before);
   }

@@ -49,7 +49,7 @@ record Scale(double least, double most, List<Double> ticks, boolean logarithmic)
     boolean few = last - first <= 2;
     for (int power = first; power <= last; power++) {
       for (double step : few ? STEPS : new double[] {1}) {
-        ticks.add(step * Math.pow(10, power));
+        ticks.add(Math.min(Double.MAX_VALUE, step * Math.pow(10, power)));
       }
     }
     double from =
@@ -58,7 +58,7 @@ record Scale(double least, double most, List<Double> ticks, boolean logarithmic)
         ticks.stream()
             .filter(tick -> tick >= most && tick > from)
             .findFirst()
-            .orElse(10 * Math.pow(10, last));
+            .orElse(Math.min(Double.MAX_VALUE, 10 * Math.pow(10, last)));
     List<Double> between = ticks.stream().filter(tick -> tick >= from && tick <= to).toList();
     int every = Math.ceilDiv(between.size(), 2 * MOST_TICKS);
     List<Double> shown = new ArrayList<>();

@@ -96,7 +96,7 @@ public record StructureReport(
                         .map(kind -> trial.removed().count(kind) + " " + kind.label())
                         .collect(Collectors.joining(", ")),
                     HtmlText.cell(HtmlText.percent(trial.share())),
-                    HtmlText.cell("%.4g".formatted(trial.perplexity()))))
+                    HtmlText.cell(HtmlText.number("%.4g", trial.perplexity()))))
         .collect(
             Collectors.joining(
                 "\n",

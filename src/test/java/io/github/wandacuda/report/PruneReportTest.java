@@ -26,6 +26,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -191,5 +192,22 @@ class PruneReportTest {
     assertThat(html).contains("<dt>Perplexity</dt><dd>12.35 → 67.89</dd>");
     assertThat(TwinNumbers.shown(html)).hasSizeGreaterThan(15);
     assertThat(TwinNumbers.of(TestData.json(twin))).containsAll(TwinNumbers.shown(html));
+  }
+
+  @Test
+  void whatOverflowedIsSaidToBeTooLarge() throws IOException {
+    Map<String, ModuleReading> overflowed =
+        Map.of(
+            readings.keySet().iterator().next(),
+            new ModuleReading(
+                24,
+                2,
+                OptionalDouble.of(0.5),
+                Optional.of(new RowThresholds(1, 2, Float.POSITIVE_INFINITY))));
+    Optional<Perplexities> both =
+        Optional.of(new Perplexities(12.345, Double.POSITIVE_INFINITY, Optional.empty()));
+    assertThat(Files.readString(written("overflowed.html", overflowed, both)))
+        .contains("<dd>12.35 → too large</dd>", "<td>2.000</td><td>too large</td>")
+        .doesNotContain("Infinity", "NaN");
   }
 }

@@ -51,6 +51,14 @@ class ScaleTest {
   }
 
   @Test
+  void anAxisEndsWhereNumbersDo() {
+    Scale scale = Scale.of(new double[] {1, 1.5e308}, true);
+    assertThat(scale.most()).isLessThanOrEqualTo(Double.MAX_VALUE);
+    assertThat(scale.ticks()).allMatch(Double::isFinite);
+    assertThat(Scale.of(new double[] {8e307, 1.5e308}, true).ticks()).allMatch(Double::isFinite);
+  }
+
+  @Test
   void equalStepsMultiply() {
     Scale scale = Scale.of(new double[] {10, 1000}, true);
     assertThat(scale.share(100)).isCloseTo(0.5, within(1e-12));
