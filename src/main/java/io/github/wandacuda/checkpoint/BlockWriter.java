@@ -2,6 +2,7 @@ package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.checkpoint.DirectIo.FileOpener;
 import io.github.wandacuda.checkpoint.WriteQueue.OpenBlock;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.system.RealCause.SystemError;
 import java.io.Closeable;
 import java.io.IOException;
@@ -121,7 +122,7 @@ public final class BlockWriter implements Closeable {
         throw e;
       }
       refused = true;
-      io.tellRefused(e.getMessage());
+      io.tellRefused(Printable.reason(e));
     }
     through(block, at, to);
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.ResidentPages;
@@ -138,7 +139,7 @@ public final class DirectIo implements AutoCloseable {
           direct ->
               Integer.bitCount(direct.block()) == 1 && direct.block() <= BlockWriter.ALIGNMENT);
     } catch (IOException | UnsupportedOperationException e) {
-      tellRefused(e.getMessage());
+      tellRefused(Printable.firstLine(e));
       return Optional.empty();
     }
   }

@@ -1,14 +1,21 @@
 package io.github.wandacuda.error;
 
+import java.io.EOFException;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.nio.file.NotLinkException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -23,6 +30,14 @@ public final class Printable {
   private static final int LONGEST_MESSAGE = 20_000;
   private static final Pattern UNPRINTABLE =
       Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Co}\\p{Cn}]");
+
+  /** How a text begins that {@link Throwable#toString} made. */
+  private static final Pattern KIND =
+      Pattern.compile("^(?:[a-z]\\w*\\.)+([A-Z][\\w$]*(?:Exception|Error))(?::\\s+|$)");
+
+  /** Where a word ends in the name of a class. */
+  private static final Pattern WORD_END =
+      Pattern.compile("(?<=[a-z\\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])");
 
   private Printable() {}
 
@@ -54,6 +69,12 @@ public final class Printable {
       case NoSuchFileException missing -> "no such file or folder";
       case AccessDeniedException denied -> "permission denied";
       case NotDirectoryException file -> "not a folder";
+      case DirectoryNotEmptyException full -> "a folder that isn't empty";
+      case NotLinkException other -> "no symbolic link";
+      case ClosedChannelException closed -> "it was closed meanwhile";
+      case ConnectException none when none.getMessage() == null -> "nothing answers there";
+      case UnknownHostException unknown -> said("unknown host", unknown.getMessage());
+      case EOFException end when end.getMessage() == null -> "it ends early";
       case FileAlreadyExistsException there -> "there is one already";
       case FileSystemLoopException loop -> "its links lead in a circle";
       case CharacterCodingException coding -> "not UTF-8";
@@ -62,15 +83,38 @@ public final class Printable {
     };
   }
 
-  /** Returns the first line of a failure's message, or its kind if it has none. */
+  private static String said(String what, String of) {
+    return of == null || of.isBlank() ? what : what + " " + of(of.strip());
+  }
+
+  /**
+   * Returns the first line of a failure's message, or of its cause's if it has none of its own, or
+   * else its kind, in words. No name of an exception is in it, which would tell a user nothing.
+   */
   public static String firstLine(Throwable e) {
     return said(e, e.getMessage());
   }
 
   private static String said(Throwable e, String message) {
-    return message == null || message.isBlank()
-        ? e.getClass().getSimpleName()
-        : of(message.strip().lines().findFirst().orElse("").strip());
+    String own = message == null ? "" : message.strip();
+    Throwable cause = e.getCause();
+    if (cause != null && (own.isEmpty() || own.equals(cause.toString().strip()))) {
+      return cause instanceof IOException system ? reason(system) : firstLine(cause);
+    }
+    String line = own.lines().findFirst().orElse("").strip();
+    String name = e.getClass().getSimpleName();
+    for (Matcher kind = KIND.matcher(line); kind.find(); kind = KIND.matcher(line)) {
+      name = kind.group(1);
+      line = line.substring(kind.end());
+    }
+    return line.isEmpty() ? words(name) : of(line);
+  }
+
+  /** Returns what the name of a failure's class says, if that is anything. */
+  private static String words(String name) {
+    String kind = name.substring(name.lastIndexOf('$') + 1).replaceFirst("(Exception|Error)$", "");
+    String words = WORD_END.matcher(kind).replaceAll(" ").toLowerCase(Locale.ROOT);
+    return words.contains(" ") ? words : "no reason is given";
   }
 
   /** Returns escapes that stand for text, two for what lies beyond U+FFFF, as in JSON. */

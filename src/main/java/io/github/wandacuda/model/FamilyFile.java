@@ -478,7 +478,7 @@ public final class FamilyFile {
       return making.get();
     } catch (IllegalArgumentException | NullPointerException | ArithmeticException e) {
       throw ErrorDetails.part(file, "line %d: %s".formatted(json.line(), place))
-          .wrong("values that fit each other", Printable.of(String.valueOf(e.getMessage())), e);
+          .wrong("values that fit each other", Printable.firstLine(e), e);
     }
   }
 

@@ -240,7 +240,7 @@ public final class TokenizerProcess implements Tokenizer {
           add(line);
         }
       } catch (IOException e) {
-        add(String.valueOf(e.getMessage()));
+        add(Printable.reason(e));
       }
     }
 

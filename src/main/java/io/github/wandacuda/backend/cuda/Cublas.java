@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -99,7 +100,7 @@ final class Cublas {
     try {
       return Optional.of(new Cublas(library));
     } catch (LinkageError | IllegalStateException e) {
-      LOG.warn("{} can't be used: {}", fileName(version), e.toString());
+      LOG.warn("{} can't be used: {}", fileName(version), Printable.firstLine(e));
       return Optional.empty();
     }
   }

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Precision;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -32,7 +33,7 @@ public final class CudaBackendProvider implements BackendProvider {
     try {
       return CudaLibrary.problem().map(CudaBackendProvider::none).orElseGet(this::list);
     } catch (RuntimeException | LinkageError e) {
-      return none(String.valueOf(e.getMessage()));
+      return none(Printable.firstLine(e));
     }
   }
 

@@ -97,6 +97,6 @@ final class CudaLibrary {
           .formatted(
               JCudaVersion.get(), System.getProperty("os.name"), System.getProperty("os.arch"));
     }
-    return "JCuda's library can't be loaded: " + Printable.of(String.valueOf(e.getMessage()));
+    return "JCuda's library can't be loaded: " + Printable.firstLine(e);
   }
 }

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.system.OnFailure;
 import java.util.ArrayList;
@@ -52,7 +53,7 @@ public final class OpenClBackendProvider implements BackendProvider {
       return descriptions(targets().stream().map(OpenClTarget::facts).toList());
     } catch (RuntimeException | LinkageError e) {
       return List.of(
-          new DeviceDescription(0, "OpenCL device", false, false, String.valueOf(e.getMessage())));
+          new DeviceDescription(0, "OpenCL device", false, false, Printable.firstLine(e)));
     }
   }
 

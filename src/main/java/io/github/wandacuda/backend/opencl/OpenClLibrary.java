@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.system.SharedLibrary;
 import java.lang.foreign.SymbolLookup;
 import java.util.List;
@@ -61,8 +62,7 @@ final class OpenClLibrary {
         SharedLibrary.inPrivateDirectory(() -> CL.setExceptionsEnabled(false));
         return Optional.empty();
       } catch (LinkageError | RuntimeException e) {
-        return Optional.of(
-            "JOCL's library can't be loaded: " + e.toString().lines().findFirst().orElse(""));
+        return Optional.of("JOCL's library can't be loaded: " + Printable.firstLine(e));
       }
     }
   }
