@@ -20,8 +20,9 @@ import picocli.CommandLine.Parameters;
     description = {
       "Brings a model or a data set from the Hugging Face Hub into the cache that its tools share,"
           + " or goes on with what was begun. It is the only command that opens a connection.",
-      "Of a model it takes what pruning needs: .safetensors, config, tokenizer, licence; files that"
-          + " Python would run code from (pickles) never."
+      "Of a model it takes what pruning needs: .safetensors, config, tokenizer, licence; with"
+          + " --include also .gguf and code. Files that run code when they are read (pickles) never"
+          + " come."
     },
     footer = {
       "  wanda-cuda download org/model",

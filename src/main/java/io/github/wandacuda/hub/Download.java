@@ -9,7 +9,6 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.Folders;
 import io.github.wandacuda.job.SpaceCheck;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -19,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -31,7 +29,6 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * Brings files of the Hub into the cache that Hugging Face's tools share, or into a folder. Files
@@ -44,17 +41,17 @@ public final class Download {
   private final HubSettings settings;
   private final DownloadRequest request;
 
-  /** Where files are that have arrived, by their hashes. */
-  private final Path blobs;
+  private final DownloadFolder folder;
 
   public Download(HubSettings settings, DownloadRequest request) {
     this.settings = settings;
     this.request = request;
-    blobs =
+    folder =
         request
             .output()
-            .map(folder -> folder.resolve(".cache").resolve("wanda-cuda"))
-            .orElseGet(() -> repository().resolve("blobs"));
+            .map(at -> new DownloadFolder(at, at.resolve(".cache").resolve("wanda-cuda")))
+            .orElseGet(
+                () -> new DownloadFolder(settings.cache().root(), repository().resolve("blobs")));
   }
 
   /**
@@ -75,24 +72,25 @@ public final class Download {
    *
    * @throws InputException if the Hub has no such files or doesn't give them, or they aren't what
    *     it says
-   * @throws OutputException if there is no room or no right to write
+   * @throws OutputException if there is no room or no right to write, or something else has the
+   *     name of a file or folder that is to be written
    * @throws io.github.wandacuda.error.ConnectionException if the Hub can't be reached
    */
   public Result run(Progress progress) {
     try (HubConnection hub = HubConnection.of(settings, request)) {
       HubListing listing = HubListing.of(request, hub);
       requireSome(listing.files());
-      OutputException.writing(blobs, () -> Folders.create(blobs));
-      try (FileChannel lock =
-          FileChannel.open(lockFile(), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      Path path =
+          request
+              .output()
+              .orElseGet(() -> repository().resolve("snapshots").resolve(listing.commit()));
+      folder.create(folder.blobs());
+      folder.requirePlaces(path, listing.files());
+      try (FileChannel lock = DownloadFolder.open(folder.lock())) {
         if (!AtomicWrite.tryLock(lock)) {
           throw new UsageException("another download of %s is at work".formatted(request.label()));
         }
         fetch(listing, hub, progress);
-        Path path =
-            request
-                .output()
-                .orElseGet(() -> repository().resolve("snapshots").resolve(listing.commit()));
         place(listing, path);
         return new Result(
             path,
@@ -100,7 +98,7 @@ public final class Download {
             listing.files().size(),
             listing.files().stream().mapToLong(HubFile::size).sum());
       } catch (IOException e) {
-        throw OutputException.unwritable(blobs, e);
+        throw OutputException.unwritable(folder.blobs(), e);
       }
     }
   }
@@ -112,25 +110,22 @@ public final class Download {
       throw ErrorDetails.of(request.label())
           .wrong(
               all ? "weights as .safetensors" : "files that are asked for",
-              "none (pickles and GGUF aren't fetched)");
+              "none (pickles are never fetched, GGUF and code where --include names them)");
     }
-  }
-
-  private Path lockFile() {
-    return blobs.resolve(".wanda-cuda-lock");
   }
 
   /** Fetches the files that aren't there, each once, whatever names it has. */
   private void fetch(HubListing listing, HubConnection hub, Progress progress) {
     Map<String, PartialFile> files = new LinkedHashMap<>();
+    CheckedBlobs checked = new CheckedBlobs(folder);
     try (DirectIo io = DirectIo.of(DirectIo.IoMode.AUTO)) {
       for (HubFile file : listing.files()) {
-        if (!files.containsKey(file.hash()) && !isThere(file)) {
-          files.put(file.hash(), new PartialFile(file, settings.piece(), blobs, io));
+        if (!files.containsKey(file.hash()) && !isThere(file, checked)) {
+          files.put(file.hash(), new PartialFile(file, settings.piece(), folder, io));
         }
       }
       long missing = files.values().stream().mapToLong(PartialFile::missing).sum();
-      SpaceCheck.requireDisk(blobs, missing);
+      SpaceCheck.requireDisk(folder.blobs(), missing);
       Arrivals arrivals =
           new Arrivals(
               progress,
@@ -148,31 +143,37 @@ public final class Download {
                     pieces.add(
                         () -> {
                           if (file.fetch(piece, hub, memory.get(), arrivals::add)) {
-                            complete(file, arrivals);
+                            complete(file, checked, arrivals);
                           }
                         }));
         if (file.missing() == 0) {
-          pieces.add(() -> complete(file, arrivals));
+          pieces.add(() -> complete(file, checked, arrivals));
         }
       }
       run(pieces);
     } finally {
       files.values().forEach(PartialFile::close);
     }
+    if (request.output().isEmpty()) {
+      checked.write();
+    }
   }
 
-  private void complete(PartialFile file, Arrivals arrivals) {
-    file.complete(blob(file.file()));
+  private void complete(PartialFile file, CheckedBlobs checked, Arrivals arrivals) {
+    Path blob = folder.blob(file.file());
+    file.complete(blob);
+    OutputException.writing(blob, () -> checked.add(file.file()));
     arrivals.done();
   }
 
-  private Path blob(HubFile file) {
-    return blobs.resolve(file.hash());
-  }
-
-  private boolean isThere(HubFile file) {
+  /**
+   * Returns whether a file need not be fetched. What another program or an earlier run left under
+   * its name counts only if its content is the file's, which is read once.
+   */
+  private boolean isThere(HubFile file, CheckedBlobs checked) {
+    Path blob = folder.blob(file);
     try {
-      Optional<Path> placed = request.output().map(folder -> folder.resolve(file.path()));
+      Optional<Path> placed = request.output().map(at -> at.resolve(file.path()));
       if (placed.isPresent() && Files.exists(placed.get(), LinkOption.NOFOLLOW_LINKS)) {
         if (!PartialFile.isWhole(file, placed.get())) {
           throw ErrorDetails.file(placed.get())
@@ -181,9 +182,19 @@ public final class Download {
         }
         return true;
       }
-      return Files.isRegularFile(blob(file)) && Files.size(blob(file)) == file.size();
+      if (checked.has(file)) {
+        return true;
+      }
+      boolean whole =
+          Files.isRegularFile(blob, LinkOption.NOFOLLOW_LINKS)
+              && Files.size(blob) == file.size()
+              && PartialFile.isWhole(file, blob);
+      if (whole) {
+        checked.add(file);
+      }
+      return whole;
     } catch (IOException e) {
-      throw OutputException.unwritable(blob(file), e);
+      throw OutputException.unwritable(blob, e);
     }
   }
 
@@ -210,40 +221,38 @@ public final class Download {
   }
 
   /** Gives files that have arrived their places. */
-  private void place(HubListing listing, Path folder) {
+  private void place(HubListing listing, Path path) {
     Map<String, Path> moved = new HashMap<>();
     for (HubFile file : listing.files()) {
-      Path placed = folder.resolve(file.path());
+      Path placed = path.resolve(file.path());
+      Path blob = folder.blob(file);
+      folder.create(placed.getParent());
       OutputException.writing(
           placed,
           () -> {
-            Folders.create(placed.getParent());
             if (request.output().isEmpty()) {
-              link(placed, placed.getParent().relativize(blob(file)));
-            } else if (Files.exists(blob(file))) {
-              AtomicWrite.moveOver(blob(file), placed);
+              link(placed, placed.getParent().relativize(blob));
+            } else if (Files.exists(blob, LinkOption.NOFOLLOW_LINKS)) {
+              AtomicWrite.moveOver(blob, placed);
               moved.put(file.hash(), placed);
             } else if (!Files.exists(placed)) {
               AtomicWrite.replace(placed, out -> Files.copy(moved.get(file.hash()), out));
             }
           });
     }
-    OutputException.writing(folder, () -> finish(listing));
+    OutputException.writing(path, () -> finish(listing));
   }
 
   private void finish(HubListing listing) throws IOException {
-    Files.deleteIfExists(lockFile());
     if (request.output().isPresent()) {
       // Files that another revision had began here too.
-      try (Stream<Path> left = Files.list(blobs)) {
-        for (Path file : left.toList()) {
-          Files.delete(file);
-        }
-      }
-      Files.delete(blobs);
-    } else if (!request.revision().equals(listing.commit())) {
+      folder.removeOwn();
+      return;
+    }
+    Files.deleteIfExists(folder.lock());
+    if (!request.revision().equals(listing.commit())) {
       Path reference = repository().resolve("refs").resolve(request.revision());
-      Folders.create(reference.getParent());
+      folder.create(reference.getParent());
       byte[] commit = listing.commit().getBytes(StandardCharsets.US_ASCII);
       AtomicWrite.replace(reference, out -> out.write(commit));
     }

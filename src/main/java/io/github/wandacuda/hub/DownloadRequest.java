@@ -33,19 +33,29 @@ public record DownloadRequest(
   /** No part begins with a dot, so that none leads out of the cache's folders. */
   private static final Pattern REVISION = Pattern.compile("\\w[\\w.+-]*(/\\w[\\w.+-]*)*");
 
+  /** Names of licences and their like, which often have no ending. */
+  private static final String LICENCE =
+      "[^/.]*(licen[cs]e|notice|policy|copying)[^/.]*(\\.(txt|md|pdf|html))?";
+
   /**
    * What a pruner and the engines that load its result read of a model's own folder: the weights,
-   * what describes them and the tokenizer, code and licences. Weights of other programs have names
-   * of their own in folders of their own.
+   * what describes them and the tokenizer, and licences. Weights of other programs have names of
+   * their own in folders of their own.
    */
   private static final Pattern OF_MODEL =
       Pattern.compile(
-          "(?i)(?!consolidated)[^/]+\\.(safetensors|json|jinja|txt|model|py|md)"
-              + "|[^/]*(licen[cs]e|notice|policy)[^/]*");
+          "(?i)(?!consolidated)[^/]+\\.(safetensors|json|jinja|txt|model|md)|" + LICENCE);
 
-  /** Files that run code when Python reads them. */
-  private static final Pattern PICKLE =
-      Pattern.compile("(?i).*\\.(bin|pt|pth|ckpt|pkl|pickle|joblib|npy|h5)");
+  /**
+   * All that is ever fetched: weights, texts and tables that are read without running code of
+   * theirs. A list of what is wanted, since nobody knows all names of pickles.
+   */
+  private static final Pattern WANTED =
+      Pattern.compile(
+          "(?is)(.*/)?([^/]+\\.(safetensors|gguf|model|jinja|md|py|yaml|parquet"
+              + "|(json|jsonl|txt|csv|tsv)(\\.(gz|zst|bz2|xz))?)|"
+              + LICENCE
+              + ")");
 
   public DownloadRequest {
     include = List.copyOf(include);
@@ -85,12 +95,18 @@ public record DownloadRequest(
         .findFirst();
   }
 
+  /** Returns whether a file is meant, which may yet be of a kind that is never fetched. */
   boolean asks(String path) {
     boolean included =
         include.isEmpty()
             ? dataset || OF_MODEL.matcher(path).matches()
             : matches(include.stream(), path);
-    return included && !PICKLE.matcher(path).matches() && !matches(exclude.stream(), path);
+    return included && !matches(exclude.stream(), path);
+  }
+
+  /** Returns whether a file is of a kind that is fetched, by its name. */
+  static boolean isWanted(String path) {
+    return WANTED.matcher(path).matches();
   }
 
   /** As Python's fnmatch, which the Hub's own tools use: {@code *} stands for slashes too. */

@@ -73,7 +73,9 @@ record HubListing(String commit, List<HubFile> files) {
         if (!isPath(path) || !seen.add(path)) {
           throw wrong(request, "names of files", Printable.of(path));
         }
-        files.add(file(request, commit, path, entry));
+        if (DownloadRequest.isWanted(path)) {
+          files.add(file(request, commit, path, entry));
+        }
       }
     }
     for (String path : seen) {

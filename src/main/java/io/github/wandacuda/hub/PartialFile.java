@@ -20,7 +20,6 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -57,14 +56,15 @@ final class PartialFile implements AutoCloseable {
    * Looks at what an earlier run left.
    *
    * @param size of a piece
-   * @param folder for the files of the same name as the file's hash
+   * @param folder in which the file arrives
+   * @throws OutputException if something else has the name of a file that is to be written
    */
-  PartialFile(HubFile file, int size, Path folder, DirectIo io) {
+  PartialFile(HubFile file, int size, DownloadFolder folder, DirectIo io) {
     this.file = file;
     this.size = size;
     this.io = io;
-    data = folder.resolve(file.hash() + ".wanda-cuda");
-    marks = folder.resolve(file.hash() + ".wanda-cuda-pieces");
+    data = folder.data(file);
+    marks = folder.marks(file);
     digest = digest(file);
     OutputException.writing(data, this::look);
   }
@@ -92,7 +92,8 @@ final class PartialFile implements AutoCloseable {
   }
 
   private void look() throws IOException {
-    if (!Files.exists(data) || !Files.exists(marks)) {
+    boolean begun = DownloadFolder.requireOwn(data) & DownloadFolder.requireOwn(marks);
+    if (!begun) {
       return;
     }
     long written = Files.size(data);
@@ -168,14 +169,12 @@ final class PartialFile implements AutoCloseable {
     if (channel != null) {
       return;
     }
-    channel =
-        FileChannel.open(
-            data, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    channel = DownloadFolder.open(data);
     if (channel.size() > file.size()) {
       channel.truncate(file.size());
     }
     blocks = io.writer(data, channel, file.size());
-    markChannel = FileChannel.open(marks, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    markChannel = DownloadFolder.open(marks);
     // Of pieces that are lost, as by a power failure, none stays marked.
     ByteBuffer marked = ByteBuffer.allocate(pieces());
     there.stream().forEach(piece -> marked.put(piece, (byte) 1));

@@ -9,6 +9,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.hub.LoopbackHub.End;
+import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Within;
@@ -17,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -28,6 +30,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -121,7 +125,7 @@ class DownloadTest extends Downloads {
   @Test
   void globsChooseFiles() throws IOException {
     files.put("1_Pooling/config.json", bytes("{}"));
-    files.put("config-json", bytes("{}"));
+    files.put("LICENSE-json", bytes("{}"));
     hub.commit(COMMIT, files, "main");
     assertHas(
         download(request("main", List.of("*.json"), List.of("token*"))).path(),
@@ -146,7 +150,18 @@ class DownloadTest extends Downloads {
         "model.ckpt",
         "data.pkl",
         "data.pickle",
-        "trees.joblib"
+        "trees.joblib",
+        "license\u2028.pkl",
+        "license\u0085.bin",
+        "policy.dill",
+        "policy.pt2",
+        "license.pck",
+        "license.th",
+        "license.npz",
+        "license.pyc",
+        "license.pkl.gz",
+        "notice.so",
+        "LICENSE.exe"
       })
   void aPickleNeverArrivesEvenIfItIsAskedFor(String pickle) throws IOException {
     files.put(pickle, bytes("a pickle"));
@@ -529,5 +544,109 @@ class DownloadTest extends Downloads {
         };
     new Download(settings(stall), DownloadRequest.of("org/name")).run(progress);
     assertThat(shares).isSorted().endsWith(1.0);
+  }
+
+  private Path blob(String name) {
+    return folder().resolve("blobs").resolve(LoopbackHub.sha256(files.get(name)));
+  }
+
+  private Path own(String name, String ending) throws IOException {
+    Path blob = blob(name);
+    Files.createDirectories(blob.getParent());
+    return blob.resolveSibling(blob.getFileName() + ending);
+  }
+
+  /** Links and second names that somebody put where a download writes lead to a file of theirs. */
+  @ParameterizedTest
+  @ValueSource(strings = {".wanda-cuda", ".wanda-cuda-pieces"})
+  void nothingIsWrittenThroughALinkThatWasThere(String ending) throws IOException {
+    Path victim = Files.writeString(folder().resolveSibling("config.json"), "not to be touched");
+    Path link = own(SHARD, ending);
+    Files.createSymbolicLink(link, victim);
+    assertFails(OutputException.class, ending, "found a link");
+    Files.delete(link);
+    Files.createLink(link, victim);
+    assertFails(OutputException.class, ending, "found a file");
+    Files.delete(link);
+    assertThat(victim).hasContent("not to be touched");
+    assertHas(download().path(), files);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"blobs", "refs", "snapshots", "snapshots/" + COMMIT})
+  void aFolderThatLeadsElsewhereIsRefused(String name) throws IOException {
+    Path elsewhere = cache.resolve("models--org--x");
+    Path elsewhereOutside = root.resolve("one");
+    Path link = folder().resolve(name);
+    Files.createDirectories(link.getParent());
+    Files.createSymbolicLink(link, elsewhereOutside);
+    assertFails(OutputException.class, link.toString(), "expected a folder in");
+    Files.delete(link);
+    assertThat(elsewhere).isDirectory();
+    assertHas(download().path(), files);
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aPipeInThePlaceOfTheLockIsRefusedAtOnce() throws Exception {
+    Path lock = own(SHARD, "").resolveSibling(".wanda-cuda-lock");
+    Command.of("mkfifo", lock).run().succeeds();
+    assertFails(OutputException.class, ".wanda-cuda-lock", "found a pipe");
+    Files.delete(lock);
+    assertHas(download().path(), files);
+  }
+
+  @Test
+  void aBlobOfTheRightSizeAndOtherBytesIsFetchedAgain() throws IOException {
+    Files.createDirectories(blob(SHARD).getParent());
+    Files.write(blob(SHARD), new byte[files.get(SHARD).length]);
+    assertHas(download().path(), files);
+    // Changed behind our back, to the same size.
+    Files.write(blob(SHARD), new byte[files.get(SHARD).length]);
+    assertHas(download().path(), files);
+  }
+
+  /** What an earlier download checked isn't read again. */
+  @Test
+  void aBlobIsCheckedOnce() throws IOException {
+    download();
+    FileTime then = Files.getLastModifiedTime(blob(SHARD));
+    byte[] other = files.get(SHARD).clone();
+    other[0]++;
+    Files.write(blob(SHARD), other);
+    Files.setLastModifiedTime(blob(SHARD), then);
+    hub.forget();
+    download();
+    assertThat(hub.requests("resolve/")).isEmpty();
+    Files.write(blob(SHARD), files.get(SHARD));
+  }
+
+  @Test
+  void aFolderKeepsWhatIsNotTheDownloads() throws IOException {
+    Path output = folder().resolve("output");
+    Path work = Files.createDirectories(output.resolve(".cache/wanda-cuda"));
+    Path notes = Files.writeString(work.resolve("notes.txt"), "precious");
+    Path deeper = Files.createDirectories(work.resolve("deeper"));
+    download(into(output));
+    assertThat(notes).hasContent("precious");
+    assertThat(deeper).isEmptyDirectory();
+    assertThat(children(work)).containsExactly(notes);
+  }
+
+  @Test
+  void aFolderInThePlaceOfAFileIsToldBeforeAnythingIsFetched() throws IOException {
+    Path output = folder().resolve("output");
+    Files.createDirectories(output.resolve(SHARD));
+    assertFails(() -> download(into(output)), OutputException.class, SHARD, "found a folder");
+    assertThat(hub.requests("resolve/")).isEmpty();
+  }
+
+  @Test
+  void ggufAndCodeComeWhereTheyAreAskedFor() throws IOException {
+    files.put("model-Q4_K_M.gguf", bytes("GGUF"));
+    files.put("modeling.py", bytes("pass"));
+    hub.commit(COMMIT, files, "main");
+    assertHas(download().path(), only(files, "(?!.*\\.(gguf|py)$).*"));
+    assertHas(download(request("main", List.of("*.gguf", "*.py", "*"), List.of())).path(), files);
   }
 }
