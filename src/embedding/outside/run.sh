@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A project outside this repository whose local Maven repository is empty but for the artifact: compiles and runs each
-# example on wanda-cuda alone, then with jackson-databind for directories and with the GPUs' bindings. Run after
+# example on wanda-cuda alone, then with the GPUs' bindings, and a program that has modules on the module path. Run after
 # `mvn package`, in the root of the repository.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -37,7 +37,7 @@ run() {
 model=$root/testdata/models/tiny-llama
 statistics=$root/testdata/golden/tiny-llama/wanda-50.statistics.safetensors
 
-cp $examples/{FiveLines,PruneWhileLoading,NormsOfYourForwardPass}.java "$outside/project/src/main/java/example"
+cp $examples/{FiveLines,PruneDirectory,PruneWhileLoading,NormsOfYourForwardPass}.java "$outside/project/src/main/java/example"
 build_with
 jars=$(grep -c ':jar:' "$outside/project/tree.txt")
 ours=$(grep -c 'io\.github\.wandacuda:.*:jar:' "$outside/project/tree.txt")
@@ -47,12 +47,22 @@ run FiveLines
 run PruneWhileLoading "$model" "$statistics" cpu
 run NormsOfYourForwardPass cpu
 
-cp $examples/PruneDirectory.java "$outside/project/src/main/java/example"
-build_with -Pdirectories
 # What the command line finds.
 digest=$("$JAVA_HOME/bin/java" -jar target/wanda-cuda.jar prune --quiet --json --model "$model" --statistics "$statistics" \
   --output "$outside/by-command" | grep -o '"mask_sha256" *: *"[0-9a-f]*"' | grep -o '[0-9a-f]\{64\}')
 run PruneDirectory "$model" "$statistics" "$outside/pruned" | tee "$outside/printed"
+grep -q "^masks $digest$" "$outside/printed"
+
+# The same from within a module: nothing is on the class path, and nothing but wanda-cuda is required.
+modular=src/embedding/modular/src/main/java
+mkdir "$outside/modules"
+"$JAVA_HOME/bin/javac" --module-path "$class_path" -d "$outside/modules" $modular/module-info.java $modular/example/modular/*.java
+printf 'stages:\n  - sparsity: 0.5\n' > "$outside/half.yaml"
+"$JAVA_HOME/bin/java" --module-path "$outside/modules:$(cat "$outside/project/class-path.txt")" \
+  --add-modules=jdk.incubator.vector --enable-native-access=io.github.wandacuda \
+  --module=example.modular/example.modular.ModularProgram "$model" "$outside/half.yaml" "$statistics" "$outside/by-module" \
+  | tee "$outside/printed"
+grep -q '^in module io.github.wandacuda$' "$outside/printed"
 grep -q "^masks $digest$" "$outside/printed"
 
 cp $examples/*.java "$outside/project/src/main/java/example"

@@ -6,10 +6,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
@@ -55,9 +52,7 @@ import java.util.regex.Pattern;
  * System.out.println(result.maskSha256());
  * }</pre>
  *
- * <p>Not for several threads at once; runs of several pruners may go side by side. A model's config
- * is read with jackson-databind, which has to be in the class path; recipes need snakeyaml-engine
- * too.
+ * <p>Not for several threads at once; runs of several pruners may go side by side.
  */
 public final class ModelPruner {
   private final Path model;
@@ -323,7 +318,8 @@ public final class ModelPruner {
    * @return the result
    * @throws IllegalArgumentException if what is asked for contradicts itself or doesn't fit the
    *     model, or the output isn't empty
-   * @throws IllegalStateException if there is no such device, or it fails
+   * @throws IllegalStateException if there is no such device, or it fails, or a dependency is
+   *     missing that the model's files need; the message names it
    * @throws IOException if a file can't be read, isn't what it should be or can't be written; the
    *     message says which, what was expected and what was found
    * @throws CancellationException if the calling thread is interrupted; what is finished is kept
@@ -331,19 +327,7 @@ public final class ModelPruner {
    */
   public Result prune(Path output) throws IOException {
     Objects.requireNonNull(output, "output");
-    try {
-      return run(output);
-    } catch (UsageException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
-    } catch (BackendUnavailableException e) {
-      throw new IllegalStateException(e.getMessage(), e);
-    } catch (CancelledException e) {
-      CancellationException cancelled = new CancellationException(e.getMessage());
-      cancelled.initCause(e);
-      throw cancelled;
-    } catch (WandaException e) {
-      throw new IOException(e.getMessage(), e);
-    }
+    return Calls.of(() -> run(output));
   }
 
   private Result run(Path output) {

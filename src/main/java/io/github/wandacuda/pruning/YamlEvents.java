@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.api.lowlevel.Parse;
 import org.snakeyaml.engine.v2.events.AliasEvent;
 import org.snakeyaml.engine.v2.events.CollectionStartEvent;
 import org.snakeyaml.engine.v2.events.Event;
@@ -18,7 +17,9 @@ import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.Tag;
+import org.snakeyaml.engine.v2.parser.ParserImpl;
 import org.snakeyaml.engine.v2.resolver.ScalarResolver;
+import org.snakeyaml.engine.v2.scanner.StreamReader;
 import org.snakeyaml.engine.v2.schema.CoreSchema;
 
 /**
@@ -40,7 +41,8 @@ final class YamlEvents {
     this.file = file;
     LoadSettings settings =
         LoadSettings.builder().setLabel("recipe").setCodePointLimit(LONGEST).build();
-    events = new Parse(settings).parseString(text(file)).iterator();
+    // As Parse does it, whose package the engine's module doesn't export.
+    events = new ParserImpl(settings, new StreamReader(settings, text(file)));
     advance();
     advance();
     if (is(Event.ID.StreamEnd)) {

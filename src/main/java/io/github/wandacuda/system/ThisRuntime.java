@@ -1,8 +1,14 @@
 package io.github.wandacuda.system;
 
+import java.io.File;
+import java.lang.module.ModuleDescriptor;
 import java.lang.module.ModuleFinder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
+import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** Modules and rights of the running Java. */
 public final class ThisRuntime {
@@ -12,12 +18,34 @@ public final class ThisRuntime {
   private ThisRuntime() {}
 
   /**
-   * Returns this program's version, from the jar's manifest, or {@code development} if it doesn't
-   * run from its jar.
+   * Returns this program's version, as its module or its jar's manifest says, or {@code
+   * development} if it doesn't run from its jar.
    */
   public static String programVersion() {
-    return Objects.requireNonNullElse(
-        ThisRuntime.class.getPackage().getImplementationVersion(), "development");
+    // Java doesn't read a manifest for the packages of a module.
+    return Optional.ofNullable(ThisRuntime.class.getModule().getDescriptor())
+        .flatMap(ModuleDescriptor::rawVersion)
+        .or(() -> Optional.ofNullable(ThisRuntime.class.getPackage().getImplementationVersion()))
+        .orElse("development");
+  }
+
+  /**
+   * Returns a class path for another Java that has all classes of this one: its class path, and
+   * what is on its module path.
+   */
+  public static String classPath() {
+    List<String> entries = new ArrayList<>();
+    entries.add(System.getProperty("java.class.path", ""));
+    String modules = System.getProperty("jdk.module.path", "");
+    for (String entry : modules.split(Pattern.quote(File.pathSeparator))) {
+      entries.add(entry);
+      if (Files.isDirectory(Path.of(entry))) {
+        // On a module path a folder may hold modules as jars.
+        entries.add(entry + File.separator + "*");
+      }
+    }
+    entries.removeIf(String::isEmpty);
+    return String.join(File.pathSeparator, entries);
   }
 
   /** Returns whether a module is resolved in this run, so that its classes can be used. */

@@ -7,6 +7,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.OnFailure;
+import io.github.wandacuda.system.ThisRuntime;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
@@ -106,7 +107,7 @@ public final class TokenizerProcess implements Tokenizer {
         command.add("-D" + name + "=" + value);
       }
     }
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("-cp", ThisRuntime.classPath()));
     command.add(TokenizerServer.class.getName());
     command.add(Long.toString(ProcessHandle.current().pid()));
     command.add(modelDirectory.toString());

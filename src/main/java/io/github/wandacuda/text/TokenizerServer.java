@@ -63,6 +63,12 @@ public record TokenizerServer(DataInputStream in, DataOutputStream out) {
     } catch (WandaException e) {
       fail(e);
       out.flush();
+    } catch (NoClassDefFoundError e) {
+      // A program that embeds the library adds it where it has texts.
+      fail(
+          new BackendUnavailableException(
+              "texts need the dependency ai.djl.huggingface:tokenizers, which is missing", e));
+      out.flush();
     }
   }
 

@@ -7,11 +7,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleFinder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.regex.Matcher;
@@ -102,14 +107,41 @@ class JarsIT {
   @Test
   void theLibraryHoldsNothingOfOthers() throws IOException {
     try (JarFile jar = new JarFile(library())) {
-      assertThat(jar.getManifest().getMainAttributes().getValue("Automatic-Module-Name"))
-          .isEqualTo("io.github.wandacuda");
       assertThat(jar.stream().map(JarEntry::getName).filter(name -> name.endsWith(".class")))
-          .allMatch(name -> name.startsWith("io/github/wandacuda/"));
+          .allMatch(name -> name.matches("io/github/wandacuda/.*|module-info[.]class"));
     }
     try (JarFile jar = new JarFile(PROGRAM)) {
+      assertThat(jar.getJarEntry("module-info.class")).isNull();
       assertThat(jar.getManifest().getMainAttributes().getValue("Automatic-Module-Name")).isNull();
     }
+  }
+
+  /** What the class path finds in {@code META-INF/services}, the module path finds as well. */
+  @Test
+  void theLibraryIsAModule() throws IOException {
+    ModuleDescriptor module =
+        ModuleFinder.of(Path.of(library())).find("io.github.wandacuda").orElseThrow().descriptor();
+    assertThat(module.isAutomatic()).isFalse();
+    assertThat(module.rawVersion().map(library()::contains)).contains(true);
+    assertThat(module.exports().stream().map(ModuleDescriptor.Exports::source))
+        .containsExactlyInAnyOrder("io.github.wandacuda", "io.github.wandacuda.library");
+    Map<String, Set<String>> provided = new TreeMap<>();
+    for (ModuleDescriptor.Provides each : module.provides()) {
+      provided.put(each.service(), Set.copyOf(each.providers()));
+    }
+    Map<String, Set<String>> services = new TreeMap<>();
+    String prefix = "META-INF/services/";
+    try (JarFile jar = new JarFile(library())) {
+      for (JarEntry entry : (Iterable<JarEntry>) jar.stream()::iterator) {
+        if (entry.getName().startsWith(prefix) && !entry.isDirectory()) {
+          services.put(
+              entry.getName().substring(prefix.length()),
+              Set.copyOf(text(library(), entry.getName()).lines().toList()));
+        }
+      }
+    }
+    assertThat(provided).isEqualTo(services);
+    assertThat(module.uses()).isEqualTo(services.keySet());
   }
 
   /** Spark has a Jackson of its own, and refuses every other one in its class path. */
