@@ -397,21 +397,22 @@ record QuantizedTensors(
       Checkpoint.Entry scale = require("weight_scale");
       requireNumbers(scale, List.of(NumberFormat.F32, NumberFormat.BF16, NumberFormat.F16));
       int groups = group == 0 ? 1 : Math.ceilDiv(columns, group);
-      if (group == 0) {
-        requireShape(scale, List.of((long) rows, 1L), List.of(1L), List.of(1L, 1L));
-      } else {
-        requireShape(scale, List.of((long) rows, (long) groups));
-      }
       Optional<Checkpoint.Entry> order = companion("weight_g_idx");
       order.ifPresent(entry -> requireType(entry, "I32", "I64"));
       order.ifPresent(entry -> requireShape(entry, List.of((long) columns)));
       boolean symmetric = weights.path("symmetric").asBoolean(true);
+      if (group == 0 && symmetric) {
+        requireShape(scale, List.of((long) rows, 1L), List.of(1L), List.of(1L, 1L));
+      } else {
+        // Each zero point has a scale.
+        requireShape(scale, List.of((long) rows, (long) groups));
+      }
       Optional<Checkpoint.Entry> zeros =
           symmetric ? Optional.empty() : Optional.of(require("weight_zero_point"));
       long zeroWords = Math.ceilDiv((long) rows * bits, Integer.SIZE);
       zeros.ifPresent(entry -> requireType(entry, "I32"));
       zeros.ifPresent(entry -> requireShape(entry, List.of(zeroWords, (long) groups)));
-      boolean single = scale.info().elements() == 1 && zeros.isEmpty();
+      boolean single = scale.info().elements() == 1;
       Scaling scaling = new Scaling(single ? rows : 1, group == 0 ? columns : group, groups);
       Coding coding = new Coding(Layout.ROWS, rows, columns, NumberFormat.UNSIGNED, bits);
       Supplier<Scales> reading =

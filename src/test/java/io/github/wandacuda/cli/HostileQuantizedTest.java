@@ -170,6 +170,12 @@ class HostileQuantizedTest {
         pruned("padding", INT3, changed(DOWN + PACKED, HostileQuantizedTest::padded)),
         refused("shape lies", INT4, bits(shape, 999, 1), GATE + PACKED, SHAPE),
         refused("shape missing", INT4, without(shape), shape, MISSING),
+        refused(
+            "one scale for the zero points of all rows",
+            INT4,
+            shaped(GATE + SCALE, 1, 1),
+            GATE + SCALE,
+            SHAPE),
         refused("zero point missing", INT4_ZERO, without(zeros), zeros, MISSING),
         refused("group too large", INT4_ORDER, bits(GATE + ORDER, 99, 4), GATE + ORDER),
         pruned(
