@@ -16,20 +16,24 @@ import io.github.wandacuda.backend.cpu.ScalarCpu;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -49,6 +53,37 @@ class FamilyFileTest {
       Path.of("src/main/resources/io/github/wandacuda/model/family.schema.json");
   private static final Path QWEN3 = TestData.fixture("qwen3").resolve("model");
   private static final Path NEXT = TestData.fixture("qwen3_next").resolve("model");
+
+  private static final int FAMILIES = Integer.getInteger("families.cases", Tier.isAll() ? 500 : 60);
+  private static final long FAMILY_SEED =
+      Long.getLong("families.seed", Tier.isAll() ? new Random().nextInt() : 1);
+
+  /** What stands in the place of a value: nothing, for one that is taken away. */
+  private static final List<String> VALUES =
+      List.of(
+          "",
+          "0",
+          "1",
+          "3",
+          "-1",
+          "0.5",
+          "2147483647",
+          "1e18",
+          "1e300",
+          "true",
+          "null",
+          "\"\"",
+          "\"x\"",
+          "\".\"",
+          "\"1.2.3\"",
+          "\"1/0\"",
+          "\"0/0\"",
+          "\"hidden_size\"",
+          "\"9^9^9\"",
+          "[]",
+          "[[]]",
+          "{}",
+          "[1]");
 
   @TempDir Path directory;
 
@@ -154,6 +189,59 @@ class FamilyFileTest {
     assertThatThrownBy(() -> perplexity(NEXT, family))
         .isInstanceOf(InputException.class)
         .hasMessageContaining(message);
+  }
+
+  /** Values of any kind in any place end in a message or in a decoder that runs. */
+  @ParameterizedTest
+  @CsvSource({"qwen3", "qwen3_next"})
+  void anyDescriptionRunsOrIsRefused(String name) throws IOException {
+    Path model = TestData.fixture(name).resolve("model");
+    String sound =
+        name.equals("qwen3")
+            ? page()
+            : Files.readString(Path.of("src/test/resources/families/qwen3_next.json"));
+    for (int index = 0; index < FAMILIES; index++) {
+      long seed = FAMILY_SEED + index;
+      JsonNode changed = JSON.readTree(sound);
+      String change = change(changed, new Random(seed));
+      Path family = file(changed.toString());
+      try {
+        double unused = perplexity(model, family);
+      } catch (WandaException e) {
+        assertThat(e.getMessage()).as(change).doesNotContain("Exception", "Cannot invoke");
+      } catch (RuntimeException | Error e) {
+        throw new AssertionError("%s, -Dfamilies.seed=%d: %s".formatted(name, seed, change), e);
+      }
+    }
+  }
+
+  /** Puts another value in some place of a description, and returns which. */
+  private static String change(JsonNode json, Random random) throws IOException {
+    JsonNode at = json;
+    while (true) {
+      int size = at.size();
+      int index = random.nextInt(size);
+      String key = at.isObject() ? at.properties().stream().toList().get(index).getKey() : "";
+      JsonNode child = at.isObject() ? at.get(key) : at.get(index);
+      if (child.isContainerNode() && !child.isEmpty() && random.nextInt(6) > 0) {
+        at = child;
+        continue;
+      }
+      String value = VALUES.get(random.nextInt(VALUES.size()));
+      if (at instanceof ObjectNode object) {
+        if (value.isEmpty()) {
+          object.remove(key);
+        } else {
+          object.set(key, TestData.json(value.getBytes(StandardCharsets.UTF_8)));
+        }
+      } else if (at instanceof ArrayNode list) {
+        list.remove(index);
+        if (!value.isEmpty()) {
+          list.insert(index, TestData.json(value.getBytes(StandardCharsets.UTF_8)));
+        }
+      }
+      return "%s%d: %s for %s".formatted(key, index, value, child);
+    }
   }
 
   /** Before a block is read. */
