@@ -64,7 +64,7 @@ final class VerifyCommand extends Subcommand {
       names = "--strict",
       description =
           "Also fail on files that somebody put beside the model and that no loader reads, such as"
-              + " a README.md.")
+              + " a README.md, and where weights were fitted, which nothing proves.")
   private boolean strict;
 
   @Option(
@@ -120,11 +120,13 @@ final class VerifyCommand extends Subcommand {
     try (ModelDirectory directory = ModelOption.open(givenDense, family, output)) {
       Path pruned = HubCache.find(givenPruned);
       Verification found = verify(directory, pruned, claim);
-      boolean holds = found.holds() && !(strict && !found.added().isEmpty());
+      boolean less = !found.added().isEmpty() || !found.unproven().isEmpty();
+      boolean holds = found.holds() && !(strict && less);
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("verified", holds);
       object.put("mode", found.mode());
       addFailures(object, found);
+      object.put("unproven", found.unproven());
       object.put("added", found.added().stream().map(Path::toString).toList());
       object.put("unchecked", found.unchecked());
       output.result(object, () -> text(directory.path(), pruned, found, holds));
@@ -148,29 +150,31 @@ final class VerifyCommand extends Subcommand {
   }
 
   private static String first(Verification found) {
-    return found.holds()
-        ? "%s was added, and --strict allows nothing".formatted(found.added().get(0))
-        : OptionNames.in(found.failures().get(0));
+    if (!found.holds()) {
+      return OptionNames.in(found.failures().get(0));
+    }
+    return found.added().isEmpty()
+        ? "%s, and --strict allows none".formatted(unproven(found))
+        : "%s was added, and --strict allows nothing".formatted(found.added().get(0));
   }
 
   private static Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
     String parts = Provenance.STRUCTURE + "+";
-    String rest =
-        found.unchecked().contains(Provenance.FITTED)
-            ? ", and weights beside them fitted, which can't be proven"
-            : " and nothing else changed";
+    boolean proven = found.unproven().isEmpty();
     String changes =
-        switch (found.mode().replace(parts, "")) {
-          case Provenance.UPDATE ->
-              "weights zeroed, and kept weights of the same modules fitted, which can't be proven";
-          case Provenance.STRUCTURE -> "parts removed" + rest;
-          default -> "weights zeroed" + rest;
-        };
+        "%s%s and nothing else changed"
+            .formatted(
+                found.mode().equals(Provenance.STRUCTURE) ? "parts removed" : "weights zeroed",
+                proven ? "" : ", these tensors fitted,");
     Stream<String> result =
         holds
             ? OutputOptions.lines(
-                "verified: %s is %s with %s%s",
-                pruned, dense, found.mode().startsWith(parts) ? "parts removed, " : "", changes)
+                "verified%s: %s is %s with %s%s",
+                proven ? "" : " but for " + unproven(found),
+                pruned,
+                dense,
+                found.mode().startsWith(parts) ? "parts removed, " : "",
+                changes)
             : failures(found);
     return Stream.concat(result, notes(found));
   }
@@ -241,7 +245,25 @@ final class VerifyCommand extends Subcommand {
     return row;
   }
 
+  /** Says how many tensors were fitted, and what holds them to what the run wrote. */
+  private static String unproven(Verification found) {
+    int count = found.unproven().size();
+    int undigested = found.undigested();
+    String digests =
+        switch (undigested) {
+          case 0 -> "only their digests in %s are checked".formatted(Provenance.FILE_NAME);
+          default ->
+              "%s has no digests of %s"
+                  .formatted(Provenance.FILE_NAME, undigested == count ? "them" : undigested);
+        };
+    return "%s with fitted weights, which nothing proves (%s)"
+        .formatted(count(count, "tensor"), digests);
+  }
+
   private static String summary(Verification found) {
+    if (found.count() == 0 && found.added().isEmpty()) {
+      return unproven(found) + ", and --strict allows none";
+    }
     if (found.count() == 0) {
       return count(found.added().size(), "file") + " added, and --strict allows none";
     }

@@ -56,6 +56,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
    *
    * @param kept names of modules that stay as they are
    * @param masks whether masks travel back, which only the record's digest needs
+   * @param digests the SHA-256 that tensors with fitted weights have to have, by name
    */
   private record Run(
       OnCluster.SharedSource source,
@@ -63,7 +64,8 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       boolean packed,
       RulesRecord rules,
       Set<String> kept,
-      boolean masks)
+      boolean masks,
+      Map<String, String> digests)
       implements Serializable {
     static Run of(Verifier.Pruned pruned, boolean masks) {
       return new Run(
@@ -72,7 +74,8 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
           pruned.packed(),
           RulesRecord.of(pruned.rules()),
           pruned.rules().kept(),
-          masks);
+          masks,
+          new HashMap<>(pruned.digests()));
     }
   }
 
@@ -124,7 +127,13 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       Failures failures = new Failures();
       Optional<Found> found =
           new OutputCheck(
-                  Path.of(run.pruned()), run.packed(), OutputCheck.THROUGH_CACHE, rules, failures)
+                  Path.of(run.pruned()),
+                  run.packed(),
+                  OutputCheck.THROUGH_CACHE,
+                  rules,
+                  failures,
+                  Set.of(),
+                  run.digests())
               .check(
                   List.of(model.checkpoint().shard(piece.shard())),
                   chosen,

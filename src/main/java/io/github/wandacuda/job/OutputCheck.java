@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskPool;
@@ -42,7 +43,8 @@ import java.util.stream.Collectors;
  * It is done piece by piece where shards come one by one or a cluster has many hands; a piece is
  * some modules and other tensors of some shards, and what was found in all of them is added up.
  * {@code opened} says how a shard of the output is read, {@code fitted} are tensors of which the
- * source has no bytes.
+ * source has no bytes, {@code digests} the SHA-256 that tensors of the output have to have, by
+ * name.
  */
 record OutputCheck(
     Path directory,
@@ -50,14 +52,15 @@ record OutputCheck(
     Consumer<SafetensorsFile> opened,
     PruningRules rules,
     Failures failures,
-    Set<String> fitted) {
+    Set<String> fitted,
+    Map<String, String> digests) {
   OutputCheck(
       Path directory,
       boolean packed,
       Consumer<SafetensorsFile> opened,
       PruningRules rules,
       Failures failures) {
-    this(directory, packed, opened, rules, failures, Set.of());
+    this(directory, packed, opened, rules, failures, Set.of(), Map.of());
   }
 
   /** Reads shards as any file. */
@@ -108,7 +111,8 @@ record OutputCheck(
   }
 
   OutputCheck after(List<ModuleResult> results) {
-    return new OutputCheck(directory, packed, opened, rules.after(results), failures, fitted);
+    return new OutputCheck(
+        directory, packed, opened, rules.after(results), failures, fitted, digests);
   }
 
   private Optional<SafetensorsFile> open(SafetensorsFile dense) {
@@ -245,6 +249,7 @@ record OutputCheck(
     Optional<Found> check(
         List<SafetensorsFile> shards, Predicate<TensorInfo> others, Workers workers) {
       workers.run(untouched(shards, others));
+      workers.run(digested(shards, others));
       long maskBytes = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
       try (MaskPool masks = new MaskPool(maskBytes)) {
         boolean missing = false;
@@ -286,6 +291,35 @@ record OutputCheck(
         }
       }
       return jobs;
+    }
+
+    private List<Job> digested(List<SafetensorsFile> shards, Predicate<TensorInfo> others) {
+      Set<TensorInfo> touched = RunScope.tensors(chosen);
+      List<Job> jobs = new ArrayList<>();
+      for (SafetensorsFile dense : shards) {
+        for (TensorInfo tensor : dense.tensors()) {
+          boolean own =
+              touched.contains(tensor) || others.test(tensor) || of.fitted.contains(tensor.name());
+          if (own && of.digests.containsKey(tensor.name())) {
+            counterpart(dense, tensor)
+                .map(file -> new TensorDigest(file, tensor, found -> compare(file, tensor, found)))
+                .ifPresent(jobs::add);
+          }
+        }
+      }
+      return jobs;
+    }
+
+    private void compare(SafetensorsFile pruned, TensorInfo tensor, String found) {
+      String recorded = of.digests.get(tensor.name());
+      if (!found.equals(recorded)) {
+        of.failures.add(
+            ErrorDetails.tensor(pruned.path(), tensor.name())
+                .expected(
+                    "the fitted weights of which %s has the SHA-256 %s"
+                        .formatted(Provenance.FILE_NAME, Printable.of(recorded)),
+                    "others: " + found));
+      }
     }
 
     private Job equal(SafetensorsFile dense, SafetensorsFile pruned, TensorInfo tensor) {

@@ -26,6 +26,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,6 +52,9 @@ final class OutputDirectory implements AutoCloseable {
   private Optional<Provenance> finished = Optional.empty();
   private Optional<RunRecords> interrupted = Optional.empty();
   private boolean discarded;
+
+  /** Whether the record of the finished run stands in the journal's place yet. */
+  private boolean lacksLastStep;
 
   private OutputDirectory(Path directory, SideFiles sideFiles, Checkpoint shards) {
     this.directory = directory;
@@ -110,9 +114,7 @@ final class OutputDirectory implements AutoCloseable {
     OutputPlace.requirePlain(directory, own);
     finished = journal.finished();
     if (finished.isPresent()) {
-      // The earlier run was stopped between its last steps.
-      removeLeftovers();
-      journal.rename(directory.resolve(Provenance.FILE_NAME));
+      lacksLastStep = true;
       return;
     }
     interrupted = RunRecords.read(journal.records());
@@ -123,6 +125,30 @@ final class OutputDirectory implements AutoCloseable {
 
   public Path path() {
     return directory;
+  }
+
+  /**
+   * Does the last step of an earlier run that was stopped before it, unless what it wrote has been
+   * damaged since: then this run begins again.
+   *
+   * @param check returns what is wrong with the output by the record of the earlier run, or nothing
+   */
+  void endEarlier(Function<Provenance, Optional<String>> check) {
+    if (!lacksLastStep) {
+      return;
+    }
+    removeLeftovers();
+    Optional<String> wrong = check.apply(finished.get());
+    lacksLastStep = false;
+    if (wrong.isEmpty()) {
+      journal.rename(directory.resolve(Provenance.FILE_NAME));
+      return;
+    }
+    LOG.warn(
+        "{}: a run was stopped before its last step, and what it wrote is wrong: {}; it begins again",
+        Printable.of(directory),
+        wrong.get());
+    finished = Optional.empty();
   }
 
   public Optional<Provenance> finished() {

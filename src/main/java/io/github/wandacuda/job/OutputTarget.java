@@ -83,6 +83,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   public RunResult run(PruneTarget.Tools tools) {
     Fingerprint cause = Fingerprint.of(tools.plan()).with(form(scope.request().packed()));
     try (OutputDirectory output = directory()) {
+      output.endEarlier(record -> firstFailure(cause, record, tools));
       Fingerprint fingerprint = begin(cause, output, tools.backend());
       if (output.finished().isPresent()) {
         return new RunResult(output.finished().get(), List.of(), tools.clock().seconds(), null);
@@ -97,6 +98,20 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     }
   }
 
+  /** Checks what an earlier run has written; refuses that of another run. */
+  private Optional<String> firstFailure(
+      Fingerprint cause, Provenance record, PruneTarget.Tools tools) {
+    boolean packed = ModelConfig.read(path()).packed();
+    cause.requireSame(path(), Fingerprint.of(record).with(form(packed)));
+    return EarlierOutput.firstFailure(
+        whole(), path(), record, scope.request().verify(), tools.progress());
+  }
+
+  /** Returns the whole source, also where parts of it were removed first. */
+  private ModelDirectory whole() {
+    return scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
+  }
+
   private RunResult run(OutputDirectory output, Fingerprint fingerprint, PruneTarget.Tools tools) {
     PackedOutput packed = new PackedOutput(scope.model(), output, tools.workers());
     sideFiles.warnOfLeftOut("the output has no use for it");
@@ -109,7 +124,16 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
             ? new ClusterPass(scope, cluster.get(), output, tools).run(fingerprint)
             : new LocalPass(scope, needs(tools.backend()), output, tools).run();
     output.copyFiles();
-    Provenance record = tools.plan().with(written.results(), written.masks());
+    Provenance record =
+        tools
+            .plan()
+            .with(written.results(), written.masks())
+            .withFitted(
+                TensorDigest.all(
+                    scope.model().checkpoint().shards(),
+                    output.path(),
+                    scope.fitted(written.results()),
+                    tools.workers()));
     RunResult result = new RunResult(record, written.results(), tools.clock().seconds(), null);
     tools.beforeEnd().accept(result);
     boolean packs = scope.request().packed();
@@ -122,8 +146,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     if (packs) {
       Packing.PACK.writeConfig(scope.model(), output);
     }
-    ModelDirectory whole = scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
-    output.finish(whole, record);
+    output.finish(whole(), record);
     return result;
   }
 

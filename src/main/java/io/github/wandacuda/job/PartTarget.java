@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.WrittenShard;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
@@ -15,6 +17,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Sha256;
+import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -62,6 +65,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     return output.run(
         plan,
         fingerprint,
+        scope.request().verify(),
         there ->
             new RunResult(
                 there, List.of(), tools.clock().seconds(), Part.PartState.end(output.part())),
@@ -110,8 +114,18 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
       PruneTarget.Tools tools, ShardPass all, OutputDirectory directory, Part.PartState state) {
     SideFiles sideFiles = whole.sideFiles();
     sideFiles.warnOfLeftOut("the output has no use for it");
+    checkOthers(tools, all);
     List<ModuleResult> modules = all.modules();
-    Provenance record = tools.plan().with(modules, all.digest());
+    Provenance record =
+        tools
+            .plan()
+            .with(modules, all.digest())
+            .withFitted(
+                TensorDigest.all(
+                    scope.model().checkpoint().shards(),
+                    output.path(),
+                    scope.fitted(modules),
+                    tools.workers()));
     all.check(record);
     directory.copyFiles();
     RunResult result = new RunResult(record, modules, tools.clock().seconds(), state);
@@ -119,6 +133,48 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     sideFiles.lastFiles().forEach(directory::copy);
     directory.finish(scope.model(), record);
     return result;
+  }
+
+  /**
+   * Reads the shards of the other parts back and compares them with the checksums of what these
+   * wrote: they may have been damaged since. This part has just checked its own.
+   */
+  private void checkOthers(PruneTarget.Tools tools, ShardPass all) {
+    if (!scope.request().verify()) {
+      output.warnUnchecked();
+      return;
+    }
+    long start = System.nanoTime();
+    List<SafetensorsFile> shards = scope.model().checkpoint().shards();
+    List<SafetensorsFile> own = output.part().shareOf(shards);
+    for (SafetensorsFile shard : shards) {
+      if (!own.contains(shard)) {
+        checkOther(shard, all.tensors(shard), tools.workers());
+      }
+    }
+    tools.clock().addVerify(System.nanoTime() - start);
+  }
+
+  private void checkOther(SafetensorsFile shard, List<RunRecords.Tensor> records, Workers workers) {
+    Path file = output.path().resolve(shard.fileName());
+    try (WrittenShard written = WrittenShard.open(file, shard).orElse(null)) {
+      if (written == null || !written.isWhole()) {
+        throw output.damaged(shard, ErrorDetails.file(file));
+      }
+      List<RunRecords.Tensor> stored =
+          records.stream()
+              .filter(record -> shard.tensor(record.name()).orElseThrow().bytes() > 0)
+              .toList();
+      workers.run(
+          stored.size(),
+          (worker, index) -> {
+            RunRecords.Tensor record = stored.get(index);
+            TensorInfo tensor = shard.tensor(record.name()).orElseThrow();
+            if (!written.holds(tensor, record.checksum())) {
+              throw output.damaged(shard, ErrorDetails.tensor(file, record.name()));
+            }
+          });
+    }
   }
 
   /**

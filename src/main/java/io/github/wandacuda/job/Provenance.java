@@ -30,6 +30,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -68,6 +69,9 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
   /** Tensors whose weights are fitted to what is left of a module; see {@link #STRUCTURE}. */
   public static final String FITTED = "fitted";
+
+  /** The SHA-256 of each tensor whose weights were fitted, as it stands in the output. */
+  static final String FITTED_SHA256 = "fitted_sha256";
 
   static final String SHARD_SIZE = "shard_size";
 
@@ -115,7 +119,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("allocation", request.allocation());
     values.put("masks_sha256", request.masks().map(PruneRequest.MasksIn::sha256).orElse(null));
     values.put(SMALLER, request.smaller().map(first -> first.record().values()).orElse(null));
-    values.put("family_sha256", digest("a description of a family", request.files().get(FAMILY)));
+    values.put("family_sha256", familyDigest(request.files().get(FAMILY)));
     values.put(CARD, request.card() ? true : null);
     values.put("include", texts(request.choice().include()));
     values.put("exclude", texts(request.choice().exclude()));
@@ -147,12 +151,17 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put(FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
     values.put(SHARD_SIZE, request.shardBytes());
     values.put(CARD, request.card() ? true : null);
-    values.put("family_sha256", digest("a description of a family", request.files().get(FAMILY)));
+    values.put("family_sha256", familyDigest(request.files().get(FAMILY)));
     values.put("recipe_sha256", digest("a recipe", request.files().get(RECIPE)));
     values.put(FILES, names(request.files()));
     values.putAll(calibration(request.calibration()));
     values.put("source_sha256", SourceDigest.of(plan.model()));
     return new Provenance(values);
+  }
+
+  /** Returns the digest of the file that describes a family, or null without one. */
+  static String familyDigest(List<Path> files) {
+    return digest("a description of a family", files);
   }
 
   private static String digest(String what, List<Path> files) {
@@ -186,6 +195,17 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return new Provenance(all);
   }
 
+  /**
+   * Returns the record with the digests of the tensors whose weights were fitted.
+   *
+   * @param digests by the tensors' names, empty where nothing was fitted
+   */
+  Provenance withFitted(Map<String, String> digests) {
+    Map<String, Object> all = new LinkedHashMap<>(values);
+    all.put(FITTED_SHA256, digests.isEmpty() ? null : digests);
+    return new Provenance(all);
+  }
+
   private List<String> kept(List<ModuleResult> results) {
     if (!Unreached.KEEP.label().equals(unreached())) {
       return null;
@@ -216,12 +236,21 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     Map<String, Object> cause = new LinkedHashMap<>(values);
     List.of(FILES, ELEMENTS, PRUNED, ZEROS, MASKS, KEPT).forEach(cause::remove);
     cause.remove(FITTED);
+    cause.remove(FITTED_SHA256);
+    cause.computeIfPresent(SMALLER, (key, first) -> withoutDigests(first));
     if (isStructure()) {
       // How many channels and heads go is asked for, which of them is a result.
       structure()
           .ifPresent(kind -> cause.computeIfPresent(REMOVED, (key, all) -> removed(kind).asked()));
     }
     return cause;
+  }
+
+  @SuppressWarnings("unchecked") // Its form says so.
+  private static Map<String, Object> withoutDigests(Object record) {
+    Map<String, Object> values = new LinkedHashMap<>((Map<String, Object>) record);
+    values.remove(FITTED_SHA256);
+    return values;
   }
 
   /** Returns what the result depends on, for a report, without what is said of each module. */
@@ -315,6 +344,22 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return texts(FITTED) == null ? List.of() : texts(FITTED);
   }
 
+  /**
+   * Returns the digests of the tensors whose weights were fitted, by name; none where nothing was
+   * fitted, and in the record of a version that didn't write them.
+   */
+  @SuppressWarnings("unchecked") // Its form says so.
+  Map<String, String> fittedDigests() {
+    return (Map<String, String>) values.getOrDefault(FITTED_SHA256, Map.of());
+  }
+
+  /** Returns the digests of those tensors that are among others, by name. */
+  Map<String, String> fittedDigests(Set<String> among) {
+    Map<String, String> digests = new LinkedHashMap<>(fittedDigests());
+    digests.keySet().retainAll(among);
+    return digests;
+  }
+
   boolean hasCard() {
     return Boolean.TRUE.equals(values.get(CARD));
   }
@@ -406,6 +451,42 @@ public record Provenance(Map<String, Object> values) implements Serializable {
 
     static final Set<String> KEYS = FORMS.keySet();
 
+    /** What the record of a run that removed whole parts alone has. */
+    private static final List<String> OF_PARTS =
+        List.of(
+            Provenance.STRUCTURE,
+            Provenance.SCORE,
+            Provenance.REMOVED,
+            Provenance.CONFIG,
+            Provenance.FITTED,
+            Provenance.SHARD_SIZE,
+            "recipe_sha256");
+
+    /** What the record of a run that pruned weights alone has; both may have an update. */
+    private static final List<String> OF_WEIGHTS =
+        Stream.concat(
+                METHOD_KEYS.stream().filter(key -> !key.equals(MethodKey.UPDATE.recordKey())),
+                Stream.of(
+                    Provenance.SMALLER,
+                    RulesRecord.STAGES,
+                    RulesRecord.SHARES,
+                    "allocation",
+                    "masks_sha256",
+                    "include",
+                    "exclude",
+                    "unreached",
+                    Provenance.MODULES,
+                    Provenance.ELEMENTS,
+                    Provenance.PRUNED,
+                    Provenance.ZEROS,
+                    Provenance.MASKS,
+                    Provenance.KEPT))
+            .toList();
+
+    private static final Set<String> STAGE_KEYS =
+        Stream.concat(METHOD_KEYS.stream(), Stream.of(Provenance.MODULES))
+            .collect(Collectors.toUnmodifiableSet());
+
     private ProvenanceJson() {}
 
     /** Returns what the file's keys hold, in their order. */
@@ -455,6 +536,8 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       add(forms, Form.TEXT, Provenance.MASKS);
       // Those of the unreached modules that were kept unchanged, if there are any.
       add(forms, Form.TEXTS, Provenance.KEPT);
+      // Of each tensor whose weights were fitted, by its name.
+      add(forms, Form.NAMES, Provenance.FITTED_SHA256);
       return forms;
     }
 
@@ -467,13 +550,39 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       if (!root.isObject()) {
         throw new InputException(ErrorDetails.NOWHERE.said("expected a JSON object"));
       }
-      Map<String, Form> forms = new LinkedHashMap<>(FORMS);
-      if (root.has(RulesRecord.STAGES)) {
-        METHOD_KEYS.forEach(forms::remove);
-      }
+      requireKnown(root, KEYS);
       Map<String, Object> values = new LinkedHashMap<>();
-      forms.forEach((key, form) -> form.read(root, key, values));
+      FORMS.forEach((key, form) -> form.read(root, key, values));
+      if (Provenance.STRUCTURE.equals(values.get("mode"))) {
+        requireNone(values, OF_WEIGHTS, "mode structure");
+      } else {
+        requireNone(values, OF_PARTS, "a mode other than structure");
+      }
+      if (values.containsKey(RulesRecord.STAGES)) {
+        requireNone(values, METHOD_KEYS, RulesRecord.STAGES);
+      }
       return new Provenance(values);
+    }
+
+    /** Refuses keys that no version has written: nothing that they say is checked. */
+    private static void requireKnown(JsonNode object, Collection<String> known) {
+      for (Map.Entry<String, JsonNode> entry : object.properties()) {
+        if (!known.contains(entry.getKey())) {
+          throw ErrorDetails.of(Printable.of(entry.getKey()))
+              .wrong("no such key in a record", Printable.of(entry.getValue().toString()));
+        }
+      }
+    }
+
+    /** Refuses keys that contradict another one. */
+    private static void requireNone(
+        Map<String, Object> values, List<String> keys, String contradicted) {
+      for (String key : keys) {
+        if (values.containsKey(key)) {
+          throw ErrorDetails.of(key)
+              .wrong("nothing with " + contradicted, Printable.of(String.valueOf(values.get(key))));
+        }
+      }
     }
 
     /** What a value is in the file. */
@@ -537,6 +646,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
       }
 
       private static Map<String, Object> stage(JsonNode object) {
+        requireKnown(object, STAGE_KEYS);
         Map<String, Object> stage = new LinkedHashMap<>();
         TEXT.read(object, Provenance.MODULES, stage);
         for (MethodKey key : MethodKey.values()) {

@@ -5,7 +5,9 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +18,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 
 /** Compares a {@code wanda-cuda.json} with the source and the weights. */
 record RecordCheck(Path file, Provenance record, Failures failures) {
@@ -37,9 +40,75 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     require(mode.equals(record.value("mode")), "mode", mode + " by its method");
     digest("masks_sha256");
     digest("family_sha256");
+    record.fittedDigests().forEach(this::requireDigest);
     compareNorms();
     compareUnreached();
     return unchecked();
+  }
+
+  /**
+   * Checks that a record has the digests of the tensors that were fitted and of no others. Versions
+   * that wrote none are passed over.
+   *
+   * @param fitted the names of the tensors that its run may have given other weights
+   */
+  void compareFitted(Set<String> fitted) {
+    Set<String> digested = record.fittedDigests().keySet();
+    if (digested.isEmpty()) {
+      return;
+    }
+    Set<String> missing = new TreeSet<>(fitted);
+    missing.removeAll(digested);
+    missing.forEach(name -> add(Provenance.FITTED_SHA256, "a digest of " + name, NOTHING));
+    Set<String> others = new TreeSet<>(digested);
+    others.removeAll(fitted);
+    others.forEach(
+        name ->
+            add(
+                Provenance.FITTED_SHA256,
+                "tensors that its run can have fitted",
+                Printable.of(name)));
+  }
+
+  /** Compares what a record says of the parts that were removed with itself. */
+  void compareParts() {
+    Set<String> fitted = Set.copyOf(record.fitted());
+    Object update = record.value(MethodKey.UPDATE.recordKey());
+    if (update == null) {
+      require(
+          record.value(Provenance.FITTED) == null, Provenance.FITTED, NOTHING + " without update");
+    } else {
+      boolean known =
+          Stream.of(Structure.Update.values())
+              .anyMatch(value -> value != Structure.Update.NONE && value.label().equals(update));
+      require(known, MethodKey.UPDATE.recordKey(), "reconstruct or realign");
+      require(isSampled(), "calibration_sha256", "that of the samples with update " + update);
+    }
+    if (isSampled()) {
+      absent("statistics_sha256", "calibration_sha256");
+    }
+    List.of("statistics_sha256", "calibration_sha256", "family_sha256", "recipe_sha256")
+        .forEach(this::digest);
+    record.fittedDigests().forEach(this::requireDigest);
+    compareFitted(fitted);
+  }
+
+  private void requireDigest(String tensor, String value) {
+    if (!SHA_256.matcher(value).matches()) {
+      add(
+          "%s of %s".formatted(Provenance.FITTED_SHA256, Printable.of(tensor)),
+          "64 hexadecimal digits",
+          Printable.of(value));
+    }
+  }
+
+  /** Compares the digest of the file that describes the family, if there is that file. */
+  void compareFamily(ModelDirectory dense) {
+    Object recorded = record.value("family_sha256");
+    if (dense.family() != null && recorded != null) {
+      String found = Provenance.familyDigest(List.of(dense.family()));
+      require(found.equals(recorded), "family_sha256", found + " by " + dense.family());
+    }
   }
 
   private boolean isWithoutNorms() {

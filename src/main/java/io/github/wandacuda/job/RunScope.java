@@ -10,9 +10,11 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
+import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -104,6 +106,22 @@ record RunScope(
     return request.calibration() instanceof Calibration.FromStatistics statistics
         ? Optional.of(statistics.file())
         : Optional.empty();
+  }
+
+  /**
+   * Returns the names of the output's tensors whose kept weights are no longer the source's: those
+   * that this run fits, and those that were fitted when parts of the model were removed before.
+   *
+   * @param results what became of the modules, by which those are known that nothing reached
+   */
+  Set<String> fitted(List<ModuleResult> results) {
+    PruningRules after = rules.after(results);
+    Set<String> names = new HashSet<>();
+    request.smaller().ifPresent(first -> names.addAll(first.record().fitted()));
+    chosen.stream()
+        .filter(module -> after.of(module).updates())
+        .forEach(module -> names.add(module.tensor().name()));
+    return names;
   }
 
   static Set<TensorInfo> tensors(List<LinearModule> modules) {

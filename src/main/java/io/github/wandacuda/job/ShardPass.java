@@ -120,6 +120,11 @@ final class ShardPass {
     return Math.round(seconds * 1e9);
   }
 
+  /** Returns what is recorded of the tensors of a shard that was written. */
+  List<RunRecords.Tensor> tensors(SafetensorsFile shard) {
+    return results.get(shard.fileName()).tensors();
+  }
+
   /** Returns the results of the shards' modules, in the natural order of their names. */
   List<ModuleResult> modules() {
     Map<String, RunRecords.Tensor> tensors = new HashMap<>();

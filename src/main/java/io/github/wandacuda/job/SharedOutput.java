@@ -1,10 +1,14 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.Part.PartLock;
 import io.github.wandacuda.job.Part.PartState;
 import io.github.wandacuda.model.ModelDirectory;
@@ -64,6 +68,7 @@ record SharedOutput(
    * Begins the run, or joins it and goes on with what the part may have done before.
    *
    * @param run the fingerprint
+   * @param verify whether an output is checked whose run was stopped before its last step
    * @param finished is given the record if all is done
    * @param share does what is the part's
    * @param end is given the output when that is done, and completes it if no other part is left
@@ -71,11 +76,18 @@ record SharedOutput(
   <T> T run(
       Provenance plan,
       Fingerprint run,
+      boolean verify,
       Function<Provenance, T> finished,
       Runnable share,
       Function<OutputDirectory, T> end) {
     PartLock lock;
+    Function<Provenance, Optional<String>> check =
+        record -> {
+          Fingerprint.of(plan).requireSame(path, Fingerprint.of(record));
+          return EarlierOutput.firstFailure(model, path, record, verify, Progress.NONE);
+        };
     try (OutputDirectory output = open(PATIENCE)) {
+      output.endEarlier(check);
       if (output.finished().isPresent()) {
         Provenance there = output.finished().get();
         Fingerprint.of(plan).requireSame(path, Fingerprint.of(there));
@@ -93,6 +105,7 @@ record SharedOutput(
       }
       // Who looks next, with the journal's lock, has to see that this part is not at work any more.
       try (OutputDirectory output = open(Duration.ofDays(1))) {
+        output.endEarlier(check);
         if (output.finished().isPresent()) {
           return finished.apply(output.finished().get());
         }
@@ -133,6 +146,32 @@ record SharedOutput(
       LOG.info("{}: all {} parts are done", path, done);
     }
     return new PartState(part, done, all && atWork.isEmpty());
+  }
+
+  /**
+   * Says that a shard is no longer what a part has left, and which part has to run again.
+   *
+   * @param place the shard, or the tensor in it, that has other bytes
+   */
+  VerificationException damaged(SafetensorsFile shard, ErrorDetails place) {
+    List<List<SafetensorsFile>> shares = part.shares(shards.shards());
+    int number = 1;
+    while (!shares.get(number - 1).contains(shard)) {
+      number++;
+    }
+    Part writer = new Part(number, part.of());
+    return new VerificationException(
+        place
+            .expected("the bytes that %s wrote".formatted(writer), "others")
+            .hint("run %s again".formatted(writer)));
+  }
+
+  /** Says that nobody looks at the shards of other parts before the output is completed. */
+  void warnUnchecked() {
+    LOG.warn(
+        "{}: {} completes the output without a check of the other parts' shards, as it was told to",
+        Printable.of(path),
+        part);
   }
 
   /** Keeps everything: other parts have worked on it too. */

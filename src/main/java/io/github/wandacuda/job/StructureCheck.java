@@ -39,6 +39,10 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   Verification verify(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
     requireEqual("source_sha256", SourceDigest.of(dense));
+    RecordCheck values =
+        new RecordCheck(directory.resolve(Provenance.FILE_NAME), parts(), failures);
+    values.compareFamily(dense);
+    values.compareParts();
     Optional<Structure> structure = parts().structure();
     if (structure.isEmpty()) {
       String known =
@@ -78,7 +82,13 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     Verifier.Shards shards =
         (all, unused, masks) ->
             new OutputCheck(
-                    directory, packed, OutputCheck.THROUGH_CACHE, all.rules(), failures, fitted)
+                    directory,
+                    packed,
+                    OutputCheck.THROUGH_CACHE,
+                    all.rules(),
+                    failures,
+                    fitted,
+                    all.digests())
                 .check(
                     smaller.shards(),
                     all.chosen(),
@@ -87,11 +97,13 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
                     workers,
                     progress);
     String mode = Provenance.STRUCTURE;
-    List<String> unproven = parts().unproven();
+    List<String> unchecked = parts().unproven();
+    Set<String> unproven = fitted;
     if (record.isStructure()) {
       var unused =
           shards.check(
-              new Verifier.Pruned(dense, directory, packed, null, List.of()),
+              new Verifier.Pruned(
+                  dense, directory, packed, null, List.of(), record.fittedDigests(fitted)),
               failures,
               MaskSink.NONE);
     } else {
@@ -106,18 +118,21 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
               shards,
               failures);
       mode += "+" + weights.mode();
-      unproven =
+      unproven = Set.copyOf(weights.unproven());
+      unchecked =
           Stream.concat(
                   weights.unchecked().stream(),
-                  unproven.stream().map(key -> Provenance.SMALLER + "." + key))
+                  unchecked.stream().map(key -> Provenance.SMALLER + "." + key))
               .toList();
     }
     ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
-    extra.loaded().forEach(file -> add(file, "nothing, as in the source", "a file"));
+    extra.loaded().stream()
+        .filter(file -> !file.equals(Path.of(Journal.FILE_NAME)))
+        .forEach(file -> add(file, "nothing, as in the source", "a file"));
     if (failures.isEmpty()) {
       requireDescribed(packed ? Set.of() : kinds);
     }
-    return result(extra.others(), unproven, mode);
+    return result(extra.others(), unchecked, mode).withUnproven(unproven, record.fittedDigests());
   }
 
   /** Returns the record of the parts that were removed. */
@@ -125,8 +140,9 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     return record.parts().orElseThrow();
   }
 
-  private Verification result(List<Path> added, List<String> unproven, String mode) {
-    return new Verification(failures.others(), failures.tensors(), added, unproven, mode);
+  private Verification result(List<Path> added, List<String> unchecked, String mode) {
+    return new Verification(
+        failures.others(), failures.tensors(), added, unchecked, mode, List.of(), 0);
   }
 
   /** Checks that the config of the smaller model says what its tensors are. */

@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.JsonText;
@@ -169,6 +170,12 @@ public final class StructureJob {
         OutputDirectory directory =
             OutputDirectory.open(request.output(), sideFiles, smaller, request.resume())) {
       Fingerprint cause = Fingerprint.of(asked);
+      directory.endEarlier(
+          record -> {
+            cause.requireSame(request.output(), Fingerprint.of(record));
+            return EarlierOutput.firstFailure(
+                model, request.output(), record, request.verify(), progress);
+          });
       if (directory.finished().isPresent()) {
         Provenance there = directory.finished().get();
         cause.requireSame(request.output(), Fingerprint.of(there));
@@ -188,7 +195,12 @@ public final class StructureJob {
         } else {
           write(directory, io, workers, clock, progress);
         }
-        end(directory, Provenance.planned(request, removed, plan), beforeEnd);
+        Provenance record =
+            Provenance.planned(request, removed, plan)
+                .withFitted(
+                    TensorDigest.all(
+                        smaller.shards(), request.output(), Set.copyOf(plan.fitted()), workers));
+        end(directory, record, beforeEnd);
       } catch (RuntimeException | Error e) {
         directory.settle(e);
         throw e;
@@ -212,6 +224,7 @@ public final class StructureJob {
         output.run(
             record,
             output.fingerprint(record),
+            request.verify(),
             there -> Part.PartState.end(own),
             () -> {
               requireRoom();
@@ -221,11 +234,30 @@ public final class StructureJob {
             directory -> {
               Part.PartState state = output.state(done(directory.journal(), own));
               if (state.finished()) {
+                checkOthers(output, clock);
                 sideFiles.warnOfLeftOut("the output has no use for it");
                 end(directory, record, beforeEnd);
               }
               return state;
             });
+  }
+
+  /** Compares the other parts' shards with the source: they may have been damaged since. */
+  private void checkOthers(SharedOutput output, PhaseClock clock) {
+    if (!request.verify()) {
+      output.warnUnchecked();
+      return;
+    }
+    long start = System.nanoTime();
+    List<SafetensorsFile> own = output.part().shareOf(smaller.shards());
+    try (Workers workers = new Workers(Runtime.getRuntime().availableProcessors())) {
+      for (SafetensorsFile shard : smaller.shards()) {
+        if (!own.contains(shard) && !OutputCheck.isCopy(shard, place(shard), false, workers)) {
+          throw output.damaged(shard, ErrorDetails.file(place(shard)));
+        }
+      }
+    }
+    clock.addVerify(System.nanoTime() - start);
   }
 
   /** Adds a part to those whose shards the journal has as written, and returns which these are. */

@@ -1,9 +1,12 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.Printable;
 import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -16,24 +19,41 @@ import java.util.stream.Stream;
  * @param mode what the record says was done: {@link Provenance#MASK}, {@link Provenance#UPDATE},
  *     after which kept weights may differ, or {@link Provenance#STRUCTURE}, which comes before one
  *     of these and a plus where weights were pruned then
+ * @param unproven names of the tensors whose weights were fitted: nothing proves what they became
+ * @param undigested how many of these the record has no digest of, as older versions wrote none
  */
 public record Verification(
     List<String> others,
     List<TensorFailures> tensors,
     List<Path> added,
     List<String> unchecked,
-    String mode) {
+    String mode,
+    List<String> unproven,
+    int undigested) {
   public Verification {
     others = List.copyOf(others);
     tensors = List.copyOf(tensors);
     added = List.copyOf(added);
     unchecked = List.copyOf(unchecked);
+    unproven = List.copyOf(unproven);
   }
 
   /** Returns the result of a verification that went no further than its failures. */
   static Verification of(Failures failures) {
     return new Verification(
-        failures.others(), failures.tensors(), List.of(), List.of(), Provenance.MASK);
+        failures.others(), failures.tensors(), List.of(), List.of(), Provenance.MASK, List.of(), 0);
+  }
+
+  /**
+   * Returns the same with the tensors that were fitted.
+   *
+   * @param fitted their names
+   * @param digests those that the record has, by name
+   */
+  Verification withUnproven(Set<String> fitted, Map<String, String> digests) {
+    List<String> names = fitted.stream().sorted(TensorNames.NATURAL).toList();
+    long without = names.stream().filter(name -> !digests.containsKey(name)).count();
+    return new Verification(others, tensors, added, unchecked, mode, names, (int) without);
   }
 
   /**

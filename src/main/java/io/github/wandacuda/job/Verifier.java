@@ -30,8 +30,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
 
@@ -77,13 +80,19 @@ public final class Verifier {
     }
   }
 
-  /** A pruned model with what is known of it; its modules are in the order of their masks. */
+  /**
+   * A pruned model with what is known of it.
+   *
+   * @param chosen its modules, in the order of their masks
+   * @param digests the SHA-256 that tensors with fitted weights have to have, by name
+   */
   record Pruned(
       ModelDirectory dense,
       Path directory,
       boolean packed,
       PruningRules rules,
-      List<LinearModule> chosen) {}
+      List<LinearModule> chosen,
+      Map<String, String> digests) {}
 
   /** Checks the shards of a pruned model: in this process or by others. */
   @FunctionalInterface
@@ -107,20 +116,56 @@ public final class Verifier {
         return new StructureCheck(dense, pruned, smaller.get(), new Failures())
             .verify(workers, progress);
       }
+      return verify(dense, pruned, claim, here(io, workers, progress));
+    }
+  }
+
+  /** Returns what checks the shards of a pruned model in this process. */
+  private static Shards here(DirectIo io, Workers workers, Progress progress) {
+    return (all, failures, masks) -> {
+      List<SafetensorsFile> shards = all.dense().checkpoint().shards();
+      shards.forEach(shard -> shard.bytes().readThrough(io));
+      return new OutputCheck(
+              all.directory(),
+              all.packed(),
+              shard -> shard.bytes().readThrough(io),
+              all.rules(),
+              failures,
+              Set.of(),
+              all.digests())
+          .check(shards, all.chosen(), tensor -> true, masks, workers, progress);
+    };
+  }
+
+  /**
+   * Checks an output that an earlier run has written, and whose record it has not given its name
+   * yet, as {@link #verify} does once it has.
+   *
+   * @param dense the whole source, also where parts of it were removed first
+   * @return what is wrong first, or nothing
+   */
+  static Optional<String> firstFailure(
+      ModelDirectory dense, Path output, Provenance record, int threads, Progress progress) {
+    Failures failures = new Failures();
+    try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
+        Workers workers = new Workers(threads)) {
+      if (record.parts().isPresent()) {
+        return new StructureCheck(dense, output, record, failures)
+            .verify(workers, progress).failures().stream().findFirst();
+      }
+      Optional<Provenance> own = Optional.of(record);
       return verify(
-          dense,
-          pruned,
-          claim,
-          (all, failures, masks) -> {
-            shards.forEach(shard -> shard.bytes().readThrough(io));
-            return new OutputCheck(
-                    pruned,
-                    all.packed(),
-                    shard -> shard.bytes().readThrough(io),
-                    all.rules(),
-                    failures)
-                .check(shards, all.chosen(), tensor -> true, masks, workers, progress);
-          });
+              dense,
+              SourceDigest.of(dense),
+              () -> compareFiles(dense, output, own, failures),
+              output,
+              own,
+              Claim.NONE,
+              here(io, workers, progress),
+              failures)
+          .failures()
+          .stream()
+          .findFirst();
     }
   }
 
@@ -174,6 +219,7 @@ public final class Verifier {
       return Verification.of(failures);
     }
     List<String> unchecked = recorded.map(check -> check.compareCause(digest)).orElse(List.of());
+    recorded.ifPresent(check -> check.compareFamily(dense));
     List<LinearModule> chosen =
         claim.choice() == null && recorded.isPresent()
             ? recorded.get().modules(dense)
@@ -182,10 +228,13 @@ public final class Verifier {
     rules.requantizing().check(chosen);
     boolean packed = isPacked(pruned, failures);
     List<Path> added = files.get();
-    Pruned all = new Pruned(dense, pruned, packed, rules, chosen);
+    Set<String> fitted = fitted(rules, chosen, record);
+    Map<String, String> digests = record.map(found -> found.fittedDigests(fitted)).orElse(Map.of());
+    Pruned all = new Pruned(dense, pruned, packed, rules, chosen, digests);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
       // Few masks have to wait in one process.
       Path spill = Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
+      recorded.get().compareFitted(fitted);
       try (MaskDigest masks = new MaskDigest(chosen.size(), spill, HELD_BYTES)) {
         shards
             .check(all, failures, masks)
@@ -195,11 +244,25 @@ public final class Verifier {
       Optional<OutputCheck.Found> unrecorded = shards.check(all, failures, MaskSink.NONE);
     }
     return new Verification(
-        failures.others(),
-        failures.tensors(),
-        added,
-        unchecked,
-        rules.update() ? Provenance.UPDATE : Provenance.MASK);
+            failures.others(),
+            failures.tensors(),
+            added,
+            unchecked,
+            rules.update() ? Provenance.UPDATE : Provenance.MASK,
+            List.of(),
+            0)
+        .withUnproven(fitted, digests);
+  }
+
+  /** Returns the names of the tensors whose kept weights may be others than the source's. */
+  private static Set<String> fitted(
+      PruningRules rules, List<LinearModule> chosen, Optional<Provenance> record) {
+    Set<String> names = new HashSet<>();
+    record.flatMap(Provenance::parts).ifPresent(parts -> names.addAll(parts.fitted()));
+    chosen.stream()
+        .filter(module -> rules.of(module).updates())
+        .forEach(module -> names.add(module.tensor().name()));
+    return names;
   }
 
   private static Optional<Provenance> provenance(Path pruned, Failures failures) {
@@ -245,8 +308,8 @@ public final class Verifier {
         .lastFiles()
         .forEach(file -> compareFile(dense.path(), directory, file, file, failures));
     ExtraFiles extra = ExtraFiles.of(dense.checkpoint(), expected, directory);
-    extra
-        .loaded()
+    extra.loaded().stream()
+        .filter(file -> !file.equals(Path.of(Journal.FILE_NAME)))
         .forEach(
             file -> add(failures, directory.resolve(file), "nothing, as in the source", "a file"));
     return extra.others();

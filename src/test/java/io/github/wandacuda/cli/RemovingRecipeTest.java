@@ -121,6 +121,14 @@ class RemovingRecipeTest {
     }
     ObjectNode both = (ObjectNode) record(output);
     ObjectNode first = (ObjectNode) both.remove("smaller");
+    // What the first half fitted was pruned by the second one, which leaves other digests of it.
+    JsonNode digests = both.remove("fitted_sha256");
+    if (first.has("fitted")) {
+      List<String> fitted = first.get("fitted").valueStream().map(JsonNode::textValue).toList();
+      assertThat(digests.fieldNames()).toIterable().containsExactlyInAnyOrderElementsOf(fitted);
+    } else {
+      assertThat(digests).isNull();
+    }
     assertThat(both.remove("files").toString()).contains("recipe.yaml", "tokens.json");
     ObjectNode expected = (ObjectNode) record(second);
     expected.remove("files");
@@ -224,7 +232,10 @@ class RemovingRecipeTest {
     verify().fails(5, tensor, said);
   }
 
-  /** Of fitted weights it is known that they are finite, and which of them are zero. */
+  /**
+   * Of fitted weights the record has the digest. Without one it is known that they are finite, and
+   * which of them are zero.
+   */
   @ParameterizedTest
   @CsvSource({
     "0, 0, -64, 127, expected finite",
@@ -235,6 +246,10 @@ class RemovingRecipeTest {
       byte first, byte second, byte third, byte fourth, String said) throws IOException {
     written();
     change("model.layers.0.mlp.down_proj.weight", first, second, third, fourth);
+    verify().fails(5, "model.layers.0.mlp.down_proj.weight", "has the SHA-256");
+    ObjectNode older = (ObjectNode) record(output);
+    assertThat(older.remove("fitted_sha256")).isNotEmpty();
+    Files.writeString(output.resolve("wanda-cuda.json"), older.toString());
     if (said.isEmpty()) {
       verify().succeeds();
     } else {
@@ -249,7 +264,8 @@ class RemovingRecipeTest {
         "config.json | \"rms_norm_eps\" | \"rms_norm_epS\" | config.json: expected what its record",
         "wanda-cuda.json | \"channels\" | \"widths\" | expected structure as one of experts",
         "wanda-cuda.json | \"intermediate_size\" : | \"intermediate_sizE\" : | config: expected",
-        "wanda-cuda.json | \"zeros\" : | \"zeros\" : 1, \"other\" : | zeros: expected",
+        "wanda-cuda.json | \"zeros\" : | \"other\" : 1, \"zeros\" : | other: expected no such key",
+        "wanda-cuda.json | \"zeros\" : 8064 | \"zeros\" : 1 | zeros: expected",
         "wanda-cuda.json | 0.4 | 0.9 | zeros",
       })
   void changedFilesAreFound(String file, String from, String to, String said) throws IOException {

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.testing.CpuDecoder;
@@ -563,7 +564,7 @@ class StructureCommandTest {
                   .out())
           .contains(
               fits
-                  ? "with parts removed, and weights beside them fitted, which can't be proven"
+                  ? "verified but for 12 tensors with fitted weights, which nothing proves"
                   : "with parts removed and nothing else changed");
     }
     JsonNode record = TestData.json(output.resolve("wanda-cuda.json"));
@@ -574,10 +575,19 @@ class StructureCommandTest {
     String down = "model.layers.0.mlp.down_proj.weight";
     String list = "\"fitted\" : [ ";
     TestData.replace(output.resolve("wanda-cuda.json"), list, list + "\"" + gate + "\", ");
-    verifyNarrow().fails(5, "fitted weights of output projections alone, found " + gate);
+    verifyNarrow().fails(5, "fitted_sha256: expected a digest of " + gate + ", found nothing");
     TestData.replace(output.resolve("wanda-cuda.json"), list + "\"" + gate + "\", ", list);
     fill(down, (byte) 0x55);
-    verifyNarrow().succeeds();
+    verifyNarrow().fails(5, down, "the fitted weights of which wanda-cuda.json has the SHA-256");
+    // As versions that wrote no digests have left it.
+    ObjectNode older = (ObjectNode) TestData.json(output.resolve("wanda-cuda.json"));
+    assertThat(older.remove("fitted_sha256")).hasSize(12);
+    Files.writeString(output.resolve("wanda-cuda.json"), older.toString());
+    assertThat(verifyNarrow().succeeds().json().get("unproven")).hasSize(12);
+    String compact = "\"fitted\":[";
+    TestData.replace(output.resolve("wanda-cuda.json"), compact, compact + "\"" + gate + "\",");
+    verifyNarrow().fails(5, "fitted weights of output projections alone, found " + gate);
+    TestData.replace(output.resolve("wanda-cuda.json"), compact + "\"" + gate + "\",", compact);
     fill(down, (byte) 0xff);
     verifyNarrow().fails(5, "expected finite weights");
     fill(down, (byte) 0);

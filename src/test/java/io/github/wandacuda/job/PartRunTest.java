@@ -9,6 +9,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
@@ -17,7 +18,10 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -263,6 +267,50 @@ class PartRunTest {
   void aShardThatWasDamagedIsWrittenAnewByItsPart() throws IOException {
     Damage.flip(writtenByTheFirst(), -1, 1);
     ClusterRuns.parts(3).forEach(part -> run(wanda(), part));
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void aShardThatWasDamagedBeforeTheLastPartIsNoticed() throws IOException {
+    Path shard = writtenByTheFirst();
+    run(wanda(), "2/3");
+    Damage.flip(shard, -1, 1);
+    for (String part : List.of("3/3", "2/3")) {
+      assertThatThrownBy(() -> run(wanda(), part))
+          .isInstanceOf(VerificationException.class)
+          .hasMessageContainingAll(
+              shard + ": tensor ",
+              "expected the bytes that part 1 of 3 wrote, found others; run part 1 of 3 again");
+      ClusterRuns.assertUnfinished(output());
+    }
+    assertThat(run(wanda(), "1/3").part().finished()).isTrue();
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void withoutVerificationTheLastPartSaysThatItChecksNothing() throws IOException {
+    PruneRequest unverified =
+        Pruning.request(output(), Method.WANDA, HALF, STATISTICS, false, true);
+    run(unverified, "1/2");
+    PrintStream before = System.err;
+    ByteArrayOutputStream log = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+    try {
+      run(unverified, "2/2");
+    } finally {
+      System.setErr(before);
+    }
+    assertThat(log.toString(StandardCharsets.UTF_8))
+        .contains("part 2 of 2 completes the output without a check of the other parts' shards");
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void aShardThatWasDamagedBetweenTheLastTwoStepsIsWrittenAgain() throws IOException {
+    ClusterRuns.parts(2).forEach(part -> run(wanda(), part));
+    Files.move(output().resolve("wanda-cuda.json"), output().resolve(".wanda-cuda.journal"));
+    Damage.flip(output().resolve(shard(2)), -1, 1);
+    ClusterRuns.parts(2).forEach(part -> run(wanda(), part));
     Directories.assertSame(expected, output());
   }
 

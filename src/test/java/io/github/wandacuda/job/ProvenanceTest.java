@@ -146,6 +146,14 @@ class ProvenanceTest {
         "{\"mode\": \"structure\", \"structure\": \"heads\", \"removed\": {\"a\": [1]}} | removed:",
         "{\"modules\": [], \"stages\": [5]} | stages: expected a list of objects, found [5]",
         "{\"modules\": [], \"stages\": [{}]} | expected modules in every stage",
+        "{\"proven\": true} | proven: expected no such key in a record, found true",
+        "{\"modules\": [], \"stages\": [{\"modul\": \"a\"}]} | modul: expected no such key",
+        "{\"smaller\": {\"mode\": \"structure\", \"a\": 1}} | a: expected no such key",
+        "{\"mode\": \"mask\", \"fitted\": [\"a\"]} | fitted: expected nothing with a mode other",
+        "{\"mode\": \"mask\", \"shard_size\": 1} | shard_size: expected nothing with a mode other",
+        "{\"mode\": \"structure\", \"zeros\": 1} | zeros: expected nothing with mode structure",
+        "{\"mode\": \"structure\", \"method\": \"wanda\"} | method: expected nothing with mode",
+        "{\"modules\": [], \"method\": \"ria\", \"stages\": []} | method: expected nothing with stages",
       })
   void whatIsNotOneIsRefused(String content, String message) throws IOException {
     Files.writeString(file(), content);

@@ -116,6 +116,11 @@ class ResumeTest {
         Duration.ZERO);
   }
 
+  private PruneRequest verified(Kind kind) {
+    Method method = kind == Kind.MAGNITUDE ? Method.MAGNITUDE : Method.WANDA;
+    return Pruning.request(output, method, Pruning.HALF, kind.calibration(), true, true);
+  }
+
   private RunResult prune(PruneRequest request, Progress progress) {
     return prune(request, 2, progress, MaskSink.NONE);
   }
@@ -380,6 +385,48 @@ class ResumeTest {
     Files.move(output.resolve("wanda-cuda.json"), output.resolve(JOURNAL));
     assertThat(prune(Kind.STATISTICS).wasFinished()).isTrue();
     Directories.assertSame(uninterrupted(Kind.STATISTICS), output);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void whatWasDamagedBetweenTheLastTwoStepsIsDoneAgain(Kind kind) throws IOException {
+    PruneRequest verified = verified(kind);
+    prune(verified, Progress.NONE);
+    Files.move(output.resolve("wanda-cuda.json"), output.resolve(JOURNAL));
+    Damage.flip(output.resolve(SHARD), -1, 1);
+    assertThat(prune(verified, Progress.NONE).wasFinished()).isFalse();
+    Directories.assertSame(uninterrupted(kind), output);
+  }
+
+  @Test
+  void fittedWeightsThatWereDamagedBetweenTheLastTwoStepsAreFittedAgain() throws IOException {
+    PruneRequest request =
+        Pruning.request(output, Pruning.rules("sparsegpt", "0.5"), smallSamples, true);
+    Pruning.prune(small, request, 2);
+    Path whole = TestData.copy(output, directory.resolve("whole"));
+    for (boolean damaged : List.of(false, true)) {
+      Files.move(output.resolve("wanda-cuda.json"), output.resolve(JOURNAL));
+      if (damaged) {
+        // A bit of the last fitted weight that isn't zero.
+        damageFitted();
+      }
+      assertThat(Pruning.prune(small, request, 2).wasFinished()).isEqualTo(!damaged);
+      Directories.assertSame(whole, output);
+    }
+  }
+
+  /** Changes a bit of a weight that was fitted, which is neither zero nor the source's. */
+  private void damageFitted() {
+    try (ModelDirectory written = ModelDirectory.open(output)) {
+      LinearModule module = written.modules().getLast();
+      byte[] bytes = TestData.bytes(module.shard().path()).get(module.tensor().name());
+      int at = bytes.length - 1;
+      while (bytes[at] == 0) {
+        at--;
+      }
+      long place = module.shard().dataOffset() + module.tensor().begin() + at - 1;
+      Damage.flip(module.shard().path(), place, 1);
+    }
   }
 
   @Test
