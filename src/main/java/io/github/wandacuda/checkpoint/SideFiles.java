@@ -87,13 +87,17 @@ public record SideFiles(
     return new SideFiles(directory, files, lastFiles, leftOut, own);
   }
 
-  /** Returns the name of the source's card in the copy: one that no other file of it has. */
+  /** Returns the name of the source's card in the copy: one that no other file or folder has. */
   public Path sourceCard() {
     Path name = CARD;
-    for (int at = 1; card && files.contains(name); at++) {
+    for (int at = 1; card && isTaken(name); at++) {
       name = Path.of("README" + ".source".repeat(at) + ".md");
     }
     return name;
+  }
+
+  private boolean isTaken(Path name) {
+    return files.stream().anyMatch(file -> file.startsWith(name));
   }
 
   /** Returns the name of one of the files in the copy. */

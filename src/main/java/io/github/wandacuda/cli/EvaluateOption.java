@@ -119,10 +119,15 @@ final class EvaluateOption {
     ModelCard.add(
         model,
         output,
-        Map.of(
-            "perplexity on %s, %d windows of %d tokens"
-                .formatted(text.getFileName(), windows.count(), windows.longest()),
-            "%.4f before, %.4f after".formatted(both.before(), both.after())));
+        new ModelCard.Measured(
+            "%s, %d %s of %d tokens"
+                .formatted(
+                    text.getFileName(),
+                    windows.count(),
+                    windows.count() == 1 ? "window" : "windows",
+                    windows.longest()),
+            both.before(),
+            both.after()));
     return both;
   }
 

@@ -1,24 +1,23 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Template;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The {@code README.md} of an output: what the Hub shows of a model, and in its front matter what
@@ -26,53 +25,55 @@ import java.util.stream.Collectors;
  * it differs between two equal runs on one source.
  */
 public final class ModelCard {
-  private static final int LONGEST = 1 << 20;
-  private static final String WITHOUT = ", without some of its parts (`%s`),";
-
-  /** What a card of the source says that holds of the result too. */
-  private static final Pattern INHERITED =
-      Pattern.compile(
-          "(?m)^(license|license_name|license_link|language|library_name|pipeline_tag):.*"
-              + "(\n(?!---)[ \t-].*)*");
-
-  private static final Pattern FRONT = Pattern.compile("(?s)\\A---\n(.*?)\n---\\s*?(\n|\\z)");
+  private static final Logger LOG = LoggerFactory.getLogger(ModelCard.class);
   private static final Pattern CACHED =
       Pattern.compile("models--([\\w.-]+?)--([\\w.-]+)/snapshots/");
   private static final Pattern NAME = Pattern.compile("\\w[\\w.-]*/\\w[\\w.-]*");
 
   private ModelCard() {}
 
+  /** What was measured of a source and its result on a text. */
+  public record Measured(String text, double before, double after) {}
+
   static void write(
-      ModelDirectory source, SideFiles files, OutputDirectory output, Provenance record) {
+      ModelDirectory source,
+      SideFiles files,
+      CardFront front,
+      OutputDirectory output,
+      Provenance record) {
     if (record.hasCard()) {
-      write(source, files, output.file(SideFiles.CARD), record, Map.of());
+      write(source, files, front, output.file(SideFiles.CARD), record, Optional.empty());
     }
   }
 
-  /** Adds what was measured, by what it is of, to a finished output's card, if it has one. */
-  public static void add(ModelDirectory source, Path output, Map<String, String> measured) {
-    Provenance.read(output)
-        .filter(Provenance::hasCard)
-        .ifPresent(
-            record ->
-                write(
-                    source,
-                    SideFiles.of(source.checkpoint(), output).withCard(true),
-                    output.resolve(SideFiles.CARD),
-                    record,
-                    measured));
+  /**
+   * Adds what was measured to a finished output's card, if it has one. The run has ended well by
+   * then, so what goes wrong here is a warning.
+   */
+  public static void add(ModelDirectory source, Path output, Measured measured) {
+    try {
+      Optional<Provenance> record = Provenance.read(output).filter(Provenance::hasCard);
+      if (record.isPresent()) {
+        SideFiles files = SideFiles.of(source.checkpoint(), output).withCard(true);
+        Path card = output.resolve(SideFiles.CARD);
+        write(source, files, CardFront.read(files), card, record.get(), Optional.of(measured));
+      }
+    } catch (InputException | OutputException e) {
+      LOG.warn("the model card lacks the perplexity that was measured: {}", e.getMessage());
+    }
   }
 
   private static void write(
       ModelDirectory source,
       SideFiles files,
+      CardFront inherited,
       Path file,
       Provenance record,
-      Map<String, String> measured) {
+      Optional<Measured> measured) {
     Optional<String> base = base(source);
     String text =
-        front(base, files)
-            + filled(base, record, measured)
+        front(base, inherited)
+            + filled(source, base, record, measured)
             + (files.files().contains(SideFiles.CARD)
                 ? "\nThe source's own card is [%1$s](%1$s).\n".formatted(files.sourceCard())
                 : "");
@@ -80,14 +81,21 @@ public final class ModelCard {
     AtomicWrite.replace(file, out -> out.write(bytes), FileModes.like(source.config().file()));
   }
 
-  private static String front(Optional<String> base, SideFiles files) {
-    List<String> lines = new ArrayList<>(List.of("---"));
-    base.ifPresent(name -> lines.add("base_model: " + name + "\nbase_model_relation: finetune"));
-    if (files.files().contains(SideFiles.CARD)) {
-      lines.addAll(inherited(files.directory().resolve(SideFiles.CARD)));
-    }
-    lines.add("tags:\n- pruned\n- wanda-cuda\n---\n");
-    return String.join("\n", lines);
+  private static String front(Optional<String> base, CardFront inherited) {
+    Map<String, String> values = new LinkedHashMap<>();
+    base.ifPresent(
+        name -> {
+          values.put("base_model", " " + name);
+          values.put("base_model_relation", " finetune");
+        });
+    // By these two the Hub offers code and a place to try the model, as for most sources.
+    values.put("library_name", " transformers");
+    values.put("pipeline_tag", " text-generation");
+    values.putAll(inherited.values());
+    values.put("tags", "\n- pruned\n- wanda-cuda");
+    return values.entrySet().stream()
+        .map(value -> value.getKey() + ":" + value.getValue())
+        .collect(Collectors.joining("\n", "---\n", "\n---\n"));
   }
 
   /** Returns the source's name on the Hub, by its place in the cache or its own config. */
@@ -100,52 +108,36 @@ public final class ModelCard {
         .filter(name -> NAME.matcher(name).matches());
   }
 
-  private static List<String> inherited(Path card) {
-    String text = InputFile.beginning(card, LONGEST).replace("\r\n", "\n");
-    Matcher front = FRONT.matcher(text);
-    return front.find()
-        ? INHERITED.matcher(front.group(1)).results().map(MatchResult::group).toList()
-        : List.of();
-  }
-
   private static String filled(
-      Optional<String> base, Provenance record, Map<String, String> measured) {
+      ModelDirectory source,
+      Optional<String> base,
+      Provenance record,
+      Optional<Measured> measured) {
     Map<String, Object> values = new LinkedHashMap<>(record.values());
     Provenance first = record.parts().orElse(record);
     boolean exact = first.fitted().isEmpty() && !Provenance.UPDATE.equals(values.get("mode"));
-    values.computeIfAbsent(Provenance.STRUCTURE, first::value);
-    double share = 100.0 * record.zeros() / Math.max(1, record.elements());
+    CardFacts facts = new CardFacts(source, record);
+    Verdict verdict = facts.verdict();
+    if (measured.isPresent()) {
+      verdict = verdict.measured(measured.get().before(), measured.get().after());
+    }
+    String name = base.orElse(Printable.of(folder(source)));
     Map<String, String> words = new LinkedHashMap<>();
-    words.put("name", base.map(name -> name.replaceFirst(".*/", "")).orElse("A model"));
+    words.put("name", name.replaceFirst(".*/", ""));
     words.put(
         "base",
-        base.map("[%1$s](https://huggingface.co/%1$s)"::formatted).orElse("The source model")
-            + (first.isStructure() ? WITHOUT.formatted(first.value(Provenance.STRUCTURE)) : ""));
-    words.put("source", base.orElse("SOURCE"));
-    words.put("zeros", String.valueOf(record.zeros()));
-    words.put("elements", String.valueOf(record.elements()));
-    words.put("share", "%.2f".formatted(share));
-    words.put("count", record.isStructure() ? "" : String.valueOf(record.modules().size()));
+        base.map("[%1$s](https://huggingface.co/%1$s)"::formatted).orElse("`" + name + "`"));
+    words.put("verdict", verdict.text());
+    words.put("source", base.isPresent() ? name : "SOURCE");
     words.put("but", exact ? "" : ", but for the weights that were fitted");
     words.put("version", Printable.of(record.version()));
-    words.put("facts", facts(values, measured));
+    words.put("facts", facts.rows(measured));
     String template = record.isStructure() ? "card-smaller.md" : "card-zeros.md";
     return Template.filled(ModelCard.class, template, words);
   }
 
-  /** Returns rows of what is known in a word or a number, by the keys of the run's record. */
-  private static String facts(Map<String, Object> values, Map<String, String> measured) {
-    Map<String, Object> all = new LinkedHashMap<>(values);
-    all.keySet().removeAll(List.of("format", "version", Provenance.CARD));
-    all.values().removeIf(value -> value instanceof Collection || value instanceof Map);
-    all.putAll(measured);
-    return all.entrySet().stream()
-        .map(
-            fact ->
-                "| %s | %s |"
-                    .formatted(
-                        fact.getKey().replace('_', ' '),
-                        Printable.of(String.valueOf(fact.getValue())).replace("|", "\\|")))
-        .collect(Collectors.joining("\n"));
+  private static String folder(ModelDirectory source) {
+    Path name = source.path().toAbsolutePath().normalize().getFileName();
+    return name == null ? "Model" : name.toString().replace('`', '\'');
   }
 }

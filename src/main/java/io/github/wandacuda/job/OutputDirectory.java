@@ -44,6 +44,7 @@ final class OutputDirectory implements AutoCloseable {
 
   private final Path directory;
   private final SideFiles sideFiles;
+  private final CardFront cardFront;
   private final Checkpoint shards;
   private final Deque<Path> files = new ArrayDeque<>();
   private final Deque<Path> folders = new ArrayDeque<>();
@@ -59,6 +60,7 @@ final class OutputDirectory implements AutoCloseable {
   private OutputDirectory(Path directory, SideFiles sideFiles, Checkpoint shards) {
     this.directory = directory;
     this.sideFiles = sideFiles;
+    this.cardFront = CardFront.read(sideFiles);
     this.shards = shards;
   }
 
@@ -241,7 +243,7 @@ final class OutputDirectory implements AutoCloseable {
    * complete. What the run could be ended from again goes when its content is there.
    */
   public void finish(ModelDirectory source, Provenance provenance) {
-    ModelCard.write(source, sideFiles, this, provenance);
+    ModelCard.write(source, sideFiles, cardFront, this, provenance);
     Folders.force(directory);
     journal.succeed(
         provenance.json(), FileModes.like(sideFiles.directory().resolve(SideFiles.CONFIG)));

@@ -42,8 +42,9 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     this(
         scope,
         cluster,
-        SideFiles.of(scope.model().checkpoint(), scope.request().output())
-            .withCard(scope.request().card()));
+        CardFront.files(
+            SideFiles.of(scope.model().checkpoint(), scope.request().output()),
+            scope.request().card()));
   }
 
   @Override

@@ -65,7 +65,7 @@ public final class StructureJob {
     removed = found;
     plan = of;
     smaller = plan.checkpoint(request.shardBytes());
-    sideFiles = sideFiles(model, smaller, request.output()).withCard(request.card());
+    sideFiles = CardFront.files(sideFiles(model, smaller, request.output()), request.card());
   }
 
   /** Returns what goes, which is known of channels and heads when the run has ended. */

@@ -46,6 +46,19 @@ public enum Structure implements Labelled {
     return this == HEADS ? "groups of heads" : label();
   }
 
+  /** Returns a number of parts in words, such as "1 group of heads". */
+  public String counted(int count) {
+    if (count != 1) {
+      return count + " " + parts();
+    }
+    return "1 " + (this == HEADS ? "group of heads" : label().substring(0, label().length() - 1));
+  }
+
+  /** Returns how many of how many parts went, of the model or of each block that has them. */
+  public String went(int count, int size) {
+    return "%d of %s%s".formatted(count, counted(size), this == BLOCKS ? "" : " a block");
+  }
+
   /** Returns the names of the scores that it can go by, the default first. */
   public List<String> scores() {
     return scores;

@@ -48,7 +48,7 @@ final class BlockChart {
         .add(value);
   }
 
-  /** Returns the figure, or nothing if no block has a value. */
+  /** Returns the figure, or nothing if no block has a value or all have about the same. */
   String html(String title, String y, boolean logarithmic) {
     List<Integer> order = List.copyOf(blocks);
     List<Series> series = new ArrayList<>();
@@ -61,7 +61,7 @@ final class BlockChart {
     List<Place> places =
         order.stream().map(block -> new Place(String.valueOf(block), block)).toList();
     LineChart chart = new LineChart(title, "block", y, places, series, logarithmic);
-    return chart.isEmpty() ? "" : chart.html();
+    return chart.isEmpty() || chart.isFlat() ? "" : chart.html();
   }
 
   private static double mean(List<Double> values) {

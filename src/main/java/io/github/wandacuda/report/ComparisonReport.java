@@ -6,6 +6,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.ComparedRun;
 import io.github.wandacuda.job.ComparedRun.DenseFigures;
 import io.github.wandacuda.job.ComparedRun.ModuleFigures;
+import io.github.wandacuda.job.Verdict;
 import io.github.wandacuda.report.LineChart.Place;
 import io.github.wandacuda.report.LineChart.Series;
 import java.nio.file.Path;
@@ -49,6 +50,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     String html(RunFacts facts) {
       Map<String, String> values =
           Map.of(
+              "verdict", HtmlText.sentence(verdict()),
               "facts", facts.html(),
               "charts", bySparsity(),
               "blocks", byBlock(),
@@ -59,6 +61,33 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       return HtmlPage.of(
           "Methods compared: " + String.join(", ", methods),
           HtmlPage.filled("compare.html", values));
+    }
+
+    /** Returns what did best, what that cost, and what to do next. */
+    private String verdict() {
+      Optional<ComparedRun> best =
+          runs.stream()
+              .filter(run -> run.perplexity().isPresent())
+              .min(Comparator.comparingDouble(run -> run.perplexity().getAsDouble()));
+      if (best.isEmpty()) {
+        return "None of %d runs left a model with a finite perplexity; prune less."
+            .formatted(runs.size());
+      }
+      ComparedRun run = best.get();
+      return new Verdict(
+              "%s at %s did best of %s"
+                  .formatted(
+                      run.method(),
+                      text(run.sparsity()),
+                      runs.size() == 1 ? "1 run" : runs.size() + " runs"),
+              OptionalDouble.of(dense.perplexity()),
+              run.perplexity(),
+              "compare smaller amounts or methods that fit the weights that stay")
+          .text();
+    }
+
+    private static String ofDense(long size, long dense) {
+      return "%s (%.1f %%)".formatted(HtmlText.number(size), 100.0 * size / Math.max(1, dense));
     }
 
     private String bySparsity() {
@@ -127,12 +156,12 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
               .collect(Collectors.joining("\n")));
     }
 
-    private static String sizeRow(String method, String amount, ComparedRun.Size size) {
+    private String sizeRow(String method, String amount, ComparedRun.Size size) {
       return HtmlText.row(
           HtmlText.escaped(method),
           cell(amount),
-          cell("%,d".formatted(size.parameters())),
-          cell("%,d".formatted(size.bytes())),
+          cell(ofDense(size.parameters(), dense.size().parameters())),
+          cell(ofDense(size.bytes(), dense.size().bytes())),
           cell(HtmlText.number(size.tokensPerSecond(), 4)));
     }
 

@@ -1,7 +1,9 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.job.Verdict;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 
 /** Text and numbers as a page has them. */
 final class HtmlText {
@@ -15,7 +17,16 @@ final class HtmlText {
 
   /** Returns text that stands for itself, in an element or in a quoted attribute. */
   static String escaped(String text) {
-    return Printable.of(text)
+    return entities(Printable.of(text));
+  }
+
+  /** Returns a text of this program, however long. */
+  private static String whole(String text) {
+    return entities(Printable.line(text));
+  }
+
+  private static String entities(String text) {
+    return text
         .replace("&", "&amp;")
         .replace("<", "&lt;")
         .replace(">", "&gt;")
@@ -23,9 +34,19 @@ final class HtmlText {
         .replace("'", "&#39;");
   }
 
-  /** Returns a number in groups of three digits, separated by narrow no-break spaces. */
+  /** Returns text of several lines that stands for itself, such as a model writes. */
+  static String lines(String text) {
+    return text.replace('\t', ' ').lines().map(HtmlText::whole).collect(Collectors.joining("\n"));
+  }
+
+  /** Returns a sentence with its words in backquotes as code. */
+  static String sentence(String text) {
+    return whole(text).replaceAll("`([^`]*)`", "<code>$1</code>");
+  }
+
+  /** Returns a number in groups of three digits, separated by commas. */
   static String number(long number) {
-    return "%,d".formatted(number).replace(',', '\u202f');
+    return Verdict.number(number);
   }
 
   /** Returns a number with so many significant digits, or a dash for none. */

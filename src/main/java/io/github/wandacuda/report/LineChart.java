@@ -22,6 +22,9 @@ record LineChart(
     List<Place> places,
     List<Series> series,
     boolean logarithmic) {
+  /** Values are about the same that differ by no more than this share of the largest. */
+  private static final double LEVEL = 0.01;
+
   /** As many as the page has colours for. */
   private static final int COLOURS = 8;
 
@@ -67,6 +70,13 @@ record LineChart(
 
   boolean isEmpty() {
     return values().findAny().isEmpty();
+  }
+
+  /** Returns whether all values are so close that a chart shows nothing but level lines. */
+  boolean isFlat() {
+    double least = values().min().orElse(0);
+    double most = values().max().orElse(0);
+    return values().count() > 1 && most - least <= LEVEL * Math.abs(most);
   }
 
   private DoubleStream values() {

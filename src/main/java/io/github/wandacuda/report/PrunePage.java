@@ -1,6 +1,7 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.Verdict;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
@@ -22,6 +23,7 @@ record PrunePage(PruneReport report) {
     RunResult result = report.result();
     Map<String, String> values =
         Map.ofEntries(
+            Map.entry("verdict", HtmlText.sentence(verdict())),
             Map.entry("facts", report.facts().html()),
             Map.entry("output", HtmlText.escaped(report.request().output().toString())),
             Map.entry("mask_sha256", HtmlText.escaped(result.provenance().maskSha256())),
@@ -37,6 +39,19 @@ record PrunePage(PruneReport report) {
         "Pruned by %s, %s"
             .formatted(report.request().rules().label(), report.request().rules().amount()),
         HtmlPage.filled("prune.html", values));
+  }
+
+  private String verdict() {
+    Verdict verdict =
+        Verdict.ofZeros(
+            report.request().rules().label(),
+            report.result().provenance().zeros(),
+            report.result().provenance().elements());
+    return report
+        .perplexities()
+        .map(both -> verdict.measured(both.before(), both.after()))
+        .orElse(verdict)
+        .text();
   }
 
   private String rows(Function<ModuleResult, String> row) {
@@ -66,7 +81,7 @@ record PrunePage(PruneReport report) {
           "<span title=\"%s\">%.1f s</span>"
               .formatted(result.seconds().text(), result.seconds().total()));
       memory(tiles, "Peak memory", "peak_rss_bytes");
-      memory(tiles, "of it anonymous", "peak_anonymous_bytes");
+      memory(tiles, "Peak memory without files", "peak_anonymous_bytes");
     }
     return tiles.toString();
   }
@@ -111,9 +126,9 @@ record PrunePage(PruneReport report) {
                 HtmlPage.filled(
                     "sample.html",
                     Map.of(
-                        "prompt", HtmlText.escaped(sample.prompt()),
-                        "before", HtmlText.escaped(sample.before()),
-                        "after", HtmlText.escaped(sample.after()))))
+                        "prompt", HtmlText.lines(sample.prompt()),
+                        "before", HtmlText.lines(sample.before()),
+                        "after", HtmlText.lines(sample.after()))))
         .orElse("");
   }
 
@@ -162,7 +177,7 @@ record PrunePage(PruneReport report) {
     return HtmlText.row(
         name(result),
         HtmlText.cell(HtmlText.escaped(module.tensor().dtype())),
-        sorted(module.elements(), "%d × %d".formatted(module.rows(), module.columns())),
+        sorted(module.elements(), HtmlText.number(module.rows()) + " × " + HtmlText.number(module.columns())),
         HtmlText.cell(HtmlText.escaped(report.request().rules().of(module).amount())),
         """
         <td class="share" style="background-size: calc((100%% - 1.2rem) * %.4f) 3px, calc(100%% - \

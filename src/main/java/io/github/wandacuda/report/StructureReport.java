@@ -2,17 +2,19 @@ package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.RemovedParts;
+import io.github.wandacuda.job.Verdict;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.job.StructureChoice.Chosen;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * The report of a {@code prune} that removes whole parts, as JSON or HTML.
@@ -53,6 +55,7 @@ public record StructureReport(
         HtmlPage.filled(
             "structure.html",
             Map.of(
+                "verdict", HtmlText.sentence(verdict()),
                 "facts", facts.html(),
                 "output", HtmlText.escaped(result.get("output").toString()),
                 "tiles", tiles(),
@@ -66,21 +69,41 @@ public record StructureReport(
   private String tiles() {
     StringBuilder tiles = new StringBuilder();
     perplexities.ifPresent(both -> PrunePage.tile(tiles, "Perplexity", PrunePage.pair(both)));
-    Stream.of("parameters", "bytes").forEach(key -> change(tiles, key));
-    removed.kinds().keySet().forEach(kind -> change(tiles, kind.label()));
+    change(tiles, "Parameters", "parameters");
+    change(tiles, "Bytes", "bytes");
+    removed.kinds().keySet().forEach(kind -> change(tiles, name(kind), kind.label()));
     PrunePage.tile(tiles, "Chosen by", HtmlText.escaped(result.get("score").toString()));
     PrunePage.tile(tiles, "Fitted", HtmlText.escaped(result.get("update").toString()));
     return tiles.toString();
   }
 
-  private void change(StringBuilder tiles, String key) {
+  private static String name(Structure kind) {
+    String parts = kind.parts().substring(0, 1).toUpperCase(Locale.ROOT) + kind.parts().substring(1);
+    return kind == Structure.BLOCKS ? parts : parts + " a block";
+  }
+
+  private void change(StringBuilder tiles, String name, String key) {
     PrunePage.tile(
-        tiles,
-        HtmlText.escaped(key),
-        "%s → %s"
-            .formatted(
-                HtmlText.number(((Number) result.get(key + "_before")).longValue()),
-                HtmlText.number(((Number) result.get(key + "_after")).longValue())));
+        tiles, name, Verdict.change(number(key + "_before"), number(key + "_after")));
+  }
+
+  private long number(String key) {
+    return ((Number) result.get(key)).longValue();
+  }
+
+  private String verdict() {
+    Map<String, Integer> sizes = new LinkedHashMap<>();
+    removed
+        .kinds()
+        .keySet()
+        .forEach(kind -> sizes.put(kind.label(), (int) number(kind.label() + "_before")));
+    Verdict verdict =
+        Verdict.ofParts(
+            Verdict.went(removed, sizes), number("parameters_before"), number("parameters_after"));
+    return perplexities
+        .map(both -> verdict.measured(both.before(), both.after()))
+        .orElse(verdict)
+        .text();
   }
 
   /** Returns the mixes that were tried, or nothing. */
@@ -93,7 +116,7 @@ public record StructureReport(
             trial ->
                 HtmlText.row(
                     trial.removed().kinds().keySet().stream()
-                        .map(kind -> trial.removed().count(kind) + " " + kind.label())
+                        .map(kind -> kind.counted(trial.removed().count(kind)))
                         .collect(Collectors.joining(", ")),
                     HtmlText.cell(HtmlText.percent(trial.share())),
                     HtmlText.cell(HtmlText.number("%.4g", trial.perplexity()))))
@@ -136,6 +159,6 @@ public record StructureReport(
     return HtmlText.row(
         parts,
         HtmlText.cell(block.getKey().toString()),
-        HtmlText.cell(numbers.isEmpty() ? "all of it" : shown + rest));
+        "<td class=\"list\">%s</td>".formatted(numbers.isEmpty() ? "all of it" : shown + rest));
   }
 }

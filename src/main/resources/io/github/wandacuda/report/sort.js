@@ -11,7 +11,7 @@ for (const table of document.querySelectorAll("table.sorted")) {
       const down = heading.ariaSort === "ascending";
       headings.forEach((other) => other.removeAttribute("aria-sort"));
       heading.ariaSort = down ? "descending" : "ascending";
-      const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+      const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.replaceAll(",", "");
       const compare = (a, b) => a.localeCompare(b, "en", { numeric: true });
       const order = (a, b) => {
         const x = key(a);

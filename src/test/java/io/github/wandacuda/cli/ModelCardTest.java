@@ -7,9 +7,13 @@ import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an output's {@code README.md} says, and where the source's goes. */
 class ModelCardTest {
@@ -58,6 +62,8 @@ class ModelCardTest {
             ---
             base_model: org/tiny.v1
             base_model_relation: finetune
+            library_name: transformers
+            pipeline_tag: text-generation
             license: other
             license_name: llama2
             language:
@@ -68,10 +74,11 @@ class ModelCardTest {
             - wanda-cuda
             ---
             # tiny.v1, pruned
-            """)
+
+            554,525 of 1,105,920 weights are zero (50.14 %), chosen by magnitude; what it cost was not measured,            """)
         .contains(
-            "[org/tiny.v1](https://huggingface.co/org/tiny.v1) with ",
-            " of the 1105920 weights of 42 linear modules set to zero (50.",
+            "[org/tiny.v1](https://huggingface.co/org/tiny.v1)",
+            "\n| parameters | 1,631,872, as before |\n",
             "\n| method | magnitude |\n",
             "\n| sparsity | 0.5 |\n",
             "\nwanda-cuda verify --dense org/tiny.v1 --pruned FOLDER\n",
@@ -84,7 +91,9 @@ class ModelCardTest {
   void saysPerplexityWhereItWasMeasured() throws IOException {
     assertThat(prune("--method magnitude --evaluate testdata/text/heldout.txt --windows 1"))
         .containsPattern(
-            "\\| perplexity on heldout.txt, 1 windows of 512 tokens \\| [0-9.]+ before, [0-9.]+"
+            "; perplexity rose from [0-9.]+ to [0-9.]+ \\(\\+[0-9.]+ %\\), [^;]+before you use it\\.")
+        .containsPattern(
+            "\\| perplexity on heldout.txt, 1 window of 512 tokens \\| [0-9.]+ before, [0-9.]+"
                 + " after \\|");
   }
 
@@ -96,10 +105,79 @@ class ModelCardTest {
                     + " --sequence-length 32 --calibration testdata/text/calibration.txt"))
         .contains(
             "# tiny.v1, smaller",
-            "(`channels`)",
-            "\n| update | reconstruct |\n",
+            "\n96 of 352 channels a block went, and with them ",
+            "\n| channels a block | 352 to 256 |\n",
+            "\n| parameters | 1,631,872 → ",
+            "\n| bytes | 3,269,816 → ",
             "byte for byte, but for the weights that were fitted, is checked by");
     verify().succeeds();
+  }
+
+  @Test
+  void ofAutoSaysWhatWent() throws IOException {
+    String card =
+        prune(
+            "--structure auto --sparsity 0.2 --samples 4 --sequence-length 32"
+                + " --calibration testdata/text/calibration.txt");
+    assertThat(card)
+        .containsPattern("\\n\\d+ of \\d+ [a-z ]+ went, and with them 1\\d\\.\\d % of the parameters")
+        .contains("\n| parameters | 1,631,872 → ", "\n| bytes | 3,269,816 → ")
+        .doesNotContain("unreached", "shard size");
+  }
+
+  @Test
+  void hasTheFoldersNameWhereNothingElseIsKnown() throws IOException {
+    model = directory.resolve("my-model");
+    TestData.copy(TestData.TINY_LLAMA, model);
+    assertThat(prune("--method magnitude")).contains("\n# my-model, pruned\n", "made of `my-model`");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "language: [en",
+        "license: mit\nlicense: \"\\q\"",
+        "? [a, {b: c}]\n: - x\nlanguage: &a [*a]",
+        "\tlicense"
+      })
+  void whatIsWrongInTheSourcesIsNoError(String front) throws IOException {
+    Files.writeString(model.resolve("README.md"), "---\n" + front + "\n---\n");
+    assertThat(prune("--method magnitude")).contains("\n# tiny.v1, pruned\n");
+    verify().succeeds();
+  }
+
+  @Test
+  void aSourceThatListsVeryMuchLosesNoRun() throws IOException {
+    String languages =
+        IntStream.range(0, 5000).mapToObj("- l%d\n"::formatted).collect(Collectors.joining());
+    Files.writeString(
+        model.resolve("README.md"),
+        "---\nlicense: mit\nlanguage:\n" + languages + "---\n");
+    assertThat(prune("--method magnitude")).contains("license: mit\n", "- l0\n", "- l4999\n");
+    InProcess.line("prune --model %s --output %s --method magnitude --resume", model, output)
+        .succeeds();
+  }
+
+  @Test
+  void nestingIsBoundedByNothingButLength() throws IOException {
+    Files.writeString(
+        model.resolve("README.md"),
+        "---\nlicense: mit\nlanguage: " + "[".repeat(100_000) + "\n---\n");
+    assertThat(prune("--method magnitude")).contains("\n# tiny.v1, pruned\n");
+  }
+
+  @Test
+  void aFolderOfItsNameIsToldBefore() throws IOException {
+    Files.delete(model.resolve("README.md"));
+    Files.createDirectory(model.resolve("README.md"));
+    Files.writeString(model.resolve("README.md/notes.txt"), "notes");
+    InProcess.line("prune --model %s --output %s --method magnitude --dry-run", model, output)
+        .fails(2, "README.md: expected a file");
+    InProcess.line("prune --model %s --output %s --method magnitude", model, output)
+        .fails(2, "ask for no model card, or rename the folder");
+    assertThat(output).doesNotExist();
+    InProcess.line("prune --model %s --output %s --method magnitude --no-card", model, output)
+        .succeeds();
   }
 
   @Test

@@ -15,7 +15,7 @@ final class TwinNumbers {
   private static final Pattern CELL =
       Pattern.compile("<(td|dd)[^>]*>(?:<code>)?(.*?)</", Pattern.DOTALL);
   private static final Pattern NUMBER =
-      Pattern.compile("\\d[\\d\u202f]*(?:\\.\\d+)?(?:e[+-]\\d+)?");
+      Pattern.compile("\\d[\\d,]*(?:\\.\\d+)?(?:e[+-]\\d+)?");
   private static final List<String> FORMATS =
       List.of("%.6g", "%.4g", "%.2f", "%.1f", "%.4f", "%.0f");
 
@@ -27,7 +27,7 @@ final class TwinNumbers {
         .results()
         .filter(cell -> !cell.group().contains("<code>"))
         .flatMap(cell -> NUMBER.matcher(cell.group(2)).results())
-        .map(number -> number.group().replace("\u202f", ""))
+        .map(number -> number.group().replace(",", ""))
         .toList();
   }
 
