@@ -105,8 +105,8 @@ class ModelCardTest {
                     + " --sequence-length 32 --calibration testdata/text/calibration.txt"))
         .contains(
             "# tiny.v1, smaller",
-            "\n96 of 352 channels a block went, and with them ",
-            "\n| channels a block | 352 to 256 |\n",
+            "\n64 of 352 channels a block went, and with them ",
+            "\n| channels a block | 352 to 288 |\n",
             "\n| parameters | 1,631,872 → ",
             "\n| bytes | 3,269,816 → ",
             "byte for byte, but for the weights that were fitted, is checked by");
@@ -120,7 +120,7 @@ class ModelCardTest {
             "--structure auto --sparsity 0.2 --samples 4 --sequence-length 32"
                 + " --calibration testdata/text/calibration.txt");
     assertThat(card)
-        .containsPattern("\\n\\d+ of \\d+ [a-z ]+ went, and with them 1\\d\\.\\d % of the parameters")
+        .containsPattern("\\n\\d+ of \\d+ [a-z0-9 ]+ went, and with them 1\\d\\.\\d % of the parameters")
         .contains("\n| parameters | 1,631,872 → ", "\n| bytes | 3,269,816 → ")
         .doesNotContain("unreached", "shard size");
   }
