@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.testing.Damage;
@@ -166,6 +167,22 @@ class SharedStructureTest {
   void aShardThatWasDamagedIsWrittenAnewByItsPart() throws IOException {
     Damage.flip(written().getFirst(), -1, 1);
     ClusterRuns.parts(3).forEach(this::part);
+    assertSame();
+  }
+
+  @Test
+  void aShardThatWasDamagedBeforeTheLastPartIsNoticed() throws IOException {
+    Path shard = written().getFirst();
+    part("2/3");
+    Damage.flip(shard, -1, 1);
+    assertThatThrownBy(() -> part("3/3"))
+        .isInstanceOf(VerificationException.class)
+        .hasMessage(
+            shard
+                + ": expected the bytes that part 1 of 3 wrote, found others; run part 1 of 3"
+                + " again");
+    ClusterRuns.assertUnfinished(output());
+    assertThat(part("1/3").finished()).isTrue();
     assertSame();
   }
 
