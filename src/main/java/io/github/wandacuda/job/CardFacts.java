@@ -58,8 +58,7 @@ record CardFacts(ModelDirectory source, Provenance record) {
             sizes -> sizes.addTo(rows),
             () -> {
               rows.put("parameters", Verdict.number(source.parameters()) + ", as before");
-              rows.put(
-                  "bytes", Verdict.number(source.checkpoint().totalBytes()) + ", as before");
+              rows.put("bytes", Verdict.number(source.checkpoint().totalBytes()) + ", as before");
             });
     measured.ifPresent(
         both ->

@@ -28,12 +28,7 @@ record CardFront(Map<String, String> values) {
 
   private static final List<String> INHERITED =
       List.of(
-          "license",
-          "license_name",
-          "license_link",
-          "language",
-          "library_name",
-          "pipeline_tag");
+          "license", "license_name", "license_link", "language", "library_name", "pipeline_tag");
 
   /** Returns the files of an output that has a card of its own, or none, as asked. */
   static SideFiles files(SideFiles files, boolean card) {

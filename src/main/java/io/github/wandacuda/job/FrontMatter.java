@@ -31,8 +31,8 @@ final class FrontMatter {
   }
 
   /**
-   * Returns the values of some keys, each as YAML that stands behind its key: a scalar, or a list of
-   * scalars without repetitions. Keys with other values are left out.
+   * Returns the values of some keys, each as YAML that stands behind its key: a scalar, or a list
+   * of scalars without repetitions. Keys with other values are left out.
    *
    * @throws IllegalArgumentException if the text isn't YAML
    */

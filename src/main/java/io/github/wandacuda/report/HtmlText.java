@@ -26,8 +26,7 @@ final class HtmlText {
   }
 
   private static String entities(String text) {
-    return text
-        .replace("&", "&amp;")
+    return text.replace("&", "&amp;")
         .replace("<", "&lt;")
         .replace(">", "&gt;")
         .replace("\"", "&quot;")

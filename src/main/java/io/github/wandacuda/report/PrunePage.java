@@ -177,7 +177,9 @@ record PrunePage(PruneReport report) {
     return HtmlText.row(
         name(result),
         HtmlText.cell(HtmlText.escaped(module.tensor().dtype())),
-        sorted(module.elements(), HtmlText.number(module.rows()) + " × " + HtmlText.number(module.columns())),
+        sorted(
+            module.elements(),
+            HtmlText.number(module.rows()) + " × " + HtmlText.number(module.columns())),
         HtmlText.cell(HtmlText.escaped(report.request().rules().of(module).amount())),
         """
         <td class="share" style="background-size: calc((100%% - 1.2rem) * %.4f) 3px, calc(100%% - \

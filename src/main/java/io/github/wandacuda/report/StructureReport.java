@@ -2,9 +2,9 @@ package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.RemovedParts;
+import io.github.wandacuda.job.StructureChoice.Chosen;
 import io.github.wandacuda.job.Verdict;
 import io.github.wandacuda.pruning.Structure;
-import io.github.wandacuda.job.StructureChoice.Chosen;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
@@ -78,13 +78,13 @@ public record StructureReport(
   }
 
   private static String name(Structure kind) {
-    String parts = kind.parts().substring(0, 1).toUpperCase(Locale.ROOT) + kind.parts().substring(1);
+    String parts =
+        kind.parts().substring(0, 1).toUpperCase(Locale.ROOT) + kind.parts().substring(1);
     return kind == Structure.BLOCKS ? parts : parts + " a block";
   }
 
   private void change(StringBuilder tiles, String name, String key) {
-    PrunePage.tile(
-        tiles, name, Verdict.change(number(key + "_before"), number(key + "_after")));
+    PrunePage.tile(tiles, name, Verdict.change(number(key + "_before"), number(key + "_after")));
   }
 
   private long number(String key) {

@@ -120,7 +120,8 @@ class ModelCardTest {
             "--structure auto --sparsity 0.2 --samples 4 --sequence-length 32"
                 + " --calibration testdata/text/calibration.txt");
     assertThat(card)
-        .containsPattern("\\n\\d+ of \\d+ [a-z0-9 ]+ went, and with them 1\\d\\.\\d % of the parameters")
+        .containsPattern(
+            "\\n\\d+ of \\d+ [a-z0-9 ]+ went, and with them 1\\d\\.\\d % of the parameters")
         .contains("\n| parameters | 1,631,872 → ", "\n| bytes | 3,269,816 → ")
         .doesNotContain("unreached", "shard size");
   }
@@ -129,7 +130,8 @@ class ModelCardTest {
   void hasTheFoldersNameWhereNothingElseIsKnown() throws IOException {
     model = directory.resolve("my-model");
     TestData.copy(TestData.TINY_LLAMA, model);
-    assertThat(prune("--method magnitude")).contains("\n# my-model, pruned\n", "made of `my-model`");
+    assertThat(prune("--method magnitude"))
+        .contains("\n# my-model, pruned\n", "made of `my-model`");
   }
 
   @ParameterizedTest
@@ -151,8 +153,7 @@ class ModelCardTest {
     String languages =
         IntStream.range(0, 5000).mapToObj("- l%d\n"::formatted).collect(Collectors.joining());
     Files.writeString(
-        model.resolve("README.md"),
-        "---\nlicense: mit\nlanguage:\n" + languages + "---\n");
+        model.resolve("README.md"), "---\nlicense: mit\nlanguage:\n" + languages + "---\n");
     assertThat(prune("--method magnitude")).contains("license: mit\n", "- l0\n", "- l4999\n");
     InProcess.line("prune --model %s --output %s --method magnitude --resume", model, output)
         .succeeds();

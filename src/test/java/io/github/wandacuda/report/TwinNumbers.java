@@ -14,8 +14,7 @@ import java.util.stream.Stream;
 final class TwinNumbers {
   private static final Pattern CELL =
       Pattern.compile("<(td|dd)[^>]*>(?:<code>)?(.*?)</", Pattern.DOTALL);
-  private static final Pattern NUMBER =
-      Pattern.compile("\\d[\\d,]*(?:\\.\\d+)?(?:e[+-]\\d+)?");
+  private static final Pattern NUMBER = Pattern.compile("\\d[\\d,]*(?:\\.\\d+)?(?:e[+-]\\d+)?");
   private static final List<String> FORMATS =
       List.of("%.6g", "%.4g", "%.2f", "%.1f", "%.4f", "%.0f");
 
