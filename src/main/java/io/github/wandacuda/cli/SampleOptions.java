@@ -5,7 +5,6 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.CalibrationRequest;
 import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
-import io.github.wandacuda.cluster.KeptOpen;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.OwnSamples;
 import io.github.wandacuda.evaluate.SpecialTokens;
@@ -14,11 +13,11 @@ import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.SpaceCheck;
+import io.github.wandacuda.job.TextInputs;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.text.TokenLists;
-import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -128,14 +127,7 @@ final class SampleOptions {
       return new CalibrationSamples(
           dry ? new int[count][length] : own(model, backends, count, length, output), false);
     }
-    // Models without a tokenizer can take token ids.
-    try (KeptOpen tokenizer = new KeptOpen()) {
-      CalibrationSamples drawn =
-          CalibrationSampler.sample(
-              request, () -> tokenizer.get("", () -> TokenizerProcess.open(model.path())));
-      RunNeeds.requireArrays(file, model, drawn.tokens()[0].length);
-      return drawn;
-    }
+    return TextInputs.draw(request, model);
   }
 
   private int[][] own(

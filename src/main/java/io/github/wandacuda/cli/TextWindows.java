@@ -1,15 +1,13 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.hub.KnownText;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.TextInputs;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -26,8 +24,6 @@ final class TextWindows {
   public static final String FORMATS =
       "text cut into windows, the tail dropped (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet),"
           + " lists of token ids, each one window (.json), or wikitext2 (once downloaded)";
-
-  private static final int DEFAULT_LENGTH = 2048;
 
   /** Takes a file, or the short name of a published text that is in the cache. */
   static final class Converter implements ITypeConverter<Path> {
@@ -49,20 +45,7 @@ final class TextWindows {
    */
   EvaluationWindows of(
       Path text, OptionalInt sequenceLength, ModelDirectory model, OutputOptions output) {
-    if (CalibrationSampler.takesListsInOrder(text)) {
-      return ofTokens(text, model, output);
-    }
-    DecoderShape shape = DecoderFamilies.shape(model);
-    int length = sequenceLength.orElse(Math.min(DEFAULT_LENGTH, shape.maximumLength()));
-    EvaluationWindows.requireLength(length);
-    InputFile.require(text);
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
-      return first(
-          text,
-          EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary()),
-          model,
-          output);
-    }
+    return first(text, TextInputs.windows(text, sequenceLength, model), model, output);
   }
 
   /** Reads lists of token ids, each a window, and warns of those that are too long. */

@@ -66,6 +66,9 @@ public final class ModelPruner {
   private List<Pattern> exclude = List.of();
   private List<int[]> samples = List.of();
   private Path statistics;
+  private SampleSource source;
+  private Allocation allocation = Allocation.Rule.UNIFORM;
+  private boolean packed;
   private boolean resume;
   private boolean verify = true;
   private boolean card = true;
@@ -210,6 +213,80 @@ public final class ModelPruner {
     return say(MethodKey.UPDATE, fitted);
   }
 
+  /**
+   * Sets how kept weights are changed.
+   *
+   * @param name {@code reconstruct}, to fit them to the dense module's outputs; {@code alps}, to
+   *     choose the mask again by ALPS, then fit; {@code realign}, where output projections also
+   *     make up for what went wrong in earlier blocks; or {@code none}
+   * @return this
+   * @throws IllegalArgumentException for any other name
+   */
+  public ModelPruner update(String name) {
+    said.put(MethodKey.UPDATE, read(MethodKey.UPDATE, name, "update"));
+    return this;
+  }
+
+  /**
+   * Sets what {@code ria} ranks.
+   *
+   * @param name {@code row}, or {@code matrix}, the default
+   * @return this
+   * @throws IllegalArgumentException for any other name
+   */
+  public ModelPruner scope(String name) {
+    said.put(MethodKey.SCOPE, read(MethodKey.SCOPE, name, "scope"));
+    return this;
+  }
+
+  private static Object read(MethodKey key, String word, String name) {
+    try {
+      return key.read(Objects.requireNonNull(word, name), name);
+    } catch (UsageException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Sets how the total is shared out over blocks.
+   *
+   * @param rule {@code uniform}, the default, {@code atp}, {@code dlp} or {@code owl}
+   * @return this
+   * @throws IllegalArgumentException for any other name
+   */
+  public ModelPruner allocation(String rule) {
+    allocation =
+        Allocation.Rule.of(rule)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "allocation: expected one of %s, found '%s'"
+                            .formatted(Allocation.Rule.labels(), rule)));
+    return this;
+  }
+
+  /**
+   * Sets how the total is shared out over modules.
+   *
+   * @param file a JSON file from modules or blocks to sparsity
+   * @return this
+   */
+  public ModelPruner allocation(Path file) {
+    allocation = new Allocation.FromFile(Objects.requireNonNull(file, "file"));
+    return this;
+  }
+
+  /**
+   * Says whether the output is packed in the end, see {@link ModelJobs#pack}.
+   *
+   * @param zerosLeftOut whether it is; false by default
+   * @return this
+   */
+  public ModelPruner packed(boolean zerosLeftOut) {
+    packed = zerosLeftOut;
+    return this;
+  }
+
   private ModelPruner say(MethodKey key, boolean so) {
     said.remove(key);
     if (so) {
@@ -251,6 +328,21 @@ public final class ModelPruner {
   public ModelPruner samples(List<int[]> tokens) {
     samples = List.copyOf(tokens);
     statistics = null;
+    source = null;
+    return this;
+  }
+
+  /**
+   * Takes the norms from samples of a text or of the program's own, which run through the model
+   * while it is pruned block by block.
+   *
+   * @param from where they come from
+   * @return this
+   */
+  public ModelPruner calibration(SampleSource from) {
+    source = Objects.requireNonNull(from, "from");
+    samples = List.of();
+    statistics = null;
     return this;
   }
 
@@ -263,6 +355,7 @@ public final class ModelPruner {
   public ModelPruner statistics(Path file) {
     statistics = Objects.requireNonNull(file, "file");
     samples = List.of();
+    source = null;
     return this;
   }
 
@@ -332,13 +425,31 @@ public final class ModelPruner {
 
   private Result run(Path output) {
     PruningPlan plan = plan();
+    if (plan.removal().isPresent()) {
+      throw new UsageException(
+          "recipe: expected stages that prune weights, found one that removes parts, which only the"
+              + " command line does");
+    }
     PruningRules rules = plan.rules();
     try (ModelDirectory source = ModelDirectory.open(model)) {
       source.requireUnpacked("prune");
       ModuleChoice choice = new ModuleChoice(include, exclude);
       plan.check(PruneJob.check(source, output, resume, choice, rules));
       PruneRequest request =
-          new PruneRequest(output, rules, choice, calibration(source, rules), verify, resume, card);
+          new PruneRequest(
+              output,
+              rules,
+              choice,
+              calibration(source, rules),
+              verify,
+              resume,
+              null,
+              Optional.empty(),
+              packed,
+              card,
+              PruneRequest.Storage.DEFAULT,
+              Map.of(),
+              Optional.empty());
       PruneJob job = PruneJob.toOutput(source, request);
       try (Backend opened = Backends.open(backend, device, threads).backend()) {
         Progress progress = listener::done;
@@ -364,7 +475,7 @@ public final class ModelPruner {
       return PruningPlan.of(recipe, Unreached.MAGNITUDE);
     }
     ModuleRules rules = new ModuleRules(said).with(sparsity);
-    return PruningPlan.of(new PruningRules(rules, Unreached.MAGNITUDE), Allocation.Rule.UNIFORM);
+    return PruningPlan.of(new PruningRules(rules, Unreached.MAGNITUDE), allocation);
   }
 
   private Calibration calibration(ModelDirectory source, PruningRules rules) {
@@ -373,6 +484,9 @@ public final class ModelPruner {
     }
     if (statistics != null) {
       return Calibration.FromStatistics.read(statistics);
+    }
+    if (this.source != null) {
+      return this.source.calibration(source);
     }
     if (samples.isEmpty()) {
       throw new UsageException(
