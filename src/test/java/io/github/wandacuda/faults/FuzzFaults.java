@@ -49,7 +49,7 @@ class FuzzFaults {
   @MethodSource("readers")
   void nothingButRefusals(Method reader) throws IOException {
     List<String> command = new ArrayList<>(List.of("-Xmx2g", "--enable-native-access=ALL-UNNAMED"));
-    command.addAll(List.of("-XX:+EnableDynamicAgentLoading"));
+    command.addAll(List.of("-XX:+EnableDynamicAgentLoading", "--add-modules=jdk.incubator.vector"));
     if (SECONDS < SECONDS_FOR_THE_JIT) {
       command.add("-XX:TieredStopAtLevel=1");
     }
