@@ -121,9 +121,7 @@ final class GenerateCommand extends Subcommand {
       output.say("packed weights are kept packed: memory has no room for unpacked ones");
       return WeightKeeping.RESIDENT;
     }
-    return PackedSpeed.measure(model.checkpoint(), operations)
-        .map(this::faster)
-        .orElse(WeightKeeping.RESIDENT);
+    return PackedSpeed.measure(model, operations).map(this::faster).orElse(WeightKeeping.RESIDENT);
   }
 
   /** Weights that a device's memory has no room for would cross the bus for each token. */
@@ -133,16 +131,13 @@ final class GenerateCommand extends Subcommand {
   }
 
   private WeightKeeping faster(PackedSpeed speed) {
-    if (speed.isBetterUnpacked()) {
-      output.say(
-          "packed weights are unpacked: %.2f times as fast as packed ones"
-              .formatted(1 / speed.packedTimesAsFast()));
-      return WeightKeeping.RESIDENT_UNPACKED;
-    }
     output.say(
-        "packed weights are kept packed: %.2f times as fast as unpacked ones"
-            .formatted(speed.packedTimesAsFast()));
-    return WeightKeeping.RESIDENT;
+        speed.isBetterUnpacked()
+            ? "packed weights are unpacked: %.2f times as fast as packed ones"
+                .formatted(1 / speed.packedTimesAsFast())
+            : "packed weights are kept packed: %.2f times as fast as unpacked ones"
+                .formatted(speed.packedTimesAsFast()));
+    return speed.faster();
   }
 
   private static Predicate<DType> packed(WeightKeeping keeping, Operations operations) {

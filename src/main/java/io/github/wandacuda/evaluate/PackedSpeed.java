@@ -2,28 +2,41 @@ package io.github.wandacuda.evaluate;
 
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.KeyValueCache;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.DoubleSupplier;
 
 /**
- * How fast one token goes through a packed model's weights as they are and unpacked, measured with
- * one of its modules. Which is faster depends on how much a core computes while a byte comes from
- * memory: packed weights were 1.38 times as fast on a Xeon and 0.84 times on a Zen 5.
+ * How fast tokens go through a packed model's blocks, with its weights as they are and unpacked.
+ * Which is faster depends on how much a core computes while a byte comes from memory: packed
+ * weights were 1.38 times as fast on a Xeon and 0.70 times on a Zen 5. So a few tokens are run
+ * through the model's first blocks, in both ways in turns. One product alone ranked the two
+ * wrongly: what lies between the products of a block takes part of the time, and leaves caches
+ * otherwise.
  *
- * @param packedSeconds the fastest product of a row with the packed weight
- * @param denseSeconds with the same weight unpacked
+ * @param packedSeconds the fastest token through the blocks with packed weights
+ * @param denseSeconds with the same weights unpacked
  */
 public record PackedSpeed(double packedSeconds, double denseSeconds) {
-  /** The module's weights, unpacked, at most: more than caches hold, in a few milliseconds. */
-  private static final long MOST_BYTES = 64L << 20;
+  /** The unpacked weights of the blocks that are tried, at least: more than most caches hold. */
+  private static final long TRIED_BYTES = 128L << 20;
 
   /** Weights by which code is compiled first: until then it takes hundreds of times as long. */
   private static final int FEW_WEIGHTS = 1 << 17;
@@ -31,70 +44,87 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
   /** Rounds after which code that got no faster is taken to be compiled, on a busy machine too. */
   private static final int COMPILED_ROUNDS = 500;
 
+  /** Tokens without a faster one after which blocks count as measured. */
   private static final int ROUNDS = 20;
+
   private static final long MOST_NANOS = 10_000_000_000L;
   private static final double FASTER = 0.8;
-
-  /** What unpacking must gain, since measuring isn't exact and sums are rounded otherwise then. */
-  private static final double WORTH_IT = 1.1;
-
+  private static final int CAPACITY = 64;
   private static final long ALIGNMENT = 64;
   private static final double NANOS = 1e9;
 
-  /** Measures; nothing if no weight is packed that the operations multiply as it is. */
-  public static Optional<PackedSpeed> measure(Checkpoint checkpoint, Operations operations) {
-    return checkpoint
-        .tensors()
-        .flatMap(entry -> PackedModule.of(entry).stream())
-        .filter(module -> operations.multipliesSparse(module.dtype()))
-        .max(Comparator.comparingLong(PackedSpeed::size))
-        .map(module -> measure(module, operations));
+  /**
+   * Measures for some twenty tokens, and ten seconds at most besides as many for compiling.
+   *
+   * @return nothing if no weight is packed that the operations multiply as it is
+   */
+  public static Optional<PackedSpeed> measure(ModelDirectory model, Operations operations) {
+    List<PackedModule> modules =
+        model
+            .checkpoint()
+            .tensors()
+            .flatMap(entry -> PackedModule.of(entry).stream())
+            .filter(module -> operations.multipliesSparse(module.dtype()))
+            .toList();
+    if (modules.isEmpty()) {
+      return Optional.empty();
+    }
+    compile(
+        modules.stream().min(Comparator.comparingLong(one -> one.weight().bytes())).orElseThrow(),
+        operations);
+    long bytes = modules.stream().mapToLong(module -> module.weight().bytes()).sum();
+    DecoderFamily family = DecoderFamilies.of(model.config());
+    int capacity = Math.min(CAPACITY, DecoderFamilies.shape(model).maximumLength());
+    try (FirstBlocks packed =
+            FirstBlocks.of(
+                family.open(model, operations, WeightKeeping.RESIDENT), bytes, capacity);
+        FirstBlocks dense =
+            FirstBlocks.of(
+                family.open(model, operations, WeightKeeping.RESIDENT_UNPACKED), bytes, capacity)) {
+      return Optional.of(fastest(packed::seconds, dense::seconds, ROUNDS));
+    }
   }
 
-  /** Ranks modules: the largest that isn't too large is best, then the smallest of the others. */
-  private static long size(PackedModule module) {
-    long bytes = module.weight().bytes();
-    return bytes <= MOST_BYTES ? bytes : -bytes;
-  }
-
-  private static PackedSpeed measure(PackedModule module, Operations operations) {
+  /** Runs both kinds of products until they are compiled, by a few rows of a module. */
+  private static void compile(PackedModule module, Operations operations) {
     try (Arena arena = Arena.ofShared()) {
-      SparseMatrix packed = module.matrix(arena);
       MemorySegment bytes = arena.allocate(module.weight().bytes(), ALIGNMENT);
-      WeightMatrix dense = WeightMatrix.of(bytes, module.dtype(), module.rows(), module.columns());
-      packed.unpack(dense);
+      WeightMatrix all = WeightMatrix.of(bytes, module.dtype(), module.rows(), module.columns());
+      module.matrix(arena).unpack(all);
       int rows = Math.clamp(FEW_WEIGHTS / module.columns(), 1, module.rows());
       WeightMatrix few = WeightMatrix.of(bytes, module.dtype(), rows, module.columns());
-      PackedSpeed unused = measure(SparseMatrix.pack(few), few, operations, COMPILED_ROUNDS);
-      return measure(packed, dense, operations, ROUNDS);
+      try (Weight kept = operations.sparseWeight(SparseMatrix.pack(few));
+          Weight unpacked = operations.residentWeight(few);
+          Tensor x = operations.tensor(1, few.columns());
+          Tensor out = operations.tensor(1, few.rows())) {
+        float[] values = new float[few.columns()];
+        Arrays.fill(values, 1);
+        operations.upload(MemorySegment.ofArray(values), x);
+        MemorySegment result = MemorySegment.ofArray(new float[few.rows()]);
+        PackedSpeed unused =
+            fastest(
+                () -> seconds(operations, x, kept, out, result),
+                () -> seconds(operations, x, unpacked, out, result),
+                COMPILED_ROUNDS);
+      }
     }
   }
 
-  /** Takes the least times until none was less for so many rounds. */
-  private static PackedSpeed measure(
-      SparseMatrix packed, WeightMatrix dense, Operations operations, int rounds) {
-    try (Weight kept = operations.sparseWeight(packed);
-        Weight unpacked = operations.residentWeight(dense);
-        Tensor x = operations.tensor(1, dense.columns());
-        Tensor out = operations.tensor(1, dense.rows())) {
-      float[] values = new float[dense.columns()];
-      Arrays.fill(values, 1);
-      operations.upload(MemorySegment.ofArray(values), x);
-      MemorySegment result = MemorySegment.ofArray(new float[dense.rows()]);
-      long end = System.nanoTime() + MOST_NANOS;
-      PackedSpeed speed = new PackedSpeed(Double.MAX_VALUE / 2, Double.MAX_VALUE / 2);
-      for (int same = 0; same < rounds && System.nanoTime() < end; same++) {
-        double least = speed.packedSeconds + speed.denseSeconds;
-        speed =
-            new PackedSpeed(
-                Math.min(speed.packedSeconds, seconds(operations, x, kept, out, result)),
-                Math.min(speed.denseSeconds, seconds(operations, x, unpacked, out, result)));
-        if (speed.packedSeconds + speed.denseSeconds < FASTER * least) {
-          same = 0;
-        }
+  /** Measures both in turns until neither got much faster for so many rounds. */
+  private static PackedSpeed fastest(DoubleSupplier packed, DoubleSupplier dense, int rounds) {
+    long end = System.nanoTime() + MOST_NANOS;
+    PackedSpeed speed = new PackedSpeed(Double.MAX_VALUE / 2, Double.MAX_VALUE / 2);
+    for (int same = 0; same < rounds && System.nanoTime() < end; same++) {
+      double least = speed.packedSeconds + speed.denseSeconds;
+      speed =
+          new PackedSpeed(
+              Math.min(speed.packedSeconds, packed.getAsDouble()),
+              Math.min(speed.denseSeconds, dense.getAsDouble()));
+      if (speed.packedSeconds + speed.denseSeconds < FASTER * least) {
+        same = 0;
       }
-      return speed;
     }
+    return speed;
   }
 
   /** Takes the result from the device, since work there may go on after the call. */
@@ -108,11 +138,74 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
 
   /** Returns whether the weights are better unpacked, where there is memory for that. */
   public boolean isBetterUnpacked() {
-    return packedSeconds > WORTH_IT * denseSeconds;
+    return packedSeconds > denseSeconds;
+  }
+
+  /** Returns how the weights are best kept, where there is memory for either. */
+  public WeightKeeping faster() {
+    return isBetterUnpacked() ? WeightKeeping.RESIDENT_UNPACKED : WeightKeeping.RESIDENT;
   }
 
   /** Returns how many times as fast packed weights are as unpacked ones. */
   public double packedTimesAsFast() {
     return denseSeconds / packedSeconds;
+  }
+
+  /** A decoder's first blocks, through which the same token goes again and again. */
+  private static final class FirstBlocks implements AutoCloseable {
+    private final Decoder decoder;
+    private final List<Block> blocks = new ArrayList<>();
+    private final KeyValueCache cache;
+    private final Tensor hidden;
+    private final MemorySegment result;
+
+    private FirstBlocks(Decoder decoder, int capacity) {
+      this.decoder = decoder;
+      cache = decoder.cache(capacity);
+      hidden = decoder.operations().tensor(1, decoder.hiddenSize());
+      result = MemorySegment.ofArray(new float[decoder.hiddenSize()]);
+    }
+
+    /**
+     * Opens as many blocks as have enough weights.
+     *
+     * @param decoder is closed with them
+     * @param bytes of the unpacked weights of all blocks
+     * @param capacity after how many tokens the sequence begins anew
+     */
+    static FirstBlocks of(Decoder decoder, long bytes, int capacity) {
+      FirstBlocks first = OnFailure.close(decoder::close, () -> new FirstBlocks(decoder, capacity));
+      long count = Math.ceilDiv(TRIED_BYTES * decoder.blocks(), bytes);
+      OnFailure.run(
+          first::close,
+          () -> {
+            for (int index = 0; index < Math.clamp(count, 1, decoder.blocks()); index++) {
+              first.blocks.add(decoder.block(index));
+            }
+          });
+      return first;
+    }
+
+    /** Runs the token once more behind those before it, and returns how long that took. */
+    double seconds() {
+      if (cache.length() == cache.capacity()) {
+        cache.truncate(0);
+      }
+      decoder.embedNext(new int[] {0}, cache.length(), hidden);
+      long began = System.nanoTime();
+      blocks.forEach(block -> block.extend(hidden, cache));
+      decoder.operations().download(hidden, result);
+      double seconds = (System.nanoTime() - began) / NANOS;
+      cache.append(1);
+      return seconds;
+    }
+
+    @Override
+    public void close() {
+      blocks.forEach(Block::close);
+      cache.close();
+      hidden.close();
+      decoder.close();
+    }
   }
 }

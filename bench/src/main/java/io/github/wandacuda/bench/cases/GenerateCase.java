@@ -7,6 +7,7 @@ import io.github.wandacuda.bench.common.ModelFiles;
 import io.github.wandacuda.bench.common.ModelShape;
 import io.github.wandacuda.bench.common.OptShape;
 import io.github.wandacuda.evaluate.CachedDecoder;
+import io.github.wandacuda.evaluate.PackedSpeed;
 import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -22,6 +23,7 @@ public final class GenerateCase implements AutoCloseable {
   private final CheckpointShape shape;
   private final ModelDirectory model;
   private final Backend backend;
+  private final WeightKeeping keeping;
   private final Decoder decoder;
   private final CachedDecoder cached;
   private final int promptTokens;
@@ -57,9 +59,11 @@ public final class GenerateCase implements AutoCloseable {
     this.newTokens = newTokens;
     model = ModelDirectory.open(directory);
     backend = Backends.open("cpu", 0, threads).backend();
-    decoder =
-        DecoderFamilies.of(model.config())
-            .open(model, backend.operations(), WeightKeeping.RESIDENT);
+    keeping =
+        PackedSpeed.measure(model, backend.operations())
+            .map(PackedSpeed::faster)
+            .orElse(WeightKeeping.RESIDENT);
+    decoder = DecoderFamilies.of(model.config()).open(model, backend.operations(), keeping);
     cached = new CachedDecoder(decoder, promptTokens + newTokens);
     int[] prompt = new int[promptTokens];
     for (int i = 0; i < promptTokens; i++) {
@@ -81,6 +85,11 @@ public final class GenerateCase implements AutoCloseable {
     }
     int[] sizes = Matrices.sizes(model);
     return new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]);
+  }
+
+  /** Returns how {@code generate} would keep the weights of this model on this machine. */
+  public WeightKeeping keeping() {
+    return keeping;
   }
 
   /** Returns the latest token. */
