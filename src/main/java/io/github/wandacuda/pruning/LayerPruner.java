@@ -73,7 +73,7 @@ public final class LayerPruner implements AutoCloseable {
       TileSource source, ModuleRules rules, LayerInputs inputs, MemorySegment mask) {
     long start = System.nanoTime();
     try (Arena arena = Arena.ofShared()) {
-      Layer layer = new Layer(read(source, arena), source.rounding(), rules, inputs, mask, arena);
+      Layer layer = new Layer(read(source, arena), source, rules, inputs, mask, arena);
       layer.prune();
       clock.addSelect((System.nanoTime() - start) * workers.count());
       return write(source, layer);
@@ -178,7 +178,11 @@ public final class LayerPruner implements AutoCloseable {
     /** What the result is to come near to. */
     private WeightMatrix dense;
 
-    private final Optional<TileSource.Rounding> rounding;
+    private final TileSource source;
+
+    /** The tiles' type, once something is rounded to it. */
+    private DType type;
+
     private final ModuleRules rules;
     private final LayerInputs inputs;
     private final float[] norms;
@@ -202,13 +206,13 @@ public final class LayerPruner implements AutoCloseable {
 
     Layer(
         WeightMatrix dense,
-        Optional<TileSource.Rounding> rounding,
+        TileSource source,
         ModuleRules rules,
         LayerInputs inputs,
         MemorySegment mask,
         Arena arena) {
       this.dense = dense;
-      this.rounding = rounding;
+      this.source = source;
       this.rules = rules;
       this.inputs = inputs;
       norms = rules.scoringNorms(inputs.norms());
@@ -279,9 +283,11 @@ public final class LayerPruner implements AutoCloseable {
         return false;
       }
       rows.prune(new SparseGpt(backend.operations(), workers, factor.get()), rules.sparsity());
-      if (rounding.isPresent()) {
-        round(0, result.rows());
-        rows.moveWhole(RowTile::loadResult);
+      // Weights that are fitted once more are rounded then, since they are to be rounded once.
+      if (source.rounding().isPresent() || !rules.reconstruct()) {
+        if (isRounded(0, result.rows())) {
+          rows.moveWhole(RowTile::loadResult);
+        }
       }
       fitted = result;
       if (rules.sparsity() instanceof Sparsity.Ratio ratio) {
@@ -299,21 +305,32 @@ public final class LayerPruner implements AutoCloseable {
       return true;
     }
 
-    /** Rounds fitted weights before the error is measured that they leave. */
-    private void round(int from, int to) {
-      rounding.ifPresent(
-          codes ->
-              workers.run(
-                  to - from,
-                  (worker, task) -> {
-                    int row = from + task;
-                    for (int column = 0; column < result.columns(); column++) {
-                      float value = result.get(row, column);
-                      if (Float.isFinite(value)) {
-                        result.set(row, column, codes.nearest(row, column, value));
-                      }
-                    }
-                  }));
+    /**
+     * Rounds fitted weights to what is written, before the error is measured that they leave. What
+     * the module's type has no room for stays, and is refused when it is written.
+     *
+     * @return false if the type has all values as they are
+     */
+    private boolean isRounded(int from, int to) {
+      type = type == null ? source.read(0, 0).dtype() : type;
+      if (source.rounding().isEmpty() && type == DType.F32) {
+        return false;
+      }
+      TileSource.Rounding nearest =
+          source.rounding().orElse((row, column, value) -> type.rounded(value));
+      workers.run(
+          to - from,
+          (worker, task) -> {
+            int row = from + task;
+            for (int column = 0; column < result.columns(); column++) {
+              float value = result.get(row, column);
+              float rounded = Float.isFinite(value) ? nearest.nearest(row, column, value) : value;
+              if (Float.isFinite(rounded)) {
+                result.set(row, column, rounded);
+              }
+            }
+          });
+      return true;
     }
 
     /** Counts the weights that had a part in the outputs and are pruned. */
@@ -408,8 +425,7 @@ public final class LayerPruner implements AutoCloseable {
     private void fit(RowTile tile, int steps) {
       tile.reconstruct(steps);
       tile.storeResult();
-      if (rounding.isPresent()) {
-        round(tile.first(), tile.first() + tile.rows());
+      if (isRounded(tile.first(), tile.first() + tile.rows())) {
         tile.loadResult();
         tile.start();
       }

@@ -39,13 +39,13 @@ public record ModuleResult(
    * @param output {@code ||W X||^2}, divided likewise
    * @param chosen the error after the mask was chosen, with weights as the method left them
    * @param refined after the mask was improved; the same as before it if it wasn't
-   * @param result of what was written, before it was rounded to the module's type
+   * @param result of what is written, in the module's type
    */
   public record OutputErrors(double output, double chosen, double refined, double result)
       implements Serializable {
-    /** Returns an error as a part of the output, 0 if there is none. */
+    /** Returns an error as a part of the output: 0 too where float32's rounding left less. */
     public double relative(double error) {
-      return error == 0 ? 0 : error / output;
+      return error <= 0 ? 0 : error / output;
     }
 
     /**
