@@ -25,6 +25,7 @@ import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.report.StructureReport;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
@@ -132,7 +133,8 @@ record StructureRun(
     if (known) {
       object.put("removed", removed.written(structure));
     }
-    for (Structure kind : removed.kinds().keySet()) {
+    boolean searches = dry && structure == Structure.AUTO;
+    for (Structure kind : searches ? List.<Structure>of() : removed.kinds().keySet()) {
       int size = kind.find(model).size();
       object.put(kind.label() + "_before", size);
       object.put(kind.label() + "_after", size - removed.count(kind));
@@ -141,15 +143,23 @@ record StructureRun(
       object.put("trials", choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
     }
     object.put("parameters_before", model.parameters());
-    object.put("parameters_after", job.planned().parameters());
     object.put("bytes_before", model.checkpoint().totalBytes());
-    object.put("bytes_after", smaller.totalBytes());
+    if (searches) {
+      object.put("trials", choice.trials().stream().map(StructureSearch.Trial::planned).toList());
+      object.put("bytes_after_most", smaller.totalBytes());
+    } else {
+      object.put("parameters_after", job.planned().parameters());
+      object.put("bytes_after", smaller.totalBytes());
+    }
     if (dry) {
       job.requireRoom();
       Optional<String> share =
           command.target.part().map(part -> PlanPrinter.share(smaller.shards(), part, object));
       Supplier<Stream<String>> would =
-          () -> Stream.concat(share.stream(), text(object, removed, "would have "));
+          () ->
+              Stream.concat(
+                  share.stream(),
+                  searches ? tried(object, choice.trials()) : text(object, removed, "would have "));
       if (half) {
         command.output.keep(object, would);
       } else {
@@ -230,6 +240,32 @@ record StructureRun(
           0,
           on -> job.run(backend, clock, progress, on, beforeEnd));
     }
+  }
+
+  /** Says what a search would try; what it would choose isn't known before. */
+  private Stream<String> tried(Map<String, Object> object, List<StructureSearch.Trial> trials) {
+    int all = ((Calibration.FromSamples) calibration).samples().size();
+    int held = StructureSearch.held(all);
+    Stream<String> head =
+        OutputOptions.lines(
+            "%s: would try %d mixes, each with %d samples, and measure perplexity on %d others;"
+                + " the best is then removed with all",
+            object.get("output"), trials.size(), all - held, held);
+    Stream<String> mixes =
+        trials.stream()
+            .map(
+                trial ->
+                    "  without %s: %.1f %% of the blocks' parameters"
+                        .formatted(
+                            trial.removed().kinds().keySet().stream()
+                                .map(kind -> trial.removed().count(kind) + " " + kind.parts())
+                                .collect(Collectors.joining(", ")),
+                            100 * trial.share()));
+    Stream<String> foot =
+        OutputOptions.lines(
+            "  bytes       at most %d of %d",
+            object.get("bytes_after_most"), object.get("bytes_before"));
+    return Stream.of(head, mixes, foot).flatMap(lines -> lines);
   }
 
   private Stream<String> text(Map<String, Object> object, RemovedParts removed, String done) {

@@ -15,6 +15,7 @@ import io.github.wandacuda.model.WidthRemoval;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,28 +46,42 @@ public record StructureSearch(
    */
   public record Trial(RemovedParts removed, double share, double perplexity) {
     public Map<String, Object> toJson() {
+      Map<String, Object> object = planned();
+      object.put("perplexity", Double.isFinite(perplexity) ? perplexity : null);
+      return object;
+    }
+
+    /** Returns what is known of it before it is measured. */
+    public Map<String, Object> planned() {
       Map<String, Object> object = new LinkedHashMap<>();
       removed.kinds().keySet().forEach(kind -> object.put(kind.label(), removed.count(kind)));
       object.put("share", share);
-      object.put("perplexity", Double.isFinite(perplexity) ? perplexity : null);
       return object;
     }
   }
 
   /**
+   * Returns how many samples of a number are held back, to measure on.
+   *
+   * @throws UsageException if they are too few
+   */
+  public static int held(int samples) {
+    if (samples < PARTS) {
+      throw new UsageException(
+          "`structure` auto: expected %d samples at least, found %d".formatted(PARTS, samples));
+    }
+    return samples / PARTS;
+  }
+
+  /**
    * Tries mixes.
    *
-   * @param known whether samples run; else only the first is returned, as a plan
-   * @return them, the best first
+   * @param known whether samples run; else mixes are returned that haven't been measured, as a plan
+   * @return them, the best first; of a plan the one that leaves most
    */
   public List<Trial> run(boolean known) {
     double ratio = asked.parts().share().fraction();
-    int held = samples.samples().size() / PARTS;
-    if (held < 1) {
-      throw new UsageException(
-          "`structure` auto: expected %d samples at least, found %d"
-              .formatted(PARTS, samples.samples().size()));
-    }
+    int held = held(samples.samples().size());
     int used = samples.samples().size() - held;
     Calibration.FromSamples some =
         new Calibration.FromSamples(
@@ -75,7 +90,10 @@ public record StructureSearch(
     long parameters = model.blockParameters();
     List<RemovedParts> mixes = mixes(ratio, ratio * parameters, choice);
     if (!known) {
-      return List.of(new Trial(mixes.getFirst(), ratio, Double.NaN));
+      return mixes.stream()
+          .map(mix -> new Trial(mix, (double) saved(mix) / parameters, Double.NaN))
+          .sorted(Comparator.comparing(Trial::share))
+          .toList();
     }
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {

@@ -648,6 +648,31 @@ class StructureCommandTest {
     verifyNarrow().succeeds();
   }
 
+  /** What a search will choose isn't known before, but what it tries is. */
+  @Test
+  void plansOfASearchSayWhatItTries() {
+    Path tokens = TestData.fixture("llama-gqa").resolve("tokens.json");
+    Path model = TestData.fixture("llama-gqa").resolve("model");
+    String search = "--structure auto --sparsity 0.5 --update none --calibration %s";
+    JsonNode plan = narrow(model, search + " --dry-run --json", tokens).succeeds().json();
+    Ended said = narrow(model, search + " --dry-run", tokens).succeeds();
+    assertThat(output).doesNotExist();
+    assertThat(said.out()).contains("would try ", "  without ").doesNotContain("chosen by");
+    assertThat(plan.has("channels_after")).isFalse();
+    JsonNode result = narrow(model, search + " --json", tokens).succeeds().json();
+    assertThat(mixes(plan)).containsExactlyInAnyOrderElementsOf(mixes(result));
+    assertThat(plan.get("bytes_after_most").asLong())
+        .isGreaterThanOrEqualTo(result.get("bytes_after").asLong());
+  }
+
+  private static List<String> mixes(JsonNode result) {
+    return result
+        .get("trials")
+        .valueStream()
+        .map(mix -> mix.path("blocks") + ", " + mix.path("channels") + ", " + mix.path("heads"))
+        .toList();
+  }
+
   @Test
   void mixesAreTriedAndProven() {
     Path tokens = TestData.fixture("llama-gqa").resolve("tokens.json");
