@@ -36,7 +36,7 @@ final class CommandHelp {
     group(
         "From what",
         "--calibration --statistics --masks --text --tasks --data --evaluate",
-        "--samples --sequence-length --seed --join --windows --limit --second-moments --experts");
+        "--samples --sequence-length --seed --join --windows --limit --second-moments --experts --speed");
     group(
         "Where to",
         "--output --cache --in-place --packed --report --save-statistics --save-calibration --save-masks",

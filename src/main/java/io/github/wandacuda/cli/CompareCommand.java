@@ -60,6 +60,7 @@ final class CompareCommand extends Subcommand {
   };
 
   private static final String REPORT = "--report";
+  private static final String SPEED = "--speed";
 
   @Mixin private ModelOption.Decoder model;
 
@@ -82,6 +83,13 @@ final class CompareCommand extends Subcommand {
       paramLabel = "FILE",
       description = "Write a report with charts, as .html, or its numbers, as .json.")
   private Path report;
+
+  @Option(
+      names = SPEED,
+      description =
+          "Measure the tokens per second of models without some of their parts, in turns with the"
+              + " dense one.")
+  private boolean speed;
 
   @Option(
       names = "--resume",
@@ -112,6 +120,9 @@ final class CompareCommand extends Subcommand {
       throw new UsageException(
           "%s compares no methods that remove parts: leave out %s"
               .formatted(ClusterOption.NAME, removals.getFirst().parts().structure().label()));
+    }
+    if (removals.isEmpty()) {
+      output.warnIfGiven("only methods that remove parts change the speed", SPEED);
     }
     tasks.check();
     tasks.warnOfIdle(output);
@@ -154,7 +165,8 @@ final class CompareCommand extends Subcommand {
                 calibration,
                 windows,
                 asked,
-                !removals.isEmpty());
+                !removals.isEmpty(),
+                speed);
         plans.forEach(plan -> plan.check(comparison.chosen()));
         for (RemovalRequest removal : removals) {
           removal.check(directory);
@@ -287,7 +299,7 @@ final class CompareCommand extends Subcommand {
      * Prepares a comparison.
      *
      * @param unfinished keeps what is done, if a report is wanted
-     * @param sized whether parts go in some run, so that parameters and speed have columns
+     * @param sized whether parts go in some run, so that parameters have a column
      */
     ComparisonRun(
         List<ComparedMethods.Run> methods,
@@ -303,7 +315,7 @@ final class CompareCommand extends Subcommand {
               + Math.max(widest, DENSE.length())
               + "s  %8s  %12s  %12s  %9s  %8s"
               + (tasks.given() ? "  %8s" : "")
-              + (sized ? "  %14s  %8s" : "");
+              + (sized ? "  %14s" + (speed ? "  %s" : "") : "");
     }
 
     ComparisonReport compare(
@@ -386,17 +398,17 @@ final class CompareCommand extends Subcommand {
     }
 
     private static List<String> more(Map<String, TaskFigures> tasks, ComparedRun.Size size) {
-      OptionalDouble speed = size == null ? OptionalDouble.empty() : size.tokensPerSecond();
       return List.of(
           number("%.4f", TaskFigures.mean(tasks.values())),
           size == null ? NONE : "%,d".formatted(size.parameters()),
-          speed.isPresent() ? number("%.1f", speed) : NONE);
+          size == null || size.speed() == null ? NONE : size.speed().text());
     }
 
     /** Prints a row: the cells that all have, then those of more that are wanted. */
     private void print(List<String> more, List<String> cells) {
       List<String> all = new ArrayList<>(cells);
-      all.addAll(more.subList(tasks.given() ? 0 : 1, sized ? 3 : 1));
+      int end = speed ? 3 : 2;
+      all.addAll(more.subList(tasks.given() ? 0 : 1, sized ? end : 1));
       output.row(format.formatted(all.toArray()));
     }
   }

@@ -174,7 +174,7 @@ public record ClusterComparison(
       implements Serializable {
     Comparison comparison(ModelDirectory model, Backend backend) {
       return new Comparison(
-          model, backend, choice, calibration, windows, Optional.ofNullable(tasks), false);
+          model, backend, choice, calibration, windows, Optional.ofNullable(tasks), false, false);
     }
   }
 }

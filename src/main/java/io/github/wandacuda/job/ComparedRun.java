@@ -78,18 +78,26 @@ public record ComparedRun(
    * How large and how fast a model is.
    *
    * @param bytes of its tensors
-   * @param tokensPerSecond that it generates, one after the other, if memory had room for it
+   * @param speed of generating tokens one after the other; null if that wasn't measured
    */
-  public record Size(long parameters, long bytes, OptionalDouble tokensPerSecond) {
+  public record Size(long parameters, long bytes, DecodingSpeed speed) {
     private static final String PARAMETERS = "parameters";
     private static final String BYTES = "bytes";
     private static final String SPEED = "tokens_per_second";
+    private static final String SLOWEST = "tokens_per_second_least";
+    private static final String FASTEST = "tokens_per_second_most";
+    private static final String BESIDE = "dense_tokens_per_second";
 
     private static void add(Size size, Map<String, Object> object) {
       if (size != null) {
         object.put(PARAMETERS, size.parameters);
         object.put(BYTES, size.bytes);
-        object.put(SPEED, orNull(size.tokensPerSecond));
+        if (size.speed != null) {
+          object.put(SPEED, size.speed.median());
+          object.put(SLOWEST, size.speed.least());
+          object.put(FASTEST, size.speed.most());
+          object.put(BESIDE, size.speed.dense());
+        }
       }
     }
 
@@ -98,7 +106,13 @@ public record ComparedRun(
           ? new Size(
               object.path(PARAMETERS).asLong(),
               object.path(BYTES).asLong(),
-              number(object.path(SPEED)))
+              object.has(SPEED)
+                  ? new DecodingSpeed(
+                      object.path(SPEED).asDouble(),
+                      object.path(SLOWEST).asDouble(),
+                      object.path(FASTEST).asDouble(),
+                      object.path(BESIDE).asDouble())
+                  : null)
           : null;
     }
   }

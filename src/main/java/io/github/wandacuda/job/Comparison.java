@@ -8,10 +8,8 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Evaluation;
-import io.github.wandacuda.evaluate.Generation;
-import io.github.wandacuda.evaluate.Sampler;
+import io.github.wandacuda.evaluate.OpenDecoder;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.job.ComparedRun.ModuleFigures;
@@ -30,14 +28,12 @@ import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.PrivateDirectory;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -49,7 +45,8 @@ import java.util.stream.Stream;
  * @param calibration what the modules' norms come from: samples, by which errors are measured too,
  *     or statistics
  * @param text what perplexity is measured on
- * @param sized whether sizes and speeds are of interest, since parts go in some run
+ * @param sized whether sizes are of interest, since parts go in some run
+ * @param timed whether the speed of generating is measured where sizes are
  */
 public record Comparison(
     ModelDirectory model,
@@ -58,15 +55,10 @@ public record Comparison(
     Calibration calibration,
     EvaluationWindows text,
     Optional<Evaluation> tasks,
-    boolean sized)
+    boolean sized,
+    boolean timed)
     implements ComparisonWork {
   private static final String PREFIX = "wanda-cuda-compare";
-
-  /** New tokens by which speed is measured, again and again: the first ones warm up. */
-  private static final int SPOKEN = 32;
-
-  private static final int REPEATS = 3;
-  private static final long LEAST_NANOS = 1_000_000_000L;
 
   /** Refuses a choice of nothing before anything is done. */
   public Comparison {
@@ -163,33 +155,33 @@ public record Comparison(
               ? new ComparedRun.Size(
                   of.parameters(),
                   of.checkpoint().tensors().mapToLong(entry -> entry.info().bytes()).sum(),
-                  speed(of))
+                  timed ? speed(of) : null)
               : null);
     }
   }
 
-  /** Returns the tokens that a model generates a second, if memory has room for its weights. */
-  private OptionalDouble speed(ModelDirectory of) {
-    int[] prompt = Arrays.copyOf(windows().getFirst(), 1);
-    int limit = Math.min(SPOKEN, DecoderFamilies.shape(of).maximumLength() - 1);
-    if (limit < 2 || 2 * of.checkpoint().totalBytes() > MachineFacts.availableMemory()) {
-      return OptionalDouble.empty();
+  /**
+   * Measures a model in turns with the dense one, or returns null if memory lacks room for them.
+   */
+  private DecodingSpeed speed(ModelDirectory of) {
+    int length = DecodingSpeed.length(DecoderFamilies.shape(of).maximumLength());
+    long bytes = of.checkpoint().totalBytes() + model.checkpoint().totalBytes();
+    if (length < 3 || 2 * bytes > MachineFacts.availableMemory()) {
+      return null;
     }
-    try (Decoder decoder =
-            DecoderFamilies.of(of.config()).open(of, backend.operations(), WeightKeeping.RESIDENT);
-        CachedDecoder cached = new CachedDecoder(decoder, 1 + limit)) {
-      double best = 0;
-      long start = System.nanoTime();
-      for (int again = 0; again < REPEATS || System.nanoTime() - start < LEAST_NANOS; again++) {
-        cached.truncate(0);
-        best =
-            Math.max(
-                best,
-                Generation.run(cached, prompt, limit, Sampler.GREEDY, Set.of(), unused -> {})
-                    .tokensPerSecond());
+    int prompt = windows().getFirst()[0];
+    try (OpenDecoder decoder = opened(of, length)) {
+      if (of == model) {
+        return DecodingSpeed.measure(decoder.cached(), decoder.cached(), prompt, length);
       }
-      return OptionalDouble.of(best);
+      try (OpenDecoder dense = opened(model, length)) {
+        return DecodingSpeed.measure(decoder.cached(), dense.cached(), prompt, length);
+      }
     }
+  }
+
+  private OpenDecoder opened(ModelDirectory of, int length) {
+    return OpenDecoder.of(of, backend.operations(), WeightKeeping.RESIDENT, length);
   }
 
   private static Map<String, TaskFigures> figuresOf(List<TaskScore> scores) {

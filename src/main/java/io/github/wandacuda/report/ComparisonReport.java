@@ -141,28 +141,35 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       }
       String table =
           """
-          <h2>Size and speed</h2>
+          <h2>%s</h2>
           <div class="scroll" tabindex="0" role="region"><table class="sorted"><thead><tr>\
           <th scope="col">Method</th><th scope="col">Amount</th><th scope="col">Parameters</th>\
-          <th scope="col">Bytes</th><th scope="col">Tokens a second</th></tr></thead><tbody>
+          <th scope="col">Bytes</th>%s</tr></thead><tbody>
           %s</tbody></table></div>
           """;
+      boolean timed = dense.size().speed() != null;
       return table.formatted(
+          timed ? "Size and speed" : "Size",
+          timed ? "<th scope=\"col\">Tokens a second</th>" : "",
           Stream.concat(
-                  Stream.of(sizeRow("dense", HtmlText.NOT_MEASURED, dense.size())),
+                  Stream.of(sizeRow("dense", HtmlText.NOT_MEASURED, dense.size(), timed)),
                   runs.stream()
                       .filter(run -> run.size() != null)
-                      .map(run -> sizeRow(run.method(), text(run.sparsity()), run.size())))
+                      .map(run -> sizeRow(run.method(), text(run.sparsity()), run.size(), timed)))
               .collect(Collectors.joining("\n")));
     }
 
-    private String sizeRow(String method, String amount, ComparedRun.Size size) {
-      return HtmlText.row(
-          HtmlText.escaped(method),
-          cell(amount),
-          cell(ofDense(size.parameters(), dense.size().parameters())),
-          cell(ofDense(size.bytes(), dense.size().bytes())),
-          cell(HtmlText.number(size.tokensPerSecond(), 4)));
+    private String sizeRow(String method, String amount, ComparedRun.Size size, boolean timed) {
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  cell(amount),
+                  cell(ofDense(size.parameters(), dense.size().parameters())),
+                  cell(ofDense(size.bytes(), dense.size().bytes()))));
+      if (timed) {
+        cells.add(cell(size.speed() == null ? HtmlText.NOT_MEASURED : size.speed().text()));
+      }
+      return HtmlText.row(HtmlText.escaped(method), cells.toArray(String[]::new));
     }
 
     private static String taskRow(String method, String amount, Map<String, TaskFigures> tasks) {

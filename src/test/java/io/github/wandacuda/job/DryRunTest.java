@@ -92,7 +92,14 @@ class DryRunTest {
       EvaluationWindows text = EvaluationWindows.ofTokens(tokens, Integer.MAX_VALUE);
       Comparison comparison =
           new Comparison(
-              model, backend, ModuleChoice.DEFAULT, calibration, text, Optional.empty(), false);
+              model,
+              backend,
+              ModuleChoice.DEFAULT,
+              calibration,
+              text,
+              Optional.empty(),
+              false,
+              false);
       List<PruningRules> runs =
           all.stream().map(rules -> new PruningRules(rules, Unreached.MAGNITUDE)).toList();
       assertThat(comparison.estimate(runs, once()).least()).isPositive();
