@@ -55,4 +55,34 @@ public interface Progress {
       }
     };
   }
+
+  /**
+   * Returns the progress of a part of the work that counts steps of its own.
+   *
+   * @param name what the names of its steps begin with, such as {@code "mix 2 of 9, "}
+   * @param from how much of all work is done before the part
+   * @param to how much of all work is done after it
+   */
+  default Progress within(String name, double from, double to) {
+    Progress whole = this;
+    return new Progress() {
+      @Override
+      public void step(String what, long done, long total, double share) {
+        whole.step(name + what, done, total, from + share * (to - from));
+      }
+
+      @Override
+      public void within(String what, long done, long total, double share) {
+        whole.within(name + what, done, total, from + share * (to - from));
+      }
+
+      @Override
+      public void begin(double share) {
+        // The paces of the parts before it tell how long the rest will take, so they stay.
+        if (from == 0) {
+          whole.begin(share * to);
+        }
+      }
+    };
+  }
 }

@@ -1,24 +1,47 @@
 package io.github.wandacuda.calibration;
 
+import java.util.Arrays;
+import java.util.function.LongSupplier;
+
 /**
  * Tells of samples that pass the blocks of a decoder, since a block of a large model takes minutes.
  * Called by the thread that runs the samples.
+ *
+ * <p>A block takes several passes: of samples, and of modules that are pruned. How long each takes
+ * beside the others depends on the method and the model: pruning by ALPS takes twenty times as long
+ * as a few short samples, and a thousandth of many long ones. In the first block all count alike.
+ * Afterwards each counts as much as it took in the block before.
  */
 public final class SampleProgress {
   static final SampleProgress NONE = new SampleProgress(Progress.NONE, 1, 1);
 
   private final Progress progress;
   private final int blocks;
-  private final int passes;
+  private final LongSupplier nanos;
+
+  /** The part of a block's time that each pass takes; together 1. */
+  private final double[] parts;
+
+  /** The nanoseconds that each pass has taken in the block that is at work. */
+  private final long[] taken;
+
   private int block;
   private int pass;
+  private long begun;
   private String what = "sample";
 
-  /** Prepares for so many passes through each block, which take about as long as each other. */
+  /** Prepares for so many passes through each block. */
   public SampleProgress(Progress progress, int blocks, int passes) {
+    this(progress, blocks, passes, System::nanoTime);
+  }
+
+  SampleProgress(Progress progress, int blocks, int passes, LongSupplier nanos) {
     this.progress = progress;
     this.blocks = blocks;
-    this.passes = passes;
+    this.nanos = nanos;
+    parts = new double[passes];
+    taken = new long[passes];
+    Arrays.fill(parts, 1.0 / passes);
   }
 
   /** What is done with a block. */
@@ -31,14 +54,37 @@ public final class SampleProgress {
   public <E extends Exception> void overBlocks(int first, Work<E> work) throws E {
     progress.begin((double) first / blocks);
     for (int index = first; index < blocks; index++) {
+      Arrays.fill(taken, 0);
+      begun = nanos.getAsLong();
+      pass = 0;
       begin(index, 0, "sample");
       work.run(index);
+      // The last block has no pass that brings samples to a next one.
+      if (index + 1 < blocks) {
+        weigh();
+      }
       progress.step("block", index + 1, blocks);
     }
   }
 
+  /** Takes what the passes of a block have taken for their parts of the next one. */
+  private void weigh() {
+    endPass();
+    double all = Arrays.stream(taken).sum();
+    for (int index = 0; all > 0 && index < parts.length; index++) {
+      parts[index] = taken[index] / all;
+    }
+  }
+
+  private void endPass() {
+    long now = nanos.getAsLong();
+    taken[pass] += now - begun;
+    begun = now;
+  }
+
   /** Called before samples pass a block. */
   public void begin(int index, int number, String sample) {
+    endPass();
     block = index;
     pass = number;
     what = sample;
@@ -46,7 +92,23 @@ public final class SampleProgress {
 
   /** Called when so many samples of the pass are done. */
   public void passed(int done, int total) {
-    double share = (block + (pass + (double) done / total) / passes) / blocks;
+    within(done, total, (double) done / total);
+  }
+
+  /**
+   * Called before something else is done with a block than that samples pass it.
+   *
+   * @param step what its steps are called
+   * @return the progress to tell of these steps
+   */
+  public Progress other(int index, int number, String step) {
+    begin(index, number, step);
+    return (any, done, total, share) -> within(done, total, share);
+  }
+
+  private void within(long done, long total, double part) {
+    double before = Arrays.stream(parts, 0, pass).sum();
+    double share = (block + Math.min(1, before + part * parts[pass])) / blocks;
     progress.within("block %d of %d, %s".formatted(block + 1, blocks, what), done, total, share);
   }
 }

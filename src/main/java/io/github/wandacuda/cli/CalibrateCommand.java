@@ -166,12 +166,17 @@ final class CalibrateCommand extends Subcommand {
     }
   }
 
+  /** Returns how many mixtures have scores of their experts. */
+  private static int routers(Statistics statistics) {
+    return statistics.experts().size() / ExpertScore.CHEAP.size();
+  }
+
   private Map<String, Object> object(Statistics statistics, Backend backend) {
     Map<String, Object> object = new LinkedHashMap<>();
     BackendOptions.addTo(object, backend);
     object.put("modules", statistics.norms().size());
     object.put("second_moments", secondMoments);
-    object.put("routers", statistics.experts().size() / ExpertScore.CHEAP.size());
+    object.put("routers", routers(statistics));
     object.put("samples", statistics.samples());
     object.put("sequence_length", statistics.sequenceLength());
     return object;
@@ -179,10 +184,11 @@ final class CalibrateCommand extends Subcommand {
 
   private Stream<String> text(Statistics statistics, Backend backend, double seconds) {
     return OutputOptions.lines(
-        "%s: input norms%s of %d modules over %d samples of %d tokens, in %.1f s on %s",
+        "%s: input norms%s of %d modules%s over %d samples of %d tokens, in %.1f s on %s",
         file,
         secondMoments ? " and second moments" : "",
         statistics.norms().size(),
+        experts ? " and the experts' scores of %d mixtures".formatted(routers(statistics)) : "",
         statistics.samples(),
         statistics.sequenceLength(),
         seconds,

@@ -71,6 +71,7 @@ final class InspectCommand extends Subcommand {
       object.put("prunable", prunable(modules));
       object.put("zeros", zeros(modules));
       object.put("sparsity", sparsity(modules));
+      object.put("formats", formats(modules));
       object.put("modules", modules.stream().map(InspectCommand::row).toList());
       output.result(object, () -> text(object, modules));
     }
@@ -200,7 +201,16 @@ final class InspectCommand extends Subcommand {
                         "left alone: %s, %s parameters"
                             .formatted(Printable.of(tower.getKey().toString()), tower.getValue()))
             : Stream.of();
-    return Stream.of(byModule ? modules(modules) : blocks(modules), foot, packed, towers)
+    Stream<String> formats =
+        formats(modules).entrySet().stream()
+            .map(
+                format ->
+                    "%s in %d linear modules%s"
+                        .formatted(
+                            format.getKey(),
+                            format.getValue(),
+                            object.containsKey("packed_modules") ? ", unpacked" : ""));
+    return Stream.of(byModule ? modules(modules) : blocks(modules), formats, foot, packed, towers)
         .flatMap(Function.identity());
   }
 
@@ -231,6 +241,13 @@ final class InspectCommand extends Subcommand {
     return module.isPlain() || !module.isRead()
         ? Printable.of(module.tensor().dtype())
         : "%s (%.2f bits)".formatted(module.format(), module.quantized().bitsPerWeight());
+  }
+
+  /** Returns how many modules are stored in each format. */
+  private static Map<String, Integer> formats(List<Inspection> modules) {
+    Map<String, Integer> formats = new TreeMap<>();
+    modules.forEach(row -> formats.merge(stored(row), 1, Integer::sum));
+    return formats;
   }
 
   private static String shown(Inspection row) {

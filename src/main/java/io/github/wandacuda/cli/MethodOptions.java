@@ -148,10 +148,24 @@ final class MethodOptions {
     if (recipeFile != null) {
       return;
     }
+    sayWhatFollowsSparseGpt(rules.common(), output);
     if (rules.common().method() != Method.RIA) {
       output.warnIfGiven("only ria has a choice", "--scope");
     } else if (rules.common().sparsity() instanceof Sparsity.GroupPattern) {
       output.warnIfGiven("a pattern's groups lie within rows", "--scope");
     }
+  }
+
+  /** Says what an update takes over from SparseGPT, which fits weights by itself. */
+  private static void sayWhatFollowsSparseGpt(ModuleRules rules, OutputOptions output) {
+    if (rules.method() != Method.SPARSEGPT || !rules.reconstruct()) {
+      return;
+    }
+    output.say(
+        rules.alps()
+            ? "sparsegpt gives the mask that ALPS begins with; ALPS chooses it again and fits the"
+                + " dense weights, so those that sparsegpt has fitted are not used"
+            : "sparsegpt gives the mask and fitted weights, and --update reconstruct fits these"
+                + " further");
   }
 }

@@ -12,7 +12,7 @@ final class OptionNames {
   static final List<String> SETTINGS =
       List.of(
           ("allocation backend calibration cluster data exclude family in-place include join method"
-                  + " output overwrite packed part pattern refine report requantize resume samples"
+                  + " output overwrite packed part pattern refine report requantize resume samples score"
                   + " second-moments sequence-length sparsity statistics structure tasks unreached"
                   + " update")
               .split(" "));

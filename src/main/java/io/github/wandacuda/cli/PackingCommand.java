@@ -48,6 +48,9 @@ abstract class PackingCommand extends Subcommand {
       double seconds = totalSeconds();
       Map<String, Object> object = JsonText.map(result);
       object.put("ratio", result.ratio());
+      if (direction.packs()) {
+        object.put("smaller", result.bytesAfter() < result.bytesBefore());
+      }
       output.written(
           written(directory, object, seconds, memory),
           () -> text(direction, model.path(), result, seconds));
@@ -56,20 +59,29 @@ abstract class PackingCommand extends Subcommand {
 
   private Stream<String> text(
       Packing direction, Path model, PackingJob.Result result, double seconds) {
-    return OutputOptions.lines(
-        """
-        %s: %s %sed in %.1f s
-          modules  %d packed
-          bytes    %d of %d, a ratio of %.4f\
-        """,
-        directory,
-        model,
-        direction.command(),
-        seconds,
-        result.modules(),
-        result.bytesAfter(),
-        result.bytesBefore(),
-        result.ratio());
+    boolean larger = direction.packs() && result.bytesAfter() >= result.bytesBefore();
+    Stream<String> warning =
+        OutputOptions.lines(
+            "%s: no smaller: %s has too few zeros that packing could leave out; keep that one, or"
+                + " prune it first",
+            directory, model);
+    Stream<String> facts =
+        OutputOptions.lines(
+            """
+            %s: %s %sed in %.1f s
+              modules  %d %s
+              bytes    %d, %.1f %% of the %d before\
+            """,
+            directory,
+            model,
+            direction.command(),
+            seconds,
+            result.modules(),
+            direction.packs() ? "packed" : "unpacked",
+            result.bytesAfter(),
+            100 * result.ratio(),
+            result.bytesBefore());
+    return Stream.concat(warning.filter(line -> larger), facts);
   }
 
   @Command(

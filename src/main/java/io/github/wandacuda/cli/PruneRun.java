@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.ModuleReading;
@@ -13,7 +14,9 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskFileWriter;
 import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.PruneReport;
 import io.github.wandacuda.report.PruneReport.Perplexities;
@@ -36,6 +39,7 @@ record PruneRun(
     ResultFiles results,
     MemoryWatch memory) {
   void run(PruneJob job) {
+    command.prepared();
     boolean part = command.target.part().isPresent();
     try (MaskFileWriter masks = masks(job)) {
       Optional<EvaluateOption.Measured> before = command.measured(dense(), backend, results);
@@ -218,39 +222,74 @@ record PruneRun(
   }
 
   /** Returns in words how far outputs are off, which needs second moments. */
-  private static String relativeError(RunResult result) {
+  private static Stream<String> relativeError(RunResult result) {
     return result.relativeError().stream()
         .filter(Double::isFinite)
-        .mapToObj(", outputs off by %.4f of their squares"::formatted)
-        .findFirst()
-        .orElse("");
+        .mapToObj("  error    %.4f of the outputs' squares, mean over modules"::formatted);
+  }
+
+  /** Returns why the share of zeros isn't the one that was asked for; nothing where it is. */
+  private String whyNotAsAsked(RunResult result) {
+    ModuleRules common = request.rules().common();
+    if (!request.rules().stages().isEmpty()
+        || common.method() == Method.MASKS
+        || !(common.sparsity() instanceof Sparsity.Ratio ratio)
+        || percent(ratio.fraction()).equals(percent(result.sparsity()))) {
+      return "";
+    }
+    List<String> kept = result.provenance().kept();
+    if (kept != null && !kept.isEmpty()) {
+      return "; %d modules that no sample reached were kept".formatted(kept.size());
+    }
+    if (result.provenance().zeros() > result.provenance().pruned()) {
+      return "; with zeros that were there before";
+    }
+    boolean less = result.sparsity() < ratio.fraction();
+    if (common.countsRows()) {
+      return less ? "; each row's share is rounded down to whole weights" : "";
+    }
+    return switch (common.method()) {
+      case MAGNITUDE -> "; all weights up to the threshold go, equal ones too";
+      case WANDA_VARIANT -> "; its share is one of scores";
+      default -> "; weights with equal scores go or stay together";
+    };
+  }
+
+  private static String percent(double share) {
+    return "%.2f".formatted(100 * share);
   }
 
   private Stream<String> text(RunResult result) {
-    return OutputOptions.lines(
-        """
-        %s: %s
-          modules  %d
-          weights  %d, of which %d are now zero (%.2f %%)
-          numbers  %s, %d rows that are all zero%s
-          masks    %s
-          seconds  %s%s\
-        """,
-        request.output(),
-        title(result),
-        result.provenance().modules().size(),
-        result.provenance().elements(),
-        result.provenance().zeros(),
-        100 * result.sparsity(),
-        request.rules().needNorms()
-            ? "%d columns whose norm is 0".formatted(result.deadColumns())
-            : "no norms of columns were measured",
-        result.zeroRows(),
-        relativeError(result),
-        result.provenance().maskSha256() == null
-            ? "when all parts are done"
-            : "sha256 " + result.provenance().maskSha256(),
-        result.seconds().text(),
-        request.verify() ? "" : ", not verified");
+    Stream<String> weights =
+        OutputOptions.lines(
+            """
+            %s: %s
+              modules  %d
+              weights  %d, of which %d are now zero (%.2f %%%s)
+              dead     %s%d output rows, which are all zero\
+            """,
+            request.output(),
+            title(result),
+            result.provenance().modules().size(),
+            result.provenance().elements(),
+            result.provenance().zeros(),
+            100 * result.sparsity(),
+            whyNotAsAsked(result),
+            request.rules().needNorms()
+                ? "%d input columns, whose norm is 0; ".formatted(result.deadColumns())
+                : "",
+            result.zeroRows());
+    Stream<String> rest =
+        OutputOptions.lines(
+            """
+              masks    %s
+              seconds  %s%s\
+            """,
+            result.provenance().maskSha256() == null
+                ? "when all parts are done"
+                : "sha256 " + result.provenance().maskSha256(),
+            result.seconds().text(),
+            request.verify() ? "" : ", not verified");
+    return Stream.of(weights, relativeError(result), rest).flatMap(lines -> lines);
   }
 }

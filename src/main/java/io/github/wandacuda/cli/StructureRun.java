@@ -96,6 +96,7 @@ record StructureRun(
     Update fits = asked.update(model, calibration, why -> command.output.detail("%s", why));
     // No sample is run for a plan: experts are of one size, most blocks are.
     boolean known = !(dry && sampled) && earlier.isEmpty();
+    command.prepared();
     long start = System.nanoTime();
     StructureChoice.Chosen choice =
         earlier

@@ -16,6 +16,7 @@ abstract class Subcommand implements Runnable {
 
   private final double start = MachineFacts.processAge();
   private final long begin = System.nanoTime();
+  private double prepare;
   private double allocate;
   private double evaluate;
 
@@ -25,6 +26,11 @@ abstract class Subcommand implements Runnable {
 
   private static double since(long nanos) {
     return (System.nanoTime() - nanos) / 1e9;
+  }
+
+  /** Called when all is read, checked and open that a run works with, right before it begins. */
+  void prepared() {
+    prepare = since(begin) - allocate - evaluate;
   }
 
   <T> T allocating(Supplier<T> work) {
@@ -54,6 +60,6 @@ abstract class Subcommand implements Runnable {
 
   /** Returns the seconds until now, of which a run was a part. */
   PhaseClock.Seconds around(PhaseClock.Seconds run) {
-    return run.within(totalSeconds(), start, allocate, evaluate);
+    return run.within(totalSeconds(), start, prepare, allocate, evaluate);
   }
 }

@@ -226,6 +226,16 @@ final class VerifyCommand extends Subcommand {
   private static Stream<String> failures(Verification found) {
     List<TensorFailures> tensors = found.tensors();
     Stream<String> title = Stream.of("not verified: " + summary(found));
+    if (found.isOfOtherSource()) {
+      String cause = INDENT + OptionNames.in(found.others().getFirst());
+      long others = found.count() - 1;
+      Stream<String> rest = Stream.of(INDENT + "%s may follow from that (--json lists them)");
+      return Stream.of(
+              title,
+              Stream.of(cause),
+              rest.filter(line -> others > 0).map(line -> line.formatted(count(others, "failure"))))
+          .flatMap(lines -> lines);
+    }
     Stream<String> others = shortened(found.others()).map(line -> INDENT + OptionNames.in(line));
     Stream<String> rows =
         tensors.stream().limit(MOST_LINES).flatMap(VerifyCommand::worst).map(INDENT::concat);
@@ -266,6 +276,9 @@ final class VerifyCommand extends Subcommand {
     }
     if (found.count() == 0) {
       return count(found.added().size(), "file") + " added, and --strict allows none";
+    }
+    if (found.tensors().isEmpty()) {
+      return count(found.count(), "failure");
     }
     String inTensors =
         "%s in %s"

@@ -198,9 +198,17 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
   private void requireWritten() {
     if (out.failure().isPresent()) {
       IOException failure = out.failure().get();
+      if (isReaderGone(failure)) {
+        return;
+      }
       throw new OutputException(
           "stdout: the result can't be written: " + Printable.reason(failure), failure);
     }
+  }
+
+  /** Returns whether whoever read a pipe has read enough, as {@code head} does. */
+  private static boolean isReaderGone(IOException failure) {
+    return "Broken pipe".equals(failure.getMessage());
   }
 
   private int execute(List<String> words, ErrorReporter errors) {

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * Wanda block by block (arXiv 2306.11695, section 3, and its code). All samples run through the
@@ -38,8 +39,11 @@ record BlockPass(
     Optional<PruneRequest.MasksIn> masks,
     PhaseClock clock,
     Progress progress) {
-  /** Samples pass each block dense, and pruned. */
-  static final int PASSES = 2;
+  /** Samples pass each block dense, its modules are pruned, and samples pass it pruned. */
+  static final int PASSES = 3;
+
+  private static final int PRUNING = 1;
+  private static final int AFTER_PRUNING = 2;
 
   /** What is done with the blocks and with the samples' states beside that. */
   interface Sink extends AutoCloseable {
@@ -105,11 +109,16 @@ record BlockPass(
             try (Arena arena = Arena.ofShared();
                 Block block = open(decoder, index);
                 BorrowedMemory lent = sink.begin()) {
-              results.addAll(prune(calibration, samples, block, arena));
+              Supplier<Progress> told =
+                  () ->
+                      samples == null
+                          ? Progress.NONE
+                          : passing.other(index, PRUNING, "module pruned");
+              results.addAll(prune(calibration, samples, block, arena, told));
               decoder.readAhead(index + 1);
               if (samples != null && index + 1 < decoder.blocks()) {
                 sink.await();
-                passing.begin(index, 1, "sample after pruning");
+                passing.begin(index, AFTER_PRUNING, "sample after pruning");
                 long start = System.nanoTime();
                 samples.advance(block);
                 clock.addCalibrate(System.nanoTime() - start);
@@ -132,9 +141,15 @@ record BlockPass(
   /**
    * Prunes a block and gives it its pruned weights, which the arena holds where the block's own
    * can't be pruned. The samples stand before it afterwards too.
+   *
+   * @param told called when pruning begins; returns who is told of its modules
    */
   private List<ModuleResult> prune(
-      Calibration calibration, BlockwiseRun samples, Block block, Arena arena) {
+      Calibration calibration,
+      BlockwiseRun samples,
+      Block block,
+      Arena arena,
+      Supplier<Progress> told) {
     try (Arena memory = Arena.ofShared()) {
       BlockStatistics inputs = inputs(calibration, samples, block, memory);
       List<ModuleRequest> requests =
@@ -142,7 +157,7 @@ record BlockPass(
               .filter(module -> block.inputFeatures().containsKey(module.name()))
               .map(module -> request(block, module, inputs, arena))
               .toList();
-      List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
+      List<ModuleResult> results = pruner.prune(requests, told.get());
       requests.stream()
           .filter(request -> request.resident() == null)
           .forEach(request -> request.keepIn(block));

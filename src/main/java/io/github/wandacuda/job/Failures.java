@@ -30,6 +30,7 @@ final class Failures implements Serializable {
   private final List<String> others = new ArrayList<>();
   private final Set<String> known = new HashSet<>();
   private final Map<String, OfTensor> tensors = new HashMap<>();
+  private String cause;
   private long kept;
   private long uncounted;
 
@@ -49,6 +50,11 @@ final class Failures implements Serializable {
   /** Adds a failure that isn't a row's. */
   void add(ErrorDetails failure) {
     add(failure.line());
+  }
+
+  /** Adds the failure that others follow from, before all of them. */
+  synchronized void addCause(ErrorDetails failure) {
+    cause = failure.line();
   }
 
   private synchronized void add(String failure) {
@@ -88,7 +94,7 @@ final class Failures implements Serializable {
   }
 
   public synchronized boolean isEmpty() {
-    return others.isEmpty() && tensors.isEmpty();
+    return cause == null && others.isEmpty() && tensors.isEmpty();
   }
 
   /** Throws the first failure in order, if there are any. */
@@ -105,6 +111,9 @@ final class Failures implements Serializable {
   synchronized List<String> others() {
     List<String> sorted = new ArrayList<>(others);
     sorted.sort(TensorNames.NATURAL);
+    if (cause != null) {
+      sorted.addFirst(cause);
+    }
     if (uncounted > 0) {
       sorted.add("and %d more".formatted(uncounted));
     }

@@ -60,7 +60,7 @@ public enum Packing {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  boolean packs() {
+  public boolean packs() {
     return this == PACK;
   }
 

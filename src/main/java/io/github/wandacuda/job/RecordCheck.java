@@ -23,6 +23,10 @@ import java.util.stream.Stream;
 /** Compares a {@code wanda-cuda.json} with the source and the weights. */
 record RecordCheck(Path file, Provenance record, Failures failures) {
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
+
+  /** What the failure of a record ends with that names another source. */
+  static final String OTHER_SOURCE = "it was not made from this source";
+
   private static final String NOTHING = "nothing";
 
   /**
@@ -32,10 +36,9 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
   List<String> compareCause(String source) {
     require(Provenance.FORMAT.equals(record.value("format")), "format", Provenance.FORMAT);
     require(record.value("version") != null, "version", "the version that wrote it");
-    require(
-        source.equals(record.sourceSha256()),
-        "source_sha256",
-        source + " by the source's config.json and headers");
+    if (!source.equals(record.sourceSha256())) {
+      failures.addCause(otherSource(file, source, record.sourceSha256()));
+    }
     String mode = record.rules().update() ? Provenance.UPDATE : Provenance.MASK;
     require(mode.equals(record.value("mode")), "mode", mode + " by its method");
     digest("masks_sha256");
@@ -109,6 +112,13 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
       String found = Provenance.familyDigest(List.of(dense.family()));
       require(found.equals(recorded), "family_sha256", found + " by " + dense.family());
     }
+  }
+
+  /** Returns the failure of a record that names another model than the one it is compared with. */
+  static ErrorDetails otherSource(Path file, String source, Object recorded) {
+    return ErrorDetails.part(file, "source_sha256")
+        .expected(source + " by the source's config.json and headers", text(recorded))
+        .hint(OTHER_SOURCE);
   }
 
   private boolean isWithoutNorms() {

@@ -25,6 +25,9 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
   /** From so many samples on weights are fitted unless it is said otherwise. */
   private static final int SAMPLES_TO_FIT = 64;
 
+  /** A share that a message names has four decimals. */
+  private static final double SHARE_STEPS = 1e4;
+
   /**
    * Looks for the parts in a model, unless it is a mix that goes.
    *
@@ -47,11 +50,29 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
         parts.count() == null
             ? removal.share(parts.share().fraction(), parts.multiple())
             : parts.count();
+    if (gone == 0 && parts.count() == null) {
+      requireShareOfOne(removal);
+    }
     removal.requireRemovable(gone);
     if (removal instanceof BlockRemoval blocks && parts.score().equals(BlockScore.LOSS.label())) {
       blocks.requireInnerRemovable(gone);
     }
     return gone;
+  }
+
+  /** Refuses a share that is rounded down to no part, by the least one that isn't. */
+  private void requireShareOfOne(Removal removal) {
+    for (int gone = 1; gone < removal.size(); gone++) {
+      double share = Math.ceil(SHARE_STEPS * gone / removal.size()) / SHARE_STEPS;
+      int count = removal.share(share, parts.multiple());
+      if (count > 0) {
+        throw ErrorDetails.of("`sparsity`")
+            .wrong(
+                "at least %s, which removes %d of %d %s"
+                    .formatted(share, count, removal.size(), parts.structure().parts()),
+                "%s, which is rounded down to none".formatted(parts.share().fraction()));
+      }
+    }
   }
 
   /** Returns what happens to the weights that stay; {@code told} why nothing, unless asked. */

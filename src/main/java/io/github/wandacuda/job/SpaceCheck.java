@@ -15,6 +15,7 @@ public final class SpaceCheck {
   /** What needs less memory of a run with samples. */
   static final String FEWER_SAMPLES = "take fewer or shorter samples";
 
+  private static final double MIB = 1 << 20;
   private static final double GIB = 1 << 30;
 
   private SpaceCheck() {}
@@ -95,6 +96,8 @@ public final class SpaceCheck {
   }
 
   private static String amount(long bytes) {
-    return "%d bytes (%.2f GiB)".formatted(bytes, bytes / GIB);
+    String size =
+        bytes < GIB / 10 ? "%.1f MiB".formatted(bytes / MIB) : "%.2f GiB".formatted(bytes / GIB);
+    return "%d bytes (%s)".formatted(bytes, size);
   }
 }

@@ -38,7 +38,14 @@ import java.util.stream.Stream;
 record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
   Verification verify(Workers workers, Progress progress) {
     requireEqual("format", Provenance.FORMAT);
-    requireEqual("source_sha256", SourceDigest.of(dense));
+    String source = SourceDigest.of(dense);
+    if (!source.equals(parts().value("source_sha256"))) {
+      failures.addCause(
+          RecordCheck.otherSource(
+              directory.resolve(Provenance.FILE_NAME),
+              source,
+              parts().value("source_sha256")));
+    }
     RecordCheck values =
         new RecordCheck(directory.resolve(Provenance.FILE_NAME), parts(), failures);
     values.compareFamily(dense);

@@ -168,8 +168,9 @@ public record StructureFit(
                 Step step =
                     new Step(this, smaller, number, groups, block, workers, arena, found, fitted);
                 for (Half half : Half.values()) {
-                  passing.begin(index, half.ordinal() * PASSES / 2, "sample");
+                  int first = half.ordinal() * PASSES / 2;
                   if (realigns()) {
+                    passing.begin(index, first, "sample of the dense model");
                     goal.advance(own == null ? block : own, half);
                   }
                   if (teacher != null && half == Half.MLP) {
@@ -178,7 +179,9 @@ public record StructureFit(
                       pass(teacher, goal, gone);
                     }
                   }
+                  passing.begin(index, first + 1, "sample");
                   step.fit(run, goal, half);
+                  passing.begin(index, first + 2, "sample after the fit");
                   run.advance(block, half);
                 }
                 if (place != null) {

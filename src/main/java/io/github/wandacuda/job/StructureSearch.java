@@ -38,6 +38,12 @@ public record StructureSearch(
     Progress progress) {
   private static final int PARTS = 4;
 
+  /** The part of the search that scores blocks, beside trials that take several times as long. */
+  private static final double CHOOSING = 0.1;
+
+  /** Shares that no mix makes up are near nothing or near all. */
+  private static final double HALF = 0.5;
+
   /**
    * A mix that was tried.
    *
@@ -86,7 +92,9 @@ public record StructureSearch(
     Calibration.FromSamples some =
         new Calibration.FromSamples(
             samples.samples().subList(0, used), "", samples.seed(), samples.joined());
-    StructureChoice choice = new StructureChoice(model, backend, some, known, progress);
+    StructureChoice choice =
+        new StructureChoice(
+            model, backend, some, known, progress.within("choosing blocks, ", 0, CHOOSING));
     long parameters = model.blockParameters();
     List<RemovedParts> mixes = mixes(ratio, ratio * parameters, choice);
     if (!known) {
@@ -97,8 +105,15 @@ public record StructureSearch(
     }
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
+      int number = trials.size();
+      double each = (1 - CHOOSING) / mixes.size();
+      Progress trial =
+          progress.within(
+              "mix %d of %d, ".formatted(number + 1, mixes.size()),
+              CHOOSING + number * each,
+              CHOOSING + (number + 1) * each);
       StructureFit.Result result =
-          new StructureFit(model, mix, asked, update, samples, backend).run(null, held, progress);
+          new StructureFit(model, mix, asked, update, samples, backend).run(null, held, trial);
       trials.add(new Trial(mix, (double) saved(mix) / parameters, result.perplexity()));
     }
     trials.sort((one, other) -> Double.compare(one.perplexity, other.perplexity));
@@ -134,8 +149,11 @@ public record StructureSearch(
       }
     }
     if (mixes.isEmpty()) {
-      throw ErrorDetails.file(model.config().file())
-          .wrong("parts that are %.4g of the blocks' parameters".formatted(ratio), "none");
+      throw ErrorDetails.of("`sparsity`")
+          .wrong(
+              "a share of the blocks' parameters that whole %s, heads and blocks can make up"
+                  .formatted(filler.label()),
+              "%s, which is %s".formatted(ratio, ratio < HALF ? "too little" : "too much"));
     }
     return mixes;
   }

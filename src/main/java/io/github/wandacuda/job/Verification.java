@@ -85,6 +85,11 @@ public record Verification(
     }
   }
 
+  /** Returns whether the record names another source, from which most other failures follow. */
+  public boolean isOfOtherSource() {
+    return !others.isEmpty() && others.getFirst().endsWith(RecordCheck.OTHER_SOURCE);
+  }
+
   public boolean holds() {
     return others.isEmpty() && tensors.isEmpty();
   }

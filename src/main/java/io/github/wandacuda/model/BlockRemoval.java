@@ -208,7 +208,7 @@ public final class BlockRemoval implements Removal {
   @Override
   public void requireRemovable(int count) {
     if (count < 1 || count >= size()) {
-      throw place.wrong("1 to %d blocks to remove of %d".formatted(size() - 1, size()), count);
+      throw place.wrong("1 to %d of the %d blocks to remove".formatted(size() - 1, size()), count);
     }
     if (period() == 0 || count % period() != 0) {
       throw place.wrong(
@@ -222,7 +222,7 @@ public final class BlockRemoval implements Removal {
   public void requireInnerRemovable(int count) {
     if (count > size() - 2) {
       throw place.wrong(
-          "at most %d blocks to remove of %d, since the first and the last stay by loss"
+          "at most %d of the %d blocks to remove, since score loss keeps the first and the last"
               .formatted(Math.max(0, size() - 2), size()),
           count);
     }

@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Suggestion;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.system.OnFailure;
 import java.util.ArrayList;
@@ -199,10 +200,17 @@ public final class DecoderFamilies {
     String found =
         "model_type '%s' with architecture '%s'"
             .formatted(Printable.of(config.modelType()), Printable.of(config.architecture()));
+    List<String> meant =
+        Suggestion.nearest(
+            config.modelType(), KNOWN.stream().map(DecoderFamily::modelType).distinct().toList());
+    String known =
+        meant.isEmpty() || !ofType.isEmpty()
+            ? "known are " + names
+            : "did you mean %s?".formatted(String.join(" or ", meant));
     return new InputException(
         ErrorDetails.file(config.file())
             .expected("one of " + names, found)
-            .said("no forward pass for %s; known are %s".formatted(found, names))
+            .said("no forward pass for %s; %s".formatted(found, known))
             .hint("`family` describes others; " + ModelConfig.WITHOUT_A_PASS));
   }
 }

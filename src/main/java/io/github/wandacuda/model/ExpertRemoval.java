@@ -183,7 +183,9 @@ public final class ExpertRemoval implements Removal {
       }
     }
     if (mixtures.isEmpty()) {
-      throw place.wrong("a mixture of experts", "tensors of none");
+      throw place
+          .hint("`structure` channels, heads, blocks or auto remove parts of it")
+          .wrong("a mixture of experts", "a dense model, which has no experts to remove");
     }
   }
 
@@ -298,7 +300,9 @@ public final class ExpertRemoval implements Removal {
   public void requireRemovable(int count) {
     int kept = experts - count;
     if (count < 1 || kept < 1) {
-      throw place.wrong("1 to %d experts to remove of %d".formatted(experts - 1, experts), count);
+      throw place.wrong(
+          "1 to %d of the %d experts of each mixture to remove".formatted(experts - 1, experts),
+          count);
     }
     if (count % groups != 0 || (groups > 1 && kept / groups < 2)) {
       throw place
@@ -314,9 +318,8 @@ public final class ExpertRemoval implements Removal {
           throw place
               .part(key)
               .wrong(
-                  "at most the %d experts that a token can be sent to without %d of %d"
-                      .formatted(most, count, experts),
-                  value);
+                  "at least %s experts to stay, as many as a token is sent to".formatted(value),
+                  "%d when %d of %d go".formatted(most, count, experts));
         }
       }
     }

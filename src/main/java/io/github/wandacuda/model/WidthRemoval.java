@@ -278,7 +278,8 @@ public final class WidthRemoval implements Removal {
     }
     if (count < 1 || count >= groups) {
       throw place.wrong(
-          "1 to %d %s of each block to remove of %d".formatted(groups - 1, parts, groups), count);
+          "1 to %d of the %d %s of each block to remove".formatted(groups - 1, groups, parts),
+          count);
     }
     int left = (groups - count) * width;
     if (half == Half.ATTENTION && model.config().decoder().modelType().equals("llama")) {

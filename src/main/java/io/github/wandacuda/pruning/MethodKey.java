@@ -140,8 +140,11 @@ public enum MethodKey {
     try {
       if (!words.isEmpty() && !words.contains(text)) {
         String expected = String.join(words.size() == 2 ? " or " : ", ", words);
-        throw ErrorDetails.NOWHERE.refused(
-            (words.size() > 2 ? "one of " : "") + expected, "'%s'".formatted(Printable.of(text)));
+        throw ErrorDetails.NOWHERE
+            .hint(PublishedNames.hint(text, words))
+            .refused(
+                (words.size() > 2 ? "one of " : "") + expected,
+                "'%s'".formatted(Printable.of(text)));
       }
       return reader.apply(text);
     } catch (UsageException e) {

@@ -57,18 +57,28 @@ public final class PhaseClock {
     };
     double share = Math.min(1, total / Arrays.stream(phases).sum());
     return new Seconds(
-        total, 0, 0, share * phases[0], share * phases[1], share * phases[2], share * phases[3], 0);
+        total,
+        0,
+        0,
+        0,
+        share * phases[0],
+        share * phases[1],
+        share * phases[2],
+        share * phases[3],
+        0);
   }
 
   /**
    * Seconds by phase, which with {@link #other} add up to the total.
    *
    * @param start starting the process
+   * @param prepare reading the model's headers and the texts, drawing samples, opening the device
    * @param readWrite reading and writing weights, and copying what is not pruned
    */
   public record Seconds(
       double total,
       double start,
+      double prepare,
       double allocate,
       double calibrate,
       double select,
@@ -77,19 +87,30 @@ public final class PhaseClock {
       double evaluate)
       implements Serializable {
     /** Returns the seconds of a command that this run is a part of. */
-    public Seconds within(double total, double start, double allocate, double evaluate) {
-      return new Seconds(total, start, allocate, calibrate, select, readWrite, verify, evaluate);
+    public Seconds within(
+        double total, double start, double prepare, double allocate, double evaluate) {
+      return new Seconds(
+          total, start, prepare, allocate, calibrate, select, readWrite, verify, evaluate);
     }
 
     /** Returns the seconds of the same run with samples that ran before. */
     public Seconds calibrated(double more) {
       return new Seconds(
-          total + more, start, allocate, calibrate + more, select, readWrite, verify, evaluate);
+          total + more,
+          start,
+          prepare,
+          allocate,
+          calibrate + more,
+          select,
+          readWrite,
+          verify,
+          evaluate);
     }
 
-    /** Returns the seconds of what is none of the phases, such as to read a text. */
+    /** Returns the seconds of what is none of the phases, such as to write a report. */
     public double other() {
-      return total - (start + allocate + calibrate + select + readWrite + verify + evaluate);
+      return total
+          - (start + prepare + allocate + calibrate + select + readWrite + verify + evaluate);
     }
 
     /** Returns the total and the phases by their names in JSON. */

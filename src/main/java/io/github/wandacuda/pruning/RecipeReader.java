@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Suggestion;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.pruning.Recipe.Stage;
@@ -287,7 +288,7 @@ final class RecipeReader {
           .filter(found -> !words.contains(found.text()))
           .ifPresent(
               found -> {
-                throw wrong(key, expected, found.found(), Suggestion.hint(found.text(), words));
+                throw wrong(key, expected, found.found(), PublishedNames.hint(found.text(), words));
               });
     }
 
@@ -334,7 +335,10 @@ final class RecipeReader {
       }
       if (!text.endsWith(ENDING)) {
         throw wrong(
-            ALLOCATION, expected, value.found(), Suggestion.hint(text, Allocation.Rule.labels()));
+            ALLOCATION,
+            expected,
+            value.found(),
+            PublishedNames.hint(text, Allocation.Rule.labels()));
       }
       try {
         return Optional.of(new Allocation.FromFile(file.resolveSibling(text)));

@@ -108,10 +108,10 @@ class BlocksCommandTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "--remove 0 | 3 | expected 1 to 2 blocks to remove of 3, found 0",
-        "--remove 3 | 3 | expected 1 to 2 blocks to remove of 3, found 3",
-        "--remove 2 | 3 | at most 1 blocks to remove of 3, since the first and the last stay",
-        "--sparsity 0.3 | 3 | expected 1 to 2 blocks to remove of 3, found 0",
+        "--remove 0 | 3 | expected 1 to 2 of the 3 blocks to remove, found 0",
+        "--remove 3 | 3 | expected 1 to 2 of the 3 blocks to remove, found 3",
+        "--remove 2 | 3 | at most 1 of the 3 blocks to remove, since score loss keeps the",
+        "--sparsity 0.3 | 3 | --sparsity: expected at least 0.3334, which removes 1 of 3 blocks",
         "--remove 1 --score reap | 2 | --score: expected one of [loss, influence, angular] for",
         "--remove 1 --save-statistics s | 2 | --save-statistics: blocks go by no statistics",
         "--remove 1 --statistics s | 2 | --calibration and --statistics exclude each other",

@@ -120,4 +120,18 @@ class CalibrateCommandTest {
       assertThat(gram.get(0, 0)).isPositive();
     }
   }
+
+  @Test
+  void theSummaryNamesTheScoresOfExperts(@TempDir Path folder) {
+    Path fixture = TestData.fixture("mixtral");
+    Ended result =
+        InProcess.line(
+                "calibrate --model %s --calibration %s --experts --output %s --backend cpu",
+                fixture.resolve("model"),
+                fixture.resolve("tokens.json"),
+                folder.resolve("scores.safetensors"))
+            .succeeds();
+    assertThat(result.out())
+        .containsPattern("modules and the experts' scores of \\d+ mixtures over");
+  }
 }

@@ -279,7 +279,7 @@ class CompareCommandTest {
       value = {
         "--methods channels --pattern 2:4 | 2 | --pattern: parts don't go by one, give a --sparsity",
         "--methods channels+swaps | 2 | --methods: expected one of none, reconstruct, realign",
-        "--methods blocks | 3 | at most 0 blocks to remove of 2",
+        "--methods blocks | 3 | at most 0 of the 2 blocks to remove",
         "--methods heads --cluster local --sparsity 0.5 | 2 | --cluster compares no methods that remove parts",
         "--methods experts | 3 | expected a mixture of experts",
       })

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Suggestion;
 import io.github.wandacuda.hub.HubCache;
-import io.github.wandacuda.pruning.Suggestion;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;

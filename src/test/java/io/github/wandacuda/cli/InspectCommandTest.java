@@ -31,15 +31,16 @@ class InspectCommandTest {
   @Test
   void eachBlockHasALineUnlessModulesAreAskedFor() {
     List<String> blocks = lines("inspect", "--model", TestData.TINY_LLAMA);
-    assertThat(blocks).hasSize(9);
+    assertThat(blocks).hasSize(10);
+    assertThat(blocks.get(8)).isEqualTo("BF16 in 42 linear modules");
     assertThat(blocks.get(0)).isEqualTo("llama, LlamaForCausalLM: a calibrated run is possible");
     assertThat(blocks.get(2).split(" +")).containsExactly("0", "7", "184320", "0.00", "%");
-    assertThat(blocks.get(8))
+    assertThat(blocks.get(9))
         .isEqualTo(
             "1631872 parameters in 3269816 bytes, 1105920 of them in 42 linear modules, 0 of those"
                 + " zero (0.00 %)");
     List<String> modules = lines("inspect", "--model", TestData.TINY_LLAMA, "--modules");
-    assertThat(modules).hasSize(45);
+    assertThat(modules).hasSize(46);
     assertThat(modules.get(2).split(" +"))
         .containsExactly("model.layers.0.mlp.down_proj", "BF16", "128", "x", "352", "0.00", "%");
   }

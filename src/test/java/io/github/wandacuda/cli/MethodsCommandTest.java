@@ -193,4 +193,37 @@ class MethodsCommandTest {
     assertThat(TestData.json(copy.resolve("wanda-cuda.json")).get("sparsity_by_module").size())
         .isPositive();
   }
+
+  /** Runs a method, and returns all that a person sees. */
+  private Ended seen(String output, String options) {
+    return InProcess.line(
+            "prune --model %s --output %s --backend cpu " + options.formatted(TOKENS),
+            MODEL,
+            directory.resolve(output))
+        .succeeds();
+  }
+
+  @Test
+  void anUpdateSaysWhatItTakesFromSparseGpt() {
+    String samples = "--calibration %s --method sparsegpt --update ";
+    assertThat(seen("alps", samples + "alps").err())
+        .contains("sparsegpt gives the mask that ALPS begins with", "has fitted are not used");
+    assertThat(seen("fit", samples + "reconstruct").err())
+        .contains("sparsegpt gives the mask and fitted weights");
+    assertThat(seen("none", samples + "none").err()).doesNotContain("sparsegpt gives");
+  }
+
+  @Test
+  void aShareThatIsNotTheOneAskedForHasItsReason() {
+    String rows = seen("rows", "--calibration %s --sparsity 0.3").out();
+    assertThat(rows)
+        .containsPattern("\\(2\\d[.]\\d\\d %; each row's share is rounded down to whole weights\\)")
+        .containsPattern("\n  dead     0 input columns, whose norm is 0; \\d+ output rows")
+        .containsPattern("\n  masks    sha256 ")
+        .containsPattern("\n  seconds  .* prepare \\d");
+    assertThat(seen("half", "--calibration %s --sparsity 0.5").out())
+        .containsPattern("now zero \\(50.00 %\\)");
+    assertThat(seen("matrix", "--method magnitude --sparsity 0.3").out())
+        .contains("; all weights up to the threshold go, equal ones too)");
+  }
 }

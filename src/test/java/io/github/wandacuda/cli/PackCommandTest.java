@@ -476,4 +476,21 @@ class PackCommandTest {
         List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED");
     return Command.main(List.of(options, "-XX:-UsePerfData"), Main.class, Words.of(line, values));
   }
+
+  @Test
+  void aModelThatGetsNoSmallerIsToldInTheFirstLine() throws IOException {
+    Path dense = TestData.TINY_LLAMA;
+    Ended larger = run(Words.of("pack --model %s --output %s --quiet", dense, at("packed")));
+    assertThat(larger.out().lines().findFirst().orElseThrow())
+        .isEqualTo(
+            "%s: no smaller: %s has too few zeros that packing could leave out; keep that one, or"
+                    .formatted(at("packed"), dense)
+                + " prune it first");
+    Directories.remove(at("packed"));
+    assertThat(pack(dense).get("smaller").booleanValue()).isFalse();
+    Directories.remove(at("packed"));
+    assertThat(pack(pruned(dense)).get("smaller").booleanValue()).isTrue();
+    Ended unpacked = run(Words.of("unpack --model %s --output %s", at("packed"), at("unpacked")));
+    assertThat(unpacked.out()).contains("  modules  42 unpacked").doesNotContain("no smaller");
+  }
 }

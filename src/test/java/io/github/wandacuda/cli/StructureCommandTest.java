@@ -346,12 +346,12 @@ class StructureCommandTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "mixtral | 3 | num_experts_per_tok: expected at most the 1 experts",
-        "mixtral | 4 | expected 1 to 3 experts to remove of 4, found 4",
-        "mixtral | 0 | expected 1 to 3 experts to remove of 4, found 0",
+        "mixtral | 3 | num_experts_per_tok: expected at least 2 experts to stay, as many as a token is sent",
+        "mixtral | 4 | expected 1 to 3 of the 4 experts of each mixture to remove, found 4",
+        "mixtral | 0 | expected 1 to 3 of the 4 experts of each mixture to remove, found 0",
         "deepseek_v3 | 4 | n_group: expected as many experts of each of 4 groups to remove, and 2",
         "deepseek_v3 | 3 | n_group: expected as many experts of each of 4 groups",
-        "llama-gqa | 1 | expected a mixture of experts"
+        "llama-gqa | 1 | expected a mixture of experts, found a dense model"
       })
   void whatCanNotGoIsRefused(String name, int count, String said) {
     prune(TestData.fixture(name).resolve("model"), "--statistics nowhere --remove " + count)

@@ -11,6 +11,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
@@ -182,5 +183,17 @@ class VerifyCommandTest {
       json.put(key, value);
     }
     mapper.writeValue(file.toFile(), json);
+  }
+
+  @Test
+  void anotherSourceIsToldFirstAndWhatFollowsIsNotListed() {
+    Path other = TestData.fixture("llama-gqa").resolve("model");
+    Ended result = InProcess.line("verify --dense %s --pruned %s", other, pruned);
+    String cause = pruned.resolve("wanda-cuda.json") + ": source_sha256: expected ";
+    result.fails(5, cause, "it was not made from this source");
+    List<String> lines = result.out().lines().toList();
+    assertThat(lines.get(1)).startsWith("  " + cause);
+    assertThat(lines.get(2)).endsWith("may follow from that (--json lists them)");
+    assertThat(lines).hasSizeLessThan(6);
   }
 }

@@ -65,8 +65,7 @@ class DecoderFamiliesTest {
     "mamba, MambaForCausalLM, 'apertus, arcee, '",
     "'', '', 'apertus, arcee, '",
     "other, LlamaForCausalLM, 'apertus, arcee, '",
-    "'', MambaForCausalLM, 'apertus, arcee, '",
-    "gemma3, '', 'apertus, arcee, '"
+    "'', MambaForCausalLM, 'apertus, arcee, '"
   })
   void anUnknownOneNamesTheKnown(String type, String architecture, String known) {
     ModelConfig config =
@@ -79,6 +78,17 @@ class DecoderFamiliesTest {
         .hasMessageContaining("`family` describes others")
         .hasMessageEndingWith(
             "; `statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"lama, did you mean llama?", "gemma3, did you mean gemma or gemma2 or gemma3_text?"})
+  void aMistypedOneNamesThatWhichIsMeantAlone(String type, String meant) {
+    ModelConfig config =
+        config("{'model_type': '%s', 'architectures': ['LlamaForCausalLM']}".formatted(type));
+    assertThatThrownBy(() -> DecoderFamilies.of(config))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("with architecture 'LlamaForCausalLM'; " + meant)
+        .hasMessageNotContaining("apertus");
   }
 
   @Test

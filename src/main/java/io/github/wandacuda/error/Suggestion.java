@@ -1,4 +1,4 @@
-package io.github.wandacuda.pruning;
+package io.github.wandacuda.error;
 
 import java.util.Collection;
 import java.util.Comparator;
@@ -17,7 +17,7 @@ public final class Suggestion {
   private Suggestion() {}
 
   /** Returns a hint that names the word that was meant, or null if it can't be told. */
-  static String hint(String word, List<String> known) {
+  public static String hint(String word, List<String> known) {
     if (word.length() > LONGEST) {
       return null;
     }
