@@ -86,6 +86,7 @@ public final class Download {
               .orElseGet(() -> repository().resolve("snapshots").resolve(listing.commit()));
       folder.create(folder.blobs());
       folder.requirePlaces(path, listing.files());
+      reference(listing).ifPresent(folder::requirePlace);
       try (FileChannel lock = DownloadFolder.open(folder.lock())) {
         if (!AtomicWrite.tryLock(lock)) {
           throw new UsageException("another download of %s is at work".formatted(request.label()));
@@ -120,7 +121,8 @@ public final class Download {
     CheckedBlobs checked = new CheckedBlobs(folder);
     try (DirectIo io = DirectIo.of(DirectIo.IoMode.AUTO)) {
       for (HubFile file : listing.files()) {
-        if (!files.containsKey(file.hash()) && !isThere(file, checked)) {
+        // Also where the content is on its way for another name: what has this one may be wrong.
+        if (!isThere(file, checked) && !files.containsKey(file.hash())) {
           files.put(file.hash(), new PartialFile(file, settings.piece(), folder, io));
         }
       }
@@ -250,12 +252,19 @@ public final class Download {
       return;
     }
     Files.deleteIfExists(folder.lock());
-    if (!request.revision().equals(listing.commit())) {
-      Path reference = repository().resolve("refs").resolve(request.revision());
-      folder.create(reference.getParent());
+    Optional<Path> reference = reference(listing);
+    if (reference.isPresent()) {
+      folder.create(reference.get().getParent());
       byte[] commit = listing.commit().getBytes(StandardCharsets.US_ASCII);
-      AtomicWrite.replace(reference, out -> out.write(commit));
+      AtomicWrite.replace(reference.get(), out -> out.write(commit));
     }
+  }
+
+  /** Returns the cache's file that says which commit a branch or tag names; a commit has none. */
+  private Optional<Path> reference(HubListing listing) {
+    return request.output().isPresent() || request.revision().equals(listing.commit())
+        ? Optional.empty()
+        : Optional.of(repository().resolve("refs").resolve(request.revision()));
   }
 
   /** Makes a link, or where the system has none a copy. */

@@ -163,18 +163,23 @@ record DownloadFolder(Path root, Path blobs) {
     return Files.isRegularFile(file) ? "a file" : "a pipe or device";
   }
 
-  /**
-   * Checks that each file can get its place in a folder, before any is fetched: no folder has its
-   * name, and what is above it is a folder inside the root or isn't there.
-   */
+  /** Checks that each file can arrive and get its place in a folder, before any is fetched. */
   void requirePlaces(Path folder, List<HubFile> files) {
     for (HubFile file : files) {
-      Path placed = folder.resolve(file.path());
-      if (Files.isDirectory(placed, LinkOption.NOFOLLOW_LINKS)) {
-        throw ErrorDetails.file(placed).hint("take it away").unwritable("a file", "a folder");
-      }
-      requireInside(placed.getParent());
+      requirePlace(blob(file));
+      requirePlace(folder.resolve(file.path()));
     }
+  }
+
+  /**
+   * Checks that a file can be put somewhere: no folder has its name, and what is above it is a
+   * folder inside the root or isn't there.
+   */
+  void requirePlace(Path file) {
+    if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
+      throw ErrorDetails.file(file).hint("take it away").unwritable("a file", "a folder");
+    }
+    requireInside(file.getParent());
   }
 
   /**

@@ -642,6 +642,31 @@ class DownloadTest extends Downloads {
   }
 
   @Test
+  void aFolderInThePlaceOfABlobOrReferenceIsToldBeforeAnythingIsFetched() throws IOException {
+    for (Path place : List.of(blob(SHARD), folder().resolve("refs").resolve("main"))) {
+      Files.createDirectories(place);
+      assertFails(OutputException.class, place.toString(), "found a folder");
+      assertThat(hub.requests("resolve/")).isEmpty();
+      Files.delete(place);
+    }
+    assertHas(download().path(), files);
+  }
+
+  /** The same content under two names, one of which somebody gave another file. */
+  @Test
+  void anotherFileUnderASecondNameOfTheSameContentIsTold() throws IOException {
+    files.put("z-" + SHARD, files.get(SHARD));
+    hub.commit(COMMIT, files, "main");
+    Path output = folder().resolve("output");
+    Path other = output.resolve("z-" + SHARD);
+    Files.createDirectories(output);
+    Files.writeString(other, "another file");
+    assertFails(() -> download(into(output)), OutputException.class, other.toString());
+    assertThat(other).hasContent("another file");
+    assertThat(hub.requests("resolve/")).isEmpty();
+  }
+
+  @Test
   void ggufAndCodeComeWhereTheyAreAskedFor() throws IOException {
     files.put("model-Q4_K_M.gguf", bytes("GGUF"));
     files.put("modeling.py", bytes("pass"));
