@@ -42,9 +42,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     if (!source.equals(parts().value("source_sha256"))) {
       failures.addCause(
           RecordCheck.otherSource(
-              directory.resolve(Provenance.FILE_NAME),
-              source,
-              parts().value("source_sha256")));
+              directory.resolve(Provenance.FILE_NAME), source, parts().value("source_sha256")));
     }
     RecordCheck values =
         new RecordCheck(directory.resolve(Provenance.FILE_NAME), parts(), failures);
