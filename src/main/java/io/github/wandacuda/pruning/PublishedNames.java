@@ -29,7 +29,10 @@ final class PublishedNames {
     is("wanda-variant", "`method` wanda-variant", "wandavariant");
     is("SparseGPT", "`method` sparsegpt", "sparsegpt");
     is("masks", "`method` masks", "masks");
-    is("MaskLLM", "`method` masks, which takes the masks that MaskLLM learned", "maskllm");
+    is(
+        "MaskLLM",
+        "`method` masks, once src/python/npz_masks.py made a file of what MaskLLM learned",
+        "maskllm");
     is("swaps", "`refine` swaps", "swaps", "sparseswaps");
     is("OWL", SHARES + "owl", "owl");
     is("ATP", SHARES + "atp", "atp");
