@@ -110,7 +110,13 @@ final class PublishedNames {
    * @param known the words that the option takes
    */
   static String hint(String word, List<String> known) {
-    String published = HERE.get(word.toLowerCase(Locale.ROOT).replaceAll("[-_ ]", ""));
+    String plain = plain(word);
+    boolean taken = known.stream().map(PublishedNames::plain).anyMatch(plain::equals);
+    String published = taken ? null : HERE.get(plain);
     return published == null ? Suggestion.hint(word, known) : published;
+  }
+
+  private static String plain(String name) {
+    return name.toLowerCase(Locale.ROOT).replaceAll("[-_ ]", "");
   }
 }

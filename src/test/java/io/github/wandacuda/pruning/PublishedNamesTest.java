@@ -25,7 +25,7 @@ class PublishedNamesTest {
     "besa, the nearest is `allocation` owl",
     "shortgpt, `structure` blocks with `score` influence",
     "wanda++, `method` wanda with `update` realign",
-    "Sparse_GPT, SparseGPT is `method` sparsegpt",
+    "Sparse_GPT, did you mean 'sparsegpt'?",
     "LLM-Pruner, the nearest is `structure` channels or heads",
     "2:4, `pattern` 2:4"
   })
