@@ -71,7 +71,7 @@ public final class Imatrix {
           try {
             if (!in.startsWith("GGUF")) {
               throw ErrorDetails.file(file)
-                  .hint("llama-imatrix --in-file FILE -o FILE.gguf makes one of the older format")
+                  .hint("llama-imatrix makes one of a file of the older format")
                   .wrong("an imatrix in GGUF", "another start");
             }
             return new GgufImatrix(in).read();

@@ -111,7 +111,7 @@ public final class Download {
       throw ErrorDetails.of(request.label())
           .wrong(
               all ? "weights as .safetensors" : "files that are asked for",
-              "none (pickles are never fetched, GGUF and code where --include names them)");
+              "none (pickles are never fetched, GGUF and code where `include` names them)");
     }
   }
 

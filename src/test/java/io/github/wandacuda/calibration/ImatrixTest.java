@@ -125,8 +125,8 @@ class ImatrixTest {
         .isInstanceOf(InputException.class)
         .hasMessage(
             directory.resolve("x.gguf")
-                + ": expected an imatrix in GGUF, found another start; llama-imatrix --in-file FILE"
-                + " -o FILE.gguf makes one of the older format");
+                + ": expected an imatrix in GGUF, found another start; llama-imatrix makes one of a"
+                + " file of the older format");
   }
 
   @Test

@@ -343,7 +343,7 @@ class RemovingRecipeTest {
     assertThat(TestData.json(report).at("/inputs/smaller").asText()).isEqualTo("channels");
     assertThat(TestData.json(report).get("model").asText()).isEqualTo(source.toString());
     assertThat(Files.readString(output.resolve("README.md")))
-        .contains(", without some of its parts (`channels`), with ", "fitted", "perplexity on");
+        .contains("channels a block | 80 to 60", "update | realign", "perplexity on tokens.json");
   }
 
   @Test
