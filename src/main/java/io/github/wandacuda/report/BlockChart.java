@@ -20,6 +20,7 @@ import java.util.stream.Collectors;
  */
 final class BlockChart {
   private static final Pattern NUMBER = Pattern.compile("\\d+");
+  private static final double LEVEL = 0.01;
 
   private final SortedSet<Integer> blocks = new TreeSet<>();
   private final Map<String, Map<Integer, List<Double>>> curves = new LinkedHashMap<>();
@@ -46,6 +47,13 @@ final class BlockChart {
         .computeIfAbsent(curve, any -> new LinkedHashMap<>())
         .computeIfAbsent(block, any -> new ArrayList<>())
         .add(value);
+  }
+
+  /** Returns whether each curve is a level line, up to a hundredth: then it tells of no block. */
+  boolean isLevel() {
+    return curves.values().stream()
+        .map(blocks -> blocks.values().stream().mapToDouble(BlockChart::mean).summaryStatistics())
+        .allMatch(curve -> curve.getMax() - curve.getMin() <= LEVEL * Math.abs(curve.getMax()));
   }
 
   /** Returns the figure, or nothing if no block has a value or all have about the same. */

@@ -63,27 +63,40 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           HtmlPage.filled("compare.html", values));
     }
 
-    /** Returns what did best, what that cost, and what to do next. */
+    /** Returns what did best at each amount, what that cost, and what to do next. */
     private String verdict() {
-      Optional<ComparedRun> best =
-          runs.stream()
-              .filter(run -> run.perplexity().isPresent())
-              .min(Comparator.comparingDouble(run -> run.perplexity().getAsDouble()));
+      List<ComparedRun> best = amounts().flatMap(amount -> best(amount).stream()).toList();
       if (best.isEmpty()) {
         return "None of %d runs left a model with a finite perplexity; prune less."
             .formatted(runs.size());
       }
-      ComparedRun run = best.get();
+      String of = runs.size() == 1 ? "Of 1 run " : "Of %d runs ".formatted(runs.size());
+      if (best.size() > 1) {
+        return of
+            + best.stream()
+                .map(
+                    run ->
+                        "%s did best at %s (perplexity %.2f)"
+                            .formatted(
+                                run.method(), text(run.sparsity()), run.perplexity().getAsDouble()))
+                .collect(Collectors.joining(", "))
+            + "; the dense model has %.2f, so try what comes near enough on a task of your own."
+                .formatted(dense.perplexity());
+      }
+      ComparedRun run = best.getFirst();
       return new Verdict(
-              "%s at %s did best of %s"
-                  .formatted(
-                      run.method(),
-                      text(run.sparsity()),
-                      runs.size() == 1 ? "1 run" : runs.size() + " runs"),
+              of + "%s did best at %s".formatted(run.method(), text(run.sparsity())),
               OptionalDouble.of(dense.perplexity()),
               run.perplexity(),
               "compare smaller amounts or methods that fit the weights that stay")
           .text();
+    }
+
+    /** Returns the run of the least perplexity at an amount, if one has a finite one. */
+    private Optional<ComparedRun> best(Sparsity amount) {
+      return runs.stream()
+          .filter(run -> run.sparsity().equals(amount) && run.perplexity().isPresent())
+          .min(Comparator.comparingDouble(run -> run.perplexity().getAsDouble()));
     }
 
     private static String ofDense(long size, long dense) {
@@ -272,7 +285,9 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
                 }
                 return errors.html(
                         "Output error by block, " + text(amount), "relative error", false)
-                    + zeros.html("Zeros by block, " + text(amount), "zeros, %", false);
+                    + (zeros.isLevel()
+                        ? ""
+                        : zeros.html("Zeros by block, " + text(amount), "zeros, %", false));
               })
           .collect(Collectors.joining("\n"));
     }
@@ -291,7 +306,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           cell(text(run.sparsity())),
           cell(HtmlText.number(run.perplexity(), 6)),
           cell(HtmlText.number(run.relativeError(), 4)),
-          cell(HtmlText.percent(run.zeros())),
+          cell(run.size() == null ? HtmlText.percent(run.zeros()) : HtmlText.NOT_MEASURED),
           cell("%.1f s".formatted(run.seconds())),
           HtmlText.cell("<code>%s</code>".formatted(HtmlText.escaped(mask))));
     }

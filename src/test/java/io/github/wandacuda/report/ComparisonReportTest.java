@@ -64,6 +64,31 @@ class ComparisonReportTest {
   }
 
   @Test
+  void theFirstSentenceSaysWhatDidBestAtEachAmount() throws IOException {
+    assertThat(Files.readString(written("report.html")))
+        .contains(
+            "<p class=\"verdict\">Of 12 runs wanda did best at 30 % (perplexity 50.00), wanda did best"
+                + " at 50 % (perplexity 70.00), wanda did best at 70 % (perplexity 90.00), wanda did"
+                + " best at 2:4 (perplexity 1000.00); the dense model has 9.50, so try what comes"
+                + " near enough on a task of your own.");
+  }
+
+  /** Each run has as many zeros in all blocks, however the runs differ. */
+  @Test
+  void aChartOfLevelLinesOfZerosIsLeftOut() {
+    BlockChart level = new BlockChart();
+    BlockChart rising = new BlockChart();
+    for (int block = 0; block < 4; block++) {
+      level.add("wanda", block, 29.72);
+      level.add("magnitude", block, 30.07 + 0.01 * block);
+      rising.add("wanda", block, 29.72);
+      rising.add("atp", block, 25 + block);
+    }
+    assertThat(level.isLevel()).isTrue();
+    assertThat(rising.isLevel()).isFalse();
+  }
+
+  @Test
   void namesAreNoMarkup() throws IOException {
     assertThat(Files.readString(written("report.html")))
         .contains("&lt;/script&gt;")
