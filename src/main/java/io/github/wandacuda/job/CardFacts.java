@@ -26,7 +26,7 @@ record CardFacts(ModelDirectory source, Provenance record) {
         List.of("method", "sparsity", "pattern", "scope", "refine", "update", "allocation")) {
       names.put(same, same);
     }
-    names.put(Provenance.STRUCTURE, "what may go");
+    names.put(Provenance.STRUCTURE, "parts removed");
     names.put(Provenance.SCORE, "what went was chosen by");
     names.put("samples", "calibration samples");
     names.put("sequence_length", "tokens a sample");

@@ -61,7 +61,7 @@ public final class Smaller {
     Calibration calibration =
         samples.isEmpty()
             ? new Calibration.None()
-            : new Calibration.FromSamples(samples, "", 0, false);
+            : new Calibration.FromSamples(samples, "0".repeat(64), 0, false);
     RemovedParts parts = RemovedParts.of(structure, removed);
     StructureJob job =
         new StructureJob(
