@@ -76,7 +76,8 @@ class SupplyChainTest {
         coming.add(text(dependency, "artifactId"));
       }
     }
-    assertThat(coming).containsExactlyInAnyOrder(
+    assertThat(coming)
+        .containsExactlyInAnyOrder(
             "jackson-core", "jackson-databind", "snakeyaml-engine", "slf4j-api");
   }
 

@@ -127,14 +127,22 @@ public final class ModelJobs {
    * @param failures in words, each with its file, tensor and row; empty if it holds
    * @param added files beside the model that no loader reads and that nothing vouches for
    * @param unchecked keys of the record that neither weights nor source show
+   * @param unproven tensors whose kept weights were fitted: of these nothing proves what they
+   *     became, even where the output holds
    */
   public record Proof(
-      boolean holds, String mode, List<String> failures, List<Path> added, List<String> unchecked) {
+      boolean holds,
+      String mode,
+      List<String> failures,
+      List<Path> added,
+      List<String> unchecked,
+      List<String> unproven) {
     /** Copies the lists. */
     public Proof {
       failures = List.copyOf(failures);
       added = List.copyOf(added);
       unchecked = List.copyOf(unchecked);
+      unproven = List.copyOf(unproven);
     }
   }
 
@@ -298,7 +306,12 @@ public final class ModelJobs {
             Verification found =
                 Verifier.verify(source, pruned, Verifier.Claim.NONE, threads, progress);
             return new Proof(
-                found.holds(), found.mode(), found.failures(), found.added(), found.unchecked());
+                found.holds(),
+                found.mode(),
+                found.failures(),
+                found.added(),
+                found.unchecked(),
+                found.unproven());
           }
         });
   }

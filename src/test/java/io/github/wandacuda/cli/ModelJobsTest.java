@@ -133,6 +133,9 @@ class ModelJobsTest {
     assertThat(result.maskSha256())
         .isEqualTo(TestData.json(expected.resolve("wanda-cuda.json")).get("mask_sha256").asText());
     assertSameShards(expected, pruned);
+    ModelJobs.Proof proof = jobs(MODEL).verify(pruned);
+    assertThat(proof.holds()).isTrue();
+    assertThat(proof.unproven().isEmpty()).isEqualTo(update.equals("none"));
   }
 
   @Test

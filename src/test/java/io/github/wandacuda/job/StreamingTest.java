@@ -50,9 +50,8 @@ class StreamingTest {
 
   /**
    * Makes a model whose tensors have odd sizes: some are larger than a tile, one is empty and so no
-   * module, none
-   * starts at a page's beginning, and the digest's order of the blocks (0, 1, 10, 11, 2, ...) is
-   * not that of the shards.
+   * module, none starts at a page's beginning, and the digest's order of the blocks (0, 1, 10, 11,
+   * 2, ...) is not that of the shards.
    */
   @BeforeAll
   static void writeModel() throws IOException {
