@@ -34,6 +34,7 @@ class ResumeOptionsTest {
       --exclude q_proj
       --limit 1
       --no-bos
+      --speed
       """;
 
   private static final String PRUNE =
