@@ -17,6 +17,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -73,7 +74,9 @@ public final class LayerPruner implements AutoCloseable {
       TileSource source, ModuleRules rules, LayerInputs inputs, MemorySegment mask) {
     long start = System.nanoTime();
     try (Arena arena = Arena.ofShared()) {
-      Layer layer = new Layer(read(source, arena), source, rules, inputs, mask, arena);
+      AtomicReference<DType> type = new AtomicReference<>();
+      WeightMatrix dense = read(source, type, arena);
+      Layer layer = new Layer(dense, type.get(), source.rounding(), rules, inputs, mask, arena);
       layer.prune();
       clock.addSelect((System.nanoTime() - start) * workers.count());
       return write(source, layer);
@@ -131,13 +134,19 @@ public final class LayerPruner implements AutoCloseable {
     buffers.close();
   }
 
-  private WeightMatrix read(TileSource source, Arena arena) {
+  /**
+   * Reads all tiles as float32.
+   *
+   * @param type takes the tiles' own type
+   */
+  private WeightMatrix read(TileSource source, AtomicReference<DType> type, Arena arena) {
     WeightMatrix whole = OutputFit.empty(DType.F32, source.tiles().rows(), source.columns(), arena);
     workers.run(
         source.tiles().count(),
         (worker, tile) -> {
           int first = source.tiles().firstRow(tile);
           WeightMatrix rows = source.read(worker, tile);
+          type.set(rows.dtype());
           float[] values = new float[source.columns()];
           FiniteWeights.locate(
               first,
@@ -178,10 +187,11 @@ public final class LayerPruner implements AutoCloseable {
     /** What the result is to come near to. */
     private WeightMatrix dense;
 
-    private final TileSource source;
+    /** What the weights are stored as; null if there are none. */
+    private final DType type;
 
-    /** The tiles' type, once something is rounded to it. */
-    private DType type;
+    /** How fitted weights become codes, if that is what is stored. */
+    private final Optional<TileSource.Rounding> codes;
 
     private final ModuleRules rules;
     private final LayerInputs inputs;
@@ -206,13 +216,15 @@ public final class LayerPruner implements AutoCloseable {
 
     Layer(
         WeightMatrix dense,
-        TileSource source,
+        DType type,
+        Optional<TileSource.Rounding> codes,
         ModuleRules rules,
         LayerInputs inputs,
         MemorySegment mask,
         Arena arena) {
       this.dense = dense;
-      this.source = source;
+      this.type = type;
+      this.codes = codes;
       this.rules = rules;
       this.inputs = inputs;
       norms = rules.scoringNorms(inputs.norms());
@@ -284,7 +296,7 @@ public final class LayerPruner implements AutoCloseable {
       }
       rows.prune(new SparseGpt(backend.operations(), workers, factor.get()), rules.sparsity());
       // Weights that are fitted once more are rounded then, since they are to be rounded once.
-      if (source.rounding().isPresent() || !rules.reconstruct()) {
+      if (codes.isPresent() || !rules.reconstruct()) {
         if (isRounded(0, result.rows())) {
           rows.moveWhole(RowTile::loadResult);
         }
@@ -312,12 +324,10 @@ public final class LayerPruner implements AutoCloseable {
      * @return false if the type has all values as they are
      */
     private boolean isRounded(int from, int to) {
-      type = type == null ? source.read(0, 0).dtype() : type;
-      if (source.rounding().isEmpty() && type == DType.F32) {
+      if (codes.isEmpty() && type == DType.F32) {
         return false;
       }
-      TileSource.Rounding nearest =
-          source.rounding().orElse((row, column, value) -> type.rounded(value));
+      TileSource.Rounding nearest = codes.orElse((row, column, value) -> type.rounded(value));
       workers.run(
           to - from,
           (worker, task) -> {
