@@ -79,7 +79,7 @@ class CommandLineIT {
         .containsExactly(
             """
             model_type architecture parameters bytes calibrated_run obstacle parts prunable zeros
-            sparsity modules\
+            sparsity formats modules\
             """
                 .split("\\s+"));
     assertThat(inspect.json().get("zeros").longValue()).isEqualTo(552_960);
