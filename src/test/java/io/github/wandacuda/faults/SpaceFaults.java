@@ -91,7 +91,7 @@ class SpaceFaults {
     Path output = disk.resolve("below");
     Command.jar(run.run("statistics", output))
         .run()
-        .isRefused(6, output.toString(), "room for", "bytes", "GiB");
+        .isRefused(6, output.toString(), "room for", "bytes", "9.9 MiB");
     assertThat(output).doesNotExist();
     FaultCounts.add(1, "faults injected: disks that are too small");
   }
