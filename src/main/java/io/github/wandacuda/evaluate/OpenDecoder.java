@@ -5,6 +5,7 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.system.OnFailure;
 
 /** A decoder that generates, with its weights in memory. */
 public record OpenDecoder(Decoder decoder, CachedDecoder cached) implements AutoCloseable {
@@ -16,12 +17,8 @@ public record OpenDecoder(Decoder decoder, CachedDecoder cached) implements Auto
   public static OpenDecoder of(
       ModelDirectory model, Operations operations, WeightKeeping keeping, int length) {
     Decoder decoder = DecoderFamilies.of(model.config()).open(model, operations, keeping);
-    try {
-      return new OpenDecoder(decoder, new CachedDecoder(decoder, length));
-    } catch (RuntimeException | Error e) {
-      decoder.close();
-      throw e;
-    }
+    return OnFailure.close(
+        decoder::close, () -> new OpenDecoder(decoder, new CachedDecoder(decoder, length)));
   }
 
   @Override

@@ -60,51 +60,35 @@ public final class SharedLibrary {
     }
   }
 
-  /** A function of a library, called without JCuda or JOCL. */
+  /** A function of a library that returns a status, called without JCuda or JOCL. */
   public static final class Function {
     private final String name;
-    private final FunctionDescriptor result;
     private final MemorySegment address;
     private volatile MethodHandle handle;
 
-    /** A function that returns a status. */
+    /** Finds a function, or throws an {@link UnsatisfiedLinkError} that names its owner. */
     public Function(SymbolLookup library, String owner, String name) {
-      this(library, owner, name, FunctionDescriptor.of(ValueLayout.JAVA_INT));
-    }
-
-    /**
-     * Finds a function.
-     *
-     * @param result its result, and no parameters
-     */
-    public Function(SymbolLookup library, String owner, String name, FunctionDescriptor result) {
       this.name = name;
-      this.result = result;
       address =
           library.find(name).orElseThrow(() -> new UnsatisfiedLinkError(owner + " has no " + name));
     }
 
-    /** Calls it and returns its status; {@link #result} has the arguments. */
-    public int call(Object... arguments) {
-      return (int) result(arguments);
-    }
-
     /**
-     * Calls it and returns its result.
+     * Calls it and returns its status.
      *
      * @param arguments an {@link Integer}, a {@link Long} or a {@link MemorySegment} for each
      *     parameter, whose type it says
      */
-    public Object result(Object... arguments) {
+    public int call(Object... arguments) {
       try {
         if (handle == null) {
           MemoryLayout[] parameters =
               Arrays.stream(arguments).map(Function::layout).toArray(MemoryLayout[]::new);
           handle =
               Linker.nativeLinker()
-                  .downcallHandle(address, result.appendArgumentLayouts(parameters));
+                  .downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_INT, parameters));
         }
-        return handle.invokeWithArguments(arguments);
+        return (int) handle.invokeWithArguments(arguments);
       } catch (Throwable e) {
         throw new IllegalStateException("a call of " + name + " failed", e);
       }
