@@ -41,6 +41,19 @@ public record BlockChoice(
    */
   public record Chosen(List<Integer> blocks, SortedMap<Integer, Double> scores) {}
 
+  /**
+   * Returns how often all samples run through a block to choose so many of them by loss.
+   *
+   * @param blocks of the model
+   * @param count a multiple of the period
+   */
+  public static long runs(int blocks, int period, int count) {
+    return IntStream.iterate(blocks - 1 - period, starts -> starts - period)
+        .limit(count / period)
+        .mapToLong(starts -> starts * (starts + 3L) / 2)
+        .sum();
+  }
+
   /** Chooses so many blocks by a score, a multiple of the period. */
   public Chosen choose(BlockScore score, int count) {
     return switch (score) {
@@ -212,11 +225,7 @@ public record BlockChoice(
     private long done;
 
     Rounds(int count) {
-      all =
-          IntStream.iterate(decoder.blocks() - 1 - period, starts -> starts - period)
-              .limit(count / period)
-              .mapToLong(starts -> starts * (starts + 3L) / 2)
-              .sum();
+      all = runs(decoder.blocks(), period, count);
       progress.begin(0);
     }
 

@@ -74,6 +74,11 @@ public final class DenseCalibration {
     return new Statistics(norms, experts, samples.size(), samples.get(0).length, false);
   }
 
+  /** Runs samples through one block, as {@link #run} does through each, and drops the scores. */
+  public static void score(BlockwiseRun run, Block block, Collection<ExpertScore> wanted) {
+    BlockStatistics unused = run.observeAndAdvance(block, null, new ExpertSums(wanted));
+  }
+
   /**
    * A statistics file with second moments. While it is written the dense model runs over the
    * samples, block by block, and each block's second moments are written before the next block

@@ -8,11 +8,6 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.hub.HubCache;
-import io.github.wandacuda.job.GpuRunPlan;
-import io.github.wandacuda.model.DecoderDescription;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.pruning.BackendCheck;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -21,7 +16,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
-import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -30,16 +24,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "devices",
     description = "Lists every backend and device, usable or not and why.",
-    footer = {
-      "  wanda-cuda devices",
-      "  wanda-cuda devices --check",
-      "  wanda-cuda devices --plan h100 --model org/model --refine swaps --update reconstruct"
-    })
+    footer = {"  wanda-cuda devices", "  wanda-cuda devices --check"})
 final class DevicesCommand extends Subcommand {
   private static final String CPU = "cpu";
-  private static final int SAMPLES = 128;
-  private static final int LENGTH = 2048;
-  private static final int NUMBERS = 5;
 
   @Option(
       names = "--check",
@@ -64,82 +51,20 @@ final class DevicesCommand extends Subcommand {
   private Integer device;
 
   @Option(
-      names = "--plan",
-      paramLabel = "GPU",
-      description =
-          "Plan a calibrated run on a GPU instead, which needn't be there: h100, rtx4090, or the"
-              + " numbers GB,BUS,MEMORY,TENSOR,FLOAT that it attains, in GB, GB/s, GB/s, TFLOP/s"
-              + " and TFLOP/s.")
-  private String gpu;
-
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      description =
-          "For --plan: a directory with the model's config.json, which is all of it read, or the id"
-              + " of a cached model.")
-  private String model;
-
-  @Option(
-      names = "--samples",
-      paramLabel = "N",
-      description = "For --plan: calibration samples (default: 128).")
-  private Integer samples;
-
-  @Option(
-      names = "--sequence-length",
-      paramLabel = "N",
-      description =
-          "For --plan: tokens of a sample (default: 2048, or the model's maximum if that is less).")
-  private Integer sequenceLength;
-
-  @Option(
-      names = "--refine",
-      paramLabel = "NAME",
-      description = "For --plan: swaps, to plan these too.")
-  private Refinement refine;
-
-  @Option(
-      names = "--update",
-      paramLabel = "NAME",
-      description = "For --plan: reconstruct or alps, to plan that too.")
-  private Update update;
-
-  private enum Refinement {
-    SWAPS
-  }
-
-  private enum Update {
-    RECONSTRUCT,
-    ALPS
-  }
-
-  @Option(
       names = BackendOptions.PRECISION,
       paramLabel = "fast|high",
-      description =
-          "For --plan and --check: one 16-bit pass of linear layers, or two (default: high).")
+      description = "For --check: one 16-bit pass of linear layers, or two (default: high).")
   private Precision precision = Precision.DEFAULT;
 
   private final List<Map<String, Object>> checks = new ArrayList<>();
 
   @Override
   public void run() {
-    output.exclude("--check", "--plan");
-    if (!check) {
-      output.warnIfGiven("there is no --check", "--backend", "--device");
-    }
-    if (gpu != null) {
-      plan();
-      return;
-    }
-    output.warnIfGiven(
-        "there is no --plan", "--model", "--samples", "--sequence-length", "--refine", "--update");
     if (check) {
       check();
       return;
     }
-    output.warnIfGiven("there is no --plan or --check", BackendOptions.PRECISION);
+    output.warnIfGiven("there is no --check", "--backend", "--device", BackendOptions.PRECISION);
     List<Row> devices = new ArrayList<>();
     for (BackendProvider provider : Backends.providers()) {
       output.detail("looking for devices of %s", provider.name());
@@ -242,90 +167,5 @@ final class DevicesCommand extends Subcommand {
     String format =
         widths.stream().map(width -> "%-" + width + "s  ").collect(Collectors.joining()) + "%s";
     return rows.stream().map(row -> format.formatted(row.toArray()));
-  }
-
-  /** Prints what a calibrated run would move and take on a GPU that needn't be there. */
-  private void plan() {
-    GpuRunPlan.Gpu found = GpuRunPlan.Gpu.named(gpu).orElseGet(() -> ofNumbers(gpu));
-    if (model == null) {
-      throw new UsageException("--plan needs --model DIR");
-    }
-    ModelConfig config = ModelConfig.read(HubCache.find(model));
-    DecoderDescription description = DecoderFamilies.of(config).describe(config);
-    int longest = description.shape().maximumLength();
-    int length = positive("--sequence-length", sequenceLength, Math.min(LENGTH, longest));
-    if (length > longest) {
-      throw new UsageException(
-          "--sequence-length: expected at most %d, the model's maximum, found %d"
-              .formatted(longest, length));
-    }
-    int count = positive("--samples", samples, SAMPLES);
-    GpuRunPlan plan =
-        GpuRunPlan.of(
-            description,
-            config.bytesPerWeight(description),
-            count,
-            length,
-            found,
-            precision,
-            refine != null,
-            update == Update.RECONSTRUCT,
-            update == Update.ALPS);
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("card", found.name());
-    object.put("samples", count);
-    object.put("sequence_length", length);
-    object.put("precision", precision.label());
-    object.put("lines", plan.lines());
-    object.put("seconds", plan.seconds());
-    output.result(object, () -> text(object, plan));
-  }
-
-  private static int positive(String option, Integer given, int otherwise) {
-    if (given != null && given < 1) {
-      throw new UsageException("%s: expected 1 or more, found %d".formatted(option, given));
-    }
-    return given == null ? otherwise : given;
-  }
-
-  private static GpuRunPlan.Gpu ofNumbers(String given) {
-    double[] numbers;
-    try {
-      numbers = Stream.of(given.split(",", -1)).mapToDouble(Double::parseDouble).toArray();
-    } catch (NumberFormatException e) {
-      throw unknown(given);
-    }
-    if (numbers.length != NUMBERS
-        || !DoubleStream.of(numbers).allMatch(number -> number > 0 && number < 1e9)) {
-      throw unknown(given);
-    }
-    return GpuRunPlan.Gpu.of(given, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
-  }
-
-  private static UsageException unknown(String given) {
-    return new UsageException(
-        "--plan: expected %s or five numbers as 80,50,2680,398,30, found '%s'"
-            .formatted(
-                GpuRunPlan.Gpu.known().stream()
-                    .map(GpuRunPlan.Gpu::name)
-                    .collect(Collectors.joining(", ")),
-                Printable.of(given)));
-  }
-
-  private static Stream<String> text(Map<String, Object> object, GpuRunPlan plan) {
-    Stream<String> rows =
-        plan.lines().stream()
-            .map(line -> "%9.2f s  %s: %s".formatted(line.seconds(), line.what(), line.formula()));
-    return Stream.of(
-            OutputOptions.lines(
-                "on %s, %s samples of %s tokens, precision %s; by arithmetic, nothing of it is"
-                    + " measured",
-                object.get("card"),
-                object.get("samples"),
-                object.get("sequence_length"),
-                object.get("precision")),
-            rows,
-            Stream.of("%9.2f s  together".formatted(plan.seconds())))
-        .flatMap(lines -> lines);
   }
 }

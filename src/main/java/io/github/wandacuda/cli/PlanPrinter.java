@@ -9,7 +9,7 @@ import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunNeeds;
-import io.github.wandacuda.job.RunTraffic;
+import io.github.wandacuda.job.StructureNeeds;
 import io.github.wandacuda.job.TimeEstimate;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -58,17 +58,34 @@ final class PlanPrinter {
     object.put("hidden_state_host_bytes", needs.hostStateBytes());
     object.put("memory_bytes", needs.memoryBytes());
     object.put("memory_bytes_to_save", needs.savingBytes());
-    Optional<RunTraffic> traffic = job.traffic(backend);
-    object.put("bus_bytes_up", traffic.map(run -> (long) run.up()).orElse(null));
-    object.put("bus_bytes_down", traffic.map(run -> (long) run.down()).orElse(null));
     TimeEstimate time = job.estimate(backend, allocations, evaluated, progress);
-    object.put("estimated_seconds", time.about());
-    object.put("estimated_seconds_least", time.least());
-    object.put("estimated_seconds_most", time.most());
+    add(time, object);
     Optional<String> share = part.map(of -> share(model.checkpoint().shards(), of, object));
     output.result(
-        object,
-        () -> Stream.concat(share.stream(), text(object, chosen.size(), needs, traffic, time)));
+        object, () -> Stream.concat(share.stream(), text(object, chosen.size(), needs, time)));
+  }
+
+  /** Puts an estimated time into the plan. */
+  static void add(TimeEstimate time, Map<String, Object> plan) {
+    plan.put("estimated_seconds", time.about());
+    plan.put("estimated_seconds_least", time.least());
+    plan.put("estimated_seconds_most", time.most());
+  }
+
+  /** Says what a run would need that removes parts. */
+  static Stream<String> text(StructureNeeds needs, TimeEstimate time) {
+    return OutputOptions.lines(
+        """
+          to read     %s of weights
+          to write    %s, and %s that are removed in the end
+          memory      %s besides the Java heap
+          time        %s\
+        """,
+        size(needs.readBytes()),
+        size(needs.writeBytes()),
+        size(needs.temporaryBytes()),
+        size(needs.memoryBytes()),
+        time.text());
   }
 
   /** Puts a part's shards into the plan, and returns them in words. */
@@ -86,7 +103,7 @@ final class PlanPrinter {
   }
 
   /** Opens every block for a run with samples, so that a broken one is reported now. */
-  private static void openBlocks(
+  static void openBlocks(
       ModelDirectory model, Calibration calibration, Backend backend, Progress progress) {
     if (!(calibration instanceof Calibration.FromSamples)) {
       return;
@@ -100,11 +117,7 @@ final class PlanPrinter {
   }
 
   private static Stream<String> text(
-      Map<String, Object> plan,
-      int modules,
-      RunNeeds needs,
-      Optional<RunTraffic> traffic,
-      TimeEstimate time) {
+      Map<String, Object> plan, int modules, RunNeeds needs, TimeEstimate time) {
     Stream<String> run =
         OutputOptions.lines(
             """
@@ -129,16 +142,9 @@ final class PlanPrinter {
     Stream<String> saving =
         OutputOptions.lines(
             "             %s more once hidden states are saved", size(needs.savingBytes()));
-    Stream<String> bus =
-        traffic.stream()
-            .map(
-                bytes ->
-                    "  bus        %s to the device, %s from it"
-                        .formatted(size(bytes.up()), size(bytes.down())));
     return Stream.of(
             run,
             saving.filter(line -> needs.savingBytes() > 0),
-            bus,
             OutputOptions.lines("  time       %s\nnothing was written", time.text()))
         .flatMap(lines -> lines);
   }

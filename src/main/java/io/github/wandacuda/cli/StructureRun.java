@@ -13,8 +13,10 @@ import io.github.wandacuda.job.RemovedParts;
 import io.github.wandacuda.job.SmallerModel;
 import io.github.wandacuda.job.StructureChoice;
 import io.github.wandacuda.job.StructureJob;
+import io.github.wandacuda.job.StructureNeeds;
 import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.StructureSearch;
+import io.github.wandacuda.job.TimeEstimate;
 import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -48,8 +50,14 @@ record StructureRun(
     Backend backend,
     ResultFiles results,
     MemoryWatch memory) {
+  /** Removes the parts, or says what that would do and take. */
   void run(boolean dry) {
-    StructureJob unused = run(dry, Optional.empty());
+    if (dry) {
+      Planned planned = plan(false, Optional.empty());
+      print(planned);
+    } else {
+      StructureJob unused = run(Optional.empty());
+    }
   }
 
   /**
@@ -69,10 +77,13 @@ record StructureRun(
         ended.isPresent() || !resume
             ? ended.map(record -> record.parts().orElse(record))
             : Provenance.ofRun(output);
-    if (ended.isEmpty()) {
-      check.accept(run(true, Optional.empty()).planned());
+    Optional<Planned> planned =
+        ended.isEmpty() ? Optional.of(plan(false, Optional.empty())) : Optional.empty();
+    planned.ifPresent(first -> check.accept(first.job.planned()));
+    if (dry) {
+      print(planned.orElseThrow());
     }
-    StructureJob job = run(dry, earlier);
+    StructureJob job = dry ? planned.orElseThrow().job : run(earlier);
     Optional<Provenance> record =
         dry ? Optional.empty() : earlier.or(() -> Provenance.ofRun(output));
     try (ModelDirectory smaller =
@@ -87,17 +98,38 @@ record StructureRun(
     record.ifPresent(job::remove);
   }
 
-  /** Runs, unless that has been done by the record of an earlier run. */
-  private StructureJob run(boolean dry, Optional<Provenance> earlier) {
-    boolean half = !output.equals(command.target.output);
+  /**
+   * A run that is about to begin.
+   *
+   * @param object what is said of it as JSON
+   */
+  private record Planned(
+      StructureJob job, Update fits, StructureChoice.Chosen choice, Map<String, Object> object) {
+    RemovedParts removed() {
+      return choice.removed();
+    }
+  }
+
+  private boolean isFirstHalf() {
+    return !output.equals(command.target.output);
+  }
+
+  private boolean isSampled() {
+    return calibration instanceof Calibration.FromSamples;
+  }
+
+  /**
+   * Chooses the parts, and prepares their removal.
+   *
+   * @param measured whether samples run to choose them; else parts are taken of which a plan's
+   *     sizes are right: experts are of one size, and most blocks are
+   * @param earlier the record of a run that has chosen them before
+   */
+  private Planned plan(boolean measured, Optional<Provenance> earlier) {
     asked.check(model);
-    boolean sampled = calibration instanceof Calibration.FromSamples;
-    Structure structure = asked.parts().structure();
     Update fits = asked.update(model, calibration, why -> command.output.detail("%s", why));
-    // No sample is run for a plan: experts are of one size, most blocks are.
-    boolean known = !(dry && sampled) && earlier.isEmpty();
+    boolean known = (measured || !isSampled()) && earlier.isEmpty();
     command.prepared();
-    long start = System.nanoTime();
     StructureChoice.Chosen choice =
         earlier
             .flatMap(asked::madeBy)
@@ -105,111 +137,137 @@ record StructureRun(
                 () ->
                     asked.choose(
                         model, backend, calibration, fits, known, command.output.progress()));
-    double calibrate = sampled && !dry ? (System.nanoTime() - start) / 1e9 : 0;
-    RemovedParts removed = choice.removed();
     StructureRequest request =
         new StructureRequest(
             output,
             asked,
-            removed,
+            choice.removed(),
             fits,
             calibration,
             command.files(true),
             command.structures.shardBytes(model),
             command.resumes(),
             !command.target.skipVerification,
-            !half && command.target.card(),
+            !isFirstHalf() && command.target.card(),
             command.target.storage().io());
-    StructureJob job = new StructureJob(request, model);
-    Checkpoint smaller = job.smaller();
     Map<String, Object> object = new LinkedHashMap<>();
-    if (dry) {
-      object.put("dry_run", true);
-    }
-    object.put("output", request.output().toString());
-    object.put("structure", structure.label());
+    StructureJob job = new StructureJob(request, model);
+    object.put("output", output.toString());
+    object.put("structure", asked.parts().structure().label());
     object.put("score", asked.parts().score());
     object.put("update", fits.label());
     BackendOptions.addTo(object, backend);
     if (known) {
-      object.put("removed", removed.written(structure));
+      object.put("removed", choice.removed().written(asked.parts().structure()));
     }
-    boolean searches = dry && structure == Structure.AUTO;
-    for (Structure kind : searches ? List.<Structure>of() : removed.kinds().keySet()) {
+    return new Planned(job, fits, choice, object);
+  }
+
+  /** Adds what goes, and the sizes before and after. */
+  private void addSizes(Planned planned) {
+    Map<String, Object> object = planned.object;
+    for (Structure kind : planned.removed().kinds().keySet()) {
       int size = kind.find(model).size();
       object.put(kind.label() + "_before", size);
-      object.put(kind.label() + "_after", size - removed.count(kind));
+      object.put(kind.label() + "_after", size - planned.removed().count(kind));
     }
-    if (structure == Structure.AUTO && !dry) {
-      object.put("trials", choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
+  }
+
+  /** Says what a run would do, and what it would need. */
+  private void print(Planned planned) {
+    boolean searches = asked.parts().structure() == Structure.AUTO;
+    List<StructureSearch.Trial> trials = planned.choice.trials();
+    StructureJob job = planned.job;
+    Checkpoint smaller = job.smaller();
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("dry_run", true);
+    object.putAll(planned.object);
+    planned = new Planned(job, planned.fits, planned.choice, object);
+    if (!searches) {
+      addSizes(planned);
     }
     object.put("parameters_before", model.parameters());
     object.put("bytes_before", model.checkpoint().totalBytes());
     if (searches) {
-      object.put("trials", choice.trials().stream().map(StructureSearch.Trial::planned).toList());
+      object.put("trials", trials.stream().map(StructureSearch.Trial::planned).toList());
       object.put("bytes_after_most", smaller.totalBytes());
     } else {
       object.put("parameters_after", job.planned().parameters());
       object.put("bytes_after", smaller.totalBytes());
     }
-    if (dry) {
-      job.requireRoom();
-      Optional<String> share =
-          command.target.part().map(part -> PlanPrinter.share(smaller.shards(), part, object));
-      Supplier<Stream<String>> would =
-          () ->
-              Stream.concat(
-                  share.stream(),
-                  searches ? tried(object, choice.trials()) : text(object, removed, "would have "));
-      if (half) {
-        command.output.keep(object, would);
-      } else {
-        command.output.result(
-            object, () -> Stream.concat(would.get(), Stream.of("nothing was written")));
-      }
-      return job;
+    job.requireRoom();
+    PlanPrinter.openBlocks(model, calibration, backend, command.output.progress());
+    StructureNeeds needs = job.needs(trials);
+    object.put("bytes_to_read", needs.readBytes());
+    object.put("bytes_to_write", needs.writeBytes());
+    object.put("temporary_bytes", needs.temporaryBytes());
+    object.put("hidden_state_bytes", needs.stateBytes());
+    object.put("memory_bytes", needs.memoryBytes());
+    TimeEstimate time =
+        job.estimate(
+            backend,
+            trials,
+            isFirstHalf() ? List.of() : command.evaluation.windows(),
+            command.output.progress());
+    PlanPrinter.add(time, object);
+    Optional<String> share =
+        command.target.part().map(part -> PlanPrinter.share(smaller.shards(), part, object));
+    RemovedParts removed = planned.removed();
+    Supplier<Stream<String>> would =
+        () ->
+            Stream.of(
+                    share.stream(),
+                    searches ? tried(object, trials) : text(object, removed, "would have "),
+                    PlanPrinter.text(needs, time))
+                .flatMap(lines -> lines);
+    if (isFirstHalf()) {
+      command.output.keep(object, would);
+    } else {
+      command.output.result(
+          object, () -> Stream.concat(would.get(), Stream.of("nothing was written")));
     }
+  }
+
+  /** Runs, unless that has been done by the record of an earlier run. */
+  private StructureJob run(Optional<Provenance> earlier) {
+    long start = System.nanoTime();
+    Planned planned = plan(true, earlier);
+    double calibrate = isSampled() ? (System.nanoTime() - start) / 1e9 : 0;
+    StructureJob job = planned.job;
+    RemovedParts removed = planned.removed();
+    Map<String, Object> object = planned.object;
+    addSizes(planned);
+    if (asked.parts().structure() == Structure.AUTO) {
+      object.put(
+          "trials", planned.choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
+    }
+    object.put("parameters_before", model.parameters());
+    object.put("bytes_before", model.checkpoint().totalBytes());
+    object.put("parameters_after", job.planned().parameters());
+    object.put("bytes_after", job.smaller().totalBytes());
     if (earlier.isPresent()) {
       job.requireSame(earlier.get(), command.target.output);
       command.output.keep(object, () -> text(object, removed, "finished before; "));
       return job;
     }
     Optional<EvaluateOption.Measured> before =
-        half ? Optional.empty() : command.measured(model, backend, results);
+        isFirstHalf() ? Optional.empty() : command.measured(model, backend, results);
     boolean finished = job.isFinished();
     PhaseClock clock = new PhaseClock(backend.concurrency());
-    run(
-        job,
-        clock,
-        () ->
-            choice
-                .statistics()
-                .filter(used -> !half)
-                .ifPresent(used -> results.write(PruneCommand.SAVED_STATISTICS, used.content())));
-    PhaseClock.Seconds seconds = clock.seconds();
-    object.put("removed", job.removed().written(structure));
+    run(job, clock, () -> saveStatistics(planned.choice));
+    object.put("removed", job.removed().written(asked.parts().structure()));
     Optional<Part.PartState> part = Optional.ofNullable(job.part());
     part.ifPresent(state -> object.put("part", state.toJson()));
     Optional<Perplexities> perplexities =
-        before.map(dense -> command.compared(dense, model, request.output(), backend, results));
+        before.map(dense -> command.compared(dense, model, output, backend, results));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
-    object.put("seconds", command.around(seconds.calibrated(calibrate)).toJson());
+    object.put("seconds", command.around(clock.seconds().calibrated(calibrate)).toJson());
     memory.addTo(object);
-    if (half) {
+    if (isFirstHalf()) {
       command.output.keep(object, () -> text(object, removed, ""));
       return job;
     }
-    if (results.writes(PruneCommand.REPORT)) {
-      Map<String, Object> inputs = command.calibrations.facts(calibration);
-      if (command.evaluation.given()) {
-        inputs.put("text", command.evaluation.facts());
-      }
-      RunFacts facts = WandaCuda.facts(model, backend, command.output, inputs);
-      results.write(
-          PruneCommand.REPORT,
-          new StructureReport(facts, object, choice, job.removed(), perplexities)
-              .content(command.report));
-    }
+    report(planned, perplexities);
     String done =
         part.map(state -> state + "; ").orElse("")
             + (finished ? "finished before, nothing was done; " : "");
@@ -220,6 +278,30 @@ record StructureRun(
                 text(object, removed, done),
                 perplexities.stream().map(both -> "  text        " + both.text())));
     return job;
+  }
+
+  private void saveStatistics(StructureChoice.Chosen choice) {
+    if (!isFirstHalf()) {
+      choice
+          .statistics()
+          .ifPresent(used -> results.write(PruneCommand.SAVED_STATISTICS, used.content()));
+    }
+  }
+
+  private void report(Planned planned, Optional<Perplexities> perplexities) {
+    if (!results.writes(PruneCommand.REPORT)) {
+      return;
+    }
+    Map<String, Object> inputs = command.calibrations.facts(calibration);
+    if (command.evaluation.given()) {
+      inputs.put("text", command.evaluation.facts());
+    }
+    RunFacts facts = WandaCuda.facts(model, backend, command.output, inputs);
+    results.write(
+        PruneCommand.REPORT,
+        new StructureReport(
+                facts, planned.object, planned.choice, planned.job.removed(), perplexities)
+            .content(command.report));
   }
 
   /** Runs the job: in this process, on a cluster, or a part of it. */

@@ -9,7 +9,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.evaluate.Tasks;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.job.GpuRunPlan;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Unreached;
@@ -299,7 +298,6 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
       case "--cluster" -> Clusters.names();
       case "--combine-masks" -> List.of("intersection", "union");
       case "--device" -> List.of("0", "all");
-      case "--plan" -> GpuRunPlan.Gpu.known().stream().map(GpuRunPlan.Gpu::name).toList();
       case "--tasks" -> Tasks.names();
       case "--unreached" -> of(Unreached.values(), Unreached::label);
       default -> KeyOptions.words(option.longestName()).toList();

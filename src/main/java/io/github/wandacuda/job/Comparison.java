@@ -125,7 +125,8 @@ public record Comparison(
 
   TimeEstimate estimate(List<PruningRules> runs, Stopwatch watch) {
     long asked = tasks.map(Evaluation::inputTokens).orElse(0L);
-    return RunEstimate.of(model, backend, choice, calibration, windows(), asked, watch, runs);
+    return RunEstimate.ofComparison(
+        model, backend, choice, calibration, windows(), asked, watch, runs);
   }
 
   /** Measures one part after the other in this process. */

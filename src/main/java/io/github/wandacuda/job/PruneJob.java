@@ -4,9 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Allocation;
@@ -98,32 +96,6 @@ public final class PruneJob {
 
   public RunNeeds needs(Backend backend) {
     return target.needs(backend);
-  }
-
-  /**
-   * Returns what the run moves over the bus; nothing if the device has no memory of its own, or the
-   * run isn't by rows whose norms come from samples.
-   */
-  public Optional<RunTraffic> traffic(Backend backend) {
-    RunNeeds needs = needs(backend);
-    long elements = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
-    if (!needs.onDevice() || elements == 0 || !scope.rules().areByTiles()) {
-      return Optional.empty();
-    }
-    long bytes =
-        scope.chosen().stream()
-            .mapToLong(
-                module ->
-                    module.quantized() == null
-                        ? module.tensor().bytes()
-                        : module.quantized().bytes())
-            .sum();
-    ModelConfig config = scope.model().config();
-    return Optional.of(
-        RunTraffic.of(
-            DecoderFamilies.of(config).describe(config),
-            (double) bytes / elements,
-            needs.hostStateBytes()));
   }
 
   /**

@@ -244,7 +244,7 @@ public record RunNeeds(
   }
 
   /** Returns the bytes of a batch's activations; of one sample, if that has more tokens. */
-  private static long activations(ModelDirectory model, List<int[]> samples) {
+  static long activations(ModelDirectory model, List<int[]> samples) {
     int longest = samples.stream().mapToInt(tokenIds -> tokenIds.length).max().orElse(0);
     return (long) Math.max(DecoderFamilies.batchTokens(model), longest)
         * DecoderFamilies.shape(model).hiddenSize()
@@ -261,7 +261,7 @@ public record RunNeeds(
         .orElse(0);
   }
 
-  private static long largestBlock(List<LinearModule> chosen, ToLongFunction<LinearModule> bytes) {
+  static long largestBlock(List<LinearModule> chosen, ToLongFunction<LinearModule> bytes) {
     return chosen.stream()
         .collect(
             Collectors.groupingBy(

@@ -135,14 +135,19 @@ public record StructureChoice(
     }
     Calibration.FromSamples samples = (Calibration.FromSamples) calibration;
     RunNeeds.requireMemory(model, samples.samples(), 0);
-    List<ExpertScore> wanted = new ArrayList<>(ExpertScore.CHEAP);
-    if (score == ExpertScore.DROP) {
-      wanted.add(ExpertScore.DROP);
-    }
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
-      return DenseCalibration.run(decoder, samples.samples(), wanted, progress)
+      return DenseCalibration.run(decoder, samples.samples(), wanted(score.label()), progress)
           .joined(samples.joined());
     }
+  }
+
+  /** Returns the scores that samples are run for where experts go by one: it and the cheap ones. */
+  static List<ExpertScore> wanted(String score) {
+    List<ExpertScore> wanted = new ArrayList<>(ExpertScore.CHEAP);
+    if (score.equals(ExpertScore.DROP.label())) {
+      wanted.add(ExpertScore.DROP);
+    }
+    return wanted;
   }
 
   private float[] scores(Statistics statistics, String router, int experts, ExpertScore score) {
@@ -161,6 +166,12 @@ public record StructureChoice(
     return scores;
   }
 
+  /** Returns how many trials run side by side: half of the memory may hold their states. */
+  static int together(long stateBytes, int blocks) {
+    return (int)
+        Math.clamp(MachineFacts.availableMemory() / 2 / Math.max(1, stateBytes), 1, blocks);
+  }
+
   /** Chooses blocks, in the order in which they go. */
   BlockChoice.Chosen blocks(BlockRemoval blocks, int count, BlockScore score) {
     if (!known) {
@@ -169,9 +180,9 @@ public record StructureChoice(
     List<int[]> samples = ((Calibration.FromSamples) calibration).samples();
     long states = RunNeeds.stateBytes(model, samples);
     RunNeeds.requireMemory(model, samples, states);
-    int together = (int) Math.clamp(MachineFacts.availableMemory() / 2 / states, 1, blocks.size());
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(false))) {
-      return new BlockChoice(decoder, samples, blocks.period(), together, progress)
+      return new BlockChoice(
+              decoder, samples, blocks.period(), together(states, blocks.size()), progress)
           .choose(score, count);
     }
   }

@@ -112,10 +112,53 @@ public final class StructureJob {
     return part;
   }
 
-  /** Checks that there is enough disk space, as the run itself does first. */
+  /**
+   * Returns the disk and memory that the run needs.
+   *
+   * @param trials the mixes that were or will be tried before it, or none
+   */
+  public StructureNeeds needs(List<StructureSearch.Trial> trials) {
+    return StructureNeeds.of(
+        model,
+        request.asked(),
+        removed,
+        request.update(),
+        request.calibration(),
+        smaller,
+        request.verify(),
+        trials.size());
+  }
+
+  /**
+   * Estimates the time of the run, its choice of parts included, by doing a small part of it.
+   *
+   * @param trials the mixes that it will try, or none
+   * @param evaluated windows of text that run through the model before and after it
+   */
+  public TimeEstimate estimate(
+      Backend backend,
+      List<StructureSearch.Trial> trials,
+      List<int[]> evaluated,
+      Progress progress) {
+    return new StructureEstimate(
+            model,
+            backend,
+            request.asked(),
+            removed,
+            trials,
+            request.update(),
+            request.calibration(),
+            new Stopwatch(Stopwatch.MOST, progress))
+        .of(needs(trials), evaluated);
+  }
+
+  /** Checks that there is enough disk space and memory, as the run itself does first. */
   public void requireRoom() {
+    StructureNeeds needs = needs(List.of());
     SpaceCheck.requireDisk(
-        request.output(), smaller.totalBytes() - SpaceCheck.taken(request.output()));
+        request.output(),
+        needs.writeBytes() + needs.temporaryBytes() - SpaceCheck.taken(request.output()));
+    SpaceCheck.requireMemory(needs.memoryBytes(), SpaceCheck.FEWER_SAMPLES);
   }
 
   /** Returns what will be left, which is read from the model until it is written. */

@@ -106,33 +106,6 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return new ModelConfig(file, root, packed, described);
   }
 
-  /** Returns the bytes of a weight of the blocks by what this says, without scales. */
-  public double bytesPerWeight(DecoderDescription description) {
-    boolean wide =
-        find("torch_dtype").or(() -> find("dtype")).stream()
-            .anyMatch(type -> type.asText().equals("float32"));
-    int plain = wide ? Float.SIZE : Short.SIZE;
-    Optional<Quantization> quantization = Quantization.of(this);
-    return NamePatterns.inTime(
-            ErrorDetails.file(file),
-            search -> {
-              double bits = 0;
-              double weights = 0;
-              for (var linear : (Iterable<LinearDescription>) description.linears()::iterator) {
-                String name = description.prefixes().getFirst() + linear.name();
-                double count = (double) linear.rows() * linear.columns();
-                weights += count;
-                bits +=
-                    count
-                        * quantization
-                            .map(settings -> settings.bits(name, search, plain))
-                            .orElse((double) plain);
-              }
-              return bits / weights;
-            })
-        / Byte.SIZE;
-  }
-
   /** Returns {@code model_type}, or an empty string. */
   public String modelType() {
     return root.path("model_type").asText("");

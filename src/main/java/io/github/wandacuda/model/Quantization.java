@@ -70,32 +70,6 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
     return READ.contains(method);
   }
 
-  /**
-   * Returns the bits of a code of a module's weight by what the settings say alone.
-   *
-   * @param otherwise those of a weight that isn't quantized
-   */
-  double bits(String module, NamePatterns.Search search, int otherwise) {
-    if (!isRead() || isLeftOut(module, search)) {
-      return otherwise;
-    }
-    JsonNode layers = settings.path("quantized_layers");
-    String algorithm = layers.path(module).path("quant_algo").asText("");
-    return switch (method) {
-      case "compressed-tensors" ->
-          group(module, search)
-              .map(group -> positive(group.path("weights"), "num_bits", otherwise))
-              .orElse(otherwise);
-      case "mxfp4", "modelopt_fp4" -> 4;
-      case "gptq", "awq" -> positive(settings, settings.has("w_bit") ? "w_bit" : "bits", 4);
-      default -> {
-        String all = algorithm.isEmpty() ? settings.path("quant_algo").asText("") : algorithm;
-        boolean named = layers.isMissingNode() || layers.has(module);
-        yield named ? all.contains("FP4") ? 4 : Byte.SIZE : otherwise;
-      }
-    };
-  }
-
   InputException unread() {
     return ErrorDetails.part(file, key + ".quant_method")
         .hint("inspecting and removing whole experts work")

@@ -179,7 +179,7 @@ class CommandLineIT {
         .contains(
             """
             bytes_to_read bytes_to_write temporary_bytes memory_bytes hidden_state_bytes
-            hidden_state_host_bytes memory_bytes_to_save bus_bytes_up bus_bytes_down
+            hidden_state_host_bytes memory_bytes_to_save
             estimated_seconds estimated_seconds_least estimated_seconds_most\
             """
                 .split("\\s+"));

@@ -72,7 +72,6 @@ class CompletionTest {
     "prune, --io, auto direct buffered",
     "prune, --precision, fast high",
     "devices, --precision, fast high",
-    "devices, --plan, h100 rtx4090",
     "prune, --refine, swaps",
     "prune, --scope, row matrix",
     "prune, --score, reap frequency ean weighted drop loss influence angular greedy wanda flap"

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Tier;
 import io.github.wandacuda.testing.Words;
@@ -29,6 +30,8 @@ class EstimateIT {
   private static Path model;
   private static Path statistics;
   private static Path samples;
+  private static Path deep;
+  private static Path eight;
 
   @BeforeAll
   static void write() throws IOException {
@@ -36,6 +39,9 @@ class EstimateIT {
     model = llama.write(directory.resolve("model"));
     statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
     samples = llama.writeSamples(directory.resolve("samples.json"), 2, 128);
+    GeneratedLlama deeper = new GeneratedLlama(4, 384, 1056, 1000);
+    deep = deeper.write(directory.resolve("deep"));
+    eight = deeper.writeSamples(directory.resolve("eight.json"), 8, 128);
   }
 
   static List<String> kinds() {
@@ -68,6 +74,37 @@ class EstimateIT {
               List.of("--calibration", samples, "--update", kind);
           default -> List.of("--calibration", samples);
         });
+    assertNotFarOff(words);
+  }
+
+  static List<String> structures() {
+    return Tier.picked(
+        4,
+        List.of(
+            "experts --structure experts --sparsity 0.5",
+            "experts --structure experts --sparsity 0.5 --score drop",
+            "deep --structure blocks --sparsity 0.25",
+            "deep --structure blocks --sparsity 0.25 --score influence",
+            "deep --structure channels --sparsity 0.25",
+            "deep --structure channels --sparsity 0.25 --update realign",
+            "deep --structure heads --sparsity 0.5 --update reconstruct",
+            "deep --structure auto --sparsity 0.25"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("structures")
+  void theTimeOfRemovedPartsIsNotFarOff(String kind) {
+    boolean mixture = kind.startsWith("experts ");
+    List<Object> words =
+        Words.of(
+            "prune --model %s --output %s --calibration %s" + kind.substring(kind.indexOf(' ')),
+            mixture ? TestData.STRUCTURED.resolve("tiny-moe/model") : deep,
+            directory.resolve(kind.replaceAll("\\W", "")),
+            mixture ? TestData.STRUCTURED.resolve("tiny-moe/calibration.json") : eight);
+    assertNotFarOff(words);
+  }
+
+  private static void assertNotFarOff(List<Object> words) {
     words.addAll(List.of("--backend", "cpu", "--json"));
     List<Object> dry = new ArrayList<>(words);
     dry.add("--dry-run");

@@ -51,11 +51,6 @@ class HubCacheTest {
   }
 
   @Test
-  void aPlanKnowsTheCache() {
-    InProcess.line("devices --plan h100 --model %s", model).succeeds();
-  }
-
-  @Test
   void aDirectoryThatIsThereIsTaken() {
     String snapshot = model.resolve("snapshots/aaaa").toString();
     assertThat(cache.directory(snapshot)).isEqualTo(Path.of(snapshot));

@@ -8,7 +8,6 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
-import io.github.wandacuda.job.RunTraffic;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
@@ -36,17 +35,11 @@ class PretendTrafficTest {
   /** Over a block's own bytes: norms, reports, numbers of rows. */
   private static final double LIMIT = 1.02;
 
-  /** Of all blocks' bytes: the embedding's rows, tables of positions and token ids. */
-  private static final double EMBEDDING = 0.1;
-
   /** Of a block's own bytes: a bit for each 16-bit weight, norms and reports. */
   private static final double MASK = 0.1;
 
   @TempDir Path directory;
   @AutoClose private final PretendCuda driver = PretendCuda.start();
-
-  /** What was said before the last run. */
-  private RunTraffic predicted;
 
   /**
    * Bytes that crossed the bus.
@@ -85,7 +78,6 @@ class PretendTrafficTest {
         };
     try (ModelDirectory opened = ModelDirectory.open(model)) {
       PruneJob job = PruneJob.toOutput(opened, request);
-      predicted = job.traffic(backend).orElseThrow();
       job.run(backend, watch, MaskSink.NONE, result -> {});
     }
     assertThat(blocks).hasSize(BLOCKS);
@@ -143,8 +135,6 @@ class PretendTrafficTest {
     for (Moved moved : blocks.subList(1, BLOCKS)) {
       assertThat(moved.down()).isLessThan((long) (MASK * block) + states);
     }
-    assertThat(driver.traffic("upBytes") / predicted.up()).isBetween(1.0, LIMIT + EMBEDDING);
-    assertThat(driver.traffic("downBytes") / predicted.down()).isBetween(1.0, LIMIT);
     assertThat(blocks.getLast().up()).isLessThan((long) ((LIMIT - 1) * block));
     assertThat(blocks.getLast().down()).isLessThan((long) (MASK * block));
     assertOverlap((BLOCKS - 1) * linearBytes(model), block);
@@ -168,8 +158,6 @@ class PretendTrafficTest {
       assertThat(moved.up()).isBetween(block, (long) (LIMIT * block));
       assertThat(moved.down()).isLessThan((long) (2 * MASK * block) + states);
     }
-    assertThat(driver.traffic("upBytes") / predicted.up()).isBetween(1.0, LIMIT + EMBEDDING);
-    assertThat(driver.traffic("downBytes") / predicted.down()).isBetween(1.0, LIMIT);
   }
 
   /** Both runs are at the limit of what fits, so that a small one more or less shows. */
@@ -212,8 +200,6 @@ class PretendTrafficTest {
       assertThat(backend.operations()).isNotNull();
       driver.memory(12 << 20);
       List<Moved> blocks = prune(backend, model, samples, "small");
-      assertThat(driver.traffic("upBytes") / predicted.up()).isBetween(0.9, 1.1);
-      assertThat(driver.traffic("downBytes") / predicted.down()).isBetween(0.9, 1.1);
       // Twice up and once down for each block; the first batch has nothing to overlap with, and the
       // last one's way down is waited for before the next block's memory is given out.
       assertThat(blocks.get(1).up()).isBetween(2 * states, 3 * states);

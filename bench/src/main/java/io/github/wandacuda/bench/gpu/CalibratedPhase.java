@@ -12,14 +12,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * Prunes a whole model from as many samples as papers take, on one GPU, beside what {@code devices}
- * predicts of it. What a time-out leaves, the checkpoint and the unfinished output, stays in the
- * work folder, and the next call goes on with it.
+ * Prunes a whole model from as many samples as papers take, on one GPU, beside what its dry run
+ * predicts. What a time-out leaves, the checkpoint and the unfinished output, stays in the work
+ * folder, and the next call goes on with it.
  */
 final class CalibratedPhase implements Phase {
   private static final List<String> BACKENDS = List.of("cuda", "opencl");
@@ -57,7 +56,7 @@ final class CalibratedPhase implements Phase {
     result.fact("device", device.name());
     result.fact("model_bytes", shape.bytes());
     write(shape);
-    predict(card(device.name()), result);
+    predict(backend.get(), result);
     prune(backend.get(), result);
   }
 
@@ -84,11 +83,6 @@ final class CalibratedPhase implements Phase {
     return options.shapes().sequenceLength(options.phase());
   }
 
-  /** Returns the card whose numbers are known that a device is most like. */
-  static String card(String device) {
-    return device.toLowerCase(Locale.ROOT).contains("4090") ? "rtx4090" : "h100";
-  }
-
   private List<String> program(String... words) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -100,27 +94,32 @@ final class CalibratedPhase implements Phase {
     return command;
   }
 
-  private void predict(String card, PhaseResult result) {
-    result.fact("predicted_for", card);
+  /** Has the run's own dry run say what it will take, which measures a part of it. */
+  private void predict(String backend, PhaseResult result) {
+    List<String> command = prune(backend);
+    command.add("--dry-run");
     try {
-      JsonNode plan =
-          new ProgramRun(directory)
-              .run(program("devices", "--plan", card), options.deadline().left())
-              .json();
-      result.fact("predicted", plan.path("lines"));
-      result.fact("predicted_seconds", plan.path("seconds"));
+      JsonNode plan = new ProgramRun(directory).run(command, options.deadline().left()).json();
+      result.fact("predicted_seconds", plan.path("estimated_seconds"));
+      result.fact("predicted_seconds_least", plan.path("estimated_seconds_least"));
+      result.fact("predicted_seconds_most", plan.path("estimated_seconds_most"));
     } catch (ProgramRun.FailedException e) {
       if (!e.isStopped()) {
-        result.failed("devices --plan: " + e.getMessage());
+        result.failed("prune --dry-run: " + e.getMessage());
       }
     }
   }
 
+  private List<String> prune(String backend) {
+    List<String> command = program("prune", "--backend", backend);
+    command.addAll(List.of("--calibration", samples().toString()));
+    command.addAll(List.of("--output", directory.resolve("output").toString()));
+    return command;
+  }
+
   private void prune(String backend, PhaseResult result) {
-    Path output = directory.resolve("output");
-    List<String> command = program("prune", "--backend", backend, "--resume");
-    command.addAll(List.of("--calibration", samples().toString(), "--checkpoint-every", "60"));
-    command.addAll(List.of("--output", output.toString()));
+    List<String> command = prune(backend);
+    command.addAll(List.of("--resume", "--checkpoint-every", "60"));
     double before = Files.exists(steps) ? Json.read(steps).path("seconds").asDouble() : 0;
     int earlier = Files.exists(steps) ? Json.read(steps).path("steps").asInt() : 0;
     Map<String, Object> row = new LinkedHashMap<>();
