@@ -3,12 +3,15 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.Structure;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What a model card says of a run in numbers and words.
@@ -45,9 +48,14 @@ record CardFacts(ModelDirectory source, Provenance record) {
       Sizes known = sizes.get();
       return Verdict.ofParts(known.went(), known.parametersBefore(), known.parametersAfter());
     }
-    Object method = record.value("method");
+    String methods =
+        Stream.of(MethodKey.METHOD, MethodKey.REFINE, MethodKey.UPDATE)
+            .map(key -> record.value(key.recordKey()))
+            .filter(Objects::nonNull)
+            .map(Object::toString)
+            .collect(Collectors.joining("+"));
     return Verdict.ofZeros(
-        method == null ? "a recipe" : method.toString(), record.zeros(), record.elements());
+        methods.isEmpty() ? "a recipe" : methods, record.zeros(), record.elements());
   }
 
   /** Returns the rows of the card's table. */

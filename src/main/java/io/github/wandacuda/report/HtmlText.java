@@ -38,6 +38,11 @@ final class HtmlText {
     return text.replace('\t', ' ').lines().map(HtmlText::whole).collect(Collectors.joining("\n"));
   }
 
+  /** Returns a name as code, which is broken behind its dots and underscores where it must be. */
+  static String code(String name) {
+    return "<code>" + escaped(name).replaceAll("([._])(?=.)", "$1<wbr>") + "</code>";
+  }
+
   /** Returns a sentence with its words in backquotes as code. */
   static String sentence(String text) {
     return whole(text).replaceAll("`([^`]*)`", "<code>$1</code>");

@@ -168,7 +168,7 @@ record PrunePage(PruneReport report) {
   }
 
   private static String name(ModuleResult result) {
-    return "<code>" + HtmlText.escaped(result.module().name()) + "</code>";
+    return HtmlText.code(result.module().name());
   }
 
   private String row(ModuleResult result) {

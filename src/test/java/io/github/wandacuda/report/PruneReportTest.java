@@ -165,7 +165,7 @@ class PruneReportTest {
         .startsWith("<!DOCTYPE html>")
         .contains(
             "<html lang=\"en\">",
-            "layers.0.&lt;b&gt;&amp;&quot;q&quot;",
+            "layers.<wbr>0.<wbr>&lt;b&gt;&amp;&quot;q&quot;",
             result.provenance().maskSha256())
         .contains("<dt>Dead columns</dt><dd>3</dd>", "<dt>Rows all zero</dt><dd>2</dd>")
         .contains("<td class=\"some\">3</td><td>0.000</td>", "<td class=\"some\">2</td>")

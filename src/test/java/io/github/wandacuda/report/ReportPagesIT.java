@@ -2,12 +2,12 @@ package io.github.wandacuda.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.github.wandacuda.cli.Main;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Ended;
-import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Words;
 import java.io.IOException;
@@ -18,11 +18,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Reports in Chromium: nothing is logged, nothing is wider than the window, and tables sort. The
@@ -50,13 +53,26 @@ class ReportPagesIT {
       root.dataset.overflow = root.scrollWidth - root.clientWidth;
       root.dataset.cut = Math.max(0, ...[...document.querySelectorAll(".scroll")]
           .map((part) => part.scrollWidth - part.clientWidth));
+      // Words of names and of what stands before a value are in one line each.
+      const lines = (text, word) => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return new Set([...range.getClientRects()].map((box) => box.top)).size;
+      };
+      root.dataset.split = [...document.querySelectorAll("th code, .origin th")]
+          .flatMap((cell) => [...cell.childNodes])
+          .filter((child) => child.nodeType === Node.TEXT_NODE)
+          .flatMap((text) => [...text.textContent.matchAll(/\\S+/g)]
+              .filter((word) => lines(text, word) > 1))
+          .join(" ");
       const buttons = document.querySelectorAll("table.runs thead button");
       const column = () => [...document.querySelectorAll("table.runs tbody tr")]
           .map((row) => row.cells[2].textContent).join(" ");
       root.dataset.before = column();
-      buttons[2].click();
+      buttons[2]?.click();
       root.dataset.up = column();
-      buttons[2].click();
+      buttons[2]?.click();
       root.dataset.down = column();
       root.dataset.images = document.images.length;
       root.dataset.tables = document.querySelectorAll("table").length;
@@ -91,25 +107,59 @@ class ReportPagesIT {
         .contains("data-down=\"1002.00 1001.00 1000.00 92.0000");
   }
 
-  @Test
-  void aPruneReportFitsItsWindow() throws IOException {
+  /** A kind of run, what goes before its options, and the words that its page begins with. */
+  static Stream<Arguments> kinds() {
+    String llama = "--model testdata/models/tiny-llama --calibration testdata/text/calibration.txt";
+    String mixture =
+        "--model testdata/golden/structured/tiny-moe/model"
+            + " --calibration testdata/golden/structured/tiny-moe/calibration.json";
+    String few = llama + " --samples 16 --sequence-length 64 ";
+    return Stream.of(
+        arguments("wanda", few + "--evaluate testdata/text/heldout.txt", "weights are zero"),
+        arguments("alps 2:4", few + "--pattern 2:4 --update alps", "chosen by wanda+alps"),
+        arguments("experts", mixture + " --structure experts --sparsity 0.25", "4 of 16 experts"),
+        arguments("channels", few + "--structure channels --sparsity 0.25", "of 352 channels"),
+        arguments("heads", few + "--structure heads --sparsity 0.5", "1 of 2 groups of heads"),
+        arguments("blocks", few + "--structure blocks --sparsity 0.2", "1 of 6 blocks went"),
+        arguments("auto", few + "--structure auto --sparsity 0.2", "of the parameters"),
+        arguments(
+            "fp8",
+            "--model testdata/quantized/fp8-block-llama-wide/model --statistics"
+                + " testdata/quantized/fp8-block-llama-wide/dense.statistics.safetensors",
+            "chosen by wanda"));
+  }
+
+  /** Each says first what was done, what it cost and what to do next, and its card does too. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void everyKindFitsItsWindowAndSaysWhatItDid(String kind, String words, String done)
+      throws IOException {
     Browser browser = browser();
     Files.createDirectories(browser.profile());
     Path page = directory.resolve("prune.html");
+    Path output = directory.resolve("out");
     Command.main(
             List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"),
             Main.class,
             Words.of(
-                "prune --model %s --statistics %s --output %s --report %s --backend cpu --quiet",
-                TestData.TINY_LLAMA,
-                TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"),
-                directory.resolve("out"),
-                page))
+                "prune %s --output %s --report %s --backend cpu --quiet"
+                    .formatted(words, output, page)))
         .run()
         .succeeds();
-    Browser.Shown probed = browser.show(probed(page), 1280);
-    assertThat(probed.html())
-        .contains("data-overflow=\"0\"", "data-cut=\"0\"", "layers.5.mlp.down_proj");
+    String html = Files.readString(page);
+    String cost =
+        words.contains("--evaluate")
+            ? "; perplexity rose from [0-9.]+ to [0-9.]+ \\(\\+[0-9.]+ %\\), .*before you use it\\."
+            : "; what it cost was not measured, so compare it .* before you use it\\.";
+    assertThat(html)
+        .containsPattern("<p class=\"verdict\">[^;]*" + Pattern.quote(done) + "[^;]*" + cost);
+    assertThat(Files.readString(output.resolve("README.md")))
+        .containsPattern("\n\n[^;\n]*" + Pattern.quote(done) + "[^;\n]*" + cost);
+    assertThat(html).doesNotContain("\\u000a", "Sparsity by block");
+    for (int width : List.of(1280, 420)) {
+      assertThat(browser.show(probed(page), width).html())
+          .contains("data-overflow=\"0\"", "data-cut=\"0\"", "data-split=\"\"");
+    }
   }
 
   /** The page's policy would forbid our script. */
