@@ -142,6 +142,7 @@ record StructureRun(
             output,
             asked,
             choice.removed(),
+            asked.chosenShare(model, calibration, fits, choice.trials().size()),
             fits,
             calibration,
             command.files(true),

@@ -338,7 +338,14 @@ final class ModulePruner implements AutoCloseable {
       }
     }
     SelectionRule rule =
-        shards.rule(module, () -> new TileMasks(selector, workers).rule(tiles, rules.of(module)));
+        shards.rule(
+            module,
+            () -> {
+              long start = System.nanoTime();
+              SelectionRule found = new TileMasks(selector, workers).rule(tiles, rules.of(module));
+              clock.addSelect((System.nanoTime() - start) * workers.count());
+              return found;
+            });
     return new TilePruner(selector, rule, tiles, norms, resident, clock);
   }
 

@@ -124,6 +124,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         cluster.isPresent()
             ? new ClusterPass(scope, cluster.get(), output, tools).run(fingerprint)
             : new LocalPass(scope, needs(tools.backend()), output, tools).run();
+    long complete = System.nanoTime();
     output.copyFiles();
     Provenance record =
         tools
@@ -135,6 +136,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
                     output.path(),
                     scope.fitted(written.results()),
                     tools.workers()));
+    tools.clock().addComplete(System.nanoTime() - complete);
     RunResult result = new RunResult(record, written.results(), tools.clock().seconds(), null);
     tools.beforeEnd().accept(result);
     boolean packs = scope.request().packed();
@@ -148,6 +150,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       Packing.PACK.writeConfig(scope.model(), output);
     }
     output.finish(whole(), record);
+    tools.clock().addComplete(System.nanoTime() - complete);
     return result;
   }
 

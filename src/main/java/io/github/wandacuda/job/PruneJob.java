@@ -135,6 +135,8 @@ public final class PruneJob {
    */
   public RunResult run(
       Backend backend, Progress progress, MaskSink masks, Consumer<RunResult> beforeEnd) {
+    long begin = System.nanoTime();
+    PhaseClock clock = new PhaseClock(backend.concurrency());
     if (!target.isFinished()) {
       requireRoom(backend);
     }
@@ -149,7 +151,7 @@ public final class PruneJob {
             DirectIo.of(
                 scope.request().storage().io(), 2 * scope.model().checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency())) {
-      PhaseClock clock = new PhaseClock(workers.count());
+      clock.addComplete(System.nanoTime() - begin);
       PruneTarget.Tools tools =
           new PruneTarget.Tools(plan, backend, workers, clock, progress, masks, io, beforeEnd);
       return target.run(tools).with(clock.seconds());

@@ -1,6 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockChoice;
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.ErrorDetails;
@@ -101,6 +102,32 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
     return problem.isPresent() ? Update.NONE : wanted;
   }
 
+  /**
+   * Returns how much of a run is done when the parts are chosen, by how often samples pass the
+   * blocks to choose them and to fit what is left.
+   *
+   * @param trials how many mixes a search has tried
+   */
+  public double chosenShare(
+      ModelDirectory model, Calibration calibration, Update fits, int trials) {
+    if (parts.structure() == Structure.AUTO) {
+      return StructureSearch.share(trials);
+    }
+    if (!(calibration instanceof Calibration.FromSamples)) {
+      return 0;
+    }
+    if (parts.structure().isOfWidth() || fits == Update.NONE) {
+      return parts.structure().isOfWidth() ? 0 : 1;
+    }
+    double passes = 1;
+    if (parts.score().equals(BlockScore.LOSS.label())) {
+      BlockRemoval blocks = (BlockRemoval) parts.structure().find(model);
+      passes =
+          (double) BlockChoice.runs(blocks.size(), blocks.period(), count(blocks)) / blocks.size();
+    }
+    return passes / (passes + StructureFit.PASSES);
+  }
+
   /** Returns the parts that a run has removed, so that they needn't be chosen again. */
   public Optional<StructureChoice.Chosen> madeBy(Provenance record) {
     return record
@@ -130,7 +157,9 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
           .refused("samples of 2 tokens or more, one of which predicts another", "1");
     }
     if (parts.structure() != Structure.AUTO) {
-      StructureChoice choice = new StructureChoice(model, backend, calibration, known, progress);
+      double share = chosenShare(model, calibration, fits, 0);
+      Progress choosing = share > 0 && share < 1 ? progress.within("", 0, share) : progress;
+      StructureChoice choice = new StructureChoice(model, backend, calibration, known, choosing);
       Removal found = parts.structure().find(model);
       return choice.choose(parts.structure(), found, count(found), parts.score());
     }

@@ -62,7 +62,7 @@ public record StructureFit(
     Calibration.FromSamples calibration,
     Backend backend) {
   /** Samples pass each half of a block dense, observed and smaller, about. */
-  private static final int PASSES = 6;
+  static final int PASSES = 6;
 
   private static final long ALIGNMENT = 64;
 

@@ -206,6 +206,7 @@ public final class StructureJob {
       Progress progress,
       Optional<OnCluster> on,
       Runnable beforeEnd) {
+    long begin = System.nanoTime();
     Provenance asked = Provenance.planned(request, removed, plan);
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
@@ -226,6 +227,7 @@ public final class StructureJob {
         return;
       }
       directory.begin(cause.with(SourceDigest.byFile(model)));
+      clock.addComplete(System.nanoTime() - begin);
       try {
         requireRoom();
         if (StructureFit.isNeeded(removed, request.update())) {
@@ -243,7 +245,7 @@ public final class StructureJob {
                 .withFitted(
                     TensorDigest.all(
                         smaller.shards(), request.output(), Set.copyOf(plan.fitted()), workers));
-        end(directory, record, beforeEnd);
+        end(directory, record, clock, beforeEnd);
       } catch (RuntimeException | Error e) {
         directory.settle(e);
         throw e;
@@ -279,7 +281,7 @@ public final class StructureJob {
               if (state.finished()) {
                 checkOthers(output, clock);
                 sideFiles.warnOfLeftOut("the output has no use for it");
-                end(directory, record, beforeEnd);
+                end(directory, record, clock, beforeEnd);
               }
               return state;
             });
@@ -330,7 +332,12 @@ public final class StructureJob {
                 request.update(),
                 (Calibration.FromSamples) request.calibration(),
                 backend)
-            .run(name -> directory.file(Path.of(name)), 0, progress);
+            .run(
+                name -> directory.file(Path.of(name)),
+                0,
+                request.chosenShare() > 0
+                    ? progress.within("", request.chosenShare(), 1)
+                    : progress);
     take(result.removed(), result.plan(model, fitted));
     clock.addCalibrate(System.nanoTime() - start);
   }
@@ -373,12 +380,15 @@ public final class StructureJob {
   }
 
   /** Completes the output, of which all shards are written. */
-  private void end(OutputDirectory directory, Provenance record, Runnable beforeEnd) {
+  private void end(
+      OutputDirectory directory, Provenance record, PhaseClock clock, Runnable beforeEnd) {
+    long start = System.nanoTime();
     directory.copyFiles();
     beforeEnd.run();
     smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
     replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
     directory.finish(model, record);
+    clock.addComplete(System.nanoTime() - start);
   }
 
   private void replace(OutputDirectory directory, Path file, byte[] content) {

@@ -12,6 +12,7 @@ import java.util.Map;
  * @param asked by what it was chosen
  * @param removed what goes; which channels or heads is only found while they are removed, so these
  *     are as many others
+ * @param chosenShare how much of the run is done when the parts are chosen, as progress tells it
  * @param update what happens to the weights that read what is left
  * @param files that are read beside the model, by what they are
  * @param resume whether the output may hold an interrupted or finished run
@@ -22,6 +23,7 @@ public record StructureRequest(
     Path output,
     RemovalRequest asked,
     RemovedParts removed,
+    double chosenShare,
     Update update,
     Calibration calibration,
     Map<String, List<Path>> files,

@@ -79,6 +79,11 @@ public record StructureSearch(
     return samples / PARTS;
   }
 
+  /** Returns how much of a run is done when it has tried so many mixes. */
+  static double share(int mixes) {
+    return 1 - (1 - CHOOSING) / (mixes + 1);
+  }
+
   /**
    * Tries mixes.
    *
@@ -106,7 +111,8 @@ public record StructureSearch(
     List<Trial> trials = new ArrayList<>();
     for (RemovedParts mix : mixes) {
       int number = trials.size();
-      double each = (1 - CHOOSING) / mixes.size();
+      // The best mix is removed once more, with all samples, when the search has ended.
+      double each = (1 - CHOOSING) / (mixes.size() + 1);
       Progress trial =
           progress.within(
               "mix %d of %d, ".formatted(number + 1, mixes.size()),

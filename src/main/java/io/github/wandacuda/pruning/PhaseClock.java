@@ -20,6 +20,7 @@ public final class PhaseClock {
   private final LongAdder readWrite = new LongAdder();
   private final LongAdder calibrate = new LongAdder();
   private final LongAdder verify = new LongAdder();
+  private final LongAdder complete = new LongAdder();
 
   public PhaseClock(int workers) {
     this.workers = workers;
@@ -46,6 +47,11 @@ public final class PhaseClock {
     verify.add(nanos);
   }
 
+  /** Adds time in which the output was begun or completed, beside its weights. */
+  public void addComplete(long nanos) {
+    complete.add(nanos);
+  }
+
   /** Returns the time until now; phases side by side share the time that all of them took. */
   public Seconds seconds() {
     double total = (System.nanoTime() - start) / NANOS;
@@ -53,7 +59,8 @@ public final class PhaseClock {
       calibrate.sum() / NANOS,
       select.sum() / NANOS / workers,
       readWrite.sum() / NANOS / workers,
-      verify.sum() / NANOS
+      verify.sum() / NANOS,
+      complete.sum() / NANOS
     };
     double share = Math.min(1, total / Arrays.stream(phases).sum());
     return new Seconds(
@@ -65,6 +72,7 @@ public final class PhaseClock {
         share * phases[1],
         share * phases[2],
         share * phases[3],
+        share * phases[4],
         0);
   }
 
@@ -73,6 +81,8 @@ public final class PhaseClock {
    *
    * @param start starting the process
    * @param prepare reading the model's headers and the texts, drawing samples, opening the device
+   * @param complete digests of the source and of fitted tensors, the files beside the weights, the
+   *     model card, the record, and files that were asked for beside the output
    * @param readWrite reading and writing weights, and copying what is not pruned
    */
   public record Seconds(
@@ -84,13 +94,15 @@ public final class PhaseClock {
       double select,
       double readWrite,
       double verify,
+      double complete,
       double evaluate)
       implements Serializable {
     /** Returns the seconds of a command that this run is a part of. */
     public Seconds within(
         double total, double start, double prepare, double allocate, double evaluate) {
       return new Seconds(
-          total, start, prepare, allocate, calibrate, select, readWrite, verify, evaluate);
+          total, start, prepare, allocate, calibrate, select, readWrite, verify, complete,
+          evaluate);
     }
 
     /** Returns the seconds of the same run with samples that ran before. */
@@ -104,13 +116,15 @@ public final class PhaseClock {
           select,
           readWrite,
           verify,
+          complete,
           evaluate);
     }
 
-    /** Returns the seconds of what is none of the phases, such as to write a report. */
+    /** Returns the seconds of what is none of the phases. */
     public double other() {
       return total
-          - (start + prepare + allocate + calibrate + select + readWrite + verify + evaluate);
+          - (start + prepare + allocate + calibrate + select + readWrite + verify + complete
+              + evaluate);
     }
 
     /** Returns the total and the phases by their names in JSON. */

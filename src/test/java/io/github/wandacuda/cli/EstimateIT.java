@@ -115,6 +115,10 @@ class EstimateIT {
     // All of the process but its end, the launcher's Java included.
     assertThat(result.at("/seconds/total").doubleValue())
         .isBetween(0.7 * seconds - 0.5, seconds + 0.1);
+    // Every phase has a name: of runs of one to nine seconds 1 to 15 % were none of them.
+    assertThat(result.at("/seconds/other").doubleValue())
+        .as("%s", result.path("seconds"))
+        .isLessThan(0.3 * seconds);
     assertThat(plan.path("estimated_seconds_least").doubleValue())
         .as("%s", plan)
         .isBetween(0.01, MOST_OFF * seconds);

@@ -18,7 +18,7 @@ class PhaseClockTest {
 
   @Test
   void wordsNameWhatTookTime() {
-    PhaseClock.Seconds seconds = new PhaseClock.Seconds(4, 0, 0, 0, 2.5, 0, 0.5, 0, 0);
+    PhaseClock.Seconds seconds = new PhaseClock.Seconds(4, 0, 0, 0, 2.5, 0, 0.5, 0, 0, 0);
     assertThat(seconds.within(5.5, 0.5, 0.75, 0, 0.25).text())
         .isEqualTo(
             "5.50: start 0.50, prepare 0.75, calibrate 2.50, read and write 0.50, evaluate 0.25,"

@@ -31,6 +31,7 @@ public final class Experts {
         output,
         Smaller.asked(Structure.EXPERTS, ExpertScore.REAP.label()),
         RemovedParts.of(Structure.EXPERTS, removed),
+        0,
         Structure.Update.NONE,
         new Calibration.None(),
         Map.of(),

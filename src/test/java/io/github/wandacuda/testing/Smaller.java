@@ -69,6 +69,7 @@ public final class Smaller {
                 output,
                 asked(structure, score),
                 parts,
+                0,
                 update,
                 calibration,
                 Map.of(),
