@@ -272,16 +272,7 @@ final class GenerateCommand extends Subcommand {
         int[] ids = tokens == null ? tokenizer.encode(text()) : ids();
         ErrorDetails where =
             tokens == null ? ErrorDetails.of("`prompt`") : ErrorDetails.file(tokens);
-        if (ids.length == 0) {
-          throw where.wrong("one token or more", "none");
-        }
-        if (ids.length >= shape.maximumLength()) {
-          throw where.wrong(
-              "fewer tokens than the %d positions that the model has"
-                  .formatted(shape.maximumLength()),
-              ids.length);
-        }
-        TokenLists.requireKnown(shape.vocabulary(), ids, where);
+        TokenLists.requirePrompt(shape.maximumLength(), shape.vocabulary(), ids, where);
         return new Prompt(ids, tokenizer);
       } catch (RuntimeException | Error e) {
         if (tokenizer != null) {

@@ -2,10 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruneRequest;
-import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskFile;
-import io.github.wandacuda.pruning.ModuleMasks;
 import io.github.wandacuda.pruning.PruningRules;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -62,21 +60,6 @@ final class MaskOptions {
 
   /** Opens the masks, null if there are none; closing them is up to the caller. */
   PruneRequest.MasksIn open(ModelDirectory model) {
-    if (files.isEmpty()) {
-      return null;
-    }
-    String source = SourceDigest.of(model);
-    ModuleMasks masks = MaskFile.open(files.get(0), model.modules(), source);
-    try {
-      for (Path file : files.subList(1, files.size())) {
-        ModuleMasks more = MaskFile.open(file, model.modules(), source);
-        masks = UNION.equals(combination) ? masks.union(more) : masks.intersection(more);
-      }
-      return new PruneRequest.MasksIn(
-          masks, SourceDigest.ofFiles("masks", files, UNION.equals(combination) ? UNION : ""));
-    } catch (RuntimeException | Error e) {
-      masks.close();
-      throw e;
-    }
+    return PruneRequest.MasksIn.open(files, UNION.equals(combination), model).orElse(null);
   }
 }

@@ -108,12 +108,7 @@ final class MethodOptions {
 
   /** Checks that the shares are the same when an interrupted run in place is run again. */
   public void checkInPlace() {
-    if (plan.allocations().stream().anyMatch(Allocation::readsWeights)) {
-      throw new UsageException(
-          "--in-place can't share out by atp, dlp or owl: on a model that is pruned in part they"
-              + " give other shares, so an interrupted run could not be ended; --allocation FILE"
-              + " can say the shares");
-    }
+    plan.checkInPlace();
   }
 
   /** Returns the allocation of a name or file, uniform for null. */

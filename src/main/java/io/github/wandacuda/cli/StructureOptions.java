@@ -1,11 +1,11 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.RemovalRequest;
+import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.Structure;
@@ -172,10 +172,7 @@ final class StructureOptions {
 
   public long shardBytes(ModelDirectory model) {
     if (shardSize == null) {
-      return model.checkpoint().shards().stream()
-          .mapToLong(SafetensorsFile::byteSize)
-          .max()
-          .orElseThrow();
+      return StructureRequest.largestShard(model);
     }
     Matcher size = SIZE.matcher(shardSize);
     long number = size.matches() ? Long.parseLong(size.group(1)) : 0;

@@ -38,6 +38,14 @@ public final class TextStream {
     }
   }
 
+  /** Returns the text of tokens behind a prompt, all at once. */
+  public static String of(Tokenizer tokenizer, int[] prompt, List<Integer> tokens) {
+    TextStream stream = new TextStream(tokenizer, prompt);
+    StringBuilder text = new StringBuilder();
+    tokens.forEach(id -> text.append(stream.add(id)));
+    return text.append(stream.end()).toString();
+  }
+
   /** Returns the text that a new token completes, perhaps none. */
   public String add(int id) {
     ids.add(id);

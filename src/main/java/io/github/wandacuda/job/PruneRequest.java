@@ -2,7 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.MaskFile;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleMasks;
 import io.github.wandacuda.pruning.PruningRules;
@@ -100,6 +102,33 @@ public record PruneRequest(
    * @param sha256 a SHA-256 of the files' bytes, in hexadecimal
    */
   public record MasksIn(ModuleMasks masks, String sha256) implements AutoCloseable {
+    private static final String UNION = "union";
+
+    /**
+     * Opens files of masks, which the caller closes.
+     *
+     * @param files of masks of the model; none for no masks
+     * @param union whether a weight stays that any of them keeps, and not one that all do
+     */
+    public static Optional<MasksIn> open(List<Path> files, boolean union, ModelDirectory model) {
+      if (files.isEmpty()) {
+        return Optional.empty();
+      }
+      String source = SourceDigest.of(model);
+      ModuleMasks masks = MaskFile.open(files.getFirst(), model.modules(), source);
+      try {
+        for (Path file : files.subList(1, files.size())) {
+          ModuleMasks more = MaskFile.open(file, model.modules(), source);
+          masks = union ? masks.union(more) : masks.intersection(more);
+        }
+        return Optional.of(
+            new MasksIn(masks, SourceDigest.ofFiles("masks", files, union ? UNION : "")));
+      } catch (RuntimeException | Error e) {
+        masks.close();
+        throw e;
+      }
+    }
+
     /** Returns what writes a module's mask, if masks are given. */
     public static Optional<Consumer<MemorySegment>> of(
         Optional<MasksIn> given, LinearModule module) {

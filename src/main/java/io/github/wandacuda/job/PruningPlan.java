@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -127,6 +128,16 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
             ? new OutputTarget(RunScope.of(model, request), on).search(stages, backend, sharing)
             : sharing.apply(SavedSteps.none());
     return request.with(shared.rules(), shared.label(), searches || request.resume());
+  }
+
+  /** Refuses shares that an interrupted run in place would find otherwise. */
+  public void checkInPlace() {
+    if (allocations().stream().anyMatch(Allocation::readsWeights)) {
+      throw new UsageException(
+          "`in-place` can't share out by atp, dlp or owl: on a model that is pruned in part they"
+              + " give other shares, so an interrupted run could not be ended; `allocation` FILE"
+              + " can say the shares");
+    }
   }
 
   /** Returns rules with each module's share, and how it was found; null if all get the same. */

@@ -1,6 +1,8 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,4 +33,12 @@ public record StructureRequest(
     boolean resume,
     boolean verify,
     boolean card,
-    IoMode io) {}
+    IoMode io) {
+  /** Returns the bytes of a model's largest shard, which shards of a smaller one may have too. */
+  public static long largestShard(ModelDirectory model) {
+    return model.checkpoint().shards().stream()
+        .mapToLong(SafetensorsFile::byteSize)
+        .max()
+        .orElseThrow();
+  }
+}

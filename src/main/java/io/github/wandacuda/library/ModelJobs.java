@@ -1,33 +1,82 @@
 package io.github.wandacuda.library;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.DenseCalibration;
+import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
 import io.github.wandacuda.calibration.EvaluationWindows;
+import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.evaluate.Accuracy;
+import io.github.wandacuda.evaluate.Evaluation;
+import io.github.wandacuda.evaluate.Generation;
+import io.github.wandacuda.evaluate.OpenDecoder;
+import io.github.wandacuda.evaluate.Sampler;
+import io.github.wandacuda.evaluate.SpecialTokens;
+import io.github.wandacuda.evaluate.Task;
+import io.github.wandacuda.evaluate.TaskFigures;
+import io.github.wandacuda.evaluate.TaskScore;
+import io.github.wandacuda.evaluate.Tasks;
+import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.ComparedRun;
+import io.github.wandacuda.job.Comparison;
+import io.github.wandacuda.job.ComparisonWork;
 import io.github.wandacuda.job.Inspector;
 import io.github.wandacuda.job.Packing;
 import io.github.wandacuda.job.PackingJob;
+import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.SharedSparsity;
+import io.github.wandacuda.job.StructureChoice;
+import io.github.wandacuda.job.StructureJob;
+import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.Verification;
 import io.github.wandacuda.job.Verifier;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.text.TokenLists;
+import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.TokenizerProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Jobs of the command line on a model's directory, beside pruning, which {@link ModelPruner} does:
@@ -46,6 +95,8 @@ import java.util.concurrent.CancellationException;
  * several threads at once; jobs of several objects may go side by side.
  */
 public final class ModelJobs {
+  private static final Set<Method> WITHOUT_FILES = EnumSet.complementOf(EnumSet.of(Method.MASKS));
+
   private final Path model;
   private String backend = Backends.AUTO;
   private int device;
@@ -154,6 +205,61 @@ public final class ModelJobs {
    * @param bytesAfter of the written shards
    */
   public record PackResult(int modules, long bytesBefore, long bytesAfter) {}
+
+  /**
+   * What a model scored on a task.
+   *
+   * @param documents of the task
+   * @param accuracy share of them whose right answer was the most likely, from 0 to 1
+   * @param standardError of the accuracy
+   * @param normalized the accuracy by likelihoods for each byte of the answer, of tasks that have
+   *     it
+   */
+  public record TaskResult(
+      long documents, double accuracy, double standardError, OptionalDouble normalized) {}
+
+  /**
+   * What a model went on with.
+   *
+   * @param tokens the new ids, the end token not among them
+   * @param text what they say, or nothing of a model without {@code tokenizer.json}
+   * @param tokensPerSecond without the first; 0 if there were no more
+   */
+  public record GeneratedText(List<Integer> tokens, Optional<String> text, double tokensPerSecond) {
+    /** Copies the list. */
+    public GeneratedText {
+      tokens = List.copyOf(tokens);
+    }
+  }
+
+  /**
+   * One method of a comparison, and what it leaves of the model.
+   *
+   * @param method as it was asked for, such as {@code wanda+swaps}
+   * @param sparsity share of zeros in the pruned modules
+   * @param perplexity on the text, or nothing if it isn't finite
+   * @param relativeError the modules' mean of {@code ||(W - V) X||^2 / ||W X||^2} over the samples
+   * @param maskSha256 as {@code wanda-cuda.json} of the same run has it
+   */
+  public record ComparedMethod(
+      String method,
+      double sparsity,
+      OptionalDouble perplexity,
+      OptionalDouble relativeError,
+      String maskSha256) {}
+
+  /**
+   * What a comparison measured.
+   *
+   * @param densePerplexity of the model as it is
+   * @param methods in the order in which they were asked for
+   */
+  public record ComparisonResult(double densePerplexity, List<ComparedMethod> methods) {
+    /** Copies the list. */
+    public ComparisonResult {
+      methods = List.copyOf(methods);
+    }
+  }
 
   /**
    * {@return the jobs of a model}
@@ -270,6 +376,79 @@ public final class ModelJobs {
    * @throws IOException if a file is wrong or can't be written
    */
   public CalibrationResult calibrate(SampleSource samples, Path output) throws IOException {
+    return calibrate(samples, output, List.of());
+  }
+
+  /**
+   * Writes norms and the scores of a mixture's experts, from which any number of these can be
+   * removed, as {@code wanda-cuda calibrate --experts} does.
+   *
+   * @param samples run through the dense model
+   * @param output a file that isn't there yet
+   * @return what it holds
+   * @throws IOException if a file is wrong or can't be written, or the model has no experts
+   */
+  public CalibrationResult calibrateExperts(SampleSource samples, Path output) throws IOException {
+    return calibrate(samples, output, ExpertScore.CHEAP);
+  }
+
+  private CalibrationResult calibrate(SampleSource samples, Path output, List<ExpertScore> experts)
+      throws IOException {
+    return calibrating(
+        samples,
+        output,
+        false,
+        (source, decoder, drawn) -> {
+          List<int[]> tokens = List.of(drawn.tokens());
+          Statistics statistics =
+              DenseCalibration.run(decoder, tokens, experts, progress).joined(drawn.joined());
+          if (!experts.isEmpty() && statistics.experts().isEmpty()) {
+            throw ErrorDetails.file(source.config().file())
+                .wrong("a mixture of experts", "none in the decoder");
+          }
+          AtomicWrite.replace(output, statistics.content());
+          return statistics;
+        });
+  }
+
+  /**
+   * Writes norms and the second moments of the inputs, which methods need that change weights or
+   * swap, as {@code wanda-cuda calibrate --second-moments} does. They are larger than the model.
+   *
+   * @param samples run through the dense model
+   * @param output a file that isn't there yet
+   * @return what it holds
+   * @throws IOException if a file is wrong or can't be written
+   */
+  public CalibrationResult calibrateMoments(SampleSource samples, Path output) throws IOException {
+    return calibrating(
+        samples,
+        output,
+        true,
+        (source, decoder, drawn) -> {
+          Map<String, Integer> features =
+              source.modules().stream()
+                  .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
+          MomentsCalibration moments =
+              new MomentsCalibration(
+                  decoder,
+                  List.of(drawn.tokens()),
+                  drawn.joined(),
+                  features::get,
+                  progress,
+                  new TreeMap<>());
+          AtomicWrite.replace(output, moments);
+          return moments.statistics();
+        });
+  }
+
+  @FunctionalInterface
+  private interface Calibrating {
+    Statistics run(ModelDirectory source, Decoder decoder, CalibrationSamples drawn);
+  }
+
+  private CalibrationResult calibrating(
+      SampleSource samples, Path output, boolean moments, Calibrating work) throws IOException {
     return Calls.of(
         () -> {
           if (Files.exists(output)) {
@@ -277,13 +456,13 @@ public final class ModelJobs {
           }
           try (ModelDirectory source = ModelDirectory.open(model)) {
             CalibrationSamples drawn = samples.draw(source);
-            List<int[]> tokens = List.of(drawn.tokens());
-            RunNeeds.requireMemory(source, tokens, 0);
+            RunNeeds.requireMemory(
+                source,
+                List.of(drawn.tokens()),
+                moments ? RunNeeds.momentsBytes(source.modules()) : 0);
             try (Backend opened = Backends.open(backend, device, threads).backend();
-                Decoder decoder = DecoderFamilies.open(source, opened.forwards(false))) {
-              Statistics statistics =
-                  DenseCalibration.run(decoder, tokens, List.of(), progress).joined(drawn.joined());
-              AtomicWrite.replace(output, statistics.content());
+                Decoder decoder = DecoderFamilies.open(source, opened.forwards(moments))) {
+              Statistics statistics = work.run(source, decoder, drawn);
               return new CalibrationResult(
                   statistics.norms().size(), statistics.samples(), statistics.sequenceLength());
             }
@@ -293,18 +472,34 @@ public final class ModelJobs {
 
   /**
    * Checks a pruned directory against this model, its dense source, as {@code wanda-cuda verify}
-   * does.
+   * does. What {@code --strict} asks for beside it is that {@link Proof#unproven} is empty.
    *
    * @param pruned what a run has written, packed or not
    * @return what was found; failures are a result, not an exception
    * @throws IOException if this model is broken or the directory isn't there
    */
   public Proof verify(Path pruned) throws IOException {
+    return verify(pruned, Verifier.Claim.NONE);
+  }
+
+  /**
+   * Does the same by what is claimed of the directory, whatever its record says.
+   *
+   * @param pruned what a run has written, packed or not
+   * @param claimed how much of the linear modules' rows or groups is zero
+   * @return what was found
+   * @throws IOException if this model is broken or the directory isn't there
+   */
+  public Proof verify(Path pruned, Sparsity claimed) throws IOException {
+    Objects.requireNonNull(claimed, "claimed");
+    return verify(pruned, new Verifier.Claim(null, claimed, ModuleChoice.DEFAULT));
+  }
+
+  private Proof verify(Path pruned, Verifier.Claim claim) throws IOException {
     return Calls.of(
         () -> {
           try (ModelDirectory source = ModelDirectory.open(model)) {
-            Verification found =
-                Verifier.verify(source, pruned, Verifier.Claim.NONE, threads, progress);
+            Verification found = Verifier.verify(source, pruned, claim, threads, progress);
             return new Proof(
                 found.holds(),
                 found.mode(),
@@ -348,5 +543,243 @@ public final class ModelJobs {
             return new PackResult(result.modules(), result.bytesBefore(), result.bytesAfter());
           }
         });
+  }
+
+  /**
+   * Removes whole parts, so that an ordinary smaller model is left, as {@code wanda-cuda prune
+   * --structure} does, and compares what was written.
+   *
+   * @param removal which parts
+   * @param samples score them, and fit what is left
+   * @param output a directory that doesn't exist yet or is empty
+   * @return what went
+   * @throws IOException if a file is wrong or can't be written, or the model has no such parts
+   */
+  public PartRemoval.Result removeParts(PartRemoval removal, SampleSource samples, Path output)
+      throws IOException {
+    return Calls.of(
+        () -> {
+          RemovalRequest asked = removal.request();
+          try (ModelDirectory source = ModelDirectory.open(model);
+              Backend opened = Backends.open(backend, device, threads).backend()) {
+            source.requireUnpacked("prune");
+            asked.check(source);
+            Calibration calibration = samples.calibration(source);
+            Structure.Update update = asked.update(source, calibration, why -> {});
+            StructureChoice.Chosen chosen =
+                asked.choose(source, opened, calibration, update, true, progress);
+            StructureJob job =
+                new StructureJob(
+                    new StructureRequest(
+                        output,
+                        asked,
+                        chosen.removed(),
+                        asked.chosenShare(source, calibration, update, chosen.trials().size()),
+                        update,
+                        calibration,
+                        Map.of(),
+                        StructureRequest.largestShard(source),
+                        false,
+                        true,
+                        true,
+                        DirectIo.IoMode.AUTO),
+                    source);
+            job.run(opened, new PhaseClock(threads), progress, Optional.empty(), () -> {});
+            Map<String, Integer> went = new LinkedHashMap<>();
+            job.removed()
+                .kinds()
+                .keySet()
+                .forEach(kind -> went.put(kind.label(), job.removed().count(kind)));
+            return new PartRemoval.Result(
+                went,
+                source.parameters(),
+                job.planned().parameters(),
+                source.checkpoint().totalBytes(),
+                job.smaller().totalBytes());
+          }
+        });
+  }
+
+  /**
+   * Measures what methods leave of the model, as {@code wanda-cuda compare} does. No model is
+   * written: weights are pruned in memory, a block at a time.
+   *
+   * @param methods names with what follows them after a plus, such as {@code wanda}, {@code
+   *     sparsegpt}, {@code wanda+swaps} or {@code wanda+alps}
+   * @param amount how much goes
+   * @param samples by which each is calibrated as {@link ModelPruner} does it
+   * @param text that perplexity is measured on
+   * @return perplexities, errors and digests of masks
+   * @throws IOException if a file is wrong or a number isn't finite
+   */
+  public ComparisonResult compare(
+      List<String> methods, Sparsity amount, SampleSource samples, TextSource text)
+      throws IOException {
+    return Calls.of(
+        () -> {
+          List<PruningRules> rules =
+              methods.stream()
+                  .map(method -> ModuleRules.of(method, amount, WITHOUT_FILES, "method"))
+                  .map(each -> new PruningRules(each, Unreached.MAGNITUDE))
+                  .toList();
+          try (ModelDirectory source = ModelDirectory.open(model);
+              Backend opened = Backends.open(backend, device, threads).backend()) {
+            Comparison comparison =
+                new Comparison(
+                    source,
+                    opened,
+                    ModuleChoice.DEFAULT,
+                    samples.calibration(source),
+                    text.read(source),
+                    Optional.empty(),
+                    false,
+                    false);
+            rules.forEach(comparison::check);
+            comparison.requireMemory(rules);
+            Measurements measured = new Measurements(rules.size());
+            progress.begin(0);
+            comparison.measure(parts(rules), rules.size() + 1, progress, measured);
+            return new ComparisonResult(
+                measured.dense, Stream.of(measured.runs).map(ModelJobs::compared).toList());
+          }
+        });
+  }
+
+  /** The dense model, and each method behind it. */
+  private static List<ComparisonWork.Part> parts(List<PruningRules> rules) {
+    List<ComparisonWork.Part> parts = new ArrayList<>();
+    parts.add(new ComparisonWork.Part(0, null));
+    for (PruningRules each : rules) {
+      SharedSparsity alike = new SharedSparsity(each, null);
+      parts.add(
+          new ComparisonWork.Part(
+              parts.size(), sharing -> new Comparison.Way(each.label(), null, alike, null)));
+    }
+    return parts;
+  }
+
+  private static final class Measurements implements ComparisonWork.Measured {
+    private final ComparedRun[] runs;
+    private double dense;
+
+    Measurements(int methods) {
+      runs = new ComparedRun[methods];
+    }
+
+    @Override
+    public void dense(ComparedRun.DenseFigures figures) {
+      dense = figures.perplexity();
+    }
+
+    @Override
+    public void run(int place, ComparedRun run) {
+      runs[place - 1] = run;
+    }
+  }
+
+  private static ComparedMethod compared(ComparedRun run) {
+    return new ComparedMethod(
+        run.method(), run.zeros(), run.perplexity(), run.relativeError(), run.maskSha256());
+  }
+
+  /**
+   * Measures accuracy on zero-shot tasks by log-likelihood, as {@code wanda-cuda evaluate} does.
+   *
+   * @param tasks names that the command's help lists, or files that end in {@code .jsonl}
+   * @param data the folder below which the tasks' files lie; null where all tasks are files
+   * @param limit how many documents of each task at most, 1 or more
+   * @return by task, in their order
+   * @throws IOException if a file is wrong, or an activation isn't finite
+   */
+  public Map<String, TaskResult> evaluate(List<String> tasks, Path data, long limit)
+      throws IOException {
+    return Calls.of(
+        () -> {
+          if (limit < 1) {
+            throw new UsageException("limit: expected 1 or more, found " + limit);
+          }
+          List<Task> read =
+              Tasks.read(Tasks.parse(String.join(",", tasks), data != null), data, limit);
+          try (ModelDirectory source = ModelDirectory.open(model);
+              TokenizerProcess tokenizer = TokenizerProcess.open(model);
+              Backend opened = Backends.open(backend, device, threads).backend();
+              Decoder decoder = DecoderFamilies.open(source, opened.forwards())) {
+            Evaluation evaluation = Evaluation.of(read, source, tokenizer, true);
+            RunNeeds.requireMemory(source, List.of(), evaluation.stateBytes(decoder.hiddenSize()));
+            Map<String, TaskResult> results = new LinkedHashMap<>();
+            for (TaskScore score : evaluation.run(decoder, progress)) {
+              results.put(score.task(), result(score.figures()));
+            }
+            return Collections.unmodifiableMap(results);
+          }
+        });
+  }
+
+  private static TaskResult result(TaskFigures figures) {
+    Accuracy normalized = figures.normalized();
+    return new TaskResult(
+        figures.documents(),
+        figures.accuracy().mean(),
+        figures.accuracy().standardError(),
+        normalized == null ? OptionalDouble.empty() : OptionalDouble.of(normalized.mean()));
+  }
+
+  /**
+   * Goes on with a text by the most probable token each time, as {@code wanda-cuda generate} does.
+   *
+   * @param prompt text of one token or more
+   * @param limit how many tokens at most, 1 or more
+   * @return what followed; it ends early at an end token or where the model has no more positions
+   * @throws IOException if a file is wrong, or the model has no {@code tokenizer.json}
+   */
+  public GeneratedText generate(String prompt, int limit) throws IOException {
+    Objects.requireNonNull(prompt, "prompt");
+    return Calls.of(
+        () -> {
+          try (TokenizerProcess tokenizer = TokenizerProcess.open(model)) {
+            return generated(tokenizer.encode(prompt), limit, Optional.of(tokenizer));
+          }
+        });
+  }
+
+  /**
+   * Does the same with token ids.
+   *
+   * @param prompt one or more ids of the model's vocabulary
+   * @param limit how many tokens at most, 1 or more
+   * @return what followed, without text
+   * @throws IOException if a file is wrong
+   */
+  public GeneratedText generate(int[] prompt, int limit) throws IOException {
+    int[] ids = prompt.clone();
+    return Calls.of(() -> generated(ids, limit, Optional.empty()));
+  }
+
+  private GeneratedText generated(int[] ids, int limit, Optional<Tokenizer> tokenizer) {
+    if (limit < 1) {
+      throw new UsageException("limit: expected 1 or more, found " + limit);
+    }
+    try (ModelDirectory source = ModelDirectory.open(model);
+        Backend opened = Backends.open(backend, device, threads).backend()) {
+      DecoderShape shape = DecoderFamilies.shape(source);
+      TokenLists.requirePrompt(
+          shape.maximumLength(), shape.vocabulary(), ids, ErrorDetails.of("prompt"));
+      int most = Math.min(limit, shape.maximumLength() - ids.length);
+      try (OpenDecoder decoder =
+          OpenDecoder.of(source, opened.operations(), WeightKeeping.RESIDENT, ids.length + most)) {
+        Generation generation =
+            Generation.run(
+                decoder.cached(),
+                ids,
+                most,
+                Sampler.of(0, 1, 0),
+                SpecialTokens.ends(source.config()),
+                id -> {});
+        return new GeneratedText(
+            generation.tokens(),
+            tokenizer.map(of -> TextStream.of(of, ids, generation.tokens())),
+            generation.tokensPerSecond());
+      }
+    }
   }
 }

@@ -14,7 +14,6 @@ import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
-import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Allocation;
@@ -68,6 +67,9 @@ public final class ModelPruner {
   private Path statistics;
   private SampleSource source;
   private Allocation allocation = Allocation.Rule.UNIFORM;
+  private List<Path> masks = List.of();
+  private Unreached unreached = Unreached.MAGNITUDE;
+  private boolean requantize;
   private boolean packed;
   private boolean resume;
   private boolean verify = true;
@@ -287,6 +289,58 @@ public final class ModelPruner {
     return this;
   }
 
+  /**
+   * Bounds how often {@link #swaps} swaps in a row.
+   *
+   * @param most swaps in a row, 0 or more; by default until nothing improves
+   * @return this
+   * @throws IllegalArgumentException if it is less than 0
+   */
+  public ModelPruner swapsInRow(int most) {
+    said.put(MethodKey.REFINE, MethodKey.REFINE.words().getFirst());
+    said.put(MethodKey.REFINE_SWAPS, read(MethodKey.REFINE_SWAPS, String.valueOf(most), "swaps"));
+    return this;
+  }
+
+  /**
+   * Sets what becomes of a module that no sample reached, such as an expert.
+   *
+   * @param name {@code magnitude}, the default; {@code keep}; or {@code fail}
+   * @return this
+   * @throws IllegalArgumentException for any other name
+   */
+  public ModelPruner unreached(String name) {
+    try {
+      unreached = Unreached.of(Objects.requireNonNull(name, "name"));
+      return this;
+    } catch (UsageException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Says whether fitted weights may be rounded to the codes of a quantized checkpoint.
+   *
+   * @param rounded whether they may; false by default, which refuses to fit such weights
+   * @return this
+   */
+  public ModelPruner requantize(boolean rounded) {
+    requantize = rounded;
+    return this;
+  }
+
+  /**
+   * Takes masks from files instead of choosing them; what follows them, such as an update, stays.
+   *
+   * @param files of masks of the same model, of which all have to keep a weight
+   * @return this
+   */
+  public ModelPruner masks(List<Path> files) {
+    masks = List.copyOf(files);
+    said.put(MethodKey.METHOD, Method.MASKS);
+    return this;
+  }
+
   private ModelPruner say(MethodKey key, boolean so) {
     said.remove(key);
     if (so) {
@@ -423,59 +477,90 @@ public final class ModelPruner {
     return Calls.of(() -> run(output));
   }
 
+  /**
+   * Prunes the model in its own files, without a second copy; an interrupted run goes on by the
+   * same call. Norms come from statistics, or aren't needed.
+   *
+   * @return the result
+   * @throws IllegalArgumentException as {@link #prune}, or if norms come from samples, weights are
+   *     fitted, or the output is to be packed
+   * @throws IllegalStateException as {@link #prune}
+   * @throws IOException as {@link #prune}, or if a shard can't be written or is a link
+   * @throws CancellationException if the calling thread is interrupted
+   */
+  public Result pruneInPlace() throws IOException {
+    return Calls.of(() -> run(null));
+  }
+
+  /** Prunes into a directory, or in place if that is null. */
   private Result run(Path output) {
     PruningPlan plan = plan();
     if (plan.removal().isPresent()) {
       throw new UsageException(
-          "recipe: expected stages that prune weights, found one that removes parts, which only the"
-              + " command line does");
+          "recipe: expected stages that prune weights, found one that removes parts; "
+              + "ModelJobs.removeParts removes them");
     }
     PruningRules rules = plan.rules();
-    try (ModelDirectory source = ModelDirectory.open(model)) {
+    boolean inPlace = output == null;
+    if (inPlace) {
+      plan.checkInPlace();
+      if (packed) {
+        throw new UsageException("packed: in place, weights stay where they are");
+      }
+    }
+    try (ModelDirectory source = ModelDirectory.open(model);
+        PruneRequest.MasksIn masksIn =
+            PruneRequest.MasksIn.open(masks, false, source).orElse(null)) {
       source.requireUnpacked("prune");
       ModuleChoice choice = new ModuleChoice(include, exclude);
-      plan.check(PruneJob.check(source, output, resume, choice, rules));
+      plan.check(
+          inPlace ? source.choose(choice) : PruneJob.check(source, output, resume, choice, rules));
       PruneRequest request =
           new PruneRequest(
-              output,
+              inPlace ? source.path() : output,
               rules,
               choice,
               calibration(source, rules),
               verify,
-              resume,
+              resume && !inPlace,
               null,
-              Optional.empty(),
+              Optional.ofNullable(masksIn),
               packed,
-              card,
+              card && !inPlace,
               PruneRequest.Storage.DEFAULT,
               Map.of(),
               Optional.empty());
-      PruneJob job = PruneJob.toOutput(source, request);
-      try (Backend opened = Backends.open(backend, device, threads).backend()) {
-        Progress progress = listener::done;
-        if (plan.shares()) {
-          List<LinearModule> chosen = job.chosen();
-          job =
-              PruneJob.toOutput(
-                  source, plan.share(request, source, chosen, opened, Optional.empty(), progress));
-        }
-        RunResult result = job.run(opened, progress, MaskSink.NONE, unfinished -> {});
-        return new Result(
-            result.provenance().elements(),
-            result.provenance().pruned(),
-            result.provenance().zeros(),
-            result.provenance().maskSha256(),
-            result.modules().stream().map(ModelPruner::module).toList());
+      return run(plan, source, request, inPlace);
+    }
+  }
+
+  private Result run(
+      PruningPlan plan, ModelDirectory source, PruneRequest request, boolean inPlace) {
+    PruneJob job = inPlace ? PruneJob.inPlace(source, request) : PruneJob.toOutput(source, request);
+    try (Backend opened = Backends.open(backend, device, threads).backend()) {
+      Progress progress = listener::done;
+      if (plan.shares()) {
+        PruneRequest shared =
+            plan.share(request, source, job.chosen(), opened, Optional.empty(), progress);
+        job = inPlace ? PruneJob.inPlace(source, shared) : PruneJob.toOutput(source, shared);
       }
+      RunResult result = job.run(opened, progress, MaskSink.NONE, unfinished -> {});
+      return new Result(
+          result.provenance().elements(),
+          result.provenance().pruned(),
+          result.provenance().zeros(),
+          result.provenance().maskSha256(),
+          result.modules().stream().map(ModelPruner::module).toList());
     }
   }
 
   private PruningPlan plan() {
     if (recipe != null) {
-      return PruningPlan.of(recipe, Unreached.MAGNITUDE);
+      return PruningPlan.of(recipe, unreached);
     }
     ModuleRules rules = new ModuleRules(said).with(sparsity);
-    return PruningPlan.of(new PruningRules(rules, Unreached.MAGNITUDE), allocation);
+    PruningRules all = new PruningRules(rules, unreached);
+    return PruningPlan.of(requantize ? all.requantizing() : all, allocation);
   }
 
   private Calibration calibration(ModelDirectory source, PruningRules rules) {

@@ -127,6 +127,30 @@ public record TokenLists(Path file, JsonParser parser) {
   }
 
   /**
+   * Checks that a model can go on with some ids: one or more, all of which it knows, and fewer than
+   * it has positions.
+   *
+   * @param where what the ids come from, for the message of a failure
+   */
+  public static void requirePrompt(
+      int maximumLength, int vocabulary, int[] ids, ErrorDetails where) {
+    if (ids.length == 0) {
+      throw where.wrong("one token or more", "none");
+    }
+    if (ids.length >= maximumLength) {
+      throw where.wrong(
+          "fewer tokens than the %d positions that the model has".formatted(maximumLength),
+          ids.length);
+    }
+    for (int id : ids) {
+      if (id < 0) {
+        throw where.wrong("token ids from 0 on", id);
+      }
+    }
+    requireKnown(vocabulary, ids, where);
+  }
+
+  /**
    * Checks that a model knows all ids.
    *
    * @param vocabulary the number of ids that it has embeddings for, which start at 0
