@@ -185,11 +185,15 @@ public record StructureSearch(
     try {
       long before = saved(mix);
       double left = wanted - before;
-      double each = saved(filled(mix, filler, rest, 1, choice)) - before;
+      int step = rest.step();
+      double each = (double) (saved(filled(mix, filler, rest, step, choice)) - before) / step;
       int multiple = asked.parts().multiple();
       int unit = multiple > 0 ? multiple : WidthRemoval.ofWide(rest.size());
       int kept = (int) Math.round((rest.size() - left / each) / unit) * unit;
-      int count = filler == Structure.CHANNELS ? rest.size() - kept : (int) Math.round(left / each);
+      int count =
+          filler == Structure.CHANNELS
+              ? rest.size() - kept
+              : (int) Math.round(left / each / step) * step;
       if (left < -each * unit) {
         return Optional.empty();
       }

@@ -297,6 +297,11 @@ public final class ExpertRemoval implements Removal {
   }
 
   @Override
+  public int step() {
+    return groups;
+  }
+
+  @Override
   public void requireRemovable(int count) {
     int kept = experts - count;
     if (count < 1 || kept < 1) {

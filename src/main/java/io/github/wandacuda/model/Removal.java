@@ -17,6 +17,11 @@ public sealed interface Removal permits ExpertRemoval, BlockRemoval, WidthRemova
 
   void requireRemovable(int count);
 
+  /** Returns the number that goes at a time: a multiple of it can go, unless it is too much. */
+  default int step() {
+    return 1;
+  }
+
   /**
    * Returns the model without some parts.
    *

@@ -51,7 +51,7 @@ class DocumentedCommandsTest {
 
   private static final Pattern TIMED =
       Pattern.compile(
-          "seconds|_bytes\"|\"(total|start|prepare|allocate|calibrate|select|read_write|verify|evaluate|other)\"|"
+          "seconds|_bytes\"|\"(total|start|prepare|allocate|calibrate|select|read_write|verify|complete|evaluate|other)\"|"
               + " in [0-9.]+ s ");
 
   @TempDir static Path made;

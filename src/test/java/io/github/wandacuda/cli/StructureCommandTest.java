@@ -665,6 +665,20 @@ class StructureCommandTest {
         .isGreaterThanOrEqualTo(result.get("bytes_after").asLong());
   }
 
+  /** As many go of each group: 12 experts in 4 groups lose 4 or none, never one. */
+  @Test
+  void aSearchStepsByGroupsOfExperts() {
+    Path fixture = Path.of("testdata/quantized/fp8-block-deepseek_v3");
+    JsonNode result =
+        narrow(
+                fixture.resolve("model"),
+                "--structure auto --sparsity 0.2 --update none --calibration %s --json",
+                fixture.resolve("tokens.json"))
+            .succeeds()
+            .json();
+    assertThat(result.get("trials").findValuesAsText("experts")).contains("4");
+  }
+
   private static List<String> mixes(JsonNode result) {
     return result
         .get("trials")
