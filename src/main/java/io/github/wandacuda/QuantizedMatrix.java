@@ -486,8 +486,10 @@ public record QuantizedMatrix(Codes codes, Scales scales) implements RowReader {
   }
 
   /**
-   * Does that for codes in whole groups of eight whose zero is one code, and returns where they
-   * end.
+   * Applies a mask to the codes of a row in whole groups of eight, where zero is one and the same
+   * code.
+   *
+   * @return the column at which these groups end; 0 if the codes aren't laid out so
    */
   private int keepEights(int row, MemorySegment mask) {
     int bits = codes.bits;

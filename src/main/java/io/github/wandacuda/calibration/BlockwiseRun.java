@@ -80,7 +80,13 @@ public final class BlockwiseRun implements AutoCloseable {
     return observe(block, memory, false, new ExpertSums(List.of()));
   }
 
-  /** Does {@link #observe} and keeps outputs; {@code experts} sums unless there are moments. */
+  /**
+   * Runs a block on all samples, observes its modules' inputs and keeps its outputs as the next
+   * block's input.
+   *
+   * @param memory as in {@link #observe(Block, Arena)}
+   * @param experts sums what scores experts, where {@code memory} is null
+   */
   BlockStatistics observeAndAdvance(Block block, Arena memory, ExpertSums experts) {
     return observe(block, memory, true, experts);
   }
@@ -150,7 +156,10 @@ public final class BlockwiseRun implements AutoCloseable {
     advance(block, InputObserver.NONE);
   }
 
-  /** Does {@link #advance(Block)}, and shows the linear modules' inputs to an observer. */
+  /**
+   * Runs a block on all samples, keeps the outputs as the next block's input, and shows the linear
+   * modules' inputs to an observer.
+   */
   void advance(Block block, InputObserver observer) {
     shares.each(
         block,

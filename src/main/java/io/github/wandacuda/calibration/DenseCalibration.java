@@ -41,7 +41,10 @@ public final class DenseCalibration {
     return run(decoder, samples, wanted, progress, null);
   }
 
-  /** Does the same; {@code moments} takes the second moments, unless it is null. */
+  /**
+   * Runs all samples through all blocks, and has {@code moments} take each block's second moments,
+   * unless it is null.
+   */
   static <E extends Exception> Statistics run(
       Decoder decoder,
       List<int[]> samples,

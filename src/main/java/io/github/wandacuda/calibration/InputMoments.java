@@ -35,7 +35,16 @@ public final class InputMoments implements InputObserver, AutoCloseable {
     return Map.copyOf(tokens);
   }
 
-  /** Returns second moments by module, and gives back each's sums, so that one is held twice. */
+  /**
+   * Returns the second moments by module. Their sums are given back one by one, so that no more
+   * than one is in memory twice.
+   *
+   * @param inputFeatures the columns of each module's input; of one that no token reached, the
+   *     moments are zeros
+   * @param samples by how many the sums are divided
+   * @param memory holds the moments
+   * @throws io.github.wandacuda.error.InputException if a moment isn't finite
+   */
   public Map<String, Gram> grams(Map<String, Integer> inputFeatures, int samples, Arena memory) {
     Map<String, Gram> grams = new HashMap<>();
     moments.forEach(

@@ -71,7 +71,12 @@ public final class ShardWriter implements AutoCloseable {
     return create(path, layout, layout.path(), io);
   }
 
-  /** Does the same for a layout whose file isn't there; it gets the modes of another one. */
+  /**
+   * Starts a new shard for a layout whose own file isn't there.
+   *
+   * @param like the file whose modes it gets
+   * @throws OutputException if it can't be written, is a link or has a second name
+   */
   public static ShardWriter create(Path path, SafetensorsFile layout, Path like, DirectIo io) {
     requireOwn(path, layout);
     FileChannel channel =

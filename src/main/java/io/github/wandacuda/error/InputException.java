@@ -32,7 +32,7 @@ public class InputException extends WandaException {
         e);
   }
 
-  /** Does the same, and says what the file was to be. */
+  /** Returns the failure of a file that cannot be read, which says what it was to be. */
   public static InputException unreadable(Path file, String expected, IOException e) {
     return ErrorDetails.file(file)
         .wrong(expected, "that it cannot be read: " + Printable.reason(e), e);

@@ -85,7 +85,12 @@ public final class JsonTree {
     }
   }
 
-  /** Does the same with a file's content. */
+  /**
+   * Reads a file's content as an object.
+   *
+   * @param file names the content in messages
+   * @throws InputException if it holds no object
+   */
   public static JsonNode object(Path file, String hint, InputStream content) throws IOException {
     try {
       JsonNode root = read(content);

@@ -162,7 +162,13 @@ final class StateFiles implements BlockPass.Sink {
     private long last;
     private int lastFile;
 
-    /** Saves when some time has passed, never for null, and not over the states begun with. */
+    /**
+     * Starts counting.
+     *
+     * @param every how much time passes until states are saved again; null to save none
+     * @param first the block whose saved states the run began with, which aren't written over; 0 if
+     *     it began with none
+     */
     SaveTimes(Duration every, int first, LongSupplier nanos) {
       this.every = every;
       this.nanos = nanos;

@@ -25,30 +25,67 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.DoubleSupplier;
 import java.util.stream.IntStream;
 
 /**
  * Estimates the time of removing parts of a model: samples run through one block as they do to
  * score the parts and to fit what is left, and a corner of each output projection is fitted, whose
- * time grows with the cube of its width.
- *
- * @param removed what goes, or as much; of a search the first of its mixes
- * @param trials the mixes that a search tries, else none
+ * time grows with the cube of its width. What several mixes of a search have in common is measured
+ * once.
  */
-record StructureEstimate(
-    ModelDirectory model,
-    Backend backend,
-    RemovalRequest asked,
-    RemovedParts removed,
-    List<StructureSearch.Trial> trials,
-    Update update,
-    Calibration calibration,
-    Stopwatch watch) {
+final class StructureEstimate {
   /** Columns and rows of a module that are fitted, so few that they take a part of a second. */
   private static final int WIDTH = 768;
 
   /** Output projections of a half that are measured; experts are many and alike. */
   private static final int OUTPUTS = 2;
+
+  private final ModelDirectory model;
+  private final Backend backend;
+  private final RemovalRequest asked;
+  private final RemovedParts removed;
+  private final List<StructureSearch.Trial> trials;
+  private final Update update;
+  private final Calibration calibration;
+  private final Stopwatch watch;
+
+  /** Seconds of all tokens, or of a block's fits, by what was measured. */
+  private final Map<List<?>, Double> measured = new HashMap<>();
+
+  /**
+   * Prepares an estimate.
+   *
+   * @param removed what goes, or as much; of a search the first of its mixes
+   * @param trials the mixes that a search tries, else none
+   */
+  StructureEstimate(
+      ModelDirectory model,
+      Backend backend,
+      RemovalRequest asked,
+      RemovedParts removed,
+      List<StructureSearch.Trial> trials,
+      Update update,
+      Calibration calibration,
+      Stopwatch watch) {
+    this.model = model;
+    this.backend = backend;
+    this.asked = asked;
+    this.removed = removed;
+    this.trials = trials;
+    this.update = update;
+    this.calibration = calibration;
+    this.watch = watch;
+  }
+
+  private double once(List<?> what, DoubleSupplier measure) {
+    Double known = measured.get(what);
+    if (known == null) {
+      known = measure.getAsDouble();
+      measured.put(what, known);
+    }
+    return known;
+  }
 
   /** Estimates the run, which reads and writes so many bytes, and windows around it. */
   TimeEstimate of(StructureNeeds needs, List<int[]> evaluated) {
@@ -119,15 +156,14 @@ record StructureEstimate(
     }
     int blocks = DecoderFamilies.shape(model).blocks();
     double left = (double) parts.left(blocks).size() / blocks;
-    double seconds = left * block.byHalves(tokens, run -> advance(run, block.block()));
-    if (update == Update.REALIGN) {
-      seconds += block.byHalves(tokens, run -> advance(run, block.block()));
-    }
+    double advancing =
+        once(List.of("advance"), () -> block.byHalves(tokens, run -> advance(run, block.block())));
+    double seconds = (update == Update.REALIGN ? 1 + left : left) * advancing;
     for (Half half : Half.values()) {
       Structure wanted = half == Half.MLP ? Structure.CHANNELS : Structure.HEADS;
       if (update == Update.REALIGN || parts.kinds().containsKey(wanted)) {
         seconds +=
-            left * observing(block, tokens, half)
+            left * once(List.of("observe", half), () -> observing(block, tokens, half))
                 + left * blocks * fits(block, half, wanted, parts);
       }
     }
@@ -166,13 +202,14 @@ record StructureEstimate(
 
   /** Returns the seconds in which the output projections of a half of one block are fitted. */
   private double fits(TimedBlock timed, Half half, Structure wanted, RemovedParts parts) {
-    Map<List<Integer>, Double> byShape = new HashMap<>();
+    int gone = parts.count(wanted);
     return timed.block().outputs(half).stream()
         .map(this::module)
         .mapToDouble(
             module ->
-                byShape.computeIfAbsent(
-                    List.of(module.rows(), module.columns()), shape -> fit(module, wanted, parts)))
+                once(
+                    List.of(wanted, gone, module.rows(), module.columns()),
+                    () -> fit(module, wanted, parts)))
         .sum();
   }
 

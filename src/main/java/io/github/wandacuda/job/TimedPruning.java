@@ -58,6 +58,7 @@ final class TimedPruning implements AutoCloseable {
   private final TileBuffers buffers;
   private final LayerPruner pruner;
   private final Map<Key, Measured> measured = new HashMap<>();
+  private final Map<Key, Optional<LinearModule>> likes = new HashMap<>();
 
   private record Key(ModuleRules rules, int columns) {}
 
@@ -92,7 +93,9 @@ final class TimedPruning implements AutoCloseable {
     double seconds = 0;
     for (LinearModule module : scope.chosen()) {
       ModuleRules own = measurable(rules.of(module));
-      Optional<LinearModule> like = like(module, own);
+      // A mixture has thousands of modules of few widths.
+      Optional<LinearModule> like =
+          likes.computeIfAbsent(new Key(own, module.columns()), key -> like(module, own));
       if (like.isPresent()) {
         boolean shares = observed.isPresent() && RunNeeds.sharesInputs(module);
         seconds += measured(own, like.get()).seconds(module, own, !shares);

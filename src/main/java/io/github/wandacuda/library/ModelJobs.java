@@ -483,7 +483,7 @@ public final class ModelJobs {
   }
 
   /**
-   * Does the same by what is claimed of the directory, whatever its record says.
+   * Checks a pruned directory by what is claimed of it, whatever its record says.
    *
    * @param pruned what a run has written, packed or not
    * @param claimed how much of the linear modules' rows or groups is zero
@@ -743,7 +743,7 @@ public final class ModelJobs {
   }
 
   /**
-   * Does the same with token ids.
+   * Goes on with token ids by the most probable one each time.
    *
    * @param prompt one or more ids of the model's vocabulary
    * @param limit how many tokens at most, 1 or more

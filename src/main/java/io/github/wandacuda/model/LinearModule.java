@@ -88,7 +88,10 @@ public record LinearModule(
     return quantized == null ? view(bytes) : quantized.matrix(bytes);
   }
 
-  /** Does the same for a weight that isn't quantized. */
+  /**
+   * Returns a view as [output features, input features] of the bytes of a weight that isn't
+   * quantized, laid out as in the file.
+   */
   public WeightMatrix view(MemorySegment bytes) {
     WeightMatrix stored =
         WeightMatrix.of(bytes, tensor.type().orElseThrow(), tensor.rows(), tensor.columns());

@@ -31,9 +31,11 @@ public record ModelDirectory(
   }
 
   /**
-   * Does the same for a model of a family that a file describes.
+   * Opens a model directory whose family a file may describe.
    *
    * @param family the file, or null for the family that the config names
+   * @throws io.github.wandacuda.error.InputException if a file is missing or isn't what it should
+   *     be
    */
   public static ModelDirectory open(Path path, Path family) {
     ModelConfig config = ModelConfig.read(path);

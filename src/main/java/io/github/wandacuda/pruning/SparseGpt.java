@@ -98,7 +98,8 @@ record SparseGpt(
   }
 
   /**
-   * Does the same to a layer that lies on a device, but for refusing what doesn't fit.
+   * Prunes and fits a layer that lies on a device. Fitted weights that are too large for the
+   * module's type aren't refused here, but when they are written.
    *
    * @param weights its weights in host memory, which stay as they are
    * @param w the same on the device, as are {@code kept}, which takes the mask, and {@code x},

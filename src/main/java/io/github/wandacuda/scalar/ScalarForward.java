@@ -143,7 +143,7 @@ public final class ScalarForward implements CpuForwardKernels {
     convolve(x, weights, sequenceLength, out, from, to, 0);
   }
 
-  /** Does that for columns from {@code first} on. */
+  /** Convolves the columns from {@code first} on, of rows {@code from} to {@code to - 1}. */
   public static void convolve(
       CpuTensor x,
       CpuTensor weights,
@@ -192,7 +192,7 @@ public final class ScalarForward implements CpuForwardKernels {
     elements(operation, x, y, out, from * x.columns(), to * x.columns());
   }
 
-  /** Does that for elements {@code first} to {@code end - 1}. */
+  /** Applies the operation to elements {@code first} to {@code end - 1}, counted row by row. */
   public static void elements(
       Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int first, int end) {
     for (int i = first; i < end; i++) {

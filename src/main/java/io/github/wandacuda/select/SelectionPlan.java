@@ -43,10 +43,10 @@ public interface SelectionPlan extends AutoCloseable {
   }
 
   /**
-   * Does the same in place to codes, as of the F32 weights that they stand for, where {@link
-   * Selector#takesCodes}: what is picked becomes the code of zero.
+   * Prunes codes in place, where {@link Selector#takesCodes}: they are selected by the F32 weights
+   * that they stand for, and what is picked becomes the code of zero.
    *
-   * @param mask as above
+   * @param mask takes a bit for each weight, 1 where it is kept
    */
   default Selection select(QuantizedMatrix codes, MemorySegment mask) {
     throw new UnsupportedOperationException("this backend takes no codes");

@@ -160,7 +160,10 @@ public final class MarkedRowPruner extends RowPruner {
     return majority(a, b, c).not();
   }
 
-  /** Does the same for groups of four whose columns alternate. */
+  /**
+   * Marks the lower half of groups of four whose columns alternate between two planes: the even
+   * ones are the first {@code stride} keys, the odd ones follow.
+   */
   private static void markFours(int[] keys, int stride, short[] marks) {
     for (int i = 0; i < stride; i += COUNT) {
       IntVector even = IntVector.fromArray(INTS, keys, i);

@@ -73,7 +73,7 @@ final class VectorLinearRows {
     linear(w, width, columns, bias, out, workers);
   }
 
-  /** Does the same for codes. */
+  /** Multiplies by codes instead of numbers. */
   void linear(CpuTensor x, CodeBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     Columns columns =
         (feature, column, end, own) ->
