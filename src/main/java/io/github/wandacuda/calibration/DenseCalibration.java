@@ -6,6 +6,8 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.foreign.Arena;
@@ -20,6 +22,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.ToIntFunction;
+import java.util.stream.Collectors;
 
 /** Computes the statistics of the dense model in one pass over the samples; nothing is pruned. */
 public final class DenseCalibration {
@@ -100,6 +103,21 @@ public final class DenseCalibration {
       Progress progress,
       SortedMap<String, float[]> norms)
       implements AtomicWrite.Content {
+    /** Prepares the statistics of a model's samples. */
+    public static MomentsCalibration of(
+        ModelDirectory model, Decoder decoder, CalibrationSamples samples, Progress progress) {
+      Map<String, Integer> features =
+          model.modules().stream()
+              .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
+      return new MomentsCalibration(
+          decoder,
+          List.of(samples.tokens()),
+          samples.joined(),
+          features::get,
+          progress,
+          new TreeMap<>());
+    }
+
     /** Bytes that are written at a time. */
     private static final long PART_BYTES = 8 << 20;
 

@@ -23,8 +23,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -129,17 +127,8 @@ final class CalibrateCommand extends Subcommand {
       return statistics;
     }
     try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(true))) {
-      Map<String, Integer> features =
-          directory.modules().stream()
-              .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
       MomentsCalibration calibration =
-          new MomentsCalibration(
-              decoder,
-              List.of(samples.tokens()),
-              samples.joined(),
-              features::get,
-              output.progress(),
-              new TreeMap<>());
+          MomentsCalibration.of(directory, decoder, samples, output.progress());
       results.write("--output", calibration);
       return calibration.statistics();
     }

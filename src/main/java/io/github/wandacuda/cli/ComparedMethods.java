@@ -19,7 +19,6 @@ import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -33,8 +32,6 @@ final class ComparedMethods {
   private static final List<String> DEFAULT = List.of("wanda", "magnitude");
 
   /** All methods but those whose masks come from files. */
-  private static final Set<Method> WITHOUT_FILES = EnumSet.complementOf(EnumSet.of(Method.MASKS));
-
   @Option(
       names = "--methods",
       paramLabel = "LIST",
@@ -86,7 +83,7 @@ final class ComparedMethods {
 
   public static List<String> words() {
     return Stream.concat(
-            WITHOUT_FILES.stream().map(Method::label),
+            Method.WITHOUT_FILES.stream().map(Method::label),
             Stream.of(Structure.values()).map(Structure::label))
         .toList();
   }
@@ -107,7 +104,7 @@ final class ComparedMethods {
           if (structure.isPresent()) {
             all.add(removal(structure.get(), method, amount));
           } else {
-            addShared(all, ModuleRules.of(method, amount, WITHOUT_FILES, "--methods"));
+            addShared(all, ModuleRules.of(method, amount, Method.WITHOUT_FILES, "--methods"));
           }
         }
       }

@@ -53,8 +53,7 @@ record StructureRun(
   /** Removes the parts, or says what that would do and take. */
   void run(boolean dry) {
     if (dry) {
-      Planned planned = plan(false, Optional.empty());
-      print(planned);
+      print(plan(false, Optional.empty()));
     } else {
       StructureJob unused = run(Optional.empty());
     }
@@ -104,9 +103,18 @@ record StructureRun(
    * @param object what is said of it as JSON
    */
   private record Planned(
-      StructureJob job, Update fits, StructureChoice.Chosen choice, Map<String, Object> object) {
+      StructureJob job, StructureChoice.Chosen choice, Map<String, Object> object) {
     RemovedParts removed() {
       return choice.removed();
+    }
+
+    /** Adds what goes of each kind, and what is left of it. */
+    void addCounts(ModelDirectory model) {
+      for (Structure kind : removed().kinds().keySet()) {
+        int size = kind.find(model).size();
+        object.put(kind.label() + "_before", size);
+        object.put(kind.label() + "_after", size - removed().count(kind));
+      }
     }
   }
 
@@ -151,8 +159,11 @@ record StructureRun(
             !command.target.skipVerification,
             !isFirstHalf() && command.target.card(),
             command.target.storage().io());
-    Map<String, Object> object = new LinkedHashMap<>();
     StructureJob job = new StructureJob(request, model);
+    Map<String, Object> object = new LinkedHashMap<>();
+    if (!measured) {
+      object.put("dry_run", true);
+    }
     object.put("output", output.toString());
     object.put("structure", asked.parts().structure().label());
     object.put("score", asked.parts().score());
@@ -161,17 +172,7 @@ record StructureRun(
     if (known) {
       object.put("removed", choice.removed().written(asked.parts().structure()));
     }
-    return new Planned(job, fits, choice, object);
-  }
-
-  /** Adds what goes, and the sizes before and after. */
-  private void addSizes(Planned planned) {
-    Map<String, Object> object = planned.object;
-    for (Structure kind : planned.removed().kinds().keySet()) {
-      int size = kind.find(model).size();
-      object.put(kind.label() + "_before", size);
-      object.put(kind.label() + "_after", size - planned.removed().count(kind));
-    }
+    return new Planned(job, choice, object);
   }
 
   /** Says what a run would do, and what it would need. */
@@ -180,12 +181,9 @@ record StructureRun(
     List<StructureSearch.Trial> trials = planned.choice.trials();
     StructureJob job = planned.job;
     Checkpoint smaller = job.smaller();
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("dry_run", true);
-    object.putAll(planned.object);
-    planned = new Planned(job, planned.fits, planned.choice, object);
+    Map<String, Object> object = planned.object;
     if (!searches) {
-      addSizes(planned);
+      planned.addCounts(model);
     }
     object.put("parameters_before", model.parameters());
     object.put("bytes_before", model.checkpoint().totalBytes());
@@ -237,7 +235,7 @@ record StructureRun(
     StructureJob job = planned.job;
     RemovedParts removed = planned.removed();
     Map<String, Object> object = planned.object;
-    addSizes(planned);
+    planned.addCounts(model);
     if (asked.parts().structure() == Structure.AUTO) {
       object.put(
           "trials", planned.choice.trials().stream().map(StructureSearch.Trial::toJson).toList());

@@ -1,7 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.BlockChoice;
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.ErrorDetails;
@@ -113,18 +112,14 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
     if (parts.structure() == Structure.AUTO) {
       return StructureSearch.share(trials);
     }
-    if (!(calibration instanceof Calibration.FromSamples)) {
+    if (!(calibration instanceof Calibration.FromSamples) || parts.structure().isOfWidth()) {
       return 0;
     }
-    if (parts.structure().isOfWidth() || fits == Update.NONE) {
-      return parts.structure().isOfWidth() ? 0 : 1;
+    if (fits == Update.NONE) {
+      return 1;
     }
-    double passes = 1;
-    if (parts.score().equals(BlockScore.LOSS.label())) {
-      BlockRemoval blocks = (BlockRemoval) parts.structure().find(model);
-      passes =
-          (double) BlockChoice.runs(blocks.size(), blocks.period(), count(blocks)) / blocks.size();
-    }
+    Removal removal = parts.structure().find(model);
+    double passes = StructureChoice.passes(removal, count(removal), parts.score());
     return passes / (passes + StructureFit.PASSES);
   }
 

@@ -166,6 +166,17 @@ public record StructureChoice(
     return scores;
   }
 
+  /**
+   * Returns how often all samples pass all blocks of a model to choose its experts or blocks.
+   *
+   * @param count how many go
+   */
+  static double passes(Removal removal, int count, String score) {
+    return removal instanceof BlockRemoval blocks && score.equals(BlockScore.LOSS.label())
+        ? (double) BlockChoice.runs(blocks.size(), blocks.period(), count) / blocks.size()
+        : 1;
+  }
+
   /** Returns how many trials run side by side: half of the memory may hold their states. */
   static int together(long stateBytes, int blocks) {
     return (int)

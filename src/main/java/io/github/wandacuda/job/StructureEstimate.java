@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.BlockChoice;
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.HalvesRun;
@@ -11,7 +10,6 @@ import io.github.wandacuda.calibration.HiddenStates;
 import io.github.wandacuda.calibration.OutputMoments;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Block.Half;
-import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -134,19 +132,11 @@ final class StructureEstimate {
     }
     int gone = parts.count(Structure.BLOCKS);
     if (gone > 0) {
-      seconds += passes(gone, score) * block.advancing(tokens);
+      seconds +=
+          StructureChoice.passes(Structure.BLOCKS.find(model), gone, score)
+              * block.advancing(tokens);
     }
     return seconds;
-  }
-
-  /** Returns how often all samples pass all blocks to choose those that go. */
-  private double passes(int gone, String score) {
-    if (!score.equals(BlockScore.LOSS.label())) {
-      return 1;
-    }
-    int blocks = DecoderFamilies.shape(model).blocks();
-    int period = ((BlockRemoval) Structure.BLOCKS.find(model)).period();
-    return (double) BlockChoice.runs(blocks, period, gone) / blocks;
   }
 
   /** Returns the seconds in which what is left passes samples, is chosen and fitted. */

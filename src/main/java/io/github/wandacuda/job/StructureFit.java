@@ -103,12 +103,17 @@ public record StructureFit(
                       + " it, to realign",
                   "others"));
     }
-    Set<String> outputs = Set.copyOf(decoder.outputs(model));
-    return model.modules().stream()
-        .filter(
-            module -> outputs.contains(module.name()) && !PruningRules.canFit(module, requantize))
+    return outputs(model).stream()
+        .filter(module -> !PruningRules.canFit(module, requantize))
         .findFirst()
         .map(StructureFit::notPlain);
+  }
+
+  /** Returns the output projections of a model, which are fitted to what is left. */
+  static List<LinearModule> outputs(ModelDirectory model) {
+    ModelConfig config = model.config();
+    Set<String> names = Set.copyOf(DecoderFamilies.of(config).describe(config).outputs(model));
+    return model.modules().stream().filter(module -> names.contains(module.name())).toList();
   }
 
   private static InputException notPlain(LinearModule module) {

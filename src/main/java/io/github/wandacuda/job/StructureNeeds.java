@@ -3,14 +3,10 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
-import java.util.List;
-import java.util.Set;
 
 /**
  * The disk and memory that a run needs which removes parts of a model.
@@ -88,13 +84,13 @@ public record StructureNeeds(
 
   /** Returns the bytes of all output projections, which are written when they are fitted. */
   private static long fittedBytes(ModelDirectory model) {
-    return outputs(model).stream().mapToLong(module -> module.tensor().bytes()).sum();
+    return StructureFit.outputs(model).stream().mapToLong(module -> module.tensor().bytes()).sum();
   }
 
   /** Returns the bytes that the output projection takes which takes most while it is fitted. */
   private static long fittingBytes(ModelDirectory model, Update update) {
     int hidden = DecoderFamilies.shape(model).hiddenSize();
-    return outputs(model).stream()
+    return StructureFit.outputs(model).stream()
         .mapToLong(
             module -> {
               long columns = module.columns();
@@ -105,11 +101,5 @@ public record StructureNeeds(
             })
         .max()
         .orElse(0);
-  }
-
-  private static List<LinearModule> outputs(ModelDirectory model) {
-    DecoderDescription decoder = DecoderFamilies.of(model.config()).describe(model.config());
-    Set<String> names = Set.copyOf(decoder.outputs(model));
-    return model.modules().stream().filter(module -> names.contains(module.name())).toList();
   }
 }

@@ -52,6 +52,15 @@ final class Calls {
     }
   }
 
+  /** Returns what a word or number stands for; refuses others by an IllegalArgumentException. */
+  static <T> T argument(Supplier<T> read) {
+    try {
+      return read.get();
+    } catch (UsageException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
   private static RuntimeException missing(NoClassDefFoundError error) {
     // A class that failed once while it was initialized names the missing one in its cause alone.
     for (Throwable cause = error; cause != null; cause = cause.getCause()) {

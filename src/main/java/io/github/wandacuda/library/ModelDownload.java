@@ -1,6 +1,5 @@
 package io.github.wandacuda.library;
 
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.hub.Download;
 import io.github.wandacuda.hub.DownloadRequest;
 import io.github.wandacuda.hub.HubSettings;
@@ -9,7 +8,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Supplier;
 
 /**
  * Brings a model or a text from the Hugging Face Hub, as {@code wanda-cuda download} does: into the
@@ -52,21 +50,13 @@ public final class ModelDownload {
    */
   public static ModelDownload of(String name) {
     Objects.requireNonNull(name, "name");
-    return refusing(
+    return Calls.argument(
         () -> new ModelDownload(DownloadRequest.of(name), (what, done, total, share) -> {}));
-  }
-
-  private static <T> T refusing(Supplier<T> request) {
-    try {
-      return request.get();
-    } catch (UsageException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
-    }
   }
 
   private ModelDownload with(
       String revision, List<String> include, List<String> exclude, Optional<Path> output) {
-    return refusing(
+    return Calls.argument(
         () ->
             new ModelDownload(
                 new DownloadRequest(

@@ -46,7 +46,6 @@ import io.github.wandacuda.job.Verifier;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
-import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.WeightKeeping;
@@ -65,17 +64,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -95,8 +90,6 @@ import java.util.stream.Stream;
  * several threads at once; jobs of several objects may go side by side.
  */
 public final class ModelJobs {
-  private static final Set<Method> WITHOUT_FILES = EnumSet.complementOf(EnumSet.of(Method.MASKS));
-
   private final Path model;
   private String backend = Backends.AUTO;
   private int device;
@@ -426,17 +419,7 @@ public final class ModelJobs {
         output,
         true,
         (source, decoder, drawn) -> {
-          Map<String, Integer> features =
-              source.modules().stream()
-                  .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
-          MomentsCalibration moments =
-              new MomentsCalibration(
-                  decoder,
-                  List.of(drawn.tokens()),
-                  drawn.joined(),
-                  features::get,
-                  progress,
-                  new TreeMap<>());
+          MomentsCalibration moments = MomentsCalibration.of(source, decoder, drawn, progress);
           AtomicWrite.replace(output, moments);
           return moments.statistics();
         });
@@ -619,7 +602,7 @@ public final class ModelJobs {
         () -> {
           List<PruningRules> rules =
               methods.stream()
-                  .map(method -> ModuleRules.of(method, amount, WITHOUT_FILES, "method"))
+                  .map(method -> ModuleRules.of(method, amount, Method.WITHOUT_FILES, "method"))
                   .map(each -> new PruningRules(each, Unreached.MAGNITUDE))
                   .toList();
           try (ModelDirectory source = ModelDirectory.open(model);

@@ -28,7 +28,6 @@ import io.github.wandacuda.system.Labelled;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumMap;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -174,14 +173,9 @@ public final class ModelPruner {
    * @throws IllegalArgumentException for any other name
    */
   public ModelPruner method(String name) {
-    try {
-      said.put(
-          MethodKey.METHOD,
-          Labelled.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS)), "method"));
-      return this;
-    } catch (UsageException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
-    }
+    said.put(
+        MethodKey.METHOD, Calls.argument(() -> Labelled.of(name, Method.WITHOUT_FILES, "method")));
+    return this;
   }
 
   /**
@@ -242,11 +236,8 @@ public final class ModelPruner {
   }
 
   private static Object read(MethodKey key, String word, String name) {
-    try {
-      return key.read(Objects.requireNonNull(word, name), name);
-    } catch (UsageException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
-    }
+    Objects.requireNonNull(word, name);
+    return Calls.argument(() -> key.read(word, name));
   }
 
   /**
@@ -310,12 +301,9 @@ public final class ModelPruner {
    * @throws IllegalArgumentException for any other name
    */
   public ModelPruner unreached(String name) {
-    try {
-      unreached = Unreached.of(Objects.requireNonNull(name, "name"));
-      return this;
-    } catch (UsageException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
-    }
+    Objects.requireNonNull(name, "name");
+    unreached = Calls.argument(() -> Unreached.of(name));
+    return this;
   }
 
   /**

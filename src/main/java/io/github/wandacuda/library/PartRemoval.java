@@ -1,7 +1,6 @@
 package io.github.wandacuda.library;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.system.Labelled;
@@ -102,11 +101,8 @@ public final class PartRemoval {
   }
 
   private static <T extends Labelled> T labelled(String name, List<T> known, String what) {
-    try {
-      return Labelled.of(Objects.requireNonNull(name, what), known, what);
-    } catch (UsageException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
-    }
+    Objects.requireNonNull(name, what);
+    return Calls.argument(() -> Labelled.of(name, known, what));
   }
 
   /**

@@ -1,7 +1,9 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.system.Labelled;
+import java.util.Collections;
 import java.util.EnumSet;
+import java.util.Set;
 
 /** How weights are scored. */
 public enum Method implements Labelled {
@@ -23,6 +25,10 @@ public enum Method implements Labelled {
   SPARSEGPT,
   /** Masks that come from a file. */
   MASKS;
+
+  /** Those that choose their masks themselves. */
+  public static final Set<Method> WITHOUT_FILES =
+      Collections.unmodifiableSet(EnumSet.complementOf(EnumSet.of(MASKS)));
 
   public static Method of(String label) {
     return Labelled.of(label, EnumSet.allOf(Method.class), MethodKey.METHOD.label());

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class StructureProgressTest {
   @TempDir Path directory;
 
-  /** Shares of the work that are done, and with how much of it done before it began. */
+  /** The shares of the work that were told as done, and how often a beginning was told. */
   private static final class Shares implements Progress {
     private final List<Double> done = new ArrayList<>();
     private int begun;
