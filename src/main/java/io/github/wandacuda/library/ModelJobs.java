@@ -466,7 +466,8 @@ public final class ModelJobs {
   }
 
   /**
-   * Checks a pruned directory by what is claimed of it, whatever its record says.
+   * Checks a pruned directory by what is claimed of the modules that its record names, or of all
+   * modules if it has no record.
    *
    * @param pruned what a run has written, packed or not
    * @param claimed how much of the linear modules' rows or groups is zero
@@ -475,7 +476,7 @@ public final class ModelJobs {
    */
   public Proof verify(Path pruned, Sparsity claimed) throws IOException {
     Objects.requireNonNull(claimed, "claimed");
-    return verify(pruned, new Verifier.Claim(null, claimed, ModuleChoice.DEFAULT));
+    return verify(pruned, new Verifier.Claim(null, claimed, null));
   }
 
   private Proof verify(Path pruned, Verifier.Claim claim) throws IOException {

@@ -173,6 +173,7 @@ public final class ModelPruner {
    * @throws IllegalArgumentException for any other name
    */
   public ModelPruner method(String name) {
+    masks = List.of();
     said.put(
         MethodKey.METHOD, Calls.argument(() -> Labelled.of(name, Method.WITHOUT_FILES, "method")));
     return this;
@@ -543,12 +544,12 @@ public final class ModelPruner {
   }
 
   private PruningPlan plan() {
-    if (recipe != null) {
-      return PruningPlan.of(recipe, unreached);
-    }
-    ModuleRules rules = new ModuleRules(said).with(sparsity);
-    PruningRules all = new PruningRules(rules, unreached);
-    return PruningPlan.of(requantize ? all.requantizing() : all, allocation);
+    PruningPlan plan =
+        recipe != null
+            ? PruningPlan.of(recipe, unreached)
+            : PruningPlan.of(
+                new PruningRules(new ModuleRules(said).with(sparsity), unreached), allocation);
+    return requantize ? plan.requantizing() : plan;
   }
 
   private Calibration calibration(ModelDirectory source, PruningRules rules) {

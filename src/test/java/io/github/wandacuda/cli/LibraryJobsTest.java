@@ -172,6 +172,50 @@ class LibraryJobsTest {
     assertThat(jobs(MODEL).verify(pruned, Sparsity.ratio(0.9)).holds()).isFalse();
   }
 
+  /** A claim without modules is of those that the record names, as the command has it. */
+  @Test
+  void aClaimIsOfTheRecordsModules() throws IOException {
+    Path pruned = directory.resolve("pruned");
+    command(
+        "prune --method magnitude --include mlp --backend cpu --model %s --output %s",
+        MODEL, pruned);
+    command("verify --dense %s --pruned %s --sparsity 0.5", MODEL, pruned);
+    assertThat(jobs(MODEL).verify(pruned, Sparsity.ratio(0.5)).failures()).isEmpty();
+  }
+
+  @Test
+  void aRecipesFittedWeightsAreRoundedToCodesIfThatIsAllowed() throws IOException {
+    Path fixture = Path.of("testdata/quantized/fp8-block-llama-wide");
+    Path recipe =
+        Files.writeString(
+            directory.resolve("recipe.yaml"),
+            "stages:\n  - sparsity: 0.5\n    update: reconstruct\n");
+    ModelPruner pruner =
+        ModelPruner.of(fixture.resolve("model"))
+            .device("cpu", 0)
+            .calibration(SampleSource.file(fixture.resolve("tokens.json")))
+            .recipe(recipe);
+    assertThatThrownBy(() -> pruner.prune(directory.resolve("refused")))
+        .hasMessageContaining("requantize");
+    assertThat(pruner.requantize(true).prune(directory.resolve("out")).pruned()).isPositive();
+  }
+
+  @Test
+  void aMethodThatIsNamedLaterTakesThePlaceOfMasks() throws IOException {
+    ModelPruner.Result result =
+        ModelPruner.of(MODEL)
+            .device("cpu", 0)
+            .masks(List.of(directory.resolve("no-such-file")))
+            .method("magnitude")
+            .prune(directory.resolve("out"));
+    ModelPruner.Result magnitude =
+        ModelPruner.of(MODEL)
+            .device("cpu", 0)
+            .method("magnitude")
+            .prune(directory.resolve("magnitude"));
+    assertThat(result.maskSha256()).isEqualTo(magnitude.maskSha256());
+  }
+
   @Test
   void generatesAsTheCommandDoes() throws IOException {
     JsonNode expected =
