@@ -11,6 +11,7 @@ import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.GenerateNeeds;
 import io.github.wandacuda.job.ModelCard;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.Decoder;

@@ -1,25 +1,21 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Generation;
-import io.github.wandacuda.evaluate.PackedSpeed;
 import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.job.SpaceCheck;
+import io.github.wandacuda.job.GenerateNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.WeightKeeping;
-import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
@@ -34,7 +30,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -100,11 +95,12 @@ final class GenerateCommand extends Subcommand {
         try (Backend backend = backends.open(output)) {
           Operations operations = backend.operations();
           int length = given.ids().length + limit;
-          WeightKeeping keeping = keeping(directory, operations, length);
-          try (Decoder decoder = family.open(directory, operations, keeping);
+          GenerateNeeds.Keeping keeping = GenerateNeeds.keeping(directory, operations, length);
+          keeping.why().ifPresent(output::say);
+          try (Decoder decoder = family.open(directory, operations, keeping.weights());
               CachedDecoder cached = new CachedDecoder(decoder, length)) {
             double load = (System.nanoTime() - began) / 1e9;
-            long bytes = GenerateNeeds.tokenBytes(directory, packed(keeping, operations));
+            long bytes = keeping.tokenBytes(directory, operations);
             generate(cached, given, limit, ends, load, bytes);
           }
         }
@@ -112,48 +108,11 @@ final class GenerateCommand extends Subcommand {
     }
   }
 
-  /** Chooses how packed weights are kept, by the memory that there is and by their speed. */
-  private WeightKeeping keeping(ModelDirectory model, Operations operations, int length) {
-    long bytes = GenerateNeeds.bytes(model, operations::multipliesSparse, length);
-    SpaceCheck.requireMemory(bytes, "its weights and cache stay in memory");
-    long unpacked = GenerateNeeds.bytes(model, dtype -> false, length);
-    if (bytes < unpacked && !fits(unpacked, operations)) {
-      output.say("packed weights are kept packed: memory has no room for unpacked ones");
-      return WeightKeeping.RESIDENT;
-    }
-    return PackedSpeed.measure(model, operations).map(this::faster).orElse(WeightKeeping.RESIDENT);
-  }
-
-  /** Weights that a device's memory has no room for would cross the bus for each token. */
-  private static boolean fits(long bytes, Operations operations) {
-    long rows = Math.ceilDiv(bytes, Float.BYTES);
-    return bytes <= MachineFacts.availableMemory() && operations.hostBytes(rows, 1).orElse(0) == 0;
-  }
-
-  private WeightKeeping faster(PackedSpeed speed) {
-    output.say(
-        speed.isBetterUnpacked()
-            ? "packed weights are unpacked: %.2f times as fast as packed ones"
-                .formatted(1 / speed.packedTimesAsFast())
-            : "packed weights are kept packed: %.2f times as fast as unpacked ones"
-                .formatted(speed.packedTimesAsFast()));
-    return speed.faster();
-  }
-
-  private static Predicate<DType> packed(WeightKeeping keeping, Operations operations) {
-    return keeping == WeightKeeping.RESIDENT ? operations::multipliesSparse : dtype -> false;
-  }
-
   private void check() {
     if (tokens < 1) {
       throw ErrorDetails.of("--tokens").refused("1 or more", tokens);
     }
-    if (!(temperature >= 0) || Double.isInfinite(temperature)) {
-      throw ErrorDetails.of("--temperature").refused("0 or more", temperature);
-    }
-    if (!(topP > 0) || topP > 1) {
-      throw ErrorDetails.of("--top-p").refused("more than 0 and at most 1", topP);
-    }
+    Sampler unused = Sampler.of(temperature, topP, seed);
   }
 
   private int limit(int promptTokens, DecoderShape shape) {

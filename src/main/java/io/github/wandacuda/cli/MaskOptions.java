@@ -34,12 +34,7 @@ final class MaskOptions {
   Path saved;
 
   public void check(PruningRules rules) {
-    if (rules.needMasks() && files.isEmpty()) {
-      throw new UsageException("method masks needs --masks FILE");
-    }
-    if (!rules.needMasks() && !files.isEmpty()) {
-      throw new UsageException("--masks goes with --method masks");
-    }
+    PruneRequest.MasksIn.check(files, rules);
     if (combination != null && files.size() < 2) {
       throw new UsageException("--combine-masks says how several --masks are combined");
     }

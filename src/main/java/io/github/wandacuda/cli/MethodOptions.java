@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
@@ -13,11 +12,9 @@ import io.github.wandacuda.pruning.Structure.Update;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -61,21 +58,14 @@ final class MethodOptions {
 
   /** Returns what is asked for, without contradictions. */
   public PruningPlan plan() {
-    if (plan == null && recipeFile == null) {
-      plan = PruningPlan.of(rules(keys.values()), allocation(allocation));
-    } else if (plan == null) {
-      if (!keys.values().isEmpty() || allocation != null) {
-        throw new UsageException(
-            Arrays.stream(MethodKey.values())
-                .map(KeyOptions::option)
-                .collect(
-                    Collectors.joining(
-                        ", ", RECIPE + " says itself what ", " and --allocation say")));
-      }
-      plan = PruningPlan.of(recipeFile, Unreached.of(unreached));
-    }
-    if (requantize && !plan.rules().requantize()) {
-      plan = plan.requantizing();
+    if (plan == null) {
+      plan =
+          PruningPlan.asked(
+              recipeFile,
+              keys.values(),
+              allocation == null ? null : allocation(allocation),
+              Unreached.of(unreached),
+              requantize);
     }
     return plan;
   }
@@ -86,7 +76,7 @@ final class MethodOptions {
   public PruningRules partRules() {
     Map<MethodKey, Object> given = keys.values();
     given.remove(MethodKey.UPDATE);
-    plan = PruningPlan.of(rules(given), Allocation.Rule.UNIFORM);
+    plan = PruningPlan.asked(null, given, null, Unreached.of(unreached), requantize);
     return plan.rules();
   }
 
@@ -100,10 +90,7 @@ final class MethodOptions {
   }
 
   public Map<String, List<Path>> files() {
-    if (recipeFile != null) {
-      return Map.of(Provenance.RECIPE, List.of(recipeFile));
-    }
-    return plan.files().isEmpty() ? Map.of() : Map.of("allocation", plan.files());
+    return plan.named();
   }
 
   /** Checks that the shares are the same when an interrupted run in place is run again. */
@@ -123,17 +110,6 @@ final class MethodOptions {
               .formatted(String.join(", ", Allocation.Rule.labels()), allocation));
     }
     return rule.isPresent() ? rule.get() : new Allocation.FromFile(Path.of(allocation));
-  }
-
-  private PruningRules rules(Map<MethodKey, Object> given) {
-    if (given.get(MethodKey.METHOD) == Method.MASKS && keys.sparsity().isPresent()) {
-      throw new UsageException(
-          "--method masks: the masks say how much goes, so it excludes --sparsity and --pattern");
-    }
-    if (given.containsKey(MethodKey.REFINE_SWAPS) && !given.containsKey(MethodKey.REFINE)) {
-      throw new UsageException("--refine-swaps says how many swaps of --refine swaps");
-    }
-    return new PruningRules(new ModuleRules(given), Unreached.of(unreached));
   }
 
   public void warnOfIdle(PruningRules rules, OutputOptions output) {

@@ -11,10 +11,10 @@ final class OptionNames {
   /** The known settings; other words in backquotes, such as a library's, are left unchanged. */
   static final List<String> SETTINGS =
       List.of(
-          ("allocation backend calibration cluster data exclude family in-place include join method"
-                  + " output overwrite packed part pattern refine report requantize resume samples score"
-                  + " second-moments sequence-length sparsity statistics structure tasks unreached"
-                  + " update")
+          ("allocation backend calibration cluster data exclude family in-place include join masks"
+                  + " method multiple output overwrite packed part pattern recipe refine refine-swaps report"
+                  + " requantize resume samples scope score second-moments sequence-length sparsity"
+                  + " statistics structure tasks temperature top-p unreached update")
               .split(" "));
 
   private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");

@@ -11,6 +11,7 @@ import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.GenerateNeeds;
 import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.SpaceCheck;
 import io.github.wandacuda.job.TextInputs;

@@ -108,32 +108,20 @@ final class StructureOptions {
       return;
     }
     output.exclude("--remove", "--sparsity", MULTIPLE);
-    if (multiple != null
-        && ((structure != Structure.CHANNELS && structure != Structure.AUTO) || multiple < 1)) {
-      throw ErrorDetails.of(MULTIPLE)
-          .refused(
-              "1 or more, for --structure channels or auto",
-              "%d for %s".formatted(multiple, structure.label()));
-    }
+    Optional.ofNullable(multiple).ifPresent(structure::requireMultiple);
     output.exclude(STRUCTURE, EXCLUDED.toArray(String[]::new));
     if (structure == Structure.AUTO) {
       output.exclude(STRUCTURE, "--remove", "--score");
     }
-    if (score != null && !structure.scores().contains(score())) {
-      throw ErrorDetails.of("--score")
-          .refused(
-              "one of %s for %s".formatted(structure.scores(), structure.label()),
-              "'%s'".formatted(score));
+    if (score != null) {
+      structure.requireScore(score());
     }
     requireSamples(structure, output);
   }
 
   private static void requireSamples(Structure structure, OutputOptions output) {
+    RemovalRequest.requireSamples(structure, output.given("--calibration"));
     if (structure != Structure.EXPERTS) {
-      if (!output.given("--calibration")) {
-        throw new UsageException(
-            "--structure %s needs --calibration FILE".formatted(structure.label()));
-      }
       if (output.given(PruneCommand.SAVED_STATISTICS)) {
         throw new UsageException(
             "--save-statistics: %s go by no statistics".formatted(structure.label()));

@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
-import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
@@ -160,8 +159,8 @@ final class TargetOptions {
 
   /** Has a part's shards written by this process. */
   void runPart(BackendOptions backends, BiConsumer<Part, OnCluster> work) {
-    try (var process = Clusters.named(Clusters.LOCAL).open(0)) {
-      work.accept(part().orElseThrow(), new OnCluster(process, backends.devices()));
+    try (OnCluster process = OnCluster.here(backends.devices())) {
+      work.accept(part().orElseThrow(), process);
     }
   }
 }

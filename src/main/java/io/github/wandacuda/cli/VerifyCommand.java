@@ -120,8 +120,7 @@ final class VerifyCommand extends Subcommand {
     try (ModelDirectory directory = ModelOption.open(givenDense, family, output)) {
       Path pruned = HubCache.find(givenPruned);
       Verification found = verify(directory, pruned, claim);
-      boolean less = !found.added().isEmpty() || !found.unproven().isEmpty();
-      boolean holds = found.holds() && !(strict && less);
+      boolean holds = strict ? found.holdsStrictly() : found.holds();
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("verified", holds);
       object.put("mode", found.mode());

@@ -1,5 +1,6 @@
 package io.github.wandacuda.evaluate;
 
+import io.github.wandacuda.error.ErrorDetails;
 import java.util.Arrays;
 import java.util.Random;
 
@@ -25,8 +26,15 @@ public interface Sampler {
    * @param temperature 0 for the most probable token, or what logits are divided by
    * @param topP the probability that the tokens drawn from have together, from above 0 to 1
    * @param seed of the draws
+   * @throws io.github.wandacuda.error.UsageException for other numbers
    */
   static Sampler of(double temperature, double topP, long seed) {
+    if (!(temperature >= 0) || Double.isInfinite(temperature)) {
+      throw ErrorDetails.of("`temperature`").refused("0 or more", temperature);
+    }
+    if (!(topP > 0) || topP > 1) {
+      throw ErrorDetails.of("`top-p`").refused("more than 0 and at most 1", topP);
+    }
     return temperature == 0 ? GREEDY : new NucleusSampler(temperature, topP, new Random(seed));
   }
 

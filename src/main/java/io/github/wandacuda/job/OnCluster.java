@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -24,7 +25,17 @@ import java.util.function.BiFunction;
  *
  * @param devices what each of its processes opens
  */
-public record OnCluster(Cluster cluster, Devices devices) {
+public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseable {
+  /** Returns this process as a cluster, which the caller closes. */
+  public static OnCluster here(Devices devices) {
+    return new OnCluster(Clusters.named(Clusters.LOCAL).open(0), devices);
+  }
+
+  @Override
+  public void close() {
+    cluster.close();
+  }
+
   /** Checks that a cluster can do it; {@code masks} says whether masks come from files. */
   public static void check(boolean inPlace, boolean masks) {
     if (inPlace) {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -103,6 +104,16 @@ public record PruneRequest(
    */
   public record MasksIn(ModuleMasks masks, String sha256) implements AutoCloseable {
     private static final String UNION = "union";
+
+    /** Checks that files of masks are given if the rules need some, and only then. */
+    public static void check(List<Path> files, PruningRules rules) {
+      if (rules.needMasks() && files.isEmpty()) {
+        throw new UsageException("method masks needs `masks` FILE");
+      }
+      if (!rules.needMasks() && !files.isEmpty()) {
+        throw new UsageException("`masks` goes with `method` masks");
+      }
+    }
 
     /**
      * Opens files of masks, which the caller closes.

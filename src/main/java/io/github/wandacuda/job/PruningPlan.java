@@ -7,6 +7,7 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Recipe;
@@ -14,6 +15,7 @@ import io.github.wandacuda.pruning.Recipe.Stage;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * What is asked for: the same for all modules, or by the stages of a recipe.
@@ -31,6 +34,36 @@ import java.util.regex.Pattern;
  */
 public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
   private static final Pattern ALL = Pattern.compile("");
+
+  /**
+   * Plans what somebody asks for, without contradictions.
+   *
+   * @param recipe says itself what keys and allocation say; null without one
+   * @param given by key, what is said
+   * @param allocation how the total is shared out; null if that isn't said
+   * @param requantize whether fitted weights may be rounded to a quantized checkpoint's codes
+   */
+  public static PruningPlan asked(
+      Path recipe,
+      Map<MethodKey, Object> given,
+      Allocation allocation,
+      Unreached unreached,
+      boolean requantize) {
+    if (recipe != null && (!given.isEmpty() || allocation != null)) {
+      throw new UsageException(
+          Arrays.stream(MethodKey.values())
+              .map(key -> "`%s`".formatted(key.label()))
+              .collect(
+                  Collectors.joining(", ", "`recipe` says itself what ", " and `allocation` say")));
+    }
+    PruningPlan plan =
+        recipe != null
+            ? of(recipe, unreached)
+            : of(
+                new PruningRules(ModuleRules.asked(given), unreached),
+                allocation == null ? Allocation.Rule.UNIFORM : allocation);
+    return requantize ? plan.requantizing() : plan;
+  }
 
   /** Plans the same for all modules, with a total to share out. */
   public static PruningPlan of(PruningRules rules, Allocation allocation) {
@@ -73,6 +106,14 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
       }
     }
     return files;
+  }
+
+  /** Returns the same files by what a run's record calls them. */
+  public Map<String, List<Path>> named() {
+    if (recipe.isPresent()) {
+      return Map.of(Provenance.RECIPE, List.of(recipe.get().file()));
+    }
+    return files().isEmpty() ? Map.of() : Map.of("allocation", files());
   }
 
   /** Returns what a recipe removes before anything else, if it does. */

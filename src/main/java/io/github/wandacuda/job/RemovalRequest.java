@@ -28,6 +28,14 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
   /** A share that a message names has four decimals. */
   private static final double SHARE_STEPS = 1e4;
 
+  /** Refuses to choose other parts than experts without samples: statistics score these alone. */
+  public static void requireSamples(Structure structure, boolean sampled) {
+    if (structure != Structure.EXPERTS && !sampled) {
+      throw new UsageException(
+          "`structure` %s needs `calibration` FILE".formatted(structure.label()));
+    }
+  }
+
   /**
    * Looks for the parts in a model, unless it is a mix that goes.
    *

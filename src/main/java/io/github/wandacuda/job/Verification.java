@@ -94,6 +94,11 @@ public record Verification(
     return others.isEmpty() && tensors.isEmpty();
   }
 
+  /** Returns whether it holds and nothing beside it is unproven: no file and no fitted weight. */
+  public boolean holdsStrictly() {
+    return holds() && added.isEmpty() && unproven.isEmpty();
+  }
+
   public long count() {
     return others.size() + tensors.stream().mapToLong(TensorFailures::count).sum();
   }

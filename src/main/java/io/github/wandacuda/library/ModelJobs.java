@@ -2,7 +2,6 @@ package io.github.wandacuda.library;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.DenseCalibration.MomentsCalibration;
@@ -11,67 +10,44 @@ import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Accuracy;
 import io.github.wandacuda.evaluate.Evaluation;
-import io.github.wandacuda.evaluate.Generation;
-import io.github.wandacuda.evaluate.OpenDecoder;
-import io.github.wandacuda.evaluate.Sampler;
-import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.Task;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.evaluate.Tasks;
-import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.ComparedRun;
 import io.github.wandacuda.job.Comparison;
-import io.github.wandacuda.job.ComparisonWork;
 import io.github.wandacuda.job.Inspector;
 import io.github.wandacuda.job.Packing;
 import io.github.wandacuda.job.PackingJob;
-import io.github.wandacuda.job.RemovalRequest;
 import io.github.wandacuda.job.RunNeeds;
-import io.github.wandacuda.job.SharedSparsity;
-import io.github.wandacuda.job.StructureChoice;
-import io.github.wandacuda.job.StructureJob;
-import io.github.wandacuda.job.StructureRequest;
 import io.github.wandacuda.job.Verification;
 import io.github.wandacuda.job.Verifier;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.model.WeightKeeping;
-import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.Structure;
-import io.github.wandacuda.pruning.Unreached;
-import io.github.wandacuda.text.TokenLists;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.SortedMap;
 import java.util.concurrent.CancellationException;
-import java.util.stream.Stream;
+import java.util.function.Function;
 
 /**
  * Jobs of the command line on a model's directory, beside pruning, which {@link ModelPruner} does:
@@ -91,9 +67,7 @@ import java.util.stream.Stream;
  */
 public final class ModelJobs {
   private final Path model;
-  private String backend = Backends.AUTO;
-  private int device;
-  private int threads = Runtime.getRuntime().availableProcessors();
+  private ChosenDevice device = ChosenDevice.FIRST;
   private Progress progress = Progress.NONE;
 
   private ModelJobs(Path model) {
@@ -167,6 +141,8 @@ public final class ModelJobs {
    *
    * @param holds whether the output is its source with weights zeroed, or parts removed, as its
    *     {@code wanda-cuda.json} says
+   * @param holdsStrictly whether nothing beside that is unproven either: no file was added and no
+   *     weight fitted, as {@code --strict} asks for
    * @param mode which of these it was checked for, as the command's JSON names it
    * @param failures in words, each with its file, tensor and row; empty if it holds
    * @param added files beside the model that no loader reads and that nothing vouches for
@@ -176,6 +152,7 @@ public final class ModelJobs {
    */
   public record Proof(
       boolean holds,
+      boolean holdsStrictly,
       String mode,
       List<String> failures,
       List<Path> added,
@@ -202,23 +179,49 @@ public final class ModelJobs {
   /**
    * What a model scored on a task.
    *
-   * @param documents of the task
+   * @param task its name, or that of a group or subject of it
+   * @param documents how many questions
    * @param accuracy share of them whose right answer was the most likely, from 0 to 1
-   * @param standardError of the accuracy
-   * @param normalized the accuracy by likelihoods for each byte of the answer, of tasks that have
-   *     it
+   * @param standardError of the accuracy; nothing for a single document
+   * @param normalized the accuracy by likelihoods for each character of the answer, of tasks that
+   *     have it
+   * @param normalizedError its standard error
+   * @param groups of subjects, of tasks that have them
+   * @param subjects of tasks that have them
    */
   public record TaskResult(
-      long documents, double accuracy, double standardError, OptionalDouble normalized) {}
+      String task,
+      long documents,
+      double accuracy,
+      OptionalDouble standardError,
+      OptionalDouble normalized,
+      OptionalDouble normalizedError,
+      List<TaskResult> groups,
+      List<TaskResult> subjects) {
+    /** Copies the lists. */
+    public TaskResult {
+      groups = List.copyOf(groups);
+      subjects = List.copyOf(subjects);
+    }
+  }
 
   /**
    * What a model went on with.
    *
+   * @param promptTokens how many ids the prompt has
    * @param tokens the new ids, the end token not among them
-   * @param text what they say, or nothing of a model without {@code tokenizer.json}
+   * @param text what they say; nothing where ids were given
+   * @param promptSeconds to run the prompt and choose the first token
    * @param tokensPerSecond without the first; 0 if there were no more
+   * @param bytesPerToken of weights, which a token reads, or of a mixture of experts could
    */
-  public record GeneratedText(List<Integer> tokens, Optional<String> text, double tokensPerSecond) {
+  public record GeneratedText(
+      int promptTokens,
+      List<Integer> tokens,
+      Optional<String> text,
+      double promptSeconds,
+      double tokensPerSecond,
+      long bytesPerToken) {
     /** Copies the list. */
     public GeneratedText {
       tokens = List.copyOf(tokens);
@@ -271,8 +274,7 @@ public final class ModelJobs {
    * @return this
    */
   public ModelJobs device(String name, int index) {
-    backend = Objects.requireNonNull(name, "name");
-    device = index;
+    device = device.at(name, index);
     return this;
   }
 
@@ -284,10 +286,7 @@ public final class ModelJobs {
    * @throws IllegalArgumentException if it is less than 1
    */
   public ModelJobs threads(int count) {
-    if (count < 1) {
-      throw new IllegalArgumentException("threads: expected at least 1, found " + count);
-    }
-    threads = count;
+    device = device.threads(count);
     return this;
   }
 
@@ -317,7 +316,7 @@ public final class ModelJobs {
                 source.config().architecture(),
                 source.parameters(),
                 source.checkpoint().totalBytes(),
-                Inspector.inspect(source.modules(), threads, progress).stream()
+                Inspector.inspect(source.modules(), device.threads(), progress).stream()
                     .map(ModelJobs::layer)
                     .sorted(Comparator.comparing(LinearLayer::name, TensorNames.NATURAL))
                     .toList());
@@ -349,7 +348,7 @@ public final class ModelJobs {
             EvaluationWindows windows = text.read(source);
             List<int[]> lists = List.of(windows.windows());
             RunNeeds.requireMemory(source, lists, 0);
-            try (Backend opened = Backends.open(backend, device, threads).backend();
+            try (Backend opened = device.open();
                 Decoder decoder = DecoderFamilies.open(source, opened.forwards())) {
               return new PerplexityResult(
                   InputFile.reading(text.file(), () -> Perplexity.of(decoder, lists, progress)),
@@ -443,7 +442,7 @@ public final class ModelJobs {
                 source,
                 List.of(drawn.tokens()),
                 moments ? RunNeeds.momentsBytes(source.modules()) : 0);
-            try (Backend opened = Backends.open(backend, device, threads).backend();
+            try (Backend opened = device.open();
                 Decoder decoder = DecoderFamilies.open(source, opened.forwards(moments))) {
               Statistics statistics = work.run(source, decoder, drawn);
               return new CalibrationResult(
@@ -455,7 +454,7 @@ public final class ModelJobs {
 
   /**
    * Checks a pruned directory against this model, its dense source, as {@code wanda-cuda verify}
-   * does. What {@code --strict} asks for beside it is that {@link Proof#unproven} is empty.
+   * does.
    *
    * @param pruned what a run has written, packed or not
    * @return what was found; failures are a result, not an exception
@@ -466,26 +465,26 @@ public final class ModelJobs {
   }
 
   /**
-   * Checks a pruned directory by what is claimed of the modules that its record names, or of all
-   * modules if it has no record.
+   * Checks a pruned directory by what is claimed of it. What the claim leaves open is taken from
+   * the directory's record.
    *
    * @param pruned what a run has written, packed or not
-   * @param claimed how much of the linear modules' rows or groups is zero
-   * @return what was found
+   * @param claimed what was done to it
+   * @return what was found; failures are a result, not an exception
    * @throws IOException if this model is broken or the directory isn't there
    */
-  public Proof verify(Path pruned, Sparsity claimed) throws IOException {
-    Objects.requireNonNull(claimed, "claimed");
-    return verify(pruned, new Verifier.Claim(null, claimed, null));
+  public Proof verify(Path pruned, PruningClaim claimed) throws IOException {
+    return verify(pruned, claimed.claim());
   }
 
   private Proof verify(Path pruned, Verifier.Claim claim) throws IOException {
     return Calls.of(
         () -> {
           try (ModelDirectory source = ModelDirectory.open(model)) {
-            Verification found = Verifier.verify(source, pruned, claim, threads, progress);
+            Verification found = Verifier.verify(source, pruned, claim, device.threads(), progress);
             return new Proof(
                 found.holds(),
+                found.holdsStrictly(),
                 found.mode(),
                 found.failures(),
                 found.added(),
@@ -523,7 +522,8 @@ public final class ModelJobs {
         () -> {
           try (ModelDirectory source = ModelDirectory.open(model)) {
             PackingJob.Result result =
-                new PackingJob(direction, source, output, false, true).run(threads, progress);
+                new PackingJob(direction, source, output, false, true)
+                    .run(device.threads(), progress);
             return new PackResult(result.modules(), result.bytesBefore(), result.bytesAfter());
           }
         });
@@ -531,55 +531,53 @@ public final class ModelJobs {
 
   /**
    * Removes whole parts, so that an ordinary smaller model is left, as {@code wanda-cuda prune
-   * --structure} does, and compares what was written.
+   * --structure} does.
    *
    * @param removal which parts
    * @param samples score them, and fit what is left
-   * @param output a directory that doesn't exist yet or is empty
+   * @param output a directory that doesn't exist yet or is empty, or is gone on with
    * @return what went
    * @throws IOException if a file is wrong or can't be written, or the model has no such parts
    */
   public PartRemoval.Result removeParts(PartRemoval removal, SampleSource samples, Path output)
       throws IOException {
+    Map<String, List<Path>> files =
+        samples.path().map(file -> Map.of("calibration", List.of(file))).orElse(Map.of());
+    return removeParts(removal, samples::calibration, files, output);
+  }
+
+  /**
+   * Removes experts by their scores in a file; what is left stays as it is.
+   *
+   * @param removal which experts
+   * @param statistics that {@link #calibrateExperts} has written
+   * @param output a directory that doesn't exist yet or is empty, or is gone on with
+   * @return what went
+   * @throws IOException if a file is wrong or can't be written, or the model has no experts
+   */
+  public PartRemoval.Result removeParts(PartRemoval removal, Path statistics, Path output)
+      throws IOException {
+    return removeParts(
+        removal,
+        source -> Calibration.FromStatistics.read(statistics),
+        Map.of("statistics", List.of(statistics)),
+        output);
+  }
+
+  private PartRemoval.Result removeParts(
+      PartRemoval removal,
+      Function<ModelDirectory, Calibration> scores,
+      Map<String, List<Path>> files,
+      Path output)
+      throws IOException {
+    Objects.requireNonNull(output, "output");
     return Calls.of(
         () -> {
-          RemovalRequest asked = removal.request();
+          removal.requireSamples(!files.containsKey("statistics"));
           try (ModelDirectory source = ModelDirectory.open(model);
-              Backend opened = Backends.open(backend, device, threads).backend()) {
+              Backend opened = device.open()) {
             source.requireUnpacked("prune");
-            asked.check(source);
-            Calibration calibration = samples.calibration(source);
-            Structure.Update update = asked.update(source, calibration, why -> {});
-            StructureChoice.Chosen chosen =
-                asked.choose(source, opened, calibration, update, true, progress);
-            StructureJob job =
-                new StructureJob(
-                    new StructureRequest(
-                        output,
-                        asked,
-                        chosen.removed(),
-                        asked.chosenShare(source, calibration, update, chosen.trials().size()),
-                        update,
-                        calibration,
-                        Map.of(),
-                        StructureRequest.largestShard(source),
-                        false,
-                        true,
-                        true,
-                        DirectIo.IoMode.AUTO),
-                    source);
-            job.run(opened, new PhaseClock(threads), progress, Optional.empty(), () -> {});
-            Map<String, Integer> went = new LinkedHashMap<>();
-            job.removed()
-                .kinds()
-                .keySet()
-                .forEach(kind -> went.put(kind.label(), job.removed().count(kind)));
-            return new PartRemoval.Result(
-                went,
-                source.parameters(),
-                job.planned().parameters(),
-                source.checkpoint().totalBytes(),
-                job.smaller().totalBytes());
+            return removal.run(source, opened, scores.apply(source), files, output, progress);
           }
         });
   }
@@ -601,14 +599,10 @@ public final class ModelJobs {
       throws IOException {
     return Calls.of(
         () -> {
-          List<PruningRules> rules =
-              methods.stream()
-                  .map(method -> ModuleRules.of(method, amount, Method.WITHOUT_FILES, "method"))
-                  .map(each -> new PruningRules(each, Unreached.MAGNITUDE))
-                  .toList();
+          List<PruningRules> rules = MethodComparison.rules(methods, amount);
           try (ModelDirectory source = ModelDirectory.open(model);
-              Backend opened = Backends.open(backend, device, threads).backend()) {
-            Comparison comparison =
+              Backend opened = device.open()) {
+            return MethodComparison.run(
                 new Comparison(
                     source,
                     opened,
@@ -617,53 +611,11 @@ public final class ModelJobs {
                     text.read(source),
                     Optional.empty(),
                     false,
-                    false);
-            rules.forEach(comparison::check);
-            comparison.requireMemory(rules);
-            Measurements measured = new Measurements(rules.size());
-            progress.begin(0);
-            comparison.measure(parts(rules), rules.size() + 1, progress, measured);
-            return new ComparisonResult(
-                measured.dense, Stream.of(measured.runs).map(ModelJobs::compared).toList());
+                    false),
+                rules,
+                progress);
           }
         });
-  }
-
-  /** The dense model, and each method behind it. */
-  private static List<ComparisonWork.Part> parts(List<PruningRules> rules) {
-    List<ComparisonWork.Part> parts = new ArrayList<>();
-    parts.add(new ComparisonWork.Part(0, null));
-    for (PruningRules each : rules) {
-      SharedSparsity alike = new SharedSparsity(each, null);
-      parts.add(
-          new ComparisonWork.Part(
-              parts.size(), sharing -> new Comparison.Way(each.label(), null, alike, null)));
-    }
-    return parts;
-  }
-
-  private static final class Measurements implements ComparisonWork.Measured {
-    private final ComparedRun[] runs;
-    private double dense;
-
-    Measurements(int methods) {
-      runs = new ComparedRun[methods];
-    }
-
-    @Override
-    public void dense(ComparedRun.DenseFigures figures) {
-      dense = figures.perplexity();
-    }
-
-    @Override
-    public void run(int place, ComparedRun run) {
-      runs[place - 1] = run;
-    }
-  }
-
-  private static ComparedMethod compared(ComparedRun run) {
-    return new ComparedMethod(
-        run.method(), run.zeros(), run.perplexity(), run.relativeError(), run.maskSha256());
   }
 
   /**
@@ -672,11 +624,10 @@ public final class ModelJobs {
    * @param tasks names that the command's help lists, or files that end in {@code .jsonl}
    * @param data the folder below which the tasks' files lie; null where all tasks are files
    * @param limit how many documents of each task at most, 1 or more
-   * @return by task, in their order
+   * @return one for each task, in their order
    * @throws IOException if a file is wrong, or an activation isn't finite
    */
-  public Map<String, TaskResult> evaluate(List<String> tasks, Path data, long limit)
-      throws IOException {
+  public List<TaskResult> evaluate(List<String> tasks, Path data, long limit) throws IOException {
     return Calls.of(
         () -> {
           if (limit < 1) {
@@ -686,26 +637,42 @@ public final class ModelJobs {
               Tasks.read(Tasks.parse(String.join(",", tasks), data != null), data, limit);
           try (ModelDirectory source = ModelDirectory.open(model);
               TokenizerProcess tokenizer = TokenizerProcess.open(model);
-              Backend opened = Backends.open(backend, device, threads).backend();
+              Backend opened = device.open();
               Decoder decoder = DecoderFamilies.open(source, opened.forwards())) {
             Evaluation evaluation = Evaluation.of(read, source, tokenizer, true);
             RunNeeds.requireMemory(source, List.of(), evaluation.stateBytes(decoder.hiddenSize()));
-            Map<String, TaskResult> results = new LinkedHashMap<>();
-            for (TaskScore score : evaluation.run(decoder, progress)) {
-              results.put(score.task(), result(score.figures()));
-            }
-            return Collections.unmodifiableMap(results);
+            return evaluation.run(decoder, progress).stream().map(ModelJobs::result).toList();
           }
         });
   }
 
-  private static TaskResult result(TaskFigures figures) {
-    Accuracy normalized = figures.normalized();
+  private static TaskResult result(TaskScore score) {
+    return result(
+        score.task(), score.figures(), results(score.groups()), results(score.subjects()));
+  }
+
+  private static List<TaskResult> results(SortedMap<String, TaskFigures> parts) {
+    return parts.entrySet().stream()
+        .map(part -> result(part.getKey(), part.getValue(), List.of(), List.of()))
+        .toList();
+  }
+
+  private static TaskResult result(
+      String task, TaskFigures figures, List<TaskResult> groups, List<TaskResult> subjects) {
+    Optional<Accuracy> normalized = Optional.ofNullable(figures.normalized());
     return new TaskResult(
+        task,
         figures.documents(),
         figures.accuracy().mean(),
-        figures.accuracy().standardError(),
-        normalized == null ? OptionalDouble.empty() : OptionalDouble.of(normalized.mean()));
+        finite(figures.accuracy().standardError()),
+        normalized.map(of -> OptionalDouble.of(of.mean())).orElse(OptionalDouble.empty()),
+        normalized.map(of -> finite(of.standardError())).orElse(OptionalDouble.empty()),
+        groups,
+        subjects);
+  }
+
+  private static OptionalDouble finite(double value) {
+    return Double.isFinite(value) ? OptionalDouble.of(value) : OptionalDouble.empty();
   }
 
   /**
@@ -717,53 +684,47 @@ public final class ModelJobs {
    * @throws IOException if a file is wrong, or the model has no {@code tokenizer.json}
    */
   public GeneratedText generate(String prompt, int limit) throws IOException {
+    return generate(prompt, limit, Sampling.GREEDY);
+  }
+
+  /**
+   * Goes on with a text.
+   *
+   * @param prompt text of one token or more
+   * @param limit how many tokens at most, 1 or more
+   * @param sampling how each token is chosen
+   * @return what followed; it ends early at an end token or where the model has no more positions
+   * @throws IOException if a file is wrong, or the model has no {@code tokenizer.json}
+   */
+  public GeneratedText generate(String prompt, int limit, Sampling sampling) throws IOException {
     Objects.requireNonNull(prompt, "prompt");
     return Calls.of(
         () -> {
           try (TokenizerProcess tokenizer = TokenizerProcess.open(model)) {
-            return generated(tokenizer.encode(prompt), limit, Optional.of(tokenizer));
+            return generated(tokenizer.encode(prompt), limit, sampling, Optional.of(tokenizer));
           }
         });
   }
 
   /**
-   * Goes on with token ids by the most probable one each time.
+   * Goes on with token ids.
    *
    * @param prompt one or more ids of the model's vocabulary
    * @param limit how many tokens at most, 1 or more
+   * @param sampling how each token is chosen
    * @return what followed, without text
    * @throws IOException if a file is wrong
    */
-  public GeneratedText generate(int[] prompt, int limit) throws IOException {
+  public GeneratedText generate(int[] prompt, int limit, Sampling sampling) throws IOException {
     int[] ids = prompt.clone();
-    return Calls.of(() -> generated(ids, limit, Optional.empty()));
+    return Calls.of(() -> generated(ids, limit, sampling, Optional.empty()));
   }
 
-  private GeneratedText generated(int[] ids, int limit, Optional<Tokenizer> tokenizer) {
-    if (limit < 1) {
-      throw new UsageException("limit: expected 1 or more, found " + limit);
-    }
+  private GeneratedText generated(
+      int[] ids, int limit, Sampling sampling, Optional<Tokenizer> tokenizer) {
     try (ModelDirectory source = ModelDirectory.open(model);
-        Backend opened = Backends.open(backend, device, threads).backend()) {
-      DecoderShape shape = DecoderFamilies.shape(source);
-      TokenLists.requirePrompt(
-          shape.maximumLength(), shape.vocabulary(), ids, ErrorDetails.of("prompt"));
-      int most = Math.min(limit, shape.maximumLength() - ids.length);
-      try (OpenDecoder decoder =
-          OpenDecoder.of(source, opened.operations(), WeightKeeping.RESIDENT, ids.length + most)) {
-        Generation generation =
-            Generation.run(
-                decoder.cached(),
-                ids,
-                most,
-                Sampler.of(0, 1, 0),
-                SpecialTokens.ends(source.config()),
-                id -> {});
-        return new GeneratedText(
-            generation.tokens(),
-            tokenizer.map(of -> TextStream.of(of, ids, generation.tokens())),
-            generation.tokensPerSecond());
-      }
+        Backend opened = device.open()) {
+      return new TextGeneration(source, opened, limit, sampling, tokenizer).run(ids);
     }
   }
 }

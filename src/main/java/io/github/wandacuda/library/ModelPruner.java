@@ -3,11 +3,13 @@ package io.github.wandacuda.library;
 import io.github.wandacuda.PruneResult;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.OnCluster;
+import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.PruningPlan;
@@ -28,12 +30,14 @@ import io.github.wandacuda.system.Labelled;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.CancellationException;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 
 /**
@@ -54,10 +58,7 @@ import java.util.regex.Pattern;
  */
 public final class ModelPruner {
   private final Path model;
-  private String backend = Backends.AUTO;
-  private int device;
-  private int threads = Runtime.getRuntime().availableProcessors();
-  private Sparsity sparsity = (Sparsity) MethodKey.SPARSITY.otherwise();
+  private ChosenDevice device = ChosenDevice.FIRST;
   private final Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
   private Path recipe;
   private List<Pattern> include = List.of();
@@ -65,8 +66,9 @@ public final class ModelPruner {
   private List<int[]> samples = List.of();
   private Path statistics;
   private SampleSource source;
-  private Allocation allocation = Allocation.Rule.UNIFORM;
+  private Allocation allocation;
   private List<Path> masks = List.of();
+  private boolean union;
   private Unreached unreached = Unreached.MAGNITUDE;
   private boolean requantize;
   private boolean packed;
@@ -127,6 +129,21 @@ public final class ModelPruner {
   }
 
   /**
+   * What came of a part of a run.
+   *
+   * @param done how many parts are done, this one included
+   * @param modules that this part pruned, in the natural order of their names; of the part that
+   *     completed the output all; empty if the output was complete before
+   * @param whole the result of all parts, if the output is complete
+   */
+  public record PartResult(int done, List<Module> modules, Optional<Result> whole) {
+    /** Copies the list. */
+    public PartResult {
+      modules = List.copyOf(modules);
+    }
+  }
+
+  /**
    * {@return a pruner of a model, which prunes half of each row by Wanda unless it is told
    * otherwise}
    *
@@ -144,8 +161,7 @@ public final class ModelPruner {
    * @return this
    */
   public ModelPruner device(String name, int index) {
-    backend = Objects.requireNonNull(name, "name");
-    device = index;
+    device = device.at(name, index);
     return this;
   }
 
@@ -157,10 +173,7 @@ public final class ModelPruner {
    * @throws IllegalArgumentException if it is less than 1
    */
   public ModelPruner threads(int count) {
-    if (count < 1) {
-      throw new IllegalArgumentException("threads: expected at least 1, found " + count);
-    }
-    threads = count;
+    device = device.threads(count);
     return this;
   }
 
@@ -186,17 +199,21 @@ public final class ModelPruner {
    * @return this
    */
   public ModelPruner sparsity(Sparsity amount) {
-    sparsity = Objects.requireNonNull(amount, "amount");
+    said.remove(MethodKey.SPARSITY);
+    said.remove(MethodKey.PATTERN);
+    said.put(ModuleRules.key(Objects.requireNonNull(amount, "amount")), amount);
     return this;
   }
 
   /**
    * Has masks improved by swaps of kept weights for pruned ones; kept weights keep their bits.
    *
-   * @param improved whether to
+   * @param improved whether to; as often as something improves, unless {@link #swapsInRow} bounds
+   *     it
    * @return this
    */
   public ModelPruner swaps(boolean improved) {
+    said.remove(MethodKey.REFINE_SWAPS);
     return say(MethodKey.REFINE, improved);
   }
 
@@ -282,7 +299,7 @@ public final class ModelPruner {
   }
 
   /**
-   * Bounds how often {@link #swaps} swaps in a row.
+   * Has masks improved as {@link #swaps} does, by so many swaps in a row at most.
    *
    * @param most swaps in a row, 0 or more; by default until nothing improves
    * @return this
@@ -325,7 +342,19 @@ public final class ModelPruner {
    * @return this
    */
   public ModelPruner masks(List<Path> files) {
+    return masks(files, false);
+  }
+
+  /**
+   * Takes masks from files, which are combined.
+   *
+   * @param files of masks of the same model
+   * @param anyKeeps whether a weight stays that any of them keeps, not one that all do
+   * @return this
+   */
+  public ModelPruner masks(List<Path> files, boolean anyKeeps) {
     masks = List.copyOf(files);
+    union = anyKeeps;
     said.put(MethodKey.METHOD, Method.MASKS);
     return this;
   }
@@ -339,7 +368,8 @@ public final class ModelPruner {
   }
 
   /**
-   * Has a recipe say method, amount and what follows, by stages.
+   * Has a recipe say method, amount and what follows, by stages. It excludes the calls that say
+   * these.
    *
    * @param file in YAML; null for none
    * @return this
@@ -463,7 +493,36 @@ public final class ModelPruner {
    */
   public Result prune(Path output) throws IOException {
     Objects.requireNonNull(output, "output");
-    return Calls.of(() -> run(output));
+    return Calls.of(() -> result(run(output, Optional.empty())));
+  }
+
+  /**
+   * Prunes one part of the output's shards. Parts are done in any order, at once or not, by any
+   * programs that share the output; whichever ends last completes it. One that failed is done by
+   * the same call again. Norms come from statistics, or aren't needed.
+   *
+   * @param output the same for all parts
+   * @param number which part, from 1
+   * @param of how many parts there are
+   * @return how far the output is
+   * @throws IllegalArgumentException as {@link #prune}, or if there is no such part, norms come
+   *     from samples, masks from files, or the output is to be packed
+   * @throws IllegalStateException as {@link #prune}
+   * @throws IOException as {@link #prune}, or if another part's shards are damaged
+   * @throws CancellationException if the calling thread is interrupted
+   */
+  public PartResult prunePart(Path output, int number, int of) throws IOException {
+    Objects.requireNonNull(output, "output");
+    return Calls.of(
+        () -> {
+          Part part = Part.parse("%d/%d".formatted(number, of));
+          RunResult result = run(output, Optional.of(part));
+          boolean finished = result.part().finished();
+          return new PartResult(
+              result.part().done(),
+              result.modules().stream().map(ModelPruner::module).toList(),
+              finished ? Optional.of(result(result)) : Optional.empty());
+        });
   }
 
   /**
@@ -478,78 +537,105 @@ public final class ModelPruner {
    * @throws CancellationException if the calling thread is interrupted
    */
   public Result pruneInPlace() throws IOException {
-    return Calls.of(() -> run(null));
+    return Calls.of(() -> result(run(null, Optional.empty())));
   }
 
-  /** Prunes into a directory, or in place if that is null. */
-  private Result run(Path output) {
-    PruningPlan plan = plan();
+  /** Prunes into a directory, all of it or a part, or in place if the directory is null. */
+  private RunResult run(Path output, Optional<Part> part) {
+    PruningPlan plan = PruningPlan.asked(recipe, said, allocation, unreached, requantize);
     if (plan.removal().isPresent()) {
       throw new UsageException(
           "recipe: expected stages that prune weights, found one that removes parts; "
               + "ModelJobs.removeParts removes them");
     }
     PruningRules rules = plan.rules();
+    PruneRequest.MasksIn.check(masks, rules);
     boolean inPlace = output == null;
+    boolean sampled = rules.needNorms() && statistics == null;
+    part.ifPresent(unused -> Part.check(false, sampled, rules.needMasks(), packed));
     if (inPlace) {
       plan.checkInPlace();
       if (packed) {
         throw new UsageException("packed: in place, weights stay where they are");
       }
     }
-    try (ModelDirectory source = ModelDirectory.open(model);
+    boolean resumes = !inPlace && (resume || part.isPresent());
+    try (ModelDirectory model = ModelDirectory.open(this.model);
         PruneRequest.MasksIn masksIn =
-            PruneRequest.MasksIn.open(masks, false, source).orElse(null)) {
-      source.requireUnpacked("prune");
+            PruneRequest.MasksIn.open(masks, union, model).orElse(null)) {
+      model.requireUnpacked("prune");
       ModuleChoice choice = new ModuleChoice(include, exclude);
       plan.check(
-          inPlace ? source.choose(choice) : PruneJob.check(source, output, resume, choice, rules));
+          inPlace ? model.choose(choice) : PruneJob.check(model, output, resumes, choice, rules));
       PruneRequest request =
           new PruneRequest(
-              inPlace ? source.path() : output,
+              inPlace ? model.path() : output,
               rules,
               choice,
-              calibration(source, rules),
+              calibration(model, rules),
               verify,
-              resume && !inPlace,
+              resumes,
               null,
               Optional.ofNullable(masksIn),
               packed,
               card && !inPlace,
               PruneRequest.Storage.DEFAULT,
-              Map.of(),
+              files(plan),
               Optional.empty());
-      return run(plan, source, request, inPlace);
+      return run(plan, model, request, inPlace, part);
     }
   }
 
-  private Result run(
-      PruningPlan plan, ModelDirectory source, PruneRequest request, boolean inPlace) {
-    PruneJob job = inPlace ? PruneJob.inPlace(source, request) : PruneJob.toOutput(source, request);
-    try (Backend opened = Backends.open(backend, device, threads).backend()) {
-      Progress progress = listener::done;
+  private RunResult run(
+      PruningPlan plan,
+      ModelDirectory model,
+      PruneRequest request,
+      boolean inPlace,
+      Optional<Part> part) {
+    Function<PruneRequest, PruneJob> place =
+        asked -> inPlace ? PruneJob.inPlace(model, asked) : PruneJob.toOutput(model, asked);
+    PruneJob job = place.apply(request);
+    Progress progress = listener::done;
+    try (Backend opened = device.open()) {
       if (plan.shares()) {
-        PruneRequest shared =
-            plan.share(request, source, job.chosen(), opened, Optional.empty(), progress);
-        job = inPlace ? PruneJob.inPlace(source, shared) : PruneJob.toOutput(source, shared);
+        job =
+            place.apply(
+                plan.share(request, model, job.chosen(), opened, Optional.empty(), progress));
       }
-      RunResult result = job.run(opened, progress, MaskSink.NONE, unfinished -> {});
-      return new Result(
-          result.provenance().elements(),
-          result.provenance().pruned(),
-          result.provenance().zeros(),
-          result.provenance().maskSha256(),
-          result.modules().stream().map(ModelPruner::module).toList());
+      if (part.isEmpty()) {
+        return job.run(opened, progress, MaskSink.NONE, unfinished -> {});
+      }
+      try (OnCluster process =
+          OnCluster.here(
+              new OnCluster.Devices(
+                  device.name(), device.index(), device.threads(), Precision.DEFAULT))) {
+        return job.part(part.get(), process).run(opened, progress, MaskSink.NONE, unfinished -> {});
+      }
     }
   }
 
-  private PruningPlan plan() {
-    PruningPlan plan =
-        recipe != null
-            ? PruningPlan.of(recipe, unreached)
-            : PruningPlan.of(
-                new PruningRules(new ModuleRules(said).with(sparsity), unreached), allocation);
-    return requantize ? plan.requantizing() : plan;
+  private static Result result(RunResult result) {
+    return new Result(
+        result.provenance().elements(),
+        result.provenance().pruned(),
+        result.provenance().zeros(),
+        result.provenance().maskSha256(),
+        result.modules().stream().map(ModelPruner::module).toList());
+  }
+
+  /** Returns what is read beside the model, as the record names it. */
+  private Map<String, List<Path>> files(PruningPlan plan) {
+    Map<String, List<Path>> files = new LinkedHashMap<>(plan.named());
+    if (plan.rules().needNorms()) {
+      Optional.ofNullable(source)
+          .flatMap(SampleSource::path)
+          .ifPresent(file -> files.put("calibration", List.of(file)));
+      Optional.ofNullable(statistics).ifPresent(file -> files.put("statistics", List.of(file)));
+    }
+    if (!masks.isEmpty()) {
+      files.put("masks", masks);
+    }
+    return files;
   }
 
   private Calibration calibration(ModelDirectory source, PruningRules rules) {

@@ -1,69 +1,83 @@
 package io.github.wandacuda.library;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.RemovalRequest;
+import io.github.wandacuda.job.StructureChoice;
+import io.github.wandacuda.job.StructureJob;
+import io.github.wandacuda.job.StructureRequest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.system.Labelled;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 
 /**
- * Which whole parts of a model go, as {@code wanda-cuda prune --structure} takes it. Immutable;
- * each method returns another removal.
+ * Which whole parts of a model go, and how the rest is written, as {@code wanda-cuda prune
+ * --structure} takes it. Immutable; each method returns another removal.
  *
  * <pre>{@code
  * PartRemoval.of("channels", 0.25).multiple(64).update("realign")
  * }</pre>
  */
 public final class PartRemoval {
-  private final Structure structure;
-  private final Sparsity.Ratio share;
-  private final Integer count;
-  private final String score;
-  private final int multiple;
-  private final Optional<Structure.Update> update;
-  private final boolean requantize;
+  private final RemovalRequest asked;
+  private final Writing writing;
 
-  private PartRemoval(
-      Structure structure,
-      Sparsity.Ratio share,
-      Integer count,
-      String score,
-      int multiple,
-      Optional<Structure.Update> update,
-      boolean requantize) {
-    this.structure = structure;
-    this.share = share;
-    this.count = count;
-    this.score = score;
-    this.multiple = multiple;
-    this.update = update;
-    this.requantize = requantize;
+  private PartRemoval(RemovalRequest asked, Writing writing) {
+    this.asked = asked;
+    this.writing = writing;
+  }
+
+  /**
+   * How the output is written.
+   *
+   * @param shardBytes of a shard at most; 0 for those of the source's largest
+   */
+  private record Writing(boolean resume, boolean verify, boolean card, long shardBytes) {
+    static final Writing USUAL = new Writing(false, true, true, 0);
   }
 
   /**
    * What {@link ModelJobs#removeParts} wrote.
    *
-   * @param removed by kind, {@code experts}, {@code blocks}, {@code channels} or {@code heads}, how
-   *     many went: of each block, or of {@code blocks} in all
+   * @param removed what went, of each kind
+   * @param update what happened to the weights that read what is left: {@code none}, {@code
+   *     reconstruct} or {@code realign}
    * @param parametersBefore of the source, without scales
    * @param parametersAfter of what is left
    * @param bytesBefore of the source's tensors
    * @param bytesAfter of the written tensors
    */
   public record Result(
-      Map<String, Integer> removed,
+      List<Removed> removed,
+      String update,
       long parametersBefore,
       long parametersAfter,
       long bytesBefore,
       long bytesAfter) {
-    /** Copies the map. */
+    /** Copies the list. */
     public Result {
-      removed = Map.copyOf(removed);
+      removed = List.copyOf(removed);
     }
   }
+
+  /**
+   * Parts of one kind.
+   *
+   * @param kind {@code experts}, {@code blocks}, {@code channels} or {@code heads}, which are
+   *     counted in groups that share a key and a value
+   * @param before how many there were, of each block, or of {@code blocks} in all
+   * @param after how many are left
+   */
+  public record Removed(String kind, int before, int after) {}
 
   /**
    * Removes a share of the parts.
@@ -75,8 +89,7 @@ public final class PartRemoval {
    * @throws IllegalArgumentException for any other name or share
    */
   public static PartRemoval of(String structure, double share) {
-    return new PartRemoval(
-        named(structure), new Sparsity.Ratio(share), null, null, 0, Optional.empty(), false);
+    return of(named(structure), new Sparsity.Ratio(share), null);
   }
 
   /**
@@ -93,7 +106,14 @@ public final class PartRemoval {
       throw new IllegalArgumentException(
           "count: expected 1 or more of one kind, found %d of %s".formatted(count, kind.label()));
     }
-    return new PartRemoval(kind, new Sparsity.Ratio(0.5), count, null, 0, Optional.empty(), false);
+    return of(kind, new Sparsity.Ratio(0.5), count);
+  }
+
+  private static PartRemoval of(Structure kind, Sparsity.Ratio share, Integer count) {
+    return new PartRemoval(
+        new RemovalRequest(
+            new Structure.Parts(kind, kind.usualScore(), share, count, 0, Optional.empty()), false),
+        Writing.USUAL);
   }
 
   private static Structure named(String name) {
@@ -105,6 +125,16 @@ public final class PartRemoval {
     return Calls.argument(() -> Labelled.of(name, known, what));
   }
 
+  private PartRemoval with(String score, int multiple, Optional<Structure.Update> update) {
+    Structure.Parts parts = asked.parts();
+    return new PartRemoval(
+        new RemovalRequest(
+            new Structure.Parts(
+                parts.structure(), score, parts.share(), parts.count(), multiple, update),
+            asked.requantize()),
+        writing);
+  }
+
   /**
    * Sets what the parts go by.
    *
@@ -113,12 +143,12 @@ public final class PartRemoval {
    * @throws IllegalArgumentException for any other name
    */
   public PartRemoval score(String name) {
-    if (!structure.scores().contains(name)) {
-      throw new IllegalArgumentException(
-          "score: expected one of %s for %s, found '%s'"
-              .formatted(structure.scores(), structure.label(), name));
-    }
-    return new PartRemoval(structure, share, count, name, multiple, update, requantize);
+    Structure.Parts parts = asked.parts();
+    return Calls.argument(
+        () -> {
+          parts.structure().requireScore(Objects.requireNonNull(name, "name"));
+          return with(name, parts.multiple(), parts.update());
+        });
   }
 
   /**
@@ -129,12 +159,12 @@ public final class PartRemoval {
    * @throws IllegalArgumentException if it is less, or neither channels nor a mix go
    */
   public PartRemoval multiple(int channels) {
-    if (channels < 1 || (structure != Structure.CHANNELS && structure != Structure.AUTO)) {
-      throw new IllegalArgumentException(
-          "multiple: expected 1 or more, for channels or auto, found %d for %s"
-              .formatted(channels, structure.label()));
-    }
-    return new PartRemoval(structure, share, count, score, channels, update, requantize);
+    Structure.Parts parts = asked.parts();
+    return Calls.argument(
+        () -> {
+          parts.structure().requireMultiple(channels);
+          return with(parts.score(), channels, parts.update());
+        });
   }
 
   /**
@@ -147,9 +177,11 @@ public final class PartRemoval {
    * @throws IllegalArgumentException for any other name
    */
   public PartRemoval update(String name) {
-    Structure.Update wanted = labelled(name, List.of(Structure.Update.values()), "update");
-    return new PartRemoval(
-        structure, share, count, score, multiple, Optional.of(wanted), requantize);
+    Structure.Parts parts = asked.parts();
+    return with(
+        parts.score(),
+        parts.multiple(),
+        Optional.of(labelled(name, List.of(Structure.Update.values()), "update")));
   }
 
   /**
@@ -159,12 +191,107 @@ public final class PartRemoval {
    * @return such a removal
    */
   public PartRemoval requantize(boolean rounded) {
-    return new PartRemoval(structure, share, count, score, multiple, update, rounded);
+    return new PartRemoval(new RemovalRequest(asked.parts(), rounded), writing);
   }
 
-  RemovalRequest request() {
-    String by = score == null ? structure.usualScore() : score;
-    return new RemovalRequest(
-        new Structure.Parts(structure, by, share, count, multiple, update), requantize);
+  /**
+   * Lets a run go on with what an earlier one has left in the output.
+   *
+   * @param earlier whether to; an output that isn't empty is refused otherwise
+   * @return such a removal
+   */
+  public PartRemoval resume(boolean earlier) {
+    return written(new Writing(earlier, writing.verify, writing.card, writing.shardBytes));
+  }
+
+  /**
+   * Says whether what was written is read back and compared.
+   *
+   * @param checked whether to; true by default
+   * @return such a removal
+   */
+  public PartRemoval verify(boolean checked) {
+    return written(new Writing(writing.resume, checked, writing.card, writing.shardBytes));
+  }
+
+  /**
+   * Says whether the output's {@code README.md} is a model card that says what was done.
+   *
+   * @param written whether to; true by default
+   * @return such a removal
+   */
+  public PartRemoval card(boolean written) {
+    return written(new Writing(writing.resume, writing.verify, written, writing.shardBytes));
+  }
+
+  /**
+   * Sets the size of the shards that are written.
+   *
+   * @param bytes of a shard at most, 1 or more; by default the source's largest has as many
+   * @return such a removal
+   * @throws IllegalArgumentException if it is less than 1
+   */
+  public PartRemoval shardBytes(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException("shardBytes: expected 1 or more, found " + bytes);
+    }
+    return written(new Writing(writing.resume, writing.verify, writing.card, bytes));
+  }
+
+  private PartRemoval written(Writing how) {
+    return new PartRemoval(asked, how);
+  }
+
+  /** Refuses to go on without samples where these score the parts. */
+  void requireSamples(boolean sampled) {
+    RemovalRequest.requireSamples(asked.parts().structure(), sampled);
+  }
+
+  /**
+   * Chooses the parts, and writes what is left.
+   *
+   * @param files what the scores are read from, by what a record calls it
+   */
+  Result run(
+      ModelDirectory model,
+      Backend backend,
+      Calibration calibration,
+      Map<String, List<Path>> files,
+      Path output,
+      Progress progress) {
+    asked.check(model);
+    Structure.Update update = asked.update(model, calibration, why -> {});
+    StructureChoice.Chosen chosen =
+        asked.choose(model, backend, calibration, update, true, progress);
+    StructureJob job =
+        new StructureJob(
+            new StructureRequest(
+                output,
+                asked,
+                chosen.removed(),
+                asked.chosenShare(model, calibration, update, chosen.trials().size()),
+                update,
+                calibration,
+                files,
+                writing.shardBytes == 0 ? StructureRequest.largestShard(model) : writing.shardBytes,
+                writing.resume,
+                writing.verify,
+                writing.card,
+                IoMode.AUTO),
+            model);
+    job.run(backend, new PhaseClock(backend.concurrency()), progress, Optional.empty(), () -> {});
+    return new Result(
+        job.removed().kinds().keySet().stream()
+            .map(kind -> removed(kind, kind.find(model).size(), job.removed().count(kind)))
+            .toList(),
+        update.label(),
+        model.parameters(),
+        job.planned().parameters(),
+        model.checkpoint().totalBytes(),
+        job.smaller().totalBytes());
+  }
+
+  private static Removed removed(Structure kind, int size, int gone) {
+    return new Removed(kind.label(), size, size - gone);
   }
 }

@@ -115,6 +115,11 @@ public final class SampleSource {
     return new SampleSource(tokens, file, count, length, seed, documentsJoined);
   }
 
+  /** Returns the file, of samples that come from one. */
+  Optional<Path> path() {
+    return Optional.ofNullable(file);
+  }
+
   CalibrationSamples draw(ModelDirectory model) {
     DecoderShape shape = DecoderFamilies.shape(model);
     if (file != null) {

@@ -71,6 +71,19 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     }
   }
 
+  /** Makes rules of what somebody asks for, who says nothing that would have no effect. */
+  public static ModuleRules asked(Map<MethodKey, Object> given) {
+    if (given.get(MethodKey.METHOD) == Method.MASKS
+        && (given.containsKey(MethodKey.SPARSITY) || given.containsKey(MethodKey.PATTERN))) {
+      throw new UsageException(
+          "`method` masks: the masks say how much goes, so it excludes `sparsity` and `pattern`");
+    }
+    if (given.containsKey(MethodKey.REFINE_SWAPS) && !given.containsKey(MethodKey.REFINE)) {
+      throw new UsageException("`refine-swaps` says how many swaps of `refine` swaps");
+    }
+    return new ModuleRules(given);
+  }
+
   /** Makes rules of a method with nothing after it. */
   public static ModuleRules of(Method method, Sparsity sparsity) {
     return new ModuleRules(Map.of(MethodKey.METHOD, method)).with(sparsity);
@@ -203,7 +216,8 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(others);
   }
 
-  private static MethodKey key(Sparsity sparsity) {
+  /** Returns the key that an amount is the value of. */
+  public static MethodKey key(Sparsity sparsity) {
     return sparsity instanceof Sparsity.Ratio ? MethodKey.SPARSITY : MethodKey.PATTERN;
   }
 

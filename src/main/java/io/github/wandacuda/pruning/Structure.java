@@ -3,6 +3,8 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.ExpertScore;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ExpertRemoval;
@@ -57,6 +59,26 @@ public enum Structure implements Labelled {
   /** Returns how many of how many parts went, of the model or of each block that has them. */
   public String went(int count, int size) {
     return "%d of %s%s".formatted(count, counted(size), this == BLOCKS ? "" : " a block");
+  }
+
+  /** Refuses a score that it can't go by. */
+  public void requireScore(String score) {
+    if (!scores.contains(score)) {
+      throw ErrorDetails.of("`score`")
+          .refused(
+              this == AUTO ? "none for auto" : "one of %s for %s".formatted(scores, label()),
+              "'%s'".formatted(Printable.of(score)));
+    }
+  }
+
+  /** Refuses a number of channels of which a multiple can't be kept. */
+  public void requireMultiple(int channels) {
+    if (channels < 1 || (this != CHANNELS && this != AUTO)) {
+      throw ErrorDetails.of("`multiple`")
+          .refused(
+              "1 or more, for `structure` channels or auto",
+              "%d for %s".formatted(channels, label()));
+    }
   }
 
   /** Returns the names of the scores that it can go by, the default first. */

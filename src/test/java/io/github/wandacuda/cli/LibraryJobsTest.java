@@ -10,7 +10,9 @@ import io.github.wandacuda.library.ModelDownload;
 import io.github.wandacuda.library.ModelJobs;
 import io.github.wandacuda.library.ModelPruner;
 import io.github.wandacuda.library.PartRemoval;
+import io.github.wandacuda.library.PruningClaim;
 import io.github.wandacuda.library.SampleSource;
+import io.github.wandacuda.library.Sampling;
 import io.github.wandacuda.library.TextSource;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.TestData;
@@ -18,7 +20,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
+import java.util.regex.Pattern;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -66,24 +68,19 @@ class LibraryJobsTest {
             "prune --backend cpu --model %s --calibration %s --samples 8 --sequence-length 50"
                 + " --structure %s --sparsity %s --update %s --output %s",
             MODEL, TOKENS, structure, share, update, expected);
-    // The record names the command's files, by what they are; a program's samples have no name.
-    for (Path written : List.of(expected, smaller)) {
-      Files.delete(written.resolve("wanda-cuda.json"));
-    }
     Directories.assertSame(expected, smaller);
     assertThat(result.parametersBefore()).isEqualTo(json.get("parameters_before").asLong());
     assertThat(result.parametersAfter()).isEqualTo(json.get("parameters_after").asLong());
     assertThat(result.bytesBefore()).isEqualTo(json.get("bytes_before").asLong());
     assertThat(result.bytesAfter()).isEqualTo(json.get("bytes_after").asLong());
-    assertThat(result.removed()).isNotEmpty();
-    result
-        .removed()
-        .forEach(
-            (kind, count) ->
-                assertThat(count)
-                    .as(kind)
-                    .isEqualTo(
-                        json.get(kind + "_before").asInt() - json.get(kind + "_after").asInt()));
+    assertThat(result.update()).isEqualTo(update);
+    assertThat(result.removed())
+        .isNotEmpty()
+        .allSatisfy(
+            part -> {
+              assertThat(part.before()).isEqualTo(json.get(part.kind() + "_before").asInt());
+              assertThat(part.after()).isEqualTo(json.get(part.kind() + "_after").asInt());
+            });
   }
 
   @Test
@@ -92,8 +89,42 @@ class LibraryJobsTest {
     PartRemoval.Result result =
         jobs(MODEL)
             .removeParts(PartRemoval.ofCount("blocks", 1).score("influence"), SAMPLES, smaller);
-    assertThat(result.removed()).isEqualTo(Map.of("blocks", 1));
+    assertThat(result.removed()).containsExactly(new PartRemoval.Removed("blocks", 6, 5));
     assertThat(jobs(MODEL).verify(smaller).holds()).isTrue();
+  }
+
+  @Test
+  void removesExpertsByScoresOfAFileAndGoesOn() throws IOException {
+    Path mixture = TestData.STRUCTURED.resolve("tiny-moe/model");
+    Path tokens = TestData.STRUCTURED.resolve("tiny-moe/calibration.json");
+    Path scores = directory.resolve("scores.safetensors");
+    jobs(mixture).calibrateExperts(SampleSource.file(tokens).count(4), scores);
+    Path smaller = directory.resolve("smaller");
+    PartRemoval half = PartRemoval.of("experts", 0.5).score("frequency").shardBytes(100_000);
+    PartRemoval.Result result = jobs(mixture).removeParts(half, scores, smaller);
+    Path expected = directory.resolve("by-command");
+    JsonNode json =
+        command(
+            "prune --backend cpu --model %s --statistics %s --structure experts --score frequency"
+                + " --shard-size 100KB --output %s",
+            mixture, scores, expected);
+    Directories.assertSame(expected, smaller);
+    assertThat(result.removed())
+        .containsExactly(
+            new PartRemoval.Removed(
+                "experts", json.get("experts_before").asInt(), json.get("experts_after").asInt()));
+    assertThat(result.update()).isEqualTo("none");
+    assertRefused(() -> jobs(mixture).removeParts(half, scores, smaller), "empty");
+    assertThat(jobs(mixture).removeParts(half.resume(true), scores, smaller)).isEqualTo(result);
+    assertRefused(
+        () ->
+            jobs(mixture)
+                .removeParts(PartRemoval.of("heads", 0.5), scores, directory.resolve("none")),
+        "`structure` heads needs `calibration` FILE");
+    assertRefused(() -> half.shardBytes(0), "shardBytes: expected 1 or more");
+    Path bare = directory.resolve("bare");
+    jobs(mixture).removeParts(half.card(false).verify(false), scores, bare);
+    assertThat(bare.resolve("README.md")).doesNotExist();
   }
 
   @Test
@@ -102,8 +133,9 @@ class LibraryJobsTest {
     assertRefused(() -> PartRemoval.ofCount("auto", 1), "count: expected 1 or more of one kind");
     assertRefused(
         () -> PartRemoval.of("heads", 0.5).multiple(8),
-        "multiple: expected 1 or more, for channels");
-    assertRefused(() -> PartRemoval.of("heads", 0.5).score("reap"), "score: expected one of");
+        "`multiple`: expected 1 or more, for `structure` channels or auto, found 8 for heads");
+    assertRefused(() -> PartRemoval.of("heads", 0.5).score("reap"), "`score`: expected one of");
+    assertRefused(() -> PartRemoval.of("auto", 0.5).score("reap"), "expected none for auto");
     assertRefused(() -> PartRemoval.of("heads", 0.5).update("alps"), "update: expected one of");
   }
 
@@ -167,9 +199,34 @@ class LibraryJobsTest {
 
   @Test
   void provesWhatIsClaimed() throws IOException {
+    Path pruned = directory.resolve("pruned");
+    List<Pattern> some = List.of(Pattern.compile("q_proj"));
+    ModelPruner.of(MODEL)
+        .device("cpu", 0)
+        .method("magnitude")
+        .modules(some, List.of())
+        .prune(pruned);
+    PruningClaim half = PruningClaim.of(Sparsity.ratio(0.5));
+    // Modules that the claim leaves open are those of the record, as for the command.
+    command("verify --dense %s --pruned %s --sparsity 0.5", MODEL, pruned);
+    assertThat(jobs(MODEL).verify(pruned, half).holds()).isTrue();
+    assertThat(jobs(MODEL).verify(pruned, half.modules(some, List.of())).holds()).isTrue();
+    assertThat(jobs(MODEL).verify(pruned, half.modules(List.of(), List.of())).holds()).isFalse();
+    assertThat(jobs(MODEL).verify(pruned, PruningClaim.of(Sparsity.ratio(0.9))).holds()).isFalse();
+    // Magnitude counts matrices, Wanda each row.
+    assertThat(jobs(MODEL).verify(pruned, half.method("wanda")).holds()).isFalse();
+    assertRefused(() -> half.method("best"), "expected one of wanda, magnitude");
+  }
+
+  @Test
+  void tellsWhatIsStrictlyProven() throws IOException {
     Path pruned = InProcess.pruned(MODEL, directory.resolve("pruned"));
-    assertThat(jobs(MODEL).verify(pruned, Sparsity.ratio(0.5)).holds()).isTrue();
-    assertThat(jobs(MODEL).verify(pruned, Sparsity.ratio(0.9)).holds()).isFalse();
+    assertThat(jobs(MODEL).verify(pruned).holdsStrictly()).isTrue();
+    Files.writeString(pruned.resolve("NOTES.md"), "mine");
+    ModelJobs.Proof proof = jobs(MODEL).verify(pruned);
+    assertThat(proof.holds()).isTrue();
+    assertThat(proof.holdsStrictly()).isFalse();
+    assertThat(proof.added()).containsExactly(Path.of("NOTES.md"));
   }
 
   /** A claim without modules is of those that the record names, as the command has it. */
@@ -180,7 +237,8 @@ class LibraryJobsTest {
         "prune --method magnitude --include mlp --backend cpu --model %s --output %s",
         MODEL, pruned);
     command("verify --dense %s --pruned %s --sparsity 0.5", MODEL, pruned);
-    assertThat(jobs(MODEL).verify(pruned, Sparsity.ratio(0.5)).failures()).isEmpty();
+    assertThat(jobs(MODEL).verify(pruned, PruningClaim.of(Sparsity.ratio(0.5))).failures())
+        .isEmpty();
   }
 
   @Test
@@ -222,13 +280,32 @@ class LibraryJobsTest {
         command("generate --backend cpu --model %s --prompt %s --tokens 12", MODEL, "The");
     ModelJobs.GeneratedText found = jobs(MODEL).generate("The", 12);
     assertThat(found.text()).hasValue(expected.get("text").asText());
+    assertThat(found.promptTokens()).isEqualTo(expected.get("prompt_tokens").asInt());
+    assertThat(found.bytesPerToken()).isEqualTo(expected.get("bytes_per_token").asLong());
     assertThat(found.tokens()).hasToString(expected.get("tokens").toString().replace(",", ", "));
     int[] ids = {5, 6, 7};
-    assertThat(jobs(MODEL).generate(ids, 3).tokens()).hasSize(3);
-    assertRefused(() -> jobs(MODEL).generate(ids, 0), "limit: expected 1 or more, found 0");
-    assertThatThrownBy(() -> jobs(MODEL).generate(new int[] {-1}, 1))
+    assertThat(jobs(MODEL).generate(ids, 3, Sampling.GREEDY).tokens()).hasSize(3);
+    assertRefused(
+        () -> jobs(MODEL).generate(ids, 0, Sampling.GREEDY), "limit: expected 1 or more, found 0");
+    assertThatThrownBy(() -> jobs(MODEL).generate(new int[] {-1}, 1, Sampling.GREEDY))
         .isInstanceOf(IOException.class)
         .hasMessage("prompt: expected token ids from 0 on, found -1");
+  }
+
+  @Test
+  void drawsAsTheCommandDoes() throws IOException {
+    JsonNode expected =
+        command(
+            "generate --backend cpu --model %s --prompt %s --tokens 12 --temperature 1.5 --top-p"
+                + " 0.9 --seed 7",
+            MODEL, "The");
+    Sampling sampling = new Sampling(1.5, 0.9, 7);
+    for (int time = 0; time < 2; time++) {
+      assertThat(jobs(MODEL).generate("The", 12, sampling).text())
+          .hasValue(expected.get("text").asText());
+    }
+    assertRefused(() -> new Sampling(-1, 1, 0), "`temperature`: expected 0 or more");
+    assertRefused(() -> new Sampling(1, 0, 0), "`top-p`: expected more than 0 and at most 1");
   }
 
   @Test
@@ -236,38 +313,18 @@ class LibraryJobsTest {
     Path task = Path.of("testdata/tasks/generic.jsonl");
     JsonNode expected =
         command("evaluate --backend cpu --model %s --tasks %s", MODEL, task).path("tasks");
-    Map<String, ModelJobs.TaskResult> found =
-        jobs(MODEL).evaluate(List.of(task.toString()), null, 100);
-    assertThat(found.keySet()).containsExactlyElementsOf(expected::fieldNames);
+    ModelJobs.TaskResult found =
+        jobs(MODEL).evaluate(List.of(task.toString()), null, 100).getFirst();
+    assertThat(expected.fieldNames()).toIterable().containsExactly(found.task());
     JsonNode own = expected.elements().next();
-    ModelJobs.TaskResult result = found.values().iterator().next();
-    assertThat(result.documents()).isEqualTo(own.get("documents").asLong());
-    assertThat(result.accuracy()).isEqualTo(own.get("accuracy").asDouble());
-  }
-
-  @Test
-  void prunesInPlaceByMasksOfAFileAndAsAsked() throws IOException {
-    Path masks = directory.resolve("masks.safetensors");
-    Path expected = directory.resolve("by-command");
-    command(
-        "prune --backend cpu --model %s --statistics %s --save-masks %s --output %s",
-        MODEL, STATISTICS, masks, expected);
-    Path masked = directory.resolve("masked");
-    ModelPruner.Result result =
-        ModelPruner.of(MODEL).device("cpu", 0).masks(List.of(masks)).prune(masked);
-    JsonNode record = TestData.json(expected.resolve("wanda-cuda.json"));
-    assertThat(result.maskSha256()).isEqualTo(record.get("mask_sha256").asText());
-    Path copy = TestData.copy(MODEL, directory.resolve("copy"));
-    ModelPruner inPlace = ModelPruner.of(copy).device("cpu", 0).statistics(STATISTICS);
-    assertThat(inPlace.pruneInPlace().maskSha256()).isEqualTo(result.maskSha256());
-    assertThat(copy.resolve("model-00001-of-00003.safetensors"))
-        .hasSameBinaryContentAs(expected.resolve("model-00001-of-00003.safetensors"));
-    assertRefused(inPlace.packed(true)::pruneInPlace, "packed: in place, weights stay");
-    assertRefused(
-        ModelPruner.of(copy).statistics(STATISTICS).allocation("dlp")::pruneInPlace,
-        "can't share out by atp, dlp or owl");
-    assertRefused(() -> ModelPruner.of(copy).unreached("maybe"), "unreached");
-    assertRefused(() -> ModelPruner.of(copy).swapsInRow(-1), "swaps");
+    assertThat(found.documents()).isEqualTo(own.get("documents").asLong());
+    assertThat(found.accuracy()).isEqualTo(own.get("accuracy").asDouble());
+    assertThat(found.standardError()).hasValue(own.get("accuracy_stderr").asDouble());
+    assertThat(found.normalized().isPresent()).isEqualTo(own.get("accuracy_norm").isNumber());
+    assertThat(jobs(MODEL).evaluate(List.of(task.toString()), null, 1).getFirst().standardError())
+        .isEmpty();
+    assertRefused(() -> jobs(MODEL).evaluate(List.of("chess"), null, 1), "`tasks`: expected");
+    assertRefused(() -> jobs(MODEL).evaluate(List.of("boolq"), null, 1), "needs `data` DIR");
   }
 
   @Test

@@ -45,7 +45,8 @@ class OptionNamesTest {
             new PruneCommand(),
             new CalibrateCommand(),
             new VerifyCommand(),
-            new EvaluateCommand())) {
+            new EvaluateCommand(),
+            new GenerateCommand())) {
       names.addAll(new CommandLine(command).getCommandSpec().optionsMap().keySet());
     }
     return names;
