@@ -88,6 +88,12 @@ public final class FamilyFile {
    * so many from one on, before another.
    */
   record Where(String key, String is, int every, int from, int before) {
+    Where {
+      if (every < 1) {
+        throw new IllegalArgumentException("every: expected at least 1, found " + every);
+      }
+    }
+
     boolean holds(ModelConfig config, int block) {
       boolean listed = key.isEmpty() || config.root().path(key).path(block).asText().equals(is);
       return listed && block >= from && block < before && (block - from) % every == 0;

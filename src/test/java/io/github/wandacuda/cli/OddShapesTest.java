@@ -18,8 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class OddShapesTest {
   private static final int CASES = Integer.getInteger("shapes.cases", Tier.isAll() ? 30 : 4);
-  private static final long SEED =
-      Long.getLong("shapes.seed", Tier.isAll() ? new Random().nextInt() : 33);
+  private static final long SEED = Tier.seed("shapes.seed", 33);
 
   /** Whose weights aren't quantized: dense ones, transposed ones, experts and stacks of them. */
   private static final List<String> PLAIN =

@@ -21,7 +21,7 @@ public final class Tier {
   private static long seed() {
     String given = System.getProperty("tests.seed", "");
     long seed = given.isEmpty() ? System.currentTimeMillis() : Long.parseLong(given);
-    if (!isEach()) {
+    if (ALL || !isEach()) {
       System.out.println("What chance picks can be picked again by -Dtests.seed=" + seed);
     }
     return seed;
@@ -48,6 +48,14 @@ public final class Tier {
     List<T> cases = new ArrayList<>(all);
     Collections.shuffle(cases, new Random(SEED + all.size()));
     return cases.subList(0, few);
+  }
+
+  /**
+   * Returns the seed of tests that make their cases by chance: what the property says, else with
+   * the profile {@code all} this run's, else the same one in each run.
+   */
+  public static long seed(String property, long same) {
+    return Long.getLong(property, ALL ? SEED : same);
   }
 
   /** Returns all cases, or the first few of them. */
