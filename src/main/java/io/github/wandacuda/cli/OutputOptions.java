@@ -27,9 +27,9 @@ final class OutputOptions {
    */
   private static final Set<String> UNDECISIVE =
       Set.of(
-          ("--checkpoint-every --cluster --dry-run --evaluate --help --io --json --no-verify"
-                  + " --output --overwrite --quiet --report --resume --save-calibration --save-masks"
-                  + " --save-statistics --threads --verbose --version --yes")
+          ("--checkpoint-every --cluster --dry-run --evaluate --help --io --json --no-card"
+                  + " --no-verify --output --overwrite --quiet --report --resume --save-calibration"
+                  + " --save-masks --save-statistics --threads --verbose --version --yes")
               .split(" "));
 
   /** Their content has a digest, or the device a name for its arithmetic, which count instead. */

@@ -16,19 +16,26 @@ import java.util.TreeSet;
 
 /**
  * Which blobs of a folder have the content that their names say: each is read and digested once,
- * and known again by its size, the time of its last change and its inode. A file keeps that, with a
- * line for each blob.
+ * and known again by its size, the time of its last change and its inode. A file in the cache keeps
+ * that, with a line for each blob. A user's folder has no such file, since no blob stays in it.
  */
 final class CheckedBlobs {
   /** More than the lines of any repository's files. */
   private static final int MOST_BYTES = 16 << 20;
 
   private final DownloadFolder folder;
+  private final boolean kept;
   private final Set<String> lines = new TreeSet<>();
 
-  CheckedBlobs(DownloadFolder folder) {
+  /**
+   * Reads what earlier downloads kept.
+   *
+   * @param kept whether a file keeps the lines, which is so in the cache
+   */
+  CheckedBlobs(DownloadFolder folder, boolean kept) {
     this.folder = folder;
-    if (DownloadFolder.requireOwn(folder.checked())) {
+    this.kept = kept;
+    if (kept && DownloadFolder.requireOwn(folder.checked())) {
       InputFile.beginning(folder.checked(), MOST_BYTES).lines().forEach(lines::add);
     }
   }
@@ -56,8 +63,11 @@ final class CheckedBlobs {
         "%s %d %s %s".formatted(file.hash(), now.size(), now.lastModifiedTime(), now.fileKey()));
   }
 
-  /** Keeps the lines for later downloads. */
+  /** Keeps the lines for later downloads, if a file is to keep them. */
   void write() {
+    if (!kept) {
+      return;
+    }
     byte[] text = (String.join("\n", lines) + "\n").getBytes(StandardCharsets.UTF_8);
     AtomicWrite.replace(folder.checked(), out -> out.write(text), FileModes.ownerOnly());
   }

@@ -118,7 +118,7 @@ public final class Download {
   /** Fetches the files that aren't there, each once, whatever names it has. */
   private void fetch(HubListing listing, HubConnection hub, Progress progress) {
     Map<String, PartialFile> files = new LinkedHashMap<>();
-    CheckedBlobs checked = new CheckedBlobs(folder);
+    CheckedBlobs checked = new CheckedBlobs(folder, request.output().isEmpty());
     try (DirectIo io = DirectIo.of(DirectIo.IoMode.AUTO)) {
       for (HubFile file : listing.files()) {
         // Also where the content is on its way for another name: what has this one may be wrong.
@@ -156,9 +156,7 @@ public final class Download {
     } finally {
       files.values().forEach(PartialFile::close);
     }
-    if (request.output().isEmpty()) {
-      checked.write();
-    }
+    checked.write();
   }
 
   private void complete(PartialFile file, CheckedBlobs checked, Arrivals arrivals) {

@@ -5,6 +5,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.io.ReservedFile;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -173,13 +174,17 @@ record DownloadFolder(Path root, Path blobs) {
 
   /**
    * Checks that a file can be put somewhere: no folder has its name, and what is above it is a
-   * folder inside the root or isn't there.
+   * folder inside the root or isn't there. Where the file is still to be made, its folder can be
+   * written too.
    */
   void requirePlace(Path file) {
     if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
       throw ErrorDetails.file(file).hint("take it away").unwritable("a file", "a folder");
     }
     requireInside(file.getParent());
+    if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+      ReservedFile.requireWritable(file);
+    }
   }
 
   /**

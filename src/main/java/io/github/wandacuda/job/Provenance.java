@@ -231,13 +231,16 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return patterns.stream().map(Pattern::pattern).toList();
   }
 
-  /** Returns the values that the result depends on. */
+  /**
+   * Returns the values that the weights depend on. A model card is none of them: what is unfinished
+   * can be ended with or without one, and what is finished stays as it is.
+   */
   Map<String, Object> cause() {
     Map<String, Object> cause = new LinkedHashMap<>(values);
-    List.of(FILES, ELEMENTS, PRUNED, ZEROS, MASKS, KEPT).forEach(cause::remove);
+    List.of(FILES, CARD, ELEMENTS, PRUNED, ZEROS, MASKS, KEPT).forEach(cause::remove);
     cause.remove(FITTED);
     cause.remove(FITTED_SHA256);
-    cause.computeIfPresent(SMALLER, (key, first) -> withoutDigests(first));
+    cause.computeIfPresent(SMALLER, (key, first) -> causeOf(first));
     if (isStructure()) {
       // How many channels and heads go is asked for, which of them is a result.
       structure()
@@ -247,9 +250,9 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   }
 
   @SuppressWarnings("unchecked") // Its form says so.
-  private static Map<String, Object> withoutDigests(Object record) {
+  private static Map<String, Object> causeOf(Object record) {
     Map<String, Object> values = new LinkedHashMap<>((Map<String, Object>) record);
-    values.remove(FITTED_SHA256);
+    List.of(FITTED_SHA256, CARD).forEach(values::remove);
     return values;
   }
 

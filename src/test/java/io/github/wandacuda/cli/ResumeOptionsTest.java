@@ -60,7 +60,6 @@ class ResumeOptionsTest {
       --include q_proj
       --exclude q_proj
       --packed
-      --no-card
       """;
 
   @TempDir Path directory;

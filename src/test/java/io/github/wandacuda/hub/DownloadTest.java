@@ -1,8 +1,10 @@
 package io.github.wandacuda.hub;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.cli.Main;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ConnectionException;
 import io.github.wandacuda.error.InputException;
@@ -18,7 +20,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -673,5 +677,59 @@ class DownloadTest extends Downloads {
     hub.commit(COMMIT, files, "main");
     assertHas(download().path(), only(files, "(?!.*\\.(gguf|py)$).*"));
     assertHas(download(request("main", List.of("*.gguf", "*.py", "*"), List.of())).path(), files);
+  }
+
+  /** A line of the cache's file of checked blobs says nothing of a folder, which never has one. */
+  @Test
+  void noFileInAFolderSaysThatABlobIsWhole() throws IOException {
+    Path output = folder().resolve("output");
+    Path blob = output.resolve(".cache/wanda-cuda").resolve(LoopbackHub.sha256(files.get(SHARD)));
+    Files.createDirectories(blob.getParent());
+    Files.write(blob, new byte[files.get(SHARD).length]);
+    BasicFileAttributes now = Files.readAttributes(blob, BasicFileAttributes.class);
+    Path lines =
+        Files.writeString(
+            output.resolve(".cache/.wanda-cuda-checked"),
+            "%s %d %s %s\n"
+                .formatted(blob.getFileName(), now.size(), now.lastModifiedTime(), now.fileKey()));
+    download(into(output));
+    Files.delete(lines);
+    assertHas(output, files);
+  }
+
+  /** As a user without root's rights. */
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aSubfolderThatCannotBeWrittenIsToldBeforeFetching() throws IOException {
+    List<String> mortal =
+        "root".equals(System.getProperty("user.name"))
+            ? List.of("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+            : List.of();
+    assumeTrue(
+        Command.of(mortal, "true").succeeds(), "skipped: root's rights stay without setpriv");
+    files.put("sub/folder.json", bytes("{}"));
+    hub.commit(COMMIT, files, "main");
+    Path sub = Files.createDirectories(folder().resolve("output/sub"));
+    Files.setPosixFilePermissions(sub, PosixFilePermissions.fromString("r-xr-xr-x"));
+    Command.main(
+            "--add-modules=jdk.incubator.vector",
+            Main.class,
+            "download",
+            "org/name",
+            "--output",
+            sub.getParent(),
+            "--include",
+            "*",
+            "--quiet")
+        .under(mortal)
+        .with(environment)
+        .run()
+        .isRefused(6, sub.resolve("folder.json").toString(), "the right to write");
+    assertThat(hub.requests("resolve/")).isEmpty();
+    Files.setPosixFilePermissions(sub, PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertThat(sub).isEmptyDirectory();
+    files.remove("sub/folder.json");
+    download(into(sub.getParent()));
+    assertHas(sub.getParent(), files);
   }
 }

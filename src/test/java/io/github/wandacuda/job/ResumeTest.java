@@ -364,6 +364,35 @@ class ResumeTest {
     assertGoesOn(Kind.STATISTICS);
   }
 
+  /** What was begun with a model card can be ended without one, as when the card is what fails. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void anUnfinishedRunIsEndedWithAndWithoutACard(boolean card) {
+    stopAfter(withCard(request(Kind.STATISTICS, 0.5, output), card), 3, 2);
+    prune(withCard(request(Kind.STATISTICS, 0.5, output), !card), Progress.NONE);
+    Path straight = directory.resolve("straight");
+    prune(withCard(request(Kind.STATISTICS, 0.5, straight), !card), Progress.NONE);
+    assertThat(output.resolve("README.md").toFile().exists()).isEqualTo(!card);
+    Directories.assertSame(straight, output);
+  }
+
+  private static PruneRequest withCard(PruneRequest request, boolean card) {
+    return new PruneRequest(
+        request.output(),
+        request.rules(),
+        request.choice(),
+        request.calibration(),
+        request.verify(),
+        request.resume(),
+        request.allocation(),
+        request.masks(),
+        request.packed(),
+        card,
+        request.storage(),
+        request.files(),
+        request.smaller());
+  }
+
   @Test
   void aFinishedOutputStaysAsItIs() throws IOException {
     prune(Kind.STATISTICS);
