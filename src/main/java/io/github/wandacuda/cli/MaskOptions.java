@@ -18,8 +18,10 @@ final class MaskOptions {
 
   @Option(
       names = "--masks",
-      paramLabel = "FILE",
-      description = "The masks of --method masks: what --save-masks wrote. Several are combined.")
+      paramLabel = "FILE|DIR",
+      description =
+          "The masks of --method masks: a file that --save-masks wrote, or a pruned model, whose"
+              + " zeros are the mask. Several are combined.")
   private List<Path> files = new ArrayList<>();
 
   @Option(

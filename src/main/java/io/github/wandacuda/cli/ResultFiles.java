@@ -49,9 +49,14 @@ final class ResultFiles implements AutoCloseable {
     this.begun = begun;
   }
 
-  /** Adds a file that the run reads in addition to the model, unless it is null. */
+  /**
+   * Adds a file that the run reads in addition to the model, or a directory with all that is in it,
+   * unless it is null.
+   */
   public void read(String option, Path file) {
-    if (file != null) {
+    if (file != null && Files.isDirectory(file)) {
+      FileIdentity.allIn(file).forEach(identity -> read.put(identity, option));
+    } else if (file != null) {
       FileIdentity.of(file).ifPresent(identity -> read.put(identity, option));
     }
   }

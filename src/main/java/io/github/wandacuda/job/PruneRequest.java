@@ -10,8 +10,10 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleMasks;
 import io.github.wandacuda.pruning.PruningRules;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -98,7 +100,7 @@ public record PruneRequest(
   }
 
   /**
-   * Masks that a run takes from files.
+   * Masks that a run takes from files, or from the zeros of pruned models.
    *
    * @param sha256 a SHA-256 of the files' bytes, in hexadecimal
    */
@@ -108,7 +110,7 @@ public record PruneRequest(
     /** Checks that files of masks are given if the rules need some, and only then. */
     public static void check(List<Path> files, PruningRules rules) {
       if (rules.needMasks() && files.isEmpty()) {
-        throw new UsageException("method masks needs `masks` FILE");
+        throw new UsageException("method masks needs `masks` FILE or DIR");
       }
       if (!rules.needMasks() && !files.isEmpty()) {
         throw new UsageException("`masks` goes with `method` masks");
@@ -116,28 +118,40 @@ public record PruneRequest(
     }
 
     /**
-     * Opens files of masks, which the caller closes.
+     * Opens masks, which the caller closes.
      *
-     * @param files of masks of the model; none for no masks
+     * @param given files of masks of the model, and directories of pruned models whose zeros are
+     *     masks; none for no masks
      * @param union whether a weight stays that any of them keeps, and not one that all do
      */
-    public static Optional<MasksIn> open(List<Path> files, boolean union, ModelDirectory model) {
-      if (files.isEmpty()) {
+    public static Optional<MasksIn> open(List<Path> given, boolean union, ModelDirectory model) {
+      if (given.isEmpty()) {
         return Optional.empty();
       }
-      String source = SourceDigest.of(model);
-      ModuleMasks masks = MaskFile.open(files.getFirst(), model.modules(), source);
+      List<Path> read = new ArrayList<>();
+      ModuleMasks masks = open(given.getFirst(), model, read);
       try {
-        for (Path file : files.subList(1, files.size())) {
-          ModuleMasks more = MaskFile.open(file, model.modules(), source);
-          masks = union ? masks.union(more) : masks.intersection(more);
+        for (Path more : given.subList(1, given.size())) {
+          ModuleMasks others = open(more, model, read);
+          masks = union ? masks.union(others) : masks.intersection(others);
         }
         return Optional.of(
-            new MasksIn(masks, SourceDigest.ofFiles("masks", files, union ? UNION : "")));
+            new MasksIn(masks, SourceDigest.ofFiles("masks", read, union ? UNION : "")));
       } catch (RuntimeException | Error e) {
         masks.close();
         throw e;
       }
+    }
+
+    /** Opens masks, and adds the files that they are read from. */
+    private static ModuleMasks open(Path given, ModelDirectory model, List<Path> read) {
+      if (Files.isDirectory(given)) {
+        ZeroMasks zeros = ZeroMasks.open(given, model);
+        read.addAll(zeros.files());
+        return zeros;
+      }
+      read.add(given);
+      return MaskFile.open(given, model.modules(), SourceDigest.of(model));
     }
 
     /** Returns what writes a module's mask, if masks are given. */

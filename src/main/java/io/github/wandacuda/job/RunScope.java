@@ -10,6 +10,7 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
+import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
@@ -46,6 +47,15 @@ record RunScope(
       requireMoments(
           statistics, chosen.stream().filter(module -> rules.of(module).needsMoments()).toList());
     }
+    request
+        .masks()
+        .ifPresent(
+            in ->
+                in.masks()
+                    .require(
+                        chosen.stream()
+                            .filter(module -> rules.of(module).method() == Method.MASKS)
+                            .toList()));
     return new RunScope(model, request, rules, chosen);
   }
 

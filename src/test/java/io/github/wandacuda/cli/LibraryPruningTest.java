@@ -192,7 +192,7 @@ class LibraryPruningTest {
     assertRefused(
         () -> pruner(MODEL).masks(masks).sparsity(Sparsity.ratio(0.5)).prune(output),
         "the masks say how much goes");
-    assertRefused(() -> pruner(MODEL).masks(List.of()).prune(output), "needs `masks` FILE");
+    assertRefused(() -> pruner(MODEL).masks(List.of()).prune(output), "needs `masks` FILE or DIR");
     assertThat(output).doesNotExist();
   }
 }
