@@ -76,7 +76,7 @@ make_tests() {
   find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend[CDSRT]*' -o -path '*/pruning/Recipe*' \
     -o -name 'CudaSelectKernelsTest*' -o -name 'DamagedCuda*' -o -name 'GpuParity*Experts*' -o -name 'DamagedForward*' \
     -o -name 'DamagedKernelTest*' \) -delete
-  rm -r "$scratch/tests/io/github/wandacuda"/{adapter,checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,launcher,model,report,system,text}
+  rm -r "$scratch/tests/io/github/wandacuda"/{checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,launcher,model,report,system,text}
   "$jdk/bin/java" "$root/src/build/Relocate.java" "$scratch/tests" com/fasterxml/jackson io/github/wandacuda/jackson
   "$jdk/bin/jar" --create --file "$out/lib/tests.jar" -C "$scratch/tests" .
   mvn -B -ntp -q -f "$root/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \

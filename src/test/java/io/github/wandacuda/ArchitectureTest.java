@@ -43,7 +43,7 @@ class ArchitectureTest {
           """
           io.github.wandacuda error launcher.trust system io select forward scalar simd
           backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint model
-          text calibration evaluate pruning adapter cluster job hub report library cli launcher\
+          text calibration evaluate pruning cluster job hub report library cli launcher\
           """
               .split("\\s+"));
 

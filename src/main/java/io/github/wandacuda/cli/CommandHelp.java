@@ -26,7 +26,7 @@ final class CommandHelp {
   static {
     group(
         "What",
-        "--model --family --dense --pruned --zeros-of --adapter --check --prompt"
+        "--model --family --dense --pruned --zeros-of --check --prompt"
             + " --prompt-tokens --tokens",
         "--temperature --top-p --revision",
         "--method --methods --recipe --recipes --include --exclude --match --modules");

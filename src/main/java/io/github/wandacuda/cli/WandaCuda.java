@@ -69,7 +69,7 @@ import picocli.CommandLine.TypeConversionException;
 final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
   private static final List<String> COMMANDS =
       List.of(
-          ("prune calibrate perplexity compare evaluate generate inspect verify merge-lora "
+          ("prune calibrate perplexity compare evaluate generate inspect verify "
                   + "pack unpack download devices")
               .split(" "));
 
@@ -111,7 +111,6 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
       case "generate" -> GenerateCommand.class;
       case "inspect" -> InspectCommand.class;
       case "verify" -> VerifyCommand.class;
-      case "merge-lora" -> MergeLoraCommand.class;
       case "pack" -> PackingCommand.Pack.class;
       case "unpack" -> PackingCommand.Unpack.class;
       case "download" -> DownloadCommand.class;

@@ -21,9 +21,6 @@ public record Fingerprint(Map<String, String> parts) {
   /** The part that only runs in place have. */
   public static final String IN_PLACE = "in_place";
 
-  /** The part that only merges have. */
-  public static final String MERGE = "merge";
-
   /** The part that only packing and unpacking have: the command. */
   public static final String PACKING = "packing";
 

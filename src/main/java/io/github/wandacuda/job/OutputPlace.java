@@ -68,9 +68,6 @@ final class OutputPlace {
       // It may be any command's, and not all of them go on.
       return "it has written nothing: take the directory away";
     }
-    if (UnfinishedRun.ofRun(directory, Fingerprint.MERGE).isPresent()) {
-      return "a merge begins anew: take the directory away";
-    }
     return UnfinishedRun.ofRun(directory, Fingerprint.PARTS).isPresent()
         ? "run its parts to go on with it"
         : "`resume` goes on with it";

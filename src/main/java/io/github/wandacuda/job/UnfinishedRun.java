@@ -12,8 +12,7 @@ import java.util.Optional;
 
 /**
  * Recognizes a directory in which a run has begun and not ended, when it is given as a model: the
- * unfinished output of {@code prune}, of packing or of a merge, or a model of which a part is
- * pruned in place.
+ * unfinished output of {@code prune} or of packing, or a model of which a part is pruned in place.
  */
 public final class UnfinishedRun {
   private UnfinishedRun() {}
@@ -37,12 +36,6 @@ public final class UnfinishedRun {
           directory,
           "one of which a part is pruned: a run in place was interrupted or is at work",
           "run the same 'wanda-cuda prune' again with `in-place` to end it");
-    }
-    if (ofRun(directory, Fingerprint.MERGE).isPresent()) {
-      return noModel(
-          directory,
-          "an unfinished merge: a run was interrupted or is at work there",
-          "take it away and merge again");
     }
     Optional<String> parts = ofRun(directory, Fingerprint.PARTS);
     Optional<String> packing = ofRun(directory, Fingerprint.PACKING);

@@ -68,9 +68,8 @@ public final class Launcher {
   private static final List<String> MESSAGES =
       Collections.unmodifiableList(Arrays.asList("-Xlog:disable", "-Xlog:all=warning:stderr"));
 
-  /** Commands that read, compare or add, without any kernel. */
-  private static final List<String> COMMANDS_WITHOUT =
-      Arrays.asList("inspect", "verify", "merge-lora");
+  /** Commands that read and compare, without any kernel. */
+  private static final List<String> COMMANDS_WITHOUT = Arrays.asList("inspect", "verify");
 
   private static final List<String> HELP = Arrays.asList("--help", "-h");
 

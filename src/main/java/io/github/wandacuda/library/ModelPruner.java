@@ -338,7 +338,8 @@ public final class ModelPruner {
   /**
    * Takes masks from files instead of choosing them; what follows them, such as an update, stays.
    *
-   * @param files of masks of the same model, of which all have to keep a weight
+   * @param files of masks of the same model, or directories of pruned models whose zeros are the
+   *     masks; all have to keep a weight
    * @return this
    */
   public ModelPruner masks(List<Path> files) {
@@ -348,7 +349,7 @@ public final class ModelPruner {
   /**
    * Takes masks from files, which are combined.
    *
-   * @param files of masks of the same model
+   * @param files as {@link #masks(List)} takes them
    * @param anyKeeps whether a weight stays that any of them keeps, not one that all do
    * @return this
    */

@@ -42,7 +42,7 @@ class DocumentedCommandsTest {
   private static final Set<String> READS =
       Set.of(
           """
-          --model --calibration --data --statistics --text --tokens --dense --pruned --adapter
+          --model --calibration --data --statistics --text --tokens --dense --pruned
           --zeros-of\
           """
               .split("\\s+"));

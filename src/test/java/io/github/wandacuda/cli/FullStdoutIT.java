@@ -22,16 +22,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FullStdoutIT {
   private static final Path FULL = Path.of("/dev/full");
 
-  private static final String LORA = "testdata/golden/lora/llama";
-
   @TempDir Path directory;
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "--help", "--version", "prune --help", "devices", "devices --json", "inspect",
-        "inspect --json", "prune", "prune --dry-run", "calibrate", "merge-lora", "pack",
-        "unpack", "perplexity"
+        "--help",
+        "--version",
+        "prune --help",
+        "devices",
+        "devices --json",
+        "inspect",
+        "inspect --json",
+        "prune",
+        "prune --dry-run",
+        "calibrate",
+        "pack",
+        "unpack",
+        "perplexity"
       })
   @FirstCases(4)
   void aResultThatIsLostIsToldAndNoSuccess(String words) throws Exception {
@@ -71,8 +79,6 @@ class FullStdoutIT {
       case "pack" -> Words.of("--model %s --output %s", model, out);
       case "unpack" -> Words.of("--model %s --output %s", packed(), out);
       case "calibrate" -> Words.of("--model %s --output %s --calibration %s", model, out, tokens);
-      case "merge-lora" ->
-          Words.of("--model %s --adapter %s --output %s", LORA + "/model", LORA + "/adapter", out);
       case "perplexity" -> Words.of("--model %s --tokens %s", model, tokens);
       default -> List.of();
     };

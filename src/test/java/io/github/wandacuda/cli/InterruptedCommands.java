@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.GeneratedLlama;
-import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Within;
 import io.github.wandacuda.testing.Words;
@@ -23,7 +22,7 @@ final class InterruptedCommands {
       List.of(
           """
           samples statistics magnitude sparsegpt fitted ria atp resumed in-place dry-run
-          calibrate perplexity evaluate generate inspect verify merge-lora pack unpack zeros
+          masks calibrate perplexity evaluate generate inspect verify pack unpack zeros
           devices\
           """
               .split("\\s+"));
@@ -37,7 +36,6 @@ final class InterruptedCommands {
   private final Path model;
   private final Path statistics;
   private final Path samples;
-  private final Path adapter;
 
   /**
    * Writes the model and what goes with it.
@@ -51,11 +49,6 @@ final class InterruptedCommands {
     Files.writeString(model.resolve("generation_config.json"), "{}");
     statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
     samples = llama.writeSamples(directory.resolve("samples.json"), 2, 8);
-    adapter =
-        LoraFolder.write(
-            directory.resolve("adapter"),
-            LoraFolder.CONFIG,
-            LoraFolder.pair("model.layers.0.self_attn.q_proj", 32, 32, 1));
   }
 
   /** How a run ended, and how often it asked. */
@@ -101,7 +94,7 @@ final class InterruptedCommands {
       case "generate" -> Words.of("generate" + common + "--model %s --prompt The --tokens 2", tiny);
       case "inspect" -> Words.of("inspect --quiet --model %s", model);
       case "verify" -> Words.of("verify --quiet --dense %s --pruned %s", model, pruned());
-      case "merge-lora" -> Words.of("merge-lora --quiet --threads 1 --adapter %s", adapter, output);
+      case "masks" -> Words.of(prune + "--method masks --resume --masks %s", pruned(), output);
       case "pack", "unpack" ->
           Words.of(
               "%s --quiet --threads 1 --resume --model %s --output %s",
@@ -126,7 +119,7 @@ final class InterruptedCommands {
       case "in-place" -> TestData.copy(model, place);
       case "calibrate" -> Files.createDirectories(place);
       case "resumed" -> run(resumedAt, words("samples", place));
-      case "verify", "pack", "unpack" -> {
+      case "verify", "masks", "pack", "unpack" -> {
         if (!Files.exists(pruned())) {
           run(InterruptedAt.NEVER, words("statistics", pruned()));
           run(InterruptedAt.NEVER, words("pack", packed()));
@@ -161,10 +154,7 @@ final class InterruptedCommands {
         // It was all done, and said so.
         assertThat(ended.out()).as(what).isNotEmpty();
         assertThat(ended.err()).as(what).isEmpty();
-        if (kind.equals("merge-lora")) {
-          // It goes on with nothing, so a second run wants another place.
-          Directories.remove(place);
-        } else if (kind.equals("calibrate")) {
+        if (kind.equals("calibrate")) {
           // A second run doesn't replace what the first has written.
           Files.delete(place.resolve("norms.safetensors"));
         }
@@ -190,9 +180,6 @@ final class InterruptedCommands {
     if (!what.startsWith("pack,") && !what.startsWith("unpack,")) {
       // Theirs is the source's own, beside which the journal stands until all is done.
       assertThat(place.resolve("wanda-cuda.json")).as(what).doesNotExist();
-    }
-    if (what.startsWith("merge-lora")) {
-      assertThat(place).as(what).doesNotExist();
     }
     assertThat(place.resolve("norms.safetensors")).as(what).doesNotExist();
   }

@@ -92,8 +92,9 @@ class NoRegularFilesTest {
       *norms.safetensors | prune --model @model --output @out --statistics @norms.safetensors
       norms.gguf | prune --model @model --output @out --statistics @norms.gguf
       norms.dat | prune --model @model --output @out --statistics @norms.dat
-      adapter/adapter_config.json | merge-lora --model @model --adapter @adapter --output @out
-      *adapter/adapter_model.safetensors | merge-lora --model @model --adapter @adapter --output @out
+      *masks.safetensors | prune --method masks --model @model --output @out --masks @masks.safetensors
+      *pruned/config.json | prune --method masks --model @model --output @out --masks @pruned
+      *pruned/model-00002-of-00003.safetensors | prune --method masks --model @model --output @out --masks @pruned
       pruned/wanda-cuda.json | verify --dense @model --pruned @pruned --sparsity 0.5
       *pruned/config.json | verify --dense @model --pruned @pruned --sparsity 0.5
       *pruned/model-00002-of-00003.safetensors | verify --dense @model --pruned @pruned --sparsity 0.5
@@ -127,7 +128,6 @@ class NoRegularFilesTest {
   void areRefused(String place, String command, Kind kind) throws IOException {
     TestData.copy(MODEL, directory.resolve("model"));
     TestData.copy(MODEL, directory.resolve("pruned"));
-    TestData.copy(Path.of("testdata/golden/lora/llama/adapter"), directory.resolve("adapter"));
     Files.writeString(directory.resolve("pruned/wanda-cuda.json"), "{}");
     if (command.startsWith("unpack")) {
       InProcess.packed(MODEL, directory.resolve("packed"));

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.FirstCases;
-import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -169,32 +168,6 @@ class QuantizedCommandsTest {
                 + tokens("fbgemm-fp8-llama-gqa"));
     InProcess.line("verify --dense %s --pruned %s", model("fbgemm-fp8-llama-gqa"), output)
         .succeeds();
-  }
-
-  @Test
-  void anAdapterIsNotMergedIntoCodes() throws IOException {
-    String module = "model.layers.0.self_attn.q_proj";
-    Path adapter =
-        LoraFolder.write(
-            directory.resolve("lora"), LoraFolder.CONFIG, LoraFolder.pair(module, 128, 136, 1));
-    InProcess.line(
-            "merge-lora --quiet --model %s --adapter %s --output %s",
-            model(BLOCK), adapter, directory.resolve("merged"))
-        .isRefused(3, module + ".weight: expected F32, F16 or BF16 to merge, found F8_E4M3");
-  }
-
-  @Test
-  void anAdapterIsMergedIntoWhatIsNotQuantizedBesideCodes() throws IOException {
-    String module = "model.layers.0.self_attn.q_proj";
-    Path output = pruned("fbgemm-fp8-llama-gqa", "--method magnitude");
-    Path adapter =
-        LoraFolder.write(
-            directory.resolve("lora"), LoraFolder.CONFIG, LoraFolder.pair(module, 32, 32, 1));
-    Path merged = directory.resolve("merged");
-    InProcess.line(
-            "merge-lora --quiet --model %s --adapter %s --output %s", output, adapter, merged)
-        .succeeds();
-    InProcess.line("verify --zeros-of %s --model %s", output, merged).succeeds();
   }
 
   /** As fbgemm stores a mixture's experts: [experts, inputs, outputs], a scale for each output. */

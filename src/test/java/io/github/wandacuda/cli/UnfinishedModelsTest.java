@@ -63,15 +63,13 @@ class UnfinishedModelsTest {
         "verify --dense @model --pruned @other --sparsity 0.5",
         "verify --zeros-of @model --model @other",
         "verify --zeros-of @other --model @model",
-        "merge-lora --model @model --adapter @none --output @out",
+        "prune --method masks --model @other --masks @model --output @out",
         "pack --model @model --output @out",
         "unpack --model @model --output @out",
       })
   void asAModel(String command) throws IOException {
     begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
     assertSaid(command, 3, IN_PLACE, "run the same 'wanda-cuda prune' again with --in-place");
-    begin("\"merge\":\"lora\"");
-    assertSaid(command, 3, "an unfinished merge", "take it away");
     begin("\"method\":\"wanda\"");
     assertSaid(command, 3, OUTPUT, "--resume");
     // As an output is until its end.

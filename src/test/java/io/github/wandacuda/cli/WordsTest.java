@@ -19,7 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** What people read of commands, and the other forms of an error. */
 class WordsTest {
   private static final Path MODEL = TestData.TINY_LLAMA;
-  private static final Path LORA = Path.of("testdata/golden/lora/llama");
   private static final Path NORMS = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
 
   @TempDir Path directory;
@@ -54,14 +53,6 @@ class WordsTest {
             List.of("inspect", "--model", MODEL),
             List.of("verify", "--dense", MODEL, "--pruned", MODEL, "--sparsity", "0"),
             List.of("verify", "--zeros-of", MODEL, "--model", MODEL),
-            List.of(
-                "merge-lora",
-                "--model",
-                LORA.resolve("model"),
-                "--adapter",
-                LORA.resolve("adapter"),
-                "--output",
-                directory.resolve("merged")),
             List.of("pack", "--model", MODEL, "--output", directory.resolve("packed")),
             List.of("devices"),
             List.of("perplexity", "--model", MODEL, "--tokens", lists, "--backend", "cpu"),

@@ -6,7 +6,6 @@ import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
-import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.Started;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Tier;
@@ -209,36 +208,6 @@ class KillFaults {
     FaultCounts.add(kills, "kills survived");
   }
 
-  /** A merge begins anew, once what a killed one has left is taken away. */
-  @Test
-  void aMergeThatIsKilledIsPlainlyUnfinished() throws Exception {
-    write();
-    Path adapter =
-        LoraFolder.write(
-            directory.resolve("adapter"),
-            LoraFolder.CONFIG,
-            LoraFolder.pair("model.layers.3.self_attn.q_proj", 256, 256, 0.01f));
-    Path expected = directory.resolve("merged");
-    long start = System.nanoTime();
-    Command.jar(merge(adapter, expected)).run().succeeds();
-    long millis = millisSince(start);
-    while (kills == 0 || System.nanoTime() - start < METHOD_TIME.toNanos()) {
-      try (Started program = Command.jar(merge(adapter, run.output())).start()) {
-        if (!program.endsWithin(random.nextLong(LEAST_MILLIS / 2, LEAST_MILLIS + millis))) {
-          program.signal("KILL");
-          program.exitCode();
-          kills++;
-        }
-      }
-      assertWholeOrRefused(expected, merge(adapter, run.output()));
-      if (Files.exists(run.output())) {
-        Directories.remove(run.output());
-      }
-    }
-    run.assertInputUnchanged();
-    FaultCounts.add(kills, "kills survived");
-  }
-
   /** Packing and unpacking go on with the shards that they have finished. */
   @ParameterizedTest
   @ValueSource(strings = {"pack", "unpack"})
@@ -274,28 +243,6 @@ class KillFaults {
 
   private static Object[] repack(String command, Path model, Path output) {
     return new Object[] {command, "--quiet", "--resume", "--model", model, "--output", output};
-  }
-
-  private Object[] merge(Path adapter, Path output) {
-    return new Object[] {
-      "merge-lora", "--quiet", "--model", run.model(), "--adapter", adapter, "--output", output
-    };
-  }
-
-  private void assertWholeOrRefused(Path expected, Object... again) throws Exception {
-    if (Files.exists(run.output().resolve(".wanda-cuda.journal"))) {
-      try (Started program = Command.jar(again).start()) {
-        assertThat(program.exitCode()).isEqualTo(2);
-        assertThat(program.end().errors())
-            .singleElement()
-            .asString()
-            .containsAnyOf(
-                "a merge begins anew: take the directory away",
-                "it has written nothing: take the directory away");
-      }
-    } else if (Files.exists(run.output()) && !Directories.files(run.output()).isEmpty()) {
-      Directories.assertSame(expected, run.output());
-    }
   }
 
   @Test

@@ -20,11 +20,15 @@ class LauncherTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "", "--help",
-        "--version", "--model inspect",
-        "inspect", "inspect --model m --json",
-        "verify --dense a --pruned b", "merge-lora --model m --adapter a --output o",
-        "prune --help", "calibrate -h"
+        "",
+        "--help",
+        "--version",
+        "--model inspect",
+        "inspect",
+        "inspect --model m --json",
+        "verify --dense a --pruned b",
+        "prune --help",
+        "calibrate -h"
       })
   void needsNoVectors(String line) {
     assertThat(Launcher.needsVectors(words(line))).isFalse();
